@@ -1,0 +1,1 @@
+"""Spike sorting as a lazy dataflow on chunked, labelled arrays."""
