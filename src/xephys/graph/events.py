@@ -1,0 +1,105 @@
+"""SpikeTable: records of unknown number, one Dask chunk per time chunk, until they are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+
+from .build import plan_of, to_dask
+from .plan import Array, Plan, Stage
+
+
+@dataclass(frozen=True)
+class SpikeTable:
+    """Peaks or spikes of a recording, not computed yet.
+
+    A thin wrapper around a 1-D Dask array with a structured dtype. Its number of rows is unknown until it is computed,
+    so it has no length and is no Xarray object; ``compute`` gives one NumPy record array in time order.
+    """
+
+    data: da.Array
+    sampling_frequency: float
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> SpikeTable:
+        return cls(to_dask(plan), plan.sampling_frequency)
+
+    @property
+    def plan(self) -> Plan | None:
+        return plan_of(self.data)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.data.dtype)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(self.dtype.names or ())
+
+    @property
+    def n_chunks(self) -> int:
+        return int(self.data.numblocks[0])
+
+    def __getitem__(self, field: str) -> da.Array:
+        if field not in self.fields:
+            raise KeyError(f"no field {field!r}; this table has {', '.join(self.fields)}")
+        return self.data[field]
+
+    def __len__(self) -> int:
+        raise TypeError("the number of spikes is unknown until they are computed; use .compute() or .count_per_chunk()")
+
+    def __repr__(self) -> str:
+        return f"<SpikeTable of {self.n_chunks} chunks, not computed: {', '.join(self.fields)}>"
+
+    def then(self, stage: Stage) -> SpikeTable:
+        """The table with one feature stage more, in the same pass over the traces."""
+        plan = self.plan
+        if plan is None:
+            raise ValueError("this table has been changed by hand and has no plan; compute it and start from its records")
+        return SpikeTable.of_plan(plan.then(stage))
+
+    def filter(self, keep: Callable[[Array], Array]) -> SpikeTable:
+        """Only the rows for which ``keep(records)`` is true; a module-level function, called per chunk."""
+        return SpikeTable(self.data.map_blocks(_keep, keep=keep, dtype=self.dtype), self.sampling_frequency)
+
+    def count_per_chunk(self) -> Array:
+        """Rows of each chunk; computes the table."""
+        counts = [dask.delayed(len)(block) for block in self.data.to_delayed()]
+        return np.asarray(compute(*counts), np.int64)
+
+    def compute(self, **kwargs: Any) -> Array:
+        """All records, in time order."""
+        with dask.config.set({"optimization.fuse.active": False}):
+            records: Array = self.data.compute(**kwargs)
+        return records
+
+
+def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
+    """``dask.compute`` without low-level fusion: with one task per chunk there is nothing to fuse, only time to lose."""
+    with dask.config.set({"optimization.fuse.active": False}):
+        results: tuple[Any, ...] = dask.compute(*collections, **kwargs)
+    return results
+
+
+def given_events(traces: Array, *, before: int, after: int, start: int, events: Array) -> Array:
+    """Records known beforehand as a first event stage: those whose sample lies in the tile."""
+    stop = start + len(traces) - before - after
+    first, last = np.searchsorted(events["sample_index"], [start, stop])
+    return events[first:last]
+
+
+def given_events_stage(events: Array) -> Stage:
+    """A stage that hands out ``events``, which must be sorted by ``sample_index``."""
+    samples = events["sample_index"]
+    if len(samples) > 1 and np.any(np.diff(samples) < 0):
+        raise ValueError("the given events are not sorted by sample_index; sort them first")
+    return Stage(given_events, dtype=events.dtype, arrays={"events": events}, emits="events")
+
+
+def _keep(records: Array, *, keep: Callable[[Array], Array]) -> Array:
+    return records[keep(records)]

@@ -1,0 +1,235 @@
+"""Stage and Plan: what is to be computed, as data. No Dask in here, so that the algebra can be tested alone.
+
+A plan is a source, a range of its absolute sample axis cut into chunks, and a chain of stages. Trace stages widen
+what must be read by the sum of their halos; the event stages at the end of the chain all see the same traces, so they
+widen it by the largest of theirs. Chunks only schedule: the arithmetic runs on a fixed grid of tiles (see ``run``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Emits: TypeAlias = Literal["traces", "events", "partials"]
+
+#: Length of a tile. Part of a result's identity: another grid gives sums and borderline decisions that differ in bits.
+TILE_DURATION_S = 1.0
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where samples come from: small, picklable, opened lazily in each process.
+
+    ``token`` identifies the content (path, size and modification time for files). ``read`` returns samples
+    ``[start, stop)``, always inside ``[0, n_samples)``, as an array that callers may not write into.
+    """
+
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def n_channels(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def token(self) -> str: ...
+    def read(self, start: int, stop: int) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a chain.
+
+    Parameters
+    ----------
+    func
+        Module-level kernel: ``func(traces, *, before, after, **parameters)`` for traces, with ``start`` as well for
+        events and partials, and with ``events`` as second argument for every event stage but the first.
+    parameters
+        Plain numbers and strings.
+    arrays
+        Array parameters; kept apart so that Dask stores each of them once, not once a task.
+    before, after
+        Halo: samples needed on each side of the samples returned.
+    dtype
+        Of what the stage returns; a structured one for events.
+    emits
+        ``"traces"``, ``"events"`` (records inside the core) or ``"partials"`` (a dict of summable arrays a tile).
+    n_channels
+        Channels returned, if not those that came in.
+    """
+
+    func: Callable[..., Any]
+    dtype: np.dtype[Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    before: int = 0
+    after: int = 0
+    emits: Emits = "traces"
+    n_channels: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.before < 0 or self.after < 0:
+            raise ValueError(f"{self.name}: the halo ({self.before}, {self.after}) is negative; give samples >= 0")
+        object.__setattr__(self, "dtype", np.dtype(self.dtype))
+        for key, value in self.parameters.items():
+            if isinstance(value, np.ndarray):
+                raise TypeError(f"{self.name}: parameter {key!r} is an array; pass it in `arrays`, where Dask sees it")
+
+    @property
+    def name(self) -> str:
+        return getattr(self.func, "__name__", str(self.func))
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Each row depends on itself alone: such stages run over sub-blocks that stay in cache."""
+        return self.emits == "traces" and self.before == 0 and self.after == 0
+
+    @cached_property
+    def token(self) -> str:
+        digest = hashlib.sha1(usedforsecurity=False)
+        head = (self.func.__module__, self.func.__qualname__, self.before, self.after, self.emits, self.n_channels)
+        digest.update(repr(head).encode())
+        digest.update(repr(self.dtype.descr).encode())
+        for key in sorted(self.parameters):
+            digest.update(f"{key}={self.parameters[key]!r};".encode())
+        for key in sorted(self.arrays):
+            array = np.ascontiguousarray(self.arrays[key])
+            digest.update(f"{key}:{array.dtype.str}{array.shape};".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A source, the range ``[start, stop)`` of its sample axis in chunks, and the stages to run on it."""
+
+    source: Source
+    sampling_frequency: float
+    start: int
+    chunks: tuple[int, ...]
+    tile_samples: int
+    stages: tuple[Stage, ...] = ()
+
+    @classmethod
+    def of_source(cls, source: Source, *, sampling_frequency: float, chunk_samples: int) -> Plan:
+        tile_samples = max(1, round(TILE_DURATION_S * sampling_frequency))
+        chunks = regular_chunks(source.n_samples, chunk_samples)
+        return cls(source, float(sampling_frequency), 0, chunks, tile_samples)
+
+    @property
+    def stop(self) -> int:
+        return self.start + sum(self.chunks)
+
+    @property
+    def n_samples(self) -> int:
+        return sum(self.chunks)
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Absolute first sample of each chunk, and the end of the last."""
+        edges = np.zeros(len(self.chunks) + 1, np.int64)
+        np.cumsum(self.chunks, out=edges[1:])
+        return edges + self.start
+
+    @property
+    def emits(self) -> Emits:
+        return self.stages[-1].emits if self.stages else "traces"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.stages[-1].dtype if self.stages else np.dtype(self.source.dtype)
+
+    @property
+    def n_channels(self) -> int:
+        for stage in reversed(self.stages):
+            if stage.n_channels is not None:
+                return stage.n_channels
+        return self.source.n_channels
+
+    @property
+    def trace_stages(self) -> tuple[Stage, ...]:
+        return tuple(s for s in self.stages if s.emits == "traces")
+
+    @property
+    def event_stages(self) -> tuple[Stage, ...]:
+        return tuple(s for s in self.stages if s.emits != "traces")
+
+    @property
+    def event_halo(self) -> tuple[int, int]:
+        events = self.event_stages
+        return max((s.before for s in events), default=0), max((s.after for s in events), default=0)
+
+    @property
+    def halo(self) -> tuple[int, int]:
+        """Samples read before and after a tile."""
+        before, after = self.event_halo
+        return before + sum(s.before for s in self.trace_stages), after + sum(s.after for s in self.trace_stages)
+
+    @cached_property
+    def identity(self) -> str:
+        """Token of the values, whatever the chunks: source, tile grid and stages."""
+        parts = (self.source.token, self.sampling_frequency, self.tile_samples, [s.token for s in self.stages])
+        return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
+
+    @cached_property
+    def token(self) -> str:
+        digest = hashlib.sha1(f"{self.identity}{self.start}".encode(), usedforsecurity=False)
+        digest.update(np.asarray(self.chunks, np.int64).tobytes())
+        return digest.hexdigest()
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return "xephys.Plan", self.token
+
+    def then(self, stage: Stage) -> Plan:
+        """The plan with one stage more.
+
+        Raises
+        ------
+        ValueError
+            If traces are to follow events, if something is to follow partials, or if the source is shorter than
+            the halo.
+        """
+        if self.emits == "partials" or (self.emits == "events" and stage.emits == "traces"):
+            raise ValueError(
+                f"{stage.name} emits {stage.emits} and cannot follow {self.stages[-1].name}, which emits {self.emits}; "
+                "extend the traces instead"
+            )
+        longer = replace(self, stages=(*self.stages, stage))
+        before, after = longer.halo
+        if self.source.n_samples <= max(before, after):
+            raise ValueError(
+                f"the recording has {self.source.n_samples} samples, no more than the halo of {max(before, after)} that "
+                f"{stage.name} needs at {self.sampling_frequency:g} Hz; use a longer recording or a higher corner frequency"
+            )
+        return longer
+
+    def narrowed(self, start: int, chunks: tuple[int, ...]) -> Plan:
+        """The same values on a narrower range of the absolute sample axis."""
+        stop = start + sum(chunks)
+        if not self.start <= start <= stop <= self.stop:
+            raise ValueError(f"range [{start}, {stop}) is outside the plan's [{self.start}, {self.stop})")
+        return replace(self, start=start, chunks=chunks)
+
+    def rechunked(self, chunk_samples: int) -> Plan:
+        return replace(self, chunks=regular_chunks(self.n_samples, chunk_samples))
+
+    def tiles(self, start: int, stop: int) -> range:
+        """Numbers of the tiles that cover ``[start, stop)``."""
+        if stop <= start:
+            return range(0)
+        return range(start // self.tile_samples, -(-stop // self.tile_samples))
+
+
+def regular_chunks(n_samples: int, chunk_samples: int) -> tuple[int, ...]:
+    """Equal chunks with a shorter last one; an empty recording has one empty chunk."""
+    if chunk_samples < 1:
+        raise ValueError(f"a chunk of {chunk_samples} samples is impossible; give at least 1")
+    whole, rest = divmod(n_samples, chunk_samples)
+    return (chunk_samples,) * whole + ((rest,) if rest or not whole else ())

@@ -1,0 +1,176 @@
+"""Sources: a few strings and numbers that say where samples lie, opened lazily in each process.
+
+No memory map, open file or array ever travels in a graph. Binary files are read with plain reads, not mapped: mapped
+pages would count as memory of the process and grow with the recording.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .plan import Array
+
+
+def file_token(path: str | Path) -> str:
+    """Identity of a file's content as far as the file system knows: path, size, modification time."""
+    status = Path(path).stat()
+    return f"{Path(path).resolve()}:{status.st_size}:{status.st_mtime_ns}"
+
+
+@dataclass(frozen=True)
+class BinarySource:
+    """Raw samples in a flat file, sample by sample (``time_axis=0``) or channel by channel (``time_axis=1``).
+
+    Parameters
+    ----------
+    path
+        The file.
+    dtype_name
+        NumPy type string of a sample, with its byte order.
+    n_file_channels
+        Channels stored in the file.
+    n_samples
+        Samples per channel.
+    offset_bytes
+        Where the samples begin.
+    time_axis
+        0: the channels of one sample lie together; 1: the samples of one channel do.
+    channels
+        Which stored channels, in which order; all if None.
+    content
+        Token of the file's content at the time of opening.
+    """
+
+    path: str
+    dtype_name: str
+    n_file_channels: int
+    n_samples: int
+    offset_bytes: int = 0
+    time_axis: int = 0
+    channels: tuple[int, ...] | None = None
+    content: str = ""
+
+    @property
+    def n_channels(self) -> int:
+        return self.n_file_channels if self.channels is None else len(self.channels)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype_name)
+
+    @cached_property
+    def token(self) -> str:
+        layout = (self.dtype_name, self.n_file_channels, self.n_samples, self.offset_bytes, self.time_axis, self.channels)
+        return f"binary:{self.content}:{layout}"
+
+    def read(self, start: int, stop: int) -> Array:
+        itemsize, n = self.dtype.itemsize, stop - start
+        if self.time_axis == 0:
+            row = self.n_file_channels * itemsize
+            flat = _read_exactly(self.path, self.offset_bytes + start * row, n * row)
+            block: Array = flat.view(self.dtype).reshape(n, self.n_file_channels)
+            return block if self.channels is None else block[:, list(self.channels)]
+        wanted = range(self.n_file_channels) if self.channels is None else self.channels
+        out = np.empty((n, len(wanted)), self.dtype)
+        for k, channel in enumerate(wanted):
+            position = self.offset_bytes + (channel * self.n_samples + start) * itemsize
+            out[:, k] = _read_exactly(self.path, position, n * itemsize).view(self.dtype)
+        return out
+
+
+def _read_exactly(path: str, position: int, n_bytes: int) -> Array:
+    buffer = np.empty(n_bytes, np.uint8)
+    with open(path, "rb", buffering=0) as file:
+        file.seek(position)
+        filled = 0
+        while filled < n_bytes:
+            got = file.readinto(memoryview(buffer)[filled:])
+            if not got:
+                raise OSError(
+                    f"{path} ended at byte {position + filled}, {n_bytes - filled} bytes before the end of the samples "
+                    "asked for; it has been shortened since it was opened: open it again"
+                )
+            filled += got
+    return buffer
+
+
+@dataclass(frozen=True)
+class ZarrSource:
+    """A two-dimensional ``(time, channel)`` array in a Zarr store on disk."""
+
+    store: str
+    component: str
+    n_samples: int
+    n_channels: int
+    dtype_name: str
+    content: str = ""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype_name)
+
+    @property
+    def token(self) -> str:
+        return f"zarr:{self.store}:{self.component}:{self.content}:{self.n_samples}:{self.n_channels}"
+
+    def read(self, start: int, stop: int) -> Array:
+        block: Array = np.asarray(_zarr_array(self.store, self.component, self.content)[start:stop])
+        return block
+
+
+@lru_cache(maxsize=64)
+def _zarr_array(store: str, component: str, content: str) -> Any:
+    import zarr
+
+    return zarr.open_group(store, mode="r")[component]
+
+
+@dataclass(frozen=True)
+class PickledSource:
+    """A recording object that can only be read through its own ``get_traces``: its pickle and one of its segments.
+
+    Used for SpikeInterface recordings whose samples have no plain layout on disk.
+    """
+
+    pickled: bytes
+    segment_index: int
+    n_samples: int
+    n_channels: int
+    dtype_name: str
+    content: str = ""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype_name)
+
+    @cached_property
+    def token(self) -> str:
+        digest = hashlib.sha1(self.pickled, usedforsecurity=False).hexdigest()
+        return f"pickled:{self.content or digest}:{self.segment_index}"
+
+    def read(self, start: int, stop: int) -> Array:
+        recording = _unpickled(self.pickled)
+        block: Array = recording.get_traces(segment_index=self.segment_index, start_frame=start, end_frame=stop)
+        return block
+
+
+@lru_cache(maxsize=8)
+def _unpickled(pickled: bytes) -> Any:
+    return pickle.loads(pickled)
+
+
+def disk_free_bytes(folder: str | Path) -> int:
+    """Free space of the file system that holds ``folder`` or its nearest existing parent."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    status = os.statvfs(place)
+    return status.f_bavail * status.f_frsize

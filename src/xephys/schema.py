@@ -1,0 +1,209 @@
+"""One registry of the names, dims, dtypes and units of everything that is passed around, and its validation.
+
+A recording is an :class:`xarray.DataArray` named ``traces`` with dims ``(time, channel)``, Dask-backed, one chunk along
+``channel``. Its time is a lazy range index in seconds; geometry and scaling are coordinates on ``channel``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .errors import RecordingError
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A declared name: dims, kind of dtype, unit and meaning."""
+
+    name: str
+    dims: tuple[str, ...]
+    kind: str
+    units: str
+    doc: str
+
+
+TRACES = Variable("traces", ("time", "channel"), "iuf", "counts or uV", "the signal")
+
+CHANNEL_COORDINATES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("channel", ("channel",), "iuUO", "", "identifier of the channel, as in the file"),
+        Variable("x", ("channel",), "f", "um", "position across the probe"),
+        Variable("y", ("channel",), "f", "um", "position along the probe, upwards from the tip"),
+        Variable("z", ("channel",), "f", "um", "third coordinate of a 3-D probe"),
+        Variable("shank", ("channel",), "iuUO", "", "identifier of the shank"),
+        Variable("group", ("channel",), "iuUO", "", "channels that are referenced or sorted together"),
+        Variable("contact_id", ("channel",), "UO", "", "identifier of the contact on the probe"),
+        Variable("gain_to_uv", ("channel",), "f", "uV/count", "microvolts per count"),
+        Variable("offset_to_uv", ("channel",), "f", "uV", "added after the gain"),
+        Variable("inter_sample_shift", ("channel",), "f", "sample", "delay of the channel's sampling, 0 to 1"),
+        Variable("bad", ("channel",), "b", "", "true for channels to leave out of references and detection"),
+    )
+}
+
+#: Fields of the records of peaks and spikes; features follow under their own names.
+PEAK_DTYPE = np.dtype(
+    [("sample_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8"), ("segment_index", "<i8")]
+)
+SPIKE_DTYPE = np.dtype(
+    [("sample_index", "<i8"), ("unit_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8")]
+)
+
+SORTING_NODES: dict[str, str] = {
+    "spikes": "dim spike: sample_index, unit_index, amplitude (uV), scale, x, y (um), segment_index",
+    "units": "dim unit: label, channel_index, x, y (um), num_spikes, firing_rate (Hz), snr, contamination",
+    "templates": "dims (unit, sample, channel): mean waveforms in uV",
+}
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What a validated recording says about itself."""
+
+    sampling_frequency: float
+    n_samples: int
+    n_channels: int
+    units: str
+
+
+def make_recording(
+    data: Any,
+    *,
+    sampling_frequency: float,
+    channel_ids: Any = None,
+    start_s: float = 0.0,
+    units: str = "counts",
+    coordinates: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Wrap a ``(time, channel)`` array as a recording.
+
+    Parameters
+    ----------
+    data
+        Dask (or NumPy) array of traces.
+    sampling_frequency
+        In hertz.
+    channel_ids
+        Identifiers; 0 to n - 1 if None.
+    start_s
+        Time of the first sample, in seconds.
+    units
+        ``"counts"`` or ``"uV"``.
+    coordinates
+        Values per channel by name, as in ``CHANNEL_COORDINATES`` or any other property.
+    attributes
+        Further attributes.
+
+    Raises
+    ------
+    RecordingError
+        If the array has not two dimensions, or a coordinate has not one value per channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rec = make_recording(np.zeros((300, 4), "int16"), sampling_frequency=30_000.0)
+    >>> float(rec.time[30])
+    0.001
+    """
+    if np.ndim(data) != 2:
+        raise RecordingError(f"traces have {np.ndim(data)} dimensions; give a (time, channel) array")
+    n_samples, n_channels = data.shape
+    ids = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
+    coords: dict[str, Any] = {"channel": ids}
+    for name, values in (coordinates or {}).items():
+        values = np.asarray(values)
+        if values.shape[:1] != (n_channels,):
+            raise RecordingError(
+                f"coordinate {name!r} has shape {values.shape} for {n_channels} channels; give one value per channel"
+            )
+        if values.ndim == 1:
+            coords[name] = ("channel", values)
+    array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
+    array = array.assign_coords(time_coordinate(n_samples, sampling_frequency, start_s))
+    array.attrs.update(attributes or {})
+    array.attrs.update(sampling_frequency=float(sampling_frequency), units=units)
+    return array
+
+
+def time_coordinate(n_samples: int, sampling_frequency: float, start_s: float = 0.0) -> xr.Coordinates:
+    """A lazy time axis in seconds: three numbers, never an array of an hour's 108 million."""
+    stop_s = start_s + n_samples / sampling_frequency
+    index = xr.indexes.RangeIndex.linspace(start_s, stop_s, num=n_samples, endpoint=False, dim="time")
+    return xr.Coordinates.from_xindex(index)
+
+
+def validate_recording(recording: Any) -> RecordingInfo:
+    """Check that an object is a recording and say what it holds.
+
+    Raises
+    ------
+    TypeError
+        If it is no DataArray.
+    RecordingError
+        If dims, dtype, chunks or the sampling frequency are not those of a recording.
+    """
+    if isinstance(recording, xr.DataTree):
+        raise TypeError("this is a DataTree of segments; take one of them, such as tree['segment_0/traces']")
+    if not isinstance(recording, xr.DataArray):
+        raise TypeError(f"expected a recording (xarray.DataArray), got {type(recording).__name__}; see open_recording")
+    if recording.dims != TRACES.dims:
+        raise RecordingError(f"dims are {recording.dims}, a recording has ('time', 'channel'); transpose or rename them")
+    if recording.dtype.kind not in TRACES.kind:
+        raise RecordingError(f"traces are {recording.dtype}; a recording holds integers or real numbers")
+    rate = recording.attrs.get("sampling_frequency")
+    if not isinstance(rate, (int, float, np.number)) or not np.isfinite(rate) or rate <= 0:
+        raise RecordingError(f"attribute 'sampling_frequency' is {rate!r}; set it to the rate in hertz")
+    n_samples, n_channels = recording.shape
+    if n_channels == 0 or n_samples == 0:
+        raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
+    return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
+
+
+def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
+    """Positions ``(channel, 2)`` in µm.
+
+    Raises
+    ------
+    RecordingError
+        If the recording has no probe; ``why`` says what needed it.
+    """
+    missing = [name for name in ("x", "y") if name not in recording.coords]
+    if missing:
+        raise RecordingError(
+            f"{why} needs the positions of the channels, and the recording has no {' or '.join(missing)}; "
+            "give a probe (open_recording(..., probe=FILE)) or assign_coords(x=('channel', ...), y=('channel', ...)) in um"
+        )
+    positions = np.stack([recording.coords[name].values for name in ("x", "y")], axis=1).astype(np.float64)
+    if not np.isfinite(positions).all():
+        raise RecordingError("some channel positions are not finite; correct the coordinates x and y, in um")
+    return positions
+
+
+def bad_channels_of(recording: xr.DataArray) -> NDArray[np.bool_]:
+    """Mask of channels marked bad; none if nothing is marked."""
+    if "bad" not in recording.coords:
+        return np.zeros(recording.sizes["channel"], bool)
+    return np.asarray(recording.coords["bad"].values, bool)
+
+
+def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | None = None) -> xr.DataArray:
+    """A recording with new traces and the coordinates of ``recording``.
+
+    Attributes survive arithmetic in Xarray, so ``units`` is set here, by the operation that knows it, and the
+    operation is appended to ``history``.
+    """
+    wrapped = recording.copy(data=data)
+    wrapped.attrs = dict(recording.attrs)
+    wrapped.attrs["history"] = [*recording.attrs.get("history", []), step]
+    if units is not None:
+        wrapped.attrs["units"] = units
+    wrapped.name = "traces"
+    return wrapped
