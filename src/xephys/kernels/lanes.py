@@ -1,0 +1,117 @@
+"""Explicit SIMD vectors inside numba functions.
+
+LLVM vectorises a plain loop only when it can prove that the arrays it touches do not overlap, and then
+keeps running values (filter states, accumulators) in memory. The hot kernels here need them in registers,
+so this module gives numba two vector types, eight float64 and sixteen float32, and the handful of
+operations those kernels use. On a machine with narrower registers LLVM splits each operation.
+
+Arrays are addressed by *flat element index* and must be C-contiguous: nothing checks the bounds.
+Every operation rounds once and in a fixed order, so a result does not depend on how much is done at a time.
+
+Numba's disk cache follows each function's own file only: after changing this file, clear it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+Typed = tuple[Any, Callable[..., Any]]
+INT32 = ir.IntType(32)
+
+
+class Lanes(types.Type):
+    """Numba type of a vector of ``width`` numbers of one scalar type."""
+
+    def __init__(self, dtype: Any, width: int) -> None:
+        self.dtype = dtype
+        self.width = width
+        super().__init__(name=f"Lanes({dtype}, {width})")
+
+
+@register_model(Lanes)
+class LanesModel(models.PrimitiveModel):
+    """Held as an LLVM vector, so that local variables become registers."""
+
+    def __init__(self, dmm: Any, fe_type: Lanes) -> None:
+        scalar = dmm.lookup(fe_type.dtype).get_value_type()
+        super().__init__(dmm, fe_type, ir.VectorType(scalar, fe_type.width))  # type: ignore[no-untyped-call]
+
+
+F64 = Lanes(types.float64, 8)
+F32 = Lanes(types.float32, 16)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def _converted(builder: Any, vector: Any, source: Any, target: Any) -> Any:
+    if source == target:
+        return vector
+    scalar = ir.DoubleType() if target == types.float64 else ir.FloatType()
+    wanted = ir.VectorType(scalar, vector.type.count)
+    if isinstance(source, types.Float):
+        return (builder.fpext if target.bitwidth > source.bitwidth else builder.fptrunc)(vector, wanted)
+    return (builder.sitofp if source.signed else builder.uitofp)(vector, wanted)
+
+
+def _loader(lanes: Lanes) -> Any:
+    def load(typingctx: Any, array: Any, index: Any) -> Typed:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            dtype = signature.args[0].dtype
+            stored = ir.VectorType(context.get_value_type(dtype), lanes.width)
+            pointer = builder.bitcast(_pointer(context, builder, signature.args[0], *args), stored.as_pointer())
+            return _converted(builder, builder.load(pointer, align=dtype.bitwidth // 8), dtype, lanes.dtype)
+
+        return lanes(array, types.intp), codegen
+
+    return intrinsic(load)
+
+
+def _splatter(lanes: Lanes) -> Any:
+    def splat(typingctx: Any, value: Any) -> Typed:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vector = context.get_value_type(lanes)
+            undefined = ir.Constant(vector, ir.Undefined)
+            first = builder.insert_element(undefined, args[0], ir.Constant(INT32, 0))
+            return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, lanes.width), None))
+
+        return lanes(lanes.dtype), codegen
+
+    return intrinsic(splat)
+
+
+def _store(typingctx: Any, array: Any, index: Any, vector: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array_type, _, lanes = signature.args
+        value = _converted(builder, args[2], lanes.dtype, array_type.dtype)
+        pointer = _pointer(context, builder, array_type, args[0], args[1])
+        builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=array_type.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector), codegen
+
+
+def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = args[0].type
+        lanes = signature.return_type
+        name = f"llvm.fmuladd.v{lanes.width}f{lanes.dtype.bitwidth}"
+        kind = ir.FunctionType(vector, [vector] * 3)
+        function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+        return builder.call(function, args)
+
+    return a(a, a, a), codegen
+
+
+load_f64: Any = _loader(F64)  # load_f64(array, index): 8 numbers of any integer or float dtype, as float64
+load_f32: Any = _loader(F32)  # load_f32(array, index): 16 numbers, as float32
+splat_f64: Any = _splatter(F64)  # splat_f64(x): x in every lane
+splat_f32: Any = _splatter(F32)
+store: Any = intrinsic(_store)  # store(array, index, vector): write all lanes, rounded to the array's float dtype
+fma: Any = intrinsic(_fma)  # fma(a, b, c): a × b + c, rounded once where the processor can (AVX2, ARM64)
