@@ -51,9 +51,7 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
 PEAK_DTYPE = np.dtype(
     [("sample_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8"), ("segment_index", "<i8")]
 )
-SPIKE_DTYPE = np.dtype(
-    [("sample_index", "<i8"), ("unit_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8")]
-)
+SPIKE_DTYPE = np.dtype([("sample_index", "<i8"), ("unit_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8")])
 
 SORTING_NODES: dict[str, str] = {
     "spikes": "dim spike: sample_index, unit_index, amplitude (uV), scale, x, y (um), segment_index",
@@ -155,7 +153,7 @@ def validate_recording(recording: Any) -> RecordingInfo:
     if not isinstance(recording, xr.DataArray):
         raise TypeError(f"expected a recording (xarray.DataArray), got {type(recording).__name__}; see open_recording")
     if recording.dims != TRACES.dims:
-        raise RecordingError(f"dims are {recording.dims}, a recording has ('time', 'channel'); transpose or rename them")
+        raise RecordingError(f"dims are {recording.dims}, a recording has ('time', 'channel'); transpose or rename")
     if recording.dtype.kind not in TRACES.kind:
         raise RecordingError(f"traces are {recording.dtype}; a recording holds integers or real numbers")
     rate = recording.attrs.get("sampling_frequency")
@@ -179,7 +177,7 @@ def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
     if missing:
         raise RecordingError(
             f"{why} needs the positions of the channels, and the recording has no {' or '.join(missing)}; "
-            "give a probe (open_recording(..., probe=FILE)) or assign_coords(x=('channel', ...), y=('channel', ...)) in um"
+            "give a probe (open_recording(..., probe=FILE)) or assign coordinates x and y on channel, in um"
         )
     positions = np.stack([recording.coords[name].values for name in ("x", "y")], axis=1).astype(np.float64)
     if not np.isfinite(positions).all():

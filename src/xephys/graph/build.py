@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import dask
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 
 from .plan import Array, Plan, Source, Stage
@@ -39,11 +39,12 @@ class DaskSource:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.array.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
+        return dtype
 
     @property
     def token(self) -> str:
-        return str(tokenize(self.array.name))
+        return f"dask:{self.array.name}"
 
     def read(self, start: int, stop: int) -> Array:
         block: Array = self.array[start:stop].compute()
@@ -163,7 +164,9 @@ def _from_blocks(plan: Plan, source: DaskSource, name: str) -> da.Array:
         first, last = covering_blocks(plan, edges, int(start), int(stop))
         refs = List(*(TaskRef((blocks.name, j, 0)) for j in range(first, last)))
         key = (name, i, *suffix)
-        graph[key] = Task(key, run_on_blocks, program, TaskRef(array_key), refs, int(edges[first]), int(start), int(stop))
+        graph[key] = Task(
+            key, run_on_blocks, program, TaskRef(array_key), refs, int(edges[first]), int(start), int(stop)
+        )
     layered = HighLevelGraph.from_collections(name, graph, dependencies=[blocks])
     return da.Array(layered, name, chunks=_out_chunks(plan), meta=_meta(plan))
 
@@ -224,7 +227,8 @@ def _sliced_plan(data: da.Array, layers: Mapping[str, Any]) -> Plan | None:
     sliced = all(name.split("-")[0] in {"getitem", "slice", "shuffle"} for name in others)
     if len(roots) != 1 or not sliced or data.ndim != 2 or len(data.chunks[1]) != 1 or 0 in data.shape:
         return None
-    name, plan = roots[0]
+    name = roots[0][0]
+    plan: Plan = roots[0][1]
     if plan.emits != "traces":
         return None
     graph: dict[Any, Any] = {}
@@ -239,7 +243,7 @@ def _sliced_plan(data: da.Array, layers: Mapping[str, Any]) -> Plan | None:
         return None
     if not all(isinstance(part, _Selection) for part in parts):
         return None
-    joined = all(a.stop == b.start for a, b in zip(parts[:-1], parts[1:], strict=True))
+    joined = all(a.stop == b.start for a, b in pairwise(parts))
     same = all(np.array_equal(part.channels, parts[0].channels) for part in parts)
     if not joined or not same:
         return None

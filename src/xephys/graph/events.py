@@ -35,7 +35,8 @@ class SpikeTable:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.data.dtype)
+        return dtype
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -60,7 +61,9 @@ class SpikeTable:
         """The table with one feature stage more, in the same pass over the traces."""
         plan = self.plan
         if plan is None:
-            raise ValueError("this table has been changed by hand and has no plan; compute it and start from its records")
+            raise ValueError(
+                "this table has been changed by hand and has no plan; compute it and start from its records"
+            )
         return SpikeTable.of_plan(plan.then(stage))
 
     def filter(self, keep: Callable[[Array], Array]) -> SpikeTable:
@@ -80,7 +83,7 @@ class SpikeTable:
 
 
 def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
-    """``dask.compute`` without low-level fusion: with one task per chunk there is nothing to fuse, only time to lose."""
+    """``dask.compute`` without low-level fusion: one task per chunk leaves nothing to fuse."""
     with dask.config.set({"optimization.fuse.active": False}):
         results: tuple[Any, ...] = dask.compute(*collections, **kwargs)
     return results

@@ -205,8 +205,8 @@ class Plan:
         before, after = longer.halo
         if self.source.n_samples <= max(before, after):
             raise ValueError(
-                f"the recording has {self.source.n_samples} samples, no more than the halo of {max(before, after)} that "
-                f"{stage.name} needs at {self.sampling_frequency:g} Hz; use a longer recording or a higher corner frequency"
+                f"the recording has {self.source.n_samples} samples, no more than the halo of {max(before, after)} "
+                f"that {stage.name} needs at {self.sampling_frequency:g} Hz; use a longer recording or a higher corner"
             )
         return longer
 

@@ -47,7 +47,9 @@ def lazy_tree(plan: Plan) -> Delayed:
         key = f"{name}-{i}"
         if isinstance(source, DaskSource):
             blocks, offset = _blocks_of(plan, source, start, stop)
-            level.append(dask.delayed(_leaves_of_blocks)(program, arrays, blocks, offset, start, stop, dask_key_name=key))
+            level.append(
+                dask.delayed(_leaves_of_blocks)(program, arrays, blocks, offset, start, stop, dask_key_name=key)
+            )
         else:
             level.append(dask.delayed(_leaves)(program, arrays, source, start, stop, dask_key_name=key))
     depth = 0

@@ -51,7 +51,10 @@ class Program:
         return cls(steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        names = [(s.func.__module__, s.func.__qualname__, s.before, s.after, sorted(s.parameters.items())) for s in self.steps]
+        names = [
+            (s.func.__module__, s.func.__qualname__, s.before, s.after, sorted(s.parameters.items()))
+            for s in self.steps
+        ]
         return "xephys.Program", repr(names), self.n_samples, self.tile_samples, self.n_channels, repr(self.dtype)
 
 
@@ -61,7 +64,7 @@ def visible_arrays(plan: Plan) -> dict[str, Array]:
 
 
 class Reader:
-    """Samples of one chunk with its halo, read once; padded by the edge sample only beyond the recording's true ends."""
+    """Samples of one chunk with its halo, read once; padded by the edge sample only at the true ends."""
 
     def __init__(self, read: Callable[[int, int], Array], n_samples: int, start: int, stop: int) -> None:
         self.n_samples = n_samples
@@ -76,7 +79,9 @@ class Reader:
         return np.pad(inside, ((lo - start, stop - hi), (0, 0)), mode="edge")
 
 
-def run_traces(program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int) -> Array:
+def run_traces(
+    program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
+) -> Array:
     """Traces ``[start, stop)`` after all stages."""
     if not program.steps:
         return np.array(read(start, stop), dtype=program.dtype, order="C", copy=True, subok=False)
@@ -99,7 +104,9 @@ def run_traces(program: Program, arrays: Mapping[str, Array], read: Callable[[in
     return out
 
 
-def run_events(program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int) -> Array:
+def run_events(
+    program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
+) -> Array:
     """Events of the range ``[start, stop)``, each owned by the tile and the chunk its sample falls into."""
     parts = []
     for _, _, events in _event_tiles(program, arrays, read, start, stop):
@@ -118,7 +125,7 @@ def run_partials(
 
 
 def _bound(program: Program, arrays: Mapping[str, Array]) -> list[tuple[Step, Callable[..., Any]]]:
-    calls = []
+    calls: list[tuple[Step, Callable[..., Any]]] = []
     for k, step in enumerate(program.steps):
         own = {name.split(".", 1)[1]: a for name, a in arrays.items() if name.startswith(f"{k}.")}
         calls.append((step, _Call(step.func, {**step.parameters, **own})))

@@ -68,7 +68,14 @@ class BinarySource:
 
     @cached_property
     def token(self) -> str:
-        layout = (self.dtype_name, self.n_file_channels, self.n_samples, self.offset_bytes, self.time_axis, self.channels)
+        layout = (
+            self.dtype_name,
+            self.n_file_channels,
+            self.n_samples,
+            self.offset_bytes,
+            self.time_axis,
+            self.channels,
+        )
         return f"binary:{self.content}:{layout}"
 
     def read(self, start: int, stop: int) -> Array:
@@ -88,11 +95,12 @@ class BinarySource:
 
 def _read_exactly(path: str, position: int, n_bytes: int) -> Array:
     buffer = np.empty(n_bytes, np.uint8)
-    with open(path, "rb", buffering=0) as file:
+    view = buffer.data
+    with Path(path).open("rb", buffering=0) as file:
         file.seek(position)
         filled = 0
         while filled < n_bytes:
-            got = file.readinto(memoryview(buffer)[filled:])
+            got = file.readinto(view[filled:])
             if not got:
                 raise OSError(
                     f"{path} ended at byte {position + filled}, {n_bytes - filled} bytes before the end of the samples "
