@@ -1,0 +1,152 @@
+"""Over-clustering of a cloud of points by following density uphill on its nearest-neighbour graph.
+
+Each point is linked to its nearest neighbour of higher density; chains end at the modes of the density
+(Koontz, Narendra & Fukunaga 1976). It needs no number of clusters and no scale other than the number of
+neighbours, and it deliberately finds too many modes: `cluster_split` joins those that no gap separates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+def _nearest(
+    points: NDArray[np.float32], landmarks: NDArray[np.float32], skip_self: bool, n_neighbors: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    n_points, n_dims = points.shape
+    n_landmarks = landmarks.shape[0]
+    # Landmarks along the fast axis: the distance loop then runs over contiguous memory.
+    columns = np.ascontiguousarray(landmarks.T)
+    indices = np.empty((n_points, n_neighbors), np.int32)
+    squares = np.empty((n_points, n_neighbors), np.float32)
+    distance = np.empty(n_landmarks, np.float32)
+    for i in range(n_points):
+        distance[:] = 0.0
+        for d in range(n_dims):
+            value = points[i, d]
+            for j in range(n_landmarks):
+                difference = columns[d, j] - value
+                distance[j] += difference * difference
+        if skip_self:
+            distance[i] = np.inf
+        filled = 0
+        worst = np.float32(np.inf)
+        for j in range(n_landmarks):
+            if filled == n_neighbors and not distance[j] < worst:
+                continue
+            slot = filled if filled < n_neighbors else n_neighbors - 1
+            while slot > 0 and squares[i, slot - 1] > distance[j]:
+                squares[i, slot] = squares[i, slot - 1]
+                indices[i, slot] = indices[i, slot - 1]
+                slot -= 1
+            squares[i, slot] = distance[j]
+            indices[i, slot] = j
+            if filled < n_neighbors:
+                filled += 1
+            worst = squares[i, filled - 1]
+    return indices, squares
+
+
+def nearest_landmarks(
+    points: NDArray[np.float32], landmarks: NDArray[np.float32], *, n_neighbors: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The nearest landmarks of every point, exactly, by brute force.
+
+    Parameters
+    ----------
+    points : (n_points, n_dims) float32
+    landmarks : (n_landmarks, n_dims) float32
+    n_neighbors : int
+        At most ``n_landmarks``.
+
+    Returns
+    -------
+    indices : (n_points, n_neighbors) int32
+        Nearest first; equal distances in order of index.
+    squared_distances : (n_points, n_neighbors) float32
+
+    Raises
+    ------
+    ValueError
+        If more neighbours are asked for than there are landmarks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> landmarks = np.array([[0.0], [10.0]], np.float32)
+    >>> nearest_landmarks(np.array([[9.0]], np.float32), landmarks, n_neighbors=1)[0]
+    array([[1]], dtype=int32)
+    """
+    if not 1 <= n_neighbors <= landmarks.shape[0]:
+        raise ValueError(
+            f"n_neighbors is {n_neighbors}, but there are {landmarks.shape[0]} landmarks: "
+            f"give a number from 1 to {landmarks.shape[0]}."
+        )
+    return _nearest(points, landmarks, False, n_neighbors)  # type: ignore[no-any-return]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+def _climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[np.int32]:
+    n_points, n_neighbors = indices.shape
+    parent = np.empty(n_points, np.int32)
+    for i in range(n_points):
+        parent[i] = i
+        for slot in range(n_neighbors):
+            j = indices[i, slot]
+            # Equal densities (identical spikes) climb towards the smaller index, so that no cycle can form.
+            if density[j] > density[i] or (density[j] == density[i] and j < i):
+                parent[i] = j
+                break
+    for i in range(n_points):
+        root = i
+        while parent[root] != root:
+            root = parent[root]
+        step = i
+        while parent[step] != root:
+            following = parent[step]
+            parent[step] = root
+            step = following
+    labels = np.full(n_points, -1, np.int32)
+    count = 0
+    for i in range(n_points):
+        if parent[i] == i:
+            labels[i] = count
+            count += 1
+    for i in range(n_points):
+        labels[i] = labels[parent[i]]
+    return labels
+
+
+def density_modes(points: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.int32]:
+    """Label points by the mode of the density they climb to.
+
+    The density at a point is a decreasing function of the mean distance to its nearest neighbours.
+
+    Parameters
+    ----------
+    points : (n_points, n_dims) float32
+    n_neighbors : int
+        Neighbours that measure the density and among which a point looks for a denser one. More
+        neighbours give fewer modes. Reduced to ``n_points - 1`` where there are fewer.
+
+    Returns
+    -------
+    labels : (n_points,) int32
+        0, 1, … in the order of the index of the modes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], np.float32)
+    >>> density_modes(points, n_neighbors=2)
+    array([0, 0, 0, 1, 1, 1], dtype=int32)
+    """
+    n_points = points.shape[0]
+    if n_points <= 1:
+        return np.zeros(n_points, np.int32)
+    indices, squares = _nearest(points, points, True, min(n_neighbors, n_points - 1))
+    density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
+    return _climb(indices, density)  # type: ignore[no-any-return]

@@ -1,0 +1,163 @@
+"""Cut the probe into overlapping sections that are clustered on their own, and put the results together.
+
+A section owns the channels of its core and also sees the spikes of a margin around it, so that a unit whose
+largest channel varies from spike to spike is seen whole by the section that owns it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Section(NamedTuple):
+    """Channels clustered together: spikes are taken from ``core`` and ``margin``, units kept from ``core``."""
+
+    core: NDArray[np.int32]
+    margin: NDArray[np.int32]
+
+
+def spatial_sections(
+    positions: NDArray[np.float64], *, core_um: float = 40.0, margin_um: float = 30.0
+) -> list[Section]:
+    """Cut a probe into cells of at most ``core_um`` on a side, each with a margin around it.
+
+    Channels are first parted at horizontal gaps wider than ``core_um`` (shanks, columns far apart), then
+    each group is cut into equal intervals of x and of y.
+
+    Parameters
+    ----------
+    positions : (n_channels, 2 or 3) float64
+        Contact positions in µm; the first two columns are used.
+    core_um, margin_um : float
+        Largest side of a core; reach of its margin.
+
+    Returns
+    -------
+    sections : list of Section
+        In order of x, then y. Each channel is in exactly one core. Channel numbers are sorted, int32.
+
+    Raises
+    ------
+    ValueError
+        If a length is not positive, or the positions are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> positions = np.array([[0.0, 20.0 * i] for i in range(4)])
+    >>> [(s.core.tolist(), s.margin.tolist()) for s in spatial_sections(positions, core_um=40, margin_um=25)]
+    [([0, 1], [2]), ([2, 3], [1])]
+    """
+    if core_um <= 0 or margin_um < 0:
+        raise ValueError(f"core_um is {core_um} and margin_um {margin_um}: give a positive core and margin >= 0.")
+    if not np.isfinite(positions).all():
+        raise ValueError("Some contact positions are not finite: sections need the x and y of every channel.")
+    x, y = positions[:, 0], positions[:, 1]
+    cells: list[NDArray[np.intp]] = []
+    if len(positions):
+        order = np.argsort(x, kind="stable")
+        gaps = np.flatnonzero(np.diff(x[order]) > core_um) + 1
+        for shank in np.split(order, gaps):
+            for column in _cut(shank, x, core_um):
+                cells.extend(_cut(column, y, core_um))
+    sections = []
+    for cell in cells:
+        # Distance to the nearest channel of the core, so that the margin follows the core's outline.
+        distance = np.hypot(x[:, None] - x[cell], y[:, None] - y[cell]).min(axis=1)
+        distance[cell] = np.inf
+        margin = np.flatnonzero(distance <= margin_um)
+        sections.append(Section(np.sort(cell).astype(np.int32), margin.astype(np.int32)))
+    return sections
+
+
+def _cut(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: float) -> list[NDArray[np.intp]]:
+    """Part channels into equal intervals of a coordinate, none wider than ``width``; empty ones left out."""
+    values = coordinate[channels]
+    low, extent = values.min(), np.ptp(values)
+    # The last contact of an interval counts as open end: two rows 20 µm apart are 40 µm of probe.
+    pitch = np.diff(np.unique(values)).min() if extent > 0 else 0.0
+    n_intervals = max(1, int(np.ceil((extent + pitch) / width - 1e-9)))
+    interval = np.minimum(((values - low) / (extent + pitch + 1e-9) * n_intervals).astype(np.intp), n_intervals - 1)
+    return [channels[interval == i] for i in range(n_intervals) if (interval == i).any()]
+
+
+def section_channels(
+    section: Section, neighbors: NDArray[np.int32], *, min_channels: int = 6
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Channels on which the spikes of a section are compared, and where its spikes have them.
+
+    A channel on which some spikes were not measured moves those away from the others of their unit. So the
+    channels measured around every peak channel of the section are used; where they are too few, those measured
+    around most.
+
+    Parameters
+    ----------
+    section : Section
+    neighbors : (n_channels, k) int32
+        Channels on which the features of a peak on each channel were measured, −1 padded.
+    min_channels : int
+        Channels that must be found, as far as the probe has them.
+
+    Returns
+    -------
+    channels : (m,) int32
+        Sorted.
+    slots : (n_channels, m) int32
+        Column of ``neighbors`` that holds each of them for a peak on a channel; −1 where it was not measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> neighbors = np.array([[0, 1], [0, 1], [1, 2]], np.int32)
+    >>> section = Section(np.array([0, 1], np.int32), np.array([2], np.int32))
+    >>> channels, slots = section_channels(section, neighbors, min_channels=1)
+    >>> channels, slots[:, 0]
+    (array([1], dtype=int32), array([1, 1, 0], dtype=int32))
+    """
+    seen_from = np.concatenate([section.core, section.margin])
+    around = neighbors[seen_from]
+    counts = np.bincount(around[around >= 0].ravel(), minlength=len(neighbors))
+    needed = min(min_channels, int((counts > 0).sum()))
+    threshold = len(seen_from)
+    while (counts >= threshold).sum() < needed:
+        threshold -= 1
+    channels = np.flatnonzero(counts >= max(threshold, 1)).astype(np.int32)
+    slots = np.full((len(neighbors), len(channels)), -1, np.int32)
+    for column in range(neighbors.shape[1]):
+        hit = neighbors[:, column][:, None] == channels[None, :]
+        slots[hit] = column
+    return channels, slots
+
+
+def gather_features(
+    projection: NDArray[np.float32], channel_index: NDArray[np.int64], slots: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Features of the spikes of a section on its common channels.
+
+    Parameters
+    ----------
+    projection : (n_spikes, k, n_components) float32
+    channel_index : (n_spikes,) int64
+        Peak channels.
+    slots : (n_channels, m) int32
+        From `section_channels`.
+
+    Returns
+    -------
+    features : (n_spikes, m * n_components) float32
+        0 where a channel was not measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> projection = np.array([[[1.0], [2.0]]], np.float32)
+    >>> gather_features(projection, np.array([0]), np.array([[1, -1]], np.int32))
+    array([[2., 0.]], dtype=float32)
+    """
+    slot = slots[channel_index]
+    gathered = np.take_along_axis(projection, np.maximum(slot, 0)[:, :, None].astype(np.intp), axis=1)
+    gathered = np.where((slot >= 0)[:, :, None], gathered, np.float32(0.0))
+    return np.ascontiguousarray(gathered.reshape(len(projection), -1), np.float32)
