@@ -1,0 +1,79 @@
+"""Backgrounds of a simulated recording: slow fields, mains, artefacts, and the converter."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(nogil=True, cache=True)
+def mix_modes(modes: NDArray[np.float64], loading: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Project spatial modes on channels: (time, mode) x (mode, channel) -> float32 (time, channel).
+
+    A plain loop and no BLAS: BLAS may change its order of additions with the number of threads.
+    """
+    n, n_modes = modes.shape
+    out = np.zeros((n, loading.shape[1]), np.float32)
+    for t in range(n):
+        for m in range(n_modes):
+            value = np.float32(modes[t, m])
+            for c in range(loading.shape[1]):
+                out[t, c] += value * np.float32(loading[m, c])
+    return out
+
+
+@njit(nogil=True, cache=True)
+def add_spline_field(traces: NDArray[np.float32], knots: NDArray[np.float32], factor: int) -> None:
+    """Add a field given at every ``factor``-th sample, as a uniform cubic B-spline, in place.
+
+    Sample 0 of the traces lies on knot 1 (the spline needs one knot before and two after), so ``knots`` has
+    ``n_samples / factor + 3`` rows. The spline's own low-pass (sinc to the fourth) leaves no audible images.
+    """
+    n_samples, n_channels = traces.shape
+    basis = np.empty((factor, 4), np.float32)
+    for i in range(factor):
+        f = i / factor
+        basis[i, 0] = (1.0 - f) ** 3 / 6.0
+        basis[i, 1] = (3.0 * f**3 - 6.0 * f**2 + 4.0) / 6.0
+        basis[i, 2] = (-3.0 * f**3 + 3.0 * f**2 + 3.0 * f + 1.0) / 6.0
+        basis[i, 3] = f**3 / 6.0
+    for n in range(n_samples):
+        j, i = n // factor, n % factor
+        b0, b1, b2, b3 = basis[i, 0], basis[i, 1], basis[i, 2], basis[i, 3]
+        for c in range(n_channels):
+            traces[n, c] += b0 * knots[j, c] + b1 * knots[j + 1, c] + b2 * knots[j + 2, c] + b3 * knots[j + 3, c]
+
+
+@njit(nogil=True, cache=True)
+def add_outer(
+    traces: NDArray[np.float32], first: int, course: NDArray[np.float32], loading: NDArray[np.float32]
+) -> None:
+    """Add ``course[t] * loading[channel]`` from row ``first`` on, cut to the traces, in place."""
+    n_samples, n_channels = traces.shape
+    for t in range(max(0, -first), min(course.size, n_samples - first)):
+        for c in range(n_channels):
+            traces[first + t, c] += course[t] * loading[c]
+
+
+@njit(nogil=True, cache=True)
+def digitise(
+    traces: NDArray[np.float32],
+    offset_uv: NDArray[np.float32],
+    live: NDArray[np.bool_],
+    gain_uv: float,
+    full_scale: int,
+) -> NDArray[np.int16]:
+    """Analogue to digital: add the channels' offsets, round to steps of ``gain_uv`` and clip to ±``full_scale`` steps.
+
+    A channel that is not live shows its offset only.
+    """
+    n_samples, n_channels = traces.shape
+    out = np.empty((n_samples, n_channels), np.int16)
+    inverse = np.float32(1.0 / gain_uv)
+    high, low = np.float32(full_scale), np.float32(-full_scale)
+    factor = np.where(live, inverse, np.float32(0.0)).astype(np.float32)
+    shift = (offset_uv * inverse).astype(np.float32)
+    for t in range(n_samples):
+        for c in range(n_channels):
+            value = np.rint(traces[t, c] * factor[c] + shift[c])
+            out[t, c] = np.int16(min(high, max(low, value)))
+    return out

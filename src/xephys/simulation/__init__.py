@@ -1,0 +1,1 @@
+"""Simulated extracellular recordings with an exact truth, computed block by block from a seed."""

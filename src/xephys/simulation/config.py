@@ -1,0 +1,206 @@
+"""Every switch of the simulator in one frozen dataclass, and the two presets that set them.
+
+Parameters are in physical units; a simulation is a pure function of one configuration, its seed included.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from xephys.errors import ParameterError
+from xephys.simulation.waveforms import KINDS
+
+ProbeName = Literal["neuropixels-like", "linear", "tetrode", "multi-shank"]
+DRIFTS = ("none", "slow", "rigid", "nonrigid", "breathing", "steps")
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """Parameters of a simulated recording. The values here are those of ``preset="easy"``.
+
+    Attributes
+    ----------
+    duration_s, n_channels, n_units, sampling_frequency, seed, probe
+        What is recorded, and how much of it. ``sampling_frequency`` in Hz.
+    amplitude_range_uv
+        Absolute peak amplitude of a unit on its best channel, log-uniform between the two.
+    amplitude_cv
+        Range of the units' coefficients of variation of spike amplitude.
+    rate_median_hz, rate_sigma
+        Log-normal firing rates.
+    rate_modulation
+        Standard deviation of the logarithm of the common, slow modulation of all rates.
+    bursting_fraction, partial_fraction, synchronous_fraction
+        Share of units that burst, that are active only part of the time, that follow spikes of a neighbour.
+    burst_amplitude_loss, burst_widening
+        Loss of amplitude and gain of width at full exhaustion inside bursts.
+    spike_shapes
+        Names and relative frequency of the kinds of units (see ``waveforms.KINDS``).
+    noise_uv
+        Standard deviation of the thermal noise (independent channels).
+    n_far_units, far_amplitude_range_uv, far_rate_hz
+        Small distant units whose spikes form the unresolved hash; not part of the truth that is scored.
+    field_uv, slow_wave_uv, mains_uv, mains_hz
+        RMS of the 1/f field, amplitude of slow waves (below 4 Hz), amplitude of the mains and its odd harmonics.
+    n_dead_channels, n_noisy_channels, offset_uv
+        Faulty contacts (noisy: eight times the thermal noise), and the standard deviation of the channels' DC offsets.
+    stimulation_period_s, movement_rate_hz
+        A saturating train of stimuli each so many seconds (0: never); movement artefacts per second.
+    gain_uv, full_scale_uv
+        Step and range of the converter.
+    inter_sample_shift
+        Channels are sampled one after the other, as on Neuropixels. Acts on spikes only: the noise is
+        white, and the field is slow.
+    drift, drift_um, breathing_um
+        Names joined by ``+`` out of ``slow``, ``rigid``, ``nonrigid``, ``breathing``, ``steps``, or ``none``;
+        peak-to-peak size of the first three and of the largest step; size of the breathing.
+    """
+
+    duration_s: float = 10.0
+    n_channels: int = 32
+    n_units: int = 10
+    sampling_frequency: float = 30_000.0
+    seed: int = 0
+    probe: ProbeName = "neuropixels-like"
+    amplitude_range_uv: tuple[float, float] = (50.0, 200.0)
+    amplitude_cv: tuple[float, float] = (0.03, 0.07)
+    rate_median_hz: float = 6.0
+    rate_sigma: float = 0.4
+    rate_modulation: float = 0.0
+    bursting_fraction: float = 0.0
+    partial_fraction: float = 0.0
+    synchronous_fraction: float = 0.0
+    burst_amplitude_loss: float = 0.4
+    burst_widening: float = 0.3
+    spike_shapes: tuple[tuple[str, float], ...] = (("narrow", 0.35), ("broad", 0.65))
+    noise_uv: float = 8.0
+    n_far_units: int = 0
+    far_amplitude_range_uv: tuple[float, float] = (5.0, 28.0)
+    far_rate_hz: float = 8.0
+    field_uv: float = 0.0
+    slow_wave_uv: float = 0.0
+    mains_uv: float = 0.0
+    mains_hz: float = 50.0
+    n_dead_channels: int = 0
+    n_noisy_channels: int = 0
+    offset_uv: float = 0.0
+    stimulation_period_s: float = 0.0
+    movement_rate_hz: float = 0.0
+    gain_uv: float = 0.195
+    full_scale_uv: float = 6000.0
+    inter_sample_shift: bool = False
+    drift: str = "none"
+    drift_um: float = 30.0
+    breathing_um: float = 3.0
+
+    def __post_init__(self) -> None:
+        _at_least("duration_s", self.duration_s, 0.05)
+        _at_least("sampling_frequency", self.sampling_frequency, 5000.0)
+        _at_least("n_channels", self.n_channels, 1)
+        for name in ("n_units", "n_far_units", "noise_uv", "field_uv", "slow_wave_uv", "mains_uv", "seed"):
+            _at_least(name, getattr(self, name), 0)
+        low, high = self.amplitude_range_uv
+        if not 0 < low <= high:
+            raise ParameterError(f"amplitude_range_uv={self.amplitude_range_uv} is not 0 < low <= high; give two in µV")
+        if self.gain_uv <= 0 or self.full_scale_uv / self.gain_uv > 32767:
+            raise ParameterError(
+                f"full_scale_uv={self.full_scale_uv} at gain_uv={self.gain_uv} does not fit int16 (32767 steps); "
+                "raise the gain or lower the range"
+            )
+        if self.probe not in get_args(ProbeName):
+            raise ParameterError(f"probe={self.probe!r} does not exist; choose one of {', '.join(get_args(ProbeName))}")
+        for part in self.drift.split("+"):
+            if part not in DRIFTS:
+                raise ParameterError(f"drift={self.drift!r}: no {part!r}; join names of {', '.join(DRIFTS)} by '+'")
+        for kind, _ in self.spike_shapes:
+            if kind not in KINDS:
+                raise ParameterError(f"spike_shapes: {kind!r} does not exist; choose among {', '.join(KINDS)}")
+        if self.n_dead_channels + self.n_noisy_channels >= max(self.n_channels, 1) and self.n_dead_channels:
+            raise ParameterError(
+                f"n_dead_channels={self.n_dead_channels} and n_noisy_channels={self.n_noisy_channels} leave none of "
+                f"{self.n_channels} channels; lower them"
+            )
+
+    @property
+    def n_samples(self) -> int:
+        return round(self.duration_s * self.sampling_frequency)
+
+    @property
+    def token(self) -> str:
+        """Identifies the content: equal configurations give equal samples."""
+        return hashlib.sha1(repr(sorted(asdict(self).items())).encode(), usedforsecurity=False).hexdigest()
+
+
+def _at_least(name: str, value: float, limit: float) -> None:
+    if not math.isfinite(value) or value < limit:
+        raise ParameterError(f"{name}={value} is below its limit {limit}; raise it")
+
+
+HARD: dict[str, Any] = {
+    "amplitude_range_uv": (20.0, 250.0),
+    "amplitude_cv": (0.05, 0.15),
+    "rate_median_hz": 3.5,
+    "rate_sigma": 0.8,
+    "rate_modulation": 0.35,
+    "bursting_fraction": 0.25,
+    "partial_fraction": 0.15,
+    "synchronous_fraction": 0.15,
+    "spike_shapes": (
+        ("narrow", 0.22), ("broad", 0.38), ("slow", 0.08),
+        ("triphasic", 0.08), ("positive", 0.08), ("propagating", 0.16),
+    ),
+    "noise_uv": 8.0,
+    "field_uv": 60.0,
+    "slow_wave_uv": 150.0,
+    "mains_uv": 8.0,
+    "offset_uv": 50.0,
+    "movement_rate_hz": 0.04,
+    "stimulation_period_s": 20.0,
+    "gain_uv": 2.34375,
+    "full_scale_uv": 2400.0,
+    "inter_sample_shift": True,
+}  # fmt: skip
+
+
+def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
+    """Configuration of a preset, with single parameters replaced.
+
+    ``easy`` is white noise and well separated units. ``hard`` is meant to look like a real recording: unresolved
+    hash, a field hundreds of times the noise power, faulty channels, artefacts, bursts, small units. Far units, dead
+    and noisy channels follow ``n_channels`` unless given (six far units a channel; one channel of each kind in 64).
+
+    Raises
+    ------
+    ParameterError
+        If the preset or a parameter does not exist, or a value is outside its limits.
+
+    Examples
+    --------
+    >>> from xephys.simulation.config import make_config
+    >>> make_config("hard", n_channels=64).n_far_units
+    384
+    """
+    if preset not in ("easy", "hard"):
+        raise ParameterError(f"preset={preset!r} does not exist; choose 'easy' or 'hard'")
+    known = [f.name for f in fields(SimulationConfig)]
+    for name in parameters:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+            raise ParameterError(f"simulation parameter {name!r} does not exist{hint}")
+    values: dict[str, Any] = {}
+    if preset == "hard":
+        n_channels = int(parameters.get("n_channels", SimulationConfig.n_channels))
+        n_faulty = n_channels // 64
+        values = {**HARD, "n_far_units": 6 * n_channels, "n_dead_channels": n_faulty, "n_noisy_channels": n_faulty}
+    values |= parameters
+    for name in ("amplitude_range_uv", "amplitude_cv", "far_amplitude_range_uv"):
+        if name in values:
+            values[name] = tuple(float(v) for v in values[name])
+    if "spike_shapes" in values:
+        values["spike_shapes"] = tuple((str(k), float(w)) for k, w in dict(values["spike_shapes"]).items())
+    return SimulationConfig(**values)
