@@ -15,7 +15,7 @@ GRID = 128
 """Points of the grid on which the density along the discriminant is looked at."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+@njit(nogil=True, cache=True, error_model="numpy")
 def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -> tuple[float, float]:
     """Depth of the deepest valley in [low, high] in standard errors, and its ratio to the lower shoulder."""
     margin = 0.5 * (high - low)
@@ -29,7 +29,8 @@ def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -
     total = np.cumsum(counts)
     best = 0.0
     ratio = 1.0
-    # Windows of 8, 14 and 24 % of the looked-at range: narrow ones find sharp gaps, wide ones shallow gaps in few spikes.
+    # Windows of 8, 14 and 25 % of the range looked at: narrow ones find sharp gaps, wide ones shallow gaps in few
+    # spikes.
     for half in (n_grid // 25, n_grid // 14, n_grid // 8):
         window = np.zeros(n_grid, np.int64)
         for i in range(half, n_grid - half):

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+@njit(nogil=True, cache=True, error_model="numpy")
 def _nearest(
     points: NDArray[np.float32], landmarks: NDArray[np.float32], skip_self: bool, n_neighbors: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -85,10 +85,10 @@ def nearest_landmarks(
             f"n_neighbors is {n_neighbors}, but there are {landmarks.shape[0]} landmarks: "
             f"give a number from 1 to {landmarks.shape[0]}."
         )
-    return _nearest(points, landmarks, False, n_neighbors)  # type: ignore[no-any-return]
+    return _nearest(points, landmarks, False, n_neighbors)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+@njit(nogil=True, cache=True, error_model="numpy")
 def _climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[np.int32]:
     n_points, n_neighbors = indices.shape
     parent = np.empty(n_points, np.int32)
@@ -149,4 +149,4 @@ def density_modes(points: NDArray[np.float32], *, n_neighbors: int) -> NDArray[n
         return np.zeros(n_points, np.int32)
     indices, squares = _nearest(points, points, True, min(n_neighbors, n_points - 1))
     density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
-    return _climb(indices, density)  # type: ignore[no-any-return]
+    return _climb(indices, density)

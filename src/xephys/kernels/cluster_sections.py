@@ -80,7 +80,8 @@ def _cut(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: flo
     # The last contact of an interval counts as open end: two rows 20 µm apart are 40 µm of probe.
     pitch = np.diff(np.unique(values)).min() if extent > 0 else 0.0
     n_intervals = max(1, int(np.ceil((extent + pitch) / width - 1e-9)))
-    interval = np.minimum(((values - low) / (extent + pitch + 1e-9) * n_intervals).astype(np.intp), n_intervals - 1)
+    place = (values - low) / max(extent + pitch, 1e-9) * n_intervals
+    interval = np.minimum((place + 1e-9).astype(np.intp), n_intervals - 1)
     return [channels[interval == i] for i in range(n_intervals) if (interval == i).any()]
 
 

@@ -49,7 +49,7 @@ def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[n
     return projected
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+@njit(nogil=True, cache=True, error_model="numpy")
 def _links(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.float64]:
     counts = np.zeros((n_labels, n_labels))
     for i in range(indices.shape[0]):
@@ -131,7 +131,7 @@ def join_modes(
     return joined
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc]
+@njit(nogil=True, cache=True, error_model="numpy")
 def _vote(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.int32]:
     votes = np.zeros(n_labels, np.int32)
     chosen = np.empty(indices.shape[0], np.int32)
