@@ -109,9 +109,93 @@ def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Typed:
     return a(a, a, a), codegen
 
 
+def _binary(combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """A lane-wise operation of two vectors."""
+
+    def operation(typingctx: Any, a: Any, b: Any) -> Typed:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return combine(builder, *args)
+
+        return a(a, a), codegen
+
+    return intrinsic(operation)
+
+
+def _reducer(combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """Fold a vector in half until one lane is left: a fixed order."""
+
+    def reduction(typingctx: Any, vector: Any) -> Typed:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            (value,) = args
+            while value.type.count > 1:
+                half = value.type.count // 2
+                undefined = ir.Constant(value.type, ir.Undefined)
+                lower = ir.Constant(ir.VectorType(INT32, half), list(range(half)))
+                upper = ir.Constant(ir.VectorType(INT32, half), list(range(half, 2 * half)))
+                value = combine(
+                    builder,
+                    builder.shuffle_vector(value, undefined, lower),
+                    builder.shuffle_vector(value, undefined, upper),
+                )
+            return builder.extract_element(value, ir.Constant(INT32, 0))
+
+        return vector.dtype(vector), codegen
+
+    return intrinsic(reduction)
+
+
+def _sum(builder: Any, a: Any, b: Any) -> Any:
+    return builder.fadd(a, b)
+
+
+def _difference(builder: Any, a: Any, b: Any) -> Any:
+    return builder.fsub(a, b)
+
+
+def _smaller(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+
+def _larger(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", b, a), a, b)
+
+
+def _count_less(typingctx: Any, a: Any, b: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        mask = builder.fcmp_ordered("<", *args)
+        bits = builder.bitcast(mask, ir.IntType(a.width))
+        return builder.zext(builder.ctpop(bits), ir.IntType(64))
+
+    return types.int64(a, a), codegen
+
+
+def _where_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return a(a, a, a, a), codegen
+
+
+def _where_nan(typingctx: Any, a: Any, then: Any, otherwise: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_unordered("uno", args[0], args[0]), args[1], args[2])
+
+    return a(a, a, a), codegen
+
+
 load_f64: Any = _loader(F64)  # load_f64(array, index): 8 numbers of any integer or float dtype, as float64
 load_f32: Any = _loader(F32)  # load_f32(array, index): 16 numbers, as float32
 splat_f64: Any = _splatter(F64)  # splat_f64(x): x in every lane
 splat_f32: Any = _splatter(F32)
 store: Any = intrinsic(_store)  # store(array, index, vector): write all lanes, rounded to the array's float dtype
 fma: Any = intrinsic(_fma)  # fma(a, b, c): a × b + c, rounded once where the processor can (AVX2, ARM64)
+add: Any = _binary(_sum)
+subtract: Any = _binary(_difference)
+smaller: Any = _binary(_smaller)  # smaller(a, b): b where either is NaN
+larger: Any = _binary(_larger)  # larger(a, b): b where either is NaN
+sum_lanes: Any = _reducer(_sum)
+smallest_lane: Any = _reducer(_smaller)
+largest_lane: Any = _reducer(_larger)
+count_less: Any = intrinsic(_count_less)  # count_less(a, b): in how many lanes a < b
+where_less: Any = intrinsic(_where_less)  # where_less(a, b, x, y): x where a < b, else y
+where_nan: Any = intrinsic(_where_nan)  # where_nan(a, x, y): x where a is NaN, else y
