@@ -1,0 +1,113 @@
+"""Detection of peaks: a lazy table from a lazy recording, in the same task as the filters before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from . import schema
+from .errors import RecordingError
+from .extending import as_lazy, check_choice, check_positive
+from .graph.build import extend_plan
+from .graph.events import SpikeTable
+from .graph.plan import Stage
+from .neighbours import neighbours_within
+from .typing import PeakSign
+
+METHODS = ("locally_exclusive", "by_channel", "matched_filtering")
+
+
+def detect_peaks(
+    recording: xr.DataArray,
+    *,
+    noise_levels: xr.DataArray,
+    method: str = "locally_exclusive",
+    detect_threshold: float = 5.0,
+    peak_sign: PeakSign = "neg",
+    exclude_sweep_ms: float = 1.0,
+    radius_um: float = 50.0,
+    prototype: Any = None,
+    weights: Any = None,
+    segment_index: int = 0,
+) -> SpikeTable:
+    """Detect threshold crossings, one peak per spike, lazily.
+
+    Parameters
+    ----------
+    recording
+        Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` give no peaks.
+    noise_levels
+        Noise level per channel in the recording's unit, from :func:`estimate_noise_levels`.
+    method
+        ``"locally_exclusive"``: the largest peak, in units of its threshold, within ``radius_um`` and the sweep;
+        ``"by_channel"``: each channel for itself; ``"matched_filtering"``: peaks of the correlation with a prototype,
+        see :func:`xephys.matched_filter.learn_matched_filter`.
+    detect_threshold
+        In units of the noise level.
+    peak_sign
+        ``"neg"``, ``"pos"`` or ``"both"``.
+    exclude_sweep_ms
+        Shortest time between two peaks of one place.
+    radius_um
+        Largest distance of channels that compete for a peak.
+    segment_index
+        Written into every record.
+
+    Returns
+    -------
+    Lazy table with fields ``sample_index`` (absolute), ``channel_index``, ``amplitude`` and ``segment_index``.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a number outside its limits.
+    RecordingError
+        If positions are missing, the noise levels do not fit, or every channel is silent or bad.
+
+    Notes
+    -----
+    A channel whose noise level is zero is constant: it gives no peaks.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> peaks.fields
+    ('sample_index', 'channel_index', 'amplitude', 'segment_index')
+    """
+    info = schema.validate_recording(recording)
+    check_choice("method", method, METHODS)
+    check_choice("peak_sign", peak_sign, ("neg", "pos", "both"))
+    check_positive(detect_threshold=detect_threshold, exclude_sweep_ms=exclude_sweep_ms)
+    noise = np.asarray(noise_levels, np.float64)
+    if noise.shape != (info.n_channels,):
+        raise RecordingError(
+            f"noise_levels has shape {noise.shape} for {info.n_channels} channels; estimate them on this recording"
+        )
+    usable = ~schema.bad_channels_of(recording) & (noise > 0)
+    if not usable.any():
+        raise RecordingError("no channel can give peaks: all are marked bad or constant; check the recording")
+    sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
+    arrays: dict[str, Any] = {
+        "thresholds": np.where(usable, noise * detect_threshold, 1.0).astype(np.float32),
+        "channel_mask": usable,
+    }
+    parameters = {"peak_sign": peak_sign, "exclude_sweep_samples": sweep, "segment_index": segment_index}
+    from .kernels import detect as kernel
+
+    halo = kernel.detection_halo(exclude_sweep_samples=sweep)
+    if method == "by_channel":
+        func: Any = kernel.detect_by_channel
+    elif method == "locally_exclusive":
+        func = kernel.detect_locally_exclusive
+        positions = schema.positions_of(recording, why="locally exclusive detection")
+        arrays["neighbours"] = neighbours_within(positions, radius_um=radius_um)
+    stage = Stage(
+        func, dtype=schema.PEAK_DTYPE, parameters=parameters, arrays=arrays, before=halo, after=halo, emits="events"
+    )
+    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))

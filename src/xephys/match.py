@@ -1,0 +1,163 @@
+"""Template matching: spikes of known templates, found lazily, overlapping ones resolved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from . import schema
+from .errors import ParameterError
+from .extending import as_lazy, check_positive, extend_recording
+from .graph.build import extend_plan
+from .graph.events import SpikeTable
+from .graph.plan import Stage
+from .templates import check_same_probe
+
+
+def match_templates(
+    recording: xr.DataArray,
+    *,
+    templates: xr.Dataset,
+    rank: int = 5,
+    n_channels_max: int = 24,
+    detect_threshold: float = 6.0,
+    amplitude_min: float = 0.6,
+    amplitude_max: float = 1.4,
+    amplitude_std: float = 0.15,
+    refractory_ms: float = 0.5,
+    segment_index: int = 0,
+) -> SpikeTable:
+    """Find the spikes of known templates by greedy matching pursuit, lazily.
+
+    Parameters
+    ----------
+    recording
+        Whitened traces (unit noise), on which the templates were estimated.
+    templates
+        From :func:`estimate_templates`.
+    rank
+        Time courses kept of each template.
+    n_channels_max
+        Most channels kept of each template; those that carry nothing are dropped.
+    detect_threshold
+        A spike must lower the squared residual by the square of this, in units of the noise variance.
+    amplitude_min, amplitude_max
+        Limits of a spike's amplitude as a multiple of its template.
+    amplitude_std
+        Standard deviation of the amplitude's prior around 1.
+    refractory_ms
+        Two spikes of one unit are farther apart than this.
+    segment_index
+        Written into every record.
+
+    Returns
+    -------
+    Lazy table with ``sample_index``, ``unit_index``, ``channel_index``, ``amplitude`` (multiple of the template),
+    ``sample_offset`` (sub-sample delay) and ``gain`` (drop of the squared residual).
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits.
+    RecordingError
+        If the templates come from another probe.
+
+    Examples
+    --------
+    >>> import numpy as np, xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
+    >>> templates = xephys.estimate_templates(recording, spikes, peak_channels=np.array([3]))
+    >>> match_templates(recording, templates=templates).fields[0]
+    'sample_index'
+    """
+    info = schema.validate_recording(recording)
+    stage = _stage(recording, locals(), emits="events")
+    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+
+
+def match_residual(recording: xr.DataArray, *, templates: xr.Dataset, **parameters: Any) -> xr.DataArray:
+    """What the matched spikes leave of the traces, lazily: look at it to see what was missed.
+
+    Parameters are those of :func:`match_templates`.
+    """
+    return extend_recording(
+        recording, _stage(recording, {"templates": templates, **_defaults(), **parameters}, emits="traces")
+    )
+
+
+def _defaults() -> dict[str, Any]:
+    import inspect
+
+    given = inspect.signature(match_templates).parameters
+    return {n: p.default for n, p in given.items() if p.default is not inspect.Parameter.empty}
+
+
+def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Stage:
+    from .kernels import match as kernel
+    from .kernels.match_model import build_match_model
+    from .kernels.templates import low_rank_templates, select_channels
+
+    unknown = set(given) - set(_defaults()) - {"recording", "templates", "info"}
+    if unknown:
+        raise ParameterError(f"no parameter {', '.join(sorted(unknown))}; there are {', '.join(_defaults())}")
+    templates = given["templates"]
+    check_same_probe(recording, templates)
+    check_positive(
+        rank=given["rank"],
+        n_channels_max=given["n_channels_max"],
+        detect_threshold=given["detect_threshold"],
+        amplitude_std=given["amplitude_std"],
+    )
+    if not 0 < given["amplitude_min"] <= 1 <= given["amplitude_max"]:
+        raise ParameterError(
+            f"amplitude_min ({given['amplitude_min']}) must be in (0, 1] and amplitude_max "
+            f"({given['amplitude_max']}) at least 1"
+        )
+    waveforms, slots = select_channels(
+        templates["waveform"].values,
+        channels=templates["channel_index"].values.astype(np.int32),
+        max_channels=given["n_channels_max"],
+        counts=templates["num_averaged"].values,
+    )
+    temporal, spatial = low_rank_templates(waveforms, rank=given["rank"])
+    rate = recording.attrs["sampling_frequency"]
+    model = build_match_model(temporal=temporal, spatial=spatial, channels=slots, n_channels=recording.sizes["channel"])
+    nbefore, length = int(templates.attrs["nbefore"]), templates.sizes["sample"]
+    before, after = kernel.match_halo(length, n_before=nbefore)
+    parameters = {
+        "n_before": nbefore,
+        "threshold": float(given["detect_threshold"]),
+        "amplitude_min": float(given["amplitude_min"]),
+        "amplitude_max": float(given["amplitude_max"]),
+        "amplitude_std": float(given["amplitude_std"]),
+        "refractory_samples": round(given["refractory_ms"] * 1e-3 * rate),
+    }
+    if emits == "traces":
+        return Stage(
+            residual_of_tile,
+            dtype=np.dtype("f4"),
+            parameters=parameters,
+            arrays=dict(model),
+            before=before,
+            after=after,
+        )
+    return Stage(
+        kernel.match_templates,
+        dtype=kernel.MATCH_DTYPE,
+        parameters=parameters,
+        arrays=dict(model),
+        before=before,
+        after=after,
+        emits="events",
+    )
+
+
+def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:
+    """The residual as a trace stage: it needs no absolute sample."""
+    from .kernels.match import match_residual as kernel
+
+    return kernel(traces, before=before, after=after, start=0, **parameters)

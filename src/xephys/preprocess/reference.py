@@ -1,0 +1,150 @@
+"""Common and local references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import ParameterError, RecordingError
+from ..extending import check_choice, extend_recording
+from ..graph.plan import Stage
+
+
+def common_reference(
+    recording: xr.DataArray,
+    *,
+    reference: str = "global",
+    operator: str = "median",
+    groups: Any = None,
+    reference_channel_ids: Any = None,
+    inner_radius_um: float = 30.0,
+    outer_radius_um: float = 55.0,
+    n_neighbors_min: int = 5,
+) -> xr.DataArray:
+    """Subtract from every sample what the channels have in common, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``. Channels marked ``bad`` do not contribute, but are referenced as well.
+    reference
+        ``"global"``: over all channels, or over those of the same group; ``"local"``: over the channels in a ring
+        around each.
+    operator
+        ``"median"`` or ``"average"``.
+    groups
+        Name of a channel coordinate, or one value per channel: each group is referenced to itself.
+    reference_channel_ids
+        Channels that make up a global reference; all if None. One channel gives a single reference.
+    inner_radius_um, outer_radius_um
+        The ring of a local reference: distances in ``(inner, outer]``.
+    n_neighbors_min
+        Where the ring holds fewer channels, the nearest beyond its inner radius are taken up to this number.
+
+    Returns
+    -------
+    Referenced traces, float32, same coordinates, chunks and unit, still lazy.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, a reference channel does not exist, or the radii are in the wrong order.
+    RecordingError
+        If a local reference is asked for without positions, or if every channel is bad.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> referenced = common_reference(recording, operator="average")
+    >>> bool(abs(referenced.isel(time=slice(0, 9)).mean("channel")).max() < 1e-3)
+    True
+    """
+    schema.validate_recording(recording)
+    check_choice("reference", reference, ("global", "local"))
+    check_choice("operator", operator, ("median", "average"))
+    good = ~schema.bad_channels_of(recording)
+    if not good.any():
+        raise RecordingError(
+            "every channel is marked bad, so there is nothing to reference to; check the coordinate bad"
+        )
+    if reference == "local":
+        return _local(recording, operator, good, inner_radius_um, outer_radius_um, n_neighbors_min)
+    from ..kernels import reference as kernel
+
+    arrays: dict[str, Any] = {}
+    if groups is not None:
+        arrays["groups"] = _group_numbers(recording, groups)
+    if reference_channel_ids is not None:
+        chosen = _channel_mask(recording, reference_channel_ids) & good
+        if not chosen.any():
+            raise RecordingError("every reference channel is marked bad; choose others")
+        arrays["good"] = chosen
+    elif not good.all():
+        arrays["good"] = good
+    stage = Stage(kernel.common_reference, dtype=np.dtype("f4"), parameters={"operator": operator}, arrays=arrays)
+    return extend_recording(recording, stage)
+
+
+def _local(
+    recording: xr.DataArray, operator: str, good: Any, inner_radius_um: float, outer_radius_um: float, n_min: int
+) -> xr.DataArray:
+    from ..kernels import reference as kernel
+
+    if not 0 <= inner_radius_um < outer_radius_um:
+        raise ParameterError(
+            f"inner_radius_um ({inner_radius_um:g}) must be at least 0 and below outer_radius_um ({outer_radius_um:g})"
+        )
+    positions = schema.positions_of(recording, why="a local reference")
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    ring: list[Any] = []
+    for row in distances:
+        beyond = np.flatnonzero(good & (row > inner_radius_um))
+        beyond = beyond[np.argsort(row[beyond], kind="stable")]
+        inside = np.count_nonzero(row[beyond] <= outer_radius_um)
+        ring.append(np.sort(beyond[: max(inside, n_min)]))
+    if any(len(r) == 0 for r in ring):
+        raise RecordingError(
+            f"some channels have no other beyond {inner_radius_um:g} um to be referenced to; use a smaller inner_radius_um "
+            "or a global reference"
+        )
+    neighbours = np.full((len(ring), max(map(len, ring))), -1, np.int32)
+    for i, r in enumerate(ring):
+        neighbours[i, : len(r)] = r
+    stage = Stage(
+        kernel.local_reference,
+        dtype=np.dtype("f4"),
+        parameters={"operator": operator},
+        arrays={"neighbours": neighbours},
+    )
+    return extend_recording(recording, stage)
+
+
+def _group_numbers(recording: xr.DataArray, groups: Any) -> Any:
+    if isinstance(groups, str):
+        if groups not in recording.coords:
+            known = [str(name) for name, c in recording.coords.items() if c.dims == ("channel",)]
+            raise ParameterError(
+                f"groups is {groups!r}, not a coordinate of the channels; they have {', '.join(known)}"
+            )
+        groups = recording.coords[groups].values
+    values = np.asarray(groups)
+    if values.shape != (recording.sizes["channel"],):
+        raise ParameterError(
+            f"groups has shape {values.shape}; give one value for each of {recording.sizes['channel']} channels"
+        )
+    return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def _channel_mask(recording: xr.DataArray, ids: Any) -> Any:
+    wanted = np.atleast_1d(np.asarray(ids))
+    known = recording.channel.values
+    missing = [str(w) for w in wanted if w not in known]
+    if missing:
+        raise ParameterError(
+            f"reference channels {', '.join(missing)} do not exist; the channels are {known[0]} to {known[-1]}"
+        )
+    return np.isin(known, wanted)

@@ -1,0 +1,84 @@
+"""From counts to microvolts, and any other affine change of scale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import ParameterError, RecordingError
+from ..extending import extend_recording
+from ..graph.plan import Stage
+
+
+def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units: str | None = None) -> xr.DataArray:
+    """Multiply by a gain and add an offset, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    gain, offset
+        One number, or one per channel.
+    units
+        Unit of the result; that of the recording if None.
+
+    Returns
+    -------
+    Scaled traces, float32, still lazy.
+
+    Raises
+    ------
+    ParameterError
+        If the shape of gain or offset does not fit, or a value is not finite.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> scale(recording, gain=2.0).dtype
+    dtype('float32')
+    """
+    from ..kernels import scale as kernel
+
+    n = schema.validate_recording(recording).n_channels
+    arrays = {}
+    for name, value in (("gain", gain), ("offset", offset)):
+        values = np.asarray(value, np.float32)
+        if values.shape not in ((), (n,)) or not np.isfinite(values).all():
+            raise ParameterError(
+                f"{name} has shape {values.shape}; give one finite number, or one for each of {n} channels"
+            )
+        arrays[name] = np.ascontiguousarray(np.broadcast_to(values, (n,)))
+    return extend_recording(recording, Stage(kernel.scale, dtype=np.dtype("f4"), arrays=arrays), units=units)
+
+
+def to_uv(recording: xr.DataArray) -> xr.DataArray:
+    """Convert counts to microvolts with the recording's own gains and offsets, lazily.
+
+    A recording that is in microvolts already is returned as it is.
+
+    Raises
+    ------
+    RecordingError
+        If the channels have no gain.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> to_uv(recording).attrs["units"]
+    'uV'
+    """
+    info = schema.validate_recording(recording)
+    if info.units == "uV":
+        return recording
+    if "gain_to_uv" not in recording.coords:
+        raise RecordingError(
+            "the channels have no gain, so counts cannot become microvolts; give gain_to_uv= to open_recording, "
+            "or assign the coordinate gain_to_uv on channel"
+        )
+    offset = recording.coords["offset_to_uv"].values if "offset_to_uv" in recording.coords else 0.0
+    return scale(recording, gain=recording.coords["gain_to_uv"].values, offset=offset, units="uV")
