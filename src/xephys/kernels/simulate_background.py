@@ -44,6 +44,22 @@ def add_spline_field(traces: NDArray[np.float32], knots: NDArray[np.float32], fa
 
 
 @njit(nogil=True, cache=True)
+def add_filtered(
+    traces: NDArray[np.float32], noise: NDArray[np.float32], taps: NDArray[np.float32], size: NDArray[np.float32]
+) -> None:
+    """Add moving averages of noise, times a size per channel, in place.
+
+    ``noise`` has ``len(taps) - 1`` rows more than the traces, before them; ``taps[0]`` is that of the present sample.
+    """
+    n_samples, n_channels = traces.shape
+    n_taps = taps.size
+    for t in range(n_samples):
+        for k in range(n_taps):
+            for c in range(n_channels):
+                traces[t, c] += taps[k] * size[c] * noise[t + n_taps - 1 - k, c]
+
+
+@njit(nogil=True, cache=True)
 def add_outer(
     traces: NDArray[np.float32], first: int, course: NDArray[np.float32], loading: NDArray[np.float32]
 ) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.simulate_background import add_outer, add_spline_field, mix_modes
+from xephys.kernels.simulate_background import add_filtered, add_outer, add_spline_field, mix_modes
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.probe import ProbeLayout
 
@@ -17,6 +17,7 @@ FIELD_MEMORY = 4096  # taps of the 1/f filter: 2.2 s at 30 kHz, so the slope hol
 HARMONICS = ((1, 1.0), (3, 0.45), (5, 0.25), (7, 0.12), (9, 0.06))
 SLOW_WAVES = 16
 NOISY = 8.0
+NOISE_TAPS = (0.797, 0.536, 0.279)  # unit power; -10 dB from low frequencies to the Nyquist frequency
 
 
 class Background(NamedTuple):
@@ -92,6 +93,21 @@ def _smooth_loadings(n_modes: int, layout: ProbeLayout, rng: np.random.Generator
 def stream(config: SimulationConfig, name: int, block: int) -> np.random.Generator:
     """Generator of one stream in one block; block numbers may be negative (what came before the recording)."""
     return np.random.Generator(np.random.SFC64([config.seed, name, block + 2**20]))
+
+
+def add_thermal(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:
+    """Add the noise of contacts and amplifiers of one block, in place: independent channels, white or coloured."""
+    n, n_channels = traces.shape
+    carried = len(NOISE_TAPS) - 1
+    white = np.empty((n + carried, n_channels), np.float32)
+    stream(config, 22, block).standard_normal(out=white, dtype=np.float32)
+    if not config.coloured_noise:
+        add_filtered(traces, white[carried:], np.ones(1, np.float32), background.noise_uv)
+        return
+    # The filter crosses from block to block: the rows that two blocks share come from a stream of the border.
+    white[:carried] = stream(config, 23, block).standard_normal((carried, n_channels), np.float32)
+    white[n:] = stream(config, 23, block + 1).standard_normal((carried, n_channels), np.float32)
+    add_filtered(traces, white, np.array(NOISE_TAPS, np.float32), background.noise_uv)
 
 
 def add_field(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:

@@ -26,8 +26,9 @@ class SimulationConfig:
     ----------
     duration_s, n_channels, n_units, sampling_frequency, seed, probe
         What is recorded, and how much of it. ``sampling_frequency`` in Hz.
-    amplitude_range_uv
-        Absolute peak amplitude of a unit on its best channel, log-uniform between the two.
+    amplitude_range_uv, amplitude_skew
+        Absolute peak amplitude of a unit on its best channel, log-uniform between the two; a skew above 1 makes small
+        units more frequent.
     amplitude_cv
         Range of the units' coefficients of variation of spike amplitude.
     rate_median_hz, rate_sigma
@@ -40,8 +41,9 @@ class SimulationConfig:
         Loss of amplitude and gain of width at full exhaustion inside bursts.
     spike_shapes
         Names and relative frequency of the kinds of units (see ``waveforms.KINDS``).
-    noise_uv
-        Standard deviation of the thermal noise (independent channels).
+    noise_uv, coloured_noise
+        Standard deviation of the thermal noise (independent channels); white, or falling towards the Nyquist frequency as
+        after an amplifier's low-pass.
     n_far_units, far_amplitude_range_uv, far_rate_hz
         Small distant units whose spikes form the unresolved hash; not part of the truth that is scored.
     field_uv, slow_wave_uv, mains_uv, mains_hz
@@ -67,6 +69,7 @@ class SimulationConfig:
     seed: int = 0
     probe: ProbeName = "neuropixels-like"
     amplitude_range_uv: tuple[float, float] = (50.0, 200.0)
+    amplitude_skew: float = 1.0
     amplitude_cv: tuple[float, float] = (0.03, 0.07)
     rate_median_hz: float = 6.0
     rate_sigma: float = 0.4
@@ -78,6 +81,7 @@ class SimulationConfig:
     burst_widening: float = 0.3
     spike_shapes: tuple[tuple[str, float], ...] = (("narrow", 0.35), ("broad", 0.65))
     noise_uv: float = 8.0
+    coloured_noise: bool = False
     n_far_units: int = 0
     far_amplitude_range_uv: tuple[float, float] = (5.0, 28.0)
     far_rate_hz: float = 8.0
@@ -154,6 +158,8 @@ HARD: dict[str, Any] = {
         ("triphasic", 0.08), ("positive", 0.08), ("propagating", 0.16),
     ),
     "noise_uv": 8.0,
+    "coloured_noise": True,
+    "amplitude_skew": 1.3,
     "field_uv": 60.0,
     "slow_wave_uv": 150.0,
     "mains_uv": 8.0,

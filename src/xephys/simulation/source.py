@@ -23,6 +23,7 @@ from xephys.simulation.background import (
     Background,
     add_field,
     add_mains,
+    add_thermal,
     block_length,
     draw_background,
     stream,
@@ -161,8 +162,7 @@ def _compute_block(config: SimulationConfig, block: int) -> NDArray[np.int16]:
     start = block * n
     traces = np.zeros((n, config.n_channels), np.float32)
     if config.noise_uv > 0:
-        stream(config, 22, block).standard_normal(out=traces, dtype=np.float32)
-        traces *= background.noise_uv
+        add_thermal(traces, block, config, background)
     if config.n_far_units:
         nearby = [far_spikes(config, scene, b) for b in (block - 1, block, block + 1)]
         time, unit = (np.concatenate(part) for part in zip(*nearby, strict=True))

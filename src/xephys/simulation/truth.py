@@ -15,6 +15,7 @@ from xephys.kernels.simulate import rest_templates
 from xephys.simulation.background import block_length
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.motion import Motion
+from xephys.simulation.probe import ProbeLayout, to_probeinterface
 from xephys.simulation.source import Scene, SimulationSource, draw_scene, far_spikes
 from xephys.simulation.units import TEMPLATE_AFTER_MS, TEMPLATE_BEFORE_MS
 
@@ -43,6 +44,11 @@ class Truth:
     @property
     def scene(self) -> Scene:
         return draw_scene(self.config)
+
+    @property
+    def layout(self) -> ProbeLayout:
+        """Contacts: positions, shanks, groups, inter-sample shifts."""
+        return self.scene.layout
 
     @property
     def n_units(self) -> int:
@@ -190,6 +196,4 @@ class Truth:
 
     def probe(self) -> Probe:
         """The layout as a ProbeInterface probe."""
-        from xephys.simulation.probe import to_probeinterface
-
         return to_probeinterface(self.scene.layout)

@@ -56,19 +56,19 @@ def _bank(
     angle = np.where(rng.random(n) < 0.5, 0.5, 1.5) * np.pi + rng.normal(0, 0.25, n)
     length = np.zeros((n, 2))
     length[:, 0] = np.exp(rng.uniform(np.log(length_um[0]), np.log(length_um[1]), n))
-    length[:, 1] = length[:, 0] * rng.uniform(1.2, 2.0, n)
+    length[:, 1] = length[:, 0] * rng.uniform(1.0, 1.6, n)
     gain, offset, propagation = np.zeros((n, 2)), np.zeros((n, 2)), np.zeros((n, 2))
     gain[:, 0] = 1.0
     propagates = kinds == "propagating"
     # A dendrite returns part of the soma's current; where spikes run back along it, it carries a late spike instead.
-    gain[:, 1] = np.where(propagates, rng.uniform(0.35, 0.7, n), -rng.uniform(0.0, 0.25, n))
+    gain[:, 1] = np.where(propagates, rng.uniform(0.3, 0.6, n), -rng.uniform(0.0, 0.25, n))
     gain[np.isin(kinds, ("triphasic", "positive", "slow")), 1] = 0.0
     offset[:, 1] = np.where(propagates, rng.uniform(40, 90, n), rng.uniform(40, 80, n))
     propagation[propagates] = rng.uniform(1.5, 3.0, int(propagates.sum()))[:, None] / 1000.0 * per_ms
     return UnitBank(
         position=places,
         axis=np.stack([np.cos(angle), np.sin(angle)], axis=1),
-        elongation=np.where(propagates, rng.uniform(1.3, 2.0, n), rng.uniform(1.0, 1.4, n)),
+        elongation=np.where(propagates, rng.uniform(1.2, 1.7, n), rng.uniform(1.0, 1.3, n)),
         exponent=rng.uniform(1.7, 2.6, n),
         radius=np.full(n, 250.0),
         trough=np.zeros(n),
@@ -110,8 +110,8 @@ def draw_population(config: SimulationConfig, layout: ProbeLayout) -> Population
     dendritic = [make_waveform("broad" if k == "propagating" else "dendritic", t, rng) for k in kinds]
     waveforms = np.stack([*somatic, *dendritic]) if n else np.zeros((1, len(t)), np.float32)
     rows = np.stack([np.arange(n), n + np.arange(n)], axis=1)
-    amplitude = np.exp(rng.permutation(_even(n, rng)) * np.diff(np.log(config.amplitude_range_uv))[0])
-    amplitude *= config.amplitude_range_uv[0]
+    low, high = np.log(config.amplitude_range_uv)
+    amplitude = np.exp(low + (high - low) * rng.permutation(_even(n, rng)) ** config.amplitude_skew)
     bank = _bank(kinds, rows, waveforms, _places(layout, n, 10.0, rng), (18.0, 45.0), fs, rng)
     bank = _calibrated(bank, amplitude, layout, fs)
     rate = config.rate_median_hz * np.exp(config.rate_sigma * rng.standard_normal(n))
