@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.match_pursuit import minimum_scores, pursue
+from xephys.kernels.match_pursuit import Limits, minimum_scores, pursue
 from xephys.kernels.match_scores import correlate_templates
 
 __all__ = ["MATCH_DTYPE", "match_halo", "match_residual", "match_templates", "subtract_spikes"]
@@ -53,50 +53,6 @@ def match_halo(n_template_samples: int, *, n_before: int, chain: int = 3) -> tup
     return reach + n_before, reach + n_template_samples - n_before - 1
 
 
-def _pick_spikes(
-    traces: NDArray[np.float32],
-    temporal: NDArray[np.float32],
-    spatial: NDArray[np.float32],
-    channels: NDArray[np.int32],
-    energies: NDArray[np.float64],
-    pair_starts: NDArray[np.int64],
-    pair_units: NDArray[np.int32],
-    pair_overlaps: NDArray[np.float32],
-    threshold: float,
-    amplitude_std: float,
-    amplitude_min: float,
-    amplitude_max: float,
-    refractory_samples: int,
-    mismatch: float,
-    guard_samples: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Picks (unit, first template row, shift index) and (amplitude, gain) anywhere in the traces given."""
-    if not 0 < amplitude_min <= 1 <= amplitude_max:
-        raise ValueError(
-            f"amplitude_min is {amplitude_min} and amplitude_max {amplitude_max}; they must satisfy "
-            "0 < amplitude_min <= 1 <= amplitude_max (1 is the template's own size)."
-        )
-    if threshold <= 0 or amplitude_std <= 0:
-        raise ValueError(
-            f"threshold is {threshold} and amplitude_std {amplitude_std}; both must be positive "
-            "(amplitude_std=inf leaves the amplitude free)."
-        )
-    precision = 1.0 / amplitude_std**2
-    scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels)
-    minimum = minimum_scores(
-        energies,
-        threshold=threshold,
-        amplitude_precision=precision,
-        amplitude_min=amplitude_min,
-        amplitude_max=amplitude_max,
-    )
-    picks: tuple[NDArray[np.int64], NDArray[np.float64]] = pursue(
-        scores, energies, minimum, pair_starts, pair_units, pair_overlaps, float(threshold), precision,
-        float(amplitude_min), float(amplitude_max), int(refractory_samples), float(mismatch), int(guard_samples),
-    )  # fmt: skip
-    return picks
-
-
 def match_templates(
     traces: NDArray[np.float32],
     *,
@@ -113,13 +69,15 @@ def match_templates(
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
     shifted_temporal: NDArray[np.float32],
-    threshold: float = 6.0,
-    amplitude_min: float = 0.6,
-    amplitude_max: float = 1.4,
+    threshold: float = 4.0,
+    noise_gain: float = 1.0,
+    amplitude_min: float = 0.5,
+    amplitude_max: float = 1.5,
     amplitude_std: float = 0.1,
     refractory_samples: int = 15,
-    mismatch: float = 0.03,
+    mismatch: float = 0.02,
     guard_samples: int = 10,
+    n_sweeps: int = 1,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, by greedy matching pursuit.
 
@@ -134,7 +92,10 @@ def match_templates(
     temporal, spatial, channels, peak_channels, energies, pair_starts, pair_units, pair_overlaps, shifted_temporal
         The arrays of `build_match_model`.
     threshold : float
-        A spike must lower the squared residual, prior included, by ``threshold²`` (units of noise variance).
+        A spike must lower the squared residual, prior included, by ``threshold²`` times the variance of the noise
+        along a template.
+    noise_gain : float
+        That variance: 1 in white noise, more in filtered noise of unit variance (`estimate_noise_gain`).
     amplitude_min, amplitude_max : float
         Limits of the amplitude, as a multiple of the template.
     amplitude_std : float
@@ -146,6 +107,8 @@ def match_templates(
         to gain that much more, in proportion to how alike the two templates are, so that what a large spike leaves
         behind isn't reported as its neighbour's.
     guard_samples : int
+    n_sweeps : int
+        How often each spike is put back and decided anew with the others in place.
 
     Returns
     -------
@@ -172,11 +135,33 @@ def match_templates(
     >>> spikes["sample_index"].tolist()
     [1020]
     """
-    n_core = traces.shape[0] - before - after
-    picks, values = _pick_spikes(
-        traces, temporal, spatial, channels, energies, pair_starts, pair_units, pair_overlaps, threshold, amplitude_std,
-        amplitude_min, amplitude_max, refractory_samples, mismatch, guard_samples,
+    if not 0 < amplitude_min <= 1 <= amplitude_max:
+        raise ValueError(
+            f"amplitude_min is {amplitude_min} and amplitude_max {amplitude_max}; they must satisfy "
+            "0 < amplitude_min <= 1 <= amplitude_max (1 is the template's own size)."
+        )
+    if threshold <= 0 or noise_gain <= 0 or amplitude_std <= 0:
+        raise ValueError(
+            f"threshold is {threshold}, noise_gain {noise_gain} and amplitude_std {amplitude_std}; all must be positive "
+            "(amplitude_std=inf leaves the amplitude free)."
+        )
+    limits = Limits(
+        float(threshold), float(noise_gain), 1.0 / amplitude_std**2, float(amplitude_min), float(amplitude_max), int(refractory_samples),
+        float(mismatch), int(guard_samples), int(n_sweeps),
     )  # fmt: skip
+    minimum = minimum_scores(
+        energies,
+        threshold=limits.threshold,
+        noise_gain=limits.noise_gain,
+        amplitude_precision=limits.amplitude_precision,
+        amplitude_min=limits.amplitude_min,
+        amplitude_max=limits.amplitude_max,
+    )
+    aligned = np.abs(pair_overlaps[:, pair_overlaps.shape[1] // 2]).max(axis=1).astype(np.float64)
+    likeness = aligned**2 / np.maximum(energies[pair_units], 1e-30)
+    scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels)
+    picks, values = pursue(scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits)
+    n_core = traces.shape[0] - before - after
     row = picks[:, 1] + n_before - before
     inside = (row >= 0) & (row < n_core)
     picks, values, row = picks[inside], values[inside], row[inside]

@@ -1,16 +1,22 @@
-"""Greedy matching pursuit on template scores: the spike that explains most is taken first, over and over.
+"""Matching pursuit on template scores: the spike that explains most is taken first, and each is reconsidered once.
 
 A spike of unit ``u`` with amplitude ``s`` lowers the squared residual by ``2 s b - s² e`` (``b`` the score, ``e`` the
-template's energy). With a Gaussian prior on the amplitude, mean 1 and standard deviation σ, in whitened traces of unit
-noise, the gain in twice the log posterior is ``2 s b - s² e - (s - 1)² / σ²``, greatest at
-``s = (b + 1/σ²) / (e + 1/σ²)`` (the form used by DARTsort and by Wobble; Lee et al. 2020, YASS).
+template's energy). In noise whose projection on the template has variance ``g e``, and with a Gaussian prior on the
+amplitude, mean 1 and standard deviation σ, twice the gain in log posterior is ``(2 s b - s² e) / g - (s - 1)² / σ²``,
+greatest at ``s = (b + g/σ²) / (e + g/σ²)`` (the form used by DARTsort and YASS; Lee et al. 2020, bioRxiv
+2020.03.18.997924).
 
 Only the best candidate of each (unit, block of samples) is kept. A pick changes scores only for units that share a
 channel and within one template length, so only those blocks are looked at again: picks far apart do not see each other,
-and taking them one after another costs the same as taking them at once.
+and taking them one after another costs no more than taking them at once.
+
+Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep each spike
+is put back and the best candidates in its place are taken anew, now that its neighbours in time are explained.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,13 +24,61 @@ from numpy.typing import NDArray
 
 SEARCH_SAMPLES = 32
 
-__all__ = ["minimum_scores", "pursue"]
+__all__ = ["Limits", "Pairs", "minimum_scores", "pursue"]
+
+
+class Limits(NamedTuple):
+    """Numbers that decide which candidate is a spike."""
+
+    threshold: float
+    noise_gain: float
+    amplitude_precision: float
+    amplitude_min: float
+    amplitude_max: float
+    refractory_samples: int
+    mismatch: float
+    guard_samples: int
+    n_sweeps: int
+
+
+class Pairs(NamedTuple):
+    """Overlaps of templates that share channels, rows of a compressed sparse table."""
+
+    starts: NDArray[np.int64]
+    units: NDArray[np.int32]
+    overlaps: NDArray[np.float32]
+    likeness: NDArray[np.float64]  # largest share of the second template's direction in one spike of the first
+
+
+class Events(NamedTuple):
+    """Spikes taken so far; those of a block of samples are linked, a withdrawn one has unit -1."""
+
+    unit: NDArray[np.int64]
+    sample: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    following: NDArray[np.int64]
+    amplitude: NDArray[np.float64]
+    gain: NDArray[np.float64]
+
+
+class Board(NamedTuple):
+    """Scores, and the best candidates by (block, unit) and by block."""
+
+    scores: NDArray[np.float32]
+    energies: NDArray[np.float64]
+    minimum: NDArray[np.float32]
+    unit_gain: NDArray[np.float64]
+    unit_sample: NDArray[np.int64]
+    block_gain: NDArray[np.float64]
+    block_unit: NDArray[np.int64]
+    first_event: NDArray[np.int64]
 
 
 def minimum_scores(
     energies: NDArray[np.float64],
     *,
     threshold: float,
+    noise_gain: float,
     amplitude_precision: float,
     amplitude_min: float,
     amplitude_max: float,
@@ -35,7 +89,9 @@ def minimum_scores(
     ----------
     energies : float64 array of shape (unit,)
     threshold : float
-        In standard deviations of the (white, unit) noise.
+        In standard deviations of the noise along a template.
+    noise_gain : float
+        Variance of that noise, 1 in white unit noise.
     amplitude_precision : float
         ``1 / σ²`` of the amplitude prior.
     amplitude_min, amplitude_max : float
@@ -48,57 +104,151 @@ def minimum_scores(
     Examples
     --------
     >>> import numpy as np
-    >>> minimum_scores(np.array([100.0, 0.0]), threshold=5.0, amplitude_precision=0.0, amplitude_min=0.1,
-    ...                amplitude_max=9.0)
+    >>> minimum_scores(np.array([100.0, 0.0]), threshold=5.0, noise_gain=1.0, amplitude_precision=0.0,
+    ...                amplitude_min=0.1, amplitude_max=9.0)
     array([50., inf], dtype=float32)
     """
-    total = energies + amplitude_precision
-    gain = threshold**2 + amplitude_precision
+    precision = amplitude_precision * noise_gain
+    total = energies + precision
+    gain = threshold**2 * noise_gain + precision
     free = np.sqrt(gain * total)
     capped = (gain / amplitude_max + amplitude_max * total) / 2
     scores = np.where(free > amplitude_max * total, capped, free)
-    scores = np.maximum(scores, amplitude_min * total) - amplitude_precision
+    scores = np.maximum(scores, amplitude_min * total) - precision
     return np.where(energies > 0, scores, np.inf).astype(np.float32)
 
 
 @njit(nogil=True, cache=True)
-def _amplitude_and_gain(
-    score: float, energy: float, precision: float, amplitude_min: float, amplitude_max: float
-) -> tuple[float, float]:
-    amplitude = (score + precision) / (energy + precision)
-    amplitude = min(max(amplitude, amplitude_min), amplitude_max)
-    gain = 2.0 * amplitude * (score + precision) - amplitude * amplitude * (energy + precision) - precision
-    return amplitude, gain
+def _amplitude_and_gain(board: Board, limits: Limits, unit: int, score: float) -> tuple[float, float]:
+    precision = limits.amplitude_precision * limits.noise_gain
+    total = board.energies[unit] + precision
+    amplitude = min(max((score + precision) / total, limits.amplitude_min), limits.amplitude_max)
+    gain = 2.0 * amplitude * (score + precision) - amplitude * amplitude * total - precision
+    return amplitude, gain / limits.noise_gain
 
 
 @njit(nogil=True, cache=True)
-def _suspicion(
-    unit: int,
-    sample: int,
-    block: int,
-    first_in_block: NDArray[np.int64],
-    next_in_block: NDArray[np.int64],
-    picked: NDArray[np.int64],
-    amplitudes: NDArray[np.float64],
-    energies: NDArray[np.float64],
-    pair_starts: NDArray[np.int64],
-    pair_units: NDArray[np.int32],
-    pair_peaks: NDArray[np.float64],
-    guard_samples: int,
-) -> float:
-    """Energy of spikes already taken at about this time that this unit's template resembles."""
-    reach = guard_samples // SEARCH_SAMPLES + 1
-    energy = 0.0
-    for b in range(max(block - reach, 0), min(block + reach + 1, first_in_block.size)):
-        event = first_in_block[b]
+def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int) -> float:
+    """Gain to be doubted because of spikes already taken close by; infinite within the unit's refractory period."""
+    handicap = 0.0
+    radius = max(limits.refractory_samples, limits.guard_samples)
+    first = max(sample - radius, 0) // SEARCH_SAMPLES
+    last = min((sample + radius) // SEARCH_SAMPLES, board.first_event.size - 1)
+    for block in range(first, last + 1):
+        event = board.first_event[block]
         while event >= 0:
-            if abs(picked[event, 1] - sample) <= guard_samples:
-                other = picked[event, 0]
-                for pair in range(pair_starts[other], pair_starts[other + 1]):
-                    if pair_units[pair] == unit:
-                        energy += amplitudes[event] ** 2 * pair_peaks[pair]
-            event = next_in_block[event]
-    return energy
+            other = events.unit[event]
+            distance = abs(events.sample[event] - sample)
+            if other == unit and distance <= limits.refractory_samples:
+                return np.inf
+            if other >= 0 and distance <= limits.guard_samples:
+                for pair in range(pairs.starts[other], pairs.starts[other + 1]):
+                    if pairs.units[pair] == unit:
+                        handicap += events.amplitude[event] ** 2 * pairs.likeness[pair]
+            event = events.following[event]
+    return limits.mismatch * handicap / limits.noise_gain
+
+
+@njit(nogil=True, cache=True)
+def _search(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
+) -> None:
+    """Find the best candidate again for these units in blocks `first` to `last`."""
+    n_units, n_samples = board.scores.shape
+    for unit in units:
+        minimum = board.minimum[unit]
+        for block in range(first, last + 1):
+            start = block * SEARCH_SAMPLES
+            row = board.scores[unit, start : min(start + SEARCH_SAMPLES, n_samples)]
+            n_above = 0
+            for t in range(row.size):
+                n_above += row[t] >= minimum
+            best, best_sample = -np.inf, 0
+            if n_above:
+                for t in range(row.size):
+                    if row[t] >= minimum:
+                        _, gain = _amplitude_and_gain(board, limits, unit, row[t])
+                        if gain > best:
+                            gain -= _handicap(board, events, pairs, limits, unit, start + t)
+                            if gain > best and gain >= limits.threshold**2:
+                                best, best_sample = gain, start + t
+            board.unit_gain[block, unit] = best
+            board.unit_sample[block, unit] = best_sample
+    for block in range(first, last + 1):
+        best, best_unit = -np.inf, 0
+        for unit in range(n_units):
+            if board.unit_gain[block, unit] > best:
+                best, best_unit = board.unit_gain[block, unit], unit
+        board.block_gain[block], board.block_unit[block] = best, best_unit
+
+
+@njit(nogil=True, cache=True)
+def _sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> tuple[float, int]:
+    """Height of the parabola through three scores, and the tabulated shift nearest to its top."""
+    score = np.float64(scores[sample])
+    shift = n_shifts // 2
+    if n_shifts > 1 and 0 < sample < scores.size - 1:
+        left, right = np.float64(scores[sample - 1]), np.float64(scores[sample + 1])
+        curvature = left - 2.0 * score + right
+        if curvature < 0:
+            offset = min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
+            score -= 0.25 * (left - right) * offset
+            shift += int(np.rint(offset * (n_shifts - 1)))
+    return score, shift
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _add_spike(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int, shift: int, amplitude: float
+) -> None:
+    """Change the scores by one spike (taken: negative amplitude), and search what it touched."""
+    n_samples = board.scores.shape[1]
+    reach = pairs.overlaps.shape[2] // 2
+    low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
+    touched = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
+    scale = np.float32(amplitude)
+    for index in range(touched.size):
+        row = board.scores[touched[index], low:high]
+        overlap = pairs.overlaps[pairs.starts[unit] + index, shift, low - sample + reach : high - sample + reach]
+        for t in range(row.size):
+            row[t] += scale * overlap[t]
+    _search(board, events, pairs, limits, touched, low // SEARCH_SAMPLES, (high - 1) // SEARCH_SAMPLES)
+
+
+@njit(nogil=True, cache=True)
+def _longer(events: Events) -> Events:
+    return Events(
+        np.concatenate((events.unit, events.unit)),
+        np.concatenate((events.sample, events.sample)),
+        np.concatenate((events.shift, events.shift)),
+        np.concatenate((events.following, events.following)),
+        np.concatenate((events.amplitude, events.amplitude)),
+        np.concatenate((events.gain, events.gain)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _take_all(board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int) -> tuple[Events, int]:
+    """Take candidates, best first, until none is left. Ties: the earlier block, then the lower unit and sample."""
+    while True:
+        block, best = 0, -np.inf
+        for b in range(board.block_gain.size):
+            if board.block_gain[b] > best:
+                block, best = b, board.block_gain[b]
+        if best == -np.inf:
+            return events, n_events
+        unit = board.block_unit[block]
+        sample = board.unit_sample[block, unit]
+        score, shift = _sub_sample_peak(board.scores[unit], sample, pairs.overlaps.shape[1])
+        amplitude, gain = _amplitude_and_gain(board, limits, unit, score)
+        if n_events == events.unit.size:
+            events = _longer(events)
+        events.unit[n_events], events.sample[n_events], events.shift[n_events] = unit, sample, shift
+        events.amplitude[n_events], events.gain[n_events] = amplitude, gain
+        events.following[n_events] = board.first_event[block]
+        board.first_event[block] = n_events
+        n_events += 1
+        _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
 
 
 @njit(nogil=True, cache=True)
@@ -109,122 +259,52 @@ def pursue(
     pair_starts: NDArray[np.int64],
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
-    threshold: float,
-    precision: float,
-    amplitude_min: float,
-    amplitude_max: float,
-    refractory_samples: int,
-    mismatch: float,
-    guard_samples: int,
+    pair_likeness: NDArray[np.float64],
+    limits: Limits,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Take spikes from `scores` (changed in place) until none gains `threshold`².
+    """Take spikes from `scores` (unit, sample; changed in place) until none gains ``threshold²``.
 
-    Returns the picks in the order they were taken: int64 (pick, 3) with unit, sample, shift index; float64 (pick, 2)
-    with amplitude and gain.
+    Returns
+    -------
+    int64 array of shape (spike, 3)
+        Unit, position in `scores`, index of the sub-sample shift; in the order they were taken.
+    float64 array of shape (spike, 2)
+        Amplitude and gain.
     """
     n_units, n_samples = scores.shape
     n_blocks = (n_samples + SEARCH_SAMPLES - 1) // SEARCH_SAMPLES
-    n_shifts, n_lags = pair_overlaps.shape[1], pair_overlaps.shape[2]
-    reach = n_lags // 2
-    half_shifts = n_shifts // 2
-    never = -np.inf
-    pair_peaks = np.zeros(pair_units.size)
-    for pair in range(pair_units.size):
-        peak = np.abs(pair_overlaps[pair, half_shifts]).max()
-        if energies[pair_units[pair]] > 0:
-            pair_peaks[pair] = mismatch * peak * peak / energies[pair_units[pair]]
+    pairs = Pairs(pair_starts, pair_units, pair_overlaps, pair_likeness)
+    board = Board(
+        scores, energies, minimum, np.full((n_blocks, n_units), -np.inf),
+        np.zeros((n_blocks, n_units), np.int64), np.full(n_blocks, -np.inf), np.zeros(n_blocks, np.int64),
+        np.full(n_blocks, -1, np.int64),
+    )  # fmt: skip
+    events = Events(
+        np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64),
+        np.empty(1024), np.empty(1024),
+    )  # fmt: skip
+    _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), 0, n_blocks - 1)
+    events, n_events = _take_all(board, events, pairs, limits, 0)
+    for _ in range(limits.n_sweeps):
+        for event in range(n_events):
+            unit = events.unit[event]
+            if unit >= 0:
+                events.unit[event] = -1
+                _add_spike(
+                    board, events, pairs, limits, unit, events.sample[event], events.shift[event],
+                    events.amplitude[event],
+                )  # fmt: skip
+                events, n_events = _take_all(board, events, pairs, limits, n_events)
 
-    picked = np.empty((1024, 3), np.int64)
-    amplitudes = np.empty(1024)
-    gains = np.empty(1024)
-    n_picked = 0
-    first_in_block = np.full(n_blocks, -1, np.int64)
-    next_in_block = np.empty(1024, np.int64)
-
-    unit_gain = np.full((n_blocks, n_units), never)
-    unit_sample = np.zeros((n_blocks, n_units), np.int64)
-    block_gain = np.full(n_blocks, never)
-    block_unit = np.zeros(n_blocks, np.int64)
-
-    # Blocks still to be searched: all at first, later those that a pick touched.
-    search_from, search_to = 0, n_blocks
-    last_unit = -1
-    while True:
-        n_search = n_units if last_unit < 0 else pair_starts[last_unit + 1] - pair_starts[last_unit]
-        for index in range(n_search):
-            unit = index if last_unit < 0 else pair_units[pair_starts[last_unit] + index]
-            for block in range(search_from, search_to):
-                start = block * SEARCH_SAMPLES
-                stop = min(start + SEARCH_SAMPLES, n_samples)
-                row = scores[unit, start:stop]
-                n_above = 0
-                for t in range(row.size):
-                    n_above += row[t] >= minimum[unit]
-                best, best_sample = never, 0
-                if n_above:
-                    for t in range(row.size):
-                        if row[t] >= minimum[unit]:
-                            _, gain = _amplitude_and_gain(
-                                row[t], energies[unit], precision, amplitude_min, amplitude_max
-                            )
-                            if gain > best and n_picked > 0 and mismatch > 0:
-                                gain -= _suspicion(
-                                    unit, start + t, block, first_in_block, next_in_block, picked, amplitudes, energies,
-                                    pair_starts, pair_units, pair_peaks, guard_samples,
-                                )  # fmt: skip
-                            if gain > best and gain >= threshold * threshold:
-                                best, best_sample = gain, start + t
-                unit_gain[block, unit] = best
-                unit_sample[block, unit] = best_sample
-        for block in range(search_from, search_to):
-            best, best_unit = never, 0
-            for unit in range(n_units):
-                if unit_gain[block, unit] > best:
-                    best, best_unit = unit_gain[block, unit], unit
-            block_gain[block], block_unit[block] = best, best_unit
-
-        block, best = 0, never
-        for b in range(n_blocks):
-            if block_gain[b] > best:
-                block, best = b, block_gain[b]
-        if best == never:
-            break
-        unit = block_unit[block]
-        sample = unit_sample[block, unit]
-
-        score = np.float64(scores[unit, sample])
-        shift = half_shifts
-        if half_shifts and 0 < sample < n_samples - 1:
-            left, right = scores[unit, sample - 1], scores[unit, sample + 1]
-            curvature = left - 2.0 * score + right
-            if np.isfinite(curvature) and curvature < 0:
-                offset = min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
-                score -= 0.25 * (left - right) * offset
-                shift = half_shifts + int(np.rint(offset * (n_shifts - 1)))
-        amplitude, gain = _amplitude_and_gain(score, energies[unit], precision, amplitude_min, amplitude_max)
-
-        if n_picked == amplitudes.size:
-            picked = np.concatenate((picked, np.empty_like(picked)))
-            amplitudes = np.concatenate((amplitudes, np.empty_like(amplitudes)))
-            gains = np.concatenate((gains, np.empty_like(gains)))
-            next_in_block = np.concatenate((next_in_block, np.empty_like(next_in_block)))
-        picked[n_picked, 0], picked[n_picked, 1], picked[n_picked, 2] = unit, sample, shift
-        amplitudes[n_picked], gains[n_picked] = amplitude, gain
-        next_in_block[n_picked] = first_in_block[block]
-        first_in_block[block] = n_picked
-        n_picked += 1
-
-        low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
-        for pair in range(pair_starts[unit], pair_starts[unit + 1]):
-            row = scores[pair_units[pair], low:high]
-            change = pair_overlaps[pair, shift, low - sample + reach : high - sample + reach]
-            scale = np.float32(amplitude)
-            for t in range(row.size):
-                row[t] -= scale * change[t]
-        scores[unit, max(sample - refractory_samples, 0) : sample + refractory_samples + 1] = never
-        search_from, search_to = low // SEARCH_SAMPLES, (high - 1) // SEARCH_SAMPLES + 1
-        last_unit = unit
-
-    values = np.empty((n_picked, 2))
-    values[:, 0], values[:, 1] = amplitudes[:n_picked], gains[:n_picked]
-    return picked[:n_picked].copy(), values
+    n_kept = 0
+    for event in range(n_events):
+        n_kept += events.unit[event] >= 0
+    spikes, values = np.empty((n_kept, 3), np.int64), np.empty((n_kept, 2))
+    n_kept = 0
+    for event in range(n_events):
+        if events.unit[event] >= 0:
+            spikes[n_kept, 0], spikes[n_kept, 1] = events.unit[event], events.sample[event]
+            spikes[n_kept, 2] = events.shift[event]
+            values[n_kept, 0], values[n_kept, 1] = events.amplitude[event], events.gain[event]
+            n_kept += 1
+    return spikes, values

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 BLOCK_SAMPLES = 512
 UNROLL = 8
 
-__all__ = ["correlate_templates", "pad_template_factors"]
+__all__ = ["correlate_templates", "estimate_noise_gain", "pad_template_factors"]
 
 
 def pad_template_factors(
@@ -160,3 +160,45 @@ def correlate_templates(
         slots_used = (-(-last_slot // UNROLL) * UNROLL).astype(np.int64)
         _correlate(traces, *pad_template_factors(temporal, spatial, channels), slots_used, scores)
     return scores
+
+
+def estimate_noise_gain(
+    traces: NDArray[np.float32],
+    *,
+    temporal: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    energies: NDArray[np.float64],
+) -> float:
+    """Variance of the noise along the templates, relative to white unit noise; the median over units.
+
+    Filtering leaves fewer independent samples in traces of unit variance: between 300 and 6000 Hz at 30 kHz the
+    noise along a spike is about 2.8 times as strong as in white noise. Spikes are kept out by the median.
+
+    Parameters
+    ----------
+    traces : float32 array of shape (sample, channel)
+        Whitened; a second is plenty.
+    temporal, spatial, channels, energies
+        As for `match_templates`.
+
+    Returns
+    -------
+    float
+        1 when there is no template, or no trace as long as one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).standard_normal((20000, 1)).astype(np.float32)
+    >>> gain = estimate_noise_gain(noise, temporal=np.ones((1, 1, 4), np.float32), energies=np.array([4.0]),
+    ...                            spatial=np.ones((1, 1, 1), np.float32), channels=np.zeros((1, 1), np.int32))
+    >>> 0.9 < gain < 1.1
+    True
+    """
+    used = energies > 0
+    scores = correlate_templates(traces, temporal=temporal[used], spatial=spatial[used], channels=channels[used])
+    if not scores.size:
+        return 1.0
+    deviation = np.median(np.abs(scores), axis=1).astype(np.float64) / 0.6744897501960817
+    return float(np.median(deviation**2 / energies[used]))
