@@ -95,11 +95,14 @@ def _direction(
 ) -> tuple[NDArray[np.float64], float, float]:
     """Regularised Fisher direction, and the two means along it."""
     mean_first, mean_second = first.mean(axis=0), second.mean(axis=0)
-    # Each group counts the same, whatever its size: the covariance of a large neighbour must not hide a small unit.
-    covariance = np.zeros((first.shape[1], first.shape[1]))
-    for group, mean in ((first, mean_first), (second, mean_second)):
+    n_features = first.shape[1]
+    covariance = np.zeros((n_features, n_features))
+    # Groups large enough to know their covariance count the same, whatever their size: that of a large neighbour
+    # must not hide a small unit. Smaller groups count by what they know.
+    weights = [min(len(group) - 1, 10 * n_features) for group in (first, second)]
+    for group, mean, share in ((first, mean_first, weights[0]), (second, mean_second, weights[1])):
         centred = group - mean
-        covariance += 0.5 * (centred.T @ centred) / max(len(group) - 1, 1)
+        covariance += share / max(sum(weights), 1) * (centred.T @ centred) / max(len(group) - 1, 1)
     size = np.trace(covariance) / len(covariance)
     n_spikes = len(first) + len(second)
     weight = min(0.9, shrinkage + len(covariance) / (len(covariance) + n_spikes))
