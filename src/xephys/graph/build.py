@@ -7,82 +7,34 @@ tasks depend on the blocks that cover their widened range.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import dask
 import dask.array as da
 import numpy as np
-from dask.highlevelgraph import HighLevelGraph
 
-from .plan import Array, Plan, Source, Stage
-from .run import Program, run_events, run_partials, run_traces, visible_arrays
+from .plan import Array, Plan, Stage
+from .run import run_events, run_traces
+from .tasks import DaskSource, over_chunks
 
 _ANNOTATION = "xephys-plan"
-
-
-@dataclass(frozen=True)
-class DaskSource:
-    """An opaque Dask array as a source: the tasks get the blocks they need, so ``read`` is never called."""
-
-    array: da.Array
-
-    @property
-    def n_samples(self) -> int:
-        return int(self.array.shape[0])
-
-    @property
-    def n_channels(self) -> int:
-        return int(self.array.shape[1])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
-        return dtype
-
-    @property
-    def token(self) -> str:
-        return f"dask:{self.array.name}"
-
-    def read(self, start: int, stop: int) -> Array:
-        block: Array = self.array[start:stop].compute()
-        return block
 
 
 def to_dask(plan: Plan) -> da.Array:
     """The lazy array of a plan: traces ``(time, channel)``, or records of unknown number."""
     if plan.emits == "partials":
         raise ValueError("a plan that emits partial sums has no array; reduce it with graph.reduce.tree_sum")
-    name = f"{_label(plan)}-{plan.token}"
-    if isinstance(plan.source, DaskSource):
-        out = _from_blocks(plan, plan.source, name)
+    name = f"{plan_label(plan)}-{plan.token}"
+    if plan.emits == "traces":
+        out = over_chunks(plan, run_traces, name=name, dtype=plan.dtype, chunks=(plan.chunks, (plan.n_channels,)))
     else:
-        out = da.map_blocks(
-            run_block,
-            name=name,
-            dtype=plan.dtype,
-            chunks=_out_chunks(plan),
-            meta=_meta(plan),
-            source=plan.source,
-            program=Program.of(plan),
-            starts=plan.starts,
-            arrays=visible_arrays(plan),
-        )
+        unknown = (float("nan"),) * len(plan.chunks)
+        out = over_chunks(plan, run_events, name=name, dtype=plan.dtype, chunks=(unknown,))
     layer = getattr(out.dask, "layers", {}).get(name)
     if layer is not None:  # absent under expression arrays: every array is then an opaque root
         layer.collection_annotations = {**(layer.collection_annotations or {}), _ANNOTATION: plan}
     return out
-
-
-def run_block(
-    *, source: Source, program: Program, starts: Array, arrays: Mapping[str, Array], block_id: tuple[int, ...] = ()
-) -> Array:
-    """The task of chunk ``block_id[0]``."""
-    start, stop = int(starts[block_id[0]]), int(starts[block_id[0] + 1])
-    run = run_traces if not program.steps or program.steps[-1].emits == "traces" else run_events
-    return run(program, arrays, source.read, start, stop)
 
 
 def plan_of(array: Any) -> Plan | None:
@@ -95,7 +47,7 @@ def plan_of(array: Any) -> Plan | None:
     if own is not None:
         plan: Plan = own
         return plan
-    return _sliced_plan(data, layers)
+    return _sliced_plan(data)
 
 
 def extend(array: da.Array, stage: Stage, *, sampling_frequency: float) -> da.Array:
@@ -115,9 +67,13 @@ def root_plan(array: da.Array, *, sampling_frequency: float) -> Plan:
     plan = plan_of(array)
     if plan is not None:
         return plan
-    if len(array.chunks) == 2 and len(array.chunks[1]) > 1:
+    if array.ndim != 2 or any(np.isnan(n) for n in array.chunks[0]):
+        raise ValueError(
+            f"an array of shape {array.shape} cannot be a recording; give traces (time, channel) of known length"
+        )
+    if len(array.chunks[1]) > 1:
         array = array.rechunk({1: -1})
-    fresh = Plan.of_source(DaskSource(array), sampling_frequency=sampling_frequency, chunk_samples=1)
+    fresh = Plan.of_source(DaskSource(array), sampling_frequency=sampling_frequency, chunk_samples=array.shape[0] or 1)
     return fresh.narrowed(0, tuple(int(n) for n in array.chunks[0]))
 
 
@@ -136,66 +92,9 @@ def _is_task(value: Any) -> bool:
     return isinstance(value, Task)
 
 
-def _label(plan: Plan) -> str:
+def plan_label(plan: Plan) -> str:
+    """Readable prefix of the names of its tasks, by which dashboards group."""
     return plan.stages[-1].name if plan.stages else type(plan.source).__name__.lower()
-
-
-def _out_chunks(plan: Plan) -> tuple[tuple[float, ...], ...]:
-    if plan.emits == "traces":
-        return plan.chunks, (plan.n_channels,)
-    return ((float("nan"),) * len(plan.chunks),)
-
-
-def _meta(plan: Plan) -> Array:
-    return np.empty((0, 0) if plan.emits == "traces" else 0, plan.dtype)
-
-
-def _from_blocks(plan: Plan, source: DaskSource, name: str) -> da.Array:
-    """Tasks over an opaque array: each depends on the blocks that cover its tiles and their halo."""
-    from dask._task_spec import List, Task, TaskRef
-
-    program, arrays = Program.of(plan), visible_arrays(plan)
-    blocks = source.array
-    edges = np.concatenate([[0], np.cumsum(blocks.chunks[0])]).astype(np.int64)
-    array_key = f"arrays-{name}"
-    graph: dict[Any, Any] = {array_key: Task(array_key, dict, arrays)}
-    suffix = (0,) if plan.emits == "traces" else ()
-    for i, (start, stop) in enumerate(zip(plan.starts[:-1], plan.starts[1:], strict=True)):
-        first, last = covering_blocks(plan, edges, int(start), int(stop))
-        refs = List(*(TaskRef((blocks.name, j, 0)) for j in range(first, last)))
-        key = (name, i, *suffix)
-        graph[key] = Task(
-            key, run_on_blocks, program, TaskRef(array_key), refs, int(edges[first]), int(start), int(stop)
-        )
-    layered = HighLevelGraph.from_collections(name, graph, dependencies=[blocks])
-    return da.Array(layered, name, chunks=_out_chunks(plan), meta=_meta(plan))
-
-
-def covering_blocks(plan: Plan, edges: Array, start: int, stop: int) -> tuple[int, int]:
-    """Blocks ``[first, last)`` that hold the tiles of ``[start, stop)`` with their halo."""
-    tiles, (before, after) = plan.tiles(start, stop), plan.halo
-    if not tiles or not plan.stages:
-        lo, hi = start, stop
-    else:
-        lo, hi = tiles[0] * plan.tile_samples - before, (tiles[-1] + 1) * plan.tile_samples + after
-    lo, hi = max(0, lo), min(plan.source.n_samples, hi)
-    first = max(0, int(np.searchsorted(edges, lo, side="right")) - 1)
-    return first, max(first + 1, int(np.searchsorted(edges, hi, side="left")))
-
-
-def run_on_blocks(
-    program: Program, arrays: Mapping[str, Array], blocks: list[Array], offset: int, start: int, stop: int
-) -> Any:
-    """The task of one chunk of an opaque array, given the blocks it needs."""
-    joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-
-    def read(lo: int, hi: int) -> Array:
-        part: Array = joined[lo - offset : hi - offset]
-        return part
-
-    emits = program.steps[-1].emits if program.steps else "traces"
-    run: Any = {"traces": run_traces, "events": run_events, "partials": run_partials}[emits]
-    return run(program, arrays, read, start, stop)
 
 
 class _Selection:
@@ -217,29 +116,27 @@ class _Selection:
         return _Selection(self.start + first, self.start + max(first, last), channels)
 
 
-def _sliced_plan(data: da.Array, layers: Mapping[str, Any]) -> Plan | None:
-    roots = [
-        (name, layer.collection_annotations[_ANNOTATION])
-        for name, layer in layers.items()
-        if _ANNOTATION in (getattr(layer, "collection_annotations", None) or {})
-    ]
-    others = [name for name in layers if name not in {root for root, _ in roots}]
-    sliced = all(name.split("-")[0] in {"getitem", "slice", "shuffle"} for name in others)
-    if len(roots) != 1 or not sliced or data.ndim != 2 or len(data.chunks[1]) != 1 or 0 in data.shape:
+def _sliced_plan(data: da.Array) -> Plan | None:
+    """The plan below a chain of slices, narrowed to what they leave; None if anything else was done to the array."""
+    if data.ndim != 2 or len(data.chunks[1]) != 1 or 0 in data.shape:
         return None
-    name = roots[0][0]
-    plan: Plan = roots[0][1]
+    name, slices = _planned_root(data)
+    if name is None:
+        return None
+    layers = data.dask.layers
+    plan: Plan = layers[name].collection_annotations[_ANNOTATION]
     if plan.emits != "traces":
         return None
     graph: dict[Any, Any] = {}
-    for other in others:
+    for other in slices:
         graph.update(layers[other])
     everything = np.arange(plan.n_channels)
-    for i, (start, stop) in enumerate(zip(plan.starts[:-1], plan.starts[1:], strict=True)):
-        graph[(name, i, 0)] = _Selection(int(start), int(stop), everything)
+    for i, (start, stop) in enumerate(zip(plan.starts[:-1].tolist(), plan.starts[1:].tolist(), strict=True)):
+        graph[(name, i, 0)] = _Selection(start, stop, everything)
     try:
-        parts: list[_Selection] = [dask.get(graph, (data.name, i, 0)) for i in range(data.numblocks[0])]
-    except (TypeError, AttributeError, KeyError):
+        # One call for all blocks: each call goes through the whole graph.
+        parts: list[_Selection] = list(dask.get(graph, [(data.name, i, 0) for i in range(data.numblocks[0])]))
+    except (TypeError, ValueError, IndexError, AttributeError, KeyError):
         return None
     if not all(isinstance(part, _Selection) for part in parts):
         return None
@@ -251,6 +148,22 @@ def _sliced_plan(data: da.Array, layers: Mapping[str, Any]) -> Plan | None:
     if np.array_equal(parts[0].channels, everything):
         return narrow
     return narrow.then(select_channels_stage(plan, parts[0].channels))
+
+
+def _planned_root(data: da.Array) -> tuple[str | None, list[str]]:
+    """The nearest planned layer below the array, if only slices lie between, and the layers of those slices."""
+    roots, slices, pending = set(), [], [data.name]
+    while pending:
+        name = pending.pop()
+        layer = data.dask.layers.get(name)
+        if _ANNOTATION in (getattr(layer, "collection_annotations", None) or {}):
+            roots.add(name)
+        elif layer is None or name.split("-")[0] not in {"getitem", "slice", "shuffle"}:
+            return None, []
+        else:
+            slices.append(name)
+            pending.extend(data.dask.dependencies[name])
+    return (roots.pop(), slices) if len(roots) == 1 else (None, [])
 
 
 def select_channels_stage(plan: Plan, channels: Array) -> Stage:

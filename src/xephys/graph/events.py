@@ -12,6 +12,7 @@ import numpy as np
 
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage
+from .run import single_threaded_blas
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,14 @@ class SpikeTable:
 
     def filter(self, keep: Callable[[Array], Array]) -> SpikeTable:
         """Only the rows for which ``keep(records)`` is true; a module-level function, called per chunk."""
-        return SpikeTable(self.data.map_blocks(_keep, keep=keep, dtype=self.dtype), self.sampling_frequency)
+        kept = self.data.map_blocks(_keep, keep=keep, dtype=self.dtype, meta=np.empty(0, self.dtype))
+        return SpikeTable(kept, self.sampling_frequency)
 
     def count_per_chunk(self) -> Array:
         """Rows of each chunk; computes the table."""
-        counts = [dask.delayed(len)(block) for block in self.data.to_delayed()]
-        return np.asarray(compute(*counts), np.int64)
+        ones = ((1,) * self.n_chunks,)
+        (counts,) = compute(self.data.map_blocks(_count, dtype=np.int64, chunks=ones, meta=np.empty(0, np.int64)))
+        return np.asarray(counts)
 
     def compute(self, **kwargs: Any) -> Array:
         """All records, in time order."""
@@ -104,5 +107,16 @@ def given_events_stage(events: Array) -> Stage:
     return Stage(given_events, dtype=events.dtype, arrays={"events": events}, emits="events")
 
 
+def _count(records: Array) -> Array:
+    return np.array([len(records)], np.int64)
+
+
 def _keep(records: Array, *, keep: Callable[[Array], Array]) -> Array:
     return records[keep(records)]
+
+
+def run_tasks(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, label: str) -> list[Any]:
+    """Call a module-level function once per tuple of arguments, as independent tasks; results in order."""
+    with single_threaded_blas():
+        tasks = [dask.delayed(func, name=label, pure=False)(*job) for job in jobs]
+        return list(compute(*tasks))

@@ -81,6 +81,11 @@ class Stage:
         for key, value in self.parameters.items():
             if isinstance(value, np.ndarray):
                 raise TypeError(f"{self.name}: parameter {key!r} is an array; pass it in `arrays`, where Dask sees it")
+            if not _is_plain(value):
+                raise TypeError(
+                    f"{self.name}: parameter {key!r} is a {type(value).__name__}; a stage takes numbers, strings and "
+                    "tuples of them, whose text is the same in every process"
+                )
 
     @property
     def name(self) -> str:
@@ -144,7 +149,7 @@ class Plan:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.stages[-1].dtype if self.stages else np.dtype(self.source.dtype)
+        return self.stages[-1].dtype if self.stages else np.dtype(self.source.dtype).newbyteorder("=")
 
     @property
     def n_channels(self) -> int:
@@ -225,6 +230,12 @@ class Plan:
         if stop <= start:
             return range(0)
         return range(start // self.tile_samples, -(-stop // self.tile_samples))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic, np.dtype))
 
 
 def regular_chunks(n_samples: int, chunk_samples: int) -> tuple[int, ...]:

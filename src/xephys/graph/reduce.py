@@ -7,17 +7,18 @@ on the rest, so any chunking and any order of arrival gives the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-import dask
-import numpy as np
+from dask._task_spec import List, Task, TaskRef
 from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 
-from .build import DaskSource, covering_blocks, run_on_blocks
+from .build import plan_label
 from .events import compute
 from .plan import Array, Plan
-from .run import Program, run_partials, visible_arrays
+from .run import Program, run_partials
+from .tasks import over_chunks
 
 Partial: TypeAlias = dict[str, Array]
 #: (level, position): the node holds tiles ``[position * 2**level, (position + 1) * 2**level)``.
@@ -31,52 +32,38 @@ def tree_sum(plan: Plan) -> Partial:
 
     Returns the dict of arrays; empty if the recording has no tile.
     """
-    (nodes,) = compute(lazy_tree(plan))
-    return fold(nodes)
+    (total,) = compute(lazy_tree(plan))
+    result: Partial = total
+    return result
 
 
 def lazy_tree(plan: Plan) -> Delayed:
     """The tree reduction as one Delayed: a task per chunk, then merges of eight."""
     if plan.emits != "partials":
-        raise ValueError(f"the last stage, {plan.stages[-1].name}, emits {plan.emits}, not partial sums")
-    program, arrays = Program.of(plan), dask.delayed(visible_arrays(plan), name=f"arrays-{plan.token}", traverse=False)
-    name = f"{plan.stages[-1].name}-{plan.token}"
-    source = plan.source
-    level: list[Delayed] = []
-    for i, (start, stop) in enumerate(zip(plan.starts[:-1].tolist(), plan.starts[1:].tolist(), strict=True)):
-        key = f"{name}-{i}"
-        if isinstance(source, DaskSource):
-            blocks, offset = _blocks_of(plan, source, start, stop)
-            level.append(
-                dask.delayed(_leaves_of_blocks)(program, arrays, blocks, offset, start, stop, dask_key_name=key)
-            )
-        else:
-            level.append(dask.delayed(_leaves)(program, arrays, source, start, stop, dask_key_name=key))
+        raise ValueError(f"{plan_label(plan)} emits {plan.emits}, not partial sums; add a stage that emits partials")
+    name = f"{plan_label(plan)}-{plan.token}"
+    leaves = over_chunks(plan, run_leaves, name=name, dtype=object, chunks=((1,) * len(plan.chunks),))
+    level: list[Any] = [(name, i) for i in range(len(plan.chunks))]
+    merges: dict[Any, Any] = {}
     depth = 0
-    while len(level) > 1:
+    while depth == 0 or len(level) > 1:
         depth += 1
-        level = [
-            dask.delayed(_merge)(level[i : i + _FAN_IN], dask_key_name=f"{name}-merge-{depth}-{i}")
-            for i in range(0, len(level), _FAN_IN)
-        ]
-    return level[0]
+        parents = []
+        for i in range(0, len(level), _FAN_IN):
+            key = (f"merge-{name}", depth, i)
+            merges[key] = Task(key, _merge, List(*(TaskRef(child) for child in level[i : i + _FAN_IN])))
+            parents.append(key)
+        level = parents
+    top = f"sum-{name}"
+    merges[top] = Task(top, fold, TaskRef(level[0]))
+    return Delayed(top, HighLevelGraph.from_collections(top, merges, dependencies=[leaves]), layer=top)
 
 
-def _blocks_of(plan: Plan, source: DaskSource, start: int, stop: int) -> tuple[list[Delayed], int]:
-    edges = np.concatenate([[0], np.cumsum(source.array.chunks[0])]).astype(np.int64)
-    # A tile belongs to the chunk in which it begins, so the last one may reach beyond the chunk.
-    first, last = covering_blocks(plan, edges, start, stop)
-    return list(source.array.to_delayed()[first:last, 0]), int(edges[first])
-
-
-def _leaves_of_blocks(
-    program: Program, arrays: Mapping[str, Array], blocks: list[Array], offset: int, start: int, stop: int
+def run_leaves(
+    program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> Nodes:
-    return grow({(0, k): p for k, p in run_on_blocks(program, arrays, blocks, offset, start, stop).items()})
-
-
-def _leaves(program: Program, arrays: Mapping[str, Array], source: Any, start: int, stop: int) -> Nodes:
-    return grow({(0, k): p for k, p in run_partials(program, arrays, source.read, start, stop).items()})
+    """The task of one chunk: its tiles' partial sums, joined as far as the tree allows."""
+    return grow({(0, k): partial for k, partial in run_partials(program, arrays, read, start, stop).items()})
 
 
 def _merge(parts: list[Nodes]) -> Nodes:

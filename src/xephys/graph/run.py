@@ -6,6 +6,7 @@ same shapes wherever the chunk borders lie, so a value cannot depend on them.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -69,13 +70,15 @@ class Reader:
     def __init__(self, read: Callable[[int, int], Array], n_samples: int, start: int, stop: int) -> None:
         self.n_samples = n_samples
         self.offset = max(0, start)
-        self.block = read(self.offset, min(n_samples, stop))
+        block = read(self.offset, min(n_samples, stop))
+        # Kernels are compiled for native byte order and rows that lie together; sources may give neither.
+        self.block: Array = np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("="))
 
     def __call__(self, start: int, stop: int) -> Array:
         lo, hi = max(0, start), min(self.n_samples, stop)
         inside = self.block[lo - self.offset : hi - self.offset]
         if lo == start and hi == stop:
-            return np.ascontiguousarray(inside)
+            return inside
         return np.pad(inside, ((lo - start, stop - hi), (0, 0)), mode="edge")
 
 
@@ -214,7 +217,7 @@ def _event_tiles(
 
 
 _blas_lock = threading.Lock()
-_blas_state: dict[str, Any] = {"tasks": 0, "controller": None, "limiter": None}
+_blas_state: dict[str, Any] = {"tasks": 0, "controller": None, "limiter": None, "modules": 0}
 
 
 @contextmanager
@@ -226,9 +229,11 @@ def single_threaded_blas() -> Iterator[None]:
     from threadpoolctl import ThreadpoolController
 
     with _blas_lock:
-        if _blas_state["controller"] is None:
-            _blas_state["controller"] = ThreadpoolController()
         if _blas_state["tasks"] == 0:
+            # Looking for libraries takes 5 ms: only when an import may have loaded another BLAS.
+            if _blas_state["modules"] != len(sys.modules):
+                _blas_state["controller"] = ThreadpoolController()
+                _blas_state["modules"] = len(sys.modules)
             _blas_state["limiter"] = _blas_state["controller"].limit(limits=1, user_api="blas")
             _blas_state["limiter"].__enter__()
         _blas_state["tasks"] += 1
