@@ -15,6 +15,17 @@ from numpy.typing import NDArray
 from xephys.kernels.detect import add_fields
 
 
+def window_halo(*, nbefore: int, nafter: int) -> tuple[int, int]:
+    """Samples that a window ``[sample - nbefore, sample + nafter)`` needs before and after the core.
+
+    Examples
+    --------
+    >>> window_halo(nbefore=20, nafter=41)
+    (20, 40)
+    """
+    return nbefore, max(nafter - 1, 0)
+
+
 def event_rows(
     traces: NDArray[np.float32],
     events: NDArray[np.void],
@@ -49,10 +60,11 @@ def event_rows(
         If a window reaches outside the tile.
     """
     rows: NDArray[np.int64] = events["sample_index"].astype(np.int64) - start + before
-    if before < nbefore or after < nafter - 1:
+    needed_before, needed_after = window_halo(nbefore=nbefore, nafter=nafter)
+    if before < needed_before or after < needed_after:
         raise ValueError(
             f"halo is {before} samples before and {after} after; "
-            f"a window of {nbefore} + {nafter} samples needs {nbefore} before and {nafter - 1} after"
+            f"a window of {nbefore} + {nafter} samples needs {needed_before} before and {needed_after} after"
         )
     if rows.size and (int(rows.min()) < before or int(rows.max()) >= traces.shape[0] - after):
         raise ValueError(
