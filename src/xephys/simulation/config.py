@@ -42,7 +42,7 @@ class SimulationConfig:
     spike_shapes
         Names and relative frequency of the kinds of units (see ``waveforms.KINDS``).
     noise_uv, coloured_noise
-        Standard deviation of the thermal noise (independent channels); white, or falling towards the Nyquist frequency as
+        Standard deviation of the thermal noise (independent channels); white, or falling towards high frequencies as
         after an amplifier's low-pass.
     n_far_units, far_amplitude_range_uv, far_rate_hz
         Small distant units whose spikes form the unresolved hash; not part of the truth that is scored.
