@@ -168,7 +168,8 @@ def test_the_field_is_continuous_and_falls_with_frequency():
     )
     traces = SimulationSource(config).read(0, config.n_samples) * config.gain_uv
     steps = np.abs(np.diff(traces, axis=0))
-    borders = np.arange(15_008, config.n_samples, 15_008) - 1
+    n = block_length(config)
+    borders = np.arange(n, config.n_samples, n) - 1
     assert steps[borders].max() <= np.percentile(steps, 99.9)
     power = np.abs(np.fft.rfft(traces[:, 0] * np.hanning(len(traces)))) ** 2
     hertz = np.fft.rfftfreq(len(traces), 1 / config.sampling_frequency)

@@ -11,9 +11,9 @@ from xephys.kernels.simulate_background import add_filtered, add_outer, add_spli
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.probe import ProbeLayout
 
-FIELD_FACTOR = 16  # the field is made at 1/16 of the sampling frequency
+FIELD_FACTOR = 10  # the field is made at a tenth of the sampling frequency
 FIELD_MODES = 12
-FIELD_MEMORY = 4096  # taps of the 1/f filter: 2.2 s at 30 kHz, so the slope holds down to 0.5 Hz
+FIELD_MEMORY = 6144  # taps of the 1/f filter: 2 s at 30 kHz, so the slope holds down to 0.5 Hz
 HARMONICS = ((1, 1.0), (3, 0.45), (5, 0.25), (7, 0.12), (9, 0.06))
 SLOW_WAVES = 16
 NOISY = 8.0
@@ -36,7 +36,7 @@ class Background(NamedTuple):
 
 
 def block_length(config: SimulationConfig) -> int:
-    """Samples of the grid on which everything random is drawn: about half a second."""
+    """Samples of the grid on which everything random is drawn: half a second, as tiles and chunks like it."""
     return FIELD_FACTOR * max(1, round(0.5 * config.sampling_frequency / FIELD_FACTOR))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.simulation.config import SimulationConfig
-from xephys.simulation.probe import ProbeLayout
+from xephys.simulation.probe import make_layout
 
 STEP_S = 0.05  # a step of the tissue takes this long
 BREATHS_HZ = 1.9
@@ -58,9 +58,7 @@ class Motion(NamedTuple):
 @lru_cache(maxsize=8)
 def draw_motion(config: SimulationConfig) -> Motion:
     """Motion of a configuration. Wandering has periods of 20 to 150 s; steps come every 25 s on average."""
-    from xephys.simulation.probe import make_layout
-
-    layout: ProbeLayout = make_layout(config.probe, config.n_channels)
+    layout = make_layout(config.probe, config.n_channels)
     rng = np.random.default_rng([config.seed, 3])
     n_steps = max(1, round(config.duration_s / 25))
     n_waves = 4

@@ -15,7 +15,7 @@ from xephys.kernels.simulate import rest_templates
 from xephys.simulation.background import block_length
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.motion import Motion
-from xephys.simulation.probe import ProbeLayout, to_probeinterface
+from xephys.simulation.probe import ProbeLayout, make_layout, to_probeinterface
 from xephys.simulation.source import Scene, SimulationSource, draw_scene, far_spikes
 from xephys.simulation.units import TEMPLATE_AFTER_MS, TEMPLATE_BEFORE_MS
 
@@ -48,7 +48,8 @@ class Truth:
     @property
     def layout(self) -> ProbeLayout:
         """Contacts: positions, shanks, groups, inter-sample shifts."""
-        return self.scene.layout
+        config = self.config
+        return make_layout(config.probe, config.n_channels, inter_sample_shift=config.inter_sample_shift)
 
     @property
     def n_units(self) -> int:
@@ -79,9 +80,7 @@ class Truth:
     def templates(self) -> NDArray[np.float32]:
         """(unit, sample, channel) in µV at rest; row ``template_before`` is the extremum on the peak channel."""
         after = round(TEMPLATE_AFTER_MS * self.config.sampling_frequency / 1000)
-        return rest_templates(
-            self.scene.population.bank, self.scene.layout.xy, n_before=self.template_before, n_after=after
-        )
+        return rest_templates(self.scene.population.bank, self.layout.xy, n_before=self.template_before, n_after=after)
 
     @property
     def template_before(self) -> int:
@@ -196,4 +195,4 @@ class Truth:
 
     def probe(self) -> Probe:
         """The layout as a ProbeInterface probe."""
-        return to_probeinterface(self.scene.layout)
+        return to_probeinterface(self.layout)
