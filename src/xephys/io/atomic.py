@@ -1,0 +1,138 @@
+"""Results on disk are whole or absent: written beside their place under a hidden name, then moved there at once."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutputError
+from ..graph.source import disk_free_bytes
+
+#: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.
+_MARKS = (
+    ".zgroup",
+    ".zmetadata",
+    "zarr.json",
+    "xephys.json",
+    "binary.json",
+    "si_folder.json",
+    "params.py",
+    "sorting.zarr",
+)
+
+
+@contextmanager
+def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
+    """Give a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it if not.
+
+    Parameters
+    ----------
+    path
+        Where the file or folder shall be.
+    overwrite
+        Replace what is there, once the new one is whole.
+    n_bytes
+        Room it needs at least; checked before anything is written.
+
+    Raises
+    ------
+    OutputError
+        If something is at the path already, the disk is too small or fills up, or the place cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_or_absent(Path(folder) / "a.txt", overwrite=False) as hidden:
+    ...         _ = hidden.write_text("whole")
+    ...     [p.name for p in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    target = Path(path).absolute()
+    check_output(target, overwrite=overwrite)
+    if n_bytes:
+        check_room(target.parent, n_bytes=n_bytes)
+    hidden = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield hidden
+        _move(hidden, target)
+    except OSError as error:
+        _remove(hidden)
+        if isinstance(error, (OutputError, FileNotFoundError)):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputError(
+                f"no space left on the disk of {target.parent} while writing {target.name} ({disk_free_bytes(target.parent)} "
+                "bytes free); free some or choose another place. Nothing was left behind"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise OutputError(
+                f"{target.parent} cannot be written to ({error.strerror}); choose another place"
+            ) from error
+        raise
+    except BaseException:  # Ctrl-C included
+        _remove(hidden)
+        raise
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path that is taken, or a folder that is no result of ours.
+
+    Raises
+    ------
+    OutputError
+        See above.
+    """
+    if not path.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{path} exists already; choose another path or give overwrite=True")
+    if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in _MARKS):
+        raise OutputError(f"{path} is a folder with other things in it and is not overwritten; choose another path")
+
+
+def check_room(folder: Path, *, n_bytes: int) -> None:
+    """Refuse to start what cannot fit.
+
+    Raises
+    ------
+    OutputError
+        If less than ``n_bytes`` are free on the disk of ``folder``.
+    """
+    free = disk_free_bytes(folder)
+    if free < n_bytes:
+        raise OutputError(
+            f"the result needs at least {n_bytes / 1e9:.3g} GB and the disk of {folder} has {free / 1e9:.3g} GB free; free some "
+            "or choose another place"
+        )
+
+
+def _move(hidden: Path, target: Path) -> None:
+    if not target.exists():
+        hidden.replace(target)
+        return
+    aside = target.with_name(f".{target.name}.replaced-{uuid.uuid4().hex[:8]}")
+    target.replace(aside)
+    try:
+        hidden.replace(target)
+    except BaseException:
+        aside.replace(target)
+        raise
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    for _ in range(5):  # a task that was running when the others were stopped may still be writing its last chunk
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if not path.exists():
+            return
+        time.sleep(0.05)

@@ -1,0 +1,193 @@
+"""``open_recording``: any file as a lazy recording."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..errors import ParameterError, RecordingError, XephysWarning
+from ..typing import PathLike
+from .binary import open_binary, per_channel, sidecar_of
+from .formats import detect_format, format_named, read_with_spikeinterface
+from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
+from .segments import segments_of, tree_of
+
+
+def open_recording(
+    path: PathLike,
+    *,
+    chunk_duration_s: float = 2.0,
+    stream_id: str | None = None,
+    segment: int | None = None,
+    probe: Any = None,
+    sampling_frequency: float | None = None,
+    n_channels: int | None = None,
+    dtype: Any = None,
+    gain_to_uv: Any = None,
+    offset_to_uv: Any = None,
+    time_axis: int = 0,
+    offset_bytes: int = 0,
+    channel_ids: Any = None,
+    ignore_trailing_bytes: bool = False,
+    format: str | None = None,
+    **reader_options: Any,
+) -> xr.DataArray | xr.DataTree:
+    """Open a recording lazily, whatever its format; only headers are read.
+
+    Parameters
+    ----------
+    path
+        A file or a folder. The format is found from its name and content: raw binary (where ``n_channels`` and
+        ``sampling_frequency`` are given, or a ``.json`` file beside it says so), Zarr, SpikeInterface folders and
+        dumps, SpikeGLX, Open Ephys (binary and legacy), Intan, Blackrock, Neuralynx, Plexon, NWB, and others that
+        SpikeInterface reads.
+    chunk_duration_s
+        Length of a chunk; it sets what a task works on, never a result.
+    stream_id
+        Which stream, by id or name, where a file holds several. By default the obvious one: auxiliary, digital and
+        synchronisation streams are set aside, and the action-potential band is preferred. For NWB the path of the
+        ElectricalSeries.
+    segment
+        Which segment, where there are several; all of them as a DataTree by default.
+    probe
+        Path of a ProbeInterface file, a ProbeInterface object, or positions ``(channel, 2)`` in µm; replaces the probe
+        that the file describes.
+    sampling_frequency, n_channels, dtype, time_axis, offset_bytes, channel_ids, ignore_trailing_bytes
+        Of a raw binary file: rate in hertz, channels, type of a sample (int16), 0 if the channels of a sample lie
+        together or 1 if the samples of a channel do, length of a header, names of the channels, and whether an
+        incomplete last sample is dropped instead of refused.
+    gain_to_uv, offset_to_uv
+        µV per count and µV at zero counts, one number or one per channel; replace those of the file.
+    format
+        Name of the format, where it is not to be guessed.
+    reader_options
+        Further arguments of SpikeInterface's reader, such as ``experiment_name="experiment1"`` for Open Ephys.
+
+    Returns
+    -------
+    The recording, or for several segments a DataTree with nodes ``segment_0``, ``segment_1``, …
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    RecordingError
+        If the format is unknown, the file empty or cut, or the stream or the probe do not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+    ...     np.zeros((3000, 4), "int16").tofile(file.name)
+    ...     rec = open_recording(file.name, sampling_frequency=30_000.0, n_channels=4, gain_to_uv=0.195)
+    >>> rec.sizes["channel"], rec.attrs["units"]
+    (4, 'counts')
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FileNotFoundError(f"{place.absolute()} does not exist; check the path{_beside(place)}")
+    if not chunk_duration_s > 0:
+        raise ParameterError(f"chunk_duration_s is {chunk_duration_s}; give seconds above 0")
+    if place.is_file() and place.stat().st_size == 0:
+        raise RecordingError(f"{place} is empty (0 bytes); was the copy interrupted?")
+    sidecar = sidecar_of(place) if place.is_file() and n_channels is None and format is None else None
+    if n_channels is not None or sidecar is not None:
+        if place.is_dir():
+            raise RecordingError(
+                f"{place} is a folder; n_channels describes a raw binary file: give the path of the file"
+            )
+        said = sidecar or {}
+        if (rate := sampling_frequency or said.get("sampling_frequency")) is None:
+            raise ParameterError("n_channels is given without sampling_frequency; a raw binary file needs both")
+        return open_binary(
+            place,
+            sampling_frequency=float(rate),
+            n_channels=int(n_channels or said["n_channels"]),
+            dtype=dtype or said.get("dtype", "int16"),
+            time_axis=int(said.get("time_axis", time_axis)),
+            offset_bytes=int(said.get("offset_bytes", offset_bytes)),
+            gain_to_uv=said.get("gain_to_uv") if gain_to_uv is None else gain_to_uv,
+            offset_to_uv=said.get("offset_to_uv") if offset_to_uv is None else offset_to_uv,
+            channel_ids=said.get("channel_ids") if channel_ids is None else channel_ids,
+            probe=probe if probe is not None or "probe" not in said else place.parent / said["probe"],
+            start_s=float(said.get("start_s", 0.0)),
+            chunk_duration_s=chunk_duration_s,
+            ignore_trailing_bytes=ignore_trailing_bytes,
+        )
+    opened = _open_known(place, format, chunk_duration_s, stream_id, reader_options)
+    pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
+    if segment is not None:
+        if not 0 <= segment < len(pieces):
+            raise RecordingError(f"segment {segment} does not exist; {place} has {len(pieces)}, counted from 0")
+        return pieces[segment]
+    return pieces[0] if len(pieces) == 1 else tree_of(pieces)
+
+
+def _open_known(
+    path: Path, name: str | None, chunk_duration_s: float, stream_id: str | None, options: dict[str, Any]
+) -> xr.DataArray | xr.DataTree:
+    known, found = detect_format(path) if name is None else format_named(name, path)
+    if known.name == "zarr":
+        from .zarr import open_zarr
+
+        return open_zarr(found, chunk_duration_s=chunk_duration_s)
+    from .spikeinterface import from_spikeinterface
+
+    if known.name == "si-folder":
+        from .save import open_binary_folder
+
+        return open_binary_folder(found, chunk_duration_s=chunk_duration_s)
+    if known.name == "si-dump":
+        from spikeinterface import load
+
+        return from_spikeinterface(load(found), chunk_duration_s=chunk_duration_s)
+    recording = read_with_spikeinterface(known, found, stream_id=stream_id, options=options)
+    if known.name == "spikeglx":
+        _check_meta(recording)
+    return from_spikeinterface(recording, chunk_duration_s=chunk_duration_s)
+
+
+def _check_meta(recording: Any) -> None:
+    """Warn where a SpikeGLX file is not as long as its ``.meta`` says."""
+    for info in recording.neo_reader.signals_info_list:
+        file = Path(info["bin_file"])
+        if info["stream_name"] != recording.stream_name or not file.is_file():
+            continue
+        said, found = int(info["meta"].get("fileSizeBytes", 0)), file.stat().st_size
+        if said and said != found:
+            warnings.warn(
+                f"{file} has {found} bytes, its .meta says {said}; using the {found // (2 * info['num_chan'])} samples that "
+                "are there",
+                XephysWarning,
+                stacklevel=4,
+            )
+
+
+def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
+    """The recording with the probe and scaling that were given, and where it came from."""
+    recording.attrs.setdefault("source", str(path.absolute()))
+    n_channels = recording.sizes["channel"]
+    if probe is not None:
+        coordinates, attributes = probe_coordinates(read_probe(probe, n_channels=n_channels))
+        recording = recording.drop_vars([name for name in PROBE_COORDINATES if name in recording.coords])
+        recording = recording.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
+        recording.attrs.update(attributes)
+    for name, value in (("gain_to_uv", gain_to_uv), ("offset_to_uv", offset_to_uv)):
+        if value is not None:
+            recording = recording.assign_coords({name: ("channel", per_channel(name, value, n_channels))})
+    if gain_to_uv is not None and "offset_to_uv" not in recording.coords:
+        recording = recording.assign_coords(offset_to_uv=("channel", np.zeros(n_channels)))
+    return recording
+
+
+def _beside(path: Path) -> str:
+    import difflib
+
+    if not path.parent.is_dir():
+        return f" ({path.parent} does not exist either)"
+    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
+    return f"; there is {near[0]!r}" if near else ""

@@ -1,0 +1,60 @@
+"""Coordinates on ``channel`` from SpikeInterface's properties, and back. Nothing is lost: not names, not dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .probe import PROBE_COORDINATES
+
+#: SpikeInterface's names of what has another one here.
+_RENAMED = {"gain_to_uV": "gain_to_uv", "offset_to_uV": "offset_to_uv"}
+_RESERVED = {*PROBE_COORDINATES, "channel", "time", *_RENAMED.values()}
+
+
+def coordinates_of_properties(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Coordinates, and the attributes that say how to turn them back.
+
+    A property of several dimensions becomes an object coordinate of its rows, so that it can lie on ``channel`` and be
+    sliced with it. One whose name means something else here is called ``property_<name>``.
+    """
+    coordinates: dict[str, Any] = {}
+    renamed: dict[str, str] = {}
+    stacked: list[str] = []
+    for key, values in properties.items():
+        name = _RENAMED.get(key, key)
+        if key in _RESERVED:
+            name = f"property_{key}"
+            renamed[name] = key
+        values = np.asarray(values)
+        if values.ndim > 1:
+            stacked.append(name)
+            values = _rows(values)
+        coordinates[name] = values
+    attributes: dict[str, Any] = {"renamed_properties": renamed} if renamed else {}
+    return coordinates, attributes | ({"stacked_properties": stacked} if stacked else {})
+
+
+def properties_of(recording: xr.DataArray) -> dict[str, Any]:
+    """The coordinates on ``channel`` as SpikeInterface's properties, under its names; those of the probe left out."""
+    back = {ours: theirs for theirs, ours in _RENAMED.items()}
+    original = recording.attrs.get("renamed_properties", {})
+    stacked = recording.attrs.get("stacked_properties", [])
+    properties: dict[str, Any] = {}
+    for name, coordinate in recording.coords.items():
+        if coordinate.dims != ("channel",) or name == "channel" or name in PROBE_COORDINATES:
+            continue
+        values = coordinate.values
+        key = original.get(name, back.get(str(name), str(name)))
+        properties[key] = np.stack(list(values)) if name in stacked else values
+    return properties
+
+
+def _rows(values: Any) -> Any:
+    out = np.empty(len(values), object)
+    for k, row in enumerate(values):
+        out[k] = row
+    return out
