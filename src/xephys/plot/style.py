@@ -1,0 +1,86 @@
+"""What all figures share: type sizes, colours, scale bars."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito's colours (2008), told apart by colour-blind readers; without the yellow, which is lost on white.
+UNIT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4EA3", "#8C6D31")
+INK, MUTED, FAINT, ALARM = "#222222", "#7A7A7A", "#C9C9C9", "#C1272D"
+
+_RC: dict[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "savefig.dpi": 200,
+    "figure.dpi": 120,
+    "legend.frameon": False,
+}
+
+
+def paper_style() -> AbstractContextManager[None]:
+    """Context with the sizes and colours of all figures; leaves the user's settings alone."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(_RC)
+
+
+def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
+    """The given axes, or those of a new figure (inches)."""
+    return new_figure(figsize).add_subplot() if ax is None else ax
+
+
+def new_figure(figsize: tuple[float, float]) -> Figure:
+    """A figure of pyplot where that is in use, so that a notebook shows it; otherwise one that nobody has to close."""
+    if "matplotlib.pyplot" in sys.modules:
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=figsize, layout="constrained")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=figsize, layout="constrained")
+
+
+def unit_color(index: int) -> str:
+    """Colour of a unit by its position in a list; neighbours in the list differ."""
+    return UNIT_COLORS[index % len(UNIT_COLORS)]
+
+
+def round_length(length: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that is not longer than ``length``."""
+    if not length > 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(length))
+    return float(max(m for m in (1, 2, 5) if m * power <= length * (1 + 1e-9)) * power)
+
+
+def scale_bars(ax: Axes, *, x: float, y: float, across: float, up: float, labels: tuple[str, str]) -> None:
+    """An L of two bars from its corner ``(x, y)``, in data units, labelled below and at its left."""
+    ax.plot([x, x, x + across], [y + up, y, y], color=INK, lw=1.2, solid_capstyle="butt", clip_on=False, zorder=5)
+    text = {"fontsize": 7, "color": INK, "clip_on": False}
+    ax.annotate(labels[0], (x + across / 2, y), (0, -3), textcoords="offset points", ha="center", va="top", **text)
+    ax.annotate(
+        labels[1], (x, y + up / 2), (-3, 0), textcoords="offset points", ha="right", va="center", rotation=90, **text
+    )
+

@@ -1,0 +1,144 @@
+"""A window of traces: as lines, or as a picture where there are many channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import ParameterError
+from ..extending import check_choice, check_positive
+from ..slicing import select_channels, start_time_s, time_slice
+from .style import ALARM, INK, MUTED, axes_or_new, paper_style, round_length
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: More lines than this cannot be told apart on a page.
+LINES_MAX = 48
+POINTS_MAX = 4000
+
+
+def plot_traces(
+    recording: xr.DataArray,
+    *,
+    start_s: float | None = None,
+    duration_s: float = 0.1,
+    channel_ids: Any = None,
+    mode: str = "auto",
+    spacing: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Plot a short window of a recording. Computes that window, nothing else.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``. Where they are counts and the gains are known, µV are shown.
+    start_s, duration_s
+        The window on the recording's clock; from its beginning if None. Cut off at the end of the recording.
+    channel_ids
+        Which channels; all if None. They are drawn in order of depth where positions are known; those marked ``bad``
+        are red lines, and left out of a map.
+    mode
+        ``"lines"``, ``"map"`` (colour is voltage), or ``"auto"``: lines up to 48 channels.
+    spacing
+        Distance of two lines in the recording's unit; eight times the median noise of the window if None.
+    ax
+        Axes to draw into; a new figure if None.
+
+    Raises
+    ------
+    ParameterError
+        If the window is not inside the recording, or a channel or mode does not exist.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> plot_traces(recording, start_s=0.5, duration_s=0.05).get_xlabel()
+    'time (s)'
+    """
+    info = schema.validate_recording(recording)
+    check_choice("mode", mode, ("auto", "lines", "map"))
+    check_positive(duration_s=duration_s)
+    if spacing is not None:
+        check_positive(spacing=spacing)
+    origin = start_time_s(recording)
+    end = origin + info.n_samples / info.sampling_frequency
+    start_s = origin if start_s is None else start_s
+    if not origin <= start_s < end:
+        raise ParameterError(f"start_s is {start_s:g} s; the recording lasts from {origin:g} to {end:g} s")
+    window = time_slice(recording, start_s, min(start_s + duration_s, end))
+    if channel_ids is not None:
+        window = select_channels(window, channel_ids)
+    if "y" in window.coords:
+        order = np.lexsort([window.x.values, window.y.values] if "x" in window.coords else [window.y.values])
+    else:
+        order = np.arange(window.sizes["channel"])[::-1]
+    traces = np.asarray(window.values, np.float32)[:, order]
+    unit = info.units
+    if unit == "counts" and "gain_to_uv" in window.coords:
+        offset = window.offset_to_uv.values[order] if "offset_to_uv" in window.coords else 0.0
+        traces, unit = traces * window.gain_to_uv.values[order] + offset, "uV"
+    unit = "µV" if unit == "uV" else unit
+    traces = traces - np.median(traces, axis=0)
+    time = start_s + np.arange(len(traces)) / info.sampling_frequency
+    bad = schema.bad_channels_of(window)[order]
+    labels = window.channel.values[order]
+    if mode == "auto":
+        mode = "lines" if traces.shape[1] <= LINES_MAX else "map"
+    noise = float(np.median(np.median(np.abs(traces[:, ~bad] if (~bad).any() else traces), axis=0))) / 0.6745 or 1.0
+    with paper_style():
+        ax = axes_or_new(ax, figsize=(6.5, min(7.0, 1.2 + 0.16 * traces.shape[1]) if mode == "lines" else 4.0))
+        if mode == "lines":
+            _lines(ax, time, traces, bad, labels, unit, spacing or 8 * noise)
+        else:
+            depth = window.y.values[order] if "y" in window.coords else None
+            if depth is not None and bad.any() and not bad.all():
+                traces, depth = traces[:, ~bad], depth[~bad]
+            _map(ax, time, traces, depth, unit, 6 * noise)
+        ax.set_xlabel("time (s)")
+    return ax
+
+
+def _lines(ax: Axes, time: Any, traces: Any, bad: Any, labels: Any, unit: str, spacing: float) -> None:
+    step = max(1, len(time) // POINTS_MAX)
+    for k in range(traces.shape[1]):
+        color = ALARM if bad[k] else INK
+        ax.plot(time[::step], traces[::step, k] / spacing + k, color=color, lw=0.5, clip_on=True)
+    n = traces.shape[1]
+    ticks = np.arange(0, n, max(1, -(-n // 32)))
+    ax.set_yticks(ticks, [str(label) for label in labels[ticks]])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylabel("channel")
+    ax.spines["left"].set_visible(False)
+    width = time[-1] - time[0] if len(time) > 1 else 1.0
+    ax.set_xlim(time[0], time[0] + width * 1.06)
+    ax.spines["bottom"].set_bounds(time[0], time[-1])
+    ax.set_ylim(min(-1.0, float(np.min(traces[:, 0])) / spacing - 0.3), n + 0.2)
+    height = round_length(2 * spacing)
+    x = time[0] + width * 1.045
+    ax.plot([x, x], [n - 1 - height / spacing / 2, n - 1 + height / spacing / 2], color=INK, lw=1.5, clip_on=False)
+    ax.annotate(
+        f"{height:g} {unit}", (x, n - 1), (4, 0), textcoords="offset points", rotation=90, va="center", fontsize=7
+    )
+
+
+def _map(ax: Axes, time: Any, traces: Any, depth: Any, unit: str, limit: float) -> None:
+    rows = np.arange(traces.shape[1]) if depth is None else np.asarray(depth, float)
+    levels, row = np.unique(rows, return_inverse=True)
+    total = np.zeros((len(levels), len(time)), np.float64)
+    np.add.at(total, row, traces.T)
+    total /= np.bincount(row)[:, None]
+    edges = np.concatenate([[levels[0] - 0.5], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 0.5]])
+    step = max(1, len(time) // POINTS_MAX)
+    shown = time[::step]
+    borders = np.append(shown, shown[-1] + step * (time[1] - time[0] if len(time) > 1 else 1.0))
+    mesh = ax.pcolormesh(borders, edges, total[:, ::step], cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True)
+    ax.set_ylabel("channel" if depth is None else "depth (µm)")
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.01, fraction=0.03)
+    bar.set_label(unit, color=MUTED)
+    bar.outline.set_visible(False)
