@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from .neighbours import neighbours_within
 
 METHODS = ("center_of_mass", "grid_convolution", "monopolar_triangulation")
 
+#: Width of the Gaussian trough that grid convolution expects where no prototype is given.
+PROTOTYPE_SIGMA_MS = 0.25
+
 
 def localize_peaks(
     recording: xr.DataArray,
@@ -28,7 +32,9 @@ def localize_peaks(
     radius_um: float = 75.0,
     ms_before: float = 0.5,
     ms_after: float = 0.5,
-    **method_parameters: Any,
+    enforce_decrease: bool = False,
+    max_distance_um: float = 150.0,
+    prototype: NDArray[np.floating[Any]] | None = None,
 ) -> SpikeTable:
     """Localise each peak from its amplitudes on the channels around it, lazily.
 
@@ -41,24 +47,33 @@ def localize_peaks(
     method
         ``"center_of_mass"``, ``"grid_convolution"`` or ``"monopolar_triangulation"``.
     feature
-        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the amplitude on each channel.
+        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the amplitude on each channel (not for grid convolution).
     radius_um
-        Channels used around the peak's channel.
+        Channels used around the peak's channel; for grid convolution, grid points.
     ms_before, ms_after
-        Window in which the feature is taken.
-    **method_parameters
-        Further parameters of the method's kernel in :mod:`xephys.kernels.localize`.
+        Window in which the feature is taken, or which the prototype covers.
+    enforce_decrease
+        For monopolar triangulation: let no amplitude exceed those nearer to the peak.
+    max_distance_um
+        For monopolar triangulation: farthest solution.
+    prototype
+        For grid convolution: the expected waveform over the window; a negative Gaussian if None.
 
     Returns
     -------
-    The table with fields ``x`` and ``y`` (µm), and what else the method estimates.
+    The table with fields ``x``, ``y`` and ``z`` (µm; ``z`` is 0 for the centre of mass), and ``alpha`` for monopolar
+    triangulation.
 
     Raises
     ------
     ParameterError
-        If a name is unknown or a number outside its limits.
+        If a name is unknown, a number outside its limits, or the peaks are localised already.
     RecordingError
         If the recording has no positions.
+
+    Notes
+    -----
+    Monopolar triangulation after Boussard et al. (2021), NeurIPS 34:22130.
 
     Examples
     --------
@@ -70,23 +85,74 @@ def localize_peaks(
     >>> "y" in localize_peaks(filtered, peaks).fields
     True
     """
-    from .kernels import localize as kernel
-
     check_choice("method", method, METHODS)
     check_choice("feature", feature, ("ptp", "energy", "peak_voltage"))
-    check_positive(radius_um=radius_um)
+    check_positive(radius_um=radius_um, max_distance_um=max_distance_um)
     table = event_table(recording, peaks)
     positions = schema.positions_of(recording, why="localisation")
     nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)
-    func = getattr(kernel, f"localize_{method}")
-    parameters = {"feature": feature, "window_before": nbefore, "window_after": nafter, **method_parameters}
-    arrays = {"positions": positions, "neighbours": neighbours_within(positions, radius_um=radius_um)}
-    fields = kernel.ADDED_FIELDS[method]
+    fields = ["x", "y", "z", *(["alpha"] if method == "monopolar_triangulation" else [])]
     taken = set(fields) & set(table.fields)
     if taken:
         raise ParameterError(
             f"the peaks already have {', '.join(sorted(taken))}; start from the table before localisation"
         )
+    if method == "grid_convolution":
+        if prototype is None:
+            times_ms = (np.arange(nbefore + nafter) - nbefore) / table.sampling_frequency * 1e3
+            prototype = -np.exp(-0.5 * (times_ms / PROTOTYPE_SIGMA_MS) ** 2)
+        stage = _grid_stage(positions, np.asarray(prototype, np.float32), nbefore, nafter, radius_um)
+    else:
+        stage = _amplitude_stage(positions, method, feature, nbefore, nafter, radius_um)
+        if method == "monopolar_triangulation":
+            stage = _with_triangulation(stage, positions, enforce_decrease, max_distance_um)
     dtype = np.dtype([*[(n, table.dtype[n]) for n in table.fields], *[(name, "<f8") for name in fields]])
-    stage = Stage(func, dtype=dtype, parameters=parameters, arrays=arrays, before=nbefore, after=nafter, emits="events")
-    return table.then(stage)
+    return table.then(replace(stage, dtype=dtype))
+
+
+def _amplitude_stage(
+    positions: NDArray[np.float64], method: str, feature: str, nbefore: int, nafter: int, radius_um: float
+) -> Stage:
+    from .kernels import localize as kernel
+
+    return Stage(
+        getattr(kernel, f"localize_{method}"),
+        dtype=schema.PEAK_DTYPE,
+        parameters={"feature": feature, "window_before": nbefore, "window_after": nafter},
+        arrays={"positions": positions, "neighbours": neighbours_within(positions, radius_um=radius_um)},
+        before=nbefore,
+        after=nafter,
+        emits="events",
+    )
+
+
+def _with_triangulation(
+    stage: Stage, positions: NDArray[np.float64], enforce_decrease: bool, max_distance_um: float
+) -> Stage:
+    from .kernels.point_source import radial_decrease_steps
+
+    arrays = dict(stage.arrays)
+    if enforce_decrease:
+        arrays["decrease_steps"] = radial_decrease_steps(positions, stage.arrays["neighbours"])
+    return replace(stage, parameters={**stage.parameters, "max_distance_um": max_distance_um}, arrays=arrays)
+
+
+def _grid_stage(
+    positions: NDArray[np.float64], prototype: NDArray[np.float32], nbefore: int, nafter: int, radius_um: float
+) -> Stage:
+    from .kernels import localize as kernel
+    from .kernels.footprint_grid import grid_footprints
+
+    if prototype.shape != (nbefore + nafter,):
+        raise ParameterError(
+            f"prototype has shape {prototype.shape}; give one value for each of the {nbefore + nafter} samples of the window"
+        )
+    return Stage(
+        kernel.localize_grid_convolution,
+        dtype=schema.PEAK_DTYPE,
+        parameters={"nbefore": nbefore},
+        arrays={"positions": positions, "prototype": prototype, **grid_footprints(positions, radius_um=radius_um)},
+        before=nbefore,
+        after=nafter,
+        emits="events",
+    )

@@ -37,7 +37,7 @@ def bandpass_filter(
     order
         Order of the design, applied twice.
     ftype
-        Family, as in :func:`scipy.signal.iirfilter`: ``"butter"``, ``"bessel"``, ``"cheby1"``, ``"cheby2"``, ``"ellip"``.
+        Family, as in :func:`scipy.signal.iirfilter`: ``"butter"``, ``"bessel"``, ``"ellip"``, …
     tolerance
         Influence admitted from beyond the halo, as a fraction of the signal. Sets the halo, by the largest pole.
     **design

@@ -108,8 +108,8 @@ def _local(
         ring.append(np.sort(beyond[: max(inside, n_min)]))
     if any(len(r) == 0 for r in ring):
         raise RecordingError(
-            f"some channels have no other beyond {inner_radius_um:g} um to be referenced to; use a smaller inner_radius_um "
-            "or a global reference"
+            f"some channels have no other beyond {inner_radius_um:g} um to be referenced to; "
+            "use a smaller inner_radius_um or a global reference"
         )
     neighbours = np.full((len(ring), max(map(len, ring))), -1, np.int32)
     for i, r in enumerate(ring):

@@ -19,7 +19,7 @@ def estimate_whitening(
     *,
     mode: str = "local",
     n_nearest: int = 32,
-    regularization: float = 1e-4,
+    regularization: float = 1e-3,
     n_slices: int = 20,
     slice_duration_s: float = 0.5,
     seed: int = 0,
@@ -36,7 +36,7 @@ def estimate_whitening(
     n_nearest
         Channels of a local neighbourhood, itself included.
     regularization
-        Added to the eigenvalues, as a fraction of their median.
+        Added to the eigenvalues, as a fraction of the channels' median variance.
     n_slices, slice_duration_s, seed
         Which stretches are read; see :func:`estimate_noise_levels`.
 
@@ -83,12 +83,13 @@ def estimate_whitening(
         raise RecordingError("all channels are constant after the transforms so far; there is nothing to whiten")
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     attributes = {"mode": mode, "units": "1/" + info.units}
+    eps = regularization * float(np.median(np.diag(covariance)[good]))
     if mode == "global":
-        matrix = kernel.whitening_matrix_global(covariance, good=good, regularization=regularization)
+        matrix = kernel.whitening_matrix_global(covariance, good=good, eps=eps)
         return xr.Dataset({"matrix": (("channel", "channel_out"), matrix)}, coords=coords, attrs=attributes)
     positions = schema.positions_of(recording, why="local whitening")
     neighbours, weights = kernel.whitening_matrix_local(
-        covariance, positions, n_nearest=n_nearest, good=good, regularization=regularization
+        covariance, positions, n_nearest=n_nearest, good=good, eps=eps
     )
     return xr.Dataset(
         {"neighbour": (("channel", "slot"), neighbours), "weight": (("channel", "slot"), weights)},
@@ -126,7 +127,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     >>> whitened.attrs["units"]
     'noise'
     """
-    from ..kernels import whiten as kernel
+    from ..kernels import mixing
 
     n = schema.validate_recording(recording).n_channels
     if whitening.sizes["channel"] != n:
@@ -134,17 +135,12 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
             f"the whitening matrix is for {whitening.sizes['channel']} channels, the recording has {n}; "
             "estimate it on this recording"
         )
-    arrays: dict[str, Any]
     if "matrix" in whitening:
-        func: Any = kernel.whiten_dense
-        arrays = {"matrix": np.ascontiguousarray(whitening["matrix"].values, np.float32)}
+        packed = mixing.pack_dense(whitening["matrix"].values)
     else:
-        func = kernel.whiten_sparse
-        arrays = {
-            "neighbours": np.ascontiguousarray(whitening["neighbour"].values, np.int32),
-            "weights": np.ascontiguousarray(whitening["weight"].values, np.float32),
-        }
-    return extend_recording(recording, Stage(func, dtype=np.dtype("f4"), arrays=arrays), units="noise")
+        packed = mixing.pack_sparse(whitening["neighbour"].values, whitening["weight"].values)
+    stage = Stage(mixing.mix_channels, dtype=np.dtype("f4"), arrays=packed)
+    return extend_recording(recording, stage, units="noise")
 
 
 def _covariance(slices: list[Any], n_channels: int) -> Any:

@@ -1,0 +1,153 @@
+"""Clustering of peaks: overlapping sections of the probe as independent tasks, reconciled afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import ParameterError
+from ..extending import check_positive
+from ..graph.events import run_tasks
+from ..neighbours import nearest_channels
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Labels of peaks, and why clusters were joined.
+
+    Attributes
+    ----------
+    labels
+        int32 per peak: 0 to n - 1, -1 for peaks of no cluster (noise, collisions, or beyond the number clustered).
+    decisions
+        Records of the pairs of clusters that were considered for merging, with the figures and the reason.
+    """
+
+    labels: NDArray[np.int32]
+    decisions: NDArray[Any]
+
+    @property
+    def n_clusters(self) -> int:
+        return int(self.labels.max(initial=-1)) + 1
+
+
+def cluster_peaks(
+    recording: xr.DataArray,
+    peaks: NDArray[Any],
+    *,
+    components: xr.DataArray,
+    n_spikes_min: int = 20,
+    n_peaks_per_section_max: int = 60_000,
+    core_um: float = 40.0,
+    margin_um: float = 30.0,
+    refractory_ms: float = 2.0,
+    dead_ms: float = 0.5,
+) -> Clustering:
+    """Cluster peaks by their projected waveforms. Computes.
+
+    Parameters
+    ----------
+    recording
+        The recording on which the peaks were projected: its geometry and length are used, not its samples.
+    peaks
+        Records with ``sample_index``, ``channel_index`` and ``projection``, in time order.
+    components
+        The components of the projections.
+    n_spikes_min
+        Fewest peaks of a cluster.
+    n_peaks_per_section_max
+        Where a section has more peaks, this many, evenly spread over time, are clustered, and the others get no label:
+        a clustering is for templates, and matching finds all spikes.
+    core_um, margin_um
+        Size of the part of the probe that a section owns, and how far it sees beyond.
+    refractory_ms, dead_ms
+        Two clusters of one shape are one unit unless they coincide too often between these lags.
+
+    Returns
+    -------
+    Labels and the log of merges.
+
+    Raises
+    ------
+    ParameterError
+        If the projections were made on other channels than their number says.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> components = xephys.learn_components(filtered, peaks, n_components=3)
+    >>> peaks = xephys.project_peaks(filtered, peaks, components=components).compute()
+    >>> cluster_peaks(filtered, peaks, components=components).n_clusters >= 1
+    True
+    """
+    from ..kernels import cluster_reconcile as reconcile
+    from ..kernels.cluster_sections import spatial_sections
+    from ..kernels.cluster_shape import cluster_means
+
+    check_positive(n_spikes_min=n_spikes_min, n_peaks_per_section_max=n_peaks_per_section_max)
+    info = schema.validate_recording(recording)
+    positions = schema.positions_of(recording, why="clustering")
+    projection, channel = peaks["projection"], peaks["channel_index"]
+    neighbours = nearest_channels(positions, n_nearest=projection.shape[1])
+    if neighbours.shape[1] != projection.shape[1] or projection.shape[2] != components.sizes["component"]:
+        raise ParameterError(
+            f"the projections are on {projection.shape[1]} channels and {projection.shape[2]} components, which do not "
+            f"fit {info.n_channels} channels and {components.sizes['component']} components; project the peaks again"
+        )
+    sections = spatial_sections(positions, core_um=core_um, margin_um=margin_um)
+    members = [_members(channel, s, info.n_channels, n_peaks_per_section_max) for s in sections]
+    jobs = [
+        (section, projection[rows], channel[rows], neighbours, n_spikes_min)
+        for section, rows in zip(sections, members, strict=True)
+    ]
+    found = run_tasks(cluster_section, jobs, label="cluster_section")
+    labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
+    noise = reconcile.feature_noise(projection)
+    basis = np.ascontiguousarray(components.values, np.float32)
+    means, _ = cluster_means(projection, channel, labels, neighbours)
+    labels = reconcile.drop_weak(labels, means, noise=noise)
+    means, _ = cluster_means(projection, channel, labels, neighbours)
+    labels = reconcile.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
+    labels, decisions = reconcile.merge_same_shape(
+        labels,
+        peaks["sample_index"],
+        projection,
+        channel,
+        neighbours,
+        basis,
+        noise=noise,
+        duration_samples=info.n_samples,
+        refractory_samples=round(refractory_ms * 1e-3 * info.sampling_frequency),
+        dead_samples=round(dead_ms * 1e-3 * info.sampling_frequency),
+    )
+    return Clustering(labels, decisions)
+
+
+def cluster_section(
+    section: Any, projection: NDArray[np.float32], channel: NDArray[np.int64], neighbours: Any, n_spikes_min: int
+) -> NDArray[np.int32]:
+    """Labels of the peaks of one section: the task of :func:`cluster_peaks`."""
+    from ..kernels.cluster_sections import gather_features, section_channels
+    from ..kernels.cluster_split import split_features
+
+    _, slots = section_channels(section, neighbours)
+    return split_features(gather_features(projection, channel, slots), min_spikes=n_spikes_min)
+
+
+def _members(channel: NDArray[np.int64], section: Any, n_channels: int, n_max: int) -> NDArray[np.int64]:
+    seen = np.zeros(n_channels, bool)
+    seen[section.core] = True
+    seen[section.margin] = True
+    rows = np.flatnonzero(seen[channel])
+    if len(rows) > n_max:
+        rows = rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
+    return rows

@@ -1,0 +1,185 @@
+"""Channels that should not be used: found, marked, interpolated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import ParameterError, RecordingError
+from ..extending import check_choice, check_positive, extend_recording, recording_plan
+from ..graph.plan import Stage
+from ..graph.sample import sample_slices
+from .filter import highpass_filter
+
+METHODS = ("coherence+psd", "std", "mad")
+
+
+def find_constant_channels(
+    recording: xr.DataArray, *, n_slices: int = 20, slice_duration_s: float = 0.5, seed: int = 0
+) -> NDArray[np.bool_]:
+    """Mask of the channels that never change in seeded stretches of the recording. Computes.
+
+    Raises
+    ------
+    RecordingError
+        If a stretch holds NaN or infinite values.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> int(find_constant_channels(recording).sum())
+    0
+    """
+    slices = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
+    for part in slices:
+        finite = np.isfinite(part).all(axis=0) if part.dtype.kind == "f" else np.ones(part.shape[1], bool)
+        if not finite.all():
+            names = ", ".join(map(str, recording.channel.values[~finite][:8]))
+            raise RecordingError(
+                f"channels {names} hold NaN or infinite values; repair them, or drop them with recording.sel(channel=...)"
+            )
+    first = slices[0][0]
+    return np.all([(part == first).all(axis=0) for part in slices], axis=0)
+
+
+def detect_bad_channels(
+    recording: xr.DataArray,
+    *,
+    method: str = "coherence+psd",
+    n_slices: int = 100,
+    slice_duration_s: float = 0.3,
+    psd_threshold_uv2_hz: float = 0.02,
+    dead_threshold: float = -0.5,
+    noisy_threshold: float = 1.0,
+    outside_threshold: float = -0.75,
+    std_factor: float = 5.0,
+    seed: int = 0,
+) -> xr.DataArray:
+    """Label each channel good, dead, noise or out (of the brain). Computes.
+
+    Parameters
+    ----------
+    recording
+        Raw traces with dims ``(time, channel)``; they are high-passed at 300 Hz here.
+    method
+        ``"coherence+psd"``: by similarity with the median channel along the probe and high-frequency power;
+        ``"std"`` or ``"mad"``: ``std_factor`` times as noisy as the median channel.
+    n_slices, slice_duration_s, seed
+        Which stretches are read.
+    psd_threshold_uv2_hz, dead_threshold, noisy_threshold, outside_threshold
+        Limits of the first method.
+    std_factor
+        Limit of the others.
+
+    Returns
+    -------
+    DataArray ``channel_label`` of strings with dim ``channel``. Mark channels with
+    ``recording.assign_coords(bad=labels != "good")``.
+
+    Raises
+    ------
+    RecordingError
+        If positions or gains are missing where the method needs them.
+
+    Notes
+    -----
+    After the method of the International Brain Laboratory (2022), doi:10.6084/m9.figshare.19705522.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=32, n_units=2, seed=0)
+    >>> set(detect_bad_channels(recording, method="mad").values.tolist())
+    {'good'}
+    """
+    from ..kernels import bad_channels as kernel
+    from .scale import to_uv
+
+    check_choice("method", method, METHODS)
+    check_positive(n_slices=n_slices, slice_duration_s=slice_duration_s, std_factor=std_factor)
+    rate = schema.validate_recording(recording).sampling_frequency
+    constant = find_constant_channels(recording, seed=seed)
+    in_uv = to_uv(recording) if method == "coherence+psd" else recording
+    plan = recording_plan(highpass_filter(in_uv, freq_min_hz=300.0))
+    slices = sample_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
+    if method == "coherence+psd":
+        positions = schema.positions_of(recording, why="the coherence of neighbouring channels")
+        order = np.lexsort((positions[:, 0], positions[:, 1]))
+        back = np.argsort(order)
+        each = [
+            kernel.label_channels(
+                np.ascontiguousarray(part[:, order]),
+                sampling_frequency=rate,
+                psd_threshold=psd_threshold_uv2_hz,
+                dead_threshold=dead_threshold,
+                noisy_threshold=noisy_threshold,
+                outside_threshold=outside_threshold,
+            )[back]
+            for part in slices
+        ]
+        labels = kernel.most_frequent_label(np.stack(each))
+    else:
+        spread = np.std if method == "std" else _mad
+        levels = np.median([spread(part, axis=0) for part in slices], axis=0)
+        labels = np.where(levels > std_factor * np.median(levels[~constant]), "noise", "good")
+    labels = np.where(constant, "dead", labels)
+    coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
+    return xr.DataArray(labels.astype("<U5"), dims="channel", coords=coords, name="channel_label")
+
+
+def interpolate_bad_channels(recording: xr.DataArray, *, bad: Any = None, sigma_um: float | None = None) -> xr.DataArray:
+    """Replace bad channels by a weighted mean of the good ones around them, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    bad
+        Mask over channels; the coordinate ``bad`` if None.
+    sigma_um
+        Reach of the weights ``exp(-(d / sigma)**1.3)``; the commonest vertical spacing if None.
+
+    Returns
+    -------
+    Traces, float32, with the coordinate ``bad`` cleared, still lazy.
+
+    Raises
+    ------
+    ParameterError
+        If the mask does not fit, or every channel is bad.
+    RecordingError
+        If positions are missing.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> fixed = interpolate_bad_channels(recording, bad=[True] + [False] * 7)
+    >>> bool(fixed.bad.any())
+    False
+    """
+    from ..kernels import bad_channels as kernel
+
+    n = schema.validate_recording(recording).n_channels
+    mask = schema.bad_channels_of(recording) if bad is None else np.asarray(bad, bool)
+    if mask.shape != (n,) or mask.all():
+        raise ParameterError(f"bad has shape {mask.shape} and marks {mask.sum()} of {n} channels; leave at least one good")
+    positions = schema.positions_of(recording, why="interpolation")
+    if sigma_um is not None:
+        check_positive(sigma_um=sigma_um)
+    neighbours, weights = kernel.interpolation_weights(positions, mask, sigma_um=sigma_um)
+    stage = Stage(
+        kernel.interpolate_channels,
+        dtype=np.dtype("f4"),
+        arrays={"neighbours": neighbours, "weights": weights, "bad": np.flatnonzero(mask)},
+    )
+    return extend_recording(recording, stage).assign_coords(bad=("channel", np.zeros(n, bool)))
+
+
+def _mad(traces: NDArray[Any], axis: int) -> NDArray[Any]:
+    return np.asarray(np.median(np.abs(traces - np.median(traces, axis=axis)), axis=axis) / 0.6744897501960817)

@@ -1,0 +1,67 @@
+"""Undo the delays between channels that share a converter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import ParameterError, RecordingError
+from ..extending import extend_recording
+from ..graph.plan import Stage
+
+
+def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> xr.DataArray:
+    """Shift each channel by a fraction of a sample, lazily, so that all are sampled at the same times.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    inter_sample_shift
+        Delay of each channel's sampling, in samples; the coordinate of that name if None.
+
+    Returns
+    -------
+    Aligned traces, float32, with ``inter_sample_shift`` set to zero, still lazy.
+
+    Raises
+    ------
+    RecordingError
+        If no shifts are given and the recording has none.
+    ParameterError
+        If there is not one finite shift of less than a sample for each channel.
+
+    Notes
+    -----
+    A windowed-sinc filter of fixed length, so that the result does not depend on how the recording is cut, unlike a
+    Fourier transform of each chunk.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> shifted = phase_shift(recording, inter_sample_shift=[0, 0.5] * 4)
+    >>> float(shifted.inter_sample_shift.max())
+    0.0
+    """
+    from ..kernels import phase_shift as kernel
+
+    n = schema.validate_recording(recording).n_channels
+    if inter_sample_shift is None:
+        if "inter_sample_shift" not in recording.coords:
+            raise RecordingError(
+                "the recording has no inter_sample_shift; give one value per channel, or assign the coordinate"
+            )
+        inter_sample_shift = recording.coords["inter_sample_shift"].values
+    shifts = np.asarray(inter_sample_shift, np.float64)
+    if shifts.shape != (n,) or not np.isfinite(shifts).all() or np.abs(shifts).max() >= 1:
+        raise ParameterError(
+            f"inter_sample_shift has shape {shifts.shape} and reaches {np.abs(shifts).max(initial=0):g}; give one value "
+            f"below 1 for each of {n} channels"
+        )
+    halo = kernel.phase_shift_halo()
+    stage = Stage(kernel.phase_shift, dtype=np.dtype("f4"), arrays={"shifts": shifts}, before=halo, after=halo)
+    return extend_recording(recording, stage).assign_coords(inter_sample_shift=("channel", np.zeros(n)))

@@ -1,0 +1,126 @@
+"""The last part of every sort: waveforms in the recording's unit, quality, labels, and the tree that holds it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..graph.checkpoint import run_partials
+from ..sorting import make_sorting
+from ..templates import dense_templates, template_plan, templates_of_sums
+from .prepare import Prepared
+from .progress import Progress
+from .tidy import Units
+
+REFRACTORY_MS = 1.5
+
+
+def assemble(
+    recording: xr.DataArray,
+    prepared: Prepared,
+    units: Units,
+    parameters: Any,
+    *,
+    log: list[dict[str, Any]],
+    folder: Path,
+    progress: Progress,
+) -> xr.DataTree:
+    """Average the filtered waveforms of the final spikes, describe the units, build the sorting."""
+    from ..kernels.quality import label_units, refractory_contamination
+    from ..kernels.templates import template_peak_channels, template_positions
+
+    p, spikes = parameters, units.spikes
+    if not len(spikes):
+        return empty_sorting(recording, prepared, p, log=log)
+    rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
+    n_units = units.templates.sizes["unit"]
+    plan = template_plan(
+        prepared.filtered,
+        spikes,
+        peak_channels=units.templates["channel_index"].values[:, 0],
+        ms_before=p.ms_before,
+        ms_after=p.ms_after,
+        n_nearest=min(64, recording.sizes["channel"]),
+        n_spikes_max=500,
+        seed=p.seed,
+    )
+    means = templates_of_sums(
+        prepared.filtered, plan, run_partials(plan, folder, progress=progress.of("waveforms"))
+    )
+    waveforms, slots = means["waveform"].values, means["channel_index"].values
+    peak_channels = template_peak_channels(waveforms, channels=slots)
+    positions = template_positions(waveforms, channels=slots, positions_um=schema.positions_of(recording, why="units"))
+    dense = dense_templates(means)
+    amplitude = np.abs(dense.values[np.arange(n_units), :, peak_channels]).max(axis=1)
+    noise = np.maximum(prepared.noise_levels.values[peak_channels], 1e-9)
+    counts = np.bincount(spikes["unit_index"], minlength=n_units)
+    contamination = np.array(
+        [
+            refractory_contamination(
+                np.sort(spikes["sample_index"][spikes["unit_index"] == u]),
+                duration_samples=n_samples,
+                refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
+                censored_samples=round(0.5e-3 * rate),
+            )
+            for u in range(n_units)
+        ]
+    )
+    labels = label_units(
+        counts, contamination, amplitude / noise, max_contamination=p.contamination_max, min_spikes=p.n_spikes_min
+    )
+    return make_sorting(
+        recording,
+        spikes={
+            "sample_index": spikes["sample_index"],
+            "unit_index": spikes["unit_index"],
+            "amplitude": (spikes["amplitude"] * amplitude[spikes["unit_index"]]).astype(np.float32),
+            "scale": spikes["amplitude"].astype(np.float32),
+            "x": spikes["x"].astype(np.float32),
+            "y": spikes["y"].astype(np.float32),
+            "segment_index": spikes["segment_index"],
+        },
+        units={
+            "label": labels,
+            "channel_index": peak_channels,
+            "x": positions[:, 0],
+            "y": positions[:, 1],
+            "num_spikes": counts,
+            "firing_rate": counts * rate / n_samples,
+            "amplitude": amplitude,
+            "snr": amplitude / noise,
+            "contamination": contamination,
+        },
+        templates=dense.values,
+        nbefore=int(means.attrs["nbefore"]),
+        preset="default",
+        parameters=p.model_dump(),
+        log=log,
+    )
+
+
+def empty_sorting(
+    recording: xr.DataArray, prepared: Prepared, parameters: Any, *, log: list[dict[str, Any]] | None = None
+) -> xr.DataTree:
+    """A sorting without units: the honest result on a silent recording."""
+    rate = float(recording.attrs["sampling_frequency"])
+    nbefore = round(parameters.ms_before * 1e-3 * rate)
+    length = nbefore + round(parameters.ms_after * 1e-3 * rate)
+    none_i, none_f = np.empty(0, np.int64), np.empty(0, np.float32)
+    spikes: dict[str, Any] = {"sample_index": none_i, "unit_index": none_i, "amplitude": none_f, "scale": none_f}
+    spikes.update({"x": none_f, "y": none_f, "segment_index": none_i})
+    units: dict[str, Any] = {"label": np.empty(0, "<U4"), "channel_index": none_i, "num_spikes": none_i}
+    units.update({name: none_f for name in ("x", "y", "firing_rate", "amplitude", "snr", "contamination")})
+    return make_sorting(
+        recording,
+        spikes=spikes,
+        units=units,
+        templates=np.empty((0, length, recording.sizes["channel"]), np.float32),
+        nbefore=nbefore,
+        preset="default",
+        parameters=parameters.model_dump(),
+        log=log or [],
+    )

@@ -1,0 +1,111 @@
+"""The preset ``default``, from top to bottom: detect, cluster, make templates, match, look again, tidy up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..cluster.peaks import cluster_peaks
+from ..detect import detect_peaks
+from ..features import learn_components, project_peaks
+from ..graph.checkpoint import run_events, run_partials
+from ..localize import localize_peaks
+from ..match import match_templates
+from ..preprocess.noise import estimate_noise_levels
+from ..templates import template_plan, templates_of_sums
+from .assemble import assemble, empty_sorting
+from .parameters import DefaultParameters
+from .prepare import Prepared, prepare
+from .progress import Progress
+from .tidy import Tidied, tidy_templates, tidy_units
+
+
+def sort_default(
+    recording: xr.DataArray, parameters: DefaultParameters, *, folder: Path, progress: Progress
+) -> xr.DataTree:
+    """Sort one segment. Every pass over the recording is stored under ``folder`` and not repeated on resume."""
+    p = parameters
+    prepared = prepare(recording, p)
+    white = prepared.whitened
+
+    peaks = detect_peaks(
+        white,
+        noise_levels=estimate_noise_levels(white, seed=p.seed),
+        detect_threshold=p.detect_threshold,
+        peak_sign=p.peak_sign,
+        exclude_sweep_ms=p.exclude_sweep_ms,
+        radius_um=p.exclude_radius_um,
+    )
+    try:
+        components = learn_components(
+            white, peaks, n_components=p.n_components, ms_before=p.ms_before, ms_after=p.ms_after, seed=p.seed
+        )
+    except ValueError:  # not even as many peaks as components: nothing to sort, and that is a result
+        return empty_sorting(recording, prepared, p)
+    peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
+    found = run_events(peaks, folder, progress=progress.of("detect")).load()
+
+    clustering = cluster_peaks(
+        white,
+        found,
+        components=components,
+        n_spikes_min=p.n_spikes_min,
+        n_peaks_per_section_max=p.n_peaks_per_section_max,
+    )
+    if clustering.n_clusters == 0:
+        return empty_sorting(recording, prepared, p)
+    spikes = _spikes_of(found, clustering.labels)
+    del found
+
+    tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder, progress.of("templates")), spikes, p)
+    matched = match_templates(
+        white,
+        templates=tidied.templates,
+        detect_threshold=p.match_threshold,
+        amplitude_min=p.amplitude_min,
+        amplitude_max=p.amplitude_max,
+    )
+    matches = run_events(localize_peaks(white, matched), folder, progress=progress.of("match")).load()
+    final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
+    log = [*_merges(clustering.decisions), *tidied.log, *final.log]
+    return assemble(recording, prepared, final, p, log=log, folder=folder, progress=progress)
+
+
+def _mean_templates(
+    prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path, progress: Any
+) -> xr.Dataset:
+    """Templates on the whitened traces, around the channel where most of a cluster's peaks are."""
+    n_units = int(spikes["unit_index"].max()) + 1
+    counts = np.zeros((n_units, prepared.whitened.sizes["channel"]), np.int64)
+    np.add.at(counts, (spikes["unit_index"], spikes["channel_index"]), 1)
+    plan = template_plan(
+        prepared.whitened,
+        spikes,
+        peak_channels=counts.argmax(axis=1),
+        ms_before=p.ms_before,
+        ms_after=p.ms_after,
+        n_nearest=32,
+        n_spikes_max=1000,
+        seed=p.seed,
+    )
+    return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder, progress=progress))
+
+
+def _spikes_of(peaks: NDArray[Any], labels: NDArray[np.int32]) -> NDArray[Any]:
+    kept = labels >= 0
+    spikes = np.zeros(
+        int(kept.sum()), [("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("amplitude", "<f8")]
+    )
+    for name in ("sample_index", "channel_index", "amplitude"):
+        spikes[name] = peaks[name][kept]
+    spikes["unit_index"] = labels[kept]
+    return spikes
+
+
+def _merges(decisions: NDArray[Any]) -> list[dict[str, Any]]:
+    names = decisions.dtype.names or ()
+    return [{"step": "cluster", **{n: row[n].item() for n in names}} for row in decisions if row["merged"]]

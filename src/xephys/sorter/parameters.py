@@ -1,0 +1,76 @@
+"""Parameters of the presets: names, defaults, limits. An unknown name or a value outside its limits is an error."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ParameterError
+
+
+class DefaultParameters(BaseModel):
+    """Parameters of ``preset="default"``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band-pass")
+    freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band-pass; lowered to 0.45 of the rate")
+    filter_order: int = Field(5, ge=1, le=10, description="order of the band-pass, applied twice")
+    reference: Literal["median", "average", "none"] = Field(
+        "median", description="common reference over each shank; none is used below 12 channels"
+    )
+    whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
+    detect_threshold: float = Field(5.0, gt=0, description="detection threshold, in units of the noise")
+    peak_sign: Literal["neg", "pos", "both"] = Field("both", description="sign of the peaks that are detected")
+    exclude_sweep_ms: float = Field(0.5, gt=0, description="shortest time between two detected peaks of one place")
+    exclude_radius_um: float = Field(50.0, ge=0, description="reach of a peak in space")
+    ms_before: float = Field(0.9, gt=0, description="window of a spike before its peak")
+    ms_after: float = Field(1.3, gt=0, description="window of a spike from its peak on")
+    n_components: int = Field(6, ge=1, le=20, description="temporal components of the features")
+    n_nearest: int = Field(12, ge=1, description="channels of the features")
+    n_peaks_per_section_max: int = Field(60_000, ge=100, description="peaks clustered in one section of the probe")
+    n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit")
+    match_threshold: float = Field(5.5, gt=0, description="drop of the residual that makes a spike, in noise units")
+    amplitude_min: float = Field(0.6, gt=0, le=1, description="smallest spike, as a multiple of its template")
+    amplitude_max: float = Field(1.5, ge=1, description="largest spike, as a multiple of its template")
+    contamination_max: float = Field(0.2, gt=0, le=1, description="largest contamination of a good unit")
+    seed: int = Field(0, ge=0, description="of every random choice")
+
+
+PRESETS: dict[str, type[BaseModel]] = {"default": DefaultParameters}
+
+
+def read_parameters(preset: str, given: dict[str, Any]) -> Any:
+    """The parameters of a preset with some of them given.
+
+    Raises
+    ------
+    ParameterError
+        If the preset or a name does not exist (the nearest is proposed), or a value is outside its limits.
+
+    Examples
+    --------
+    >>> read_parameters("default", {"detect_threshold": "6"}).detect_threshold
+    6.0
+    """
+    if preset not in PRESETS:
+        raise ParameterError(f"preset {preset!r} does not exist{_nearest(preset, PRESETS)}; there is {', '.join(PRESETS)}")
+    model = PRESETS[preset]
+    for name in given:
+        if name not in model.model_fields:
+            raise ParameterError(
+                f"preset {preset!r} has no parameter {name!r}{_nearest(name, model.model_fields)}; "
+                f"it has {', '.join(model.model_fields)}"
+            )
+    try:
+        return model(**given)
+    except ValidationError as error:
+        faults = "; ".join(f"{e['loc'][0]} is {e['input']!r}: {e['msg']}" for e in error.errors())
+        raise ParameterError(f"{faults}; see the limits of preset {preset!r} in the documentation") from error
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f", did you mean {near[0]!r}?" if near else ""

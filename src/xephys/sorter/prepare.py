@@ -1,0 +1,87 @@
+"""The first part of every sort: from raw samples to white ones, and what was learned on the way."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import RecordingError, XephysWarning
+from ..preprocess.bad_channels import find_constant_channels
+from ..preprocess.filter import bandpass_filter
+from ..preprocess.noise import estimate_noise_levels
+from ..preprocess.phase_shift import phase_shift
+from ..preprocess.reference import common_reference
+from ..preprocess.scale import to_uv
+from ..preprocess.whiten import estimate_whitening, whiten
+
+
+#: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
+REFERENCE_CHANNELS_MIN = 12
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recording before and after whitening, both lazy, and the noise of the filtered one."""
+
+    filtered: xr.DataArray
+    whitened: xr.DataArray
+    noise_levels: xr.DataArray
+    whitening: xr.Dataset
+
+
+def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
+    """Scale, align, filter, reference and whiten, lazily, after the few estimates that this takes.
+
+    Raises
+    ------
+    RecordingError
+        If positions are missing or no channel is usable.
+    """
+    info = schema.validate_recording(recording)
+    if info.n_channels == 1 and "y" not in recording.coords:
+        recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
+    schema.positions_of(recording, why="spike sorting")
+    recording = _flag_constant(recording, seed=parameters.seed)
+    filtered = to_uv(recording) if "gain_to_uv" in recording.coords else recording
+    if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
+        filtered = phase_shift(filtered)
+    freq_max_hz = min(parameters.freq_max_hz, 0.45 * info.sampling_frequency)
+    filtered = bandpass_filter(
+        filtered, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
+    )
+    good = ~schema.bad_channels_of(filtered)
+    groups = _shanks(filtered)
+    if parameters.reference != "none" and np.bincount(groups[good]).max() >= REFERENCE_CHANNELS_MIN:
+        filtered = common_reference(filtered, operator=parameters.reference, groups=groups if groups.any() else None)
+    levels = estimate_noise_levels(filtered, seed=parameters.seed)
+    whitening = estimate_whitening(filtered, n_nearest=parameters.whitening_n_nearest, seed=parameters.seed)
+    return Prepared(filtered, whiten(filtered, whitening=whitening), levels, whitening)
+
+
+def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
+    constant = find_constant_channels(recording, seed=seed)
+    bad = schema.bad_channels_of(recording) | constant
+    if bad.all():
+        raise RecordingError(
+            "every channel is constant or marked bad, so there is nothing to sort; look at the recording, "
+            "its channel count and its sample type"
+        )
+    if constant.any():
+        names = ", ".join(map(str, recording.channel.values[constant][:12]))
+        warnings.warn(
+            f"{constant.sum()} constant channels were left out: {names}; mark them bad to silence this",
+            XephysWarning,
+            stacklevel=3,
+        )
+    return recording.assign_coords(bad=("channel", bad))
+
+
+def _shanks(recording: xr.DataArray) -> Any:
+    if "shank" not in recording.coords:
+        return np.zeros(recording.sizes["channel"], np.int64)
+    return np.unique(recording.shank.values.astype(str), return_inverse=True)[1]

@@ -1,0 +1,68 @@
+"""``sort``: one function for every preset."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from .. import schema
+from ..typing import PathLike
+from .parameters import read_parameters
+from .progress import Progress, Report
+
+
+def sort(
+    recording: xr.DataArray,
+    *,
+    preset: str = "default",
+    folder: PathLike | None = None,
+    progress: Report | None = None,
+    **parameters: Any,
+) -> xr.DataTree:
+    """Sort the spikes of a recording. Computes.
+
+    Parameters
+    ----------
+    recording
+        Raw traces with dims ``(time, channel)`` and positions ``x``, ``y`` on the channels.
+    preset
+        ``"default"``.
+    folder
+        Where finished chunks are kept. Called again with the same folder, recording and parameters, a sort goes on
+        where it was stopped. A temporary folder, removed afterwards, if None.
+    progress
+        Called with ``(stage, done, total)`` after each chunk.
+    **parameters
+        Parameters of the preset; see :class:`xephys.sorter.parameters.DefaultParameters`.
+
+    Returns
+    -------
+    DataTree with ``/spikes``, ``/units`` and ``/templates``; see :mod:`xephys.schema`. The same recording and
+    parameters give the same spikes, whatever the chunks, the scheduler and the number of workers.
+
+    Raises
+    ------
+    ParameterError
+        If the preset or a parameter does not exist, or a value is outside its limits.
+    RecordingError
+        If the recording cannot be sorted: no positions, not finite, all channels constant, too short.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
+    >>> sorting = sort(recording)
+    >>> sorting["units"].sizes["unit"] >= 1
+    True
+    """
+    from .default import sort_default
+
+    chosen = read_parameters(preset, parameters)
+    schema.validate_recording(recording)
+    if folder is not None:
+        return sort_default(recording, chosen, folder=Path(folder), progress=Progress(progress))
+    with tempfile.TemporaryDirectory(prefix="xephys-") as temporary:
+        return sort_default(recording, chosen, folder=Path(temporary), progress=Progress(progress))
