@@ -65,7 +65,7 @@ def grid_footprints(
         near_channel, near_point = np.nonzero(distances <= radius_um)
         near_parts.append(np.stack([near_channel, near_point + n_points], axis=1))
         grid_parts.append(block)
-        weights = _footprint_weights(distances, depths, decay_um)
+        weights = exponential_footprints(distances, depths_um=depths, decay_um=decay_um)
         point, depth, channel = np.nonzero(weights)
         row = (point + n_points) * depths.size + depth
         entries.append((row, channel, weights[point, depth, channel]))
@@ -85,10 +85,25 @@ def grid_footprints(
     }
 
 
-def _footprint_weights(
-    distances: NDArray[np.float64], depths_um: NDArray[np.float64], decay_um: float
+def exponential_footprints(
+    distances: NDArray[np.float64], *, depths_um: NDArray[np.float64], decay_um: float
 ) -> NDArray[np.float64]:
-    """Weights (point, depth, channel) from the distances (channel, point) in the plane."""
+    """Weights of sources on the channels, falling off exponentially with the distance in space.
+
+    Parameters
+    ----------
+    distances : float64 (channel, source)
+        Distances in the plane of the contacts, µm.
+    depths_um : float64 (depth,)
+        Distances of the sources from that plane.
+    decay_um : float
+        Decay of the weights.
+
+    Returns
+    -------
+    float64 (source, depth, channel)
+        Of unit norm; weights below ``0.5 / sqrt(channels)`` are zero.
+    """
     spatial = np.sqrt(distances.T[:, np.newaxis] ** 2 + depths_um[:, np.newaxis] ** 2)
     # The nearest channel sets the scale, so that deep sources do not underflow.
     weights: NDArray[np.float64] = np.exp(-(spatial - spatial.min(axis=2, keepdims=True)) / decay_um)

@@ -1,0 +1,389 @@
+"""Detection of spikes by matching a prototype waveform in time and a falling footprint in space.
+
+The traces are correlated with a unit-norm prototype; at each channel, the result is summed over the channels that a
+source there, at one of several depths, would be seen on. A score that reaches its own threshold and is a local maximum
+in time is a candidate, and the candidates compete as in `xephys.kernels.detect`. The scores (five times the traces)
+are made in blocks that stay in the cache and are never stored. A score's bits depend only on the samples under the
+prototype, since all sums run over channels or lags in a fixed order for each sample by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.detect import PEAK_DTYPE, PeakSign, suppress_weaker
+from xephys.kernels.footprint_grid import exponential_footprints
+
+MATCHED_PEAK_DTYPE = np.dtype([*PEAK_DTYPE.descr, ("depth_index", "<i8")])
+"""Peak record with the index of the depth whose footprint matched best."""
+
+# Samples of scores computed at a time. A constant length, so that every loop over them is SIMD without a remainder.
+_WIDTH = 256
+# Median absolute deviation of a standard normal variable.
+_NORMAL_MAD = 0.6744897501960817
+
+
+def matched_filter_halo(*, prototype_length: int, nbefore: int, exclude_sweep_samples: int) -> tuple[int, int]:
+    """Samples that matched-filter detection needs before and after its core.
+
+    Parameters
+    ----------
+    prototype_length, nbefore : int
+        Samples of the prototype, and of those the ones before the spike.
+    exclude_sweep_samples : int
+        Half width of the exclusion window.
+
+    Returns
+    -------
+    before, after : int
+
+    Examples
+    --------
+    >>> matched_filter_halo(prototype_length=60, nbefore=20, exclude_sweep_samples=30)
+    (51, 70)
+    """
+    sweep = exclude_sweep_samples + 1
+    return sweep + nbefore, sweep + prototype_length - nbefore - 1
+
+
+def matched_filter_weights(
+    positions: NDArray[np.float64],
+    *,
+    depths_um: NDArray[np.float64] | None = None,
+    decay_um: float = 2.5,
+    channel_mask: NDArray[np.bool_] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Spatial weights of a source at each channel and depth, as tables for `detect_matched_filtering`.
+
+    Parameters
+    ----------
+    positions : float64 (channel, 2)
+        Contact positions, µm.
+    depths_um : float64 (depth,), optional
+        Distances of the sources from the contact plane; 0, 30, 60, 90 and 120 by default.
+    decay_um : float
+        Decay of the weights with distance.
+    channel_mask : bool (channel,), optional
+        False for channels that must neither give peaks nor add to scores (bad channels).
+
+    Returns
+    -------
+    dict of ndarray
+        ``weight_offsets``, ``weight_channels``, ``weights``: one sparse row for each channel and depth, at
+        ``channel * depths + depth``. Rows have unit norm; those of bad channels are empty.
+
+    Examples
+    --------
+    >>> tables = matched_filter_weights(np.array([[0.0, 0.0], [0.0, 20.0]]), depths_um=np.array([0.0, 60.0]))
+    >>> tables["weight_offsets"].tolist(), tables["weight_channels"].tolist()
+    ([0, 1, 2, 3, 4], [0, 0, 1, 1])
+    """
+    depths = np.linspace(0.0, 120.0, 5) if depths_um is None else np.asarray(depths_um, dtype=np.float64)
+    used = np.flatnonzero(np.ones(len(positions), dtype=bool) if channel_mask is None else channel_mask)
+    distances = np.linalg.norm(positions[used, np.newaxis] - positions[used], axis=2)
+    footprints = exponential_footprints(distances, depths_um=depths, decay_um=decay_um)
+    source, depth, channel = np.nonzero(footprints)
+    rows = used[source] * depths.size + depth
+    return {
+        "weight_offsets": np.searchsorted(rows, np.arange(len(positions) * depths.size + 1)).astype(np.int64),
+        "weight_channels": used[channel].astype(np.int32),
+        "weights": footprints[source, depth, channel].astype(np.float32),
+    }
+
+
+def matched_filter_thresholds(
+    samples: Sequence[NDArray[np.float32]],
+    *,
+    prototype: NDArray[np.floating[Any]],
+    weight_offsets: NDArray[np.int64],
+    weight_channels: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    detect_threshold: float = 5.0,
+) -> NDArray[np.float64]:
+    """Fit the thresholds of the scores on sampled traces: |median| + `detect_threshold` × MAD / 0.674.
+
+    Parameters
+    ----------
+    samples : sequence of float32 (sample, channel)
+        Stretches of the traces, each longer than the prototype.
+    prototype : float (T,)
+        Prototype waveform; brought to unit norm here and in detection.
+    weight_offsets, weight_channels, weights
+        The tables from `matched_filter_weights`.
+    detect_threshold : float
+        Threshold in robust standard deviations of the score.
+
+    Returns
+    -------
+    float64 (channel, depth)
+        Thresholds; NaN, which no score reaches, where a score never varies (bad or constant channels).
+
+    Raises
+    ------
+    ValueError
+        If a stretch is shorter than the prototype.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal((5000, 2)).astype(np.float32)
+    >>> tables = matched_filter_weights(np.array([[0.0, 0.0], [0.0, 20.0]]))
+    >>> matched_filter_thresholds([noise], prototype=np.array([-1.0, -2.0, -1.0]), **tables).shape
+    (2, 5)
+    """
+    taps = _unit_norm(prototype)
+    short = min(len(stretch) for stretch in samples)
+    if short < taps.size:
+        raise ValueError(f"a stretch has {short} samples; give at least the {taps.size} of the prototype")
+    n_channels = samples[0].shape[1]
+    filtered = np.concatenate([_correlate_all(stretch, taps) for stretch in samples], axis=1)
+    thresholds = np.full(weight_offsets.size - 1, np.nan)
+    for row in range(thresholds.size):
+        entries = slice(weight_offsets[row], weight_offsets[row + 1])
+        score = weights[entries] @ filtered[weight_channels[entries]]
+        median = np.median(score)
+        spread = np.median(np.abs(score - median)) / _NORMAL_MAD
+        if spread > 0:
+            thresholds[row] = abs(median) + detect_threshold * spread
+    return thresholds.reshape(n_channels, -1)
+
+
+def detect_matched_filtering(
+    traces: NDArray[np.float32],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    prototype: NDArray[np.floating[Any]],
+    nbefore: int,
+    weight_offsets: NDArray[np.int64],
+    weight_channels: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    thresholds: NDArray[np.float64],
+    neighbours: NDArray[np.int32],
+    peak_sign: PeakSign = "neg",
+    exclude_sweep_samples: int,
+    segment_index: int = 0,
+) -> NDArray[np.void]:
+    """Detect peaks whose shape matches the prototype and whose footprint that of a source near a channel.
+
+    A candidate is kept if no candidate on a neighbour channel within the sweep, at any depth, has a larger ratio
+    score / threshold. Of equal ratios the earlier wins, then the lower channel, then the lesser depth.
+
+    Parameters
+    ----------
+    traces : float32 (before + n + after, channel)
+        Time-major traces; row ``before`` is sample `start`.
+    before, after : int
+        Halo rows, at least those of `matched_filter_halo`.
+    start : int
+        Absolute index of the first core sample.
+    prototype : float (T,)
+        Prototype waveform; entry `nbefore` is the spike's sample and has the sign of `peak_sign`.
+    nbefore : int
+        Samples of the prototype before the spike.
+    weight_offsets, weight_channels, weights
+        The tables from `matched_filter_weights`.
+    thresholds : float64 (channel, depth)
+        From `matched_filter_thresholds`; NaN excludes a score.
+    neighbours : int32 (channel, k)
+        Channels that compete with each channel, itself included, padded with -1.
+    peak_sign : {"neg", "pos", "both"}
+        With "both", the inverted prototype is matched too.
+    exclude_sweep_samples : int
+        Half width of the exclusion window.
+    segment_index : int
+        Written into every record.
+
+    Returns
+    -------
+    structured ndarray
+        `MATCHED_PEAK_DTYPE` records of the core, sorted by sample, then channel; ``amplitude`` is the trace's value.
+
+    Raises
+    ------
+    ValueError
+        If the halo is too short, the prototype has the wrong sign, or a threshold is not positive.
+
+    Examples
+    --------
+    >>> traces = np.zeros((60, 2), dtype=np.float32)
+    >>> traces[29:32, 1] = -4, -9, -4
+    >>> tables = matched_filter_weights(np.array([[0.0, 0.0], [0.0, 20.0]]), depths_um=np.array([0.0]))
+    >>> peaks = detect_matched_filtering(
+    ...     traces, before=12, after=12, start=0, prototype=np.array([-0.5, -1, -0.5]), nbefore=1, **tables,
+    ...     thresholds=np.full((2, 1), 5.0), neighbours=np.array([[0, 1], [0, 1]], dtype=np.int32),
+    ...     exclude_sweep_samples=10)
+    >>> peaks["sample_index"], peaks["channel_index"], peaks["amplitude"]
+    (array([18]), array([1]), array([-9.]))
+    """
+    needed = matched_filter_halo(
+        prototype_length=prototype.size, nbefore=nbefore, exclude_sweep_samples=exclude_sweep_samples
+    )
+    if before < needed[0] or after < needed[1]:
+        raise ValueError(
+            f"halo is {before} samples before and {after} after; matched filtering needs {needed[0]} and {needed[1]}"
+        )
+    expected = {"neg": -1, "pos": 1}.get(peak_sign)
+    if expected is not None and not prototype[nbefore] * expected > 0:
+        raise ValueError(f"the prototype is {prototype[nbefore]} at the spike; peak_sign {peak_sign!r} needs that sign")
+    if (thresholds <= 0).any():
+        raise ValueError(f"a threshold is {thresholds.min()}; thresholds must be positive (NaN excludes a score)")
+    stop = len(traces) - after
+    first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
+    rows, channels, depths, ratios = _scan_scores(
+        traces,
+        first,
+        last,
+        _unit_norm(prototype),
+        nbefore,
+        weight_offsets,
+        weight_channels,
+        weights,
+        thresholds,
+        peak_sign == "both",
+    )
+    order = np.lexsort((depths, channels, rows))
+    rows, channels, depths, ratios = rows[order], channels[order], depths[order], ratios[order]
+    keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
+    keep &= (rows >= before) & (rows < stop)
+    peaks: NDArray[np.void] = np.empty(int(keep.sum()), dtype=MATCHED_PEAK_DTYPE)
+    peaks["sample_index"] = rows[keep] + (start - before)
+    peaks["channel_index"] = channels[keep]
+    peaks["amplitude"] = traces[rows[keep], channels[keep]]
+    peaks["segment_index"] = segment_index
+    peaks["depth_index"] = depths[keep]
+    return peaks
+
+
+def _unit_norm(prototype: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    exact = prototype.astype(np.float64)
+    return (exact / np.linalg.norm(exact)).astype(np.float32)
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _correlate_block(
+    traces: NDArray[np.float32],
+    first_row: int,
+    taps: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    filtered: NDArray[np.float32],
+) -> None:
+    """Correlation of `_WIDTH` rows from `first_row` on with the taps, channel-major; zeros beyond the traces."""
+    n_channels = traces.shape[1]
+    n_rows = max(0, min(columns.shape[1], traces.shape[0] - first_row))
+    columns[:, n_rows:] = 0
+    for t in range(n_rows):
+        for c in range(n_channels):
+            columns[c, t] = traces[first_row + t, c]
+    in_fours = taps.size // 4 * 4
+    for c in range(n_channels):
+        column = columns[c]
+        sums = filtered[c]
+        sums[:] = 0
+        # Four taps at a time, so that a sum is loaded and stored once for four products.
+        for lag in range(0, in_fours, 4):
+            x0, x1 = column[lag : lag + _WIDTH], column[lag + 1 : lag + 1 + _WIDTH]
+            x2, x3 = column[lag + 2 : lag + 2 + _WIDTH], column[lag + 3 : lag + 3 + _WIDTH]
+            p0, p1, p2, p3 = taps[lag], taps[lag + 1], taps[lag + 2], taps[lag + 3]
+            for t in range(_WIDTH):
+                sums[t] = sums[t] + p0 * x0[t] + p1 * x1[t] + p2 * x2[t] + p3 * x3[t]
+        for lag in range(in_fours, taps.size):
+            x0 = column[lag : lag + _WIDTH]
+            p0 = taps[lag]
+            for t in range(_WIDTH):
+                sums[t] = sums[t] + p0 * x0[t]
+
+
+@njit(nogil=True, cache=True)
+def _correlate_all(traces: NDArray[np.float32], taps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Valid correlation (channel, sample - taps + 1) of whole traces."""
+    n_channels = traces.shape[1]
+    n_valid = traces.shape[0] - taps.size + 1
+    result = np.empty((n_channels, n_valid), dtype=np.float32)
+    columns = np.empty((n_channels, _WIDTH + taps.size - 1), dtype=np.float32)
+    filtered = np.empty((n_channels, _WIDTH), dtype=np.float32)
+    for first in range(0, n_valid, _WIDTH):
+        _correlate_block(traces, first, taps, columns, filtered)
+        width = min(_WIDTH, n_valid - first)
+        result[:, first : first + width] = filtered[:, :width]
+    return result
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _combine(
+    filtered: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    threshold: np.float32,
+    scores: NDArray[np.float32],
+) -> np.int32:
+    """Scores of one footprint over a block; returns 1 if any is at least as far from zero as the threshold."""
+    scores[:] = 0
+    for entry in range(channels.size):
+        weight = weights[entry]
+        values = filtered[channels[entry]]
+        for t in range(_WIDTH):
+            scores[t] += weight * values[t]
+    crossed = np.int32(0)
+    for t in range(_WIDTH):
+        crossed |= np.int32((scores[t] >= threshold) | (scores[t] <= -threshold))
+    return crossed
+
+
+@njit(nogil=True, cache=True)
+def _scan_scores(
+    traces: NDArray[np.float32],
+    first: int,
+    last: int,
+    taps: NDArray[np.float32],
+    nbefore: int,
+    weight_offsets: NDArray[np.int64],
+    weight_channels: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    thresholds: NDArray[np.float64],
+    both: bool,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Candidates (row, channel, depth, score / threshold) in rows first to last, in no particular order."""
+    n_channels, n_depths = thresholds.shape
+    columns = np.empty((n_channels, _WIDTH + taps.size - 1), dtype=np.float32)
+    filtered = np.empty((n_channels, _WIDTH), dtype=np.float32)
+    scores = np.empty(_WIDTH, dtype=np.float32)
+    rows = np.empty(4096, dtype=np.int64)
+    channels = np.empty(4096, dtype=np.int64)
+    depths = np.empty(4096, dtype=np.int64)
+    ratios = np.empty(4096, dtype=np.float64)
+    count = 0
+    # The first and the last score of a block only serve as neighbours in time.
+    for block in range(first - 1, last - 1, _WIDTH - 2):
+        _correlate_block(traces, block - nbefore, taps, columns, filtered)
+        end = min(_WIDTH - 1, last - block)
+        for footprint in range(n_channels * n_depths):
+            channel, depth = footprint // n_depths, footprint % n_depths
+            threshold = thresholds[channel, depth]
+            entries = slice(weight_offsets[footprint], weight_offsets[footprint + 1])
+            # A float32 threshold only decides where to look; the comparison that counts is the exact one below.
+            near_threshold = np.float32(threshold * (1 - 1e-6))
+            if not _combine(filtered, weight_channels[entries], weights[entries], near_threshold, scores):
+                continue
+            if count + _WIDTH > rows.size:
+                more = rows.size
+                rows = np.append(rows, np.empty(more, dtype=np.int64))
+                channels = np.append(channels, np.empty(more, dtype=np.int64))
+                depths = np.append(depths, np.empty(more, dtype=np.int64))
+                ratios = np.append(ratios, np.empty(more, dtype=np.float64))
+            for t in range(1, end):
+                score = scores[t]
+                crest = score >= threshold and score > scores[t - 1] and score >= scores[t + 1]
+                trough = both and -score >= threshold and score < scores[t - 1] and score <= scores[t + 1]
+                if crest or trough:
+                    rows[count] = block + t
+                    channels[count] = channel
+                    depths[count] = depth
+                    ratios[count] = abs(np.float64(score)) / threshold
+                    count += 1
+    return rows[:count], channels[:count], depths[:count], ratios[:count]
