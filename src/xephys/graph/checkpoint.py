@@ -1,0 +1,289 @@
+"""Results kept on disk as they are finished, so that a killed worker, a full disk or a Ctrl-C loses one chunk at most.
+
+Every task writes its own chunk: to a temporary name, flushed to the disk, then renamed, so that a file is whole or
+absent. What has been computed is known by its content: source, stages, tiles, chunks and the code that computes them
+name the folder, so a changed parameter, file or kernel never meets old results. On a cluster the folder must be one
+that all workers see.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import numpy as np
+from dask.callbacks import Callback
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import OutputError, ResourceError
+from . import run
+from .build import plan_label
+from .events import SpikeTable, compute
+from .plan import Array, Plan
+from .reduce import Partial, tree_sum
+from .run import Program
+from .tasks import over_chunks
+
+#: Called with the number of finished chunks and the number of all.
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointedEvents:
+    """Records on disk, one file per chunk of the recording, in time order.
+
+    Attributes
+    ----------
+    folder
+        Where the files lie.
+    paths
+        The files, one per chunk.
+    counts
+        Records in each.
+    dtype
+        Of a record.
+    sampling_frequency
+        In hertz.
+    n_computed
+        Chunks that had to be computed; the others were there already.
+    """
+
+    folder: Path
+    paths: tuple[Path, ...]
+    counts: NDArray[np.int64]
+    dtype: np.dtype[Any]
+    sampling_frequency: float
+    n_computed: int
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(self.dtype.names or ())
+
+    @property
+    def count(self) -> int:
+        """Records in all."""
+        return int(self.counts.sum())
+
+    def iter_chunks(self) -> Iterator[Array]:
+        """The records of one chunk after the other."""
+        for path in self.paths:
+            yield np.load(path)
+
+    def load(self, fields: Sequence[str] | None = None) -> Array:
+        """All records in time order, with all or some of their fields; one chunk more than the result in memory."""
+        names = self.fields if fields is None else tuple(fields)
+        unknown = [name for name in names if name not in self.fields]
+        if unknown:
+            raise KeyError(f"no field {unknown[0]!r}; these records have {', '.join(self.fields)}")
+        out = np.empty(self.count, np.dtype([(name, self.dtype[name]) for name in names]))
+        first = 0
+        for records in self.iter_chunks():
+            for name in names:
+                out[name][first : first + len(records)] = records[name]
+            first += len(records)
+        return out
+
+
+def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | None = None) -> CheckpointedEvents:
+    """Compute a table of events chunk by chunk into files, skipping the chunks that are there already.
+
+    Runs on the active scheduler: threads by default, or the active ``distributed`` client. Tasks return counts only,
+    so memory does not grow with the number of events.
+
+    Parameters
+    ----------
+    table
+        Events that still carry their plan.
+    folder
+        Files go to a subfolder of it that is named after the content.
+    progress
+        Called with (finished, all) at the start and after each chunk.
+
+    Raises
+    ------
+    ValueError
+        If the table carries no plan.
+    OutputError
+        If a file cannot be written, or cannot be seen from here after a worker wrote it.
+    ResourceError
+        If workers were killed again and again over the same chunk. Finished chunks are kept in every case.
+    """
+    plan = table.plan
+    if plan is None:
+        raise ValueError("this table was filtered or changed by hand and has no plan; checkpoint it before that")
+    place = Path(folder).absolute() / f"{plan_label(plan)}-{_digest(plan.token, code_token(plan))}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create {place}: {error.strerror}; choose a folder that can be written") from error
+    edges = plan.starts.tolist()
+    paths = tuple(_chunk_path(place, a, b) for a, b in pairwise(edges))
+    counts = [_stored_count(path, plan.dtype) for path in paths]
+    missing = [i for i, count in enumerate(counts) if count is None]
+    tally = _Tally(len(paths) - len(missing), len(paths), progress)
+    if missing:
+        _write_chunks(plan, place, missing, tally)
+        for i in missing:
+            counts[i] = _stored_count(paths[i], plan.dtype)
+            if counts[i] is None:
+                raise OutputError(
+                    f"{paths[i]} was written by a worker but cannot be read here; give a folder that this process and "
+                    "all workers share"
+                )
+    for leftover in place.glob("*.tmp-*"):  # of processes that were killed while writing
+        leftover.unlink(missing_ok=True)
+    return CheckpointedEvents(
+        place, paths, np.asarray(counts, np.int64), plan.dtype, plan.sampling_frequency, len(missing)
+    )
+
+
+def run_partials(plan: Plan, folder: str | Path) -> Partial:
+    """The sum over all tiles of what the plan's last stage emits, from a file if it is there, else computed and kept.
+
+    Like the sum itself, the file does not depend on the chunks.
+    """
+    path = Path(folder).absolute() / f"{plan_label(plan)}-{content_token(plan)}.npz"
+    if not path.exists():
+        total: dict[str, Any] = tree_sum(plan)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot create {path.parent}: {error.strerror}; choose another folder") from error
+        _write_atomically(path, lambda file: np.savez(file, **total))
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def content_token(plan: Plan) -> str:
+    """Identity of a plan's values whatever its chunks: source, tiles, stages, range and the code behind them."""
+    return _digest(plan.identity, plan.start, plan.stop, code_token(plan))
+
+
+def code_token(plan: Plan) -> str:
+    """Identity of the code that computes a plan: the package's version, its kernels and the stages' own modules."""
+    modules = [sys.modules.get(stage.func.__module__) for stage in plan.stages]
+    files = {file for module in modules if (file := getattr(module, "__file__", None)) is not None}
+    return _digest(__version__, _package_code(), *(Path(file).read_bytes() for file in sorted(files)))
+
+
+@cache
+def _package_code() -> str:
+    package = Path(__file__).parents[1]
+    files = [*sorted(package.joinpath("kernels").rglob("*.py")), Path(run.__file__)]
+    return _digest(*(file.read_bytes() for file in files))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+class _Tally:
+    def __init__(self, done: int, total: int, progress: Progress | None) -> None:
+        self.done, self.total, self.progress = done, total, progress
+        self._report()
+
+    def add(self) -> None:
+        self.done += 1
+        self._report()
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def _write_chunks(plan: Plan, place: Path, missing: list[int], tally: _Tally) -> None:
+    name = f"{plan_label(plan)}-{_digest(plan.token, str(place), uuid4())}"
+    ones = ((1,) * len(missing),)
+    options = {"folder": str(place)}
+    array = over_chunks(plan, write_events, name=name, dtype=np.int64, chunks=ones, numbers=missing, options=options)
+    from .cluster import active_client  # it imports distributed, half a second that not everyone needs
+
+    client = active_client()
+    if client is None:
+        with _OnFinished(name, tally):
+            compute(array)
+        return
+    from distributed import KilledWorker, as_completed, futures_of
+
+    futures = futures_of(client.persist(array))
+    try:
+        for _ in as_completed(futures, with_results=True):
+            tally.add()
+    except KilledWorker as error:
+        raise ResourceError(
+            f"workers were killed again and again while computing {error.task}, most likely for want of memory; use "
+            "shorter chunks, fewer threads per worker or a higher memory limit (the finished chunks are kept)"
+        ) from error
+    finally:
+        client.cancel(futures)
+
+
+class _OnFinished(Callback):  # type: ignore[misc]
+    """Counts the finished tasks of one layer, on Dask's local schedulers."""
+
+    def __init__(self, name: str, tally: _Tally) -> None:
+        super().__init__()
+        self.name, self.tally = name, tally
+
+    def _posttask(self, key: Any, *_: Any) -> None:
+        if isinstance(key, tuple) and key[0] == self.name:
+            self.tally.add()
+
+
+def write_events(
+    program: Program,
+    arrays: Mapping[str, Array],
+    read: Callable[[int, int], Array],
+    start: int,
+    stop: int,
+    *,
+    folder: str,
+) -> Array:
+    """The task of one chunk: compute its events, write them, return how many there are."""
+    path = _chunk_path(Path(folder), start, stop)
+    count = _stored_count(path, program.dtype)  # it is there if a worker died after writing and before reporting
+    if count is None:
+        events = run.run_events(program, arrays, read, start, stop)
+        _write_atomically(path, lambda file: np.save(file, events))
+        count = len(events)
+    return np.array([count], np.int64)
+
+
+def _chunk_path(folder: Path, start: int, stop: int) -> Path:
+    return folder / f"chunk_{start:012d}_{stop:012d}.npy"
+
+
+def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
+    """Records in a chunk's file; None if it is absent or not whole."""
+    try:
+        stored = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return len(stored) if stored.dtype == dtype else None
+
+
+def _write_atomically(path: Path, write: Callable[[Any], None]) -> None:
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{uuid4().hex[:8]}")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "no space left; free some" if full else f"{error.strerror}; make the folder writable"
+        raise OutputError(f"cannot write {path}: {reason} and run again (the finished chunks are kept)") from error

@@ -1,0 +1,155 @@
+"""Schedulers: threads, a cluster on this machine, or one at an address; and kernels compiled before the work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster, WorkerPlugin
+
+from ..errors import ParameterError, ResourceError
+from .plan import Plan
+from .run import Program, run_events, run_partials, run_traces, visible_arrays
+
+#: Dask's threads are the parallelism: libraries inside a task use one. Freed memory goes back to the system at once.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+
+_LOCAL_SCHEDULERS = ("threads", "synchronous", "processes")
+
+
+@contextmanager
+def local_cluster(
+    *,
+    n_workers: int = 1,
+    threads_per_worker: int = 4,
+    memory_limit: str | int = "auto",
+    dashboard_address: str | None = None,
+) -> Iterator[Client]:
+    """Worker processes on this machine, and the client that makes them the active scheduler.
+
+    Parameters
+    ----------
+    n_workers
+        Processes; one per GPU, or few with several threads each on a CPU.
+    threads_per_worker
+        Threads of each; 1 for a GPU.
+    memory_limit
+        Of each, as ``"4GiB"``; a worker that exceeds it is restarted.
+    dashboard_address
+        Such as ``":8787"``; no dashboard and no port if None.
+
+    Yields
+    ------
+    The client.
+    """
+    if n_workers < 1 or threads_per_worker < 1:
+        raise ParameterError(
+            f"n_workers is {n_workers} and threads_per_worker {threads_per_worker}; both must be at least 1"
+        )
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=threads_per_worker,
+            memory_limit=memory_limit,
+            processes=True,
+            dashboard_address=dashboard_address,
+            env=WORKER_ENVIRONMENT,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[Client | None]:
+    """Run everything inside the context on a scheduler.
+
+    Parameters
+    ----------
+    scheduler
+        ``"threads"``, ``"synchronous"``, ``"processes"``, or the address of a running Dask scheduler, such as
+        ``"tcp://host:8786"``.
+    timeout_s
+        How long to wait for an answer from an address.
+
+    Yields
+    ------
+    The client, or None for a scheduler inside this process.
+
+    Raises
+    ------
+    ParameterError
+        If the name is neither of these.
+    ResourceError
+        If nothing answers at the address.
+
+    Examples
+    --------
+    >>> with connect("threads") as client:
+    ...     client is None
+    True
+    """
+    if scheduler in _LOCAL_SCHEDULERS:
+        with dask.config.set(scheduler=scheduler):
+            yield None
+        return
+    if ":" not in scheduler:
+        raise ParameterError(
+            f"scheduler {scheduler!r} is unknown; give {', '.join(_LOCAL_SCHEDULERS)} or an address such as "
+            "tcp://host:8786"
+        )
+    try:
+        client = Client(scheduler, timeout=timeout_s)
+    except (OSError, ValueError) as error:
+        raise ResourceError(
+            f"no Dask scheduler answered at {scheduler} within {timeout_s:g} s; check the address, or start one with "
+            "`dask scheduler`"
+        ) from error
+    with client:
+        yield client
+
+
+def active_client() -> Client | None:
+    """The distributed client that a compute would use now; None for the schedulers inside this process."""
+    owner = getattr(dask.base.get_scheduler(), "__self__", None)
+    return owner if isinstance(owner, Client) else None
+
+
+def warm_up(plan: Plan) -> None:
+    """Compile the kernels of a plan in this process, by running its first tile.
+
+    What is compiled goes to numba's cache on disk too, which must not be filled by several processes at once.
+    """
+    program, arrays = Program.of(plan), visible_arrays(plan)
+    # From the tile's beginning: partial sums belong to the chunk in which their tile begins.
+    start = plan.start // plan.tile_samples * plan.tile_samples
+    run: Any = {"traces": run_traces, "events": run_events, "partials": run_partials}[plan.emits]
+    with dask.config.set(scheduler="synchronous"):  # for sources that are Dask arrays: no task waits for another
+        run(program, arrays, plan.source.read, start, min(start + 1, plan.source.n_samples))
+
+
+class WarmUp(WorkerPlugin):  # type: ignore[misc]
+    """Compiles the kernels of a plan in every worker, also those that join or restart later."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = replace(plan, chunks=(plan.n_samples,))  # an hour's chunks are of no use there
+        self.name = f"xephys-warm-up-{plan.identity}"
+
+    def setup(self, worker: Any) -> None:
+        warm_up(self.plan)
+
+
+def warm_up_workers(client: Client, plan: Plan) -> None:
+    """Compile a plan's kernels here first, then load them in every worker, so that no two compile the same at once."""
+    warm_up(plan)
+    client.register_plugin(WarmUp(plan))
