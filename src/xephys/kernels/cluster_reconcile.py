@@ -143,12 +143,13 @@ def feature_noise(projection: NDArray[np.float32]) -> float:
 
 
 def drop_weak(
-    labels: NDArray[np.int32], means: NDArray[np.float64], *, noise: float, min_norm: float = 4.5
+    labels: NDArray[np.int32], means: NDArray[np.float64], *, noise: float, min_norm: float = 6.0
 ) -> NDArray[np.int32]:
     """Remove clusters whose mean is too small to be a unit.
 
-    Threshold crossings of pure noise cluster too: they share what made them cross. Their mean is about as
-    large as the threshold and lives on one channel, so a matched filter could not tell it from noise.
+    Threshold crossings of pure noise cluster too: they share what made them cross. The norm of their mean, in
+    units of the noise, is about the threshold of detection (4.5 to 6 at a threshold of 4 to 5, measured): set
+    ``min_norm`` a little above it.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ def drop_misaligned(
     *,
     peak_sample: int,
     tolerance_samples: int = 6,
-    min_fraction: float = 0.5,
+    min_fraction: float = 0.8,
 ) -> NDArray[np.int32]:
     """Remove clusters of side peaks: spikes detected on the flank of another, larger waveform.
 
@@ -281,21 +282,18 @@ def merge_same_shape(
     shared_energy = energy @ measured.T.astype(np.float64)
     amplitude = np.sqrt(energy)
     overlap = amplitude @ amplitude.T / np.maximum(np.sqrt(total[:, None] * total[None, :]), 1e-12)
+    covered = shared_energy / np.maximum(total[:, None], 1e-12)
+    # The cosine of the spatial envelopes bounds that of the waveforms: most pairs end here.
+    alike = (overlap >= 0.8) & (covered >= 0.7) & (covered.T >= 0.7)
     pairs: list[tuple[float, float, float, int, int]] = []
-    for a in range(n_clusters):
-        for b in range(a + 1, n_clusters):
-            # The cosine of the spatial envelopes bounds that of the waveforms: most pairs end here.
-            if overlap[a, b] < 0.8 or min(shared_energy[a, b] / total[a], shared_energy[b, a] / total[b]) < 0.7:
-                continue
-            both = measured[a] & measured[b]
-            large, small = (a, b) if total[a] >= total[b] else (b, a)
-            residual, scale, best = shape_residual(
-                means[large][both], means[small][both], operators, min_scale=min_scale
-            )
-            spread = both.sum() * basis.shape[0] * noise**2 * (scale**2 / sizes[large] + 1.0 / sizes[small])
-            residual = float(np.sqrt(max(0.0, residual**2 - spread / max(total[small], 1e-12))))
-            if residual <= 2.0 * max_residual:
-                pairs.append((residual, scale, float(shifts[best]), large, small))
+    for a, b in np.argwhere(np.triu(alike, 1)).tolist():
+        both = measured[a] & measured[b]
+        large, small = (a, b) if total[a] >= total[b] else (b, a)
+        residual, scale, best = shape_residual(means[large][both], means[small][both], operators, min_scale=min_scale)
+        spread = both.sum() * basis.shape[0] * noise**2 * (scale**2 / sizes[large] + 1.0 / sizes[small])
+        residual = float(np.sqrt(max(0.0, residual**2 - spread / max(total[small], 1e-12))))
+        if residual <= 2.0 * max_residual:
+            pairs.append((residual, scale, float(shifts[best]), large, small))
     decisions = np.zeros(len(pairs), DECISION)
     parent = np.arange(n_clusters, dtype=np.int32)
     for row, (residual, scale, shift, large, small) in enumerate(sorted(pairs)):
