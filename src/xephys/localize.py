@@ -145,7 +145,7 @@ def _grid_stage(
 
     if prototype.shape != (nbefore + nafter,):
         raise ParameterError(
-            f"prototype has shape {prototype.shape}; give one value for each of the {nbefore + nafter} samples of the window"
+            f"prototype has shape {prototype.shape}; give one value for each of the window's {nbefore + nafter} samples"
         )
     return Stage(
         kernel.localize_grid_convolution,

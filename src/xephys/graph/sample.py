@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from dask.delayed import delayed
 
 from .build import to_dask
 from .events import compute
@@ -13,23 +12,22 @@ from .plan import Array, Plan
 
 
 def sample_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
-    """Compute ``n_slices`` stretches of the plan's traces, in time order.
+    """Compute up to ``n_slices`` stretches of the plan's traces, each inside one tile, in time order.
 
-    The plan's range is divided into ``n_slices`` equal strata, and one stretch is drawn from each, so that a change in
-    the middle of a recording is seen by its share of them. A short recording gives fewer, never overlapping ones.
+    The range is divided into equal strata and one tile is drawn from each, so that a change in the middle of a
+    recording is seen by its share of the stretches, and no more than one tile is computed for each of them.
 
     Returns
     -------
-    Arrays ``(sample, channel)`` of the plan's dtype.
+    Arrays ``(sample, channel)`` of the plan's dtype, at most a tile long.
     """
-    length = min(plan.n_samples, max(1, round(duration_s * plan.sampling_frequency)))
-    n_slices = max(1, min(n_slices, plan.n_samples // length))
     rng = np.random.default_rng(seed)
-    edges = np.linspace(plan.start, plan.stop, n_slices + 1).astype(np.int64)
-    room = np.maximum(edges[1:] - edges[:-1] - length, 0)
-    starts = edges[:-1] + np.floor(rng.random(n_slices) * (room + 1)).astype(np.int64)
-    pieces = [to_dask(plan.narrowed(int(start), (length,))) for start in starts]
-    return list(compute(*[delayed(piece.to_delayed()[0, 0]) for piece in pieces]))
+    pieces = []
+    for tile in tile_plans(plan, n_tiles=n_slices, seed=seed):
+        length = min(tile.n_samples, max(1, round(duration_s * plan.sampling_frequency)))
+        first = tile.start + int(rng.integers(tile.n_samples - length + 1))
+        pieces.append(to_dask(tile.narrowed(first, (length,))))
+    return list(compute(*pieces))
 
 
 def tile_plans(plan: Plan, *, n_tiles: int, seed: int) -> list[Plan]:

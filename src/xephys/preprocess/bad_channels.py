@@ -9,19 +9,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..errors import ParameterError, RecordingError
-from ..extending import check_choice, check_positive, extend_recording, recording_plan
+from ..errors import ParameterError
+from ..extending import check_choice, check_positive, extend_recording
 from ..graph.plan import Stage
-from ..graph.sample import sample_slices
 from .filter import highpass_filter
+from .noise import Sample, sample_traces
 
 METHODS = ("coherence+psd", "std", "mad")
 
 
 def find_constant_channels(
-    recording: xr.DataArray, *, n_slices: int = 20, slice_duration_s: float = 0.5, seed: int = 0
+    recording: xr.DataArray, *, sample: Sample | None = None, seed: int = 0
 ) -> NDArray[np.bool_]:
     """Mask of the channels that never change in seeded stretches of the recording. Computes.
+
+    ``sample`` holds stretches of these very traces, from :func:`sample_traces`; drawn here if None.
 
     Raises
     ------
@@ -35,16 +37,10 @@ def find_constant_channels(
     >>> int(find_constant_channels(recording).sum())
     0
     """
-    slices = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
-    for part in slices:
-        finite = np.isfinite(part).all(axis=0) if part.dtype.kind == "f" else np.ones(part.shape[1], bool)
-        if not finite.all():
-            names = ", ".join(map(str, recording.channel.values[~finite][:8]))
-            raise RecordingError(
-                f"channels {names} hold NaN or infinite values; repair them, or drop them with recording.sel(channel=...)"
-            )
-    first = slices[0][0]
-    return np.all([(part == first).all(axis=0) for part in slices], axis=0)
+    parts = sample_traces(recording, seed=seed) if sample is None else sample
+    first = parts[0][0]
+    constant: NDArray[np.bool_] = np.all([(part == first).all(axis=0) for part in parts], axis=0)
+    return constant
 
 
 def detect_bad_channels(
@@ -105,8 +101,8 @@ def detect_bad_channels(
     rate = schema.validate_recording(recording).sampling_frequency
     constant = find_constant_channels(recording, seed=seed)
     in_uv = to_uv(recording) if method == "coherence+psd" else recording
-    plan = recording_plan(highpass_filter(in_uv, freq_min_hz=300.0))
-    slices = sample_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
+    high = highpass_filter(in_uv, freq_min_hz=300.0)
+    slices = sample_traces(high, n_slices=n_slices, slice_duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
         positions = schema.positions_of(recording, why="the coherence of neighbouring channels")
         order = np.lexsort((positions[:, 0], positions[:, 1]))
@@ -132,7 +128,9 @@ def detect_bad_channels(
     return xr.DataArray(labels.astype("<U5"), dims="channel", coords=coords, name="channel_label")
 
 
-def interpolate_bad_channels(recording: xr.DataArray, *, bad: Any = None, sigma_um: float | None = None) -> xr.DataArray:
+def interpolate_bad_channels(
+    recording: xr.DataArray, *, bad: Any = None, sigma_um: float | None = None
+) -> xr.DataArray:
     """Replace bad channels by a weighted mean of the good ones around them, lazily.
 
     Parameters
@@ -168,7 +166,9 @@ def interpolate_bad_channels(recording: xr.DataArray, *, bad: Any = None, sigma_
     n = schema.validate_recording(recording).n_channels
     mask = schema.bad_channels_of(recording) if bad is None else np.asarray(bad, bool)
     if mask.shape != (n,) or mask.all():
-        raise ParameterError(f"bad has shape {mask.shape} and marks {mask.sum()} of {n} channels; leave at least one good")
+        raise ParameterError(
+            f"bad has shape {mask.shape} and marks {mask.sum()} of {n} channels; leave at least one good"
+        )
     positions = schema.positions_of(recording, why="interpolation")
     if sigma_um is not None:
         check_positive(sigma_um=sigma_um)

@@ -59,8 +59,8 @@ def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> x
     shifts = np.asarray(inter_sample_shift, np.float64)
     if shifts.shape != (n,) or not np.isfinite(shifts).all() or np.abs(shifts).max() >= 1:
         raise ParameterError(
-            f"inter_sample_shift has shape {shifts.shape} and reaches {np.abs(shifts).max(initial=0):g}; give one value "
-            f"below 1 for each of {n} channels"
+            f"inter_sample_shift has shape {shifts.shape} and reaches {np.abs(shifts).max(initial=0):g}; "
+            f"give one value below 1 for each of {n} channels"
         )
     halo = kernel.phase_shift_halo()
     stage = Stage(kernel.phase_shift, dtype=np.dtype("f4"), arrays={"shifts": shifts}, before=halo, after=halo)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import ParameterError, RecordingError
-from ..extending import check_choice, check_positive, extend_recording, recording_plan
+from ..extending import check_choice, check_positive, extend_recording
 from ..graph.plan import Stage
-from ..graph.sample import sample_slices
+from .noise import Sample, sample_traces
 
 
 def estimate_whitening(
@@ -20,8 +21,7 @@ def estimate_whitening(
     mode: str = "local",
     n_nearest: int = 32,
     regularization: float = 1e-3,
-    n_slices: int = 20,
-    slice_duration_s: float = 0.5,
+    sample: Sample | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
     """Estimate the matrix that makes the noise of all channels white, zero-phase (ZCA). Computes.
@@ -37,8 +37,10 @@ def estimate_whitening(
         Channels of a local neighbourhood, itself included.
     regularization
         Added to the eigenvalues, as a fraction of the channels' median variance.
-    n_slices, slice_duration_s, seed
-        Which stretches are read; see :func:`estimate_noise_levels`.
+    sample
+        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    seed
+        Of that drawing.
 
     Returns
     -------
@@ -66,17 +68,12 @@ def estimate_whitening(
     from ..kernels import whiten as kernel
 
     check_choice("mode", mode, ("global", "local"))
-    check_positive(n_nearest=n_nearest, regularization=regularization, n_slices=n_slices)
+    check_positive(n_nearest=n_nearest, regularization=regularization)
     info = schema.validate_recording(recording)
     good = ~schema.bad_channels_of(recording)
     if not good.any():
         raise RecordingError("every channel is marked bad, so there is nothing to whiten; check the coordinate bad")
-    slices = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
-    covariance = _covariance(slices, info.n_channels)
-    if not np.isfinite(covariance).all():
-        raise RecordingError(
-            "the traces hold NaN or infinite values, so no covariance exists; repair or drop the channels"
-        )
+    covariance = _covariance(sample_traces(recording, seed=seed) if sample is None else sample, info.n_channels)
     silent = good & (np.diag(covariance) <= 0)
     good = good & ~silent
     if not good.any():
@@ -88,9 +85,7 @@ def estimate_whitening(
         matrix = kernel.whitening_matrix_global(covariance, good=good, eps=eps)
         return xr.Dataset({"matrix": (("channel", "channel_out"), matrix)}, coords=coords, attrs=attributes)
     positions = schema.positions_of(recording, why="local whitening")
-    neighbours, weights = kernel.whitening_matrix_local(
-        covariance, positions, n_nearest=n_nearest, good=good, eps=eps
-    )
+    neighbours, weights = kernel.whitening_matrix_local(covariance, positions, n_nearest=n_nearest, good=good, eps=eps)
     return xr.Dataset(
         {"neighbour": (("channel", "slot"), neighbours), "weight": (("channel", "slot"), weights)},
         coords=coords,
@@ -127,7 +122,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     >>> whitened.attrs["units"]
     'noise'
     """
-    from ..kernels import mixing
+    from ..kernels.mixing import mix_channels
 
     n = schema.validate_recording(recording).n_channels
     if whitening.sizes["channel"] != n:
@@ -135,19 +130,30 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
             f"the whitening matrix is for {whitening.sizes['channel']} channels, the recording has {n}; "
             "estimate it on this recording"
         )
-    if "matrix" in whitening:
-        packed = mixing.pack_dense(whitening["matrix"].values)
-    else:
-        packed = mixing.pack_sparse(whitening["neighbour"].values, whitening["weight"].values)
-    stage = Stage(mixing.mix_channels, dtype=np.dtype("f4"), arrays=packed)
+    stage = Stage(mix_channels, dtype=np.dtype("f4"), arrays=_packed(whitening))
     return extend_recording(recording, stage, units="noise")
 
 
-def _covariance(slices: list[Any], n_channels: int) -> Any:
+def whiten_array(traces: NDArray[Any], *, whitening: xr.Dataset) -> NDArray[np.float32]:
+    """Apply a whitening matrix to a ``(sample, channel)`` array at once."""
+    from ..kernels.mixing import mix_channels
+
+    return mix_channels(traces, **_packed(whitening))
+
+
+def _packed(whitening: xr.Dataset) -> dict[str, Any]:
+    from ..kernels import mixing
+
+    if "matrix" in whitening:
+        return mixing.pack_dense(whitening["matrix"].values)
+    return mixing.pack_sparse(whitening["neighbour"].values, whitening["weight"].values)
+
+
+def _covariance(sample: Sample, n_channels: int) -> Any:
     from ..kernels.whiten import covariance_sums
 
     total, products, n = np.zeros(n_channels), np.zeros((n_channels, n_channels)), 0
-    for part in slices:
+    for part in sample:
         sums, squares, count = covariance_sums(np.ascontiguousarray(part, np.float32))
         total, products, n = total + sums, products + squares, n + count
     mean = total / n

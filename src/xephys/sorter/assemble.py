@@ -13,7 +13,6 @@ from ..graph.checkpoint import run_partials
 from ..sorting import make_sorting
 from ..templates import dense_templates, template_plan, templates_of_sums
 from .prepare import Prepared
-from .progress import Progress
 from .tidy import Units
 
 REFRACTORY_MS = 1.5
@@ -27,7 +26,6 @@ def assemble(
     *,
     log: list[dict[str, Any]],
     folder: Path,
-    progress: Progress,
 ) -> xr.DataTree:
     """Average the filtered waveforms of the final spikes, describe the units, build the sorting."""
     from ..kernels.quality import label_units, refractory_contamination
@@ -48,9 +46,7 @@ def assemble(
         n_spikes_max=500,
         seed=p.seed,
     )
-    means = templates_of_sums(
-        prepared.filtered, plan, run_partials(plan, folder, progress=progress.of("waveforms"))
-    )
+    means = templates_of_sums(prepared.filtered, plan, run_partials(plan, folder))
     waveforms, slots = means["waveform"].values, means["channel_index"].values
     peak_channels = template_peak_channels(waveforms, channels=slots)
     positions = template_positions(waveforms, channels=slots, positions_um=schema.positions_of(recording, why="units"))
@@ -113,7 +109,7 @@ def empty_sorting(
     spikes: dict[str, Any] = {"sample_index": none_i, "unit_index": none_i, "amplitude": none_f, "scale": none_f}
     spikes.update({"x": none_f, "y": none_f, "segment_index": none_i})
     units: dict[str, Any] = {"label": np.empty(0, "<U4"), "channel_index": none_i, "num_spikes": none_i}
-    units.update({name: none_f for name in ("x", "y", "firing_rate", "amplitude", "snr", "contamination")})
+    units.update(dict.fromkeys(("x", "y", "firing_rate", "amplitude", "snr", "contamination"), none_f))
     return make_sorting(
         recording,
         spikes=spikes,

@@ -15,13 +15,12 @@ from ..features import learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
 from ..localize import localize_peaks
 from ..match import match_templates
-from ..preprocess.noise import estimate_noise_levels
 from ..templates import template_plan, templates_of_sums
 from .assemble import assemble, empty_sorting
 from .parameters import DefaultParameters
 from .prepare import Prepared, prepare
 from .progress import Progress
-from .tidy import Tidied, tidy_templates, tidy_units
+from .tidy import tidy_templates, tidy_units
 
 
 def sort_default(
@@ -34,7 +33,7 @@ def sort_default(
 
     peaks = detect_peaks(
         white,
-        noise_levels=estimate_noise_levels(white, seed=p.seed),
+        noise_levels=prepared.white_noise_levels,
         detect_threshold=p.detect_threshold,
         peak_sign=p.peak_sign,
         exclude_sweep_ms=p.exclude_sweep_ms,
@@ -61,7 +60,7 @@ def sort_default(
     spikes = _spikes_of(found, clustering.labels)
     del found
 
-    tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder, progress.of("templates")), spikes, p)
+    tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
     matched = match_templates(
         white,
         templates=tidied.templates,
@@ -72,12 +71,10 @@ def sort_default(
     matches = run_events(localize_peaks(white, matched), folder, progress=progress.of("match")).load()
     final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
     log = [*_merges(clustering.decisions), *tidied.log, *final.log]
-    return assemble(recording, prepared, final, p, log=log, folder=folder, progress=progress)
+    return assemble(recording, prepared, final, p, log=log, folder=folder)
 
 
-def _mean_templates(
-    prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path, progress: Any
-) -> xr.Dataset:
+def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path) -> xr.Dataset:
     """Templates on the whitened traces, around the channel where most of a cluster's peaks are."""
     n_units = int(spikes["unit_index"].max()) + 1
     counts = np.zeros((n_units, prepared.whitened.sizes["channel"]), np.int64)
@@ -92,13 +89,14 @@ def _mean_templates(
         n_spikes_max=1000,
         seed=p.seed,
     )
-    return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder, progress=progress))
+    return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder))
 
 
 def _spikes_of(peaks: NDArray[Any], labels: NDArray[np.int32]) -> NDArray[Any]:
     kept = labels >= 0
     spikes = np.zeros(
-        int(kept.sum()), [("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("amplitude", "<f8")]
+        int(kept.sum()),
+        [("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("amplitude", "<f8")],
     )
     for name in ("sample_index", "channel_index", "amplitude"):
         spikes[name] = peaks[name][kept]

@@ -56,7 +56,8 @@ def read_parameters(preset: str, given: dict[str, Any]) -> Any:
     6.0
     """
     if preset not in PRESETS:
-        raise ParameterError(f"preset {preset!r} does not exist{_nearest(preset, PRESETS)}; there is {', '.join(PRESETS)}")
+        known = ", ".join(PRESETS)
+        raise ParameterError(f"preset {preset!r} does not exist{_nearest(preset, PRESETS)}; there is {known}")
     model = PRESETS[preset]
     for name in given:
         if name not in model.model_fields:

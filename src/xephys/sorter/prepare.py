@@ -13,12 +13,11 @@ from .. import schema
 from ..errors import RecordingError, XephysWarning
 from ..preprocess.bad_channels import find_constant_channels
 from ..preprocess.filter import bandpass_filter
-from ..preprocess.noise import estimate_noise_levels
+from ..preprocess.noise import estimate_noise_levels, sample_traces
 from ..preprocess.phase_shift import phase_shift
 from ..preprocess.reference import common_reference
 from ..preprocess.scale import to_uv
-from ..preprocess.whiten import estimate_whitening, whiten
-
+from ..preprocess.whiten import estimate_whitening, whiten, whiten_array
 
 #: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
 REFERENCE_CHANNELS_MIN = 12
@@ -26,12 +25,12 @@ REFERENCE_CHANNELS_MIN = 12
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recording before and after whitening, both lazy, and the noise of the filtered one."""
+    """A recording before and after whitening, both lazy, and the noise levels of both."""
 
     filtered: xr.DataArray
     whitened: xr.DataArray
     noise_levels: xr.DataArray
-    whitening: xr.Dataset
+    white_noise_levels: xr.DataArray
 
 
 def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
@@ -58,9 +57,12 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
     groups = _shanks(filtered)
     if parameters.reference != "none" and np.bincount(groups[good]).max() >= REFERENCE_CHANNELS_MIN:
         filtered = common_reference(filtered, operator=parameters.reference, groups=groups if groups.any() else None)
-    levels = estimate_noise_levels(filtered, seed=parameters.seed)
-    whitening = estimate_whitening(filtered, n_nearest=parameters.whitening_n_nearest, seed=parameters.seed)
-    return Prepared(filtered, whiten(filtered, whitening=whitening), levels, whitening)
+    sample = sample_traces(filtered, seed=parameters.seed)
+    levels = estimate_noise_levels(filtered, sample=sample)
+    whitening = estimate_whitening(filtered, n_nearest=parameters.whitening_n_nearest, sample=sample)
+    white = whiten(filtered, whitening=whitening)
+    white_levels = estimate_noise_levels(white, sample=[whiten_array(part, whitening=whitening) for part in sample])
+    return Prepared(filtered, white, levels, white_levels)
 
 
 def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:

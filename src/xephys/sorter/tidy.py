@@ -74,9 +74,8 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
             by_chance = counts[unit] * (1 - np.exp(-counts[other] * (2 * window + 1) / n_samples))
             if shared - by_chance > DUPLICATE_FRACTION * counts[unit]:
                 alive[unit] = False
-                log.append(
-                    {"step": "units", "unit": int(unit), "other": int(other), "reason": "repeats", "shared": int(shared)}
-                )
+                entry = {"step": "units", "unit": int(unit), "other": int(other), "reason": "repeats"}
+                log.append({**entry, "shared": int(shared)})
                 break
     number = np.cumsum(alive) - 1
     kept = matches[alive[matches["unit_index"]]]
