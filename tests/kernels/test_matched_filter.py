@@ -15,7 +15,8 @@ from xephys.kernels.matched_filter import (
 C, SWEEP, NBEFORE = 12, 9, 7
 POSITIONS = np.stack([(np.arange(C) % 2) * 16.0, (np.arange(C) // 2) * 15.0], axis=1)
 DEPTHS = np.array([0.0, 30.0, 60.0])
-PROTOTYPE = -np.exp(-(((np.arange(22) - NBEFORE) / 2.5) ** 2))
+# The slow positive wave gives the last taps weight.
+PROTOTYPE = 0.3 * np.exp(-(((np.arange(22) - 17) / 4) ** 2)) - np.exp(-(((np.arange(22) - NBEFORE) / 2.5) ** 2))
 BEFORE, AFTER = matched_filter_halo(prototype_length=PROTOTYPE.size, nbefore=NBEFORE, exclude_sweep_samples=SWEEP)
 
 

@@ -1,29 +1,25 @@
 """Threshold detection of spikes on one tile of traces.
 
-Two rules share one scan of the tile. The scan walks the time-major rows once and compares blocks of
-contiguous channels with their thresholds in SIMD; only blocks that hold a crossing are looked at sample by
-sample. What the scan finds are *candidates*; a rule then keeps a candidate or drops it by looking no further
-than ``exclude_sweep_samples`` to either side, and never at whether another candidate was kept. So the decision
-on a peak depends on the samples within `detection_halo` and not on where the tile was cut.
+Two rules share one scan of the tile (`xephys.kernels.threshold_scan`). What the scan finds are *candidates*, local
+extrema beyond the threshold; a rule then keeps a candidate or drops it by looking no further than
+``exclude_sweep_samples`` to either side, and never at whether another candidate was kept. So the decision on a peak
+depends on the samples within `detection_halo` and not on where the tile was cut.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-PeakSign = Literal["neg", "pos", "both"]
+from xephys.kernels.threshold_scan import PeakSign, find_candidates, scan_limits
 
 PEAK_DTYPE = np.dtype(
     [("sample_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8"), ("segment_index", "<i8")]
 )
 """Fields of a peak record; later stages append to it."""
-
-# One compare of a block is four AVX-512 or eight AVX2 registers; measured the fastest of 16, 32, 64 and 128.
-_BLOCK = 64
 
 
 def detection_halo(*, exclude_sweep_samples: int) -> int:
@@ -142,9 +138,9 @@ def detect_by_channel(
     """
     if exclude_sweep_samples < 1:
         raise ValueError(f"exclude_sweep_samples is {exclude_sweep_samples}; by-channel detection needs at least 1")
-    low, high = _scan_limits(traces, thresholds, peak_sign, channel_mask, strict=True)
+    low, high = scan_limits(traces, thresholds, peak_sign, channel_mask, strict=True)
     stop = _check_halo(traces, before, after, exclude_sweep_samples)
-    rows, channels = _scan(traces, before, stop, low, high)
+    rows, channels = find_candidates(traces, before, stop, low, high)
     keep = _beyond_sweep(traces, rows, channels, exclude_sweep_samples)
     return _peak_records(traces, rows[keep], channels[keep], start - before, segment_index)
 
@@ -211,10 +207,10 @@ def detect_locally_exclusive(
     >>> peaks["sample_index"], peaks["channel_index"]
     (array([1009]), array([1]))
     """
-    low, high = _scan_limits(traces, thresholds, peak_sign, channel_mask, strict=False)
+    low, high = scan_limits(traces, thresholds, peak_sign, channel_mask, strict=False)
     stop = _check_halo(traces, before, after, exclude_sweep_samples)
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
-    rows, channels = _scan(traces, first, last, low, high)
+    rows, channels = find_candidates(traces, first, last, low, high)
     ratios = _threshold_ratios(traces, rows, channels, thresholds.astype(np.float64))
     keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
     keep &= (rows >= before) & (rows < stop)
@@ -291,38 +287,6 @@ def suppress_weaker(
     return keep
 
 
-def _scan_limits(
-    traces: NDArray[np.float32],
-    thresholds: NDArray[np.floating[Any]],
-    peak_sign: PeakSign,
-    channel_mask: NDArray[np.bool_] | None,
-    *,
-    strict: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Limits in float32 such that ``v <= low or v >= high`` is the exact comparison with the given thresholds."""
-    n_channels = traces.shape[1]
-    if thresholds.shape != (n_channels,):
-        raise ValueError(f"thresholds have shape {thresholds.shape}; the traces have {n_channels} channels")
-    if peak_sign not in ("neg", "pos", "both"):
-        raise ValueError(f"peak_sign is {peak_sign!r}; use 'neg', 'pos' or 'both'")
-    used = np.ones(n_channels, dtype=bool) if channel_mask is None else channel_mask
-    wrong = used & ~(thresholds > 0)
-    if wrong.any():
-        channel = int(np.argmax(wrong))
-        raise ValueError(
-            f"threshold of channel {channel} is {thresholds[channel]}; it must be positive "
-            "(a constant channel has noise level 0: mark it as bad)"
-        )
-    exact = thresholds.astype(np.float64)
-    limit = exact.astype(np.float32)
-    below = limit.astype(np.float64) <= exact if strict else limit.astype(np.float64) < exact
-    limit = np.where(below, np.nextafter(limit, np.float32(np.inf)), limit)
-    # No value compares with NaN, which is what an excluded channel or sign needs.
-    limit = np.where(used, limit, np.float32(np.nan))
-    nothing = np.full_like(limit, np.nan)
-    return (-limit if peak_sign != "pos" else nothing), (limit if peak_sign != "neg" else nothing)
-
-
 def _check_halo(traces: NDArray[np.float32], before: int, after: int, exclude_sweep_samples: int) -> int:
     """Row after the last core row, once the halo is known to suffice."""
     halo = detection_halo(exclude_sweep_samples=exclude_sweep_samples)
@@ -332,64 +296,6 @@ def _check_halo(traces: NDArray[np.float32], before: int, after: int, exclude_sw
             f"a sweep of {exclude_sweep_samples} samples needs {halo} on each side"
         )
     return len(traces) - after
-
-
-@njit(nogil=True, cache=True)
-def _scan(
-    traces: NDArray[np.float32], first: int, last: int, low: NDArray[np.float32], high: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Local extrema beyond the limits in rows first to last, sorted by row, then channel."""
-    n_channels = traces.shape[1]
-    n_in_blocks = n_channels // _BLOCK * _BLOCK
-    rows = np.empty(4096, dtype=np.int64)
-    channels = np.empty(4096, dtype=np.int64)
-    count = 0
-    for row in range(first, last):
-        if count + n_channels > rows.size:
-            rows = np.append(rows, np.empty(rows.size + n_channels, dtype=np.int64))
-            channels = np.append(channels, np.empty(channels.size + n_channels, dtype=np.int64))
-        for block in range(0, n_in_blocks, _BLOCK):
-            end = block + _BLOCK
-            if _block_crosses(traces[row, block:end], low[block:end], high[block:end]):
-                count = _collect(traces, row, block, end, low, high, rows, channels, count)
-        count = _collect(traces, row, n_in_blocks, n_channels, low, high, rows, channels, count)
-    return rows[:count], channels[:count]
-
-
-@njit(nogil=True, cache=True)
-def _block_crosses(values: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> np.int32:
-    """1 if any of `_BLOCK` values lies beyond its limits, else 0.
-
-    A branch-free loop of constant length is what the compiler turns into SIMD: 6 times faster than one of any length.
-    """
-    crossed = np.int32(0)
-    for c in range(_BLOCK):
-        crossed |= np.int32((values[c] <= low[c]) | (values[c] >= high[c]))
-    return crossed
-
-
-@njit(nogil=True, cache=True)
-def _collect(
-    traces: NDArray[np.float32],
-    row: int,
-    first_channel: int,
-    last_channel: int,
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    channels: NDArray[np.int64],
-    count: int,
-) -> int:
-    """Append the local extrema of one row to the candidates; returns how many there are then."""
-    for c in range(first_channel, last_channel):
-        v = traces[row, c]
-        trough = v <= low[c] and v < traces[row - 1, c] and v <= traces[row + 1, c]
-        crest = v >= high[c] and v > traces[row - 1, c] and v >= traces[row + 1, c]
-        if trough or crest:
-            rows[count] = row
-            channels[count] = c
-            count += 1
-    return count
 
 
 @njit(nogil=True, cache=True)

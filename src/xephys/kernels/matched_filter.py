@@ -2,9 +2,7 @@
 
 The traces are correlated with a unit-norm prototype; at each channel, the result is summed over the channels that a
 source there, at one of several depths, would be seen on. A score that reaches its own threshold and is a local maximum
-in time is a candidate, and the candidates compete as in `xephys.kernels.detect`. The scores (five times the traces)
-are made in blocks that stay in the cache and are never stored. A score's bits depend only on the samples under the
-prototype, since all sums run over channels or lags in a fixed order for each sample by itself.
+in time is a candidate, and the candidates compete as in `xephys.kernels.detect`.
 """
 
 from __future__ import annotations
@@ -13,17 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.detect import PEAK_DTYPE, PeakSign, suppress_weaker
+from xephys.kernels.detect import PEAK_DTYPE, suppress_weaker
 from xephys.kernels.footprint_grid import exponential_footprints
+from xephys.kernels.matched_scores import correlate_all, scan_scores
+from xephys.kernels.threshold_scan import PeakSign
 
 MATCHED_PEAK_DTYPE = np.dtype([*PEAK_DTYPE.descr, ("depth_index", "<i8")])
 """Peak record with the index of the depth whose footprint matched best."""
 
-# Samples of scores computed at a time. A constant length, so that every loop over them is SIMD without a remainder.
-_WIDTH = 256
 # Median absolute deviation of a standard normal variable.
 _NORMAL_MAD = 0.6744897501960817
 
@@ -140,7 +137,7 @@ def matched_filter_thresholds(
     if short < taps.size:
         raise ValueError(f"a stretch has {short} samples; give at least the {taps.size} of the prototype")
     n_channels = samples[0].shape[1]
-    filtered = np.concatenate([_correlate_all(stretch, taps) for stretch in samples], axis=1)
+    filtered = np.concatenate([correlate_all(stretch, taps) for stretch in samples], axis=1)
     thresholds = np.full(weight_offsets.size - 1, np.nan)
     for row in range(thresholds.size):
         entries = slice(weight_offsets[row], weight_offsets[row + 1])
@@ -235,7 +232,7 @@ def detect_matched_filtering(
         raise ValueError(f"a threshold is {thresholds.min()}; thresholds must be positive (NaN excludes a score)")
     stop = len(traces) - after
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
-    rows, channels, depths, ratios = _scan_scores(
+    rows, channels, depths, ratios = scan_scores(
         traces,
         first,
         last,
@@ -263,127 +260,3 @@ def detect_matched_filtering(
 def _unit_norm(prototype: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     exact = prototype.astype(np.float64)
     return (exact / np.linalg.norm(exact)).astype(np.float32)
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _correlate_block(
-    traces: NDArray[np.float32],
-    first_row: int,
-    taps: NDArray[np.float32],
-    columns: NDArray[np.float32],
-    filtered: NDArray[np.float32],
-) -> None:
-    """Correlation of `_WIDTH` rows from `first_row` on with the taps, channel-major; zeros beyond the traces."""
-    n_channels = traces.shape[1]
-    n_rows = max(0, min(columns.shape[1], traces.shape[0] - first_row))
-    columns[:, n_rows:] = 0
-    for t in range(n_rows):
-        for c in range(n_channels):
-            columns[c, t] = traces[first_row + t, c]
-    in_fours = taps.size // 4 * 4
-    for c in range(n_channels):
-        column = columns[c]
-        sums = filtered[c]
-        sums[:] = 0
-        # Four taps at a time, so that a sum is loaded and stored once for four products.
-        for lag in range(0, in_fours, 4):
-            x0, x1 = column[lag : lag + _WIDTH], column[lag + 1 : lag + 1 + _WIDTH]
-            x2, x3 = column[lag + 2 : lag + 2 + _WIDTH], column[lag + 3 : lag + 3 + _WIDTH]
-            p0, p1, p2, p3 = taps[lag], taps[lag + 1], taps[lag + 2], taps[lag + 3]
-            for t in range(_WIDTH):
-                sums[t] = sums[t] + p0 * x0[t] + p1 * x1[t] + p2 * x2[t] + p3 * x3[t]
-        for lag in range(in_fours, taps.size):
-            x0 = column[lag : lag + _WIDTH]
-            p0 = taps[lag]
-            for t in range(_WIDTH):
-                sums[t] = sums[t] + p0 * x0[t]
-
-
-@njit(nogil=True, cache=True)
-def _correlate_all(traces: NDArray[np.float32], taps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Valid correlation (channel, sample - taps + 1) of whole traces."""
-    n_channels = traces.shape[1]
-    n_valid = traces.shape[0] - taps.size + 1
-    result = np.empty((n_channels, n_valid), dtype=np.float32)
-    columns = np.empty((n_channels, _WIDTH + taps.size - 1), dtype=np.float32)
-    filtered = np.empty((n_channels, _WIDTH), dtype=np.float32)
-    for first in range(0, n_valid, _WIDTH):
-        _correlate_block(traces, first, taps, columns, filtered)
-        width = min(_WIDTH, n_valid - first)
-        result[:, first : first + width] = filtered[:, :width]
-    return result
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _combine(
-    filtered: NDArray[np.float32],
-    channels: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    threshold: np.float32,
-    scores: NDArray[np.float32],
-) -> np.int32:
-    """Scores of one footprint over a block; returns 1 if any is at least as far from zero as the threshold."""
-    scores[:] = 0
-    for entry in range(channels.size):
-        weight = weights[entry]
-        values = filtered[channels[entry]]
-        for t in range(_WIDTH):
-            scores[t] += weight * values[t]
-    crossed = np.int32(0)
-    for t in range(_WIDTH):
-        crossed |= np.int32((scores[t] >= threshold) | (scores[t] <= -threshold))
-    return crossed
-
-
-@njit(nogil=True, cache=True)
-def _scan_scores(
-    traces: NDArray[np.float32],
-    first: int,
-    last: int,
-    taps: NDArray[np.float32],
-    nbefore: int,
-    weight_offsets: NDArray[np.int64],
-    weight_channels: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    thresholds: NDArray[np.float64],
-    both: bool,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Candidates (row, channel, depth, score / threshold) in rows first to last, in no particular order."""
-    n_channels, n_depths = thresholds.shape
-    columns = np.empty((n_channels, _WIDTH + taps.size - 1), dtype=np.float32)
-    filtered = np.empty((n_channels, _WIDTH), dtype=np.float32)
-    scores = np.empty(_WIDTH, dtype=np.float32)
-    rows = np.empty(4096, dtype=np.int64)
-    channels = np.empty(4096, dtype=np.int64)
-    depths = np.empty(4096, dtype=np.int64)
-    ratios = np.empty(4096, dtype=np.float64)
-    count = 0
-    # The first and the last score of a block only serve as neighbours in time.
-    for block in range(first - 1, last - 1, _WIDTH - 2):
-        _correlate_block(traces, block - nbefore, taps, columns, filtered)
-        end = min(_WIDTH - 1, last - block)
-        for footprint in range(n_channels * n_depths):
-            channel, depth = footprint // n_depths, footprint % n_depths
-            threshold = thresholds[channel, depth]
-            entries = slice(weight_offsets[footprint], weight_offsets[footprint + 1])
-            # A float32 threshold only decides where to look; the comparison that counts is the exact one below.
-            near_threshold = np.float32(threshold * (1 - 1e-6))
-            if not _combine(filtered, weight_channels[entries], weights[entries], near_threshold, scores):
-                continue
-            if count + _WIDTH > rows.size:
-                more = rows.size
-                rows = np.append(rows, np.empty(more, dtype=np.int64))
-                channels = np.append(channels, np.empty(more, dtype=np.int64))
-                depths = np.append(depths, np.empty(more, dtype=np.int64))
-                ratios = np.append(ratios, np.empty(more, dtype=np.float64))
-            for t in range(1, end):
-                score = scores[t]
-                crest = score >= threshold and score > scores[t - 1] and score >= scores[t + 1]
-                trough = both and -score >= threshold and score < scores[t - 1] and score <= scores[t + 1]
-                if crest or trough:
-                    rows[count] = block + t
-                    channels[count] = channel
-                    depths[count] = depth
-                    ratios[count] = abs(np.float64(score)) / threshold
-                    count += 1
-    return rows[:count], channels[:count], depths[:count], ratios[:count]
