@@ -68,8 +68,8 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutputError(
-                f"no space left on the disk of {target.parent} while writing {target.name} ({disk_free_bytes(target.parent)} "
-                "bytes free); free some or choose another place. Nothing was left behind"
+                f"no space left on the disk of {target.parent} while writing {target.name} "
+                f"({disk_free_bytes(target.parent)} bytes free); free some or choose another place; nothing was left"
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise OutputError(
@@ -108,8 +108,8 @@ def check_room(folder: Path, *, n_bytes: int) -> None:
     free = disk_free_bytes(folder)
     if free < n_bytes:
         raise OutputError(
-            f"the result needs at least {n_bytes / 1e9:.3g} GB and the disk of {folder} has {free / 1e9:.3g} GB free; free some "
-            "or choose another place"
+            f"the result needs at least {n_bytes / 1e9:.3g} GB and the disk of {folder} has {free / 1e9:.3g} GB free; "
+            "free some or choose another place"
         )
 
 

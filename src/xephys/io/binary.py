@@ -68,13 +68,14 @@ def open_binary(
         )
     if trailing and not ignore_trailing_bytes:
         raise RecordingError(
-            f"{path} has {size - offset_bytes} bytes of samples, which is {n_samples} samples of {n_channels} channels of "
-            f"{np.dtype(dtype).name} and {trailing} bytes more: n_channels, dtype or offset_bytes is wrong, or the file was "
-            "cut; if it was cut, give ignore_trailing_bytes=True"
+            f"{path} has {size - offset_bytes} bytes of samples, which is {n_samples} samples of {n_channels} channels "
+            f"of {np.dtype(dtype).name} and {trailing} bytes more: n_channels, dtype or offset_bytes is wrong, or the "
+            "file was cut; if it was cut, give ignore_trailing_bytes=True"
         )
     if trailing and time_axis == 1:
         raise RecordingError(
-            f"{path} lies channel by channel and is {trailing} bytes too long or short: its channels cannot be told apart"
+            f"{path} lies channel by channel and is {trailing} bytes too long or short: its channels "
+            "cannot be told apart; copy the file again"
         )
     source = BinarySource(
         str(path.absolute()),

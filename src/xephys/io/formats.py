@@ -89,7 +89,10 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
         with warnings.catch_warnings():  # the readers' own deprecated calls are not the user's
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            return read(**{known.argument: str(path)}, **options)
+            recording = read(**{known.argument: str(path)}, **options)
+            if known.name == "maxwell":  # opens without the filter that its samples need
+                recording.get_traces(segment_index=0, start_frame=0, end_frame=1)
+            return recording
     except _READER_ERRORS as error:
         raise _explained(known, path, error) from error
 
@@ -130,9 +133,9 @@ def _is_auxiliary(name: str) -> bool:
 
 def _reader(known: Format) -> Any:
     if known.name == "plexon":
-        from .si_recording import QuietPlexonRecording
+        from .plexon import ExactPlexonRecording
 
-        return QuietPlexonRecording
+        return ExactPlexonRecording
     from spikeinterface.extractors import extractor_classes
 
     return extractor_classes.recording_extractor_full_dict[known.reader]
@@ -181,8 +184,8 @@ def _explained(known: Format, path: Path, error: Exception) -> Exception:
         )
     if known.name == "plexon2":
         return RecordingError(
-            f"{path}: {said}. Plexon 2 files are read through Plexon's own library, which needs a download and, outside "
-            "Windows, wine; convert the file to .plx or NWB with Plexon's tools"
+            f"{path}: {said}. Plexon 2 files are read through Plexon's own library, which needs a download and, "
+            "outside Windows, wine; convert the file to .plx or NWB with Plexon's tools"
         )
     if known.name == "nwb" and "Multiple ElectricalSeries" in str(error):
         available = str(error).split("are:")[-1].strip().rstrip(".")

@@ -101,13 +101,14 @@ def open_recording(
                 f"{place} is a folder; n_channels describes a raw binary file: give the path of the file"
             )
         said = sidecar or {}
-        if (rate := sampling_frequency or said.get("sampling_frequency")) is None:
+        rate = said.get("sampling_frequency") if sampling_frequency is None else sampling_frequency
+        if rate is None:
             raise ParameterError("n_channels is given without sampling_frequency; a raw binary file needs both")
         return open_binary(
             place,
             sampling_frequency=float(rate),
-            n_channels=int(n_channels or said["n_channels"]),
-            dtype=dtype or said.get("dtype", "int16"),
+            n_channels=int(said["n_channels"] if n_channels is None else n_channels),
+            dtype=said.get("dtype", "int16") if dtype is None else dtype,
             time_axis=int(said.get("time_axis", time_axis)),
             offset_bytes=int(said.get("offset_bytes", offset_bytes)),
             gain_to_uv=said.get("gain_to_uv") if gain_to_uv is None else gain_to_uv,
@@ -159,9 +160,9 @@ def _check_meta(recording: Any) -> None:
             continue
         said, found = int(info["meta"].get("fileSizeBytes", 0)), file.stat().st_size
         if said and said != found:
+            there = found // (2 * info["num_chan"])
             warnings.warn(
-                f"{file} has {found} bytes, its .meta says {said}; using the {found // (2 * info['num_chan'])} samples that "
-                "are there",
+                f"{file} has {found} bytes, its .meta says {said}; using the {there} samples that are there",
                 XephysWarning,
                 stacklevel=4,
             )

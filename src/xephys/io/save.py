@@ -236,7 +236,7 @@ def open_binary_folder(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataA
     RecordingError
         If a file is not as long as it was when written.
     """
-    from spikeinterface.core import load
+    from spikeinterface.core import BinaryFolderRecording, load
 
     ours_file = path / "xephys.json"
     if not ours_file.is_file():
@@ -250,7 +250,7 @@ def open_binary_folder(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataA
             raise RecordingError(
                 f"{file} has {found} bytes and was written with {expected}: it has been cut or changed; copy it again"
             )
-    opened = segments_of(from_spikeinterface(load(path), chunk_duration_s=chunk_duration_s))
+    opened = segments_of(from_spikeinterface(BinaryFolderRecording(path), chunk_duration_s=chunk_duration_s))
     coordinates, shared = coordinates_of_properties({k: decode_array(v) for k, v in ours["properties"].items()})
     segments = []
     for segment, attributes in zip(opened, ours["attributes"], strict=True):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from probeinterface import ProbeGroup
 from spikeinterface.core import BaseRecording, BaseRecordingSegment
-from spikeinterface.extractors.neoextractors.plexon import PlexonRecordingExtractor
 
 from ..graph.build import to_dask
 from ..graph.events import compute
@@ -121,14 +120,6 @@ class XarrayRecordingSegment(BaseRecordingSegment):
             while len(self._tiles) > max(2, CACHE_BYTES // max(1, block.nbytes)):
                 self._tiles.popitem(last=False)
         return start, block
-
-
-class QuietPlexonRecording(PlexonRecordingExtractor):
-    """SpikeInterface's reader of ``.plx`` files, without its progress bars."""
-
-    @classmethod
-    def map_to_neo_kwargs(cls, file_path: Any) -> dict[str, Any]:
-        return {**super().map_to_neo_kwargs(file_path), "progress_bar": False}
 
 
 def _plan(given: Plan | dict[str, Any]) -> Plan:

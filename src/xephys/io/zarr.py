@@ -170,7 +170,7 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
 def _stored_coordinates(
     group: Any, attributes: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    stored = group["properties"] if "properties" in group else {}
+    stored = group.get("properties", {})
     properties = {name: np.asarray(stored[name][:]) for name in stored if name != "contact_vector"}
     properties |= {name: decode_array(values) for name, values in ours.get("properties", {}).items()}
     coordinates, shared = coordinates_of_properties(properties)
