@@ -118,32 +118,42 @@ def phase_shift(
     response = np.zeros((2 * halo + 1, padded), np.float32)
     response[:, :channels] = delay_filter(shifts, taps)
     source = traces[before - halo : len(traces) - after + halo]
-    if not source.dtype.isnative:
-        source = source.astype(source.dtype.newbyteorder("="))
+    if source.dtype.kind not in "iuf" or source.dtype.itemsize not in (1, 2, 4, 8):
+        source = source.astype(np.float32)
+    flat = np.ascontiguousarray(source, source.dtype.newbyteorder("=")).reshape(-1)
     shifted = np.empty((len(source) - 2 * halo, channels), np.float32)
     if shifted.size:
-        _convolve(source, np.ascontiguousarray(response[::-1]).reshape(-1), padded, 2 * halo + 1, shifted)
+        backwards = np.ascontiguousarray(response[::-1]).reshape(-1)
+        _convolve(flat, channels, backwards, padded, 2 * halo + 1, shifted.reshape(-1))
     return shifted
 
 
 @njit(nogil=True, cache=True)
-def _convolve(source, response, stride, length, shifted):  # type: ignore[no-untyped-def]
-    rows, channels = shifted.shape
+def _convolve(source, channels, response, stride, length, shifted):  # type: ignore[no-untyped-def]
+    rows = len(shifted) // channels
     block = np.zeros((BLOCK + length - 1 + TILE) * LANES, np.float32)
     result = np.empty(TILE * LANES, np.float32)
     for start in range(0, rows, BLOCK):
         count = min(BLOCK, rows - start)
         for first in range(0, channels, LANES):
             width = min(LANES, channels - first)
+            begin = start * channels + first
             for t in range(count + length - 1):
-                for c in range(width):
-                    block[t * LANES + c] = np.float32(source[start + t, first + c])
+                _copy(source, begin + t * channels, block, t * LANES, width)
             for row in range(0, count, TILE):
                 # Rows past the last are computed from what the block held before, and not kept.
                 _tile(block, row * LANES, response, first, stride, length, result)
                 for t in range(min(TILE, count - row)):
-                    for c in range(width):
-                        shifted[start + row + t, first + c] = result[t * LANES + c]
+                    _copy(result, t * LANES, shifted, begin + (row + t) * channels, width)
+
+
+@njit(nogil=True, cache=True)
+def _copy(source, index, target, there, width):  # type: ignore[no-untyped-def]
+    if width == LANES:
+        store(target, there, load_f32(source, index))
+    else:
+        for c in range(width):
+            target[there + c] = np.float32(source[index + c])
 
 
 @njit(nogil=True, cache=True)

@@ -232,7 +232,8 @@ def _gather(flat, row, members, first, size, values, padding):  # type: ignore[n
             values[i] = flat[begin + i]
     else:
         for i in range(size):
-            values[i] = flat[row + members[first + i]]
+            # Unsigned indices: a signed one is checked for being negative.
+            values[i] = flat[np.uintp(row + members[np.uintp(first + i)])]
     for i in range(size, size + (-size) % LANES):
         values[i] = padding
 

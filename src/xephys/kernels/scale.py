@@ -91,15 +91,12 @@ def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTyp
         own = np.iinfo(source.dtype)
         clipped: NDArray[Any] = np.clip(source, max(limits.min, own.min), min(limits.max, own.max)).astype(wanted)
         return clipped
-    if np.isnan(source).any():
+    if source.dtype.itemsize not in (4, 8) or not source.dtype.isnative:
+        source = source.astype(np.float64)
+    converted = np.empty(source.shape, wanted)
+    if not _round(source, float(limits.min), float(limits.max), limits.min, limits.max, converted):
         raise ValueError(f"traces hold NaN, which {wanted} cannot; mark those channels bad and interpolate them first")
-    whole = np.rint(source, dtype=np.float64)
-    converted = np.clip(whole, float(limits.min), float(limits.max))
-    # The largest 64-bit integers are not float64 numbers: the nearest is one too far.
-    beyond = whole >= float(limits.max)
-    result = np.where(beyond, 0.0, converted).astype(wanted)
-    result[beyond] = limits.max
-    return result
+    return converted
 
 
 def _per_channel(value: float | NDArray[np.floating], channels: int, name: str) -> NDArray[np.float32]:
@@ -117,3 +114,21 @@ def _scale(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
     for t in range(rows):
         for c in range(channels):
             scaled[t, c] = np.float32(source[t, c]) * gain[c] + offset[c]
+
+
+@njit(nogil=True, cache=True)
+def _round(source, low, high, lowest, highest, converted):  # type: ignore[no-untyped-def]
+    """False if a NaN is met. ``low`` and ``high`` are the range as floats: the largest 64-bit integers are none."""
+    rows, channels = source.shape
+    numbers = True
+    for t in range(rows):
+        for c in range(channels):
+            value = np.rint(np.float64(source[t, c]))
+            numbers &= value == value
+            if value >= high:
+                converted[t, c] = highest
+            elif value > low:
+                converted[t, c] = np.int64(value)
+            else:
+                converted[t, c] = lowest
+    return numbers
