@@ -200,6 +200,14 @@ def test_more_candidates_than_the_first_buffer_holds():
     assert peaks.size == 130 * 199
 
 
+def test_plateau_has_one_peak():
+    """Without a sweep nothing competes: the strict comparison with the sample before decides."""
+    traces = np.array([0, 0, -9, -9, -9, 0, 0], dtype=np.float32)[:, None]
+    params = {"thresholds": np.array([5.0]), "neighbours": np.zeros((1, 1), dtype=np.int32)}
+    peaks = detect_locally_exclusive(traces, before=1, after=1, start=1, exclude_sweep_samples=0, **params)
+    assert peaks["sample_index"].tolist() == [2]
+
+
 def test_errors_name_the_remedy():
     traces = np.zeros((60, 2), dtype=np.float32)
     params = {"start": 0, "thresholds": np.ones(2), "exclude_sweep_samples": SWEEP}
