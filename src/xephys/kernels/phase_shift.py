@@ -138,22 +138,23 @@ def _convolve(source, channels, response, stride, length, shifted):  # type: ign
         for first in range(0, channels, LANES):
             width = min(LANES, channels - first)
             begin = start * channels + first
-            for t in range(count + length - 1):
-                _copy(source, begin + t * channels, block, t * LANES, width)
+            _copy_rows(source, begin, channels, block, 0, LANES, count + length - 1, width)
             for row in range(0, count, TILE):
                 # Rows past the last are computed from what the block held before, and not kept.
                 _tile(block, row * LANES, response, first, stride, length, result)
-                for t in range(min(TILE, count - row)):
-                    _copy(result, t * LANES, shifted, begin + (row + t) * channels, width)
+                there = begin + row * channels
+                _copy_rows(result, 0, LANES, shifted, there, channels, min(TILE, count - row), width)
 
 
 @njit(nogil=True, cache=True)
-def _copy(source, index, target, there, width):  # type: ignore[no-untyped-def]
+def _copy_rows(source, index, step, target, there, target_step, count, width):  # type: ignore[no-untyped-def]
     if width == LANES:
-        store(target, there, load_f32(source, index))
+        for t in range(count):
+            store(target, there + t * target_step, load_f32(source, index + t * step))
     else:
-        for c in range(width):
-            target[there + c] = np.float32(source[index + c])
+        for t in range(count):
+            for c in range(width):
+                target[there + t * target_step + c] = np.float32(source[index + t * step + c])
 
 
 @njit(nogil=True, cache=True)
