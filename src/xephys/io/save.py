@@ -252,10 +252,11 @@ def open_binary_folder(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataA
             )
     opened = segments_of(from_spikeinterface(BinaryFolderRecording(path), chunk_duration_s=chunk_duration_s))
     coordinates, shared = coordinates_of_properties({k: decode_array(v) for k, v in ours["properties"].items()})
+    annotations = json.loads((path / "annotations.json").read_text(encoding="utf8"))
     segments = []
     for segment, attributes in zip(opened, ours["attributes"], strict=True):
         whole = segment.assign_coords(channel=decode_array(ours["channel_ids"]))
         whole = whole.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
-        whole.attrs = {**segment.attrs, **shared, **attributes}
+        whole.attrs = {**segment.attrs, **shared, **attributes, "annotations": annotations}
         segments.append(whole)
     return segments[0] if len(segments) == 1 else tree_of(segments)

@@ -133,6 +133,8 @@ def _segment(recording: Any, index: int, chunk_duration_s: float) -> xr.DataArra
     units = "counts" if scaled or np.dtype(recording.get_dtype()).kind in "iu" else "uV"
     if isinstance(recording, XarrayRecording):
         attributes = {**recording.attributes, **attributes}
+        if "is_filtered" not in recording._kwargs["annotations"] and not recording.is_filtered():
+            del attributes["annotations"]["is_filtered"]  # SpikeInterface's default, not ours
         units = attributes.pop("units")
         data = to_dask(recording.segments[index].plan.rechunked(chunk_samples))
     else:
