@@ -35,7 +35,7 @@ _PUBLIC = {
         "match": ("match_templates",),
         "sorter.run": ("sort",),
         "comparison": ("Comparison", "compare"),
-        "describe": ("describe",),
+        "graph.describe": ("describe",),
         "errors": ("OutputError", "ParameterError", "RecordingError", "ResourceError", "XephysWarning"),
     }.items()
     for name in names
@@ -69,4 +69,69 @@ if "xarray" in sys.modules:
     _register_accessor()
 
 if TYPE_CHECKING:
-    pass
+    from .comparison import Comparison as Comparison
+    from .comparison import compare as compare
+    from .detect import detect_peaks as detect_peaks
+    from .errors import (
+        OutputError as OutputError,
+    )
+    from .errors import (
+        ParameterError as ParameterError,
+    )
+    from .errors import (
+        RecordingError as RecordingError,
+    )
+    from .errors import (
+        ResourceError as ResourceError,
+    )
+    from .errors import (
+        XephysWarning as XephysWarning,
+    )
+    from .features import (
+        extract_snippets as extract_snippets,
+    )
+    from .features import (
+        learn_components as learn_components,
+    )
+    from .features import (
+        project_peaks as project_peaks,
+    )
+    from .graph.describe import describe as describe
+    from .io.open import open_recording as open_recording
+    from .io.phy import export_phy as export_phy
+    from .io.save import save_recording as save_recording
+    from .io.sorting import open_sorting as open_sorting
+    from .io.sorting import save_sorting as save_sorting
+    from .io.spikeinterface import from_spikeinterface as from_spikeinterface
+    from .io.spikeinterface import to_spikeinterface as to_spikeinterface
+    from .localize import localize_peaks as localize_peaks
+    from .match import match_templates as match_templates
+    from .preprocess.bad_channels import (
+        detect_bad_channels as detect_bad_channels,
+    )
+    from .preprocess.bad_channels import (
+        interpolate_bad_channels as interpolate_bad_channels,
+    )
+    from .preprocess.filter import (
+        bandpass_filter as bandpass_filter,
+    )
+    from .preprocess.filter import (
+        filter_with_sos as filter_with_sos,
+    )
+    from .preprocess.filter import (
+        highpass_filter as highpass_filter,
+    )
+    from .preprocess.filter import (
+        notch_filter as notch_filter,
+    )
+    from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
+    from .preprocess.phase_shift import phase_shift as phase_shift
+    from .preprocess.reference import common_reference as common_reference
+    from .preprocess.scale import scale as scale
+    from .preprocess.scale import to_uv as to_uv
+    from .preprocess.whiten import estimate_whitening as estimate_whitening
+    from .preprocess.whiten import whiten as whiten
+    from .slicing import select_channels as select_channels
+    from .slicing import time_slice as time_slice
+    from .sorter.run import sort as sort
+    from .templates import estimate_templates as estimate_templates

@@ -66,7 +66,7 @@ class RecordingAccessor:
 
     save_recording = _Forward(".io.save")
     to_spikeinterface = _Forward(".io.spikeinterface")
-    describe = _Forward(".describe")
+    describe = _Forward(".graph.describe")
 
     plot_traces = _Forward(".plot.traces")
     plot_probe = _Forward(".plot.probe")

@@ -53,7 +53,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             except KeyboardInterrupt:
                 _say("interrupted", _kept(options.get("out")))
                 raise typer.Exit(INTERRUPTED) from None
-            except Exception as error:  # noqa: BLE001 - the one place where everything ends
+            except Exception as error:
                 if debug or isinstance(error, typer.Exit):
                     raise
                 status, sentence = explain(error)
@@ -71,9 +71,15 @@ def explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RESOURCE, f"no space left on the disk ({text}); free some and run the same command again"
     if isinstance(error, MemoryError):
-        return RESOURCE, "memory gave out; use a shorter --chunk-duration-s or fewer threads (OMP_NUM_THREADS does not help)"
+        return (
+            RESOURCE,
+            "memory gave out; use a shorter --chunk-duration-s or fewer threads (OMP_NUM_THREADS does not help)",
+        )
     if type(error).__name__ in ("KilledWorker", "CommClosedError", "FutureCancelledError"):
-        return RESOURCE, f"workers of the cluster were lost ({text.splitlines()[0]}); give them more memory and run again"
+        return (
+            RESOURCE,
+            f"workers of the cluster were lost ({text.splitlines()[0]}); give them more memory and run again",
+        )
     for kind, status in (
         (ParameterError, PARAMETER),
         (RecordingError, RECORDING),
@@ -94,7 +100,14 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     if not screen.is_terminal:
         yield lambda stage, done, total: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description:<10}"),

@@ -112,7 +112,9 @@ def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
             f"channels {', '.join(missing[:8])} do not exist; the {len(known)} channels are {known[0]} to {known[-1]}"
         )
     if not wanted or len(set(wanted)) < len(wanted):
-        raise ParameterError(f"{len(wanted)} channels are given, {len(set(wanted))} different; give each wanted one once")
+        raise ParameterError(
+            f"{len(wanted)} channels are given, {len(set(wanted))} different; give each wanted one once"
+        )
     indices = np.array([place[w] for w in wanted], np.int64)
     part = recording.isel(channel=indices)
     plan = plan_of(recording)

@@ -56,9 +56,7 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
         ax.plot(*xy[bad].T, "x", color=ALARM, ms=4, mew=1.0, ls="none")
         if names:
             for (x, y), name in zip(xy, recording.channel.values, strict=True):
-                ax.annotate(
-                    str(name), (x + 0.6 * side, y), (2, 0), textcoords="offset points", fontsize=5, va="center"
-                )
+                ax.annotate(str(name), (x + 0.6 * side, y), (2, 0), textcoords="offset points", fontsize=5, va="center")
         ax.set_aspect("equal")
         ax.set_xlim(xy[:, 0].min() - pitch, xy[:, 0].max() + 2 * pitch)
         ax.set_ylim(xy[:, 1].min() - pitch, xy[:, 1].max() + pitch)

@@ -73,14 +73,3 @@ def round_length(length: float) -> float:
         return 1.0
     power = 10.0 ** np.floor(np.log10(length))
     return float(max(m for m in (1, 2, 5) if m * power <= length * (1 + 1e-9)) * power)
-
-
-def scale_bars(ax: Axes, *, x: float, y: float, across: float, up: float, labels: tuple[str, str]) -> None:
-    """An L of two bars from its corner ``(x, y)``, in data units, labelled below and at its left."""
-    ax.plot([x, x, x + across], [y + up, y, y], color=INK, lw=1.2, solid_capstyle="butt", clip_on=False, zorder=5)
-    text = {"fontsize": 7, "color": INK, "clip_on": False}
-    ax.annotate(labels[0], (x + across / 2, y), (0, -3), textcoords="offset points", ha="center", va="top", **text)
-    ax.annotate(
-        labels[1], (x, y + up / 2), (-3, 0), textcoords="offset points", ha="right", va="center", rotation=90, **text
-    )
-

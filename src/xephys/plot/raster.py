@@ -1,0 +1,108 @@
+"""Where on the probe spikes come from, over time: drift shows as bands that are not level."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..extending import check_positive
+from .style import FAINT, INK, axes_or_new, paper_style, unit_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: More dots than this hide each other.
+N_SPIKES_MAX = 150_000
+
+
+def plot_drift_raster(
+    spikes: Any,
+    *,
+    sampling_frequency: float | None = None,
+    n_spikes_max: int = N_SPIKES_MAX,
+    seed: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Plot depth against time, one dot per spike.
+
+    Parameters
+    ----------
+    spikes
+        A sorting (each unit in its colour, noise units in grey), or computed peaks with the fields ``sample_index``,
+        ``y`` and ``amplitude`` (the larger, the darker).
+    sampling_frequency
+        In hertz; needed for peaks.
+    n_spikes_max
+        Most dots; a seeded choice if there are more.
+    seed
+        Of that choice.
+    ax
+        Axes to draw into; a new figure if None.
+
+    Raises
+    ------
+    ParameterError
+        If the spikes are not localised, or the sampling frequency is not known.
+
+    Examples
+    --------
+    >>> peaks = np.zeros(2, [("sample_index", "i8"), ("y", "f8"), ("amplitude", "f8")])
+    >>> plot_drift_raster(peaks, sampling_frequency=30_000.0).get_ylabel()
+    'depth (µm)'
+    """
+    if isinstance(spikes, xr.DataTree):
+        table: Any = spikes["spikes"].dataset
+        sampling_frequency = float(spikes.attrs["sampling_frequency"])
+        names = {str(name) for name in table.data_vars}
+    else:
+        table = spikes
+        names = set(spikes.dtype.names or ()) if isinstance(spikes, np.ndarray) else {str(n) for n in spikes.data_vars}
+    if missing := sorted({"sample_index", "y", "amplitude"} - names):
+        raise ParameterError(f"the spikes have no {' and no '.join(missing)}; localise them first (localize_peaks)")
+    if sampling_frequency is None:
+        raise ParameterError("sampling_frequency is None; give the rate of the recording in hertz")
+    check_positive(sampling_frequency=sampling_frequency, n_spikes_max=n_spikes_max)
+    time, depth, amplitude = (np.asarray(table[name], np.float64) for name in ("sample_index", "y", "amplitude"))
+    time = time / sampling_frequency
+    kept = np.flatnonzero(np.isfinite(depth))
+    if len(kept) > n_spikes_max:
+        kept = np.sort(np.random.default_rng(seed).choice(kept, n_spikes_max, replace=False))
+    size = float(np.clip(6e4 / max(len(kept), 1), 0.6, 8.0))
+    with paper_style():
+        ax = axes_or_new(ax, figsize=(6.5, 3.5))
+        if isinstance(spikes, xr.DataTree):
+            colors = spike_colors(spikes)[kept]
+        else:
+            colors = _gray(np.abs(amplitude[kept]))
+        ax.scatter(time[kept], depth[kept], s=size, c=colors, lw=0, rasterized=True)
+        ax.set_xlabel("time (s)")
+        ax.set_ylabel("depth (µm)")
+        if len(kept):
+            ax.set_xlim(0.0, max(float(time.max()) * 1.005, 1.0 / sampling_frequency))
+        else:
+            ax.text(0.5, 0.5, "no spikes", transform=ax.transAxes, ha="center", va="center", color=INK)
+    return ax
+
+
+def spike_colors(sorting: xr.DataTree) -> NDArray[np.float64]:
+    """RGB of each spike of a sorting: units take the colours in order of depth, noise units are grey."""
+    from matplotlib.colors import to_rgb
+
+    units = sorting["units"].dataset
+    palette = np.zeros((units.sizes["unit"], 3))
+    for rank, unit in enumerate(np.argsort(units["y"].values, kind="stable")):
+        palette[unit] = to_rgb(FAINT if str(units["label"].values[unit]) == "noise" else unit_color(rank))
+    return palette[np.asarray(sorting["spikes"]["unit_index"].values, np.int64)]
+
+
+def _gray(amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RGBA: black, more transparent for smaller amplitudes."""
+    colors = np.zeros((len(amplitude), 4))
+    if len(amplitude):
+        low, high = np.quantile(amplitude, [0.05, 0.99])
+        colors[:, 3] = 0.12 + 0.78 * np.clip((amplitude - low) / max(high - low, 1e-12), 0, 1)
+    return colors

@@ -1,0 +1,159 @@
+"""The mean waveform of each unit on the contacts where it is seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..extending import check_positive
+from .probe import nearest_distance
+from .style import FAINT, INK, MUTED, new_figure, paper_style, round_length, unit_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+def plot_templates(
+    sorting: xr.DataTree,
+    *,
+    unit_indices: Any = None,
+    n_units_max: int = 32,
+    n_channels_max: int = 12,
+    n_columns: int = 8,
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """Plot templates at the positions of the contacts, one panel per unit, units in order of depth.
+
+    Each panel has its own scale of voltage, so that small units can be seen: the title gives the amplitude of the peak.
+
+    Parameters
+    ----------
+    sorting
+        Of :func:`xephys.sort` or :func:`xephys.open_sorting`.
+    unit_indices
+        Which units; if None, all but noise, or the ``n_units_max`` with the largest signal-to-noise ratio.
+    n_units_max
+        Most panels.
+    n_channels_max
+        Contacts per panel: those nearest to the unit's peak channel.
+    n_columns
+        Panels side by side.
+    figure
+        To draw into; a new one if None.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has no templates or positions, or a unit does not exist.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
+    >>> figure = plot_templates(xephys.sort(recording))
+    """
+    check_positive(n_units_max=n_units_max, n_channels_max=n_channels_max, n_columns=n_columns)
+    units = sorting["units"].dataset
+    templates, positions, rate = template_arrays(sorting)
+    chosen = _choose(units, unit_indices, n_units_max)
+    with paper_style():
+        if figure is None:
+            rows = max(1, -(-len(chosen) // n_columns))
+            figure = new_figure((min(9.0, 0.3 + 1.1 * min(n_columns, max(len(chosen), 1))), 0.3 + 1.45 * rows))
+        if not len(chosen):
+            figure.text(0.5, 0.5, "no units", ha="center", va="center", color=INK)
+            return figure
+        rows = -(-len(chosen) // n_columns)
+        grid = figure.subplots(rows, min(n_columns, len(chosen)), squeeze=False)
+        rank = {int(u): k for k, u in enumerate(np.argsort(units["y"].values, kind="stable"))}
+        for ax, unit in zip(grid.flat, chosen, strict=False):
+            noise = str(units["label"].values[unit]) == "noise"
+            _panel(ax, templates[unit], positions, n_channels_max, MUTED if noise else unit_color(rank[int(unit)]))
+            ax.set_title(_title(units, unit), fontsize=6.5, pad=2, loc="center", linespacing=1.1)
+        for ax in grid.flat[len(chosen) :]:
+            ax.set_visible(False)
+        _time_bar(grid[-1, 0], templates.shape[1] / rate * 1e3)
+    return figure
+
+
+def template_arrays(sorting: xr.DataTree) -> tuple[NDArray[np.float32], NDArray[np.float64], float]:
+    """Dense templates ``(unit, sample, channel)``, positions ``(channel, 2)`` in µm and the rate in hertz.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has none.
+    """
+    node = sorting.children.get("templates")
+    if node is None or "x" not in node.coords or "y" not in node.coords:
+        raise ParameterError(
+            "this sorting has no templates with positions of the channels; sort with xephys, or plot units"
+        )
+    positions = np.stack([node.coords["x"].values, node.coords["y"].values], axis=1).astype(np.float64)
+    return np.asarray(node["templates"].values, np.float32), positions, float(sorting.attrs["sampling_frequency"])
+
+
+def _choose(units: xr.Dataset, given: Any, n_units_max: int) -> NDArray[np.int64]:
+    """Indices of the units to show, in order of depth, the deepest first."""
+    n = units.sizes["unit"]
+    if given is not None:
+        chosen = np.atleast_1d(np.asarray(given, np.int64))
+        if len(chosen) and not (chosen.min() >= 0 and chosen.max() < n):
+            raise ParameterError(f"unit_indices run to {chosen.max()}; the sorting has {n} units, 0 to {n - 1}")
+        return chosen
+    chosen = np.flatnonzero(units["label"].values.astype(str) != "noise")
+    if len(chosen) > n_units_max:
+        chosen = chosen[np.argsort(-units["snr"].values[chosen], kind="stable")[:n_units_max]]
+    return np.asarray(chosen[np.argsort(units["y"].values[chosen], kind="stable")], np.int64)
+
+
+def _panel(ax: Axes, template: NDArray[np.float32], positions: NDArray[np.float64], n_max: int, color: str) -> None:
+    peak = int(np.abs(template).max(axis=0).argmax())
+    distance = np.linalg.norm(positions - positions[peak], axis=1)
+    shown = np.argsort(distance, kind="stable")[:n_max]
+    xy = positions[shown]
+    width, height = cell_size(xy)
+    across = np.linspace(-0.46, 0.46, template.shape[0]) * width
+    scale = 0.9 * height / max(float(np.abs(template).max()), 1e-12)
+    for channel, (x, y) in zip(shown, xy, strict=True):
+        ax.plot(x, y, ".", color=FAINT, ms=2, zorder=1)
+        ax.plot(x + across, y + scale * template[:, channel], color=color, lw=0.8, solid_joinstyle="round", zorder=2)
+    ax.set_xlim(xy[:, 0].min() - 0.55 * width, xy[:, 0].max() + 0.55 * width)
+    ax.set_ylim(xy[:, 1].min() - 1.1 * height, xy[:, 1].max() + 1.0 * height)
+    ax.axis("off")
+
+
+def cell_size(xy: NDArray[np.float64]) -> tuple[float, float]:
+    """Width and height that a waveform may take at each contact without running into the next."""
+    pitch = nearest_distance(xy)
+    dx, dy = (np.abs(axis[:, None] - axis[None]) for axis in xy.T)
+    beside = dx[(dy < 0.3 * pitch) & (dx > 1e-6)]
+    width = float(beside.min()) if beside.size else pitch
+    above = dy[(dx < 0.9 * width) & (dy > 1e-6)]
+    return width, float(above.min()) if above.size else pitch
+
+
+def _title(units: xr.Dataset, unit: int) -> str:
+    name = f"{units.coords['unit'].values[unit]}" if "unit" in units.coords else f"{unit}"
+    return f"unit {name} ({units['label'].values[unit]})\n{units['amplitude'].values[unit]:.0f} µV, SNR {units['snr'].values[unit]:.1f}"
+
+
+def _time_bar(ax: Axes, window_ms: float) -> None:
+    length = round_length(0.6 * window_ms)
+    share = 0.92 / 1.1 * length / window_ms
+    ax.plot([0.04, 0.04 + share], [0.0, 0.0], transform=ax.transAxes, color=INK, lw=1.2, clip_on=False)
+    ax.annotate(
+        f"{length:g} ms",
+        (0.04, 0.0),
+        (0, -3),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        fontsize=6.5,
+    )

@@ -1,0 +1,129 @@
+"""``recording.ephys``: complete, thin, and lazy where it slices."""
+
+import inspect
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+
+import xephys
+from xephys.accessor import RecordingAccessor
+from xephys.errors import ParameterError
+from xephys.graph.build import count_tasks, plan_of
+from xephys.schema import make_recording
+from xephys.testing import forbid_compute, simulate_recording
+
+RATE = 30_000
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return simulate_recording(duration_s=7.0, n_channels=8, n_units=2, seed=0)[0]
+
+
+def _takes_a_recording(name):
+    value = getattr(xephys, name)
+    if not inspect.isfunction(value):
+        return False
+    return next(iter(inspect.signature(value).parameters)) == "recording"
+
+
+def test_every_function_that_takes_a_recording_is_a_method():
+    wanted = {name for name in xephys._PUBLIC if _takes_a_recording(name)}
+    missing = wanted - set(vars(RecordingAccessor))
+    assert wanted
+    assert not missing
+
+
+def test_methods_are_the_functions_themselves():
+    for name in vars(RecordingAccessor):
+        if name.startswith("_"):
+            continue
+        function = getattr(RecordingAccessor, name)
+        assert function.__name__ == name
+        assert getattr(xephys, name, function) is function
+
+
+def test_a_method_gives_what_its_function_gives(recording):
+    ours = recording.ephys.bandpass_filter(freq_min_hz=500)
+    theirs = xephys.bandpass_filter(recording, freq_min_hz=500)
+    assert ours.data.name == theirs.data.name
+    assert "freq_min_hz" in str(inspect.signature(recording.ephys.bandpass_filter))
+    assert "recording" not in inspect.signature(recording.ephys.bandpass_filter).parameters
+
+
+def test_accessor_exists_on_arrays_made_elsewhere():
+    array = make_recording(da.zeros((100, 2)), sampling_frequency=1000.0)
+    assert isinstance(array.ephys, RecordingAccessor)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "stop_s"), [(0.0, 7.0), (1.0, 1.01), (1.999, 4.001), (6.5, 7.0), (None, 2.0), (5.0, None)]
+)
+def test_time_slice_equals_the_slice_with_one_task_per_chunk(recording, start_s, stop_s):
+    with forbid_compute():
+        filtered = recording.ephys.bandpass_filter()
+        part = filtered.ephys.time_slice(start_s, stop_s)
+    first, last = round((start_s or 0) * RATE), round((7.0 if stop_s is None else stop_s) * RATE)
+    plan = plan_of(part)
+    assert plan is not None
+    assert (plan.start, plan.stop) == (first, last)
+    assert count_tasks(part) == part.data.numblocks[0] == len(range(first // (2 * RATE), -(-last // (2 * RATE))))
+    expected = filtered.isel(time=slice(first, last))
+    xr.testing.assert_identical(part.compute(), expected.compute())
+
+
+def test_slices_of_slices(recording):
+    part = recording.ephys.time_slice(1.0, 6.0).ephys.time_slice(2.0, 3.5)
+    assert part.sizes["time"] == 1.5 * RATE
+    assert float(part.time[0]) == pytest.approx(2.0)
+    np.testing.assert_array_equal(part.values, recording.values[2 * RATE : round(3.5 * RATE)])
+    assert count_tasks(part) == 1
+
+
+def test_select_channels_keeps_the_plan_and_the_order(recording):
+    with forbid_compute():
+        filtered = recording.ephys.bandpass_filter()
+        part = filtered.ephys.select_channels([6, 1])
+    assert count_tasks(part) == filtered.data.numblocks[0]
+    assert plan_of(part) is not None
+    xr.testing.assert_identical(part.compute(), filtered.isel(channel=[6, 1]).compute())
+
+
+def test_slicing_then_filtering_sees_beyond_the_slice(recording):
+    """Filters run on what lies around a slice: its ends are not the recording's ends."""
+    inside = recording.ephys.time_slice(3.0, 3.1).ephys.bandpass_filter()
+    around = recording.ephys.bandpass_filter().ephys.time_slice(3.0, 3.1)
+    np.testing.assert_array_equal(inside.values, around.values)
+
+
+def test_opaque_arrays_are_sliced_too(recording):
+    opaque = recording * 2
+    opaque.attrs = recording.attrs
+    assert plan_of(opaque) is None
+    part = opaque.ephys.time_slice(1.0, 1.5).ephys.select_channels([3])
+    np.testing.assert_array_equal(part.values, 2 * recording.values[RATE : round(1.5 * RATE), [3]])
+
+
+@pytest.mark.parametrize(("start_s", "stop_s"), [(2.0, 2.0), (3.0, 1.0), (-1.0, 2.0), (0.0, 8.0)])
+def test_time_slice_refuses_what_is_no_range(recording, start_s, stop_s):
+    with pytest.raises(ParameterError, match="from 0 to 7 s"):
+        recording.ephys.time_slice(start_s, stop_s)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [([], "0 channels"), ([1, 1], "2 channels are given, 1 different"), ([0, 99], "channels 99 do not")],
+)
+def test_select_channels_refuses(recording, ids, message):
+    with pytest.raises(ParameterError, match=message):
+        recording.ephys.select_channels(ids)
+
+
+def test_time_slice_follows_an_irregular_clock():
+    times = np.concatenate([np.arange(100), 500 + np.arange(100)]) / 1000
+    array = make_recording(np.arange(400).reshape(200, 2), sampling_frequency=1000.0).drop_vars("time")
+    array = array.assign_coords(xr.Coordinates({"time": xr.Variable("time", times)}, indexes={}))
+    part = xephys.time_slice(array, 0.5, 0.51)
+    np.testing.assert_array_equal(part.values[:, 0], 2 * np.arange(100, 110))

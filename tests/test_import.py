@@ -1,0 +1,73 @@
+"""The package's public face: quick to import, every name there, nothing heavy until it is needed."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import xephys
+
+HEAVY = ("dask", "numba", "scipy", "spikeinterface", "xarray", "matplotlib", "torch", "distributed", "numpy")
+
+
+def _python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
+
+
+def test_import_takes_less_than_half_a_second():
+    code = "import time; t = time.perf_counter(); import xephys; print(time.perf_counter() - t)"
+    assert min(float(_python(code)) for _ in range(3)) < 0.5
+
+
+def test_import_loads_nothing_heavy():
+    loaded = _python(f"import sys, xephys; print([m for m in {HEAVY!r} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_help_of_the_command_loads_no_kernels():
+    code = (
+        "import sys; from typer.testing import CliRunner; from xephys.cli import app;"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
+        "print([m for m in ('dask', 'numba', 'spikeinterface', 'matplotlib', 'xarray') if m in sys.modules])"
+    )
+    assert _python(code) == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(xephys._PUBLIC))
+def test_public_names_resolve_to_what_they_say(name):
+    value = getattr(xephys, name)
+    assert value.__name__ == name
+    assert value.__doc__
+    assert value is getattr(import_module(f"xephys.{xephys._PUBLIC[name]}"), name)
+
+
+def test_no_module_hides_a_public_name():
+    """Importing a module binds it in its package: a function of the same name would be lost, depending on the order."""
+    code = "import xephys; [getattr(xephys, n) for n in xephys.__all__]; print(all(map(callable, "
+    code += "[getattr(xephys, n) for n in xephys._PUBLIC])))"
+    assert _python(code) == "True"
+    assert not any(module.split(".")[0] in xephys._PUBLIC for module in xephys._PUBLIC.values())
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'bandpass'"):
+        xephys.bandpass  # noqa: B018
+
+
+def test_static_names_are_the_public_names():
+    """What editors and type checkers see is what is there."""
+    import ast
+    from pathlib import Path
+
+    tree = ast.parse(Path(xephys.__file__).read_text())
+    imported = {
+        alias.asname or alias.name: f"{node.module}"
+        for block in tree.body
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == xephys._PUBLIC
