@@ -78,18 +78,14 @@ def root_plan(array: da.Array, *, sampling_frequency: float) -> Plan:
 
 
 def count_tasks(array: Any) -> int:
-    """Tasks left after optimisation, as a compute would run them."""
+    """Tasks left after optimisation, as a compute would run them; stored data are no tasks."""
+    from dask._task_spec import DataNode
+
     data = getattr(array, "data", array)
     with dask.config.set({"optimization.fuse.active": False}):
         (optimized,) = dask.optimize(data)
     graph = dict(optimized.__dask_graph__())
-    return sum(callable(task) or _is_task(task) for task in graph.values())
-
-
-def _is_task(value: Any) -> bool:
-    from dask._task_spec import Task
-
-    return isinstance(value, Task)
+    return sum(callable(task) and not isinstance(task, DataNode) for task in graph.values())
 
 
 def plan_label(plan: Plan) -> str:

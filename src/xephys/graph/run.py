@@ -6,15 +6,18 @@ same shapes wherever the chunk borders lie, so a value cannot depend on them.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..errors import RecordingError
 from .plan import Array, Plan
 
 #: Rows of a sub-block of consecutive pointwise stages: 512 rows of 384 float32 channels are 0.8 MB, inside an L2 cache.
@@ -71,6 +74,12 @@ class Reader:
         self.n_samples = n_samples
         self.offset = max(0, start)
         block = read(self.offset, min(n_samples, stop))
+        if block.dtype.kind == "f" and not np.isfinite(block).all():
+            row = int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+            raise RecordingError(
+                f"sample {self.offset + row} is NaN or infinite on {(~np.isfinite(block[row])).sum()} channels; "
+                "repair the recording (fillna, interpolate) or sort the stretches without it"
+            )
         # Kernels are compiled for native byte order and rows that lie together; sources may give neither.
         self.block: Array = np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("="))
 
@@ -216,8 +225,58 @@ def _event_tiles(
             yield tile_start, tile_stop, found
 
 
-_blas_lock = threading.Lock()
-_blas_state: dict[str, Any] = {"tasks": 0, "controller": None, "limiter": None, "modules": 0}
+class _BlasKeeper:
+    """Sets the number of BLAS threads, always from one thread of its own.
+
+    Since threadpoolctl 3.6 the thread that first sets a limit owns it and calls from others do nothing, while here the
+    first task to begin and the last to end run in different threads: the limit would stay for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tasks = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._controller: Any = None
+        self._limiter: Any = None
+        self._n_modules = 0
+
+    def begin(self) -> None:
+        with self.lock:
+            if self.tasks == 0:
+                if self._thread is None:
+                    self._thread = ThreadPoolExecutor(1, thread_name_prefix="xephys-blas")
+                self._thread.submit(self._limit).result()
+            self.tasks += 1
+
+    def end(self) -> None:
+        with self.lock:
+            self.tasks -= 1
+            if self.tasks == 0 and self._thread is not None:
+                self._thread.submit(self._release).result()
+
+    def _limit(self) -> None:
+        # Looking for libraries takes 5 ms: only when an import may have loaded another BLAS.
+        if self._n_modules != len(sys.modules):
+            from threadpoolctl import ThreadpoolController
+
+            self._controller = ThreadpoolController()
+            self._n_modules = len(sys.modules)
+        self._limiter = self._controller.limit(limits=1, user_api="blas")
+        self._limiter.__enter__()
+
+    def _release(self) -> None:
+        self._limiter.__exit__(None, None, None)
+
+
+_blas = _BlasKeeper()
+
+
+def _forget_threads_of_parent() -> None:
+    global _blas
+    _blas = _BlasKeeper()
+
+
+os.register_at_fork(after_in_child=_forget_threads_of_parent)
 
 
 @contextmanager
@@ -226,22 +285,9 @@ def single_threaded_blas() -> Iterator[None]:
 
     Counted, because the limit belongs to the process and tasks overlap.
     """
-    from threadpoolctl import ThreadpoolController
-
-    with _blas_lock:
-        if _blas_state["tasks"] == 0:
-            # Looking for libraries takes 5 ms: only when an import may have loaded another BLAS.
-            if _blas_state["modules"] != len(sys.modules):
-                _blas_state["controller"] = ThreadpoolController()
-                _blas_state["modules"] = len(sys.modules)
-            _blas_state["limiter"] = _blas_state["controller"].limit(limits=1, user_api="blas")
-            _blas_state["limiter"].__enter__()
-        _blas_state["tasks"] += 1
+    keeper = _blas
+    keeper.begin()
     try:
         yield
     finally:
-        with _blas_lock:
-            _blas_state["tasks"] -= 1
-            if _blas_state["tasks"] == 0:
-                _blas_state["limiter"].__exit__(None, None, None)
-                _blas_state["limiter"] = None
+        keeper.end()

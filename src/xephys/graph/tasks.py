@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 from dask.highlevelgraph import HighLevelGraph
@@ -75,86 +76,68 @@ def over_chunks(
     """
     wanted = np.arange(len(plan.chunks)) if numbers is None else np.asarray(numbers, np.int64)
     bounds = np.stack([plan.starts[:-1][wanted], plan.starts[1:][wanted]], axis=1)
+    opaque = plan.source if isinstance(plan.source, DaskSource) else None
+    source = plan.source if opaque is None else None
+    work = Work(run, Program.of(plan), visible_arrays(plan), dict(options or {}), bounds, source)
     meta = np.empty((0,) * len(chunks), dtype)
-    if isinstance(plan.source, DaskSource):
-        return _over_blocks(plan, plan.source, run, name=name, chunks=chunks, bounds=bounds, options=options, meta=meta)
-    return da.map_blocks(
-        _on_source,
-        name=name,
-        dtype=dtype,
-        chunks=chunks,
-        meta=meta,
-        run=run,
-        program=Program.of(plan),
-        arrays=visible_arrays(plan),
-        source=plan.source,
-        bounds=bounds,
-        options=dict(options or {}),
-    )
+    if opaque is not None:
+        return _over_blocks(plan, opaque, work, name=name, chunks=chunks, meta=meta)
+    # As a key of its own: a keyword below a megabyte would travel to the workers with every single task.
+    shared = dask.delayed(work, name=f"work-{name}", traverse=False)
+    return da.map_blocks(_on_source, name=name, dtype=dtype, chunks=chunks, meta=meta, shared=shared)
 
 
-def _on_source(
-    *,
-    run: Callable[..., Any],
-    program: Program,
-    arrays: Mapping[str, Array],
-    source: Source,
-    bounds: Array,
-    options: Mapping[str, Any],
-    block_id: tuple[int, ...] = (),
-) -> Any:
-    start, stop = bounds[block_id[0]].tolist()
-    return run(program, arrays, source.read, start, stop, **options)
+@dataclass(frozen=True)
+class Work:
+    """What the tasks of an array have in common: stored once in its graph, sent once to each worker.
+
+    Not callable, or Dask would take it for a task.
+    """
+
+    run: Callable[..., Any]
+    program: Program
+    arrays: Mapping[str, Array]
+    options: Mapping[str, Any]
+    bounds: Array
+    source: Source | None
+
+    def block(self, read: Callable[[int, int], Array], number: int) -> Any:
+        start, stop = self.bounds[number].tolist()
+        return self.run(self.program, self.arrays, read, start, stop, **self.options)
+
+
+def _on_source(*, shared: Work, block_id: tuple[int, ...] = ()) -> Any:
+    assert shared.source is not None
+    return shared.block(shared.source.read, block_id[0])
 
 
 def _over_blocks(
-    plan: Plan,
-    source: DaskSource,
-    run: Callable[..., Any],
-    *,
-    name: str,
-    chunks: tuple[tuple[float, ...], ...],
-    bounds: Array,
-    options: Mapping[str, Any] | None,
-    meta: Array,
+    plan: Plan, source: DaskSource, work: Work, *, name: str, chunks: tuple[tuple[float, ...], ...], meta: Array
 ) -> da.Array:
-    from dask._task_spec import List, Task, TaskRef
+    from dask._task_spec import DataNode, List, Task, TaskRef
 
     blocks = source.array
     edges = np.concatenate([[0], np.cumsum(blocks.chunks[0])]).astype(np.int64)
-    array_key = f"arrays-{name}"
-    graph: dict[Any, Any] = {array_key: Task(array_key, dict, visible_arrays(plan))}
-    program, more = Program.of(plan), dict(options or {})
+    shared = f"work-{name}"
+    graph: dict[Any, Any] = {shared: DataNode(shared, work)}
     suffix = (0,) * (len(chunks) - 1)
-    for i, (start, stop) in enumerate(bounds.tolist()):
+    for i, (start, stop) in enumerate(work.bounds.tolist()):
         first, last = covering_blocks(plan, edges, start, stop)
         refs = List(*(TaskRef((blocks.name, j, 0)) for j in range(first, last)))
         key = (name, i, *suffix)
-        graph[key] = Task(
-            key, _on_blocks, run, program, TaskRef(array_key), refs, int(edges[first]), start, stop, options=more
-        )
+        graph[key] = Task(key, _on_blocks, TaskRef(shared), refs, int(edges[first]), i)
     layered = HighLevelGraph.from_collections(name, graph, dependencies=[blocks])
     return da.Array(layered, name, chunks=chunks, meta=meta)
 
 
-def _on_blocks(
-    run: Callable[..., Any],
-    program: Program,
-    arrays: Mapping[str, Array],
-    blocks: list[Array],
-    offset: int,
-    start: int,
-    stop: int,
-    *,
-    options: Mapping[str, Any],
-) -> Any:
+def _on_blocks(work: Work, blocks: list[Array], offset: int, number: int) -> Any:
     joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def read(lo: int, hi: int) -> Array:
         part: Array = joined[lo - offset : hi - offset]
         return part
 
-    return run(program, arrays, read, start, stop, **options)
+    return work.block(read, number)
 
 
 def covering_blocks(plan: Plan, edges: Array, start: int, stop: int) -> tuple[int, int]:

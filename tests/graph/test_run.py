@@ -1,0 +1,174 @@
+"""What a task does: tiles, padding at the recording's true ends only, events owned by one chunk, one BLAS thread."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from xephys.graph.plan import Stage
+from xephys.graph.run import Program, Reader, run_events, run_partials, run_traces, single_threaded_blas, visible_arrays
+
+from . import toys
+
+TRACES = toys.samples()
+SEEN: list[tuple[int, int, bool]] = []
+
+
+class Memory:
+    """A source that counts what is read of it."""
+
+    n_samples, n_channels, dtype, token = toys.N_SAMPLES, toys.N_CHANNELS, np.dtype("int16"), "memory"
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[int, int]] = []
+
+    def read(self, start, stop):
+        assert 0 <= start <= stop <= self.n_samples
+        self.reads.append((start, stop))
+        return TRACES[start:stop]
+
+
+def program_of(*stages):
+    source = Memory()
+    plan = toys.plan_on(source)
+    for stage in stages:
+        plan = plan.then(stage)
+    return Program.of(plan), visible_arrays(plan), source
+
+
+def remember(traces, *, before, after):
+    SEEN.append((len(traces), int(before), traces.flags.c_contiguous))
+    return traces[before : len(traces) - after].astype(np.float32)
+
+
+def test_every_tile_has_the_same_shape_wherever_the_range_lies():
+    program, arrays, source = program_of(Stage(remember, dtype=np.float32, before=37, after=23))
+    SEEN.clear()
+    run_traces(program, arrays, source.read, 1990, 3010)
+    assert [n for n, *_ in SEEN] == [1060] * 3
+    assert source.reads == [(1000 - 37, 4000 + 23)]  # once, widened by the halo
+    SEEN.clear()
+    run_traces(program, arrays, source.read, 5400, toys.N_SAMPLES)
+    assert [n for n, *_ in SEEN] == [437 + 60]
+
+
+def test_a_range_inside_a_tile_has_the_bits_of_the_whole():
+    program, arrays, source = program_of(*toys.TRACE_CHAIN)
+    whole = run_traces(program, arrays, source.read, 0, toys.N_SAMPLES)
+    for start, stop in [(0, 1), (999, 1001), (1234, 1300), (5436, 5437), (2000, 2000), (17, 4242)]:
+        part = run_traces(program, arrays, source.read, start, stop)
+        assert part.tobytes() == whole[start:stop].tobytes()
+
+
+def test_traces_equal_the_chain_on_the_whole_recording():
+    program, arrays, source = program_of(*toys.TRACE_CHAIN)
+    whole = run_traces(program, arrays, source.read, 0, toys.N_SAMPLES)
+    np.testing.assert_array_equal(whole, toys.reference_traces(TRACES))
+
+
+def test_padding_repeats_the_edge_sample_and_happens_only_at_the_true_ends():
+    reader = Reader(lambda a, b: TRACES[a:b], toys.N_SAMPLES, -5, 20)
+    block = reader(-5, 10)
+    np.testing.assert_array_equal(block[:5], np.repeat(TRACES[:1], 5, axis=0))
+    np.testing.assert_array_equal(block[5:], TRACES[:10])
+    inside = Reader(lambda a, b: TRACES[a:b], toys.N_SAMPLES, 100, 120)(100, 120)
+    np.testing.assert_array_equal(inside, TRACES[100:120])
+
+
+@pytest.mark.parametrize("order", ["F", "C"])
+@pytest.mark.parametrize("dtype", ["<i2", ">i2"])
+def test_kernels_get_native_bytes_and_rows_that_lie_together(order, dtype):
+    foreign = np.asarray(TRACES, dtype=dtype, order=order)
+    for start, stop in [(-5, 20), (100, 120)]:
+        block = Reader(lambda a, b: foreign[a:b], toys.N_SAMPLES, start, stop)(start, stop)
+        assert block.flags.c_contiguous
+        assert block.dtype == np.dtype("int16")
+    np.testing.assert_array_equal(block, TRACES[100:120])
+
+
+def test_without_stages_the_samples_are_a_private_copy():
+    program, arrays, source = program_of()
+    out = run_traces(program, arrays, source.read, 10, 20)
+    np.testing.assert_array_equal(out, TRACES[10:20])
+    assert not np.shares_memory(out, TRACES)
+
+
+def test_pointwise_stages_run_in_blocks_with_the_bits_of_the_whole():
+    program, arrays, source = program_of(toys.SCALE, toys.MIX, toys.MEAN, toys.SCALE, toys.MIX)
+    whole = run_traces(program, arrays, source.read, 0, 1000)
+    padded = np.pad(TRACES[: 1000 + 23], ((37, 0), (0, 0)), mode="edge")
+    for stage in (toys.SCALE, toys.MIX, toys.MEAN, toys.SCALE, toys.MIX):
+        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.parameters, **stage.arrays)
+    assert whole.tobytes() == padded.tobytes()
+
+
+def test_each_event_belongs_to_exactly_one_chunk():
+    program, arrays, source = program_of(*toys.TRACE_CHAIN, toys.MINIMA, toys.WAVES)
+    whole = run_events(program, arrays, source.read, 0, toys.N_SAMPLES)
+    assert len(whole) > 100
+    edges = [0, 1, 999, 1000, 1001, 2500, 2500, 5000, toys.N_SAMPLES]
+    parts = [run_events(program, arrays, source.read, a, b) for a, b in itertools.pairwise(edges)]
+    for part, a, b in zip(parts, edges[:-1], edges[1:], strict=True):
+        assert ((part["sample_index"] >= a) & (part["sample_index"] < b)).all()
+    assert np.concatenate(parts).tobytes() == whole.tobytes()
+
+
+def test_an_empty_range_has_no_events_of_the_right_dtype():
+    program, arrays, source = program_of(toys.MINIMA)
+    events = run_events(program, arrays, source.read, 700, 700)
+    assert (len(events), events.dtype) == (0, toys.EVENT_DTYPE)
+
+
+def test_a_tile_s_sum_belongs_to_the_range_in_which_it_begins():
+    program, arrays, source = program_of(toys.SUMS)
+    found = {}
+    for a, b in [(0, 700), (700, 1000), (1000, 1001), (1001, 3500), (3500, toys.N_SAMPLES)]:
+        part = run_partials(program, arrays, source.read, a, b)
+        assert not found.keys() & part.keys()
+        found |= part
+    assert sorted(found) == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(found[5]["total"], TRACES[5000:].astype(np.float32).sum(axis=0))
+
+
+def blas_threads():
+    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+
+@pytest.fixture
+def two_blas_threads():
+    """Set from threads that end, because threadpoolctl lets only one living thread set limits."""
+    for n in (2, 1):
+        setting = threading.Thread(target=threadpool_limits, args=(n, "blas"))
+        setting.start()
+        setting.join()
+        if n == 2:
+            assert blas_threads() == {2}
+            yield
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("first_ends_last", [True, False])
+def test_blas_has_one_thread_until_the_last_task_ends(first_ends_last):
+    entered, leave = [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
+
+    def task(k):
+        with single_threaded_blas():
+            entered[k].set()
+            leave[k].wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        running = []
+        for k in range(2):
+            running.append(pool.submit(task, k))
+            assert entered[k].wait(10)
+        order = (1, 0) if first_ends_last else (0, 1)
+        for k in order:
+            assert blas_threads() == {1}
+            leave[k].set()
+            running[k].result(10)
+        assert blas_threads() == {2}
