@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from . import schema
-from .errors import RecordingError
+from .errors import ParameterError, RecordingError
 from .extending import as_lazy, check_choice, check_positive
 from .graph.build import extend_plan
 from .graph.events import SpikeTable
@@ -22,14 +22,13 @@ METHODS = ("locally_exclusive", "by_channel", "matched_filtering")
 def detect_peaks(
     recording: xr.DataArray,
     *,
-    noise_levels: xr.DataArray,
+    noise_levels: xr.DataArray | None = None,
     method: str = "locally_exclusive",
     detect_threshold: float = 5.0,
     peak_sign: PeakSign = "neg",
     exclude_sweep_ms: float = 1.0,
     radius_um: float = 50.0,
-    prototype: Any = None,
-    weights: Any = None,
+    matched_filter: xr.Dataset | None = None,
     segment_index: int = 0,
 ) -> SpikeTable:
     """Detect threshold crossings, one peak per spike, lazily.
@@ -39,25 +38,29 @@ def detect_peaks(
     recording
         Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` give no peaks.
     noise_levels
-        Noise level per channel in the recording's unit, from :func:`estimate_noise_levels`.
+        Noise level per channel in the recording's unit, from :func:`estimate_noise_levels`; needed by the first two
+        methods.
     method
         ``"locally_exclusive"``: the largest peak, in units of its threshold, within ``radius_um`` and the sweep;
-        ``"by_channel"``: each channel for itself; ``"matched_filtering"``: peaks of the correlation with a prototype,
-        see :func:`xephys.matched_filter.learn_matched_filter`.
+        ``"by_channel"``: each channel for itself; ``"matched_filtering"``: where a prototype spike fits, in time and
+        over channels.
     detect_threshold
-        In units of the noise level.
+        In units of the noise level; a matched filter has its own.
     peak_sign
         ``"neg"``, ``"pos"`` or ``"both"``.
     exclude_sweep_ms
         Shortest time between two peaks of one place.
     radius_um
         Largest distance of channels that compete for a peak.
+    matched_filter
+        From :func:`estimate_matched_filter`, for that method.
     segment_index
         Written into every record.
 
     Returns
     -------
-    Lazy table with fields ``sample_index`` (absolute), ``channel_index``, ``amplitude`` and ``segment_index``.
+    Lazy table with fields ``sample_index`` (absolute), ``channel_index``, ``amplitude`` and ``segment_index``
+    (and ``depth_index`` from a matched filter).
 
     Raises
     ------
@@ -84,30 +87,75 @@ def detect_peaks(
     check_choice("method", method, METHODS)
     check_choice("peak_sign", peak_sign, ("neg", "pos", "both"))
     check_positive(detect_threshold=detect_threshold, exclude_sweep_ms=exclude_sweep_ms)
+    sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
+    parameters = {"peak_sign": peak_sign, "exclude_sweep_samples": sweep, "segment_index": segment_index}
+    arrays: dict[str, Any] = {}
+    if method != "by_channel":
+        positions = schema.positions_of(recording, why=f"detection by {method}")
+        arrays["neighbours"] = neighbours_within(positions, radius_um=radius_um)
+    if method == "matched_filtering":
+        stage = _matched_stage(matched_filter, info.n_channels, parameters, arrays)
+    else:
+        stage = _threshold_stage(recording, noise_levels, detect_threshold, parameters, arrays)
+    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+
+
+def _threshold_stage(
+    recording: xr.DataArray,
+    noise_levels: xr.DataArray | None,
+    detect_threshold: float,
+    parameters: dict[str, Any],
+    arrays: dict[str, Any],
+) -> Stage:
+    from .kernels import detect as kernel
+
+    n = recording.sizes["channel"]
+    if noise_levels is None:
+        raise ParameterError("noise_levels is missing; give those of estimate_noise_levels(recording)")
     noise = np.asarray(noise_levels, np.float64)
-    if noise.shape != (info.n_channels,):
-        raise RecordingError(
-            f"noise_levels has shape {noise.shape} for {info.n_channels} channels; estimate them on this recording"
-        )
+    if noise.shape != (n,):
+        raise RecordingError(f"noise_levels has shape {noise.shape} for {n} channels; estimate them on this recording")
     usable = ~schema.bad_channels_of(recording) & (noise > 0)
     if not usable.any():
         raise RecordingError("no channel can give peaks: all are marked bad or constant; check the recording")
-    sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
-    arrays: dict[str, Any] = {
-        "thresholds": np.where(usable, noise * detect_threshold, 1.0).astype(np.float32),
-        "channel_mask": usable,
-    }
-    parameters = {"peak_sign": peak_sign, "exclude_sweep_samples": sweep, "segment_index": segment_index}
-    from .kernels import detect as kernel
-
-    halo = kernel.detection_halo(exclude_sweep_samples=sweep)
-    if method == "by_channel":
-        func: Any = kernel.detect_by_channel
-    elif method == "locally_exclusive":
-        func = kernel.detect_locally_exclusive
-        positions = schema.positions_of(recording, why="locally exclusive detection")
-        arrays["neighbours"] = neighbours_within(positions, radius_um=radius_um)
-    stage = Stage(
-        func, dtype=schema.PEAK_DTYPE, parameters=parameters, arrays=arrays, before=halo, after=halo, emits="events"
+    thresholds = np.where(usable, noise * detect_threshold, 1.0).astype(np.float32)
+    halo = kernel.detection_halo(exclude_sweep_samples=parameters["exclude_sweep_samples"])
+    return Stage(
+        kernel.detect_locally_exclusive if "neighbours" in arrays else kernel.detect_by_channel,
+        dtype=schema.PEAK_DTYPE,
+        parameters=parameters,
+        arrays={**arrays, "thresholds": thresholds, "channel_mask": usable},
+        before=halo,
+        after=halo,
+        emits="events",
     )
-    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+
+
+def _matched_stage(
+    matched_filter: xr.Dataset | None, n_channels: int, parameters: dict[str, Any], arrays: dict[str, Any]
+) -> Stage:
+    from .kernels import matched_filter as kernel
+
+    if matched_filter is None:
+        raise ParameterError("matched_filter is missing; give that of estimate_matched_filter(recording)")
+    if matched_filter.sizes["channel"] != n_channels:
+        raise RecordingError(
+            f"the matched filter is for {matched_filter.sizes['channel']} channels, the recording has {n_channels}; "
+            "estimate it on this recording"
+        )
+    nbefore = int(matched_filter.attrs["nbefore"])
+    names = ("prototype", "thresholds", "weight_offsets", "weight_channels", "weights")
+    before, after = kernel.matched_filter_halo(
+        prototype_length=matched_filter.sizes["sample"],
+        nbefore=nbefore,
+        exclude_sweep_samples=parameters["exclude_sweep_samples"],
+    )
+    return Stage(
+        kernel.detect_matched_filtering,
+        dtype=kernel.MATCHED_PEAK_DTYPE,
+        parameters={**parameters, "nbefore": nbefore},
+        arrays={**arrays, **{name: matched_filter[name].values for name in names}},
+        before=before,
+        after=after,
+        emits="events",
+    )

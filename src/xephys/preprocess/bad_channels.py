@@ -56,7 +56,7 @@ def detect_bad_channels(
     std_factor: float = 5.0,
     seed: int = 0,
 ) -> xr.DataArray:
-    """Label each channel good, dead, noise or out (of the brain). Computes.
+    """Label each channel good, dead, noise or outside (the brain). Computes.
 
     Parameters
     ----------
@@ -107,25 +107,24 @@ def detect_bad_channels(
         positions = schema.positions_of(recording, why="the coherence of neighbouring channels")
         order = np.lexsort((positions[:, 0], positions[:, 1]))
         back = np.argsort(order)
-        each = [
+        codes = [
             kernel.label_channels(
-                np.ascontiguousarray(part[:, order]),
-                sampling_frequency=rate,
-                psd_threshold=psd_threshold_uv2_hz,
+                kernel.channel_features(np.ascontiguousarray(part[:, order]), sampling_frequency=rate),
                 dead_threshold=dead_threshold,
-                noisy_threshold=noisy_threshold,
+                noise_threshold=noisy_threshold,
+                noise_power=psd_threshold_uv2_hz,
                 outside_threshold=outside_threshold,
             )[back]
             for part in slices
         ]
-        labels = kernel.most_frequent_label(np.stack(each))
+        labels = np.array(kernel.LABELS)[kernel.most_common_labels(np.stack(codes))]
     else:
         spread = np.std if method == "std" else _mad
         levels = np.median([spread(part, axis=0) for part in slices], axis=0)
-        labels = np.where(levels > std_factor * np.median(levels[~constant]), "noise", "good")
+        labels = np.where(kernel.outlying_channels(levels, factor=std_factor), "noise", "good")
     labels = np.where(constant, "dead", labels)
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
-    return xr.DataArray(labels.astype("<U5"), dims="channel", coords=coords, name="channel_label")
+    return xr.DataArray(labels.astype("<U7"), dims="channel", coords=coords, name="channel_label")
 
 
 def interpolate_bad_channels(
@@ -172,7 +171,7 @@ def interpolate_bad_channels(
     positions = schema.positions_of(recording, why="interpolation")
     if sigma_um is not None:
         check_positive(sigma_um=sigma_um)
-    neighbours, weights = kernel.interpolation_weights(positions, mask, sigma_um=sigma_um)
+    neighbours, weights = kernel.interpolation_weights(positions, np.flatnonzero(mask), sigma_um=sigma_um)
     stage = Stage(
         kernel.interpolate_channels,
         dtype=np.dtype("f4"),
