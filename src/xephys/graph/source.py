@@ -102,8 +102,9 @@ def _read_exactly(path: str, position: int, n_bytes: int) -> Array:
         while filled < n_bytes:
             got = file.readinto(view[filled:])
             if not got:
+                size = os.fstat(file.fileno()).st_size
                 raise OSError(
-                    f"{path} ended at byte {position + filled}, {n_bytes - filled} bytes before the end of the samples "
+                    f"{path} ends at byte {size}, {position + n_bytes - size} bytes before the end of the samples "
                     "asked for; it has been shortened since it was opened: open it again"
                 )
             filled += got
