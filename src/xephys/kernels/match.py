@@ -142,13 +142,20 @@ def match_templates(
         )
     if threshold <= 0 or noise_gain <= 0 or amplitude_std <= 0:
         raise ValueError(
-            f"threshold is {threshold}, noise_gain {noise_gain} and amplitude_std {amplitude_std}; all must be positive "
-            "(amplitude_std=inf leaves the amplitude free)."
+            f"threshold is {threshold}, noise_gain {noise_gain} and amplitude_std {amplitude_std}; all must be "
+            "positive (amplitude_std=inf leaves the amplitude free)."
         )
     limits = Limits(
-        float(threshold), float(noise_gain), 1.0 / amplitude_std**2, float(amplitude_min), float(amplitude_max), int(refractory_samples),
-        float(mismatch), int(guard_samples), int(n_sweeps),
-    )  # fmt: skip
+        threshold=float(threshold),
+        noise_gain=float(noise_gain),
+        amplitude_precision=1.0 / amplitude_std**2,
+        amplitude_min=float(amplitude_min),
+        amplitude_max=float(amplitude_max),
+        refractory_samples=int(refractory_samples),
+        mismatch=float(mismatch),
+        guard_samples=int(guard_samples),
+        n_sweeps=int(n_sweeps),
+    )
     minimum = minimum_scores(
         energies,
         threshold=limits.threshold,

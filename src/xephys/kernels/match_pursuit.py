@@ -150,6 +150,14 @@ def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: 
 
 
 @njit(nogil=True, cache=True)
+def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
+    """Whether a score is no lower than its neighbours: the flank of a peak that is refused isn't taken in its stead."""
+    return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
+        sample == scores.size - 1 or scores[sample] >= scores[sample + 1]
+    )
+
+
+@njit(nogil=True, cache=True)
 def _search(
     board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
 ) -> None:
@@ -166,7 +174,7 @@ def _search(
             best, best_sample = -np.inf, 0
             if n_above:
                 for t in range(row.size):
-                    if row[t] >= minimum:
+                    if row[t] >= minimum and _is_peak(board.scores[unit], start + t):
                         _, gain = _amplitude_and_gain(board, limits, unit, row[t])
                         if gain > best:
                             gain -= _handicap(board, events, pairs, limits, unit, start + t)
@@ -212,7 +220,10 @@ def _add_spike(
         overlap = pairs.overlaps[pairs.starts[unit] + index, shift, low - sample + reach : high - sample + reach]
         for t in range(row.size):
             row[t] += scale * overlap[t]
-    _search(board, events, pairs, limits, touched, low // SEARCH_SAMPLES, (high - 1) // SEARCH_SAMPLES)
+    # One sample more than changed, for a peak depends on its neighbours; more if a spike forbids beyond its template.
+    margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
+    first, last = max(sample - margin, 0), min(sample + margin, n_samples - 1)
+    _search(board, events, pairs, limits, touched, first // SEARCH_SAMPLES, last // SEARCH_SAMPLES)
 
 
 @njit(nogil=True, cache=True)

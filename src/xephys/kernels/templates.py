@@ -171,14 +171,14 @@ def select_channels(
     *,
     channels: NDArray[np.int32],
     max_channels: int,
-    min_energy: float = 2.0,
+    min_energy: float = 0.5,
     min_fraction: float = 0.002,
     counts: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Keep the channels that carry a template; order them by energy.
 
     A channel stays if its energy exceeds both `min_fraction` of the strongest channel's and `min_energy`, the latter
-    raised by what averaged noise alone would leave, ``n_samples / count``.
+    raised by twice what averaged noise alone would leave, ``n_samples / count``.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def select_channels(
     ([[4, 3]], [[[5.0, 1.0]]])
     """
     energy = np.where(channels >= 0, np.einsum("utk,utk->uk", templates, templates), -np.inf)
-    noise = 0.0 if counts is None else templates.shape[1] / np.maximum(counts, 1)
+    noise = 0.0 if counts is None else 2.0 * templates.shape[1] / np.maximum(counts, 1)
     floor = np.maximum(min_fraction * energy.max(axis=1, initial=0.0), min_energy + noise)
     order = np.argsort(-energy, axis=1, kind="stable")[:, :max_channels]
     kept = np.take_along_axis(energy, order, axis=1) > floor[:, None]
