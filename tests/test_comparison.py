@@ -6,7 +6,7 @@ from spikeinterface import NumpySorting
 from spikeinterface.comparison import compare_sorter_to_ground_truth
 
 from xephys.comparison import compare
-from xephys.errors import ParameterError
+from xephys.errors import ParameterError, RecordingError
 
 RATE = 30_000.0
 
@@ -113,9 +113,9 @@ def test_perfect():
 def test_refusals():
     truth = _sorting([[1000, 5000]])
     other = NumpySorting.from_unit_dict({0: np.array([5])}, 20_000.0)
-    with pytest.raises(ValueError, match="20000 Hz and the truth at 30000 Hz"):
+    with pytest.raises(RecordingError, match="20000 Hz and the truth at 30000 Hz"):
         compare(other, truth)
-    with pytest.raises(ValueError, match="no unit"):
+    with pytest.raises(RecordingError, match="no unit"):
         compare(truth, _sorting([]))
     with pytest.raises(ParameterError, match="match_score is 2"):
         compare(truth, truth, match_score=2)

@@ -23,7 +23,7 @@ class _Forward:
         return function if accessor is None else MethodType(function, accessor.recording)
 
 
-@xr.register_dataarray_accessor("ephys")
+@xr.register_dataarray_accessor("ephys")  # type: ignore[no-untyped-call]
 class RecordingAccessor:
     """Methods of a recording; each has the parameters and the documentation of the function of its name.
 

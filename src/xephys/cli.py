@@ -74,7 +74,7 @@ def sort(
     from .sorter.parameters import read_parameters
 
     parameters: dict[str, Any] = ui.split_settings(settings)
-    read_parameters(preset, parameters)
+    chosen = read_parameters(preset, parameters)
     check_choice("device", device, ("cpu", "cuda"))
     if device == "cuda":
         raise ParameterError("device 'cuda' has no kernels in this version; use --device cpu")
@@ -90,7 +90,7 @@ def sort(
         gain_to_uv=gain_to_uv,
         chunk_duration_s=chunk_duration_s,
     )
-    check_sortable(recording)
+    check_sortable(recording, chosen)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
     check_room(out, n_bytes=ui.sort_bytes(recording.sizes["channel"], duration_s))
 
@@ -99,13 +99,10 @@ def sort(
     from .io.sorting import save_sorting
     from .sorter.run import sort as run_sort
 
-    work = out / ui.WORK_NAME
-    work.mkdir(parents=True, exist_ok=True)
-    with connect(scheduler), ui.progress_bar() as progress:
+    with connect(scheduler), ui.work_folder(out) as work, ui.progress_bar() as progress:
         sorting = run_sort(recording, preset=preset, folder=work, progress=progress, **parameters)
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
         export_phy(sorting, out / ui.PHY_NAME, recording=recording, overwrite=True)
-    ui.remove_work(out)
     _print_sorting(sorting, out)
 
 
@@ -160,7 +157,7 @@ def simulate(
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Write a simulated recording with its truth: DIR gets recording/ (or recording.zarr), truth.zarr, info.json, far.npz."""
+    """Write a simulated recording and its truth. DIR gets recording/ (or recording.zarr) and truth.zarr."""
     from .extending import check_choice
 
     check_choice("--format", file_format, ("binary", "zarr"))
@@ -298,8 +295,9 @@ def _print_comparison(result: Any) -> None:
     s = result.summary
     screen.print(
         f"\nmean accuracy {s['accuracy']:.3f}, recall {s['recall']:.3f}, precision {s['precision']:.3f}\n"
-        f"{s['num_truth_units']} true and {s['num_tested_units']} tested units: {s['num_well_detected']} well detected, "
-        f"{s['num_redundant']} redundant, {s['num_overmerged']} overmerged, {s['num_false_positive']} false positive"
+        f"{s['num_truth_units']} true and {s['num_tested_units']} tested units: "
+        f"{s['num_well_detected']} well detected, {s['num_redundant']} redundant, {s['num_overmerged']} overmerged, "
+        f"{s['num_false_positive']} false positive"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from .errors import ParameterError
+from .errors import ParameterError, RecordingError
 from .extending import check_positive
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def compare(
         If a score is outside [0, 1], or ``delta_ms`` is not positive.
     TypeError
         If something is not a sorting.
-    ValueError
+    RecordingError
         If the two have different sampling frequencies, or the truth has no unit.
 
     Examples
@@ -125,17 +125,17 @@ def compare(
             raise ParameterError(f"{name} is {value:g}; it must lie between 0 and 1")
     found, true = as_spikeinterface_sorting(tested), as_spikeinterface_sorting(truth)
     if found.sampling_frequency != true.sampling_frequency:
-        raise ValueError(
+        raise RecordingError(
             f"the tested sorting was sampled at {found.sampling_frequency:g} Hz and the truth at "
             f"{true.sampling_frequency:g} Hz; compare sortings of one recording"
         )
     if found.get_num_segments() != true.get_num_segments():
-        raise ValueError(
+        raise RecordingError(
             f"the tested sorting has {found.get_num_segments()} segments and the truth {true.get_num_segments()}; "
             "compare sortings of one recording"
         )
     if len(true.unit_ids) == 0:
-        raise ValueError("the truth has no unit, so there is nothing to compare with")
+        raise RecordingError("the truth has no unit, so there is nothing to compare with")
     if len(found.unit_ids) == 0:
         return _nothing_found(true)
     from spikeinterface.comparison import compare_sorter_to_ground_truth

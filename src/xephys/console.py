@@ -73,7 +73,7 @@ def explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, MemoryError):
         return (
             RESOURCE,
-            "memory gave out; use a shorter --chunk-duration-s or fewer threads (OMP_NUM_THREADS does not help)",
+            "memory gave out; use a shorter --chunk-duration-s or a machine with more",
         )
     if type(error).__name__ in ("KilledWorker", "CommClosedError", "FutureCancelledError"):
         return (
@@ -160,9 +160,25 @@ def sort_bytes(n_channels: int, duration_s: float) -> int:
     return _WORK_BYTES_LEAST + round(_WORK_BYTES * n_channels * duration_s)
 
 
-def remove_work(out: Path) -> None:
-    """Checkpoints are of no use once the results are whole."""
-    shutil.rmtree(out / WORK_NAME)
+@contextmanager
+def work_folder(out: Path) -> Iterator[Path]:
+    """``.work`` in the folder of the results: gone when they are whole, kept for the next run if something stops this one.
+
+    Where there is nothing to keep, because no chunk was finished or the fault is the recording's, nothing is left.
+    """
+    work, new_out = out / WORK_NAME, not out.exists()
+    new_work = not work.exists()
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        yield work
+    except BaseException as error:
+        useless = isinstance(error, (RecordingError, ParameterError)) or not any(p.is_file() for p in work.rglob("*"))
+        if new_work and useless:
+            shutil.rmtree(work)
+            if new_out and not any(out.iterdir()):
+                out.rmdir()
+        raise
+    shutil.rmtree(work)
 
 
 def split_settings(settings: Sequence[str]) -> dict[str, str]:

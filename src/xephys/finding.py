@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from . import schema
-from .errors import RecordingError
+from .errors import ParameterError, RecordingError
 
 
 def one_segment(path: Path, *, segment: int | None = None, **options: Any) -> xr.DataArray:
@@ -31,16 +31,30 @@ def one_segment(path: Path, *, segment: int | None = None, **options: Any) -> xr
     return pieces[0]
 
 
-def check_sortable(recording: xr.DataArray) -> None:
+def check_sortable(recording: xr.DataArray, parameters: Any) -> None:
     """Refuse before any work what cannot be sorted.
 
     Raises
     ------
+    ParameterError
+        If a corner of the band-pass does not suit the sampling rate.
     RecordingError
-        If several channels have no positions.
+        If several channels have no positions, or the recording is shorter than the filter's halo.
     """
-    if schema.validate_recording(recording).n_channels > 1:
+    from .preprocess.filter import bandpass_filter
+
+    info = schema.validate_recording(recording)
+    if info.n_channels > 1:
         schema.positions_of(recording, why="sorting")
+    freq_max_hz = min(parameters.freq_max_hz, 0.45 * info.sampling_frequency)
+    try:
+        bandpass_filter(
+            recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
+        )
+    except ParameterError:
+        raise
+    except ValueError as error:
+        raise RecordingError(str(error)) from error
 
 
 def find_sorting(path: Path) -> Any:

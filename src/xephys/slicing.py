@@ -48,9 +48,8 @@ def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: fl
     if not 0 <= first < last <= info.n_samples:
         origin = start_time_s(recording)
         raise ParameterError(
-            f"samples {first} to {last} (start_s={start_s}, stop_s={stop_s}) are no range inside the recording, which has "
-            f"{info.n_samples} from {origin:g} to {origin + info.n_samples / info.sampling_frequency:g} s; give "
-            "start_s < stop_s within it"
+            f"start_s={start_s}, stop_s={stop_s} is no range inside the recording, which lasts from {origin:g} to "
+            f"{origin + info.n_samples / info.sampling_frequency:g} s; give start_s < stop_s within it"
         )
     part = recording.isel(time=slice(first, last))
     plan = plan_of(recording)

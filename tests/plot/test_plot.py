@@ -78,7 +78,7 @@ def test_traces_show_the_window_in_microvolts(simulated, tmp_path):
     time, line = ax.lines[0].get_data()
     np.testing.assert_allclose(line * 100, window - np.median(window), atol=1e-3)
     np.testing.assert_allclose(time, 1.0 + np.arange(1500) / RATE)
-    assert [label.get_text() for label in ax.get_yticklabels()][0] == str(recording.channel.values[lowest])
+    assert ax.get_yticklabels()[0].get_text() == str(recording.channel.values[lowest])
     assert _saved(ax.figure, tmp_path) > 10_000
 
 
@@ -118,9 +118,14 @@ def test_constant_traces_are_drawn():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"start_s": 9.0}, "from 0 to 4 s"), ({"duration_s": 0.0}, "duration_s"), ({"mode": "line"}, "did you mean 'lines'"),
-     ({"channel_ids": [77]}, "channels 77"), ({"spacing": -1.0}, "spacing")],
-)  # fmt: skip
+    [
+        ({"start_s": 9.0}, "from 0 to 4 s"),
+        ({"duration_s": 0.0}, "duration_s"),
+        ({"mode": "line"}, "did you mean 'lines'"),
+        ({"channel_ids": [77]}, "channels 77"),
+        ({"spacing": -1.0}, "spacing"),
+    ],
+)
 def test_traces_refuse(simulated, options, message):
     with pytest.raises(ParameterError, match=message):
         plot_traces(simulated[0], **options)

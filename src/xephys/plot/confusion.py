@@ -11,6 +11,7 @@ from .style import INK, MUTED, UNIT_COLORS, axes_or_new, paper_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
 #: More names than this cannot be read along an axis.
 NAMES_MAX = 20
@@ -121,7 +122,7 @@ def _as_ids(ids: object, names: np.ndarray) -> list[object]:
     return [by_name[name] for name in names]
 
 
-def _frame(x: float, y: float, width: float, height: float) -> object:
+def _frame(x: float, y: float, width: float, height: float) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     return Rectangle((x, y), width, height, fill=False, edgecolor=MUTED, lw=0.6)

@@ -12,6 +12,7 @@ from .style import ALARM, FAINT, INK, axes_or_new, paper_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
 #: More names than this overlap.
 NAMES_MAX = 64
@@ -75,7 +76,7 @@ def nearest_distance(xy: np.ndarray) -> float:
     return float(np.median(distances[distances > 0])) if (distances > 0).any() else 20.0
 
 
-def _square(x: float, y: float, side: float, face: str, edge: str) -> object:
+def _square(x: float, y: float, side: float, face: str, edge: str) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     return Rectangle((x - side / 2, y - side / 2), side, side, facecolor=face, edgecolor=edge, lw=0.5)

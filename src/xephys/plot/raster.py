@@ -74,10 +74,7 @@ def plot_drift_raster(
     size = float(np.clip(6e4 / max(len(kept), 1), 0.6, 8.0))
     with paper_style():
         ax = axes_or_new(ax, figsize=(6.5, 3.5))
-        if isinstance(spikes, xr.DataTree):
-            colors = spike_colors(spikes)[kept]
-        else:
-            colors = _gray(np.abs(amplitude[kept]))
+        colors = spike_colors(spikes)[kept] if isinstance(spikes, xr.DataTree) else _gray(np.abs(amplitude[kept]))
         ax.scatter(time[kept], depth[kept], s=size, c=colors, lw=0, rasterized=True)
         ax.set_xlabel("time (s)")
         ax.set_ylabel("depth (µm)")

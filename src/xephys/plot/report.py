@@ -56,7 +56,7 @@ def plot_report(sorting: Any, *, comparison: Comparison | None = None, title: st
     with paper_style():
         figure = new_figure((9.0, 0.5 + sum(heights)))
         figure.suptitle(title or _title(sorting, comparison, ours=ours), x=0.01, ha="left", fontsize=10, color=INK)
-        parts = list(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights)))
+        parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
         if ours:
             raster = parts.pop(0).add_subplot()
             plot_drift_raster(sorting, ax=raster)
@@ -86,6 +86,7 @@ def _title(sorting: Any, comparison: Comparison | None, *, ours: bool) -> str:
     if comparison is not None:
         s = comparison.summary
         parts.append(
-            f"mean accuracy {s['accuracy']:.2f}, {s['num_well_detected']:.0f} of {s['num_truth_units']:.0f} well detected"
+            f"mean accuracy {s['accuracy']:.2f}, "
+            f"{s['num_well_detected']:.0f} of {s['num_truth_units']:.0f} well detected"
         )
     return "; ".join(parts)

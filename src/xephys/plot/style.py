@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNIT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4EA3", "#8C6D31")
 INK, MUTED, FAINT, ALARM = "#222222", "#7A7A7A", "#C9C9C9", "#C1272D"
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.labelsize": 8,

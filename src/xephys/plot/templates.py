@@ -140,8 +140,9 @@ def cell_size(xy: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _title(units: xr.Dataset, unit: int) -> str:
-    name = f"{units.coords['unit'].values[unit]}" if "unit" in units.coords else f"{unit}"
-    return f"unit {name} ({units['label'].values[unit]})\n{units['amplitude'].values[unit]:.0f} µV, SNR {units['snr'].values[unit]:.1f}"
+    name = units.coords["unit"].values[unit] if "unit" in units.coords else unit
+    amplitude, snr = units["amplitude"].values[unit], units["snr"].values[unit]
+    return f"unit {name} ({units['label'].values[unit]})\n{amplitude:.0f} µV, SNR {snr:.1f}"
 
 
 def _time_bar(ax: Axes, window_ms: float) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import ParameterError
@@ -78,7 +79,7 @@ def plot_traces(
         order = np.lexsort([window.x.values, window.y.values] if "x" in window.coords else [window.y.values])
     else:
         order = np.arange(window.sizes["channel"])[::-1]
-    traces = np.asarray(window.values, np.float32)[:, order]
+    traces: NDArray[Any] = np.asarray(window.values, np.float32)[:, order]
     unit = info.units
     if unit == "counts" and "gain_to_uv" in window.coords:
         offset = window.offset_to_uv.values[order] if "offset_to_uv" in window.coords else 0.0
