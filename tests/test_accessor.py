@@ -1,6 +1,8 @@
 """``recording.ephys``: complete, thin, and lazy where it slices."""
 
 import inspect
+import subprocess
+import sys
 
 import dask.array as da
 import numpy as np
@@ -127,3 +129,16 @@ def test_time_slice_follows_an_irregular_clock():
     array = array.assign_coords(xr.Coordinates({"time": xr.Variable("time", times)}, indexes={}))
     part = xephys.time_slice(array, 0.5, 0.51)
     np.testing.assert_array_equal(part.values[:, 0], 2 * np.arange(100, 110))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import xarray, xephys; print(hasattr(xarray.DataArray(0), 'ephys'))",
+        "import xephys; xephys.open_recording; import xarray; print(hasattr(xarray.DataArray(0), 'ephys'))",
+        "import xephys.testing, xarray; print(hasattr(xarray.DataArray(0), 'ephys'))",
+    ],
+)
+def test_accessor_is_there_whatever_the_order_of_imports(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True\n", done.stderr

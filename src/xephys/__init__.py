@@ -51,7 +51,6 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'xephys' has no attribute {name!r}")
     value = getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
-    _register_accessor()
     globals()[name] = value
     return value
 
@@ -60,13 +59,8 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _register_accessor() -> None:
-    """Give arrays their ``.ephys``; importing Xarray just for that would cost more than everything else here."""
+if "xarray" in sys.modules:  # else with the first module that needs it: Xarray takes longer than all the rest here
     import_module(".accessor", __name__)
-
-
-if "xarray" in sys.modules:
-    _register_accessor()
 
 if TYPE_CHECKING:
     from .comparison import Comparison as Comparison

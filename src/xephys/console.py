@@ -162,9 +162,9 @@ def sort_bytes(n_channels: int, duration_s: float) -> int:
 
 @contextmanager
 def work_folder(out: Path) -> Iterator[Path]:
-    """``.work`` in the folder of the results: gone when they are whole, kept for the next run if something stops this one.
+    """``.work`` in the folder of the results: gone when they are whole, kept for the next run where one was stopped.
 
-    Where there is nothing to keep, because no chunk was finished or the fault is the recording's, nothing is left.
+    If there is nothing to keep, because no chunk was finished or the fault is the recording's, nothing is left.
     """
     work, new_out = out / WORK_NAME, not out.exists()
     new_work = not work.exists()

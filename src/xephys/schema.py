@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from . import accessor as accessor  # whoever meets a recording finds its `.ephys`
 from .errors import RecordingError
 
 
