@@ -74,3 +74,8 @@ def test_common_channels_are_preferred():
     neighbors = np.vstack([neighbors, [[1, 2, 3]]]).astype(np.int32)
     channels, _ = section_channels(Section(np.array([1]), np.array([0, 2])), neighbors, min_channels=2)
     assert channels.tolist() == [1, 2]
+
+
+def test_a_section_without_spikes():
+    gathered = gather_features(np.zeros((0, 5, 3), np.float32), np.zeros(0, np.int64), np.zeros((4, 2), np.int32))
+    assert gathered.shape == (0, 6)

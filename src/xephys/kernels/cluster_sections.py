@@ -161,4 +161,4 @@ def gather_features(
     slot = slots[channel_index]
     gathered = np.take_along_axis(projection, np.maximum(slot, 0)[:, :, None].astype(np.intp), axis=1)
     gathered = np.where((slot >= 0)[:, :, None], gathered, np.float32(0.0))
-    return np.ascontiguousarray(gathered.reshape(len(projection), -1), np.float32)
+    return np.ascontiguousarray(gathered.reshape(len(projection), slot.shape[1] * projection.shape[2]), np.float32)
