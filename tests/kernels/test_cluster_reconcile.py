@@ -56,29 +56,43 @@ def merge(basis, projection, labels, channel, sample_index=None):
 
 def test_phases_and_bursts_of_one_unit_are_merged(basis):
     data = spikes(basis, [(0, 4, (30, 60, 20)), (0.5, 4, (30, 60, 20)), (0, 4, (20, 40, 13))], 150)
-    labels, decisions = merge(basis, *data)
+    labels, sample_shift, decisions = merge(basis, *data)
     assert set(labels) == {0}
+    assert np.abs(sample_shift).max() <= 1
     assert decisions["merged"].sum() == 2
     assert abs(np.abs(decisions["shift"]).max() - 0.5) <= 0.25
 
 
 def test_different_places_and_widths_are_not(basis):
     data = spikes(basis, [(0, 4, (30, 60, 20)), (0, 5.5, (30, 60, 20)), (0, 4, (55, 60, 20))], 150)
-    labels, _ = merge(basis, *data)
+    labels, sample_shift, _ = merge(basis, *data)
+    assert not sample_shift.any()
     np.testing.assert_array_equal(labels, data[1])
+
+
+def test_a_travelling_spike_aligned_to_two_channels_is_one_unit(basis):
+    wide = np.linalg.qr(np.stack([spike_shape(c, w) for c in range(12, 29, 2) for w in (3.0, 5.5)]).T)[0].T[:12]
+    data = spikes(wide.astype("float32"), [(0, 4, (30, 60, 20)), (5, 4, (30, 60, 20)), (3, 5.5, (60, 20, 20))], 150)
+    labels, sample_shift, _ = merge(wide.astype("float32"), *data)
+    np.testing.assert_array_equal(labels, np.repeat([0, 0, 1], 150))
+    # The second is seen 5 samples after the sample it is aligned to: its spikes are 5 later, or the first's 5 earlier.
+    assert sample_shift[150] - sample_shift[0] == 5
+    assert sample_shift[300] == 0
 
 
 def test_same_shape_but_coincident_trains(basis):
     projection, labels, channel = spikes(basis, [(0, 4, (30, 60, 20)), (0, 4, (18, 36, 12))], 2000)
     independent = np.random.default_rng(2).integers(0, len(labels) * 600, len(labels))
-    merged, decisions = merge(basis, projection, labels, channel, independent)
+    merged, _, decisions = merge(basis, projection, labels, channel, independent)
     np.testing.assert_array_equal(merged, labels)
     assert decisions["reason"].tolist() == ["coincide within the refractory period"]
     assert decisions["observed"][0] == pytest.approx(decisions["expected"][0], rel=0.3)
 
 
 def test_no_clusters(basis):
-    labels, decisions = merge(basis, np.zeros((4, 3, 6), np.float32), np.full(4, -1, np.int32), np.zeros(4, np.int64))
+    labels, _, decisions = merge(
+        basis, np.zeros((4, 3, 6), np.float32), np.full(4, -1, np.int32), np.zeros(4, np.int64)
+    )
     assert labels.tolist() == [-1] * 4
     assert len(decisions) == 0
 

@@ -236,11 +236,14 @@ def merge_same_shape(
     duration_samples: int,
     refractory_samples: int,
     dead_samples: int,
-    max_residual: float = 0.15,
+    max_residual: float = 0.25,
     min_scale: float = 0.5,
-    max_shift_samples: float = 2.0,
-) -> tuple[NDArray[np.int32], NDArray[np.void]]:
-    """Merge clusters whose means differ only by scale and a small delay, unless their trains forbid it.
+    max_shift_samples: float = 10.0,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
+    """Merge clusters whose means differ only by scale and delay, unless their trains forbid it.
+
+    Besides sampling phases and bursts this finds units whose spikes travel: detected now on one channel, now
+    on another, the same spike is aligned to two different times.
 
     Parameters
     ----------
@@ -257,15 +260,18 @@ def merge_same_shape(
         For the coincidences, see `quality.coincidences`. A pair that coincides more than 0.3 times as often
         as independent trains is not one unit.
     max_residual : float
-        Largest rest, as a fraction of the smaller mean's norm.
+        Largest rest, as a fraction of the smaller mean's norm, for clusters of one size. It falls with the ratio
+        of sizes: a copy of another size has to fit better.
     min_scale : float
-        Smallest ratio of amplitudes.
+        Smallest ratio of sizes.
     max_shift_samples : float
         Largest delay, tried in quarters of a sample.
 
     Returns
     -------
     labels : (n_spikes,) int32
+    sample_shift : (n_spikes,) int64
+        To be added to ``sample_index``: then all spikes of a cluster are aligned alike.
     decisions : structured array of dtype `DECISION`
         Every pair with a similar shape.
     """
@@ -296,11 +302,15 @@ def merge_same_shape(
             pairs.append((residual, scale, float(shifts[best]), large, small))
     decisions = np.zeros(len(pairs), DECISION)
     parent = np.arange(n_clusters, dtype=np.int32)
+    offset = np.zeros(n_clusters)
     for row, (residual, scale, shift, large, small) in enumerate(sorted(pairs)):
         first, second = int(parent[large]), int(parent[small])
+        # Delay between the two groups as they are aligned by now.
+        delay = shift + offset[large] - offset[small]
+        aligned = trains[second] + round(delay)
         observed, expected = coincidences(
             trains[first],
-            trains[second],
+            aligned,
             refractory_samples=refractory_samples,
             dead_samples=dead_samples,
             duration_samples=duration_samples,
@@ -308,14 +318,16 @@ def merge_same_shape(
         merged = False
         if first == second:
             reason = "already one"
-        elif residual > max_residual:
+        elif residual > max_residual * min(scale, 1.0 / scale):
             reason = "shape differs"
         elif observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01:
             reason = "coincide within the refractory period"
         else:
             merged, reason = True, "same shape"
-            low, high = min(first, second), max(first, second)
-            trains[low] = np.sort(np.concatenate([trains[low], trains[high]]))
-            parent[parent == high] = low
+            trains[first] = np.sort(np.concatenate([trains[first], aligned]))
+            moved = parent == second
+            offset[moved] += delay
+            parent[moved] = first
         decisions[row] = (large, small, residual, scale, shift, observed, expected, merged, reason)
-    return relabel(labels, parent), decisions
+    sample_shift = np.append(np.rint(offset).astype(np.int64), 0)[labels]
+    return relabel(labels, parent), sample_shift, decisions
