@@ -54,7 +54,7 @@ def test_a_file_shortened_since_it_was_opened_says_so(tmp_path, time_axis):
     with Path(source.path).open("r+b") as file:
         file.truncate(11_500)
     with pytest.raises(
-        OSError, match="ends at byte 11500, .* it has been shortened since it was opened: open it again"
+        OSError, match=r"ends at byte 11500, .* it has been shortened since it was opened: open it again"
     ):
         source.read(900, 1000)
     np.testing.assert_array_equal(source.read(0, 10)[:, 0], TRACES[:10, 0])

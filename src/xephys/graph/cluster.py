@@ -45,7 +45,7 @@ def local_cluster(
     memory_limit
         Of each, as ``"4GiB"``; a worker that exceeds it is restarted.
     dashboard_address
-        Such as ``":8787"``; no dashboard and no port if None.
+        Such as ``":8787"``; no dashboard if None.
 
     Yields
     ------
@@ -62,7 +62,9 @@ def local_cluster(
             threads_per_worker=threads_per_worker,
             memory_limit=memory_limit,
             processes=True,
-            dashboard_address=dashboard_address,
+            # Without a dashboard the scheduler still opens a port; any free one, so that clusters never collide.
+            dashboard_address=dashboard_address or "127.0.0.1:0",
+            scheduler_kwargs={"dashboard": dashboard_address is not None},
             env=WORKER_ENVIRONMENT,
         ) as cluster,
         Client(cluster) as client,

@@ -1,0 +1,60 @@
+"""The same bits from threads, one thread, processes and one or two distributed workers, twice in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dask
+import pytest
+from distributed import Client
+
+from xephys.graph.cluster import local_cluster
+from xephys.graph.events import compute
+from xephys.graph.reduce import lazy_tree
+
+from . import toys
+
+
+@pytest.fixture(scope="module")
+def expected(source):
+    return results(source)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+def cluster(request) -> Iterator[Client]:
+    with local_cluster(n_workers=request.param, threads_per_worker=2) as client:
+        yield client
+
+
+def results(source, **kwargs):
+    """Traces, events and sums as bytes, in chunks of 0.7001 s."""
+    plan = toys.plan_on(source, chunk_samples=700).then(toys.MEAN).then(toys.SUMS)
+    traces, events, total = compute(
+        toys.traces_on(source, chunk_samples=700),
+        toys.events_on(source, chunk_samples=700).data,
+        lazy_tree(plan),
+        **kwargs,
+    )
+    assert len(events) > 100
+    return traces.tobytes(), events.tobytes(), {name: value.tobytes() for name, value in total.items()}
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "threads", "processes"])
+def test_local_schedulers(source, expected, scheduler):
+    with dask.config.set(scheduler=scheduler, num_workers=2):
+        assert results(source) == expected
+
+
+def test_distributed_workers_twice_in_a_row(source, expected, cluster):
+    for _ in range(2):
+        assert results(source) == expected
+    hosts = cluster.scheduler_info()["workers"]
+    assert len(hosts) == len(cluster.cluster.workers)
+
+
+def test_an_opaque_root_on_workers(source, expected, cluster):
+    from xephys.graph.build import to_dask
+
+    opaque = to_dask(toys.plan_on(source, chunk_samples=700)).persist()
+    (traces,) = compute(toys.chained(opaque, *toys.TRACE_CHAIN))
+    assert traces.tobytes() == expected[0]
