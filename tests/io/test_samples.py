@@ -13,8 +13,8 @@ from xephys.errors import RecordingError, XephysWarning
 from xephys.graph.build import plan_of
 from xephys.graph.source import BinarySource, PickledSource, chunked_array
 from xephys.io.open import open_recording
-from xephys.io.segments import segments_of
 from xephys.schema import make_recording
+from xephys.segments import segments_of
 
 PROBE_B = "Record Node 101#Neuropix-PXI-100.ProbeB"
 PROBE_C = "Record Node 101#Neuropix-PXI-100.ProbeC"

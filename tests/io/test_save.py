@@ -10,15 +10,15 @@ import pytest
 import xarray as xr
 
 from xephys.errors import OutputError, ParameterError, RecordingError
+from xephys.fingerprint import recording_fingerprint
 from xephys.graph.build import count_tasks, plan_of
 from xephys.io import save, zarr
 from xephys.io.atomic import whole_or_absent
-from xephys.io.fingerprint import recording_fingerprint
 from xephys.io.open import open_recording
 from xephys.io.save import as_dtype, save_recording
-from xephys.io.segments import segments_of, tree_of
 from xephys.io.spikeinterface import to_spikeinterface, with_times
 from xephys.schema import make_recording
+from xephys.segments import segments_of, tree_of
 
 from .conftest import assert_same_recording
 from .test_spikeinterface import with_stage

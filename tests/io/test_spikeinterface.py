@@ -11,9 +11,9 @@ from xephys.errors import RecordingError
 from xephys.graph.build import count_tasks, extend, plan_of
 from xephys.graph.plan import Stage
 from xephys.io.open import open_recording
-from xephys.io.segments import segments_of, tree_of
 from xephys.io.spikeinterface import from_spikeinterface, to_spikeinterface
 from xephys.schema import make_recording, wrap_like
+from xephys.segments import segments_of, tree_of
 
 from .conftest import assert_same_recording
 

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ParameterError, RecordingError, XephysWarning
+from ..segments import segments_of, tree_of
 from ..typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .formats import detect_format, format_named, read_with_spikeinterface
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
-from .segments import segments_of, tree_of
 
 
 def open_recording(

@@ -16,13 +16,13 @@ from ..graph.events import compute
 from ..graph.plan import Array, Plan
 from ..graph.source import chunked_array
 from ..schema import validate_recording
+from ..segments import segments_of, tree_of
 from ..typing import PathLike
 from . import zarr as stores
 from .atomic import whole_or_absent
 from .binary import allocate, write_rows
 from .encode import decode_array, encode_array, plain
 from .properties import coordinates_of_properties, properties_of
-from .segments import segments_of, tree_of
 from .spikeinterface import _check_alike, from_spikeinterface, times_of, to_spikeinterface
 
 #: Lossless codecs make broadband recordings two to four times smaller; less room than this cannot be enough.

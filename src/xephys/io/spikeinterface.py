@@ -13,10 +13,10 @@ from ..graph.build import root_plan, to_dask
 from ..graph.plan import Plan
 from ..graph.source import BinarySource, chunked_array
 from ..schema import make_recording, validate_recording
+from ..segments import segments_of, tree_of
 from .encode import NotDeclarative, encode_array, encode_plan, plain
 from .probe import probe_coordinates, probegroup_of
 from .properties import coordinates_of_properties, properties_of
-from .segments import segments_of, tree_of
 from .si_source import source_of
 
 

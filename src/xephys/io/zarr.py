@@ -143,7 +143,7 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
     """
     import zarr
 
-    from .segments import tree_of
+    from ..segments import tree_of
 
     group = zarr.open_group(str(path), mode="r")
     attributes = dict(group.attrs)

@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import xarray as xr
 
-from ..graph.build import root_plan
-from ..graph.source import chunked_array
-from ..schema import validate_recording
+from .graph.build import root_plan
+from .graph.source import chunked_array
+from .schema import validate_recording
 from .segments import segments_of
 
 

@@ -1,0 +1,243 @@
+"""A sorting: one tree of spikes, units and templates, with what it was made from and how.
+
+``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``) and ``/templates`` (dims ``unit, sample, channel``); provenance
+in the attributes of the root. ``unit_index`` of a spike is a position along ``unit``; ``unit_id`` is a name that
+outlives the removal of others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .errors import ParameterError
+from .fingerprint import recording_fingerprint
+from .schema import validate_recording
+from .segments import segments_of
+
+_SPIKE_TYPES = {
+    "sample_index": np.int64,
+    "unit_index": np.int64,
+    "segment_index": np.int64,
+    "amplitude": np.float32,
+    "scale": np.float32,
+    "x": np.float32,
+    "y": np.float32,
+    "z": np.float32,
+}
+_UNIT_TYPES = {"channel_index": np.int64, "num_spikes": np.int64}
+_UNITS = {
+    "amplitude": "uV",
+    "x": "um",
+    "y": "um",
+    "z": "um",
+    "firing_rate": "Hz",
+    "templates": "uV",
+    "sample_index": "samples",
+}
+_CHANNEL_COORDINATES = ("x", "y", "z", "shank", "group", "contact_id")
+
+
+def make_sorting(
+    recording: xr.DataArray | xr.DataTree,
+    *,
+    spikes: Mapping[str, Any],
+    units: Mapping[str, Any],
+    templates: Any = None,
+    nbefore: int = 0,
+    unit_ids: Any = None,
+    preset: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    log: Sequence[Mapping[str, Any]] = (),
+) -> xr.DataTree:
+    """Build a sorting and check that its parts fit together.
+
+    Parameters
+    ----------
+    recording
+        What was sorted; nothing of it is read but its description.
+    spikes
+        Values per spike by name: ``sample_index`` and ``unit_index`` at least, then ``segment_index``, ``amplitude``
+        (µV), ``scale``, ``x``, ``y`` (µm) and anything else. Sorted here by segment and sample; ties keep their order.
+    units
+        Values per unit by name: ``label``, ``channel_index``, ``x``, ``y`` (µm), quality columns. ``num_spikes`` and
+        ``firing_rate`` (Hz) are counted here where they are missing.
+    templates
+        Mean waveforms ``(unit, sample, channel)`` in µV.
+    nbefore
+        Samples of a template before the spike's ``sample_index``.
+    unit_ids
+        Names of the units; 0 to n - 1 if None.
+    preset, parameters, log
+        Provenance: which sorter, with what, and what it did, such as its merges. Stored as JSON.
+
+    Raises
+    ------
+    ParameterError
+        If lengths disagree, or a spike lies outside the recording or belongs to no unit.
+
+    Examples
+    --------
+    >>> from xephys.schema import make_recording
+    >>> rec = make_recording(np.zeros((30_000, 2), "int16"), sampling_frequency=30_000.0)
+    >>> sorting = make_sorting(
+    ...     rec, spikes={"sample_index": [90, 30], "unit_index": [0, 1]}, units={"label": ["good", "mua"]}
+    ... )
+    >>> sorting["spikes"]["sample_index"].values.tolist(), sorting["units"]["num_spikes"].values.tolist()
+    ([30, 90], [1, 1])
+    """
+    segments = segments_of(recording)
+    rate = validate_recording(segments[0]).sampling_frequency
+    n_samples = [segment.sizes["time"] for segment in segments]
+    unit_values = {name: np.asarray(values) for name, values in units.items()}
+    n_units = len(next(iter(unit_values.values()), [] if unit_ids is None else unit_ids))
+    table = _spike_table(spikes, n_units=n_units, n_samples=n_samples)
+    _check_lengths("unit", unit_values, n_units)
+    unit_values.setdefault("label", np.full(n_units, "unsorted"))
+    unit_values.setdefault("num_spikes", np.bincount(table["unit_index"], minlength=n_units))
+    unit_values.setdefault("firing_rate", unit_values["num_spikes"] * rate / sum(n_samples))
+    ids = np.arange(n_units) if unit_ids is None else np.asarray(unit_ids)
+    if len(ids) != n_units or len(np.unique(ids)) != n_units:
+        raise ParameterError(f"{len(ids)} unit_ids, {len(np.unique(ids))} of them different, for {n_units} units")
+    nodes = {
+        "spikes": _dataset("spike", table, _SPIKE_TYPES),
+        "units": _dataset("unit", unit_values, _UNIT_TYPES).assign_coords(unit_id=("unit", ids)),
+    }
+    if templates is not None:
+        nodes["templates"] = _templates(templates, segments[0], ids, nbefore)
+    tree = xr.DataTree.from_dict(nodes)
+    tree.attrs = {
+        "sampling_frequency": rate,
+        "n_samples": n_samples[0] if len(n_samples) == 1 else n_samples,
+        "version": _version(),
+        "preset": preset,
+        "parameters": json.dumps(dict(parameters or {}), default=_plain, sort_keys=True),
+        "fingerprint": recording_fingerprint(recording),
+        "log": json.dumps(list(log), default=_plain),
+    }
+    return tree
+
+
+def validate_sorting(sorting: Any) -> xr.DataTree:
+    """Check that an object is a sorting tree.
+
+    Raises
+    ------
+    TypeError
+        If it is no DataTree.
+    ParameterError
+        If spikes or units are missing, or disagree.
+    """
+    if not isinstance(sorting, xr.DataTree):
+        raise TypeError(f"expected a sorting (xarray.DataTree), got {type(sorting).__name__}; see open_sorting")
+    for node, variable in (("spikes", "sample_index"), ("spikes", "unit_index"), ("units", "label")):
+        if node not in sorting.children or variable not in sorting[node].dataset:
+            raise ParameterError(
+                f"this tree has no {node}/{variable}; a sorting has spikes and units, see make_sorting"
+            )
+    if "sampling_frequency" not in sorting.attrs:
+        raise ParameterError("this sorting has no attribute 'sampling_frequency'; set it, in hertz")
+    unit_index = sorting["spikes"]["unit_index"].values
+    if len(unit_index) and unit_index.max() >= sorting["units"].sizes["unit"]:
+        raise ParameterError(
+            f"a spike belongs to unit {unit_index.max()} and there are {sorting['units'].sizes['unit']}, counted from 0"
+        )
+    return sorting
+
+
+def samples_per_segment(sorting: xr.DataTree) -> list[int]:
+    """Length of each segment that was sorted; as far as the spikes reach, if that is not known."""
+    known = sorting.attrs.get("n_samples")
+    if known is not None:
+        return [int(n) for n in np.atleast_1d(known)]
+    spikes = sorting["spikes"].dataset
+    if not spikes.sizes.get("spike"):
+        return [0]
+    index = _segment_index(spikes)
+    return [int(spikes["sample_index"].values[index == k].max(initial=-1)) + 1 for k in range(int(index.max()) + 1)]
+
+
+def _segment_index(spikes: Any) -> Any:
+    if "segment_index" in spikes:
+        return np.asarray(spikes["segment_index"].values, np.int64)
+    return np.zeros(spikes.sizes["spike"], np.int64)
+
+
+def _spike_table(spikes: Mapping[str, Any], *, n_units: int, n_samples: list[int]) -> dict[str, Any]:
+    missing = [name for name in ("sample_index", "unit_index") if name not in spikes]
+    if missing:
+        raise ParameterError(f"spikes have no {' and no '.join(missing)}; give both")
+    table = {name: np.asarray(values) for name, values in spikes.items()}
+    n = len(table["sample_index"])
+    _check_lengths("spike", table, n)
+    table.setdefault("segment_index", np.zeros(n, np.int64))
+    for name in ("sample_index", "unit_index", "segment_index"):
+        table[name] = table[name].astype(np.int64)
+    segment, sample, unit = table["segment_index"], table["sample_index"], table["unit_index"]
+    if n and (segment.min() < 0 or segment.max() >= len(n_samples)):
+        raise ParameterError(
+            f"spikes lie in segments {segment.min()} to {segment.max()} of {len(n_samples)}, counted from 0"
+        )
+    outside = (sample < 0) | (sample >= np.asarray(n_samples)[segment])
+    if outside.any():
+        first = int(np.flatnonzero(outside)[0])
+        raise ParameterError(
+            f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[first]} of "
+            f"{n_samples[segment[first]]}; was this recording sorted?"
+        )
+    if n and (unit.min() < 0 or unit.max() >= n_units):
+        raise ParameterError(f"spikes belong to units {unit.min()} to {unit.max()} of {n_units}, counted from 0")
+    order = np.lexsort((sample, segment))
+    return {name: values[order] for name, values in table.items()}
+
+
+def _check_lengths(what: str, table: Mapping[str, Any], n: int) -> None:
+    for name, values in table.items():
+        if len(values) != n:
+            raise ParameterError(f"{name!r} has {len(values)} values for {n} {what}s; give one per {what}")
+
+
+def _dataset(dim: str, table: Mapping[str, Any], types: Mapping[str, Any]) -> xr.Dataset:
+    variables = {}
+    for name, values in table.items():
+        dims = (dim, *(f"{name}_dim_{k}" for k in range(1, values.ndim)))
+        attributes = {"units": _UNITS[name]} if name in _UNITS else {}
+        variables[name] = xr.Variable(dims, values.astype(types[name]) if name in types else values, attributes)
+    return xr.Dataset(variables)
+
+
+def _templates(templates: Any, recording: xr.DataArray, ids: Any, nbefore: int) -> xr.Dataset:
+    values = np.asarray(templates, np.float32)
+    if values.ndim != 3 or values.shape[0] != len(ids) or values.shape[2] != recording.sizes["channel"]:
+        raise ParameterError(
+            f"templates have shape {values.shape} for {len(ids)} units and {recording.sizes['channel']} channels; give "
+            "(unit, sample, channel)"
+        )
+    if not 0 <= nbefore < values.shape[1]:
+        raise ParameterError(f"nbefore is {nbefore} for templates of {values.shape[1]} samples; give one of them")
+    coordinates: dict[str, Any] = {"channel": recording.coords["channel"].values, "unit_id": ("unit", ids)}
+    for name in _CHANNEL_COORDINATES:
+        if name in recording.coords:
+            coordinates[name] = ("channel", recording.coords[name].values)
+    attributes = {"nbefore": int(nbefore), "units": "uV"}
+    return xr.Dataset({"templates": (("unit", "sample", "channel"), values, attributes)}, coords=coordinates)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def _version() -> str:
+    try:
+        return version("xephys")
+    except PackageNotFoundError:
+        return "unknown"
