@@ -192,7 +192,7 @@ def test_phy_with_raw_data(tmp_path: Path, raw_file: Path, samples: np.ndarray) 
         np.testing.assert_array_equal(model.channel_positions[:, 1], lazy.y.values)
         assert model.metadata["group"] == {0: "good", 1: "mua", 2: "noise"}
         assert model.metadata["snr"][0] == pytest.approx(float(tree["units"]["snr"][0]), rel=1e-5)
-        best = np.abs(tree["templates"]["templates"].values[1]).max(axis=0).argmax()
+        best = np.ptp(tree["templates"]["templates"].values[1], axis=0).argmax()
         assert model.get_template(1).channel_ids[0] == best
         np.testing.assert_allclose(np.diag(model.similar_templates), 1.0, rtol=1e-6)
         theirs = read_phy(tmp_path / name)
