@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import ParameterError
 from ..extending import check_positive
+from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
 
@@ -24,11 +25,14 @@ class Clustering:
     ----------
     labels
         int32 per peak: 0 to n - 1, -1 for peaks of no cluster (noise, collisions, or beyond the number clustered).
+    sample_shift
+        int64 per peak, to be added to its ``sample_index``: then all peaks of a cluster are aligned alike.
     decisions
         Records of the pairs of clusters that were considered for merging, with the figures and the reason.
     """
 
     labels: NDArray[np.int32]
+    sample_shift: NDArray[np.int64]
     decisions: NDArray[Any]
 
     @property
@@ -38,11 +42,11 @@ class Clustering:
 
 def cluster_peaks(
     recording: xr.DataArray,
-    peaks: NDArray[Any],
+    peaks: NDArray[Any] | CheckpointedEvents,
     *,
     components: xr.DataArray,
     n_spikes_min: int = 20,
-    n_peaks_per_section_max: int = 60_000,
+    n_peaks_per_section_max: int = 30_000,
     core_um: float = 40.0,
     margin_um: float = 30.0,
     refractory_ms: float = 2.0,
@@ -55,7 +59,8 @@ def cluster_peaks(
     recording
         The recording on which the peaks were projected: its geometry and length are used, not its samples.
     peaks
-        Records with ``sample_index``, ``channel_index`` and ``projection``, in time order.
+        Records with ``sample_index``, ``channel_index`` and ``projection``, in time order; of records on disk only
+        those that are clustered are read.
     components
         The components of the projections.
     n_spikes_min
@@ -96,20 +101,22 @@ def cluster_peaks(
     check_positive(n_spikes_min=n_spikes_min, n_peaks_per_section_max=n_peaks_per_section_max)
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
-    projection, channel = peaks["projection"], peaks["channel_index"]
-    neighbours = nearest_channels(positions, n_nearest=projection.shape[1])
-    if neighbours.shape[1] != projection.shape[1] or projection.shape[2] != components.sizes["component"]:
+    n_slots, n_components = peaks.dtype["projection"].shape
+    neighbours = nearest_channels(positions, n_nearest=n_slots)
+    if neighbours.shape[1] != n_slots or n_components != components.sizes["component"]:
         raise ParameterError(
-            f"the projections are on {projection.shape[1]} channels and {projection.shape[2]} components, which do not "
-            f"fit {info.n_channels} channels and {components.sizes['component']} components; project the peaks again"
+            f"the projections are on {n_slots} channels and {n_components} components, which do not fit "
+            f"{info.n_channels} channels and {components.sizes['component']} components; project the peaks again"
         )
     sections = spatial_sections(positions, core_um=core_um, margin_um=margin_um)
-    members = [_members(channel, s, info.n_channels, n_peaks_per_section_max) for s in sections]
-    jobs = [
-        (section, projection[rows], channel[rows], neighbours, n_spikes_min)
-        for section, rows in zip(sections, members, strict=True)
-    ]
-    found = run_tasks(cluster_section, jobs, label="cluster_section")
+    all_channels = _take(peaks, ("channel_index",))["channel_index"]
+    wanted = [_members(all_channels, s, info.n_channels, n_peaks_per_section_max) for s in sections]
+    rows = np.unique(np.concatenate(wanted))
+    chosen = _take(peaks, ("sample_index", "channel_index", "projection"), rows)
+    members = [np.searchsorted(rows, w) for w in wanted]
+    projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
+    jobs = [(section, m, neighbours, n_spikes_min) for section, m in zip(sections, members, strict=True)]
+    found = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
     labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
     noise = reconcile.feature_noise(projection)
     basis = np.ascontiguousarray(components.values, np.float32)
@@ -117,9 +124,9 @@ def cluster_peaks(
     labels = reconcile.drop_weak(labels, means, noise=noise)
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = reconcile.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
-    labels, decisions = reconcile.merge_same_shape(
+    labels, shift, decisions = reconcile.merge_same_shape(
         labels,
-        peaks["sample_index"],
+        np.ascontiguousarray(chosen["sample_index"]),
         projection,
         channel,
         neighbours,
@@ -129,18 +136,33 @@ def cluster_peaks(
         refractory_samples=round(refractory_ms * 1e-3 * info.sampling_frequency),
         dead_samples=round(dead_ms * 1e-3 * info.sampling_frequency),
     )
-    return Clustering(labels, decisions)
+    everywhere, shifts = np.full(len(all_channels), -1, np.int32), np.zeros(len(all_channels), np.int64)
+    everywhere[rows], shifts[rows] = labels, shift
+    return Clustering(everywhere, shifts, decisions)
 
 
 def cluster_section(
-    section: Any, projection: NDArray[np.float32], channel: NDArray[np.int64], neighbours: Any, n_spikes_min: int
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    section: Any,
+    rows: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    n_spikes_min: int,
 ) -> NDArray[np.int32]:
     """Labels of the peaks of one section: the task of :func:`cluster_peaks`."""
     from ..kernels.cluster_sections import gather_features, section_channels
     from ..kernels.cluster_split import split_features
 
     _, slots = section_channels(section, neighbours)
-    return split_features(gather_features(projection, channel, slots), min_spikes=n_spikes_min)
+    return split_features(gather_features(projection[rows], channel[rows], slots), min_spikes=n_spikes_min)
+
+
+def _take(
+    peaks: NDArray[Any] | CheckpointedEvents, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
+    if isinstance(peaks, CheckpointedEvents):
+        return peaks.load(fields, rows=rows)
+    return peaks[list(fields)] if rows is None else peaks[list(fields)][rows]
 
 
 def _members(channel: NDArray[np.int64], section: Any, n_channels: int, n_max: int) -> NDArray[np.int64]:

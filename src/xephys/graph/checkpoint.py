@@ -80,18 +80,26 @@ class CheckpointedEvents:
         for path in self.paths:
             yield np.load(path)
 
-    def load(self, fields: Sequence[str] | None = None) -> Array:
-        """All records in time order, with all or some of their fields; one chunk more than the result in memory."""
+    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> Array:
+        """All records in time order, or those with the given ascending numbers, with all or some of their fields.
+
+        Never more than one chunk beside the result in memory.
+        """
         names = self.fields if fields is None else tuple(fields)
         unknown = [name for name in names if name not in self.fields]
         if unknown:
             raise KeyError(f"no field {unknown[0]!r}; these records have {', '.join(self.fields)}")
-        out = np.empty(self.count, np.dtype([(name, self.dtype[name]) for name in names]))
-        first = 0
+        out = np.empty(
+            self.count if rows is None else len(rows), np.dtype([(name, self.dtype[name]) for name in names])
+        )
+        first, filled = 0, 0
         for records in self.iter_chunks():
+            if rows is not None:
+                a, b = np.searchsorted(rows, [first, first + len(records)])
+                first, records = first + len(records), records[rows[a:b] - first]
             for name in names:
-                out[name][first : first + len(records)] = records[name]
-            first += len(records)
+                out[name][filled : filled + len(records)] = records[name]
+            filled += len(records)
         return out
 
 

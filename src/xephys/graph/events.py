@@ -115,8 +115,14 @@ def _keep(records: Array, *, keep: Callable[[Array], Array]) -> Array:
     return records[keep(records)]
 
 
-def run_tasks(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, label: str) -> list[Any]:
-    """Call a module-level function once per tuple of arguments, as independent tasks; results in order."""
+def run_tasks(
+    func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Array, ...] = (), label: str
+) -> list[Any]:
+    """Call a module-level function once per tuple of arguments, as independent tasks; results in order.
+
+    ``shared`` comes first in every call and is stored once.
+    """
+    common = [dask.delayed(array, traverse=False, pure=False) for array in shared]
     with single_threaded_blas():
-        tasks = [dask.delayed(func, name=label, pure=False)(*job) for job in jobs]
+        tasks = [dask.delayed(func, name=label, pure=False)(*common, *job) for job in jobs]
         return list(compute(*tasks))

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..cluster.peaks import cluster_peaks
+from ..cluster.peaks import Clustering, cluster_peaks
 from ..detect import detect_peaks
 from ..features import learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
@@ -46,7 +46,7 @@ def sort_default(
     except ValueError:  # not even as many peaks as components: nothing to sort, and that is a result
         return empty_sorting(recording, prepared, p)
     peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
-    found = run_events(peaks, folder, progress=progress.of("detect")).load()
+    found = run_events(peaks, folder, progress=progress.of("detect"))
 
     clustering = cluster_peaks(
         white,
@@ -57,8 +57,7 @@ def sort_default(
     )
     if clustering.n_clusters == 0:
         return empty_sorting(recording, prepared, p)
-    spikes = _spikes_of(found, clustering.labels)
-    del found
+    spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
 
     tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
     matched = match_templates(
@@ -92,16 +91,17 @@ def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParamete
     return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder))
 
 
-def _spikes_of(peaks: NDArray[Any], labels: NDArray[np.int32]) -> NDArray[Any]:
-    kept = labels >= 0
+def _spikes_of(peaks: NDArray[Any], clustering: Clustering) -> NDArray[Any]:
+    """The clustered peaks as spikes, aligned alike within each cluster, in time order."""
+    kept = clustering.labels >= 0
     spikes = np.zeros(
         int(kept.sum()),
-        [("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("amplitude", "<f8")],
+        [("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")],
     )
-    for name in ("sample_index", "channel_index", "amplitude"):
-        spikes[name] = peaks[name][kept]
-    spikes["unit_index"] = labels[kept]
-    return spikes
+    spikes["sample_index"] = peaks["sample_index"][kept] + clustering.sample_shift[kept]
+    spikes["channel_index"] = peaks["channel_index"][kept]
+    spikes["unit_index"] = clustering.labels[kept]
+    return spikes[np.argsort(spikes["sample_index"], kind="stable")]
 
 
 def _merges(decisions: NDArray[Any]) -> list[dict[str, Any]]:
