@@ -122,7 +122,7 @@ def info(
     """Say what a recording holds; reads headers only."""
     from .facts import recording_facts
     from .io.open import open_recording
-    from .io.segments import segments_of
+    from .segments import segments_of
 
     opened = open_recording(
         path,

@@ -21,7 +21,7 @@ def one_segment(path: Path, *, segment: int | None = None, **options: Any) -> xr
         If it has several and none is named.
     """
     from .io.open import open_recording
-    from .io.segments import segments_of
+    from .segments import segments_of
 
     pieces = segments_of(open_recording(path, segment=segment, **options))
     if len(pieces) > 1:

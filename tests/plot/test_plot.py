@@ -19,6 +19,7 @@ from xephys.plot.probe import nearest_distance
 from xephys.plot.style import round_length
 from xephys.plot.templates import cell_size
 from xephys.schema import make_recording
+from xephys.sorting import make_sorting
 from xephys.testing import simulate_recording
 
 RATE = 30_000.0
@@ -35,32 +36,18 @@ def sorting(simulated):
     recording, truth = simulated
     spikes, positions = truth.spikes, truth.unit_positions
     peak = np.abs(truth.templates).max(axis=(1, 2))
-    tree = xr.DataTree.from_dict(
-        {
-            "spikes": xr.Dataset(
-                {
-                    "sample_index": ("spike", spikes["sample_index"]),
-                    "unit_index": ("spike", spikes["unit_index"]),
-                    "amplitude": ("spike", spikes["amplitude"]),
-                    "y": ("spike", positions[spikes["unit_index"], 1]),
-                }
-            ),
-            "units": xr.Dataset(
-                {
-                    "label": ("unit", ["good", "mua", "noise"]),
-                    "y": ("unit", positions[:, 1]),
-                    "amplitude": ("unit", peak),
-                    "snr": ("unit", peak / 8),
-                }
-            ),
-            "templates": xr.Dataset(
-                {"templates": (("unit", "sample", "channel"), truth.templates)},
-                coords={"x": ("channel", recording.x.values), "y": ("channel", recording.y.values)},
-            ),
-        }
+    return make_sorting(
+        recording,
+        spikes={
+            "sample_index": spikes["sample_index"],
+            "unit_index": spikes["unit_index"],
+            "amplitude": spikes["amplitude"],
+            "y": positions[spikes["unit_index"], 1],
+        },
+        units={"label": ["good", "mua", "noise"], "y": positions[:, 1], "amplitude": peak, "snr": peak / 8},
+        templates=truth.templates,
+        nbefore=truth.template_before,
     )
-    tree.attrs["sampling_frequency"] = RATE
-    return tree
 
 
 def _saved(figure, tmp_path):
@@ -146,7 +133,7 @@ def test_raster_of_peaks_and_of_a_sorting(simulated, sorting, tmp_path):
     ax = plot_drift_raster(sorting)
     n = sorting["spikes"].sizes["spike"]
     offsets = np.asarray(ax.collections[0].get_offsets())
-    np.testing.assert_allclose(offsets[:, 0], truth.spikes["sample_index"] / RATE)
+    np.testing.assert_allclose(offsets[:, 0], truth.spikes["sample_index"] / RATE, rtol=1e-6)
     assert len(np.unique(ax.collections[0].get_facecolor(), axis=0)) == 3
     assert len(plot_drift_raster(sorting, n_spikes_max=n // 2).collections[0].get_offsets()) == n // 2
     peaks = np.zeros(5, [("sample_index", "i8"), ("y", "f8"), ("amplitude", "f8")])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..extending import check_positive
+from ..sorting import samples_per_segment
 from .style import FAINT, INK, axes_or_new, paper_style, unit_color
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def plot_drift_raster(
         raise ParameterError("sampling_frequency is None; give the rate of the recording in hertz")
     check_positive(sampling_frequency=sampling_frequency, n_spikes_max=n_spikes_max)
     time, depth, amplitude = (np.asarray(table[name], np.float64) for name in ("sample_index", "y", "amplitude"))
+    if isinstance(spikes, xr.DataTree) and "segment_index" in names:  # segments follow each other
+        starts = np.cumsum([0, *samples_per_segment(spikes)])
+        time = time + starts[np.asarray(table["segment_index"].values, np.int64)]
     time = time / sampling_frequency
     kept = np.flatnonzero(np.isfinite(depth))
     if len(kept) > n_spikes_max:

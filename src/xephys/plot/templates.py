@@ -140,7 +140,7 @@ def cell_size(xy: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _title(units: xr.Dataset, unit: int) -> str:
-    name = units.coords["unit"].values[unit] if "unit" in units.coords else unit
+    name = units.coords["unit_id"].values[unit] if "unit_id" in units.coords else unit
     amplitude, snr = units["amplitude"].values[unit], units["snr"].values[unit]
     return f"unit {name} ({units['label'].values[unit]})\n{amplitude:.0f} µV, SNR {snr:.1f}"
 
