@@ -249,3 +249,43 @@ def test_fingerprint(tmp_path: Path, recording: xr.DataArray) -> None:
     changed = [one[:-1], one[1:], one[:, :4], one.assign_coords(y=one.y + 1), with_stage(one)]
     assert len({recording_fingerprint(each) for each in [one, *changed]}) == 6
     assert plan_of(one.data) is not None
+
+
+def test_interrupted_for_real(tmp_path: Path, raw_file: Path) -> None:
+    """Ctrl-C while tasks write: what they still write afterwards is removed too."""
+    import signal
+    import subprocess
+    import sys
+
+    script = f"""
+import time
+from xephys.io import zarr
+from xephys.io.open import open_recording
+from xephys.io.save import save_recording
+write = zarr.write_region
+def slow(block, **where):
+    print("writing", flush=True)
+    time.sleep(0.2)
+    write(block, **where)
+zarr.write_region = slow
+save_recording(open_recording({str(raw_file)!r}, sampling_frequency=100.0, n_channels=5), {str(tmp_path / "out")!r})
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert b"KeyboardInterrupt" in errors
+    assert [path.name for path in tmp_path.iterdir()] == [raw_file.name]
+
+
+@pytest.mark.skipif(zarr.zarr_major() < 3, reason="zarr 2 has no shards")
+def test_shards(tmp_path: Path, recording: xr.DataArray) -> None:
+    import zarr as library
+
+    save_recording(recording, tmp_path / "saved")
+    stored = library.open_group(str(tmp_path / "saved"), mode="r")["traces_seg0"]
+    assert stored.shards == (2000, 5)
+    assert stored.chunks == (100, 5)
+    assert len([path for path in (tmp_path / "saved" / "traces_seg0").rglob("*") if path.is_file()]) == 4 + 1

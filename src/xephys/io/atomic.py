@@ -63,7 +63,7 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
         yield hidden
         _move(hidden, target)
     except OSError as error:
-        _remove(hidden)
+        _discard(hidden)
         if isinstance(error, (OutputError, FileNotFoundError)):
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -77,7 +77,7 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
             ) from error
         raise
     except BaseException:  # Ctrl-C included
-        _remove(hidden)
+        _discard(hidden)
         raise
 
 
@@ -127,12 +127,19 @@ def _move(hidden: Path, target: Path) -> None:
     _remove(aside)
 
 
-def _remove(path: Path) -> None:
-    for _ in range(5):  # a task that was running when the others were stopped may still be writing its last chunk
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-        if not path.exists():
+def _discard(path: Path) -> None:
+    """Remove what failed, and what tasks that were still running when it did may write after: until it stays away."""
+    away = 0
+    for _ in range(50):
+        _remove(path)
+        away = 0 if path.exists() else away + 1
+        if away == 4:
             return
-        time.sleep(0.05)
+        time.sleep(0.1)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -87,8 +87,8 @@ def write_region(block: Array, *, store: str, component: str, first_row: int) ->
     """Rows of an array, in their place."""
     import zarr
 
-    if not Path(store).is_dir():
-        raise FileNotFoundError(f"{store} is gone: writing was stopped")
+    if not any((Path(store) / name).is_file() for name in (".zgroup", "zarr.json")):
+        raise FileNotFoundError(f"{store} is gone: writing was stopped")  # Zarr would silently make it anew
     zarr.open_group(store, mode="r+")[component][first_row : first_row + len(block)] = block
 
 
