@@ -242,7 +242,7 @@ def test_an_interrupt_before_anything_is_finished_leaves_nothing(simulated, tmp_
 
     monkeypatch.setattr("xephys.sorter.run.sort", interrupt)
     result = run("sort", simulated / "recording", "--out", tmp_path / "out", expect=130)
-    assert "nothing was written" in result.stderr
+    assert "what was not finished has been removed" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -371,3 +371,13 @@ def test_work_folder_of_an_unfinished_run_is_no_result(tmp_path):
     with pytest.raises(OutputError, match=r"already holds sorting\.zarr;"):
         console.check_result_folder(out, names, overwrite=False)
     console.check_result_folder(out, names, overwrite=True)
+
+
+def test_a_silent_recording_is_sorted_into_nothing(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 10, (3 * RATE, 4)).astype("i2")
+    recording, _ = xephys.testing.simulate_recording(duration_s=3, n_channels=4, n_units=1)
+    xephys.save_recording(recording.copy(data=noise), tmp_path / "a.zarr")
+    text = run("sort", tmp_path / "a.zarr", "--out", tmp_path / "out").stdout
+    assert "0 units" in text
+    assert "too few spikes" in text
+    assert xephys.open_sorting(tmp_path / "out" / "sorting.zarr")["units"].sizes["unit"] == 0

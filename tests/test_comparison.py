@@ -48,7 +48,11 @@ def test_counts_are_those_of_spikeinterface(pair):
     for name in ("well_detected", "redundant", "overmerged", "false_positive"):
         assert ours.summary[f"num_{name}"] == expected[f"num_{name}"]
     pooled = theirs.get_performance(method="pooled_with_average")
-    assert ours.summary["accuracy"] == pooled["accuracy"]
+    for name in ("accuracy", "recall", "precision"):
+        assert ours.summary[name] == pooled[name]
+    matched = table["precision"][counts["tp"] > 0]
+    assert ours.summary["num_matched_units"] == len(matched)
+    assert ours.summary["precision_matched"] == pytest.approx(matched.astype(float).mean())
     np.testing.assert_array_equal(ours.agreement.values, theirs.agreement_scores.to_numpy())
 
 

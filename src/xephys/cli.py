@@ -273,7 +273,9 @@ def _print_sorting(sorting: Any, out: Path) -> None:
     screen = ui.console()
     screen.print(f"{len(labels)} units ({kinds}), {sorting['spikes'].sizes['spike']:,} spikes")
     if not len(labels):
-        screen.print("no spikes were found: the recording is silent at this detect_threshold")
+        screen.print(
+            "no units: too few spikes cross detect_threshold; the recording is silent, short, or needs a lower one"
+        )
     screen.print(f"{out / ui.SORTING_NAME}\n{out / ui.PHY_NAME}")
 
 
@@ -294,7 +296,8 @@ def _print_comparison(result: Any) -> None:
     screen.print(table)
     s = result.summary
     screen.print(
-        f"\nmean accuracy {s['accuracy']:.3f}, recall {s['recall']:.3f}, precision {s['precision']:.3f}\n"
+        f"\nmean accuracy {s['accuracy']:.3f}, recall {s['recall']:.3f}, precision {s['precision']:.3f} of all true "
+        f"units; precision {s['precision_matched']:.3f} of the {s['num_matched_units']} matched\n"
         f"{s['num_truth_units']} true and {s['num_tested_units']} tested units: "
         f"{s['num_well_detected']} well detected, {s['num_redundant']} redundant, {s['num_overmerged']} overmerged, "
         f"{s['num_false_positive']} false positive"

@@ -44,7 +44,8 @@ class Comparison:
         DataArray ``(truth_unit, tested_unit)``: coincident spikes, matched units first and in the same order on both
         axes; the last row, ``"false"``, and the last column, ``"missed"``, hold the spikes that are not matched.
     summary
-        Numbers of units of each kind and the means of the three measures over all units of the truth.
+        Numbers of units of each kind; the means of the three measures over all units of the truth, as SpikeInterface
+        pools them (0 for those that nothing matches), and of the precision over the matched ones.
     """
 
     units: xr.Dataset
@@ -269,7 +270,10 @@ def _summary(units: xr.Dataset, tested_units: xr.Dataset) -> dict[str, float]:
         "num_overmerged": int(tested_units["overmerged"].sum()),
         "num_false_positive": int(np.sum(kinds == "false positive")),
     }
-    return numbers | {name: float(units[name].mean()) for name in MEASURES}
+    matched = units["match"].values != ""
+    precision = float(units["precision"].values[matched].mean()) if matched.any() else float("nan")
+    means = {name: float(units[name].mean()) for name in MEASURES}
+    return numbers | means | {"num_matched_units": int(matched.sum()), "precision_matched": precision}
 
 
 def _name(unit: Any) -> str:

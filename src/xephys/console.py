@@ -207,7 +207,7 @@ def split_settings(settings: Sequence[str]) -> dict[str, str]:
 
 def _kept(out: Any) -> str:
     if out is None or not (Path(out) / WORK_NAME).exists():
-        return "nothing was written"
+        return "what was not finished has been removed"
     return f"finished chunks are kept in {Path(out) / WORK_NAME}; the same command goes on from there"
 
 
