@@ -36,4 +36,4 @@ def segments_of(recording: xr.DataArray | xr.DataTree) -> list[xr.DataArray]:
     if not nodes:
         raise RecordingError(f"no node of the tree holds 'traces'; it has {[node.path for node in recording.subtree]}")
     nodes.sort(key=lambda node: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", node.path)])
-    return [node[TRACES.name] for node in nodes]
+    return [node.dataset[TRACES.name] for node in nodes]

@@ -142,7 +142,7 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
             )
     if "sampling_frequency" not in sorting.attrs:
         raise ParameterError("this sorting has no attribute 'sampling_frequency'; set it, in hertz")
-    unit_index = sorting["spikes"]["unit_index"].values
+    unit_index = sorting["spikes"].dataset["unit_index"].values
     if len(unit_index) and unit_index.max() >= sorting["units"].sizes["unit"]:
         raise ParameterError(
             f"a spike belongs to unit {unit_index.max()} and there are {sorting['units'].sizes['unit']}, counted from 0"

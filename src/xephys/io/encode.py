@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.build import DaskSource
+from ..graph.tasks import DaskSource
 from ..graph.plan import Plan, Source, Stage, regular_chunks
 
 

@@ -99,10 +99,16 @@ def _write_zarr(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[Any]
     group = stores.new_group(folder)
     stores.write_metadata(group, segments, [times_of(segment) for segment in segments])
     for index, segment in enumerate(segments):
-        rate = validate_recording(segment).sampling_frequency
+        info = validate_recording(segment)
+        rate = info.sampling_frequency
         name = f"traces_seg{index}"
         stores.create_traces(
-            group, name, shape=segment.shape, dtype=dtype, sampling_frequency=rate, compressor=compressor
+            group,
+            name,
+            shape=(info.n_samples, info.n_channels),
+            dtype=dtype,
+            sampling_frequency=rate,
+            compressor=compressor,
         )
         _, unit = stores.storage_samples(rate)
         _stream(_plan(segment), unit, dtype, stores.write_region, {"store": str(folder), "component": name})
