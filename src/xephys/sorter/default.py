@@ -14,7 +14,7 @@ from ..detect import detect_peaks
 from ..features import learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
 from ..localize import localize_peaks
-from ..match import match_templates
+from ..match import estimate_noise_gain, match_templates
 from ..templates import template_plan, templates_of_sums
 from .assemble import assemble, empty_sorting
 from .parameters import DefaultParameters
@@ -64,6 +64,7 @@ def sort_default(
         white,
         templates=tidied.templates,
         detect_threshold=p.match_threshold,
+        noise_gain=estimate_noise_gain(white, templates=tidied.templates, sample=prepared.white_sample),
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
     )

@@ -13,7 +13,7 @@ from .. import schema
 from ..errors import RecordingError, XephysWarning
 from ..preprocess.bad_channels import find_constant_channels
 from ..preprocess.filter import bandpass_filter
-from ..preprocess.noise import estimate_noise_levels, sample_traces
+from ..preprocess.noise import Sample, estimate_noise_levels, sample_traces
 from ..preprocess.phase_shift import phase_shift
 from ..preprocess.reference import common_reference
 from ..preprocess.scale import to_uv
@@ -25,12 +25,13 @@ REFERENCE_CHANNELS_MIN = 12
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recording before and after whitening, both lazy, and the noise levels of both."""
+    """A recording before and after whitening, both lazy, the noise levels of both, and a few white stretches."""
 
     filtered: xr.DataArray
     whitened: xr.DataArray
     noise_levels: xr.DataArray
     white_noise_levels: xr.DataArray
+    white_sample: Sample
 
 
 def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
@@ -61,8 +62,9 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
     levels = estimate_noise_levels(filtered, sample=sample)
     whitening = estimate_whitening(filtered, n_nearest=parameters.whitening_n_nearest, sample=sample)
     white = whiten(filtered, whitening=whitening)
-    white_levels = estimate_noise_levels(white, sample=[whiten_array(part, whitening=whitening) for part in sample])
-    return Prepared(filtered, white, levels, white_levels)
+    white_sample = [whiten_array(part, whitening=whitening) for part in sample]
+    white_levels = estimate_noise_levels(white, sample=white_sample)
+    return Prepared(filtered, white, levels, white_levels, white_sample[:: max(1, len(white_sample) // 6)])
 
 
 def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:

@@ -31,9 +31,9 @@ class Units:
 
 #: Templates are matched if their norm, in noise units, reaches this: below it the matcher cannot tell them from noise.
 NORM_MIN = 6.0
-#: Two units that coincide for this fraction of the spikes of one are two views of one neuron.
-DUPLICATE_FRACTION = 0.5
-DUPLICATE_MS = 0.25
+#: Two trains that never meet between these lags may be one neuron's; nearer, the matcher reports only one of them.
+REFRACTORY_MS = 2.0
+DEAD_MS = 0.5
 
 
 def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParameters) -> Tidied:
@@ -52,47 +52,56 @@ def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParame
 
 
 def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n_samples: int) -> Units:
-    """Drop units with too few spikes and units that repeat another, and number the rest anew."""
+    """Merge units of one neuron, drop copies and units with too few spikes, and number the rest anew."""
+    from ..kernels.merge import decide_merges, merge_candidates
+
     n_units = tidied.templates.sizes["unit"]
     rate = float(tidied.templates.attrs["sampling_frequency"])
-    log: list[dict[str, Any]] = []
-    counts = np.bincount(matches["unit_index"], minlength=n_units)
-    alive = counts >= p.n_spikes_min
-    for unit in np.flatnonzero(~alive):
-        log.append({"step": "units", "unit": int(unit), "reason": "too few spikes", "num_spikes": int(counts[unit])})
+    candidates = merge_candidates(
+        tidied.templates["waveform"].values, tidied.templates["channel_index"].values.astype(np.int32)
+    )
     trains = [np.sort(matches["sample_index"][matches["unit_index"] == u]) for u in range(n_units)]
-    gains = np.bincount(matches["unit_index"], weights=matches["gain"], minlength=n_units)
-    window = round(DUPLICATE_MS * 1e-3 * rate)
-    channels = tidied.templates["channel_index"].values
-    for unit in np.argsort(gains, kind="stable"):  # the weaker of two views goes
-        if not alive[unit]:
-            continue
-        for other in np.flatnonzero(alive):
-            if other == unit or gains[other] < gains[unit] or not np.intersect1d(channels[unit], channels[other]).size:
-                continue
-            shared = coincident(trains[unit], trains[other], window=window)
-            by_chance = counts[unit] * (1 - np.exp(-counts[other] * (2 * window + 1) / n_samples))
-            if shared - by_chance > DUPLICATE_FRACTION * counts[unit]:
-                alive[unit] = False
-                entry = {"step": "units", "unit": int(unit), "other": int(other), "reason": "repeats"}
-                log.append({**entry, "shared": int(shared)})
-                break
+    target, shift, decisions = decide_merges(
+        candidates,
+        trains,
+        duration_samples=n_samples,
+        refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
+        dead_samples=round(DEAD_MS * 1e-3 * rate),
+    )
+    spikes = matches[target[matches["unit_index"]] >= 0]
+    spikes["sample_index"] = np.clip(spikes["sample_index"] + shift[spikes["unit_index"]], 0, n_samples - 1)
+    spikes["unit_index"] = target[spikes["unit_index"]]
+    spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
+    counts = np.bincount(spikes["unit_index"], minlength=n_units)
+    alive = counts >= p.n_spikes_min
+    names = decisions.dtype.names or ()
+    log = [{"step": "units", **{n: row[n].item() for n in names}} for row in decisions if row["action"] != "keep"]
+    log += [
+        {"step": "units", "unit": int(u), "reason": "too few spikes", "num_spikes": int(counts[u])}
+        for u in np.flatnonzero(~alive & (target == np.arange(n_units)))
+    ]
     number = np.cumsum(alive) - 1
-    kept = matches[alive[matches["unit_index"]]]
+    kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
     return Units(kept, tidied.templates.isel(unit=np.flatnonzero(alive)), log)
 
 
-def coincident(first: NDArray[np.int64], second: NDArray[np.int64], *, window: int) -> int:
-    """Spikes of the first train with one of the second at most ``window`` samples away.
+def drop_repeats(spikes: NDArray[Any], *, dead_samples: int) -> NDArray[Any]:
+    """Of two spikes of one unit nearer than ``dead_samples``, which one neuron cannot fire, only the better match.
+
+    Returns the spikes in order of sample, then unit.
 
     Examples
     --------
-    >>> coincident(np.array([10, 50, 90]), np.array([12, 60]), window=3)
-    1
+    >>> fields = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")]
+    >>> drop_repeats(np.array([(10, 0, 5.0), (12, 0, 9.0), (13, 1, 1.0)], fields), dead_samples=5).tolist()
+    [(12, 0, 9.0), (13, 1, 1.0)]
     """
-    if not first.size or not second.size:
-        return 0
-    at = np.searchsorted(second, first - window)
-    near = (at < len(second)) & (second[np.minimum(at, len(second) - 1)] <= first + window)
-    return int(near.sum())
+    spikes = spikes[np.lexsort((spikes["sample_index"], spikes["unit_index"]))]
+    while True:
+        unit, sample, gain = spikes["unit_index"], spikes["sample_index"], spikes["gain"]
+        close = np.flatnonzero((unit[1:] == unit[:-1]) & (sample[1:] - sample[:-1] < dead_samples))
+        if not close.size:
+            return spikes[np.lexsort((spikes["unit_index"], spikes["sample_index"]))]
+        weaker = np.where(gain[close] < gain[close + 1], close, close + 1)
+        spikes = np.delete(spikes, weaker)

@@ -1,0 +1,5 @@
+"""``python -m xephys``."""
+
+from .cli import main
+
+main()
