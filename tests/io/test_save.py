@@ -82,6 +82,7 @@ def test_times_of_every_sample(tmp_path: Path, recording: xr.DataArray, format: 
     np.testing.assert_array_equal(theirs.get_times(), times)
 
 
+@pytest.mark.skipif(zarr.zarr_major() >= 3, reason="SpikeInterface does not write with zarr 3")
 def test_what_spikeinterface_saves_opens(tmp_path: Path, recording: xr.DataArray) -> None:
     bridged = to_spikeinterface(recording)
     quiet = {"progress_bar": False, "n_jobs": 1}
@@ -272,7 +273,7 @@ save_recording(open_recording({str(raw_file)!r}, sampling_frequency=100.0, n_cha
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"writing\n"
+    assert process.stdout.readline().startswith(b"writing")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.tasks import DaskSource
 from ..graph.plan import Plan, Source, Stage, regular_chunks
+from ..graph.tasks import DaskSource
 
 
 class NotDeclarative(TypeError):
