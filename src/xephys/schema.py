@@ -16,6 +16,22 @@ from numpy.typing import NDArray
 
 from . import accessor as accessor  # whoever meets a recording finds its `.ephys`
 from .errors import RecordingError
+from .kernels.records import PEAK_DTYPE
+
+__all__ = [
+    "CHANNEL_COORDINATES",
+    "PEAK_DTYPE",
+    "SORTING_NODES",
+    "TRACES",
+    "RecordingInfo",
+    "Variable",
+    "bad_channels_of",
+    "make_recording",
+    "positions_of",
+    "time_coordinate",
+    "validate_recording",
+    "wrap_like",
+]
 
 
 @dataclass(frozen=True)
@@ -47,12 +63,6 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
         Variable("bad", ("channel",), "b", "", "true for channels to leave out of references and detection"),
     )
 }
-
-#: Fields of the records of peaks and spikes; features follow under their own names.
-PEAK_DTYPE = np.dtype(
-    [("sample_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8"), ("segment_index", "<i8")]
-)
-SPIKE_DTYPE = np.dtype([("sample_index", "<i8"), ("unit_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8")])
 
 SORTING_NODES: dict[str, str] = {
     "spikes": "dim spike: sample_index, unit_index, amplitude (uV), scale, x, y (um), segment_index",

@@ -14,12 +14,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.records import PEAK_DTYPE
 from xephys.kernels.threshold_scan import PeakSign, find_candidates, scan_limits
 
-PEAK_DTYPE = np.dtype(
-    [("sample_index", "<i8"), ("channel_index", "<i8"), ("amplitude", "<f8"), ("segment_index", "<i8")]
-)
-"""Fields of a peak record; later stages append to it."""
+__all__ = [
+    "PEAK_DTYPE",
+    "add_fields",
+    "detect_by_channel",
+    "detect_locally_exclusive",
+    "detection_halo",
+    "suppress_weaker",
+]
 
 
 def detection_halo(*, exclude_sweep_samples: int) -> int:
