@@ -1,0 +1,92 @@
+"""The promise: the same bits whatever the chunks, the scheduler and the number of workers, time after time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import dask
+import pytest
+
+import xephys
+from xephys.graph.cluster import active_client, connect, local_cluster
+
+from .sortings import assert_identical
+
+CHUNKS_S = (0.1, 0.5, 0.7001, 2.0, 10.0)
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A cluster of one worker process, to which tests may add another."""
+    with local_cluster(n_workers=1, threads_per_worker=1) as client:
+        yield client
+
+
+def chain(recording):
+    """Traces and located peaks; what is estimated on the way is computed on the active scheduler too."""
+    filtered = xephys.common_reference(xephys.bandpass_filter(recording))
+    white = xephys.whiten(filtered, whitening=xephys.estimate_whitening(filtered, n_nearest=8))
+    peaks = xephys.detect_peaks(white, noise_levels=xephys.estimate_noise_levels(white), peak_sign="both")
+    return white, xephys.localize_peaks(white, peaks)
+
+
+def computed(recording):
+    white, peaks = chain(recording)
+    return white.values.tobytes(), peaks.compute().tobytes()
+
+
+@pytest.fixture(scope="module")
+def expected_chain(opened):
+    with connect("threads"):
+        return computed(opened(2.0))
+
+
+def test_the_sorting_is_worth_comparing(simulated, expected):
+    found = xephys.compare(expected, simulated[1])
+    assert found.summary["num_well_detected"] == 8
+    assert expected["spikes"].sizes["spike"] > 500
+
+
+@pytest.mark.parametrize("chunk_s", CHUNKS_S)
+def test_chunks(opened, expected, expected_chain, chunk_s):
+    recording = opened(chunk_s)
+    assert recording.data.chunksize[0] == min(round(chunk_s * 30_000), recording.sizes["time"])
+    with connect("threads"):
+        assert computed(recording) == expected_chain
+        assert_identical(xephys.sort(recording), expected)
+
+
+def test_twice_in_a_row(opened, expected):
+    with connect("threads"):
+        assert_identical(xephys.sort(opened(2.0)), expected)
+
+
+@pytest.mark.parametrize("n_threads", [1, 5])
+def test_threads(opened, expected, expected_chain, n_threads):
+    with connect("threads"), dask.config.set(num_workers=n_threads):
+        assert computed(opened(1.0)) == expected_chain
+        assert_identical(xephys.sort(opened(1.0)), expected)
+
+
+@pytest.mark.slow
+def test_processes(opened, expected, expected_chain):
+    # One pool for all computes: new processes for each would spend a minute on imports.
+    with (
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
+        connect("processes"),
+        dask.config.set(pool=pool),
+    ):
+        assert computed(opened(2.0)) == expected_chain
+        assert_identical(xephys.sort(opened(2.0)), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_distributed_workers(opened, expected, expected_chain, client, n_workers):
+    client.cluster.scale(n_workers)
+    client.wait_for_workers(n_workers, timeout=60)
+    assert active_client() is client
+    assert len(client.nthreads()) == n_workers
+    assert computed(opened(0.7001)) == expected_chain
+    assert_identical(xephys.sort(opened(0.7001)), expected)
