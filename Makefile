@@ -1,0 +1,53 @@
+# Everything that is needed to try, test and measure xephys; only Python >= 3.11 and make have to be there already.
+#   make demo    simulate a realistic recording, sort it, compare with the truth, draw one picture
+#   make test    all tests                    make check   ruff, mypy, layers, examples of the documentation
+#   make bench   the benchmarks at full size  make clean   remove the environment and what was built
+# Another interpreter: make test PYTHON=/path/to/python3.12      Part of the tests: make test ARGS=tests/graph
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One thread per library: Dask's threads and the tests' worker processes are the parallelism.
+SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+BENCHMARKS := $(filter-out benchmarks/harness.py,$(sort $(wildcard benchmarks/*.py)))
+
+.PHONY: demo test check bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.ready-plot
+	$(BIN)/xephys simulate --out $(DEMO) --preset hard --n-channels 64 --duration-s 60 --overwrite
+	$(BIN)/xephys sort $(DEMO)/recording --out $(DEMO)/sorted --overwrite
+	$(BIN)/xephys compare $(DEMO)/sorted $(DEMO) --figure $(DEMO)/report.png --overwrite
+	@echo "drift raster, templates and confusion matrix: $(DEMO)/report.png"
+
+test: $(VENV)/.ready-test
+	$(SINGLE) $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python ci/check_layers.py
+	$(SINGLE) $(BIN)/python ci/check_docs_examples.py
+
+bench: $(VENV)/.ready-test
+	set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(SINGLE) $(BIN)/python $$file; done
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist
+	find src tests ci benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp of an extra is older than pyproject.toml when it has to be installed again.
+$(VENV)/.ready-%: pyproject.toml ci/constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint ci/constraints.txt --editable '.[$*]'
+	@touch $@
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "xephys: there is no $(PYTHON); install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "xephys: $(PYTHON) is $$($(PYTHON) -V 2>&1), and Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "xephys: $(PYTHON) cannot make virtual environments; install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }

@@ -1,0 +1,107 @@
+"""Run every Python example of the documentation: python ci/check_docs_examples.py [FILE ...]
+
+The ```python blocks of README.md and docs/**/*.md run in the order they stand, one namespace and one empty folder per
+file. A block that cannot run is preceded by a line ``<!-- no-run: reason -->``. Exits with 1 if any fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FENCE = re.compile(r"^(?P<indent>[ ]*)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
+NO_RUN = re.compile(r"<!--\s*no-run:\s*(?P<reason>[^>]*?)\s*-->\s*\Z")
+TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class Block:
+    """One example: its first line in the file, its code, and why it is not run, if it is not."""
+
+    line: int
+    code: str
+    no_run: str | None
+
+
+def blocks_of(text: str) -> list[Block]:
+    """All Python examples of a page.
+
+    Raises
+    ------
+    ValueError
+        If a block is marked ``no-run`` without a reason.
+    """
+    blocks = []
+    for match in FENCE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 2
+        marked = NO_RUN.search(text[: match.start()])
+        if marked and not marked["reason"]:
+            raise ValueError(f"the example at line {line} is marked no-run without a reason; give one")
+        indent = len(match["indent"])
+        code = "".join(row[indent:] if row.strip() else "\n" for row in match["code"].splitlines(keepends=True))
+        blocks.append(Block(line, code, marked["reason"] if marked else None))
+    return blocks
+
+
+def program_of(blocks: list[Block]) -> str:
+    """One script whose line numbers are those of the page, so that a traceback points to the example."""
+    script, line = [], 1
+    for block in blocks:
+        if block.no_run is None:
+            script.append("\n" * (block.line - line) + block.code)
+            line = block.line + block.code.count("\n")
+    return "".join(script)
+
+
+def run_page(page: Path) -> str | None:
+    """Run a page's examples in a process of their own; the last lines of its output if they fail."""
+    script = program_of(blocks_of(page.read_text(encoding="utf-8")))
+    if not script.strip():
+        return None
+    runner = "import sys; path = sys.argv[1]; exec(compile(sys.stdin.read(), path, 'exec'), {'__name__': '__main__'})"
+    environment = {"MPLBACKEND": "Agg", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", runner, str(page)],
+                input=script,
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                env=environment,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"not finished after {TIMEOUT_S} s"
+    return None if done.returncode == 0 else "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+
+
+def main(arguments: list[str]) -> int:
+    pages = [Path(name) for name in arguments] or [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
+    failed = 0
+    for page in pages:
+        if not page.is_file():
+            print(f"{page}: no such page")
+            failed += 1
+            continue
+        try:
+            blocks = blocks_of(page.read_text(encoding="utf-8"))
+            trouble = run_page(page)
+        except ValueError as error:
+            blocks, trouble = [], str(error)
+        failed += trouble is not None
+        n_run = sum(block.no_run is None for block in blocks)
+        print(f"{page}: {n_run} of {len(blocks)} examples run" + (f", and failed\n{trouble}" if trouble else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

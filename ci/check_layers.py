@@ -1,0 +1,144 @@
+"""Check which part of the package imports what, from the source alone: python ci/check_layers.py [SRC]
+
+Kernels know arrays only; only graph/ knows Dask; operations know neither files nor figures nor the command line; heavy
+modules are imported inside the functions that need them. Prints each wrong import with its reason and exits with 1.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = "xephys"
+#: First part of a module's name below the package, by layer; what is named nowhere is an operation.
+LAYERS = {
+    "base": {"errors", "typing"},
+    "model": {"schema"},
+    "kernels": {"kernels"},
+    "graph": {"graph"},
+    "composition": {"sorter", "sort", "track", "curate"},
+    "files": {"io"},
+    "edge": {
+        "__init__", "__main__", "accessor", "checkpoint", "cli", "comparison", "console", "facts", "finding", "plot",
+        "testing",
+    },
+}  # fmt: skip
+#: Which layers a layer may not import, not even inside a function.
+FORBIDDEN_LAYERS = {
+    "base": {"model", "kernels", "graph", "operations", "composition", "files", "edge"},
+    "model": {"kernels", "graph", "operations", "composition", "files", "edge"},
+    "kernels": {"model", "graph", "operations", "composition", "files", "edge"},
+    "graph": {"kernels", "operations", "composition", "files", "edge"},
+    "operations": {"composition", "files", "edge"},
+    "composition": {"files", "edge"},
+    "files": {"composition", "edge"},
+    "edge": set(),
+}
+ONLY_IN_GRAPH = {"dask", "distributed"}
+NOT_IN_KERNELS = {"xarray", "spikeinterface"}
+#: Slow to import: ``import xephys`` has to stay under half a second.
+HEAVY = {"numba", "spikeinterface", "torch", "cupy", "matplotlib", "sklearn"}
+#: Modules that are heavy as a whole, and are therefore themselves imported only inside functions.
+LAZY = ("xephys.io.plexon", "xephys.io.si_recording", "xephys.io.si_sorting", "xephys.simulation", "xephys.kernels")
+#: Module and what it may import against the rules, each for one reason.
+EXCEPTIONS = {
+    # A guard in tests that no compute happens has to stand in for Dask's scheduler.
+    ("xephys.testing", "dask"),
+    # A recording that is made or checked gets its accessor, so that it has one whatever was imported first.
+    ("xephys.schema", "xephys.accessor"),
+    # The version is part of what names a result on disk.
+    ("xephys.graph.checkpoint", "xephys.__version__"),
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, where, and whether it is imported together with the file."""
+
+    module: str
+    line: int
+    at_top: bool
+
+
+def imports_of(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[Import]:
+    """Every import of a file under its absolute name, but for those that only type checkers see."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+
+    def walk(node: ast.AST, at_top: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from (Import(alias.name, child.lineno, at_top) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                above = package[: len(package) - child.level + 1] if child.level else []
+                base = ".".join([*above, *([child.module] if child.module else [])])
+                yield from (Import(f"{base}.{alias.name}", child.lineno, at_top) for alias in child.names)
+            else:
+                inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+                yield from walk(child, at_top and not inside)
+
+    yield from walk(tree, True)
+
+
+def layer_of(module: str) -> str:
+    parts = module.split(".")
+    first = parts[1] if len(parts) > 1 else "__init__"
+    return next((layer for layer, names in LAYERS.items() if first in names), "operations")
+
+
+def is_in(module: str, names: Iterable[str]) -> bool:
+    return any((module + ".").startswith(name + ".") for name in names)
+
+
+def complaint(module: str, found: Import) -> str | None:
+    """Why an import is wrong; None if it is not."""
+    if any(module == who and is_in(found.module, [what]) for who, what in EXCEPTIONS):
+        return None
+    layer, root = layer_of(module), found.module.split(".")[0]
+    if root in ONLY_IN_GRAPH and layer != "graph":
+        return f"only graph/ may import {root}"
+    if layer == "kernels" and root in NOT_IN_KERNELS:
+        return f"kernels take arrays and may not import {root}"
+    lazy = is_in(module, LAZY)
+    if found.at_top and root in HEAVY and (not lazy or (layer == "kernels" and root != "numba")):
+        return f"{root} is slow to import; import it inside the function that needs it"
+    if root != PACKAGE:
+        return None
+    target = layer_of(found.module)
+    if target in FORBIDDEN_LAYERS[layer]:
+        return f"{layer} may not import {target}"
+    if found.at_top and not lazy and is_in(found.module, LAZY):
+        return "it brings slow imports with it; import it inside the function that needs it"
+    return None
+
+
+def check(source: Path) -> list[str]:
+    """All complaints about the package below a source folder."""
+    complaints = []
+    for file in sorted(source.joinpath(PACKAGE).rglob("*.py")):
+        parts = list(file.relative_to(source).with_suffix("").parts)
+        is_package = parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if is_package else parts)
+        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+        for found in imports_of(tree, module, is_package=is_package):
+            reason = complaint(module, found)
+            if reason is not None:
+                complaints.append(f"{file}:{found.line}: {module} imports {found.module}: {reason}")
+    return complaints
+
+
+def main() -> int:
+    source = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "src"
+    complaints = check(source)
+    for line in complaints:
+        print(line)
+    print(f"layers: {len(complaints)} wrong imports" if complaints else "layers: every import is where it may be")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
