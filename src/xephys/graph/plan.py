@@ -16,6 +16,10 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RecordingError
+
+from ..errors import RecordingError
+
 Array: TypeAlias = NDArray[Any]
 Emits: TypeAlias = Literal["traces", "events", "partials"]
 
@@ -198,8 +202,9 @@ class Plan:
         Raises
         ------
         ValueError
-            If traces are to follow events, if something is to follow partials, or if the source is shorter than
-            the halo.
+            If traces are to follow events, or if something is to follow partials.
+        RecordingError
+            If the source is shorter than the halo.
         """
         if self.emits == "partials" or (self.emits == "events" and stage.emits == "traces"):
             raise ValueError(
@@ -209,7 +214,7 @@ class Plan:
         longer = replace(self, stages=(*self.stages, stage))
         before, after = longer.halo
         if self.source.n_samples <= max(before, after):
-            raise ValueError(
+            raise RecordingError(
                 f"the recording has {self.source.n_samples} samples, no more than the halo of {max(before, after)} "
                 f"that {stage.name} needs at {self.sampling_frequency:g} Hz; use a longer recording or a higher corner"
             )
@@ -219,7 +224,7 @@ class Plan:
         """The same values on a narrower range of the absolute sample axis."""
         stop = start + sum(chunks)
         if not self.start <= start <= stop <= self.stop:
-            raise ValueError(f"range [{start}, {stop}) is outside the plan's [{self.start}, {self.stop})")
+            raise RecordingError(f"range [{start}, {stop}) is outside the plan's [{self.start}, {self.stop})")
         return replace(self, start=start, chunks=chunks)
 
     def rechunked(self, chunk_samples: int) -> Plan:
