@@ -8,6 +8,10 @@ class RecordingError(ValueError):
     """The recording cannot be used as it is: wrong dimensions, no probe, non-finite samples, too short."""
 
 
+class SilentRecordingError(RecordingError):
+    """Too few spikes to learn anything from."""
+
+
 class ParameterError(ValueError):
     """A parameter, preset or name that does not exist, or a value outside its limits."""
 

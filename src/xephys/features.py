@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from . import schema
-from .errors import ParameterError, RecordingError
+from .errors import ParameterError, RecordingError, SilentRecordingError
 from .extending import as_lazy, check_positive, same_traces
 from .graph.build import extend_plan
 from .graph.events import SpikeTable, compute, given_events_stage
@@ -104,7 +104,7 @@ def learn_components(
     n_components: int = 6,
     ms_before: float = 0.7,
     ms_after: float = 1.3,
-    n_tiles: int = 20,
+    n_tiles: int | None = 20,
     n_peaks_max: int = 20_000,
     seed: int = 0,
 ) -> xr.DataArray:
@@ -121,7 +121,7 @@ def learn_components(
     ms_before, ms_after
         Window around the peak.
     n_tiles
-        How many seconds of the recording are read, spread evenly over it.
+        How many seconds of the recording are read, spread evenly over it; all of it if None.
     n_peaks_max
         Most snippets used, spread evenly.
     seed
@@ -133,7 +133,7 @@ def learn_components(
 
     Raises
     ------
-    RecordingError
+    SilentRecordingError
         If fewer peaks are found than components are asked for.
 
     Examples
@@ -152,11 +152,12 @@ def learn_components(
     table = extract_snippets(recording, peaks, ms_before=ms_before, ms_after=ms_after)
     if table.plan is None:
         raise RecordingError("the peaks have no plan; detect them on the recording")
-    tables = [SpikeTable.of_plan(p) for p in tile_plans(table.plan, n_tiles=n_tiles, seed=seed)]
-    snippets = np.concatenate(compute(*[t.data for t in tables]))["waveform"]
+    plans = [table.plan] if n_tiles is None else tile_plans(table.plan, n_tiles=n_tiles, seed=seed)
+    snippets = np.concatenate(compute(*[SpikeTable.of_plan(p).data for p in plans]))["waveform"]
     if len(snippets) < n_components:
-        raise RecordingError(
-            f"{len(snippets)} peaks were found in {len(tables)} s of the recording, too few to learn {n_components} "
+        read_s = sum(p.n_samples for p in plans) / peaks.sampling_frequency
+        raise SilentRecordingError(
+            f"{len(snippets)} peaks were found in {read_s:g} s of the recording, too few to learn {n_components} "
             "components; lower detect_threshold or read more tiles"
         )
     chosen = np.unique(np.linspace(0, len(snippets) - 1, min(len(snippets), n_peaks_max)).astype(np.int64))

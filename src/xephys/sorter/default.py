@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from ..cluster.peaks import Clustering, cluster_peaks
 from ..detect import detect_peaks
+from ..errors import SilentRecordingError
 from ..features import learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
+from ..graph.events import SpikeTable
 from ..localize import localize_peaks
 from ..match import estimate_noise_gain, match_templates
 from ..templates import template_plan, templates_of_sums
@@ -39,11 +42,8 @@ def sort_default(
         exclude_sweep_ms=p.exclude_sweep_ms,
         radius_um=p.exclude_radius_um,
     )
-    try:
-        components = learn_components(
-            white, peaks, n_components=p.n_components, ms_before=p.ms_before, ms_after=p.ms_after, seed=p.seed
-        )
-    except ValueError:  # not even as many peaks as components: nothing to sort, and that is a result
+    components = _components(white, peaks, p)
+    if components is None:
         return empty_sorting(recording, prepared, p)
     peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
     found = run_events(peaks, folder, progress=progress.of("detect"))
@@ -72,6 +72,22 @@ def sort_default(
     final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
     log = [*_merges(clustering.decisions), *tidied.log, *final.log]
     return assemble(recording, prepared, final, p, log=log, folder=folder)
+
+
+def _components(white: xr.DataArray, peaks: SpikeTable, p: DefaultParameters) -> xr.DataArray | None:
+    """Temporal components from some tiles, or from all if those are silent; None if the whole recording is."""
+    for n_tiles in (20, None):
+        with suppress(SilentRecordingError):
+            return learn_components(
+                white,
+                peaks,
+                n_components=p.n_components,
+                ms_before=p.ms_before,
+                ms_after=p.ms_after,
+                n_tiles=n_tiles,
+                seed=p.seed,
+            )
+    return None
 
 
 def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path) -> xr.Dataset:
