@@ -49,7 +49,8 @@ def assemble(
     means = templates_of_sums(prepared.filtered, plan, run_partials(plan, folder))
     waveforms, slots = means["waveform"].values, means["channel_index"].values
     peak_channels = template_peak_channels(waveforms, channels=slots)
-    positions = template_positions(waveforms, channels=slots, positions_um=schema.positions_of(recording, why="units"))
+    places = schema.positions_of(prepared.filtered, why="units")
+    positions = template_positions(waveforms, channels=slots, positions_um=places)
     dense = dense_templates(means)
     amplitude = np.abs(dense.values[np.arange(n_units), :, peak_channels]).max(axis=1)
     noise = np.maximum(prepared.noise_levels.values[peak_channels], 1e-9)

@@ -68,8 +68,9 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
 
 
 def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
-    constant = find_constant_channels(recording, seed=seed)
-    bad = schema.bad_channels_of(recording) | constant
+    marked = schema.bad_channels_of(recording)
+    constant = find_constant_channels(recording, seed=seed) & ~marked
+    bad = marked | constant
     if bad.all():
         raise RecordingError(
             "every channel is constant or marked bad, so there is nothing to sort; look at the recording, "

@@ -1,0 +1,222 @@
+"""What cannot be sorted is refused with one clear sentence; what is merely unusual is sorted, and said."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys import ParameterError, RecordingError, XephysWarning
+from xephys.extending import recording_plan
+from xephys.graph.sample import tile_plans
+from xephys.schema import make_recording
+from xephys.testing import simulate_recording
+
+RATE = 30_000
+
+
+def recording_of(traces, **coordinates):
+    """A recording on a probe of two columns."""
+    n = traces.shape[1]
+    places = {"x": np.arange(n) % 2 * 20.0, "y": np.arange(n) // 2 * 20.0}
+    return make_recording(traces, sampling_frequency=float(RATE), coordinates={**places, **coordinates})
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """30 s of white noise on four channels: nothing to find."""
+    return np.random.default_rng(0).normal(0, 10, (30 * RATE, 4)).astype("f4")
+
+
+@pytest.fixture
+def strict():
+    """Warnings of ours are errors: what should pass passes silently."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", XephysWarning)
+        yield
+
+
+def unread_tile(recording):
+    """A second that is not among those read for the estimates."""
+    tiles = {plan.start // RATE for plan in tile_plans(recording_plan(recording), n_tiles=20, seed=0)}
+    return min(set(range(1, 29)) - tiles)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_anywhere(noise, value):
+    traces = noise.copy()
+    sample = unread_tile(recording_of(noise)) * RATE + RATE // 2
+    traces[sample, 2] = value
+    with pytest.raises(RecordingError, match=f"sample {sample} is NaN or infinite on 1 channels; repair the recording"):
+        xephys.sort(recording_of(traces))
+
+
+def test_not_a_number_beside_real_units():
+    """The estimates do not see it, the passes over the whole recording do."""
+    recording, _ = simulate_recording(duration_s=30, n_channels=4, n_units=2, seed=0)
+    traces = recording.values.astype("f4")
+    sample = unread_tile(recording) * RATE + 77
+    traces[sample] = np.nan
+    broken = recording.copy(data=traces)
+    with pytest.raises(RecordingError, match=f"sample {sample} is NaN or infinite on 4 channels"):
+        xephys.sort(broken)
+
+
+def test_spikes_outside_the_sampled_seconds_are_found(noise):
+    """Components are learned from some seconds; if those are silent, the others are looked at before giving up."""
+    traces = noise.copy()
+    first = unread_tile(recording_of(noise)) * RATE
+    shape = -150 * np.exp(-0.5 * ((np.arange(40) - 15) / 4) ** 2)[:, None] * np.array([0.3, 0.5, 1.0, 0.4])
+    samples = first + 1000 + 300 * np.arange(90)
+    for sample in samples:
+        traces[sample - 15 : sample + 25] += shape
+    sorting = xephys.sort(recording_of(traces))
+    assert sorting["units"].sizes["unit"] == 1
+    found = sorting["spikes"]["sample_index"].values
+    assert np.abs(found[:, None] - samples).min(axis=0).max() <= 2
+
+
+def test_constant_channels_are_left_out_and_reported():
+    recording, truth = simulate_recording(duration_s=15, n_channels=32, n_units=4, seed=1, n_dead_channels=3)
+    dead = truth.dead_channels
+    names = ", ".join(map(str, recording.channel.values[dead]))
+    with pytest.warns(XephysWarning, match=f"3 constant channels were left out: {names}; mark them bad"):
+        sorting = xephys.sort(recording)
+    assert not np.isin(sorting["units"]["channel_index"], dead).any()
+    assert xephys.compare(sorting, truth).summary["num_well_detected"] == 4
+
+
+def test_channels_marked_bad_are_left_out_silently(strict):
+    recording, truth = simulate_recording(duration_s=15, n_channels=32, n_units=4, seed=1, n_dead_channels=3)
+    bad = np.isin(np.arange(32), truth.dead_channels)
+    sorting = xephys.sort(recording.assign_coords(bad=("channel", bad)))
+    assert not np.isin(sorting["units"]["channel_index"], truth.dead_channels).any()
+
+
+@pytest.mark.parametrize("value", [0, -7])
+def test_nothing_but_constant_channels(value):
+    with pytest.raises(RecordingError, match=r"every channel is constant or marked bad.*look at the recording"):
+        xephys.sort(recording_of(np.full((2 * RATE, 4), value, "i2")))
+
+
+def test_every_channel_marked_bad(noise):
+    with pytest.raises(RecordingError, match="every channel is constant or marked bad"):
+        xephys.sort(recording_of(noise[:RATE], bad=np.ones(4, bool)))
+
+
+@pytest.mark.parametrize(
+    ("corners", "message"),
+    [
+        ({"freq_min_hz": 0}, r"freq_min_hz is 0: Input should be greater than 0"),
+        ({"freq_min_hz": -300}, r"freq_min_hz is -300: Input should be greater than 0"),
+        ({"freq_min_hz": 15_000}, r"freq_min_hz is 15000 Hz.* between 0 and the Nyquist frequency, 15000 Hz"),
+        ({"freq_min_hz": 5000, "freq_max_hz": 3000}, r"freq_min_hz \(5000\) is not below freq_max_hz \(3000\); swap"),
+    ],
+)
+def test_corners_outside_zero_and_nyquist(noise, corners, message):
+    with pytest.raises(ParameterError, match=message):
+        xephys.sort(recording_of(noise[:RATE]), **corners)
+
+
+def test_too_short_for_the_filter(noise):
+    with pytest.raises(RecordingError, match=r"has 500 samples, no more than the halo of \d+ .*use a longer recording"):
+        xephys.sort(recording_of(noise[:500]))
+
+
+def test_a_recording_of_a_few_milliseconds_has_no_units(noise, strict):
+    assert xephys.sort(recording_of(noise[:1200]))["units"].sizes["unit"] == 0
+
+
+def test_an_empty_recording(noise):
+    with pytest.raises(RecordingError, match="0 samples of 4 channels; it is empty"):
+        xephys.sort(recording_of(noise[:0]))
+
+
+def test_a_silent_recording_has_no_units(noise, strict, tmp_path):
+    sorting = xephys.sort(recording_of(noise))
+    assert sorting["units"].sizes["unit"] == sorting["spikes"].sizes["spike"] == 0
+    assert sorting["templates"]["templates"].shape == (0, 66, 4)
+    xephys.save_sorting(sorting, tmp_path / "sorting.zarr")
+    assert xephys.open_sorting(tmp_path / "sorting.zarr")["units"].sizes["unit"] == 0
+
+
+def test_one_channel(strict):
+    recording, truth = simulate_recording(
+        duration_s=15, n_channels=1, n_units=1, seed=1, amplitude_range_uv=(100.0, 150.0)
+    )
+    assert xephys.compare(xephys.sort(recording), truth).summary["accuracy"] > 0.99
+
+
+def test_one_channel_needs_no_probe(strict):
+    recording, truth = simulate_recording(
+        duration_s=15, n_channels=1, n_units=1, seed=1, amplitude_range_uv=(100.0, 150.0)
+    )
+    bare = recording.drop_vars(["x", "y"])
+    assert xephys.compare(xephys.sort(bare), truth).summary["accuracy"] > 0.99
+
+
+def test_one_unit(strict):
+    recording, truth = simulate_recording(
+        duration_s=15, n_channels=16, n_units=1, seed=1, amplitude_range_uv=(100.0, 150.0)
+    )
+    summary = xephys.compare(xephys.sort(recording), truth).summary
+    assert summary["num_tested_units"] == 1
+    assert summary["accuracy"] > 0.99
+
+
+def test_no_probe(noise):
+    with pytest.raises(RecordingError, match=r"needs the positions of the channels.* no x or y; give a probe"):
+        xephys.sort(make_recording(noise[:RATE], sampling_frequency=float(RATE)))
+
+
+def test_positions_that_are_not_finite(noise):
+    with pytest.raises(RecordingError, match="channel positions are not finite; correct"):
+        xephys.sort(recording_of(noise[:RATE], x=np.array([0.0, np.nan, 0.0, 20.0])))
+
+
+def test_unknown_preset(noise):
+    with pytest.raises(ParameterError, match=r"preset 'defualt' does not exist, did you mean 'default'\?"):
+        xephys.sort(recording_of(noise[:RATE]), preset="defualt")
+
+
+def test_unknown_parameter(noise):
+    with pytest.raises(ParameterError, match=r"no parameter 'detect_treshold', did you mean 'detect_threshold'\?"):
+        xephys.sort(recording_of(noise[:RATE]), detect_treshold=4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"detect_threshold": -4}, "detect_threshold is -4: Input should be greater than 0"),
+        ({"peak_sign": "up"}, "peak_sign is 'up': Input should be 'neg', 'pos' or 'both'"),
+        ({"amplitude_min": 1.5}, "amplitude_min is 1.5: Input should be less than or equal to 1"),
+        ({"n_components": "many"}, "n_components is 'many': Input should be a valid integer"),
+    ],
+)
+def test_values_outside_their_limits(noise, given, message):
+    with pytest.raises(ParameterError, match=message):
+        xephys.sort(recording_of(noise[:RATE]), **given)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (lambda r: r.T, RecordingError, "transpose or rename"),
+        (lambda r: r.values, TypeError, "expected a recording .* got ndarray"),
+        (lambda r: r.assign_attrs(sampling_frequency=0), RecordingError, "set it to the rate in hertz"),
+    ],
+)
+def test_no_recording(noise, spoil, kind, message):
+    with pytest.raises(kind, match=message):
+        xephys.sort(spoil(recording_of(noise[:RATE])))
+
+
+def test_refusals_leave_nothing_behind(noise, tmp_path):
+    traces = noise.copy()
+    traces[unread_tile(recording_of(noise)) * RATE + 5] = np.nan
+    for bad in (recording_of(traces), recording_of(noise[:500]), recording_of(np.zeros((RATE, 4), "i2"))):
+        with pytest.raises(RecordingError):
+            xephys.sort(bad, folder=tmp_path / "work")
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
