@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from ..errors import RecordingError
 
-from ..errors import RecordingError
-
 Array: TypeAlias = NDArray[Any]
 Emits: TypeAlias = Literal["traces", "events", "partials"]
 
