@@ -1,0 +1,44 @@
+"""The documentation points to things that are there, and its list of functions is up to date."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.joinpath("docs").rglob("*.md")), ROOT / "README.md"]
+LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in LINK.findall(text):
+        if target.startswith(("http://", "https://", "#")):
+            continue
+        assert (page.parent / target.split("#")[0]).exists(), f"{page.name} points to {target}, which does not exist"
+
+
+def test_links_of_notebooks_lead_somewhere():
+    for notebook in ROOT.joinpath("notebooks").glob("*.ipynb"):
+        for target in re.findall(r"\]\((\.\./[^)]+)\)", notebook.read_text(encoding="utf-8")):
+            assert (notebook.parent / target).exists(), f"{notebook.name} points to {target}"
+
+
+def test_every_page_is_in_the_index():
+    index = ROOT / "docs" / "index.md"
+    listed = {(index.parent / target.split("#")[0]).resolve() for target in LINK.findall(index.read_text("utf-8"))}
+    missing = [str(page) for page in PAGES[:-1] if page != index and page.resolve() not in listed]
+    assert not missing
+
+
+def test_list_of_functions_is_up_to_date():
+    made = runpy.run_path(str(ROOT / "ci" / "make_api_page.py"))["api_page"]()
+    stored = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert made == stored, "run python ci/make_api_page.py"
+
+
+def test_figures_are_small():
+    for figure in ROOT.joinpath("docs", "figures").glob("*.png"):
+        assert figure.stat().st_size < 400_000, f"{figure.name} is larger than 400 kB"
