@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import shutil
@@ -17,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from .errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning
+from .errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning, is_disk_full
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -68,7 +67,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
 def explain(error: Exception) -> tuple[int, str]:
     """Exit status and sentence of an error."""
     text = str(error).rstrip(".") or type(error).__name__
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and is_disk_full(error):
         return RESOURCE, f"no space left on the disk ({text}); free some and run the same command again"
     if isinstance(error, MemoryError):
         return (

@@ -3,6 +3,8 @@
 Every message names the value, the limit and the remedy. The command line turns the class into its exit status.
 """
 
+import errno
+
 
 class RecordingError(ValueError):
     """The recording cannot be used as it is: wrong dimensions, no probe, non-finite samples, too short."""
@@ -26,3 +28,16 @@ class ResourceError(RuntimeError):
 
 class XephysWarning(UserWarning):
     """Something about the input is unusual, was worked around, and should be known."""
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether a write failed for want of room. NumPy reports a short write in words only, without an error number.
+
+    Examples
+    --------
+    >>> is_disk_full(OSError(28, "No space left on device")), is_disk_full(OSError(13, "Permission denied"))
+    (True, False)
+    """
+    if error.errno is None:
+        return "requested and" in str(error)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -8,7 +8,6 @@ that all workers see.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import sys
@@ -26,7 +25,7 @@ from dask.callbacks import Callback
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import OutputError, ResourceError
+from ..errors import OutputError, ResourceError, is_disk_full
 from . import run
 from .build import plan_label
 from .events import SpikeTable, compute
@@ -292,6 +291,5 @@ def _write_atomically(path: Path, write: Callable[[Any], None]) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "no space left; free some" if full else f"{error.strerror}; make the folder writable"
+        reason = "no space left; free some" if is_disk_full(error) else f"{error.strerror}; make the folder writable"
         raise OutputError(f"cannot write {path}: {reason} and run again (the finished chunks are kept)") from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, is_disk_full
 from ..graph.source import disk_free_bytes
 
 #: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.
@@ -66,7 +66,7 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
         _discard(hidden)
         if isinstance(error, (OutputError, FileNotFoundError)):
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise OutputError(
                 f"no space left on the disk of {target.parent} while writing {target.name} "
                 f"({disk_free_bytes(target.parent)} bytes free); free some or choose another place; nothing was left"

@@ -1,0 +1,101 @@
+"""A worker or the whole process killed in mid-sort: what was finished is kept, and the sorting is the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import xephys
+from tests.sorter.sortings import assert_identical
+from xephys.graph.cluster import local_cluster
+
+CHUNK_S = 0.5
+N_CHUNKS = 24
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("stage", ["detect", "match"])
+def test_a_worker_killed_in_mid_sort(opened, expected, tmp_path, stage):
+    killed = []
+
+    def kill_one(name, done, total):
+        if name == stage and done >= 5 and not killed:
+            assert done < total
+            killed.append(next(iter(client.run(os.getpid).values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with local_cluster(n_workers=2, threads_per_worker=1) as client:
+        sorting = xephys.sort(opened(CHUNK_S), folder=tmp_path, progress=kill_one)
+    assert killed
+    assert_identical(sorting, expected)
+
+
+def chunk_files(folder):
+    return sorted(folder.glob("*/chunk_*.npy"))
+
+
+def state(paths):
+    """Which file it is and when it was written."""
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
+@pytest.mark.parametrize("n_finished", [6, N_CHUNKS + 6], ids=["detect", "match"])
+def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n_finished):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
+    command += ["--chunk-duration-s", str(CHUNK_S)]
+    process = subprocess.Popen(command)
+    deadline = time.monotonic() + 120
+    while len(chunk_files(out / ".work")) < n_finished:
+        assert process.poll() is None, "the sort ended before it could be killed"
+        assert time.monotonic() < deadline, "nothing happened for two minutes"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert [path.name for path in out.iterdir()] == [".work"]
+    finished = state(chunk_files(out / ".work"))
+    assert n_finished <= len(finished) < 2 * N_CHUNKS
+
+    # The function on the same folder, which the command would remove, so that the files can be looked at afterwards.
+    assert_identical(xephys.sort(opened(CHUNK_S), folder=out / ".work"), expected)
+    every = chunk_files(out / ".work")
+    assert len(every) == 2 * N_CHUNKS
+    assert state(finished) == finished
+    assert not list((out / ".work").rglob("*.tmp-*"))
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["phy", "sorting.zarr"]
+    stored = xephys.open_sorting(out / "sorting.zarr")
+    for group in ("spikes", "units", "templates"):
+        for name, variable in expected[group].data_vars.items():
+            assert stored[group][name].values.tobytes() == variable.values.tobytes(), f"{group}/{name}"
+
+
+def test_the_command_resumes_by_itself(simulated, expected, tmp_path):
+    """The very same command again, with nothing in between: only the missing chunks are computed."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
+    command += ["--chunk-duration-s", str(CHUNK_S)]
+    xephys.sort(xephys.open_recording(simulated[0], chunk_duration_s=CHUNK_S), folder=out / ".work")
+    every = chunk_files(out / ".work")
+    for path in every[::3]:
+        path.unlink()
+    kept = state(set(every) - set(every[::3]))
+    hard_links = tmp_path / "links"
+    hard_links.mkdir()
+    for number, path in enumerate(kept):
+        os.link(path, hard_links / str(number))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for number, (inode, written) in enumerate(kept.values()):
+        status = (hard_links / str(number)).stat()
+        assert (status.st_ino, status.st_mtime_ns) == (inode, written)
+    stored = xephys.open_sorting(out / "sorting.zarr")
+    assert stored["spikes"]["sample_index"].values.tobytes() == expected["spikes"]["sample_index"].values.tobytes()
