@@ -16,6 +16,11 @@ from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
 
+#: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is looked at.
+USUAL_FRACTION = 0.05
+#: Channels on which a cluster's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
+REACHED_FRACTION = 0.01
+
 
 @dataclass(frozen=True)
 class Clustering:
@@ -122,6 +127,7 @@ def cluster_peaks(
     basis = np.ascontiguousarray(components.values, np.float32)
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = reconcile.drop_weak(labels, means, noise=noise)
+    labels = _split_clusters(projection, channel, labels, neighbours, n_spikes_min)
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = reconcile.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
     labels, shift, decisions = reconcile.merge_same_shape(
@@ -155,6 +161,66 @@ def cluster_section(
 
     _, slots = section_channels(section, neighbours)
     return split_features(gather_features(projection[rows], channel[rows], slots), min_spikes=n_spikes_min)
+
+
+def split_cluster(
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    n_spikes_min: int,
+) -> NDArray[np.int32]:
+    """Labels of the parts of one cluster, looked at on its own channels.
+
+    A section is split on the few channels that all its peaks share, and there two neurons may look alike. The peaks
+    of one cluster share more. The direction of their mean is left out: amplitudes vary, and the widest axis of a
+    cluster can hide the gap between two shapes. Parts that differ by amplitude or delay alone are merged afterwards.
+    """
+    from ..kernels.cluster_sections import gather_features
+    from ..kernels.cluster_split import split_features
+
+    here = channel[rows]
+    seen, counts = np.unique(here, return_counts=True)
+    usual = seen[counts >= USUAL_FRACTION * len(rows)]
+    inside = np.flatnonzero(np.isin(here, usual))
+    around, counts = np.unique(neighbours[usual], return_counts=True)
+    common = around[(counts == len(usual)) & (around >= 0)]
+    labels = np.zeros(len(rows), np.int32)
+    if not len(common):
+        return labels
+    slots = np.full((len(neighbours), len(common)), -1, np.int32)
+    for column in range(neighbours.shape[1]):
+        slots[neighbours[:, column][:, None] == common[None, :]] = column
+    own = gather_features(projection[rows[inside]], here[inside], slots).astype(np.float64)
+    mean = own.mean(axis=0)
+    energy = (mean.reshape(len(common), -1) ** 2).sum(axis=1)
+    reached = np.repeat(energy >= REACHED_FRACTION * energy.max(), projection.shape[2])
+    own, mean = own[:, reached], mean[reached]
+    own -= np.outer(own @ mean / max(float(mean @ mean), 1e-12), mean)
+    parts = split_features(own.astype(np.float32), min_spikes=n_spikes_min)
+    if parts.max() > 0:
+        labels[:] = -1
+        labels[inside] = parts
+    return labels
+
+
+def _split_clusters(
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
+    n_spikes_min: int,
+) -> NDArray[np.int32]:
+    """Every cluster through :func:`split_cluster`, numbered anew."""
+    rows = [np.flatnonzero(labels == cluster) for cluster in range(int(labels.max(initial=-1)) + 1)]
+    jobs = [(r, neighbours, n_spikes_min) for r in rows]
+    split, n_labels = np.full(len(labels), -1, np.int32), 0
+    for r, parts in zip(
+        rows, run_tasks(split_cluster, jobs, shared=(projection, channel), label="split_cluster"), strict=True
+    ):
+        split[r] = np.where(parts >= 0, parts + n_labels, -1)
+        n_labels += int(parts.max()) + 1
+    return split
 
 
 def _take(
