@@ -12,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 import xephys
+from xephys.match import match_residual
 from xephys.testing import simulate_recording
 
 RATE = 30_000
@@ -19,19 +20,39 @@ Operation = Callable[[xr.DataArray], Any]
 
 
 @cache
-def recording() -> xr.DataArray:
+def simulated() -> tuple[xr.DataArray, Any]:
     """2.6 s of 8 channels: two whole tiles and a ragged one."""
-    simulated, _ = simulate_recording(duration_s=2.6, n_channels=8, n_units=3, seed=11)
-    return simulated
+    return simulate_recording(duration_s=2.6, n_channels=8, n_units=3, seed=11)
+
+
+def recording() -> xr.DataArray:
+    return simulated()[0]
+
+
+def truth() -> Any:
+    return simulated()[1]
+
+
+def true_spikes() -> Any:
+    return truth().spikes[["sample_index", "unit_index"]]
 
 
 @cache
 def fitted() -> dict[str, Any]:
     """What the transforms are given: estimated once, from the recording as it is."""
     filtered = xephys.bandpass_filter(recording())
+    noise = xephys.estimate_noise_levels(filtered)
+    found = xephys.detect_peaks(filtered, noise_levels=noise)
     return {
         "whitening": xephys.estimate_whitening(filtered, n_nearest=4),
-        "noise": xephys.estimate_noise_levels(filtered),
+        "whitening global": xephys.estimate_whitening(filtered, mode="global"),
+        "noise": noise,
+        "peaks": found.compute(),
+        "components": xephys.learn_components(filtered, found, n_components=3),
+        "matched filter": xephys.estimate_matched_filter(filtered),
+        "templates": xephys.estimate_templates(
+            filtered, true_spikes(), peak_channels=truth().peak_channels, n_nearest=6
+        ),
     }
 
 
@@ -55,8 +76,13 @@ TRANSFORMS: dict[str, Operation] = {
     "common_reference local": lambda rec: xephys.common_reference(
         rec, reference="local", inner_radius_um=30, outer_radius_um=80, n_neighbors_min=2
     ),
+    "common_reference groups": lambda rec: xephys.common_reference(rec, groups=[0, 1, 0, 1, 0, 1, 0, 1]),
     "to_uv": xephys.to_uv,
+    "scale": lambda rec: xephys.scale(rec, gain=[0.5, 1, 2, 4, 8, 16, 32, 64], offset=-3.0),
+    "interpolate_bad_channels": lambda rec: xephys.interpolate_bad_channels(rec, bad=[False, True] + [False] * 6),
     "whiten": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening"]),
+    "whiten global": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening global"]),
+    "match_residual": lambda rec: match_residual(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
     "chain": lambda rec: xephys.whiten(
         xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(rec))), whitening=fitted()["whitening"]
     ),
@@ -68,10 +94,26 @@ TABLES: dict[str, Operation] = {
     "detect_peaks by_channel": lambda rec: peaks(rec, method="by_channel", peak_sign="both"),
     "localize_peaks center_of_mass": lambda rec: located(rec, "center_of_mass"),
     "localize_peaks monopolar_triangulation": lambda rec: located(rec, "monopolar_triangulation"),
+    "localize_peaks grid_convolution": lambda rec: located(rec, "grid_convolution"),
+    "detect_peaks matched_filtering": lambda rec: xephys.detect_peaks(
+        xephys.bandpass_filter(rec), method="matched_filtering", matched_filter=fitted()["matched filter"]
+    ),
+    "extract_snippets": lambda rec: xephys.extract_snippets(xephys.bandpass_filter(rec), peaks(rec)),
+    "project_peaks": lambda rec: xephys.project_peaks(
+        xephys.bandpass_filter(rec), peaks(rec), components=fitted()["components"], n_nearest=4
+    ),
+    "features of given peaks": lambda rec: xephys.localize_peaks(xephys.bandpass_filter(rec), fitted()["peaks"]),
+    "match_templates": lambda rec: xephys.match_templates(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
 }
 
 #: Eager estimates.
 ESTIMATES: dict[str, Operation] = {
     "estimate_noise_levels": xephys.estimate_noise_levels,
+    "estimate_matched_filter": lambda rec: xephys.estimate_matched_filter(xephys.bandpass_filter(rec)),
+    "learn_components": lambda rec: xephys.learn_components(xephys.bandpass_filter(rec), peaks(rec)),
+    "estimate_templates": lambda rec: xephys.estimate_templates(
+        xephys.bandpass_filter(rec), true_spikes(), peak_channels=truth().peak_channels, n_nearest=6
+    ),
+    "detect_bad_channels": xephys.detect_bad_channels,
     "estimate_whitening": lambda rec: xephys.estimate_whitening(xephys.bandpass_filter(rec), n_nearest=4),
 }
