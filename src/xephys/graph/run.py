@@ -113,6 +113,7 @@ def run_traces(
                 for step, call in calls[last:]:
                     block = call(block, before=step.before, after=step.after)
                 out[tile_start + first - start : tile_start + final - start] = block[first - row : final - row]
+            del traces  # or it would stay in memory beside the next tile
     return out
 
 
@@ -173,8 +174,7 @@ def _tiles(
     reader = Reader(read, program.n_samples, first - lead, last + tail)
     for tile_start in range(first, last, tile):
         tile_stop = min(tile_start + tile, program.n_samples)
-        traces = reader(tile_start - lead, tile_stop + tail)
-        yield tile_start, tile_stop, _chain(traces, calls)
+        yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls)
 
 
 def _chain(traces: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array:
@@ -222,6 +222,7 @@ def _event_tiles(
                 view = traces[before - step.before : len(traces) - (after - step.after)]
                 given = () if found is None else (found,)
                 found = call(view, *given, before=step.before, after=step.after, start=tile_start)
+            del traces, view  # or they would stay in memory beside the next tile
             yield tile_start, tile_stop, found
 
 
