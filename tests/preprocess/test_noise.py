@@ -1,0 +1,71 @@
+"""Noise levels: right on noise, unmoved by spikes, drawn by position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys import ParameterError, RecordingError
+from xephys.preprocess.noise import sample_traces
+from xephys.schema import make_recording
+from xephys.testing import simulate_recording
+
+SIGMA = np.array([3.0, 10.0, 40.0])
+
+
+def noise(n=300_000):
+    return (np.random.default_rng(0).normal(size=(n, 3)) * SIGMA + 50).astype("f4")
+
+
+def recording(traces):
+    return make_recording(traces, sampling_frequency=30_000.0)
+
+
+@pytest.mark.parametrize("method", ["mad", "std"])
+def test_levels_of_white_noise(method):
+    levels = xephys.estimate_noise_levels(recording(noise()), method=method)
+    np.testing.assert_allclose(levels.values, SIGMA, rtol=0.02)
+    assert levels.dims == ("channel",)
+    assert levels.dtype == "float32"
+
+
+def test_rms_counts_the_mean():
+    levels = xephys.estimate_noise_levels(recording(noise()), method="rms")
+    np.testing.assert_allclose(levels.values, np.hypot(SIGMA, 50), rtol=0.02)
+
+
+def test_spikes_hardly_move_the_median_deviation():
+    traces = noise()
+    traces[::300] -= 500
+    np.testing.assert_allclose(xephys.estimate_noise_levels(recording(traces)).values, SIGMA, rtol=0.03)
+    assert (xephys.estimate_noise_levels(recording(traces), method="std").values > 20).all()
+
+
+def test_a_sample_can_be_shared():
+    rec = recording(noise())
+    sample = sample_traces(rec, seed=4)
+    assert np.array_equal(
+        xephys.estimate_noise_levels(rec, sample=sample).values, xephys.estimate_noise_levels(rec, seed=4).values
+    )
+
+
+def test_stretches_are_seeded_spread_and_in_order():
+    rec, _ = simulate_recording(duration_s=12, n_channels=2, n_units=1)
+    parts = sample_traces(rec, n_slices=4, slice_duration_s=0.2, seed=1)
+    assert [part.shape for part in parts] == [(6000, 2)] * 4
+    again = sample_traces(rec, n_slices=4, slice_duration_s=0.2, seed=1)
+    assert all(np.array_equal(a, b) for a, b in zip(parts, again, strict=True))
+    other = sample_traces(rec, n_slices=4, slice_duration_s=0.2, seed=2)
+    assert not all(np.array_equal(a, b) for a, b in zip(parts, other, strict=True))
+
+
+def test_refusals():
+    traces = noise()
+    traces[:, 1] = np.nan
+    with pytest.raises(RecordingError, match="NaN or infinite"):
+        xephys.estimate_noise_levels(recording(traces))
+    with pytest.raises(ParameterError, match=r"method is 'med'.*one of 'mad', 'std', 'rms'"):
+        xephys.estimate_noise_levels(recording(noise(30_000)), method="med")
+    with pytest.raises(ParameterError, match="n_slices is 0; it must be greater than 0"):
+        sample_traces(recording(noise(30_000)), n_slices=0)
