@@ -34,7 +34,7 @@ _PUBLIC = {
         "matched_filter": ("estimate_matched_filter",),
         "detect": ("detect_peaks",),
         "localize": ("localize_peaks",),
-        "features": ("extract_snippets", "learn_components", "project_peaks"),
+        "features": ("estimate_feature_noise", "extract_snippets", "learn_components", "project_peaks"),
         "cluster.peaks": ("cluster_peaks",),
         "templates": ("dense_templates", "estimate_templates"),
         "match": ("estimate_noise_gain", "match_residual", "match_templates"),
@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from .errors import RecordingError as RecordingError
     from .errors import ResourceError as ResourceError
     from .errors import XephysWarning as XephysWarning
+    from .features import estimate_feature_noise as estimate_feature_noise
     from .features import extract_snippets as extract_snippets
     from .features import learn_components as learn_components
     from .features import project_peaks as project_peaks

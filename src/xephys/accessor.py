@@ -59,6 +59,7 @@ class RecordingAccessor:
     estimate_matched_filter = _Forward(".matched_filter")
     detect_peaks = _Forward(".detect")
     localize_peaks = _Forward(".localize")
+    estimate_feature_noise = _Forward(".features")
     extract_snippets = _Forward(".features")
     learn_components = _Forward(".features")
     project_peaks = _Forward(".features")

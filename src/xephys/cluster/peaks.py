@@ -50,6 +50,7 @@ def cluster_peaks(
     peaks: NDArray[Any] | CheckpointedEvents,
     *,
     components: xr.DataArray,
+    feature_noise: float | None = None,
     n_spikes_min: int = 20,
     n_peaks_per_section_max: int = 30_000,
     core_um: float = 40.0,
@@ -68,6 +69,9 @@ def cluster_peaks(
         those that are clustered are read.
     components
         The components of the projections.
+    feature_noise
+        From :func:`estimate_feature_noise`. If None, from the quieter half of the channels of each peak, which is too
+        much where all channels see every spike, as on a tetrode.
     n_spikes_min
         Fewest peaks of a cluster.
     n_peaks_per_section_max
@@ -104,6 +108,8 @@ def cluster_peaks(
     from ..kernels.cluster_shape import cluster_means
 
     check_positive(n_spikes_min=n_spikes_min, n_peaks_per_section_max=n_peaks_per_section_max)
+    if feature_noise is not None:
+        check_positive(feature_noise=feature_noise)
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
     n_slots, n_components = peaks.dtype["projection"].shape
@@ -123,7 +129,7 @@ def cluster_peaks(
     jobs = [(section, m, neighbours, n_spikes_min) for section, m in zip(sections, members, strict=True)]
     found = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
     labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
-    noise = reconcile.feature_noise(projection)
+    noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     basis = np.ascontiguousarray(components.values, np.float32)
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = reconcile.drop_weak(labels, means, noise=noise)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..cluster.peaks import Clustering, cluster_peaks
 from ..detect import detect_peaks
 from ..errors import SilentRecordingError
-from ..features import learn_components, project_peaks
+from ..features import estimate_feature_noise, learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
 from ..graph.events import SpikeTable
 from ..localize import localize_peaks
@@ -52,6 +52,7 @@ def sort_default(
         white,
         found,
         components=components,
+        feature_noise=estimate_feature_noise(white, components=components, sample=prepared.white_sample),
         n_spikes_min=p.n_spikes_min,
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
