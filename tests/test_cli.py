@@ -18,6 +18,8 @@ from xephys.cli import app
 from xephys.errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning
 from xephys.finding import find_sorting
 
+from .processes import hear_ctrl_c
+
 RATE = 30_000
 
 
@@ -283,7 +285,13 @@ def test_ctrl_c_in_a_process(simulated, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-c", "from xephys.cli import main; main()", "sort", str(simulated / "recording")]
     command += ["--out", str(out), "--chunk-duration-s", "0.2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        preexec_fn=hear_ctrl_c,
+    )
     deadline = time.monotonic() + 120
     while not list((out / ".work").glob("*/chunk_*.npy")):
         assert process.poll() is None, process.stderr.read()

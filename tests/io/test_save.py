@@ -20,6 +20,7 @@ from xephys.io.spikeinterface import to_spikeinterface, with_times
 from xephys.schema import make_recording
 from xephys.segments import segments_of, tree_of
 
+from ..processes import hear_ctrl_c
 from .conftest import assert_same_recording
 from .test_spikeinterface import with_stage
 
@@ -271,7 +272,9 @@ def slow(block, **where):
 zarr.write_region = slow
 save_recording(open_recording({str(raw_file)!r}, sampling_frequency=100.0, n_channels=5), {str(tmp_path / "out")!r})
 """
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c
+    )
     assert process.stdout is not None
     assert process.stdout.readline().startswith(b"writing")
     process.send_signal(signal.SIGINT)
