@@ -34,6 +34,9 @@ NORM_MIN = 6.0
 #: Two trains that never meet between these lags may be one neuron's; nearer, the matcher reports only one of them.
 REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
+#: A unit that fires within this of a unit that it cannot see, more often than not, is an artefact of the whole probe.
+COMMON_MS = 0.5
+COMMON_FRACTION = 0.5
 
 
 def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParameters) -> Tidied:
@@ -52,7 +55,7 @@ def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParame
 
 
 def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n_samples: int) -> Units:
-    """Merge units of one neuron, drop copies and units with too few spikes, and number the rest anew."""
+    """Merge units of one neuron, drop copies, artefacts and units with too few spikes, and number the rest anew."""
     from ..kernels.merge import decide_merges, merge_candidates
 
     n_units = tidied.templates.sizes["unit"]
@@ -68,6 +71,14 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
         refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
         dead_samples=round(DEAD_MS * 1e-3 * rate),
     )
+    artefact = common_events(
+        matches["sample_index"],
+        matches["unit_index"],
+        tidied.templates["channel_index"].values,
+        window_samples=round(COMMON_MS * 1e-3 * rate),
+        n_samples=n_samples,
+    )
+    target = np.where(artefact, -1, target)
     spikes = matches[target[matches["unit_index"]] >= 0]
     spikes["sample_index"] = np.clip(spikes["sample_index"] + shift[spikes["unit_index"]], 0, n_samples - 1)
     spikes["unit_index"] = target[spikes["unit_index"]]
@@ -80,10 +91,60 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
         {"step": "units", "unit": int(u), "reason": "too few spikes", "num_spikes": int(counts[u])}
         for u in np.flatnonzero(~alive & (target == np.arange(n_units)))
     ]
+    log += [
+        {"step": "units", "unit": int(u), "reason": "fires with units far away: an artefact"}
+        for u in np.flatnonzero(artefact)
+    ]
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
     return Units(kept, tidied.templates.isel(unit=np.flatnonzero(alive)), log)
+
+
+def common_events(
+    samples: NDArray[np.int64],
+    units: NDArray[np.int64],
+    channels: NDArray[np.integer[Any]],
+    *,
+    window_samples: int,
+    n_samples: int,
+) -> NDArray[np.bool_]:
+    """Units most of whose spikes, beyond chance, come with those of one unit on another part of the probe.
+
+    No two neurons do that; a stimulus or a movement that reaches every channel does, and makes a unit in each place.
+
+    Parameters
+    ----------
+    samples, units
+        Of all spikes, in order of sample.
+    channels
+        Channels of each template, its peak channel first, shape ``(unit, slot)``: two units are apart if neither has
+        the other's peak channel among them.
+    window_samples
+        Largest lag of two spikes that come together.
+    n_samples
+        Length of the recording.
+
+    Examples
+    --------
+    >>> samples, units = np.array([10, 12, 500, 503, 900]), np.array([0, 1, 0, 1, 2])
+    >>> common_events(samples, units, np.array([[0], [9], [5]]), window_samples=5, n_samples=1000).tolist()
+    [True, True, False]
+    """
+    n_units = len(channels)
+    pairs = np.zeros((n_units, n_units), np.int64)
+    for step in range(1, len(samples)):
+        near = np.flatnonzero(samples[step:] - samples[:-step] <= window_samples)
+        if not near.size:
+            break
+        np.add.at(pairs, (units[near], units[near + step]), 1)
+    counts = np.bincount(units, minlength=n_units)
+    chance = counts[:, None] * counts[None, :] * (2 * window_samples + 1) / max(n_samples, 1)
+    together = pairs + pairs.T - chance > COMMON_FRACTION * np.maximum(counts, 1)[:, None]
+    artefact = np.zeros(n_units, bool)
+    for unit, other in np.argwhere(together):
+        artefact[unit] |= channels[unit, 0] not in channels[other] and channels[other, 0] not in channels[unit]
+    return artefact
 
 
 def drop_repeats(spikes: NDArray[Any], *, dead_samples: int) -> NDArray[Any]:
