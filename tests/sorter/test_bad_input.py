@@ -97,12 +97,20 @@ def test_channels_marked_bad_are_left_out_silently(strict):
 
 @pytest.mark.parametrize("value", [0, -7])
 def test_nothing_but_constant_channels(value):
-    with pytest.raises(RecordingError, match=r"every channel is constant or marked bad.*look at the recording"):
-        xephys.sort(recording_of(np.full((2 * RATE, 4), value, "i2")))
+    with pytest.warns(XephysWarning, match=r"every channel is constant or marked bad.*look at the recording"):
+        sorting = xephys.sort(recording_of(np.full((2 * RATE, 4), value, "i2")))
+    assert sorting["units"].sizes["unit"] == 0
+
+
+def test_noisy_channels_are_left_out_and_reported(noise):
+    wide = np.tile(noise[: 2 * RATE], (1, 3))
+    wide[:, 5] *= 8
+    with pytest.warns(XephysWarning, match="1 noisy channel was left out: 5; mark them bad"):
+        xephys.sort(recording_of(wide))
 
 
 def test_every_channel_marked_bad(noise):
-    with pytest.raises(RecordingError, match="every channel is constant or marked bad"):
+    with pytest.raises(RecordingError, match="every channel is marked bad"):
         xephys.sort(recording_of(noise[:RATE], bad=np.ones(4, bool)))
 
 
@@ -216,7 +224,7 @@ def test_no_recording(noise, spoil, kind, message):
 def test_refusals_leave_nothing_behind(noise, tmp_path):
     traces = noise.copy()
     traces[unread_tile(recording_of(noise)) * RATE + 5] = np.nan
-    for bad in (recording_of(traces), recording_of(noise[:500]), recording_of(np.zeros((RATE, 4), "i2"))):
+    for bad in (recording_of(traces), recording_of(noise[:500])):
         with pytest.raises(RecordingError):
             xephys.sort(bad, folder=tmp_path / "work")
     assert not any(path.is_file() for path in tmp_path.rglob("*"))

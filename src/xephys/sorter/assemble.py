@@ -33,7 +33,7 @@ def assemble(
 
     p, spikes = parameters, units.spikes
     if not len(spikes):
-        return empty_sorting(recording, prepared, p, log=log)
+        return empty_sorting(recording, p, log=log)
     rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
     n_units = units.templates.sizes["unit"]
     plan = template_plan(
@@ -99,9 +99,7 @@ def assemble(
     )
 
 
-def empty_sorting(
-    recording: xr.DataArray, prepared: Prepared, parameters: Any, *, log: list[dict[str, Any]] | None = None
-) -> xr.DataTree:
+def empty_sorting(recording: xr.DataArray, parameters: Any, *, log: list[dict[str, Any]] | None = None) -> xr.DataTree:
     """A sorting without units: the honest result on a silent recording."""
     rate = float(recording.attrs["sampling_frequency"])
     nbefore = round(parameters.ms_before * 1e-3 * rate)

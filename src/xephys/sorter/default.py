@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..cluster.peaks import Clustering, cluster_peaks
 from ..detect import detect_peaks
-from ..errors import SilentRecordingError
+from ..errors import SilentRecordingError, XephysWarning
 from ..features import estimate_feature_noise, learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
 from ..graph.events import SpikeTable
@@ -31,7 +32,11 @@ def sort_default(
 ) -> xr.DataTree:
     """Sort one segment. Every pass over the recording is stored under ``folder`` and not repeated on resume."""
     p = parameters
-    prepared = prepare(recording, p)
+    try:
+        prepared = prepare(recording, p)
+    except SilentRecordingError as silence:
+        warnings.warn(str(silence), XephysWarning, stacklevel=3)
+        return empty_sorting(recording, p)
     white = prepared.whitened
 
     peaks = detect_peaks(
@@ -44,7 +49,7 @@ def sort_default(
     )
     components = _components(white, peaks, p)
     if components is None:
-        return empty_sorting(recording, prepared, p)
+        return empty_sorting(recording, p)
     peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
     found = run_events(peaks, folder, progress=progress.of("detect"))
 
@@ -57,10 +62,12 @@ def sort_default(
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
     if clustering.n_clusters == 0:
-        return empty_sorting(recording, prepared, p)
+        return empty_sorting(recording, p)
     spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
 
     tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
+    if tidied.templates.sizes["unit"] == 0:
+        return empty_sorting(recording, p, log=tidied.log)
     matched = match_templates(
         white,
         templates=tidied.templates,

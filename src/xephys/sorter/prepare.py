@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
-from ..errors import RecordingError, XephysWarning
+from ..errors import RecordingError, SilentRecordingError, XephysWarning
 from ..preprocess.bad_channels import find_constant_channels
 from ..preprocess.filter import bandpass_filter
 from ..preprocess.noise import Sample, estimate_noise_levels, sample_traces
@@ -21,6 +22,9 @@ from ..preprocess.whiten import estimate_whitening, whiten, whiten_array
 
 #: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
 REFERENCE_CHANNELS_MIN = 12
+#: A channel so many times as noisy as the median of at least so many channels is broken.
+NOISY_FACTOR = 4.0
+NOISY_CHANNELS_MIN = 8
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
     ------
     RecordingError
         If positions are missing or no channel is usable.
+    SilentRecordingError
+        If every channel is constant.
     """
     info = schema.validate_recording(recording)
     if info.n_channels == 1 and "y" not in recording.coords:
@@ -54,6 +60,7 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
     filtered = bandpass_filter(
         filtered, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
     )
+    filtered = _flag_noisy(filtered, seed=parameters.seed)
     good = ~schema.bad_channels_of(filtered)
     groups = _shanks(filtered)
     if parameters.reference != "none" and np.bincount(groups[good]).max() >= REFERENCE_CHANNELS_MIN:
@@ -69,21 +76,36 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
 
 def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
     marked = schema.bad_channels_of(recording)
+    if marked.all():
+        raise RecordingError("every channel is marked bad, so there is nothing to sort; look at the coordinate bad")
     constant = find_constant_channels(recording, seed=seed) & ~marked
-    bad = marked | constant
-    if bad.all():
-        raise RecordingError(
+    if (marked | constant).all():
+        raise SilentRecordingError(
             "every channel is constant or marked bad, so there is nothing to sort; look at the recording, "
             "its channel count and its sample type"
         )
-    if constant.any():
-        names = ", ".join(map(str, recording.channel.values[constant][:12]))
+    return _left_out(recording, constant, "constant")
+
+
+def _flag_noisy(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
+    """Mark channels far noisier than the others: their threshold crossings would be clustered into units."""
+    good = ~schema.bad_channels_of(recording)
+    if good.sum() < NOISY_CHANNELS_MIN:
+        return recording
+    levels = estimate_noise_levels(recording, seed=seed).values
+    return _left_out(recording, good & (levels > NOISY_FACTOR * np.median(levels[good])), "noisy")
+
+
+def _left_out(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:
+    if channels.any():
+        names = ", ".join(map(str, recording.channel.values[channels][:12]))
+        plural = "s were" if channels.sum() > 1 else " was"
         warnings.warn(
-            f"{constant.sum()} constant channels were left out: {names}; mark them bad to silence this",
+            f"{channels.sum()} {fault} channel{plural} left out: {names}; mark them bad to silence this",
             XephysWarning,
             stacklevel=3,
         )
-    return recording.assign_coords(bad=("channel", bad))
+    return recording.assign_coords(bad=("channel", schema.bad_channels_of(recording) | channels))
 
 
 def _shanks(recording: xr.DataArray) -> Any:
