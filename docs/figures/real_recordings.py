@@ -10,6 +10,7 @@ Figures show averages and counts only, never samples.
 from __future__ import annotations
 
 import gzip
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from scipy.signal import butter, sosfiltfilt
+from scipy.signal.windows import tukey
+from spikeinterface import NumpySorting
 
 import xephys
 from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
@@ -118,7 +122,7 @@ def units_figure(sorting: xr.DataTree, *, title: str, unit: str = "µV", n_units
             share = float(units["contamination"].values[u])
             text = f"unit {u}, {label}: {len(mine)} spikes, SNR {snr:.1f}, contamination {share:.2f}"
             axes[0].set_title(" ", fontsize=7, pad=3)
-            axes[0].text(0, 1.04, text, transform=axes[0].transAxes, fontsize=7, color=INK)
+            axes[0].text(0, 1.04, text, transform=axes[0].transAxes, fontsize=7, color=INK).set_in_layout(False)
             if row < len(order) - 1:
                 axes[-1].set_xticklabels([])
                 axes[-2].set_xticklabels([])
@@ -128,3 +132,60 @@ def units_figure(sorting: xr.DataTree, *, title: str, unit: str = "µV", n_units
         grid[0, -1].set_title(f"amplitude ({unit})", loc="center", fontsize=7, color=MUTED)
         figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
+
+
+def hybrid_hippocampus(data: Path) -> tuple[xr.DataArray, np.ndarray, np.ndarray]:
+    """Two minutes of d533101 built from its labelled waveforms, each at its real time, in noise like that of the 5 s.
+
+    Returns the recording, the times of all spikes, and which of them are the intracellularly recorded cell's.
+    """
+    with np.load(data / "hc1_tetrode_gt" / "labelled_spikes_0_120s.npz") as file:
+        waveforms, times, is_cell = file["waveforms"], file["times"], file["is_gt_unit"]
+    with np.load(data / "hc1_tetrode_gt" / "raw_5s.npz") as file:
+        band = butter(3, [300, 4500], "bandpass", fs=10_000, output="sos")
+        filtered = sosfiltfilt(band, file["data"].astype(float), axis=0)
+    quiet = np.ones(len(filtered), bool)
+    for sample in times[(times >= 300_000) & (times < 350_000)] - 300_000:
+        quiet[max(0, sample - 40) : sample + 60] = False
+    noise = sosfiltfilt(band, np.random.default_rng(0).standard_normal((1_200_000, 4)), axis=0)
+    traces = noise / noise.std(axis=0) @ np.linalg.cholesky(np.cov(filtered[quiet].T)).T
+    window = tukey(40, 0.3)[:, None]
+    peak = int(np.abs(waveforms.mean(axis=0)).max(axis=0).argmax())
+    for sample, waveform in zip(times, waveforms, strict=True):
+        rows = slice(sample - peak, sample - peak + 40)
+        if rows.start >= 0 and rows.stop <= len(traces):
+            traces[rows] = traces[rows] * np.sqrt(1 - window**2) + waveform.T * window
+    return tetrode_recording(traces.astype(np.float32), 10_000.0), times, is_cell
+
+
+def main(data: Path) -> None:
+    """Sort all of them, store the figures, and say what the page quotes."""
+    hippocampus, intracellular = open_hippocampus(data)
+    hybrid, times, is_cell = hybrid_hippocampus(data)
+    first, second = open_neuralynx(data)
+    truth = NumpySorting.from_samples_and_labels([times], [is_cell.astype(int)], 10_000.0, unit_ids=[0, 1])
+    runs: list[tuple[str, str, xr.DataArray, dict[str, Any]]] = [
+        ("locust", "locust antennal lobe, tetrode, 20 s", open_locust(data), {}),
+        ("hippocampus", "rat hippocampus, tetrode, 5 s", hippocampus, {}),
+        ("hybrid", "rat hippocampus, labelled waveforms in noise, 120 s", hybrid, {}),
+        ("np_ultra", "Neuropixels Ultra, 0.167 s, units of 5 spikes", open_np_ultra(data), {"n_spikes_min": 5}),
+        ("neuralynx", "Neuralynx, 5 channels, 9.3 s", second, {}),
+        ("neuralynx_first", "Neuralynx, 5 channels, 10.7 s", first, {}),
+    ]
+    for name, title, recording, parameters in runs:
+        sorting = xephys.sort(recording, **parameters)
+        table = sorting["units"].to_dataset().to_dataframe()
+        sys.stdout.write(f"{title}\n{table[['label', 'num_spikes', 'snr', 'contamination']].round(2)}\n")
+        if len(table):
+            unit = "µV" if "gain_to_uv" in recording.coords else "counts"
+            units_figure(sorting, title=title, unit=unit).savefig(HERE / f"units_{name}.png", dpi=100)
+        if name == "hippocampus":
+            spikes = sorting["spikes"]["sample_index"].values
+            lags = [int(t - spikes[np.abs(spikes + 27 - t).argmin()]) for t in intracellular]
+            sys.stdout.write(f"intracellular spikes follow the nearest one by {lags} samples\n")
+        if name == "hybrid":
+            sys.stdout.write(f"{xephys.compare(sorting, truth, delta_ms=1.0).units.to_dataframe().T}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -103,7 +103,7 @@ def accuracy_figure(results: dict[str, Any], snr_edges: tuple[float, ...]) -> An
         ticks = [2, 3, 5, 8, 12, 20, 30]
         ax.set_xticks(ticks, [str(t) for t in ticks])
         ax.minorticks_off()
-        ax.legend(loc="upper left", fontsize=6.5, handletextpad=0.3, bbox_to_anchor=(0.0, 0.98))
+        ax.legend(loc="lower right", fontsize=6.5, handletextpad=0.3, bbox_to_anchor=(1.0, 0.08))
     axes[0].set_ylabel("accuracy of the true unit")
     axes[0].set_title("without drift")
     axes[1].set_title("30 µm of drift", color=MUTED)

@@ -51,7 +51,7 @@ def main() -> None:
         draw_match(axes[1, 1], white, residual, sorting, shown)
         xephys.plot.plot_drift_raster(sorting, ax=axes[1, 2])
         axes[1, 2].set_title("(f) result: spikes in the colours of their units")
-        figure.savefig(HERE / "sorter_steps.png", dpi=140)
+        figure.savefig(HERE / "sorter_steps.png", dpi=105)
 
 
 def residual_of(white: Any, sorting: Any) -> Any:
