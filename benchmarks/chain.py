@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from harness import (
     Job,
+    cpu_seconds,
     in_turn,
     jobs,
     median_ratio,
@@ -40,6 +41,7 @@ class Result:
     ours_1: list[float]
     theirs: list[float]
     theirs_1: list[float]
+    cpu_s: tuple[float, float]
     difference: float
 
     @property
@@ -81,8 +83,14 @@ def run(quick: bool = False) -> Result:
             ],
             rounds=rounds,
         )
+        cpu_s = tuple(
+            cpu_seconds(call) / duration_s
+            for call in (lambda: compute_ours(ours, 2), lambda: compute_theirs(theirs, best))
+        )
         ours_2, theirs_2, ours_1, theirs_1 = ([t / duration_s for t in taken] for taken in times)
-        return Result(duration_s, n_channels, tried, ours_2, ours_1, theirs_2, theirs_1, difference(ours, theirs))
+        return Result(
+            duration_s, n_channels, tried, ours_2, ours_1, theirs_2, theirs_1, cpu_s, difference(ours, theirs)
+        )
 
 
 def compute_ours(chain: Any, n_workers: int) -> None:
@@ -132,6 +140,7 @@ def report(result: Result) -> tuple[str, ...]:
 
     rows = [
         ("2 workers", ms(result.ours_2), f"{ms(result.theirs)} ({result.best})", f"**{result.ratio:.1f}**"),
+        ("CPU time of these", *(f"{1e3 * s:.0f}" for s in result.cpu_s), f"{result.cpu_s[1] / result.cpu_s[0]:.1f}"),
         ("1 thread", ms(result.ours_1), ms(result.theirs_1), f"{result.ratio_1:.1f}"),
     ]
     tried = [(job, f"{1e3 * taken:.0f}") for job, taken in sorted(result.tried, key=lambda item: item[1])]

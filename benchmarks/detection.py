@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from harness import (
     Job,
+    cpu_seconds,
     in_turn,
     jobs,
     median_ratio,
@@ -43,6 +44,7 @@ class Result:
     tried: list[tuple[Job, float]]
     ours: list[float]
     theirs: list[float]
+    cpu_s: tuple[float, float]
     n_ours: int
     n_theirs: int
     same: float
@@ -75,10 +77,14 @@ def run(quick: bool = False) -> Result:
         ]
         best = min(tried, key=lambda item: item[1])[0]
         times = in_turn([lambda: compute_ours(ours), lambda: compute_theirs(theirs, levels, best)], rounds=rounds)
+        cpu_s = tuple(
+            cpu_seconds(call) / duration_s
+            for call in (lambda: compute_ours(ours), lambda: compute_theirs(theirs, levels, best))
+        )
         peaks, locations = compute_theirs(theirs, levels, best)
         same, distance_um = agreement(mine, peaks, locations)
         per_second = [[t / duration_s for t in taken] for taken in times]
-        return Result(duration_s, n_channels, tried, *per_second, len(mine), len(peaks), same, distance_um)
+        return Result(duration_s, n_channels, tried, *per_second, cpu_s, len(mine), len(peaks), same, distance_um)
 
 
 def our_peaks(chain: Any) -> Any:
@@ -157,14 +163,18 @@ def report(result: Result) -> tuple[str, ...]:
     def ms(times: list[float]) -> str:
         return f"{1e3 * float(np.median(times)):.0f}"
 
-    row = (ms(result.ours), f"{ms(result.theirs)} ({result.best})", f"**{result.ratio:.1f}**")
+    cpu = [f"{1e3 * s:.0f}" for s in result.cpu_s]
+    rows = [
+        ("2 workers", ms(result.ours), f"{ms(result.theirs)} ({result.best})", f"**{result.ratio:.1f}**"),
+        ("CPU time of these", *cpu, f"{result.cpu_s[1] / result.cpu_s[0]:.1f}"),
+    ]
     tried = [(job, f"{1e3 * taken:.0f}") for job, taken in sorted(result.tried, key=lambda item: item[1])]
     return (
         "# Detection and localisation on the chain",
         f"{result.n_channels} channels, {result.duration_s:g} s at 30 kHz from an int16 file; band-pass, median "
         f"reference, local whitening, locally exclusive peaks (5 × noise, 1 ms, 50 µm), centre of mass (75 µm, "
         f"±0.5 ms); milliseconds per second of recording, median of {len(result.ours)} rounds made in turn.",
-        table(["xephys, 2 threads", "SpikeInterface", "ratio"], [row]),
+        table(["", "xephys", "SpikeInterface", "ratio"], rows),
         f"xephys finds {result.n_ours:,} peaks and SpikeInterface {result.n_theirs:,}; {100 * result.same:.1f} % of "
         f"ours are also theirs, {result.distance_um:.2f} µm apart in the median.",
         "What SpikeInterface was tried with, on six seconds:",

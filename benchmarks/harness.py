@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def seconds(call: Callable[[], Any]) -> float:
     begin = time.perf_counter()
     call()
     return time.perf_counter() - begin
+
+
+def cpu_seconds(call: Callable[[], Any]) -> float:
+    """CPU time of all threads of a call and of the processes that it starts and ends: what others do hardly counts."""
+    begin = _cpu_s()
+    call()
+    return _cpu_s() - begin
+
+
+def _cpu_s() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def in_turn(calls: Sequence[Callable[[], Any]], *, rounds: int) -> list[list[float]]:

@@ -62,6 +62,14 @@ def test_twice_in_a_row(opened, expected):
         assert_identical(xephys.sort(opened(2.0)), expected)
 
 
+def test_samples_in_memory_and_opaque_arrays(opened, expected):
+    """Without a plan of their own the same samples give the same spikes."""
+    recording = opened(2.0)
+    opaque = recording.copy(data=recording.data.rechunk((100_000, -1)) + recording.dtype.type(0))
+    for other in (recording.compute(), opaque):
+        assert_identical(xephys.sort(other), expected, same_source=False)
+
+
 @pytest.mark.parametrize("n_threads", [1, 5])
 def test_threads(opened, expected, expected_chain, n_threads):
     with connect("threads"), dask.config.set(num_workers=n_threads):
