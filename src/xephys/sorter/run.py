@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,5 +68,22 @@ def sort(
     schema.validate_recording(recording)
     if folder is not None:
         return sort_default(recording, chosen, folder=Path(folder), progress=Progress(progress))
-    with tempfile.TemporaryDirectory(prefix="xephys-") as temporary:
-        return sort_default(recording, chosen, folder=Path(temporary), progress=Progress(progress))
+    with scratch_folder() as scratch:
+        return sort_default(recording, chosen, folder=scratch, progress=Progress(progress))
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder that is gone afterwards.
+
+    After a failure other tasks may still be writing their chunk, so one attempt to remove it is not enough.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="xephys-"))
+    try:
+        yield folder
+    finally:
+        for _ in range(100):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.1)
