@@ -62,7 +62,7 @@ def run(quick: bool = False) -> Result:
     """Time both in turn; ``quick`` is small enough for a test."""
     from xephys.graph.build import count_tasks, plan_of
 
-    duration_s, n_channels, rounds = (4.0, 32, 3) if quick else (12.0, 384, 21)
+    duration_s, n_channels, rounds = (4.0, 32, 3) if quick else (24.0, 384, 11)
     with tempfile.TemporaryDirectory() as folder:
         recording, _ = recording_on_disk(Path(folder), duration_s=duration_s, n_channels=n_channels)
         chain = our_chain(recording)
