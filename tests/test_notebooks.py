@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ def test_stored_without_outputs(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs(path, tmp_path, monkeypatch):
-    nbformat = pytest.importorskip("nbformat", reason="notebooks need the extra [notebook]")
-    client = pytest.importorskip("nbclient", reason="notebooks need the extra [notebook]")
+    nbformat = import_module("nbformat", reason="notebooks need the extra [notebook]")
+    client = import_module("nbclient", reason="notebooks need the extra [notebook]")
     known = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(known))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
