@@ -172,6 +172,7 @@ def run_process(arguments: Sequence[str], *, n_cores: int = 2, **environment: st
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )
+        peak = _watch_peak(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         wall_s = time.perf_counter() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -179,7 +180,22 @@ def run_process(arguments: Sequence[str], *, n_cores: int = 2, **environment: st
         text = output.read().decode(errors="replace")
     if child.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with status {child.returncode}: {text}")
-    return Process(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)
+    return Process(wall_s, usage.ru_utime + usage.ru_stime, peak, text)
+
+
+def _watch_peak(pid: int) -> int:
+    """Peak resident bytes of a child, watched until it ends.
+
+    The last reading of its high-water mark: ``ru_maxrss`` would not do, because a child inherits that of the process
+    that started it.
+    """
+    peak, status = 0, Path(f"/proc/{pid}/status")
+    while True:
+        mark = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
+        if mark is None:  # ended, not yet waited for
+            return peak
+        peak = int(mark.split()[1]) * 1024
+        time.sleep(0.01)
 
 
 def xephys_command(*arguments: object) -> list[str]:

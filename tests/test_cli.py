@@ -250,12 +250,20 @@ def test_an_interrupt_before_anything_is_finished_leaves_nothing(simulated, tmp_
 
 def test_a_useless_recording_leaves_nothing(tmp_path):
     recording, _ = xephys.testing.simulate_recording(duration_s=2, n_channels=4, n_units=1)
-    constant = recording.copy(data=np.zeros(recording.shape, "i2"))
-    xephys.save_recording(constant, tmp_path / "a.zarr")
-    assert "constant" in refused("sort", tmp_path / "a.zarr", "--out", tmp_path / "out", status=3)
+    unusable = recording.assign_coords(bad=("channel", np.ones(4, bool)))
+    xephys.save_recording(unusable, tmp_path / "a.zarr")
+    assert "every channel is marked bad" in refused("sort", tmp_path / "a.zarr", "--out", tmp_path / "out", status=3)
     xephys.save_recording(recording.isel(time=slice(0, 200)), tmp_path / "b.zarr")
     assert "200 samples" in refused("sort", tmp_path / "b.zarr", "--out", tmp_path / "out", status=3)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_silent_recording_is_sorted_and_said_to_be_silent(tmp_path):
+    recording, _ = xephys.testing.simulate_recording(duration_s=2, n_channels=4, n_units=1)
+    xephys.save_recording(recording.copy(data=np.zeros(recording.shape, "i2")), tmp_path / "a.zarr")
+    result = run("sort", tmp_path / "a.zarr", "--out", tmp_path / "out")
+    assert "every channel is constant" in result.stderr
+    assert xephys.open_sorting(tmp_path / "out" / "sorting.zarr")["units"].sizes["unit"] == 0
 
 
 def test_a_failure_in_the_middle_leaves_no_results(simulated, tmp_path, monkeypatch):

@@ -22,8 +22,7 @@ def test_stored_without_outputs(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs(path, tmp_path, monkeypatch):
-    nbformat = import_module("nbformat", reason="notebooks need the extra [notebook]")
-    client = import_module("nbclient", reason="notebooks need the extra [notebook]")
+    nbformat, client = import_module("nbformat"), import_module("nbclient")
     known = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(known))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
