@@ -83,3 +83,14 @@ def test_a_recording_without_positions():
     bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE)
     with pytest.raises(RecordingError, match="a template needs the positions"):
         xephys.estimate_templates(bare, case().spikes[:0], peak_channels=np.array([0]))
+
+
+def test_bad_channels_are_left_out():
+    """After a common reference a dead channel carries what the others share, and would be the peak of many units."""
+    marked = np.zeros(case().filtered.sizes["channel"], bool)
+    marked[case().truth.peak_channels[0]] = True
+    templates = xephys.estimate_templates(
+        case().filtered.assign_coords(bad=("channel", marked)), case().spikes, peak_channels=case().truth.peak_channels
+    )
+    assert not np.isin(templates["channel_index"].values, np.flatnonzero(marked)).any()
+    assert not dense_templates(templates).values[:, :, marked].any()

@@ -33,7 +33,8 @@ def estimate_templates(
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``, in the unit the templates are to have.
+        Traces with dims ``(time, channel)``, in the unit the templates are to have. Channels marked ``bad`` are left
+        out of the templates.
     spikes
         Records with ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored).
     peak_channels
@@ -100,6 +101,8 @@ def template_plan(
     samples = spikes["sample_index"][chosen].astype(np.int64)
     order = np.argsort(samples, kind="stable")
     channels = nearest_channels(positions, peak_channels=np.asarray(peak_channels), max_channels=n_nearest)
+    # A reference puts on a dead channel what the others have in common, artefacts included, with the sign inverted.
+    channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
     stage = Stage(
         sum_waveforms,
         dtype=np.dtype("f8"),
