@@ -1,0 +1,77 @@
+"""What is tidied after matching: artefacts of the whole probe, repeats; and the second split of clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xephys.cluster.peaks import split_cluster
+from xephys.sorter.parameters import read_parameters
+from xephys.sorter.tidy import common_events, drop_repeats, tidy_templates
+
+N_SAMPLES = 3_000_000
+
+
+def trains(*samples):
+    units = np.repeat(np.arange(len(samples)), [len(s) for s in samples])
+    joined = np.concatenate(samples)
+    order = np.argsort(joined, kind="stable")
+    return joined[order], units[order]
+
+
+@pytest.mark.parametrize(("channels", "expected"), [([[0], [90]], True), ([[0, 1], [1, 0]], False)])
+def test_common_events_are_artefacts_only_far_apart(channels, expected):
+    """Near neurons may share spikes, as copies or as bursts; far ones do not."""
+    first = np.sort(np.random.default_rng(0).choice(N_SAMPLES, 500, replace=False))
+    samples, units = trains(first, first + 3)
+    found = common_events(samples, units, np.array(channels), window_samples=15, n_samples=N_SAMPLES)
+    assert found.tolist() == [expected, expected]
+
+
+def test_busy_units_that_meet_by_chance_are_none():
+    rng = np.random.default_rng(1)
+    busy = [np.sort(rng.choice(N_SAMPLES, 100_000, replace=False)) for _ in range(2)]
+    samples, units = trains(*busy)
+    assert not common_events(samples, units, np.array([[0], [90]]), window_samples=15, n_samples=N_SAMPLES).any()
+
+
+def test_of_two_repeats_the_better_match_stays():
+    rng = np.random.default_rng(2)
+    spikes = np.zeros(2000, [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")])
+    spikes["sample_index"] = np.sort(rng.integers(0, 20_000, 2000))
+    spikes["unit_index"], spikes["gain"] = rng.integers(0, 3, 2000), rng.random(2000)
+    kept = drop_repeats(spikes, dead_samples=15)
+    assert (np.diff(kept["sample_index"]) >= 0).all()
+    for unit in range(3):
+        own = kept[kept["unit_index"] == unit]
+        assert (np.diff(own["sample_index"]) >= 15).all()
+        before = spikes[spikes["unit_index"] == unit]
+        assert own["gain"].max() == before["gain"].max()
+
+
+def test_weak_templates_are_not_matched():
+    waveform = np.zeros((2, 60, 4), np.float32)
+    waveform[0, 20, 0], waveform[1, 20, 0] = -20, -3
+    templates = xr.Dataset({"waveform": (("unit", "sample", "slot"), waveform), "num_averaged": ("unit", [500, 500])})
+    spikes = np.zeros(1000, [("unit_index", "i8")])
+    spikes["unit_index"][500:] = 1
+    tidied = tidy_templates(templates, spikes, read_parameters("default", {}))
+    assert tidied.templates.sizes["unit"] == 1
+    assert [(entry["unit"], entry["reason"]) for entry in tidied.log] == [(1, "too weak to match")]
+
+
+@pytest.mark.parametrize("apart", [0.0, 12.0])
+def test_a_cluster_is_split_where_its_own_channels_show_a_gap(apart):
+    """Two neurons that differ on one channel only, large and variable in amplitude; or one neuron."""
+    rng = np.random.default_rng(3)
+    n = 600
+    projection = rng.standard_normal((n, 3, 2)).astype(np.float32)
+    projection[:, 0, 0] += 60 * (1 + 0.2 * rng.standard_normal(n))
+    projection[n // 2 :, 2, 1] += apart
+    neighbours = np.tile(np.arange(3, dtype=np.int32), (3, 1))
+    labels = split_cluster(projection, np.zeros(n, np.int64), np.arange(n), neighbours, 20)
+    assert labels.max() == (1 if apart else 0)
+    if apart:
+        assert (labels[: n // 2] == labels[0]).mean() > 0.98
+        assert (labels[n // 2 :] == labels[-1]).mean() > 0.98
