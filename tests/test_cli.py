@@ -72,7 +72,7 @@ def test_simulate_takes_every_parameter(tmp_path):
 
 
 def test_sort_writes_whole_results_and_nothing_else(sorted_folder):
-    assert sorted(p.name for p in sorted_folder.iterdir()) == ["phy", "sorting.zarr"]
+    assert sorted(p.name for p in sorted_folder.iterdir()) == [".work", "phy", "sorting.zarr"]
     sorting = xephys.open_sorting(sorted_folder / "sorting.zarr")
     assert sorting["units"].sizes["unit"] >= 3
     from spikeinterface.extractors import read_phy
@@ -136,7 +136,7 @@ def test_overwrite_replaces(simulated, tmp_path):
     run("sort", simulated / "recording", "--out", out)
     run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "detect_threshold=7")
     assert xephys.open_sorting(out / "sorting.zarr").attrs["parameters"].count('"detect_threshold": 7.0') == 1
-    assert sorted(p.name for p in out.iterdir()) == ["phy", "sorting.zarr"]
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_an_interrupt_says_how_to_go_on(simulated, tmp_path, monkeypatch):
     assert "goes on from there" in result.stderr
     monkeypatch.undo()
     run("sort", simulated / "recording", "--out", out)
-    assert sorted(p.name for p in out.iterdir()) == ["phy", "sorting.zarr"]
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
 
 
 def _interrupt(recording, *, folder, **_):
@@ -279,7 +279,34 @@ def test_a_failure_in_the_middle_leaves_no_results(simulated, tmp_path, monkeypa
     assert (out / ".work").is_dir()
     monkeypatch.undo()
     run("sort", simulated / "recording", "--out", out)  # sorting.zarr is there, phy is not: goes on without --overwrite
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
+
+
+def test_the_work_folder_is_removed_when_asked(simulated, tmp_path):
+    out = tmp_path / "out"
+    run("sort", simulated / "recording", "--out", out, "--discard-work")
     assert sorted(p.name for p in out.iterdir()) == ["phy", "sorting.zarr"]
+
+
+def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
+    """Only what depends on it is written anew."""
+    out = tmp_path / "out"
+
+    def files():
+        return {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (out / ".work").rglob("*") if p.is_file()}
+
+    run("sort", simulated / "recording", "--out", out)
+    first = files()
+    assert any(p.name.startswith("chunk_") for p in first)
+    run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "contamination_max=0.1")
+    assert files() == first
+    assert '"contamination_max": 0.1' in xephys.open_sorting(out / "sorting.zarr").attrs["parameters"]
+    run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "match_threshold=6")
+    second = files()
+    assert {p: second[p] for p in first} == first
+    new = {p.parent.name if p.name.startswith("chunk_") else p.name for p in set(second) - set(first)}
+    # The pass of matching, and the mean waveforms of the spikes that it found.
+    assert sorted(name.split("-")[0] for name in new) == ["localize_center_of_mass", "sum_waveforms"]
 
 
 def test_debug_shows_the_traceback(tmp_path):
@@ -314,7 +341,7 @@ def test_ctrl_c_in_a_process(simulated, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no progress bar where there is no terminal
-    assert sorted(p.name for p in out.iterdir()) == ["phy", "sorting.zarr"]
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,20 @@ def sort(
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
     ] = "threads",
     chunk_duration_s: ChunkDuration = 2.0,
+    discard_work: Annotated[
+        bool,
+        typer.Option(
+            "--discard-work",
+            help="Remove DIR/.work when the results are whole; with it there, another run repeats only what changed.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Sort the spikes of a recording. DIR gets sorting.zarr and phy/; a stopped run goes on where it was."""
+    """Sort the spikes of a recording. DIR gets sorting.zarr and phy/; a stopped run goes on where it was.
+
+    With other late parameters only the stages after them run again.
+    """
     from .extending import check_choice
     from .finding import check_sortable, one_segment
     from .io.atomic import check_room
@@ -99,7 +109,7 @@ def sort(
     from .io.sorting import save_sorting
     from .sorter.run import sort as run_sort
 
-    with connect(scheduler), ui.work_folder(out) as work, ui.progress_bar() as progress:
+    with connect(scheduler), ui.work_folder(out, discard=discard_work) as work, ui.progress_bar() as progress:
         sorting = run_sort(recording, preset=preset, folder=work, progress=progress, **parameters)
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
         export_phy(sorting, out / ui.PHY_NAME, recording=recording, overwrite=True)

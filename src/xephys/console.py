@@ -160,10 +160,10 @@ def sort_bytes(n_channels: int, duration_s: float) -> int:
 
 
 @contextmanager
-def work_folder(out: Path) -> Iterator[Path]:
-    """``.work`` in the folder of the results: gone when they are whole, kept for the next run where one was stopped.
+def work_folder(out: Path, *, discard: bool = False) -> Iterator[Path]:
+    """``.work`` in the folder of the results: what a stopped run goes on from, and one with other late parameters.
 
-    If there is nothing to keep, because no chunk was finished or the fault is the recording's, nothing is left.
+    Removed with ``discard`` when the results are whole. If there is nothing to keep, because no chunk was finished or the fault is the recording's, nothing is left.
     """
     work, new_out = out / WORK_NAME, not out.exists()
     new_work = not work.exists()
@@ -177,7 +177,8 @@ def work_folder(out: Path) -> Iterator[Path]:
             if new_out and not any(out.iterdir()):
                 out.rmdir()
         raise
-    shutil.rmtree(work)
+    if discard:
+        shutil.rmtree(work)
 
 
 def split_settings(settings: Sequence[str]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["phy", "sorting.zarr"]
+    assert sorted(path.name for path in out.iterdir()) == [".work", "phy", "sorting.zarr"]
     stored = xephys.open_sorting(out / "sorting.zarr")
     for group in ("spikes", "units", "templates"):
         for name, variable in expected[group].data_vars.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -90,7 +91,7 @@ def test_a_truncated_file_is_computed_again_and_leftovers_are_removed(source, re
     assert sorted(again.folder.iterdir()) == sorted(again.paths)
 
 
-def test_a_changed_parameter_chunk_file_or_kernel_never_meets_old_results(source, tmp_path, monkeypatch):
+def test_a_changed_parameter_file_or_kernel_never_meets_old_results(source, tmp_path, monkeypatch):
     def folder_of(plan):
         return run_events(SpikeTable.of_plan(plan), tmp_path).folder
 
@@ -99,7 +100,6 @@ def test_a_changed_parameter_chunk_file_or_kernel_never_meets_old_results(source
     folders = [
         folder_of(plan),
         folder_of(toys.plan_on(source).then(lower)),
-        folder_of(plan.rechunked(700)),
         folder_of(dataclasses.replace(plan, source=dataclasses.replace(source, content="changed"))),
     ]
     monkeypatch.setattr(checkpoint, "__version__", "999")
@@ -107,9 +107,38 @@ def test_a_changed_parameter_chunk_file_or_kernel_never_meets_old_results(source
     monkeypatch.undo()
     monkeypatch.setattr(checkpoint, "_package_code", lambda: "edited")
     folders.append(folder_of(plan))
-    assert len(set(folders)) == 6
+    assert len(set(folders)) == 5
     monkeypatch.undo()
     assert folder_of(plan) == folders[0]
+
+
+def test_other_chunks_go_on_from_what_is_there(source, records, tmp_path):
+    first = run_events(toys.events_on(source), tmp_path)
+    first.paths[1].unlink()
+    kept = {path: path.stat().st_ino for path in (first.paths[0], first.paths[2])}
+    plan = toys.events_on(source).plan
+    again = run_events(SpikeTable.of_plan(plan.rechunked(700)), tmp_path)
+    assert again.load().tobytes() == records.tobytes()
+    assert again.token == first.token
+    assert {path: path.stat().st_ino for path in again.paths if path in kept} == kept
+    edges = plan.starts
+    assert [path.name for path in again.paths if path not in kept] == [
+        f"chunk_{a:012d}_{b:012d}.npy"
+        for a, b in itertools.pairwise([edges[1], *range(700 * (edges[1] // 700 + 1), edges[2], 700), edges[2]])
+    ]
+    assert run_events(SpikeTable.of_plan(plan.rechunked(300)), tmp_path).n_computed == 0
+
+
+def test_of_overlapping_files_the_longest_is_used_once(source, records, tmp_path):
+    plan = toys.events_on(source).plan
+    short = run_events(SpikeTable.of_plan(plan.rechunked(700)), tmp_path)
+    whole = tmp_path / "whole"
+    run_events(SpikeTable.of_plan(plan), whole)
+    for path in whole.glob("*/chunk_*.npy"):
+        path.rename(short.folder / path.name)
+    both = run_events(SpikeTable.of_plan(plan.rechunked(300)), tmp_path)
+    assert both.n_computed == 0
+    assert both.load().tobytes() == records.tobytes()
 
 
 def test_an_opaque_root_can_be_checkpointed(source, records, tmp_path):

@@ -1,19 +1,20 @@
 """Results kept on disk as they are finished, so that a killed worker, a full disk or a Ctrl-C loses one chunk at most.
 
 Every task writes its own chunk: to a temporary name, flushed to the disk, then renamed, so that a file is whole or
-absent. What has been computed is known by its content: source, stages, tiles, chunks and the code that computes them
-name the folder, so a changed parameter, file or kernel never meets old results. On a cluster the folder must be one
-that all workers see.
+absent. What has been computed is known by its content: source, stages, tiles and the code that computes them name the
+folder, so a changed parameter, file or kernel never meets old results; chunks of another length are gone on with. On a
+cluster the folder must be one that all workers see.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,8 @@ from .plan import Array, Plan
 from .reduce import Partial, tree_sum
 from .run import Program
 from .tasks import over_chunks
+
+_CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
 
 #: Called with the number of finished chunks and the number of all.
 Progress: TypeAlias = Callable[[int, int], None]
@@ -56,6 +59,8 @@ class CheckpointedEvents:
         In hertz.
     n_computed
         Chunks that had to be computed; the others were there already.
+    token
+        Identity of the records, whatever the chunks.
     """
 
     folder: Path
@@ -64,6 +69,7 @@ class CheckpointedEvents:
     dtype: np.dtype[Any]
     sampling_frequency: float
     n_computed: int
+    token: str
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -105,6 +111,8 @@ class CheckpointedEvents:
 def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | None = None) -> CheckpointedEvents:
     """Compute a table of events chunk by chunk into files, skipping the chunks that are there already.
 
+    Chunks of another length that are there count as well: only what lies between them is computed.
+
     Runs on the active scheduler: threads by default, or the active ``distributed`` client. Tasks return counts only,
     so memory does not grow with the number of events.
 
@@ -129,11 +137,13 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
     plan = table.plan
     if plan is None:
         raise ValueError("this table was filtered or changed by hand and has no plan; checkpoint it before that")
-    place = Path(folder).absolute() / f"{plan_label(plan)}-{_digest(plan.token, code_token(plan))}"
+    token = content_token(plan)
+    place = Path(folder).absolute() / f"{plan_label(plan)}-{token}"
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot create {place}: {error.strerror}; choose a folder that can be written") from error
+    plan = replace(plan, chunks=_chunks_to_go_on_with(plan, place))
     edges = plan.starts.tolist()
     paths = tuple(_chunk_path(place, a, b) for a, b in pairwise(edges))
     counts = [_stored_count(path, plan.dtype) for path in paths]
@@ -151,7 +161,7 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
     for leftover in place.glob("*.tmp-*"):  # of processes that were killed while writing
         leftover.unlink(missing_ok=True)
     return CheckpointedEvents(
-        place, paths, np.asarray(counts, np.int64), plan.dtype, plan.sampling_frequency, len(missing)
+        place, paths, np.asarray(counts, np.int64), plan.dtype, plan.sampling_frequency, len(missing), token
     )
 
 
@@ -167,7 +177,7 @@ def run_partials(plan: Plan, folder: str | Path) -> Partial:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot create {path.parent}: {error.strerror}; choose another folder") from error
-        _write_atomically(path, lambda file: np.savez(file, **total))
+        write_atomically(path, lambda file: np.savez(file, **total))
     with np.load(path) as stored:
         return {name: stored[name] for name in stored.files}
 
@@ -262,13 +272,29 @@ def write_events(
     count = _stored_count(path, program.dtype)  # it is there if a worker died after writing and before reporting
     if count is None:
         events = run.run_events(program, arrays, read, start, stop)
-        _write_atomically(path, lambda file: np.save(file, events))
+        write_atomically(path, lambda file: np.save(file, events))
         count = len(events)
     return np.array([count], np.int64)
 
 
 def _chunk_path(folder: Path, start: int, stop: int) -> Path:
     return folder / f"chunk_{start:012d}_{stop:012d}.npy"
+
+
+def _chunks_to_go_on_with(plan: Plan, folder: Path) -> tuple[int, ...]:
+    """Chunks that were finished, whatever their length then; what lies between them in the plan's own chunks."""
+    names = (_CHUNK_NAME.fullmatch(path.name) for path in folder.glob("chunk_*.npy"))
+    stored = sorted((int(n["start"]), -int(n["stop"])) for n in names if n is not None)
+    edges, reached = {plan.start, plan.stop}, plan.start
+    own = plan.starts
+    for start, minus_stop in stored:  # of those that begin together, the longest first
+        stop = -minus_stop
+        whole = _stored_count(_chunk_path(folder, start, stop), plan.dtype) is not None
+        if whole and reached <= start < stop <= plan.stop:
+            edges |= {start, stop, *own[(own > reached) & (own < start)].tolist()}
+            reached = stop
+    edges |= set(own[own > reached].tolist())
+    return tuple(b - a for a, b in pairwise(sorted(edges))) or plan.chunks
 
 
 def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
@@ -280,7 +306,7 @@ def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
     return len(stored) if stored.dtype == dtype else None
 
 
-def _write_atomically(path: Path, write: Callable[[Any], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{uuid4().hex[:8]}")
     try:
         with temporary.open("wb") as file:

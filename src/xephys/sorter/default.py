@@ -17,6 +17,7 @@ from ..errors import SilentRecordingError, XephysWarning
 from ..features import estimate_feature_noise, learn_components, project_peaks
 from ..graph.checkpoint import run_events, run_partials
 from ..graph.events import SpikeTable
+from ..graph.results import CallOnce
 from ..localize import localize_peaks
 from ..match import estimate_noise_gain, match_templates
 from ..templates import template_plan, templates_of_sums
@@ -30,10 +31,12 @@ from .tidy import tidy_templates, tidy_units
 def sort_default(
     recording: xr.DataArray, parameters: DefaultParameters, *, folder: Path, progress: Progress
 ) -> xr.DataTree:
-    """Sort one segment. Every pass over the recording is stored under ``folder`` and not repeated on resume."""
-    p = parameters
+    """Sort one segment. What is computed is stored under ``folder`` and not repeated: on resume, nor with other late
+    parameters.
+    """
+    p, once = parameters, CallOnce(folder)
     try:
-        prepared = prepare(recording, p)
+        prepared = prepare(recording, p, once)
     except SilentRecordingError as silence:
         warnings.warn(str(silence), XephysWarning, stacklevel=3)
         return empty_sorting(recording, p)
@@ -47,17 +50,27 @@ def sort_default(
         exclude_sweep_ms=p.exclude_sweep_ms,
         radius_um=p.exclude_radius_um,
     )
-    components = _components(white, peaks, p)
+    components = once(
+        _components,
+        white,
+        peaks,
+        n_components=p.n_components,
+        ms_before=p.ms_before,
+        ms_after=p.ms_after,
+        seed=p.seed,
+    )
     if components is None:
         return empty_sorting(recording, p)
     peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
     found = run_events(peaks, folder, progress=progress.of("detect"))
 
-    clustering = cluster_peaks(
+    sample = prepared.white_sample
+    clustering = once(
+        cluster_peaks,
         white,
         found,
         components=components,
-        feature_noise=estimate_feature_noise(white, components=components, sample=prepared.white_sample),
+        feature_noise=once(estimate_feature_noise, white, components=components, sample=sample),
         n_spikes_min=p.n_spikes_min,
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
@@ -72,7 +85,7 @@ def sort_default(
         white,
         templates=tidied.templates,
         detect_threshold=p.match_threshold,
-        noise_gain=estimate_noise_gain(white, templates=tidied.templates, sample=prepared.white_sample),
+        noise_gain=once(estimate_noise_gain, white, templates=tidied.templates, sample=sample),
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
     )
@@ -82,19 +95,11 @@ def sort_default(
     return assemble(recording, prepared, final, p, log=log, folder=folder)
 
 
-def _components(white: xr.DataArray, peaks: SpikeTable, p: DefaultParameters) -> xr.DataArray | None:
+def _components(white: xr.DataArray, peaks: SpikeTable, **parameters: Any) -> xr.DataArray | None:
     """Temporal components from some tiles, or from all if those are silent; None if the whole recording is."""
     for n_tiles in (20, None):
         with suppress(SilentRecordingError):
-            return learn_components(
-                white,
-                peaks,
-                n_components=p.n_components,
-                ms_before=p.ms_before,
-                ms_after=p.ms_after,
-                n_tiles=n_tiles,
-                seed=p.seed,
-            )
+            return learn_components(white, peaks, n_tiles=n_tiles, **parameters)
     return None
 
 

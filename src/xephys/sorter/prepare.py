@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import RecordingError, SilentRecordingError, XephysWarning
+from ..graph.results import CallOnce, identity_of
 from ..preprocess.bad_channels import find_constant_channels
 from ..preprocess.filter import bandpass_filter
 from ..preprocess.noise import Sample, estimate_noise_levels, sample_traces
@@ -36,10 +38,41 @@ class Prepared:
     noise_levels: xr.DataArray
     white_noise_levels: xr.DataArray
     white_sample: Sample
+    whitening: xr.Dataset
 
 
-def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
+class DrawnSample(Sequence[NDArray[Any]]):
+    """Stretches of a recording, drawn when something first looks at them: not at all where all estimates are stored."""
+
+    def __init__(self, draw: Callable[[], Sample], *, token: str) -> None:
+        self.token = token
+        self._draw: Callable[[], Sample] | None = draw
+        self._parts: Sample = ()
+
+    @property
+    def is_drawn(self) -> bool:
+        return self._draw is None
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._draw is not None:
+            self._parts, self._draw = self._draw(), None  # what the drawing held is not held any longer
+        return self._parts[index]
+
+    def __len__(self) -> int:
+        return len(self[:])
+
+
+def prepare(recording: xr.DataArray, parameters: Any, once: CallOnce | None = None) -> Prepared:
     """Scale, align, filter, reference and whiten, lazily, after the few estimates that this takes.
+
+    Parameters
+    ----------
+    recording
+        Raw traces.
+    parameters
+        Of a preset.
+    once
+        Keeps the estimates; they are made anew if None.
 
     Raises
     ------
@@ -48,11 +81,12 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
     SilentRecordingError
         If every channel is constant.
     """
+    once = CallOnce() if once is None else once
     info = schema.validate_recording(recording)
     if info.n_channels == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
-    recording = _flag_constant(recording, seed=parameters.seed)
+    recording = _flag_constant(recording, once, seed=parameters.seed)
     filtered = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
         filtered = phase_shift(filtered)
@@ -60,25 +94,38 @@ def prepare(recording: xr.DataArray, parameters: Any) -> Prepared:
     filtered = bandpass_filter(
         filtered, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
     )
-    filtered = _flag_noisy(filtered, seed=parameters.seed)
+    filtered = _flag_noisy(filtered, once, seed=parameters.seed)
     good = ~schema.bad_channels_of(filtered)
     groups = _shanks(filtered)
     if parameters.reference != "none" and np.bincount(groups[good]).max() >= REFERENCE_CHANNELS_MIN:
         filtered = common_reference(filtered, operator=parameters.reference, groups=groups if groups.any() else None)
-    sample = sample_traces(filtered, seed=parameters.seed)
+    seed, n_nearest = parameters.seed, parameters.whitening_n_nearest
+    sample = DrawnSample(lambda: sample_traces(filtered, seed=seed), token=f"{identity_of(filtered)}-{seed}")
+    levels, whitening, white_levels = once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
+    white_sample = DrawnSample(lambda: _whitened(sample, whitening), token=f"{sample.token}-{n_nearest}")
+    if sample.is_drawn:
+        white_sample[:]  # now, so that the other stretches can go
+    return Prepared(filtered, whiten(filtered, whitening=whitening), levels, white_levels, white_sample, whitening)
+
+
+def _estimates(filtered: xr.DataArray, *, sample: Sample, n_nearest: int) -> tuple[Any, xr.Dataset, Any]:
+    """Noise levels, the whitening, and the noise levels after it."""
     levels = estimate_noise_levels(filtered, sample=sample)
-    whitening = estimate_whitening(filtered, n_nearest=parameters.whitening_n_nearest, sample=sample)
-    white = whiten(filtered, whitening=whitening)
+    whitening = estimate_whitening(filtered, n_nearest=n_nearest, sample=sample)
     white_sample = [whiten_array(part, whitening=whitening) for part in sample]
-    white_levels = estimate_noise_levels(white, sample=white_sample)
-    return Prepared(filtered, white, levels, white_levels, white_sample[:: max(1, len(white_sample) // 6)])
+    return levels, whitening, estimate_noise_levels(whiten(filtered, whitening=whitening), sample=white_sample)
 
 
-def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
+def _whitened(sample: Sample, whitening: xr.Dataset) -> Sample:
+    """About six of the stretches, white."""
+    return [whiten_array(part, whitening=whitening) for part in sample[:: max(1, len(sample) // 6)]]
+
+
+def _flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
     marked = schema.bad_channels_of(recording)
     if marked.all():
         raise RecordingError("every channel is marked bad, so there is nothing to sort; look at the coordinate bad")
-    constant = find_constant_channels(recording, seed=seed) & ~marked
+    constant = once(find_constant_channels, recording, seed=seed) & ~marked
     if (marked | constant).all():
         raise SilentRecordingError(
             "every channel is constant or marked bad, so there is nothing to sort; look at the recording, "
@@ -87,12 +134,12 @@ def _flag_constant(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
     return _left_out(recording, constant, "constant")
 
 
-def _flag_noisy(recording: xr.DataArray, *, seed: int) -> xr.DataArray:
+def _flag_noisy(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
     """Mark channels far noisier than the others: their threshold crossings would be clustered into units."""
     good = ~schema.bad_channels_of(recording)
     if good.sum() < NOISY_CHANNELS_MIN:
         return recording
-    levels = estimate_noise_levels(recording, seed=seed).values
+    levels = once(estimate_noise_levels, recording, seed=seed).values
     return _left_out(recording, good & (levels > NOISY_FACTOR * np.median(levels[good])), "noisy")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
+from ..errors import RecordingError
 from ..typing import PathLike
 from .parameters import read_parameters
 from .progress import Progress, Report
@@ -35,8 +36,9 @@ def sort(
     preset
         ``"default"``.
     folder
-        Where finished chunks are kept. Called again with the same folder, recording and parameters, a sort goes on
-        where it was stopped. A temporary folder, removed afterwards, if None.
+        Where finished chunks and results are kept. Called again with the same folder and recording, a sort goes on
+        where it was stopped, and with other late parameters only the stages after them run again. A temporary
+        folder, removed afterwards, if None.
     progress
         Called with ``(stage, done, total)`` after each chunk.
     **parameters
@@ -66,10 +68,21 @@ def sort(
 
     chosen = read_parameters(preset, parameters)
     schema.validate_recording(recording)
-    if folder is not None:
-        return sort_default(recording, chosen, folder=Path(folder), progress=Progress(progress))
-    with scratch_folder() as scratch:
-        return sort_default(recording, chosen, folder=scratch, progress=Progress(progress))
+    with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
+        return sort_default(recording, chosen, folder=work, progress=Progress(progress))
+
+
+@contextmanager
+def _useful_folder(folder: Path) -> Iterator[Path]:
+    """The folder as it was before, if the recording turns out to be unusable: what was computed of it is of no use."""
+    before = set(folder.rglob("*"))
+    try:
+        yield folder
+    except RecordingError:
+        for path in set(folder.rglob("*")) - before:
+            if path.is_file():
+                path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""A changed parameter in the same folder: only the stages after it run again, the others' files are not touched."""
+
+from __future__ import annotations
+
+import pytest
+
+import xephys
+from xephys.graph import run
+
+from .sortings import assert_identical
+
+CHUNK_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def sorted_folder(opened, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("late")
+    xephys.sort(opened(CHUNK_S), folder=folder)
+    return folder
+
+
+def files(folder):
+    """Which file each is and when it was written."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
+def stages(paths, folder):
+    """What kinds of results these are: names of folders and files without the hash of their content."""
+    return sorted({path.relative_to(folder).parts[0].rsplit("-", 1)[0] for path in paths})
+
+
+def sort_again(opened, folder, **parameters):
+    """The sorting with other parameters, and the kinds of the files that were written for it; old ones stay as are."""
+    before = files(folder)
+    sorting = xephys.sort(opened(CHUNK_S), folder=folder, **parameters)
+    after = files(folder)
+    assert {path: after[path] for path in before} == before
+    return sorting, stages(set(after) - set(before), folder)
+
+
+PREPARATION = ["estimate_noise_levels", "estimates", "find_constant_channels"]
+DETECTION = ["components", "project_waveforms"]
+CLUSTERING = ["cluster_peaks", "estimate_feature_noise"]
+MATCHING = ["estimate_noise_gain", "localize_center_of_mass"]
+
+
+def test_every_stage_is_kept(sorted_folder):
+    kinds = stages(files(sorted_folder), sorted_folder)
+    assert kinds == sorted([*PREPARATION, *DETECTION, *CLUSTERING, *MATCHING, "sum_waveforms"])
+
+
+def test_the_very_same_again_computes_nothing(opened, expected, sorted_folder, monkeypatch):
+    monkeypatch.setattr(run, "_tiles", lambda *_, **__: pytest.fail("a tile was computed"))
+    sorting, written = sort_again(opened, sorted_folder)
+    assert written == []
+    assert_identical(sorting, expected)
+
+
+def test_contamination_max(opened, expected, sorted_folder, monkeypatch):
+    """It decides on labels alone: not a sample is read."""
+    source = type(xephys.extending.recording_plan(opened(CHUNK_S)).source)
+    monkeypatch.setattr(source, "read", lambda *_: pytest.fail("the recording was read"))
+    sorting, written = sort_again(opened, sorted_folder, contamination_max=1e-6)
+    assert written == []
+    assert sorting["spikes"].equals(expected["spikes"])
+    assert '"contamination_max": 1e-06' in sorting.attrs["parameters"]
+
+
+def test_match_threshold(opened, sorted_folder):
+    sorting, written = sort_again(opened, sorted_folder, match_threshold=7.0)
+    assert written == ["localize_center_of_mass", "sum_waveforms"]
+    assert_identical(sorting, xephys.sort(opened(CHUNK_S), match_threshold=7.0))
+
+
+def test_detect_threshold(opened, sorted_folder):
+    sorting, written = sort_again(opened, sorted_folder, detect_threshold=6.0)
+    assert written == sorted([*DETECTION, *CLUSTERING, *MATCHING, "sum_waveforms"])
+    assert_identical(sorting, xephys.sort(opened(CHUNK_S), detect_threshold=6.0))
+
+
+def test_freq_min_hz(opened, sorted_folder):
+    """Everything but what is known of the raw samples."""
+    _, written = sort_again(opened, sorted_folder, freq_min_hz=400.0)
+    rest = [name for name in PREPARATION if name != "find_constant_channels"]
+    assert written == sorted([*rest, *DETECTION, *CLUSTERING, *MATCHING, "sum_waveforms"])
+
+
+def test_other_chunks(opened, expected, sorted_folder):
+    """Chunks only schedule: a folder that was begun with others is gone on with."""
+    before = files(sorted_folder)
+    assert_identical(xephys.sort(opened(0.7001), folder=sorted_folder), expected)
+    assert files(sorted_folder) == before
