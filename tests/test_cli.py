@@ -301,7 +301,7 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "contamination_max=0.1")
     assert files() == first
     assert '"contamination_max": 0.1' in xephys.open_sorting(out / "sorting.zarr").attrs["parameters"]
-    run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "match_threshold=6")
+    run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "match_threshold=15")
     second = files()
     assert {p: second[p] for p in first} == first
     new = {p.parent.name if p.name.startswith("chunk_") else p.name for p in set(second) - set(first)}

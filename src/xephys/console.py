@@ -163,7 +163,8 @@ def sort_bytes(n_channels: int, duration_s: float) -> int:
 def work_folder(out: Path, *, discard: bool = False) -> Iterator[Path]:
     """``.work`` in the folder of the results: what a stopped run goes on from, and one with other late parameters.
 
-    Removed with ``discard`` when the results are whole. If there is nothing to keep, because no chunk was finished or the fault is the recording's, nothing is left.
+    Removed with ``discard`` when the results are whole. If there is nothing to keep, because no chunk was finished or
+    the fault is the recording's, nothing is left.
     """
     work, new_out = out / WORK_NAME, not out.exists()
     new_work = not work.exists()

@@ -68,9 +68,9 @@ def test_contamination_max(opened, expected, sorted_folder, monkeypatch):
 
 
 def test_match_threshold(opened, sorted_folder):
-    sorting, written = sort_again(opened, sorted_folder, match_threshold=7.0)
+    sorting, written = sort_again(opened, sorted_folder, match_threshold=25.0)
     assert written == ["localize_center_of_mass", "sum_waveforms"]
-    assert_identical(sorting, xephys.sort(opened(CHUNK_S), match_threshold=7.0))
+    assert_identical(sorting, xephys.sort(opened(CHUNK_S), match_threshold=25.0))
 
 
 def test_detect_threshold(opened, sorted_folder):

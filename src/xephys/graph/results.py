@@ -112,7 +112,9 @@ def identity_of(value: Any) -> str:
         return "[" + ",".join(identity_of(item) for item in value) + "]"
     if is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}:{identity_of({f.name: getattr(value, f.name) for f in fields(value)})}"
-    raise TypeError(f"a {type(value).__name__} cannot be identified, so what depends on it cannot be kept")
+    raise TypeError(
+        f"an argument of type {type(value).__name__} cannot be identified, so what depends on it cannot be kept"
+    )
 
 
 def _identity_of_array(array: xr.DataArray) -> str:

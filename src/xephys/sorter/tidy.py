@@ -22,11 +22,17 @@ class Tidied:
 
 @dataclass(frozen=True)
 class Units:
-    """Final spikes, ``unit_index`` renumbered from 0, the templates of the units, and what was dropped."""
+    """Final spikes, ``unit_index`` renumbered from 0, the templates of the units, and what was dropped.
+
+    ``unit_of_template`` (-1 for none) and ``sample_shift`` say how the spikes of each matched template became those of
+    a unit.
+    """
 
     spikes: NDArray[Any]
     templates: xr.Dataset
     log: list[dict[str, Any]]
+    unit_of_template: NDArray[np.int64]
+    sample_shift: NDArray[np.int64]
 
 
 #: Templates are matched if their norm, in noise units, reaches this: below it the matcher cannot tell them from noise.
@@ -98,7 +104,8 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
-    return Units(kept, tidied.templates.isel(unit=np.flatnonzero(alive)), log)
+    unit_of_template = np.where((target >= 0) & alive[target], number[target], -1)
+    return Units(kept, tidied.templates.isel(unit=np.flatnonzero(alive)), log, unit_of_template, shift)
 
 
 def common_events(
