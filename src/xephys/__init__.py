@@ -24,6 +24,7 @@ _PUBLIC = {
         "checkpoint": ("checkpoint",),
         "schema": ("make_recording",),
         "slicing": ("select_channels", "time_slice"),
+        "preprocess.device": ("to_device",),
         "preprocess.filter": ("bandpass_filter", "filter_with_sos", "highpass_filter", "notch_filter"),
         "preprocess.phase_shift": ("phase_shift",),
         "preprocess.reference": ("common_reference",),
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     from .matched_filter import estimate_matched_filter as estimate_matched_filter
     from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
     from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
+    from .preprocess.device import to_device as to_device
     from .preprocess.filter import bandpass_filter as bandpass_filter
     from .preprocess.filter import filter_with_sos as filter_with_sos
     from .preprocess.filter import highpass_filter as highpass_filter

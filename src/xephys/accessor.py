@@ -41,6 +41,7 @@ class RecordingAccessor:
     time_slice = _Forward(".slicing")
     select_channels = _Forward(".slicing")
 
+    to_device = _Forward(".preprocess.device")
     bandpass_filter = _Forward(".preprocess.filter")
     highpass_filter = _Forward(".preprocess.filter")
     notch_filter = _Forward(".preprocess.filter")

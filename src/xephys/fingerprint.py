@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -34,6 +35,8 @@ def recording_fingerprint(recording: xr.DataArray | xr.DataTree) -> str:
         if not hasattr(data, "chunks"):
             data = chunked_array(data, chunk_samples=info.n_samples)
         plan = root_plan(data, sampling_frequency=info.sampling_frequency)
+        # Where it is computed is no part of what it is.
+        plan = replace(plan, stages=tuple(stage for stage in plan.stages if stage.device is None))
         digest.update(f"{plan.identity}:{plan.start}:{plan.n_samples};".encode())
         for name in ("channel", "x", "y", "z", "shank", "group", "gain_to_uv", "offset_to_uv", "bad"):
             if name in segment.coords:

@@ -13,7 +13,7 @@ from .errors import ParameterError, RecordingError
 from .extending import as_lazy
 from .features import window_samples
 from .graph.build import extend_plan
-from .graph.plan import Plan, Stage
+from .graph.plan import Plan, Stage, runs_on_devices
 from .graph.reduce import tree_sum
 
 
@@ -185,6 +185,7 @@ def dense_templates(templates: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(dense, dims=("unit", "sample", "channel"), name="templates", attrs=dict(templates.attrs))
 
 
+@runs_on_devices
 def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, **parameters: Any) -> dict[str, Any]:
     """Partial sums of one tile, by name, as a tree reduction adds them."""
     from .kernels.templates import accumulate_waveforms

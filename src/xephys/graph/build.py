@@ -14,7 +14,7 @@ import dask
 import dask.array as da
 import numpy as np
 
-from .plan import Array, Plan, Stage
+from .plan import Array, Plan, Stage, runs_on_devices
 from .run import run_events, run_traces
 from .tasks import DaskSource, over_chunks
 
@@ -167,6 +167,10 @@ def select_channels_stage(plan: Plan, channels: Array) -> Stage:
     return Stage(take_channels, dtype=plan.dtype, arrays={"channels": indices}, n_channels=len(indices))
 
 
+@runs_on_devices
 def take_channels(traces: Array, *, before: int, after: int, channels: Array) -> Array:
     """Some of the channels, in the order given."""
-    return np.ascontiguousarray(traces[before : len(traces) - after, channels])
+    core = traces[before : len(traces) - after]
+    if isinstance(traces, np.ndarray):
+        return np.ascontiguousarray(core[:, channels])
+    return core[:, channels.tolist()]  # an array on a device takes a list where it takes no NumPy array

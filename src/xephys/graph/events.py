@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 
 from .build import plan_of, to_dask
-from .plan import Array, Plan, Stage
+from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
 
 
@@ -92,6 +92,7 @@ def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
     return results
 
 
+@runs_on_devices
 def given_events(traces: Array, *, before: int, after: int, start: int, events: Array) -> Array:
     """Records known beforehand as a first event stage: those whose sample lies in the tile."""
     stop = start + len(traces) - before - after

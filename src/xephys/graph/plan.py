@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RecordingError
+from ..errors import ParameterError, RecordingError
 
 Array: TypeAlias = NDArray[Any]
 Emits: TypeAlias = Literal["traces", "events", "partials"]
@@ -65,6 +65,9 @@ class Stage:
         ``"traces"``, ``"events"`` (records inside the core) or ``"partials"`` (a dict of summable arrays a tile).
     n_channels
         Channels returned, if not those that came in.
+    device
+        Name of the device to which the stage moves the traces, if it does that. The stages after it run there, on
+        whole tiles.
     """
 
     func: Callable[..., Any]
@@ -75,6 +78,7 @@ class Stage:
     after: int = 0
     emits: Emits = "traces"
     n_channels: int | None = None
+    device: str | None = None
 
     def __post_init__(self) -> None:
         if self.before < 0 or self.after < 0:
@@ -96,7 +100,7 @@ class Stage:
     @property
     def is_pointwise(self) -> bool:
         """Each row depends on itself alone: such stages run over sub-blocks that stay in cache."""
-        return self.emits == "traces" and self.before == 0 and self.after == 0
+        return self.emits == "traces" and self.before == 0 and self.after == 0 and self.device is None
 
     @cached_property
     def token(self) -> str:
@@ -179,6 +183,11 @@ class Plan:
         before, after = self.event_halo
         return before + sum(s.before for s in self.trace_stages), after + sum(s.after for s in self.trace_stages)
 
+    @property
+    def device(self) -> str | None:
+        """Name of the device on which the chain ends; None for this machine's memory."""
+        return next((s.device for s in reversed(self.stages) if s.device is not None), None)
+
     @cached_property
     def identity(self) -> str:
         """Token of the values, whatever the chunks: source, tile grid and stages."""
@@ -203,11 +212,17 @@ class Plan:
             If traces are to follow events, or if something is to follow partials.
         RecordingError
             If the source is shorter than the halo.
+        ParameterError
+            If the traces are on a device and the stage's kernel runs on NumPy arrays only.
         """
         if self.emits == "partials" or (self.emits == "events" and stage.emits == "traces"):
             raise ValueError(
                 f"{stage.name} emits {stage.emits} and cannot follow {self.stages[-1].name}, which emits {self.emits}; "
                 "extend the traces instead"
+            )
+        if self.device is not None and not getattr(stage.func, "runs_on_devices", False):
+            raise ParameterError(
+                f"{stage.name} has no kernel for device {self.device!r}; leave out to_device, or put it after this step"
             )
         longer = replace(self, stages=(*self.stages, stage))
         before, after = longer.halo
@@ -233,6 +248,15 @@ class Plan:
         if stop <= start:
             return range(0)
         return range(start // self.tile_samples, -(-stop // self.tile_samples))
+
+
+def runs_on_devices(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a kernel that takes a device's arrays too; a plan refuses others behind a stage that moves the traces.
+
+    Such a kernel calls dispatched kernels only, or uses nothing but operators and methods that all arrays have.
+    """
+    kernel.runs_on_devices = True  # type: ignore[attr-defined]
+    return kernel
 
 
 def _is_plain(value: Any) -> bool:

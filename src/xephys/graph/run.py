@@ -2,6 +2,9 @@
 
 Tiles compute, chunks schedule: every stage sees whole tiles of the absolute sample axis, each with its own halo, in the
 same shapes wherever the chunk borders lie, so a value cannot depend on them.
+
+Behind a stage that moves the traces to a device, all stages get that device's arrays, in whole tiles; only what the
+last of them returns comes back, by the arrays' own method ``get`` (CuPy's name for it).
 """
 
 from __future__ import annotations
@@ -33,10 +36,7 @@ class Step:
     after: int
     emits: str
     parameters: Mapping[str, Any]
-
-    @property
-    def is_pointwise(self) -> bool:
-        return self.emits == "traces" and self.before == 0 and self.after == 0
+    is_pointwise: bool
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Program:
 
     @classmethod
     def of(cls, plan: Plan) -> Program:
-        steps = tuple(Step(s.func, s.before, s.after, s.emits, dict(s.parameters)) for s in plan.stages)
+        steps = tuple(Step(s.func, s.before, s.after, s.emits, dict(s.parameters), s.is_pointwise) for s in plan.stages)
         return cls(steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
@@ -105,6 +105,9 @@ def run_traces(
     with single_threaded_blas():
         for tile_start, tile_stop, traces in _tiles(program, calls[:last], read, start, stop):
             lo, hi = max(start, tile_start), min(stop, tile_stop)
+            if not isinstance(traces, np.ndarray):
+                out[lo - start : hi - start] = on_host(_chain(traces, calls[last:])[lo - tile_start : hi - tile_start])
+                continue
             for row in range(0, tile_stop - tile_start, SUB_BLOCK_ROWS):
                 first, final = max(row, lo - tile_start), min(row + SUB_BLOCK_ROWS, hi - tile_start)
                 if first >= final:
@@ -193,8 +196,22 @@ def _chain(traces: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array
     return traces
 
 
+def on_host(result: Any) -> Any:
+    """Traces, records or partial sums as NumPy arrays, wherever they were computed."""
+    if isinstance(result, dict):
+        return {name: on_host(value) for name, value in result.items()}
+    return result.get() if hasattr(result, "get") else result
+
+
 def _pointwise(traces: Array, group: list[Callable[..., Any]]) -> Array:
-    """Consecutive pointwise stages, sub-block by sub-block, so that what one leaves is still in cache for the next."""
+    """Consecutive pointwise stages, sub-block by sub-block, so that what one leaves is still in cache for the next.
+
+    A device has another cache and a price for each call: there each stage runs on the whole tile.
+    """
+    if not isinstance(traces, np.ndarray):
+        for call in group:
+            traces = call(traces, before=0, after=0)
+        return traces
     out: Array | None = None
     for row in range(0, len(traces), SUB_BLOCK_ROWS):
         block = traces[row : row + SUB_BLOCK_ROWS]
@@ -223,7 +240,7 @@ def _event_tiles(
                 given = () if found is None else (found,)
                 found = call(view, *given, before=step.before, after=step.after, start=tile_start)
             del traces, view  # or they would stay in memory beside the next tile
-            yield tile_start, tile_stop, found
+            yield tile_start, tile_stop, on_host(found)
 
 
 class _BlasKeeper:

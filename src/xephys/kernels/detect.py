@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.records import PEAK_DTYPE
 from xephys.kernels.threshold_scan import PeakSign, find_candidates, scan_limits
 
@@ -86,6 +87,7 @@ def add_fields(events: NDArray[np.void], fields: list[tuple[str, Any, tuple[int,
     return table
 
 
+@with_device_twin("xephys.kernels.device.detect:detect_by_channel")
 def detect_by_channel(
     traces: NDArray[np.float32],
     *,
@@ -144,12 +146,13 @@ def detect_by_channel(
     if exclude_sweep_samples < 1:
         raise ValueError(f"exclude_sweep_samples is {exclude_sweep_samples}; by-channel detection needs at least 1")
     low, high = scan_limits(traces, thresholds, peak_sign, channel_mask, strict=True)
-    stop = _check_halo(traces, before, after, exclude_sweep_samples)
+    stop = check_halo(traces, before, after, exclude_sweep_samples)
     rows, channels = find_candidates(traces, before, stop, low, high)
     keep = _beyond_sweep(traces, rows, channels, exclude_sweep_samples)
     return _peak_records(traces, rows[keep], channels[keep], start - before, segment_index)
 
 
+@with_device_twin("xephys.kernels.device.detect:detect_locally_exclusive")
 def detect_locally_exclusive(
     traces: NDArray[np.float32],
     *,
@@ -213,7 +216,7 @@ def detect_locally_exclusive(
     (array([1009]), array([1]))
     """
     low, high = scan_limits(traces, thresholds, peak_sign, channel_mask, strict=False)
-    stop = _check_halo(traces, before, after, exclude_sweep_samples)
+    stop = check_halo(traces, before, after, exclude_sweep_samples)
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = find_candidates(traces, first, last, low, high)
     ratios = _threshold_ratios(traces, rows, channels, thresholds.astype(np.float64))
@@ -292,7 +295,7 @@ def suppress_weaker(
     return keep
 
 
-def _check_halo(traces: NDArray[np.float32], before: int, after: int, exclude_sweep_samples: int) -> int:
+def check_halo(traces: Any, before: int, after: int, exclude_sweep_samples: int) -> int:
     """Row after the last core row, once the halo is known to suffice."""
     halo = detection_halo(exclude_sweep_samples=exclude_sweep_samples)
     if before < halo or after < halo:

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import signal
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.lanes import fma, load_f64, splat_f64, store
 
 WIDTH = 32  # channels filtered together: four float64 vectors, enough independent work to hide the recursion's latency
@@ -56,6 +57,7 @@ def sos_halo(sos: NDArray[np.floating], tolerance: float = 1e-6) -> int:
     return max(finite_part, math.ceil(math.log(tolerance) / math.log(radius)))
 
 
+@with_device_twin("xephys.kernels.device.filter:sos_filtfilt")
 def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[np.floating]) -> NDArray[np.float32]:
     """Filter forwards and backwards: zero phase, squared magnitude.
 

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect import add_fields
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.footprint_grid import average_best_points
 from xephys.kernels.point_source import MIN_Z_UM, enforce_decrease, fit_sources
 from xephys.kernels.waveforms import event_rows
@@ -25,6 +26,7 @@ _FEATURES = ("ptp", "energy", "peak_voltage")
 _POSITION_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [("x", "<f8", ()), ("y", "<f8", ()), ("z", "<f8", ())]
 
 
+@with_device_twin("xephys.kernels.device.features:localize_center_of_mass")
 def localize_center_of_mass(
     traces: NDArray[np.float32],
     events: NDArray[np.void],
@@ -242,6 +244,11 @@ def localize_grid_convolution(
     return table
 
 
+def check_feature(feature: str) -> None:
+    if feature not in _FEATURES:
+        raise ValueError(f"feature is {feature!r}; use one of {', '.join(_FEATURES)}")
+
+
 def _sizes(
     traces: NDArray[np.float32],
     events: NDArray[np.void],
@@ -254,8 +261,7 @@ def _sizes(
     window_after: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Feature of each event on each neighbour channel, zero for padding, and the events' channels."""
-    if feature not in _FEATURES:
-        raise ValueError(f"feature is {feature!r}; use one of {', '.join(_FEATURES)}")
+    check_feature(feature)
     rows = event_rows(
         traces, events, before=before, after=after, start=start, nbefore=window_before, nafter=window_after
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.lanes import fma, load_f32, splat_f32, store
 
 LANES = 16  # output channels computed together
@@ -98,6 +99,7 @@ def pack_dense(matrix: NDArray[np.floating], *, mean: NDArray[np.floating] | Non
     return pack_sparse(everything, matrix.T, mean=mean)
 
 
+@with_device_twin("xephys.kernels.device.traces:mix_channels")
 def mix_channels(
     traces: NDArray[Any],
     *,

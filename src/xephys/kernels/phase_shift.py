@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.lanes import fma, load_f32, splat_f32, store
 
 TAPS = 32  # with this window: error below 1e-5 up to 0.5 and below 1e-4 up to 0.8 of the Nyquist frequency
@@ -69,6 +70,7 @@ def delay_filter(shifts: NDArray[np.floating], taps: int = TAPS) -> NDArray[np.f
     return normalised
 
 
+@with_device_twin("xephys.kernels.device.traces:phase_shift")
 def phase_shift(
     traces: NDArray[Any], *, before: int, after: int, shifts: NDArray[np.floating], taps: int = TAPS
 ) -> NDArray[np.float32]:

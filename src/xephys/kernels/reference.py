@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.lanes import (
     add,
     larger,
@@ -28,6 +29,7 @@ Operator = Literal["median", "average"]
 LANES = 16
 
 
+@with_device_twin("xephys.kernels.device.traces:common_reference")
 def common_reference(
     traces: NDArray[Any],
     *,
@@ -79,7 +81,7 @@ def common_reference(
     """
     _check_operator(operator)
     source = _core(traces, before, after)
-    members, offsets, labels = _reference_sets(source.shape[1], groups, reference_channels, good)
+    members, offsets, labels = reference_sets(source.shape[1], groups, reference_channels, good)
     referenced = np.empty_like(source)
     if referenced.size:
         _common(source, members, offsets, labels, operator == "median", referenced)
@@ -164,7 +166,7 @@ def _checked_mask(good: NDArray[np.bool_], channels: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _reference_sets(
+def reference_sets(
     channels: int,
     groups: NDArray[np.integer] | None,
     reference_channels: NDArray[np.integer] | None,

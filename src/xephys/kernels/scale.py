@@ -6,7 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
+from xephys.kernels.dispatch import with_device_twin
 
+
+@with_device_twin("xephys.kernels.device.traces:scale")
 def scale(
     traces: NDArray[Any],
     *,

@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
+
 __all__ = [
     "accumulate_waveforms",
     "align_templates",
@@ -78,6 +80,7 @@ def _add_waveforms(
                     sums[unit, t, k] += row[channels[unit, k]]
 
 
+@with_device_twin("xephys.kernels.device.features:accumulate_waveforms")
 def accumulate_waveforms(
     traces: NDArray[np.float32],
     *,

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect import add_fields
+from xephys.kernels.dispatch import with_device_twin
 
 
 def window_halo(*, nbefore: int, nafter: int) -> tuple[int, int]:
@@ -120,6 +121,7 @@ def extract_waveforms(
     return _extract(traces, sample_rows.astype(np.int64), channels.astype(np.int64), nbefore, nafter)
 
 
+@with_device_twin("xephys.kernels.device.features:snippets")
 def snippets(
     traces: NDArray[np.float32],
     events: NDArray[np.void],
@@ -172,6 +174,7 @@ def snippets(
     return table
 
 
+@with_device_twin("xephys.kernels.device.features:project_waveforms")
 def project_waveforms(
     traces: NDArray[np.float32],
     events: NDArray[np.void],

@@ -1,0 +1,176 @@
+"""A plan whose stages run on a device: whole tiles, moved there once and not back before the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from tests import device_arrays
+from tests.device_arrays import StrictArray
+from tests.spiking import RATE, case
+from xephys.errors import ParameterError
+from xephys.fingerprint import recording_fingerprint
+from xephys.graph.build import count_tasks, plan_of
+from xephys.graph.events import SpikeTable
+from xephys.graph.plan import Stage, runs_on_devices
+from xephys.graph.reduce import tree_sum
+from xephys.templates import template_plan
+
+N_TILES = 8
+
+
+@pytest.fixture(autouse=True)
+def device():
+    with device_arrays.installed() as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def estimates():
+    """Made once on the host, so that both chains differ in nothing but where they run."""
+    shifted = xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(xephys.to_uv(recording()))))
+    whitening = xephys.estimate_whitening(shifted, n_nearest=8)
+    white = xephys.whiten(shifted, whitening=whitening)
+    levels = xephys.estimate_noise_levels(white)
+    components = xephys.learn_components(white, xephys.detect_peaks(white, noise_levels=levels))
+    return whitening, levels, components
+
+
+def recording():
+    traces = case().recording
+    return traces.assign_coords(inter_sample_shift=("channel", np.arange(traces.sizes["channel"]) % 6 / 6))
+
+
+def chain(traces, estimates):
+    traces = xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(xephys.to_uv(traces))))
+    return xephys.whiten(traces, whitening=estimates[0])
+
+
+def peaks(white, estimates):
+    found = xephys.detect_peaks(white, noise_levels=estimates[1], peak_sign="both", exclude_sweep_ms=0.5)
+    found = xephys.localize_peaks(white, xephys.extract_snippets(white, found))
+    return xephys.project_peaks(white, found, components=estimates[2])
+
+
+def test_traces_are_those_of_the_host(estimates, device):
+    with device_arrays.counted() as copies:
+        found = chain(recording().ephys.to_device(device), estimates).values
+    expected = chain(recording(), estimates).values
+    assert type(found) is np.ndarray
+    assert np.abs(found - expected).max() < 1e-4 * expected.std()
+    # Samples go up in the type they are stored in, once for each tile; what else goes up are tables, once in all.
+    samples = [shape for dtype, shape in copies.up if dtype == "<i2"]
+    assert [shape[1] for shape in samples] == [24] * N_TILES
+    assert sum(shape[0] for shape in samples) < N_TILES * (RATE + 2000)
+    assert len(copies.up) - len(samples) < 12
+    assert len(copies.down) == N_TILES
+    assert copies.numbers == 0
+
+
+def test_events_are_those_of_the_host(estimates, device):
+    with device_arrays.counted() as copies:
+        found = peaks(chain(xephys.to_device(recording(), device), estimates), estimates).compute()
+    expected = peaks(chain(recording(), estimates), estimates).compute()
+    assert found.dtype == expected.dtype
+    for name in ("sample_index", "channel_index"):
+        np.testing.assert_array_equal(found[name], expected[name])
+    for name in ("amplitude", "x", "y", "waveform", "projection"):
+        assert np.abs(found[name] - expected[name]).max() < 1e-4 * expected[name].std(), name
+    assert sum(dtype == "<i2" for dtype, _ in copies.up) == N_TILES
+    assert len(copies.down) == N_TILES * len(found.dtype.names)
+    assert all(shape[0] < 1000 for _, shape in copies.down)  # events, no traces
+    assert copies.numbers == N_TILES  # how many competitors the longest run of a tile has
+
+
+def test_sums_are_those_of_the_host(estimates, device):
+    keywords = {
+        "peak_channels": np.arange(5), "ms_before": 0.7, "ms_after": 1.3, "n_nearest": 6, "n_spikes_max": 50,
+        "seed": 0,
+    }  # fmt: skip
+    found, expected = (
+        tree_sum(template_plan(chain(traces, estimates), case().spikes, **keywords))
+        for traces in (xephys.to_device(recording(), device), recording())
+    )
+    np.testing.assert_array_equal(found["counts"], expected["counts"])
+    assert np.abs(found["sums"] - expected["sums"]).max() < 1e-4 * expected["sums"].std()
+
+
+@pytest.mark.parametrize("chunk_s", [0.3, 0.7001, 5.0])
+def test_chunks_change_no_bit(estimates, device, chunk_s):
+    def computed(traces):
+        white = chain(xephys.to_device(traces, device), estimates)
+        return white.values.tobytes(), peaks(white, estimates).compute().tobytes()
+
+    rechunked = recording().chunk({"time": round(chunk_s * RATE)})
+    assert computed(rechunked) == computed(recording())
+
+
+def test_nothing_is_computed_and_one_task_a_chunk(estimates, device, forbid_compute):
+    with device_arrays.counted() as copies:
+        white = chain(xephys.to_device(recording(), device), estimates)
+        table = peaks(white, estimates)
+    assert (copies.up, copies.down) == ([], [])
+    assert count_tasks(white.data) == count_tasks(table.data) == len(white.chunks[0])
+    assert plan_of(white.data).device == device
+
+
+def test_pointwise_stages_see_whole_tiles(device):
+    traces = xephys.scale(xephys.scale(xephys.to_device(recording(), device), gain=2.0), offset=1.0)
+    seen = []
+
+    def rows(values, *, before, after):
+        seen.append((type(values), len(values)))
+        return values
+
+    plan = plan_of(traces.data).then(Stage(runs_on_devices(rows), dtype="f4"))
+    from xephys.graph.build import to_dask
+
+    to_dask(plan).compute(scheduler="synchronous")
+    assert seen == [(StrictArray, round(RATE))] * N_TILES
+
+
+def test_only_what_runs_there_may_follow(device):
+    there = xephys.to_device(recording(), device)
+    for step in (
+        lambda: xephys.common_reference(there, reference="local"),
+        lambda: xephys.interpolate_bad_channels(there.assign_coords(bad=("channel", np.arange(24) == 3))),
+    ):
+        with pytest.raises(ParameterError, match="has no kernel for device 'strict'; leave out to_device"):
+            step()
+
+
+def test_channels_and_time_are_sliced_on_the_device(device, estimates):
+    there, here = xephys.bandpass_filter(xephys.to_device(recording(), device)), xephys.bandpass_filter(recording())
+    found, expected = (t.isel(time=slice(40_000, 70_000), channel=[4, 2]) for t in (there, here))
+    assert plan_of(found.data).device == device
+    assert np.abs(found.values - expected.values).max() < 1e-4 * expected.values.std()
+
+
+def test_records_computed_before_are_taken_along(estimates, device):
+    white = chain(xephys.to_device(recording(), device), estimates)
+    given = peaks(white, estimates).compute()[["sample_index", "channel_index"]]
+    again = xephys.localize_peaks(white, given).compute()
+    np.testing.assert_allclose(again["y"], peaks(white, estimates).compute()["y"])
+
+
+def test_where_it_runs_is_no_part_of_what_it_is(device):
+    there = xephys.to_device(recording(), device)
+    assert recording_fingerprint(there) == recording_fingerprint(recording())
+    assert plan_of(there.data).token != plan_of(recording().data).token
+    assert there.dtype == recording().dtype
+    assert xephys.to_device(there, device) is there
+
+
+def test_unknown_and_absent_devices_are_refused(device):
+    with pytest.raises(ParameterError, match="device is 'abacus'; it must be one of 'cpu', 'cuda', 'strict'"):
+        xephys.to_device(recording(), "abacus")
+    there = xephys.to_device(recording(), device)
+    with device_arrays.installed("other"), pytest.raises(ParameterError, match="is on device 'strict' already"):
+        xephys.to_device(there, "other")
+
+
+def test_a_table_of_events_says_where_it_is_made(estimates, device):
+    table = peaks(chain(xephys.to_device(recording(), device), estimates), estimates)
+    assert isinstance(table, SpikeTable)
+    assert table.plan.device == device

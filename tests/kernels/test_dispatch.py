@@ -1,0 +1,96 @@
+"""The registry of devices: who decides which kernel runs, and what is not loaded before it is needed."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests import device_arrays
+from tests.device_arrays import strict
+from xephys.errors import ParameterError
+from xephys.kernels import dispatch
+
+
+def twin(xp, values, *, shift):
+    return "device", xp, shift
+
+
+@dispatch.with_device_twin(f"{__name__}:twin")
+def kernel(values, *, shift):
+    """What it does."""
+    return "host", None, shift
+
+
+def table(array, *, factor):
+    return array * factor
+
+
+def test_the_type_of_the_first_argument_decides():
+    assert kernel(np.zeros(3), shift=1) == ("host", None, 1)
+    assert kernel([1, 2], shift=1) == ("host", None, 1)
+    with device_arrays.installed():
+        assert kernel(strict.zeros(3), shift=2) == ("device", strict, 2)
+    assert kernel(strict.zeros(3), shift=2) == ("host", None, 2)
+    assert (kernel.__name__, kernel.__doc__, kernel.__module__) == ("kernel", "What it does.", __name__)
+
+
+def test_devices_are_known_by_name():
+    with device_arrays.installed() as name:
+        assert dispatch.namespace_of_device(name) is strict
+    with pytest.raises(ParameterError, match="device is 'strict'; it must be one of 'cpu', 'cuda'"):
+        dispatch.namespace_of_device("strict")
+
+
+def test_nothing_of_cupy_is_imported_before_a_cupy_array_appears():
+    code = (
+        "import sys, numpy as np; from xephys.kernels import scale, dispatch;"
+        "scale.scale(np.zeros((4, 2), 'int16'));"
+        "print('cupy' in sys.modules, 'xephys.kernels.device.traces' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_tables_are_moved_once_and_live_as_long_as_their_source():
+    source = np.arange(4.0)
+    with device_arrays.counted() as copies:
+        first = dispatch.resident(strict, table, source, factor=2)
+        assert dispatch.resident(strict, table, source, factor=2) is first
+        assert dispatch.resident(strict, table, source.copy(), factor=2) is not first
+        np.testing.assert_array_equal(dispatch.resident(strict, table, source, factor=3).get(), source * 3)
+    assert len(copies.up) == 3
+    held = len(dispatch._resident)
+    del source
+    gc.collect()
+    assert len(dispatch._resident) == held - 2
+
+
+def test_the_strict_array_is_strict():
+    """What the other tests rely on: as CuPy, it refuses to be mixed with NumPy's arrays."""
+    array = strict.asarray(np.arange(6.0))
+    for mixed in (
+        lambda: array + np.ones(6),
+        lambda: np.ones(6) + array,
+        lambda: array[np.arange(2)],
+        lambda: np.asarray(array),
+        lambda: np.sqrt(array),
+        lambda: strict.sqrt(np.ones(3)),
+        lambda: array.__setitem__(0, np.ones(1)),
+    ):
+        with pytest.raises(TypeError):
+            mixed()
+    with pytest.raises(AttributeError, match="not among the functions"):
+        strict.nanmedian(array)
+    assert float((np.float32(2) * array).sum()) == 30.0
+    pytest.importorskip("cupy", reason="the list of functions is compared with CuPy's own where that is installed")
+    import cupy
+
+    for name in device_arrays.FUNCTIONS:
+        found = cupy
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert callable(found)
