@@ -309,6 +309,25 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     assert sorted(name.split("-")[0] for name in new) == ["localize_center_of_mass", "sum_waveforms"]
 
 
+def test_sort_with_what_was_learned(simulated, sorted_folder, tmp_path):
+    recording = xephys.open_recording(simulated / "recording")
+    xephys.save_recording(xephys.time_slice(recording, 6.0), tmp_path / "later")
+    run("sort", tmp_path / "later", "--out", tmp_path / "out", "--learned", sorted_folder)
+    found, earlier = (xephys.open_sorting(folder / "sorting.zarr") for folder in (tmp_path / "out", sorted_folder))
+    assert found["units"]["unit_id"].values.tolist() == earlier["units"]["unit_id"].values.tolist()
+    assert found["learned/templates"].equals(earlier["learned/templates"])
+    assert 0 < found["spikes"].sizes["spike"] < earlier["spikes"].sizes["spike"]
+
+
+def test_what_cannot_be_learned_from_is_refused(simulated, sorted_folder, tmp_path):
+    command = ("sort", simulated / "recording", "--out", tmp_path / "out", "--learned")
+    assert "does not exist" in refused(*command, tmp_path / "none", status=3)
+    assert "learned nothing; give the folder" in refused(*command, sorted_folder / "phy", status=2)
+    changed = (*command, sorted_folder, "--set", "freq_min_hz=500")
+    assert "freq_min_hz is 500.0 and the earlier sorting learned with 300.0" in refused(*changed, status=2)
+    assert not (tmp_path / "out").exists()
+
+
 def test_debug_shows_the_traceback(tmp_path):
     result = CliRunner().invoke(app, ["info", str(tmp_path / "none"), "--debug"])
     assert isinstance(result.exception, FileNotFoundError)

@@ -40,6 +40,7 @@ _PUBLIC = {
         "templates": ("dense_templates", "estimate_templates"),
         "match": ("estimate_noise_gain", "match_residual", "match_templates"),
         "sorter.run": ("sort",),
+        "sorter.reuse": ("whiten_like",),
         "comparison": ("Comparison", "compare"),
         "graph.describe": ("describe",),
         "errors": ("OutputError", "ParameterError", "RecordingError", "ResourceError", "XephysWarning"),
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from .schema import make_recording as make_recording
     from .slicing import select_channels as select_channels
     from .slicing import time_slice as time_slice
+    from .sorter.reuse import whiten_like as whiten_like
     from .sorter.run import sort as sort
     from .templates import dense_templates as dense_templates
     from .templates import estimate_templates as estimate_templates

@@ -70,6 +70,7 @@ class RecordingAccessor:
     match_templates = _Forward(".match")
     match_residual = _Forward(".match")
     sort = _Forward(".sorter.run")
+    whiten_like = _Forward(".sorter.reuse")
 
     checkpoint = _Forward(".checkpoint")
     save_recording = _Forward(".io.save")

@@ -52,6 +52,12 @@ def sort(
     out: Out,
     preset: Annotated[str, typer.Option("--preset", help="Which sorter.")] = "default",
     settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
+    learned: Annotated[
+        Path | None,
+        typer.Option(
+            "--learned", metavar="DIR", help="Use the templates of an earlier sort; units are those of that one."
+        ),
+    ] = None,
     probe: ProbeFile = None,
     stream_id: StreamId = None,
     segment: Segment = None,
@@ -79,12 +85,17 @@ def sort(
     With other late parameters only the stages after them run again.
     """
     from .extending import check_choice
-    from .finding import check_sortable, one_segment
+    from .finding import check_sortable, find_learned, one_segment
     from .io.atomic import check_room
     from .sorter.parameters import read_parameters
+    from .sorter.reuse import parameters_with
 
     parameters: dict[str, Any] = ui.split_settings(settings)
-    chosen = read_parameters(preset, parameters)
+    earlier = None if learned is None else find_learned(learned)
+    if earlier is None:
+        chosen = read_parameters(preset, parameters)
+    else:
+        chosen = parameters_with(earlier, parameters, preset=preset)
     check_choice("device", device, ("cpu", "cuda"))
     if device == "cuda":
         raise ParameterError("device 'cuda' has no kernels in this version; use --device cpu")
@@ -110,7 +121,7 @@ def sort(
     from .sorter.run import sort as run_sort
 
     with connect(scheduler), ui.work_folder(out, discard=discard_work) as work, ui.progress_bar() as progress:
-        sorting = run_sort(recording, preset=preset, folder=work, progress=progress, **parameters)
+        sorting = run_sort(recording, preset=preset, learned=earlier, folder=work, progress=progress, **parameters)
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
         export_phy(sorting, out / ui.PHY_NAME, recording=recording, overwrite=True)
     _print_sorting(sorting, out)

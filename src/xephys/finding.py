@@ -92,6 +92,22 @@ def find_sorting(path: Path) -> Any:
     return found
 
 
+def find_learned(path: Path) -> xr.DataTree:
+    """The sorting of an earlier ``xephys sort`` at a path, for its templates.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    ParameterError
+        If it is a sorting of another kind.
+    """
+    found = find_sorting(path)
+    if not isinstance(found, xr.DataTree):
+        raise ParameterError(f"{path} is no result of xephys sort, so it has learned nothing; give the folder of one")
+    return found
+
+
 def _of_arrays(path: Path) -> Any:
     from spikeinterface import NumpySorting
 

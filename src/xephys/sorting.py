@@ -1,8 +1,8 @@
 """A sorting: one tree of spikes, units and templates, with what it was made from and how.
 
-``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``) and ``/templates`` (dims ``unit, sample, channel``); provenance
-in the attributes of the root. ``unit_index`` of a spike is a position along ``unit``; ``unit_id`` is a name that
-outlives the removal of others.
+``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``) and ``/templates`` (dims ``unit, sample, channel``), and
+``/learned`` with what another recording can be sorted with; provenance in the attributes of the root. ``unit_index`` of
+a spike is a position along ``unit``; ``unit_id`` is a name that outlives the removal of others.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def make_sorting(
     templates: Any = None,
     nbefore: int = 0,
     unit_ids: Any = None,
+    learned: Mapping[str, xr.Dataset] | None = None,
     preset: str = "",
     parameters: Mapping[str, Any] | None = None,
     log: Sequence[Mapping[str, Any]] = (),
@@ -73,6 +74,8 @@ def make_sorting(
         Samples of a template before the spike's ``sample_index``.
     unit_ids
         Names of the units; 0 to n - 1 if None.
+    learned
+        What else was learned, by name, for the node ``/learned``: see ``xephys.schema.SORTING_NODES``.
     preset, parameters, log
         Provenance: which sorter, with what, and what it did, such as its merges. Stored as JSON.
 
@@ -110,6 +113,7 @@ def make_sorting(
     }
     if templates is not None:
         nodes["templates"] = _templates(templates, segments[0], ids, nbefore)
+    nodes.update({f"learned/{name}": dataset for name, dataset in (learned or {}).items()})
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {
         "sampling_frequency": rate,

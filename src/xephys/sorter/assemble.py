@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,19 @@ def assemble(
     *,
     log: list[dict[str, Any]],
     folder: Path,
+    learned: Mapping[str, xr.Dataset] | None = None,
+    earlier: xr.DataTree | None = None,
 ) -> xr.DataTree:
-    """Average the filtered waveforms of the final spikes, describe the units, build the sorting."""
+    """Average the filtered waveforms of the final spikes, describe the units, build the sorting.
+
+    ``learned`` goes into its node of that name. With an ``earlier`` sorting of the same units, those with fewer than
+    ``n_spikes_min`` spikes have their waveform and place from there: a mean of a few is mostly noise.
+    """
     from ..kernels.quality import label_units, refractory_contamination
     from ..kernels.templates import template_peak_channels, template_positions
 
     p, spikes = parameters, units.spikes
-    if not len(spikes):
+    if not units.templates.sizes["unit"]:
         return empty_sorting(recording, p, log=log)
     rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
     n_units = units.templates.sizes["unit"]
@@ -51,10 +58,16 @@ def assemble(
     peak_channels = template_peak_channels(waveforms, channels=slots)
     places = schema.positions_of(prepared.filtered, why="units")
     positions = template_positions(waveforms, channels=slots, positions_um=places)
-    dense = dense_templates(means)
-    amplitude = np.abs(dense.values[np.arange(n_units), :, peak_channels]).max(axis=1)
-    noise = np.maximum(prepared.noise_levels.values[peak_channels], 1e-9)
+    dense = dense_templates(means).values
     counts = np.bincount(spikes["unit_index"], minlength=n_units)
+    if earlier is not None:
+        few = counts < p.n_spikes_min
+        before = earlier["units"].dataset
+        dense[few] = earlier["templates"]["templates"].values[few]
+        peak_channels[few] = before["channel_index"].values[few]
+        positions[few] = np.stack([before["x"].values, before["y"].values], axis=1)[few]
+    amplitude = np.abs(dense[np.arange(n_units), :, peak_channels]).max(axis=1)
+    noise = np.maximum(prepared.noise_levels.values[peak_channels], 1e-9)
     contamination = np.array(
         [
             refractory_contamination(
@@ -91,8 +104,10 @@ def assemble(
             "snr": amplitude / noise,
             "contamination": contamination,
         },
-        templates=dense.values,
+        templates=dense,
         nbefore=int(means.attrs["nbefore"]),
+        unit_ids=None if earlier is None else earlier["units"]["unit_id"].values,
+        learned=learned,
         preset="default",
         parameters=p.model_dump(),
         log=log,

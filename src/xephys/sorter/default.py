@@ -22,6 +22,7 @@ from ..localize import localize_peaks
 from ..match import estimate_noise_gain, match_templates
 from ..templates import template_plan, templates_of_sums
 from .assemble import assemble, empty_sorting
+from .learned import learned_nodes
 from .parameters import DefaultParameters
 from .prepare import Prepared, prepare
 from .progress import Progress
@@ -81,18 +82,20 @@ def sort_default(
     tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
     if tidied.templates.sizes["unit"] == 0:
         return empty_sorting(recording, p, log=tidied.log)
+    gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
     matched = match_templates(
         white,
         templates=tidied.templates,
         detect_threshold=p.match_threshold,
-        noise_gain=once(estimate_noise_gain, white, templates=tidied.templates, sample=sample),
+        noise_gain=gain,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
     )
     matches = run_events(localize_peaks(white, matched), folder, progress=progress.of("match")).load()
     final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
     log = [*_merges(clustering.decisions), *tidied.log, *final.log]
-    return assemble(recording, prepared, final, p, log=log, folder=folder)
+    learned = learned_nodes(prepared, tidied.templates, final, components=components, noise_gain=gain)
+    return assemble(recording, prepared, final, p, log=log, folder=folder, learned=learned)
 
 
 def _components(white: xr.DataArray, peaks: SpikeTable, **parameters: Any) -> xr.DataArray | None:

@@ -21,6 +21,7 @@ from ..preprocess.phase_shift import phase_shift
 from ..preprocess.reference import common_reference
 from ..preprocess.scale import to_uv
 from ..preprocess.whiten import estimate_whitening, whiten, whiten_array
+from .learned import Learned
 
 #: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
 REFERENCE_CHANNELS_MIN = 12
@@ -62,7 +63,9 @@ class DrawnSample(Sequence[NDArray[Any]]):
         return len(self[:])
 
 
-def prepare(recording: xr.DataArray, parameters: Any, once: CallOnce | None = None) -> Prepared:
+def prepare(
+    recording: xr.DataArray, parameters: Any, once: CallOnce | None = None, *, learned: Learned | None = None
+) -> Prepared:
     """Scale, align, filter, reference and whiten, lazily, after the few estimates that this takes.
 
     Parameters
@@ -73,6 +76,9 @@ def prepare(recording: xr.DataArray, parameters: Any, once: CallOnce | None = No
         Of a preset.
     once
         Keeps the estimates; they are made anew if None.
+    learned
+        Estimates of an earlier sorting, which are then not made anew: nothing is computed. Channels that are marked bad
+        now and were not then are left out of its whitening.
 
     Raises
     ------
@@ -86,7 +92,7 @@ def prepare(recording: xr.DataArray, parameters: Any, once: CallOnce | None = No
     if info.n_channels == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
-    recording = _flag_constant(recording, once, seed=parameters.seed)
+    recording = flag_constant(recording, once, seed=parameters.seed) if learned is None else learned.flag_bad(recording)
     filtered = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
         filtered = phase_shift(filtered)
@@ -94,14 +100,19 @@ def prepare(recording: xr.DataArray, parameters: Any, once: CallOnce | None = No
     filtered = bandpass_filter(
         filtered, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
     )
-    filtered = _flag_noisy(filtered, once, seed=parameters.seed)
+    filtered = _flag_noisy(filtered, once, seed=parameters.seed) if learned is None else filtered
     good = ~schema.bad_channels_of(filtered)
     groups = _shanks(filtered)
     if parameters.reference != "none" and np.bincount(groups[good]).max() >= REFERENCE_CHANNELS_MIN:
         filtered = common_reference(filtered, operator=parameters.reference, groups=groups if groups.any() else None)
     seed, n_nearest = parameters.seed, parameters.whitening_n_nearest
     sample = DrawnSample(lambda: sample_traces(filtered, seed=seed), token=f"{identity_of(filtered)}-{seed}")
-    levels, whitening, white_levels = once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
+    if learned is None:
+        levels, whitening, white_levels = once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
+    else:
+        learned.check_units(filtered)
+        levels, white_levels = learned.noise_levels, learned.white_noise_levels
+        whitening = learned.whitening_without(schema.bad_channels_of(filtered))
     white_sample = DrawnSample(lambda: _whitened(sample, whitening), token=f"{sample.token}-{n_nearest}")
     if sample.is_drawn:
         white_sample[:]  # now, so that the other stretches can go
@@ -121,7 +132,16 @@ def _whitened(sample: Sample, whitening: xr.Dataset) -> Sample:
     return [whiten_array(part, whitening=whitening) for part in sample[:: max(1, len(sample) // 6)]]
 
 
-def _flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
+def flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
+    """Mark channels that never change.
+
+    Raises
+    ------
+    RecordingError
+        If every channel is marked bad.
+    SilentRecordingError
+        If every other one is constant.
+    """
     marked = schema.bad_channels_of(recording)
     if marked.all():
         raise RecordingError("every channel is marked bad, so there is nothing to sort; look at the coordinate bad")

@@ -23,6 +23,7 @@ def sort(
     recording: xr.DataArray,
     *,
     preset: str = "default",
+    learned: xr.DataTree | None = None,
     folder: PathLike | None = None,
     progress: Report | None = None,
     **parameters: Any,
@@ -35,6 +36,11 @@ def sort(
         Raw traces with dims ``(time, channel)`` and positions ``x``, ``y`` on the channels.
     preset
         ``"default"``.
+    learned
+        An earlier sorting of the same probe, whose templates, whitening and noise levels are used: nothing is learned
+        here. Units are those of the earlier sorting, in its order and with its ``unit_id``, so that they correspond
+        across recordings; one without spikes stays, with ``num_spikes`` 0. Parameters are the earlier ones; those
+        that act after learning can be given.
     folder
         Where finished chunks and results are kept. Called again with the same folder and recording, a sort goes on
         where it was stopped, and with other late parameters only the stages after them run again. A temporary
@@ -54,7 +60,8 @@ def sort(
     ParameterError
         If the preset or a parameter does not exist, or a value is outside its limits.
     RecordingError
-        If the recording cannot be sorted: no positions, not finite, all channels constant, too short.
+        If the recording cannot be sorted: no positions, not finite, all channels constant, too short; or if it is of
+        another probe or rate than ``learned``.
 
     Examples
     --------
@@ -65,10 +72,16 @@ def sort(
     True
     """
     from .default import sort_default
+    from .reuse import parameters_with, sort_learned
 
-    chosen = read_parameters(preset, parameters)
+    if learned is None:
+        chosen = read_parameters(preset, parameters)
+    else:
+        chosen = parameters_with(learned, parameters, preset=preset)
     schema.validate_recording(recording)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
+        if learned is not None:
+            return sort_learned(recording, chosen, learned=learned, folder=work, progress=Progress(progress))
         return sort_default(recording, chosen, folder=work, progress=Progress(progress))
 
 

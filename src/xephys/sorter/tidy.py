@@ -25,7 +25,7 @@ class Units:
     """Final spikes, ``unit_index`` renumbered from 0, the templates of the units, and what was dropped.
 
     ``unit_of_template`` (-1 for none) and ``sample_shift`` say how the spikes of each matched template became those of
-    a unit.
+    a unit; ``template_of_unit`` is the one that a unit's template is.
     """
 
     spikes: NDArray[Any]
@@ -33,6 +33,7 @@ class Units:
     log: list[dict[str, Any]]
     unit_of_template: NDArray[np.int64]
     sample_shift: NDArray[np.int64]
+    template_of_unit: NDArray[np.int64]
 
 
 #: Templates are matched if their norm, in noise units, reaches this: below it the matcher cannot tell them from noise.
@@ -104,8 +105,8 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
-    unit_of_template = np.where((target >= 0) & alive[target], number[target], -1)
-    return Units(kept, tidied.templates.isel(unit=np.flatnonzero(alive)), log, unit_of_template, shift)
+    unit_of_template, own = np.where((target >= 0) & alive[target], number[target], -1), np.flatnonzero(alive)
+    return Units(kept, tidied.templates.isel(unit=own), log, unit_of_template, shift, own)
 
 
 def common_events(

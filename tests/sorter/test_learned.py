@@ -1,0 +1,198 @@
+"""What one sort learned serves another: same spikes on the same recording, same units on others."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys import ParameterError, RecordingError, XephysWarning
+from xephys.graph.build import count_tasks
+from xephys.sorter.learned import read_learned
+from xephys.testing import forbid_compute, simulate_recording
+
+from .sortings import assert_identical
+
+RATE = 30_000
+
+
+def with_attributes(sorting, **attributes):
+    changed = sorting.copy()
+    changed.attrs = {**sorting.attrs, **attributes}
+    return changed
+
+
+def without_log(sorting):
+    return with_attributes(sorting, log="")
+
+
+def test_the_same_recording_gives_the_same_bits(opened, expected):
+    assert_identical(without_log(xephys.sort(opened(2.0), learned=expected)), without_log(expected))
+
+
+def test_also_from_disk_in_other_chunks_and_again(opened, expected, tmp_path):
+    xephys.save_sorting(expected, tmp_path / "sorting.zarr")
+    stored = xephys.open_sorting(tmp_path / "sorting.zarr")
+    once = xephys.sort(opened(0.7001), learned=stored)
+    twice = xephys.sort(opened(2.0), learned=once)
+    assert_identical(without_log(twice), without_log(expected))
+    assert json.loads(twice.attrs["log"])[0]["fingerprint"] == expected.attrs["fingerprint"]
+
+
+def test_only_matching_runs(opened, expected, tmp_path):
+    xephys.sort(opened(2.0), learned=expected, folder=tmp_path)
+    kinds = {path.name.rsplit("-", 1)[0] for path in tmp_path.iterdir()}
+    assert kinds == {"find_constant_channels", "localize_center_of_mass", "sum_waveforms"}
+
+
+def test_learned_on_a_part_and_matched_everywhere(simulated, opened):
+    """Learn on the first eight seconds: the later ones are sorted into the same units."""
+    recording = opened(2.0)
+    part = xephys.sort(xephys.time_slice(recording, 0.0, 8.0))
+    whole = xephys.sort(recording, learned=part)
+    assert whole["units"].sizes["unit"] == part["units"].sizes["unit"]
+    found = xephys.compare(whole, simulated[1]).summary
+    assert (
+        found["num_well_detected"]
+        >= xephys.compare(xephys.sort(recording), simulated[1]).summary["num_well_detected"] - 1
+    )
+    late = whole["spikes"].dataset
+    late = late.isel(spike=late["sample_index"].values > 8 * RATE)
+    assert set(late["unit_index"].values) == set(range(part["units"].sizes["unit"]))
+
+
+@pytest.fixture(scope="module")
+def two_units():
+    recording, _ = simulate_recording(duration_s=15, n_channels=16, n_units=2, seed=2, amplitude_range_uv=(80.0, 150.0))
+    return recording, xephys.sort(recording)
+
+
+def test_units_without_spikes_stay(two_units):
+    """On noise of the same level: every unit is there, with its waveform and place, and without spikes."""
+    recording, earlier = two_units
+    noise = np.random.default_rng(0).normal(0, 5 / 0.195, (5 * RATE, 16)).astype("i2")
+    quiet = xephys.make_recording(
+        noise,
+        sampling_frequency=RATE,
+        coordinates={name: recording[name].values for name in ("x", "y", "gain_to_uv", "offset_to_uv")},
+    )
+    found = xephys.sort(quiet, learned=earlier)
+    units, before = found["units"].dataset, earlier["units"].dataset
+    assert units["num_spikes"].values.tolist() == [0, 0]
+    assert found["spikes"].sizes["spike"] == 0
+    for name in ("unit_id", "channel_index", "x", "y"):
+        assert units[name].values.tolist() == before[name].values.tolist()
+    assert found["templates"]["templates"].values.tobytes() == earlier["templates"]["templates"].values.tobytes()
+    assert not (units["label"] == "good").any()
+    assert np.isnan(units["contamination"].values).all()
+
+
+def test_late_parameters_can_be_changed(two_units):
+    recording, earlier = two_units
+    found = xephys.sort(recording, learned=earlier, match_threshold=40.0)
+    assert found["spikes"].sizes["spike"] < earlier["spikes"].sizes["spike"]
+    assert json.loads(found.attrs["parameters"])["match_threshold"] == 40.0
+    assert xephys.sort(recording, learned=earlier, freq_min_hz=300)["spikes"].equals(
+        earlier["spikes"]
+    )  # the same value
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"freq_min_hz": 500}, r"freq_min_hz is 500\.0 and the earlier sorting learned with 300\.0; leave it out"),
+        ({"detect_threshold": 6}, r"detect_threshold is 6\.0 .* With it, these can be changed: match_threshold"),
+        ({"match_treshold": 6}, r"no parameter 'match_treshold', did you mean 'match_threshold'\?"),
+        ({"match_threshold": -1}, "match_threshold is -1: Input should be greater than 0"),
+        ({"preset": "other"}, "preset is 'other' and the earlier sorting is of preset 'default'; leave preset out"),
+    ],
+)
+def test_parameters_that_do_not_fit(two_units, given, message):
+    with pytest.raises(ParameterError, match=message):
+        xephys.sort(two_units[0], learned=two_units[1], **given)
+
+
+def moved(recording):
+    return recording.assign_coords(x=("channel", recording.x.values + 40.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: r.isel(channel=slice(0, 12)), "has 12 channels and the templates were learned on 16.*another probe"),
+        (lambda r: r.assign_attrs(sampling_frequency=25e3), "25000 samples a second and .* learned at 30000; resample"),
+        (lambda r: r.isel(channel=slice(None, None, -1)), r"lies at \(.*\) um and lay at .*another order of channels"),
+        (moved, r"channel 0 lies at \(.*\) um and lay at .*more than 1 um away: another probe"),
+        (
+            lambda r: r.drop_vars("gain_to_uv"),
+            "recording is in counts and the earlier sorting learned in uV; give both",
+        ),
+    ],
+)
+def test_recordings_that_do_not_fit(two_units, change, message):
+    with pytest.raises(RecordingError, match=message):
+        xephys.sort(change(two_units[0]), learned=two_units[1])
+
+
+def test_sortings_that_have_learned_nothing(two_units):
+    recording, earlier = two_units
+    bare = xephys.sorting.make_sorting(
+        recording, spikes={"sample_index": [], "unit_index": []}, units={"label": []}, preset="default"
+    )
+    with pytest.raises(ParameterError, match="no node learned/channels: it found no units"):
+        xephys.sort(recording, learned=bare)
+    with pytest.raises(TypeError, match="expected a sorting"):
+        xephys.sort(recording, learned="earlier")
+    imported = with_attributes(earlier, preset="truth of a simulation")
+    with pytest.raises(ParameterError, match="what preset 'truth of a simulation' learned cannot be reused"):
+        xephys.sort(recording, learned=imported)
+    fewer = earlier.copy()
+    fewer["units"] = earlier["units"].dataset.isel(unit=slice(0, 1))
+    fewer["spikes"] = earlier["spikes"].dataset.isel(spike=earlier["spikes"]["unit_index"].values == 0)
+    with pytest.raises(ParameterError, match="has 1 units and templates of 2: its units were changed after the sort"):
+        xephys.sort(recording, learned=fewer)
+
+
+def test_a_channel_that_died_since(two_units):
+    """It is left out with a warning, and units on the others are found as before."""
+    recording, earlier = two_units
+    peaks = earlier["units"]["channel_index"].values
+    far = int(np.abs(recording.y.values[:, None] - recording.y.values[peaks]).min(axis=1).argmax())
+    dead = recording.values.copy()
+    dead[:, far] = 0
+    with pytest.warns(XephysWarning, match=f"1 constant channel was left out: {recording.channel.values[far]}"):
+        found = xephys.sort(recording.copy(data=dead), learned=earlier)
+    same = xephys.compare(found, earlier).summary
+    assert same["accuracy"] > 0.98
+
+
+def test_a_channel_that_is_bad_now_contributes_nothing(two_units):
+    learned = read_learned(two_units[1])
+    bad = np.zeros(16, bool)
+    bad[5] = True
+    whitening, templates = learned.whitening_without(bad), learned.templates_without(bad)
+    assert not whitening["weight"].values[5].any()
+    assert not whitening["weight"].values[learned.whitening["neighbour"].values == 5].any()
+    assert (whitening["weight"].values[0] != 0).any()
+    assert 5 not in templates["channel_index"].values
+    assert (
+        not templates["waveform"].values[learned.templates["channel_index"].values[:, None, :].repeat(66, 1) == 5].any()
+    )
+    assert learned.whitening_without(~learned.channels["bad"].values & False) is learned.whitening
+
+
+def test_the_white_traces_of_a_sort(two_units):
+    recording, earlier = two_units
+    templates = earlier["learned/templates"].to_dataset()
+    with forbid_compute():
+        white = xephys.whiten_like(recording, learned=earlier)
+    assert white.attrs["units"] == "noise"
+    assert count_tasks(white.data) <= len(white.chunks[0]) + 1
+    levels = xephys.estimate_noise_levels(white).values
+    assert levels.tobytes() == earlier["learned/channels"]["white_noise_level"].values.tobytes()
+    left = xephys.match_residual(white, templates=templates, noise_gain=templates.attrs["noise_gain"])
+    sample = int(earlier["spikes"]["sample_index"].values[5])
+    around = slice(sample - 20, sample + 20)
+    assert np.abs(left.isel(time=around).values).max() < np.abs(white.isel(time=around).values).max()
