@@ -1,18 +1,21 @@
 # Everything that is needed to try, test and measure xephys; only Python >= 3.11 and make have to be there already.
 #   make demo    simulate a realistic recording, sort it, compare with the truth, draw one picture
 #   make test    all tests                    make check   ruff, mypy, layers, examples of the documentation
-#   make bench   the benchmarks at full size  make clean   remove the environment and what was built
+#   make bench   the benchmarks at full size  make clean   remove the environments and what was built
 # Another interpreter: make test PYTHON=/path/to/python3.12      Part of the tests: make test ARGS=tests/graph
 
 PYTHON ?= python3
 VENV := .venv
+# Other sorters, for the comparison only, in an environment of their own: nothing of xephys is in it.
+PEERS := .venv-peers
+KEEP := .bench
 BIN := $(VENV)/bin
 DEMO := demo
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread per library: Dask's threads and the tests' worker processes are the parallelism.
 SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
-BENCHMARKS := $(filter-out benchmarks/harness.py,$(sort $(wildcard benchmarks/*.py)))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py,$(sort $(wildcard benchmarks/*.py)))
 
 .PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
@@ -32,16 +35,25 @@ check: $(VENV)/.ready-dev
 	$(BIN)/python ci/check_layers.py
 	$(SINGLE) $(BIN)/python ci/check_docs_examples.py
 
+# What the comparison does not reach within the hour it does at the next call: results stay in $(KEEP).
 bench: $(VENV)/.ready-test
+	-$(MAKE) --no-print-directory $(PEERS)/.ready
 	set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(SINGLE) $(BIN)/python $$file; done
+	$(SINGLE) $(BIN)/python benchmarks/sorters.py --peers $(PEERS)/bin/python --keep $(KEEP) --minutes 60
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist
+	rm -rf $(VENV) $(PEERS) $(KEEP) $(DEMO) build dist
 	find src tests ci benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp of an extra is older than pyproject.toml when it has to be installed again.
 $(VENV)/.ready-%: pyproject.toml ci/constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint ci/constraints.txt --editable '.[$*]'
+	@touch $@
+
+$(PEERS)/.ready: ci/constraints.txt | $(BIN)/python
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint ci/constraints.txt \
+	  'spikeinterface[full]==0.105.3' torch hdbscan 'kilosort==4.1.7'
 	@touch $@
 
 $(BIN)/python:

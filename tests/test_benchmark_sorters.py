@@ -1,60 +1,204 @@
-"""The comparison of sorters at a small size, without any peer: what it scores, and what it says of what did not run."""
+"""The comparison of sorters at a small size, without any peer: scores, what is kept, and what is demanded."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture
-def sorters(monkeypatch):
+def part(monkeypatch):
+    """A module of the benchmark; they import each other from their own folder."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("benchmark_sorters", FOLDER / "sorters.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    before = set(sys.modules)
+    yield lambda name: importlib.import_module(name)
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in ("contest", "sorters", "harness"):
+            del sys.modules[name]
 
 
 @pytest.fixture
-def recorded(sorters, tmp_path):
-    return sorters.made(tmp_path, "quick", 0)
+def small(part, monkeypatch):
+    """Kinds of recordings that are as small as can be."""
+    sets = part("contest.sets")
+    hard = sets.KINDS["hard"]._replace(duration_s=8.0, n_channels=16, n_units=4)
+    hard = hard._replace(simulator={**hard.simulator, "stimulation_period_s": 2.0})
+    static = sets.KINDS["static"]._replace(duration_s=2.0)
+    monkeypatch.setitem(sets.KINDS, "hard", hard)
+    monkeypatch.setitem(sets.KINDS, "static", static)
+    return sets
 
 
-def test_the_truth_scores_fully_and_half_of_it_half(sorters, recorded):
+def as_found(part, truth, units):
+    """A sorting of some units of the truth."""
+    spikes = truth.select_units(units).to_spike_vector()
+    return part("contest.scoring").Found(spikes["sample_index"], spikes["unit_index"], len(units))
+
+
+def test_the_truth_scores_fully_and_half_of_it_half(part, small, tmp_path):
+    recorded, score = small.recorded("quick:0", tmp_path), part("contest.scoring").score
     truth = recorded.truth
-    whole = sorters.scored(truth, truth)
-    assert (whole["accuracy"], whole["well"], whole["false positive"]) == (1.0, 4, 0)
-    half = sorters.scored(truth.select_units(truth.unit_ids[:2]), truth)
+    whole = score(as_found(part, truth, truth.unit_ids), recorded)
+    assert (whole["accuracy"], whole["well"], whole["false positive"], whole["split"]) == (1.0, 4, 0, 0)
+    assert whole["coincident recall"] in (None, 1.0)
+    assert (whole["double across"], whole["double chance"]) == (
+        whole["truth double across"],
+        whole["truth double chance"],
+    )
+    half = score(as_found(part, truth, truth.unit_ids[:2]), recorded)
     assert (half["accuracy"], half["well"]) == (0.5, 2)
-    assert sorters.scored(truth.select_units([]), truth)["accuracy"] == 0.0
+    nothing = score(part("contest.scoring").Found(np.zeros(0, np.int64), np.zeros(0, np.int64), 0), recorded)
+    assert (nothing["accuracy"], nothing["well"], nothing["units"], nothing["split"]) == (0.0, 0, 0, 0)
 
 
-def test_a_generated_set_is_what_its_setting_says(sorters, tmp_path):
+def test_a_unit_in_two_pieces_is_split_and_found_twice_is_counted_twice(part, small, tmp_path):
+    recorded, scoring = small.recorded("quick:0", tmp_path), part("contest.scoring")
+    train = recorded.truth.get_unit_spike_train(0, segment_index=0)
+    pieces = scoring.Found(train, np.arange(len(train)) % 2, 2)
+    assert scoring.score(pieces, recorded)["split"] == 1
+    twice = scoring.Found(np.sort(np.concatenate([train, train + 3])), np.tile([0, 1], len(train)), 2)
+    assert scoring.score(twice, recorded)["double across"] >= len(train)
+
+
+def test_unmatched_units_are_told_apart(part, small, tmp_path):
+    recorded, scoring = small.recorded("hard:0", tmp_path), part("contest.scoring")
+    truth, rate_hz = recorded.simulated_truth, 30_000
+    artefact = np.concatenate([np.arange(a * rate_hz, b * rate_hz, 500) for a, b in truth.artefacts_s]).astype(int)
+    trains = [
+        artefact,
+        np.arange(100, 8 * rate_hz - 100, 1013),  # like a clock: neither far nor near anything
+        artefact[:2],  # hardly active
+    ]
+    found = scoring.Found(
+        np.concatenate(trains), np.repeat(np.arange(3), [len(t) for t in trains]), 3, np.array([True, False, False])
+    )
+    scored = scoring.score(found, recorded)
+    assert scored["kinds"] == {"artefact": 1, "fragment": 0, "far": 0, "other": 1}
+    assert (scored["artefact units"], scored["good"], scored["unmatched active"]) == (2, 1, 2)
+
+
+def test_coincidences_beyond_chance(part):
+    coincidence = part("contest.coincidence")
+    rng = np.random.default_rng(0)
+    a, b = (np.sort(rng.integers(0, 3_000_000, n)) for n in (2000, 3000))
+    assert abs(coincidence.share_beyond_chance(a, b, 12, 30_000.0)) < 0.05
+    both = np.sort(np.concatenate([a[::2] + 5, b]))
+    assert abs(coincidence.share_beyond_chance(a, both, 12, 30_000.0) - 0.5) < 0.05
+    places = {0: np.zeros(2), 1: np.array([0.0, 20.0]), 2: np.array([0.0, 40.0])}
+    observed, expected = coincidence.doubles_across_units(
+        {0: a, 1: b, 2: a}, places, rate_hz=30_000.0, duration_s=100.0
+    )
+    assert expected == pytest.approx(2 * 2000 * 3000 * 13 / 3_000_000)  # 0 and 2 are too far apart
+    assert abs(observed - expected) < 5 * np.sqrt(expected)
+
+
+def test_a_generated_set_is_what_its_setting_says_and_its_true_templates_find_its_spikes(part, small, tmp_path):
     from spikeinterface import load
 
-    recorded = sorters.generated(tmp_path / "dense3" / "recording", "dense", 3, duration_s=1.0)
+    recorded, scoring = small.recorded("static:3", tmp_path), part("contest.scoring")
     recording = load(recorded.path)
-    assert (recording.get_num_channels(), len(recorded.truth.unit_ids)) == (128, 120)
+    assert (recording.get_num_channels(), len(recorded.truth.unit_ids)) == (128, 40)
     noise_uv = float(recording.get_traces(return_in_uV=True).std(axis=0).min())
-    assert 4.9 < noise_uv < 7.0  # white noise of 5 µV and what spikes add
+    assert 9.9 < noise_uv < 12.0  # white noise of 10 µV and what spikes add
+    peer = part("contest.peer")
+    sample, unit = peer.matched(peer.prepared(recorded.path.parent), recorded.path.parent, "wobble")
+    order = np.argsort(sample, kind="stable")
+    scored = scoring.score(scoring.Found(sample[order].astype(int), unit[order].astype(int), 40), recorded)
+    assert scored["well"] >= 36
 
 
-def test_a_sorter_over_its_limit_is_said_to_be(sorters, recorded):
-    run = sorters.sorted_by("default", recorded, peers=sys.executable, limit_s=1)
-    assert (run.state, run.process) == ("over 1 s", None)
-    assert "| default | over 1 s |" in "".join(sorters.report([run]))
+def test_samples_that_were_removed_come_again(part, small, tmp_path):
+    recorded = small.recorded("quick:0", tmp_path)
+    bits = next(recorded.path.glob("*.raw")).read_bytes()
+    shutil.rmtree(recorded.path)
+    assert next(small.restored(small.recorded("quick:0", tmp_path)).path.glob("*.raw")).read_bytes() == bits
 
 
-def test_a_peer_that_cannot_run_is_absent(sorters):
-    assert not sorters.installed("no_such_sorter", sys.executable)
+def test_what_is_kept_is_not_run_again(part, small, tmp_path, monkeypatch):
+    sorters = part("sorters")
+    pairs = [("quick:0", "default"), ("quick:0", "no_such_peer")]
+    first = sorters.run(pairs, folder=tmp_path)
+    assert first[0]["score"]["accuracy"] >= 0.9
+    assert first[1]["state"] == "absent"
+    assert "4/4" in (tmp_path / "TABLE.txt").read_text(encoding="utf-8")
+
+    def forbidden(*_, **__):
+        raise AssertionError("run again")
+
+    monkeypatch.setattr(sorters.running, "run", forbidden)
+    assert sorters.run(pairs[:1], folder=tmp_path) == first[:1]
+    late = sorters.run([("quick:1", "default")], folder=tmp_path, minutes=0)
+    assert late[0]["state"] == "no time left"
+    monkeypatch.setattr(part("contest.kept"), "identity", lambda sorter: f"{sorter}-other-code")
+    with pytest.raises(AssertionError, match="run again"):
+        sorters.run(pairs[:1], folder=tmp_path)
 
 
-def test_an_unknown_set_is_refused(sorters, tmp_path):
+def test_a_sorter_over_its_limit_is_said_to_be(part, small, tmp_path):
+    running, recorded = part("contest.running"), small.recorded("quick:0", tmp_path)
+    made = running.run("default", recorded, tmp_path / "out", peers=sys.executable, limit_s=1)
+    assert made["state"] == "over 1 s"
+    assert "| quick:0 | default | over 1 s |" in "".join(part("contest.report").report([made]))
+
+
+def test_an_unknown_set_is_refused(part, small, tmp_path):
     with pytest.raises(ValueError, match="no set 'drifting'"):
-        sorters.made(tmp_path, "drifting", 0)
+        small.recorded("drifting:0", tmp_path)
+    with pytest.raises(ValueError, match="names no seed"):
+        small.recorded("quick", tmp_path)
+
+
+def made(sorter, name="dense:10", **scores):
+    """A finished run with some scores."""
+    default = {"accuracy": 0.9, "well": 90, "truth units": 120, "false positive": 5, "redundant": 0, "overmerged": 0}
+    default |= {"units": 100, "active": 100, "good": None, "double across": 0, "double chance": 1.0, "double same": 0}
+    return {
+        "set": name,
+        "sorter": sorter,
+        "identity": f"{sorter}-0123" if sorter == "default" else sorter,
+        "state": "done",
+        "when": "2026-01-01T00:00:00+00:00",
+        "version": sorter,
+        "wall_s": 10.0,
+        "cpu_s": 10.0,
+        "peak_bytes": 2**30,
+        "load": 0.0,
+        "cores": 2,
+        "score": default | scores,
+    }
+
+
+def reached(part, runs):
+    return [verdict.reached for verdict in part("contest.verdict").verdicts(runs)]
+
+
+def test_two_thirds_of_the_gap_is_demanded(part):
+    others = [
+        made("lupin", well=99, **{"false positive": 17}),
+        made("tridesclous2", well=80, **{"false positive": 1}),
+        made("truth+wobble", well=112),
+    ]
+    assert reached(part, [made("default", well=108), *others]) == [True, True]  # 9 of 13
+    assert reached(part, [made("default", well=107, **{"false positive": 17}), *others]) == [False, False]
+    assert reached(part, [made("default")]) == [None]
+
+
+def test_ours_has_to_be_as_accurate_as_every_peer_without_more_extra_units(part):
+    peers = [made("lupin", "static:10", accuracy=0.95), made("tridesclous2", "static:10", **{"false positive": 3})]
+    assert reached(part, [made("default", "static:10"), *peers]) == [False, True, False, True, True]
+    assert reached(part, [made("default", "static:10")]) == [None] * 5
+
+
+def test_a_ratio_of_times_needs_an_idle_machine(part):
+    ours, slow = made("default", "speed:10"), made("lupin", "speed:10") | {"wall_s": 40.0}
+    assert reached(part, [ours, slow]) == [True, True, True]
+    assert reached(part, [ours, slow | {"load": 1.0}]) == [True, True, None]
+    assert reached(part, [ours | {"wall_s": 61.0, "peak_bytes": 4 * 2**30}]) == [False, False]
+    assert reached(part, [ours | {"wall_s": 61.0, "load": 1.5}]) == [None, True]

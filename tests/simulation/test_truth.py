@@ -105,6 +105,20 @@ def test_partial_units_come_and_go_and_partners_fire_together():
         assert near.mean() > 0.05 > later.mean()
 
 
+def test_partners_share_as_many_spikes_as_they_are_told():
+    config = make_config(
+        "easy", n_channels=32, n_units=8, duration_s=120.0, synchronous_fraction=1.0, synchronous_share=(0.4, 0.4)
+    )
+    truth = Truth(config)
+    population, trains = truth.scene.population, truth.scene.trains
+    for u in np.flatnonzero(population.partner >= 0):
+        a, b = (trains.time[trains.unit == v] for v in (u, population.partner[u]))
+        near = np.abs(b[:, None] - a[None]).min(axis=1) < 30
+        assert 0.33 < near.mean() < 0.5
+    with pytest.raises(ParameterError, match="synchronous_share"):
+        make_config("easy", synchronous_share=(0.5, 0.1))
+
+
 @pytest.mark.parametrize("drift", ["slow", "rigid", "nonrigid", "steps", "breathing", "slow+breathing"])
 def test_drift_moves_the_tissue(drift):
     config = make_config("easy", n_channels=64, n_units=4, duration_s=120.0, drift=drift, drift_um=30.0, seed=2)

@@ -37,6 +37,8 @@ class SimulationConfig:
         Standard deviation of the logarithm of the common, slow modulation of all rates.
     bursting_fraction, partial_fraction, synchronous_fraction
         Share of units that burst, that are active only part of the time, that follow spikes of a neighbour.
+    synchronous_share
+        Range of the share of the neighbour's spikes that are followed, within half a millisecond.
     burst_amplitude_loss, burst_widening
         Loss of amplitude and gain of width at full exhaustion inside bursts.
     spike_shapes
@@ -77,6 +79,7 @@ class SimulationConfig:
     bursting_fraction: float = 0.0
     partial_fraction: float = 0.0
     synchronous_fraction: float = 0.0
+    synchronous_share: tuple[float, float] = (0.1, 0.25)
     burst_amplitude_loss: float = 0.4
     burst_widening: float = 0.3
     spike_shapes: tuple[tuple[str, float], ...] = (("narrow", 0.35), ("broad", 0.65))
@@ -110,6 +113,9 @@ class SimulationConfig:
         low, high = self.amplitude_range_uv
         if not 0 < low <= high:
             raise ParameterError(f"amplitude_range_uv={self.amplitude_range_uv} is not 0 < low <= high; give two in µV")
+        least, most = self.synchronous_share
+        if not 0 <= least <= most <= 1:
+            raise ParameterError(f"synchronous_share={self.synchronous_share} is not 0 <= low <= high <= 1; give two")
         if self.gain_uv <= 0 or self.full_scale_uv / self.gain_uv > 32767:
             raise ParameterError(
                 f"full_scale_uv={self.full_scale_uv} at gain_uv={self.gain_uv} does not fit int16 (32767 steps); "
@@ -204,7 +210,7 @@ def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
         n_faulty = n_channels // 64
         values = {**HARD, "n_far_units": 6 * n_channels, "n_dead_channels": n_faulty, "n_noisy_channels": n_faulty}
     values |= parameters
-    for name in ("amplitude_range_uv", "amplitude_cv", "far_amplitude_range_uv"):
+    for name in ("amplitude_range_uv", "amplitude_cv", "far_amplitude_range_uv", "synchronous_share"):
         if name in values:
             values[name] = tuple(float(v) for v in values[name])
     if "spike_shapes" in values:

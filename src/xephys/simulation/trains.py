@@ -116,12 +116,12 @@ def _refractory(t: NDArray[np.float64], refractory_ms: float, duration: float) -
 def _synchronised(
     times: list[NDArray[np.float64]], population: Population, config: SimulationConfig
 ) -> list[NDArray[np.float64]]:
-    """Give units with a partner a tenth to a quarter of the partner's spikes, within half a millisecond."""
+    """Give units with a partner a share of the partner's spikes, within half a millisecond."""
     out = list(times)
     for u in np.flatnonzero(population.partner >= 0):
         rng = np.random.default_rng([config.seed, 7, int(u)])
         theirs = times[population.partner[u]]
-        shared = theirs[rng.random(len(theirs)) < rng.uniform(0.1, 0.25)]
+        shared = theirs[rng.random(len(theirs)) < rng.uniform(*config.synchronous_share)]
         shared = shared + rng.normal(0.0002, 0.00025, len(shared))
         merged = np.sort(np.concatenate([times[u], shared]))
         out[u] = _refractory(merged, population.refractory_ms[u], config.duration_s)

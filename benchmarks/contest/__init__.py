@@ -1,0 +1,1 @@
+"""The parts of ``sorters.py``: sets, sorters in their own processes, scores, what is kept, tables."""

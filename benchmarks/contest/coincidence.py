@@ -1,0 +1,59 @@
+"""Spikes near spikes: coincidences of two trains beyond chance, and spikes that are counted twice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Train = NDArray[np.int64]
+SAME_UNIT_MS, ACROSS_MS, ACROSS_UM = 0.3, 0.2, 30.0
+#: Shifts by which a train is moved to see how many coincidences are chance.
+CHANCE_SHIFTS_MS = (-200.0, -100.0, 100.0, 200.0)
+
+
+def near(a: Train, b: Train, reach: float) -> NDArray[np.bool_]:
+    """Which of the samples of ``a`` have one of the sorted ``b`` within ``reach`` samples."""
+    if len(b) == 0:
+        return np.zeros(len(a), bool)
+    right = np.searchsorted(b, a)
+    before, after = b[np.maximum(right - 1, 0)], b[np.minimum(right, len(b) - 1)]
+    return np.asarray(np.minimum(np.abs(a - before), np.abs(after - a)) <= reach)
+
+
+def share_beyond_chance(a: Train, b: Train, reach: float, rate_hz: float) -> float:
+    """Share of ``a`` that coincides with ``b``, corrected for what coincides after shifts of 100 and 200 ms."""
+    if len(a) == 0 or len(b) == 0:
+        return 0.0
+    shifts = [round(ms * rate_hz / 1000) for ms in CHANCE_SHIFTS_MS]
+    chance = float(np.mean([near(a + shift, b, reach).mean() for shift in shifts]))
+    return (float(near(a, b, reach).mean()) - chance) / max(1.0 - chance, 1e-9)
+
+
+def doubles_of_one_unit(trains: Mapping[Any, Train], rate_hz: float) -> int:
+    """Spikes that follow one of their own unit within 0.3 ms."""
+    return sum(int((np.diff(t) <= SAME_UNIT_MS * rate_hz / 1000).sum()) for t in trains.values())
+
+
+def doubles_across_units(
+    trains: Mapping[Any, Train], places: Mapping[Any, NDArray[np.float64]], *, rate_hz: float, duration_s: float
+) -> tuple[int, float]:
+    """Spikes with one of a unit of the same place (peak channels at most 30 µm apart) within 0.2 ms.
+
+    Returns
+    -------
+    observed
+        Each pair of units is counted once, from the first to the second.
+    expected
+        What independent trains of these rates would give.
+    """
+    reach = ACROSS_MS * rate_hz / 1000
+    window_s = (2 * np.floor(reach) + 1) / rate_hz
+    units = [u for u, t in trains.items() if len(t) and np.isfinite(places[u]).all()]
+    observed, expected = 0, 0.0
+    for i, u in enumerate(units):
+        for v in units[i + 1 :]:
+            if np.linalg.norm(places[u] - places[v]) <= ACROSS_UM:
+                observed += int(near(trains[u], trains[v], reach).sum())
+                expected += len(trains[u]) * len(trains[v]) * window_s / duration_s
+    return observed, float(expected)

@@ -1,0 +1,115 @@
+"""Recordings of SpikeInterface's generator: 4 × 32 contacts 20 µm apart, white noise, log-uniform amplitudes."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+GAIN_UV = 0.195
+RATE_HZ = 30_000.0
+UPSAMPLING = 5
+BEFORE_MS, AFTER_MS = 1.5, 2.5
+
+
+class Setting(NamedTuple):
+    """Parameters of a kind of recording."""
+
+    n_units: int
+    amplitudes_uv: tuple[float, float]
+    amplitude_sd: float
+    minimum_distance_um: float
+    noise_uv: float
+    maximum_z_um: float = 40.0
+
+
+class Generated(NamedTuple):
+    """A recording that is not computed yet, its truth, and the units' mean templates ``(unit, sample, channel)``."""
+
+    recording: Any
+    truth: Any
+    templates_uv: np.ndarray[Any, Any]
+    n_before: int
+
+
+def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
+    """The recording of a setting and seed: a pure function of its arguments.
+
+    Raises
+    ------
+    ValueError
+        From SpikeInterface, if so many units do not fit at that distance.
+    """
+    import spikeinterface.preprocessing as preprocessing
+    from spikeinterface.core.generate import (
+        InjectTemplatesRecording,
+        generate_multi_columns_probe,
+        generate_sorting,
+        generate_templates,
+        generate_unit_locations,
+    )
+    from spikeinterface.generation.noise_tools import NoiseGeneratorRecording
+
+    rng = np.random.default_rng(seed)
+    probe = generate_multi_columns_probe(
+        num_columns=4,
+        num_contact_per_column=[32] * 4,
+        xpitch=20,
+        ypitch=20,
+        contact_shapes="circle",
+        contact_shape_params={"radius": 6},
+    )
+    probe.set_device_channel_indices(np.arange(128))
+    truth = generate_sorting(
+        num_units=setting.n_units,
+        sampling_frequency=RATE_HZ,
+        durations=[duration_s],
+        firing_rates=(3.0, 12.0),
+        refractory_period_ms=4.0,
+        seed=seed,
+    )
+    places = generate_unit_locations(
+        setting.n_units,
+        probe.contact_positions,
+        margin_um=10,
+        minimum_z=5,
+        maximum_z=setting.maximum_z_um,
+        minimum_distance=setting.minimum_distance_um,
+        seed=seed,
+    )
+    templates = generate_templates(
+        probe.contact_positions, places, RATE_HZ, BEFORE_MS, AFTER_MS, seed=seed, upsample_factor=UPSAMPLING
+    )
+    wanted = np.exp(rng.uniform(*np.log(setting.amplitudes_uv), setting.n_units))
+    templates = templates * (wanted / np.abs(templates.mean(axis=3)).max(axis=(1, 2)))[:, None, None, None]
+    n_spikes, n_before = len(truth.to_spike_vector()), round(BEFORE_MS * RATE_HZ / 1000)
+    noise = NoiseGeneratorRecording(
+        num_channels=128,
+        sampling_frequency=RATE_HZ,
+        durations=[duration_s],
+        dtype="float32",
+        seed=seed,
+        noise_levels=setting.noise_uv,
+        strategy="on_the_fly",
+        noise_block_size=int(RATE_HZ),
+    )
+    factors = np.clip(1 + setting.amplitude_sd * rng.standard_normal(n_spikes), 0.4, 1.8)
+    recording = InjectTemplatesRecording(
+        truth,
+        templates.astype(np.float32),
+        nbefore=n_before,
+        amplitude_factor=factors.astype(np.float32),
+        parent_recording=noise,
+        upsample_vector=rng.integers(0, UPSAMPLING, n_spikes),
+    )
+    recording.set_probe(probe)
+    scaled = preprocessing.scale(recording, gain=1 / GAIN_UV, dtype="float32")
+    counts = preprocessing.astype(scaled, "int16", round=True)
+    counts.set_channel_gains(GAIN_UV)
+    counts.set_channel_offsets(0.0)
+    return Generated(counts, truth, templates.mean(axis=3).astype(np.float32), n_before)
+
+
+def save(recording: Any, path: Path) -> None:
+    """Compute it and save it as int16, in SpikeInterface's binary folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recording.save(folder=path, format="binary", progress_bar=False)

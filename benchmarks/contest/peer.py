@@ -1,0 +1,93 @@
+"""What a peer's process does; runs in the peers' environment, which has SpikeInterface but not xephys.
+
+    python peer.py SORTER FOLDER OUT N_JOBS
+
+FOLDER holds ``recording`` and ``told.json``. Known bad channels are left out, sampling delays corrected, and the sorter
+runs with its defaults; SORTER may also be ``truth+wobble`` or ``truth+circus-omp``: SpikeInterface's matchers given the
+true templates. Writes ``sorting.npz`` (sample, unit) into OUT.
+"""
+
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RADIUS_UM = 100.0  # of a template's channels, as Lupin's and SpykingCircus2's
+
+
+def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:
+    from spikeinterface import set_global_job_kwargs
+
+    set_global_job_kwargs(n_jobs=int(n_jobs), progress_bar=False)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    recording = prepared(Path(folder))
+    if sorter.startswith("truth+"):
+        sample, unit = matched(recording, Path(folder), sorter.removeprefix("truth+"))
+    else:
+        sample, unit = sorted_by(sorter, recording, Path(out))
+    np.savez(Path(out) / "sorting.npz", sample=sample, unit=unit)
+    name = "kilosort" if sorter == "kilosort4" else "spikeinterface"
+    print(json.dumps({"version": f"{name} {version(name)}"}))
+
+
+def prepared(folder: Path) -> Any:
+    """The recording as a peer gets it."""
+    import spikeinterface.preprocessing as preprocessing
+    from spikeinterface import load
+
+    told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+    recording = load(folder / "recording")
+    if told["bad_channels"]:
+        recording = recording.remove_channels(recording.channel_ids[told["bad_channels"]])
+    return preprocessing.phase_shift(recording) if told["delays"] else recording
+
+
+def sorted_by(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
+    """A sorter with its defaults."""
+    from spikeinterface.sorters import run_sorter
+
+    parameters: dict[str, Any] = {"torch_device": "cpu"} if sorter == "kilosort4" else {}
+    found = run_sorter(sorter, recording, folder=out / "run", verbose=False, remove_existing_folder=True, **parameters)
+    spikes = found.to_spike_vector()
+    return spikes["sample_index"], spikes["unit_index"]
+
+
+def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:
+    """Spikes of the true templates. The noise is white and alike everywhere: in its units the traces are whitened."""
+    import spikeinterface.preprocessing as preprocessing
+    from spikeinterface.core.sparsity import ChannelSparsity
+    from spikeinterface.core.template import Templates
+    from spikeinterface.sortingcomponents.matching import find_spikes_from_templates
+
+    truth = np.load(folder / "truth.npz")
+    gain = recording.get_channel_gains()[0] / float(truth["noise_uv"])
+    traces = preprocessing.scale(recording, gain=gain, dtype="float32")
+    full = truth["templates"]
+    places = recording.get_channel_locations()
+    peaks = np.abs(full).max(axis=1).argmax(axis=1)
+    near = np.linalg.norm(places[peaks][:, None] - places[None], axis=2) <= RADIUS_UM
+    units = np.arange(len(full))
+    templates = Templates(
+        templates_array=full,
+        sampling_frequency=recording.sampling_frequency,
+        nbefore=int(truth["n_before"]),
+        channel_ids=recording.channel_ids,
+        unit_ids=units,
+        probe=recording.get_probe(),
+        is_in_uV=False,
+    ).to_sparse(ChannelSparsity(near, units, recording.channel_ids))
+    spikes = find_spikes_from_templates(traces, templates, method=method, method_kwargs={})
+    return spikes["sample_index"], spikes["cluster_index"]
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--installed":
+        from spikeinterface.sorters import sorter_dict
+
+        sys.exit(not sorter_dict[sys.argv[2]].is_installed())
+    os.setpgrp()
+    main(*sys.argv[1:])

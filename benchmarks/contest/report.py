@@ -1,0 +1,153 @@
+"""The results as a page in Markdown: what is demanded and reached, accuracy and cost, and a closer look."""
+
+from collections.abc import Sequence
+
+from harness import table
+
+from .sets import KINDS, parsed
+from .verdict import GIB, Run, is_ours, sides, verdicts
+
+COSTS = "wall, s", "CPU, s", "peak, GiB", "load"
+
+ACCURACY_HEADER = "set", "sorter", "mean accuracy", "well detected", "extra units", *COSTS
+HARD_HEADER = (
+    "set", "sorter", "unmatched, active", "artefact / fragment / far / other", "artefact units, active or not",
+    "counted twice across units: of chance", "within a unit",
+)  # fmt: skip
+SIGNS = {True: "reached", False: "**not reached**", None: "not decided"}
+
+INTRODUCTION = (
+    "The same int16 files for all, 30 kHz, no GPU, each sorter once per set in a process of its own with its "
+    "defaults. `default` and other presets are ours and get the file. The peers are told which channels are dead "
+    "or noisy, which are then left out, and get traces with the sampling delays corrected; ours finds out by "
+    "itself. `truth+…` are SpikeInterface's matchers given the true templates. A set is a kind and a seed; seeds "
+    "0 to 4 were used for choosing parameters of ours, those from 10 on were not."
+)
+ACCURACY = (
+    "Accuracy by SpikeInterface's `compare_sorter_to_ground_truth(exhaustive_gt=True)`, zero for units that are "
+    "not found; well detected: accuracy of at least 0.8; extra units: false positive / redundant / overmerged. "
+    "Times are those of the whole process, imports and export included; our kernels are compiled beforehand, what "
+    "the peers compile is part of their time. Memory is that of the process that is started, without workers. "
+    "Load: cores that other processes kept busy in the second before. **Times of rows with a load are no measure "
+    "of speed**; a sort that was held to one core says so."
+)
+HARD = (
+    "Unmatched: agrees by less than 0.2 with every true unit; active: at least 0.5 spikes a second. Of these, "
+    "*artefact*: half of the spikes in movements or stimulation; *fragment*: half are those of one true unit; "
+    "*far*: half are those of the unlabelled units of the hash within 60 µm; *other*: none of these. Counted "
+    "twice: spikes of two units, peak channels at most 30 µm apart, within 0.2 ms, against what independent "
+    "trains would give; within a unit: 0.3 ms."
+)
+BURSTS = (
+    "Pieces: tested units that are by half made of one true unit and hold 5 % of it; a unit in two pieces is "
+    "split. Coincident: spikes within 1 ms of one of another true unit at most 100 µm away."
+)
+BACKGROUND = "Far units, field and artefacts of the hard setting, and no unit to find. Active and kinds as above."
+
+
+def report(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The whole page, except for what the caller knows of the machine."""
+    parts = ["# Sorters side by side", INTRODUCTION]
+    demands = [(v.name, v.demand, v.measured, SIGNS[v.reached]) for v in verdicts(runs)]
+    if demands:
+        header = "set", "demand on `default`", "measured: ours; best peer", "verdict"
+        parts += ["## What is demanded, and what is reached", table(header, demands)]
+    of_role = {
+        role: [made for made in ordered(runs) if KINDS[parsed(made["set"])[0]].role == role]
+        for role in ("accuracy", "background", "speed")
+    }
+    scored = of_role["accuracy"] + of_role["speed"]
+    if scored:
+        parts += ["## Accuracy and cost", ACCURACY, table(ACCURACY_HEADER, [_accuracy_row(made) for made in scored])]
+    hard = [made for made in scored if parsed(made["set"])[0] == "hard" and made["state"] == "done"]
+    if hard:
+        parts += ["## The hard setting, looked into", HARD, table(HARD_HEADER, [_hard_row(made) for made in hard])]
+        parts += ["By stratum, well detected of all:", _strata_table(hard)]
+    bursts = [m for m in scored if parsed(m["set"])[0] in ("bursting", "synchronous") and m["state"] == "done"]
+    if bursts:
+        header = "set", "sorter", "units in pieces", "coincident spikes", "their recall", "counted twice, × chance"
+        parts += ["## Bursts and coincidences", BURSTS, table(header, [_burst_row(made) for made in bursts])]
+    if of_role["background"]:
+        header = "set", "sorter", "units", "active", "artefact / far / other", "labelled good", *COSTS
+        rows = [_background_row(made) for made in of_role["background"]]
+        parts += ["## Background only", BACKGROUND, table(header, rows)]
+    return (*parts, _when(runs))
+
+
+def ordered(runs: Sequence[Run]) -> list[Run]:
+    """Set by set, ours first."""
+    names = [side.name for side in sides(runs)]
+    return sorted(runs, key=lambda made: (names.index(made["set"]), not is_ours(made)))
+
+
+def _accuracy_row(made: Run) -> tuple[object, ...]:
+    if made["state"] != "done":
+        return (made["set"], made["sorter"], made["state"].replace("|", "/"), *["–"] * 6)
+    s = made["score"]
+    extra = f"{s['false positive']} / {s['redundant']} / {s['overmerged']}"
+    found = f"{s['well']} of {s['truth units']}"
+    return (made["set"], made["sorter"], f"{s['accuracy']:.3f}", found, extra, *_costs(made))
+
+
+def _hard_row(made: Run) -> tuple[object, ...]:
+    s = made["score"]
+    kinds = s["kinds"]
+    doubles = f"{s['double across']} of {s['double chance']:.0f} ({s['double across'] / s['double chance']:.1f} ×)"
+    return (
+        made["set"],
+        made["sorter"],
+        s["unmatched active"],
+        f"{kinds['artefact']} / {kinds['fragment']} / {kinds['far']} / {kinds['other']}",
+        s["artefact units"],
+        doubles,
+        s["double same"],
+    )
+
+
+def _strata_table(hard: Sequence[Run]) -> str:
+    names = list(hard[0]["score"]["strata"])
+    rows = []
+    for made in hard:
+        strata = made["score"]["strata"].values()
+        rows.append((made["set"], made["sorter"], *(f"{s['well']} of {s['units']}" for s in strata)))
+    return table(("set", "sorter", *names), rows)
+
+
+def _burst_row(made: Run) -> tuple[object, ...]:
+    s = made["score"]
+    ratio = s["double across"] / max(s["double chance"], 1e-9)
+    pieces = f"{s['split']} of {s['truth units']}"
+    return (
+        made["set"],
+        made["sorter"],
+        pieces,
+        f"{s['coincident']:.0%}",
+        f"{s['coincident recall']:.3f}",
+        f"{ratio:.1f}",
+    )
+
+
+def _background_row(made: Run) -> tuple[object, ...]:
+    if made["state"] != "done":
+        return (made["set"], made["sorter"], made["state"].replace("|", "/"), *["–"] * 7)
+    s = made["score"]
+    kinds = f"{s['kinds']['artefact']} / {s['kinds']['far']} / {s['kinds']['other']}"
+    good = "no labels" if s["good"] is None else s["good"]
+    return (made["set"], made["sorter"], s["units"], s["active"], kinds, good, *_costs(made))
+
+
+def _costs(made: Run) -> tuple[str, ...]:
+    load = f"{made['load']:.1f}" + ("" if made["cores"] == 2 else f", {made['cores']} core")
+    return f"{made['wall_s']:.0f}", f"{made['cpu_s']:.0f}", f"{made['peak_bytes'] / GIB:.1f}", load
+
+
+def _when(runs: Sequence[Run]) -> str:
+    done = sorted(made["when"] for made in runs if "when" in made)
+    if not done:
+        return "Nothing was run."
+    versions = sorted({made["version"] for made in runs if made.get("version")})
+    kinds = "; ".join(f"`{name}`: {KINDS[name].title}" for name in dict.fromkeys(parsed(m["set"])[0] for m in runs))
+    return (
+        f"Sets: {kinds}. Runs from {done[0]} to {done[-1]}. Versions: {', '.join(versions)} (ours: the preset and a "
+        "digest of its code and parameters)."
+    )

@@ -1,0 +1,147 @@
+"""One sorter on one recording, in a process of its own, and what it cost."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import run_process, xephys_command
+
+from .scoring import Found
+from .sets import Recorded
+
+PEER = Path(__file__).with_name("peer.py")
+TIMED_OUT = "ended with status -14"
+N_CORES = 2
+#: An alarm outlives exec and ends the program itself, so that its memory is accounted for without a process between.
+WITHIN = (
+    "import os, pathlib, signal, sys; os.setpgrp(); pathlib.Path(sys.argv[1]).write_text(str(os.getpid()));"
+    "signal.alarm(int(sys.argv[2])); os.execvp(sys.argv[3], sys.argv[3:])"
+)
+
+
+def ours() -> tuple[str, ...]:
+    """Names of our presets; every other sorter is a peer."""
+    from xephys.sorter.parameters import PRESETS
+
+    return tuple(PRESETS)
+
+
+@cache
+def installed(sorter: str, python: str) -> bool:
+    """Whether a peer can run in that environment; matchers of true templates are part of SpikeInterface."""
+    if shutil.which(python) is None:
+        return False
+    name = "lupin" if sorter.startswith("truth+") else sorter
+    return subprocess.run([python, str(PEER), "--installed", name], capture_output=True, check=False).returncode == 0
+
+
+@cache
+def identity(sorter: str) -> str:
+    """What a kept result of a sorter has to agree with: of ours, the code and the default parameters."""
+    if sorter not in ours():
+        return sorter
+    import xephys
+    from xephys.sorter.parameters import PRESETS
+
+    package = Path(xephys.__file__).parent
+    code = hashlib.sha256(repr(PRESETS[sorter]()).encode())
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in ("plot", "simulation"):
+            code.update(path.read_bytes())
+    return f"{sorter}-{code.hexdigest()[:12]}"
+
+
+def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: float) -> dict[str, Any]:
+    """Sort, write ``sorting.npz`` into ``out``, and return how it went, as plain values.
+
+    A sorter that fails or takes longer than the limit has the reason as its ``state`` instead of ``done``.
+    """
+    if out.exists():
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    if sorter in ours():
+        command = xephys_command("sort", recorded.path, "--out", out / "sorted", "--preset", sorter)
+    else:
+        n_jobs = min(N_CORES, len(os.sched_getaffinity(0)))
+        command = [peers, str(PEER), sorter, str(recorded.path.parent), str(out), str(n_jobs)]
+    made: dict[str, Any] = {
+        "set": recorded.name,
+        "digest": recorded.digest,
+        "sorter": sorter,
+        "identity": identity(sorter),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "limit_s": limit_s,
+        "cores": min(N_CORES, len(os.sched_getaffinity(0))),
+        "nice": os.nice(0),
+        "load": round(_busy_cores(1.0), 2),
+    }
+    group = out / "group.pid"
+    within = [sys.executable, "-c", WITHIN, str(group), str(round(limit_s)), *command]
+    try:
+        process = run_process(within, n_cores=N_CORES)
+    except RuntimeError as error:
+        with suppress(ProcessLookupError):
+            os.killpg(int(group.read_text(encoding="ascii")), signal.SIGKILL)  # workers outlive the one that ended
+        (out / "failure.txt").write_text(str(error), encoding="utf-8")
+        slow = TIMED_OUT in str(error)
+        return made | {"state": f"over {limit_s:g} s" if slow else f"failed: {_last_line(str(error))}"}
+    finally:
+        shutil.rmtree(out / "run", ignore_errors=True)
+    if sorter in ours():
+        _keep_sorting(out)
+        version = made["identity"]
+    else:
+        version = json.loads(process.output.strip().splitlines()[-1])["version"]
+    cost = {"wall_s": process.wall_s, "cpu_s": process.cpu_s, "peak_bytes": process.peak_bytes}
+    return made | cost | {"state": "done", "version": version}
+
+
+def found(out: Path) -> Found:
+    """The sorting that a run wrote."""
+    kept: Mapping[str, Any] = np.load(out / "sorting.npz")
+    unit = np.asarray(kept["unit"], np.int64)
+    good = np.asarray(kept["good"], bool) if "good" in kept else None
+    n_units = len(good) if good is not None else int(unit.max(initial=-1)) + 1
+    return Found(np.asarray(kept["sample"], np.int64), unit, n_units, good)
+
+
+def _keep_sorting(out: Path) -> None:
+    """Of our output folder only the spikes, their units and which are good."""
+    from xephys import open_sorting
+
+    tree: Any = open_sorting(out / "sorted" / "sorting.zarr")
+    spikes, units = tree["spikes"], tree["units"]
+    good = units["label"].values == "good"
+    np.savez(out / "sorting.npz", sample=spikes["sample_index"].values, unit=spikes["unit_index"].values, good=good)
+    shutil.rmtree(out / "sorted")
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1][:200]
+
+
+def _busy_cores(seconds: float) -> float:
+    """How many cores work, measured while this process sleeps; 0 where the system does not tell."""
+    before = _busy_ticks()
+    time.sleep(seconds)
+    return (_busy_ticks() - before) / seconds / os.sysconf("SC_CLK_TCK")
+
+
+def _busy_ticks() -> int:
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0
+    user, nice, system = map(int, stat.read_text(encoding="ascii").split(maxsplit=4)[1:4])
+    return user + nice + system

@@ -1,0 +1,216 @@
+"""The recordings on which sorters are compared: each is a pure function of its kind and seed.
+
+Seeds 0 to 4 are for choosing parameters, seeds from 10 on for reporting: no choice was made on those.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from . import generated
+
+Role = Literal["accuracy", "background", "speed"]
+TUNING_SEEDS = range(5)
+FIRST_REPORTED_SEED = 10
+AMPLITUDES_UV = (30.0, 150.0)
+
+
+class Kind(NamedTuple):
+    """What a kind of recording is: parameters of our simulator, or a setting of SpikeInterface's generator."""
+
+    title: str
+    duration_s: float
+    n_channels: int
+    n_units: int
+    simulator: dict[str, Any] | None = None
+    generator: generated.Setting | None = None
+    role: Role = "accuracy"
+
+
+def _static(duration_s: float, n_units: int) -> Kind:
+    setting = generated.Setting(n_units, AMPLITUDES_UV, 0.05, 15.0, 10.0)
+    return Kind(f"static, SpikeInterface's generator, {duration_s:g} s", duration_s, 128, n_units, None, setting)
+
+
+def _easy(duration_s: float, n_units: int) -> Kind:
+    simulator = {"preset": "easy", "amplitude_range_uv": AMPLITUDES_UV}
+    return Kind(f"static, our simulator, {duration_s:g} s", duration_s, 128, n_units, simulator)
+
+
+def _speed(duration_s: float) -> Kind:
+    simulator = {"preset": "easy", "amplitude_range_uv": AMPLITUDES_UV}
+    return Kind(f"384 channels, {duration_s:g} s", duration_s, 384, 150, simulator, role="speed")
+
+
+_BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
+#: Half of the units follow a tenth of a neighbour's spikes: of the spikes of either, about one in ten is coincident.
+_SYNCHRONOUS = {"preset": "easy", "synchronous_fraction": 1.0, "synchronous_share": (0.1, 0.1)}
+_TETRODE = {"preset": "easy", "probe": "tetrode"}
+
+KINDS: dict[str, Kind] = {
+    "static": _static(60.0, 40),
+    "static300": _static(300.0, 60),
+    "easy": _easy(60.0, 40),
+    "easy300": _easy(300.0, 60),
+    "dense": Kind(
+        "dense, SpikeInterface's generator",
+        60.0,
+        128,
+        120,
+        generator=generated.Setting(120, (18.0, 110.0), 0.15, 8.0, 5.0),
+    ),
+    "hard": Kind("hard", 120.0, 128, 80, {"preset": "hard"}),
+    "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
+    "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),
+    "tetrode": Kind("one tetrode", 60.0, 4, 5, _TETRODE),
+    "linear": Kind("linear, 32 channels", 60.0, 32, 10, {"preset": "easy", "probe": "linear"}),
+    "single": Kind("one channel", 60.0, 1, 2, {"preset": "easy", "probe": "linear"}),
+    "bursting": Kind("all units burst, 40 % amplitude loss", 60.0, 64, 20, _BURSTING),
+    "synchronous": Kind("a tenth of the spikes coincident", 60.0, 64, 20, _SYNCHRONOUS),
+    "speed": _speed(60.0),
+    "speed600": _speed(600.0),
+    "quick": Kind("quick", 10.0, 16, 4, {"preset": "easy", "amplitude_range_uv": (80.0, 150.0)}),
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recording on disk with what is known of it."""
+
+    kind: str
+    seed: int
+    path: Path
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.seed}"
+
+    @property
+    def role(self) -> Role:
+        return KINDS[self.kind].role
+
+    @property
+    def duration_s(self) -> float:
+        return KINDS[self.kind].duration_s
+
+    @cached_property
+    def simulated_truth(self) -> Any | None:
+        """What our simulator knows; None for a generated recording."""
+        return None if KINDS[self.kind].simulator is None else _simulated(self.kind, self.seed)[1]
+
+    @cached_property
+    def truth(self) -> Any:
+        """The units to be found, as SpikeInterface's sorting."""
+        if self.simulated_truth is not None:
+            return self.simulated_truth.to_spikeinterface()
+        return _generated(self.kind, self.seed).truth
+
+
+def parsed(name: str) -> tuple[str, int]:
+    """Kind and seed of ``kind:seed``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, or no seed.
+    """
+    kind, _, seed = name.partition(":")
+    if kind not in KINDS:
+        raise ValueError(f"There is no set {kind!r}; the sets are {', '.join(KINDS)}.")
+    if not seed.isdecimal():
+        raise ValueError(f"{name!r} names no seed; give for example {kind}:{FIRST_REPORTED_SEED}.")
+    return kind, int(seed)
+
+
+def recorded(name: str, folder: Path) -> Recorded:
+    """The recording ``kind:seed``, made in a folder of that name unless it was made there already.
+
+    Beside it lies ``told.json``, what the peers are told: its bad channels, whether its sampling delays have to be
+    corrected, and for generated sets the templates in ``truth.npz``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, or no seed.
+    """
+    kind, seed = parsed(name)
+    place = folder / f"{kind}-{seed}"
+    if not (place / "told.json").is_file():
+        _make(place, kind, seed)
+    digest = json.loads((place / "told.json").read_text(encoding="utf-8"))["digest"]
+    return Recorded(kind, seed, place / "recording", digest)
+
+
+def restored(recording: Recorded) -> Recorded:
+    """The same recording with its samples on disk: they are made again where they were removed.
+
+    Raises
+    ------
+    ValueError
+        If other samples come out than at the first time: the simulator has changed since.
+    """
+    if not recording.path.exists():
+        _make(recording.path.parent, recording.kind, recording.seed)
+        again = recorded(recording.name, recording.path.parents[1])
+        if again.digest != recording.digest:
+            raise ValueError(f"{recording.name} is not what it was: the simulator has changed; use another folder.")
+    return recording
+
+
+def _make(place: Path, kind: str, seed: int) -> None:
+    if place.exists():
+        shutil.rmtree(place)
+    place.mkdir(parents=True)
+    told = _save_simulated(place, kind, seed) if KINDS[kind].simulator is not None else _save(place, kind, seed)
+    told |= {"digest": _digest(place / "recording")}
+    (place / "told.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def _simulated(kind: str, seed: int) -> tuple[Any, Any]:
+    from xephys.testing import simulate_recording
+
+    which = KINDS[kind]
+    size = {"duration_s": which.duration_s, "n_channels": which.n_channels, "n_units": which.n_units}
+    return simulate_recording(seed=seed, **size, **(which.simulator or {}))
+
+
+def _generated(kind: str, seed: int) -> generated.Generated:
+    which = KINDS[kind]
+    assert which.generator is not None
+    return generated.generate(which.generator, seed=seed, duration_s=which.duration_s)
+
+
+def _save_simulated(place: Path, kind: str, seed: int) -> dict[str, Any]:
+    from xephys.io.save import save_recording
+
+    recording, truth = _simulated(kind, seed)
+    save_recording(recording, place / "recording", format="binary")
+    bad = sorted({*truth.dead_channels.tolist(), *truth.noisy_channels.tolist()})
+    return {"bad_channels": bad, "delays": bool(np.any(recording["inter_sample_shift"].values))}
+
+
+def _save(place: Path, kind: str, seed: int) -> dict[str, Any]:
+    made = _generated(kind, seed)
+    generated.save(made.recording, place / "recording")
+    which = KINDS[kind].generator
+    assert which is not None
+    templates = made.templates_uv / which.noise_uv
+    np.savez(place / "truth.npz", templates=templates, n_before=made.n_before, noise_uv=which.noise_uv)
+    return {"bad_channels": [], "delays": False}
+
+
+def _digest(path: Path) -> str:
+    """Of the samples: what tells whether two runs sorted the same."""
+    found = hashlib.sha256(usedforsecurity=False)
+    for raw in sorted(path.glob("*.raw")):
+        with raw.open("rb") as opened:
+            while block := opened.read(2**24):
+                found.update(block)
+    return found.hexdigest()[:16]
