@@ -4,7 +4,7 @@
 
 FOLDER holds ``recording`` and ``told.json``. Known bad channels are left out, sampling delays corrected, and the sorter
 runs with its defaults; SORTER may also be ``truth+wobble`` or ``truth+circus-omp``: SpikeInterface's matchers given the
-true templates. Writes ``sorting.npz`` (sample, unit) into OUT.
+true templates. Writes ``sorting.npz`` (sample, unit, version) into OUT.
 """
 
 import json
@@ -29,9 +29,8 @@ def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:
         sample, unit = matched(recording, Path(folder), sorter.removeprefix("truth+"))
     else:
         sample, unit = sorted_by(sorter, recording, Path(out))
-    np.savez(Path(out) / "sorting.npz", sample=sample, unit=unit)
     name = "kilosort" if sorter == "kilosort4" else "spikeinterface"
-    print(json.dumps({"version": f"{name} {version(name)}"}))
+    np.savez(Path(out) / "sorting.npz", sample=sample, unit=unit, version=f"{name} {version(name)}")
 
 
 def prepared(folder: Path) -> Any:

@@ -1,7 +1,6 @@
 """One sorter on one recording, in a process of its own, and what it cost."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -100,10 +99,8 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
     finally:
         shutil.rmtree(out / "run", ignore_errors=True)
     if sorter in ours():
-        _keep_sorting(out)
-        version = made["identity"]
-    else:
-        version = json.loads(process.output.strip().splitlines()[-1])["version"]
+        _keep_sorting(out, version=made["identity"])
+    version = str(np.load(out / "sorting.npz")["version"])
     cost = {"wall_s": process.wall_s, "cpu_s": process.cpu_s, "peak_bytes": process.peak_bytes}
     return made | cost | {"state": "done", "version": version}
 
@@ -117,14 +114,15 @@ def found(out: Path) -> Found:
     return Found(np.asarray(kept["sample"], np.int64), unit, n_units, good)
 
 
-def _keep_sorting(out: Path) -> None:
+def _keep_sorting(out: Path, *, version: str) -> None:
     """Of our output folder only the spikes, their units and which are good."""
     from xephys import open_sorting
 
     tree: Any = open_sorting(out / "sorted" / "sorting.zarr")
     spikes, units = tree["spikes"], tree["units"]
     good = units["label"].values == "good"
-    np.savez(out / "sorting.npz", sample=spikes["sample_index"].values, unit=spikes["unit_index"].values, good=good)
+    sample, unit = spikes["sample_index"].values, spikes["unit_index"].values
+    np.savez(out / "sorting.npz", sample=sample, unit=unit, good=good, version=version)
     shutil.rmtree(out / "sorted")
 
 
