@@ -328,6 +328,17 @@ def test_what_cannot_be_learned_from_is_refused(simulated, sorted_folder, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_kilosort_files(simulated, tmp_path):
+    from spikeinterface.extractors import read_kilosort
+
+    run("sort", simulated / "recording", "--out", tmp_path / "out", "--kilosort-files")
+    sorting = xephys.open_sorting(tmp_path / "out" / "sorting.zarr")
+    features = np.load(tmp_path / "out" / "phy" / "pc_features.npy")
+    assert features.shape == (sorting["spikes"].sizes["spike"], 6, 10)
+    found = read_kilosort(tmp_path / "out" / "phy").count_num_spikes_per_unit()
+    assert list(found.values()) == sorting["units"]["num_spikes"].values.tolist()
+
+
 def test_debug_shows_the_traceback(tmp_path):
     result = CliRunner().invoke(app, ["info", str(tmp_path / "none"), "--debug"])
     assert isinstance(result.exception, FileNotFoundError)

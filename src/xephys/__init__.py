@@ -21,6 +21,7 @@ _PUBLIC = {
         "io.spikeinterface": ("from_spikeinterface", "to_spikeinterface"),
         "io.sorting": ("open_sorting", "save_sorting"),
         "io.phy": ("export_phy",),
+        "io.kilosort": ("export_kilosort",),
         "checkpoint": ("checkpoint",),
         "schema": ("make_recording",),
         "slicing": ("select_channels", "time_slice"),

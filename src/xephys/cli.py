@@ -70,6 +70,13 @@ def sort(
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
     ] = "threads",
     chunk_duration_s: ChunkDuration = 2.0,
+    kilosort_files: Annotated[
+        bool,
+        typer.Option(
+            "--kilosort-files",
+            help="Fill DIR/phy with every file that Kilosort4 writes, principal components included (one pass more).",
+        ),
+    ] = False,
     discard_work: Annotated[
         bool,
         typer.Option(
@@ -116,14 +123,27 @@ def sort(
     check_room(out, n_bytes=ui.sort_bytes(recording.sizes["channel"], duration_s))
 
     from .graph.cluster import connect
+    from .io.kilosort import export_kilosort
     from .io.phy import export_phy
     from .io.sorting import save_sorting
+    from .sorter.reuse import whiten_like
     from .sorter.run import sort as run_sort
 
     with connect(scheduler), ui.work_folder(out, discard=discard_work) as work, ui.progress_bar() as progress:
         sorting = run_sort(recording, preset=preset, learned=earlier, folder=work, progress=progress, **parameters)
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
-        export_phy(sorting, out / ui.PHY_NAME, recording=recording, overwrite=True)
+        if (kilosort_files or preset == "kilosort4") and sorting["units"].sizes["unit"]:
+            own = "kilosort4" in sorting.children  # that preset keeps the features of its spikes
+            export_kilosort(
+                sorting,
+                out / ui.PHY_NAME,
+                recording=recording,
+                whitened=None if own else whiten_like(recording, learned=sorting),
+                progress=lambda done, total: progress("features", done, total),
+                overwrite=True,
+            )
+        else:
+            export_phy(sorting, out / ui.PHY_NAME, recording=recording, overwrite=True)
     _print_sorting(sorting, out)
 
 

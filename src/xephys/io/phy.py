@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,10 @@ def export_phy(
         hidden.mkdir()
         _write_spikes(hidden, sorting)
         _write_templates(hidden, np.asarray(templates["templates"].values, np.float32))
-        file = _raw_file(recording, n_channels=templates.sizes["channel"])
-        _write_channels(hidden, templates, file)
-        _write_units(hidden, sorting["units"].dataset)
-        _write_parameters(hidden, file, float(sorting.attrs["sampling_frequency"]))
+        file = raw_file(recording, n_channels=templates.sizes["channel"])
+        write_channels(hidden, templates, file)
+        write_units(hidden, sorting["units"].dataset)
+        write_parameters(hidden, file, float(sorting.attrs["sampling_frequency"]))
 
 
 def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
@@ -115,7 +115,8 @@ def template_similarity(templates: Array) -> Array:
     return similarity
 
 
-def _write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any] | None) -> None:
+def write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any] | None) -> None:
+    """Rows of the raw file, positions, shanks and groups of the channels."""
     n_channels = templates.sizes["channel"]
     positions = np.stack([np.zeros(n_channels), 20.0 * np.arange(n_channels)], axis=1)  # phy must draw them somewhere
     if "x" in templates.coords and "y" in templates.coords:
@@ -128,7 +129,8 @@ def _write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any]
         np.save(folder / f"{stored}.npy", np.unique(values, return_inverse=True)[1].astype(np.int32))
 
 
-def _write_units(folder: Path, units: xr.Dataset) -> None:
+def write_units(folder: Path, units: xr.Dataset) -> None:
+    """Labels, names and quality of the units, one file each."""
     n_units = units.sizes["unit"]
     labels = [str(label) for label in units["label"].values]
     columns: dict[str, list[Any]] = {
@@ -144,15 +146,21 @@ def _write_units(folder: Path, units: xr.Dataset) -> None:
         if name not in _OWN_COLUMNS and variable.ndim == 1 and variable.dtype.kind in "biufU":
             columns[str(name)] = variable.values.tolist()
     for name, values in columns.items():
-        lines = [f"cluster_id\t{name}", *(f"{unit}\t{_cell(value)}" for unit, value in enumerate(values))]
-        (folder / f"cluster_{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf8")
+        write_column(folder, name, values)
+
+
+def write_column(folder: Path, name: str, values: Sequence[Any]) -> None:
+    """One property of all clusters, as phy reads it."""
+    lines = [f"cluster_id\t{name}", *(f"{unit}\t{_cell(value)}" for unit, value in enumerate(values))]
+    (folder / f"cluster_{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf8")
 
 
 def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value).replace("\t", " ").replace("\n", " ")
 
 
-def _write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_frequency: float) -> None:
+def write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_frequency: float) -> None:
+    """``params.py``, by which readers know the folder."""
     lines = {
         "dat_path": [] if file is None else file["paths"],
         "n_channels_dat": 0 if file is None else file["n_file_channels"],
@@ -165,7 +173,7 @@ def _write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_fre
     (folder / "params.py").write_text(text, encoding="utf8")
 
 
-def _raw_file(recording: xr.DataArray | xr.DataTree | None, *, n_channels: int) -> dict[str, Any] | None:
+def raw_file(recording: xr.DataArray | xr.DataTree | None, *, n_channels: int) -> dict[str, Any] | None:
     """Paths, layout and channels of the raw file behind a recording, if phy can read it."""
     if recording is None:
         return None
