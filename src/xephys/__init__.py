@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from .features import learn_components as learn_components
     from .features import project_peaks as project_peaks
     from .graph.describe import describe as describe
+    from .io.kilosort import export_kilosort as export_kilosort
     from .io.open import open_recording as open_recording
     from .io.phy import export_phy as export_phy
     from .io.save import save_recording as save_recording
