@@ -1,6 +1,6 @@
 """Spikes near spikes: coincidences of two trains beyond chance, and spikes that are counted twice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,43 @@ def doubles_across_units(
     """
     reach = ACROSS_MS * rate_hz / 1000
     window_s = (2 * np.floor(reach) + 1) / rate_hz
-    units = [u for u, t in trains.items() if len(t) and np.isfinite(places[u]).all()]
     observed, expected = 0, 0.0
-    for i, u in enumerate(units):
-        for v in units[i + 1 :]:
-            if np.linalg.norm(places[u] - places[v]) <= ACROSS_UM:
-                observed += int(near(trains[u], trains[v], reach).sum())
-                expected += len(trains[u]) * len(trains[v]) * window_s / duration_s
+    for u, v in pairs_of_one_place(trains, places):
+        observed += int(near(trains[u], trains[v], reach).sum())
+        expected += len(trains[u]) * len(trains[v]) * window_s / duration_s
     return observed, float(expected)
+
+
+def untrue_doubles(
+    trains: Mapping[Any, Train],
+    places: Mapping[Any, NDArray[np.float64]],
+    true_trains: Mapping[Any, Train],
+    *,
+    rate_hz: float,
+    agree_ms: float,
+) -> int:
+    """Of the spikes counted twice, those where no two neurons fired.
+
+    Parameters
+    ----------
+    true_trains
+        For each unit that is matched, the spikes of the true unit that it stands for. Where both units of a pair have
+        one, and both true units fired within ``agree_ms``, the two spikes are right.
+    """
+    reach, agree, untrue = ACROSS_MS * rate_hz / 1000, agree_ms * rate_hz / 1000, 0
+    for u, v in pairs_of_one_place(trains, places):
+        double = trains[u][near(trains[u], trains[v], reach)]
+        if u in true_trains and v in true_trains:
+            right = near(double, true_trains[u], agree) & near(double, true_trains[v], agree + reach)
+            double = double[~right]
+        untrue += len(double)
+    return untrue
+
+
+def pairs_of_one_place(
+    trains: Mapping[Any, Train], places: Mapping[Any, NDArray[np.float64]]
+) -> Iterator[tuple[Any, Any]]:
+    """Pairs of units whose peak channels are at most 30 µm apart, each once."""
+    units = [u for u, t in trains.items() if len(t) and np.isfinite(places[u]).all()]
+    for i, u in enumerate(units):
+        yield from ((u, v) for v in units[i + 1 :] if np.linalg.norm(places[u] - places[v]) <= ACROSS_UM)

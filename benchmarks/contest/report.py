@@ -12,7 +12,7 @@ COSTS = "wall, s", "CPU, s", "peak, GiB", "load"
 ACCURACY_HEADER = "set", "sorter", "mean accuracy", "well detected", "extra units", *COSTS
 HARD_HEADER = (
     "set", "sorter", "unmatched, active", "artefact / fragment / far / other", "artefact units, active or not",
-    "counted twice across units: of chance", "within a unit",
+    "counted twice across units: of chance", "where no two fired", "within a unit",
 )  # fmt: skip
 SIGNS = {True: "reached", False: "**not reached**", None: "not decided"}
 
@@ -36,7 +36,8 @@ HARD = (
     "*artefact*: half of the spikes in movements or stimulation; *fragment*: half are those of one true unit; "
     "*far*: half are those of the unlabelled units of the hash within 60 µm; *other*: none of these. Counted "
     "twice: spikes of two units, peak channels at most 30 µm apart, within 0.2 ms, against what independent "
-    "trains would give; within a unit: 0.3 ms."
+    "trains would give; true units that are driven together fire together as well, so those are also counted where "
+    "not both of the true units fired that the two stand for. Within a unit: 0.3 ms."
 )
 BURSTS = (
     "Pieces: tested units that are by half made of one true unit and hold 5 % of it; a unit in two pieces is "
@@ -100,6 +101,7 @@ def _hard_row(made: Run) -> tuple[object, ...]:
         f"{kinds['artefact']} / {kinds['fragment']} / {kinds['far']} / {kinds['other']}",
         s["artefact units"],
         doubles,
+        s["double untrue"],
         s["double same"],
     )
 

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .coincidence import Train, doubles_across_units, doubles_of_one_unit, near, share_beyond_chance
+from .coincidence import (
+    Train,
+    doubles_across_units,
+    doubles_of_one_unit,
+    near,
+    share_beyond_chance,
+    untrue_doubles,
+)
 from .sets import Recorded
 
 WELL, MATCH, PARTIAL = 0.8, 0.5, 0.2
@@ -79,6 +86,8 @@ def score(found: Found, recorded: Recorded) -> dict[str, Any]:
         of_units(out, accuracy, recorded)
         coincident(out, found, true_trains, recorded)
         truly_double(out, true_trains, recorded)
+        stands_for = {match: true_trains[u] for u, match in zip(true_trains, out["matches"], strict=True) if match >= 0}
+        out["double untrue"] = untrue_doubles(trains, places, stands_for, rate_hz=rate_hz, agree_ms=AGREE_MS)
     if recorded.simulated_truth is not None:
         explained(out, {u: trains[u] for u in unmatched}, active, places, list(true_trains.values()), recorded)
     return out

@@ -137,14 +137,25 @@ def realistic(side: Side, runs: Sequence[Run]) -> list[Verdict]:
         ),
         Verdict(side.name, "no unit made of artefacts", f"{ours['artefact units']}", ours["artefact units"] == 0),
     ]
-    ratio = ours["double across"] / max(ours["double chance"], 1e-9)
-    measured = f"{ours['double across']} of {ours['double chance']:.0f} by chance: {ratio:.1f} ×"
-    if side.peers:
-        theirs = [p["score"]["double across"] / max(p["score"]["double chance"], 1e-9) for p in side.peers]
-        measured += f"; peers {min(theirs):.1f}–{max(theirs):.1f} ×"
-    measured += f"; the truth itself {ours['truth double across'] / max(ours['truth double chance'], 1e-9):.1f} ×"
     demand = "spikes counted twice across neighbouring units: at most 2 × chance"
-    return [*found, Verdict(side.name, demand, measured, bool(ratio <= 2))]
+    within = ours["double across"] <= 2 * ours["double chance"]
+    measured = f"{_doubles(side.ours, 'double across')}{_of_peers(side.peers, 'double across')}"
+    itself = ours["truth double across"] / max(ours["truth double chance"], 1e-9)
+    found.append(Verdict(side.name, demand, f"{measured}; the truth itself {itself:.1f} ×", bool(within)))
+    demand = "of these, where no two neurons fired: at most 2 × chance"
+    within = ours["double untrue"] <= 2 * ours["double chance"]
+    measured = f"{_doubles(side.ours, 'double untrue')}{_of_peers(side.peers, 'double untrue')}"
+    return [*found, Verdict(side.name, demand, measured, bool(within))]
+
+
+def _doubles(made: Run, score: str) -> str:
+    s = made["score"]
+    return f"{s[score]}, {s['double chance']:.0f} by chance: {s[score] / max(s['double chance'], 1e-9):.1f} ×"
+
+
+def _of_peers(peers: Sequence[Run], score: str) -> str:
+    ratios = [p["score"][score] / max(p["score"]["double chance"], 1e-9) for p in peers]
+    return f"; peers {min(ratios):.1f}–{max(ratios):.1f} ×" if ratios else ""
 
 
 def _positive_of(peers: Sequence[Run]) -> str:
