@@ -18,7 +18,7 @@ from xephys.kernels import dispatch
 
 #: Functions of CuPy 14 that the kernels may use.
 FUNCTIONS = {
-    "arange", "argmax", "argsort", "asarray", "concatenate", "cumsum", "empty", "full", "matmul", "maximum", "median",
+    "arange", "argsort", "asarray", "broadcast_to", "concatenate", "empty", "full", "matmul", "maximum", "median",
     "minimum", "nonzero", "ones", "rint", "searchsorted", "sqrt", "where", "zeros", "fft.irfft", "fft.rfft",
 }  # fmt: skip
 

@@ -65,7 +65,7 @@ def sort(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
-    device: Annotated[str, typer.Option("--device", help="cpu; cuda is not there yet.")] = "cpu",
+    device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
     ] = "threads",
@@ -94,6 +94,7 @@ def sort(
     from .extending import check_choice
     from .finding import check_sortable, find_learned, one_segment
     from .io.atomic import check_room
+    from .kernels.dispatch import namespace_of_device
     from .sorter.parameters import read_parameters
     from .sorter.reuse import parameters_with
 
@@ -104,8 +105,8 @@ def sort(
     else:
         chosen = parameters_with(earlier, parameters, preset=preset)
     check_choice("device", device, ("cpu", "cuda"))
-    if device == "cuda":
-        raise ParameterError("device 'cuda' has no kernels in this version; use --device cpu")
+    if device != "cpu":
+        namespace_of_device(device)
     ui.check_result_folder(out, (ui.SORTING_NAME, ui.PHY_NAME), overwrite=overwrite)
     recording = one_segment(
         path,
@@ -130,7 +131,9 @@ def sort(
     from .sorter.run import sort as run_sort
 
     with connect(scheduler), ui.work_folder(out, discard=discard_work) as work, ui.progress_bar() as progress:
-        sorting = run_sort(recording, preset=preset, learned=earlier, folder=work, progress=progress, **parameters)
+        sorting = run_sort(
+            recording, preset=preset, learned=earlier, device=device, folder=work, progress=progress, **parameters
+        )
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
         if (kilosort_files or preset == "kilosort4") and sorting["units"].sizes["unit"]:
             own = "kilosort4" in sorting.children  # that preset keeps the features of its spikes

@@ -12,7 +12,7 @@ from .errors import ParameterError
 from .extending import as_lazy, check_positive, extend_recording
 from .graph.build import extend_plan
 from .graph.events import SpikeTable
-from .graph.plan import Stage, runs_on_devices
+from .graph.plan import Stage
 from .preprocess.noise import Sample, sample_traces
 from .templates import check_same_probe
 
@@ -218,7 +218,6 @@ def _model(templates: xr.Dataset, *, rank: int, n_channels_max: int) -> Any:
     return build_match_model(temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels)
 
 
-@runs_on_devices
 def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:
     """The residual as a trace stage: it needs no absolute sample."""
     from .kernels.match import match_residual as kernel

@@ -96,6 +96,29 @@ def test_sums_are_those_of_the_host(estimates, device):
     assert np.abs(found["sums"] - expected["sums"]).max() < 1e-4 * expected["sums"].std()
 
 
+def test_matches_are_those_of_the_host(estimates, device):
+    here, there = chain(recording(), estimates), chain(xephys.to_device(recording(), device), estimates)
+    templates = xephys.estimate_templates(here, case().spikes, peak_channels=case().truth.peak_channels)
+    expected = xephys.match_templates(here, templates=templates).compute()
+    with device_arrays.counted() as copies:
+        found = xephys.match_templates(there, templates=templates).compute()
+    assert found.dtype == expected.dtype
+    for name in ("sample_index", "unit_index", "channel_index", "sample_offset"):
+        np.testing.assert_array_equal(found[name], expected[name])
+    np.testing.assert_allclose(found["amplitude"], expected["amplitude"], atol=1e-4)
+    assert sum(dtype == "<i2" for dtype, _ in copies.up) == N_TILES
+    assert len(copies.down) == N_TILES * len(found.dtype.names)
+    # One number a tile beside the sizes of what is found: how many spikes the busiest stretch holds.
+    assert copies.numbers == N_TILES
+
+
+def test_residuals_have_no_kernel_there(estimates, device):
+    there = chain(xephys.to_device(recording(), device), estimates)
+    templates = xephys.estimate_templates(there, case().spikes, peak_channels=case().truth.peak_channels)
+    with pytest.raises(ParameterError, match="residual_of_tile has no kernel for device 'strict'"):
+        xephys.match_residual(there, templates=templates)
+
+
 @pytest.mark.parametrize("chunk_s", [0.3, 0.7001, 5.0])
 def test_chunks_change_no_bit(estimates, device, chunk_s):
     def computed(traces):

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.match_pursuit import Limits, minimum_scores, pursue
 from xephys.kernels.match_scores import correlate_templates
 
@@ -53,6 +54,57 @@ def match_halo(n_template_samples: int, *, n_before: int, chain: int = 3) -> tup
     return reach + n_before, reach + n_template_samples - n_before - 1
 
 
+def checked_limits(
+    *,
+    threshold: float = 4.0,
+    noise_gain: float = 1.0,
+    amplitude_min: float = 0.5,
+    amplitude_max: float = 1.5,
+    amplitude_std: float = 0.1,
+    refractory_samples: int = 15,
+    mismatch: float = 0.02,
+    guard_samples: int = 10,
+    n_sweeps: int = 1,
+) -> Limits:
+    """The limits of `match_templates`, once they are known to make sense.
+
+    Raises
+    ------
+    ValueError
+        If one is outside its range.
+    """
+    if not 0 < amplitude_min <= 1 <= amplitude_max:
+        raise ValueError(
+            f"amplitude_min is {amplitude_min} and amplitude_max {amplitude_max}; they must satisfy "
+            "0 < amplitude_min <= 1 <= amplitude_max (1 is the template's own size)."
+        )
+    if threshold <= 0 or noise_gain <= 0 or amplitude_std <= 0:
+        raise ValueError(
+            f"threshold is {threshold}, noise_gain {noise_gain} and amplitude_std {amplitude_std}; all must be "
+            "positive (amplitude_std=inf leaves the amplitude free)."
+        )
+    return Limits(
+        threshold=float(threshold),
+        noise_gain=float(noise_gain),
+        amplitude_precision=1.0 / amplitude_std**2,
+        amplitude_min=float(amplitude_min),
+        amplitude_max=float(amplitude_max),
+        refractory_samples=int(refractory_samples),
+        mismatch=float(mismatch),
+        guard_samples=int(guard_samples),
+        n_sweeps=int(n_sweeps),
+    )
+
+
+def pair_likeness(
+    pair_overlaps: NDArray[np.float32], energies: NDArray[np.float64], pair_units: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Largest share of the second template's direction in one spike of the first, for each pair."""
+    aligned = np.abs(pair_overlaps[:, pair_overlaps.shape[1] // 2]).max(axis=1).astype(np.float64)
+    return np.asarray(aligned**2 / np.maximum(energies[pair_units], 1e-30))
+
+
+@with_device_twin("xephys.kernels.device.match:match_templates")
 def match_templates(
     traces: NDArray[np.float32],
     *,
@@ -135,27 +187,11 @@ def match_templates(
     >>> spikes["sample_index"].tolist()
     [1020]
     """
-    if not 0 < amplitude_min <= 1 <= amplitude_max:
-        raise ValueError(
-            f"amplitude_min is {amplitude_min} and amplitude_max {amplitude_max}; they must satisfy "
-            "0 < amplitude_min <= 1 <= amplitude_max (1 is the template's own size)."
-        )
-    if threshold <= 0 or noise_gain <= 0 or amplitude_std <= 0:
-        raise ValueError(
-            f"threshold is {threshold}, noise_gain {noise_gain} and amplitude_std {amplitude_std}; all must be "
-            "positive (amplitude_std=inf leaves the amplitude free)."
-        )
-    limits = Limits(
-        threshold=float(threshold),
-        noise_gain=float(noise_gain),
-        amplitude_precision=1.0 / amplitude_std**2,
-        amplitude_min=float(amplitude_min),
-        amplitude_max=float(amplitude_max),
-        refractory_samples=int(refractory_samples),
-        mismatch=float(mismatch),
-        guard_samples=int(guard_samples),
-        n_sweeps=int(n_sweeps),
-    )
+    limits = checked_limits(
+        threshold=threshold, noise_gain=noise_gain, amplitude_min=amplitude_min, amplitude_max=amplitude_max,
+        amplitude_std=amplitude_std, refractory_samples=refractory_samples, mismatch=mismatch,
+        guard_samples=guard_samples, n_sweeps=n_sweeps,
+    )  # fmt: skip
     minimum = minimum_scores(
         energies,
         threshold=limits.threshold,
@@ -164,8 +200,7 @@ def match_templates(
         amplitude_min=limits.amplitude_min,
         amplitude_max=limits.amplitude_max,
     )
-    aligned = np.abs(pair_overlaps[:, pair_overlaps.shape[1] // 2]).max(axis=1).astype(np.float64)
-    likeness = aligned**2 / np.maximum(energies[pair_units], 1e-30)
+    likeness = pair_likeness(pair_overlaps, energies, pair_units)
     scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels)
     picks, values = pursue(scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits)
     n_core = traces.shape[0] - before - after

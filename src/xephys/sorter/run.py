@@ -14,6 +14,7 @@ import xarray as xr
 
 from .. import schema
 from ..errors import RecordingError
+from ..preprocess.device import to_device
 from ..typing import PathLike
 from .parameters import read_parameters
 from .progress import Progress, Report
@@ -24,6 +25,7 @@ def sort(
     *,
     preset: str = "default",
     learned: xr.DataTree | None = None,
+    device: str = "cpu",
     folder: PathLike | None = None,
     progress: Report | None = None,
     **parameters: Any,
@@ -41,6 +43,9 @@ def sort(
         here. Units are those of the earlier sorting, in its order and with its ``unit_id``, so that they correspond
         across recordings; one without spikes stays, with ``num_spikes`` 0. Parameters are the earlier ones; those
         that act after learning can be given.
+    device
+        ``"cpu"``, or ``"cuda"``: the passes over the recording then run through CuPy, with one worker of one thread for
+        each GPU. Clustering stays on the CPU.
     folder
         Where finished chunks and results are kept. Called again with the same folder and recording, a sort goes on
         where it was stopped, and with other late parameters only the stages after them run again. A temporary
@@ -58,7 +63,7 @@ def sort(
     Raises
     ------
     ParameterError
-        If the preset or a parameter does not exist, or a value is outside its limits.
+        If the preset, a parameter or the device does not exist, or a value is outside its limits.
     RecordingError
         If the recording cannot be sorted: no positions, not finite, all channels constant, too short; or if it is of
         another probe or rate than ``learned``.
@@ -79,6 +84,7 @@ def sort(
     else:
         chosen = parameters_with(learned, parameters, preset=preset)
     schema.validate_recording(recording)
+    recording = to_device(recording, device)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         if learned is not None:
             return sort_learned(recording, chosen, learned=learned, folder=work, progress=Progress(progress))

@@ -1,0 +1,307 @@
+"""The matching pursuit of `xephys.kernels.match_pursuit` in rounds: all spikes that cannot see each other at once.
+
+What a spike changes, it changes for the units that share a channel and within one template's length. A candidate that
+no better one can reach in two such steps would be taken by the one-after-another pursuit as well, whatever is taken
+elsewhere before; so a round takes all of these, and no two of them change the same score: nothing is added in an order
+that is left to chance. In a sweep, spikes four steps apart are put back at once, each after those before it in the
+order in which one after another would have taken them.
+
+The only difference that is left: a chain of three or more spikes, each of which raises the next above all others near
+it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.dispatch import resident
+from xephys.kernels.match_pursuit import SEARCH_SAMPLES, Limits
+
+#: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
+CELLS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Spikes of a tile, one array each: unit, sample, sub-sample shift, amplitude and gain.
+
+    ``turn`` falls in the order in which one after another would have taken them.
+    """
+
+    unit: Any
+    sample: Any
+    shift: Any
+    amplitude: Any
+    gain: Any
+    turn: Any
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+    def chosen(self, index: Any) -> Spikes:
+        return Spikes(*(values[index] for values in self._all()))
+
+    @staticmethod
+    def joined(xp: Any, parts: list[Spikes]) -> Spikes:
+        return Spikes(*(xp.concatenate(values) for values in zip(*(part._all() for part in parts), strict=True)))
+
+    def _all(self) -> tuple[Any, ...]:
+        return self.unit, self.sample, self.shift, self.amplitude, self.gain, self.turn
+
+
+def pursue(
+    xp: Any,
+    scores: Any,
+    *,
+    energies: NDArray[np.float64],
+    minimum: NDArray[np.float32],
+    pair_starts: NDArray[np.int64],
+    pair_units: NDArray[np.int32],
+    pair_overlaps: NDArray[np.float32],
+    likeness: Any,
+    limits: Limits,
+) -> Spikes:
+    """As `xephys.kernels.match_pursuit.pursue`; ``minimum`` and ``likeness`` are the device's own arrays."""
+    board = Board(xp, scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits)
+    taken = board.take_all()
+    for _ in range(limits.n_sweeps):
+        taken = board.sweep(taken)
+    return taken
+
+
+class Board:
+    """Scores, what is doubted or forbidden because of spikes taken, and the best candidate of each block and unit.
+
+    Parameters
+    ----------
+    xp
+        Namespace of the device.
+    scores : (unit, sample)
+    energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits
+        As for `pursue`.
+    """
+
+    def __init__(
+        self,
+        xp: Any,
+        scores: Any,
+        energies: NDArray[np.float64],
+        minimum: Any,
+        pair_starts: NDArray[np.int64],
+        pair_units: NDArray[np.int32],
+        pair_overlaps: NDArray[np.float32],
+        likeness: Any,
+        limits: Limits,
+    ) -> None:
+        self.xp, self.limits, self.minimum, self.likeness = xp, limits, minimum, likeness
+        self.precision = limits.amplitude_precision * limits.noise_gain
+        # Empty templates are never searched; with a free amplitude they would still divide by zero.
+        self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
+        self.pairs, self.partners, self.near, self.far = resident(xp, neighbourhoods, pair_starts, pair_units)
+        self.overlaps = resident(xp, _float32, pair_overlaps)
+        self.n_units, self.n_samples = scores.shape
+        self.n_blocks = -(-self.n_samples // SEARCH_SAMPLES)
+        self.reach = pair_overlaps.shape[2] // 2
+        self.margin = max(self.reach, limits.refractory_samples, limits.guard_samples) + 1
+        # Spikes at the ends change what lies beyond them, and empty places of the tables change the row of no unit.
+        shape = (self.n_units + 1, self.n_blocks * SEARCH_SAMPLES + 2 * self.margin)
+        self.scores = xp.full(shape, -np.inf, dtype=np.float32)
+        self.scores[: self.n_units, self.margin : self.margin + self.n_samples] = scores
+        self.scores[self.n_units] = 0
+        self.doubted = xp.zeros(shape, dtype=np.float64)
+        self.forbidden = xp.zeros(shape, dtype=np.int32)
+        self.gain = xp.full((self.n_blocks, self.n_units), -np.inf, dtype=np.float64)
+        self.sample = xp.zeros((self.n_blocks, self.n_units), dtype=np.int64)
+        cells = xp.arange(self.n_blocks * self.n_units)
+        for first in range(0, self.n_blocks * self.n_units, CELLS):
+            part = cells[first : first + CELLS]
+            self._search(part // self.n_units, part % self.n_units)
+
+    def take_all(self) -> Spikes:
+        """Take candidates, round after round, until none is left."""
+        xp = self.xp
+        rounds = [self._spikes(xp.zeros(0, dtype=np.int64), xp.zeros(0, dtype=np.int64), xp.zeros(0))]
+        turns = xp.full((self.n_blocks, self.n_units), -np.inf, dtype=np.float64)  # negative, so that all are largest
+        while True:
+            block, unit = xp.nonzero(self.gain > -np.inf)
+            if not len(block):
+                return Spikes.joined(xp, rounds)
+            # Of equal gains the earlier block comes first, then the lower unit, as they stand here.
+            gain = self.gain[block, unit]
+            order = xp.argsort(-gain, kind="stable")
+            rank = xp.zeros((self.n_blocks, self.n_units), dtype=np.int64)
+            rank[block[order], unit[order]] = xp.arange(len(order), 0, -1)
+            best = self._largest_near(rank, block, unit) == rank[block, unit]
+            block, unit, gain = block[best], unit[best], gain[best]
+            # One that was raised above a spike taken before it has its turn right after that, not before.
+            turn = xp.minimum(gain, -self._largest_near(turns, block, unit))
+            turns[block, unit] = xp.maximum(turns[block, unit], -turn)
+            rounds.append(self._spikes(unit, self.sample[block, unit], turn))
+            self._change(rounds[-1], sign=-1)
+
+    def sweep(self, spikes: Spikes) -> Spikes:
+        """Put each spike back, and take anew what is best in its place now that those around it are explained."""
+        xp = self.xp
+        if not len(spikes):
+            return spikes
+        spikes = spikes.chosen(xp.argsort(-spikes.turn, kind="stable"))
+        before, blocks = self._blockers(spikes)
+        pending = xp.ones(len(spikes), dtype=bool)
+        anew: list[Spikes] = []
+        while True:
+            ready = xp.nonzero(pending & ~(blocks & pending[before]).any(axis=1))[0]
+            if not len(ready):
+                break
+            self._change(spikes.chosen(ready), sign=1)
+            pending[ready] = False
+            found = self.take_all()
+            # In the next sweep they come in the order of this one.
+            anew.append(
+                Spikes(found.unit, found.sample, found.shift, found.amplitude, found.gain, 0 * found.gain - len(anew))
+            )
+        return Spikes.joined(xp, anew)
+
+    def _spikes(self, unit: Any, sample: Any, turn: Any) -> Spikes:
+        """Sub-sample shift, amplitude and gain of candidates: the parabola through three scores."""
+        xp, n_shifts = self.xp, self.overlaps.shape[1]
+        at = sample + self.margin
+        score = self.scores[unit, at].astype(np.float64)
+        left, right = (self.scores[unit, at + step].astype(np.float64) for step in (-1, 1))
+        inside = (sample > 0) & (sample < self.n_samples - 1) & (n_shifts > 1)
+        left, right = xp.where(inside, left, score), xp.where(inside, right, score)
+        curvature = left - 2.0 * score + right
+        curved = inside & (curvature < 0)
+        offset = 0.5 * (left - right) / xp.where(curved, curvature, 1.0)
+        offset = xp.where(curved, xp.minimum(xp.maximum(offset, -0.5), 0.5), 0.0)
+        shift = n_shifts // 2 + xp.rint(offset * (n_shifts - 1)).astype(np.int64)
+        amplitude, gain = self._amplitude_and_gain(unit, score - 0.25 * (left - right) * offset)
+        return Spikes(unit, sample, shift, amplitude, gain, turn)
+
+    def _amplitude_and_gain(self, unit: Any, score: Any) -> tuple[Any, Any]:
+        xp, limits, total = self.xp, self.limits, self.total[unit]
+        amplitude = (score + self.precision) / total
+        amplitude = xp.minimum(xp.maximum(amplitude, limits.amplitude_min), limits.amplitude_max)
+        gain = 2.0 * amplitude * (score + self.precision) - amplitude * amplitude * total - self.precision
+        return amplitude, gain / limits.noise_gain
+
+    def _search(self, block: Any, unit: Any) -> None:
+        """Find the best candidate again in these blocks for these units."""
+        xp, limits = self.xp, self.limits
+        at = block[:, None] * SEARCH_SAMPLES + xp.arange(SEARCH_SAMPLES) + self.margin
+        row = unit[:, None]
+        score = self.scores[row, at]
+        peak = (score >= self.scores[row, at - 1]) & (score >= self.scores[row, at + 1])
+        peak &= (score >= self.minimum[row]) & (self.forbidden[row, at] == 0)
+        _, gain = self._amplitude_and_gain(row, xp.where(peak, score, np.float32(0)).astype(np.float64))
+        gain -= self.doubted[row, at] * (limits.mismatch / limits.noise_gain)
+        gain = xp.where(peak & (gain >= limits.threshold**2), gain, -np.inf)
+        best = gain.argmax(axis=1)
+        self.gain[block, unit] = gain[xp.arange(len(block)), best]
+        self.sample[block, unit] = block * SEARCH_SAMPLES + best
+
+    def _change(self, spikes: Spikes, *, sign: int) -> None:
+        """Take spikes from the scores (sign −1) or put them back (+1), and search what they touched.
+
+        No two of them touch the same score.
+        """
+        xp, limits = self.xp, self.limits
+        at = spikes.sample + self.margin
+        pair = self.pairs[spikes.unit]
+        present = pair >= 0
+        pair = xp.maximum(pair, 0)
+        touched = self.partners[spikes.unit]
+        row = xp.where(present, touched, self.n_units)[:, :, None]
+        overlap = self.overlaps[pair, spikes.shift[:, None]]
+        scale = xp.where(present, (sign * spikes.amplitude).astype(np.float32)[:, None], np.float32(0))
+        self.scores[row, at[:, None, None] + xp.arange(-self.reach, self.reach + 1)] += scale[:, :, None] * overlap
+        doubt = xp.where(present, -sign * spikes.amplitude[:, None] ** 2 * self.likeness[pair], 0.0)
+        guard = xp.arange(-limits.guard_samples, limits.guard_samples + 1)
+        self.doubted[row, at[:, None, None] + guard] += doubt[:, :, None]
+        refractory = xp.arange(-limits.refractory_samples, limits.refractory_samples + 1)
+        self.forbidden[spikes.unit[:, None], at[:, None] + refractory] -= sign
+        first = xp.maximum(spikes.sample - self.margin, 0) // SEARCH_SAMPLES
+        last = xp.minimum(spikes.sample + self.margin, self.n_samples - 1) // SEARCH_SAMPLES
+        blocks = first[:, None] + xp.arange(2 * self.margin // SEARCH_SAMPLES + 2)
+        shape = (len(spikes), touched.shape[1], blocks.shape[1])
+        # A cell may come twice, and is then found twice to be the same.
+        block = xp.broadcast_to(xp.minimum(blocks, last[:, None])[:, None, :], shape).ravel()
+        unit = xp.broadcast_to(touched[:, :, None], shape).ravel()
+        for begin in range(0, len(block), CELLS):
+            self._search(block[begin : begin + CELLS], unit[begin : begin + CELLS])
+
+    def _largest_near(self, values: Any, block: Any, unit: Any) -> Any:
+        """Largest of the values (block, unit) within two steps of these cells, in time and over units."""
+        xp = self.xp
+        reach = -(-2 * self.margin // SEARCH_SAMPLES)
+        largest = values.copy()
+        for lag in range(1, min(reach, len(values) - 1) + 1):
+            largest[lag:] = xp.maximum(largest[lag:], values[:-lag])
+            largest[:-lag] = xp.maximum(largest[:-lag], values[lag:])
+        return largest[block[:, None], self.near[unit]].max(axis=1)
+
+    def _blockers(self, spikes: Spikes) -> tuple[Any, Any]:
+        """For each spike places of spikes in its vicinity, and whether they come before it and within four steps."""
+        xp = self.xp
+        by_time = xp.argsort(spikes.sample, kind="stable")
+        times = spikes.sample[by_time]
+        begin = xp.searchsorted(times, spikes.sample - 4 * self.margin)
+        end = xp.searchsorted(times, spikes.sample + 4 * self.margin, side="right")
+        places = begin[:, None] + xp.arange(int((end - begin).max()))
+        other = by_time[xp.minimum(places, len(spikes) - 1)]
+        blocks = (places < end[:, None]) & (other < xp.arange(len(spikes))[:, None])
+        return other, blocks & self.far[spikes.unit[:, None], spikes.unit[other]]
+
+
+def neighbourhoods(
+    pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Which units see each other, as tables without ends of rows.
+
+    Returns
+    -------
+    pairs, partners : int64 (unit, partner)
+        Row of the overlaps of each pair, -1 where there is none, and the other unit, there the unit itself.
+    near : int64 (unit, k)
+        Units within two steps, filled up with the unit itself.
+    far : bool (unit, unit)
+        Units within four steps.
+
+    Examples
+    --------
+    >>> tables = neighbourhoods(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2]))
+    >>> tables[0].tolist(), tables[1].tolist()
+    ([[0, 1, -1], [2, 3, 4], [5, 6, -1]], [[0, 1, 0], [0, 1, 2], [1, 2, 2]])
+    >>> tables[2].tolist(), bool(tables[3].all())
+    ([[0, 1, 2], [0, 1, 2], [0, 1, 2]], True)
+    """
+    n_units = len(pair_starts) - 1
+    counts = np.diff(pair_starts)
+    places = np.arange(counts.max(initial=1))
+    present = places < counts[:, None]
+    pairs = np.where(present, pair_starts[:-1, None] + places, -1)
+    own = np.arange(n_units)[:, None]
+    partners = np.where(present, pair_units[np.maximum(pairs, 0)], own)
+    sees = np.zeros((n_units, n_units), bool)
+    sees[own, partners] = True
+    sees[np.arange(n_units), np.arange(n_units)] = True
+    twice = _two_steps(sees)
+    order = np.argsort(~twice, axis=1, kind="stable")[:, : twice.sum(axis=1).max(initial=1)]
+    near = np.where(np.take_along_axis(twice, order, axis=1), order, own)
+    return pairs, partners.astype(np.int64), near, _two_steps(twice)
+
+
+def _two_steps(sees: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    steps = sees.astype(np.float32)
+    return np.asarray(steps @ steps > 0)
+
+
+def _float64(values: NDArray[Any]) -> NDArray[np.float64]:
+    return values.astype(np.float64)
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    return values.astype(np.float32)

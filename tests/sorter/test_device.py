@@ -1,0 +1,59 @@
+"""A whole sort through the kernels for devices, on arrays that are none of NumPy's: the same spikes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from tests import device_arrays
+from xephys.errors import ParameterError
+
+from .sortings import assert_identical
+
+
+@pytest.fixture(scope="module")
+def sorted_there(opened):
+    with device_arrays.installed() as device, device_arrays.counted() as copies:
+        return xephys.sort(opened(2.0), device=device), copies
+
+
+def keys(sorting):
+    """One number for each spike: unit and sample."""
+    spikes = sorting["spikes"]
+    return spikes["unit_index"].values * 10**9 + spikes["sample_index"].values
+
+
+def test_the_spikes_are_those_of_the_cpu(sorted_there, expected):
+    found = sorted_there[0]
+    assert found["units"].sizes == expected["units"].sizes
+    shared = len(np.intersect1d(keys(found), keys(expected)))
+    assert shared >= 0.999 * max(found["spikes"].sizes["spike"], expected["spikes"].sizes["spike"])
+    waveforms, own = (s["templates"]["templates"].values for s in (found, expected))
+    assert np.abs(waveforms - own).max() < 1e-3 * np.abs(own).max()
+    assert found.attrs["fingerprint"] == expected.attrs["fingerprint"]
+
+
+def test_nothing_but_samples_goes_up_and_events_or_sums_come_down(sorted_there, opened):
+    """Twelve tiles in four passes over all, and the tiles that are drawn for estimates."""
+    found, copies = sorted_there
+    n_channels, rate = opened(2.0).sizes["channel"], 30_000
+    n_tiles = -(-opened(2.0).sizes["time"] // rate)
+    samples = [shape for dtype, shape in copies.up if dtype == "<i2"]
+    assert all(shape[1] == n_channels and shape[0] < 1.2 * rate for shape in samples)
+    whole_traces = [shape for _, shape in copies.down if len(shape) == 2 and shape[1] == n_channels and shape[0] > 9000]
+    # Constant channels, noisy channels and noise levels are found on stretches drawn from every tile.
+    assert len(whole_traces) <= 3 * n_tiles
+    assert len(samples) <= (3 + 1 + 4) * n_tiles
+    assert len(found["spikes"]["sample_index"]) > 500
+
+
+def test_chunks_change_no_bit_there(sorted_there, opened):
+    with device_arrays.installed() as device:
+        assert_identical(xephys.sort(opened(0.7001), device=device), sorted_there[0])
+
+
+def test_absent_devices_are_refused_before_any_work(opened, tmp_path, forbid_compute):
+    with pytest.raises(ParameterError, match="device is 'abacus'"):
+        xephys.sort(opened(2.0), device="abacus", folder=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
