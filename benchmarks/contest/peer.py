@@ -46,10 +46,15 @@ def prepared(folder: Path) -> Any:
 
 
 def sorted_by(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
-    """A sorter with its defaults."""
-    from spikeinterface.sorters import run_sorter
+    """A sorter with its defaults, except that a corner above the Nyquist frequency, which it refuses, is lowered."""
+    from spikeinterface.sorters import get_default_sorter_params, run_sorter
 
     parameters: dict[str, Any] = {"torch_device": "cpu"} if sorter == "kilosort4" else {}
+    defaults, highest_hz = get_default_sorter_params(sorter), 0.45 * recording.sampling_frequency
+    if defaults.get("freq_max", 0.0) > highest_hz:
+        parameters["freq_max"] = highest_hz
+    if defaults.get("filtering", {}).get("freq_max", 0.0) > highest_hz:
+        parameters["filtering"] = defaults["filtering"] | {"freq_max": highest_hz}
     found = run_sorter(sorter, recording, folder=out / "run", verbose=False, remove_existing_folder=True, **parameters)
     spikes = found.to_spike_vector()
     return spikes["sample_index"], spikes["unit_index"]
