@@ -99,11 +99,13 @@ def sorted_anew(sorter: str, recording: Recorded, folder: Path, *, peers: str, l
 
 def compiled(folder: Path, sorter: str) -> None:
     """Let our kernels be compiled and cached, once for each state of the code: no sort that is timed pays for it."""
-    mark = folder / "compiled" / running.identity(sorter)
+    mark = folder / "compiled" / running.identity(sorter).replace(":", "-")
     if not mark.exists():
         small = restored(recorded("quick:0", folder / "recordings"))
         with tempfile.TemporaryDirectory() as out:
-            run_process(xephys_command("sort", small.path, "--out", Path(out) / "sorted", "--preset", sorter))
+            run_process(
+                xephys_command("sort", small.path, "--out", Path(out) / "sorted", "--preset", running.ours()[sorter])
+            )
         mark.parent.mkdir(exist_ok=True)
         mark.touch()
 
@@ -120,7 +122,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one recording of 16 channels × 10 s; writes no table")
     parser.add_argument("--peers", default=sys.executable, help="the Python in whose environment the peers run")
     parser.add_argument("--sets", nargs="+", help="kind:seed of each recording; with --sorters instead of the plan")
-    parser.add_argument("--sorters", nargs="+", help="presets of ours, peers, truth+wobble, truth+circus-omp")
+    parser.add_argument("--sorters", nargs="+", help="default, preset:NAME, peers, truth+wobble, truth+circus-omp")
     parser.add_argument("--keep", type=Path, help="folder in which recordings and results stay")
     parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="time limit of one sort")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no sort runs on after so many minutes")

@@ -123,6 +123,15 @@ def test_samples_that_were_removed_come_again(part, small, tmp_path):
     assert next(small.restored(small.recorded("quick:0", tmp_path)).path.glob("*.raw")).read_bytes() == bits
 
 
+def test_a_preset_is_not_taken_for_the_peer_of_its_name(part, monkeypatch):
+    running = part("contest.running")
+    presets = importlib.import_module("xephys.sorter.parameters").PRESETS
+    monkeypatch.setitem(presets, "kilosort4", presets["default"])
+    assert running.ours()["preset:kilosort4"] == "kilosort4"
+    assert "kilosort4" not in running.ours()
+    assert running.identity("kilosort4") == "kilosort4"
+
+
 def test_what_is_kept_is_not_run_again(part, small, tmp_path, monkeypatch):
     sorters = part("sorters")
     pairs = [("quick:0", "default"), ("quick:0", "no_such_peer")]

@@ -17,7 +17,7 @@ SCORING = hashlib.sha256(
 
 
 def place_of(folder: Path, set_name: str, sorter: str) -> Path:
-    return folder / "runs" / set_name.replace(":", "-") / identity(sorter).replace("+", "-")
+    return folder / "runs" / set_name.replace(":", "-") / identity(sorter).replace("+", "-").replace(":", "-")
 
 
 def kept_run(folder: Path, recorded: Recorded, sorter: str, *, limit_s: float) -> dict[str, Any] | None:

@@ -18,10 +18,15 @@ SIGNS = {True: "reached", False: "**not reached**", None: "not decided"}
 
 INTRODUCTION = (
     "The same int16 files for all, 30 kHz, no GPU, each sorter once per set in a process of its own with its "
-    "defaults. `default` and other presets are ours and get the file. The peers are told which channels are dead "
+    "defaults. `default` and `preset:…` are ours and get the file. The peers are told which channels are dead "
     "or noisy, which are then left out, and get traces with the sampling delays corrected; ours finds out by "
     "itself. `truth+…` are SpikeInterface's matchers given the true templates. A set is a kind and a seed; seeds "
     "0 to 4 were used for choosing parameters of ours, those from 10 on were not."
+)
+TESTED = (
+    "That sortings do not depend on chunks, workers and repetition, and that a late parameter runs only the "
+    "stages after it again, is not measured here but tested: `tests/sorter/test_identical.py`, "
+    "`tests/sorter/test_late_parameters.py`."
 )
 ACCURACY = (
     "Accuracy by SpikeInterface's `compare_sorter_to_ground_truth(exhaustive_gt=True)`, zero for units that are "
@@ -52,7 +57,7 @@ def report(runs: Sequence[Run]) -> tuple[str, ...]:
     demands = [(v.name, v.demand, v.measured, SIGNS[v.reached]) for v in verdicts(runs)]
     if demands:
         header = "set", "demand on `default`", "measured: ours; best peer", "verdict"
-        parts += ["## What is demanded, and what is reached", table(header, demands)]
+        parts += ["## What is demanded, and what is reached", table(header, demands), TESTED]
     of_role = {
         role: [made for made in ordered(runs) if KINDS[parsed(made["set"])[0]].role == role]
         for role in ("accuracy", "background", "speed")

@@ -30,11 +30,11 @@ WITHIN = (
 )
 
 
-def ours() -> tuple[str, ...]:
-    """Names of our presets; every other sorter is a peer."""
+def ours() -> dict[str, str]:
+    """Our presets by the name they have here; every other sorter is a peer, and one peer is called kilosort4 too."""
     from xephys.sorter.parameters import PRESETS
 
-    return tuple(PRESETS)
+    return {("default" if preset == "default" else f"preset:{preset}"): preset for preset in PRESETS}
 
 
 @cache
@@ -55,7 +55,7 @@ def identity(sorter: str) -> str:
     from xephys.sorter.parameters import PRESETS
 
     package = Path(xephys.__file__).parent
-    code = hashlib.sha256(repr(PRESETS[sorter]()).encode())
+    code = hashlib.sha256(repr(PRESETS[ours()[sorter]]()).encode())
     for path in sorted(package.rglob("*.py")):
         if path.relative_to(package).parts[0] not in ("plot", "simulation"):
             code.update(path.read_bytes())
@@ -71,7 +71,7 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
         shutil.rmtree(out)
     out.mkdir(parents=True)
     if sorter in ours():
-        command = xephys_command("sort", recorded.path, "--out", out / "sorted", "--preset", sorter)
+        command = xephys_command("sort", recorded.path, "--out", out / "sorted", "--preset", ours()[sorter])
     else:
         n_jobs = min(N_CORES, len(os.sched_getaffinity(0)))
         command = [peers, str(PEER), sorter, str(recorded.path.parent), str(out), str(n_jobs)]
