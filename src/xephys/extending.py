@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,23 @@ def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, 
     """A name out of a fixed list; the error proposes the nearest."""
     if value in choices:
         return
+    near = nearest_name(value, choices)
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint}")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that someone who wrote ``name`` probably meant; None if none is near.
+
+    Examples
+    --------
+    >>> nearest_name("detect_treshold", ["match_threshold", "detect_threshold"]), nearest_name("x", ["seed"])
+    ('detect_threshold', None)
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(value), list(choices), n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint}")
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.4)
+    return near[0] if near else None
 
 
 def same_traces(recording: xr.DataArray, plan: Plan | None) -> bool:

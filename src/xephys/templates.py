@@ -16,6 +16,9 @@ from .graph.build import extend_plan
 from .graph.plan import Plan, Stage, runs_on_devices
 from .graph.reduce import tree_sum
 
+#: Clocks of two recordings may differ by this fraction: less than a sample over a template.
+RATE_TOLERANCE = 1e-3
+
 
 def estimate_templates(
     recording: xr.DataArray,
@@ -195,7 +198,13 @@ def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, 
 
 
 def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
-    """Templates must come from a recording with as many channels."""
+    """Templates must come from a recording with as many channels and of the same rate."""
+    rate, given = float(recording.attrs["sampling_frequency"]), templates.attrs.get("sampling_frequency")
+    if given is not None and abs(rate / float(given) - 1) > RATE_TOLERANCE:
+        raise RecordingError(
+            f"the templates are sampled at {float(given):g} Hz and the recording at {rate:g} Hz; resample it, or "
+            "estimate templates on it"
+        )
     n, own = recording.sizes["channel"], int(templates.attrs["n_channels"])
     if n != own:
         raise RecordingError(

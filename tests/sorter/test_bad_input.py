@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import xephys
 from xephys import ParameterError, RecordingError, XephysWarning
 from xephys.extending import recording_plan
 from xephys.graph.sample import tile_plans
-from xephys.schema import make_recording
+from xephys.schema import PEAK_DTYPE, make_recording
+from xephys.sorter.parameters import DefaultParameters
 from xephys.testing import simulate_recording
 
 RATE = 30_000
@@ -228,3 +231,123 @@ def test_refusals_leave_nothing_behind(noise, tmp_path):
         with pytest.raises(RecordingError):
             xephys.sort(bad, folder=tmp_path / "work")
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+SHAPE = -150 * np.exp(-0.5 * ((np.arange(40) - 15) / 4) ** 2)[:, None] * np.array([0.3, 0.5, 1.0, 0.4])
+
+
+def with_spikes(traces, samples):
+    """One and the same waveform at each of the samples."""
+    out = traces.copy()
+    for sample in samples:
+        out[sample - 15 : sample + 25] += SHAPE
+    return out
+
+
+def test_fewer_spikes_than_a_unit_needs(noise, strict):
+    samples = np.arange(1, 8) * 2 * RATE + 500
+    recording = recording_of(with_spikes(noise, samples))
+    assert xephys.sort(recording)["units"].sizes["unit"] == 0
+    allowed = xephys.sort(recording, n_spikes_min=7)
+    assert allowed["units"].sizes["unit"] == 1
+    assert np.isin(samples, allowed["spikes"]["sample_index"].values).all()
+
+
+@pytest.mark.parametrize("background", [0.0, 0.01, 1.0])
+def test_all_spikes_identical(noise, strict, background):
+    """To the bit, where there is no noise."""
+    samples = np.arange(1, 190) * 3000 + 77
+    sorting = xephys.sort(recording_of(with_spikes(noise[: 20 * RATE] * np.float32(background), samples)))
+    assert sorting["units"].sizes["unit"] == 1
+    found = sorting["spikes"]["sample_index"].values
+    assert len(found) == len(samples)
+    assert np.ptp(found - samples) <= (2 if background == 1.0 else 0)
+
+
+def peaks_at(channels, projection):
+    """Records of a peak on each of the channels, a tenth of a second apart."""
+    dtype = [*PEAK_DTYPE.descr, ("projection", "<f4", np.shape(projection)[1:])]
+    peaks = np.zeros(len(channels), dtype)
+    peaks["sample_index"], peaks["channel_index"] = RATE // 10 * np.arange(1, len(channels) + 1), channels
+    peaks["projection"] = projection
+    return peaks
+
+
+@pytest.fixture(scope="module")
+def components():
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(60, 3)))[0].T
+    return xr.DataArray(basis, dims=("component", "sample"), attrs={"nbefore": 20})
+
+
+@pytest.mark.parametrize("n_peaks", [0, 1, 2, 3, 5])
+def test_sections_with_fewer_peaks_than_clusters(components, n_peaks):
+    """A probe of eight sections, most of them empty: nothing there can be a cluster, and nothing fails."""
+    recording = make_recording(
+        np.zeros((2 * RATE, 32), "f4"),
+        sampling_frequency=float(RATE),
+        coordinates={"x": np.zeros(32), "y": 40.0 * np.arange(32)},
+    )
+    rng = np.random.default_rng(1)
+    peaks = peaks_at([31] * n_peaks, rng.normal(size=(n_peaks, 8, 3)))
+    found = xephys.cluster_peaks(recording, peaks, components=components, feature_noise=1.0)
+    assert found.n_clusters == 0
+    assert found.labels.tolist() == [-1] * n_peaks
+
+
+@pytest.mark.parametrize("n_peaks", [30, 500])
+def test_identical_peaks_are_one_cluster(components, n_peaks):
+    recording = recording_of(np.zeros((60 * RATE, 4), "f4"))
+    projection = np.zeros((n_peaks, 4, 3), np.float32)
+    wave = np.zeros(60)
+    wave[18:23] = [-3, -9, -12, -9, -3]
+    components = xr.DataArray(np.eye(60)[18:23][[1, 2, 3]], dims=("component", "sample"), attrs={"nbefore": 20})
+    projection[:, 2] = components.values @ wave
+    found = xephys.cluster_peaks(
+        recording, peaks_at([2] * n_peaks, projection), components=components, feature_noise=1.0
+    )
+    assert found.labels.tolist() == [0] * n_peaks
+    assert not found.sample_shift.any() or len(set(found.sample_shift.tolist())) == 1
+
+
+def test_a_single_template(noise):
+    samples = np.arange(1, 50) * 3000
+    recording = recording_of(with_spikes(noise[: 6 * RATE], samples) / np.float32(10))
+    spikes = np.zeros(len(samples), [("sample_index", "<i8"), ("unit_index", "<i8")])
+    spikes["sample_index"] = samples
+    templates = xephys.estimate_templates(recording, spikes, peak_channels=np.array([2]))
+    assert templates.sizes["unit"] == 1
+    found = xephys.match_templates(
+        recording,
+        templates=templates,
+        detect_threshold=8.0,
+        noise_gain=xephys.estimate_noise_gain(recording, templates=templates),
+    ).compute()
+    assert np.abs(found["sample_index"] - samples).max() <= 1
+    assert not found["unit_index"].any()
+
+
+def limits():
+    """Each number of the preset, with a value beyond each of its limits and what the error calls the limit."""
+    words = {"gt": "greater than", "ge": "greater than or equal to", "lt": "less than", "le": "less than or equal to"}
+    for name, field in DefaultParameters.model_fields.items():
+        for limit in field.metadata:
+            for kind, text in words.items():
+                bound = getattr(limit, kind, None)
+                if bound is not None:
+                    beyond = {"gt": bound, "ge": bound - 1, "lt": bound, "le": bound + 1}[kind]
+                    yield pytest.param(
+                        name, beyond, f"{name} is {beyond}: Input should be {text} {bound:g}", id=f"{name}-{kind}"
+                    )
+
+
+@pytest.mark.parametrize(("name", "value", "message"), list(limits()))
+def test_every_limit_is_named(noise, name, value, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        xephys.sort(recording_of(noise[:RATE]), **{name: value})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", [n for n, f in DefaultParameters.model_fields.items() if f.annotation is float])
+def test_numbers_are_finite(noise, name, value):
+    with pytest.raises(ParameterError, match=rf"{name} is {value}: Input should be (a finite number|greater|less)"):
+        xephys.sort(recording_of(noise[:RATE]), **{name: value})

@@ -90,7 +90,7 @@ def test_processes(opened, expected, expected_chain):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
 def test_distributed_workers(opened, expected, expected_chain, client, n_workers):
     client.cluster.scale(n_workers)
     client.wait_for_workers(n_workers, timeout=60)
@@ -98,3 +98,5 @@ def test_distributed_workers(opened, expected, expected_chain, client, n_workers
     assert len(client.nthreads()) == n_workers
     assert computed(opened(0.7001)) == expected_chain
     assert_identical(xephys.sort(opened(0.7001)), expected)
+    plugins = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.worker_plugins))
+    assert sum("xephys-warm-up" in str(name) for name in plugins) == 3  # the filter, detection, matching

@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster, WorkerPlugin
 from ..errors import ParameterError, ResourceError
 from .plan import Plan
 from .run import Program, run_events, run_partials, run_traces, visible_arrays
+from .tasks import DaskSource
 
 #: Dask's threads are the parallelism: libraries inside a task use one. Freed memory goes back to the system at once.
 WORKER_ENVIRONMENT = {
@@ -155,3 +156,10 @@ def warm_up_workers(client: Client, plan: Plan) -> None:
     """Compile a plan's kernels here first, then load them in every worker, so that no two compile the same at once."""
     warm_up(plan)
     client.register_plugin(WarmUp(plan))
+
+
+def warm_up_active(plan: Plan) -> None:
+    """Compile a plan's kernels on the active client's workers; nothing without one, or where tiles need other tasks."""
+    client = active_client()
+    if client is not None and not isinstance(plan.source, DaskSource):
+        warm_up_workers(client, plan)

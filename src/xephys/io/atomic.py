@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
+import re
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -30,6 +34,8 @@ _MARKS = (
 def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
     """Give a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it if not.
 
+    What a process that was killed left under such a name is removed by the next one that writes to ``path``.
+
     Parameters
     ----------
     path
@@ -54,10 +60,11 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
     ['a.txt']
     """
     target = Path(path).absolute()
+    _remove_abandoned(target)
     check_output(target, overwrite=overwrite)
     if n_bytes:
         check_room(target.parent, n_bytes=n_bytes)
-    hidden = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+    hidden = _beside(target, "partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield hidden
@@ -117,7 +124,7 @@ def _move(hidden: Path, target: Path) -> None:
     if not target.exists():
         hidden.replace(target)
         return
-    aside = target.with_name(f".{target.name}.replaced-{uuid.uuid4().hex[:8]}")
+    aside = _beside(target, "replaced")
     target.replace(aside)
     try:
         hidden.replace(target)
@@ -125,6 +132,36 @@ def _move(hidden: Path, target: Path) -> None:
         aside.replace(target)
         raise
     _remove(aside)
+
+
+def _beside(target: Path, kind: str) -> Path:
+    """A hidden name beside a path that tells which process of which machine it belongs to."""
+    return target.with_name(f".{target.name}.{kind}-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+def _machine() -> str:
+    return hashlib.sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what processes of this machine left beside a path when they were killed; what live ones write stays.
+
+    What was put aside is the only copy if its writer was killed between two renames: it goes back to its place.
+    """
+    import psutil
+
+    if not target.parent.is_dir():
+        return
+    for kind in ("replaced", "partial"):
+        own = re.compile(rf"\.{re.escape(target.name)}\.{kind}-{_machine()}-(?P<process>\d+)-[0-9a-f]{{8}}")
+        for path in list(target.parent.iterdir()):
+            found = own.fullmatch(path.name)
+            if found is None or psutil.pid_exists(int(found["process"])):
+                continue
+            if kind == "replaced" and not target.exists():
+                path.replace(target)
+            else:
+                _remove(path)
 
 
 def _discard(path: Path) -> None:

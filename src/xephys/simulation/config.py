@@ -5,13 +5,13 @@ Parameters are in physical units; a simulation is a pure function of one configu
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from xephys.errors import ParameterError
+from xephys.extending import nearest_name
 from xephys.simulation.waveforms import KINDS
 
 ProbeName = Literal["neuropixels-like", "linear", "tetrode", "multi-shank"]
@@ -201,8 +201,8 @@ def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
     known = [f.name for f in fields(SimulationConfig)]
     for name in parameters:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+            near = nearest_name(name, known)
+            hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
             raise ParameterError(f"simulation parameter {name!r} does not exist{hint}")
     values: dict[str, Any] = {}
     if preset == "hard":

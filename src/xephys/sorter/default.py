@@ -25,7 +25,7 @@ from .assemble import assemble, empty_sorting
 from .learned import learned_nodes
 from .parameters import DefaultParameters
 from .prepare import Prepared, prepare
-from .progress import Progress
+from .progress import Progress, warm_up_cluster
 from .tidy import tidy_templates, tidy_units
 
 
@@ -63,6 +63,7 @@ def sort_default(
     if components is None:
         return empty_sorting(recording, p)
     peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
+    warm_up_cluster(peaks.plan)
     found = run_events(peaks, folder, progress=progress.of("detect"))
 
     sample = prepared.white_sample
@@ -91,7 +92,9 @@ def sort_default(
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
     )
-    matches = run_events(localize_peaks(white, matched), folder, progress=progress.of("match")).load()
+    located = localize_peaks(white, matched)
+    warm_up_cluster(located.plan)
+    matches = run_events(located, folder, progress=progress.of("match")).load()
     final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
     log = [*_merges(clustering.decisions), *tidied.log, *final.log]
     learned = learned_nodes(prepared, tidied.templates, final, components=components, noise_gain=gain)

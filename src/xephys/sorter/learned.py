@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..sorting import validate_sorting
+from ..templates import RATE_TOLERANCE
 
 if TYPE_CHECKING:
     from .prepare import Prepared
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Contacts of one probe lie within this of each other in two recordings; positions are often rounded.
 POSITION_TOLERANCE_UM = 1.0
-#: Clocks of two recordings may differ by this fraction: less than a sample over a template.
-RATE_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)

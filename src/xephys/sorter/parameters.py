@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ParameterError
+from ..extending import nearest_name
 
 
 class DefaultParameters(BaseModel):
     """Parameters of ``preset="default"``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band-pass")
     freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band-pass; lowered to 0.45 of the rate")
@@ -73,5 +73,5 @@ def read_parameters(preset: str, given: dict[str, Any]) -> Any:
 
 
 def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f", did you mean {near[0]!r}?" if near else ""
+    near = nearest_name(name, known)
+    return f", did you mean {near!r}?" if near else ""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import RecordingError, SilentRecordingError, XephysWarning
+from ..extending import recording_plan
 from ..graph.results import CallOnce, identity_of
 from ..preprocess.bad_channels import find_constant_channels
 from ..preprocess.filter import bandpass_filter
@@ -22,6 +23,7 @@ from ..preprocess.reference import common_reference
 from ..preprocess.scale import to_uv
 from ..preprocess.whiten import estimate_whitening, whiten, whiten_array
 from .learned import Learned
+from .progress import warm_up_cluster
 
 #: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
 REFERENCE_CHANNELS_MIN = 12
@@ -100,6 +102,8 @@ def prepare(
     filtered = bandpass_filter(
         filtered, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
     )
+    if learned is None:
+        warm_up_cluster(recording_plan(filtered))
     filtered = _flag_noisy(filtered, once, seed=parameters.seed) if learned is None else filtered
     good = ~schema.bad_channels_of(filtered)
     groups = _shanks(filtered)

@@ -1,9 +1,11 @@
-"""Progress of a sort: which part, how many chunks of how many. The caller decides what to show."""
+"""Before and while a pass runs: kernels are compiled once, and the caller hears of finished chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from ..graph.plan import Plan
 
 Report = Callable[[str, int, int], None]
 
@@ -20,3 +22,11 @@ class Progress:
                 self.report(stage, done, total)
 
         return forward
+
+
+def warm_up_cluster(plan: Plan | None) -> None:
+    """Before a pass on a cluster: compile its kernels here, then load them in every worker, also in later ones."""
+    from ..graph.cluster import warm_up_active  # it imports distributed, half a second
+
+    if plan is not None:
+        warm_up_active(plan)

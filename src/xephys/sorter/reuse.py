@@ -21,7 +21,7 @@ from .assemble import assemble
 from .learned import Learned, check_fits, read_learned
 from .parameters import DefaultParameters, read_parameters
 from .prepare import flag_constant, prepare
-from .progress import Progress
+from .progress import Progress, warm_up_cluster
 from .tidy import DEAD_MS, Units, drop_repeats
 
 #: What is decided after learning. All other parameters belong to what has been learned.
@@ -82,6 +82,7 @@ def sort_learned(
         amplitude_max=p.amplitude_max,
     )
     located = localize_peaks(prepared.whitened, matched)
+    warm_up_cluster(located.plan)
     matches = run_events(located, folder, progress=progress.of("match")).load()
     units = follow_units(matches, known, n_samples=recording.sizes["time"])
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
