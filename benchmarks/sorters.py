@@ -22,7 +22,7 @@ from contest import kept, running
 from contest.plain import plain_table
 from contest.report import report
 from contest.scoring import score
-from contest.sets import Recorded, parsed, recorded, restored
+from contest.sets import Recorded, is_made, parsed, recorded, restored
 from harness import run_process, write_result, xephys_command
 
 PEERS = ("lupin", "spykingcircus2", "tridesclous2")
@@ -67,6 +67,9 @@ def run(
         parsed(name)
     until, runs = time.monotonic() + 60 * minutes, []
     for k, (name, sorter) in enumerate(pairs):
+        if not is_made(name, folder / "recordings") and time.monotonic() >= until:
+            runs.append({"set": name, "sorter": sorter, "state": "no time left"})
+            continue
         recording = recorded(name, folder / "recordings")
         made = kept.kept_run(folder, recording, sorter, limit_s=limit_s)
         if made is None:

@@ -147,6 +147,7 @@ def test_what_is_kept_is_not_run_again(part, small, tmp_path, monkeypatch):
     assert sorters.run(pairs[:1], folder=tmp_path) == first[:1]
     late = sorters.run([("quick:1", "default")], folder=tmp_path, minutes=0)
     assert late[0]["state"] == "no time left"
+    assert not (tmp_path / "recordings" / "quick-1").exists()
     monkeypatch.setattr(part("contest.kept"), "identity", lambda sorter: f"{sorter}-other-code")
     with pytest.raises(AssertionError, match="run again"):
         sorters.run(pairs[:1], folder=tmp_path)

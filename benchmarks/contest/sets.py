@@ -129,6 +129,11 @@ def parsed(name: str) -> tuple[str, int]:
     return kind, int(seed)
 
 
+def is_made(name: str, folder: Path) -> bool:
+    """Whether the recording ``kind:seed`` was made in this folder, its samples still being there or not."""
+    return (folder / name.replace(":", "-") / "told.json").is_file()
+
+
 def recorded(name: str, folder: Path) -> Recorded:
     """The recording ``kind:seed``, made in a folder of that name unless it was made there already.
 
