@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import xephys
+from tests import device_arrays
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -31,7 +34,7 @@ def test_every_benchmark_is_run_here():
     here = Path(__file__).read_text(encoding="utf-8")
     names = {path.stem for path in FOLDER.glob("*.py")} - {"harness"}
     assert {name for name in names if f'load("{name}")' not in here} <= {"graph", "sorters"}  # tested with the graph
-    for name in names - {"kernels", "graph"}:
+    for name in names - {"kernels", "graph", "gpu"}:  # the last has no table before it has run on a GPU
         assert (FOLDER / "results" / f"{name}.md").is_file(), f"run python benchmarks/{name}.py"
 
 
@@ -85,3 +88,29 @@ def test_memory(load):
     assert long.n_spikes > short.n_spikes
     assert long.process.peak_bytes < 2**30
     assert "per spike" in "".join(memory.report(result))
+
+
+@pytest.mark.slow
+def test_gpu(load):
+    """On arrays that are strict as a GPU's: what is timed does run, and gives the same events."""
+    gpu = load("gpu")
+    with device_arrays.installed() as device:
+        result = gpu.run(quick=True, device=device)
+    assert result.difference < 1e-4
+    assert all(row.n_events > 0 and row.same >= 0.999 for row in result.rows)
+    assert "the whole sort" in "".join(gpu.report(result))
+
+
+def test_gpu_says_why_nothing_is_measured(load, monkeypatch, capsys):
+    gpu = load("gpu")
+
+    def absent(name):
+        raise xephys.ParameterError("no device here")
+
+    monkeypatch.setattr("xephys.kernels.dispatch.namespace_of_device", absent)
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    gpu.main()
+    assert "not measured: no device here" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--require"])
+    with pytest.raises(SystemExit, match="no device here"):
+        gpu.main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from tests.device_arrays import StrictArray
 from tests.spiking import RATE, case
 from xephys.errors import ParameterError
 from xephys.fingerprint import recording_fingerprint
-from xephys.graph.build import count_tasks, plan_of
+from xephys.graph.build import count_tasks, extend_plan, plan_of, to_dask
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage, runs_on_devices
 from xephys.graph.reduce import tree_sum
@@ -147,10 +149,27 @@ def test_pointwise_stages_see_whole_tiles(device):
         return values
 
     plan = plan_of(traces.data).then(Stage(runs_on_devices(rows), dtype="f4"))
-    from xephys.graph.build import to_dask
-
     to_dask(plan).compute(scheduler="synchronous")
     assert seen == [(StrictArray, round(RATE))] * N_TILES
+
+
+def test_one_chunk_at_a_time_is_on_the_device(device):
+    """Its memory is small: threads beyond one wait, as long as traces are there."""
+    running, most = [], []
+
+    def slow(values, *, before, after):
+        running.append(None)
+        time.sleep(0.01)
+        most.append(len(running))
+        running.pop()
+        return values[before:]
+
+    for there in (True, False):
+        most.clear()
+        traces = xephys.to_device(recording(), device) if there else recording()
+        plan = extend_plan(traces.data, Stage(runs_on_devices(slow), dtype="i2", before=1), sampling_frequency=RATE)
+        to_dask(plan).compute(scheduler="threads", num_workers=4)
+        assert (max(most) == 1) is there
 
 
 def test_only_what_runs_there_may_follow(device):

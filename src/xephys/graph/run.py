@@ -48,11 +48,12 @@ class Program:
     tile_samples: int
     n_channels: int
     dtype: np.dtype[Any]
+    device: str | None = None
 
     @classmethod
     def of(cls, plan: Plan) -> Program:
         steps = tuple(Step(s.func, s.before, s.after, s.emits, dict(s.parameters), s.is_pointwise) for s in plan.stages)
-        return cls(steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype)
+        return cls(steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype, plan.device)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         names = [

@@ -6,7 +6,9 @@ itself a Dask array, the task depends on the blocks that cover that range instea
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,9 @@ from dask.highlevelgraph import HighLevelGraph
 
 from .plan import Array, Plan, Source
 from .run import Program, visible_arrays
+
+#: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
+_DEVICE_TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,8 @@ class Work:
 
     def block(self, read: Callable[[int, int], Array], number: int) -> Any:
         start, stop = self.bounds[number].tolist()
-        return self.run(self.program, self.arrays, read, start, stop, **self.options)
+        with nullcontext() if self.program.device is None else _DEVICE_TURN:
+            return self.run(self.program, self.arrays, read, start, stop, **self.options)
 
 
 def _on_source(*, shared: Work, block_id: tuple[int, ...] = ()) -> Any:

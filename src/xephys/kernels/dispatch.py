@@ -209,6 +209,11 @@ def as_it_is(array: Any) -> Any:
     return array
 
 
+def as_index(array: Any) -> Any:
+    """What `resident` keeps of a table of places: in the type of all other places."""
+    return array.astype(np.int64)
+
+
 def to_device(traces: Any, *, before: int = 0, after: int = 0, device: str) -> Any:
     """Move traces to a device, in the type they are stored in; they stay where they are if they are there already.
 

@@ -88,10 +88,10 @@ def test_same_spikes(xp, seed, n_units, count):
     ],
     ids=lambda limits: ",".join(limits),
 )
-def test_limits_mean_the_same(limits):
+def test_limits_mean_the_same(xp, limits):
     model = make_model(make_templates(10, seed=3))
     traces = make_traces(model, random_spikes(10, 6000, 200, seed=3), 6000, noise=1.0, seed=3)
-    assert_same(*both(np, traces, model, **limits))
+    assert_same(*both(xp, traces, model, **limits))
 
 
 def test_without_sub_sample_shifts():
@@ -126,7 +126,7 @@ def test_equal_gains_are_taken_in_the_same_order():
     assert (found.unit < 4).all()
 
 
-def test_spikes_on_parts_of_a_long_probe():
+def test_spikes_on_parts_of_a_long_probe(xp):
     """Units that do not see each other are taken in the same round, with what lies between them or not."""
     templates = make_templates(30, seed=6)
     templates[:, :, :] *= np.exp(-((np.arange(N_CHANNELS) - np.linspace(0, 11, 30)[:, None]) ** 2))[:, None, :]
@@ -134,7 +134,7 @@ def test_spikes_on_parts_of_a_long_probe():
     model = make_model(templates)
     assert (np.diff(model["pair_starts"]) < 30).all()
     traces = make_traces(model, random_spikes(30, 9000, 500, seed=6), 9000, noise=1.0, seed=6)
-    found, expected = both(np, traces, model)
+    found, expected = both(xp, traces, model)
     assert len(expected) > 300
     assert_same(found, expected)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect import check_halo
 from xephys.kernels.device.records import Columns
-from xephys.kernels.dispatch import as_it_is, resident
+from xephys.kernels.dispatch import as_index, resident
 from xephys.kernels.threshold_scan import PeakSign, scan_limits
 
 
@@ -38,7 +38,7 @@ def detect_locally_exclusive(
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = _extrema(xp, traces, first, last, low, high)
     ratios = abs(traces[rows, channels].astype(np.float64)) / resident(xp, _float64, thresholds)[channels]
-    keep = ~_beaten(xp, rows, channels, ratios, resident(xp, as_it_is, neighbours), exclude_sweep_samples, len(traces))
+    keep = ~_beaten(xp, rows, channels, ratios, resident(xp, as_index, neighbours), exclude_sweep_samples, len(traces))
     keep &= (rows >= before) & (rows < stop)
     return _records(xp, traces, rows[keep], channels[keep], start - before, segment_index)
 
@@ -105,7 +105,7 @@ def _beaten(xp: Any, rows: Any, channels: Any, ratios: Any, neighbours: Any, swe
     order = xp.argsort(place)  # no two are equal
     place, precedence, strength = place[order], (rows * n_channels + channels)[order], ratios[order]
     around = neighbours[channels]
-    base = around.astype(np.int64) * pitch + rows[:, None]
+    base = around * pitch + rows[:, None]
     begin = xp.searchsorted(place, base - sweep)
     end = xp.where(around >= 0, xp.searchsorted(place, base + sweep, side="right"), begin)
     own = (rows * n_channels + channels)[:, None]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.device.records import Columns, on_device, rows_of
-from xephys.kernels.dispatch import as_it_is, resident
+from xephys.kernels.dispatch import as_index, as_it_is, resident
 from xephys.kernels.localize import check_feature
 
 #: Numbers of a gathered block of waveforms: 64 MB in float32.
@@ -53,7 +53,7 @@ def project_waveforms(
     rows = rows_of(table, before=before, after=after, start=start, nbefore=nbefore, nafter=length - nbefore)
     taps = resident(xp, as_it_is, components)
     projections = xp.empty((len(rows), neighbours.shape[1], n_components), dtype=np.float32)
-    around = resident(xp, as_it_is, neighbours)[table["channel_index"]]
+    around = resident(xp, as_index, neighbours)[table["channel_index"]]
     for part in _parts(len(rows), length * neighbours.shape[1]):
         waveforms = _gathered(xp, traces, rows[part] - nbefore, around[part], length)
         projections[part] = xp.matmul(taps, waveforms).transpose(0, 2, 1)
@@ -78,7 +78,7 @@ def localize_center_of_mass(
     check_feature(feature)
     table = on_device(xp, events)
     rows = rows_of(table, before=before, after=after, start=start, nbefore=window_before, nafter=window_after)
-    around = resident(xp, as_it_is, neighbours)[table["channel_index"]]
+    around = resident(xp, as_index, neighbours)[table["channel_index"]]
     places = resident(xp, as_it_is, positions)
     own = places[table["channel_index"]]
     centers = xp.empty((len(rows), 2), dtype=np.float64)
@@ -114,9 +114,9 @@ def accumulate_waveforms(
     first, last = (int(i) for i in np.searchsorted(samples, [start, stop]))
     n_units, n_slots = channels.shape
     length = n_before + n_after
-    own = resident(xp, as_it_is, units)[first:last]
-    rows = resident(xp, as_it_is, samples)[first:last] - (start - before + n_before)
-    around = resident(xp, as_it_is, channels)[own]
+    own = resident(xp, as_index, units)[first:last]
+    rows = resident(xp, as_index, samples)[first:last] - (start - before + n_before)
+    around = resident(xp, as_index, channels)[own]
     member = (xp.arange(n_units)[:, None] == own).astype(np.float64)
     sums = xp.zeros((n_units, length * n_slots), dtype=np.float64)
     for part in _parts(last - first, length * n_slots):

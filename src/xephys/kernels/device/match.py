@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xephys.kernels.device.match_pursuit import pursue
 from xephys.kernels.device.match_scores import correlate_templates
 from xephys.kernels.device.records import Columns
-from xephys.kernels.dispatch import as_it_is, resident
+from xephys.kernels.dispatch import as_index, resident
 from xephys.kernels.match import checked_limits, pair_likeness
 from xephys.kernels.match_pursuit import minimum_scores
 
@@ -60,7 +60,7 @@ def match_templates(
     )
     n_core = len(traces) - before - after
     row = spikes.sample + (n_before - before)
-    channel = resident(xp, as_it_is, peak_channels)[spikes.unit]
+    channel = resident(xp, as_index, peak_channels)[spikes.unit]
     inside = xp.nonzero((row >= 0) & (row < n_core))[0]
     n_units = max(len(energies), 1)
     key = (row * traces.shape[1] + channel) * n_units + spikes.unit

@@ -1,0 +1,204 @@
+"""The passes of a sort on a GPU against the CPU, in the same run.
+
+    python benchmarks/gpu.py [--quick] [--require]
+
+Raw int16 samples in; sums, events or a sorting out. The CPU runs one task for each core, the GPU one task at a time, as
+it should be used. Without a CUDA device nothing is measured and nothing written; with ``--require`` that is an error.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import in_turn, median_ratio, our_chain, recording_on_disk, table, write_result
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seconds per second of recording, and the share of events that both have."""
+
+    name: str
+    cpu: list[float]
+    gpu: list[float]
+    n_events: int
+    same: float
+
+    @property
+    def ratio(self) -> float:
+        return median_ratio(self.cpu, self.gpu)
+
+
+@dataclass(frozen=True)
+class Result:
+    """All rows; ``difference`` is the largest of the white traces of a second, in units of their RMS."""
+
+    duration_s: float
+    n_channels: int
+    n_units: int
+    device: str
+    n_cores: int
+    difference: float
+    device_bytes: int
+    rows: list[Row] = field(default_factory=list)
+
+
+def run(quick: bool = False, *, device: str = "cuda") -> Result:
+    """Time both; ``quick`` is small enough for a test."""
+    import dask
+
+    import xephys
+    import xephys.extending
+    from xephys.kernels.dispatch import namespace_of_device
+
+    duration_s, n_channels, n_units, rounds = (6.0, 16, 4, 1) if quick else (60.0, 384, 150, 3)
+    xp = namespace_of_device(device)
+    n_cores = len(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder:
+        here, _ = recording_on_disk(Path(folder), duration_s=duration_s, n_channels=n_channels, n_units=n_units)
+        there = xephys.to_device(here, device)
+        white_here = our_chain(xephys.to_uv(here))
+        white_there = _same_steps(there, white_here)
+        second = {"time": slice(0, round(float(here.attrs["sampling_frequency"])))}
+        parts = [white.isel(second).values for white in (white_here, white_there)]
+        difference = float(np.abs(parts[0] - parts[1]).max() / parts[0].std())
+        steps = passes(here, there, white_here, white_there)
+        rows = []
+        for name, on_cpu, on_gpu, keys in steps:
+
+            def cpu(call: Callable[[], Any] = on_cpu) -> Any:
+                with dask.config.set(scheduler="threads", num_workers=n_cores):
+                    return call()
+
+            def gpu(call: Callable[[], Any] = on_gpu) -> Any:
+                with dask.config.set(scheduler="threads", num_workers=1):
+                    return call()
+
+            found = [keys(call()) for call in (cpu, gpu)]  # compiles
+            same = len(np.intersect1d(*found)) / max(1, *map(len, found))
+            times = [[t / duration_s for t in taken] for taken in in_turn([cpu, gpu], rounds=rounds)]
+            rows.append(Row(name, *times, len(found[0]), same))
+        return Result(duration_s, n_channels, n_units, device_name(xp), n_cores, difference, device_bytes(xp), rows)
+
+
+def _same_steps(there: Any, white_here: Any) -> Any:
+    """The chain of `our_chain` on a device, with the whitening that was estimated on the host."""
+    from harness import BAND_HZ, ORDER
+
+    import xephys
+
+    filtered = xephys.bandpass_filter(xephys.to_uv(there), freq_min_hz=BAND_HZ[0], freq_max_hz=BAND_HZ[1], order=ORDER)
+    referenced = xephys.common_reference(filtered, reference="global", operator="median")
+    return xephys.extending.extend_recording(referenced, xephys.extending.recording_plan(white_here).stages[-1])
+
+
+def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> list[Any]:
+    """Name, what the CPU does, what the GPU does, and what is compared of it."""
+    import xephys
+
+    levels = xephys.estimate_noise_levels(white_here)
+    peaks = [xephys.detect_peaks(white, noise_levels=levels) for white in (white_here, white_there)]
+    components = xephys.learn_components(white_here, peaks[0], n_components=3)
+    features = [
+        xephys.project_peaks(white, xephys.localize_peaks(white, own), components=components)
+        for white, own in zip((white_here, white_there), peaks, strict=True)
+    ]
+    sorting = xephys.sort(here)
+    spikes = np.zeros(sorting["spikes"].sizes["spike"], [("sample_index", "i8"), ("unit_index", "i8")])
+    for name in spikes.dtype.names:
+        spikes[name] = sorting["spikes"][name].values
+    peak_channels = sorting["units"]["channel_index"].values
+    templates = xephys.estimate_templates(white_here, spikes, peak_channels=peak_channels)
+    matches = [
+        xephys.match_templates(white, templates=templates, detect_threshold=5.0) for white in (white_here, white_there)
+    ]
+    few = spikes[:: max(1, len(spikes) // 100)]
+
+    def sums(white: Any) -> Any:
+        return xephys.estimate_templates(white, few, peak_channels=peak_channels, n_nearest=4)
+
+    def key(records: Any, name: str) -> Any:
+        return records["sample_index"].astype(np.int64) * 10_000 + records[name]
+
+    def sorted_key(tree: Any) -> Any:
+        return key({n: tree["spikes"][n].values for n in ("sample_index", "unit_index")}, "unit_index")
+
+    device = xephys.extending.recording_plan(there).device
+    return [
+        (
+            "scale, band-pass, median reference, whitening (out: the sum of 100 waveforms)",
+            lambda: sums(white_here),
+            lambda: sums(white_there),
+            lambda templates: np.concatenate(
+                [10_000 * unit + np.arange(n) for unit, n in enumerate(templates["num_averaged"].values)]
+            ),
+        ),
+        ("… detection", peaks[0].compute, peaks[1].compute, lambda records: key(records, "channel_index")),
+        ("… localisation, projection", features[0].compute, features[1].compute, lambda r: key(r, "channel_index")),
+        ("… template matching", matches[0].compute, matches[1].compute, lambda records: key(records, "unit_index")),
+        ("the whole sort", lambda: xephys.sort(here), lambda: xephys.sort(here, device=device), sorted_key),
+    ]
+
+
+def device_name(xp: Any) -> str:
+    """What the device calls itself."""
+    with suppress(AttributeError):
+        return str(xp.cuda.runtime.getDeviceProperties(0)["name"].decode())
+    return type(xp).__name__
+
+
+def device_bytes(xp: Any) -> int:
+    """Bytes that CuPy has taken from the device, which it keeps for reuse: the peak."""
+    with suppress(AttributeError):
+        return int(xp.get_default_memory_pool().total_bytes())
+    return 0
+
+
+def report(result: Result) -> tuple[str, ...]:
+    def ms(times: list[float]) -> str:
+        return f"{1e3 * float(np.median(times)):.0f}"
+
+    rows = [
+        (row.name, ms(row.cpu), ms(row.gpu), f"**{row.ratio:.1f}**", f"{row.n_events:,}", f"{100 * row.same:.3f} %")
+        for row in result.rows
+    ]
+    return (
+        "# A sort on a GPU",
+        f"{result.n_channels} channels, {result.n_units} units, {result.duration_s:g} s at 30 kHz from an int16 file; "
+        f"milliseconds per second of recording, median of {len(result.rows[0].cpu)} rounds made in turn. CPU: "
+        f"{result.n_cores} tasks at a time; GPU: one, on {result.device}. Clustering runs on the CPU in both.",
+        table(["", "CPU", "GPU", "ratio", "events", "the same"], rows),
+        f"The white traces of a second differ by at most {result.difference:.1e} of their RMS. "
+        f"{result.device_bytes / 2**20:.0f} MiB of the device's memory were taken.",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="16 channels, six seconds, one round; writes no table")
+    parser.add_argument("--require", action="store_true", help="fail where there is no CUDA device")
+    given = parser.parse_args()
+    from xephys.errors import ParameterError
+    from xephys.kernels.dispatch import namespace_of_device
+
+    try:
+        namespace_of_device("cuda")
+    except ParameterError as absent:
+        if given.require:
+            raise SystemExit(str(absent)) from absent
+        print(f"not measured: {absent}")
+        return
+    parts = report(run(quick=given.quick))
+    if given.quick:
+        print("\n\n".join(parts))
+    else:
+        write_result("gpu", *parts)
+
+
+if __name__ == "__main__":
+    main()
