@@ -24,7 +24,7 @@ _PUBLIC = {
         "io.kilosort": ("export_kilosort",),
         "checkpoint": ("checkpoint",),
         "schema": ("make_recording",),
-        "slicing": ("select_channels", "time_slice"),
+        "slicing": ("select_channels", "spread_slices", "time_slice"),
         "preprocess.device": ("to_device",),
         "preprocess.filter": ("bandpass_filter", "filter_with_sos", "highpass_filter", "notch_filter"),
         "preprocess.phase_shift": ("phase_shift",),
@@ -126,6 +126,7 @@ if TYPE_CHECKING:
     from .preprocess.whiten import whiten as whiten
     from .schema import make_recording as make_recording
     from .slicing import select_channels as select_channels
+    from .slicing import spread_slices as spread_slices
     from .slicing import time_slice as time_slice
     from .sorter.reuse import whiten_like as whiten_like
     from .sorter.run import sort as sort

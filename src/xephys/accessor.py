@@ -39,6 +39,7 @@ class RecordingAccessor:
         self.recording = recording
 
     time_slice = _Forward(".slicing")
+    spread_slices = _Forward(".slicing")
     select_channels = _Forward(".slicing")
 
     to_device = _Forward(".preprocess.device")

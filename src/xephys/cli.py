@@ -58,6 +58,12 @@ def sort(
             "--learned", metavar="DIR", help="Use the templates of an earlier sort; units are those of that one."
         ),
     ] = None,
+    learn_s: Annotated[
+        float | None,
+        typer.Option(
+            "--learn-s", metavar="SECONDS", help="Learn from so many seconds, evenly spread; match everywhere."
+        ),
+    ] = None,
     probe: ProbeFile = None,
     stream_id: StreamId = None,
     segment: Segment = None,
@@ -132,7 +138,14 @@ def sort(
 
     with connect(scheduler), ui.work_folder(out, discard=discard_work) as work, ui.progress_bar() as progress:
         sorting = run_sort(
-            recording, preset=preset, learned=earlier, device=device, folder=work, progress=progress, **parameters
+            recording,
+            preset=preset,
+            learned=earlier,
+            learn_s=learn_s,
+            device=device,
+            folder=work,
+            progress=progress,
+            **parameters,
         )
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
         if (kilosort_files or preset == "kilosort4") and sorting["units"].sizes["unit"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,12 @@ import xarray as xr
 
 from . import schema
 from .errors import ParameterError
+from .extending import check_positive
 from .graph.build import plan_of, select_channels_stage, to_dask
+from .graph.plan import regular_chunks
+from .graph.source import chunked_array
+from .graph.splice import SplicedSource, spread_starts
+from .graph.tasks import DaskSource
 
 
 def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: float | None = None) -> xr.DataArray:
@@ -60,6 +66,69 @@ def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: fl
     borders = np.concatenate([[plan.start + first], inside, [plan.start + last]])
     chunks = tuple(int(n) for n in np.diff(borders))
     return part.copy(data=to_dask(plan.narrowed(plan.start + first, chunks)))
+
+
+def spread_slices(
+    recording: xr.DataArray, *, total_s: float = 300.0, slice_duration_s: float = 10.0, fade_ms: float = 10.0
+) -> xr.DataArray:
+    """Stretches spread evenly over a recording, one after the other, lazily: a short one to learn from.
+
+    Each stretch fades into the next, so that no filter sees a step between them. Times are those of the short
+    recording, from 0 on.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, from a file or in memory, with any transforms.
+    total_s
+        Length of all stretches together. A recording that is no longer is returned as it is.
+    slice_duration_s
+        Length of each; they begin on whole seconds of the recording.
+    fade_ms
+        Time over which a stretch gives way to the next.
+
+    Returns
+    -------
+    The short recording, still lazy; one task per chunk. Transforms are applied to the raw samples spliced together.
+
+    Raises
+    ------
+    ParameterError
+        If a length is not positive, or the array has no source (after arithmetic): save it first.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=60, n_channels=8, n_units=2, seed=0)
+    >>> spread_slices(recording, total_s=10, slice_duration_s=2).sizes["time"] / 30_000
+    10.0
+    """
+    info = schema.validate_recording(recording)
+    check_positive(total_s=total_s, slice_duration_s=slice_duration_s, fade_ms=fade_ms)
+    rate = info.sampling_frequency
+    plan = plan_of(recording)
+    if plan is None and recording.chunks is not None:
+        raise ParameterError(
+            "this recording is the result of arithmetic and has no source of its own, so that no part of it can be "
+            "read alone; save it first (save_recording)"
+        )
+    first, stop = (0, info.n_samples) if plan is None else (plan.start, plan.stop)
+    length = max(1, round(slice_duration_s * rate))
+    n_stretches = max(1, round(total_s / slice_duration_s))
+    grid = min(length, max(1, round(rate)))
+    if n_stretches * (length + grid) >= info.n_samples:
+        return recording
+    starts = spread_starts(first, stop, n_stretches=n_stretches, length=length, grid=grid)
+    fade = min(length, max(1, round(fade_ms * 1e-3 * rate)))
+    if plan is None:
+        whole = DaskSource(chunked_array(recording.data, chunk_samples=length))
+        data = SplicedSource(whole, starts, length, fade).read(0, n_stretches * length)
+    else:
+        source = SplicedSource(plan.source, starts, length, fade)
+        chunks = regular_chunks(source.n_samples, max(plan.chunks))
+        data = to_dask(replace(plan, source=source, start=0, chunks=chunks))
+    part = recording.isel(time=slice(0, len(data))).copy(data=data)
+    return part.drop_vars("time", errors="ignore").assign_coords(schema.time_coordinate(len(data), rate))
 
 
 def start_time_s(recording: xr.DataArray) -> float:

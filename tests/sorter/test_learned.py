@@ -196,3 +196,33 @@ def test_the_white_traces_of_a_sort(two_units):
     sample = int(earlier["spikes"]["sample_index"].values[5])
     around = slice(sample - 20, sample + 20)
     assert np.abs(left.isel(time=around).values).max() < np.abs(white.isel(time=around).values).max()
+
+
+def test_learn_from_stretches_and_match_everywhere(tmp_path):
+    recording, truth = simulate_recording(
+        duration_s=60, n_channels=16, n_units=3, seed=4, amplitude_range_uv=(80.0, 150.0)
+    )
+    sorting = xephys.sort(recording, learn_s=20.0, folder=tmp_path)
+    short = xephys.spread_slices(recording, total_s=20.0)
+    assert_identical(sorting, xephys.sort(recording, learned=xephys.sort(short)))
+    assert xephys.compare(sorting, truth).summary["num_well_detected"] == 3
+    assert sorting.attrs["n_samples"] == 60 * RATE
+    chunks = [path.parent.name for path in tmp_path.rglob("chunk_*.npy")]
+    assert sorted(chunks.count(name) for name in set(chunks)) == [10, 10, 30]  # detected and matched in 20 s, then all
+
+
+def test_nothing_to_learn_from_is_no_error():
+    noise = np.random.default_rng(0).normal(0, 10, (40 * RATE, 4)).astype("f4")
+    recording = xephys.make_recording(
+        noise, sampling_frequency=RATE, coordinates={"x": np.zeros(4), "y": 20.0 * np.arange(4)}
+    )
+    assert xephys.sort(recording, learn_s=10.0)["units"].sizes["unit"] == 0
+
+
+def test_learn_s_and_learned_exclude_each_other(two_units):
+    with pytest.raises(
+        ParameterError, match="learn_s is 5 and an earlier sorting was given too; leave one of them out"
+    ):
+        xephys.sort(two_units[0], learned=two_units[1], learn_s=5.0)
+    with pytest.raises(ParameterError, match=r"total_s is -5\.0; it must be greater than 0"):
+        xephys.sort(two_units[0], learn_s=-5.0)

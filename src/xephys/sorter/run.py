@@ -13,8 +13,9 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
-from ..errors import RecordingError
+from ..errors import ParameterError, RecordingError
 from ..preprocess.device import to_device
+from ..slicing import spread_slices
 from ..typing import PathLike
 from .parameters import read_parameters
 from .progress import Progress, Report
@@ -25,6 +26,7 @@ def sort(
     *,
     preset: str = "default",
     learned: xr.DataTree | None = None,
+    learn_s: float | None = None,
     device: str = "cpu",
     folder: PathLike | None = None,
     progress: Report | None = None,
@@ -46,6 +48,13 @@ def sort(
     device
         ``"cpu"``, or ``"cuda"``: the passes over the recording then run through CuPy, with one worker of one thread for
         each GPU. Clustering stays on the CPU.
+    learn_s
+        Learn from stretches of so many seconds in all, spread evenly over the recording
+        (:func:`xephys.spread_slices`), and match everywhere. From the whole recording if None.
+    learn_s
+        Learn from stretches of so many seconds in all, spread evenly over the recording
+        (:func:`xephys.spread_slices`), and match everywhere. A shorter recording is sorted as it is, and so is any if
+        None. Stretches in which no unit is found give a sorting without units.
     folder
         Where finished chunks and results are kept. Called again with the same folder and recording, a sort goes on
         where it was stopped, and with other late parameters only the stages after them run again. A temporary
@@ -76,15 +85,24 @@ def sort(
     >>> sorting["units"].sizes["unit"] >= 1
     True
     """
+    from .assemble import empty_sorting
     from .default import sort_default
     from .reuse import parameters_with, sort_learned
 
+    if learn_s is not None:
+        if learned is not None:
+            raise ParameterError(f"learn_s is {learn_s:g} and an earlier sorting was given too; leave one of them out")
+        short = spread_slices(recording, total_s=learn_s)
+        if short is not recording:
+            learned = sort(short, preset=preset, device=device, folder=folder, progress=progress, **parameters)
     if learned is None:
         chosen = read_parameters(preset, parameters)
     else:
         chosen = parameters_with(learned, parameters, preset=preset)
     schema.validate_recording(recording)
     recording = to_device(recording, device)
+    if learned is not None and learn_s is not None and not learned["units"].sizes["unit"]:
+        return empty_sorting(recording, chosen)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         if learned is not None:
             return sort_learned(recording, chosen, learned=learned, folder=work, progress=Progress(progress))
