@@ -178,9 +178,12 @@ def counted() -> Iterator[Copies]:
 
 @contextmanager
 def installed(name: str = "strict") -> Iterator[str]:
-    """Make the device known, under the name that is yielded."""
+    """Make the device known, under the name that is yielded, also in the place of a real one."""
+    before = dispatch._KINDS.get(name)
     dispatch.register_device(name, package=__name__.split(".")[0], load=lambda: strict)
     try:
         yield name
     finally:
         dispatch.forget_device(name)
+        if before is not None:
+            dispatch.register_device(name, package=before.package, load=before.load)

@@ -18,6 +18,7 @@ from xephys.cli import app
 from xephys.errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning
 from xephys.finding import find_sorting
 
+from . import device_arrays
 from .processes import hear_ctrl_c
 
 RATE = 30_000
@@ -160,6 +161,14 @@ def test_wrong_options_are_refused_before_any_work(simulated, tmp_path, options,
     out = tmp_path / "out"
     assert message in refused("sort", simulated / "recording", "--out", out, *options, status=status)
     assert not out.exists()
+
+
+def test_the_device_reaches_the_kernels(simulated, sorted_folder, tmp_path):
+    with device_arrays.installed("cuda"), device_arrays.counted() as copies:
+        run("sort", simulated / "recording", "--out", tmp_path / "out", "--device", "cuda")
+    assert len(copies.up) > 12
+    found, expected = (xephys.open_sorting(f / "sorting.zarr")["spikes"] for f in (tmp_path / "out", sorted_folder))
+    np.testing.assert_array_equal(found["sample_index"].values, expected["sample_index"].values)
 
 
 def test_wrong_simulations_are_refused(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import types
+from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
@@ -43,6 +45,32 @@ def test_devices_are_known_by_name():
         assert dispatch.namespace_of_device(name) is strict
     with pytest.raises(ParameterError, match="device is 'strict'; it must be one of 'cpu', 'cuda'"):
         dispatch.namespace_of_device("strict")
+
+
+def test_cupy_without_a_device_is_refused(monkeypatch):
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    def refuse():
+        raise CUDARuntimeError("no CUDA-capable device is detected")
+
+    cupy = types.ModuleType("cupy")
+    cupy.__spec__ = ModuleSpec("cupy", None)
+    runtime = types.SimpleNamespace(getDeviceCount=refuse, CUDARuntimeError=CUDARuntimeError)
+    cupy.cuda = types.SimpleNamespace(runtime=runtime)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    with pytest.raises(
+        ParameterError, match="no CUDA-capable device is detected; install a driver, or use --device cpu"
+    ):
+        dispatch._load_cuda()
+    runtime.getDeviceCount = lambda: 0
+    with pytest.raises(ParameterError, match="finds no CUDA device; use --device cpu"):
+        dispatch._load_cuda()
+    runtime.getDeviceCount = lambda: 1
+    assert dispatch._load_cuda() is cupy
+    monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
+    with pytest.raises(ParameterError, match=r"pip install 'xephys\[gpu\]', or use --device cpu"):
+        dispatch._load_cuda()
 
 
 def test_nothing_of_cupy_is_imported_before_a_cupy_array_appears():

@@ -12,6 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import welch
 
+from xephys.kernels.dispatch import with_device_twin
+
 GOOD, DEAD, NOISE, OUTSIDE = range(4)
 LABELS = ("good", "dead", "noise", "outside")  # names of the four codes
 
@@ -248,6 +250,7 @@ def interpolation_weights(
     return neighbours, weights
 
 
+@with_device_twin("xephys.kernels.device.traces:interpolate_channels")
 def interpolate_channels(
     traces: NDArray[Any],
     *,
@@ -289,19 +292,27 @@ def interpolate_channels(
     """
     if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
         raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
+    broken, near = checked_neighbours(neighbours, weights, bad, channels=traces.shape[1])
+    filled = traces[before : len(traces) - after].astype(np.float32)
+    _fill(filled, np.ascontiguousarray(near), np.asarray(weights, np.float32), broken)
+    return filled
+
+
+def checked_neighbours(
+    neighbours: NDArray[np.integer], weights: NDArray[np.floating], bad: NDArray[np.integer], *, channels: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bad channels and their neighbours as int64, once they are known to fit."""
     broken, near = np.asarray(bad, np.int64), np.asarray(neighbours, np.int64)
     if near.shape != weights.shape or near.ndim != 2 or len(near) != len(broken):
         raise ValueError(
             f"neighbours {near.shape} and weights {weights.shape} must have {len(broken)} rows, one a bad channel"
         )
     indices = np.concatenate([broken, near[near >= 0]])
-    if indices.size and (indices.min() < 0 or indices.max() >= traces.shape[1] or near.min(initial=-1) < -1):
-        raise ValueError(f"bad and neighbours must be channel indices below {traces.shape[1]} (-1: no neighbour)")
+    if indices.size and (indices.min() < 0 or indices.max() >= channels or near.min(initial=-1) < -1):
+        raise ValueError(f"bad and neighbours must be channel indices below {channels} (-1: no neighbour)")
     if np.isin(near, broken).any():
         raise ValueError("a neighbour is itself bad; make the weights with all bad channels listed")
-    filled = traces[before : len(traces) - after].astype(np.float32)
-    _fill(filled, np.ascontiguousarray(near), np.asarray(weights, np.float32), broken)
-    return filled
+    return broken, near
 
 
 def _running_median(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ import pytest
 from scipy.signal import butter
 
 from tests.device_arrays import NAMESPACES, strict
+from xephys.kernels import bad_channels, mixing, phase_shift, reference, scale
 from xephys.kernels import filter as cpu_filter
-from xephys.kernels import mixing, phase_shift, reference, scale
 from xephys.kernels.device import filter as device_filter
 from xephys.kernels.device import traces as device
 from xephys.kernels.dispatch import to_host
@@ -113,6 +113,18 @@ def test_whitening(xp, counts, dense):
     values = counts[:700].astype(np.float32)
     keywords = {"before": 1, "after": 4, **packed}
     agree(device.mix_channels(xp, xp.asarray(values), **keywords), mixing.mix_channels(values, **keywords), 1e-5)
+
+
+def test_interpolation(xp, counts):
+    positions = np.stack([np.arange(40) % 2 * 30.0, np.arange(40) // 2 * 20.0], axis=1)
+    bad = np.array([3, 4, 20])
+    neighbours, weights = bad_channels.interpolation_weights(positions, bad)
+    keywords = {"before": 2, "after": 9, "neighbours": neighbours, "weights": weights, "bad": bad}
+    values = counts[:300]
+    found = device.interpolate_channels(xp, xp.asarray(values), **keywords)
+    agree(found, bad_channels.interpolate_channels(values, **keywords), 1e-6)
+    with pytest.raises(ValueError, match="a neighbour is itself bad"):
+        device.interpolate_channels(xp, xp.asarray(values), **{**keywords, "neighbours": np.maximum(neighbours, 3)})
 
 
 def test_kernels_choose_by_the_type_of_the_chunk(counts, device_name):
