@@ -53,6 +53,13 @@ def test_chunks_change_no_bit_there(sorted_there, opened):
         assert_identical(xephys.sort(opened(0.7001), device=device), sorted_there[0])
 
 
+def test_what_was_learned_on_the_cpu_is_matched_there(expected, opened):
+    here = xephys.sort(opened(2.0), learned=expected)
+    with device_arrays.installed() as device:
+        there = xephys.sort(opened(2.0), learned=expected, device=device)
+    assert len(np.intersect1d(keys(there), keys(here))) >= 0.999 * max(len(keys(there)), len(keys(here)))
+
+
 def test_absent_devices_are_refused_before_any_work(opened, tmp_path, forbid_compute):
     with pytest.raises(ParameterError, match="device is 'abacus'"):
         xephys.sort(opened(2.0), device="abacus", folder=tmp_path / "work")
