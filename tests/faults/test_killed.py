@@ -59,8 +59,9 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert [path.name for path in out.iterdir()] == [".work"]
-    finished = state(chunk_files(out / ".work"))
-    assert n_finished <= len(finished) < 2 * N_CHUNKS
+    assert n_finished <= len(chunk_files(out / ".work")) < 2 * N_CHUNKS
+    finished = state(path for path in (out / ".work").rglob("*") if path.is_file() and ".tmp-" not in path.name)
+    assert {"estimates", "components"} <= {path.name.split("-")[0] for path in finished}
 
     # The function on the same folder, which the command would remove, so that the files can be looked at afterwards.
     assert_identical(xephys.sort(opened(CHUNK_S), folder=out / ".work"), expected)

@@ -224,6 +224,25 @@ def test_few_units_and_channels(n_channels, n_units, tmp_path):
     assert len(read_kilosort(tmp_path / "ks").unit_ids) == sorting["units"].sizes["unit"] == n_units
 
 
+def test_units_without_spikes(recording, sorting, tmp_path):
+    """As a sort with learned units gives them on silence."""
+    from spikeinterface.extractors import read_kilosort
+
+    noise = np.random.default_rng(0).normal(0, 20, (60_000, 16)).astype("i2")
+    names = ("x", "y", "gain_to_uv", "offset_to_uv")
+    quiet = xephys.make_recording(
+        noise, sampling_frequency=30_000.0, coordinates={name: recording[name].values for name in names}
+    )
+    silent = xephys.sort(quiet, learned=sorting)
+    assert silent["spikes"].sizes["spike"] == 0
+    white = xephys.whiten_like(quiet, learned=sorting)
+    xephys.export_kilosort(silent, tmp_path / "ks", whitened=white)
+    assert np.load(tmp_path / "ks" / "pc_features.npy").shape == (0, 6, 10)
+    assert np.load(tmp_path / "ks" / "templates.npy").shape[0] == sorting["units"].sizes["unit"]
+    assert read_kilosort(tmp_path / "ks").unit_ids.size == 0
+    xephys.export_phy(silent, tmp_path / "phy")
+
+
 def test_refusals_leave_nothing(sorting, white, recording, tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match=r"give\s+whitened=xephys.whiten_like\(recording, learned=sorting\)"):
         xephys.export_kilosort(sorting, tmp_path / "a")

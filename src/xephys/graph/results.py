@@ -26,6 +26,9 @@ from .events import SpikeTable
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: Names of the files, as a pattern for ``glob``.
+KEPT_RESULTS = f"*-{'[0-9a-f]' * 16}.pickle"
+
 _PLAIN = (bool, int, float, complex, str, bytes, np.generic, np.dtype)
 
 

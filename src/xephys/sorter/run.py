@@ -14,6 +14,7 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError, RecordingError
+from ..graph.results import KEPT_RESULTS
 from ..preprocess.device import to_device
 from ..slicing import spread_slices
 from ..typing import PathLike
@@ -111,14 +112,15 @@ def sort(
 
 @contextmanager
 def _useful_folder(folder: Path) -> Iterator[Path]:
-    """The folder as it was before, if the recording turns out to be unusable: what was computed of it is of no use."""
-    before = set(folder.rglob("*"))
+    """The folder without the estimates of this sort, if the recording turns out to be unusable."""
+    before = set(folder.glob(KEPT_RESULTS))
     try:
         yield folder
     except RecordingError:
-        for path in set(folder.rglob("*")) - before:
-            if path.is_file():
-                path.unlink(missing_ok=True)
+        for path in (
+            set(folder.glob(KEPT_RESULTS)) - before
+        ):  # nobody reads them twice in one sort, other sorts included
+            path.unlink(missing_ok=True)
         raise
 
 
