@@ -59,9 +59,7 @@ def test_cupy_without_a_device_is_refused(monkeypatch):
     runtime = types.SimpleNamespace(getDeviceCount=refuse, CUDARuntimeError=CUDARuntimeError)
     cupy.cuda = types.SimpleNamespace(runtime=runtime)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    with pytest.raises(
-        ParameterError, match="no CUDA-capable device is detected; install a driver"
-    ):
+    with pytest.raises(ParameterError, match="no CUDA-capable device is detected; install a driver"):
         dispatch._load_cuda()
     runtime.getDeviceCount = lambda: 0
     with pytest.raises(ParameterError, match="finds no CUDA device; use --device cpu"):

@@ -224,10 +224,19 @@ def test_no_recording(noise, spoil, kind, message):
         xephys.sort(spoil(recording_of(noise[:RATE])))
 
 
-def test_refusals_leave_nothing_behind(noise, tmp_path, monkeypatch):
-    """Of the sort: what others write there meanwhile stays."""
+def test_refusals_leave_nothing_behind(noise, tmp_path):
     traces = noise.copy()
     traces[unread_tile(recording_of(noise)) * RATE + 5] = np.nan
+    for bad in (recording_of(traces), recording_of(noise[:500])):
+        with pytest.raises(RecordingError):
+            xephys.sort(bad, folder=tmp_path / "work")
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_a_refusal_in_the_middle_leaves_what_others_write(noise, tmp_path, monkeypatch):
+    """Estimates of the refused recording go; finished chunks are whole and stay, as do files of others."""
+    traces = noise.copy()
+    traces[unread_tile(recording_of(noise)) * RATE + RATE // 2] = np.nan
     others = tmp_path / "work" / "notes.pickle"
 
     def detect_while_others_write(*args, **kwargs):
@@ -235,10 +244,10 @@ def test_refusals_leave_nothing_behind(noise, tmp_path, monkeypatch):
         return xephys.detect_peaks(*args, **kwargs)
 
     monkeypatch.setattr("xephys.sorter.default.detect_peaks", detect_while_others_write)
-    for bad in (recording_of(traces), recording_of(noise[:500])):
-        with pytest.raises(RecordingError):
-            xephys.sort(bad, folder=tmp_path / "work")
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [others]
+    with pytest.raises(RecordingError, match="NaN or infinite"):
+        xephys.sort(recording_of(traces), folder=tmp_path / "work")
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in left if not path.name.startswith("chunk_")] == [others]
 
 
 SHAPE = -150 * np.exp(-0.5 * ((np.arange(40) - 15) / 4) ** 2)[:, None] * np.array([0.3, 0.5, 1.0, 0.4])
