@@ -32,12 +32,16 @@ _PUBLIC = {
         "preprocess.scale": ("scale", "to_uv"),
         "preprocess.noise": ("estimate_noise_levels", "sample_traces"),
         "preprocess.whiten": ("estimate_whitening", "whiten"),
+        "preprocess.artifacts": ("blank_artifacts",),
         "preprocess.bad_channels": ("detect_bad_channels", "interpolate_bad_channels"),
         "matched_filter": ("estimate_matched_filter",),
         "detect": ("detect_peaks",),
         "localize": ("localize_peaks",),
         "features": ("estimate_feature_noise", "extract_snippets", "learn_components", "project_peaks"),
+        "shapes": ("learn_shapes", "standard_shapes"),
+        "universal": ("detect_universal", "universal_templates"),
         "cluster.peaks": ("cluster_peaks",),
+        "cluster.modularity": ("cluster_by_modularity",),
         "templates": ("dense_templates", "estimate_templates"),
         "match": ("estimate_noise_gain", "match_residual", "match_templates"),
         "sorter.run": ("sort",),
@@ -82,6 +86,7 @@ if "xarray" in sys.modules:  # else with the first module that needs it: Xarray 
 
 if TYPE_CHECKING:
     from .checkpoint import checkpoint as checkpoint
+    from .cluster.modularity import cluster_by_modularity as cluster_by_modularity
     from .cluster.peaks import cluster_peaks as cluster_peaks
     from .comparison import Comparison as Comparison
     from .comparison import compare as compare
@@ -109,6 +114,7 @@ if TYPE_CHECKING:
     from .match import match_residual as match_residual
     from .match import match_templates as match_templates
     from .matched_filter import estimate_matched_filter as estimate_matched_filter
+    from .preprocess.artifacts import blank_artifacts as blank_artifacts
     from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
     from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
     from .preprocess.device import to_device as to_device
@@ -125,6 +131,8 @@ if TYPE_CHECKING:
     from .preprocess.whiten import estimate_whitening as estimate_whitening
     from .preprocess.whiten import whiten as whiten
     from .schema import make_recording as make_recording
+    from .shapes import learn_shapes as learn_shapes
+    from .shapes import standard_shapes as standard_shapes
     from .slicing import select_channels as select_channels
     from .slicing import spread_slices as spread_slices
     from .slicing import time_slice as time_slice
@@ -132,3 +140,5 @@ if TYPE_CHECKING:
     from .sorter.run import sort as sort
     from .templates import dense_templates as dense_templates
     from .templates import estimate_templates as estimate_templates
+    from .universal import detect_universal as detect_universal
+    from .universal import universal_templates as universal_templates

@@ -13,6 +13,7 @@ from .extending import as_lazy, check_positive, extend_recording
 from .graph.build import extend_plan
 from .graph.events import SpikeTable
 from .graph.plan import Stage
+from .neighbours import nearest_channels
 from .preprocess.noise import Sample, sample_traces
 from .templates import check_same_probe
 
@@ -29,6 +30,8 @@ def match_templates(
     amplitude_max: float = 1.5,
     amplitude_std: float = 0.1,
     refractory_ms: float = 0.5,
+    components: xr.DataArray | None = None,
+    n_nearest: int = 12,
     segment_index: int = 0,
 ) -> SpikeTable:
     """Find the spikes of known templates by greedy matching pursuit, lazily.
@@ -50,16 +53,22 @@ def match_templates(
     amplitude_min, amplitude_max
         Limits of a spike's amplitude as a multiple of its template.
     amplitude_std
-        Standard deviation of the amplitude's prior around 1.
+        Standard deviation of the amplitude's prior around 1; ``inf`` leaves the amplitude free within its limits.
     refractory_ms
         Two spikes of one unit are farther apart than this.
+    components
+        From :func:`learn_components`, in the window of the templates: each spike's waveform, without the spikes that
+        overlap it, is projected on them; not if None.
+    n_nearest
+        How many channels around the peak channel of its template, itself included, are projected.
     segment_index
         Written into every record.
 
     Returns
     -------
     Lazy table with ``sample_index``, ``unit_index``, ``channel_index``, ``amplitude`` (multiple of the template),
-    ``sample_offset`` (sub-sample delay) and ``gain`` (drop of the squared residual).
+    ``sample_offset`` (sub-sample delay) and ``gain`` (drop of the squared residual); with components ``projection``
+    (float32, channel by component).
 
     Raises
     ------
@@ -163,8 +172,10 @@ def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Sta
         n_channels_max=given["n_channels_max"],
         detect_threshold=given["detect_threshold"],
         noise_gain=given["noise_gain"],
-        amplitude_std=given["amplitude_std"],
+        n_nearest=given["n_nearest"],
     )
+    if not given["amplitude_std"] > 0:
+        raise ParameterError(f"amplitude_std is {given['amplitude_std']!r}; it must be greater than 0")
     if not 0 < given["amplitude_min"] <= 1 <= given["amplitude_max"]:
         raise ParameterError(
             f"amplitude_min ({given['amplitude_min']}) must be in (0, 1] and amplitude_max "
@@ -192,11 +203,45 @@ def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Sta
             before=before,
             after=after,
         )
+    if given["components"] is not None:
+        return _projecting(recording, given["components"], parameters, model, before, after, given["n_nearest"])
     return Stage(
         kernel.match_templates,
         dtype=kernel.MATCH_DTYPE,
         parameters=parameters,
         arrays=dict(model),
+        before=before,
+        after=after,
+        emits="events",
+    )
+
+
+def _projecting(
+    recording: xr.DataArray,
+    components: xr.DataArray,
+    parameters: dict[str, Any],
+    model: Any,
+    before: int,
+    after: int,
+    n_nearest: int,
+) -> Stage:
+    """The stage that adds the projections of cleaned waveforms."""
+    from .kernels.match import MATCH_DTYPE
+    from .kernels.match_features import match_and_project
+
+    length, n_before = model["temporal"].shape[2], int(components.attrs["nbefore"])
+    if components.sizes["sample"] != length or n_before != parameters["n_before"]:
+        raise ParameterError(
+            f"the components have {components.sizes['sample']} samples, {n_before} of them before the spike, the "
+            f"templates {length} and {parameters['n_before']}; give both the same window"
+        )
+    neighbours = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+    shape = (neighbours.shape[1], components.sizes["component"])
+    return Stage(
+        match_and_project,
+        dtype=np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)]),
+        parameters=parameters,
+        arrays={**model, "components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbours},
         before=before,
         after=after,
         emits="events",

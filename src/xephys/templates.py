@@ -19,6 +19,9 @@ from .graph.reduce import tree_sum
 #: Clocks of two recordings may differ by this fraction: less than a sample over a template.
 RATE_TOLERANCE = 1e-3
 
+#: Largest lag at which two templates are compared, as a fraction of their length.
+LAG_FRACTION = 0.5
+
 
 def estimate_templates(
     recording: xr.DataArray,
@@ -189,6 +192,18 @@ def dense_templates(templates: xr.Dataset) -> xr.DataArray:
 
 
 @runs_on_devices
+def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
+    """Cosine of every pair of templates at its best lag; 0 without a common channel."""
+    from .kernels.merge import merge_candidates
+
+    waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
+    table = np.eye(len(waveforms), dtype=np.float32)
+    lag = int(LAG_FRACTION * waveforms.shape[1])
+    pairs = merge_candidates(waveforms, channels, max_lag_samples=lag, min_similarity=0.0)
+    table[pairs["first"], pairs["second"]] = table[pairs["second"], pairs["first"]] = pairs["similarity"]
+    return table
+
+
 def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, **parameters: Any) -> dict[str, Any]:
     """Partial sums of one tile, by name, as a tree reduction adds them."""
     from .kernels.templates import accumulate_waveforms

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 import xephys
@@ -43,8 +44,12 @@ def fitted() -> dict[str, Any]:
     filtered = xephys.bandpass_filter(recording())
     noise = xephys.estimate_noise_levels(filtered)
     found = xephys.detect_peaks(filtered, noise_levels=noise)
+    whitening = xephys.estimate_whitening(filtered, n_nearest=4)
+    shapes = xephys.learn_shapes(xephys.whiten(filtered, whitening=whitening), n_shapes=3, n_components=3)
     return {
-        "whitening": xephys.estimate_whitening(filtered, n_nearest=4),
+        "shapes": shapes,
+        "universal": xephys.universal_templates(filtered, shapes=shapes),
+        "whitening": whitening,
         "whitening global": xephys.estimate_whitening(filtered, mode="global"),
         "noise": noise,
         "peaks": found.compute(),
@@ -65,6 +70,21 @@ def located(rec: xr.DataArray, method: str) -> Any:
     return xephys.localize_peaks(filtered, xephys.detect_peaks(filtered, noise_levels=fitted()["noise"]), method=method)
 
 
+def white(rec: xr.DataArray) -> xr.DataArray:
+    return xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening"])
+
+
+def cleaned(rec: xr.DataArray) -> Any:
+    components = xr.DataArray(
+        np.linalg.qr(np.random.default_rng(0).standard_normal((60, 3)))[0].T.astype("f4"),
+        dims=("component", "sample"),
+        attrs={"nbefore": 21},
+    )
+    return xephys.match_templates(
+        xephys.bandpass_filter(rec), templates=fitted()["templates"], components=components, n_nearest=4
+    )
+
+
 #: Lazy transforms from traces to traces.
 TRANSFORMS: dict[str, Operation] = {
     "bandpass_filter": xephys.bandpass_filter,
@@ -82,6 +102,7 @@ TRANSFORMS: dict[str, Operation] = {
     "interpolate_bad_channels": lambda rec: xephys.interpolate_bad_channels(rec, bad=[False, True] + [False] * 6),
     "whiten": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening"]),
     "whiten global": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening global"]),
+    "blank_artifacts": lambda rec: xephys.blank_artifacts(xephys.bandpass_filter(rec), threshold=60.0, reach_ms=2.0),
     "match_residual": lambda rec: match_residual(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
     "chain": lambda rec: xephys.whiten(
         xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(rec))), whitening=fitted()["whitening"]
@@ -103,6 +124,10 @@ TABLES: dict[str, Operation] = {
         xephys.bandpass_filter(rec), peaks(rec), components=fitted()["components"], n_nearest=4
     ),
     "features of given peaks": lambda rec: xephys.localize_peaks(xephys.bandpass_filter(rec), fitted()["peaks"]),
+    "detect_universal": lambda rec: xephys.detect_universal(
+        white(rec), templates=fitted()["universal"], detect_threshold=6.0
+    ),
+    "match_templates with projections": cleaned,
     "match_templates": lambda rec: xephys.match_templates(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
 }
 
@@ -111,6 +136,7 @@ ESTIMATES: dict[str, Operation] = {
     "estimate_noise_levels": xephys.estimate_noise_levels,
     "estimate_matched_filter": lambda rec: xephys.estimate_matched_filter(xephys.bandpass_filter(rec)),
     "learn_components": lambda rec: xephys.learn_components(xephys.bandpass_filter(rec), peaks(rec)),
+    "learn_shapes": lambda rec: xephys.learn_shapes(white(rec), n_shapes=3, n_components=3),
     "estimate_templates": lambda rec: xephys.estimate_templates(
         xephys.bandpass_filter(rec), true_spikes(), peak_channels=truth().peak_channels, n_nearest=6
     ),

@@ -112,18 +112,12 @@ def cluster_peaks(
         check_positive(feature_noise=feature_noise)
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
-    n_slots, n_components = peaks.dtype["projection"].shape
-    neighbours = nearest_channels(positions, n_nearest=n_slots)
-    if neighbours.shape[1] != n_slots or n_components != components.sizes["component"]:
-        raise ParameterError(
-            f"the projections are on {n_slots} channels and {n_components} components, which do not fit "
-            f"{info.n_channels} channels and {components.sizes['component']} components; project the peaks again"
-        )
+    neighbours = projected_channels(positions, peaks, components)
     sections = spatial_sections(positions, core_um=core_um, margin_um=margin_um)
-    all_channels = _take(peaks, ("channel_index",))["channel_index"]
-    wanted = [_members(all_channels, s, info.n_channels, n_peaks_per_section_max) for s in sections]
+    all_channels = take_records(peaks, ("channel_index",))["channel_index"]
+    wanted = [section_members(all_channels, s, info.n_channels, n_peaks_per_section_max) for s in sections]
     rows = np.unique(np.concatenate(wanted))
-    chosen = _take(peaks, ("sample_index", "channel_index", "projection"), rows)
+    chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, w) for w in wanted]
     projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
     jobs = [(section, m, neighbours, n_spikes_min) for section, m in zip(sections, members, strict=True)]
@@ -229,15 +223,31 @@ def _split_clusters(
     return split
 
 
-def _take(
+def projected_channels(
+    positions: NDArray[np.float64], peaks: NDArray[Any] | CheckpointedEvents, components: xr.DataArray
+) -> NDArray[np.int32]:
+    """Channels on which peaks on each channel were projected, once it is sure that they were on this probe."""
+    n_slots, n_components = peaks.dtype["projection"].shape
+    neighbours = nearest_channels(positions, n_nearest=n_slots)
+    if neighbours.shape[1] != n_slots or n_components != components.sizes["component"]:
+        raise ParameterError(
+            f"the projections are on {n_slots} channels and {n_components} components, which do not fit "
+            f"{len(positions)} channels and {components.sizes['component']} components; project the peaks again"
+        )
+    return neighbours
+
+
+def take_records(
     peaks: NDArray[Any] | CheckpointedEvents, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
 ) -> NDArray[Any]:
+    """Some fields of peaks, in memory or on disk; of the given ascending rows, or of all."""
     if isinstance(peaks, CheckpointedEvents):
         return peaks.load(fields, rows=rows)
     return peaks[list(fields)] if rows is None else peaks[list(fields)][rows]
 
 
-def _members(channel: NDArray[np.int64], section: Any, n_channels: int, n_max: int) -> NDArray[np.int64]:
+def section_members(channel: NDArray[np.int64], section: Any, n_channels: int, n_max: int) -> NDArray[np.int64]:
+    """Rows of the peaks that a section sees; at most ``n_max``, evenly spread over time."""
     seen = np.zeros(n_channels, bool)
     seen[section.core] = True
     seen[section.margin] = True

@@ -18,11 +18,9 @@ from ..errors import ParameterError
 from ..features import project_peaks
 from ..graph.checkpoint import run_events
 from ..neighbours import nearest_channels
+from ..preprocess.whiten import whitening_matrix
 from ..schema import PEAK_DTYPE
-from ..templates import dense_templates
-
-#: Largest lag at which two templates are compared, as a fraction of their length.
-LAG_FRACTION = 0.5
+from ..templates import dense_templates, lagged_similarity
 
 
 def kilosort_fields(sorting: xr.DataTree, *, nearest_chans: int) -> xr.Dataset:
@@ -64,29 +62,6 @@ def kilosort_fields(sorting: xr.DataTree, *, nearest_chans: int) -> xr.Dataset:
         },
         attrs={"nbefore": nbefore},
     )
-
-
-def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
-    """The dense matrix of a whitening: white channels are its product with the channels of a sample."""
-    if "matrix" in whitening:
-        return np.ascontiguousarray(whitening["matrix"].values.T, np.float32)
-    neighbours, weights = whitening["neighbour"].values, whitening["weight"].values
-    matrix = np.zeros((len(neighbours), len(neighbours)), np.float32)
-    channel, slot = np.nonzero(neighbours >= 0)
-    matrix[channel, neighbours[channel, slot]] = weights[channel, slot]
-    return matrix
-
-
-def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
-    """Cosine of every pair of templates at its best lag; 0 without a common channel."""
-    from ..kernels.merge import merge_candidates
-
-    waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
-    table = np.eye(len(waveforms), dtype=np.float32)
-    lag = int(LAG_FRACTION * waveforms.shape[1])
-    pairs = merge_candidates(waveforms, channels, max_lag_samples=lag, min_similarity=0.0)
-    table[pairs["first"], pairs["second"]] = table[pairs["second"], pairs["first"]] = pairs["similarity"]
-    return table
 
 
 def write_features(

@@ -73,6 +73,78 @@ def spatial_sections(
     return sections
 
 
+def centred_sections(
+    positions: NDArray[np.float64],
+    *,
+    shanks: NDArray[np.integer],
+    height_um: float,
+    margin_um: float = 0.0,
+    n_x_centers: int | None = None,
+) -> list[Section]:
+    """Cut each shank into columns around centres in x, and these into cells of at most ``height_um``.
+
+    Parameters
+    ----------
+    positions : (n_channels, 2 or 3) float64
+        Contact positions in µm; the first two columns are used.
+    shanks : (n_channels,) int
+        Shank of each contact; no section reaches beyond one.
+    height_um, margin_um : float
+        Largest height of a core; reach of its margin, 0 for sections that do not overlap.
+    n_x_centers : int, optional
+        Columns of each shank, centred by k-means on the contacts' x; one for each 50 µm if None.
+
+    Returns
+    -------
+    sections : list of Section
+        Each channel is in exactly one core.
+
+    Raises
+    ------
+    ValueError
+        If a length or a number is not positive.
+
+    Examples
+    --------
+    >>> positions = np.array([[0.0, 0], [300, 0], [0, 20], [300, 20]])
+    >>> parts = centred_sections(positions, shanks=np.zeros(4, int), height_um=40, n_x_centers=2)
+    >>> [s.core.tolist() for s in parts]
+    [[0, 2], [1, 3]]
+    """
+    if height_um <= 0 or margin_um < 0 or (n_x_centers is not None and n_x_centers < 1):
+        raise ValueError(
+            f"height_um is {height_um}, margin_um {margin_um} and n_x_centers {n_x_centers}: give a positive height, "
+            "a margin >= 0 and at least one centre."
+        )
+    sections = []
+    for shank in np.unique(shanks):
+        own = np.flatnonzero(shanks == shank)
+        x = positions[own, 0]
+        wanted = max(1, round(float(np.ptp(x)) / 50.0)) if n_x_centers is None else n_x_centers
+        column = _nearest_centre(x, min(wanted, len(np.unique(x))))
+        for number in range(int(column.max()) + 1):
+            for cell in _cut(own[column == number], positions[:, 1], height_um):
+                distance = np.linalg.norm(positions[own, None, :2] - positions[None, cell, :2], axis=2).min(axis=1)
+                margin = own[(distance <= margin_um) & ~np.isin(own, cell)]
+                sections.append(Section(np.sort(cell).astype(np.int32), margin.astype(np.int32)))
+    return sections
+
+
+def _nearest_centre(values: NDArray[np.float64], n_centres: int) -> NDArray[np.int64]:
+    """Number of the nearest of the centres that a k-means puts among the values, from evenly spread starts on."""
+    centres = np.quantile(np.unique(values), (np.arange(n_centres) + 0.5) / n_centres)
+    nearest = np.zeros(len(values), np.int64)
+    for _ in range(100):
+        nearest = np.abs(values[:, None] - centres[None]).argmin(axis=1)
+        counts = np.bincount(nearest, minlength=n_centres)
+        means = np.bincount(nearest, weights=values, minlength=n_centres) / np.maximum(counts, 1)
+        moved = np.where(counts > 0, means, centres)
+        if np.array_equal(moved, centres):
+            break
+        centres = moved
+    return np.unique(nearest, return_inverse=True)[1].astype(np.int64)
+
+
 def _cut(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: float) -> list[NDArray[np.intp]]:
     """Part channels into equal intervals of a coordinate, none wider than ``width``; empty ones left out."""
     values = coordinate[channels]

@@ -141,6 +141,17 @@ def whiten_array(traces: NDArray[Any], *, whitening: xr.Dataset) -> NDArray[np.f
     return mix_channels(traces, **_packed(whitening))
 
 
+def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
+    """The dense matrix of a whitening: white channels are its product with the channels of a sample."""
+    if "matrix" in whitening:
+        return np.ascontiguousarray(whitening["matrix"].values.T, np.float32)
+    neighbours, weights = whitening["neighbour"].values, whitening["weight"].values
+    matrix = np.zeros((len(neighbours), len(neighbours)), np.float32)
+    channel, slot = np.nonzero(neighbours >= 0)
+    matrix[channel, neighbours[channel, slot]] = weights[channel, slot]
+    return matrix
+
+
 def _packed(whitening: xr.Dataset) -> dict[str, Any]:
     from ..kernels import mixing
 

@@ -29,9 +29,12 @@ def assemble(
     folder: Path,
     learned: Mapping[str, xr.Dataset] | None = None,
     earlier: xr.DataTree | None = None,
+    preset: str = "default",
+    first_sample: int = 0,
 ) -> xr.DataTree:
     """Average the filtered waveforms of the final spikes, describe the units, build the sorting.
 
+    ``first_sample`` is the recording's first sample on the axis on which the spikes are counted.
     ``learned`` goes into its node of that name. With an ``earlier`` sorting of the same units, those with fewer than
     ``n_spikes_min`` spikes have their waveform and place from there: a mean of a few is mostly noise.
     """
@@ -40,7 +43,7 @@ def assemble(
 
     p, spikes = parameters, units.spikes
     if not units.templates.sizes["unit"]:
-        return empty_sorting(recording, p, log=log)
+        return empty_sorting(recording, p, log=log, preset=preset)
     rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
     n_units = units.templates.sizes["unit"]
     plan = template_plan(
@@ -85,7 +88,7 @@ def assemble(
     return make_sorting(
         recording,
         spikes={
-            "sample_index": spikes["sample_index"],
+            "sample_index": spikes["sample_index"] - first_sample,
             "unit_index": spikes["unit_index"],
             "amplitude": (spikes["amplitude"] * amplitude[spikes["unit_index"]]).astype(np.float32),
             "scale": spikes["amplitude"].astype(np.float32),
@@ -108,13 +111,15 @@ def assemble(
         nbefore=int(means.attrs["nbefore"]),
         unit_ids=None if earlier is None else earlier["units"]["unit_id"].values,
         learned=learned,
-        preset="default",
+        preset=preset,
         parameters=p.model_dump(),
         log=log,
     )
 
 
-def empty_sorting(recording: xr.DataArray, parameters: Any, *, log: list[dict[str, Any]] | None = None) -> xr.DataTree:
+def empty_sorting(
+    recording: xr.DataArray, parameters: Any, *, log: list[dict[str, Any]] | None = None, preset: str = "default"
+) -> xr.DataTree:
     """A sorting without units: the honest result on a silent recording."""
     rate = float(recording.attrs["sampling_frequency"])
     nbefore = round(parameters.ms_before * 1e-3 * rate)
@@ -130,7 +135,7 @@ def empty_sorting(recording: xr.DataArray, parameters: Any, *, log: list[dict[st
         units=units,
         templates=np.empty((0, length, recording.sizes["channel"]), np.float32),
         nbefore=nbefore,
-        preset="default",
+        preset=preset,
         parameters=parameters.model_dump(),
         log=log or [],
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ParameterError
 from ..extending import nearest_name
+from .kilosort4_parameters import Kilosort4Parameters
 
 
 class DefaultParameters(BaseModel):
@@ -39,7 +40,7 @@ class DefaultParameters(BaseModel):
     seed: int = Field(0, ge=0, description="of every random choice")
 
 
-PRESETS: dict[str, type[BaseModel]] = {"default": DefaultParameters}
+PRESETS: dict[str, type[BaseModel]] = {"default": DefaultParameters, "kilosort4": Kilosort4Parameters}
 
 
 def read_parameters(preset: str, given: dict[str, Any]) -> Any:
@@ -68,8 +69,13 @@ def read_parameters(preset: str, given: dict[str, Any]) -> Any:
     try:
         return model(**given)
     except ValidationError as error:
-        faults = "; ".join(f"{e['loc'][0]} is {e['input']!r}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(_fault(e) for e in error.errors())
         raise ParameterError(f"{faults}; see the limits of preset {preset!r} in the documentation") from error
+
+
+def _fault(error: Any) -> str:
+    """One fault of a model: of a parameter with its value, or of several that do not fit together."""
+    return f"{error['loc'][0]} is {error['input']!r}: {error['msg']}" if error["loc"] else str(error["msg"])
 
 
 def _nearest(name: str, known: Any) -> str:

@@ -22,6 +22,7 @@ from ..preprocess.phase_shift import phase_shift
 from ..preprocess.reference import common_reference
 from ..preprocess.scale import to_uv
 from ..preprocess.whiten import estimate_whitening, whiten, whiten_array
+from ..universal import shank_numbers
 from .learned import Learned
 from .progress import warm_up_cluster
 
@@ -90,27 +91,57 @@ def prepare(
         If every channel is constant.
     """
     once = CallOnce() if once is None else once
+    scaled = in_microvolts(recording, once, seed=parameters.seed, learned=learned)
+    filtered = bandpass_filter(
+        scaled,
+        freq_min_hz=parameters.freq_min_hz,
+        freq_max_hz=min(parameters.freq_max_hz, 0.45 * float(recording.attrs["sampling_frequency"])),
+        order=parameters.filter_order,
+    )
+    filtered = referenced(filtered, once, operator=parameters.reference, seed=parameters.seed, learned=learned)
+    return whitened(filtered, once, n_nearest=parameters.whitening_n_nearest, seed=parameters.seed, learned=learned)
+
+
+def in_microvolts(
+    recording: xr.DataArray, once: CallOnce, *, seed: int, learned: Learned | None = None
+) -> xr.DataArray:
+    """Constant channels marked bad, counts scaled where gains are known, samples of all channels taken at one time."""
     info = schema.validate_recording(recording)
     if info.n_channels == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
-    recording = flag_constant(recording, once, seed=parameters.seed) if learned is None else learned.flag_bad(recording)
-    filtered = to_uv(recording) if "gain_to_uv" in recording.coords else recording
+    recording = flag_constant(recording, once, seed=seed) if learned is None else learned.flag_bad(recording)
+    scaled = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
-        filtered = phase_shift(filtered)
-    freq_max_hz = min(parameters.freq_max_hz, 0.45 * info.sampling_frequency)
-    filtered = bandpass_filter(
-        filtered, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
-    )
+        scaled = phase_shift(scaled)
+    return scaled
+
+
+def referenced(
+    filtered: xr.DataArray, once: CallOnce, *, operator: str, seed: int, learned: Learned | None = None
+) -> xr.DataArray:
+    """Noisy channels marked bad, and what the others of a shank have in common taken away (``"none"``: nothing)."""
     if learned is None:
         warm_up_cluster(recording_plan(filtered))
-    filtered = _flag_noisy(filtered, once, seed=parameters.seed) if learned is None else filtered
-    good = ~schema.bad_channels_of(filtered)
-    groups = _shanks(filtered)
-    if parameters.reference != "none" and np.bincount(groups[good]).max() >= REFERENCE_CHANNELS_MIN:
-        filtered = common_reference(filtered, operator=parameters.reference, groups=groups if groups.any() else None)
-    seed, n_nearest = parameters.seed, parameters.whitening_n_nearest
-    sample = DrawnSample(lambda: sample_traces(filtered, seed=seed), token=f"{identity_of(filtered)}-{seed}")
+        filtered = _flag_noisy(filtered, once, seed=seed)
+    good, groups = ~schema.bad_channels_of(filtered), shank_numbers(filtered)
+    if operator == "none" or np.bincount(groups[good]).max() < REFERENCE_CHANNELS_MIN:
+        return filtered
+    return common_reference(filtered, operator=operator, groups=groups if groups.any() else None)
+
+
+def whitened(
+    filtered: xr.DataArray,
+    once: CallOnce,
+    *,
+    n_nearest: int,
+    seed: int,
+    learned: Learned | None = None,
+    n_slices: int = 20,
+) -> Prepared:
+    """White traces and the noise levels before and after, estimated on ``n_slices`` stretches of the filtered ones."""
+    token = f"{identity_of(filtered)}-{seed}-{n_slices}"
+    sample = DrawnSample(lambda: sample_traces(filtered, n_slices=n_slices, seed=seed), token=token)
     if learned is None:
         levels, whitening, white_levels = once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
     else:
@@ -177,9 +208,3 @@ def _left_out(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) 
             stacklevel=3,
         )
     return recording.assign_coords(bad=("channel", schema.bad_channels_of(recording) | channels))
-
-
-def _shanks(recording: xr.DataArray) -> Any:
-    if "shank" not in recording.coords:
-        return np.zeros(recording.sizes["channel"], np.int64)
-    return np.unique(recording.shank.values.astype(str), return_inverse=True)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def sort(
     recording
         Raw traces with dims ``(time, channel)`` and positions ``x``, ``y`` on the channels.
     preset
-        ``"default"``.
+        ``"default"``, or ``"kilosort4"``: that system's steps, under its parameters.
     learned
         An earlier sorting of the same probe, whose templates, whitening and noise levels are used: nothing is learned
         here. Units are those of the earlier sorting, in its order and with its ``unit_id``, so that they correspond
@@ -49,9 +49,6 @@ def sort(
     device
         ``"cpu"``, or ``"cuda"``: the passes over the recording then run through CuPy, with one worker of one thread for
         each GPU. Clustering stays on the CPU.
-    learn_s
-        Learn from stretches of so many seconds in all, spread evenly over the recording
-        (:func:`xephys.spread_slices`), and match everywhere. From the whole recording if None.
     learn_s
         Learn from stretches of so many seconds in all, spread evenly over the recording
         (:func:`xephys.spread_slices`), and match everywhere. A shorter recording is sorted as it is, and so is any if
@@ -63,7 +60,8 @@ def sort(
     progress
         Called with ``(stage, done, total)`` after each chunk.
     **parameters
-        Parameters of the preset; see :class:`xephys.sorter.parameters.DefaultParameters`.
+        Parameters of the preset; see :class:`xephys.sorter.parameters.DefaultParameters` and
+        :class:`xephys.sorter.kilosort4_parameters.Kilosort4Parameters`.
 
     Returns
     -------
@@ -87,9 +85,11 @@ def sort(
     True
     """
     from .assemble import empty_sorting
-    from .default import sort_default
     from .reuse import parameters_with, sort_learned
 
+    if preset == "kilosort4" and (learn_s is not None or device != "cpu"):
+        what = f"learn_s is {learn_s:g}" if learn_s is not None else f"device is {device!r}"
+        raise ParameterError(f"{what}, which preset 'kilosort4' cannot do yet; use preset 'default', or leave it out")
     if learn_s is not None:
         if learned is not None:
             raise ParameterError(f"learn_s is {learn_s:g} and an earlier sorting was given too; leave one of them out")
@@ -107,7 +107,18 @@ def sort(
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         if learned is not None:
             return sort_learned(recording, chosen, learned=learned, folder=work, progress=Progress(progress))
-        return sort_default(recording, chosen, folder=work, progress=Progress(progress))
+        return _preset(preset)(recording, chosen, folder=work, progress=Progress(progress))
+
+
+def _preset(name: str) -> Callable[..., xr.DataTree]:
+    """The function behind a preset, imported when it is wanted."""
+    if name == "kilosort4":
+        from .kilosort4 import sort_kilosort4
+
+        return sort_kilosort4
+    from .default import sort_default
+
+    return sort_default
 
 
 @contextmanager

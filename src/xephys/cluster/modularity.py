@@ -1,0 +1,216 @@
+"""Clustering by modularity: communities on a graph of nearest neighbours, section by section of the probe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..extending import check_positive
+from ..graph.checkpoint import CheckpointedEvents
+from ..graph.events import run_tasks
+from ..universal import shank_numbers
+from .peaks import Clustering, projected_channels, section_members, take_records
+
+#: Principal axes of a section's features on which spikes are compared.
+N_DIMS = 24
+#: Communities that a section is cut into before they are joined again.
+N_START = 200
+#: A section has at least so many landmarks, as far as it has spikes: with few, the graph says nothing of small units.
+N_LANDMARKS_MIN = 4000
+
+
+def cluster_by_modularity(
+    recording: xr.DataArray,
+    peaks: NDArray[Any] | CheckpointedEvents,
+    *,
+    components: xr.DataArray,
+    use_times: bool = False,
+    section_um: float = 40.0,
+    margin_um: float = 30.0,
+    x_centers: int | None = None,
+    cluster_neighbors: int = 10,
+    cluster_downsampling: int = 20,
+    max_cluster_subset: int | None = 25_000,
+    n_spikes_min: int = 20,
+    n_peaks_per_section_max: int | None = None,
+    ccg_threshold: float = 0.25,
+    seed: int = 5,
+) -> Clustering:
+    """Cluster peaks by their projected waveforms, as communities of a graph. Computes.
+
+    Each section of the probe is a task of its own: principal axes of its features, links of every peak to its nearest
+    landmarks, communities of largest modularity, a tree of merges, and from its root down the decision which of them
+    are undone (see :mod:`xephys.kernels.cluster_tree`).
+
+    Parameters
+    ----------
+    recording
+        The recording on which the peaks were projected: its geometry is used, not its samples.
+    peaks
+        Records with ``sample_index``, ``channel_index`` and ``projection``, in time order.
+    components
+        The components of the projections.
+    use_times
+        Whether two sides with a refractory cross-correlogram stay one cluster; for spikes that were matched, of which
+        hardly any is missing.
+    section_um, margin_um
+        Height of the part of the probe that a section owns, and how far it sees beyond. With a margin a cluster is
+        found by all sections that see it, and kept where most of it is; with 0 every peak gets a label.
+    x_centers
+        Columns of sections on each shank; one for each 50 µm if None.
+    cluster_neighbors
+        Landmarks to which a peak is linked.
+    cluster_downsampling
+        One landmark for so many peaks, but no fewer than 4000, as far as there are peaks.
+    max_cluster_subset
+        Most landmarks of a section: memory and time grow with it. No limit if None.
+    n_spikes_min
+        Parts of fewer peaks are not told apart, and clusters of fewer are left out where sections overlap.
+    n_peaks_per_section_max
+        Where a section has more peaks, this many, evenly spread over time, are clustered; all if None.
+    ccg_threshold
+        Largest rate in the centre of a refractory cross-correlogram, relative to its shoulders.
+    seed
+        Of the first communities.
+
+    Returns
+    -------
+    Labels from 0, -1 for peaks of no cluster; ``sample_shift`` is 0 everywhere; ``decisions`` are the merges that were
+    looked at, those of one section after the other.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits, or the projections were made on other channels than their number says.
+
+    Notes
+    -----
+    After Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), with the null model of
+    modularity by degrees, a test of convergence, and bimodality judged on other spikes than it was fitted on.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> components = xephys.learn_components(filtered, peaks, n_components=3)
+    >>> peaks = xephys.project_peaks(filtered, peaks, components=components).compute()
+    >>> cluster_by_modularity(filtered, peaks, components=components).n_clusters >= 1
+    True
+    """
+    from ..kernels.cluster_reconcile import join_sections
+    from ..kernels.cluster_sections import centred_sections
+    from ..kernels.cluster_tree import DECISION
+
+    check_positive(
+        section_um=section_um,
+        cluster_neighbors=cluster_neighbors,
+        cluster_downsampling=cluster_downsampling,
+        n_spikes_min=n_spikes_min,
+        ccg_threshold=ccg_threshold,
+    )
+    for name, value in {"max_cluster_subset": max_cluster_subset, "n_peaks_per_section_max": n_peaks_per_section_max,
+                        "x_centers": x_centers}.items():  # fmt: skip
+        if value is not None:
+            check_positive(**{name: value})
+    info = schema.validate_recording(recording)
+    positions = schema.positions_of(recording, why="clustering")
+    neighbours = projected_channels(positions, peaks, components)
+    sections = centred_sections(
+        positions,
+        shanks=shank_numbers(recording),
+        height_um=section_um,
+        margin_um=margin_um,
+        n_x_centers=x_centers,
+    )
+    everywhere = take_records(peaks, ("channel_index",))["channel_index"]
+    n_max = len(everywhere) if n_peaks_per_section_max is None else n_peaks_per_section_max
+    wanted = [section_members(everywhere, s, info.n_channels, max(n_max, 1)) for s in sections]
+    rows = np.unique(np.concatenate(wanted)) if wanted else np.zeros(0, np.int64)
+    chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
+    members = [np.searchsorted(rows, w) for w in wanted]
+    shared = tuple(np.ascontiguousarray(chosen[name]) for name in ("projection", "channel_index", "sample_index"))
+    settings = {
+        "use_times": use_times,
+        "n_neighbors": int(cluster_neighbors),
+        "downsampling": int(cluster_downsampling),
+        "n_landmarks_max": max_cluster_subset,
+        "n_spikes_min": int(n_spikes_min),
+        "ratio_max": float(ccg_threshold),
+        "bin_samples": max(1, round(1e-3 * info.sampling_frequency)),
+        "seed": int(seed),
+    }
+    jobs = [(section, m, neighbours, settings) for section, m in zip(sections, members, strict=True)]
+    found = run_tasks(cluster_section, jobs, shared=shared, label="modularity_section")
+    decisions = [why for _, why in found]
+    labels = np.full(len(everywhere), -1, np.int32)
+    if margin_um > 0:
+        parts = [part for part, _ in found]
+        labels[rows] = join_sections(shared[1], sections, members, parts, min_spikes=n_spikes_min)
+    else:
+        n_labels = 0
+        for m, (part, _) in zip(members, found, strict=True):
+            labels[rows[m]] = part + n_labels
+            n_labels += int(part.max(initial=-1)) + 1
+    return Clustering(
+        labels,
+        np.zeros(len(everywhere), np.int64),
+        np.concatenate(decisions) if decisions else np.zeros(0, DECISION),
+    )
+
+
+def cluster_section(
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    sample: NDArray[np.int64],
+    section: Any,
+    rows: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    settings: dict[str, Any],
+) -> tuple[NDArray[np.int32], NDArray[np.void]]:
+    """Labels of the peaks of one section and the decisions behind them: the task of :func:`cluster_by_modularity`."""
+    from ..kernels.cluster_sections import gather_features, section_channels
+    from ..kernels.cluster_split import principal_axes
+    from ..kernels.cluster_tree import DECISION
+
+    if not len(rows):
+        return np.zeros(0, np.int32), np.zeros(0, DECISION)
+    _, slots = section_channels(section, neighbours)
+    features = principal_axes(gather_features(projection[rows], channel[rows], slots), max_dims=N_DIMS)
+    return communities(features, sample[rows] if settings["use_times"] else None, settings)
+
+
+def communities(
+    features: NDArray[np.float32], samples: NDArray[np.int64] | None, settings: dict[str, Any]
+) -> tuple[NDArray[np.int32], NDArray[np.void]]:
+    """Labels of one cloud of features, and the merges that were looked at."""
+    from ..kernels import cluster_modularity as graph
+    from ..kernels.cluster_tree import DECISION, link_counts, merge_tree, split_tree
+
+    n_spikes = len(features)
+    landmarks = graph.landmark_rows(
+        n_spikes, downsampling=settings["downsampling"], n_min=N_LANDMARKS_MIN, n_max=settings["n_landmarks_max"]
+    )
+    links = graph.landmark_graph(features, landmarks, n_neighbors=settings["n_neighbors"])
+    if links.size == 0:
+        return np.zeros(n_spikes, np.int32), np.zeros(0, DECISION)
+    n_start = min(N_START, max(1, n_spikes // settings["n_neighbors"]))
+    start = graph.start_labels(features, n_clusters=n_start, seed=settings["seed"])
+    labels, landmark_labels = graph.modularity_labels(links, landmarks, start)
+    n_labels = int(max(labels.max(), landmark_labels.max())) + 1
+    tree = merge_tree(*link_counts(links, labels, landmark_labels, n_labels))
+    return split_tree(
+        tree,
+        features,
+        labels,
+        samples=samples,
+        bin_samples=settings["bin_samples"],
+        n_spikes_min=settings["n_spikes_min"],
+        ratio_max=settings["ratio_max"],
+    )

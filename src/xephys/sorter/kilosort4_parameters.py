@@ -1,0 +1,94 @@
+"""Parameters of the preset ``kilosort4``: the names and defaults of that system, with limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Kilosort4Parameters(BaseModel):
+    """Parameters of ``preset="kilosort4"``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_chan_bin: int | None = Field(None, ge=1, description="channels of the file; checked if given, else the file says")
+    fs: float | None = Field(None, gt=0, description="sampling rate in Hz; checked if given, else the file says")
+    batch_size: int = Field(
+        60000, ge=1000, description="samples of a chunk, if given; it schedules only: results do not depend on it"
+    )
+    nblocks: int = Field(1, ge=0, description="of drift correction, which is not there yet: sorts without")
+    Th_universal: float = Field(9.0, gt=0, description="least score of a universal template, in whitened units")
+    Th_learned: float = Field(8.0, gt=0, description="least score of a learned template, in whitened units")
+    tmin: float = Field(0.0, ge=0, description="sort from this time on, seconds from the beginning")
+    tmax: float = Field(float("inf"), gt=0, description="sort up to this time, seconds from the beginning")
+    nt: int = Field(61, ge=11, le=301, description="samples of a waveform, an odd number")
+    shift: float | None = Field(None, description="added to the data after the scale; the high-pass removes it again")
+    scale: float | None = Field(None, description="factor of the data")
+    batch_downsampling: int = Field(1, ge=1, description="look for spikes in one of so many stretches of 2 s")
+    artifact_threshold: float = Field(
+        float("inf"), gt=0, description="filtered samples that reach it are zeroed, 3 ms around; unit of the data"
+    )
+    nskip: int = Field(25, ge=1, description="whitening reads one stretch out of so many of 2 s, and at least 20")
+    whitening_range: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
+    highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass, Hz")
+    binning_depth: float = Field(5.0, gt=0, description="of drift correction, which is not there yet")
+    sig_interp: float = Field(20.0, gt=0, description="of drift correction, which is not there yet")
+    drift_smoothing: tuple[float, float, float] = Field(
+        (0.5, 0.5, 0.5), description="of drift correction, which is not there yet"
+    )
+    nt0min: int | None = Field(None, ge=1, description="samples before the trough; int(20 nt / 61) if not given")
+    dmin: float | None = Field(None, gt=0, description="twice the step of the grid along the probe, um; from the probe")
+    dminx: float = Field(32.0, gt=0, description="twice the step of the grid across the probe, um")
+    min_template_size: float = Field(10.0, gt=0, description="smallest envelope of a universal template, um")
+    template_sizes: int = Field(5, ge=1, le=20, description="number of envelopes, multiples of the smallest")
+    nearest_chans: int = Field(10, ge=1, description="channels of a universal template and of a spike's position")
+    nearest_templates: int = Field(100, ge=1, description="places of the grid that compete for a spike")
+    max_channel_distance: float = Field(32.0, gt=0, description="farthest place of the grid from a contact, um")
+    max_peels: int = Field(100, ge=1, description="accepted; matching goes on until nothing is left to take")
+    templates_from_data: bool = Field(True, description="learn shapes and components; False takes drawn ones")
+    n_templates: int = Field(6, ge=1, le=50, description="shapes of spikes on one channel")
+    n_pcs: int = Field(6, ge=1, le=20, description="temporal components of the features")
+    Th_single_ch: float = Field(6.0, gt=0, description="least peak of a clip to learn from, in whitened units")
+    acg_threshold: Fraction = Field(0.2, description="largest central rate of a good unit, relative to its shoulders")
+    ccg_threshold: Fraction = Field(0.25, description="largest central rate of a pair that is one unit")
+    cluster_neighbors: int = Field(10, ge=2, description="landmarks to which a spike is linked")
+    cluster_downsampling: int = Field(20, ge=1, description="one landmark for so many spikes, at least 4000")
+    max_cluster_subset: int | None = Field(25000, ge=100, description="most landmarks of a section")
+    x_centers: int | None = Field(None, ge=1, description="columns of sections on a shank; one for 50 um if not given")
+    cluster_init_seed: int = Field(5, ge=0, description="of every random choice")
+    duplicate_spike_ms: float = Field(0.25, ge=0, le=5, description="nearer spikes of a unit are one; 0 keeps all")
+    position_limit: float = Field(100.0, gt=0, description="channels up to this far say where a spike comes from, um")
+    do_CAR: bool = Field(True, description="subtract the median over each shank's channels; from 12 channels on")
+    invert_sign: bool = Field(False, description="multiply the data by -1, in every step")
+    bad_channels: tuple[Any, ...] = Field((), description="channels to leave out, by their identifiers")
+    shank_idx: tuple[Any, ...] | None = Field(None, description="shanks to sort, by their identifiers; or all")
+
+    @field_validator("nt")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError(f"it must be odd, for example {value + 1}")
+        return value
+
+    @field_validator("bad_channels", "shank_idx", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, (list, tuple)) else (value,)
+
+    @model_validator(mode="after")
+    def _fit(self) -> Kilosort4Parameters:
+        if self.nt0min is not None and self.nt0min >= self.nt:
+            raise ValueError(f"nt0min is {self.nt0min}; it must lie inside the {self.nt} samples of nt")
+        if self.tmax <= self.tmin:
+            raise ValueError(f"tmax is {self.tmax:g}; it must be greater than tmin, {self.tmin:g}")
+        if self.n_pcs > self.nt:
+            raise ValueError(f"n_pcs is {self.n_pcs}; it can be at most nt, {self.nt}")
+        return self
+
+    @property
+    def nbefore(self) -> int:
+        """Samples of a waveform before its trough."""
+        return int(20 * self.nt / 61) if self.nt0min is None else self.nt0min
