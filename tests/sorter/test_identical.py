@@ -99,4 +99,4 @@ def test_distributed_workers(opened, expected, expected_chain, client, n_workers
     assert computed(opened(0.7001)) == expected_chain
     assert_identical(xephys.sort(opened(0.7001)), expected)
     plugins = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.worker_plugins))
-    assert sum("xephys-warm-up" in str(name) for name in plugins) == 3  # the filter, detection, matching
+    assert sum("xephys-warm-up" in str(name) for name in plugins) >= 3  # the filter, detection, matching
