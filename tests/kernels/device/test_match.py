@@ -17,7 +17,7 @@ from tests.kernels.test_match import (
 )
 from xephys.kernels import match as cpu
 from xephys.kernels.device import match as device
-from xephys.kernels.device import match_scores
+from xephys.kernels.device import match_pursuit, match_scores
 from xephys.kernels.dispatch import to_host
 from xephys.kernels.match_pursuit import minimum_scores, pursue
 from xephys.kernels.match_scores import correlate_templates
@@ -124,6 +124,14 @@ def test_equal_gains_are_taken_in_the_same_order():
     np.testing.assert_array_equal(found.shift[own], expected[order, 2])
     np.testing.assert_allclose(found.gain[own], values[order, 1], rtol=1e-5)
     assert (found.unit < 4).all()
+
+
+def test_parts_of_a_tile_make_no_difference(monkeypatch):
+    monkeypatch.setattr(match_pursuit, "CELLS", 700)
+    monkeypatch.setattr(match_pursuit, "GATHERED", 90)
+    model = make_model(make_templates(10, seed=2))
+    traces = make_traces(model, random_spikes(10, 3000, 100, seed=2), 3000, noise=1.0, seed=2)
+    assert_same(*both(np, traces, model))
 
 
 def test_spikes_on_parts_of_a_long_probe(xp):

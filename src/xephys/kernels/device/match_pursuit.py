@@ -23,6 +23,8 @@ from xephys.kernels.match_pursuit import SEARCH_SAMPLES, Limits
 
 #: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
 CELLS = 1 << 16
+#: Numbers that are gathered at once: 128 MB in double precision, with which many units that see many others get by.
+GATHERED = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,10 @@ class Board:
         for lag in range(1, min(reach, len(values) - 1) + 1):
             largest[lag:] = xp.maximum(largest[lag:], values[:-lag])
             largest[:-lag] = xp.maximum(largest[:-lag], values[lag:])
-        return largest[block[:, None], self.near[unit]].max(axis=1)
+        size = max(1, GATHERED // self.near.shape[1])
+        parts = [slice(first, first + size) for first in range(0, len(block), size)]
+        found = [largest[block[part][:, None], self.near[unit[part]]].max(axis=1) for part in parts]
+        return found[0] if len(found) == 1 else xp.concatenate(found)
 
     def _blockers(self, spikes: Spikes) -> tuple[Any, Any]:
         """For each spike places of spikes in its vicinity, and whether they come before it and within four steps."""
