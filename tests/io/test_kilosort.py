@@ -10,7 +10,7 @@ import xarray as xr
 
 import xephys
 from xephys import OutputError, ParameterError
-from xephys.testing import rechunked, simulate_recording
+from xephys.testing import forbid_compute, rechunked, simulate_recording
 
 #: Name, dtype and number of dimensions of each array, from the layout of Kilosort4's results.
 ARRAYS = {
@@ -205,6 +205,31 @@ def test_features_that_the_sorting_holds_are_written_as_they_are(sorting, folder
     np.testing.assert_array_equal(np.load(tmp_path / "a" / "pc_features.npy"), features)
     assert np.load(tmp_path / "a" / "spike_detection_templates.npy").max() == 6
     assert np.load(tmp_path / "a" / "kept_spikes.npy").tolist()[:4] == [False, False, False, True]
+
+
+@pytest.mark.slow
+def test_of_the_preset_kilosort4(recording, tmp_path):
+    """Everything comes from the sorting: no trace is read, and its readers find it whole."""
+    from phylib.io.model import load_model
+    from spikeinterface.extractors import read_kilosort
+
+    sorting = xephys.sort(recording, preset="kilosort4", nblocks=0)
+    with forbid_compute():
+        xephys.export_kilosort(sorting, tmp_path / "ks", recording=recording)
+    own, n_spikes = sorting["kilosort4"].dataset, sorting["spikes"].sizes["spike"]
+    for name, (dtype, ndim) in ARRAYS.items():
+        stored = np.load(tmp_path / "ks" / f"{name}.npy")
+        assert (stored.dtype, stored.ndim) == (np.dtype(dtype), ndim), name
+    assert {path.name for path in (tmp_path / "ks").iterdir()} >= OTHERS
+    model = load_model(tmp_path / "ks" / "params.py")
+    assert model.sparse_features.data.shape == (n_spikes, 10, 6)
+    np.testing.assert_array_equal(model.sparse_features.data, own["projection"].values)
+    np.testing.assert_array_equal(model.sparse_templates.data, own["template"].values)
+    np.testing.assert_array_equal(np.load(tmp_path / "ks" / "amplitudes.npy"), own["feature_norm"].values)
+    np.testing.assert_array_equal(np.load(tmp_path / "ks" / "kept_spikes.npy"), own["kept"].values)
+    assert np.load(tmp_path / "ks" / "ops.npy", allow_pickle=True).item()["Th_learned"] == 8.0
+    found = read_kilosort(tmp_path / "ks").count_num_spikes_per_unit()
+    assert list(found.values()) == sorting["units"]["num_spikes"].values.tolist()
 
 
 @pytest.mark.parametrize(("n_channels", "n_units"), [(8, 1), (1, 1), (4, 2)])

@@ -91,3 +91,21 @@ def test_other_chunks(opened, expected, sorted_folder):
     before = files(sorted_folder)
     assert_identical(xephys.sort(opened(0.7001), folder=sorted_folder), expected)
     assert files(sorted_folder) == before
+
+
+@pytest.mark.slow
+def test_late_parameters_of_the_preset_kilosort4(opened, tmp_path):
+    """The same promise for every preset: a gate of the last step, a threshold of matching."""
+    given = {"preset": "kilosort4", "nblocks": 0}
+    expected, first = sort_again(opened, tmp_path, **given)
+    assert {"project_waveforms", "cluster_by_modularity"} <= set(first)
+    again, written = sort_again(opened, tmp_path, **given)
+    assert written == []
+    assert_identical(again, expected)
+    _, written = sort_again(opened, tmp_path, **given, acg_threshold=0.1)
+    assert set(written) <= {"sum_waveforms"}
+    late, written = sort_again(opened, tmp_path, **given, Th_learned=20.0)
+    assert "project_waveforms" not in written
+    assert not set(written) & {"estimates", "learn_shapes", "estimate_noise_levels"}
+    assert "match_and_project" in written
+    assert_identical(late, xephys.sort(opened(CHUNK_S), **given, Th_learned=20.0))

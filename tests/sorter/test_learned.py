@@ -226,3 +226,11 @@ def test_learn_s_and_learned_exclude_each_other(two_units):
         xephys.sort(two_units[0], learned=two_units[1], learn_s=5.0)
     with pytest.raises(ParameterError, match=r"total_s is -5\.0; it must be greater than 0"):
         xephys.sort(two_units[0], learn_s=-5.0)
+
+
+def test_other_presets_are_refused_by_name(two_units):
+    recording, earlier = two_units
+    other = with_attributes(earlier, preset="kilosort4")
+    for use in (xephys.whiten_like, xephys.sort):
+        with pytest.raises(ParameterError, match="what preset 'kilosort4' learned cannot be reused; give a sorting of"):
+            use(recording, learned=other)

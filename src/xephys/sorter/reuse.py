@@ -60,9 +60,9 @@ def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArra
     >>> white.attrs["units"]
     'noise'
     """
-    known = read_learned(learned)
+    parameters, known = parameters_with(learned, {}), read_learned(learned)
     check_fits(known, recording)
-    return prepare(recording, parameters_with(learned, {}), learned=known).whitened
+    return prepare(recording, parameters, learned=known).whitened
 
 
 def sort_learned(

@@ -128,9 +128,8 @@ def _useful_folder(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     except RecordingError:
-        for path in (
-            set(folder.glob(KEPT_RESULTS)) - before
-        ):  # nobody reads them twice in one sort, other sorts included
+        # Nobody reads a result twice in one sort, so that none of another sort's is missed.
+        for path in set(folder.glob(KEPT_RESULTS)) - before:
             path.unlink(missing_ok=True)
         raise
 
