@@ -191,7 +191,6 @@ def dense_templates(templates: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(dense, dims=("unit", "sample", "channel"), name="templates", attrs=dict(templates.attrs))
 
 
-@runs_on_devices
 def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
     """Cosine of every pair of templates at its best lag; 0 without a common channel."""
     from .kernels.merge import merge_candidates
@@ -204,6 +203,7 @@ def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
     return table
 
 
+@runs_on_devices
 def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, **parameters: Any) -> dict[str, Any]:
     """Partial sums of one tile, by name, as a tree reduction adds them."""
     from .kernels.templates import accumulate_waveforms
