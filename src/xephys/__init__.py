@@ -33,6 +33,7 @@ _PUBLIC = {
         "preprocess.noise": ("estimate_noise_levels", "sample_traces"),
         "preprocess.whiten": ("estimate_whitening", "whiten"),
         "preprocess.artifacts": ("blank_artifacts",),
+        "preprocess.common_artifacts": ("blank_common_artifacts",),
         "preprocess.bad_channels": ("detect_bad_channels", "interpolate_bad_channels"),
         "matched_filter": ("estimate_matched_filter",),
         "detect": ("detect_peaks",),
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from .match import match_templates as match_templates
     from .matched_filter import estimate_matched_filter as estimate_matched_filter
     from .preprocess.artifacts import blank_artifacts as blank_artifacts
+    from .preprocess.common_artifacts import blank_common_artifacts as blank_common_artifacts
     from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
     from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
     from .preprocess.device import to_device as to_device

@@ -55,6 +55,7 @@ class RecordingAccessor:
     estimate_noise_levels = _Forward(".preprocess.noise")
     estimate_whitening = _Forward(".preprocess.whiten")
     whiten = _Forward(".preprocess.whiten")
+    blank_common_artifacts = _Forward(".preprocess.common_artifacts")
     detect_bad_channels = _Forward(".preprocess.bad_channels")
     interpolate_bad_channels = _Forward(".preprocess.bad_channels")
     blank_artifacts = _Forward(".preprocess.artifacts")

@@ -68,7 +68,10 @@ SORTING_NODES: dict[str, str] = {
     "spikes": "dim spike: sample_index, unit_index, amplitude (uV), scale, x, y (um), segment_index",
     "units": "dim unit: label, channel_index, x, y (um), num_spikes, firing_rate (Hz), snr, contamination",
     "templates": "dims (unit, sample, channel): mean waveforms in uV",
-    "learned/channels": "dim channel: noise_level (as filtered), white_noise_level, bad; coordinates x, y (um)",
+    "learned/channels": (
+        "dim channel: plain_noise_level (before the reference), noise_level (after it), white_noise_level, bad; "
+        "coordinates x, y (um)"
+    ),
     "learned/whitening": "what whiten takes: weight and neighbour (channel, slot), or matrix (channel, channel_out)",
     "learned/components": "components (component, sample), orthonormal, for projections; attribute nbefore",
     "learned/templates": (

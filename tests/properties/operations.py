@@ -100,6 +100,9 @@ TRANSFORMS: dict[str, Operation] = {
     "to_uv": xephys.to_uv,
     "scale": lambda rec: xephys.scale(rec, gain=[0.5, 1, 2, 4, 8, 16, 32, 64], offset=-3.0),
     "interpolate_bad_channels": lambda rec: xephys.interpolate_bad_channels(rec, bad=[False, True] + [False] * 6),
+    "blank_common_artifacts": lambda rec: xephys.blank_common_artifacts(
+        xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], threshold=3.0, channel_fraction=0.25
+    ),
     "whiten": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening"]),
     "whiten global": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening global"]),
     "blank_artifacts": lambda rec: xephys.blank_artifacts(xephys.bandpass_filter(rec), threshold=60.0, reach_ms=2.0),

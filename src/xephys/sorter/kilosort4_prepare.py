@@ -18,7 +18,7 @@ from ..preprocess.filter import highpass_filter
 from ..preprocess.scale import scale
 from ..slicing import start_time_s, time_slice
 from .kilosort4_parameters import Kilosort4Parameters
-from .prepare import Prepared, in_microvolts, referenced, whitened
+from .prepare import Prepared, in_microvolts, referenced, whitened, without_noisy
 
 #: Stretches that estimates read, one from each of as many parts of the recording.
 N_STRETCHES_MIN = 20
@@ -85,7 +85,8 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, once: CallOnc
         gain = (-1.0 if p.invert_sign else 1.0) * (1.0 if p.scale is None else p.scale)
         traces = scale(traces, gain=gain, offset=0.0 if p.shift is None else p.shift)
     filtered = highpass_filter(traces, freq_min_hz=p.highpass_cutoff, order=3)
-    filtered = referenced(filtered, once, operator="median" if p.do_CAR else "none", seed=seed)
+    filtered, _ = without_noisy(filtered, once, seed=seed)
+    filtered = referenced(filtered, operator="median" if p.do_CAR else "none")
     if np.isfinite(p.artifact_threshold):
         filtered = blank_artifacts(filtered, threshold=p.artifact_threshold)
     rate = float(recording.attrs["sampling_frequency"])

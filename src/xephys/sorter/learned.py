@@ -36,6 +36,10 @@ class Learned:
         return self.channels["noise_level"]
 
     @property
+    def plain_noise_levels(self) -> xr.DataArray:
+        return self.channels["plain_noise_level"]
+
+    @property
     def white_noise_levels(self) -> xr.DataArray:
         return self.channels["white_noise_level"]
 
@@ -118,9 +122,11 @@ def learned_nodes(
     """
     represents = np.zeros(templates.sizes["unit"], bool)
     represents[units.template_of_unit] = True
-    filtered = prepared.filtered
+    filtered, plain = prepared.filtered, prepared.plain_noise_levels
+    assert plain is not None, "prepare() keeps them"
     channels = xr.Dataset(
         {
+            "plain_noise_level": ("channel", plain.values, plain.attrs),
             "noise_level": ("channel", prepared.noise_levels.values, prepared.noise_levels.attrs),
             "white_noise_level": ("channel", prepared.white_noise_levels.values, prepared.white_noise_levels.attrs),
             "bad": ("channel", schema.bad_channels_of(filtered)),

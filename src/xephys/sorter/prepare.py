@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from .. import schema
 from ..errors import RecordingError, SilentRecordingError, XephysWarning
 from ..extending import recording_plan
 from ..graph.results import CallOnce, identity_of
+from ..preprocess.common_artifacts import blank_common_artifacts
 from ..preprocess.bad_channels import find_constant_channels
 from ..preprocess.filter import bandpass_filter
 from ..preprocess.noise import Sample, estimate_noise_levels, sample_traces
@@ -28,6 +29,8 @@ from .progress import warm_up_cluster
 
 #: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
 REFERENCE_CHANNELS_MIN = 12
+#: With fewer channels a large spike may be seen by half of them, and be taken for an artefact.
+ARTIFACT_CHANNELS_MIN = 32
 #: A channel so many times as noisy as the median of at least so many channels is broken.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
@@ -35,7 +38,10 @@ NOISY_CHANNELS_MIN = 8
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recording before and after whitening, both lazy, the noise levels of both, and a few white stretches."""
+    """A recording before and after whitening, both lazy, the noise levels of both, and a few white stretches.
+
+    ``plain_noise_levels`` are those of the filtered traces before a reference, where they are asked for.
+    """
 
     filtered: xr.DataArray
     whitened: xr.DataArray
@@ -43,6 +49,7 @@ class Prepared:
     white_noise_levels: xr.DataArray
     white_sample: Sample
     whitening: xr.Dataset
+    plain_noise_levels: xr.DataArray | None = None
 
 
 class DrawnSample(Sequence[NDArray[Any]]):
@@ -98,8 +105,15 @@ def prepare(
         freq_max_hz=min(parameters.freq_max_hz, 0.45 * float(recording.attrs["sampling_frequency"])),
         order=parameters.filter_order,
     )
-    filtered = referenced(filtered, once, operator=parameters.reference, seed=parameters.seed, learned=learned)
-    return whitened(filtered, once, n_nearest=parameters.whitening_n_nearest, seed=parameters.seed, learned=learned)
+    if learned is None:
+        filtered, plain_levels = without_noisy(filtered, once, seed=parameters.seed)
+    else:
+        plain_levels = learned.plain_noise_levels
+    if (~schema.bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
+        filtered = blank_common_artifacts(filtered, noise_levels=plain_levels)
+    filtered = referenced(filtered, operator=parameters.reference)
+    made = whitened(filtered, once, n_nearest=parameters.whitening_n_nearest, seed=parameters.seed, learned=learned)
+    return replace(made, plain_noise_levels=plain_levels)
 
 
 def in_microvolts(
@@ -117,13 +131,8 @@ def in_microvolts(
     return scaled
 
 
-def referenced(
-    filtered: xr.DataArray, once: CallOnce, *, operator: str, seed: int, learned: Learned | None = None
-) -> xr.DataArray:
-    """Noisy channels marked bad, and what the others of a shank have in common taken away (``"none"``: nothing)."""
-    if learned is None:
-        warm_up_cluster(recording_plan(filtered))
-        filtered = _flag_noisy(filtered, once, seed=seed)
+def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
+    """What the channels of a shank have in common taken away (``"none"``: nothing)."""
     good, groups = ~schema.bad_channels_of(filtered), shank_numbers(filtered)
     if operator == "none" or np.bincount(groups[good]).max() < REFERENCE_CHANNELS_MIN:
         return filtered
@@ -189,13 +198,18 @@ def flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.D
     return _left_out(recording, constant, "constant")
 
 
-def _flag_noisy(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
-    """Mark channels far noisier than the others: their threshold crossings would be clustered into units."""
-    good = ~schema.bad_channels_of(recording)
+def without_noisy(filtered: xr.DataArray, once: CallOnce, *, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mark channels far noisier than the others, and give all noise levels.
+
+    The threshold crossings of such a channel would be clustered into units.
+    """
+    warm_up_cluster(recording_plan(filtered))
+    levels = once(estimate_noise_levels, filtered, seed=seed)
+    good = ~schema.bad_channels_of(filtered)
     if good.sum() < NOISY_CHANNELS_MIN:
-        return recording
-    levels = once(estimate_noise_levels, recording, seed=seed).values
-    return _left_out(recording, good & (levels > NOISY_FACTOR * np.median(levels[good])), "noisy")
+        return filtered, levels
+    noisy = good & (levels.values > NOISY_FACTOR * np.median(levels.values[good]))
+    return _left_out(filtered, noisy, "noisy"), levels
 
 
 def _left_out(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:

@@ -1,0 +1,94 @@
+"""Artefacts of the whole probe: stimuli, discharges, a knock on the cage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import ParameterError
+from ..extending import check_positive, extend_recording
+from ..graph.plan import Stage
+
+
+def blank_common_artifacts(
+    recording: xr.DataArray,
+    *,
+    noise_levels: xr.DataArray,
+    threshold: float = 8.0,
+    channel_fraction: float = 0.5,
+    peak_fraction: float = 0.35,
+    guard_ms: float = 1.0,
+) -> xr.DataArray:
+    """Set all channels to 0 where many of them are far beyond their noise at one sample, lazily.
+
+    A spike is seen by the few channels around its neuron; what half a probe sees at the very same sample is a stimulus,
+    a discharge or a movement. Left in place, each would be a spike of every unit, and spoil the averages.
+
+    Parameters
+    ----------
+    recording
+        Filtered traces with dims ``(time, channel)``. The filter comes first, because it would ring at the edges of the
+        silence; a common reference comes later, because it would take away what the channels have in common.
+    noise_levels
+        From :func:`estimate_noise_levels` on these traces.
+    threshold
+        In noise levels.
+    channel_fraction
+        Share of the channels, those marked ``bad`` left out, that must be beyond the threshold.
+    peak_fraction
+        They must also be beyond this share of the largest value within the guard: a large spike is beyond the noise on
+        half of a short probe, but its footprint falls off, and that of an artefact does not.
+    guard_ms
+        How much more is silenced on either side.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, still lazy.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits, or the noise levels are not one for each channel.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=32, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> silenced = blank_common_artifacts(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> bool((silenced == 0).all("channel").any())  # there is no artefact in here
+    False
+    """
+    from ..kernels import common_artifacts as kernel
+
+    check_positive(threshold=threshold, guard_ms=guard_ms)
+    for name, share in (("channel_fraction", channel_fraction), ("peak_fraction", peak_fraction)):
+        if not 0 < share <= 1:
+            raise ParameterError(f"{name} is {share!r}; it must be above 0 and at most 1")
+    info = schema.validate_recording(recording)
+    levels = np.asarray(noise_levels, np.float32)
+    if levels.shape != (info.n_channels,):
+        raise ParameterError(
+            f"noise_levels have shape {levels.shape}, and the recording {info.n_channels} channels; "
+            "estimate them on this recording"
+        )
+    good = ~schema.bad_channels_of(recording)
+    guard = max(1, round(guard_ms * 1e-3 * info.sampling_frequency))
+    arrays: dict[str, Any] = {"thresholds": np.where(good, threshold * levels, np.inf).astype(np.float32)}
+    stage = Stage(
+        kernel.blank_common_artifacts,
+        dtype=np.dtype("f4"),
+        parameters={
+            "n_channels_min": max(1, int(np.ceil(channel_fraction * good.sum()))),
+            "peak_fraction": float(peak_fraction),
+            "guard_samples": guard,
+        },
+        arrays=arrays,
+        before=2 * guard,
+        after=2 * guard,
+    )
+    return extend_recording(recording, stage)
