@@ -43,6 +43,7 @@ _PUBLIC = {
         "universal": ("detect_universal", "universal_templates"),
         "cluster.peaks": ("cluster_peaks",),
         "cluster.modularity": ("cluster_by_modularity",),
+        "cluster.refine": ("refine_clusters",),
         "templates": ("dense_templates", "estimate_templates"),
         "match": ("estimate_noise_gain", "match_residual", "match_templates"),
         "sorter.run": ("sort",),
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from .checkpoint import checkpoint as checkpoint
     from .cluster.modularity import cluster_by_modularity as cluster_by_modularity
     from .cluster.peaks import cluster_peaks as cluster_peaks
+    from .cluster.refine import refine_clusters as refine_clusters
     from .comparison import Comparison as Comparison
     from .comparison import compare as compare
     from .detect import detect_peaks as detect_peaks

@@ -13,7 +13,8 @@ from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..universal import shank_numbers
-from .peaks import Clustering, projected_channels, section_members, take_records
+from .peaks import projected_channels, section_members
+from .settle import Clustering, take_records
 
 #: Principal axes of a section's features on which spikes are compared.
 N_DIMS = 24

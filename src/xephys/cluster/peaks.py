@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,34 +14,12 @@ from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
+from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records
 
 #: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is looked at.
 USUAL_FRACTION = 0.05
 #: Channels on which a cluster's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
 REACHED_FRACTION = 0.01
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """Labels of peaks, and why clusters were joined.
-
-    Attributes
-    ----------
-    labels
-        int32 per peak: 0 to n - 1, -1 for peaks of no cluster (noise, collisions, or beyond the number clustered).
-    sample_shift
-        int64 per peak, to be added to its ``sample_index``: then all peaks of a cluster are aligned alike.
-    decisions
-        Records of the pairs of clusters that were considered for merging, with the figures and the reason.
-    """
-
-    labels: NDArray[np.int32]
-    sample_shift: NDArray[np.int64]
-    decisions: NDArray[Any]
-
-    @property
-    def n_clusters(self) -> int:
-        return int(self.labels.max(initial=-1)) + 1
 
 
 def cluster_peaks(
@@ -124,27 +101,18 @@ def cluster_peaks(
     found = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
     labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
-    basis = np.ascontiguousarray(components.values, np.float32)
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = reconcile.drop_weak(labels, means, noise=noise)
     labels = _split_clusters(projection, channel, labels, neighbours, n_spikes_min)
-    means, _ = cluster_means(projection, channel, labels, neighbours)
-    labels = reconcile.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
-    labels, shift, decisions = reconcile.merge_same_shape(
+    settled = settle_clusters(
         labels,
-        np.ascontiguousarray(chosen["sample_index"]),
-        projection,
-        channel,
-        neighbours,
-        basis,
+        chosen,
+        components=components,
+        neighbours=neighbours,
         noise=noise,
-        duration_samples=info.n_samples,
-        refractory_samples=round(refractory_ms * 1e-3 * info.sampling_frequency),
-        dead_samples=round(dead_ms * 1e-3 * info.sampling_frequency),
+        refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    everywhere, shifts = np.full(len(all_channels), -1, np.int32), np.zeros(len(all_channels), np.int64)
-    everywhere[rows], shifts[rows] = labels, shift
-    return Clustering(everywhere, shifts, decisions)
+    return spread_over_all(len(all_channels), rows, settled)
 
 
 def cluster_section(
@@ -235,15 +203,6 @@ def projected_channels(
             f"{len(positions)} channels and {components.sizes['component']} components; project the peaks again"
         )
     return neighbours
-
-
-def take_records(
-    peaks: NDArray[Any] | CheckpointedEvents, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
-) -> NDArray[Any]:
-    """Some fields of peaks, in memory or on disk; of the given ascending rows, or of all."""
-    if isinstance(peaks, CheckpointedEvents):
-        return peaks.load(fields, rows=rows)
-    return peaks[list(fields)] if rows is None else peaks[list(fields)][rows]
 
 
 def section_members(channel: NDArray[np.int64], section: Any, n_channels: int, n_max: int) -> NDArray[np.int64]:

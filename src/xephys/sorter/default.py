@@ -1,4 +1,4 @@
-"""The preset ``default``, from top to bottom: detect, cluster, make templates, match, look again, tidy up."""
+"""The preset ``default``, from top to bottom: detect, cluster, match and look again, match, tidy up."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..cluster.peaks import Clustering, cluster_peaks
+from ..cluster.peaks import cluster_peaks
+from ..cluster.refine import refine_clusters
+from ..cluster.settle import Clustering
 from ..detect import detect_peaks
 from ..errors import SilentRecordingError, XephysWarning
 from ..features import estimate_feature_noise, learn_components, project_peaks
-from ..graph.checkpoint import run_events, run_partials
+from ..graph.checkpoint import CheckpointedEvents, run_events, run_partials
 from ..graph.events import SpikeTable
 from ..graph.results import CallOnce
 from ..localize import localize_peaks
@@ -63,42 +65,59 @@ def sort_default(
     if components is None:
         return empty_sorting(recording, p)
     peaks = project_peaks(white, localize_peaks(white, peaks), components=components, n_nearest=p.n_nearest)
-    warm_up_cluster(peaks.plan)
-    found = run_events(peaks, folder, progress=progress.of("detect"))
+    found = _stored(peaks, folder, progress.of("detect"))
 
     sample = prepared.white_sample
+    feature_noise = once(estimate_feature_noise, white, components=components, sample=sample)
     clustering = once(
         cluster_peaks,
         white,
         found,
         components=components,
-        feature_noise=once(estimate_feature_noise, white, components=components, sample=sample),
+        feature_noise=feature_noise,
         n_spikes_min=p.n_spikes_min,
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
-    if clustering.n_clusters == 0:
-        return empty_sorting(recording, p)
     spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
+    log = _merges(clustering.decisions, "cluster")
+
+    for number in range(1, p.n_refinements + 1):
+        if not len(spikes):
+            break
+        tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
+        gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
+        again = _match(white, tidied.templates, p, noise_gain=gain, components=components, n_nearest=p.n_nearest)
+        found = _stored(again, folder, progress.of(f"refine {number}"))
+        clustering = once(
+            refine_clusters,
+            white,
+            found,
+            components=components,
+            feature_noise=feature_noise,
+            n_spikes_min=p.n_spikes_min,
+        )
+        spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
+        log += _merges(clustering.decisions, f"refine {number}")
+    if not len(spikes):
+        return empty_sorting(recording, p, log=log)
 
     tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
+    log += tidied.log
     if tidied.templates.sizes["unit"] == 0:
-        return empty_sorting(recording, p, log=tidied.log)
+        return empty_sorting(recording, p, log=log)
     gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
-    matched = match_templates(
-        white,
-        templates=tidied.templates,
-        detect_threshold=p.match_threshold,
-        noise_gain=gain,
-        amplitude_min=p.amplitude_min,
-        amplitude_max=p.amplitude_max,
-    )
-    located = localize_peaks(white, matched)
-    warm_up_cluster(located.plan)
-    matches = run_events(located, folder, progress=progress.of("match")).load()
+    matched = localize_peaks(white, _match(white, tidied.templates, p, noise_gain=gain))
+    matches = _stored(matched, folder, progress.of("match")).load()
     final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
-    log = [*_merges(clustering.decisions), *tidied.log, *final.log]
+    log += final.log
     learned = learned_nodes(prepared, tidied.templates, final, components=components, noise_gain=gain)
     return assemble(recording, prepared, final, p, log=log, folder=folder, learned=learned)
+
+
+def _stored(events: SpikeTable, folder: Path, progress: Any) -> CheckpointedEvents:
+    """One pass over the recording, on workers that have the kernels compiled."""
+    warm_up_cluster(events.plan)
+    return run_events(events, folder, progress=progress)
 
 
 def _components(white: xr.DataArray, peaks: SpikeTable, **parameters: Any) -> xr.DataArray | None:
@@ -107,6 +126,18 @@ def _components(white: xr.DataArray, peaks: SpikeTable, **parameters: Any) -> xr
         with suppress(SilentRecordingError):
             return learn_components(white, peaks, n_tiles=n_tiles, **parameters)
     return None
+
+
+def _match(white: xr.DataArray, templates: xr.Dataset, p: DefaultParameters, **more: Any) -> SpikeTable:
+    """Spikes of the templates with the limits of the preset."""
+    return match_templates(
+        white,
+        templates=templates,
+        detect_threshold=p.match_threshold,
+        amplitude_min=p.amplitude_min,
+        amplitude_max=p.amplitude_max,
+        **more,
+    )
 
 
 def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path) -> xr.Dataset:
@@ -140,6 +171,6 @@ def _spikes_of(peaks: NDArray[Any], clustering: Clustering) -> NDArray[Any]:
     return spikes[np.argsort(spikes["sample_index"], kind="stable")]
 
 
-def _merges(decisions: NDArray[Any]) -> list[dict[str, Any]]:
+def _merges(decisions: NDArray[Any], step: str) -> list[dict[str, Any]]:
     names = decisions.dtype.names or ()
-    return [{"step": "cluster", **{n: row[n].item() for n in names}} for row in decisions if row["merged"]]
+    return [{"step": step, **{n: row[n].item() for n in names}} for row in decisions if row["merged"]]

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..cluster.peaks import take_records
+from ..cluster.settle import take_records
 from ..extending import recording_plan
 from ..graph.checkpoint import CheckpointedEvents
 from ..neighbours import nearest_channels
