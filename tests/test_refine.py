@@ -12,7 +12,7 @@ from tests.spiking import case
 @pytest.fixture(scope="module")
 def components():
     peaks = xephys.detect_peaks(case().white, noise_levels=case().white_levels)
-    return xephys.learn_components(case().white, peaks, n_components=4)
+    return xephys.learn_components(case().white, peaks, n_components=4, ms_before=0.9, ms_after=1.3)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,9 @@ def noise(components):
 
 
 def matched(components, spikes, channels):
-    templates = xephys.estimate_templates(case().white, spikes, peak_channels=channels, ms_before=0.9, n_nearest=16)
+    templates = xephys.estimate_templates(
+        case().white, spikes, peak_channels=channels, ms_before=0.9, ms_after=1.3, n_nearest=16
+    )
     return xephys.match_templates(
         case().white, templates=templates, components=components, n_nearest=8, amplitude_min=0.2, amplitude_std=1.0
     ).compute()

@@ -118,9 +118,9 @@ if TYPE_CHECKING:
     from .match import match_templates as match_templates
     from .matched_filter import estimate_matched_filter as estimate_matched_filter
     from .preprocess.artifacts import blank_artifacts as blank_artifacts
-    from .preprocess.common_artifacts import blank_common_artifacts as blank_common_artifacts
     from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
     from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
+    from .preprocess.common_artifacts import blank_common_artifacts as blank_common_artifacts
     from .preprocess.device import to_device as to_device
     from .preprocess.filter import bandpass_filter as bandpass_filter
     from .preprocess.filter import filter_with_sos as filter_with_sos

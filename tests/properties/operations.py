@@ -132,9 +132,6 @@ TABLES: dict[str, Operation] = {
     ),
     "match_templates with projections": cleaned,
     "match_templates": lambda rec: xephys.match_templates(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
-    "match_templates with projections": lambda rec: xephys.match_templates(
-        xephys.bandpass_filter(rec), templates=fitted()["templates"], components=fitted()["components"], n_nearest=4
-    ),
 }
 
 #: Eager estimates.

@@ -8,8 +8,11 @@ import pytest
 import xephys
 from tests import device_arrays
 from xephys.errors import ParameterError
+from xephys.sorter.parameters import DefaultParameters
 
 from .sortings import assert_identical
+
+N_REFINEMENTS = DefaultParameters().n_refinements
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def test_the_spikes_are_those_of_the_cpu(sorted_there, expected):
 
 
 def test_nothing_but_samples_goes_up_and_events_or_sums_come_down(sorted_there, opened):
-    """Twelve tiles in four passes over all, and the tiles that are drawn for estimates."""
+    """Twelve tiles in the passes over all of them, and the tiles that are drawn for estimates."""
     found, copies = sorted_there
     n_channels, rate = opened(2.0).sizes["channel"], 30_000
     n_tiles = -(-opened(2.0).sizes["time"] // rate)
@@ -44,7 +47,7 @@ def test_nothing_but_samples_goes_up_and_events_or_sums_come_down(sorted_there, 
     whole_traces = [shape for _, shape in copies.down if len(shape) == 2 and shape[1] == n_channels and shape[0] > 9000]
     # Constant channels, noisy channels and noise levels are found on stretches drawn from every tile.
     assert len(whole_traces) <= 3 * n_tiles
-    assert len(samples) <= (3 + 1 + 4) * n_tiles
+    assert len(samples) <= (3 + 1 + 4 + 2 * N_REFINEMENTS) * n_tiles  # a refinement: templates, matching
     assert len(found["spikes"]["sample_index"]) > 500
 
 

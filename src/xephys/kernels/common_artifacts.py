@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
+
 
 @njit(nogil=True, cache=True)
 def _crowded(
@@ -81,6 +83,7 @@ def artifact_samples(
     return found
 
 
+@with_device_twin("xephys.kernels.device.common_artifacts:blank_common_artifacts")
 def blank_common_artifacts(
     traces: NDArray[np.floating],
     *,

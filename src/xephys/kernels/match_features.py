@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.match import match_templates, subtract_spikes
 from xephys.kernels.waveforms import project_waveforms
 
@@ -44,6 +45,7 @@ def _add_templates(
                         projection[event, j, p] += np.float32(amplitudes[event] * value)
 
 
+@with_device_twin("xephys.kernels.device.match_features:match_and_project")
 def match_and_project(
     traces: NDArray[np.float32],
     *,

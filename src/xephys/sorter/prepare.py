@@ -15,8 +15,8 @@ from .. import schema
 from ..errors import RecordingError, SilentRecordingError, XephysWarning
 from ..extending import recording_plan
 from ..graph.results import CallOnce, identity_of
-from ..preprocess.common_artifacts import blank_common_artifacts
 from ..preprocess.bad_channels import find_constant_channels
+from ..preprocess.common_artifacts import blank_common_artifacts
 from ..preprocess.filter import bandpass_filter
 from ..preprocess.noise import Sample, estimate_noise_levels, sample_traces
 from ..preprocess.phase_shift import phase_shift
