@@ -140,9 +140,27 @@ def test_overwrite_replaces(simulated, tmp_path):
     assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
 
 
+def test_another_preset_with_its_parameters(simulated, tmp_path):
+    out = tmp_path / "out"
+    settings = ["Th_learned=7", "nblocks=0", "bad_channels=3,5", "max_cluster_subset=None"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    run("sort", simulated / "recording", "--out", out, "--preset", "kilosort4", *words)
+    sorting = xephys.open_sorting(out / "sorting.zarr")
+    known = json.loads(sorting.attrs["parameters"])
+    assert (sorting.attrs["preset"], known["Th_learned"], known["bad_channels"]) == ("kilosort4", 7.0, ["3", "5"])
+    assert known["max_cluster_subset"] is None
+    assert not np.isin(sorting["units"]["channel_index"], [3, 5]).any()
+    features = np.load(out / "phy" / "pc_features.npy")
+    assert features.shape == (sorting["spikes"].sizes["spike"], 6, 10)
+    assert run("compare", out, simulated).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
+        (["--preset", "kilosort4", "--set", "Th_learnt=7"], 2, "did you mean 'Th_learned'"),
+        (["--preset", "kilosort4", "--set", "highpass_cutoff=20000"], 2, "and the Nyquist frequency"),
+        (["--preset", "kilosort4", "--learn-s", "5"], 2, "preset 'kilosort4' cannot do yet"),
         (["--preset", "defualt"], 2, "did you mean 'default'"),
         (["--set", "detect_treshold=4"], 2, "did you mean 'detect_threshold'"),
         (["--set", "detect_threshold=high"], 2, "detect_threshold is 'high'"),

@@ -37,20 +37,24 @@ def check_sortable(recording: xr.DataArray, parameters: Any) -> None:
     Raises
     ------
     ParameterError
-        If a corner of the band-pass does not suit the sampling rate.
+        If a corner of the filter does not suit the sampling rate.
     RecordingError
         If several channels have no positions, or the recording is shorter than the filter's halo.
     """
-    from .preprocess.filter import bandpass_filter
+    from .preprocess.filter import bandpass_filter, highpass_filter
+    from .sorter.kilosort4_parameters import Kilosort4Parameters
 
     info = schema.validate_recording(recording)
     if info.n_channels > 1:
         schema.positions_of(recording, why="sorting")
-    freq_max_hz = min(parameters.freq_max_hz, 0.45 * info.sampling_frequency)
     try:
-        bandpass_filter(
-            recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
-        )
+        if isinstance(parameters, Kilosort4Parameters):
+            highpass_filter(recording, freq_min_hz=parameters.highpass_cutoff)
+        else:
+            freq_max_hz = min(parameters.freq_max_hz, 0.45 * info.sampling_frequency)
+            bandpass_filter(
+                recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
+            )
     except ParameterError:
         raise
     except ValueError as error:

@@ -73,9 +73,17 @@ class Kilosort4Parameters(BaseModel):
             raise ValueError(f"it must be odd, for example {value + 1}")
         return value
 
-    @field_validator("bad_channels", "shank_idx", mode="before")
+    @field_validator("*", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("bad_channels", "shank_idx", "drift_smoothing", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
+        """One value, several, or the text ``3,5`` or ``[3, 5]`` of a command line."""
+        if isinstance(value, str):
+            return tuple(part.strip().strip("'\"") for part in value.strip("[]() ").split(",") if part.strip())
         return value if value is None or isinstance(value, (list, tuple)) else (value,)
 
     @model_validator(mode="after")
