@@ -39,6 +39,12 @@ def test_list_of_functions_is_up_to_date():
     assert made == stored, "run python ci/make_api_page.py"
 
 
+def test_table_of_parameters_is_up_to_date():
+    made = runpy.run_path(str(ROOT / "ci" / "make_parameter_table.py"))["page_with_table"]()
+    stored = (ROOT / "docs" / "explanation" / "kilosort4.md").read_text(encoding="utf-8")
+    assert made == stored, "run python ci/make_parameter_table.py"
+
+
 def test_figures_are_small():
     for figure in ROOT.joinpath("docs", "figures").glob("*.png"):
         assert figure.stat().st_size < 400_000, f"{figure.name} is larger than 400 kB"

@@ -9,6 +9,7 @@ import pytest
 
 import xephys
 from xephys import ParameterError, XephysWarning
+from xephys.graph.cluster import local_cluster
 from xephys.schema import make_recording
 from xephys.sorter.kilosort4_parameters import Kilosort4Parameters
 from xephys.sorter.parameters import read_parameters
@@ -49,6 +50,12 @@ def test_the_sorting_is_worth_comparing(simulated, expected):
 @pytest.mark.parametrize("chunk_s", [0.5, 2.0, 10.0])
 def test_chunks(opened, expected, chunk_s):
     assert_identical(sort(opened(chunk_s)), expected)
+
+
+def test_on_a_cluster_and_again(opened, expected):
+    with local_cluster(n_workers=2, threads_per_worker=1):
+        assert_identical(sort(opened(2.0)), expected)
+    assert_identical(sort(opened(2.0)), expected)
 
 
 @pytest.mark.parametrize("batch_size", [15_000, 300_001])
@@ -236,6 +243,9 @@ def test_drift_correction_is_not_there_and_says_so(opened, expected):
     [
         ({"Th_learnt": 7}, "has no parameter 'Th_learnt', did you mean 'Th_learned'"),
         ({"Th_learned": 0}, "Th_learned is 0: Input should be greater than 0"),
+        ({"Th_universal": float("nan")}, "Th_universal is nan: Input should be a finite number"),
+        ({"scale": float("inf")}, "scale is inf: Input should be a finite number"),
+        ({"tmax": float("nan")}, "tmax is nan: Input should be greater than 0"),
         ({"nt": 60}, "nt is 60: .* it must be odd, for example 61"),
         ({"nt0min": 70}, "nt0min is 70; it must lie inside the 61 samples of nt"),
         ({"tmin": 5, "tmax": 5}, "tmax is 5; it must be greater than tmin, 5"),

@@ -12,7 +12,7 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 class Kilosort4Parameters(BaseModel):
     """Parameters of ``preset="kilosort4"``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     n_chan_bin: int | None = Field(None, ge=1, description="channels of the file; checked if given, else the file says")
     fs: float | None = Field(None, gt=0, description="sampling rate in Hz; checked if given, else the file says")
@@ -23,13 +23,18 @@ class Kilosort4Parameters(BaseModel):
     Th_universal: float = Field(9.0, gt=0, description="least score of a universal template, in whitened units")
     Th_learned: float = Field(8.0, gt=0, description="least score of a learned template, in whitened units")
     tmin: float = Field(0.0, ge=0, description="sort from this time on, seconds from the beginning")
-    tmax: float = Field(float("inf"), gt=0, description="sort up to this time, seconds from the beginning")
+    tmax: float = Field(
+        float("inf"), gt=0, allow_inf_nan=True, description="sort up to this time, seconds from the beginning"
+    )
     nt: int = Field(61, ge=11, le=301, description="samples of a waveform, an odd number")
     shift: float | None = Field(None, description="added to the data after the scale; the high-pass removes it again")
     scale: float | None = Field(None, description="factor of the data")
     batch_downsampling: int = Field(1, ge=1, description="look for spikes in one of so many stretches of 2 s")
     artifact_threshold: float = Field(
-        float("inf"), gt=0, description="filtered samples that reach it are zeroed, 3 ms around; unit of the data"
+        float("inf"),
+        gt=0,
+        allow_inf_nan=True,
+        description="filtered samples that reach it are zeroed, 3 ms around; unit of the data",
     )
     nskip: int = Field(25, ge=1, description="whitening reads one stretch out of so many of 2 s, and at least 20")
     whitening_range: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
