@@ -103,3 +103,22 @@ def test_unknown_names_and_other_probes(templates):
         RecordingError, match="sampled at 30000 Hz and the recording at 25000 Hz; resample it, or estim"
     ):
         xephys.match_templates(slower, templates=templates)
+
+
+def test_projections_need_the_window_of_the_templates(templates):
+    shapes = xephys.standard_shapes(sampling_frequency=RATE)
+    components = shapes["component"].assign_attrs(nbefore=20)
+    with pytest.raises(ParameterError, match="the components have 61 samples, 20 of them before the spike"):
+        xephys.match_templates(case().white, templates=templates, components=components)
+    with pytest.raises(ParameterError, match="n_nearest is 0; it must be greater than 0"):
+        xephys.match_templates(case().white, templates=templates, n_nearest=0)
+
+
+def test_a_free_amplitude_has_no_prior(templates, noise_gain):
+    """Without the prior the amplitude is the one that fits, farther from 1 than with it."""
+    parameters = {"templates": templates, "noise_gain": noise_gain}
+    free = xephys.match_templates(case().white, **parameters, amplitude_std=float("inf")).compute()
+    held = xephys.match_templates(case().white, **parameters, amplitude_std=0.02).compute()
+    assert np.std(free["amplitude"]) > 1.5 * np.std(held["amplitude"])
+    with pytest.raises(ParameterError, match="amplitude_std is nan; it must be greater than 0"):
+        xephys.match_templates(case().white, templates=templates, amplitude_std=float("nan"))

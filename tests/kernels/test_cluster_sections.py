@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.cluster_sections import Section, gather_features, section_channels, spatial_sections
+from xephys.kernels.cluster_sections import (
+    Section,
+    centred_sections,
+    gather_features,
+    section_channels,
+    spatial_sections,
+)
 
 
 def grid(n_rows, n_columns, pitch=20.0):
@@ -79,3 +85,35 @@ def test_common_channels_are_preferred():
 def test_a_section_without_spikes():
     gathered = gather_features(np.zeros((0, 5, 3), np.float32), np.zeros(0, np.int64), np.zeros((4, 2), np.int32))
     assert gathered.shape == (0, 6)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_centred_sections_own_every_channel_once_and_stay_on_a_shank(probe):
+    positions = PROBES[probe]
+    shanks = (positions[:, 0] > 200).astype(int)
+    sections = centred_sections(positions, shanks=shanks, height_um=40.0, margin_um=30.0)
+    assert sorted(np.concatenate([s.core for s in sections]).tolist()) == list(range(len(positions)))
+    for section in sections:
+        assert np.ptp(positions[section.core, 1]) <= 40.0
+        assert len(set(shanks[np.concatenate([section.core, section.margin])])) == 1
+        others = np.flatnonzero(shanks == shanks[section.core[0]])
+        distance = np.linalg.norm(positions[others, None] - positions[section.core], axis=2).min(axis=1)
+        inside = np.concatenate([section.core, section.margin])
+        assert sorted(inside.tolist()) == others[distance <= 30.0].tolist()
+
+
+def test_centres_in_x_are_as_many_as_asked_for():
+    wide = grid(4, 8, 50.0)
+    assert len(centred_sections(wide, shanks=np.zeros(32, int), height_um=1000.0)) == 7  # one for each 50 µm of 350
+    for n in (1, 2, 4):
+        parts = centred_sections(wide, shanks=np.zeros(32, int), height_um=1000.0, n_x_centers=n)
+        assert len(parts) == n
+        assert all(len(part.core) == 32 // n for part in parts)
+        assert all(not len(part.margin) for part in parts)
+
+
+def test_centred_sections_of_impossible_sizes():
+    with pytest.raises(ValueError, match="height_um is 0"):
+        centred_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=0)
+    with pytest.raises(ValueError, match="n_x_centers 0"):
+        centred_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=40, n_x_centers=0)
