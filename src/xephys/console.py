@@ -30,8 +30,9 @@ STATUS_HELP = (
 
 SORTING_NAME, PHY_NAME, WORK_NAME = "sorting.zarr", "phy", ".work"
 
-#: Bytes that a sort keeps per second and channel: peaks with their features, at several per second and channel.
-_WORK_BYTES = 2000
+#: Bytes that a sort keeps per second and channel: peaks with their features, at several per second and channel, of
+#: detection and of every refinement.
+_WORK_BYTES = 5000
 _WORK_BYTES_LEAST = 32 * 2**20
 
 

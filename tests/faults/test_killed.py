@@ -16,11 +16,12 @@ from xephys.graph.cluster import local_cluster
 
 CHUNK_S = 0.5
 N_CHUNKS = 24
+N_PASSES = 4  # detection, two refinements, matching
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("stage", ["detect", "match"])
+@pytest.mark.parametrize("stage", ["detect", "refine 1", "match"])
 def test_a_worker_killed_in_mid_sort(opened, expected, tmp_path, stage):
     killed = []
 
@@ -45,7 +46,7 @@ def state(paths):
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
-@pytest.mark.parametrize("n_finished", [6, N_CHUNKS + 6], ids=["detect", "match"])
+@pytest.mark.parametrize("n_finished", [6, N_CHUNKS + 6, 3 * N_CHUNKS + 6], ids=["detect", "refine 1", "match"])
 def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n_finished):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
@@ -59,14 +60,14 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert [path.name for path in out.iterdir()] == [".work"]
-    assert n_finished <= len(chunk_files(out / ".work")) < 2 * N_CHUNKS
+    assert n_finished <= len(chunk_files(out / ".work")) < N_PASSES * N_CHUNKS
     finished = state(path for path in (out / ".work").rglob("*") if path.is_file() and ".tmp-" not in path.name)
     assert {"estimates", "components"} <= {path.name.split("-")[0] for path in finished}
 
     # The function on the same folder, which the command would remove, so that the files can be looked at afterwards.
     assert_identical(xephys.sort(opened(CHUNK_S), folder=out / ".work"), expected)
     every = chunk_files(out / ".work")
-    assert len(every) == 2 * N_CHUNKS
+    assert len(every) == N_PASSES * N_CHUNKS
     assert state(finished) == finished
     assert not list((out / ".work").rglob("*.tmp-*"))
 
