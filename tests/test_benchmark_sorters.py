@@ -138,6 +138,7 @@ def test_what_is_kept_is_not_run_again(part, small, tmp_path, monkeypatch):
     first = sorters.run(pairs, folder=tmp_path)
     assert first[0]["score"]["accuracy"] >= 0.9
     assert first[1]["state"] == "absent"
+    assert "Not run: no_such_peer on quick:0 (absent)." in "".join(part("contest.report").report(first))
     assert "4/4" in (tmp_path / "TABLE.txt").read_text(encoding="utf-8")
 
     def forbidden(*_, **__):

@@ -53,6 +53,11 @@ BACKGROUND = "Far units, field and artefacts of the hard setting, and no unit to
 
 def report(runs: Sequence[Run]) -> tuple[str, ...]:
     """The whole page, except for what the caller knows of the machine."""
+    begun, missing = [m for m in runs if "when" in m], [m for m in runs if "when" not in m]
+    return (*_page(begun), _when(begun), *([_not_run(missing)] if missing else []))
+
+
+def _page(runs: Sequence[Run]) -> list[str]:
     parts = ["# Sorters side by side", INTRODUCTION]
     demands = [(v.name, v.demand, v.measured, SIGNS[v.reached]) for v in verdicts(runs)]
     if demands:
@@ -77,7 +82,7 @@ def report(runs: Sequence[Run]) -> tuple[str, ...]:
         header = "set", "sorter", "units", "active", "artefact / far / other", "labelled good", *COSTS
         rows = [_background_row(made) for made in of_role["background"]]
         parts += ["## Background only", BACKGROUND, table(header, rows)]
-    return (*parts, _when(runs))
+    return parts
 
 
 def ordered(runs: Sequence[Run]) -> list[Run]:
@@ -146,6 +151,13 @@ def _background_row(made: Run) -> tuple[object, ...]:
 def _costs(made: Run) -> tuple[str, ...]:
     load = f"{made['load']:.1f}" + ("" if made["cores"] == 2 else f", {made['cores']} core")
     return f"{made['wall_s']:.0f}", f"{made['cpu_s']:.0f}", f"{made['peak_bytes'] / GIB:.1f}", load
+
+
+def _not_run(missing: Sequence[Run]) -> str:
+    """What is absent or was not reached, in one sentence."""
+    reasons = dict.fromkeys(made["state"] for made in missing)
+    told = [(why, ", ".join(f"{m['sorter']} on {m['set']}" for m in missing if m["state"] == why)) for why in reasons]
+    return "Not run: " + "; ".join(f"{which} ({why})" for why, which in told) + "."
 
 
 def _when(runs: Sequence[Run]) -> str:

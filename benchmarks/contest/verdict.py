@@ -85,7 +85,7 @@ def _compared(side: Side, score: str, *, least: bool, factor: float = 1.0, form:
 def as_accurate(side: Side, runs: Sequence[Run]) -> list[Verdict]:
     """as accurate as every peer"""
     return [
-        _compared(side, "accuracy", least=True, form=".3f"),
+        _compared(side, "accuracy", least=True, form=".4f"),
         _compared(side, "well", least=True),
     ]
 
