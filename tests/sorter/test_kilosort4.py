@@ -301,3 +301,24 @@ def test_identical_spikes_are_one_unit():
     sorting = sort(recording.copy(data=traces))
     assert sorting["units"].sizes["unit"] == 1
     assert np.abs(sorting["spikes"]["sample_index"].values[:, None] - samples).min(axis=0).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_units"),
+    [
+        ({"n_channels": 1, "n_units": 1}, 1),
+        ({"n_channels": 2, "n_units": 1}, 1),
+        ({"n_channels": 16, "n_units": 4, "probe": "linear", "amplitude_range_uv": (80, 200)}, 4),
+        ({"n_channels": 4, "n_units": 2, "probe": "tetrode", "amplitude_range_uv": (80, 200)}, 2),
+    ],
+    ids=str,
+)
+def test_few_channels(parameters, n_units):
+    recording, truth = simulate_recording(duration_s=20, seed=0, **parameters)
+    assert xephys.compare(sort(recording), truth).summary["num_well_detected"] == n_units
+
+
+def test_half_a_second():
+    """Fewer spikes than a unit needs: no unit, and no crash."""
+    recording, _ = simulate_recording(duration_s=0.5, n_channels=16, n_units=3, seed=0)
+    assert sort(recording)["units"].sizes["unit"] == 0
