@@ -138,6 +138,17 @@ def test_all_spikes_identical():
     assert labels.max() == 0
 
 
+@pytest.mark.parametrize("n", [2000, 8000])
+def test_a_long_cloud_alone_stays_one(n):
+    """Its two ends have few links for their size; what parts two units is a gap."""
+    features = np.random.default_rng(0).standard_normal((n, 20)).astype("f4")
+    features[:, 0] *= 4
+    features[:, 1] *= 2
+    labels, why = clustered(features)
+    assert labels.max() == 0
+    assert why["ratio"][0] < 0.25
+
+
 def bursting_halves(seed=0, n=900):
     """A train of bursts of two: the second spikes smaller and 4 ms later, two clouds that touch."""
     rng = np.random.default_rng(seed)
@@ -171,7 +182,7 @@ def test_two_units_are_apart_with_their_times():
 
 
 def test_what_nothing_links_is_not_asked_for_its_times():
-    labels, why = split_halves(bursting_halves()[1], 0.1)
+    labels, why = split_halves(bursting_halves()[1], 0.01)
     assert (labels.max(), why["reason"].tolist()) == (1, ["hardly a link"])
 
 
@@ -182,4 +193,4 @@ def test_few_spikes_are_not_told_apart_unless_nothing_links_them():
     assert (labels.max(), why["reason"].tolist()) == (0, ["too few spikes to tell"])
     tree = MergeTree(np.array([[0, 1]]), np.array([0.1]))
     labels, why = split_tree(tree, features, np.repeat(np.array([0, 1], np.int32), [200, 10]))
-    assert (labels.max(), why["reason"].tolist()) == (1, ["hardly a link"])
+    assert (labels.max(), why["reason"].tolist()) == (1, ["few spikes, few links"])

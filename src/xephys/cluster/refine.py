@@ -84,9 +84,7 @@ def refine_clusters(
     from ..kernels import cluster_reconcile as reconcile
     from ..kernels.cluster_shape import cluster_means
 
-    check_positive(
-        n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max, feature_noise=feature_noise
-    )
+    check_positive(n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max, feature_noise=feature_noise)
     if "projection" not in (spikes.dtype.names or ()):
         raise ParameterError("the spikes have no projections; match them with components=")
     info = schema.validate_recording(recording)
@@ -120,9 +118,7 @@ def refine_clusters(
     return spread_over_all(len(units), rows, settled)
 
 
-def split_unit(
-    projection: NDArray[np.float32], rows: NDArray[np.int64], n_spikes_min: int
-) -> NDArray[np.int32]:
+def split_unit(projection: NDArray[np.float32], rows: NDArray[np.int64], n_spikes_min: int) -> NDArray[np.int32]:
     """Labels of the parts of one unit on the channels that its mean reaches: the task of :func:`refine_clusters`."""
     from ..kernels.cluster_split import split_features
 

@@ -103,6 +103,7 @@ def split_tree(
     samples: NDArray[np.int64] | None = None,
     bin_samples: int = 30,
     n_spikes_min: int = 20,
+    no_links: float = 0.02,
     few_links: float = 0.2,
     min_score: float = 0.6,
     min_depth: float = 3.5,
@@ -122,9 +123,12 @@ def split_tree(
     bin_samples : int
         Samples of 1 ms.
     n_spikes_min : int
-        A side with fewer spikes is not told apart from the other.
-    few_links : float
+        A side with fewer spikes is not tested: only its links can tell it apart.
+    no_links : float
         With fewer links than this fraction of those expected two sides are apart, untested.
+    few_links : float
+        The same where a side has too few spikes to be tested. It is no limit for others: the two ends of one long
+        cloud, alone in its section, have as few.
     min_score, min_depth : float
         The two sides are apart if the valley between them holds at most ``1 - min_score`` of the lower shoulder and
         is so many standard errors deep (see `bimodality`, which is fitted on other spikes than it is judged on).
@@ -163,10 +167,11 @@ def split_tree(
         a, b = tree.children[node - n_leaves]
         ratio, score, split = float(tree.ratios[node - n_leaves]), float("nan"), False
         first, second = members[a], members[b]
-        if ratio < few_links:
+        if ratio < no_links:
             split, reason = True, "hardly a link"
         elif min(len(first), len(second)) < n_spikes_min:
-            reason = "too few spikes to tell"
+            split = ratio < few_links
+            reason = "few spikes, few links" if split else "too few spikes to tell"
         elif samples is not None and is_refractory(
             refractoriness(np.sort(samples[first]), np.sort(samples[second]), bin_samples=bin_samples),
             ratio_max=ratio_max,
