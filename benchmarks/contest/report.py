@@ -21,7 +21,8 @@ INTRODUCTION = (
     "defaults. `default` and `preset:…` are ours and get the file. The peers are told which channels are dead "
     "or noisy, which are then left out, and get traces with the sampling delays corrected; ours finds out by "
     "itself. `truth+…` are SpikeInterface's matchers given the true templates. A set is a kind and a seed; seeds "
-    "0 to 4 were used for choosing parameters of ours, those from 10 on were not."
+    "0 to 4 are for choosing parameters of ours, those from 10 on are not; what earlier versions of ours made of "
+    "the latter may have been known."
 )
 TESTED = (
     "That sortings do not depend on chunks, workers and repetition, and that a late parameter runs only the "
