@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,9 @@ from .graph.plan import Stage
 from .neighbours import nearest_channels
 from .preprocess.noise import Sample, sample_traces
 from .templates import check_same_probe
+
+if TYPE_CHECKING:
+    from .kernels.match_model import MatchModel
 
 
 def match_templates(
@@ -135,7 +138,7 @@ def estimate_noise_gain(
     from .kernels.match_scores import estimate_noise_gain as kernel
 
     check_same_probe(recording, templates)
-    model = _model(templates, rank=rank, n_channels_max=n_channels_max)
+    model = match_model(templates, rank=rank, n_channels_max=n_channels_max)
     names = ("temporal", "spatial", "channels", "energies")
     parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
     gains = [kernel(np.ascontiguousarray(part, np.float32), **{name: model[name] for name in names}) for part in parts]
@@ -182,7 +185,7 @@ def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Sta
             f"({given['amplitude_max']}) at least 1"
         )
     rate = recording.attrs["sampling_frequency"]
-    model = _model(templates, rank=given["rank"], n_channels_max=given["n_channels_max"])
+    model = match_model(templates, rank=given["rank"], n_channels_max=given["n_channels_max"])
     nbefore, length = int(templates.attrs["nbefore"]), templates.sizes["sample"]
     before, after = kernel.match_halo(length, n_before=nbefore)
     parameters = {
@@ -248,7 +251,10 @@ def _projecting(
     )
 
 
-def _model(templates: xr.Dataset, *, rank: int, n_channels_max: int) -> Any:
+def match_model(
+    templates: xr.Dataset, *, rank: int = 5, n_channels_max: int = 64, steps_per_sample: int = 4
+) -> MatchModel:
+    """What matching needs to know of templates: of low rank, on the channels that carry something, with overlaps."""
     from .kernels.match_model import build_match_model
     from .kernels.templates import low_rank_templates, select_channels
 
@@ -260,7 +266,9 @@ def _model(templates: xr.Dataset, *, rank: int, n_channels_max: int) -> Any:
     )
     temporal, spatial = low_rank_templates(waveforms, rank=rank)
     n_channels = int(templates.attrs["n_channels"])
-    return build_match_model(temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels)
+    return build_match_model(
+        temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels, steps_per_sample=steps_per_sample
+    )
 
 
 def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:

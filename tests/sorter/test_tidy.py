@@ -25,15 +25,18 @@ def test_common_events_are_artefacts_only_far_apart(channels, expected):
     """Near neurons may share spikes, as copies or as bursts; far ones do not."""
     first = np.sort(np.random.default_rng(0).choice(N_SAMPLES, 500, replace=False))
     samples, units = trains(first, first + 3)
-    found = common_events(samples, units, np.array(channels), window_samples=15, n_samples=N_SAMPLES)
-    assert found.tolist() == [expected, expected]
+    window = {"window_samples": 15, "n_samples": N_SAMPLES}
+    assert common_events(samples, units, np.array(channels), np.ones(2), **window).tolist() == [expected, expected]
+    # Of a very large unit and what is left of it far away, the large one stays.
+    assert common_events(samples, units, np.array(channels), np.array([9, 1]), **window).tolist() == [False, expected]
 
 
 def test_busy_units_that_meet_by_chance_are_none():
     rng = np.random.default_rng(1)
     busy = [np.sort(rng.choice(N_SAMPLES, 100_000, replace=False)) for _ in range(2)]
     samples, units = trains(*busy)
-    assert not common_events(samples, units, np.array([[0], [90]]), window_samples=15, n_samples=N_SAMPLES).any()
+    window = {"window_samples": 15, "n_samples": N_SAMPLES}
+    assert not common_events(samples, units, np.array([[0], [90]]), np.ones(2), **window).any()
 
 
 def test_of_two_repeats_the_better_match_stays():
@@ -53,7 +56,14 @@ def test_of_two_repeats_the_better_match_stays():
 def test_weak_templates_are_not_matched():
     waveform = np.zeros((2, 60, 4), np.float32)
     waveform[0, 20, 0], waveform[1, 20, 0] = -20, -3
-    templates = xr.Dataset({"waveform": (("unit", "sample", "slot"), waveform), "num_averaged": ("unit", [500, 500])})
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "num_averaged": ("unit", [500, 500]),
+            "channel_index": (("unit", "slot"), np.tile(np.arange(4, dtype=np.int32), (2, 1))),
+        },
+        attrs={"n_channels": 4},
+    )
     spikes = np.zeros(1000, [("unit_index", "i8")])
     spikes["unit_index"][500:] = 1
     tidied = tidy_templates(templates, spikes, read_parameters("default", {}))

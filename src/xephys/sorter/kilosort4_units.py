@@ -164,6 +164,7 @@ def merged_units(
         single["sample_index"],
         single["unit_index"],
         template_set(recording, waveforms, channels, counts, nbefore=0)["channel_index"].values,
+        np.sqrt((waveforms.astype(np.float64) ** 2).sum(axis=(1, 2))),
         window_samples=round(COMMON_MS * 1e-3 * rate),
         n_samples=plan.n_samples,
     )

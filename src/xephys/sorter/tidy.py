@@ -44,21 +44,46 @@ DEAD_MS = 0.5
 #: A unit that fires within this of a unit that it cannot see, more often than not, is an artefact of the whole probe.
 COMMON_MS = 0.5
 COMMON_FRACTION = 0.5
+#: A unit smaller than this beside the one it fires with is what a large spike leaves beyond its template's channels.
+ECHO_FRACTION = 0.5
 
 
 def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParameters) -> Tidied:
-    """Leave out templates that are too weak to be matched."""
+    """Leave out templates that are too weak to be matched, or two units at once."""
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     counts = np.bincount(spikes["unit_index"], minlength=len(norms))
     # An average of n spikes carries noise of norm sqrt(samples * slots / n), which is no sign of a unit.
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
     keep = (strength >= NORM_MIN) & (counts >= p.n_spikes_min)
+    sums = _composites(templates, counts)
     log = [
         {"step": "templates", "unit": int(u), "reason": "too weak to match", "norm": float(strength[u])}
         for u in np.flatnonzero(~keep)
     ]
+    log += [
+        {"step": "templates", "reason": "two units at once", **{n: row[n].item() for n in sums.dtype.names or ()}}
+        for row in sums
+        if keep[row["unit"]]
+    ]
+    keep[sums["unit"]] = False
     return Tidied(templates.isel(unit=np.flatnonzero(keep)), log)
+
+
+def _composites(templates: xr.Dataset, counts: NDArray[np.integer[Any]]) -> NDArray[np.void]:
+    """Templates that are the sum of two others, which matching can tell apart by itself."""
+    from ..kernels.composites import find_composites
+    from ..match import match_model
+
+    model = match_model(templates, steps_per_sample=0)
+    averaged = np.maximum(templates["num_averaged"].values, 1)
+    used = (model["channels"] >= 0).sum(axis=1)
+    names = ("energies", "pair_starts", "pair_units", "pair_overlaps")
+    return find_composites(
+        counts=counts,
+        noise_energies=templates.sizes["sample"] * used / averaged,
+        **{name: model[name] for name in names},  # type: ignore[literal-required]
+    )
 
 
 def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n_samples: int) -> Units:
@@ -82,6 +107,7 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
         matches["sample_index"],
         matches["unit_index"],
         tidied.templates["channel_index"].values,
+        np.sqrt((tidied.templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2))),
         window_samples=round(COMMON_MS * 1e-3 * rate),
         n_samples=n_samples,
     )
@@ -113,13 +139,15 @@ def common_events(
     samples: NDArray[np.int64],
     units: NDArray[np.int64],
     channels: NDArray[np.integer[Any]],
+    norms: NDArray[np.floating[Any]],
     *,
     window_samples: int,
     n_samples: int,
 ) -> NDArray[np.bool_]:
     """Units most of whose spikes, beyond chance, come with those of one unit on another part of the probe.
 
-    No two neurons do that; a stimulus or a movement that reaches every channel does, and makes a unit in each place.
+    No two neurons do that; a stimulus or a movement that reaches every channel does, and makes a unit in each place. A
+    very large spike does it too, with what is left of it far away: then only the echo goes.
 
     Parameters
     ----------
@@ -128,6 +156,8 @@ def common_events(
     channels
         Channels of each template, its peak channel first, shape ``(unit, slot)``: two units are apart if neither has
         the other's peak channel among them.
+    norms
+        Of each template.
     window_samples
         Largest lag of two spikes that come together.
     n_samples
@@ -136,8 +166,11 @@ def common_events(
     Examples
     --------
     >>> samples, units = np.array([10, 12, 500, 503, 900]), np.array([0, 1, 0, 1, 2])
-    >>> common_events(samples, units, np.array([[0], [9], [5]]), window_samples=5, n_samples=1000).tolist()
+    >>> places, window = np.array([[0], [9], [5]]), {"window_samples": 5, "n_samples": 1000}
+    >>> common_events(samples, units, places, np.array([9.0, 8.0, 7.0]), **window).tolist()
     [True, True, False]
+    >>> common_events(samples, units, places, np.array([90.0, 8.0, 7.0]), **window).tolist()
+    [False, True, False]
     """
     n_units = len(channels)
     pairs = np.zeros((n_units, n_units), np.int64)
@@ -151,7 +184,8 @@ def common_events(
     together = pairs + pairs.T - chance > COMMON_FRACTION * np.maximum(counts, 1)[:, None]
     artefact = np.zeros(n_units, bool)
     for unit, other in np.argwhere(together):
-        artefact[unit] |= channels[unit, 0] not in channels[other] and channels[other, 0] not in channels[unit]
+        apart = channels[unit, 0] not in channels[other] and channels[other, 0] not in channels[unit]
+        artefact[unit] |= apart and norms[other] > ECHO_FRACTION * norms[unit]
     return artefact
 
 
