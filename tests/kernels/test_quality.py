@@ -101,3 +101,8 @@ def test_labels():
         np.array([9.0, 9.0, 9.0, 1.0, np.nan]),
     )
     assert labels.tolist() == ["good", "mua", "mua", "noise", "noise"]
+
+
+def test_a_small_unit_is_not_good_however_clean():
+    labels = label_units(np.array([500, 500]), np.zeros(2), np.array([3.9, 4.1]))
+    assert labels.tolist() == ["mua", "good"]

@@ -225,6 +225,7 @@ def label_units(
     *,
     max_contamination: float = 0.2,
     min_snr: float = 2.0,
+    min_good_snr: float = 4.0,
     min_spikes: int = 20,
 ) -> NDArray[np.str_]:
     """Label units good, mua or noise.
@@ -237,13 +238,15 @@ def label_units(
     snr : (n_units,) float64
         Template amplitude on the largest channel over the noise level there.
     max_contamination, min_snr : float
+    min_good_snr : float
+        Below it a unit may be one neuron and still miss most spikes of it, or be a small far one: such units are mua.
     min_spikes : int
         With fewer a contamination of 0 says nothing: such units are mua.
 
     Returns
     -------
     labels : (n_units,) str
-        ``noise`` below ``min_snr``, else ``good`` if uncontaminated and with enough spikes, else ``mua``.
+        ``noise`` below ``min_snr``, else ``good`` if large enough, uncontaminated and with enough spikes, else ``mua``.
 
     Examples
     --------
@@ -252,5 +255,5 @@ def label_units(
     ['good', 'mua', 'noise']
     """
     with np.errstate(invalid="ignore"):
-        good = (contamination <= max_contamination) & (n_spikes >= min_spikes)
+        good = (contamination <= max_contamination) & (n_spikes >= min_spikes) & (snr >= min_good_snr)
     return np.where(~(snr >= min_snr), "noise", np.where(good, "good", "mua"))

@@ -83,7 +83,12 @@ def assemble(
         ]
     )
     labels = label_units(
-        counts, contamination, amplitude / noise, max_contamination=p.contamination_max, min_spikes=p.n_spikes_min
+        counts,
+        contamination,
+        amplitude / noise,
+        max_contamination=p.contamination_max,
+        min_good_snr=p.good_snr_min,
+        min_spikes=p.n_spikes_min,
     )
     return make_sorting(
         recording,

@@ -16,6 +16,7 @@ from ..cluster.refine import refine_clusters
 from ..cluster.settle import Clustering
 from ..detect import detect_peaks
 from ..errors import SilentRecordingError, XephysWarning
+from ..extending import recording_plan
 from ..features import estimate_feature_noise, learn_components, project_peaks
 from ..graph.checkpoint import CheckpointedEvents, run_events, run_partials
 from ..graph.events import SpikeTable
@@ -108,10 +109,11 @@ def sort_default(
     gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
     matched = localize_peaks(white, _match(white, tidied.templates, p, noise_gain=gain))
     matches = _stored(matched, folder, progress.of("match")).load()
-    final = tidy_units(matches, tidied, p, n_samples=recording.sizes["time"])
+    first_sample = recording_plan(recording).start
+    final = tidy_units(matches, tidied, p, first_sample=first_sample, n_samples=recording.sizes["time"])
     log += final.log
     learned = learned_nodes(prepared, tidied.templates, final, components=components, noise_gain=gain)
-    return assemble(recording, prepared, final, p, log=log, folder=folder, learned=learned)
+    return assemble(recording, prepared, final, p, log=log, folder=folder, learned=learned, first_sample=first_sample)
 
 
 def _stored(events: SpikeTable, folder: Path, progress: Any) -> CheckpointedEvents:

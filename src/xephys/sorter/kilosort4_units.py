@@ -252,6 +252,7 @@ class _Assembled:
     contamination_max: float
     n_spikes_min: int
     given: Kilosort4Parameters
+    good_snr_min: float = 0.0
 
     def model_dump(self) -> dict[str, Any]:
         return self.given.model_dump()

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from ..extending import recording_plan
 from ..graph.checkpoint import run_events
 from ..graph.results import CallOnce
 from ..localize import localize_peaks
@@ -25,7 +26,9 @@ from .progress import Progress, warm_up_cluster
 from .tidy import DEAD_MS, Units, drop_repeats
 
 #: What is decided after learning. All other parameters belong to what has been learned.
-LATE_PARAMETERS = ("match_threshold", "amplitude_min", "amplitude_max", "n_spikes_min", "contamination_max", "seed")
+LATE_PARAMETERS = (
+    "match_threshold", "amplitude_min", "amplitude_max", "n_spikes_min", "contamination_max", "good_snr_min", "seed"
+)  # fmt: skip
 
 
 def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArray:
@@ -84,18 +87,23 @@ def sort_learned(
     located = localize_peaks(prepared.whitened, matched)
     warm_up_cluster(located.plan)
     matches = run_events(located, folder, progress=progress.of("match")).load()
-    units = follow_units(matches, known, n_samples=recording.sizes["time"])
+    first_sample = recording_plan(recording).start
+    units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
-    return assemble(recording, prepared, units, p, log=log, folder=folder, learned=known.nodes, earlier=learned)
+    return assemble(
+        recording, prepared, units, p, log=log, folder=folder, learned=known.nodes, earlier=learned,
+        first_sample=first_sample,
+    )  # fmt: skip
 
 
-def follow_units(matches: NDArray[Any], learned: Learned, *, n_samples: int) -> Units:
+def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, n_samples: int) -> Units:
     """The spikes of the units that the learned templates became: nothing is merged, dropped or numbered anew."""
     number = learned.templates["unit_index"].values
     shift = learned.templates["sample_shift"].values
     own = np.flatnonzero(learned.templates["represents"].values)
     spikes = matches[number[matches["unit_index"]] >= 0]
-    spikes["sample_index"] = np.clip(spikes["sample_index"] + shift[spikes["unit_index"]], 0, n_samples - 1)
+    moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
+    spikes["sample_index"] = np.clip(moved, first_sample, last)
     spikes["unit_index"] = number[spikes["unit_index"]]
     rate = float(learned.templates.attrs["sampling_frequency"])
     spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))

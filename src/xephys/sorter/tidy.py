@@ -86,7 +86,9 @@ def _composites(templates: xr.Dataset, counts: NDArray[np.integer[Any]]) -> NDAr
     )
 
 
-def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n_samples: int) -> Units:
+def tidy_units(
+    matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, first_sample: int, n_samples: int
+) -> Units:
     """Merge units of one neuron, drop copies, artefacts and units with too few spikes, and number the rest anew."""
     from ..kernels.merge import decide_merges, merge_candidates
 
@@ -113,7 +115,8 @@ def tidy_units(matches: NDArray[Any], tidied: Tidied, p: DefaultParameters, *, n
     )
     target = np.where(artefact, -1, target)
     spikes = matches[target[matches["unit_index"]] >= 0]
-    spikes["sample_index"] = np.clip(spikes["sample_index"] + shift[spikes["unit_index"]], 0, n_samples - 1)
+    moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
+    spikes["sample_index"] = np.clip(moved, first_sample, last)
     spikes["unit_index"] = target[spikes["unit_index"]]
     spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
     counts = np.bincount(spikes["unit_index"], minlength=n_units)
