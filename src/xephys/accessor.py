@@ -71,6 +71,7 @@ class RecordingAccessor:
     universal_templates = _Forward(".universal")
     detect_universal = _Forward(".universal")
     cluster_peaks = _Forward(".cluster.peaks")
+    refine_clusters = _Forward(".cluster.refine")
     cluster_by_modularity = _Forward(".cluster.modularity")
     estimate_templates = _Forward(".templates")
     estimate_noise_gain = _Forward(".match")
