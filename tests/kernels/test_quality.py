@@ -104,5 +104,5 @@ def test_labels():
 
 
 def test_a_small_unit_is_not_good_however_clean():
-    labels = label_units(np.array([500, 500]), np.zeros(2), np.array([3.9, 4.1]))
+    labels = label_units(np.array([500, 500]), np.zeros(2), np.array([4.9, 5.1]))
     assert labels.tolist() == ["mua", "good"]

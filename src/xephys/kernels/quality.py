@@ -225,7 +225,7 @@ def label_units(
     *,
     max_contamination: float = 0.2,
     min_snr: float = 2.0,
-    min_good_snr: float = 4.0,
+    min_good_snr: float = 5.0,
     min_spikes: int = 20,
 ) -> NDArray[np.str_]:
     """Label units good, mua or noise.
