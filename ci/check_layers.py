@@ -22,8 +22,8 @@ LAYERS = {
     "composition": {"sorter", "sort", "track", "curate"},
     "files": {"io"},
     "edge": {
-        "__init__", "__main__", "accessor", "checkpoint", "cli", "comparison", "console", "facts", "finding", "plot",
-        "testing",
+        "__init__", "__main__", "accessor", "allocator", "checkpoint", "cli", "comparison", "console", "facts",
+        "finding", "plot", "testing",
     },
 }  # fmt: skip
 #: Which layers a layer may not import, not even inside a function.

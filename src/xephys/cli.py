@@ -97,6 +97,7 @@ def sort(
 
     With other late parameters only the stages after them run again.
     """
+    from .allocator import share_one_heap
     from .extending import check_choice
     from .finding import check_sortable, find_learned, one_segment
     from .io.atomic import check_room
@@ -104,6 +105,7 @@ def sort(
     from .sorter.parameters import read_parameters
     from .sorter.reuse import parameters_with
 
+    share_one_heap()
     parameters: dict[str, Any] = ui.split_settings(settings)
     earlier = None if learned is None else find_learned(learned)
     if earlier is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from .errors import ParameterError
 from .extending import as_lazy, check_positive, extend_recording
 from .graph.build import extend_plan
 from .graph.events import SpikeTable
+from .graph.local import map_in_threads
 from .graph.plan import Stage
 from .neighbours import nearest_channels
 from .preprocess.noise import Sample, sample_traces
@@ -46,7 +48,7 @@ def match_templates(
     templates
         From :func:`estimate_templates`.
     rank
-        Time courses kept of each template.
+        Most time courses kept of each template; those that carry nothing are dropped.
     n_channels_max
         Most channels kept of each template; those that carry nothing are dropped.
     detect_threshold
@@ -141,7 +143,7 @@ def estimate_noise_gain(
     model = match_model(templates, rank=rank, n_channels_max=n_channels_max)
     names = ("temporal", "spatial", "channels", "energies")
     parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
-    gains = [kernel(np.ascontiguousarray(part, np.float32), **{name: model[name] for name in names}) for part in parts]
+    gains = map_in_threads(partial(kernel, **{name: model[name] for name in names}), parts)
     return max(1.0, float(np.median(gains)))
 
 
@@ -256,15 +258,17 @@ def match_model(
 ) -> MatchModel:
     """What matching needs to know of templates: of low rank, on the channels that carry something, with overlaps."""
     from .kernels.match_model import build_match_model
-    from .kernels.templates import low_rank_templates, select_channels
+    from .kernels.templates import low_rank_templates, select_channels, without_weak_ranks
 
+    counts = templates["num_averaged"].values
     waveforms, slots = select_channels(
         templates["waveform"].values,
         channels=templates["channel_index"].values.astype(np.int32),
         max_channels=n_channels_max,
-        counts=templates["num_averaged"].values,
+        counts=counts,
     )
     temporal, spatial = low_rank_templates(waveforms, rank=rank)
+    temporal, spatial = without_weak_ranks(temporal, spatial, counts=counts)
     n_channels = int(templates.attrs["n_channels"])
     return build_match_model(
         temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels, steps_per_sample=steps_per_sample

@@ -107,6 +107,15 @@ def test_pointwise_stages_run_in_blocks_with_the_bits_of_the_whole():
     assert whole.tobytes() == padded.tobytes()
 
 
+@pytest.mark.parametrize("chain", [(toys.SCALE, toys.MIX), (toys.MEAN, toys.SCALE, toys.MIX)])
+def test_pointwise_stages_never_write_over_the_source(chain):
+    source = np.asarray(TRACES, np.float32).copy()
+    program, arrays, _ = program_of(*chain)
+    first = run_traces(program, arrays, lambda a, b: source[a:b], 0, 1000)
+    np.testing.assert_array_equal(source, np.asarray(TRACES, np.float32))
+    assert run_traces(program, arrays, lambda a, b: source[a:b], 0, 1000).tobytes() == first.tobytes()
+
+
 def test_each_event_belongs_to_exactly_one_chunk():
     program, arrays, source = program_of(*toys.TRACE_CHAIN, toys.MINIMA, toys.WAVES)
     whole = run_events(program, arrays, source.read, 0, toys.N_SAMPLES)

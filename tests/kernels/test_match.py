@@ -135,6 +135,22 @@ def test_scores_equal_direct_correlation() -> None:
     assert correlate_templates(traces[:500], **factors).tobytes() == np.ascontiguousarray(scores[:, :468]).tobytes()
 
 
+@pytest.mark.parametrize(("n_samples", "n_channels"), [(61, 5), (16, 16), (1109, 37), (1150, 48)])
+def test_scores_of_any_number_of_samples_and_channels(n_samples: int, n_channels: int) -> None:
+    rng = np.random.default_rng(n_channels)
+    traces = rng.standard_normal((n_samples, n_channels)).astype(np.float32)
+    temporal, spatial = rng.standard_normal((2, 3, 16)), rng.standard_normal((2, 3, 5))
+    temporal, spatial = temporal.astype(np.float32), spatial.astype(np.float32)
+    channels = np.stack([rng.permutation(n_channels)[:5] for _ in range(2)]).astype(np.int32)
+    spatial[1, 2], channels[1, 3:] = 0, -1  # ranks and slots that are not used
+    scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels)
+    kept = np.where(channels[:, None] >= 0, spatial, 0).astype(np.float64)
+    for unit in range(2):
+        mixed = traces[:, channels[unit]].astype(np.float64) @ kept[unit].T
+        expected = sum(np.correlate(mixed[:, r], temporal[unit, r].astype(np.float64), "valid") for r in range(3))
+        np.testing.assert_allclose(scores[unit], expected, atol=1e-4)
+
+
 def test_pair_overlaps_are_what_a_spike_adds_to_the_scores() -> None:
     model = make_model(make_templates(4))
     factors = {name: model[name] for name in ("temporal", "spatial", "channels")}  # type: ignore[literal-required]

@@ -14,6 +14,7 @@ from xephys.kernels.templates import (
     select_channels,
     template_peak_channels,
     template_positions,
+    without_weak_ranks,
 )
 
 POSITIONS_UM = np.stack([np.tile([0.0, 20.0], 8), np.repeat(np.arange(8) * 20.0, 2)], axis=1)
@@ -87,6 +88,29 @@ def test_low_rank_is_exact_at_full_rank_and_signs_are_fixed() -> None:
     flipped_temporal, flipped_spatial = low_rank_templates(-templates, rank=9)
     np.testing.assert_allclose(flipped_spatial, spatial, atol=1e-5)
     np.testing.assert_allclose(flipped_temporal, -temporal, atol=1e-5)
+
+
+def test_weak_ranks_go_and_the_rest_explains_as_much() -> None:
+    rng = np.random.default_rng(3)
+    shapes = np.linalg.qr(rng.standard_normal((40, 3)))[0].T
+    patterns = np.linalg.qr(rng.standard_normal((12, 3)))[0].T
+    # Singular values 30, 4 and 0.5: the last one changes the gain of a spike by a quarter of the noise variance.
+    template = np.einsum("r,rt,rk->tk", [30.0, 4.0, 0.5], shapes, patterns)
+    noisy = template + rng.standard_normal((40, 12)) / np.sqrt(1000)
+    few = np.einsum("r,rt,rk->tk", [30.0, 0.0, 0.0], shapes, patterns) + rng.standard_normal((40, 12)) / np.sqrt(20)
+    temporal, spatial = low_rank_templates(np.stack([noisy, few]), rank=5)
+    short, weights = without_weak_ranks(temporal, spatial, counts=np.array([1000, 20]))
+    assert short.shape[1] == weights.shape[1] == 2
+    assert weights[0].any(axis=1).tolist() == [True, True]
+    assert weights[1].any(axis=1).tolist() == [True, False], "a second rank of 20 spikes is averaged noise"
+    np.testing.assert_array_equal(weights[0], spatial[0, :2])
+    rebuilt = np.einsum("rt,rk->tk", short[0], weights[0])
+    assert ((rebuilt - template) ** 2).sum() < ((noisy - template) ** 2).sum(), "what went was mostly noise"
+
+
+def test_the_first_rank_stays() -> None:
+    temporal, spatial = low_rank_templates(np.full((1, 4, 2), 1e-3), rank=2)
+    assert without_weak_ranks(temporal, spatial, counts=np.array([1]))[1][0, 0].any()
 
 
 def test_rank_must_be_positive() -> None:

@@ -181,8 +181,8 @@ def _tiles(
         yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls)
 
 
-def _chain(traces: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array:
-    k = 0
+def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array:
+    traces, k = given, 0
     while k < len(calls):
         step, call = calls[k]
         if not step.is_pointwise:
@@ -193,7 +193,7 @@ def _chain(traces: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array
         while k < len(calls) and calls[k][0].is_pointwise:
             group.append(calls[k][1])
             k += 1
-        traces = _pointwise(traces, group)
+        traces = _pointwise(traces, group, given)
     return traces
 
 
@@ -204,10 +204,11 @@ def on_host(result: Any) -> Any:
     return result.get() if hasattr(result, "get") else result
 
 
-def _pointwise(traces: Array, group: list[Callable[..., Any]]) -> Array:
+def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array) -> Array:
     """Consecutive pointwise stages, sub-block by sub-block, so that what one leaves is still in cache for the next.
 
-    A device has another cache and a price for each call: there each stage runs on the whole tile.
+    They write over what an earlier stage made, where it has their shape, but never over what the source gave. A device
+    has another cache and a price for each call: there each stage runs on the whole tile.
     """
     if not isinstance(traces, np.ndarray):
         for call in group:
@@ -219,7 +220,9 @@ def _pointwise(traces: Array, group: list[Callable[..., Any]]) -> Array:
         for call in group:
             block = call(block, before=0, after=0)
         if out is None:
-            out = np.empty((len(traces), block.shape[1]), block.dtype)
+            fits = traces.dtype == block.dtype and traces.shape[1] == block.shape[1] and traces.flags.writeable
+            own = fits and not np.may_share_memory(traces, given)
+            out = traces if own else np.empty((len(traces), block.shape[1]), block.dtype)
         out[row : row + SUB_BLOCK_ROWS] = block
     return traces if out is None else out
 

@@ -109,6 +109,35 @@ def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Typed:
     return a(a, a, a), codegen
 
 
+def _transpose(typingctx: Any, source: Any, index: Any, step: Any, target: Any, there: Any, target_step: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source_type, target_type = signature.args[0], signature.args[3]
+        width = F32.width
+        vector = ir.VectorType(context.get_value_type(types.float32), width)
+
+        def place(array_type: Any, place_of_array: tuple[Any, Any, Any], row: int) -> Any:
+            array, first, stride = place_of_array
+            at = builder.add(first, builder.mul(stride, ir.Constant(stride.type, row)))
+            return builder.bitcast(_pointer(context, builder, array_type, array, at), vector.as_pointer())
+
+        rows = [builder.load(place(source_type, args[:3], row), align=4) for row in range(width)]
+        # Squares of side 1, 2, 4, 8 off the diagonal change places.
+        for side in (1, 2, 4, 8):
+            lower = [j if not j & side else width + j - side for j in range(width)]
+            upper = [j + side if not j & side else width + j for j in range(width)]
+            masks = [ir.Constant(ir.VectorType(INT32, width), lanes) for lanes in (lower, upper)]
+            for row in range(width):
+                if not row & side:
+                    pair = rows[row], rows[row + side]
+                    rows[row], rows[row + side] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+        for row, value in enumerate(rows):
+            builder.store(value, place(target_type, args[3:], row), align=4)
+        return context.get_dummy_value()
+
+    whole = types.intp
+    return types.none(source, whole, whole, target, whole, whole), codegen
+
+
 def _binary(combine: Callable[[Any, Any, Any], Any]) -> Any:
     """A lane-wise operation of two vectors."""
 
@@ -188,6 +217,8 @@ load_f32: Any = _loader(F32)  # load_f32(array, index): 16 numbers, as float32
 splat_f64: Any = _splatter(F64)  # splat_f64(x): x in every lane
 splat_f32: Any = _splatter(F32)
 store: Any = intrinsic(_store)  # store(array, index, vector): write all lanes, rounded to the array's float dtype
+# transpose(source, index, step, target, there, target_step): 16 × 16 float32, rows `step` elements apart
+transpose: Any = intrinsic(_transpose)
 fma: Any = intrinsic(_fma)  # fma(a, b, c): a × b + c, rounded once where the processor can (AVX2, ARM64)
 add: Any = _binary(_sum)
 subtract: Any = _binary(_difference)

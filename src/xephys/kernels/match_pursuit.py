@@ -182,11 +182,21 @@ def _search(
                                 best, best_sample = gain, start + t
             board.unit_gain[block, unit] = best
             board.unit_sample[block, unit] = best_sample
+    if n_units == 0:
+        return
     for block in range(first, last + 1):
-        best, best_unit = -np.inf, 0
-        for unit in range(n_units):
-            if board.unit_gain[block, unit] > best:
-                best, best_unit = board.unit_gain[block, unit], unit
+        best, best_unit = board.block_gain[block], board.block_unit[block]
+        if board.unit_gain[block, best_unit] < best:  # the best of the block has lost: any unit may be next
+            best = -np.inf
+            for unit in range(n_units):
+                if board.unit_gain[block, unit] > best:
+                    best, best_unit = board.unit_gain[block, unit], unit
+        else:
+            best = board.unit_gain[block, best_unit]
+            for unit in units:
+                gain = board.unit_gain[block, unit]
+                if gain > best or (gain == best and unit < best_unit):
+                    best, best_unit = gain, unit
         board.block_gain[block], board.block_unit[block] = best, best_unit
 
 
@@ -208,8 +218,8 @@ def _sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) ->
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _add_spike(
     board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int, shift: int, amplitude: float
-) -> None:
-    """Change the scores by one spike (taken: negative amplitude), and search what it touched."""
+) -> tuple[int, int]:
+    """Change the scores by one spike (taken: negative amplitude), and search what it touched: these blocks."""
     n_samples = board.scores.shape[1]
     reach = pairs.overlaps.shape[2] // 2
     low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
@@ -223,7 +233,9 @@ def _add_spike(
     # One sample more than changed, for a peak depends on its neighbours; more if a spike forbids beyond its template.
     margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
     first, last = max(sample - margin, 0), min(sample + margin, n_samples - 1)
-    _search(board, events, pairs, limits, touched, first // SEARCH_SAMPLES, last // SEARCH_SAMPLES)
+    first, last = first // SEARCH_SAMPLES, last // SEARCH_SAMPLES
+    _search(board, events, pairs, limits, touched, first, last)
+    return first, last
 
 
 @njit(nogil=True, cache=True)
@@ -239,11 +251,16 @@ def _longer(events: Events) -> Events:
 
 
 @njit(nogil=True, cache=True)
-def _take_all(board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int) -> tuple[Events, int]:
-    """Take candidates, best first, until none is left. Ties: the earlier block, then the lower unit and sample."""
+def _take_all(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
+) -> tuple[Events, int]:
+    """Take candidates, best first, until none is left. Ties: the earlier block, then the lower unit and sample.
+
+    There are none outside blocks `first` to `last`, but for those that a spike taken there uncovers.
+    """
     while True:
         block, best = 0, -np.inf
-        for b in range(board.block_gain.size):
+        for b in range(first, last + 1):
             if board.block_gain[b] > best:
                 block, best = b, board.block_gain[b]
         if best == -np.inf:
@@ -259,7 +276,8 @@ def _take_all(board: Board, events: Events, pairs: Pairs, limits: Limits, n_even
         events.following[n_events] = board.first_event[block]
         board.first_event[block] = n_events
         n_events += 1
-        _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
+        low, high = _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
+        first, last = min(first, low), max(last, high)
 
 
 @njit(nogil=True, cache=True)
@@ -295,17 +313,17 @@ def pursue(
         np.empty(1024), np.empty(1024),
     )  # fmt: skip
     _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), 0, n_blocks - 1)
-    events, n_events = _take_all(board, events, pairs, limits, 0)
+    events, n_events = _take_all(board, events, pairs, limits, 0, 0, n_blocks - 1)
     for _ in range(limits.n_sweeps):
         for event in range(n_events):
             unit = events.unit[event]
             if unit >= 0:
                 events.unit[event] = -1
-                _add_spike(
+                first, last = _add_spike(
                     board, events, pairs, limits, unit, events.sample[event], events.shift[event],
                     events.amplitude[event],
                 )  # fmt: skip
-                events, n_events = _take_all(board, events, pairs, limits, n_events)
+                events, n_events = _take_all(board, events, pairs, limits, n_events, first, last)
 
     n_kept = 0
     for event in range(n_events):

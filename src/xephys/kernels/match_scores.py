@@ -12,111 +12,88 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lanes import add, fma, load_f32, splat_f32, store, transpose
+
+#: Scores made together: a multiple of 64. The block of 384 channels, 0.9 MB, stays in the L2 cache.
 BLOCK_SAMPLES = 512
-UNROLL = 8
+#: Samples of a block beyond its scores are a multiple of this, two vectors.
+UNROLL = 32
 
-__all__ = ["correlate_templates", "estimate_noise_gain", "pad_template_factors"]
-
-
-def pad_template_factors(
-    temporal: NDArray[np.float32], spatial: NDArray[np.float32], channels: NDArray[np.int32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Pad samples and channels with zero weights to a multiple of the kernel's unroll length.
-
-    Parameters
-    ----------
-    temporal, spatial, channels : arrays of shape (unit, rank, sample), (unit, rank, slot), (unit, slot)
-        Low-rank templates; empty channel slots hold -1.
-
-    Returns
-    -------
-    The same three arrays, the last axis a multiple of eight; empty slots point at channel 0 with weight zero.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> one = np.ones((1, 1, 5), np.float32)
-    >>> [a.shape[-1] for a in pad_template_factors(one, one, np.arange(5, dtype=np.int32)[None])]
-    [8, 8, 8]
-    """
-    n_units, n_ranks, n_samples = temporal.shape
-    n_slots = channels.shape[1]
-    padded_temporal = np.zeros((n_units, n_ranks, -(-n_samples // UNROLL) * UNROLL), np.float32)
-    padded_temporal[:, :, :n_samples] = temporal
-    padded_spatial = np.zeros((n_units, n_ranks, -(-n_slots // UNROLL) * UNROLL), np.float32)
-    padded_spatial[:, :, :n_slots] = np.where(channels[:, None, :] >= 0, spatial, 0)
-    padded_channels = np.zeros((n_units, padded_spatial.shape[2]), np.int32)
-    padded_channels[:, :n_slots] = np.maximum(channels, 0)
-    return padded_temporal, padded_spatial, padded_channels
+__all__ = ["correlate_templates", "estimate_noise_gain"]
 
 
 @njit(nogil=True, cache=True)
-def _transpose_block(traces: NDArray[np.float32], first: int, rows: int, block: NDArray[np.float32]) -> None:
-    n_channels = traces.shape[1]
-    for t0 in range(0, rows, 16):
-        t1 = min(t0 + 16, rows)
-        for c0 in range(0, n_channels, 16):
-            for c in range(c0, min(c0 + 16, n_channels)):
-                for t in range(t0, t1):
-                    block[c, t] = traces[first + t, c]
-    block[:, rows:] = 0.0
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _weighted_channels(
-    block: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    channels: NDArray[np.int32],
-    n_slots: int,
-    out: NDArray[np.float32],
-) -> None:
-    out[:] = 0.0
-    for k in range(0, n_slots, 8):
-        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-        w4, w5, w6, w7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
-        x0, x1, x2, x3 = block[channels[k]], block[channels[k + 1]], block[channels[k + 2]], block[channels[k + 3]]
-        x4, x5, x6, x7 = block[channels[k + 4]], block[channels[k + 5]], block[channels[k + 6]], block[channels[k + 7]]
-        for t in range(out.size):
-            out[t] += ((w0 * x0[t] + w1 * x1[t]) + (w2 * x2[t] + w3 * x3[t]) + (w4 * x4[t] + w5 * x5[t])) + (
-                w6 * x6[t] + w7 * x7[t]
-            )
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _add_correlation(signal: NDArray[np.float32], weights: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    for j in range(0, weights.size, 8):
-        w0, w1, w2, w3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
-        w4, w5, w6, w7 = weights[j + 4], weights[j + 5], weights[j + 6], weights[j + 7]
-        x = signal[j : j + out.size + 7]
-        for t in range(out.size):
-            out[t] += (
-                (w0 * x[t] + w1 * x[t + 1]) + (w2 * x[t + 2] + w3 * x[t + 3]) + (w4 * x[t + 4] + w5 * x[t + 5])
-            ) + (w6 * x[t + 6] + w7 * x[t + 7])
+def _transpose_block(traces, n_channels, first, rows, width, block):  # type: ignore[no-untyped-def]
+    whole_rows, whole_channels = rows // 16 * 16, n_channels // 16 * 16
+    for c in range(0, whole_channels, 16):
+        for t in range(0, whole_rows, 16):
+            transpose(traces, (first + t) * n_channels + c, n_channels, block, c * width + t, width)
+    for c in range(n_channels):
+        for t in range(whole_rows if c < whole_channels else 0, rows):
+            block[c * width + t] = traces[(first + t) * n_channels + c]
+        block[c * width + rows : (c + 1) * width] = 0.0
 
 
 @njit(nogil=True, cache=True)
-def _correlate(
-    traces: NDArray[np.float32],
-    temporal: NDArray[np.float32],
-    spatial: NDArray[np.float32],
-    channels: NDArray[np.int32],
-    slots_used: NDArray[np.int64],
-    scores: NDArray[np.float32],
-) -> None:
+def _combine_channels(block, width, spatial, n_ranks, channels, n_slots, combined):  # type: ignore[no-untyped-def]
+    """Weighted sums of channels, one for each rank, two at a time: each sample is loaded once for both."""
+    zero = splat_f32(np.float32(0))
+    for rank in range(0, n_ranks, 2):
+        other = min(rank + 1, n_ranks - 1)
+        for t in range(0, width, 32):
+            a0, a1, b0, b1 = zero, zero, zero, zero
+            for k in range(n_slots):
+                here = channels[k] * width + t
+                x0, x1 = load_f32(block, here), load_f32(block, here + 16)
+                v, w = splat_f32(spatial[rank, k]), splat_f32(spatial[other, k])
+                a0, a1 = fma(v, x0, a0), fma(v, x1, a1)
+                b0, b1 = fma(w, x0, b0), fma(w, x1, b1)
+            store(combined, rank * width + t, a0)
+            store(combined, rank * width + t + 16, a1)
+            store(combined, other * width + t, b0)
+            store(combined, other * width + t + 16, b1)
+
+
+@njit(nogil=True, cache=True)
+def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: ignore[no-untyped-def]
+    """Sum over ranks and taps, 64 scores held in registers; sixteen taps by themselves, which rounds less than all."""
+    zero = splat_f32(np.float32(0))
+    n_taps = temporal.shape[1]
+    for t in range(0, total.size, 64):
+        s0, s1, s2, s3 = zero, zero, zero, zero
+        for rank in range(n_ranks):
+            here = rank * width + t
+            for first in range(0, n_taps, 16):
+                p0, p1, p2, p3 = zero, zero, zero, zero
+                for j in range(first, min(first + 16, n_taps)):
+                    w = splat_f32(temporal[rank, j])
+                    p0 = fma(w, load_f32(combined, here + j), p0)
+                    p1 = fma(w, load_f32(combined, here + j + 16), p1)
+                    p2 = fma(w, load_f32(combined, here + j + 32), p2)
+                    p3 = fma(w, load_f32(combined, here + j + 48), p3)
+                s0, s1, s2, s3 = add(s0, p0), add(s1, p1), add(s2, p2), add(s3, p3)
+        store(total, t, s0)
+        store(total, t + 16, s1)
+        store(total, t + 32, s2)
+        store(total, t + 48, s3)
+
+
+@njit(nogil=True, cache=True)
+def _correlate(  # type: ignore[no-untyped-def]
+    traces, n_channels, temporal, spatial, channels, slots_used, ranks_used, scores
+):
     n_units, n_ranks, n_taps = temporal.shape
-    n_rows = traces.shape[0]
-    n_scores = scores.shape[1]
-    block = np.zeros((traces.shape[1], BLOCK_SAMPLES + n_taps), np.float32)
-    combined = np.zeros(BLOCK_SAMPLES + n_taps, np.float32)
+    n_rows, n_scores = traces.size // n_channels, scores.shape[1]
+    width = -(-(BLOCK_SAMPLES + n_taps) // UNROLL) * UNROLL
+    block = np.zeros(n_channels * width, np.float32)
+    combined = np.zeros(n_ranks * width, np.float32)
     total = np.zeros(BLOCK_SAMPLES, np.float32)
     for first in range(0, n_scores, BLOCK_SAMPLES):
-        _transpose_block(traces, first, min(BLOCK_SAMPLES + n_taps, n_rows - first), block)
+        _transpose_block(traces, n_channels, first, min(BLOCK_SAMPLES + n_taps - 1, n_rows - first), width, block)
         n_valid = min(BLOCK_SAMPLES, n_scores - first)
         for unit in range(n_units):
-            total[:] = 0.0
-            for rank in range(n_ranks):
-                _weighted_channels(block, spatial[unit, rank], channels[unit], slots_used[unit], combined)
-                _add_correlation(combined, temporal[unit, rank], total)
+            _combine_channels(block, width, spatial[unit], ranks_used[unit], channels[unit], slots_used[unit], combined)
+            _correlate_in_time(combined, width, temporal[unit], ranks_used[unit], total)
             scores[unit, first : first + n_valid] = total[:n_valid]
 
 
@@ -156,9 +133,19 @@ def correlate_templates(
     n_scores = max(traces.shape[0] - temporal.shape[2] + 1, 0)
     scores = np.empty((temporal.shape[0], n_scores), np.float32)
     if scores.size:
-        last_slot = ((channels >= 0) * np.arange(1, channels.shape[1] + 1)).max(axis=1)
-        slots_used = (-(-last_slot // UNROLL) * UNROLL).astype(np.int64)
-        _correlate(traces, *pad_template_factors(temporal, spatial, channels), slots_used, scores)
+        used = channels >= 0
+        slots_used = (used * np.arange(1, channels.shape[1] + 1)).max(axis=1)
+        ranks_used = (spatial.any(axis=2) * np.arange(1, spatial.shape[1] + 1)).max(axis=1)
+        _correlate(
+            np.ascontiguousarray(traces, np.float32).reshape(-1),
+            traces.shape[1],
+            np.ascontiguousarray(temporal, np.float32),
+            np.where(used[:, None, :], spatial, np.float32(0)).astype(np.float32),
+            np.maximum(channels, 0),
+            slots_used,
+            ranks_used,
+            scores,
+        )
     return scores
 
 

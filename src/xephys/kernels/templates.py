@@ -20,6 +20,7 @@ __all__ = [
     "select_channels",
     "template_peak_channels",
     "template_positions",
+    "without_weak_ranks",
 ]
 
 
@@ -266,6 +267,48 @@ def low_rank_templates(
         temporal[unit] = sign * left[:, :n_kept].T
         spatial[unit] = sign * patterns
     return temporal, spatial
+
+
+def without_weak_ranks(
+    temporal: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    *,
+    counts: NDArray[np.integer],
+    min_energy: float = 1.0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Low-rank templates without the ranks that change no decision: their patterns are zero.
+
+    A rank adds its energy to the gain of a spike, which must be tens of noise variances; and of a template averaged
+    over few spikes the last ranks are averaged noise, whose largest singular value is near
+    ``sqrt(n_samples) + sqrt(n_slots)`` over the square root of the count.
+
+    Parameters
+    ----------
+    temporal, spatial
+        From `low_rank_templates`, in units of the noise (whitened).
+    counts : integer array of shape (unit,)
+        Spikes averaged in each template.
+    min_energy : float
+        Squared norm that a rank needs, in units of the noise variance, beyond twice that of averaged noise.
+
+    Returns
+    -------
+    temporal, spatial
+        The first rank is always kept; ranks that no template uses are cut off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> temporal, spatial = np.ones((1, 3, 4), np.float32), np.float32([[[9.0], [3.0], [0.1]]])
+    >>> without_weak_ranks(temporal, spatial, counts=np.array([1000]))[1].ravel().tolist()
+    [9.0, 3.0]
+    """
+    n_slots = (np.abs(spatial).max(axis=1, initial=0.0) > 0).sum(axis=1)
+    floor = min_energy + 2.0 * (temporal.shape[2] + n_slots) / np.maximum(counts, 1)
+    kept = np.einsum("urk,urk->ur", spatial, spatial, dtype=np.float64) > floor[:, None]
+    kept[:, :1] = True
+    most = int(kept.any(axis=0).sum())
+    return temporal[:, :most], np.where(kept[:, :, None], spatial, np.float32(0))[:, :most]
 
 
 def align_templates(

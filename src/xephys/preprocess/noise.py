@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import RecordingError
 from ..extending import check_choice, check_positive, recording_plan
+from ..graph.local import map_in_threads
 from ..graph.sample import sample_slices
 
 Sample: TypeAlias = Sequence[NDArray[Any]]
@@ -101,7 +103,7 @@ def estimate_noise_levels(
     check_choice("method", method, ("mad", "std", "rms"))
     info = schema.validate_recording(recording)
     parts = sample_traces(recording, seed=seed) if sample is None else sample
-    levels = np.stack([kernel.noise_levels(np.asarray(part, np.float32), method=method) for part in parts])
+    levels = np.stack(map_in_threads(partial(kernel.noise_levels, method=method), parts))
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     return xr.DataArray(
         np.median(levels, axis=0).astype(np.float32),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..extending import check_choice, check_positive, extend_recording
+from ..graph.local import map_in_threads
 from ..graph.plan import Stage
 from .noise import Sample, sample_traces
 
@@ -164,8 +165,7 @@ def _covariance(sample: Sample, n_channels: int) -> Any:
     from ..kernels.whiten import covariance_sums
 
     total, products, n = np.zeros(n_channels), np.zeros((n_channels, n_channels)), 0
-    for part in sample:
-        sums, squares, count = covariance_sums(np.ascontiguousarray(part, np.float32))
+    for sums, squares, count in map_in_threads(covariance_sums, sample):
         total, products, n = total + sums, products + squares, n + count
     mean = total / n
     return products / n - np.outer(mean, mean)
