@@ -35,7 +35,7 @@ _PUBLIC = {
         "preprocess.artifacts": ("blank_artifacts",),
         "preprocess.common_artifacts": ("blank_common_artifacts",),
         "preprocess.bad_channels": ("detect_bad_channels", "interpolate_bad_channels"),
-        "matched_filter": ("estimate_matched_filter",),
+        "matched_filter": ("estimate_matched_filter", "prototype_of_components"),
         "detect": ("detect_peaks",),
         "localize": ("localize_peaks",),
         "features": ("estimate_feature_noise", "extract_snippets", "learn_components", "project_peaks"),
@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from .match import match_residual as match_residual
     from .match import match_templates as match_templates
     from .matched_filter import estimate_matched_filter as estimate_matched_filter
+    from .matched_filter import prototype_of_components as prototype_of_components
     from .preprocess.artifacts import blank_artifacts as blank_artifacts
     from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
     from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels

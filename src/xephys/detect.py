@@ -29,6 +29,7 @@ def detect_peaks(
     exclude_sweep_ms: float = 1.0,
     radius_um: float = 50.0,
     matched_filter: xr.Dataset | None = None,
+    echo_radius_um: float = 0.0,
     segment_index: int = 0,
 ) -> SpikeTable:
     """Detect threshold crossings, one peak per spike, lazily.
@@ -54,6 +55,8 @@ def detect_peaks(
         Largest distance of channels that compete for a peak.
     matched_filter
         From :func:`estimate_matched_filter`, for that method.
+    echo_radius_um
+        With a matched filter, a peak no farther than this from one three times as strong is taken for its echo.
     segment_index
         Written into every record.
 
@@ -90,10 +93,17 @@ def detect_peaks(
     sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
     parameters = {"peak_sign": peak_sign, "exclude_sweep_samples": sweep, "segment_index": segment_index}
     arrays: dict[str, Any] = {}
+    if echo_radius_um and (echo_radius_um < 0 or method != "matched_filtering"):
+        raise ParameterError(
+            f"echo_radius_um is {echo_radius_um:g} and method {method!r}; it must be at least 0, and 0 but for "
+            "matched_filtering"
+        )
     if method != "by_channel":
         positions = schema.positions_of(recording, why=f"detection by {method}")
         arrays["neighbours"] = neighbours_within(positions, radius_um=radius_um)
     if method == "matched_filtering":
+        if echo_radius_um > 0:
+            arrays["echo_neighbours"] = neighbours_within(positions, radius_um=echo_radius_um)
         stage = _matched_stage(matched_filter, info.n_channels, parameters, arrays)
     else:
         stage = _threshold_stage(recording, noise_levels, detect_threshold, parameters, arrays)

@@ -165,6 +165,50 @@ def test_bad_channels_take_no_part():
     assert np.array_equal(*peaks)
 
 
+def test_echoes_of_much_stronger_peaks_are_dropped(fitted):
+    """Of the peaks found without: those that no candidate near in time and three times as strong stands beside."""
+    tables, thresholds = fitted
+    traces = make_traces(1500, seed=6)
+    footprint = np.zeros(C)  # one that falls without a gap loses its echoes to its own flank
+    footprint[[1, C - 1]] = 1, 0.2
+    for sample in range(100, 1400, 90):
+        traces[sample - NBEFORE : sample - NBEFORE + PROTOTYPE.size] += 120 * np.outer(PROTOTYPE, footprint)
+    everywhere = np.tile(np.arange(C, dtype=np.int32), (C, 1))
+    without = detect_matched_filtering(traces, start=BEFORE, **arguments(fitted))
+    found = detect_matched_filtering(traces, start=BEFORE, **arguments(fitted, echo_neighbours=everywhere))
+    ratios = reference_scores(traces, tables) / thresholds[:, :, None]
+    strongest = ratios.max(axis=(0, 1))  # the first is the one of sample NBEFORE
+    kept = []
+    for sample, channel, depth in triples(without):
+        at = sample - NBEFORE
+        crests = [
+            strongest[t]
+            for t in range(at - SWEEP, at + SWEEP + 1)
+            if strongest[t] >= 1 and strongest[t] > strongest[t - 1] and strongest[t] >= strongest[t + 1]
+        ]
+        if max(crests) <= 3 * ratios[channel, depth, at]:
+            kept.append((sample, channel, depth))
+    assert 5 < len(kept) < len(without) - 5
+    assert triples(found) == kept
+
+
+def test_a_footprint_reaches_no_farther_than_asked():
+    """The nearest channels of the whole footprint, with its weights but for the norm."""
+    good = np.arange(C) != 5
+    given = {"depths_um": DEPTHS, "decay_um": 20.0, "channel_mask": good}
+    whole, near = (dense(matched_filter_weights(POSITIONS, n_nearest=n, **given)) for n in (None, 4))
+    assert (np.count_nonzero(whole[0, 1]) > 4) and (near[5] == 0).all()
+    for channel, depth in np.ndindex(C, len(DEPTHS)):
+        if channel == 5:
+            continue
+        distances = np.where(good, np.linalg.norm(POSITIONS - POSITIONS[channel], axis=1), np.inf)
+        expected = np.where(distances <= np.sort(distances)[3], whole[channel, depth], 0)
+        if np.count_nonzero(distances <= np.sort(distances)[3]) == 4:
+            np.testing.assert_allclose(near[channel, depth], expected / np.linalg.norm(expected), rtol=1e-5)
+        assert np.count_nonzero(near[channel, depth]) == 4
+        assert np.isclose(np.linalg.norm(near[channel, depth]), 1)
+
+
 def test_errors_name_the_remedy(fitted):
     traces = make_traces(200)
     with pytest.raises(ValueError, match=f"needs {BEFORE} and {AFTER}"):

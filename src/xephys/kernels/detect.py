@@ -232,6 +232,7 @@ def suppress_weaker(
     ratios: NDArray[np.float64],
     neighbours: NDArray[np.int32],
     exclude_sweep_samples: int,
+    margin: float = 1.0,
 ) -> NDArray[np.bool_]:
     """Mark the candidates that no competitor beats.
 
@@ -248,6 +249,8 @@ def suppress_weaker(
         Competing channels, padded with -1.
     exclude_sweep_samples : int
         Half width of the window.
+    margin : float
+        A competitor only wins if its ratio, divided by this, still does.
 
     Returns
     -------
@@ -286,7 +289,8 @@ def suppress_weaker(
                 j = by_channel[p]
                 if rows[j] > latest:
                     break
-                if ratios[j] > ratios[i] or (ratios[j] == ratios[i] and j < i):
+                least = margin * ratios[i]
+                if ratios[j] > least or (ratios[j] == least and j < i):
                     keep[i] = False
                     break
                 p += 1

@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect import PEAK_DTYPE, suppress_weaker
+from xephys.kernels.dispatch import with_device_twin
 from xephys.kernels.footprint_grid import exponential_footprints
 from xephys.kernels.matched_scores import correlate_all, scan_scores
 from xephys.kernels.threshold_scan import PeakSign
 
 MATCHED_PEAK_DTYPE = np.dtype([*PEAK_DTYPE.descr, ("depth_index", "<i8")])
 """Peak record with the index of the depth whose footprint matched best."""
+
+#: How many times as strong a candidate is whose echoes are dropped beyond the channels that compete.
+ECHO_RATIO = 3.0
 
 # Median absolute deviation of a standard normal variable.
 _NORMAL_MAD = 0.6744897501960817
@@ -53,6 +57,7 @@ def matched_filter_weights(
     *,
     depths_um: NDArray[np.float64] | None = None,
     decay_um: float = 2.5,
+    n_nearest: int | None = None,
     channel_mask: NDArray[np.bool_] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Spatial weights of a source at each channel and depth, as tables for `detect_matched_filtering`.
@@ -65,6 +70,8 @@ def matched_filter_weights(
         Distances of the sources from the contact plane; 0, 30, 60, 90 and 120 by default.
     decay_um : float
         Decay of the weights with distance.
+    n_nearest : int, optional
+        Most channels of a row, those nearest to its own; all that weigh something by default.
     channel_mask : bool (channel,), optional
         False for channels that must neither give peaks nor add to scores (bad channels).
 
@@ -84,6 +91,10 @@ def matched_filter_weights(
     used = np.flatnonzero(np.ones(len(positions), dtype=bool) if channel_mask is None else channel_mask)
     distances = np.linalg.norm(positions[used, np.newaxis] - positions[used], axis=2)
     footprints = exponential_footprints(distances, depths_um=depths, decay_um=decay_um)
+    if n_nearest is not None and n_nearest < used.size:
+        far = np.argsort(distances, axis=1, kind="stable")[:, n_nearest:]
+        np.put_along_axis(footprints, far[:, np.newaxis], 0.0, axis=2)
+        footprints /= np.linalg.norm(footprints, axis=2, keepdims=True)
     source, depth, channel = np.nonzero(footprints)
     rows = used[source] * depths.size + depth
     return {
@@ -132,7 +143,7 @@ def matched_filter_thresholds(
     >>> matched_filter_thresholds([noise], prototype=np.array([-1.0, -2.0, -1.0]), **tables).shape
     (2, 5)
     """
-    taps = _unit_norm(prototype)
+    taps = unit_norm(prototype)
     short = min(len(stretch) for stretch in samples)
     if short < taps.size:
         raise ValueError(f"a stretch has {short} samples; give at least the {taps.size} of the prototype")
@@ -149,6 +160,7 @@ def matched_filter_thresholds(
     return thresholds.reshape(n_channels, -1)
 
 
+@with_device_twin("xephys.kernels.device.matched_filter:detect_matched_filtering")
 def detect_matched_filtering(
     traces: NDArray[np.float32],
     *,
@@ -164,6 +176,7 @@ def detect_matched_filtering(
     neighbours: NDArray[np.int32],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
+    echo_neighbours: NDArray[np.int32] | None = None,
     segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Detect peaks whose shape matches the prototype and whose footprint that of a source near a channel.
@@ -193,6 +206,9 @@ def detect_matched_filtering(
         With "both", the inverted prototype is matched too.
     exclude_sweep_samples : int
         Half width of the exclusion window.
+    echo_neighbours : int32 (channel, k), optional
+        Channels on which a candidate `ECHO_RATIO` times as strong drops this channel's, padded with -1: a large spike
+        is seen farther than small ones compete.
     segment_index : int
         Written into every record.
 
@@ -218,6 +234,46 @@ def detect_matched_filtering(
     >>> peaks["sample_index"], peaks["channel_index"], peaks["amplitude"]
     (array([18]), array([1]), array([-9.]))
     """
+    check_arguments(before, after, prototype, nbefore, thresholds, peak_sign, exclude_sweep_samples)
+    stop = len(traces) - after
+    first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
+    rows, channels, depths, ratios = scan_scores(
+        traces,
+        first,
+        last,
+        unit_norm(prototype),
+        nbefore,
+        weight_offsets,
+        weight_channels,
+        weights,
+        thresholds,
+        peak_sign == "both",
+    )
+    order = np.lexsort((depths, channels, rows))
+    rows, channels, depths, ratios = rows[order], channels[order], depths[order], ratios[order]
+    keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
+    if echo_neighbours is not None:
+        keep &= suppress_weaker(rows, channels, ratios, echo_neighbours, exclude_sweep_samples, ECHO_RATIO)
+    keep &= (rows >= before) & (rows < stop)
+    peaks: NDArray[np.void] = np.empty(int(keep.sum()), dtype=MATCHED_PEAK_DTYPE)
+    peaks["sample_index"] = rows[keep] + (start - before)
+    peaks["channel_index"] = channels[keep]
+    peaks["amplitude"] = traces[rows[keep], channels[keep]]
+    peaks["segment_index"] = segment_index
+    peaks["depth_index"] = depths[keep]
+    return peaks
+
+
+def check_arguments(
+    before: int,
+    after: int,
+    prototype: NDArray[np.floating[Any]],
+    nbefore: int,
+    thresholds: NDArray[np.float64],
+    peak_sign: PeakSign,
+    exclude_sweep_samples: int,
+) -> None:
+    """Refuse what `detect_matched_filtering` says that it refuses."""
     needed = matched_filter_halo(
         prototype_length=prototype.size, nbefore=nbefore, exclude_sweep_samples=exclude_sweep_samples
     )
@@ -230,33 +286,9 @@ def detect_matched_filtering(
         raise ValueError(f"the prototype is {prototype[nbefore]} at the spike; peak_sign {peak_sign!r} needs that sign")
     if (thresholds <= 0).any():
         raise ValueError(f"a threshold is {thresholds.min()}; thresholds must be positive (NaN excludes a score)")
-    stop = len(traces) - after
-    first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
-    rows, channels, depths, ratios = scan_scores(
-        traces,
-        first,
-        last,
-        _unit_norm(prototype),
-        nbefore,
-        weight_offsets,
-        weight_channels,
-        weights,
-        thresholds,
-        peak_sign == "both",
-    )
-    order = np.lexsort((depths, channels, rows))
-    rows, channels, depths, ratios = rows[order], channels[order], depths[order], ratios[order]
-    keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
-    keep &= (rows >= before) & (rows < stop)
-    peaks: NDArray[np.void] = np.empty(int(keep.sum()), dtype=MATCHED_PEAK_DTYPE)
-    peaks["sample_index"] = rows[keep] + (start - before)
-    peaks["channel_index"] = channels[keep]
-    peaks["amplitude"] = traces[rows[keep], channels[keep]]
-    peaks["segment_index"] = segment_index
-    peaks["depth_index"] = depths[keep]
-    return peaks
 
 
-def _unit_norm(prototype: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def unit_norm(prototype: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """The taps that both detection and its thresholds use."""
     exact = prototype.astype(np.float64)
     return (exact / np.linalg.norm(exact)).astype(np.float32)

@@ -38,9 +38,11 @@ def detect_locally_exclusive(
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = _extrema(xp, traces, first, last, low, high)
     ratios = abs(traces[rows, channels].astype(np.float64)) / resident(xp, _float64, thresholds)[channels]
-    keep = ~_beaten(xp, rows, channels, ratios, resident(xp, as_index, neighbours), exclude_sweep_samples, len(traces))
+    keep = ~beaten_by_neighbours(
+        xp, rows, channels, ratios, resident(xp, as_index, neighbours), exclude_sweep_samples, len(traces)
+    )
     keep &= (rows >= before) & (rows < stop)
-    return _records(xp, traces, rows[keep], channels[keep], start - before, segment_index)
+    return peak_columns(xp, traces, rows[keep], channels[keep], start - before, segment_index)
 
 
 def detect_by_channel(
@@ -68,7 +70,7 @@ def detect_by_channel(
     for lag in range(1, exclude_sweep_samples + 1):
         keep &= sign * values > sign * traces[rows - lag, channels]
         keep &= sign * values >= sign * traces[rows + lag, channels]
-    return _records(xp, traces, rows[keep], channels[keep], start - before, segment_index)
+    return peak_columns(xp, traces, rows[keep], channels[keep], start - before, segment_index)
 
 
 def _limits(
@@ -90,11 +92,21 @@ def _extrema(xp: Any, traces: Any, first: int, last: int, low: Any, high: Any) -
     return rows + first, channels
 
 
-def _beaten(xp: Any, rows: Any, channels: Any, ratios: Any, neighbours: Any, sweep: int, n_rows: int) -> Any:
+def beaten_by_neighbours(
+    xp: Any,
+    rows: Any,
+    channels: Any,
+    ratios: Any,
+    neighbours: Any,
+    sweep: int,
+    n_rows: int,
+    *,
+    margin: float = 1.0,
+) -> Any:
     """Whether a candidate on a neighbour channel within the sweep has a larger ratio, or an equal one and comes first.
 
-    Sorted by channel, then row, the competitors on one channel are a run; runs are short, and one step looks at one
-    place in the runs of all candidates on all neighbours.
+    Ratios of others are divided by the margin. Sorted by channel, then row, the competitors on one channel are a run;
+    runs are short, and one step looks at one place in the runs of all candidates on all neighbours.
     """
     n_channels = len(neighbours)
     pitch = n_rows + 2 * sweep  # so that no window reaches the run of the next channel
@@ -112,13 +124,13 @@ def _beaten(xp: Any, rows: Any, channels: Any, ratios: Any, neighbours: Any, swe
     for step in range(int((end - begin).max())):
         inside = begin + step < end
         other = xp.minimum(begin + step, len(place) - 1)
-        stronger = strength[other] > ratios[:, None]
-        tied = (strength[other] == ratios[:, None]) & (precedence[other] < own)
+        stronger = strength[other] > margin * ratios[:, None]
+        tied = (strength[other] == margin * ratios[:, None]) & (precedence[other] < own)
         beaten |= (inside & (stronger | tied)).any(axis=1)
     return beaten
 
 
-def _records(xp: Any, traces: Any, rows: Any, channels: Any, row_offset: int, segment_index: int) -> Columns:
+def peak_columns(xp: Any, traces: Any, rows: Any, channels: Any, row_offset: int, segment_index: int) -> Columns:
     return Columns(
         {
             "sample_index": rows + row_offset,
