@@ -226,12 +226,10 @@ def test_bad_places_are_refused(simulated, tmp_path, monkeypatch):
 
 
 def test_no_scheduler_at_the_address(simulated, tmp_path, monkeypatch):
-    from xephys.graph import cluster
-
     def unreachable(address, timeout):
         raise OSError("timed out")
 
-    monkeypatch.setattr(cluster, "Client", unreachable)
+    monkeypatch.setattr("distributed.Client", unreachable)
     out = tmp_path / "out"
     message = refused("sort", simulated / "recording", "--out", out, "--scheduler", "tcp://127.0.0.1:9", status=5)
     assert "no Dask scheduler answered at tcp://127.0.0.1:9" in message

@@ -35,6 +35,18 @@ def test_help_of_the_command_loads_no_kernels():
     assert _python(code) == "[]"
 
 
+def test_a_sort_on_threads_never_loads_distributed():
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore'); import xephys;"
+        "from xephys.graph.scheduler import connect;"
+        "from xephys.testing import simulate_recording;"
+        "recording, _ = simulate_recording(duration_s=5, n_channels=8, n_units=2, seed=0)\n"
+        "with connect('threads'): xephys.sort(recording)\n"
+        "print('distributed' in sys.modules)"
+    )
+    assert _python(code) == "False"
+
+
 @pytest.mark.parametrize("name", sorted(xephys._PUBLIC))
 def test_public_names_resolve_to_what_they_say(name):
     value = getattr(xephys, name)

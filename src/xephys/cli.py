@@ -131,7 +131,7 @@ def sort(
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
     check_room(out, n_bytes=ui.sort_bytes(recording.sizes["channel"], duration_s))
 
-    from .graph.cluster import connect
+    from .graph.scheduler import connect
     from .io.kilosort import export_kilosort
     from .io.phy import export_phy
     from .io.sorting import save_sorting

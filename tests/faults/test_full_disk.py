@@ -15,7 +15,7 @@ import xephys
 from tests.sorter.sortings import assert_identical
 from xephys import OutputError
 from xephys.graph import checkpoint
-from xephys.graph.cluster import connect
+from xephys.graph.scheduler import connect
 
 CHUNK_S = 0.5
 

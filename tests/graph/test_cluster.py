@@ -10,8 +10,9 @@ import pytest
 
 from xephys.errors import ParameterError, ResourceError
 from xephys.graph.build import root_plan, to_dask
-from xephys.graph.cluster import WORKER_ENVIRONMENT, active_client, connect, local_cluster, warm_up, warm_up_workers
+from xephys.graph.cluster import WORKER_ENVIRONMENT, local_cluster, warm_up, warm_up_workers
 from xephys.graph.plan import Stage
+from xephys.graph.scheduler import active_client, connect
 
 from . import toys
 
@@ -33,7 +34,7 @@ def seen_here():
 def test_schedulers_of_this_process(name):
     with connect(name) as client:
         assert client is None
-        assert dask.config.get("scheduler") == name
+        assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
         assert active_client() is None
     assert dask.config.get("scheduler", None) is None
 

@@ -9,7 +9,8 @@ import dask
 import pytest
 
 import xephys
-from xephys.graph.cluster import active_client, connect, local_cluster
+from xephys.graph.cluster import local_cluster
+from xephys.graph.scheduler import active_client, connect
 
 from .sortings import assert_identical
 

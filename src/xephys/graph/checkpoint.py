@@ -33,6 +33,7 @@ from .events import SpikeTable, compute
 from .plan import Array, Plan
 from .reduce import Partial, tree_sum
 from .run import Program
+from .scheduler import active_client
 from .tasks import over_chunks
 
 _CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
@@ -224,8 +225,6 @@ def _write_chunks(plan: Plan, place: Path, missing: list[int], tally: _Tally) ->
     ones = ((1,) * len(missing),)
     options = {"folder": str(place)}
     array = over_chunks(plan, write_events, name=name, dtype=np.int64, chunks=ones, numbers=missing, options=options)
-    from .cluster import active_client  # it imports distributed, half a second that not everyone needs
-
     client = active_client()
     if client is None:
         with _OnFinished(name, tally):

@@ -1,4 +1,4 @@
-"""Schedulers: threads, a cluster on this machine, or one at an address; and kernels compiled before the work starts."""
+"""A cluster on this machine, and kernels compiled on the workers before the work starts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster, WorkerPlugin
 
-from ..errors import ParameterError, ResourceError
+from ..errors import ParameterError
 from .plan import Plan
 from .run import Program, run_events, run_partials, run_traces, visible_arrays
+from .scheduler import active_client
 from .tasks import DaskSource
 
 #: Dask's threads are the parallelism: libraries inside a task use one. Freed memory goes back to the system at once.
@@ -23,8 +24,6 @@ WORKER_ENVIRONMENT = {
     "NUMBA_NUM_THREADS": "1",
     "MALLOC_TRIM_THRESHOLD_": "65536",
 }
-
-_LOCAL_SCHEDULERS = ("threads", "synchronous", "processes")
 
 
 @contextmanager
@@ -71,61 +70,6 @@ def local_cluster(
         Client(cluster) as client,
     ):
         yield client
-
-
-@contextmanager
-def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[Client | None]:
-    """Run everything inside the context on a scheduler.
-
-    Parameters
-    ----------
-    scheduler
-        ``"threads"``, ``"synchronous"``, ``"processes"``, or the address of a running Dask scheduler, such as
-        ``"tcp://host:8786"``.
-    timeout_s
-        How long to wait for an answer from an address.
-
-    Yields
-    ------
-    The client, or None for a scheduler inside this process.
-
-    Raises
-    ------
-    ParameterError
-        If the name is neither of these.
-    ResourceError
-        If nothing answers at the address.
-
-    Examples
-    --------
-    >>> with connect("threads") as client:
-    ...     client is None
-    True
-    """
-    if scheduler in _LOCAL_SCHEDULERS:
-        with dask.config.set(scheduler=scheduler):
-            yield None
-        return
-    if ":" not in scheduler:
-        raise ParameterError(
-            f"scheduler {scheduler!r} is unknown; give {', '.join(_LOCAL_SCHEDULERS)} or an address such as "
-            "tcp://host:8786"
-        )
-    try:
-        client = Client(scheduler, timeout=timeout_s)
-    except (OSError, ValueError) as error:
-        raise ResourceError(
-            f"no Dask scheduler answered at {scheduler} within {timeout_s:g} s; check the address, or start one with "
-            "`dask scheduler`"
-        ) from error
-    with client:
-        yield client
-
-
-def active_client() -> Client | None:
-    """The distributed client that a compute would use now; None for the schedulers inside this process."""
-    owner = getattr(dask.base.get_scheduler(), "__self__", None)
-    return owner if isinstance(owner, Client) else None
 
 
 def warm_up(plan: Plan) -> None:

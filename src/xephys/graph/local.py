@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import dask
+from dask.local import get_sync
 from dask.system import CPU_COUNT
 
 from .run import single_threaded_blas
@@ -26,7 +27,7 @@ def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
     [1, 2, 3]
     """
     given = list(items)
-    alone = dask.config.get("scheduler", None) in ("synchronous", "single-threaded", "sync")
+    alone = dask.config.get("scheduler", None) in ("synchronous", "single-threaded", "sync", get_sync)
     n_threads = 1 if alone else int(dask.config.get("num_workers", None) or CPU_COUNT)
     with single_threaded_blas():
         if min(n_threads, len(given)) <= 1:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..graph.plan import Plan
+from ..graph.scheduler import active_client
 
 Report = Callable[[str, int, int], None]
 
@@ -26,7 +27,8 @@ class Progress:
 
 def warm_up_cluster(plan: Plan | None) -> None:
     """Before a pass on a cluster: compile its kernels here, then load them in every worker, also in later ones."""
+    if plan is None or active_client() is None:
+        return
     from ..graph.cluster import warm_up_active  # it imports distributed, half a second
 
-    if plan is not None:
-        warm_up_active(plan)
+    warm_up_active(plan)
