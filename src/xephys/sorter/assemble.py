@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from .. import schema
-from ..graph.checkpoint import run_partials
 from ..sorting import make_sorting
-from ..templates import dense_templates, template_plan, templates_of_sums
+from ..templates import dense_templates
 from .prepare import Prepared
 from .tidy import Units
 
@@ -25,15 +23,16 @@ def assemble(
     units: Units,
     parameters: Any,
     *,
+    means: xr.Dataset,
     log: list[dict[str, Any]],
-    folder: Path,
     learned: Mapping[str, xr.Dataset] | None = None,
     earlier: xr.DataTree | None = None,
     preset: str = "default",
     first_sample: int = 0,
 ) -> xr.DataTree:
-    """Average the filtered waveforms of the final spikes, describe the units, build the sorting.
+    """Describe the units, build the sorting.
 
+    ``means`` are the units' waveforms on the filtered traces (:mod:`xephys.sorter.waveforms`).
     ``first_sample`` is the recording's first sample on the axis on which the spikes are counted.
     ``learned`` goes into its node of that name. With an ``earlier`` sorting of the same units, those with fewer than
     ``n_spikes_min`` spikes have their waveform and place from there: a mean of a few is mostly noise.
@@ -46,17 +45,6 @@ def assemble(
         return empty_sorting(recording, p, log=log, preset=preset)
     rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
     n_units = units.templates.sizes["unit"]
-    plan = template_plan(
-        prepared.filtered,
-        spikes,
-        peak_channels=units.templates["channel_index"].values[:, 0],
-        ms_before=p.ms_before,
-        ms_after=p.ms_after,
-        n_nearest=min(64, recording.sizes["channel"]),
-        n_spikes_max=500,
-        seed=p.seed,
-    )
-    means = templates_of_sums(prepared.filtered, plan, run_partials(plan, folder))
     waveforms, slots = means["waveform"].values, means["channel_index"].values
     peak_channels = template_peak_channels(waveforms, channels=slots)
     places = schema.positions_of(prepared.filtered, why="units")

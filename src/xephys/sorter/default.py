@@ -30,6 +30,11 @@ from .parameters import DefaultParameters
 from .prepare import Prepared, prepare
 from .progress import Progress, warm_up_cluster
 from .tidy import tidy_templates, tidy_units
+from .waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, filtered_means, nearest_slots, unit_means, whitened_means
+
+#: Channels of a template, and the most spikes that are averaged for it.
+N_NEAREST = 32
+N_SPIKES_MAX = 1000
 
 
 def sort_default(
@@ -102,7 +107,16 @@ def sort_default(
     if not len(spikes):
         return empty_sorting(recording, p, log=log)
 
-    tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
+    means = filtered_means(
+        prepared.filtered,
+        spikes,
+        p,
+        folder,
+        peak_channels=_peak_channels(spikes, white.sizes["channel"]),
+        n_spikes_max=N_SPIKES_MAX,
+        n_nearest=N_CHANNELS_TO_WHITEN,
+    )
+    tidied = tidy_templates(whitened_means(means, prepared.whitening, n_nearest=N_NEAREST), spikes, p)
     log += tidied.log
     if tidied.templates.sizes["unit"] == 0:
         return empty_sorting(recording, p, log=log)
@@ -113,7 +127,16 @@ def sort_default(
     final = tidy_units(matches, tidied, p, first_sample=first_sample, n_samples=recording.sizes["time"])
     log += final.log
     learned = learned_nodes(prepared, tidied.templates, final, components=components, noise_gain=gain)
-    return assemble(recording, prepared, final, p, log=log, folder=folder, learned=learned, first_sample=first_sample)
+    return assemble(
+        recording,
+        prepared,
+        final,
+        p,
+        means=unit_means(nearest_slots(means.isel(unit=tidied.kept), N_CHANNELS), final),
+        log=log,
+        learned=learned,
+        first_sample=first_sample,
+    )
 
 
 def _stored(events: SpikeTable, folder: Path, progress: Any) -> CheckpointedEvents:
@@ -144,20 +167,24 @@ def _match(white: xr.DataArray, templates: xr.Dataset, p: DefaultParameters, **m
 
 def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path) -> xr.Dataset:
     """Templates on the whitened traces, around the channel where most of a cluster's peaks are."""
-    n_units = int(spikes["unit_index"].max()) + 1
-    counts = np.zeros((n_units, prepared.whitened.sizes["channel"]), np.int64)
-    np.add.at(counts, (spikes["unit_index"], spikes["channel_index"]), 1)
     plan = template_plan(
         prepared.whitened,
         spikes,
-        peak_channels=counts.argmax(axis=1),
+        peak_channels=_peak_channels(spikes, prepared.whitened.sizes["channel"]),
         ms_before=p.ms_before,
         ms_after=p.ms_after,
-        n_nearest=32,
-        n_spikes_max=1000,
+        n_nearest=N_NEAREST,
+        n_spikes_max=N_SPIKES_MAX,
         seed=p.seed,
     )
     return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder))
+
+
+def _peak_channels(spikes: NDArray[Any], n_channels: int) -> NDArray[np.int64]:
+    """The channel where most of a cluster's peaks are."""
+    counts = np.zeros((int(spikes["unit_index"].max()) + 1, n_channels), np.int64)
+    np.add.at(counts, (spikes["unit_index"], spikes["channel_index"]), 1)
+    return counts.argmax(axis=1)
 
 
 def _spikes_of(peaks: NDArray[Any], clustering: Clustering) -> NDArray[Any]:

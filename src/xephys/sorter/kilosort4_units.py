@@ -22,6 +22,7 @@ from .assemble import assemble, empty_sorting
 from .kilosort4_parameters import Kilosort4Parameters
 from .prepare import Prepared
 from .tidy import COMMON_MS, Units, common_events, drop_repeats
+from .waveforms import final_means
 
 #: Templates are one if they are so alike, and differ in norm by no more than this fraction.
 DUPLICATE_SIMILARITY, DUPLICATE_DIFFERENCE = 0.9, 0.2
@@ -271,13 +272,14 @@ def assemble_kilosort4(
 ) -> xr.DataTree:
     """The sorting, with the group ``/kilosort4``."""
     rate = float(recording.attrs["sampling_frequency"])
+    assembled = _assembled(recording, p)
     tree = assemble(
         recording,
         prepared,
         final.units,
-        _assembled(recording, p),
+        assembled,
+        means=final_means(prepared, final.units, assembled, folder),
         log=log,
-        folder=folder,
         preset="kilosort4",
         first_sample=first_sample,
     )

@@ -24,6 +24,7 @@ from .parameters import DefaultParameters, read_parameters
 from .prepare import flag_constant, prepare
 from .progress import Progress, warm_up_cluster
 from .tidy import DEAD_MS, Units, drop_repeats
+from .waveforms import final_means
 
 #: What is decided after learning. All other parameters belong to what has been learned.
 LATE_PARAMETERS = (
@@ -91,8 +92,8 @@ def sort_learned(
     units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
     return assemble(
-        recording, prepared, units, p, log=log, folder=folder, learned=known.nodes, earlier=learned,
-        first_sample=first_sample,
+        recording, prepared, units, p, means=final_means(prepared, units, p, folder), log=log, learned=known.nodes,
+        earlier=learned, first_sample=first_sample,
     )  # fmt: skip
 
 

@@ -14,9 +14,10 @@ from .parameters import DefaultParameters
 
 @dataclass(frozen=True)
 class Tidied:
-    """Templates worth matching, and what was dropped."""
+    """Templates worth matching, which of all these are, and what was dropped."""
 
     templates: xr.Dataset
+    kept: NDArray[np.int64]
     log: list[dict[str, Any]]
 
 
@@ -67,7 +68,8 @@ def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParame
         if keep[row["unit"]]
     ]
     keep[sums["unit"]] = False
-    return Tidied(templates.isel(unit=np.flatnonzero(keep)), log)
+    kept = np.flatnonzero(keep)
+    return Tidied(templates.isel(unit=kept), kept, log)
 
 
 def _composites(templates: xr.Dataset, counts: NDArray[np.integer[Any]]) -> NDArray[np.void]:
