@@ -122,3 +122,15 @@ def test_a_free_amplitude_has_no_prior(templates, noise_gain):
     assert np.std(free["amplitude"]) > 1.5 * np.std(held["amplitude"])
     with pytest.raises(ParameterError, match="amplitude_std is nan; it must be greater than 0"):
         xephys.match_templates(case().white, templates=templates, amplitude_std=float("nan"))
+
+
+def test_every_second_sample_finds_the_same_spikes(templates, noise_gain, matched):
+    """The case is band-passed up to 6 kHz, a fifth of the rate."""
+    parameters = {"templates": templates, "noise_gain": noise_gain}
+    sparser = xephys.match_templates(case().white, freq_max_hz=6000.0, **parameters).compute()
+    assert len(sparser) == len(matched)
+    np.testing.assert_array_equal(sparser["unit_index"], matched["unit_index"])
+    assert np.abs(sparser["sample_index"] - matched["sample_index"]).max() <= 1
+    np.testing.assert_allclose(sparser["amplitude"], matched["amplitude"], atol=0.02)
+    wider = xephys.match_templates(case().white, freq_max_hz=6001.0, **parameters).compute()
+    assert wider.tobytes() == matched.tobytes()

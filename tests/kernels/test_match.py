@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from xephys.kernels.match import MATCH_DTYPE, match_halo, match_residual, match_templates, subtract_spikes
 from xephys.kernels.match_model import MatchModel, build_match_model, shift_matrices
@@ -149,6 +150,36 @@ def test_scores_of_any_number_of_samples_and_channels(n_samples: int, n_channels
         mixed = traces[:, channels[unit]].astype(np.float64) @ kept[unit].T
         expected = sum(np.correlate(mixed[:, r], temporal[unit, r].astype(np.float64), "valid") for r in range(3))
         np.testing.assert_allclose(scores[unit], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_samples", [700, 701, 75])
+@pytest.mark.parametrize("length", [61, 60])
+def test_every_second_sample_tells_the_scores_of_filtered_traces(n_samples: int, length: int) -> None:
+    rng = np.random.default_rng(length)
+    sos = signal.butter(5, [300, 6000], "bandpass", fs=30_000, output="sos")
+    traces = signal.sosfiltfilt(sos, rng.standard_normal((n_samples, 9)), axis=0).astype(np.float32)
+    shapes = signal.sosfiltfilt(sos, rng.standard_normal((3, 2, 400)))[:, :, 100 : 100 + length] * np.hanning(length)
+    factors = {
+        "temporal": shapes.astype(np.float32),
+        "spatial": rng.standard_normal((3, 2, 4)).astype(np.float32),
+        "channels": np.stack([rng.permutation(9)[:4] for _ in range(3)]).astype(np.int32),
+    }
+    exact = correlate_templates(traces, **factors)
+    sparser = correlate_templates(traces, **factors, score_step=2)
+    assert sparser.shape == exact.shape
+    # Where scores are missing on one side, the one between two is worse: a tile has more halo than that.
+    inner = slice(16, -16) if exact.shape[1] > 100 else slice(None)
+    error = np.abs(sparser - exact)[:, inner]
+    assert error[:, ::2].max() < 0.02 * exact.std()
+    assert error.max() < (0.02 if exact.shape[1] > 100 else 0.5) * exact.std()
+
+
+def test_white_traces_need_every_sample() -> None:
+    model = make_model(make_templates(3))
+    traces = np.random.default_rng(0).standard_normal((1300, N_CHANNELS)).astype(np.float32)
+    factors = {name: model[name] for name in ("temporal", "spatial", "channels")}  # type: ignore[literal-required]
+    exact = correlate_templates(traces, **factors)
+    assert np.abs(correlate_templates(traces, **factors, score_step=2) - exact).max() > 0.5 * exact.std()
 
 
 def test_pair_overlaps_are_what_a_spike_adds_to_the_scores() -> None:

@@ -130,6 +130,7 @@ def match_templates(
     mismatch: float = 0.02,
     guard_samples: int = 10,
     n_sweeps: int = 1,
+    score_step: int = 1,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, by greedy matching pursuit.
 
@@ -161,6 +162,8 @@ def match_templates(
     guard_samples : int
     n_sweeps : int
         How often each spike is put back and decided anew with the others in place.
+    score_step : {1, 2}
+        As for `match_scores.correlate_templates`.
 
     Returns
     -------
@@ -201,7 +204,7 @@ def match_templates(
         amplitude_max=limits.amplitude_max,
     )
     likeness = pair_likeness(pair_overlaps, energies, pair_units)
-    scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels)
+    scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels, score_step=score_step)
     picks, values = pursue(scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits)
     n_core = traces.shape[0] - before - after
     row = picks[:, 1] + n_before - before

@@ -18,19 +18,22 @@ from xephys.kernels.lanes import add, fma, load_f32, splat_f32, store, transpose
 BLOCK_SAMPLES = 512
 #: Samples of a block beyond its scores are a multiple of this, two vectors.
 UNROLL = 32
+#: Samples on each side from which the score half-way between two is interpolated.
+HALF_SAMPLE_REACH = 8
 
-__all__ = ["correlate_templates", "estimate_noise_gain"]
+__all__ = ["correlate_templates", "estimate_noise_gain", "half_sample_weights"]
 
 
 @njit(nogil=True, cache=True)
-def _transpose_block(traces, n_channels, first, rows, width, block):  # type: ignore[no-untyped-def]
+def _transpose_block(traces, n_channels, first, rows, row_step, width, block):  # type: ignore[no-untyped-def]
     whole_rows, whole_channels = rows // 16 * 16, n_channels // 16 * 16
+    step = row_step * n_channels
     for c in range(0, whole_channels, 16):
         for t in range(0, whole_rows, 16):
-            transpose(traces, (first + t) * n_channels + c, n_channels, block, c * width + t, width)
+            transpose(traces, (first + t) * step + c, step, block, c * width + t, width)
     for c in range(n_channels):
         for t in range(whole_rows if c < whole_channels else 0, rows):
-            block[c * width + t] = traces[(first + t) * n_channels + c]
+            block[c * width + t] = traces[(first + t) * step + c]
         block[c * width + rows : (c + 1) * width] = 0.0
 
 
@@ -80,21 +83,62 @@ def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: igno
 
 @njit(nogil=True, cache=True)
 def _correlate(  # type: ignore[no-untyped-def]
-    traces, n_channels, temporal, spatial, channels, slots_used, ranks_used, scores
+    traces, n_channels, row_step, temporal, spatial, channels, slots_used, ranks_used, scores
 ):
     n_units, n_ranks, n_taps = temporal.shape
-    n_rows, n_scores = traces.size // n_channels, scores.shape[1]
+    n_rows, n_scores = -(-(traces.size // n_channels) // row_step), scores.shape[1]
     width = -(-(BLOCK_SAMPLES + n_taps) // UNROLL) * UNROLL
     block = np.zeros(n_channels * width, np.float32)
     combined = np.zeros(n_ranks * width, np.float32)
     total = np.zeros(BLOCK_SAMPLES, np.float32)
     for first in range(0, n_scores, BLOCK_SAMPLES):
-        _transpose_block(traces, n_channels, first, min(BLOCK_SAMPLES + n_taps - 1, n_rows - first), width, block)
+        _transpose_block(
+            traces, n_channels, first, min(BLOCK_SAMPLES + n_taps - 1, n_rows - first), row_step, width, block
+        )
         n_valid = min(BLOCK_SAMPLES, n_scores - first)
         for unit in range(n_units):
             _combine_channels(block, width, spatial[unit], ranks_used[unit], channels[unit], slots_used[unit], combined)
             _correlate_in_time(combined, width, temporal[unit], ranks_used[unit], total)
             scores[unit, first : first + n_valid] = total[:n_valid]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _interleave(coarse: NDArray[np.float32], weights: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+    """Scores at every sample from those at every second one: the ones between by interpolation."""
+    n_units, n_coarse = coarse.shape
+    reach = weights.size
+    padded = np.empty(n_coarse + 2 * reach, np.float32)
+    between = np.empty(n_coarse, np.float32)
+    for unit in range(n_units):
+        padded[:reach] = coarse[unit, 0]
+        padded[reach : reach + n_coarse] = coarse[unit]
+        padded[reach + n_coarse :] = coarse[unit, n_coarse - 1]
+        between[:] = 0.0
+        for k in range(reach):
+            early, late = padded[reach - k : reach - k + n_coarse], padded[reach + k + 1 : reach + k + 1 + n_coarse]
+            for t in range(n_coarse):
+                between[t] += weights[k] * (early[t] + late[t])
+        for t in range(scores.shape[1] // 2):
+            scores[unit, 2 * t], scores[unit, 2 * t + 1] = coarse[unit, t], between[t]
+        if scores.shape[1] % 2:
+            scores[unit, -1] = coarse[unit, scores.shape[1] // 2]
+
+
+def half_sample_weights() -> NDArray[np.float32]:
+    """Weights of the samples on each side, nearest first, for the value half-way: a sinc in a Kaiser window.
+
+    Wrong by less than half a percent up to four fifths of the highest frequency.
+
+    Examples
+    --------
+    >>> weights = half_sample_weights()
+    >>> weights.size, round(float(2 * weights.sum()), 3)
+    (8, 0.999)
+    """
+    at = np.arange(HALF_SAMPLE_REACH) + 0.5
+    window = np.i0(5.0 * np.sqrt(1.0 - (at / HALF_SAMPLE_REACH) ** 2)) / np.i0(5.0)
+    weights: NDArray[np.float32] = (np.sinc(at) * window).astype(np.float32)
+    return weights
 
 
 def correlate_templates(
@@ -103,6 +147,7 @@ def correlate_templates(
     temporal: NDArray[np.float32],
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
+    score_step: int = 1,
 ) -> NDArray[np.float32]:
     """Inner product of each template with the traces, for each position where it fits whole.
 
@@ -113,6 +158,10 @@ def correlate_templates(
     spatial : float32 array of shape (unit, rank, slot)
     channels : int32 array of shape (unit, slot)
         Channel of each slot, -1 where the slot is empty.
+    score_step : {1, 2}
+        With 2, for traces that hold next to nothing above a fifth of the sampling rate: every second sample is used,
+        for every second position, and the scores between are interpolated, at a third of the cost. Traces of which
+        the templates are means hold nothing else than these, so that neither alias.
 
     Returns
     -------
@@ -132,20 +181,30 @@ def correlate_templates(
     """
     n_scores = max(traces.shape[0] - temporal.shape[2] + 1, 0)
     scores = np.empty((temporal.shape[0], n_scores), np.float32)
-    if scores.size:
-        used = channels >= 0
-        slots_used = (used * np.arange(1, channels.shape[1] + 1)).max(axis=1)
-        ranks_used = (spatial.any(axis=2) * np.arange(1, spatial.shape[1] + 1)).max(axis=1)
-        _correlate(
-            np.ascontiguousarray(traces, np.float32).reshape(-1),
-            traces.shape[1],
-            np.ascontiguousarray(temporal, np.float32),
-            np.where(used[:, None, :], spatial, np.float32(0)).astype(np.float32),
-            np.maximum(channels, 0),
-            slots_used,
-            ranks_used,
-            scores,
-        )
+    if not scores.size:
+        return scores
+    if score_step == 1:
+        coarse = scores
+    else:
+        temporal = np.float32(score_step) * temporal[:, :, ::score_step]
+        n_coarse = -(-traces.shape[0] // score_step) - temporal.shape[2] + 1
+        coarse = np.empty((temporal.shape[0], n_coarse), np.float32)
+    used = channels >= 0
+    slots_used = (used * np.arange(1, channels.shape[1] + 1)).max(axis=1)
+    ranks_used = (spatial.any(axis=2) * np.arange(1, spatial.shape[1] + 1)).max(axis=1)
+    _correlate(
+        np.ascontiguousarray(traces, np.float32).reshape(-1),
+        traces.shape[1],
+        score_step,
+        np.ascontiguousarray(temporal, np.float32),
+        np.where(used[:, None, :], spatial, np.float32(0)).astype(np.float32),
+        np.maximum(channels, 0),
+        slots_used,
+        ranks_used,
+        coarse,
+    )
+    if coarse is not scores:
+        _interleave(coarse, half_sample_weights(), scores)
     return scores
 
 

@@ -161,6 +161,7 @@ def _match(white: xr.DataArray, templates: xr.Dataset, p: DefaultParameters, **m
         detect_threshold=p.match_threshold,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
+        freq_max_hz=p.freq_max_hz,
         **more,
     )
 

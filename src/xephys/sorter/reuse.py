@@ -84,6 +84,7 @@ def sort_learned(
         noise_gain=known.noise_gain,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
+        freq_max_hz=p.freq_max_hz,
     )
     located = localize_peaks(prepared.whitened, matched)
     warm_up_cluster(located.plan)

@@ -49,6 +49,18 @@ def assert_same(found, expected):
     np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-3)
 
 
+@pytest.mark.parametrize("n_units", [1, 7])
+@pytest.mark.parametrize("n_samples", [1500, 1501, N_SAMPLES, N_SAMPLES - 1])
+def test_scores_from_every_second_sample(xp, n_units, n_samples):
+    model = make_model(make_templates(n_units, seed=n_units))
+    traces = make_traces(model, random_spikes(n_units, 1501, 10, seed=0), 1501, noise=1.0)[:n_samples]
+    keywords = {name: model[name] for name in ("temporal", "spatial", "channels")} | {"score_step": 2}
+    found = to_host(match_scores.correlate_templates(xp, xp.asarray(traces), **keywords))
+    expected = correlate_templates(traces, **keywords)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max(initial=1.0))
+
+
 @pytest.mark.parametrize("n_units", [1, 7, 40])
 def test_scores(xp, n_units):
     model = make_model(make_templates(n_units, seed=n_units))

@@ -32,11 +32,14 @@ def match_templates(
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
     shifted_temporal: NDArray[np.float32],
+    score_step: int = 1,
     **limits: Any,
 ) -> Columns:
     """As `xephys.kernels.match.match_templates`; the records stay on the device."""
     chosen = checked_limits(**limits)
-    scores = correlate_templates(xp, traces, temporal=temporal, spatial=spatial, channels=channels)
+    scores = correlate_templates(
+        xp, traces, temporal=temporal, spatial=spatial, channels=channels, score_step=score_step
+    )
     minimum = resident(
         xp,
         minimum_scores,

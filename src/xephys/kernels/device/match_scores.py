@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.dispatch import resident
+from xephys.kernels.match_scores import half_sample_weights
 
 #: Scores of one product in time, and units whose scores are made together: 16 units of a tile take 20 MB as scratch.
 BLOCK = 64
@@ -21,6 +22,7 @@ def correlate_templates(
     temporal: NDArray[np.float32],
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
+    score_step: int = 1,
 ) -> Any:
     """As `xephys.kernels.match_scores.correlate_templates`.
 
@@ -29,22 +31,35 @@ def correlate_templates(
     """
     n_units, n_ranks, n_samples = temporal.shape
     n_scores = max(len(traces) - n_samples + 1, 0)
-    scores = xp.empty((n_units, n_scores), dtype=np.float32)
     if not n_units or not n_scores:
-        return scores
+        return xp.empty((n_units, n_scores), dtype=np.float32)
     patterns = resident(xp, dense_patterns, spatial, channels, n_channels=traces.shape[1])
-    bands = resident(xp, banded_matrices, temporal, block=BLOCK)
-    n_blocks, width = -(-n_scores // BLOCK), BLOCK + n_samples - 1
+    bands = resident(xp, banded_matrices, temporal, block=BLOCK, step=score_step)
+    rows, n_taps = traces[::score_step], -(-n_samples // score_step)
+    n_made = len(rows) - n_taps + 1
+    scores = xp.empty((n_units, n_made), dtype=np.float32)
+    n_blocks, width = -(-n_made // BLOCK), BLOCK + n_taps - 1
     samples = xp.zeros((traces.shape[1], (n_blocks - 1) * BLOCK + width), dtype=np.float32)
-    samples[:, : len(traces)] = traces.T
+    samples[:, : len(rows)] = rows.T
     stretches = xp.arange(n_blocks)[:, None] * BLOCK + xp.arange(width)
     for first in range(0, n_units, UNITS):
         part = patterns[first : first + UNITS]
         mixed = xp.matmul(part.reshape(-1, traces.shape[1]), samples)[:, stretches]
         mixed = mixed.reshape(-1, n_ranks, n_blocks, width).transpose(0, 2, 1, 3).reshape(-1, n_blocks, n_ranks * width)
         correlated = xp.matmul(mixed, bands[first : first + UNITS])
-        scores[first : first + UNITS] = correlated.reshape(len(part), -1)[:, :n_scores]
-    return scores
+        scores[first : first + UNITS] = correlated.reshape(len(part), -1)[:, :n_made]
+    return scores if score_step == 1 else interleaved(xp, scores, n_scores)
+
+
+def interleaved(xp: Any, coarse: Any, n_scores: int) -> Any:
+    """Scores at every sample from those at every second one: the ones between by interpolation."""
+    at, between = xp.arange(coarse.shape[1]), xp.zeros(coarse.shape, dtype=np.float32)
+    for k, weight in enumerate(half_sample_weights()):
+        early, late = xp.maximum(at - k, 0), xp.minimum(at + k + 1, coarse.shape[1] - 1)
+        between += weight * (coarse[:, early] + coarse[:, late])
+    both = xp.empty((len(coarse), 2 * coarse.shape[1]), dtype=np.float32)
+    both[:, ::2], both[:, 1::2] = coarse, between
+    return both[:, :n_scores]
 
 
 def dense_patterns(
@@ -64,14 +79,15 @@ def dense_patterns(
     return dense
 
 
-def banded_matrices(temporal: NDArray[np.float32], *, block: int) -> NDArray[np.float32]:
-    """Time courses as matrices: (unit, rank × (block + length − 1), block).
+def banded_matrices(temporal: NDArray[np.float32], *, block: int, step: int = 1) -> NDArray[np.float32]:
+    """Time courses as matrices, (unit, rank × (block + length − 1), block); every ``step``-th sample stands for all.
 
     Examples
     --------
     >>> banded_matrices(np.float32([[[1, 2]]]), block=2).tolist()
     [[[1.0, 0.0], [2.0, 1.0], [0.0, 2.0]]]
     """
+    temporal = np.float32(step) * temporal[:, :, ::step]
     n_units, n_ranks, n_samples = temporal.shape
     bands = np.zeros((n_units, n_ranks, block + n_samples - 1, block), np.float32)
     for score in range(block):
