@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from contest.generated import generate, save
+from contest.sets import KINDS
 from harness import Process, run_process, table, write_result, xephys_command
 
 AMPLITUDES_UV = (30.0, 150.0)
@@ -77,41 +79,13 @@ def simulated(folder: Path, preset: str, seed: int, **parameters: Any) -> tuple[
 
 
 def generated(folder: Path, seed: int) -> tuple[str, Path, Any, list[dict[str, Any]]]:
-    """A recording of SpikeInterface's generator with its own noise and rates, templates scaled to our amplitudes."""
-    import spikeinterface.preprocessing as preprocessing
-    from probeinterface import generate_multi_columns_probe
-    from spikeinterface.core.generate import (
-        generate_ground_truth_recording,
-        generate_templates,
-        generate_unit_locations,
-    )
-
-    n_units, rate = 40, 30_000.0
-    probe = generate_multi_columns_probe(num_columns=2, num_contact_per_column=64, xpitch=20, ypitch=20)
-    probe.set_device_channel_indices(np.arange(128))
-    places = generate_unit_locations(
-        n_units, probe.contact_positions, margin_um=10.0, minimum_z=5.0, maximum_z=50.0, minimum_distance=20, seed=seed
-    )
-    templates = generate_templates(probe.contact_positions, places, rate, 1.0, 3.0, seed=seed)
-    wanted = np.exp(np.random.default_rng(seed).uniform(*np.log(AMPLITUDES_UV), n_units))
-    templates *= (wanted / np.abs(templates).max(axis=(1, 2)))[:, None, None].astype(templates.dtype)
-    recording, truth = generate_ground_truth_recording(
-        durations=[60.0],
-        sampling_frequency=rate,
-        probe=probe,
-        num_units=n_units,
-        templates=templates,
-        ms_before=1.0,
-        ms_after=3.0,
-        seed=seed,
-    )
-    counts = preprocessing.astype(preprocessing.scale(recording, gain=1 / 0.195, dtype="float32"), "int16", round=True)
-    counts.set_channel_gains(0.195)
-    counts.set_channel_offsets(0.0)
+    """A recording of SpikeInterface's generator: the set ``static`` of the comparison with other sorters."""
+    kind = KINDS["static"]
+    assert kind.generator is not None
+    made = generate(kind.generator, seed=seed, duration_s=kind.duration_s)
     path = folder / f"generated{seed}" / "recording"
-    path.parent.mkdir(parents=True)
-    counts.save(folder=path, format="binary", progress_bar=False)
-    return f"SpikeInterface, seed {seed}", path, truth, []
+    save(made.recording, path)
+    return f"SpikeInterface, seed {seed}", path, made.truth, []
 
 
 def compared(out: Path, truth: Any) -> Any:
