@@ -209,6 +209,29 @@ def test_ours_has_to_be_as_accurate_as_every_peer_without_more_extra_units(part)
     assert reached(part, [made("default", "static:10")]) == [None] * 5
 
 
+def test_seeds_of_a_kind_are_judged_one_by_one_and_together(part):
+    runs = [made("default", "static:10", accuracy=0.9), made("lupin", "static:10", accuracy=0.95)]
+    runs += [made("default", "static:11", accuracy=0.99), made("lupin", "static:11", accuracy=0.92)]
+    runs += [made("tridesclous2", "static:11", accuracy=1.0)]  # not on every seed: left out of the sum
+    found = part("contest.verdict").verdicts(runs)
+    names = ["static:10", "static:11", "static:10+11"]
+    assert list(dict.fromkeys(verdict.name for verdict in found)) == names
+    accuracy = {v.name: (v.measured, v.reached) for v in found if v.demand.startswith("accuracy")}
+    assert accuracy == {
+        "static:10": ("0.9000; lupin 0.9500", False),
+        "static:11": ("0.9900; tridesclous2 1.0000", False),
+        "static:10+11": ("0.9450; lupin 0.9350", True),
+    }
+    extra = next(v for v in found if v.name == "static:10+11" and v.demand.startswith("false positive"))
+    assert extra.measured == "10; lupin 10"
+
+
+def test_speeds_are_not_summed(part):
+    pooled = part("contest.pooled").pooled
+    assert pooled([made("default", "speed:10"), made("default", "speed:11")]) == []
+    assert pooled([made("default", "dense:10")]) == []
+
+
 def test_a_ratio_of_times_needs_an_idle_machine(part):
     ours, slow = made("default", "speed:10"), made("lupin", "speed:10") | {"wall_s": 40.0}
     assert reached(part, [ours, slow]) == [True, True, True]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .pooled import pooled
 from .sets import KINDS, parsed
 
 Run = dict[str, Any]
@@ -32,11 +33,10 @@ class Side(NamedTuple):
 
 
 def verdicts(runs: Sequence[Run]) -> list[Verdict]:
-    """All demands on the sets that were run, in the order of the kinds."""
+    """All demands on the sets that were run, and on all seeds of a kind together, in the order of the kinds."""
     found: list[Verdict] = []
-    for side in sides(runs):
-        kind = parsed(side.name)[0]
-        checks = CHECKS.get(kind, ())
+    for side in sides([*runs, *pooled(runs)]):
+        checks = CHECKS.get(kind_of(side.name), ())
         for check in checks:
             if side.ours is None:
                 found.append(Verdict(side.name, check.__doc__ or "", "ours was not run", None))
@@ -47,7 +47,9 @@ def verdicts(runs: Sequence[Run]) -> list[Verdict]:
 
 def sides(runs: Sequence[Run]) -> list[Side]:
     """The runs, set by set."""
-    names = sorted({made["set"] for made in runs}, key=lambda name: (list(KINDS).index(parsed(name)[0]), name))
+    names = sorted(
+        {made["set"] for made in runs}, key=lambda name: (list(KINDS).index(kind_of(name)), "+" in name, name)
+    )
     out = []
     for name in names:
         done = [made for made in runs if made["set"] == name and made["state"] == "done"]
@@ -56,6 +58,11 @@ def sides(runs: Sequence[Run]) -> list[Side]:
         ours = next((made for made in done if made["sorter"] == OURS), None)
         out.append(Side(name, ours, [made for made in others if made not in matchers], matchers))
     return out
+
+
+def kind_of(name: str) -> str:
+    """The kind of a set, or of several seeds of one."""
+    return name.partition(":")[0]
 
 
 def is_ours(made: Run) -> bool:
