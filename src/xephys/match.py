@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from . import schema
 from .errors import ParameterError
@@ -150,10 +151,16 @@ def estimate_noise_gain(
     from .kernels.match_scores import estimate_noise_gain as kernel
 
     check_same_probe(recording, templates)
-    model = match_model(templates, rank=rank, n_channels_max=n_channels_max)
-    names = ("temporal", "spatial", "channels", "energies")
+    temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
+    # The time courses are orthonormal, so the patterns hold the energy.
+    factors = {
+        "temporal": temporal,
+        "spatial": spatial,
+        "channels": channels,
+        "energies": np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64),
+    }
     parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
-    gains = map_in_threads(partial(kernel, **{name: model[name] for name in names}), parts)
+    gains = map_in_threads(partial(kernel, **factors), parts)
     return max(1.0, float(np.median(gains)))
 
 
@@ -271,6 +278,18 @@ def match_model(
 ) -> MatchModel:
     """What matching needs to know of templates: of low rank, on the channels that carry something, with overlaps."""
     from .kernels.match_model import build_match_model
+
+    temporal, spatial, slots = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
+    n_channels = int(templates.attrs["n_channels"])
+    return build_match_model(
+        temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels, steps_per_sample=steps_per_sample
+    )
+
+
+def low_rank(
+    templates: xr.Dataset, *, rank: int, n_channels_max: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    """Time courses, patterns and channels of templates, without those that carry nothing."""
     from .kernels.templates import low_rank_templates, select_channels, without_weak_ranks
 
     counts = templates["num_averaged"].values
@@ -281,11 +300,7 @@ def match_model(
         counts=counts,
     )
     temporal, spatial = low_rank_templates(waveforms, rank=rank)
-    temporal, spatial = without_weak_ranks(temporal, spatial, counts=counts)
-    n_channels = int(templates.attrs["n_channels"])
-    return build_match_model(
-        temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels, steps_per_sample=steps_per_sample
-    )
+    return *without_weak_ranks(temporal, spatial, counts=counts), slots
 
 
 def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:

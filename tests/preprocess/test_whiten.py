@@ -8,7 +8,7 @@ import pytest
 import xephys
 from xephys import ParameterError, RecordingError
 from xephys.preprocess.noise import sample_traces
-from xephys.preprocess.whiten import whiten_array
+from xephys.preprocess.whiten import whiten_sample
 from xephys.schema import make_recording
 
 N = 10
@@ -79,7 +79,8 @@ def test_constant_channels_are_zero():
 def test_an_array_at_once():
     rec = recording()
     whitening = xephys.estimate_whitening(rec, n_nearest=5)
-    assert np.array_equal(whiten_array(TRACES, whitening=whitening), xephys.whiten(rec, whitening=whitening).values)
+    (alone,) = whiten_sample([TRACES], whitening=whitening)
+    assert np.array_equal(alone, xephys.whiten(rec, whitening=whitening).values)
 
 
 def test_refusals():

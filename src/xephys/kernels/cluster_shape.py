@@ -8,6 +8,7 @@ split units by amplitude. Both are real gaps; no test of bimodality can tell the
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
@@ -84,19 +85,31 @@ def cluster_means(
     sums = np.zeros((n_clusters, n_channels, projection.shape[2]))
     counts = np.zeros((n_clusters, n_channels), np.int64)
     sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(n_clusters + 1))
-    for cluster in range(n_clusters):
-        members = order[starts[cluster] : starts[cluster + 1]]
-        for channel in np.unique(channel_index[members]):
-            around = neighbors[channel]
-            here = members[channel_index[members] == channel]
-            kept = around >= 0
-            sums[cluster, around[kept]] += projection[here][:, kept].sum(axis=0, dtype=np.float64)
-            counts[cluster, around[kept]] += len(here)
+    _add_up(projection, channel_index, labels, neighbors, sums, counts)
     measured = counts > np.maximum(min_fraction * sizes[:, None], 0)
     means = np.where(measured[:, :, None], sums / np.maximum(counts, 1)[:, :, None], 0.0)
     return means, measured
+
+
+@njit(nogil=True, cache=True)
+def _add_up(
+    projection: NDArray[np.float32],
+    channel_index: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> None:
+    for spike in range(labels.size):
+        cluster = labels[spike]
+        if cluster < 0:
+            continue
+        for slot in range(neighbors.shape[1]):
+            channel = neighbors[channel_index[spike], slot]
+            if channel >= 0:
+                counts[cluster, channel] += 1
+                for p in range(projection.shape[2]):
+                    sums[cluster, channel, p] += projection[spike, slot, p]
 
 
 def shape_residual(

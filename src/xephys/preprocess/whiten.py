@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,11 +136,11 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     return extend_recording(recording, stage, units="noise")
 
 
-def whiten_array(traces: NDArray[Any], *, whitening: xr.Dataset) -> NDArray[np.float32]:
-    """Apply a whitening matrix to a ``(sample, channel)`` array at once."""
+def whiten_sample(sample: Sample, *, whitening: xr.Dataset) -> Sample:
+    """Apply a whitening matrix to ``(sample, channel)`` arrays at once."""
     from ..kernels.mixing import mix_channels
 
-    return mix_channels(traces, **_packed(whitening))
+    return map_in_threads(partial(mix_channels, **_packed(whitening)), sample)
 
 
 def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:

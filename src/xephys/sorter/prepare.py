@@ -22,7 +22,7 @@ from ..preprocess.noise import Sample, estimate_noise_levels, sample_traces
 from ..preprocess.phase_shift import phase_shift
 from ..preprocess.reference import common_reference
 from ..preprocess.scale import to_uv
-from ..preprocess.whiten import estimate_whitening, whiten, whiten_array
+from ..preprocess.whiten import estimate_whitening, whiten, whiten_sample
 from ..universal import shank_numbers
 from .learned import Learned
 from .progress import warm_up_cluster
@@ -167,13 +167,13 @@ def _estimates(filtered: xr.DataArray, *, sample: Sample, n_nearest: int) -> tup
     """Noise levels, the whitening, and the noise levels after it."""
     levels = estimate_noise_levels(filtered, sample=sample)
     whitening = estimate_whitening(filtered, n_nearest=n_nearest, sample=sample)
-    white_sample = [whiten_array(part, whitening=whitening) for part in sample]
+    white_sample = whiten_sample(sample, whitening=whitening)
     return levels, whitening, estimate_noise_levels(whiten(filtered, whitening=whitening), sample=white_sample)
 
 
 def _whitened(sample: Sample, whitening: xr.Dataset) -> Sample:
     """About six of the stretches, white."""
-    return [whiten_array(part, whitening=whitening) for part in sample[:: max(1, len(sample) // 6)]]
+    return whiten_sample(sample[:: max(1, len(sample) // 6)], whitening=whitening)
 
 
 def flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
