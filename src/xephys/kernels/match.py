@@ -234,17 +234,23 @@ def _subtract(
     channels: NDArray[np.int32],
 ) -> None:
     n_ranks, n_samples = shifted_temporal.shape[2], shifted_temporal.shape[3]
+    waveform = np.empty(n_samples)
     for event in range(units.size):
         unit = units[event]
+        first, last = max(0, -rows[event]), min(n_samples, traces.shape[0] - rows[event])
         for k in range(channels.shape[1]):
             channel = channels[unit, k]
             if channel < 0:
                 continue
-            for t in range(max(0, -rows[event]), min(n_samples, traces.shape[0] - rows[event])):
-                value = 0.0
-                for rank in range(n_ranks):
-                    value += shifted_temporal[unit, shifts[event], rank, t] * spatial[unit, rank, k]
-                traces[rows[event] + t, channel] -= amplitudes[event] * value
+            waveform[:] = 0.0
+            for rank in range(n_ranks):
+                weight = spatial[unit, rank, k]
+                if weight != 0:
+                    course = shifted_temporal[unit, shifts[event], rank]
+                    for t in range(n_samples):
+                        waveform[t] += course[t] * weight
+            for t in range(first, last):
+                traces[rows[event] + t, channel] -= amplitudes[event] * waveform[t]
 
 
 def subtract_spikes(
