@@ -31,7 +31,7 @@ MATCHERS = ("truth+wobble", "truth+circus-omp")
 SETS = (
     "hard:10", "dense:10", "static:10", "easy:10", "background:10", "tetrodes:10", "tetrode:10", "linear:10",
     "single:10", "bursting:10", "synchronous:10", "speed:10", "speed600:10", "hard:11", "dense:11", "static:11",
-    "tetrode:11", "single:11", "static300:10", "hard:12", "dense:12", "static:12", "tetrode:12", "single:12",
+    "tetrode:11", "single:11", "static300:10", "hard:12", "dense:12", "static:12",
 )  # fmt: skip
 LIMIT_S = 1800.0
 #: Larger recordings are removed after their last sort; they can be made again from their seed.

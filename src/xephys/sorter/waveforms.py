@@ -72,7 +72,7 @@ def whitened_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) 
     >>> means = xr.Dataset(
     ...     {"waveform": (("unit", "sample", "slot"), [[[2.0, 3.0]]]), "channel_index": (("unit", "slot"), [[1, 0]]),
     ...      "num_averaged": ("unit", [5])}, attrs={"n_channels": 2, "units": "uV"})
-    >>> matrix = xr.Dataset({"matrix": (("channel", "other"), [[1.0, 0.0], [0.5, 1.0]])})
+    >>> matrix = xr.Dataset({"matrix": (("channel", "other"), [[1.0, 0.5], [0.0, 1.0]])})
     >>> whitened_means(means, matrix, n_nearest=1)["waveform"].values.tolist()
     [[[3.5]]]
     """
