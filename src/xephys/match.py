@@ -53,7 +53,8 @@ def match_templates(
     recording
         Whitened traces (unit noise), on which the templates were estimated.
     templates
-        From :func:`estimate_templates`.
+        From :func:`estimate_templates`. If a variable ``unexplained (unit)`` says what share of a spike's energy each
+        leaves, two spikes that explain more than one, beyond that, are taken in its place.
     rank
         Most time courses kept of each template; those that carry nothing are dropped.
     n_channels_max
@@ -206,7 +207,9 @@ def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Sta
             f"({given['amplitude_max']}) at least 1"
         )
     rate = recording.attrs["sampling_frequency"]
-    model = match_model(templates, rank=given["rank"], n_channels_max=given["n_channels_max"])
+    arrays: dict[str, Any] = dict(match_model(templates, rank=given["rank"], n_channels_max=given["n_channels_max"]))
+    if "unexplained" in templates:
+        arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
     nbefore, length = int(templates.attrs["nbefore"]), templates.sizes["sample"]
     before, after = kernel.match_halo(length, n_before=nbefore)
     parameters = {
@@ -224,17 +227,17 @@ def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Sta
             residual_of_tile,
             dtype=np.dtype("f4"),
             parameters=parameters,
-            arrays=dict(model),
+            arrays=arrays,
             before=before,
             after=after,
         )
     if given["components"] is not None:
-        return _projecting(recording, given["components"], parameters, model, before, after, given["n_nearest"])
+        return _projecting(recording, given["components"], parameters, arrays, before, after, given["n_nearest"])
     return Stage(
         kernel.match_templates,
         dtype=kernel.MATCH_DTYPE,
         parameters=parameters,
-        arrays=dict(model),
+        arrays=arrays,
         before=before,
         after=after,
         emits="events",
@@ -245,7 +248,7 @@ def _projecting(
     recording: xr.DataArray,
     components: xr.DataArray,
     parameters: dict[str, Any],
-    model: Any,
+    arrays: dict[str, Any],
     before: int,
     after: int,
     n_nearest: int,
@@ -254,7 +257,7 @@ def _projecting(
     from .kernels.match import MATCH_DTYPE
     from .kernels.match_features import match_and_project
 
-    length, n_before = model["temporal"].shape[2], int(components.attrs["nbefore"])
+    length, n_before = arrays["temporal"].shape[2], int(components.attrs["nbefore"])
     if components.sizes["sample"] != length or n_before != parameters["n_before"]:
         raise ParameterError(
             f"the components have {components.sizes['sample']} samples, {n_before} of them before the spike, the "
@@ -266,7 +269,7 @@ def _projecting(
         match_and_project,
         dtype=np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)]),
         parameters=parameters,
-        arrays={**model, "components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbours},
+        arrays={**arrays, "components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbours},
         before=before,
         after=after,
         emits="events",

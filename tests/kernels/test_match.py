@@ -266,6 +266,45 @@ def test_a_sweep_mends_what_greed_got_wrong() -> None:
     assert left[1] < 0.5 * left[0]
 
 
+#: What templates leave that fit.
+LITTLE = np.full(3, 0.005)
+
+
+def with_one_between(lag: int) -> tuple[MatchModel, list[tuple[int, int, float]]]:
+    """Two neighbours that fire together eight times, and a third unit that resembles their sum and never fires."""
+    templates = make_templates(8, seed=4)
+    pair = templates[list(neighbours(make_model(templates)))]
+    model = make_model(np.concatenate([pair, 0.8 * pair.sum(axis=0, keepdims=True)]))
+    return model, [(unit, 100 * k + lag * unit, 1.0) for k in range(1, 9) for unit in (0, 1)]
+
+
+@pytest.mark.parametrize("lag", [-4, -2, 2, 4])
+def test_two_spikes_are_not_one_of_a_third_unit(lag: int) -> None:
+    """Alone, the third unit explains more than either of the two: only both at once explain more than it does."""
+    model, planted = with_one_between(lag)
+    traces = make_traces(model, planted, 1000, noise=1.0, seed=1)
+    assert (match(traces, model, n_sweeps=0, unexplained=LITTLE)["unit_index"] == 2).sum() == 8
+    spikes = match(traces, model, unexplained=LITTLE)
+    found = sorted(zip(spikes["unit_index"].tolist(), spikes["sample_index"].tolist(), strict=True))
+    assert [unit for unit, _ in found] == 8 * [0] + 8 * [1]
+    assert all(abs(sample - at) <= 1 for (_, sample), (_, at, _) in zip(found, sorted(planted), strict=True))
+
+
+def test_one_spike_of_the_third_unit_is_not_two() -> None:
+    """Amplitudes of 0.8 of the two would explain it as well: a second spike has to gain something."""
+    model, _ = with_one_between(0)
+    traces = make_traces(model, [(2, 100 * k, 1.0) for k in range(1, 9)], 1000, noise=1.0, seed=1)
+    assert match(traces, model, unexplained=LITTLE)["unit_index"].tolist() == 8 * [2]
+
+
+@pytest.mark.parametrize("unexplained", [None, np.full(3, np.inf), np.ones(3)])
+def test_two_do_not_take_up_what_a_template_may_leave(unexplained: np.ndarray | None) -> None:
+    """Of a template that may leave a whole spike unexplained, or of which nothing is known, no two take the place."""
+    model, planted = with_one_between(2)
+    traces = make_traces(model, planted, 1000, noise=1.0, seed=1)
+    assert (match(traces, model, unexplained=unexplained)["unit_index"] == 2).sum() == 8
+
+
 @pytest.mark.parametrize("borders", [(0, 2000, 4000), (0, 1100, 1733, 2600, 4000)])
 def test_tiles_own_their_spikes(borders: tuple[int, ...]) -> None:
     model = make_model(make_templates(6, seed=2))

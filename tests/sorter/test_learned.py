@@ -45,6 +45,11 @@ def assert_same_spikes(found, expected):
     np.testing.assert_allclose(ours, theirs, atol=0.05 * np.abs(theirs).max())
 
 
+def test_templates_know_what_they_leave_unexplained(expected):
+    share = expected["learned/templates"]["unexplained"]
+    assert share.dims == ("unit",) and (share > 0).all() and (share < 0.1).all()
+
+
 def test_the_same_recording_gives_the_same_spikes(opened, expected):
     assert_same_spikes(xephys.sort(opened(2.0), learned=expected), expected)
 

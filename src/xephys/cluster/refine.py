@@ -90,7 +90,7 @@ def refine_clusters(
     info = schema.validate_recording(recording)
     units = take_records(spikes, ("unit_index",))["unit_index"]
     n_units = int(units.max(initial=-1)) + 1
-    members = [_evenly(np.flatnonzero(units == u), n_spikes_per_unit_max) for u in range(n_units)]
+    members = [evenly(np.flatnonzero(units == u), n_spikes_per_unit_max) for u in range(n_units)]
     members = [rows for rows in members if len(rows) >= n_spikes_min]
     if not members:
         return spread_over_all(len(units), np.empty(0, np.int64), _nothing())
@@ -129,7 +129,7 @@ def split_unit(projection: NDArray[np.float32], rows: NDArray[np.int64], n_spike
     return split_features(features, min_spikes=n_spikes_min, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
 
 
-def _evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
+def evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
     return rows if len(rows) <= n_max else rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
 
 

@@ -26,6 +26,9 @@ MATCH_DTYPE = np.dtype(
     ]
 )
 
+#: Of templates that leave more, as those of units that move, two spikes explain what one of a third unit would.
+UNEXPLAINED_MAX = 0.02
+
 
 def match_halo(n_template_samples: int, *, n_before: int, chain: int = 3) -> tuple[int, int]:
     """Samples needed before and after a tile, so that spikes in it don't depend on where the tile ends.
@@ -104,6 +107,12 @@ def pair_likeness(
     return np.asarray(aligned**2 / np.maximum(energies[pair_units], 1e-30))
 
 
+def left_to_pairs(energies: NDArray[np.float64], unexplained: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """What `match_templates` takes as `unexplained`, for each unit; infinite where pairs are not weighed."""
+    share = np.full(len(energies), np.inf) if unexplained is None else np.asarray(unexplained, np.float64)
+    return np.where(share <= UNEXPLAINED_MAX, share, np.inf)
+
+
 @with_device_twin("xephys.kernels.device.match:match_templates")
 def match_templates(
     traces: NDArray[np.float32],
@@ -131,6 +140,7 @@ def match_templates(
     guard_samples: int = 10,
     n_sweeps: int = 1,
     score_step: int = 1,
+    unexplained: NDArray[np.float64] | None = None,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, by greedy matching pursuit.
 
@@ -164,6 +174,10 @@ def match_templates(
         How often each spike is put back and decided anew with the others in place.
     score_step : {1, 2}
         As for `match_scores.correlate_templates`.
+    unexplained : float64 array of shape (unit,), optional
+        Share of a spike's energy that its template leaves unexplained. Where two spikes gain ``threshold²`` more than
+        one, and more than what both templates may leave of that, they are taken in its place; never if it is above
+        `UNEXPLAINED_MAX` or None.
 
     Returns
     -------
@@ -204,8 +218,9 @@ def match_templates(
         amplitude_max=limits.amplitude_max,
     )
     likeness = pair_likeness(pair_overlaps, energies, pair_units)
+    left = left_to_pairs(energies, unexplained)
     scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels, score_step=score_step)
-    picks, values = pursue(scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits)
+    picks, values = pursue(scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, left, limits)
     n_core = traces.shape[0] - before - after
     row = picks[:, 1] + n_before - before
     inside = (row >= 0) & (row < n_core)

@@ -11,7 +11,8 @@ channel and within one template length, so only those blocks are looked at again
 and taking them one after another costs no more than taking them at once.
 
 Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep each spike
-is put back and the best candidates in its place are taken anew, now that its neighbours in time are explained.
+is put back and the best candidates in its place are taken anew, now that its neighbours in time are explained; the best
+may be two at once (`match_pairs`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.match_pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
 SEARCH_SAMPLES = 32
 
@@ -48,6 +51,7 @@ class Pairs(NamedTuple):
     units: NDArray[np.int32]
     overlaps: NDArray[np.float32]
     likeness: NDArray[np.float64]  # largest share of the second template's direction in one spike of the first
+    unexplained: NDArray[np.float64]  # by unit: share of a spike's energy that its template leaves; infinite: no pairs
 
 
 class Events(NamedTuple):
@@ -119,15 +123,6 @@ def minimum_scores(
 
 
 @njit(nogil=True, cache=True)
-def _amplitude_and_gain(board: Board, limits: Limits, unit: int, score: float) -> tuple[float, float]:
-    precision = limits.amplitude_precision * limits.noise_gain
-    total = board.energies[unit] + precision
-    amplitude = min(max((score + precision) / total, limits.amplitude_min), limits.amplitude_max)
-    gain = 2.0 * amplitude * (score + precision) - amplitude * amplitude * total - precision
-    return amplitude, gain / limits.noise_gain
-
-
-@njit(nogil=True, cache=True)
 def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int) -> float:
     """Gain to be doubted because of spikes already taken close by; infinite within the unit's refractory period."""
     handicap = 0.0
@@ -175,7 +170,7 @@ def _search(
             if n_above:
                 for t in range(row.size):
                     if row[t] >= minimum and _is_peak(board.scores[unit], start + t):
-                        _, gain = _amplitude_and_gain(board, limits, unit, row[t])
+                        _, gain = amplitude_and_gain(board.energies[unit], limits, row[t])
                         if gain > best:
                             gain -= _handicap(board, events, pairs, limits, unit, start + t)
                             if gain > best and gain >= limits.threshold**2:
@@ -198,21 +193,6 @@ def _search(
                 if gain > best or (gain == best and unit < best_unit):
                     best, best_unit = gain, unit
         board.block_gain[block], board.block_unit[block] = best, best_unit
-
-
-@njit(nogil=True, cache=True)
-def _sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> tuple[float, int]:
-    """Height of the parabola through three scores, and the tabulated shift nearest to its top."""
-    score = np.float64(scores[sample])
-    shift = n_shifts // 2
-    if n_shifts > 1 and 0 < sample < scores.size - 1:
-        left, right = np.float64(scores[sample - 1]), np.float64(scores[sample + 1])
-        curvature = left - 2.0 * score + right
-        if curvature < 0:
-            offset = min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
-            score -= 0.25 * (left - right) * offset
-            shift += int(np.rint(offset * (n_shifts - 1)))
-    return score, shift
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -251,6 +231,31 @@ def _longer(events: Events) -> Events:
 
 
 @njit(nogil=True, cache=True)
+def _take(
+    board: Board,
+    events: Events,
+    pairs: Pairs,
+    limits: Limits,
+    n_events: int,
+    unit: int,
+    sample: int,
+    shift: int,
+    amplitude: float,
+    gain: float,
+) -> tuple[Events, int, int, int]:
+    """Note a spike, and take it from the scores; also the blocks that it touched."""
+    if n_events == events.unit.size:
+        events = _longer(events)
+    block = sample // SEARCH_SAMPLES
+    events.unit[n_events], events.sample[n_events], events.shift[n_events] = unit, sample, shift
+    events.amplitude[n_events], events.gain[n_events] = amplitude, gain
+    events.following[n_events] = board.first_event[block]
+    board.first_event[block] = n_events
+    first, last = _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
+    return events, n_events + 1, first, last
+
+
+@njit(nogil=True, cache=True)
 def _take_all(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
 ) -> tuple[Events, int]:
@@ -267,17 +272,36 @@ def _take_all(
             return events, n_events
         unit = board.block_unit[block]
         sample = board.unit_sample[block, unit]
-        score, shift = _sub_sample_peak(board.scores[unit], sample, pairs.overlaps.shape[1])
-        amplitude, gain = _amplitude_and_gain(board, limits, unit, score)
-        if n_events == events.unit.size:
-            events = _longer(events)
-        events.unit[n_events], events.sample[n_events], events.shift[n_events] = unit, sample, shift
-        events.amplitude[n_events], events.gain[n_events] = amplitude, gain
-        events.following[n_events] = board.first_event[block]
-        board.first_event[block] = n_events
-        n_events += 1
-        low, high = _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
+        score, shift = sub_sample_peak(board.scores[unit], sample, pairs.overlaps.shape[1])
+        amplitude, gain = amplitude_and_gain(board.energies[unit], limits, score)
+        events, n_events, low, high = _take(
+            board, events, pairs, limits, n_events, unit, sample, shift, amplitude, gain
+        )
         first, last = min(first, low), max(last, high)
+
+
+@njit(nogil=True, cache=True)
+def _take_of_pair(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, unit: int, sample: int
+) -> tuple[Events, int, int, int]:
+    """Where two spikes explain more than one in place of the one put back, take the larger; also the blocks touched."""
+    block = sample // SEARCH_SAMPLES
+    if np.isinf(pairs.unexplained[unit]):
+        return events, n_events, block, block
+    start = max(sample - limits.guard_samples, 1)
+    stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
+    units = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
+    doubt = np.zeros((units.size, stop - start))
+    stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
+    found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
+    if found >= 0:  # that is rare: only now it is worth asking what is doubted
+        for k in range(units.size):
+            for t in range(start, stop):
+                doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
+        found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
+    if found >= 0:
+        return _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
+    return events, n_events, block, block
 
 
 @njit(nogil=True, cache=True)
@@ -289,6 +313,7 @@ def pursue(
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
     pair_likeness: NDArray[np.float64],
+    unexplained: NDArray[np.float64],
     limits: Limits,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Take spikes from `scores` (unit, sample; changed in place) until none gains ``threshold²``.
@@ -302,7 +327,7 @@ def pursue(
     """
     n_units, n_samples = scores.shape
     n_blocks = (n_samples + SEARCH_SAMPLES - 1) // SEARCH_SAMPLES
-    pairs = Pairs(pair_starts, pair_units, pair_overlaps, pair_likeness)
+    pairs = Pairs(pair_starts, pair_units, pair_overlaps, pair_likeness, unexplained)
     board = Board(
         scores, energies, minimum, np.full((n_blocks, n_units), -np.inf),
         np.zeros((n_blocks, n_units), np.int64), np.full(n_blocks, -np.inf), np.zeros(n_blocks, np.int64),
@@ -323,6 +348,10 @@ def pursue(
                     board, events, pairs, limits, unit, events.sample[event], events.shift[event],
                     events.amplitude[event],
                 )  # fmt: skip
+                events, n_events, low, high = _take_of_pair(
+                    board, events, pairs, limits, n_events, unit, events.sample[event]
+                )
+                first, last = min(first, low), max(last, high)
                 events, n_events = _take_all(board, events, pairs, limits, n_events, first, last)
 
     n_kept = 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..cluster.peaks import cluster_peaks
 from ..cluster.refine import refine_clusters
 from ..cluster.settle import Clustering
+from ..cluster.unexplained import estimate_unexplained
 from ..detect import detect_peaks
 from ..errors import SilentRecordingError, XephysWarning
 from ..extending import recording_plan
@@ -85,12 +86,13 @@ def sort_default(
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
     spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
-    log = _merges(clustering.decisions, "cluster")
+    log, unexplained = _merges(clustering.decisions, "cluster"), None
 
     for number in range(1, p.n_refinements + 1):
         if not len(spikes):
             break
-        tidied = tidy_templates(_mean_templates(prepared, spikes, p, folder), spikes, p)
+        means = _mean_templates(prepared, spikes, p, folder)
+        tidied = tidy_templates(_with_unexplained(means, unexplained), spikes, p)
         gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
         again = _match(white, tidied.templates, p, noise_gain=gain, components=components, n_nearest=p.n_nearest)
         found = _stored(again, folder, progress.of(f"refine {number}"))
@@ -103,6 +105,7 @@ def sort_default(
             n_spikes_min=p.n_spikes_min,
         )
         spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
+        unexplained = estimate_unexplained(found, clustering.labels, feature_noise=feature_noise)
         log += _merges(clustering.decisions, f"refine {number}")
     if not len(spikes):
         return empty_sorting(recording, p, log=log)
@@ -116,7 +119,8 @@ def sort_default(
         n_spikes_max=N_SPIKES_MAX,
         n_nearest=N_CHANNELS_TO_WHITEN,
     )
-    tidied = tidy_templates(whitened_means(means, prepared.whitening, n_nearest=N_NEAREST), spikes, p)
+    templates = whitened_means(means, prepared.whitening, n_nearest=N_NEAREST)
+    tidied = tidy_templates(_with_unexplained(templates, unexplained), spikes, p)
     log += tidied.log
     if tidied.templates.sizes["unit"] == 0:
         return empty_sorting(recording, p, log=log)
@@ -179,6 +183,11 @@ def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParamete
         seed=p.seed,
     )
     return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder))
+
+
+def _with_unexplained(templates: xr.Dataset, share: NDArray[np.float64] | None) -> xr.Dataset:
+    """Templates for which pairs of spikes are weighed; before matched spikes have been seen there are none."""
+    return templates if share is None else templates.assign(unexplained=("unit", share))
 
 
 def _peak_channels(spikes: NDArray[Any], n_channels: int) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.device_arrays import NAMESPACES, strict
 from tests.kernels.test_match import (
+    LITTLE,
     N_BEFORE,
     N_CHANNELS,
     N_SAMPLES,
@@ -14,6 +15,7 @@ from tests.kernels.test_match import (
     make_templates,
     make_traces,
     random_spikes,
+    with_one_between,
 )
 from xephys.kernels import match as cpu
 from xephys.kernels.device import match as device
@@ -88,6 +90,24 @@ def test_same_spikes(xp, seed, n_units, count):
     assert_same(found, expected)
 
 
+@pytest.mark.parametrize("unexplained", [0.0, 0.02, np.inf])
+@pytest.mark.parametrize(("seed", "n_units", "count"), [(0, 5, 60), (2, 30, 400)])
+def test_same_spikes_where_pairs_are_weighed(xp, seed, n_units, count, unexplained):
+    model = make_model(make_templates(n_units, seed=seed))
+    traces = make_traces(model, random_spikes(n_units, 6000, count, seed=seed), 6000, noise=1.0, seed=seed)
+    share = np.where(np.arange(n_units) % 3 == 0, 0.02, unexplained)
+    assert_same(*both(xp, traces, model, unexplained=share))
+
+
+@pytest.mark.parametrize("n_sweeps", [1, 2])
+def test_two_spikes_at_once(xp, n_sweeps):
+    model, planted = with_one_between(2)
+    traces = make_traces(model, planted, 1000, noise=1.0, seed=1)
+    found, expected = both(xp, traces, model, n_sweeps=n_sweeps, unexplained=LITTLE)
+    assert sorted(expected["unit_index"]) == 8 * [0] + 8 * [1]
+    assert_same(found, expected)
+
+
 @pytest.mark.parametrize(
     "limits",
     [
@@ -126,10 +146,10 @@ def test_equal_gains_are_taken_in_the_same_order():
     minimum = minimum_scores(model["energies"], **{name: getattr(limits, name) for name in names})
     pairs = {name: model[name] for name in ("pair_starts", "pair_units", "pair_overlaps")}
     likeness = cpu.pair_likeness(pairs["pair_overlaps"], model["energies"], pairs["pair_units"])
-    found = device.pursue(
-        np, scores, energies=model["energies"], minimum=minimum, **pairs, likeness=likeness, limits=limits
-    )
-    expected, values = pursue(scores.copy(), model["energies"], minimum, *pairs.values(), likeness, limits)
+    left = cpu.left_to_pairs(model["energies"], None)
+    given = {"energies": model["energies"], "minimum": minimum, **pairs, "likeness": likeness, "unexplained": left}
+    found = device.pursue(np, scores, **given, limits=limits)
+    expected, values = pursue(scores.copy(), model["energies"], minimum, *pairs.values(), likeness, left, limits)
     order, own = np.argsort(expected[:, 1] * 8 + expected[:, 0]), np.argsort(found.sample * 8 + found.unit)
     np.testing.assert_array_equal(found.unit[own], expected[order, 0])
     np.testing.assert_array_equal(found.sample[own], expected[order, 1])

@@ -11,7 +11,7 @@ from xephys.kernels.device.match_pursuit import pursue
 from xephys.kernels.device.match_scores import correlate_templates
 from xephys.kernels.device.records import Columns
 from xephys.kernels.dispatch import as_index, resident
-from xephys.kernels.match import checked_limits, pair_likeness
+from xephys.kernels.match import checked_limits, left_to_pairs, pair_likeness
 from xephys.kernels.match_pursuit import minimum_scores
 
 
@@ -33,6 +33,7 @@ def match_templates(
     pair_overlaps: NDArray[np.float32],
     shifted_temporal: NDArray[np.float32],
     score_step: int = 1,
+    unexplained: NDArray[np.float64] | None = None,
     **limits: Any,
 ) -> Columns:
     """As `xephys.kernels.match.match_templates`; the records stay on the device."""
@@ -59,6 +60,7 @@ def match_templates(
         pair_units=pair_units,
         pair_overlaps=pair_overlaps,
         likeness=resident(xp, pair_likeness, pair_overlaps, energies, pair_units),
+        unexplained=left_to_pairs(energies, unexplained),
         limits=chosen,
     )
     n_core = len(traces) - before - after

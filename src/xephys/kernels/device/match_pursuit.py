@@ -4,7 +4,8 @@ What a spike changes, it changes for the units that share a channel and within o
 no better one can reach in two such steps would be taken by the one-after-another pursuit as well, whatever is taken
 elsewhere before; so a round takes all of these, and no two of them change the same score: nothing is added in an order
 that is left to chance. In a sweep, spikes four steps apart are put back at once, each after those before it in the
-order in which one after another would have taken them.
+order in which one after another would have taken them. Whether two spikes explain more than one in their place is
+decided on the host, by the very function of the other pursuit, from the scores around them.
 
 The only difference that is left: a chain of three or more spikes, each of which raises the next above all others near
 it.
@@ -18,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.dispatch import resident
-from xephys.kernels.match_pursuit import SEARCH_SAMPLES, Limits
+from xephys.kernels.dispatch import resident, to_host
+from xephys.kernels.match_pairs import larger_of_pairs
+from xephys.kernels.match_pursuit import SEARCH_SAMPLES, Limits, Pairs
 
 #: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
 CELLS = 1 << 16
@@ -65,10 +67,11 @@ def pursue(
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
     likeness: Any,
+    unexplained: NDArray[np.float64],
     limits: Limits,
 ) -> Spikes:
     """As `xephys.kernels.match_pursuit.pursue`; ``minimum`` and ``likeness`` are the device's own arrays."""
-    board = Board(xp, scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits)
+    board = Board(xp, scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, unexplained, limits)
     taken = board.take_all()
     for _ in range(limits.n_sweeps):
         taken = board.sweep(taken)
@@ -97,9 +100,13 @@ class Board:
         pair_units: NDArray[np.int32],
         pair_overlaps: NDArray[np.float32],
         likeness: Any,
+        unexplained: NDArray[np.float64],
         limits: Limits,
     ) -> None:
         self.xp, self.limits, self.minimum, self.likeness = xp, limits, minimum, likeness
+        self.energies, self.unexplained, self.pair_starts = energies, unexplained, pair_starts
+        self.pair_units, self.pair_overlaps = pair_units, pair_overlaps
+        self.pairing = xp.asarray(np.isfinite(unexplained))
         self.precision = limits.amplitude_precision * limits.noise_gain
         # Empty templates are never searched; with a free amplitude they would still divide by zero.
         self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
@@ -152,20 +159,50 @@ class Board:
             return spikes
         spikes = spikes.chosen(xp.argsort(-spikes.turn, kind="stable"))
         before, blocks = self._blockers(spikes)
+        host = Pairs(self.pair_starts, self.pair_units, self.pair_overlaps, to_host(self.likeness), self.unexplained)
+        minimum = to_host(self.minimum)
         pending = xp.ones(len(spikes), dtype=bool)
         anew: list[Spikes] = []
         while True:
             ready = xp.nonzero(pending & ~(blocks & pending[before]).any(axis=1))[0]
             if not len(ready):
                 break
-            self._change(spikes.chosen(ready), sign=1)
+            put_back = spikes.chosen(ready)
+            self._change(put_back, sign=1)
             pending[ready] = False
-            found = self.take_all()
-            # In the next sweep they come in the order of this one.
-            anew.append(
-                Spikes(found.unit, found.sample, found.shift, found.amplitude, found.gain, 0 * found.gain - len(anew))
-            )
+            for found in (self._take_of_pairs(put_back, host, minimum), self.take_all()):
+                # In the next sweep they come in the order of this one.
+                turn = 0 * found.gain - len(anew)
+                anew.append(Spikes(found.unit, found.sample, found.shift, found.amplitude, found.gain, turn))
         return Spikes.joined(xp, anew)
+
+    def _take_of_pairs(self, spikes: Spikes, pairs: Pairs, minimum: NDArray[np.float32]) -> Spikes:
+        """Where two spikes explain more than one in place of a spike that was put back, take the larger of them."""
+        spikes = spikes.chosen(self.xp.nonzero(self.pairing[spikes.unit])[0])
+        xp, limits, guard = self.xp, self.limits, self.limits.guard_samples
+        window = xp.arange(-guard - 1, guard + 2) + self.margin
+        row, at = self.partners[spikes.unit][:, :, None], (spikes.sample[:, None] + window)[:, None, :]
+        scores, unit, first = (to_host(part) for part in (self.scores[row, at], spikes.unit, spikes.sample - guard - 1))
+        tables = (self.n_samples, self.energies, minimum, pairs, limits)
+        found, values = larger_of_pairs(scores, np.zeros(scores.shape), unit, first, *tables)
+        index = np.flatnonzero(found[:, 0] >= 0)
+        if len(index):  # that is rare: only now it is worth asking what is doubted
+            some = xp.asarray(index)
+            row, at = row[some], at[some]
+            doubt = self.doubted[row, at] * (limits.mismatch / limits.noise_gain)
+            doubt = to_host(xp.where(self.forbidden[row, at] > 0, np.inf, doubt))
+            found, values = larger_of_pairs(scores[index], doubt, unit[index], first[index], *tables)
+            taken = found[:, 0] >= 0
+            found, values = found[taken], values[taken]
+        else:
+            found, values = found[:0], values[:0]
+        unit, sample, shift, amplitude, gain = (
+            xp.asarray(np.ascontiguousarray(column)) for column in (*found.T, *values.T)
+        )
+        larger = Spikes(unit, sample, shift, amplitude, gain, turn=gain)
+        if len(larger):
+            self._change(larger, sign=-1)
+        return larger
 
     def _spikes(self, unit: Any, sample: Any, turn: Any) -> Spikes:
         """Sub-sample shift, amplitude and gain of candidates: the parabola through three scores."""
