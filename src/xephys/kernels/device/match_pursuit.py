@@ -159,8 +159,10 @@ class Board:
             return spikes
         spikes = spikes.chosen(xp.argsort(-spikes.turn, kind="stable"))
         before, blocks = self._blockers(spikes)
-        host = Pairs(self.pair_starts, self.pair_units, self.pair_overlaps, to_host(self.likeness), self.unexplained)
-        minimum = to_host(self.minimum)
+        weighed = bool(np.isfinite(self.unexplained).any())  # if none are, nothing goes to the host
+        if weighed:
+            likeness, minimum = to_host(self.likeness), to_host(self.minimum)
+            host = Pairs(self.pair_starts, self.pair_units, self.pair_overlaps, likeness, self.unexplained)
         pending = xp.ones(len(spikes), dtype=bool)
         anew: list[Spikes] = []
         while True:
@@ -170,7 +172,8 @@ class Board:
             put_back = spikes.chosen(ready)
             self._change(put_back, sign=1)
             pending[ready] = False
-            for found in (self._take_of_pairs(put_back, host, minimum), self.take_all()):
+            pairs = [self._take_of_pairs(put_back, host, minimum)] if weighed else []
+            for found in (*pairs, self.take_all()):
                 # In the next sweep they come in the order of this one.
                 turn = 0 * found.gain - len(anew)
                 anew.append(Spikes(found.unit, found.sample, found.shift, found.amplitude, found.gain, turn))
