@@ -11,7 +11,7 @@ import xarray as xr
 import xephys
 from tests.spiking import case
 from xephys.sorter.tidy import Units
-from xephys.sorter.waveforms import filtered_means, nearest_slots, unit_means, whitened_means
+from xephys.sorter.waveforms import mean_waveforms, nearest_slots, unit_means, whitened_means
 
 WINDOW = SimpleNamespace(ms_before=0.9, ms_after=1.3, seed=0)
 
@@ -22,7 +22,7 @@ def whitening():
 
 
 def means_of(tmp_path, *, n_nearest):
-    return filtered_means(
+    return mean_waveforms(
         case().filtered,
         case().spikes,
         WINDOW,

@@ -19,19 +19,18 @@ from ..detect import detect_peaks
 from ..errors import SilentRecordingError, XephysWarning
 from ..extending import recording_plan
 from ..features import estimate_feature_noise, learn_components, project_peaks
-from ..graph.checkpoint import CheckpointedEvents, run_events, run_partials
+from ..graph.checkpoint import CheckpointedEvents, run_events
 from ..graph.events import SpikeTable
 from ..graph.results import CallOnce
 from ..localize import localize_peaks
 from ..match import estimate_noise_gain, match_templates
-from ..templates import template_plan, templates_of_sums
 from .assemble import assemble, empty_sorting
 from .learned import learned_nodes
 from .parameters import DefaultParameters
 from .prepare import Prepared, prepare
 from .progress import Progress, warm_up_cluster
 from .tidy import tidy_templates, tidy_units
-from .waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, filtered_means, nearest_slots, unit_means, whitened_means
+from .waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, mean_waveforms, nearest_slots, unit_means, whitened_means
 
 #: Channels of a template, and the most spikes that are averaged for it.
 N_NEAREST = 32
@@ -110,7 +109,7 @@ def sort_default(
     if not len(spikes):
         return empty_sorting(recording, p, log=log)
 
-    means = filtered_means(
+    means = mean_waveforms(
         prepared.filtered,
         spikes,
         p,
@@ -172,17 +171,15 @@ def _match(white: xr.DataArray, templates: xr.Dataset, p: DefaultParameters, **m
 
 def _mean_templates(prepared: Prepared, spikes: NDArray[Any], p: DefaultParameters, folder: Path) -> xr.Dataset:
     """Templates on the whitened traces, around the channel where most of a cluster's peaks are."""
-    plan = template_plan(
+    return mean_waveforms(
         prepared.whitened,
         spikes,
+        p,
+        folder,
         peak_channels=_peak_channels(spikes, prepared.whitened.sizes["channel"]),
-        ms_before=p.ms_before,
-        ms_after=p.ms_after,
-        n_nearest=N_NEAREST,
         n_spikes_max=N_SPIKES_MAX,
-        seed=p.seed,
+        n_nearest=N_NEAREST,
     )
-    return templates_of_sums(prepared.whitened, plan, run_partials(plan, folder))
 
 
 def _with_unexplained(templates: xr.Dataset, share: NDArray[np.float64] | None) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""One pass gives the last templates twice: filtered, for people, and white, for matching."""
+"""Mean waveforms; the last pass gives them twice: filtered, for people, and white, for matching."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ N_CHANNELS = 64
 N_CHANNELS_TO_WHITEN = 96
 
 
-def filtered_means(
-    filtered: xr.DataArray,
+def mean_waveforms(
+    traces: xr.DataArray,
     spikes: NDArray[Any],
     p: Any,
     folder: Path,
@@ -31,25 +31,25 @@ def filtered_means(
     n_spikes_max: int,
     n_nearest: int = N_CHANNELS,
 ) -> xr.Dataset:
-    """Mean waveforms of spikes on filtered traces, around their units' peak channels: one pass over the recording."""
+    """Mean waveforms of spikes around their units' peak channels: one pass over the recording."""
     plan = template_plan(
-        filtered,
+        traces,
         spikes,
         peak_channels=peak_channels,
         ms_before=p.ms_before,
         ms_after=p.ms_after,
-        n_nearest=min(n_nearest, filtered.sizes["channel"]),
+        n_nearest=min(n_nearest, traces.sizes["channel"]),
         n_spikes_max=n_spikes_max,
         seed=p.seed,
     )
-    return templates_of_sums(filtered, plan, run_partials(plan, folder))
+    return templates_of_sums(traces, plan, run_partials(plan, folder))
 
 
 def final_means(prepared: Prepared, units: Units, p: Any, folder: Path) -> xr.Dataset:
     """Mean waveforms of the final spikes, where the templates that found them were made elsewhere; no pass for none."""
     if not units.templates.sizes["unit"]:
         return xr.Dataset()
-    return filtered_means(
+    return mean_waveforms(
         prepared.filtered,
         units.spikes,
         p,
