@@ -102,6 +102,8 @@ def cluster_peaks(
     labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     means, _ = cluster_means(projection, channel, labels, neighbours)
+    labels = reconcile.part_weak(labels, means, channel, noise=noise, min_spikes=n_spikes_min)
+    means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = reconcile.drop_weak(labels, means, noise=noise)
     labels = _split_clusters(projection, channel, labels, neighbours, n_spikes_min)
     settled = settle_clusters(

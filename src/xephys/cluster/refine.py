@@ -126,7 +126,7 @@ def split_unit(projection: NDArray[np.float32], rows: NDArray[np.int64], n_spike
     energy = (own.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
     reached = energy >= REACHED_FRACTION * energy.max()
     features = np.ascontiguousarray(own[:, reached].reshape(len(rows), -1))
-    return split_features(features, min_spikes=n_spikes_min, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
+    return split_features(features, min_spikes=n_spikes_min, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO, halve=True)
 
 
 def evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:

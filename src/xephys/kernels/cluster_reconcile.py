@@ -176,6 +176,56 @@ def drop_weak(
     return relabel(labels, target)
 
 
+def part_weak(
+    labels: NDArray[np.int32],
+    means: NDArray[np.float64],
+    channel_index: NDArray[np.int64],
+    *,
+    noise: float,
+    min_spikes: int,
+    min_norm: float = 6.0,
+) -> NDArray[np.int32]:
+    """Part clusters whose mean is too small to be a unit by the peak channels of their spikes.
+
+    Threshold crossings of pure noise are alike wherever they happen, and fill clusters that reach over many channels.
+    A unit so small that most of its spikes are not detected can be caught in one, where the others thin out its mean;
+    on its own channel it has the majority.
+
+    Parameters
+    ----------
+    labels : (n_spikes,) int32
+    means : (n_clusters, n_channels, n_components) float64
+    channel_index : (n_spikes,) int64
+        Peak channels.
+    noise, min_norm : float
+        As for :func:`drop_weak`, which then decides on the parts.
+    min_spikes : int
+        Smaller parts are −1.
+
+    Returns
+    -------
+    labels : (n_spikes,) int32
+        The parts come after all other clusters, in order of cluster, then of channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> means = np.array([[[9.0]], [[3.0]]])
+    >>> labels, channels = np.array([0, 1, 1, 1, 1, 1], np.int32), np.array([0, 0, 0, 1, 1, 2])
+    >>> part_weak(labels, means, channels, noise=1.0, min_spikes=2)
+    array([ 0,  1,  1,  2,  2, -1], dtype=int32)
+    """
+    weak = np.append(np.sqrt((means**2).sum(axis=(1, 2))) < min_norm * noise, False)
+    rows = np.flatnonzero(weak[labels])
+    places, place, counts = np.unique(
+        np.stack([labels[rows], channel_index[rows]]), axis=1, return_inverse=True, return_counts=True
+    )
+    parts = np.where(counts >= min_spikes, len(means) + np.arange(places.shape[1]), -1)
+    parted = labels.copy()
+    parted[rows] = parts[place.ravel()]
+    return relabel(parted, np.arange(len(means) + len(parts), dtype=np.int32))
+
+
 def drop_misaligned(
     labels: NDArray[np.int32],
     means: NDArray[np.float64],

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster_bimodality import bimodality
 from xephys.kernels.cluster_graph import _climb, _nearest
+from xephys.kernels.cluster_halves import cut_in_two
 
 
 def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[np.float32]:
@@ -152,6 +153,7 @@ def split_once(
     min_depth: float,
     max_ratio: float,
     max_landmarks: int,
+    halve: bool = False,
 ) -> NDArray[np.int32]:
     """One pass of `split_features`: labels of the parts of one cloud, all 0 if it holds together."""
     projected = principal_axes(features, max_dims=max_dims)
@@ -171,6 +173,8 @@ def split_once(
         min_depth=min_depth,
         max_ratio=max_ratio,
     )
+    if halve and labels.max() == 0:
+        labels = cut_in_two(landmarks, min_spikes=max(4, min_spikes // stride))
     if stride > 1 and labels.max() > 0:
         nearest, _ = _nearest(projected, landmarks, False, 5)
         labels = _vote(nearest, labels, int(labels.max()) + 1)
@@ -189,6 +193,7 @@ def split_features(
     max_ratio: float = 0.7,
     max_landmarks: int = 4000,
     max_levels: int = 12,
+    halve: bool = False,
 ) -> NDArray[np.int32]:
     """Cluster the spikes of one place.
 
@@ -209,6 +214,8 @@ def split_features(
         Larger clouds are clustered on evenly spaced spikes; the others take the label of the nearest ones.
     max_levels : int
         Depth of the recursion.
+    halve : bool
+        Also part what holds together where its halves are those of two groups that touch, see `cut_in_two`.
 
     Returns
     -------
@@ -242,6 +249,7 @@ def split_features(
             min_depth=min_depth,
             max_ratio=max_ratio,
             max_landmarks=max_landmarks,
+            halve=halve,
         )
         n_parts = int(split.max()) + 1
         if n_parts == 1:

@@ -66,7 +66,7 @@ def _add_waveforms(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],
     units: NDArray[np.int64],
-    channels: NDArray[np.int32],
+    channels: NDArray[np.int64],
     sums: NDArray[np.float64],
     counts: NDArray[np.int64],
 ) -> None:
@@ -74,11 +74,11 @@ def _add_waveforms(
     for event in range(rows.size):
         unit = units[event]
         counts[unit] += 1
+        wanted = channels[unit]
         for t in range(n_samples):
-            row = traces[rows[event] + t]
+            row, total = traces[rows[event] + t], sums[unit, t]
             for k in range(n_slots):
-                if channels[unit, k] >= 0:
-                    sums[unit, t, k] += row[channels[unit, k]]
+                total[k] += row[np.uintp(wanted[k])]  # unsigned: no look whether it counts from the end
 
 
 @with_device_twin("xephys.kernels.device.features:accumulate_waveforms")
@@ -140,7 +140,9 @@ def accumulate_waveforms(
     sums = np.zeros((channels.shape[0], n_before + n_after, channels.shape[1]))
     counts = np.zeros(channels.shape[0], np.int64)
     rows = np.ascontiguousarray(samples[first:last] - start + before - n_before, dtype=np.int64)
-    _add_waveforms(traces, rows, np.ascontiguousarray(units[first:last], dtype=np.int64), channels, sums, counts)
+    owners = np.ascontiguousarray(units[first:last], dtype=np.int64)
+    _add_waveforms(traces, rows, owners, np.maximum(channels, 0).astype(np.int64), sums, counts)
+    sums.transpose(0, 2, 1)[channels < 0] = 0.0  # summed all the same: quicker than to ask for every sample
     return sums, counts
 
 

@@ -33,7 +33,7 @@ from .tidy import tidy_templates, tidy_units
 from .waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, mean_waveforms, nearest_slots, unit_means, whitened_means
 
 #: Channels of a template, and the most spikes that are averaged for it.
-N_NEAREST = 32
+N_NEAREST = 64
 N_SPIKES_MAX = 1000
 
 

@@ -17,8 +17,8 @@ from .tidy import Units
 
 #: Channels of a waveform of filtered traces.
 N_CHANNELS = 64
-#: Channels averaged so that white waveforms on the nearest 32 miss nothing: those are made of their own neighbours.
-N_CHANNELS_TO_WHITEN = 96
+#: Channels averaged so that white waveforms on the nearest 64 miss nothing: those are made of their own neighbours.
+N_CHANNELS_TO_WHITEN = 160
 
 
 def mean_waveforms(
