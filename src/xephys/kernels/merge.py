@@ -49,11 +49,14 @@ def _similarities(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     n_units, n_samples, n_slots = waveforms.shape
     energy = np.zeros(n_units)
+    norms = np.zeros((n_units, n_slots))
     for unit in range(n_units):
         for slot in range(n_slots):
             if channels[unit, slot] >= 0:
                 for t in range(n_samples):
                     energy[unit] += waveforms[unit, t, slot] ** 2
+                    norms[unit, slot] += waveforms[unit, t, slot] ** 2
+    norms = np.sqrt(norms)
     slot_of = np.full(n_channels, -1, np.int64)
     dots = np.zeros(2 * max_lag + 1)
     rows = []
@@ -63,23 +66,26 @@ def _similarities(
             if channels[a, slot] >= 0:
                 slot_of[channels[a, slot]] = slot
         for b in range(a + 1, n_units):
+            most = 0.0
+            for slot in range(n_slots):
+                channel = channels[b, slot]
+                if channel >= 0 and slot_of[channel] >= 0:
+                    most += norms[a, slot_of[channel]] * norms[b, slot]
+            # No lag can make them more alike than this: nearly all pairs end here.
+            if most == 0.0 or most < (1.0 - 1e-9) * min_similarity * np.sqrt(energy[a] * energy[b]):
+                continue
             dots[:] = 0.0
-            shared = 0.0
             for slot in range(n_slots):
                 channel = channels[b, slot]
                 if channel < 0 or slot_of[channel] < 0:
                     continue
                 other = slot_of[channel]
-                for t in range(n_samples):
-                    shared += waveforms[b, t, slot] ** 2
                 for k in range(2 * max_lag + 1):
                     lag = k - max_lag
                     total = 0.0
                     for t in range(max(0, -lag), min(n_samples, n_samples - lag)):
                         total += waveforms[a, t, other] * waveforms[b, t + lag, slot]
                     dots[k] += total
-            if shared == 0.0 or energy[a] == 0.0:
-                continue
             best = np.argmax(dots)
             similarity = dots[best] / np.sqrt(energy[a] * energy[b])
             if similarity >= min_similarity:

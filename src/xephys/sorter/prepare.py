@@ -34,6 +34,8 @@ ARTIFACT_CHANNELS_MIN = 32
 #: A channel so many times as noisy as the median of at least so many channels is broken.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
+#: Stretches of half a second from which noise levels and whitening are estimated: each has 15 000 samples of a channel.
+N_SLICES = 10
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def whitened(
     n_nearest: int,
     seed: int,
     learned: Learned | None = None,
-    n_slices: int = 20,
+    n_slices: int = N_SLICES,
 ) -> Prepared:
     """White traces and the noise levels before and after, estimated on ``n_slices`` stretches of the filtered ones."""
     token = f"{identity_of(filtered)}-{seed}-{n_slices}"
@@ -172,8 +174,8 @@ def _estimates(filtered: xr.DataArray, *, sample: Sample, n_nearest: int) -> tup
 
 
 def _whitened(sample: Sample, whitening: xr.Dataset) -> Sample:
-    """About six of the stretches, white."""
-    return whiten_sample(sample[:: max(1, len(sample) // 6)], whitening=whitening)
+    """Five to seven of the stretches, white."""
+    return whiten_sample(sample[:: max(1, round(len(sample) / 6))], whitening=whitening)
 
 
 def flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
@@ -204,12 +206,16 @@ def without_noisy(filtered: xr.DataArray, once: CallOnce, *, seed: int) -> tuple
     The threshold crossings of such a channel would be clustered into units.
     """
     warm_up_cluster(recording_plan(filtered))
-    levels = once(estimate_noise_levels, filtered, seed=seed)
+    levels = once(_plain_noise_levels, filtered, seed=seed)
     good = ~schema.bad_channels_of(filtered)
     if good.sum() < NOISY_CHANNELS_MIN:
         return filtered, levels
     noisy = good & (levels.values > NOISY_FACTOR * np.median(levels.values[good]))
     return _left_out(filtered, noisy, "noisy"), levels
+
+
+def _plain_noise_levels(filtered: xr.DataArray, *, seed: int) -> xr.DataArray:
+    return estimate_noise_levels(filtered, sample=sample_traces(filtered, n_slices=N_SLICES, seed=seed))
 
 
 def _left_out(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:
