@@ -2,18 +2,22 @@
 
     python benchmarks/sorters.py [--quick] [--peers PYTHON] [--keep FOLDER] [--minutes N] [--sets hard:10 ...]
 
-Every sorter is a process of its own on two cores, with its own defaults; the peers run in the environment of PYTHON,
-which needs SpikeInterface and what they need (torch, hdbscan, kilosort). One that cannot run there is listed as absent,
-one that fails or takes longer than the limit as such. With ``--keep`` recordings and results stay in FOLDER: what is
-finished there is not run again, so a table can be put together over several runs. Without any peer no table is written.
+Every sorter is a process of its own with its own defaults: first those whose time is judged, one after the other on two
+cores, then the others, two at a time on one core each. The peers run in the environment of PYTHON, which needs
+SpikeInterface and what they need (torch, hdbscan, kilosort). One that cannot run there is listed as absent, one that
+fails or takes longer than the limit as such. With ``--keep`` recordings and results stay in FOLDER: what is finished
+there is not run again, so a table can be put together over several runs. Without any peer no table is written.
 """
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,34 +26,43 @@ from contest import kept, running
 from contest.plain import plain_table
 from contest.report import report
 from contest.scoring import score
-from contest.sets import Recorded, is_made, parsed, recorded, restored
+from contest.sets import KINDS, Recorded, is_made, parsed, recorded, restored
 from harness import run_process, write_result, xephys_command
 
 PEERS = ("lupin", "spykingcircus2", "tridesclous2")
 MATCHERS = ("truth+wobble", "truth+circus-omp")
 #: In order of what one wants to know first: what does not fit into the time is left for the next run.
 SETS = (
-    "hard:10", "dense:10", "static:10", "easy:10", "background:10", "tetrodes:10", "tetrode:10", "linear:10",
-    "single:10", "bursting:10", "synchronous:10", "speed:10", "speed600:10", "hard:11", "dense:11", "static:11",
-    "tetrode:11", "single:11", "static300:10", "hard:12", "dense:12", "static:12",
+    "hard:10", "dense:10", "static:10", "static300:10", "easy:10", "background:10", "tetrodes:10", "tetrode:10",
+    "linear:10", "single:10", "bursting:10", "synchronous:10", "speed:10", "speed600:10", "hard:11", "dense:11",
+    "static:11", "hard:12", "dense:12", "static:12", "tetrode:11", "single:11",
 )  # fmt: skip
+#: Sets of a kind beyond the first are for the demands alone: the best of the matchers, and only one preset.
+FIRST = ":10"
+N_LANES = 2
 LIMIT_S = 1800.0
 #: Larger recordings are removed after their last sort; they can be made again from their seed.
 KEPT_BYTES = 4 * 2**30
+#: Kilosort4, the slowest by far, on one set of a minute: its time is demanded for 128 channels.
+SLOWEST = ("static:10", "kilosort4")
+Pair = tuple[str, str]
+_ONE_AT_A_TIME = threading.Lock()
 
 
-def plan() -> list[tuple[str, str]]:
-    """Which sorter on which set: Kilosort4, the slowest, on one set of a minute, and last."""
+def plan() -> list[Pair]:
+    """Which sorter on which set."""
     pairs = []
     for name in SETS:
+        first = name.endswith(FIRST)
+        ours = running.ours() if first and not name.startswith("speed") else ("default",)
         peers = () if name.startswith("speed600") else PEERS
-        matchers = MATCHERS if name.startswith("dense") else ()
-        pairs += [(name, sorter) for sorter in (*running.ours(), *peers, *matchers)]
-    return [*pairs, ("static:10", "kilosort4")]
+        matchers = () if not name.startswith("dense") else MATCHERS if first else MATCHERS[-1:]
+        pairs += [(name, sorter) for sorter in (*ours, *peers, *matchers)]
+    return [*pairs, SLOWEST]
 
 
 def run(
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Pair],
     *,
     folder: Path,
     peers: str = sys.executable,
@@ -57,7 +70,10 @@ def run(
     minutes: float = float("inf"),
     keep_recordings: bool = True,
 ) -> list[dict[str, Any]]:
-    """Sort set after sorter, in this order, unless the folder has the result already.
+    """Sort set after set, unless the folder has the result already; the results in the order of the pairs.
+
+    Where time is judged, and where there is one core, one sort runs at a time; otherwise every core works on a set of
+    its own.
 
     Raises
     ------
@@ -66,26 +82,53 @@ def run(
     """
     for name, _ in pairs:
         parsed(name)
-    until, runs = time.monotonic() + 60 * minutes, []
-    for k, (name, sorter) in enumerate(pairs):
-        if not is_made(name, folder / "recordings") and time.monotonic() >= until:
-            runs.append({"set": name, "sorter": sorter, "state": "no time left"})
-            continue
-        recording = recorded(name, folder / "recordings")
-        made = kept.kept_run(folder, recording, sorter, limit_s=limit_s)
-        if made is None:
-            left_s = until - time.monotonic()
-            made = sorted_anew(sorter, recording, folder, peers=peers, limit_s=min(limit_s, left_s))
-        if made["state"] == "done" and made.get("scoring") != kept.SCORING:
-            found = running.found(kept.place_of(folder, name, sorter))
-            made |= {"score": score(found, restored(recording)), "scoring": kept.SCORING}
-        if "when" in made:
-            kept.keep(folder, made)
-        runs.append(made)
-        (folder / "TABLE.txt").write_text(plain_table(kept.all_runs(folder)), encoding="utf-8")
-        if name not in (later for later, _ in pairs[k + 1 :]):
-            _tidy(recording, keep=keep_recordings)
-    return runs
+    until = time.monotonic() + 60 * minutes
+    runs: dict[Pair, dict[str, Any]] = {}
+    given = {"folder": folder, "peers": peers, "limit_s": limit_s, "until": until}
+    alone = [pair for pair in pairs if pair == SLOWEST or KINDS[parsed(pair[0])[0]].role == "speed"]
+    left = {name: sum(pair[0] == name for pair in pairs) for name, _ in pairs}
+
+    def work(pair: Pair) -> None:
+        runs[pair] = one(*pair, **given)
+        with _ONE_AT_A_TIME:
+            (folder / "TABLE.txt").write_text(plain_table(kept.all_runs(folder)), encoding="utf-8")
+            left[pair[0]] -= 1
+            if not left[pair[0]]:
+                _tidy(folder / "recordings", pair[0], keep=keep_recordings)
+
+    for pair in alone:
+        work(pair)
+    names = iter(list(left))  # shared by the lanes: each takes the next set that none has begun
+
+    def lane(core: int) -> None:
+        os.sched_setaffinity(0, {core})  # of this thread, and of what it starts
+        for name in names:
+            for pair in pairs:
+                if pair[0] == name and pair not in alone:
+                    work(pair)
+
+    cores = sorted(os.sched_getaffinity(0))[:N_LANES]
+    with ThreadPoolExecutor(len(cores)) as lanes:
+        for ended in [lanes.submit(lane, core) for core in cores]:
+            ended.result()
+    return [runs[pair] for pair in pairs]
+
+
+def one(name: str, sorter: str, *, folder: Path, peers: str, limit_s: float, until: float) -> dict[str, Any]:
+    """One sorter on one set: its kept result, or one made now; scored by the present definition of the scores."""
+    if not is_made(name, folder / "recordings") and time.monotonic() >= until:
+        return {"set": name, "sorter": sorter, "state": "no time left"}
+    recording = recorded(name, folder / "recordings")
+    made = kept.kept_run(folder, recording, sorter, limit_s=limit_s)
+    if made is None:
+        left_s = until - time.monotonic()
+        made = sorted_anew(sorter, recording, folder, peers=peers, limit_s=min(limit_s, left_s))
+    if made["state"] == "done" and made.get("scoring") != kept.SCORING:
+        found = running.found(kept.place_of(folder, name, sorter))
+        made |= {"score": score(found, restored(recording)), "scoring": kept.SCORING}
+    if "when" in made:
+        kept.keep(folder, made)
+    return made
 
 
 def sorted_anew(sorter: str, recording: Recorded, folder: Path, *, peers: str, limit_s: float) -> dict[str, Any]:
@@ -96,7 +139,8 @@ def sorted_anew(sorter: str, recording: Recorded, folder: Path, *, peers: str, l
         return {"set": recording.name, "sorter": sorter, "state": "absent"}
     restored(recording)
     if sorter in running.ours():
-        compiled(folder, sorter)
+        with _ONE_AT_A_TIME:
+            compiled(folder, sorter)
     out = kept.place_of(folder, recording.name, sorter)
     return running.run(sorter, recording, out, peers=peers, limit_s=limit_s)
 
@@ -114,11 +158,14 @@ def compiled(folder: Path, sorter: str) -> None:
         mark.touch()
 
 
-def _tidy(recording: Recorded, *, keep: bool) -> None:
-    if recording.path.exists():
-        size = sum(path.stat().st_size for path in recording.path.rglob("*.raw"))
+def _tidy(recordings: Path, name: str, *, keep: bool) -> None:
+    if not is_made(name, recordings):
+        return
+    path = recorded(name, recordings).path
+    if path.exists():
+        size = sum(part.stat().st_size for part in path.rglob("*.raw"))
         if not keep or size > KEPT_BYTES:
-            shutil.rmtree(recording.path)
+            shutil.rmtree(path)
 
 
 def main() -> None:

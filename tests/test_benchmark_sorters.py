@@ -238,3 +238,39 @@ def test_a_ratio_of_times_needs_an_idle_machine(part):
     assert reached(part, [ours, slow | {"load": 1.0}]) == [True, True, None]
     assert reached(part, [ours | {"wall_s": 61.0, "peak_bytes": 4 * 2**30}]) == [False, False]
     assert reached(part, [ours | {"wall_s": 61.0, "load": 1.5}]) == [None, True]
+
+
+def test_sets_are_shared_by_lanes_of_one_core_and_judged_times_have_the_machine_alone(
+    part, small, tmp_path, monkeypatch
+):
+    import os
+    import threading
+
+    sorters, seen = part("sorters"), []
+
+    def one(name, sorter, **_):
+        seen.append((name, sorter, threading.current_thread().name, len(os.sched_getaffinity(0))))
+        return {"set": name, "sorter": sorter, "state": "absent"}
+
+    monkeypatch.setattr(sorters, "one", one)
+    pairs = [("hard:0", "a"), ("quick:0", "a"), ("quick:0", "b"), ("speed:0", "a"), sorters.SLOWEST, ("hard:0", "b")]
+    runs = sorters.run(pairs, folder=tmp_path)
+    assert [(made["set"], made["sorter"]) for made in runs] == pairs
+    here, n_cores = threading.current_thread().name, len(os.sched_getaffinity(0))
+    assert seen[:2] == [("speed:0", "a", here, n_cores), (*sorters.SLOWEST, here, n_cores)]
+    assert {n for *_, thread, n in seen[2:] if thread != here} == {1}
+    assert sorted(made[:2] for made in seen) == sorted(pairs)  # none twice
+    assert len({thread for name, _, thread, _ in seen if name == "quick:0"}) == 1
+    assert len(os.sched_getaffinity(0)) == n_cores
+
+
+def test_the_plan_covers_every_demand(part):
+    sorters, verdict = part("sorters"), part("contest.verdict")
+    planned = sorters.plan()
+    assert len(planned) == len(set(planned))
+    assert {name.partition(":")[0] for name, _ in planned} >= set(verdict.CHECKS) - {"easy300"}
+    for name in {name for name, _ in planned}:
+        names = {sorter for planned_name, sorter in planned if planned_name == name}
+        assert "default" in names
+        assert name.startswith("speed600") or names >= set(sorters.PEERS)
+    assert sorters.SLOWEST in planned
