@@ -35,11 +35,12 @@ check: $(VENV)/.ready-dev
 	$(BIN)/python ci/check_layers.py
 	$(SINGLE) $(BIN)/python ci/check_docs_examples.py
 
-# What the comparison does not reach within the hour it does at the next call: results stay in $(KEEP).
+# First the comparison of sorters, then the parts. What it does not reach in time it does at the next call: results stay
+# in $(KEEP).
 bench: $(VENV)/.ready-test
 	-$(MAKE) --no-print-directory $(PEERS)/.ready
+	$(SINGLE) $(BIN)/python benchmarks/sorters.py --peers $(PEERS)/bin/python --keep $(KEEP) --minutes 75
 	set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(SINGLE) $(BIN)/python $$file; done
-	$(SINGLE) $(BIN)/python benchmarks/sorters.py --peers $(PEERS)/bin/python --keep $(KEEP) --minutes 60
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(KEEP) $(DEMO) build dist

@@ -39,7 +39,7 @@ def sort_again(opened, folder, **parameters):
     return sorting, stages(set(after) - set(before), folder)
 
 
-PREPARATION = ["estimate_noise_levels", "estimates", "find_constant_channels"]
+PREPARATION = ["estimates", "find_constant_channels", "plain_noise_levels"]
 DETECTION = ["components", "project_waveforms"]
 CLUSTERING = ["cluster_peaks", "estimate_feature_noise"]
 MATCHING = ["estimate_noise_gain", "localize_center_of_mass", "match_and_project", "refine_clusters", "sum_waveforms"]
@@ -106,6 +106,6 @@ def test_late_parameters_of_the_preset_kilosort4(opened, tmp_path):
     assert set(written) <= {"sum_waveforms"}
     late, written = sort_again(opened, tmp_path, **given, Th_learned=20.0)
     assert "project_waveforms" not in written
-    assert not set(written) & {"estimates", "learn_shapes", "estimate_noise_levels"}
+    assert not set(written) & {"estimates", "learn_shapes", "plain_noise_levels"}
     assert "match_and_project" in written
     assert_identical(late, xephys.sort(opened(CHUNK_S), **given, Th_learned=20.0))

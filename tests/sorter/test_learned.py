@@ -11,6 +11,7 @@ import xephys
 from xephys import ParameterError, RecordingError, XephysWarning
 from xephys.graph.build import count_tasks
 from xephys.sorter.learned import read_learned
+from xephys.sorter.prepare import N_SLICES
 from xephys.testing import forbid_compute, simulate_recording
 
 from .sortings import assert_identical
@@ -211,11 +212,12 @@ def test_the_white_traces_of_a_sort(two_units):
         white = xephys.whiten_like(recording, learned=earlier)
     assert white.attrs["units"] == "noise"
     assert count_tasks(white.data) <= len(white.chunks[0]) + 1
-    levels = xephys.estimate_noise_levels(white).values
+    sample = xephys.sample_traces(white, n_slices=N_SLICES)
+    levels = xephys.estimate_noise_levels(white, sample=sample).values
     assert levels.tobytes() == earlier["learned/channels"]["white_noise_level"].values.tobytes()
     left = xephys.match_residual(white, templates=templates, noise_gain=templates.attrs["noise_gain"])
-    sample = int(earlier["spikes"]["sample_index"].values[5])
-    around = slice(sample - 20, sample + 20)
+    at = int(earlier["spikes"]["sample_index"].values[5])
+    around = slice(at - 20, at + 20)
     assert np.abs(left.isel(time=around).values).max() < np.abs(white.isel(time=around).values).max()
 
 
