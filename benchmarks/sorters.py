@@ -149,7 +149,7 @@ def compiled(folder: Path, sorter: str) -> None:
     """Let our kernels be compiled and cached, once for each state of the code: no sort that is timed pays for it."""
     mark = folder / "compiled" / running.identity(sorter).replace(":", "-")
     if not mark.exists():
-        small = restored(recorded("quick:0", folder / "recordings"))
+        small = restored(recorded("warm:0", folder / "recordings"))
         with tempfile.TemporaryDirectory() as out:
             run_process(
                 xephys_command("sort", small.path, "--out", Path(out) / "sorted", "--preset", running.ours()[sorter])

@@ -75,6 +75,7 @@ KINDS: dict[str, Kind] = {
     "synchronous": Kind("a tenth of the spikes coincident", 60.0, 64, 20, _SYNCHRONOUS),
     "speed": _speed(60.0),
     "speed600": _speed(600.0),
+    "warm": Kind("every kernel once", 10.0, 64, 16, {"preset": "hard"}),
     "quick": Kind("quick", 10.0, 16, 4, {"preset": "easy", "amplitude_range_uv": (80.0, 150.0)}),
 }
 
