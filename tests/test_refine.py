@@ -38,6 +38,8 @@ def test_units_that_share_a_template_are_parted(components, noise):
     found = matched(components, merged, case().truth.peak_channels[near[:1]])
     refined = xephys.refine_clusters(case().white, found, components=components, feature_noise=noise)
     assert refined.n_clusters >= 2
+    assert set(refined.splits["unit"]) == {0}
+    assert refined.splits["num_spikes"].min() >= 20
     best = []
     for unit in near:
         true = spikes["sample_index"][spikes["unit_index"] == unit]

@@ -3,15 +3,8 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.cluster_reconcile import (
-    drop_misaligned,
-    drop_weak,
-    feature_noise,
-    join_sections,
-    merge_same_shape,
-    part_weak,
-    relabel,
-)
+from xephys.kernels.cluster_drop import drop_misaligned, drop_weak, dropped_clusters, part_weak, relabel
+from xephys.kernels.cluster_reconcile import feature_noise, join_sections, merge_same_shape
 from xephys.kernels.cluster_sections import Section
 from xephys.kernels.cluster_shape import cluster_means, shape_residual, shift_operators
 
@@ -200,3 +193,11 @@ def test_strong_clusters_are_not_parted():
     assert part_weak(labels, means, channels, noise=1.0, min_spikes=1).tolist() == labels.tolist()
     none = np.zeros(0, np.int32)
     assert part_weak(none, np.zeros((0, 1, 1)), np.zeros(0, np.int64), noise=1.0, min_spikes=1).size == 0
+
+
+def test_what_was_dropped_is_told():
+    before = np.array([0, 2, 2, 1, -1, 2], np.int32)
+    after = np.array([0, -1, -1, 0, -1, -1], np.int32)  # 1 became part of 0
+    channel = np.array([4, 7, 8, 4, 1, 8])
+    dropped = dropped_clusters(before, after, channel, reason="why")
+    assert dropped.tolist() == [(3, 8, "why")]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from xephys.kernels.cluster_split import principal_axes, split_features
+from xephys.kernels.cluster_split import principal_axes, split_evidence, split_features
 
 
 def clouds(sizes, n_dims, distance, seed):
@@ -99,3 +99,20 @@ def test_axes_are_sorted_and_signed():
     assert projected.shape == (200, 2)
     np.testing.assert_allclose(projected[:, 0], points[:, 1] - points[:, 1].mean(), atol=2.0)
     assert projected[:, 0].std() > projected[:, 1].std()
+
+
+def test_a_split_says_what_lies_between_its_parts():
+    points, _ = clouds([300, 200, 100], 10, 9.0, 2)
+    labels = split_features(points)
+    splits = split_evidence(points, labels, min_depth=3.5, max_ratio=0.7)
+    assert splits["part"].tolist() == [1, 2]
+    assert splits["num_spikes"].tolist() == np.bincount(labels)[1:].tolist()
+    assert (splits["beside"] < splits["part"]).all()
+    assert (splits["depth"] >= 3.5).all()
+    assert (splits["separation"] > 5).all()
+    assert set(splits["reason"]) == {"a gap between their spikes"}
+    one = np.random.default_rng(0).standard_normal((400, 10)).astype("float32")
+    halves = split_evidence(one, (one[:, 0] > 0).astype(np.int32), min_depth=3.5, max_ratio=0.7)
+    assert halves["reason"].tolist() == ["too far apart for one cloud"]
+    assert 2.3 < halves["separation"][0] < 3.0  # and here that is not so: those of a Gaussian are 2.65 apart
+    assert split_evidence(one, np.zeros(400, np.int32), min_depth=3.5, max_ratio=0.7).size == 0

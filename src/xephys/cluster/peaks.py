@@ -14,7 +14,7 @@ from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
-from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records
+from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
 
 #: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is looked at.
 USUAL_FRACTION = 0.05
@@ -61,7 +61,7 @@ def cluster_peaks(
 
     Returns
     -------
-    Labels and the log of merges.
+    Labels and the log of merges and of what was dropped.
 
     Raises
     ------
@@ -81,6 +81,7 @@ def cluster_peaks(
     True
     """
     from ..kernels import cluster_reconcile as reconcile
+    from ..kernels.cluster_drop import part_weak
     from ..kernels.cluster_sections import spatial_sections
     from ..kernels.cluster_shape import cluster_means
 
@@ -102,9 +103,9 @@ def cluster_peaks(
     labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     means, _ = cluster_means(projection, channel, labels, neighbours)
-    labels = reconcile.part_weak(labels, means, channel, noise=noise, min_spikes=n_spikes_min)
+    labels = part_weak(labels, means, channel, noise=noise, min_spikes=n_spikes_min)
     means, _ = cluster_means(projection, channel, labels, neighbours)
-    labels = reconcile.drop_weak(labels, means, noise=noise)
+    labels, weak = without_weak(labels, means, channel, noise=noise)
     labels = _split_clusters(projection, channel, labels, neighbours, n_spikes_min)
     settled = settle_clusters(
         labels,
@@ -114,7 +115,7 @@ def cluster_peaks(
         noise=noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    return spread_over_all(len(all_channels), rows, settled)
+    return spread_over_all(len(all_channels), rows, settled, weak=weak)
 
 
 def cluster_section(

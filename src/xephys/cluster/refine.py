@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
-from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records
+from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
 
 #: Channels on which a unit's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
 REACHED_FRACTION = 0.01
@@ -59,7 +60,7 @@ def refine_clusters(
 
     Returns
     -------
-    Labels and the log of merges.
+    Labels and the log of splits, merges and what was dropped.
 
     Raises
     ------
@@ -81,7 +82,6 @@ def refine_clusters(
     >>> refine_clusters(filtered, spikes, components=components, feature_noise=noise).n_clusters
     2
     """
-    from ..kernels import cluster_reconcile as reconcile
     from ..kernels.cluster_shape import cluster_means
 
     check_positive(n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max, feature_noise=feature_noise)
@@ -90,23 +90,24 @@ def refine_clusters(
     info = schema.validate_recording(recording)
     units = take_records(spikes, ("unit_index",))["unit_index"]
     n_units = int(units.max(initial=-1)) + 1
-    members = [evenly(np.flatnonzero(units == u), n_spikes_per_unit_max) for u in range(n_units)]
-    members = [rows for rows in members if len(rows) >= n_spikes_min]
+    members = {u: evenly(np.flatnonzero(units == u), n_spikes_per_unit_max) for u in range(n_units)}
+    members = {u: rows for u, rows in members.items() if len(rows) >= n_spikes_min}
     if not members:
-        return spread_over_all(len(units), np.empty(0, np.int64), _nothing())
-    rows = np.sort(np.concatenate(members))
+        return _nothing(len(units))
+    rows = np.sort(np.concatenate(list(members.values())))
     chosen = take_records(spikes, ("sample_index", "channel_index", "projection"), rows)
-    jobs = [(np.searchsorted(rows, unit), n_spikes_min) for unit in members]
+    jobs = [(np.searchsorted(rows, unit), n_spikes_min) for unit in members.values()]
     projection = np.ascontiguousarray(chosen["projection"])
     labels, n_labels = np.full(len(rows), -1, np.int32), 0
     split = run_tasks(split_unit, jobs, shared=(projection,), label="split_unit")
-    for (own, _), parts in zip(jobs, split, strict=True):
+    for unit, (own, _), (parts, evidence) in zip(members, jobs, split, strict=True):
+        evidence["unit"] = unit
         labels[own] = np.where(parts >= 0, parts + n_labels, -1)
         n_labels += int(parts.max()) + 1
     channel = np.ascontiguousarray(chosen["channel_index"])
     neighbours = nearest_channels(schema.positions_of(recording, why="clustering"), n_nearest=projection.shape[1])
     means, _ = cluster_means(projection, channel, labels, neighbours)
-    labels = reconcile.drop_weak(labels, means, noise=feature_noise)
+    labels, weak = without_weak(labels, means, channel, noise=feature_noise)
     settled = settle_clusters(
         labels,
         chosen,
@@ -115,25 +116,32 @@ def refine_clusters(
         noise=feature_noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    return spread_over_all(len(units), rows, settled)
+    splits = np.concatenate([evidence for _, evidence in split])
+    return replace(spread_over_all(len(units), rows, settled, weak=weak), splits=splits)
 
 
-def split_unit(projection: NDArray[np.float32], rows: NDArray[np.int64], n_spikes_min: int) -> NDArray[np.int32]:
-    """Labels of the parts of one unit on the channels that its mean reaches: the task of :func:`refine_clusters`."""
-    from ..kernels.cluster_split import split_features
+def split_unit(
+    projection: NDArray[np.float32], rows: NDArray[np.int64], n_spikes_min: int
+) -> tuple[NDArray[np.int32], NDArray[np.void]]:
+    """Labels of the parts of one unit on the channels that its mean reaches, and what lies between them: the task of
+    :func:`refine_clusters`.
+    """
+    from ..kernels.cluster_split import split_evidence, split_features
 
     own = projection[rows]
     energy = (own.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
     reached = energy >= REACHED_FRACTION * energy.max()
     features = np.ascontiguousarray(own[:, reached].reshape(len(rows), -1))
-    return split_features(features, min_spikes=n_spikes_min, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO, halve=True)
+    gap = {"min_depth": MIN_DEPTH, "max_ratio": MAX_RATIO}
+    parts = split_features(features, min_spikes=n_spikes_min, halve=True, **gap)
+    return parts, split_evidence(features, parts, **gap)
 
 
 def evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
     return rows if len(rows) <= n_max else rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
 
 
-def _nothing() -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[Any]]:
+def _nothing(n_spikes: int) -> Clustering:
     from ..kernels.cluster_reconcile import DECISION
 
-    return np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, DECISION)
+    return Clustering(np.full(n_spikes, -1, np.int32), np.zeros(n_spikes, np.int64), np.empty(0, DECISION))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..graph.checkpoint import CheckpointedEvents
+
+
+def _none_dropped() -> NDArray[Any]:
+    from ..kernels.cluster_drop import DROPPED
+
+    return np.empty(0, DROPPED)
+
+
+def _no_splits() -> NDArray[Any]:
+    from ..kernels.cluster_split import SPLIT
+
+    return np.empty(0, SPLIT)
 
 
 @dataclass(frozen=True)
@@ -24,11 +36,17 @@ class Clustering:
         int64 per peak, to be added to its ``sample_index``: then all peaks of a cluster are aligned alike.
     decisions
         Records of the pairs of clusters that were considered for merging, with the figures and the reason.
+    dropped
+        Records of the clusters that were no units, with the reason; before the merges.
+    splits
+        Records of the parts of matched units that were split, with what lies between them; before anything was dropped.
     """
 
     labels: NDArray[np.int32]
     sample_shift: NDArray[np.int64]
     decisions: NDArray[Any]
+    dropped: NDArray[Any] = field(default_factory=_none_dropped)
+    splits: NDArray[Any] = field(default_factory=_no_splits)
 
     @property
     def n_clusters(self) -> int:
@@ -57,17 +75,19 @@ def settle_clusters(
     neighbours: NDArray[np.int32],
     noise: float,
     refractory: Refractory,
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[Any]]:
-    """Drop clusters of side peaks, merge those of one shape: labels, sample shifts and the log of merges."""
-    from ..kernels import cluster_reconcile as reconcile
+) -> Clustering:
+    """Drop clusters of side peaks, merge those of one shape."""
+    from ..kernels import cluster_drop
+    from ..kernels.cluster_reconcile import merge_same_shape
     from ..kernels.cluster_shape import cluster_means
 
     projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
     basis = np.ascontiguousarray(components.values, np.float32)
     means, _ = cluster_means(projection, channel, labels, neighbours)
-    labels = reconcile.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
-    return reconcile.merge_same_shape(
-        labels,
+    aligned = cluster_drop.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
+    dropped = cluster_drop.dropped_clusters(labels, aligned, channel, reason="a side peak of a larger spike")
+    merged = merge_same_shape(
+        aligned,
         np.ascontiguousarray(chosen["sample_index"]),
         projection,
         channel,
@@ -78,16 +98,25 @@ def settle_clusters(
         refractory_samples=refractory.refractory_samples,
         dead_samples=refractory.dead_samples,
     )
+    return Clustering(*merged, dropped)
 
 
-def spread_over_all(
-    n_peaks: int, rows: NDArray[np.int64], settled: tuple[NDArray[np.int32], NDArray[np.int64], NDArray[Any]]
-) -> Clustering:
-    """The clustering of all peaks from that of the chosen ``rows``; the others get no label."""
-    labels, shift, decisions = settled
+def without_weak(
+    labels: NDArray[np.int32], means: NDArray[np.float64], channel: NDArray[np.int64], *, noise: float
+) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Labels without clusters that are too weak to be units, and the records of these."""
+    from ..kernels import cluster_drop
+
+    kept = cluster_drop.drop_weak(labels, means, noise=noise)
+    return kept, cluster_drop.dropped_clusters(labels, kept, channel, reason="too weak to be a unit")
+
+
+def spread_over_all(n_peaks: int, rows: NDArray[np.int64], settled: Clustering, *, weak: NDArray[Any]) -> Clustering:
+    """The clustering of all peaks from that of the chosen ``rows``; the others get no label. ``weak`` were dropped."""
     everywhere, shifts = np.full(n_peaks, -1, np.int32), np.zeros(n_peaks, np.int64)
-    everywhere[rows], shifts[rows] = labels, shift
-    return Clustering(everywhere, shifts, decisions)
+    everywhere[rows], shifts[rows] = settled.labels, settled.sample_shift
+    dropped = np.concatenate([weak, settled.dropped])
+    return replace(settled, labels=everywhere, sample_shift=shifts, dropped=dropped)
 
 
 def take_records(

@@ -184,3 +184,20 @@ def bimodality(
     along_first, along_second = held_out_projection(first, second)
     low, high = float(np.median(along_first)), float(np.median(along_second))
     return valley_depth(np.concatenate([along_first, along_second]), low=low, high=high)
+
+
+def separation(along_first: NDArray[np.float64], along_second: NDArray[np.float64]) -> float:
+    """Distance of two groups along a line in units of their own standard deviations.
+
+    2.65 for the halves of a Gaussian, 3.46 for those of a uniform distribution, and the distance in units of the noise
+    for two Gaussians far apart (Ashman et al. 1994, *Astron. J.* 108, 2348).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line = np.linspace(0, 1, 1001)
+    >>> round(separation(line[:500], line[500:]), 2)
+    3.46
+    """
+    spread = max(np.sqrt((along_first.var() + along_second.var()) / 2), np.finfo(np.float64).tiny)
+    return float((along_second.mean() - along_first.mean()) / spread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.cluster_bimodality import held_out_projection, valley_depth
+from xephys.kernels.cluster_bimodality import held_out_projection, separation, valley_depth
 
 #: Axes along which a cloud is cut, and rounds of two-means after the cut.
 N_AXES = 3
@@ -24,7 +24,7 @@ def cut_in_two(points: NDArray[np.float32], *, min_spikes: int) -> NDArray[np.in
 
     Two units of a distance of 4 to 5 in units of the noise leave no second mode in the density of a few hundred spikes
     in several dimensions, and fewer spikes in a valley than its depth could be told by; but along the right axis each
-    half is narrow for its distance from the other (Ashman et al. 1994, *Astron. J.* 108, 2348).
+    half is narrow for its distance from the other (`separation`).
 
     Parameters
     ----------
@@ -55,13 +55,12 @@ def cut_in_two(points: NDArray[np.float32], *, min_spikes: int) -> NDArray[np.in
         if min(above.sum(), n_points - above.sum()) < max(min_spikes, 4):
             continue
         low, high = held_out_projection(points[~above], points[above])
-        spread = max(np.sqrt((low.var() + high.var()) / 2), np.finfo(np.float64).tiny)
-        separation = (high.mean() - low.mean()) / spread
-        if separation < best:
+        apart = separation(low, high)
+        if apart < best:
             continue
         depth, ratio = valley_depth(np.concatenate([low, high]), low=float(np.median(low)), high=float(np.median(high)))
         if depth >= DEPTH_MIN and ratio <= RATIO_MAX:
-            best, labels = separation, above.astype(np.int32)
+            best, labels = apart, above.astype(np.int32)
     return labels if 2 * labels.sum() <= n_points else 1 - labels
 
 

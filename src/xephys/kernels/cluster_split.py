@@ -13,9 +13,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.cluster_bimodality import bimodality
+from xephys.kernels.cluster_bimodality import bimodality, held_out_projection, separation
 from xephys.kernels.cluster_graph import _climb, _nearest
 from xephys.kernels.cluster_halves import cut_in_two
+
+SPLIT = np.dtype(
+    [
+        ("unit", np.int32),
+        ("part", np.int32),
+        ("num_spikes", np.int64),
+        ("beside", np.int32),
+        ("depth", np.float64),
+        ("ratio", np.float64),
+        ("separation", np.float64),
+        ("reason", "U40"),
+    ]
+)
+"""A part of a unit that was split, the larger part beside it, and what lies between the two."""
 
 
 def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[np.float32]:
@@ -259,3 +273,56 @@ def split_features(
     for rank, part in enumerate(sorted(parts, key=lambda p: (-len(p), int(p[0])))):
         labels[part] = rank
     return labels
+
+
+def split_evidence(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    *,
+    min_depth: float,
+    max_ratio: float,
+    max_dims: int = 8,
+) -> NDArray[np.void]:
+    """What lies between the parts of `split_features`: one record for each part but the largest.
+
+    Parameters
+    ----------
+    features : (n_spikes, n_features) float32
+    labels : (n_spikes,) int32
+        By decreasing size; -1 is left out.
+    min_depth, max_ratio : float
+        What makes a gap.
+    max_dims : int
+        Principal axes of two parts in which they are looked at.
+
+    Returns
+    -------
+    splits : structured array of dtype `SPLIT`
+        Each part beside the nearest of the larger ones, with the gap between them along their held-out discriminant
+        (see `bimodality`) and their `separation`; ``unit`` is -1. The gap of which the parts were made lay
+        between larger groups, and may have been deeper.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points = np.random.default_rng(0).standard_normal((300, 5)).astype("float32")
+    >>> points[200:, 0] += 9
+    >>> labels = np.repeat(np.array([0, 1], np.int32), [200, 100])
+    >>> found = split_evidence(points, labels, min_depth=3.0, max_ratio=0.8)
+    >>> found[["part", "num_spikes", "beside", "reason"]].tolist()
+    [(1, 100, 0, 'a gap between their spikes')]
+    """
+    n_parts = int(labels.max(initial=-1)) + 1
+    splits = []
+    groups = [features[labels == part] for part in range(n_parts)]
+    centres = [group.mean(axis=0, dtype=np.float64) for group in groups]
+    for part in range(1, n_parts):
+        beside = int(np.argmin([np.linalg.norm(centres[part] - centre) for centre in centres[:part]]))
+        both = principal_axes(np.concatenate([groups[beside], groups[part]]), max_dims=max_dims)
+        first, second = np.split(both, [len(groups[beside])])
+        depth, ratio = bimodality(first, second)
+        apart = separation(*held_out_projection(first, second)) if min(len(first), len(second)) >= 4 else 0.0
+        gap = depth >= min_depth and ratio <= max_ratio
+        reason = "a gap between their spikes" if gap else "too far apart for one cloud"
+        splits.append((-1, part, len(groups[part]), beside, depth, ratio, apart, reason))
+    return np.array(splits, SPLIT)

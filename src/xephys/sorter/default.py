@@ -85,7 +85,7 @@ def sort_default(
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
     spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
-    log, unexplained = _merges(clustering.decisions, "cluster"), None
+    log, unexplained = _decided(clustering, "cluster"), None
 
     for number in range(1, p.n_refinements + 1):
         if not len(spikes):
@@ -105,7 +105,7 @@ def sort_default(
         )
         spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
         unexplained = estimate_unexplained(found, clustering.labels, feature_noise=feature_noise)
-        log += _merges(clustering.decisions, f"refine {number}")
+        log += _decided(clustering, f"refine {number}")
     if not len(spikes):
         return empty_sorting(recording, p, log=log)
 
@@ -207,6 +207,12 @@ def _spikes_of(peaks: NDArray[Any], clustering: Clustering) -> NDArray[Any]:
     return spikes[np.argsort(spikes["sample_index"], kind="stable")]
 
 
-def _merges(decisions: NDArray[Any], step: str) -> list[dict[str, Any]]:
-    names = decisions.dtype.names or ()
-    return [{"step": step, **{n: row[n].item() for n in names}} for row in decisions if row["merged"]]
+def _decided(clustering: Clustering, step: str) -> list[dict[str, Any]]:
+    """What was split, dropped and merged, in this order, with the figures and the reasons."""
+    merged = clustering.decisions[clustering.decisions["merged"]]
+    made = {"split": clustering.splits, "drop": clustering.dropped, "merge": merged}
+    return [
+        {"step": step, "action": action, **{name: row[name].item() for name in rows.dtype.names or ()}}
+        for action, rows in made.items()
+        for row in rows
+    ]

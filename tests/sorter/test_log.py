@@ -1,0 +1,33 @@
+"""The log of a sorting: every split, merge and drop with its step, its figures and its reason."""
+
+from __future__ import annotations
+
+import json
+
+import xephys
+from xephys.testing import simulate_recording
+
+STEPS = {"cluster", "refine 1", "refine 2", "templates", "units"}
+FIGURES = {
+    "split": {"unit", "part", "num_spikes", "beside", "depth", "ratio", "separation"},
+    "drop": {"num_spikes", "channel_index"},
+    "merge": {"first", "second", "residual", "scale", "shift", "observed", "expected"},
+}
+
+
+def test_every_decision_is_logged_with_its_reason():
+    recording, _ = simulate_recording(preset="hard", duration_s=40.0, n_channels=32, n_units=32, seed=2)
+    log = json.loads(xephys.sort(recording).attrs["log"])
+    assert {entry["step"] for entry in log} <= STEPS
+    assert all(entry["reason"] for entry in log)
+    clustering = [entry for entry in log if entry["step"] not in ("templates", "units")]
+    for action, figures in FIGURES.items():
+        entries = [entry for entry in clustering if entry["action"] == action]
+        assert entries, action
+        assert all(figures <= set(entry) for entry in entries), action
+    for entry in clustering:
+        if entry["action"] == "split":
+            assert entry["step"] != "cluster"
+            assert entry["num_spikes"] >= 20
+            # What was split had a gap between, or halves farther apart than those of one Gaussian.
+            assert entry["depth"] >= 3.0 or entry["separation"] > 2.65
