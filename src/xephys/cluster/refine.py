@@ -22,6 +22,8 @@ REACHED_FRACTION = 0.01
 #: A gap that parts a unit (see `split_features`). The spikes are clean and all in one place, so that it may be slighter
 #: than the gaps by which peaks are clustered.
 MIN_DEPTH, MAX_RATIO = 3.0, 0.8
+#: Parts of a unit that take turns rather than fire side by side are one neuron that drifts (see `join_turns`).
+MAX_TURN_TAKING = 0.4
 
 
 def refine_clusters(
@@ -127,6 +129,7 @@ def split_unit(
     :func:`refine_clusters`.
     """
     from ..kernels.cluster_split import split_evidence, split_features
+    from ..kernels.cluster_time import join_turns
 
     own = projection[rows]
     energy = (own.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
@@ -134,6 +137,7 @@ def split_unit(
     features = np.ascontiguousarray(own[:, reached].reshape(len(rows), -1))
     gap = {"min_depth": MIN_DEPTH, "max_ratio": MAX_RATIO}
     parts = split_features(features, min_spikes=n_spikes_min, halve=True, **gap)
+    parts = join_turns(parts, max_turn_taking=MAX_TURN_TAKING)
     return parts, split_evidence(features, parts, **gap)
 
 
