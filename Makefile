@@ -39,7 +39,7 @@ check: $(VENV)/.ready-dev
 # in $(KEEP).
 bench: $(VENV)/.ready-test
 	-$(MAKE) --no-print-directory $(PEERS)/.ready
-	$(SINGLE) $(BIN)/python benchmarks/sorters.py --peers $(PEERS)/bin/python --keep $(KEEP) --minutes 75
+	$(SINGLE) $(BIN)/python benchmarks/sorters.py --peers $(PEERS)/bin/python --keep $(KEEP) --minutes 74
 	set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(SINGLE) $(BIN)/python $$file; done
 
 clean:

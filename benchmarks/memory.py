@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py [--quick] [--folder DIR]
 
-The ten minutes (14 GB, removed afterwards) are simulated straight to disk in a process of their own; the one minute is
+The five minutes (7 GB, removed afterwards) are simulated straight to disk in a process of their own; the one minute is
 their beginning. What may grow with the recording are the spikes that are kept, so the growth is given per spike.
 """
 
@@ -44,7 +44,7 @@ class Result:
 
 def run(quick: bool = False, folder: Path | None = None) -> Result:
     """Sort both lengths; ``quick`` uses 16 channels, 10 and 20 seconds."""
-    n_channels, durations_s = (16, (10.0, 20.0)) if quick else (384, (60.0, 600.0))
+    n_channels, durations_s = (16, (10.0, 20.0)) if quick else (384, (60.0, 300.0))
     with tempfile.TemporaryDirectory(dir=folder) as name:
         place = Path(name)
         long = simulated(place, duration_s=durations_s[1], n_channels=n_channels)
