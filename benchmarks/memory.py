@@ -1,4 +1,4 @@
-"""Peak memory of ``xephys sort`` on 384 channels: ten minutes against one.
+"""Peak memory of ``xephys sort`` on 384 channels: five minutes against one.
 
     python benchmarks/memory.py [--quick] [--folder DIR]
 
