@@ -9,14 +9,10 @@ import xarray as xr
 from xephys.graph.source import chunked_array
 from xephys.schema import make_recording
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-
 
 @pytest.fixture
-def data() -> Path:
-    if not DATA.is_dir():
-        pytest.skip(f"real recordings are not at {DATA}")
-    return DATA
+def data(shared_data: Path) -> Path:
+    return shared_data
 
 
 @pytest.fixture

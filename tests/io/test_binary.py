@@ -78,6 +78,18 @@ def test_sidecar_describes_the_file(raw_file: Path, samples: np.ndarray) -> None
     assert recording.gain_to_uv.values[0] == 0.5
 
 
+def test_what_is_given_goes_before_the_sidecar(raw_file: Path, samples: np.ndarray) -> None:
+    raw_file.write_bytes(np.ascontiguousarray(samples.T).tobytes())
+    said = {"sampling_frequency": 1000.0, "n_channels": 5, "time_axis": 0, "offset_bytes": 10, "gain_to_uv": 0.5}
+    raw_file.with_suffix(".json").write_text(json.dumps(said))
+    recording = open_recording(raw_file, time_axis=1, offset_bytes=0, sampling_frequency=2000.0)
+    np.testing.assert_array_equal(recording.values, samples)
+    assert recording.attrs["sampling_frequency"] == 2000.0
+    assert recording.gain_to_uv.values[0] == 0.5
+    with pytest.raises(ParameterError, match=r"'dtpye' for a raw binary file.*did you mean 'dtype'"):
+        open_recording(raw_file, dtpye="int32")
+
+
 def _options(**more: object) -> dict:
     return {"sampling_frequency": 1000.0, "n_channels": 5, **more}
 
@@ -98,6 +110,10 @@ def _options(**more: object) -> dict:
         ({}, RecordingError, "in no format that is known"),
         ({"format": "spikegl"}, ParameterError, "nearest is 'spikeglx'"),
         (_options(probe="nowhere.json"), FileNotFoundError, "nowhere.json does not exist"),
+        (_options(gain_to_uV=0.2), ParameterError, "no parameter 'gain_to_uV' for a raw binary file.*'gain_to_uv'"),
+        (_options(stream_id="0"), ParameterError, "stream_id is '0'.* has no streams"),
+        (_options(segment=1), RecordingError, "segment 1 does not exist"),
+        (_options(format="zarr"), ParameterError, "format is 'zarr' and n_channels describes a raw binary file"),
     ],
 )
 def test_bad_descriptions(raw_file: Path, options: dict, error: type, message: str) -> None:

@@ -41,6 +41,27 @@ def test_saved_and_opened_loses_nothing(tmp_path: Path, recording: xr.DataArray,
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chunk_duraton_s": 1.0}, "no parameter 'chunk_duraton_s' for a .*did you mean 'chunk_duration_s'"),
+        ({"experiment_name": "experiment1"}, "no parameter 'experiment_name'"),
+        ({"stream_id": "imec0.ap"}, "stream_id is 'imec0.ap'.*has no streams; leave it out"),
+        ({"dtype": "int16", "sampling_frequency": 3e4}, "sampling_frequency, dtype would describe a raw binary file"),
+    ],
+)
+def test_what_nothing_would_read_is_refused(
+    tmp_path: Path, recording: xr.DataArray, format: str, options: dict, message: str
+) -> None:
+    save_recording(recording, tmp_path / "saved", format=format)
+    with pytest.raises(ParameterError, match=message):
+        open_recording(tmp_path / "saved", **options)
+    to_spikeinterface(recording).dump_to_pickle(tmp_path / "dump.pkl")
+    with pytest.raises(ParameterError, match=message):
+        open_recording(tmp_path / "dump.pkl", **options)
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_spikeinterface_reads_it(tmp_path: Path, recording: xr.DataArray, format: str) -> None:
     import spikeinterface.core as si
 

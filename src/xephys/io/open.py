@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,18 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ParameterError, RecordingError, XephysWarning
+from ..extending import nearest_name
 from ..segments import segments_of, tree_of
 from ..typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
-from .formats import detect_format, format_named, read_with_spikeinterface
+from .formats import Format, detect_format, format_named, read_with_spikeinterface
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
+
+#: Opened without a reader of SpikeInterface, so that there is nothing which would take further arguments.
+_OWN_FORMATS = ("zarr", "si-folder", "si-dump")
+#: What a JSON file beside a raw binary file can say about it.
+_IN_SIDECAR = ("sampling_frequency", "n_channels", "dtype", "time_axis", "offset_bytes", "gain_to_uv", "offset_to_uv")
+_IN_SIDECAR += ("channel_ids", "probe", "start_s")
 
 
 def open_recording(
@@ -29,8 +37,8 @@ def open_recording(
     dtype: Any = None,
     gain_to_uv: Any = None,
     offset_to_uv: Any = None,
-    time_axis: int = 0,
-    offset_bytes: int = 0,
+    time_axis: int | None = None,
+    offset_bytes: int | None = None,
     channel_ids: Any = None,
     ignore_trailing_bytes: bool = False,
     format: str | None = None,
@@ -58,14 +66,15 @@ def open_recording(
         that the file describes.
     sampling_frequency, n_channels, dtype, time_axis, offset_bytes, channel_ids, ignore_trailing_bytes
         Of a raw binary file: rate in hertz, channels, type of a sample (int16), 0 if the channels of a sample lie
-        together or 1 if the samples of a channel do, length of a header, names of the channels, and whether an
-        incomplete last sample is dropped instead of refused.
+        together (default) or 1 if the samples of a channel do, length of a header (0), names of the channels, and
+        whether an incomplete last sample is dropped instead of refused. Other formats say these themselves.
     gain_to_uv, offset_to_uv
         µV per count and µV at zero counts, one number or one per channel; replace those of the file.
     format
         Name of the format, where it is not to be guessed.
     reader_options
-        Further arguments of SpikeInterface's reader, such as ``experiment_name="experiment1"`` for Open Ephys.
+        Further arguments of SpikeInterface's reader, such as ``experiment_name="experiment1"`` for Open Ephys; raw
+        binary files, Zarr, SpikeInterface folders and dumps have none.
 
     Returns
     -------
@@ -77,6 +86,9 @@ def open_recording(
         If there is nothing at the path.
     RecordingError
         If the format is unknown, the file empty or cut, or the stream or the probe do not fit.
+    ParameterError
+        If something is given that nothing would read, such as a misspelt word (the nearest is proposed) or the
+        ``dtype`` of a Zarr store.
 
     Examples
     --------
@@ -94,33 +106,36 @@ def open_recording(
         raise ParameterError(f"chunk_duration_s is {chunk_duration_s}; give seconds above 0")
     if place.is_file() and place.stat().st_size == 0:
         raise RecordingError(f"{place} is empty (0 bytes); was the copy interrupted?")
+    of_raw_file = {
+        "sampling_frequency": sampling_frequency,
+        "n_channels": n_channels,
+        "dtype": dtype,
+        "time_axis": time_axis,
+        "offset_bytes": offset_bytes,
+        "channel_ids": channel_ids,
+        "ignore_trailing_bytes": ignore_trailing_bytes or None,
+    }
+    given = {name: value for name, value in of_raw_file.items() if value is not None}
     sidecar = sidecar_of(place) if place.is_file() and n_channels is None and format is None else None
     if n_channels is not None or sidecar is not None:
         if place.is_dir():
             raise RecordingError(
                 f"{place} is a folder; n_channels describes a raw binary file: give the path of the file"
             )
-        said = sidecar or {}
-        rate = said.get("sampling_frequency") if sampling_frequency is None else sampling_frequency
-        if rate is None:
-            raise ParameterError("n_channels is given without sampling_frequency; a raw binary file needs both")
-        return open_binary(
-            place,
-            sampling_frequency=float(rate),
-            n_channels=int(said["n_channels"] if n_channels is None else n_channels),
-            dtype=said.get("dtype", "int16") if dtype is None else dtype,
-            time_axis=int(said.get("time_axis", time_axis)),
-            offset_bytes=int(said.get("offset_bytes", offset_bytes)),
-            gain_to_uv=said.get("gain_to_uv") if gain_to_uv is None else gain_to_uv,
-            offset_to_uv=said.get("offset_to_uv") if offset_to_uv is None else offset_to_uv,
-            channel_ids=said.get("channel_ids") if channel_ids is None else channel_ids,
-            probe=probe if probe is not None or "probe" not in said else place.parent / said["probe"],
-            start_s=float(said.get("start_s", 0.0)),
-            chunk_duration_s=chunk_duration_s,
-            ignore_trailing_bytes=ignore_trailing_bytes,
-        )
-    opened = _open_known(place, format, chunk_duration_s, stream_id, reader_options)
-    pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
+        if format is not None:
+            raise ParameterError(f"format is {format!r} and n_channels describes a raw binary file; give one of them")
+        _check_unread(place, "a raw binary file", reader_options, stream_id)
+        scaling_and_probe = {"gain_to_uv": gain_to_uv, "offset_to_uv": offset_to_uv, "probe": probe}
+        pieces = [_open_raw(place, sidecar or {}, given | scaling_and_probe, chunk_duration_s)]
+    else:
+        known, found = detect_format(place) if format is None else format_named(format, place)
+        if given:
+            raise ParameterError(
+                f"{', '.join(given)} would describe a raw binary file, and {place} is {known.description}, which says "
+                "it itself; leave it out"
+            )
+        opened = _open_known(known, found, chunk_duration_s, stream_id, reader_options)
+        pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
     if segment is not None:
         if not 0 <= segment < len(pieces):
             raise RecordingError(f"segment {segment} does not exist; {place} has {len(pieces)}, counted from 0")
@@ -128,10 +143,33 @@ def open_recording(
     return pieces[0] if len(pieces) == 1 else tree_of(pieces)
 
 
+def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str | None) -> None:
+    """Refuse what would be lost without a sound where no reader of SpikeInterface takes the rest."""
+    for name in options:
+        near = nearest_name(name, inspect.signature(open_recording).parameters)
+        hint = f", did you mean {near!r}?" if near else ""
+        raise ParameterError(f"open_recording has no parameter {name!r} for {what}, as {path} is{hint}")
+    if stream_id is not None:
+        raise ParameterError(f"stream_id is {stream_id!r}, and {path} is {what}, which has no streams; leave it out")
+
+
+def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_duration_s: float) -> xr.DataArray:
+    """A raw binary file by what is given and, for the rest, by what the file beside it says."""
+    described = {name: sidecar[name] for name in _IN_SIDECAR if sidecar.get(name) is not None}
+    if "probe" in described:
+        described["probe"] = path.parent / described["probe"]
+    described |= {name: value for name, value in given.items() if value is not None}
+    if "sampling_frequency" not in described:
+        raise ParameterError("n_channels is given without sampling_frequency; a raw binary file needs both")
+    whole = {"n_channels": int(described["n_channels"]), "sampling_frequency": float(described["sampling_frequency"])}
+    return open_binary(path, **(described | whole), chunk_duration_s=chunk_duration_s)
+
+
 def _open_known(
-    path: Path, name: str | None, chunk_duration_s: float, stream_id: str | None, options: dict[str, Any]
+    known: Format, found: Path, chunk_duration_s: float, stream_id: str | None, options: dict[str, Any]
 ) -> xr.DataArray | xr.DataTree:
-    known, found = detect_format(path) if name is None else format_named(name, path)
+    if known.name in _OWN_FORMATS:
+        _check_unread(found, known.description, options, stream_id)
     if known.name == "zarr":
         from .zarr import open_zarr
 

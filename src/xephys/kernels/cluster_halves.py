@@ -11,7 +11,8 @@ from xephys.kernels.cluster_bimodality import held_out_projection, separation, v
 N_AXES = 3
 N_ROUNDS = 20
 #: Halves of one Gaussian lie 2.65 of their own standard deviations apart, those of a uniform cloud 3.46. The best of
-#: three cuts of n points in 8 principal axes of 20 to 96 exceeds 2.65 by less than 12 / sqrt(n) (300 clouds each).
+#: three cuts of n points in 8 principal axes of 20 to 96 exceeds 2.65 by less than 12 / sqrt(n) (300 clouds of each
+#: size up to 500, 100 of 2000).
 ONE_GAUSSIAN = 2.65
 CHANCE = 12.0
 SEPARATION_MIN = 3.3
