@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.test_match import N_SAMPLES, make_model, make_templates
+from tests.kernels.matching import N_SAMPLES, make_model, make_templates
 from xephys.kernels.composites import find_composites
 
 

@@ -86,6 +86,17 @@ def test_groups_reference_channels_and_bad_channels(operator, scattered):
 
 
 @pytest.mark.parametrize("operator", ["median", "average"])
+def test_channels_of_no_group_are_left_as_they_are(operator):
+    traces = np.random.default_rng(3).normal(0, 10, (100, 40)).astype("float32")
+    groups = np.tile([3, -1, 0, -7], 10)
+    got = common_reference(traces, operator=operator, groups=groups)
+    np.testing.assert_array_equal(got[:, groups < 0], traces[:, groups < 0])
+    own = groups >= 0
+    np.testing.assert_array_equal(got[:, own], common_reference(traces[:, own], operator=operator, groups=groups[own]))
+    np.testing.assert_array_equal(common_reference(traces, operator=operator, groups=np.full(40, -1)), traces)
+
+
+@pytest.mark.parametrize("operator", ["median", "average"])
 def test_rows_do_not_depend_on_their_block(operator):
     rng = np.random.default_rng(2)
     traces = rng.normal(0, 10, (2000, 65)).astype("float32")

@@ -46,6 +46,20 @@ def test_groups(groups):
         np.testing.assert_allclose(found.values[:, shank == k], expected, atol=1e-4)
 
 
+def test_groups_of_few_good_channels_are_left_as_they_are():
+    shank = np.repeat([0, 1, 2], [6, 4, 2])
+    bad = np.isin(np.arange(12), [7, 10, 11])  # six, three and no good channels
+    for n_channels_min, referenced in ((1, [0, 1]), (4, [0]), (7, [])):
+        found = xephys.common_reference(recording(shank=shank, bad=bad), groups="shank", n_channels_min=n_channels_min)
+        for k in range(3):
+            own = TRACES[:, shank == k]
+            level = (
+                np.median(TRACES[:, (shank == k) & ~bad].astype("f8"), axis=1, keepdims=True) if k in referenced else 0
+            )
+            np.testing.assert_allclose(found.values[:, shank == k], own - level, atol=1e-4)
+    np.testing.assert_array_equal(xephys.common_reference(recording(), n_channels_min=13).values, TRACES)
+
+
 def test_one_channel_as_the_reference():
     found = xephys.common_reference(recording(), reference_channel_ids=[5])
     np.testing.assert_allclose(found.values, TRACES - TRACES[:, [5]], atol=1e-4)
@@ -81,6 +95,7 @@ def test_a_ring_with_few_channels_takes_the_nearest_beyond_it():
         ({"reference": "glob"}, "reference is 'glob'.*did you mean 'global'"),
         ({"groups": "shonk"}, "groups is 'shonk', not a coordinate of the channels; they have"),
         ({"groups": [0, 1]}, r"groups has shape \(2,\); give one value for each of 12 channels"),
+        ({"n_channels_min": 0}, "n_channels_min is 0; a reference needs at least 1 channel"),
         ({"reference_channel_ids": [3, 99]}, "reference channels 99 do not exist; the channels are 0 to 11"),
         (
             {"reference": "local", "inner_radius_um": 60, "outer_radius_um": 50},
@@ -98,6 +113,8 @@ def test_nothing_to_refer_to():
         xephys.common_reference(recording(bad=np.ones(12, bool)))
     with pytest.raises(RecordingError, match="every reference channel is marked bad; choose others"):
         xephys.common_reference(recording(bad=BAD), reference_channel_ids=[2, 7])
+    with pytest.raises(RecordingError, match="a group has good channels and none of the reference channels"):
+        xephys.common_reference(recording(), groups=[0] * 6 + [1] * 6, reference_channel_ids=[0, 2])
     with pytest.raises(RecordingError, match="no other beyond 500 um"):
         xephys.common_reference(recording(), reference="local", inner_radius_um=500, outer_radius_um=600)
     bare = make_recording(TRACES, sampling_frequency=30_000.0)

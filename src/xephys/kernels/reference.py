@@ -52,7 +52,8 @@ def common_reference(
         ``"median"``: equal to ``numpy.median`` of the float32 values, to the bit, up to 1e38. ``"average"``: the mean,
         summed in float64.
     groups
-        One label per channel: channels are referenced within their group. None: one group.
+        One label per channel: channels are referenced within their group; those with a label below 0 are left as they
+        are. None: one group.
     reference_channels
         Indices of the channels that may serve as reference; None: all.
     good
@@ -172,27 +173,32 @@ def reference_sets(
     reference_channels: NDArray[np.integer] | None,
     good: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Reference channels of all groups, where each group's begin, and each channel's group number."""
-    labels = np.zeros(channels, np.int64)
+    """Reference channels of all groups, where each group's begin, and each channel's group number.
+
+    Channels that are not referenced come last, as a group without members.
+    """
+    labels, left_alone = np.zeros(channels, np.int64), np.zeros(channels, np.bool_)
     if groups is not None:
         if np.shape(groups) != (channels,):
             raise ValueError(
                 f"groups has shape {np.shape(groups)}, but needs one label for each of {channels} channels"
             )
-        labels = np.unique(groups, return_inverse=True)[1].astype(np.int64)
-    usable = np.ones(channels, np.bool_)
+        left_alone = np.asarray(groups) < 0
+        behind = np.where(left_alone, np.iinfo(np.int64).max, groups)
+        labels = np.unique(behind, return_inverse=True)[1].astype(np.int64)
+    usable = ~left_alone
     if reference_channels is not None:
         wanted = np.asarray(reference_channels)
         if wanted.size == 0 or wanted.min() < 0 or wanted.max() >= channels:
             raise ValueError(f"reference_channels must be indices between 0 and {channels - 1}, at least one")
-        usable[:] = False
-        usable[wanted] = True
+        usable &= np.isin(np.arange(channels), wanted)
     if good is not None:
         usable &= _checked_mask(good, channels)
     members = [np.flatnonzero(usable & (labels == label)) for label in range(labels.max(initial=0) + 1)]
-    empty = [label for label, member in enumerate(members) if len(member) == 0]
+    named = len(members) - left_alone.any()
+    empty = [label for label, member in enumerate(members[:named]) if len(member) == 0]
     if empty and channels:
-        name = "the recording" if groups is None else f"group {np.unique(groups)[empty[0]]}"
+        name = "the recording" if groups is None else f"group {np.unique(groups[~left_alone])[empty[0]]}"
         raise ValueError(f"{name} has no good reference channel; name other reference channels or drop the group")
     offsets = np.concatenate([[0], np.cumsum([len(member) for member in members])])
     return np.concatenate(members).astype(np.int64), offsets.astype(np.int64), labels
@@ -209,6 +215,8 @@ def _common(source, members, offsets, labels, median, referenced):  # type: igno
     for t in range(rows):
         for group in range(groups):
             first, size = offsets[group], offsets[group + 1] - offsets[group]
+            if size == 0:  # not referenced: the level stays 0
+                continue
             padding = np.float32(np.inf) if median else np.float32(0)
             _gather(flat, t * channels, members, first, size, values, padding)
             if median:

@@ -23,6 +23,7 @@ def common_reference(
     inner_radius_um: float = 30.0,
     outer_radius_um: float = 55.0,
     n_neighbors_min: int = 5,
+    n_channels_min: int = 1,
 ) -> xr.DataArray:
     """Subtract from every sample what the channels have in common, lazily.
 
@@ -43,6 +44,9 @@ def common_reference(
         The ring of a local reference: distances in ``(inner, outer]``.
     n_neighbors_min
         Where the ring holds fewer channels, the nearest beyond its inner radius are taken up to this number.
+    n_channels_min
+        A global reference is made of at least so many good channels: a group with fewer is left as it is. The median
+        of a few channels holds their spikes.
 
     Returns
     -------
@@ -51,9 +55,11 @@ def common_reference(
     Raises
     ------
     ParameterError
-        If a name is unknown, a reference channel does not exist, or the radii are in the wrong order.
+        If a name is unknown, a reference channel does not exist, the radii are in the wrong order, or
+        ``n_channels_min`` is below 1.
     RecordingError
-        If a local reference is asked for without positions, or if every channel is bad.
+        If a local reference is asked for without positions, every channel is bad, or a group has good channels but
+        no reference channel.
 
     Examples
     --------
@@ -75,16 +81,24 @@ def common_reference(
         return _local(recording, operator, good, inner_radius_um, outer_radius_um, n_neighbors_min)
     from ..kernels import reference as kernel
 
-    arrays: dict[str, Any] = {}
-    if groups is not None:
-        arrays["groups"] = _group_numbers(recording, groups)
+    if n_channels_min < 1:
+        raise ParameterError(f"n_channels_min is {n_channels_min}; a reference needs at least 1 channel")
+    usable = good
     if reference_channel_ids is not None:
-        chosen = _channel_mask(recording, reference_channel_ids) & good
-        if not chosen.any():
+        usable = _channel_mask(recording, reference_channel_ids) & good
+        if not usable.any():
             raise RecordingError("every reference channel is marked bad; choose others")
-        arrays["good"] = chosen
-    elif not good.all():
-        arrays["good"] = good
+    numbers = np.zeros(good.size, np.int64) if groups is None else _group_numbers(recording, groups)
+    n_groups = int(numbers.max(initial=0)) + 1
+    n_usable = np.bincount(numbers[usable], minlength=n_groups)
+    if ((n_usable == 0) & (np.bincount(numbers[good], minlength=n_groups) > 0)).any():
+        raise RecordingError("a group has good channels and none of the reference channels; name one of each group")
+    few = n_usable < n_channels_min
+    arrays: dict[str, Any] = {}
+    if groups is not None or few.any():
+        arrays["groups"] = np.where(few[numbers], -1, numbers)
+    if not usable.all():
+        arrays["good"] = usable
     stage = Stage(kernel.common_reference, dtype=np.dtype("f4"), parameters={"operator": operator}, arrays=arrays)
     return extend_recording(recording, stage)
 

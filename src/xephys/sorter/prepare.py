@@ -134,11 +134,12 @@ def in_microvolts(
 
 
 def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
-    """What the channels of a shank have in common taken away (``"none"``: nothing)."""
+    """What the channels of a shank have in common taken away, where there are enough (``"none"``: nothing)."""
     good, groups = ~schema.bad_channels_of(filtered), shank_numbers(filtered)
     if operator == "none" or np.bincount(groups[good]).max() < REFERENCE_CHANNELS_MIN:
         return filtered
-    return common_reference(filtered, operator=operator, groups=groups if groups.any() else None)
+    shanks = groups if groups.any() else None
+    return common_reference(filtered, operator=operator, groups=shanks, n_channels_min=REFERENCE_CHANNELS_MIN)
 
 
 def whitened(

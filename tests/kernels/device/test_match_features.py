@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.device_arrays import NAMESPACES
-from tests.kernels.test_match import (
+from tests.kernels.matching import (
     N_BEFORE,
     N_CHANNELS,
     N_SAMPLES,

@@ -59,9 +59,11 @@ def common_reference(
     channels = source.shape[1]
     _, offsets, _ = reference_sets(channels, groups, reference_channels, good)
     places = resident(xp, _members, groups, reference_channels, good, channels=channels)
-    levels = xp.empty((len(source), len(offsets) - 1), dtype=np.float32)
+    levels = xp.zeros((len(source), len(offsets) - 1), dtype=np.float32)
     for group in range(len(offsets) - 1):
         first, last = int(offsets[group]), int(offsets[group + 1])
+        if first == last:  # not referenced
+            continue
         own = source if last - first == channels else source[:, places[first:last]]
         if operator == "median":
             levels[:, group] = xp.median(own, axis=1)

@@ -1,0 +1,87 @@
+"""What the command line says: exit status, warnings, progress, room on the disk."""
+
+import warnings
+
+import pytest
+from typer.testing import CliRunner
+
+from xephys import console
+from xephys.cli import app
+from xephys.errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ParameterError("a"), 2),
+        (RecordingError("a"), 3),
+        (FileNotFoundError("a"), 3),
+        (OutputError("a"), 4),
+        (PermissionError(13, "a"), 4),
+        (ResourceError("a"), 5),
+        (MemoryError(), 5),
+        (OSError(28, "No space left on device"), 5),
+        (KeyError("a"), 1),
+    ],
+)
+def test_status_of_each_error(error, status):
+    found, sentence = console.explain(error)
+    assert found == status
+    assert sentence
+    assert "\n" not in sentence
+
+
+def test_our_warnings_are_one_line_and_others_are_silent(capsys):
+    @console.reported
+    def command(debug=False):
+        warnings.warn("3 constant channels", XephysWarning, stacklevel=1)
+        warnings.warn("something of a library", UserWarning, stacklevel=1)
+
+    command()
+    assert capsys.readouterr().err == "warning: 3 constant channels\n"
+
+
+def test_progress_is_drawn_on_a_terminal_only(monkeypatch, capsys):
+    from rich.console import Console
+
+    with console.progress_bar() as progress:
+        progress("detect", 1, 2)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(console, "console", lambda **_: Console(stderr=True, force_terminal=True, width=80))
+    with console.progress_bar() as progress:
+        for done in range(3):
+            progress("detect", done, 2)
+        progress("match", 0, 5)
+    text = capsys.readouterr().err
+    assert "detect" in text
+    assert "2/2" in text
+    assert "match" in text
+
+
+def test_space_grows_with_the_recording():
+    hour = console.sort_bytes(384, 3600.0)
+    assert 1e9 < hour < 1e10
+    assert console.sort_bytes(4, 10.0) < 5e7
+
+
+def test_work_folder_of_an_unfinished_run_is_no_result(tmp_path):
+    names = ("sorting.zarr", "phy")
+    out = tmp_path / "out"
+    console.check_result_folder(out, names, overwrite=False)
+    (out / ".work").mkdir(parents=True)
+    console.check_result_folder(out, names, overwrite=False)
+    (out / "sorting.zarr").mkdir()
+    console.check_result_folder(out, names, overwrite=False)
+    (out / "phy").mkdir()
+    with pytest.raises(OutputError, match="already holds"):
+        console.check_result_folder(out, names, overwrite=False)
+    (out / ".work").rmdir()
+    (out / "phy").rmdir()
+    with pytest.raises(OutputError, match=r"already holds sorting\.zarr;"):
+        console.check_result_folder(out, names, overwrite=False)
+    console.check_result_folder(out, names, overwrite=True)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    result = CliRunner().invoke(app, ["info", str(tmp_path / "none"), "--debug"])
+    assert isinstance(result.exception, FileNotFoundError)

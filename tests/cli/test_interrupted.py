@@ -1,0 +1,117 @@
+"""Interrupted or failed, a sort leaves what it can go on from, or nothing; the next does only what is missing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import xephys
+
+from ..processes import hear_ctrl_c
+from .commands import refused, run
+
+
+def test_an_interrupt_says_how_to_go_on(simulated, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setattr("xephys.sorter.run.sort", _interrupt)
+    result = run("sort", simulated / "recording", "--out", out, expect=130)
+    assert str(out / ".work") in result.stderr
+    assert "goes on from there" in result.stderr
+    monkeypatch.undo()
+    run("sort", simulated / "recording", "--out", out)
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
+
+
+def _interrupt(recording, *, folder, **_):
+    (folder / "chunk.npy").touch()
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_anything_is_finished_leaves_nothing(simulated, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xephys.sorter.run.sort", interrupt)
+    result = run("sort", simulated / "recording", "--out", tmp_path / "out", expect=130)
+    assert "what was not finished has been removed" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_in_the_middle_leaves_no_results(simulated, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("xephys.io.phy.export_phy", fail)
+    message = refused("sort", simulated / "recording", "--out", out, status=5)
+    assert "no space left" in message
+    assert "goes on from there" in message
+    assert (out / ".work").is_dir()
+    monkeypatch.undo()
+    run("sort", simulated / "recording", "--out", out)  # sorting.zarr is there, phy is not: goes on without --overwrite
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
+
+
+def test_the_work_folder_is_removed_when_asked(simulated, tmp_path):
+    out = tmp_path / "out"
+    run("sort", simulated / "recording", "--out", out, "--discard-work")
+    assert sorted(p.name for p in out.iterdir()) == ["phy", "sorting.zarr"]
+
+
+def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
+    """Only what depends on it is written anew."""
+    out = tmp_path / "out"
+
+    def files():
+        return {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (out / ".work").rglob("*") if p.is_file()}
+
+    run("sort", simulated / "recording", "--out", out)
+    first = files()
+    assert any(p.name.startswith("chunk_") for p in first)
+    run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "contamination_max=0.1")
+    assert files() == first
+    assert '"contamination_max": 0.1' in xephys.open_sorting(out / "sorting.zarr").attrs["parameters"]
+    run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "match_threshold=15")
+    second = files()
+    assert {p: second[p] for p in first} == first
+    new = {p.parent.name if p.name.startswith("chunk_") else p.name for p in set(second) - set(first)}
+    # What follows the first use of the threshold, in the refinements; neither estimates, nor detection, nor clusters.
+    again = {name.rsplit("-", 1)[0] for name in new}
+    assert {"match_and_project", "localize_center_of_mass", "sum_waveforms"} <= again
+    assert again <= {
+        "match_and_project", "refine_clusters", "estimate_noise_gain", "localize_center_of_mass", "sum_waveforms"
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_process(simulated, tmp_path):
+    """A real SIGINT: status 130, one sentence, and the next run finishes the same sorting."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", "from xephys.cli import main; main()", "sort", str(simulated / "recording")]
+    command += ["--out", str(out), "--chunk-duration-s", "0.2"]
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        preexec_fn=hear_ctrl_c,
+    )
+    deadline = time.monotonic() + 120
+    while not list((out / ".work").glob("*/chunk_*.npy")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert "goes on from there" in stderr
+    assert not (out / "sorting.zarr").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no progress bar where there is no terminal
+    assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
