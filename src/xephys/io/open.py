@@ -57,8 +57,8 @@ def open_recording(
         Length of a chunk; it sets what a task works on, never a result.
     stream_id
         Which stream, by id or name, where a file holds several. By default the obvious one: auxiliary, digital and
-        synchronisation streams are set aside, and the action-potential band is preferred. For NWB the path of the
-        ElectricalSeries.
+        synchronisation streams are set aside, and the action-potential band is preferred; that of the file, where the
+        path is a SpikeGLX file. For NWB the path of the ElectricalSeries.
     segment
         Which segment, where there are several; all of them as a DataTree by default.
     probe
@@ -134,6 +134,8 @@ def open_recording(
                 f"{', '.join(given)} would describe a raw binary file, and {place} is {known.description}, which says "
                 "it itself; leave it out"
             )
+        if known.name == "spikeglx" and found != place:
+            stream_id = _stream_of_file(place, stream_id)
         opened = _open_known(known, found, chunk_duration_s, stream_id, reader_options)
         pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
     if segment is not None:
@@ -188,6 +190,34 @@ def _open_known(
     if known.name == "spikeglx":
         _check_meta(recording)
     return from_spikeinterface(recording, chunk_duration_s=chunk_duration_s)
+
+
+def _stream_of_file(file: Path, stream_id: str | None) -> str:
+    """The stream of a SpikeGLX file, whose reader takes the folder with all of them.
+
+    By the file's ``.meta``, because from there the reader takes the names of its streams too.
+
+    Raises
+    ------
+    RecordingError
+        If the ``.meta`` cannot be read.
+    ParameterError
+        If another stream than that of the file is asked for.
+    """
+    from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file
+
+    meta = file.with_suffix(".meta")
+    try:
+        own = str(extract_stream_info(meta, read_meta_file(meta))["stream_name"])
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise RecordingError(f"{meta} does not say which stream it describes ({error}); copy it again") from error
+    if stream_id is None:
+        return own
+    if stream_id not in (own, f"{own}-SYNC"):
+        raise ParameterError(
+            f"stream_id is {stream_id!r} and {file} holds {own!r}; leave stream_id out, or open {file.parent}"
+        )
+    return stream_id
 
 
 def _check_meta(recording: Any) -> None:

@@ -1,0 +1,61 @@
+"""What is given to open_recording beside a path, and what follows from the path: it takes effect or is refused."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xephys.errors import ParameterError, RecordingError
+from xephys.io.open import open_recording
+
+
+@pytest.fixture
+def two_bands(data: Path, tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """A SpikeGLX folder with an LFP file beside that of the action potentials, and the samples of the former."""
+    for file in (data / "spikeglx/np_ultra/p5_g0_imec0").iterdir():
+        shutil.copyfile(file, tmp_path / file.name)
+    samples = np.random.default_rng(0).integers(-500, 500, (416, 385)).astype("int16")
+    samples.tofile(tmp_path / "p5_g0_t0.imec0.lf.bin")
+    return tmp_path, samples
+
+
+def test_a_spikeglx_file_is_the_one_that_opens(two_bands: tuple[Path, np.ndarray]) -> None:
+    folder, samples = two_bands
+    lfp, action = folder / "p5_g0_t0.imec0.lf.bin", folder / "p5_g0_t0.imec0.ap.bin"
+    opened = open_recording(lfp)
+    assert opened.attrs["sampling_frequency"] == 2500.0
+    np.testing.assert_array_equal(opened.values, samples[:, :384])
+    np.testing.assert_array_equal(open_recording(lfp, stream_id="imec0.lf-SYNC").values, samples[:, 384:])
+    for path in (action, folder):
+        assert open_recording(path).attrs["sampling_frequency"] == 30_000.0
+    for path, other in ((lfp, "imec0.ap"), (action, "imec0.lf")):
+        with pytest.raises(ParameterError, match=rf"stream_id is '{other}' and .*{path.name} holds 'imec0\..*leave"):
+            open_recording(path, stream_id=other)
+
+
+def test_a_spikeglx_file_of_the_analogue_inputs(data: Path) -> None:
+    folder = data / "spikeglx/np2_4shank"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the sample is shorter than its .meta says
+        opened = open_recording(folder / "all_chan_g0_t0.nidq.bin")
+        expected = open_recording(folder, stream_id="nidq")
+    assert opened.channel.values.tolist() == expected.channel.values.tolist()
+    np.testing.assert_array_equal(opened.values, expected.values)
+
+
+def test_a_spikeglx_file_renamed_keeps_its_stream(data: Path, tmp_path: Path) -> None:
+    folder = data / "spikeglx/np2_4shank"
+    for suffix in (".bin", ".meta"):
+        action = folder / f"all_chan_g0_imec0/all_chan_g0_t0.imec0.ap{suffix}"
+        shutil.copyfile(action, tmp_path / action.name)
+        shutil.copyfile(folder / f"all_chan_g0_t0.nidq{suffix}", tmp_path / f"inputs{suffix}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the samples are shorter than their .meta say
+        assert open_recording(tmp_path / "inputs.bin").attrs["sampling_frequency"] == 25_000.0
+    (tmp_path / "inputs.meta").write_text("nSavedChans=2\n")
+    with pytest.raises(RecordingError, match=r"inputs\.meta does not say which stream it describes"):
+        open_recording(tmp_path / "inputs.bin")
