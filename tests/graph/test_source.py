@@ -82,6 +82,31 @@ def test_pickled_recordings():
     np.testing.assert_array_equal(to_dask(toys.plan_on(source)).compute(scheduler="synchronous"), TRACES + 2)
 
 
+class OpenFile:
+    """A recording that keeps its file open once it is unpickled, as readers with memory maps do."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __setstate__(self, state):
+        self.path = state["path"]
+        self.traces = np.memmap(self.path, "<i2", mode="r").reshape(-1, 6)
+
+    def get_traces(self, *, segment_index, start_frame, end_frame):
+        return self.traces[start_frame:end_frame]
+
+
+def test_a_replaced_file_is_read_anew_through_the_same_pickle(tmp_path):
+    path, new = tmp_path / "traces.bin", tmp_path / "new.bin"
+    TRACES.tofile(path)
+    first = PickledSource(pickle.dumps(OpenFile(str(path))), 0, 1000, 6, "<i2", content="first")
+    np.testing.assert_array_equal(first.read(10, 20), TRACES[10:20])
+    (TRACES + 1).tofile(new)
+    new.replace(path)
+    second = dataclasses.replace(first, content="second")
+    np.testing.assert_array_equal(second.read(10, 20), TRACES[10:20] + 1)
+
+
 def test_sources_pickle_small_and_equal(tmp_path):
     source = binary(tmp_path)
     assert len(pickle.dumps(source)) < 1000

@@ -166,13 +166,14 @@ class PickledSource:
         return f"pickled:{self.content or digest}:{self.segment_index}"
 
     def read(self, start: int, stop: int) -> Array:
-        recording = _unpickled(self.pickled)
+        recording = _unpickled(self.pickled, self.content)
         block: Array = recording.get_traces(segment_index=self.segment_index, start_frame=start, end_frame=stop)
         return block
 
 
 @lru_cache(maxsize=8)
-def _unpickled(pickled: bytes) -> Any:
+def _unpickled(pickled: bytes, content: str) -> Any:
+    # `content` only tells versions of a file apart: readers keep open the one that was there when they were unpickled.
     return pickle.loads(pickled)
 
 
