@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from xephys.errors import ParameterError, RecordingError
+from xephys.io import si_source
 from xephys.io.open import open_recording
 
 
@@ -59,3 +61,26 @@ def test_a_spikeglx_file_renamed_keeps_its_stream(data: Path, tmp_path: Path) ->
     (tmp_path / "inputs.meta").write_text("nSavedChans=2\n")
     with pytest.raises(RecordingError, match=r"inputs\.meta does not say which stream it describes"):
         open_recording(tmp_path / "inputs.bin")
+
+
+def test_samples_beside_an_intan_header_are_part_of_the_recordings_identity(data: Path, tmp_path: Path) -> None:
+    for file in (data / "intan/one_file_per_channel").iterdir():
+        shutil.copyfile(file, tmp_path / file.name)
+    header = tmp_path / "info.rhd"
+    first = open_recording(header).data.name
+    (tmp_path / "out").mkdir()
+    assert open_recording(header).data.name == first
+    samples = np.fromfile(tmp_path / "amp-A-002.dat", "int16")
+    (samples + 1).tofile(tmp_path / "amp-A-002.dat")
+    os.utime(tmp_path / "amp-A-002.dat", ns=(1, 1))
+    assert open_recording(header).data.name != first
+
+
+def test_samples_beside_an_axona_header(tmp_path: Path) -> None:
+    header = tmp_path / "a.set"
+    header.touch()
+    assert si_source._files_of(header) == [header]
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).touch()
+    assert si_source._files_of(header) == [header, tmp_path / "a.bin"]
+    assert si_source._files_of(tmp_path / "a.bin") == [tmp_path / "a.bin"]

@@ -130,7 +130,8 @@ def _pickled_source(recording: Any, segment_index: int) -> PickledSource:
         )
     pickled = pickle.dumps(recording)
     digest = hashlib.sha1(pickled, usedforsecurity=False)
-    for path in sorted(set(_paths(recording.to_dict(recursive=True)["kwargs"]))):
+    given = set(_paths(recording.to_dict(recursive=True)["kwargs"]))
+    for path in sorted({file for one in given for file in _files_of(one)}):
         digest.update((folder_token(path) if path.is_dir() else file_token(path)).encode())
     return PickledSource(
         pickled,
@@ -140,6 +141,18 @@ def _pickled_source(recording: Any, segment_index: int) -> PickledSource:
         np.dtype(recording.get_dtype()).str,
         content=digest.hexdigest(),
     )
+
+
+def _files_of(path: Path) -> list[Path]:
+    """A path that a reader is given, and the files with the samples where it is a header without any.
+
+    Not all that lies beside a header: a sort that keeps its work there would never find it again.
+    """
+    if path.name in ("info.rhd", "info.rhs"):  # Intan, one file per signal or per channel
+        return [path, *path.parent.rglob("*.dat")]
+    if path.suffix == ".set" and path.with_suffix(".bin").is_file():  # Axona
+        return [path, path.with_suffix(".bin")]
+    return [path]
 
 
 def folder_token(folder: str | Path) -> str:
