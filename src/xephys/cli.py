@@ -263,7 +263,7 @@ def compare(
         if figure.suffix not in (".png", ".pdf", ".svg"):
             raise ParameterError(f"--figure {figure} is no .png, .pdf or .svg file; choose one of these")
         check_output(figure, overwrite=overwrite)
-    sortings = [find_sorting(path) for path in (tested, truth)]
+    sortings = [find_sorting(tested), find_sorting(truth, truth=True)]
     result = run_compare(*sortings, delta_ms=delta_ms)
     _print_comparison(result)
     if figure is not None:

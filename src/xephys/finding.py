@@ -61,9 +61,11 @@ def check_sortable(recording: xr.DataArray, parameters: Any) -> None:
         raise RecordingError(str(error)) from error
 
 
-def find_sorting(path: Path) -> Any:
+def find_sorting(path: Path, *, truth: bool = False) -> Any:
     """The sorting at a path: a store of ours, a folder of ``xephys sort`` or ``xephys simulate``, a phy folder, an
     ``.npz`` with the arrays ``sample``, ``unit`` and ``sampling_frequency``, or whatever SpikeInterface loads.
+
+    Of a folder with both a sorting and the truth, it is the truth where that is asked for.
 
     Raises
     ------
@@ -76,7 +78,8 @@ def find_sorting(path: Path) -> Any:
         raise FileNotFoundError(f"{path.absolute()} does not exist; check the path")
     from .io.sorting import open_sorting
 
-    for store in (path / "sorting.zarr", path / "truth.zarr", path):
+    names = ("truth.zarr", "sorting.zarr") if truth else ("sorting.zarr", "truth.zarr")
+    for store in (*(path / name for name in names), path):
         if store.suffix == ".zarr" and store.is_dir():
             return open_sorting(store)
     if path.suffix == ".npz":

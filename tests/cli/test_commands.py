@@ -1,6 +1,7 @@
 """What each command writes and prints; what it writes is whole."""
 
 import json
+import shutil
 
 import numpy as np
 
@@ -56,6 +57,12 @@ def test_compare_prints_the_table_and_draws(simulated, sorted_folder, tmp_path):
     run("compare", sorted_folder, simulated, "--figure", figure, "--overwrite")
     run("compare", sorted_folder / "phy", simulated / "truth.zarr")
     assert [p.name for p in tmp_path.iterdir()] == ["report.png"]
+
+
+def test_compare_of_a_folder_with_both_takes_its_truth(simulated, sorted_folder, tmp_path):
+    shutil.copytree(simulated / "truth.zarr", tmp_path / "truth.zarr")
+    shutil.copytree(sorted_folder / "sorting.zarr", tmp_path / "sorting.zarr")
+    assert run("compare", tmp_path, tmp_path).stdout == run("compare", sorted_folder, simulated).stdout
 
 
 def test_info_says_what_is_there(simulated):
