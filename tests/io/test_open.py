@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from xephys.errors import ParameterError, RecordingError
+from xephys.extending import recording_plan
+from xephys.graph.source import BinarySource
 from xephys.io import si_source
 from xephys.io.open import open_recording
 
@@ -84,3 +86,27 @@ def test_samples_beside_an_axona_header(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert si_source._files_of(header) == [header, tmp_path / "a.bin"]
     assert si_source._files_of(tmp_path / "a.bin") == [tmp_path / "a.bin"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "spikeglx/np1",
+        "spikeglx/np1/Noise4Sam_g0_imec0/Noise4Sam_g0_t0.imec0.ap.bin",
+        "openephys_cortex16/binary",
+        "openephys_cortex16/legacy",
+        "intan/one_file_per_channel",
+        "plexon/File_plexon_3.plx",
+    ],
+)
+def test_a_relative_path_is_read_from_another_folder(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a sample is shorter than its .meta says
+        opened = open_recording(path)
+    monkeypatch.chdir(tmp_path)
+    assert opened[:100].values.shape == (100, opened.sizes["channel"])
+    source = recording_plan(opened).source
+    assert not isinstance(source, BinarySource) or Path(source.path).is_absolute()

@@ -63,12 +63,12 @@ def _binary_source(recording: Any, segment_index: int) -> BinarySource | None:
             "num_channels": segment.num_channels,
         }
         layout |= {"time_axis": segment.time_axis, "file_offset": segment.file_offset}
-        path = str(segment.file_path)
+        path = Path(segment.file_path)
     else:
         layout = recording.get_binary_description()
-        path = str(layout["file_paths"][segment_index])
+        path = Path(layout["file_paths"][segment_index])
     return BinarySource(
-        path,
+        str(path.absolute()),  # workers may be in another folder
         np.dtype(layout["dtype"]).str,
         int(layout["num_channels"]),
         int(recording.get_num_samples(segment_index)),
@@ -91,13 +91,13 @@ def _neo_source(recording: Any, segment_index: int) -> BinarySource | None:
     n_samples, n_file_channels = (int(n) for n in (layout["shape"] if time_axis == 0 else layout["shape"][::-1]))
     chosen = reader._stream_buffer_slice[stream["id"]]
     channels = None if chosen is None else tuple(int(k) for k in np.arange(n_file_channels)[chosen])
-    path = str(layout["file_path"])
+    path = Path(layout["file_path"])
     if (len(channels) if channels else n_file_channels) != recording.get_num_channels():
         return None
     if n_samples != recording.get_num_samples(segment_index):
         return None
     return BinarySource(
-        path,
+        str(path.absolute()),  # workers may be in another folder
         np.dtype(layout["dtype"]).str,
         n_file_channels,
         n_samples,
