@@ -80,18 +80,32 @@ def test_sizes_fit_together(folder, sorting):
     assert np.load(folder / "kept_spikes.npy").sum() == n_spikes
 
 
-def test_features_are_projections_of_the_white_traces(folder, sorting, white):
-    """Looked up one by one in the traces, on the channels that the index names."""
+def assert_projections(folder, sorting, traces, *, first_sample=0):
+    """Looked up one by one in the white traces of the whole recording, on the channels that the index names."""
     features, channels = np.load(folder / "pc_features.npy"), np.load(folder / "pc_feature_ind.npy")
-    basis, traces = sorting["learned/components"]["components"], white.values.astype(np.float64)
+    basis = sorting["learned/components"]["components"]
     before = basis.attrs["nbefore"]
     spikes = sorting["spikes"].dataset
     for row in range(0, len(features), 37):
-        sample, unit = int(spikes["sample_index"][row]), int(spikes["unit_index"][row])
+        sample, unit = int(spikes["sample_index"][row]) + first_sample, int(spikes["unit_index"][row])
         window = traces[sample - before : sample - before + basis.sizes["sample"], channels[unit]]
         np.testing.assert_allclose(features[row], basis.values @ window, rtol=1e-4, atol=1e-3)
+
+
+def test_features_are_projections_of_the_white_traces(folder, sorting, white):
+    assert_projections(folder, sorting, white.values.astype(np.float64))
+    features = np.load(folder / "pc_features.npy")
     norms = np.sqrt((features.astype(np.float64) ** 2).sum(axis=(1, 2)))
     np.testing.assert_allclose(np.load(folder / "amplitudes.npy"), norms, rtol=1e-5)
+
+
+def test_features_of_a_slice_are_those_of_its_own_spikes(recording, sorting, white, tmp_path):
+    part = xephys.time_slice(recording, 3.0, 9.0)
+    of_part = xephys.sort(part, learned=sorting)
+    white_part = xephys.whiten_like(part, learned=of_part)
+    xephys.export_kilosort(of_part, tmp_path / "ks", recording=part, whitened=white_part, pictures=False)
+    assert of_part["spikes"].sizes["spike"] > 37
+    assert_projections(tmp_path / "ks", of_part, white.values.astype(np.float64), first_sample=90_000)
 
 
 def test_a_units_template_lies_on_its_feature_channels(folder):

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from ..extending import recording_plan
 from ..features import project_peaks
 from ..graph.checkpoint import run_events
 from ..neighbours import nearest_channels
@@ -94,7 +95,8 @@ def write_features(
         np.save(path, np.zeros(shape, np.float32))
         return norms
     records = np.zeros(shape[0], PEAK_DTYPE)
-    records["sample_index"] = spikes["sample_index"].values
+    first_sample = recording_plan(whitened).start  # a sorting counts from there, the plan from the start of the file
+    records["sample_index"] = spikes["sample_index"].values + first_sample
     records["channel_index"] = fields["peak_channel"].values[spikes["unit_index"].values]
     components = fields["component"].assign_attrs(nbefore=fields.attrs["nbefore"])
     table = project_peaks(whitened, records, components=components, n_nearest=shape[2])
