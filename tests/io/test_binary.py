@@ -90,6 +90,27 @@ def test_what_is_given_goes_before_the_sidecar(raw_file: Path, samples: np.ndarr
         open_recording(raw_file, dtpye="int32")
 
 
+def test_the_number_of_channels_does_not_hide_the_sidecar(raw_file: Path, samples: np.ndarray) -> None:
+    said = {"sampling_frequency": 1000.0, "n_channels": 1, "dtype": "int16", "gain_to_uv": 0.5, "start_s": 3.0}
+    raw_file.with_suffix(".json").write_text(json.dumps(said))
+    recording = open_recording(raw_file, n_channels=5)
+    np.testing.assert_array_equal(recording.values, samples)
+    assert (recording.attrs["sampling_frequency"], float(recording.time[0])) == (1000.0, 3.0)
+    assert recording.gain_to_uv.values.tolist() == [0.5] * 5
+    raw_file.with_suffix(".json").write_text(json.dumps(said | {"channel_ids": ["a"]}))
+    with pytest.raises(RecordingError, match="1 channel_ids for 5 channels"):
+        open_recording(raw_file, n_channels=5)
+
+
+def test_numbers_of_a_sidecar_may_be_written_otherwise(raw_file: Path, samples: np.ndarray) -> None:
+    raw_file.write_bytes(b"x" * 1024 + np.ascontiguousarray(samples.T).tobytes())
+    said = {"sampling_frequency": "1000", "n_channels": 5.0, "offset_bytes": 1024.0, "time_axis": "1", "start_s": "3"}
+    raw_file.with_suffix(".json").write_text(json.dumps(said))
+    recording = open_recording(raw_file)
+    np.testing.assert_array_equal(recording.values, samples)
+    assert float(recording.time[0]) == 3.0
+
+
 def _options(**more: object) -> dict:
     return {"sampling_frequency": 1000.0, "n_channels": 5, **more}
 

@@ -23,6 +23,9 @@ _OWN_FORMATS = ("zarr", "si-folder", "si-dump")
 #: What a JSON file beside a raw binary file can say about it.
 _IN_SIDECAR = ("sampling_frequency", "n_channels", "dtype", "time_axis", "offset_bytes", "gain_to_uv", "offset_to_uv")
 _IN_SIDECAR += ("channel_ids", "probe", "start_s")
+#: Those that people also write as ``1024.0`` or ``"1"``.
+_NUMBERS: dict[str, Any] = {"sampling_frequency": float, "n_channels": int, "time_axis": int, "offset_bytes": int}
+_NUMBERS |= {"start_s": float}
 
 
 def open_recording(
@@ -50,9 +53,9 @@ def open_recording(
     ----------
     path
         A file or a folder. The format is found from its name and content: raw binary (where ``n_channels`` and
-        ``sampling_frequency`` are given, or a ``.json`` file beside it says so), Zarr, SpikeInterface folders and
-        dumps, SpikeGLX, Open Ephys (binary and legacy), Intan, Blackrock, Neuralynx, Plexon, NWB, and others that
-        SpikeInterface reads.
+        ``sampling_frequency`` are given, or a ``.json`` file beside it says so; what is given goes before what that
+        says), Zarr, SpikeInterface folders and dumps, SpikeGLX, Open Ephys (binary and legacy), Intan, Blackrock,
+        Neuralynx, Plexon, NWB, and others that SpikeInterface reads.
     chunk_duration_s
         Length of a chunk; it sets what a task works on, never a result.
     stream_id
@@ -116,7 +119,7 @@ def open_recording(
         "ignore_trailing_bytes": ignore_trailing_bytes or None,
     }
     given = {name: value for name, value in of_raw_file.items() if value is not None}
-    sidecar = sidecar_of(place) if place.is_file() and n_channels is None and format is None else None
+    sidecar = sidecar_of(place) if place.is_file() and format is None else None
     if n_channels is not None or sidecar is not None:
         if place.is_dir():
             raise RecordingError(
@@ -163,8 +166,8 @@ def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_
     described |= {name: value for name, value in given.items() if value is not None}
     if "sampling_frequency" not in described:
         raise ParameterError("n_channels is given without sampling_frequency; a raw binary file needs both")
-    whole = {"n_channels": int(described["n_channels"]), "sampling_frequency": float(described["sampling_frequency"])}
-    return open_binary(path, **(described | whole), chunk_duration_s=chunk_duration_s)
+    numbers = {name: kind(described[name]) for name, kind in _NUMBERS.items() if name in described}
+    return open_binary(path, **(described | numbers), chunk_duration_s=chunk_duration_s)
 
 
 def _open_known(
