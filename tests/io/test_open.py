@@ -15,6 +15,9 @@ from xephys.extending import recording_plan
 from xephys.graph.source import BinarySource
 from xephys.io import si_source
 from xephys.io.open import open_recording
+from xephys.io.save import save_recording
+from xephys.preprocess.scale import to_uv
+from xephys.schema import make_recording
 
 
 @pytest.fixture
@@ -110,3 +113,44 @@ def test_a_relative_path_is_read_from_another_folder(
     assert opened[:100].values.shape == (100, opened.sizes["channel"])
     source = recording_plan(opened).source
     assert not isinstance(source, BinarySource) or Path(source.path).is_absolute()
+
+
+VOLTS = np.random.default_rng(2).normal(0, 5e-5, (2000, 3)).astype("float32")
+
+
+@pytest.fixture
+def real_numbers(tmp_path: Path) -> list[Path]:
+    """Volts without a gain in all formats that are opened without a reader of SpikeInterface."""
+    import spikeinterface.core as si
+
+    theirs = si.NumpyRecording([VOLTS], sampling_frequency=1000.0)
+    saved = theirs.save(folder=tmp_path / "theirs", verbose=False, progress_bar=False)
+    saved.dump_to_pickle(tmp_path / "theirs.pkl")
+    ours = make_recording(VOLTS, sampling_frequency=1000.0, units="uV")
+    save_recording(ours, tmp_path / "ours.zarr")
+    save_recording(ours, tmp_path / "ours", format="binary")
+    return [tmp_path / name for name in ("theirs", "theirs.pkl", "ours.zarr", "ours")]
+
+
+def test_a_gain_that_is_given_scales_real_numbers(real_numbers: list[Path]) -> None:
+    for path in real_numbers:
+        assert open_recording(path).attrs["units"] == "uV"
+        opened = open_recording(path, gain_to_uv=1e6, offset_to_uv=2.0)
+        assert opened.attrs["units"] == "counts"
+        np.testing.assert_allclose(to_uv(opened).values, VOLTS * 1e6 + 2.0, rtol=1e-5, atol=1e-4)
+        assert open_recording(path, gain_to_uv=1e6).offset_to_uv.values.tolist() == [0.0] * 3
+
+
+def test_a_scaling_that_would_do_nothing_is_refused(real_numbers: list[Path], tmp_path: Path) -> None:
+    for path in real_numbers:
+        with pytest.raises(ParameterError, match="offset_to_uv is given without gain_to_uv; give both"):
+            open_recording(path, offset_to_uv=2.0)
+    counts = open_recording(real_numbers[0], gain_to_uv=1e6)
+    for format in ("zarr", "binary"):
+        save_recording(counts, tmp_path / f"counts.{format}", format=format)
+        again = open_recording(tmp_path / f"counts.{format}", offset_to_uv=2.0)
+        assert (again.offset_to_uv.values[0], again.gain_to_uv.values[0]) == (2.0, 1e6)
+        save_recording(to_uv(counts), tmp_path / f"scaled.{format}", format=format)
+        for given in ({"gain_to_uv": 0.1}, {"offset_to_uv": 2.0}):
+            with pytest.raises(ParameterError, match="were saved in uV, with their own gains applied; leave it out"):
+                open_recording(tmp_path / f"scaled.{format}", **given)

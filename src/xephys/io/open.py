@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ..errors import ParameterError, RecordingError, XephysWarning
@@ -72,7 +71,8 @@ def open_recording(
         together (default) or 1 if the samples of a channel do, length of a header (0), names of the channels, and
         whether an incomplete last sample is dropped instead of refused. Other formats say these themselves.
     gain_to_uv, offset_to_uv
-        µV per count and µV at zero counts, one number or one per channel; replace those of the file.
+        µV per count and µV at zero counts, one number or one per channel; replace those of the file. Real numbers of
+        a format that gives no gain are taken for µV, unless one is given here.
     format
         Name of the format, where it is not to be guessed.
     reader_options
@@ -96,6 +96,7 @@ def open_recording(
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.NamedTemporaryFile(suffix=".bin") as file:
     ...     np.zeros((3000, 4), "int16").tofile(file.name)
     ...     rec = open_recording(file.name, sampling_frequency=30_000.0, n_channels=4, gain_to_uv=0.195)
@@ -248,11 +249,35 @@ def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any
         recording = recording.drop_vars([name for name in PROBE_COORDINATES if name in recording.coords])
         recording = recording.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
         recording.attrs.update(attributes)
-    for name, value in (("gain_to_uv", gain_to_uv), ("offset_to_uv", offset_to_uv)):
-        if value is not None:
-            recording = recording.assign_coords({name: ("channel", per_channel(name, value, n_channels))})
-    if gain_to_uv is not None and "offset_to_uv" not in recording.coords:
-        recording = recording.assign_coords(offset_to_uv=("channel", np.zeros(n_channels)))
+    return _scaled_as_given(recording, path, gain_to_uv, offset_to_uv)
+
+
+def _scaled_as_given(recording: xr.DataArray, path: Path, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
+    """The recording with the scaling that was given; real numbers, else taken for µV, are counts then.
+
+    Raises
+    ------
+    ParameterError
+        If it would be applied to nothing: an offset without a gain, or traces that were scaled before they were saved.
+    """
+    given = {"gain_to_uv": gain_to_uv, "offset_to_uv": offset_to_uv}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return recording
+    has_gain = "gain_to_uv" in recording.coords
+    if has_gain and recording.attrs.get("units") == "uV":
+        raise ParameterError(
+            f"{' and '.join(given)} would scale counts, and the traces of {path} were saved in uV, with their own "
+            "gains applied; leave it out"
+        )
+    if not has_gain and gain_to_uv is None:
+        raise ParameterError("offset_to_uv is given without gain_to_uv; give both")
+    if "offset_to_uv" not in recording.coords:
+        given.setdefault("offset_to_uv", 0.0)
+    n_channels = recording.sizes["channel"]
+    scaling = {name: ("channel", per_channel(name, value, n_channels)) for name, value in given.items()}
+    recording = recording.assign_coords(scaling)
+    recording.attrs["units"] = "counts"
     return recording
 
 
