@@ -24,10 +24,12 @@ from xephys.graph.cluster import local_cluster
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage
 from xephys.graph.reduce import tree_sum
+from xephys.graph.source import machine_token
 
 from . import slow_toys, toys
 
 ROOT = Path(__file__).parents[2]
+NO_PROCESS = 2**22 + 1  # above the largest number that Linux gives
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +85,39 @@ def test_a_truncated_file_is_computed_again_and_leftovers_are_removed(source, re
     first = run_events(toys.events_on(source), tmp_path)
     os.truncate(first.paths[1], first.paths[1].stat().st_size - 10)
     os.truncate(first.paths[2], 0)
-    leftover = first.folder / "chunk.npy.tmp-1-2"
+    leftover = first.folder / f"chunk.npy.tmp-{machine_token()}-{NO_PROCESS}-0123abcd"
     leftover.touch()
     again = run_events(toys.events_on(source), tmp_path)
     assert again.n_computed == 2
     assert again.load().tobytes() == records.tobytes()
     assert sorted(again.folder.iterdir()) == sorted(again.paths)
+
+
+def test_what_another_run_is_writing_stays(source, tmp_path):
+    """A live process of this machine, or any of another, may be at work in the same folder."""
+    folder = run_events(toys.events_on(source), tmp_path).folder
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    live = folder / f"chunk.npy.tmp-{machine_token()}-{other.pid}-0123abcd"
+    elsewhere = folder / f"chunk.npy.tmp-{'0' * 8}-{NO_PROCESS}-0123abcd"
+    try:
+        for path in (live, elsewhere):
+            path.touch()
+        run_events(toys.events_on(source), tmp_path)
+        assert live.exists()
+    finally:
+        other.communicate(b"\n")
+    run_events(toys.events_on(source), tmp_path)
+    assert not live.exists()
+    assert elsewhere.exists()
+
+
+def test_a_write_that_is_interrupted_leaves_nothing(tmp_path):
+    def interrupted(file):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write_atomically(tmp_path / "a.npy", interrupted)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_changed_parameter_file_or_kernel_never_meets_old_results(source, tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_of_another_result_or_another_machine_nothing_is_touched(tmp_path, monke
     kill(writing(tmp_path / "result"))
     write(tmp_path / "other", "whole")
     write(tmp_path / "esult", "whole")
-    monkeypatch.setattr(atomic, "_machine", lambda: "0" * 8)
+    monkeypatch.setattr(atomic, "machine_token", lambda: "0" * 8)
     write(tmp_path / "result", "whole")
     assert len(list(tmp_path.glob(".result.partial-*"))) == 1
 

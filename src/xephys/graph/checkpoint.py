@@ -34,6 +34,7 @@ from .plan import Array, Plan
 from .reduce import Partial, tree_sum
 from .run import Program
 from .scheduler import active_client
+from .source import machine_token
 from .tasks import over_chunks
 
 _CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
@@ -159,8 +160,7 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
                     f"{paths[i]} was written by a worker but cannot be read here; give a folder that this process and "
                     "all workers share"
                 )
-    for leftover in place.glob("*.tmp-*"):  # of processes that were killed while writing
-        leftover.unlink(missing_ok=True)
+    _remove_abandoned(place)
     return CheckpointedEvents(
         place, paths, np.asarray(counts, np.int64), plan.dtype, plan.sampling_frequency, len(missing), token
     )
@@ -276,6 +276,21 @@ def write_events(
     return np.array([count], np.int64)
 
 
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes of this machine left half-written when they were killed.
+
+    Another run may be at work in the same folder: what a live process writes stays, and so does what another machine
+    writes, whose processes are not known here.
+    """
+    import psutil
+
+    half_written = re.compile(rf".+\.tmp-{machine_token()}-(?P<process>\d+)-[0-9a-f]{{8}}")
+    for path in folder.glob("*.tmp-*"):
+        found = half_written.fullmatch(path.name)
+        if found is not None and not psutil.pid_exists(int(found["process"])):
+            path.unlink(missing_ok=True)
+
+
 def _chunk_path(folder: Path, start: int, stop: int) -> Path:
     return folder / f"chunk_{start:012d}_{stop:012d}.npy"
 
@@ -306,15 +321,17 @@ def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
 
 
 def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{uuid4().hex[:8]}")
+    temporary = path.with_name(f"{path.name}.tmp-{machine_token()}-{os.getpid()}-{uuid4().hex[:8]}")
     try:
         with temporary.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C included
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         reason = "no space left; free some" if is_disk_full(error) else f"{error.strerror}; make the folder writable"
         raise OutputError(f"cannot write {path}: {reason} and run again (the finished chunks are kept)") from error

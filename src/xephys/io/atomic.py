@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import shutil
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutputError, is_disk_full
-from ..graph.source import disk_free_bytes
+from ..graph.source import disk_free_bytes, machine_token
 
 #: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.
 _MARKS = (
@@ -136,11 +134,7 @@ def _move(hidden: Path, target: Path) -> None:
 
 def _beside(target: Path, kind: str) -> Path:
     """A hidden name beside a path that tells which process of which machine it belongs to."""
-    return target.with_name(f".{target.name}.{kind}-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-
-
-def _machine() -> str:
-    return hashlib.sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
+    return target.with_name(f".{target.name}.{kind}-{machine_token()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
 
 def _remove_abandoned(target: Path) -> None:
@@ -153,7 +147,7 @@ def _remove_abandoned(target: Path) -> None:
     if not target.parent.is_dir():
         return
     for kind in ("replaced", "partial"):
-        own = re.compile(rf"\.{re.escape(target.name)}\.{kind}-{_machine()}-(?P<process>\d+)-[0-9a-f]{{8}}")
+        own = re.compile(rf"\.{re.escape(target.name)}\.{kind}-{machine_token()}-(?P<process>\d+)-[0-9a-f]{{8}}")
         for path in list(target.parent.iterdir()):
             found = own.fullmatch(path.name)
             if found is None or psutil.pid_exists(int(found["process"])):

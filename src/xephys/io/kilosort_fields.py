@@ -6,6 +6,7 @@ of what that one learned, and the features of all spikes are projected in one pa
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,7 @@ def write_features(
         stored.unlink()
     out.flush()
     del out
-    found.folder.rmdir()
-    found.folder.parent.rmdir()
+    shutil.rmtree(found.folder.parent)
     if first != shape[0]:
         raise ParameterError(
             f"{first} of {shape[0]} spikes lie in the white traces that were given; give those of the whole recording"
