@@ -135,7 +135,9 @@ class _Stages:
 def check_result_folder(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Refuse a place that holds results already or cannot be written to, before any work.
 
-    A folder with nothing but ``.work``, or with that and some of the results, is a run that was stopped: it goes on.
+    A folder with nothing but ``.work``, or with that and the first of the results, is a run that was stopped: it goes
+    on. They are written in the order of their names, so one without those before it is no such run's: it may have been
+    worked on by hand since.
 
     Raises
     ------
@@ -145,8 +147,8 @@ def check_result_folder(out: Path, names: Sequence[str], *, overwrite: bool) -> 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; give a folder to --out")
     present = [name for name in names if (out / name).exists()]
-    unfinished = (out / WORK_NAME).exists() and len(present) < len(names)
-    if present and not unfinished and not overwrite:
+    stopped = (out / WORK_NAME).exists() and len(present) < len(names) and present == list(names[: len(present)])
+    if present and not stopped and not overwrite:
         raise OutputError(
             f"{out} already holds {' and '.join(present)}; choose another folder, or replace them with --overwrite"
         )

@@ -82,6 +82,15 @@ def test_work_folder_of_an_unfinished_run_is_no_result(tmp_path):
     console.check_result_folder(out, names, overwrite=True)
 
 
+def test_a_later_result_alone_is_not_an_unfinished_run(tmp_path):
+    """Of the two, phy is written last; it may have been curated by hand, and the sorting moved away."""
+    for name in (".work", "phy"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(OutputError, match=r"already holds phy; .*--overwrite"):
+        console.check_result_folder(tmp_path, ("sorting.zarr", "phy"), overwrite=False)
+    console.check_result_folder(tmp_path, ("sorting.zarr", "phy"), overwrite=True)
+
+
 def test_debug_shows_the_traceback(tmp_path):
     result = CliRunner().invoke(app, ["info", str(tmp_path / "none"), "--debug"])
     assert isinstance(result.exception, FileNotFoundError)
