@@ -7,6 +7,7 @@ import pytest
 
 import xephys
 from tests.spiking import case
+from xephys.cluster.refine import estimated_counts
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,8 @@ def test_large_units_are_looked_at_in_part(components, noise):
         case().white, found, components=components, feature_noise=noise, n_spikes_per_unit_max=30
     )
     assert np.bincount(found["unit_index"][refined.labels >= 0]).max() <= 30
+    counts = estimated_counts(found, refined.labels, n_spikes_per_unit_max=30)
+    np.testing.assert_allclose(counts, np.bincount(found["unit_index"]), rtol=0.1)
 
 
 def test_nothing_in_nothing_out(components, noise):

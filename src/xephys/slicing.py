@@ -57,6 +57,11 @@ def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: fl
             f"start_s={start_s}, stop_s={stop_s} is no range inside the recording, which lasts from {origin:g} to "
             f"{origin + info.n_samples / info.sampling_frequency:g} s; give start_s < stop_s within it"
         )
+    return sample_slice(recording, first, last)
+
+
+def sample_slice(recording: xr.DataArray, first: int, last: int) -> xr.DataArray:
+    """The samples ``[first, last)``, counted from the recording's own first one, as :func:`time_slice` gives them."""
     part = recording.isel(time=slice(first, last))
     plan = plan_of(recording)
     if plan is None:

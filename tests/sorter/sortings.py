@@ -1,8 +1,17 @@
-"""What equal sortings are."""
+"""Sortings of the preset ``kilosort4``, and what equal sortings are."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import xarray as xr
+
+import xephys
+
+
+def sort_kilosort4(recording: xr.DataArray, **parameters: Any) -> xr.DataTree:
+    """Without the drift correction that is not there yet."""
+    return xephys.sort(recording, preset="kilosort4", **{"nblocks": 0, **parameters})
 
 
 def assert_identical(found: xr.DataTree, expected: xr.DataTree, *, same_source: bool = True) -> None:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 
+import dask.array as da
 import numpy as np
 import pytest
 
 import xephys
 from xephys import ParameterError, XephysWarning
 from xephys.graph.cluster import local_cluster
+from xephys.graph.results import CallOnce
 from xephys.schema import make_recording
-from xephys.sorter.kilosort4_parameters import Kilosort4Parameters
+from xephys.sorter.kilosort4_prepare import prepare_white
 from xephys.sorter.parameters import read_parameters
 from xephys.testing import simulate_recording
 
 from .sortings import assert_identical
+from .sortings import sort_kilosort4 as sort
 
 RATE = 30_000
-
-
-def sort(recording, **parameters):
-    return xephys.sort(recording, preset="kilosort4", **{"nblocks": 0, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +138,37 @@ def test_a_range_of_time_in_the_clock_of_the_recording(opened, expected):
     np.testing.assert_allclose(part["units"]["firing_rate"], rates)
 
 
+def test_a_gap_in_the_times_takes_nothing_from_the_end(opened):
+    recording = opened(2.0)
+    times = recording.time.values + np.where(np.arange(recording.sizes["time"]) < 6 * RATE, 0.0, 100.0)
+    samples = sort(recording.assign_coords(time=times), tmin=1.0)["spikes"]["sample_index"].values
+    assert RATE <= samples.min() < 1.5 * RATE
+    assert samples.max() > 11.5 * RATE
+
+
+def test_rates_are_of_the_time_that_was_looked_at(opened, expected):
+    part = sort(opened(2.0), batch_downsampling=2)
+    assert part["spikes"].sizes["spike"] < 0.7 * expected["spikes"].sizes["spike"]
+    rates = [float(sorting["units"]["firing_rate"].sum()) for sorting in (part, expected)]
+    assert rates[0] == pytest.approx(rates[1], rel=0.15)
+
+
+def test_estimates_of_a_long_recording_read_no_more(monkeypatch):
+    """They hold all their stretches at once."""
+    seen = []
+
+    def whitened(*_, n_slices, **__):
+        seen.append(n_slices)
+
+    monkeypatch.setattr("xephys.sorter.kilosort4_prepare.whitened", whitened)
+    for duration_s in (60, 1600, 36_000):
+        traces = da.random.default_rng(0).normal(0, 10, (duration_s * 1000, 2), chunks=(20_000, 2)).astype("f4")
+        places = {"x": np.zeros(2), "y": [0.0, 20.0]}
+        recording = make_recording(traces, sampling_frequency=1000.0, coordinates=places)
+        prepare_white(recording, read_parameters("kilosort4", {"highpass_cutoff": 100}), CallOnce())
+    assert seen == [20, 32, 40]
+
+
 def test_a_slice_is_counted_from_its_own_start(opened):
     whole, part = opened(2.0), xephys.time_slice(opened(2.0), 3.0, 10.0)
     inside = sort(whole, tmin=3.0, tmax=10.0)["spikes"]["sample_index"].values
@@ -229,96 +259,7 @@ def test_other_settings_find_the_units_too(opened, simulated, parameters):
     assert xephys.compare(sort(opened(2.0), **parameters), simulated[1]).summary["num_well_detected"] >= 7
 
 
-# What is refused, and what gives nothing
-
-
 def test_drift_correction_is_not_there_and_says_so(opened, expected):
     with pytest.warns(XephysWarning, match="nblocks is 1, but drift correction is not there yet: sorted without"):
         sorting = sort(opened(2.0), nblocks=1)
     assert sorting["spikes"].to_dataset().identical(expected["spikes"].to_dataset())
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"Th_learnt": 7}, "has no parameter 'Th_learnt', did you mean 'Th_learned'"),
-        ({"Th_learned": 0}, "Th_learned is 0: Input should be greater than 0"),
-        ({"Th_universal": float("nan")}, "Th_universal is nan: Input should be a finite number"),
-        ({"scale": float("inf")}, "scale is inf: Input should be a finite number"),
-        ({"tmax": float("nan")}, "tmax is nan: Input should be greater than 0"),
-        ({"nt": 60}, "nt is 60: .* it must be odd, for example 61"),
-        ({"nt0min": 70}, "nt0min is 70; it must lie inside the 61 samples of nt"),
-        ({"tmin": 5, "tmax": 5}, "tmax is 5; it must be greater than tmin, 5"),
-        ({"tmin": 100}, "tmin is 100 s and the recording lasts 12 s"),
-        ({"n_chan_bin": 385}, "n_chan_bin is 385 and the recording has 32 channels"),
-        ({"fs": 25_000}, "fs is 25000 Hz and the recording has 30000 Hz"),
-        ({"cluster_downsampling": 0}, "cluster_downsampling is 0: Input should be greater than or equal to 1"),
-        ({"highpass_cutoff": 20_000}, "is 20000 Hz; it must lie between 0 and the Nyquist frequency"),
-    ],
-)
-def test_wrong_parameters(opened, parameters, message):
-    with pytest.raises(ParameterError, match=message):
-        sort(opened(2.0), **parameters)
-
-
-def test_every_parameter_of_that_system_is_there():
-    known = """n_chan_bin fs batch_size nblocks Th_universal Th_learned tmin tmax nt shift scale batch_downsampling
-    artifact_threshold nskip whitening_range highpass_cutoff binning_depth sig_interp drift_smoothing nt0min dmin dminx
-    min_template_size template_sizes nearest_chans nearest_templates max_channel_distance max_peels templates_from_data
-    n_templates n_pcs Th_single_ch acg_threshold ccg_threshold cluster_neighbors cluster_downsampling max_cluster_subset
-    x_centers cluster_init_seed duplicate_spike_ms position_limit do_CAR invert_sign bad_channels shank_idx"""
-    assert set(known.split()) == set(Kilosort4Parameters.model_fields)
-    assert all(field.description for field in Kilosort4Parameters.model_fields.values())
-    assert read_parameters("kilosort4", {"Th_learned": "7"}).Th_learned == 7.0
-    assert Kilosort4Parameters().nbefore == 20
-
-
-def noise(duration_s, n_channels=6, seed=0, level=10.0):
-    traces = np.random.default_rng(seed).normal(0, level, (int(duration_s * RATE), n_channels)).astype("f4")
-    places = {"x": np.arange(n_channels) % 2 * 20.0, "y": np.arange(n_channels) // 2 * 20.0}
-    return make_recording(traces, sampling_frequency=float(RATE), coordinates=places)
-
-
-def test_noise_has_no_units():
-    with pytest.warns(XephysWarning, match="no peak above 6 stands alone"):
-        sorting = sort(noise(6))
-    assert sorting["units"].sizes["unit"] == sorting["spikes"].sizes["spike"] == 0
-
-
-def test_constant_channels():
-    with pytest.warns(XephysWarning, match="every channel is constant or marked bad"):
-        sorting = sort(noise(2, level=0.0))
-    assert sorting["units"].sizes["unit"] == 0
-
-
-def test_identical_spikes_are_one_unit():
-    recording = noise(10)
-    traces = recording.values.copy()
-    shape = -200 * np.exp(-0.5 * ((np.arange(40) - 15) / 4) ** 2)[:, None] * np.array([0.2, 0.5, 1.0, 0.4, 0.2, 0.1])
-    samples = 900 + 2100 * np.arange(130)
-    for sample in samples:
-        traces[sample - 15 : sample + 25] += shape
-    sorting = sort(recording.copy(data=traces))
-    assert sorting["units"].sizes["unit"] == 1
-    assert np.abs(sorting["spikes"]["sample_index"].values[:, None] - samples).min(axis=0).max() <= 2
-
-
-@pytest.mark.parametrize(
-    ("parameters", "n_units"),
-    [
-        ({"n_channels": 1, "n_units": 1}, 1),
-        ({"n_channels": 2, "n_units": 1}, 1),
-        ({"n_channels": 16, "n_units": 4, "probe": "linear", "amplitude_range_uv": (80, 200)}, 4),
-        ({"n_channels": 4, "n_units": 2, "probe": "tetrode", "amplitude_range_uv": (80, 200)}, 2),
-    ],
-    ids=str,
-)
-def test_few_channels(parameters, n_units):
-    recording, truth = simulate_recording(duration_s=20, seed=0, **parameters)
-    assert xephys.compare(sort(recording), truth).summary["num_well_detected"] == n_units
-
-
-def test_half_a_second():
-    """Fewer spikes than a unit needs: no unit, and no crash."""
-    recording, _ = simulate_recording(duration_s=0.5, n_channels=16, n_units=3, seed=0)
-    assert sort(recording)["units"].sizes["unit"] == 0

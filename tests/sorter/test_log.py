@@ -31,3 +31,18 @@ def test_every_decision_is_logged_with_its_reason():
             assert entry["num_spikes"] >= 20
             # What was split had a gap between, or halves farther apart than those of one Gaussian.
             assert entry["depth"] >= 3.0 or entry["separation"] > 2.65
+
+
+def test_sections_that_were_thinned_are_logged():
+    """With the fewest spikes that a unit must have there to be found."""
+    recording, _ = simulate_recording(duration_s=20.0, n_channels=16, n_units=8, seed=2)
+    thinned = [
+        [entry for entry in json.loads(sorting.attrs["log"]) if entry.get("action") == "thin"]
+        for sorting in (xephys.sort(recording), xephys.sort(recording, n_peaks_per_section_max=300))
+    ]
+    assert thinned[0] == []
+    assert thinned[1]
+    for entry in thinned[1]:
+        assert entry["step"] == "cluster"
+        assert entry["num_clustered"] == 300 < entry["num_peaks"]
+        assert entry["num_spikes_min"] == -(-20 * entry["num_peaks"] // 300)

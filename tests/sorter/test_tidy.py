@@ -8,7 +8,7 @@ import xarray as xr
 
 from xephys.cluster.peaks import split_cluster
 from xephys.sorter.parameters import read_parameters
-from xephys.sorter.tidy import common_events, drop_repeats, tidy_templates
+from xephys.sorter.tidy import Tidied, common_events, drop_repeats, tidy_templates, tidy_units
 
 N_SAMPLES = 3_000_000
 
@@ -64,11 +64,41 @@ def test_weak_templates_are_not_matched():
         },
         attrs={"n_channels": 4},
     )
-    spikes = np.zeros(1000, [("unit_index", "i8")])
-    spikes["unit_index"][500:] = 1
-    tidied = tidy_templates(templates, spikes, read_parameters("default", {}))
+    tidied = tidy_templates(templates, np.array([500.0, 500.0]), read_parameters("default", {}))
     assert tidied.templates.sizes["unit"] == 1
     assert [(entry["unit"], entry["reason"]) for entry in tidied.log] == [(1, "too weak to match")]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_was_merged_with_an_artefact_goes_with_it(together):
+    """Templates 0 and 1 are one unit on one channel; 2 lies far away, and fires with 0, or does not."""
+    rng = np.random.default_rng(4)
+    waveform = np.zeros((3, 60, 2), np.float32)
+    waveform[:, 18:24, 0] = [-5, -20, -30, -20, -5, 4]
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "channel_index": (("unit", "slot"), np.array([[0, 1], [0, 1], [90, 91]], np.int32)),
+        },
+        attrs={"n_channels": 92, "sampling_frequency": 30_000.0},
+    )
+    every = np.sort(rng.choice(N_SAMPLES // 300, 900, replace=False)) * 300
+    own = np.sort(rng.permutation(every)[:600])
+    others = np.setdiff1d(every, own)
+    far = own + 3 if together else np.sort(rng.choice(N_SAMPLES, 600, replace=False))
+    samples, units = trains(own, others, far)
+    matches = np.zeros(len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")])
+    matches["sample_index"], matches["unit_index"] = samples, units
+    final = tidy_units(
+        matches,
+        Tidied(templates, np.arange(3), []),
+        read_parameters("default", {}),
+        first_sample=0,
+        n_samples=N_SAMPLES,
+    )
+    assert [entry["action"] for entry in final.log if "action" in entry] == ["merge"]
+    assert final.unit_of_template.tolist() == ([-1, -1, -1] if together else [0, 0, 1])
+    assert len(final.spikes) == (0 if together else 1500)
 
 
 @pytest.mark.parametrize("apart", [0.0, 12.0])

@@ -74,12 +74,24 @@ def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):
     slots = means["channel_index"].values.copy()
     slots[1] = slots[0]
     means = means.assign(waveform=(means["waveform"].dims, late), channel_index=(means["channel_index"].dims, slots))
-    made = unit_means(means, units_of([0, 0, 1, -1, 2], [0, 3, 0, 0, 0], [0, 2, 4]))
+    made = unit_means(means, units_of([0, 0, 1, -1, 2], [0, 3, 0, 0, 0], [0, 2, 4]), num_spikes=np.full(5, 40))
     assert made.sizes["unit"] == 3
     np.testing.assert_allclose(made["waveform"].values[0, :-3], means["waveform"].values[0, :-3], rtol=1e-5)
     np.testing.assert_array_equal(made["waveform"].values[1:], means["waveform"].values[[2, 4]])
 
 
+def test_a_merged_unit_weighs_its_templates_by_all_their_spikes(tmp_path):
+    """Not by those that were averaged, which are no more than a thousand of each."""
+    means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
+    slots = means["channel_index"].values.copy()
+    slots[1] = slots[0]
+    means = means.assign(channel_index=(means["channel_index"].dims, slots))
+    units = units_of([0, 0, -1, -1, -1], [0] * 5, [0])
+    made = unit_means(means, units, num_spikes=np.array([100_000, 1, 5, 5, 5]))
+    np.testing.assert_allclose(made["waveform"].values[0], means["waveform"].values[0], atol=1e-2)
+
+
 def test_no_units_no_waveforms(tmp_path):
     means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
-    assert unit_means(means, units_of([-1] * 5, [0] * 5, np.empty(0, np.int64))).sizes["unit"] == 0
+    nothing = units_of([-1] * 5, [0] * 5, np.empty(0, np.int64))
+    assert unit_means(means, nothing, num_spikes=np.zeros(5, np.int64)).sizes["unit"] == 0

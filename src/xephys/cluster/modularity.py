@@ -14,7 +14,7 @@ from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..universal import shank_numbers
 from .peaks import projected_channels, section_members
-from .settle import Clustering, take_records
+from .settle import Clustering, evenly, take_records, thinned_sections
 
 #: Principal axes of a section's features on which spikes are compared.
 N_DIMS = 24
@@ -72,7 +72,8 @@ def cluster_by_modularity(
     n_spikes_min
         Parts of fewer peaks are not told apart, and clusters of fewer are left out where sections overlap.
     n_peaks_per_section_max
-        Where a section has more peaks, this many, evenly spread over time, are clustered; all if None.
+        Where a section has more peaks, this many, evenly spread over time, are clustered; all if None. A unit there
+        needs as many times more peaks than ``n_spikes_min``: see ``thinned`` of the result.
     ccg_threshold
         Largest rate in the centre of a refractory cross-correlogram, relative to its shoulders.
     seed
@@ -132,7 +133,8 @@ def cluster_by_modularity(
     )
     everywhere = take_records(peaks, ("channel_index",))["channel_index"]
     n_max = len(everywhere) if n_peaks_per_section_max is None else n_peaks_per_section_max
-    wanted = [section_members(everywhere, s, info.n_channels, max(n_max, 1)) for s in sections]
+    seen = [section_members(everywhere, s, info.n_channels) for s in sections]
+    wanted = [evenly(all_of, max(n_max, 1)) for all_of in seen]
     rows = np.unique(np.concatenate(wanted)) if wanted else np.zeros(0, np.int64)
     chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, w) for w in wanted]
@@ -163,6 +165,7 @@ def cluster_by_modularity(
         labels,
         np.zeros(len(everywhere), np.int64),
         np.concatenate(decisions) if decisions else np.zeros(0, DECISION),
+        thinned=thinned_sections(sections, seen, wanted, n_spikes_min),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,16 @@ from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
-from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
+from .settle import (
+    Clustering,
+    Refractory,
+    evenly,
+    settle_clusters,
+    spread_over_all,
+    take_records,
+    thinned_sections,
+    without_weak,
+)
 
 #: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is looked at.
 USUAL_FRACTION = 0.05
@@ -53,7 +63,8 @@ def cluster_peaks(
         Fewest peaks of a cluster.
     n_peaks_per_section_max
         Where a section has more peaks, this many, evenly spread over time, are clustered, and the others get no label:
-        a clustering is for templates, and matching finds all spikes.
+        a clustering is for templates, and matching finds all spikes. A unit there needs as many times more peaks than
+        ``n_spikes_min`` as there are peaks for each that is clustered: see ``thinned`` of the result.
     core_um, margin_um
         Size of the part of the probe that a section owns, and how far it sees beyond.
     refractory_ms, dead_ms
@@ -61,7 +72,7 @@ def cluster_peaks(
 
     Returns
     -------
-    Labels and the log of merges and of what was dropped.
+    Labels and the log of merges, of what was dropped and of sections that were thinned.
 
     Raises
     ------
@@ -93,7 +104,8 @@ def cluster_peaks(
     neighbours = projected_channels(positions, peaks, components)
     sections = spatial_sections(positions, core_um=core_um, margin_um=margin_um)
     all_channels = take_records(peaks, ("channel_index",))["channel_index"]
-    wanted = [section_members(all_channels, s, info.n_channels, n_peaks_per_section_max) for s in sections]
+    seen = [section_members(all_channels, s, info.n_channels) for s in sections]
+    wanted = [evenly(rows, n_peaks_per_section_max) for rows in seen]
     rows = np.unique(np.concatenate(wanted))
     chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, w) for w in wanted]
@@ -115,7 +127,8 @@ def cluster_peaks(
         noise=noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    return spread_over_all(len(all_channels), rows, settled, weak=weak)
+    thinned = thinned_sections(sections, seen, wanted, n_spikes_min)
+    return replace(spread_over_all(len(all_channels), rows, settled, weak=weak), thinned=thinned)
 
 
 def cluster_section(
@@ -208,12 +221,9 @@ def projected_channels(
     return neighbours
 
 
-def section_members(channel: NDArray[np.int64], section: Any, n_channels: int, n_max: int) -> NDArray[np.int64]:
-    """Rows of the peaks that a section sees; at most ``n_max``, evenly spread over time."""
+def section_members(channel: NDArray[np.int64], section: Any, n_channels: int) -> NDArray[np.int64]:
+    """Rows of the peaks that a section sees."""
     seen = np.zeros(n_channels, bool)
     seen[section.core] = True
     seen[section.margin] = True
-    rows = np.flatnonzero(seen[channel])
-    if len(rows) > n_max:
-        rows = rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
-    return rows
+    return np.flatnonzero(seen[channel])

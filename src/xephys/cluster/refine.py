@@ -15,13 +15,15 @@ from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..neighbours import nearest_channels
-from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
+from .settle import Clustering, Refractory, evenly, settle_clusters, spread_over_all, take_records, without_weak
 
 #: Channels on which a unit's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
 REACHED_FRACTION = 0.01
 #: A gap that parts a unit (see `split_features`). The spikes are clean and all in one place, so that it may be slighter
 #: than the gaps by which peaks are clustered.
 MIN_DEPTH, MAX_RATIO = 3.0, 0.8
+#: Spikes of a unit that are looked at.
+N_SPIKES_PER_UNIT_MAX = 4000
 #: Parts of a unit that take turns rather than fire side by side are one neuron that drifts (see `join_turns`).
 MAX_TURN_TAKING = 0.4
 
@@ -33,7 +35,7 @@ def refine_clusters(
     components: xr.DataArray,
     feature_noise: float,
     n_spikes_min: int = 20,
-    n_spikes_per_unit_max: int = 4000,
+    n_spikes_per_unit_max: int = N_SPIKES_PER_UNIT_MAX,
     refractory_ms: float = 2.0,
     dead_ms: float = 0.5,
 ) -> Clustering:
@@ -141,8 +143,25 @@ def split_unit(
     return parts, split_evidence(features, parts, **gap)
 
 
-def evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
-    return rows if len(rows) <= n_max else rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
+def estimated_counts(
+    spikes: NDArray[Any] | CheckpointedEvents,
+    labels: NDArray[np.int32],
+    *,
+    n_spikes_per_unit_max: int = N_SPIKES_PER_UNIT_MAX,
+) -> NDArray[np.float64]:
+    """Spikes of each cluster of :func:`refine_clusters`, those that it did not look at included.
+
+    Examples
+    --------
+    >>> spikes = np.zeros(12, [("unit_index", "i8")])
+    >>> spikes["unit_index"][8:] = 1
+    >>> estimated_counts(spikes, np.array([0, -1, 0, -1, 1, -1, 1, -1, 2, 2, 2, 2]), n_spikes_per_unit_max=4).tolist()
+    [4.0, 4.0, 4.0]
+    """
+    units = take_records(spikes, ("unit_index",))["unit_index"]
+    stands_for = np.maximum(np.bincount(units) / n_spikes_per_unit_max, 1.0)
+    kept = labels >= 0
+    return np.bincount(labels[kept], weights=stands_for[units[kept]])
 
 
 def _nothing(n_spikes: int) -> Clustering:

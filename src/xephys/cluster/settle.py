@@ -24,6 +24,18 @@ def _no_splits() -> NDArray[Any]:
     return np.empty(0, SPLIT)
 
 
+#: A section with more peaks than are clustered: how many of them were, and the fewest spikes of a unit that is found.
+THINNED = np.dtype(
+    [
+        ("channel_index", np.int64),
+        ("num_peaks", np.int64),
+        ("num_clustered", np.int64),
+        ("num_spikes_min", np.int64),
+        ("reason", "U48"),
+    ]
+)
+
+
 @dataclass(frozen=True)
 class Clustering:
     """Labels of peaks or spikes, and why clusters were joined.
@@ -40,6 +52,8 @@ class Clustering:
         Records of the clusters that were no units, with the reason; before the merges.
     splits
         Records of the parts of matched units that were split, with what lies between them; before anything was dropped.
+    thinned
+        Records of the sections of which not all peaks were clustered.
     """
 
     labels: NDArray[np.int32]
@@ -47,6 +61,7 @@ class Clustering:
     decisions: NDArray[Any]
     dropped: NDArray[Any] = field(default_factory=_none_dropped)
     splits: NDArray[Any] = field(default_factory=_no_splits)
+    thinned: NDArray[Any] = field(default_factory=lambda: np.empty(0, THINNED))
 
     @property
     def n_clusters(self) -> int:
@@ -117,6 +132,24 @@ def spread_over_all(n_peaks: int, rows: NDArray[np.int64], settled: Clustering, 
     everywhere[rows], shifts[rows] = settled.labels, settled.sample_shift
     dropped = np.concatenate([weak, settled.dropped])
     return replace(settled, labels=everywhere, sample_shift=shifts, dropped=dropped)
+
+
+def evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
+    """At most so many of the rows, evenly spread."""
+    return rows if len(rows) <= n_max else rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
+
+
+def thinned_sections(
+    sections: list[Any], seen: list[NDArray[np.int64]], clustered: list[NDArray[np.int64]], n_spikes_min: int
+) -> NDArray[Any]:
+    """Records of the sections of which not all peaks are clustered."""
+    reason = "more peaks than are clustered"
+    made = [
+        (int(section.core[0]), len(all_of), len(some), -(-n_spikes_min * len(all_of) // len(some)), reason)
+        for section, all_of, some in zip(sections, seen, clustered, strict=True)
+        if len(some) < len(all_of)
+    ]
+    return np.array(made, THINNED)
 
 
 def take_records(

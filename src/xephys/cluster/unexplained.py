@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
-from .refine import evenly
-from .settle import take_records
+from .settle import evenly, take_records
 
 #: Spikes of a unit that are looked at.
 N_SPIKES = 1000

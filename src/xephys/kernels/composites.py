@@ -25,7 +25,7 @@ def find_composites(
     pair_starts: NDArray[np.int64],
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
-    counts: NDArray[np.integer],
+    counts: NDArray[np.integer] | NDArray[np.floating],
     noise_energies: NDArray[np.floating],
     amplitude_min: float = 0.8,
     amplitude_max: float = 1.25,

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cluster.peaks import cluster_peaks
-from ..cluster.refine import refine_clusters
+from ..cluster.refine import estimated_counts, refine_clusters
 from ..cluster.settle import Clustering
 from ..cluster.unexplained import estimate_unexplained
 from ..detect import detect_peaks
@@ -85,13 +85,14 @@ def sort_default(
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
     spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
+    counts = np.bincount(spikes["unit_index"]).astype(np.float64)
     log, unexplained = _decided(clustering, "cluster"), None
 
     for number in range(1, p.n_refinements + 1):
         if not len(spikes):
             break
         means = _mean_templates(prepared, spikes, p, folder)
-        tidied = tidy_templates(_with_unexplained(means, unexplained), spikes, p)
+        tidied = tidy_templates(_with_unexplained(means, unexplained), counts, p)
         gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
         again = _match(white, tidied.templates, p, noise_gain=gain, components=components, n_nearest=p.n_nearest)
         found = _stored(again, folder, progress.of(f"refine {number}"))
@@ -104,6 +105,7 @@ def sort_default(
             n_spikes_min=p.n_spikes_min,
         )
         spikes = _spikes_of(found.load(("sample_index", "channel_index")), clustering)
+        counts = estimated_counts(found, clustering.labels)
         unexplained = estimate_unexplained(found, clustering.labels, feature_noise=feature_noise)
         log += _decided(clustering, f"refine {number}")
     if not len(spikes):
@@ -119,13 +121,14 @@ def sort_default(
         n_nearest=N_CHANNELS_TO_WHITEN,
     )
     templates = whitened_means(means, prepared.whitening, n_nearest=N_NEAREST)
-    tidied = tidy_templates(_with_unexplained(templates, unexplained), spikes, p)
+    tidied = tidy_templates(_with_unexplained(templates, unexplained), counts, p)
     log += tidied.log
     if tidied.templates.sizes["unit"] == 0:
         return empty_sorting(recording, p, log=log)
     gain = once(estimate_noise_gain, white, templates=tidied.templates, sample=sample)
     matched = localize_peaks(white, _match(white, tidied.templates, p, noise_gain=gain))
     matches = _stored(matched, folder, progress.of("match")).load()
+    num_matched = np.bincount(matches["unit_index"], minlength=tidied.templates.sizes["unit"])
     first_sample = recording_plan(recording).start
     final = tidy_units(matches, tidied, p, first_sample=first_sample, n_samples=recording.sizes["time"])
     log += final.log
@@ -135,7 +138,7 @@ def sort_default(
         prepared,
         final,
         p,
-        means=unit_means(nearest_slots(means.isel(unit=tidied.kept), N_CHANNELS), final),
+        means=unit_means(nearest_slots(means.isel(unit=tidied.kept), N_CHANNELS), final, num_spikes=num_matched),
         log=log,
         learned=learned,
         first_sample=first_sample,
@@ -208,9 +211,9 @@ def _spikes_of(peaks: NDArray[Any], clustering: Clustering) -> NDArray[Any]:
 
 
 def _decided(clustering: Clustering, step: str) -> list[dict[str, Any]]:
-    """What was split, dropped and merged, in this order, with the figures and the reasons."""
+    """What was thinned, split, dropped and merged, in this order, with the figures and the reasons."""
     merged = clustering.decisions[clustering.decisions["merged"]]
-    made = {"split": clustering.splits, "drop": clustering.dropped, "merge": merged}
+    made = {"thin": clustering.thinned, "split": clustering.splits, "drop": clustering.dropped, "merge": merged}
     return [
         {"step": step, "action": action, **{name: row[name].item() for name in rows.dtype.names or ()}}
         for action, rows in made.items()

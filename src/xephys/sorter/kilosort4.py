@@ -24,6 +24,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cluster.modularity import cluster_by_modularity
+from ..cluster.settle import THINNED
 from ..errors import SilentRecordingError, XephysWarning
 from ..features import project_peaks
 from ..graph.checkpoint import CheckpointedEvents, run_events
@@ -92,6 +93,9 @@ def sort_kilosort4(
         **settings,
     )
     log: list[dict[str, Any]] = [{"step": "detect", "num_spikes": len(first.labels), "num_clusters": first.n_clusters}]
+    log += [
+        {"step": "detect", "action": "thin", **{n: row[n].item() for n in THINNED.names or ()}} for row in first.thinned
+    ]
     if first.n_clusters == 0:
         return no_units(recording, p, log=log)
     learned = learned_templates(white, found, first.labels, shapes=shapes)

@@ -36,7 +36,7 @@ class Kilosort4Parameters(BaseModel):
         allow_inf_nan=True,
         description="filtered samples that reach it are zeroed, 3 ms around; unit of the data",
     )
-    nskip: int = Field(25, ge=1, description="whitening reads one stretch out of so many of 2 s, and at least 20")
+    nskip: int = Field(25, ge=1, description="whitening reads one stretch out of so many of 2 s; 20 to 40 in all")
     whitening_range: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
     highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass, Hz")
     binning_depth: float = Field(5.0, gt=0, description="of drift correction, which is not there yet")

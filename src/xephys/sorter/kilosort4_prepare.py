@@ -16,12 +16,12 @@ from ..graph.results import CallOnce
 from ..preprocess.artifacts import blank_artifacts
 from ..preprocess.filter import highpass_filter
 from ..preprocess.scale import scale
-from ..slicing import start_time_s, time_slice
+from ..slicing import sample_slice
 from .kilosort4_parameters import Kilosort4Parameters
 from .prepare import Prepared, in_microvolts, referenced, whitened, without_noisy
 
-#: Stretches that estimates read, one from each of as many parts of the recording.
-N_STRETCHES_MIN = 20
+#: Stretches of half a second that estimates read, one from each of as many parts of the recording, all held at once.
+N_STRETCHES_MIN, N_STRETCHES_MAX = 20, 40
 STRETCH_S = 2.0
 
 
@@ -67,9 +67,9 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
     duration_s = info.n_samples / info.sampling_frequency
     if p.tmin >= duration_s:
         raise ParameterError(f"tmin is {p.tmin:g} s and the recording lasts {duration_s:g} s; give less")
-    if p.tmin > 0 or p.tmax < duration_s:
-        start_s = start_time_s(recording)
-        recording = time_slice(recording, start_s + p.tmin, start_s + min(p.tmax, duration_s))
+    if p.tmin > 0 or p.tmax < duration_s:  # counted in samples: a gap in the times is no part of the recording
+        first, stop = (round(s * info.sampling_frequency) for s in (p.tmin, min(p.tmax, duration_s)))
+        recording = sample_slice(recording, first, max(stop, first + 1))
     return Part(recording, plan.start)
 
 
@@ -90,7 +90,8 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, once: CallOnc
     if np.isfinite(p.artifact_threshold):
         filtered = blank_artifacts(filtered, threshold=p.artifact_threshold)
     rate = float(recording.attrs["sampling_frequency"])
-    n_slices = max(N_STRETCHES_MIN, int(recording.sizes["time"] / rate / (STRETCH_S * p.nskip)))
+    n_slices = int(recording.sizes["time"] / rate / (STRETCH_S * p.nskip))
+    n_slices = min(max(n_slices, N_STRETCHES_MIN), N_STRETCHES_MAX)
     return whitened(filtered, once, n_nearest=p.whitening_range, seed=seed, n_slices=n_slices)
 
 

@@ -172,9 +172,9 @@ def merged_units(
     alive = (sizes >= N_SPIKES_MIN) & ~everywhere
     single = single[alive[single["unit_index"]]]
     single["unit_index"] = (np.cumsum(alive) - 1)[single["unit_index"]]
-    return _described(
-        recording, spikes, single, p, shapes=shapes, kept=kept, log=_log(decisions, target, sizes, everywhere)
-    )
+    aligned = shift[labels] == 0
+    log = _log(decisions, target, sizes, everywhere)
+    return _described(recording, spikes, single, p, shapes=shapes, kept=kept, aligned=aligned, log=log)
 
 
 def _described(
@@ -185,15 +185,21 @@ def _described(
     *,
     shapes: xr.Dataset,
     kept: NDArray[np.bool_],
+    aligned: NDArray[np.bool_],
     log: list[dict[str, Any]],
 ) -> Final:
-    """Positions, amplitudes, templates and refractoriness of the units whose spikes are the ``row`` of ``single``."""
+    """Positions, amplitudes, templates and refractoriness of the units whose spikes are the ``row`` of ``single``.
+
+    Templates are means of the spikes that are ``aligned`` with the features that were measured of them: those whose
+    time was moved in a merge would blur them.
+    """
     from ..kernels.refractory import is_refractory, refractoriness
     from ..kernels.spike_places import features_on, place_spikes
 
     rows, units = single["row"], single["unit_index"]
     labels = np.full(len(spikes), -1, np.int32)
-    labels[rows] = units
+    some = np.isin(units, units[aligned[rows]])  # of a unit none of whose spikes is, all
+    labels[rows] = np.where(aligned[rows] | ~some, units, -1)
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
     n_units = len(waveforms)
     templates = template_set(recording, waveforms, channels, counts, nbefore=int(shapes.attrs["nbefore"]))
@@ -284,7 +290,7 @@ def assemble_kilosort4(
         first_sample=first_sample,
     )
     units = tree["units"].to_dataset()
-    duration_s = prepared.filtered.sizes["time"] / rate
+    duration_s = prepared.filtered.sizes["time"] / rate / p.batch_downsampling
     if units.sizes["unit"]:
         units["label"] = ("unit", np.where(final.good, "good", "mua"))
         units["contamination"] = ("unit", final.ratio)

@@ -32,7 +32,7 @@ class DefaultParameters(BaseModel):
     n_components: int = Field(6, ge=1, le=20, description="temporal components of the features")
     n_nearest: int = Field(16, ge=1, description="channels of the features")
     n_peaks_per_section_max: int = Field(30_000, ge=100, description="peaks clustered in one section of the probe")
-    n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit")
+    n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit; more where the log says thin")
     n_refinements: int = Field(2, ge=0, le=5, description="how often matched units are split and merged again")
     match_threshold: float = Field(5.0, gt=0, description="drop of the residual that makes a spike, in noise units")
     amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest spike, as a multiple of its template")

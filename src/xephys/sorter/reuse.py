@@ -91,9 +91,13 @@ def sort_learned(
     matches = run_events(located, folder, progress=progress.of("match")).load()
     first_sample = recording_plan(recording).start
     units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
+    # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.
+    ms = 1e3 / float(recording.attrs["sampling_frequency"])
+    nbefore, n_samples = int(learned["templates"].attrs["nbefore"]), learned["templates"].sizes["sample"]
+    window = p.model_copy(update={"ms_before": nbefore * ms, "ms_after": (n_samples - nbefore) * ms})
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
     return assemble(
-        recording, prepared, units, p, means=final_means(prepared, units, p, folder), log=log, learned=known.nodes,
+        recording, prepared, units, p, means=final_means(prepared, units, window, folder), log=log, learned=known.nodes,
         earlier=learned, first_sample=first_sample,
     )  # fmt: skip
 

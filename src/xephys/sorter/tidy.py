@@ -49,10 +49,9 @@ COMMON_FRACTION = 0.5
 ECHO_FRACTION = 0.5
 
 
-def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParameters) -> Tidied:
-    """Leave out templates that are too weak to be matched, or two units at once."""
+def tidy_templates(templates: xr.Dataset, counts: NDArray[np.floating[Any]], p: DefaultParameters) -> Tidied:
+    """Leave out templates that are too weak to be matched, or two units at once. ``counts`` are their spikes."""
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    counts = np.bincount(spikes["unit_index"], minlength=len(norms))
     # An average of n spikes carries noise of norm sqrt(samples * slots / n), which is no sign of a unit.
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
@@ -72,7 +71,7 @@ def tidy_templates(templates: xr.Dataset, spikes: NDArray[Any], p: DefaultParame
     return Tidied(templates.isel(unit=kept), kept, log)
 
 
-def _composites(templates: xr.Dataset, counts: NDArray[np.integer[Any]]) -> NDArray[np.void]:
+def _composites(templates: xr.Dataset, counts: NDArray[np.floating[Any]]) -> NDArray[np.void]:
     """Templates that are the sum of two others, which matching can tell apart by itself."""
     from ..kernels.composites import find_composites
     from ..match import match_model
@@ -115,7 +114,7 @@ def tidy_units(
         window_samples=round(COMMON_MS * 1e-3 * rate),
         n_samples=n_samples,
     )
-    target = np.where(artefact, -1, target)
+    target = np.where(artefact | artefact[target], -1, target)  # with all that was merged into it
     spikes = matches[target[matches["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
     spikes["sample_index"] = np.clip(moved, first_sample, last)

@@ -85,21 +85,22 @@ def whitened_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) 
     return near.assign(waveform=(near["waveform"].dims, waveform)).assign_attrs(units="noise")
 
 
-def unit_means(means: xr.Dataset, units: Units) -> xr.Dataset:
+def unit_means(means: xr.Dataset, units: Units, *, num_spikes: NDArray[np.integer[Any]]) -> xr.Dataset:
     """Mean waveforms of units out of those of the matched templates that became them, weighted by their spikes.
 
-    Channels are those of the template that stands for the unit.
+    Channels are those of the template that stands for the unit. ``num_spikes`` are those that each template matched.
     """
     chosen = means.isel(unit=units.template_of_unit)
-    weights = means["num_averaged"].values.astype(np.float64)
+    weights = np.maximum(num_spikes, 1).astype(np.float64)
     counts = np.bincount(units.unit_of_template[units.unit_of_template >= 0], minlength=len(units.template_of_unit))
     waveform = chosen["waveform"].values.copy()
-    merged = np.flatnonzero(counts > 1)
-    if merged.size:
-        dense = dense_templates(means).values
-    for unit in merged:
+    for unit in np.flatnonzero(counts > 1):
         members = np.flatnonzero(units.unit_of_template == unit)
-        total = sum(weights[m] * moved(dense[m], -int(units.sample_shift[m])) for m in members)
+        dense = dense_templates(means.isel(unit=members)).values
+        total = sum(
+            weights[m] * moved(waveform_of, -int(units.sample_shift[m]))
+            for m, waveform_of in zip(members, dense, strict=True)
+        )
         own = chosen["channel_index"].values[unit]
         waveform[unit] = np.where(own >= 0, (total / weights[members].sum())[:, own], 0.0)
     return chosen.assign(waveform=(chosen["waveform"].dims, waveform))
