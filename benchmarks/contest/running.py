@@ -75,6 +75,7 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
     else:
         n_jobs = min(N_CORES, len(os.sched_getaffinity(0)))
         command = [peers, str(PEER), sorter, str(recorded.path.parent), str(out), str(n_jobs)]
+    os.sync()  # the recording may have been written a moment ago, and whoever is first must not wait for the disk
     made: dict[str, Any] = {
         "set": recorded.name,
         "digest": recorded.digest,

@@ -63,10 +63,26 @@ def rng():
 def test_halves_of_one_unit_are_merged_and_moved(rng):
     whole = train(rng, 10)
     half = rng.random(len(whole)) < 0.6
-    target, shift, why = decide_merges(pair(0.88, lag=3), [whole[half], whole[~half] + 3], **RULES)
+    target, shift, why = decide_merges(pair(0.88, lag=-3), [whole[half], whole[~half] + 3], **RULES)
     assert target.tolist() == [0, 0]
     assert shift.tolist() == [0, -3]
     assert why["action"].tolist() == ["merge"]
+
+
+@pytest.mark.parametrize("late", [-7, 0, 12])
+@pytest.mark.parametrize("copies", [False, True])
+def test_the_lag_of_two_windows_is_that_of_their_trains(rng, late, copies):
+    """Windows around the spikes of one neuron and around times that are later: its spike comes earlier in those."""
+    course = np.zeros(90, np.float32)
+    course[35:55] = np.hanning(20) * np.cos(np.arange(20) / 4)
+    waveforms = np.stack([course[20:70], course[20 + late : 70 + late]])[:, :, None]
+    candidates = merge_candidates(waveforms, np.zeros((2, 1), np.int32), min_similarity=0.9)
+    whole = train(rng, 10)
+    half = rng.random(len(whole)) < 0.6
+    second = whole[half] if copies else whole[~half]
+    target, shift, _ = decide_merges(candidates, [whole[half], second + late], **RULES)
+    assert target.tolist() == ([0, -1] if copies else [0, 0])
+    assert shift.tolist() == ([0, 0] if copies else [0, -late])
 
 
 @pytest.mark.parametrize("similarity", [0.88, 0.99])
@@ -89,7 +105,7 @@ def test_very_different_sizes_stay(rng):
 
 def test_copies_at_a_lag_are_dropped(rng):
     whole = train(rng, 10)
-    target, _, why = decide_merges(pair(0.72, lag=20, scale=0.4), [whole, whole[::3] + 21], **RULES)
+    target, _, why = decide_merges(pair(0.72, lag=-20, scale=0.4), [whole, whole[::3] + 21], **RULES)
     assert target.tolist() == [0, -1]
     assert why["reason"].tolist() == ["repeats the spikes of the other"]
 
@@ -97,7 +113,7 @@ def test_copies_at_a_lag_are_dropped(rng):
 def test_chain_of_three_parts_is_one_unit_with_consistent_shifts(rng):
     whole = train(rng, 15)
     parts = [whole[0::3], whole[1::3] + 2, whole[2::3] + 5]
-    candidates = np.array([(1, 2, 0.99, 3, 1.0), (0, 1, 0.98, 2, 1.0), (0, 2, 0.97, 5, 1.0)], CANDIDATE)
+    candidates = np.array([(1, 2, 0.99, -3, 1.0), (0, 1, 0.98, -2, 1.0), (0, 2, 0.97, -5, 1.0)], CANDIDATE)
     target, shift, why = decide_merges(candidates, parts, **RULES)
     assert target.tolist() == [0, 0, 0]
     np.testing.assert_array_equal(np.sort(np.concatenate([p + s for p, s in zip(parts, shift, strict=True)])), whole)

@@ -17,8 +17,8 @@ def merged(pairs, trains):
 def test_parts_of_one_neuron_at_three_delays():
     train = renewal(0)
     parts = [train[0::3], np.sort(train[1::3] + 7), np.sort(train[2::3] - 5)]
-    # (first, second, similarity, lag of the second, scale)
-    target, shift, why = merged([(0, 1, 0.8, 7, 1.0), (1, 2, 0.7, -12, 1.0)], parts)
+    # (first, second, similarity, how much later the spike is in the waveform of the second, scale)
+    target, shift, why = merged([(0, 1, 0.8, -7, 1.0), (1, 2, 0.7, 12, 1.0)], parts)
     assert len(set(target.tolist())) == 1
     root = target[0]
     back = np.sort(np.concatenate([part + shift[k] for k, part in enumerate(parts)]))

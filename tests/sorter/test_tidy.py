@@ -85,7 +85,7 @@ def test_what_was_merged_with_an_artefact_goes_with_it(together):
     every = np.sort(rng.choice(N_SAMPLES // 300, 900, replace=False)) * 300
     own = np.sort(rng.permutation(every)[:600])
     others = np.setdiff1d(every, own)
-    far = own + 3 if together else np.sort(rng.choice(N_SAMPLES, 600, replace=False))
+    far = own + 3 if together else np.sort(rng.choice(N_SAMPLES // 300, 600, replace=False)) * 300 + 150
     samples, units = trains(own, others, far)
     matches = np.zeros(len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")])
     matches["sample_index"], matches["unit_index"] = samples, units

@@ -25,7 +25,11 @@ CANDIDATE = np.dtype(
         ("scale", np.float64),
     ]
 )
-"""A pair of similar templates: ``second``, moved ``lag`` samples earlier, resembles ``first`` times ``scale``."""
+"""A pair of similar templates: ``second``, moved ``lag`` samples earlier, resembles ``first`` times ``scale``.
+
+What comes ``lag`` samples later in the waveform is found ``lag`` samples earlier: of one spike, the second template
+reports a time that is smaller by ``lag``.
+"""
 
 DECISION = np.dtype(
     [
@@ -242,14 +246,14 @@ def decide_merges(
     >>> target, shift, why = decide_merges(
     ...     candidates, trains, duration_samples=90_000, refractory_samples=60, dead_samples=9)
     >>> target.tolist(), shift.tolist(), why["reason"].tolist()
-    ([0, 0], [0, -2], ['same shape'])
+    ([0, 0], [0, 2], ['same shape'])
     """
     target = np.arange(len(trains), dtype=np.int32)
     shift = np.zeros(len(trains), np.int64)
     current = [np.asarray(train, np.int64) for train in trains]
     decisions = np.zeros(len(candidates), DECISION)
     for row, candidate in enumerate(candidates):
-        a, b, lag = int(candidate["first"]), int(candidate["second"]), int(candidate["lag"])
+        a, b, lag = int(candidate["first"]), int(candidate["second"]), -int(candidate["lag"])
         similarity, scale = float(candidate["similarity"]), float(candidate["scale"])
         first, second = int(target[a]), int(target[b])
         observed, expected, action, reason = 0, 0.0, "keep", "different shape"
@@ -258,7 +262,7 @@ def decide_merges(
         elif first == second:
             reason = "already one"
         else:
-            # Both units may have been moved since the waveforms were compared.
+            # How much later the second reports a spike; both may have been moved since the waveforms were compared.
             lag += int(shift[b] - shift[a])
             aligned = current[second] - lag
             repeated = repeated_fraction(

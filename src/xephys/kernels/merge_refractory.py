@@ -77,8 +77,8 @@ def merge_refractory(
     current = [np.asarray(train, np.int64) for train in trains]
     near: list[list[tuple[float, int, int]]] = [[] for _ in range(n_units)]
     for a, b, similarity, lag, _ in candidates.tolist():
-        near[a].append((similarity, b, lag))
-        near[b].append((similarity, a, -lag))
+        near[a].append((similarity, b, -lag))  # how much later the other reports a spike
+        near[b].append((similarity, a, lag))
     decisions = []
     for unit in sorted(range(n_units), key=lambda u: (-len(trains[u]), u)):
         if target[unit] != unit:
