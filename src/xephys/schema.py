@@ -76,8 +76,8 @@ SORTING_NODES: dict[str, str] = {
     "learned/components": "components (component, sample), orthonormal, for projections; attribute nbefore",
     "learned/templates": (
         "what match_templates takes, white: waveform (unit, sample, slot), channel_index, num_averaged; unit_index: "
-        "which unit of the sorting each is, or -1; sample_shift: added to its spikes; represents: is the unit's own "
-        "template; attribute noise_gain"
+        "which unit of the sorting each is, or -1; sample_shift: added to its spikes; relative_size: its size in the "
+        "unit's; represents: is the unit's own template; attribute noise_gain"
     ),
 }
 

@@ -11,6 +11,7 @@ from xephys.sorter.parameters import read_parameters
 from xephys.sorter.tidy import Tidied, common_events, drop_repeats, tidy_templates, tidy_units
 
 N_SAMPLES = 3_000_000
+SPIKE = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")]
 
 
 def trains(*samples):
@@ -41,7 +42,7 @@ def test_busy_units_that_meet_by_chance_are_none():
 
 def test_of_two_repeats_the_better_match_stays():
     rng = np.random.default_rng(2)
-    spikes = np.zeros(2000, [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")])
+    spikes = np.zeros(2000, SPIKE)
     spikes["sample_index"] = np.sort(rng.integers(0, 20_000, 2000))
     spikes["unit_index"], spikes["gain"] = rng.integers(0, 3, 2000), rng.random(2000)
     kept = drop_repeats(spikes, dead_samples=15)
@@ -75,6 +76,7 @@ def test_what_was_merged_with_an_artefact_goes_with_it(together):
     rng = np.random.default_rng(4)
     waveform = np.zeros((3, 60, 2), np.float32)
     waveform[:, 18:24, 0] = [-5, -20, -30, -20, -5, 4]
+    waveform[1] *= 0.8
     templates = xr.Dataset(
         {
             "waveform": (("unit", "sample", "slot"), waveform),
@@ -87,8 +89,10 @@ def test_what_was_merged_with_an_artefact_goes_with_it(together):
     others = np.setdiff1d(every, own)
     far = own + 3 if together else np.sort(rng.choice(N_SAMPLES // 300, 600, replace=False)) * 300 + 150
     samples, units = trains(own, others, far)
-    matches = np.zeros(len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")])
-    matches["sample_index"], matches["unit_index"] = samples, units
+    matches = np.zeros(
+        len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")]
+    )
+    matches["sample_index"], matches["unit_index"], matches["amplitude"] = samples, units, 1
     final = tidy_units(
         matches,
         Tidied(templates, np.arange(3), []),
@@ -99,6 +103,11 @@ def test_what_was_merged_with_an_artefact_goes_with_it(together):
     assert [entry["action"] for entry in final.log if "action" in entry] == ["merge"]
     assert final.unit_of_template.tolist() == ([-1, -1, -1] if together else [0, 0, 1])
     assert len(final.spikes) == (0 if together else 1500)
+    if not together:  # 600 spikes of the larger part and 300 of the other, each in terms of the unit's mean
+        own = final.spikes["amplitude"][final.spikes["unit_index"] == 0]
+        assert np.unique(own, return_counts=True)[1].tolist() == [300, 600]
+        assert own.min() / own.max() == pytest.approx(0.8)
+        assert own.mean() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("apart", [0.0, 12.0])

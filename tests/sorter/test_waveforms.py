@@ -63,7 +63,7 @@ def test_without_the_neighbours_of_its_channels_a_white_waveform_is_wrong(tmp_pa
 
 def units_of(target, shift, own):
     nothing = np.empty(0)
-    return Units(nothing, xr.Dataset(), [], np.array(target), np.array(shift), np.array(own))
+    return Units(nothing, xr.Dataset(), [], np.array(target), np.array(shift), np.ones(len(target)), np.array(own))
 
 
 def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):

@@ -224,7 +224,9 @@ def _described(
     bin_samples = _bin_samples(float(recording.attrs["sampling_frequency"]))
     found = [refractoriness(train, bin_samples=bin_samples) for train in _trains(out["sample_index"], units, n_units)]
     return Final(
-        Units(out, templates, [], np.arange(n_units), np.zeros(n_units, np.int64), np.arange(n_units)),
+        Units(
+            out, templates, [], np.arange(n_units), np.zeros(n_units, np.int64), np.ones(n_units), np.arange(n_units)
+        ),
         lagged_similarity(templates),
         spikes["unit_index"][rows].astype(np.int32),
         norms,

@@ -136,6 +136,7 @@ def learned_nodes(
     matched = templates.reset_coords(drop=True).assign(
         unit_index=("unit", units.unit_of_template),
         sample_shift=("unit", units.sample_shift),
+        relative_size=("unit", units.relative_size),
         represents=("unit", represents),
     )
     return Learned(

@@ -105,15 +105,16 @@ def sort_learned(
 def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, n_samples: int) -> Units:
     """The spikes of the units that the learned templates became: nothing is merged, dropped or numbered anew."""
     number = learned.templates["unit_index"].values
-    shift = learned.templates["sample_shift"].values
+    shift, sizes = learned.templates["sample_shift"].values, learned.templates["relative_size"].values
     own = np.flatnonzero(learned.templates["represents"].values)
     spikes = matches[number[matches["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
     spikes["sample_index"] = np.clip(moved, first_sample, last)
+    spikes["amplitude"] *= sizes[spikes["unit_index"]]
     spikes["unit_index"] = number[spikes["unit_index"]]
     rate = float(learned.templates.attrs["sampling_frequency"])
     spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
-    return Units(spikes, learned.unit_templates, [], number, shift, own)
+    return Units(spikes, learned.unit_templates, [], number, shift, sizes, own)
 
 
 def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str = "default") -> DefaultParameters:

@@ -25,8 +25,9 @@ class Tidied:
 class Units:
     """Final spikes, ``unit_index`` renumbered from 0, the templates of the units, and what was dropped.
 
-    ``unit_of_template`` (-1 for none) and ``sample_shift`` say how the spikes of each matched template became those of
-    a unit; ``template_of_unit`` is the one that a unit's template is.
+    ``unit_of_template`` (-1 for none), ``sample_shift`` and ``relative_size`` (of the template in that of the unit's
+    mean waveform) say how the spikes of each matched template became those of a unit; ``template_of_unit`` is the one
+    that a unit's template is.
     """
 
     spikes: NDArray[Any]
@@ -34,6 +35,7 @@ class Units:
     log: list[dict[str, Any]]
     unit_of_template: NDArray[np.int64]
     sample_shift: NDArray[np.int64]
+    relative_size: NDArray[np.float64]
     template_of_unit: NDArray[np.int64]
 
 
@@ -106,11 +108,12 @@ def tidy_units(
         refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
         dead_samples=round(DEAD_MS * 1e-3 * rate),
     )
+    norms = np.sqrt((tidied.templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     artefact = common_events(
         matches["sample_index"],
         matches["unit_index"],
         tidied.templates["channel_index"].values,
-        np.sqrt((tidied.templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2))),
+        norms,
         window_samples=round(COMMON_MS * 1e-3 * rate),
         n_samples=n_samples,
     )
@@ -118,6 +121,8 @@ def tidy_units(
     spikes = matches[target[matches["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
     spikes["sample_index"] = np.clip(moved, first_sample, last)
+    sizes = relative_sizes(norms, target, np.bincount(matches["unit_index"], minlength=n_units))
+    spikes["amplitude"] *= sizes[spikes["unit_index"]]
     spikes["unit_index"] = target[spikes["unit_index"]]
     spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
     counts = np.bincount(spikes["unit_index"], minlength=n_units)
@@ -136,7 +141,25 @@ def tidy_units(
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
     unit_of_template, own = np.where((target >= 0) & alive[target], number[target], -1), np.flatnonzero(alive)
-    return Units(kept, tidied.templates.isel(unit=own), log, unit_of_template, shift, own)
+    return Units(kept, tidied.templates.isel(unit=own), log, unit_of_template, shift, sizes, own)
+
+
+def relative_sizes(
+    norms: NDArray[np.float64], target: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """Size of each template in that of its unit, the mean over the spikes of all templates that are one with it.
+
+    Examples
+    --------
+    >>> relative_sizes(np.array([10.0, 20.0, 7.0]), np.array([0, 0, 2]), np.array([300, 100, 50])).tolist()
+    [0.8, 1.6, 1.0]
+    """
+    sizes = np.ones(len(norms))
+    for unit in np.flatnonzero(np.bincount(target[target >= 0], minlength=len(norms)) > 1):
+        members = np.flatnonzero(target == unit)
+        weights = np.maximum(counts[members], 1)
+        sizes[members] = norms[members] * weights.sum() / (norms[members] @ weights)
+    return sizes
 
 
 def common_events(
