@@ -10,6 +10,7 @@ import pytest
 import xephys
 from xephys import ParameterError, RecordingError, XephysWarning
 from xephys.graph.build import count_tasks
+from xephys.schema import make_recording
 from xephys.sorter.learned import read_learned
 from xephys.sorter.prepare import N_SLICES
 from xephys.testing import forbid_compute, simulate_recording
@@ -53,6 +54,21 @@ def test_templates_know_what_they_leave_unexplained(expected):
 
 def test_the_same_recording_gives_the_same_spikes(opened, expected):
     assert_same_spikes(xephys.sort(opened(2.0), learned=expected), expected)
+
+
+def test_another_rate_within_the_tolerance_keeps_the_samples_of_a_waveform():
+    """0.9 ms are 22 samples at the one rate and 23 at the other."""
+    simulated, _ = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
+    coordinates = {name: simulated[name].values for name in ("x", "y", "gain_to_uv", "offset_to_uv")}
+    first, later = (
+        make_recording(simulated.values, sampling_frequency=rate, coordinates=coordinates)
+        for rate in (24_999.5, 25_000.5)
+    )
+    earlier = xephys.sort(first)
+    found = xephys.sort(later, learned=earlier, n_spikes_min=1000)  # waveforms of fewer spikes are those from there
+    assert earlier["units"].sizes["unit"] == 3
+    assert found["templates/templates"].attrs["nbefore"] == earlier["templates/templates"].attrs["nbefore"]
+    np.testing.assert_array_equal(found["templates/templates"], earlier["templates/templates"])
 
 
 def test_also_from_disk_in_other_chunks_and_again(opened, expected, tmp_path):

@@ -93,7 +93,8 @@ def sort_learned(
     units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
     # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.
     ms = 1e3 / float(recording.attrs["sampling_frequency"])
-    nbefore, n_samples = int(learned["templates"].attrs["nbefore"]), learned["templates"].sizes["sample"]
+    earlier = learned["templates/templates"]
+    nbefore, n_samples = int(earlier.attrs["nbefore"]), earlier.sizes["sample"]
     window = p.model_copy(update={"ms_before": nbefore * ms, "ms_after": (n_samples - nbefore) * ms})
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
     return assemble(
