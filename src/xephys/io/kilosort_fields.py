@@ -22,6 +22,7 @@ from ..graph.checkpoint import run_events
 from ..neighbours import nearest_channels
 from ..preprocess.whiten import whitening_matrix
 from ..schema import PEAK_DTYPE
+from ..sorting import samples_per_segment
 from ..templates import dense_templates, lagged_similarity
 
 
@@ -79,7 +80,7 @@ def write_features(
     Raises
     ------
     ParameterError
-        If they have to be projected and there are no white traces.
+        If they have to be projected and there are no white traces, or those of another recording.
     """
     spikes = sorting["spikes"].dataset
     shape = (spikes.sizes["spike"], fields.sizes["component"], fields.sizes["slot"])
@@ -90,6 +91,12 @@ def write_features(
         raise ParameterError(
             "the principal components of the spikes take one pass over the white traces; give "
             "whitened=xephys.whiten_like(recording, learned=sorting)"
+        )
+    sorted_samples = samples_per_segment(sorting)[0]
+    if whitened.sizes["time"] != sorted_samples:
+        raise ParameterError(
+            f"the white traces have {whitened.sizes['time']} samples and the sorting is of {sorted_samples}; give "
+            "those of the recording that was sorted, whitened=xephys.whiten_like(recording, learned=sorting)"
         )
     norms = np.zeros(shape[0], np.float32)
     if not shape[0]:
@@ -113,10 +120,6 @@ def write_features(
     out.flush()
     del out
     shutil.rmtree(found.folder.parent)
-    if first != shape[0]:
-        raise ParameterError(
-            f"{first} of {shape[0]} spikes lie in the white traces that were given; give those of the whole recording"
-        )
     return norms
 
 
