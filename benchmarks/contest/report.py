@@ -25,7 +25,8 @@ INTRODUCTION = (
     "of the latter may have been known. **The peers do not repeat themselves**: of three runs on the same file, Lupin "
     "found 107, 109 and 111 dense units, and 0.76, 0.81 and 0.91 of the coincident spikes; a difference of that size, "
     "or of some spikes on a small probe, decides nothing. One recording holds few units near the limit of what can be "
-    "found: where a kind was run with several seeds, `kind:10+11` are all of them together, accuracies averaged and units counted."
+    "found: where a kind was run with several seeds, `kind:10+11` are all of them together, accuracies averaged and "
+    "units counted."
 )
 TESTED = (
     "That sortings do not depend on chunks, workers and repetition, and that a late parameter runs only the "
