@@ -9,6 +9,7 @@ import xephys
 from xephys import ParameterError, RecordingError
 from xephys.schema import make_recording
 from xephys.templates import choose_spikes, dense_templates
+from xephys.testing import simulate_recording
 
 from .spiking import RATE, case
 
@@ -94,3 +95,29 @@ def test_bad_channels_are_left_out():
     )
     assert not np.isin(templates["channel_index"].values, np.flatnonzero(marked)).any()
     assert not dense_templates(templates).values[:, :, marked].any()
+
+
+@pytest.mark.parametrize(("start_s", "stop_s"), [(1.5, 1.9), (0.5, 2.5), (1.0, 2.2)])
+@pytest.mark.parametrize("only_inside", [False, True])
+def test_a_part_averages_all_spikes_inside_and_no_others(start_s, stop_s, only_inside):
+    """A tile lasts a second: the part begins or ends inside one."""
+    recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    spikes = truth.spikes
+    inside = spikes[(spikes["sample_index"] >= start_s * RATE) & (spikes["sample_index"] < stop_s * RATE)]
+    parameters = {"peak_channels": truth.peak_channels, "n_spikes_max": 10**6}
+    expected = xephys.estimate_templates(recording, inside, **parameters)
+    part = xephys.estimate_templates(
+        xephys.time_slice(recording, start_s, stop_s), inside if only_inside else spikes, **parameters
+    )
+    assert part["num_averaged"].values.tolist() == np.bincount(inside["unit_index"], minlength=2).tolist()
+    np.testing.assert_array_equal(part["waveform"].values, expected["waveform"].values)
+
+
+def test_spikes_beyond_a_part_take_no_place_among_the_chosen():
+    recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    inside = (truth.spikes["sample_index"] >= 0.5 * RATE) & (truth.spikes["sample_index"] < 2.5 * RATE)
+    counts = np.bincount(truth.spikes["unit_index"][inside], minlength=2)
+    templates = xephys.estimate_templates(
+        xephys.time_slice(recording, 0.5, 2.5), truth.spikes, peak_channels=truth.peak_channels, n_spikes_max=3
+    )
+    assert templates["num_averaged"].values.tolist() == np.minimum(counts, 3).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import schema
 from .errors import ParameterError, RecordingError
 from .extending import as_lazy
 from .features import window_samples
-from .graph.build import extend_plan
+from .graph.build import root_plan
 from .graph.plan import Plan, Stage, runs_on_devices
 from .graph.reduce import tree_sum
 
@@ -42,7 +43,8 @@ def estimate_templates(
         Traces with dims ``(time, channel)``, in the unit the templates are to have. Channels marked ``bad`` are left
         out of the templates.
     spikes
-        Records with ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored).
+        Records with ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored). Samples are
+        those of the whole recording, also for a part of it in time; spikes outside the part are ignored.
     peak_channels
         Channel index of each unit around which its template is kept.
     ms_before, ms_after
@@ -103,7 +105,12 @@ def template_plan(
     rate = schema.validate_recording(recording).sampling_frequency
     positions = schema.positions_of(recording, why="a template")
     nbefore, nafter = window_samples(ms_before, ms_after, rate)
-    chosen = choose_spikes(spikes["unit_index"], n_units=len(peak_channels), n_spikes_max=n_spikes_max, seed=seed)
+    lazy = as_lazy(recording)
+    span = root_plan(lazy, sampling_frequency=rate)
+    inside = (spikes["sample_index"] >= span.start) & (spikes["sample_index"] < span.stop)
+    # Marked, not taken out: each of the others keeps the number by which it is chosen.
+    units = np.where(inside, spikes["unit_index"].astype(np.int64), -1)
+    chosen = choose_spikes(units, n_units=len(peak_channels), n_spikes_max=n_spikes_max, seed=seed)
     samples = spikes["sample_index"][chosen].astype(np.int64)
     order = np.argsort(samples, kind="stable")
     channels = nearest_channels(positions, peak_channels=np.asarray(peak_channels), max_channels=n_nearest)
@@ -115,14 +122,17 @@ def template_plan(
         parameters={"n_before": nbefore, "n_after": nafter},
         arrays={
             "samples": samples[order],
-            "units": spikes["unit_index"][chosen][order].astype(np.int64),
+            "units": units[chosen][order],
             "channels": channels,
         },
         before=nbefore,
         after=nafter,
         emits="partials",
     )
-    return extend_plan(as_lazy(recording), stage, sampling_frequency=rate)
+    plan = span.then(stage)
+    # Whoever holds the beginning of a tile sums it: a part that begins inside one takes that tile as a whole.
+    lead = plan.start % plan.tile_samples
+    return replace(plan, start=plan.start - lead, chunks=(plan.chunks[0] + lead, *plan.chunks[1:]))
 
 
 def templates_of_sums(recording: xr.DataArray, plan: Plan, sums: dict[str, Any]) -> xr.Dataset:
