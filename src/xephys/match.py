@@ -231,6 +231,7 @@ def _stage(recording: xr.DataArray, given: dict[str, Any], *, emits: str) -> Sta
             before=before,
             after=after,
         )
+    parameters["segment_index"] = int(given["segment_index"])
     if given["components"] is not None:
         return _projecting(recording, given["components"], parameters, arrays, before, after, given["n_nearest"])
     return Stage(

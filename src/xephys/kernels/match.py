@@ -141,6 +141,7 @@ def match_templates(
     n_sweeps: int = 1,
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
+    segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, by greedy matching pursuit.
 
@@ -178,6 +179,8 @@ def match_templates(
         Share of a spike's energy that its template leaves unexplained. Where two spikes gain ``threshold²`` more than
         one, and more than what both templates may leave of that, they are taken in its place; never if it is above
         `UNEXPLAINED_MAX` or None.
+    segment_index : int
+        Written into every record.
 
     Returns
     -------
@@ -228,6 +231,7 @@ def match_templates(
     spikes = np.zeros(row.size, MATCH_DTYPE)
     n_shifts = shifted_temporal.shape[1]
     spikes["sample_index"] = start + row
+    spikes["segment_index"] = segment_index
     spikes["unit_index"] = picks[:, 0]
     spikes["channel_index"] = peak_channels[picks[:, 0]]
     spikes["amplitude"] = values[:, 0]

@@ -34,6 +34,7 @@ def match_templates(
     shifted_temporal: NDArray[np.float32],
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
+    segment_index: int = 0,
     **limits: Any,
 ) -> Columns:
     """As `xephys.kernels.match.match_templates`; the records stay on the device."""
@@ -76,7 +77,7 @@ def match_templates(
             "sample_index": row[order] + start,
             "channel_index": channel[order],
             "amplitude": spikes.amplitude[order],
-            "segment_index": xp.zeros(len(order), dtype=np.int64),
+            "segment_index": xp.full(len(order), segment_index, dtype=np.int64),
             "unit_index": spikes.unit[order],
             "sample_offset": (spikes.shift[order] - n_shifts // 2) / float(max(n_shifts - 1, 1)),
             "gain": spikes.gain[order],
