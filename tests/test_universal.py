@@ -10,6 +10,7 @@ import pytest
 import xephys
 from xephys import ParameterError, RecordingError
 from xephys.graph.build import count_tasks
+from xephys.schema import make_recording
 from xephys.testing import forbid_compute
 
 from .spiking import case, separate, share_found
@@ -65,13 +66,28 @@ def test_refusals():
     with pytest.raises(ParameterError, match="detect_threshold is 0"):
         xephys.detect_universal(case().white, templates=templates(), detect_threshold=0)
     shapes = xephys.standard_shapes(sampling_frequency=30_000.0)
-    with pytest.raises(ParameterError, match=r"dmin 0.01 and dminx 32 make a grid of \d+ places, more than 20000"):
+    message = r"dmin 0.01 and dminx 32 make a grid of \d+ places, more than 20000, on a probe of .* \(shanks: 1\); give"
+    with pytest.raises(ParameterError, match=message):
         xephys.universal_templates(case().white, shapes=shapes, dmin=0.01)
     with pytest.raises(ParameterError, match="dmin is -1; it must be greater than 0"):
         xephys.universal_templates(case().white, shapes=shapes, dmin=-1)
     bad = case().white.assign_coords(bad=("channel", np.ones(24, bool)))
     with pytest.raises(RecordingError, match="every channel is marked bad"):
         xephys.universal_templates(bad, shapes=shapes)
+
+
+def test_shanks_far_apart_need_no_more_places():
+    """Four shanks of one probe, the contacts of the last one 5.8 mm above those of the others."""
+    shank = np.repeat(np.arange(4), 96)
+    row = np.tile(np.repeat(np.arange(48), 2), 4)
+    coordinates = {
+        "x": 250.0 * shank + 32.0 * np.tile([0, 1], 192),
+        "y": 15.0 * row + np.where(shank == 3, 5760.0, 0.0),
+        "shank": shank,
+    }
+    recording = make_recording(np.zeros((3000, 384), "f4"), sampling_frequency=30_000.0, coordinates=coordinates)
+    made = xephys.universal_templates(recording, shapes=xephys.standard_shapes(sampling_frequency=30_000.0))
+    assert 1000 < made.sizes["place"] < 2000
 
 
 @cache

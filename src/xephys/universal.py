@@ -79,7 +79,7 @@ def universal_templates(
     >>> templates.sizes["size"], templates.sizes["slot"]
     (5, 8)
     """
-    from .kernels.universal_grid import row_distance, universal_grid
+    from .kernels.universal_grid import count_places, row_distance, universal_grid
 
     check_positive(
         dminx=dminx,
@@ -96,16 +96,17 @@ def universal_templates(
     if not good.any():
         raise RecordingError("every channel is marked bad, so no template has a place; check the coordinate bad")
     step = row_distance(positions[good]) if dmin is None else dmin
-    extent = np.ptp(positions[good], axis=0)
-    n_places = (extent[0] / (dminx / 2) + 1) * (extent[1] / (step / 2) + 1)
+    shanks = shank_numbers(recording)
+    n_places = count_places(positions, shanks=shanks, good=good, dmin=step, dminx=dminx)
     if n_places > PLACES_MAX:
+        extent = np.ptp(positions[good], axis=0)
         raise ParameterError(
             f"dmin {step:g} and dminx {dminx:g} make a grid of {n_places:.0f} places, more than {PLACES_MAX}, on "
-            f"a probe of {extent[0]:g} x {extent[1]:g} um; give larger ones"
+            f"a probe of {extent[0]:g} x {extent[1]:g} um (shanks: {len(np.unique(shanks[good]))}); give larger ones"
         )
     grid = universal_grid(
         positions,
-        shanks=shank_numbers(recording),
+        shanks=shanks,
         good=good,
         dmin=step,
         dminx=dminx,

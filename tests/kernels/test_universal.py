@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -188,3 +190,20 @@ def test_bad_channels_take_no_part():
 def test_distance_of_rows():
     assert row_distance(np.array([[0, 5.0], [30, 5.0]])) == 1.0
     assert row_distance(np.array([[0, 0], [0, 1.0], [0, 25], [0, 26], [0, 50.0]])) == 24.0
+
+
+def test_competing_places_of_a_large_grid_take_little_memory():
+    """The nearest places, equal distances in order of place, without a table of all pairs."""
+    column = np.stack([np.zeros(100), np.arange(100) * 20.0], axis=1)
+    positions = np.concatenate([column, column + np.array([96.0, 0])])
+    tracemalloc.start()
+    table = universal_grid(positions, n_contacts=4, template_sizes=1, n_competing=30, dminx=16.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    n = len(table.places)
+    assert n > 1500  # several blocks
+    assert peak < n * n * 16  # one table of differences between all pairs
+    for place in (0, 1, 511, 512, 513, 1023, 1024, n - 1):
+        squares = np.round(((table.places - table.places[place]) ** 2).sum(axis=1), 6)
+        squares[place] = -1.0
+        assert table.neighbours[place].tolist() == np.argsort(squares, kind="stable")[:30].tolist()

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 #: A grid finer than this says nothing more of where a spike comes from; rows of contacts may differ by less.
 SMALLEST_STEP_UM = 4.0
 
+#: Places whose distances to all others are held at once: a table of all pairs of 20 000 would take gigabytes.
+BLOCK_PLACES = 512
+
 
 class UniversalGrid(NamedTuple):
     """Places, the contacts around them, envelopes on these contacts, and which places compete."""
@@ -73,6 +76,41 @@ def grid_places(
     distance = np.linalg.norm(places[:, None] - contacts[None], axis=2).min(axis=1)
     kept: NDArray[np.float64] = places[distance <= max_channel_distance + 1e-6]
     return kept
+
+
+def count_places(
+    positions: NDArray[np.floating],
+    *,
+    shanks: NDArray[np.integer],
+    good: NDArray[np.bool_],
+    dmin: float,
+    dminx: float,
+) -> float:
+    """How many places `universal_grid` looks at, about: those around each shank, however far the shanks lie apart.
+
+    Examples
+    --------
+    >>> far = np.array([[0, 0], [0, 20.0], [500, 9000], [500, 9020.0]])
+    >>> count_places(far, shanks=np.array([0, 0, 1, 1]), good=np.ones(4, bool), dmin=20.0, dminx=32.0)
+    6.0
+    """
+    total = 0.0
+    for shank in np.unique(shanks[good]):
+        width, height = np.ptp(positions[good & (shanks == shank), :2], axis=0)
+        total += float((width / (dminx / 2) + 1) * (height / (dmin / 2) + 1))
+    return total
+
+
+def _competing_places(places: NDArray[np.float64], *, n_competing: int) -> NDArray[np.int32]:
+    """The nearest places of each, itself foremost, equal distances in order of place; padded with -1."""
+    neighbours = np.full((len(places), n_competing), -1, np.int32)
+    for first in range(0, len(places), BLOCK_PLACES):
+        block = places[first : first + BLOCK_PLACES]
+        between = np.round(((block[:, None] - places[None]) ** 2).sum(axis=2), 6)
+        between[np.arange(len(block)), first + np.arange(len(block))] = -1.0
+        nearest = np.argsort(between, axis=1, kind="stable")[:, :n_competing]
+        neighbours[first : first + len(block), : nearest.shape[1]] = nearest
+    return neighbours
 
 
 def universal_grid(
@@ -145,11 +183,8 @@ def universal_grid(
             # Relative to the nearest contact, so that a narrow envelope between contacts does not vanish.
             falling = np.exp(-(near - near[:, :1]) / ((j + 1) * min_template_size) ** 2)
             envelopes[j, :, : order.shape[1]] = falling / np.linalg.norm(falling, axis=1, keepdims=True)
-        between = np.round(((places[:, None] - places[None]) ** 2).sum(axis=2), 6)
-        np.fill_diagonal(between, -1.0)
-        neighbours = np.full((len(places), n_competing), -1, np.int32)
-        nearest = np.argsort(between, axis=1, kind="stable")[:, :n_competing]
-        neighbours[:, : nearest.shape[1]] = nearest + first
+        neighbours = _competing_places(places, n_competing=n_competing)
+        neighbours[neighbours >= 0] += first
         parts.append(UniversalGrid(places, contacts, envelopes.astype(np.float32), neighbours))
         first += len(places)
     if not parts:
