@@ -14,6 +14,7 @@ from xephys.accessor import RecordingAccessor
 from xephys.errors import ParameterError
 from xephys.graph.build import count_tasks, plan_of
 from xephys.schema import make_recording
+from xephys.slicing import sample_at
 from xephys.testing import forbid_compute, simulate_recording
 
 RATE = 30_000
@@ -129,6 +130,20 @@ def test_time_slice_follows_an_irregular_clock():
     array = array.assign_coords(xr.Coordinates({"time": xr.Variable("time", times)}, indexes={}))
     part = xephys.time_slice(array, 0.5, 0.51)
     np.testing.assert_array_equal(part.values[:, 0], 2 * np.arange(100, 110))
+    part = xephys.time_slice(array, 0.0002, 0.3)  # from the nearest sample to the first one behind the gap
+    np.testing.assert_array_equal(part.values[:, 0], 2 * np.arange(100))
+    assert sample_at(array, 0.0996) == sample_at(array, 0.2) == 100
+    assert [sample_at(array, t) for t in (0.0992, 0.0994, 0.4999, 0.5001, 0.5993, 0.7)] == [99, 99, 100, 100, 199, 200]
+
+
+@pytest.mark.parametrize(
+    ("time_s", "expected"),
+    [(0.0, 0), (0.1, 3000), (0.10001, 3000), (0.10002, 3001), (0.19998, 5999), (0.19999, 6000), (0.2, 6000)],
+)
+def test_a_vector_of_times_gives_the_samples_of_a_range(time_s, expected):
+    array = make_recording(np.zeros((6000, 2), "f4"), sampling_frequency=30_000.0)
+    vector = array.drop_vars("time").assign_coords(time=np.arange(6000) / 30_000.0)
+    assert sample_at(vector, time_s) == sample_at(array, time_s) == expected
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,17 @@ def start_time_s(recording: xr.DataArray) -> float:
 
 
 def sample_at(recording: xr.DataArray, time_s: float) -> int:
-    """Number of the sample nearest to a time, counted from the first; may lie outside the recording."""
+    """Number of the sample nearest to a time, counted from the first; may lie outside the recording.
+
+    In a gap between samples it is the first one behind the gap.
+    """
     if "time" in recording.coords and not isinstance(recording.xindexes.get("time"), xr.indexes.RangeIndex):
-        return int(np.searchsorted(recording.coords["time"].values, time_s))
+        times = recording.coords["time"].values
+        after = int(np.searchsorted(times, time_s))
+        # Nearest, as on a regular clock, but never back across a gap.
+        late = float(time_s) - times[after - 1] if after > 0 else np.inf
+        is_nearer = after == len(times) or late < times[after] - float(time_s)
+        return after - 1 if is_nearer and late <= 0.5 / float(recording.attrs["sampling_frequency"]) else after
     return round((float(time_s) - start_time_s(recording)) * float(recording.attrs["sampling_frequency"]))
 
 
