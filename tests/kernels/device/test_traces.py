@@ -83,13 +83,15 @@ def test_phase_shift(xp, counts):
 
 
 @pytest.mark.parametrize("operator", ["median", "average"])
-@pytest.mark.parametrize("sets", ["all", "groups", "some", "good"])
+@pytest.mark.parametrize("sets", ["all", "groups", "some", "good", "left alone", "all left alone"])
 def test_common_reference(xp, counts, operator, sets):
     given = {
         "all": {},
         "groups": {"groups": np.arange(40) % 3},
         "some": {"reference_channels": np.array([4, 9, 30])},
         "good": {"good": np.arange(40) % 5 > 0, "groups": np.arange(40) // 20},
+        "left alone": {"groups": np.arange(40) % 4 - 1},
+        "all left alone": {"groups": np.full(40, -1)},
     }[sets]
     values = (counts * np.float32(0.195))[:500]
     keywords = {"before": 5, "after": 2, "operator": operator, **given}
