@@ -20,6 +20,7 @@ from .kernels.records import PEAK_DTYPE
 
 __all__ = [
     "CHANNEL_COORDINATES",
+    "MOTION_VARIABLES",
     "PEAK_DTYPE",
     "SORTING_NODES",
     "TRACES",
@@ -64,10 +65,31 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
     )
 }
 
+MOTION_VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("shank", ("shank",), "iuUO", "", "identifier of the shank, as on the recording's channels"),
+        Variable("time", ("time",), "f", "s", "centre of the time bin, on the recording's time axis"),
+        Variable("depth", ("depth",), "f", "um", "depth (y) for which the value holds; linear in between"),
+        Variable(
+            "displacement_um",
+            ("shank", "time", "depth"),
+            "f",
+            "um",
+            "how far the tissue has moved along +y: registered depth = y - displacement_um",
+        ),
+        Variable("uncertainty_um", ("shank", "time", "depth"), "f", "um", "standard deviation of the displacement"),
+        Variable(
+            "known", ("shank", "time", "depth"), "b", "", "false where no spikes tell it, and the value is carried over"
+        ),
+    )
+}
+
 SORTING_NODES: dict[str, str] = {
     "spikes": "dim spike: sample_index, unit_index, amplitude (uV), scale, x, y (um), segment_index",
     "units": "dim unit: label, channel_index, x, y (um), num_spikes, firing_rate (Hz), snr, contamination",
     "templates": "dims (unit, sample, channel): mean waveforms in uV",
+    "motion": "dims (shank, time, depth): see MOTION_VARIABLES; absent if no motion was estimated",
     "learned/channels": (
         "dim channel: plain_noise_level (before the reference), noise_level (after it), white_noise_level, bad; "
         "coordinates x, y (um)"

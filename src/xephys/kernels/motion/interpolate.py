@@ -1,0 +1,92 @@
+"""Displacement at any time and depth, by linear interpolation between the cells of a motion estimate.
+
+Beyond the first and last time and depth the outermost cell holds. Every point is computed by itself in float64, so its
+value does not depend on what else is asked for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+#: A registered depth is found by repetition until it moves by less than this.
+_TOLERANCE_UM = 1e-6
+#: Displacements change by far less than one µm per µm of depth, so that each repetition gains at least a digit.
+_N_REPETITIONS_MAX = 50
+
+
+@njit(cache=True, nogil=True)
+def displacement_at(
+    displacement_um: NDArray[np.floating],
+    cell_time_s: NDArray[np.float64],
+    cell_depth_um: NDArray[np.float64],
+    shank_index: NDArray[np.int64],
+    time_s: NDArray[np.float64],
+    depth_um: NDArray[np.float64],
+    registered: bool,
+) -> NDArray[np.float64]:
+    """Displacement of each point, in µm.
+
+    Parameters
+    ----------
+    displacement_um
+        ``(shank, time, depth)``.
+    cell_time_s, cell_depth_um
+        Ascending centres of the cells, ``(time,)`` and ``(depth,)``.
+    shank_index, time_s, depth_um
+        One value per point.
+    registered
+        Whether ``depth_um`` is where the tissue lies at displacement zero, and not where it is seen at that time.
+
+    Returns
+    -------
+    float64, one value per point.
+    """
+    out = np.empty(len(time_s), np.float64)
+    for i in range(len(time_s)):
+        t, t_share = bracket(cell_time_s, time_s[i])
+        shank = shank_index[i]
+        depth, value = depth_um[i], 0.0
+        for _ in range(_N_REPETITIONS_MAX if registered else 1):
+            d, d_share = bracket(cell_depth_um, depth)
+            before = between(displacement_um[shank, t, d], displacement_um[shank, t, next_cell(d, d_share)], d_share)
+            later = next_cell(t, t_share)
+            after = between(
+                displacement_um[shank, later, d], displacement_um[shank, later, next_cell(d, d_share)], d_share
+            )
+            last, value = value, between(before, after, t_share)
+            depth = depth_um[i] + value
+            if abs(value - last) < _TOLERANCE_UM:
+                break
+        out[i] = value
+    return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def bracket(cells: NDArray[np.float64], value: float) -> tuple[int, float]:
+    """The cell at or below a value, and how far the value lies towards the next one (0 at the ends and beyond)."""
+    last = len(cells) - 1
+    if not value > cells[0]:
+        return 0, 0.0
+    if value >= cells[last]:
+        return last, 0.0
+    low, high = 0, last
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cells[middle] <= value:
+            low = middle
+        else:
+            high = middle
+    return low, (value - cells[low]) / (cells[high] - cells[low])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def next_cell(index: int, share: float) -> int:
+    """The second cell of an interpolation: the same one where it has no share."""
+    return index + 1 if share > 0.0 else index
+
+
+@njit(cache=True, nogil=True, inline="always")
+def between(first: float, second: float, share: float) -> float:
+    return (1.0 - share) * first + share * second
