@@ -53,8 +53,7 @@ def run(quick: bool = False, *, device: str = "cuda") -> Result:
     import dask
 
     import xephys
-    import xephys.extending
-    from xephys.kernels.dispatch import namespace_of_device
+    from xephys.kernels.lib.dispatch import namespace_of_device
 
     duration_s, n_channels, n_units, rounds = (6.0, 16, 4, 1) if quick else (60.0, 384, 150, 3)
     xp = namespace_of_device(device)
@@ -91,15 +90,17 @@ def _same_steps(there: Any, white_here: Any) -> Any:
     from harness import BAND_HZ, ORDER
 
     import xephys
+    from xephys.recording.stages import extend_recording, recording_plan
 
     filtered = xephys.bandpass_filter(xephys.to_uv(there), freq_min_hz=BAND_HZ[0], freq_max_hz=BAND_HZ[1], order=ORDER)
     referenced = xephys.common_reference(filtered, reference="global", operator="median")
-    return xephys.extending.extend_recording(referenced, xephys.extending.recording_plan(white_here).stages[-1])
+    return extend_recording(referenced, recording_plan(white_here).stages[-1])
 
 
 def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> list[Any]:
     """Name, what the CPU does, what the GPU does, and what is compared of it."""
     import xephys
+    from xephys.recording.stages import recording_plan
 
     levels = xephys.estimate_noise_levels(white_here)
     peaks = [xephys.detect_peaks(white, noise_levels=levels) for white in (white_here, white_there)]
@@ -128,7 +129,7 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> list[Any
     def sorted_key(tree: Any) -> Any:
         return key({n: tree["spikes"][n].values for n in ("sample_index", "unit_index")}, "unit_index")
 
-    device = xephys.extending.recording_plan(there).device
+    device = recording_plan(there).device
     return [
         (
             "scale, band-pass, median reference, whitening (out: the sum of 100 waveforms)",
@@ -184,7 +185,7 @@ def main() -> None:
     parser.add_argument("--require", action="store_true", help="fail where there is no CUDA device")
     given = parser.parse_args()
     from xephys.errors import ParameterError
-    from xephys.kernels.dispatch import namespace_of_device
+    from xephys.kernels.lib.dispatch import namespace_of_device
 
     try:
         namespace_of_device("cuda")

@@ -53,7 +53,7 @@ def recording_on_disk(folder: Path, *, duration_s: float, n_channels: int, **par
     """A simulated recording saved as int16, opened by xephys and by SpikeInterface."""
     from spikeinterface import load
 
-    from xephys.io.save import save_recording
+    from xephys.io.store.save import save_recording
     from xephys.testing import simulate_recording
 
     recording, _ = simulate_recording(duration_s=duration_s, n_channels=n_channels, **parameters)

@@ -46,7 +46,8 @@ def _rows(channels: int, samples: int, repeats: int) -> list[Row]:
     import spikeinterface.core as si
     import spikeinterface.preprocessing as sp
 
-    from xephys.kernels import bad_channels, filter, mixing, noise, phase_shift, reference, scale, whiten
+    from xephys.kernels.lib import mixing
+    from xephys.kernels.preprocess import bad_channels, filter, noise, phase_shift, reference, scale, whiten
 
     sos = signal.butter(5, [300, 6000], "bandpass", fs=RATE, output="sos")
     halo = filter.sos_halo(sos)

@@ -69,7 +69,7 @@ def recordings(folder: Path, *, quick: bool, hard_only: bool) -> Iterator[tuple[
 
 def simulated(folder: Path, preset: str, seed: int, **parameters: Any) -> tuple[str, Path, Any, list[dict[str, Any]]]:
     """A recording of our simulator."""
-    from xephys.io.save import save_recording
+    from xephys.io.store.save import save_recording
     from xephys.testing import simulate_recording
 
     recording, truth = simulate_recording(preset=preset, seed=seed, **parameters)

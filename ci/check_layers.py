@@ -13,36 +13,56 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "xephys"
-#: First part of a module's name below the package, by layer; what is named nowhere is an operation.
+#: Folders and files of the package by layer, lowest first. A first name that stands nowhere here is refused.
 LAYERS = {
-    "base": {"errors", "typing"},
+    "base": {"checks", "errors", "lazy", "typing"},
     "model": {"schema"},
     "kernels": {"kernels"},
     "graph": {"graph"},
-    "composition": {"sorter", "sort", "track", "curate"},
+    "operations": {
+        "cluster", "curate", "detect", "features", "localize", "match", "metrics", "motion", "preprocess", "recording",
+        "simulation", "sorting", "templates", "track",
+    },
+    "composition": {"sorter", "realtime"},
     "files": {"io"},
-    "edge": {
-        "__init__", "__main__", "accessor", "allocator", "checkpoint", "cli", "comparison", "console", "facts",
-        "finding", "plot", "testing",
+    "application": {
+        "__init__", "__main__", "accessor", "cli", "comparison", "pipeline", "plot", "testing", "viewer",
     },
 }  # fmt: skip
 #: Which layers a layer may not import, not even inside a function.
 FORBIDDEN_LAYERS = {
-    "base": {"model", "kernels", "graph", "operations", "composition", "files", "edge"},
-    "model": {"kernels", "graph", "operations", "composition", "files", "edge"},
-    "kernels": {"model", "graph", "operations", "composition", "files", "edge"},
-    "graph": {"kernels", "operations", "composition", "files", "edge"},
-    "operations": {"composition", "files", "edge"},
-    "composition": {"files", "edge"},
-    "files": {"composition", "edge"},
-    "edge": set(),
+    "base": {"model", "kernels", "graph", "operations", "composition", "files", "application"},
+    "model": {"kernels", "graph", "operations", "composition", "files", "application"},
+    "kernels": {"model", "graph", "operations", "composition", "files", "application"},
+    "graph": {"kernels", "operations", "composition", "files", "application"},
+    "operations": {"composition", "files", "application"},
+    "composition": {"files", "application"},
+    "files": {"composition", "application"},
+    "application": set(),
+}
+#: Rooms of ``kernels/`` that every room may import, lowest first: none of them imports a later one.
+SHARED_ROOMS = ("lib", "metrics")
+#: Further imports between rooms of ``kernels/``, from room to room, each for one reason.
+ROOM_IMPORTS = {
+    ("features", "detect"),  # features are added to the records that detection makes
+    ("localize", "detect"),  # so are places
+    ("localize", "features"),  # a peak's place comes from the waveform around it
+    ("match", "features"),  # waveforms are projected once their neighbours' spikes are subtracted
+    ("templates", "match"),  # templates are compared as the matcher sees them
+    ("templates", "curate"),  # duplicates among templates are found like units to be merged
 }
 ONLY_IN_GRAPH = {"dask", "distributed"}
 NOT_IN_KERNELS = {"xarray", "spikeinterface"}
 #: Slow to import: ``import xephys`` has to stay under half a second.
 HEAVY = {"numba", "spikeinterface", "torch", "cupy", "matplotlib", "sklearn"}
 #: Modules that are heavy as a whole, and are therefore themselves imported only inside functions.
-LAZY = ("xephys.io.plexon", "xephys.io.si_recording", "xephys.io.si_sorting", "xephys.simulation", "xephys.kernels")
+LAZY = (
+    "xephys.io.read.plexon",
+    "xephys.io.bridge.si_recording",
+    "xephys.io.bridge.si_sorting",
+    "xephys.simulation",
+    "xephys.kernels",
+)
 #: Module and what it may import against the rules, each for one reason.
 EXCEPTIONS = {
     # A guard in tests that no compute happens has to stand in for Dask's scheduler.
@@ -50,7 +70,7 @@ EXCEPTIONS = {
     # A recording that is made or checked gets its accessor, so that it has one whatever was imported first.
     ("xephys.schema", "xephys.accessor"),
     # Records have one declaration, in the lowest layer that makes them; that file imports NumPy alone.
-    ("xephys.schema", "xephys.kernels.records"),
+    ("xephys.schema", "xephys.kernels.lib.records"),
     # The version is part of what names a result on disk.
     ("xephys.graph.checkpoint", "xephys.__version__"),
 }
@@ -86,10 +106,27 @@ def imports_of(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[I
     yield from walk(tree, True)
 
 
-def layer_of(module: str) -> str:
+def layer_of(module: str) -> str | None:
+    """The layer of a module by the first folder or file of its path; None if that is known nowhere."""
     parts = module.split(".")
     first = parts[1] if len(parts) > 1 else "__init__"
-    return next((layer for layer, names in LAYERS.items() if first in names), "operations")
+    return next((layer for layer, names in LAYERS.items() if first in names), None)
+
+
+def room_of(module: str) -> str | None:
+    """The room of ``kernels/`` that a module lies in."""
+    parts = module.split(".")
+    return parts[2] if len(parts) > 3 and parts[1] == "kernels" else None
+
+
+def between_rooms(module: str, imported: str) -> str | None:
+    """Why one room of ``kernels/`` may not import another; None if it may."""
+    here, there = room_of(module), room_of(imported)
+    if here is None or there is None or here == there or (here, there) in ROOM_IMPORTS:
+        return None
+    if there in SHARED_ROOMS and (here not in SHARED_ROOMS or SHARED_ROOMS.index(there) < SHARED_ROOMS.index(here)):
+        return None
+    return f"kernels/{here}/ may not import kernels/{there}/; move what both need to kernels/lib/"
 
 
 def is_in(module: str, names: Iterable[str]) -> bool:
@@ -111,8 +148,10 @@ def complaint(module: str, found: Import) -> str | None:
     if root != PACKAGE:
         return None
     target = layer_of(found.module)
-    if target in FORBIDDEN_LAYERS[layer]:
+    if layer is not None and target in FORBIDDEN_LAYERS[layer]:
         return f"{layer} may not import {target}"
+    if (reason := between_rooms(module, found.module)) is not None:
+        return reason
     if found.at_top and not lazy and is_in(found.module, LAZY):
         return "it brings slow imports with it; import it inside the function that needs it"
     return None

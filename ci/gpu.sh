@@ -12,7 +12,7 @@ command -v nvidia-smi >/dev/null || { echo "xephys: no nvidia-smi here; install 
 nvidia-smi -L
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
 "$VENV/bin/python" -m pip --disable-pip-version-check install --quiet --constraint ci/constraints.txt --editable '.[gpu,test]'
-"$VENV/bin/python" -c 'from xephys.kernels.dispatch import namespace_of_device; namespace_of_device("cuda").show_config()'
+"$VENV/bin/python" -c 'from xephys.kernels.lib.dispatch import namespace_of_device; namespace_of_device("cuda").show_config()'
 
 # One thread per library: Dask's threads are the parallelism.
 export NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1

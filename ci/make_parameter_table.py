@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from xephys.sorter.kilosort4_parameters import Kilosort4Parameters
+from xephys.sorter.kilosort4.parameters import Kilosort4Parameters
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "kilosort4.md"
 FIRST, LAST = "<!-- parameters: ci/make_parameter_table.py -->\n", "<!-- end of parameters -->\n"

@@ -1,8 +1,8 @@
 """Print digests of the sortings of eight fixed recordings: python ci/same_spikes.py > before.txt
 
-Run it before and after a change that must not move a spike, and compare the two outputs line by line. Spikes, units and
-templates of both presets are hashed to the bit. The digests depend on the processor, so they are compared on one machine
-and never stored.
+Run it before and after a change that must not move a spike, and compare the two outputs line by line. Spikes, units
+and templates of both presets are hashed to the bit. The digests depend on the processor, so they are compared on one
+machine and never stored.
 """
 
 from __future__ import annotations

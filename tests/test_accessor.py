@@ -13,8 +13,8 @@ import xephys
 from xephys.accessor import RecordingAccessor
 from xephys.errors import ParameterError
 from xephys.graph.build import count_tasks, plan_of
+from xephys.recording.slicing import sample_at
 from xephys.schema import make_recording
-from xephys.slicing import sample_at
 from xephys.testing import forbid_compute, simulate_recording
 
 RATE = 30_000
@@ -33,7 +33,7 @@ def _takes_a_recording(name):
 
 
 def test_every_function_that_takes_a_recording_is_a_method():
-    wanted = {name for name in xephys._PUBLIC if _takes_a_recording(name)}
+    wanted = {name for name in xephys.__all__ if _takes_a_recording(name)}
     missing = wanted - set(vars(RecordingAccessor))
     assert wanted
     assert not missing

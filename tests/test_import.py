@@ -1,12 +1,19 @@
 """The package's public face: quick to import, every name there, nothing heavy until it is needed."""
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import xephys
+from xephys.lazy import read_stub
+
+STUB = Path(xephys.__file__).with_suffix(".pyi")
+PUBLIC = read_stub(STUB)
+FUNCTIONS = sorted(name for name, public in PUBLIC.items() if public.module != ".")
 
 HEAVY = ("dask", "numba", "scipy", "spikeinterface", "xarray", "matplotlib", "torch", "distributed", "numpy")
 
@@ -28,7 +35,7 @@ def test_import_loads_nothing_heavy():
 
 def test_help_of_the_command_loads_no_kernels():
     code = (
-        "import sys; from typer.testing import CliRunner; from xephys.cli import app;"
+        "import sys; from typer.testing import CliRunner; from xephys.cli.app import app;"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
         "print([m for m in ('dask', 'numba', 'spikeinterface', 'matplotlib', 'xarray') if m in sys.modules])"
     )
@@ -47,23 +54,23 @@ def test_a_sort_on_threads_never_loads_distributed():
     assert _python(code) == "False"
 
 
-@pytest.mark.parametrize("name", sorted(xephys._PUBLIC))
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_public_names_resolve_to_what_they_say(name):
     value = getattr(xephys, name)
     assert value.__name__ == name
     assert value.__doc__
-    assert value is getattr(import_module(f"xephys.{xephys._PUBLIC[name]}"), name)
+    assert value is getattr(import_module(PUBLIC[name].module, "xephys"), name)
 
 
 def test_no_module_hides_a_public_name():
     """Importing a module binds it in its package: a function of the same name would be lost, depending on the order."""
-    modules = sorted(set(xephys._PUBLIC.values()))
+    modules = sorted({public.module for public in PUBLIC.values()} - {"."})
     code = f"""
 from importlib import import_module
 import xephys
 for module in {modules!r}:
-    import_module("xephys." + module)
-print([name for name in xephys._PUBLIC if not callable(getattr(xephys, name))])
+    import_module(module, "xephys")
+print([name for name in {FUNCTIONS!r} if not callable(getattr(xephys, name))])
 """
     assert _python(code) == "[]"
 
@@ -75,16 +82,16 @@ def test_unknown_name_is_an_attribute_error():
 
 def test_static_names_are_the_public_names():
     """What editors and type checkers see is what is there."""
-    import ast
-    from pathlib import Path
+    stub = ast.parse(STUB.read_text(encoding="utf-8"))
+    imported = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported == set(PUBLIC)
+    assert set(xephys.__all__) == imported | {"__version__"}
 
-    tree = ast.parse(Path(xephys.__file__).read_text())
-    imported = {
-        alias.asname or alias.name: f"{node.module}"
-        for block in tree.body
-        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert imported == xephys._PUBLIC
+
+def test_the_figures_have_a_list_of_their_own():
+    assert "plot_traces" in xephys.plot.__all__
+    assert all(callable(getattr(xephys.plot, name)) for name in xephys.plot.__all__)
+
+
+def test_types_are_there_for_type_checkers():
+    assert Path(xephys.__file__).with_name("py.typed").exists()

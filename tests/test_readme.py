@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import xephys
-from xephys.cli import app
+from xephys.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
@@ -41,7 +41,7 @@ def test_table_names_public_functions():
     rows = re.findall(r"^\| (`.*?) \|.*$", TEXT, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert len(named) > 12
-    assert named <= set(xephys._PUBLIC)
+    assert named <= set(xephys.__all__)
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!http)(.*?)\)", TEXT))

@@ -32,7 +32,7 @@ WITHIN = (
 
 def ours() -> dict[str, str]:
     """Our presets by the name they have here; every other sorter is a peer, and one peer is called kilosort4 too."""
-    from xephys.sorter.parameters import PRESETS
+    from xephys.sorter.presets import PRESETS
 
     return {("default" if preset == "default" else f"preset:{preset}"): preset for preset in PRESETS}
 
@@ -52,7 +52,7 @@ def identity(sorter: str) -> str:
     if sorter not in ours():
         return sorter
     import xephys
-    from xephys.sorter.parameters import PRESETS
+    from xephys.sorter.presets import PRESETS
 
     package = Path(xephys.__file__).parent
     code = hashlib.sha256(repr(PRESETS[ours()[sorter]]()).encode())

@@ -194,7 +194,7 @@ def _generated(kind: str, seed: int) -> generated.Generated:
 
 
 def _save_simulated(place: Path, kind: str, seed: int) -> dict[str, Any]:
-    from xephys.io.save import save_recording
+    from xephys.io.store.save import save_recording
 
     recording, truth = _simulated(kind, seed)
     save_recording(recording, place / "recording", format="binary")

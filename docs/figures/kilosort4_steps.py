@@ -17,13 +17,12 @@ import numpy as np
 
 import xephys
 from xephys.graph.results import CallOnce
-from xephys.kernels.cluster_sections import centred_sections, gather_features, section_channels
-from xephys.neighbours import nearest_channels
+from xephys.kernels.cluster.sections import centred_sections, gather_features, section_channels
 from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
-from xephys.sorter.kilosort4_parameters import Kilosort4Parameters
-from xephys.sorter.kilosort4_prepare import prepare_white
+from xephys.recording.geometry import nearest_channels, shank_numbers
+from xephys.sorter.kilosort4.parameters import Kilosort4Parameters
+from xephys.sorter.kilosort4.prepare import prepare_white
 from xephys.testing import simulate_recording
-from xephys.universal import shank_numbers
 
 HERE = Path(__file__).parent
 WINDOW_S = (12.100, 12.140)

@@ -28,7 +28,7 @@ from real_recordings import hybrid_hippocampus, open_hippocampus, open_locust, o
 from spikeinterface import NumpySorting
 
 import xephys
-from xephys.comparison import as_spikeinterface_sorting
+from xephys.comparison.pair import as_spikeinterface_sorting
 from xephys.plot.style import INK, MUTED, paper_style
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

@@ -16,11 +16,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import xephys
-from xephys.kernels.cluster_sections import gather_features, section_channels, spatial_sections
-from xephys.neighbours import nearest_channels
+from xephys.kernels.cluster.sections import gather_features, section_channels, spatial_sections
 from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
-from xephys.sorter.parameters import DefaultParameters
-from xephys.sorter.prepare import prepare
+from xephys.recording.geometry import nearest_channels
+from xephys.sorter.default.parameters import DefaultParameters
+from xephys.sorter.steps.prepare import prepare
 from xephys.testing import simulate_recording
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import accessor as accessor  # whoever meets a recording finds its `.ephys`
 from .errors import RecordingError
-from .kernels.records import PEAK_DTYPE
+from .kernels.lib.records import PEAK_DTYPE
 
 __all__ = [
     "CHANNEL_COORDINATES",

@@ -16,9 +16,9 @@ import numpy as np
 import xarray as xr
 
 from .errors import ParameterError
-from .fingerprint import recording_fingerprint
+from .recording.fingerprint import recording_fingerprint
+from .recording.segments import segments_of
 from .schema import validate_recording
-from .segments import segments_of
 
 _SPIKE_TYPES = {
     "sample_index": np.int64,

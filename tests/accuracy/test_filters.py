@@ -7,7 +7,7 @@ import pytest
 from scipy import signal
 
 import xephys
-from xephys.kernels.filter import sos_halo
+from xephys.kernels.preprocess.filter import sos_halo
 from xephys.testing import rechunked, simulate_recording
 
 RATE = 30_000.0

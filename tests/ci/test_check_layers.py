@@ -56,7 +56,7 @@ def test_wrong_imports_are_found(tmp_path, file, text, reason):
 @pytest.mark.parametrize(
     "file, text",
     [
-        ("kernels/a.py", "from numba import njit\nfrom xephys.kernels.filter import sos_filtfilt"),
+        ("kernels/a.py", "from numba import njit\nfrom xephys.kernels.preprocess.filter import sos_filtfilt"),
         ("graph/a.py", "import dask\nfrom ..errors import OutputError"),
         ("detect.py", "from .graph.plan import Stage\ndef f():\n    from .kernels import detect"),
         ("detect.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import spikeinterface"),

@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from xephys.cli import app
+from xephys.cli.app import app
 
 
 def run(*words, expect=0):

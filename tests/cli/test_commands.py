@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 
 import xephys
-from xephys.finding import find_sorting
+from xephys.cli.paths import find_sorting
 
-from .. import device_arrays
+from ..support import device_arrays
 from .commands import refused, run
 
 

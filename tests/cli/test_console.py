@@ -5,8 +5,8 @@ import warnings
 import pytest
 from typer.testing import CliRunner
 
-from xephys import console
-from xephys.cli import app
+from xephys.cli import console
+from xephys.cli.app import app
 from xephys.errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import xephys
 
-from ..processes import hear_ctrl_c
+from ..support.processes import hear_ctrl_c
 from .commands import refused, run
 
 
@@ -46,7 +46,7 @@ def test_a_failure_in_the_middle_leaves_no_results(simulated, tmp_path, monkeypa
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("xephys.io.phy.export_phy", fail)
+    monkeypatch.setattr("xephys.io.export.phy.export_phy", fail)
     message = refused("sort", simulated / "recording", "--out", out, status=5)
     assert "no space left" in message
     assert "goes on from there" in message
@@ -91,7 +91,7 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
 def test_ctrl_c_in_a_process(simulated, tmp_path):
     """A real SIGINT: status 130, one sentence, and the next run finishes the same sorting."""
     out = tmp_path / "out"
-    command = [sys.executable, "-c", "from xephys.cli import main; main()", "sort", str(simulated / "recording")]
+    command = [sys.executable, "-c", "from xephys.cli.app import main; main()", "sort", str(simulated / "recording")]
     command += ["--out", str(out), "--chunk-duration-s", "0.2"]
     process = subprocess.Popen(
         command,

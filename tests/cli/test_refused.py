@@ -77,7 +77,7 @@ def test_bad_places_are_refused(simulated, tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.touch()
     assert "is a file" in refused("sort", simulated / "recording", "--out", file, status=4)
-    monkeypatch.setattr("xephys.io.atomic.disk_free_bytes", lambda path: 1000)
+    monkeypatch.setattr("xephys.io.store.atomic.disk_free_bytes", lambda path: 1000)
     assert "GB free" in refused("sort", simulated / "recording", "--out", tmp_path / "out", status=4)
     assert not (tmp_path / "out").exists()
 

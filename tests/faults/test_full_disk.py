@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import xephys
-from tests.sorter.sortings import assert_identical
+from tests.support.sortings import assert_identical
 from xephys import OutputError
 from xephys.graph import checkpoint
 from xephys.graph.scheduler import connect

@@ -11,8 +11,8 @@ import time
 import pytest
 
 import xephys
-from tests.sorter.sortings import assert_identical
-from xephys.graph.cluster import local_cluster
+from tests.support.sortings import assert_identical
+from xephys.graph.workers import local_cluster
 
 CHUNK_S = 0.5
 N_CHUNKS = 24

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xephys
-from tests.sorter.sortings import assert_identical
+from tests.support.sortings import assert_identical
 from xephys.testing import simulate_recording
 
 pytestmark = pytest.mark.gpu
@@ -63,7 +63,7 @@ def test_twice_and_in_chunks_of_another_length(folder, on_gpu):
 def test_arrays_of_the_device_choose_the_kernel():
     import cupy
 
-    from xephys.kernels.scale import scale
+    from xephys.kernels.preprocess.scale import scale
 
     found = scale(cupy.ones((4, 2), dtype="int16"), gain=2.0)
     assert isinstance(found, cupy.ndarray)

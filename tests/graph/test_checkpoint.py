@@ -20,11 +20,11 @@ from xephys.errors import OutputError, ResourceError
 from xephys.graph import checkpoint
 from xephys.graph.build import root_plan, to_dask
 from xephys.graph.checkpoint import content_token, run_events, run_partials
-from xephys.graph.cluster import local_cluster
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage
 from xephys.graph.reduce import tree_sum
 from xephys.graph.source import machine_token
+from xephys.graph.workers import local_cluster
 
 from . import slow_toys, toys
 

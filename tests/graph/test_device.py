@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 import xephys
-from tests import device_arrays
-from tests.device_arrays import StrictArray
-from tests.spiking import RATE, case
+from tests.support import device_arrays
+from tests.support.device_arrays import StrictArray
+from tests.support.spiking import RATE, case
 from xephys.errors import ParameterError
-from xephys.fingerprint import recording_fingerprint
 from xephys.graph.build import count_tasks, extend_plan, plan_of, to_dask
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage, runs_on_devices
 from xephys.graph.reduce import tree_sum
-from xephys.templates import template_plan
+from xephys.recording.fingerprint import recording_fingerprint
+from xephys.templates.average import template_plan
 
 N_TILES = 8
 

@@ -8,9 +8,9 @@ import dask
 import pytest
 from distributed import Client
 
-from xephys.graph.cluster import local_cluster
 from xephys.graph.events import compute
 from xephys.graph.reduce import lazy_tree
+from xephys.graph.workers import local_cluster
 
 from . import toys
 

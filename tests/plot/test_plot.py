@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.comparison import compare
+from xephys.comparison.pair import compare
 from xephys.errors import ParameterError, RecordingError
 from xephys.plot import (
     plot_accuracy,

@@ -7,7 +7,7 @@ import pytest
 
 import xephys
 from xephys import ParameterError, RecordingError
-from xephys.preprocess.noise import sample_traces
+from xephys.recording.excerpts import sample_traces
 from xephys.schema import make_recording
 from xephys.testing import simulate_recording
 

@@ -7,8 +7,8 @@ import pytest
 
 import xephys
 from xephys import ParameterError, RecordingError
-from xephys.preprocess.noise import sample_traces
 from xephys.preprocess.whiten import whiten_sample
+from xephys.recording.excerpts import sample_traces
 from xephys.schema import make_recording
 
 N = 10

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 import xephys
-from xephys.match import match_residual
+from xephys.match.residual import match_residual
 from xephys.testing import simulate_recording
 
 RATE = 30_000

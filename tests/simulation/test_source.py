@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xephys.graph.plan import Source
-from xephys.kernels.simulate import add_spikes
+from xephys.kernels.simulation.spikes import add_spikes
 from xephys.simulation import source as source_module
 from xephys.simulation.background import block_length
 from xephys.simulation.config import make_config

@@ -11,10 +11,10 @@ import xarray as xr
 
 import xephys
 from xephys import ParameterError, RecordingError, XephysWarning
-from xephys.extending import recording_plan
 from xephys.graph.sample import tile_plans
+from xephys.recording.stages import recording_plan
 from xephys.schema import PEAK_DTYPE, make_recording
-from xephys.sorter.parameters import DefaultParameters
+from xephys.sorter.default.parameters import DefaultParameters
 from xephys.testing import simulate_recording
 
 RATE = 30_000
@@ -243,7 +243,7 @@ def test_a_refusal_in_the_middle_leaves_what_others_write(noise, tmp_path, monke
         others.write_text("of someone else")
         return xephys.detect_peaks(*args, **kwargs)
 
-    monkeypatch.setattr("xephys.sorter.default.detect_peaks", detect_while_others_write)
+    monkeypatch.setattr("xephys.sorter.default.sort.detect_peaks", detect_while_others_write)
     with pytest.raises(RecordingError, match="NaN or infinite"):
         xephys.sort(recording_of(traces), folder=tmp_path / "work")
     left = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import xephys
-from tests import device_arrays
+from tests.support import device_arrays
 from xephys.errors import ParameterError
-from xephys.sorter.parameters import DefaultParameters
+from xephys.sorter.default.parameters import DefaultParameters
 
-from .sortings import assert_identical
+from ..support.sortings import assert_identical
 
 N_REFINEMENTS = DefaultParameters().n_refinements
 

@@ -9,10 +9,10 @@ import dask
 import pytest
 
 import xephys
-from xephys.graph.cluster import local_cluster
 from xephys.graph.scheduler import active_client, connect
+from xephys.graph.workers import local_cluster
 
-from .sortings import assert_identical
+from ..support.sortings import assert_identical
 
 CHUNKS_S = (0.1, 0.5, 0.7001, 2.0, 10.0)
 

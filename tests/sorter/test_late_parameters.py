@@ -6,8 +6,9 @@ import pytest
 
 import xephys
 from xephys.graph import run
+from xephys.recording.stages import recording_plan
 
-from .sortings import assert_identical
+from ..support.sortings import assert_identical
 
 CHUNK_S = 2.0
 
@@ -59,7 +60,7 @@ def test_the_very_same_again_computes_nothing(opened, expected, sorted_folder, m
 
 def test_contamination_max(opened, expected, sorted_folder, monkeypatch):
     """It decides on labels alone: not a sample is read."""
-    source = type(xephys.extending.recording_plan(opened(CHUNK_S)).source)
+    source = type(recording_plan(opened(CHUNK_S)).source)
     monkeypatch.setattr(source, "read", lambda *_: pytest.fail("the recording was read"))
     sorting, written = sort_again(opened, sorted_folder, contamination_max=1e-6)
     assert written == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xephys
-from tests.spiking import share_found
+from tests.support.spiking import share_found
 from xephys.schema import make_recording
 from xephys.testing import simulate_recording
 

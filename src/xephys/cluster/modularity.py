@@ -9,10 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..extending import check_positive
+from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
-from ..universal import shank_numbers
+from ..recording.geometry import shank_numbers
 from .peaks import projected_channels, section_members
 from .settle import Clustering, evenly, take_records, thinned_sections
 
@@ -45,7 +45,7 @@ def cluster_by_modularity(
 
     Each section of the probe is a task of its own: principal axes of its features, links of every peak to its nearest
     landmarks, communities of largest modularity, a tree of merges, and from its root down the decision which of them
-    are undone (see :mod:`xephys.kernels.cluster_tree`).
+    are undone (see :mod:`xephys.kernels.cluster.tree`).
 
     Parameters
     ----------
@@ -106,9 +106,9 @@ def cluster_by_modularity(
     >>> cluster_by_modularity(filtered, peaks, components=components).n_clusters >= 1
     True
     """
-    from ..kernels.cluster_reconcile import join_sections
-    from ..kernels.cluster_sections import centred_sections
-    from ..kernels.cluster_tree import DECISION
+    from ..kernels.cluster.reconcile import join_sections
+    from ..kernels.cluster.sections import centred_sections
+    from ..kernels.cluster.tree import DECISION
 
     check_positive(
         section_um=section_um,
@@ -179,9 +179,9 @@ def cluster_section(
     settings: dict[str, Any],
 ) -> tuple[NDArray[np.int32], NDArray[np.void]]:
     """Labels of the peaks of one section and the decisions behind them: the task of :func:`cluster_by_modularity`."""
-    from ..kernels.cluster_sections import gather_features, section_channels
-    from ..kernels.cluster_split import principal_axes
-    from ..kernels.cluster_tree import DECISION
+    from ..kernels.cluster.sections import gather_features, section_channels
+    from ..kernels.cluster.split import principal_axes
+    from ..kernels.cluster.tree import DECISION
 
     if not len(rows):
         return np.zeros(0, np.int32), np.zeros(0, DECISION)
@@ -194,8 +194,8 @@ def communities(
     features: NDArray[np.float32], samples: NDArray[np.int64] | None, settings: dict[str, Any]
 ) -> tuple[NDArray[np.int32], NDArray[np.void]]:
     """Labels of one cloud of features, and the merges that were looked at."""
-    from ..kernels import cluster_modularity as graph
-    from ..kernels.cluster_tree import DECISION, link_counts, merge_tree, split_tree
+    from ..kernels.cluster import modularity as graph
+    from ..kernels.cluster.tree import DECISION, link_counts, merge_tree, split_tree
 
     n_spikes = len(features)
     landmarks = graph.landmark_rows(

@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..checks import check_positive
 from ..errors import ParameterError
-from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
-from ..neighbours import nearest_channels
+from ..recording.geometry import nearest_channels
 from .settle import (
     Clustering,
     Refractory,
@@ -91,10 +91,10 @@ def cluster_peaks(
     >>> cluster_peaks(filtered, peaks, components=components).n_clusters >= 1
     True
     """
-    from ..kernels import cluster_reconcile as reconcile
-    from ..kernels.cluster_drop import part_weak
-    from ..kernels.cluster_sections import spatial_sections
-    from ..kernels.cluster_shape import cluster_means
+    from ..kernels.cluster import reconcile as reconcile
+    from ..kernels.cluster.drop import part_weak
+    from ..kernels.cluster.sections import spatial_sections
+    from ..kernels.cluster.shape import cluster_means
 
     check_positive(n_spikes_min=n_spikes_min, n_peaks_per_section_max=n_peaks_per_section_max)
     if feature_noise is not None:
@@ -140,8 +140,8 @@ def cluster_section(
     n_spikes_min: int,
 ) -> NDArray[np.int32]:
     """Labels of the peaks of one section: the task of :func:`cluster_peaks`."""
-    from ..kernels.cluster_sections import gather_features, section_channels
-    from ..kernels.cluster_split import split_features
+    from ..kernels.cluster.sections import gather_features, section_channels
+    from ..kernels.cluster.split import split_features
 
     _, slots = section_channels(section, neighbours)
     return split_features(gather_features(projection[rows], channel[rows], slots), min_spikes=n_spikes_min)
@@ -160,8 +160,8 @@ def split_cluster(
     of one cluster share more. The direction of their mean is left out: amplitudes vary, and the widest axis of a
     cluster can hide the gap between two shapes. Parts that differ by amplitude or delay alone are merged afterwards.
     """
-    from ..kernels.cluster_sections import gather_features
-    from ..kernels.cluster_split import split_features
+    from ..kernels.cluster.sections import gather_features
+    from ..kernels.cluster.split import split_features
 
     here = channel[rows]
     seen, counts = np.unique(here, return_counts=True)

@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..checks import check_positive
 from ..errors import ParameterError
-from ..extending import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
-from ..neighbours import nearest_channels
+from ..recording.geometry import nearest_channels
 from .settle import Clustering, Refractory, evenly, settle_clusters, spread_over_all, take_records, without_weak
 
 #: Channels on which a unit's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
@@ -86,7 +86,7 @@ def refine_clusters(
     >>> refine_clusters(filtered, spikes, components=components, feature_noise=noise).n_clusters
     2
     """
-    from ..kernels.cluster_shape import cluster_means
+    from ..kernels.cluster.shape import cluster_means
 
     check_positive(n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max, feature_noise=feature_noise)
     if "projection" not in (spikes.dtype.names or ()):
@@ -130,8 +130,8 @@ def split_unit(
     """Labels of the parts of one unit on the channels that its mean reaches, and what lies between them: the task of
     :func:`refine_clusters`.
     """
-    from ..kernels.cluster_split import split_evidence, split_features
-    from ..kernels.cluster_time import join_turns
+    from ..kernels.cluster.split import split_evidence, split_features
+    from ..kernels.cluster.turns import join_turns
 
     own = projection[rows]
     energy = (own.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
@@ -165,6 +165,6 @@ def estimated_counts(
 
 
 def _nothing(n_spikes: int) -> Clustering:
-    from ..kernels.cluster_reconcile import DECISION
+    from ..kernels.cluster.reconcile import DECISION
 
     return Clustering(np.full(n_spikes, -1, np.int32), np.zeros(n_spikes, np.int64), np.empty(0, DECISION))

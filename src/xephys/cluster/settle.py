@@ -13,13 +13,13 @@ from ..graph.checkpoint import CheckpointedEvents
 
 
 def _none_dropped() -> NDArray[Any]:
-    from ..kernels.cluster_drop import DROPPED
+    from ..kernels.cluster.drop import DROPPED
 
     return np.empty(0, DROPPED)
 
 
 def _no_splits() -> NDArray[Any]:
-    from ..kernels.cluster_split import SPLIT
+    from ..kernels.cluster.split import SPLIT
 
     return np.empty(0, SPLIT)
 
@@ -92,9 +92,9 @@ def settle_clusters(
     refractory: Refractory,
 ) -> Clustering:
     """Drop clusters of side peaks, merge those of one shape."""
-    from ..kernels import cluster_drop
-    from ..kernels.cluster_reconcile import merge_same_shape
-    from ..kernels.cluster_shape import cluster_means
+    from ..kernels.cluster import drop as cluster_drop
+    from ..kernels.cluster.reconcile import merge_same_shape
+    from ..kernels.cluster.shape import cluster_means
 
     projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
     basis = np.ascontiguousarray(components.values, np.float32)
@@ -120,7 +120,7 @@ def without_weak(
     labels: NDArray[np.int32], means: NDArray[np.float64], channel: NDArray[np.int64], *, noise: float
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Labels without clusters that are too weak to be units, and the records of these."""
-    from ..kernels import cluster_drop
+    from ..kernels.cluster import drop as cluster_drop
 
     kept = cluster_drop.drop_weak(labels, means, noise=noise)
     return kept, cluster_drop.dropped_clusters(labels, kept, channel, reason="too weak to be a unit")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..extending import check_positive
+from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from .settle import evenly, take_records
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..comparison import Comparison
+from ..comparison.pair import Comparison
 from .style import INK, MUTED, UNIT_COLORS, axes_or_new, paper_style
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import check_positive
 from ..errors import ParameterError
-from ..extending import check_positive
 from ..sorting import samples_per_segment
 from .style import FAINT, INK, axes_or_new, paper_style, unit_color
 

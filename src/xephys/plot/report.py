@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ..comparison import Comparison
+from ..comparison.pair import Comparison
 from .confusion import plot_accuracy, plot_confusion
 from .raster import plot_drift_raster
 from .style import INK, new_figure, paper_style

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import check_positive
 from ..errors import ParameterError
-from ..extending import check_positive
 from .probe import nearest_distance
 from .style import FAINT, INK, MUTED, new_figure, paper_style, round_length, unit_color
 

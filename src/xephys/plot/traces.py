@@ -9,9 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..checks import check_choice, check_positive
 from ..errors import ParameterError
-from ..extending import check_choice, check_positive
-from ..slicing import select_channels, start_time_s, time_slice
+from ..recording.slicing import select_channels, start_time_s, time_slice
 from .style import ALARM, INK, MUTED, axes_or_new, paper_style, round_length
 
 if TYPE_CHECKING:

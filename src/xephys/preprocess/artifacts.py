@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..checks import check_positive
 from ..errors import ParameterError
-from ..extending import check_positive, extend_recording
 from ..graph.plan import Stage
+from ..recording.stages import extend_recording
 
 
 def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: float = 3.0) -> xr.DataArray:
@@ -40,7 +41,7 @@ def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: floa
     >>> blank_artifacts(recording, threshold=1e6).dtype
     dtype('float32')
     """
-    from ..kernels.artifacts import blank_artifacts as kernel
+    from ..kernels.preprocess.artifacts import blank_artifacts as kernel
 
     check_positive(threshold=threshold)
     if not reach_ms >= 0:

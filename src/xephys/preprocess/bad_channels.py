@@ -9,11 +9,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..checks import check_choice, check_positive
 from ..errors import ParameterError
-from ..extending import check_choice, check_positive, extend_recording
 from ..graph.plan import Stage
+from ..recording.excerpts import Sample, sample_traces
+from ..recording.stages import extend_recording
 from .filter import highpass_filter
-from .noise import Sample, sample_traces
 
 METHODS = ("coherence+psd", "std", "mad")
 
@@ -93,7 +94,7 @@ def detect_bad_channels(
     >>> set(detect_bad_channels(recording, method="mad").values.tolist())
     {'good'}
     """
-    from ..kernels import bad_channels as kernel
+    from ..kernels.preprocess import bad_channels as kernel
     from .scale import to_uv
 
     check_choice("method", method, METHODS)
@@ -160,7 +161,7 @@ def interpolate_bad_channels(
     >>> bool(fixed.bad.any())
     False
     """
-    from ..kernels import bad_channels as kernel
+    from ..kernels.preprocess import bad_channels as kernel
 
     n = schema.validate_recording(recording).n_channels
     mask = schema.bad_channels_of(recording) if bad is None else np.asarray(bad, bool)

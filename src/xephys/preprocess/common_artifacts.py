@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..checks import check_positive
 from ..errors import ParameterError
-from ..extending import check_positive, extend_recording
 from ..graph.plan import Stage
+from ..recording.stages import extend_recording
 
 
 def blank_common_artifacts(
@@ -63,7 +64,7 @@ def blank_common_artifacts(
     >>> bool((silenced == 0).all("channel").any())  # there is no artefact in here
     False
     """
-    from ..kernels import common_artifacts as kernel
+    from ..kernels.preprocess import common_artifacts as kernel
 
     check_positive(threshold=threshold, guard_ms=guard_ms)
     for name, share in (("channel_fraction", channel_fraction), ("peak_fraction", peak_fraction)):

@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..checks import check_corner, check_positive
 from ..errors import ParameterError
-from ..extending import check_corner, check_positive, extend_recording
 from ..graph.plan import Stage
+from ..recording.stages import extend_recording
 
 #: Largest admissible influence of what lies beyond the halo, as a fraction of the signal.
 HALO_TOLERANCE = 1e-6
@@ -170,7 +171,7 @@ def filter_with_sos(
     >>> filter_with_sos(recording, sos=sos).dtype
     dtype('float32')
     """
-    from ..kernels.filter import sos_filtfilt, sos_halo
+    from ..kernels.preprocess.filter import sos_filtfilt, sos_halo
 
     if not 0 < tolerance < 1:
         raise ParameterError(f"tolerance is {tolerance:g}; it is a fraction between 0 and 1, such as 1e-6")

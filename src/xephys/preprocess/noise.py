@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from .. import schema
-from ..errors import RecordingError
-from ..extending import check_choice, check_positive, recording_plan
+from ..checks import check_choice
 from ..graph.local import map_in_threads
-from ..graph.sample import sample_slices
-
-Sample: TypeAlias = Sequence[NDArray[Any]]
-
-
-def sample_traces(
-    recording: xr.DataArray, *, n_slices: int = 20, slice_duration_s: float = 0.5, seed: int = 0
-) -> Sample:
-    """Draw stretches of a recording for the ``estimate_*`` functions. Computes.
-
-    Parameters
-    ----------
-    recording
-        Traces with dims ``(time, channel)``.
-    n_slices, slice_duration_s
-        How many stretches of which length, one from each of as many equal parts of the recording; a short recording
-        gives fewer, and none is longer than a tile (1 s).
-    seed
-        Of the positions, which do not depend on chunks.
-
-    Returns
-    -------
-    Arrays ``(sample, channel)``, in time order.
-
-    Raises
-    ------
-    RecordingError
-        If a stretch holds NaN or infinite values.
-
-    Examples
-    --------
-    >>> from xephys.testing import simulate_recording
-    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
-    >>> [part.shape for part in sample_traces(recording, n_slices=2, slice_duration_s=0.1)]
-    [(3000, 8), (3000, 8)]
-    """
-    check_positive(n_slices=n_slices, slice_duration_s=slice_duration_s)
-    sample = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
-    for part in sample:
-        finite = np.isfinite(part).all(axis=0) if part.dtype.kind == "f" else np.ones(part.shape[1], bool)
-        if not finite.all():
-            names = ", ".join(map(str, recording.channel.values[~finite][:8]))
-            raise RecordingError(
-                f"channels {names} hold NaN or infinite values; repair them, or drop them: recording.sel(channel=...)"
-            )
-    return sample
+from ..recording.excerpts import Sample, sample_traces
 
 
 def estimate_noise_levels(
@@ -98,7 +49,7 @@ def estimate_noise_levels(
     >>> estimate_noise_levels(recording).sizes
     Frozen({'channel': 8})
     """
-    from ..kernels import noise as kernel
+    from ..kernels.preprocess import noise as kernel
 
     check_choice("method", method, ("mad", "std", "rms"))
     info = schema.validate_recording(recording)

@@ -9,8 +9,8 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError, RecordingError
-from ..extending import extend_recording
 from ..graph.plan import Stage
+from ..recording.stages import extend_recording
 
 
 def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> xr.DataArray:
@@ -47,7 +47,7 @@ def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> x
     >>> float(shifted.inter_sample_shift.max())
     0.0
     """
-    from ..kernels import phase_shift as kernel
+    from ..kernels.preprocess import phase_shift as kernel
 
     n = schema.validate_recording(recording).n_channels
     if inter_sample_shift is None:

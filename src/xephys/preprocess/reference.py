@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..checks import check_choice
 from ..errors import ParameterError, RecordingError
-from ..extending import check_choice, extend_recording
 from ..graph.plan import Stage
+from ..recording.stages import extend_recording
 
 
 def common_reference(
@@ -79,7 +80,7 @@ def common_reference(
         )
     if reference == "local":
         return _local(recording, operator, good, inner_radius_um, outer_radius_um, n_neighbors_min)
-    from ..kernels import reference as kernel
+    from ..kernels.preprocess import reference as kernel
 
     if n_channels_min < 1:
         raise ParameterError(f"n_channels_min is {n_channels_min}; a reference needs at least 1 channel")
@@ -106,7 +107,7 @@ def common_reference(
 def _local(
     recording: xr.DataArray, operator: str, good: Any, inner_radius_um: float, outer_radius_um: float, n_min: int
 ) -> xr.DataArray:
-    from ..kernels import reference as kernel
+    from ..kernels.preprocess import reference as kernel
 
     if not 0 <= inner_radius_um < outer_radius_um:
         raise ParameterError(

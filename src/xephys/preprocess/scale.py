@@ -9,8 +9,8 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError, RecordingError
-from ..extending import extend_recording
 from ..graph.plan import Stage
+from ..recording.stages import extend_recording
 
 
 def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units: str | None = None) -> xr.DataArray:
@@ -41,7 +41,7 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
     >>> scale(recording, gain=2.0).dtype
     dtype('float32')
     """
-    from ..kernels import scale as kernel
+    from ..kernels.preprocess import scale as kernel
 
     n = schema.validate_recording(recording).n_channels
     arrays = {}

@@ -10,11 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..checks import check_choice, check_positive
 from ..errors import ParameterError, RecordingError
-from ..extending import check_choice, check_positive, extend_recording
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
-from .noise import Sample, sample_traces
+from ..recording.excerpts import Sample, sample_traces
+from ..recording.stages import extend_recording
 
 
 def estimate_whitening(
@@ -67,7 +68,7 @@ def estimate_whitening(
     >>> estimate_whitening(filtered, n_nearest=4).sizes["slot"]
     4
     """
-    from ..kernels import whiten as kernel
+    from ..kernels.preprocess import whiten as kernel
 
     check_choice("mode", mode, ("global", "local"))
     check_positive(n_nearest=n_nearest, regularization=regularization)
@@ -124,7 +125,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     >>> whitened.attrs["units"]
     'noise'
     """
-    from ..kernels.mixing import mix_channels
+    from ..kernels.lib.mixing import mix_channels
 
     n = schema.validate_recording(recording).n_channels
     if whitening.sizes["channel"] != n:
@@ -138,7 +139,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
 
 def whiten_sample(sample: Sample, *, whitening: xr.Dataset) -> Sample:
     """Apply a whitening matrix to ``(sample, channel)`` arrays at once."""
-    from ..kernels.mixing import mix_channels
+    from ..kernels.lib.mixing import mix_channels
 
     return map_in_threads(partial(mix_channels, **_packed(whitening)), sample)
 
@@ -155,7 +156,7 @@ def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
 
 
 def _packed(whitening: xr.Dataset) -> dict[str, Any]:
-    from ..kernels import mixing
+    from ..kernels.lib import mixing
 
     if "matrix" in whitening:
         return mixing.pack_dense(whitening["matrix"].values)
@@ -163,7 +164,7 @@ def _packed(whitening: xr.Dataset) -> dict[str, Any]:
 
 
 def _covariance(sample: Sample, n_channels: int) -> Any:
-    from ..kernels.whiten import covariance_sums
+    from ..kernels.preprocess.whiten import covariance_sums
 
     total, products, n = np.zeros(n_channels), np.zeros((n_channels, n_channels)), 0
     for sums, squares, count in map_in_threads(covariance_sums, sample):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.simulate_background import add_filtered, add_outer, add_spline_field, mix_modes
+from xephys.kernels.simulation.background import add_filtered, add_outer, add_spline_field, mix_modes
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.probe import ProbeLayout
 

@@ -10,8 +10,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from xephys.checks import nearest_name
 from xephys.errors import ParameterError
-from xephys.extending import nearest_name
 from xephys.simulation.waveforms import KINDS
 
 ProbeName = Literal["neuropixels-like", "linear", "tetrode", "multi-shank"]

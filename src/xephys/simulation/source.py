@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.simulate import UnitBank, add_spikes
-from xephys.kernels.simulate_background import add_outer, digitise
-from xephys.simulation.artefacts import Artefacts, artefact_course, draw_artefacts
+from xephys.kernels.simulation.background import add_outer, digitise
+from xephys.kernels.simulation.spikes import UnitBank, add_spikes
+from xephys.simulation.artifacts import Artefacts, artefact_course, draw_artefacts
 from xephys.simulation.background import (
     Background,
     add_field,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.simulate import fatigue, keep_refractory
+from xephys.kernels.simulation.spikes import fatigue, keep_refractory
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.units import Population
 

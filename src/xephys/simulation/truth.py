@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.simulate import rest_templates
+from xephys.kernels.simulation.spikes import rest_templates
 from xephys.simulation.background import block_length
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.motion import Motion

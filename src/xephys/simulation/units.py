@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.simulate import UnitBank, rest_templates
+from xephys.kernels.simulation.spikes import UnitBank, rest_templates
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.probe import ProbeLayout
 from xephys.simulation.waveforms import BEFORE_MS, OVERSAMPLING, fine_axis, make_waveform

@@ -15,11 +15,11 @@ import xarray as xr
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..graph.results import KEPT_RESULTS
-from ..preprocess.device import to_device
-from ..slicing import spread_slices
+from ..recording.device import to_device
+from ..recording.slicing import spread_slices
 from ..typing import PathLike
-from .parameters import read_parameters
-from .progress import Progress, Report
+from .presets import read_parameters
+from .steps.progress import Progress, Report
 
 
 def sort(
@@ -60,8 +60,8 @@ def sort(
     progress
         Called with ``(stage, done, total)`` after each chunk.
     **parameters
-        Parameters of the preset; see :class:`xephys.sorter.parameters.DefaultParameters` and
-        :class:`xephys.sorter.kilosort4_parameters.Kilosort4Parameters`.
+        Parameters of the preset; see :class:`xephys.sorter.presets.DefaultParameters` and
+        :class:`xephys.sorter.kilosort4.parameters.Kilosort4Parameters`.
 
     Returns
     -------
@@ -84,8 +84,8 @@ def sort(
     >>> sorting["units"].sizes["unit"] >= 1
     True
     """
-    from .assemble import empty_sorting
-    from .reuse import parameters_with, sort_learned
+    from .steps.assemble import empty_sorting
+    from .steps.reuse import parameters_with, sort_learned
 
     if preset == "kilosort4" and (learn_s is not None or device != "cpu"):
         what = f"learn_s is {learn_s:g}" if learn_s is not None else f"device is {device!r}"
@@ -113,10 +113,10 @@ def sort(
 def _preset(name: str) -> Callable[..., xr.DataTree]:
     """The function behind a preset, imported when it is wanted."""
     if name == "kilosort4":
-        from .kilosort4 import sort_kilosort4
+        from .kilosort4.sort import sort_kilosort4
 
         return sort_kilosort4
-    from .default import sort_default
+    from .default.sort import sort_default
 
     return sort_default
 

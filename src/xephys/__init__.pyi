@@ -1,0 +1,78 @@
+"""The public names of xephys, and where each is defined: what is imported, completed and documented follows from here.
+
+A name in the first block takes a recording as its first argument and is a method of ``recording.ephys`` too.
+"""
+
+# ruff: noqa: I001  (blocks by use, not by alphabet)
+
+# Functions of a recording, also methods of its accessor ``.ephys``.
+from .recording.slicing import time_slice as time_slice
+from .recording.slicing import spread_slices as spread_slices
+from .recording.slicing import select_channels as select_channels
+from .recording.device import to_device as to_device
+from .preprocess.filter import bandpass_filter as bandpass_filter
+from .preprocess.filter import highpass_filter as highpass_filter
+from .preprocess.filter import notch_filter as notch_filter
+from .preprocess.filter import filter_with_sos as filter_with_sos
+from .preprocess.phase_shift import phase_shift as phase_shift
+from .preprocess.reference import common_reference as common_reference
+from .preprocess.scale import scale as scale
+from .preprocess.scale import to_uv as to_uv
+from .recording.excerpts import sample_traces as sample_traces
+from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
+from .preprocess.whiten import estimate_whitening as estimate_whitening
+from .preprocess.whiten import whiten as whiten
+from .preprocess.common_artifacts import blank_common_artifacts as blank_common_artifacts
+from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
+from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
+from .preprocess.artifacts import blank_artifacts as blank_artifacts
+from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
+from .detect.peaks import detect_peaks as detect_peaks
+from .localize.peaks import localize_peaks as localize_peaks
+from .features.noise import estimate_feature_noise as estimate_feature_noise
+from .features.waveforms import extract_snippets as extract_snippets
+from .features.components import learn_components as learn_components
+from .features.waveforms import project_peaks as project_peaks
+from .features.shapes import learn_shapes as learn_shapes
+from .detect.universal import universal_templates as universal_templates
+from .detect.universal import detect_universal as detect_universal
+from .cluster.peaks import cluster_peaks as cluster_peaks
+from .cluster.refine import refine_clusters as refine_clusters
+from .cluster.modularity import cluster_by_modularity as cluster_by_modularity
+from .templates.average import estimate_templates as estimate_templates
+from .match.noise_gain import estimate_noise_gain as estimate_noise_gain
+from .match.templates import match_templates as match_templates
+from .match.residual import match_residual as match_residual
+from .sorter.run import sort as sort
+from .sorter.steps.reuse import whiten_like as whiten_like
+from .io.checkpoint import checkpoint as checkpoint
+from .io.store.save import save_recording as save_recording
+from .io.bridge.spikeinterface import to_spikeinterface as to_spikeinterface
+from .graph.describe import describe as describe
+from .plot.traces import plot_traces as plot_traces
+from .plot.probe import plot_probe as plot_probe
+
+# Other functions, classes and errors.
+from .io.read.open import open_recording as open_recording
+from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
+from .io.store.sorting import open_sorting as open_sorting
+from .io.store.sorting import save_sorting as save_sorting
+from .io.export.phy import export_phy as export_phy
+from .io.export.kilosort import export_kilosort as export_kilosort
+from .schema import make_recording as make_recording
+from .detect.matched_filter import prototype_of_components as prototype_of_components
+from .features.shapes import standard_shapes as standard_shapes
+from .templates.average import dense_templates as dense_templates
+from .comparison.pair import Comparison as Comparison
+from .comparison.pair import compare as compare
+from .errors import OutputError as OutputError
+from .errors import ParameterError as ParameterError
+from .errors import RecordingError as RecordingError
+from .errors import ResourceError as ResourceError
+from .errors import XephysWarning as XephysWarning
+
+# Submodules.
+from . import plot as plot
+from . import testing as testing
+
+__version__: str

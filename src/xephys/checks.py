@@ -1,0 +1,50 @@
+"""Checks of parameters that every layer shares; each error names the value, the limit and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import ParameterError
+
+
+def check_corner(name: str, value_hz: float, sampling_frequency: float) -> None:
+    """A corner frequency must lie strictly between 0 and the Nyquist frequency."""
+    nyquist = sampling_frequency / 2
+    if not np.isfinite(value_hz) or not 0 < value_hz < nyquist:
+        raise ParameterError(
+            f"{name} is {value_hz:g} Hz; it must lie between 0 and the Nyquist frequency, {nyquist:g} Hz, "
+            f"of this {sampling_frequency:g} Hz recording"
+        )
+
+
+def check_positive(**values: float) -> None:
+    """Numbers that must be greater than zero."""
+    for name, value in values.items():
+        if not np.isfinite(value) or value <= 0:
+            raise ParameterError(f"{name} is {value!r}; it must be greater than 0")
+
+
+def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
+    """A name out of a fixed list; the error proposes the nearest."""
+    if value in choices:
+        return
+    near = nearest_name(value, choices)
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint}")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that someone who wrote ``name`` probably meant; None if none is near.
+
+    Examples
+    --------
+    >>> nearest_name("detect_treshold", ["match_threshold", "detect_threshold"]), nearest_name("x", ["seed"])
+    ('detect_threshold', None)
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.4)
+    return near[0] if near else None

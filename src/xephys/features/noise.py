@@ -1,0 +1,70 @@
+"""How large the projections of noise on temporal components are."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import RecordingError
+from ..recording.excerpts import Sample, sample_traces
+
+#: Median absolute value of the standard normal distribution.
+MAD_OF_NORMAL = 0.6744897501960817
+
+
+def estimate_feature_noise(
+    recording: xr.DataArray, *, components: xr.DataArray, sample: Sample | None = None, seed: int = 0
+) -> float:
+    """Standard deviation of the projections of noise on temporal components. Computes.
+
+    Windows follow one another through the sample, wherever spikes are; the median absolute value does not notice the
+    few that hold one.
+
+    Parameters
+    ----------
+    recording
+        The traces on which peaks are projected.
+    components
+        From :func:`learn_components`.
+    sample
+        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    seed
+        Of that drawing.
+
+    Returns
+    -------
+    In the recording's unit, over all components and all channels that are not marked ``bad``.
+
+    Raises
+    ------
+    RecordingError
+        If no stretch is as long as a component, or the recording is silent.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> components = learn_components(filtered, peaks, n_components=3)
+    >>> estimate_feature_noise(filtered, components=components) > 0
+    True
+    """
+    schema.validate_recording(recording)
+    parts = sample_traces(recording, seed=seed) if sample is None else sample
+    basis, good = np.asarray(components.values, np.float64), ~schema.bad_channels_of(recording)
+    length, values = basis.shape[1], []
+    for part in parts:
+        n_windows = len(part) // length
+        windows = part[: n_windows * length, good].reshape(n_windows, length, int(good.sum()))
+        values.append(np.abs(np.einsum("kt,wtc->wkc", basis, windows, optimize=True)).ravel())
+    found = np.concatenate(values) if values else np.zeros(0)
+    noise = float(np.median(found)) / MAD_OF_NORMAL if found.size else 0.0
+    if not noise > 0:
+        raise RecordingError(
+            f"the noise of features is {noise:g} in {len(parts)} stretches of the recording; it is silent, or shorter "
+            f"than a component of {length} samples"
+        )
+    return noise

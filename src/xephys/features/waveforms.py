@@ -1,0 +1,127 @@
+"""Features of peaks, in the same pass as their detection: snippets and projections on temporal components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import ParameterError
+from ..graph.events import SpikeTable
+from ..graph.plan import Stage
+from ..recording.geometry import nearest_channels
+from .events import event_table, window_samples
+
+
+def extract_snippets(
+    recording: xr.DataArray,
+    peaks: SpikeTable | NDArray[Any],
+    *,
+    ms_before: float = 1.0,
+    ms_after: float = 2.0,
+) -> SpikeTable:
+    """Add to each peak the snippet of traces on its own channel, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    peaks
+        Lazy table detected on this recording, or computed records sorted by ``sample_index``.
+    ms_before, ms_after
+        Window around the peak.
+
+    Returns
+    -------
+    The table with the field ``waveform``, float32 of one window.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> extract_snippets(filtered, peaks).fields[-1]
+    'waveform'
+    """
+    from ..kernels.features import waveforms as kernel
+
+    table = event_table(recording, peaks)
+    nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)
+    stage = Stage(
+        kernel.snippets,
+        dtype=_with_field(table.dtype, "waveform", "<f4", (nbefore + nafter,)),
+        parameters={"nbefore": nbefore, "nafter": nafter},
+        before=nbefore,
+        after=nafter - 1,
+        emits="events",
+    )
+    return table.then(stage)
+
+
+def project_peaks(
+    recording: xr.DataArray,
+    peaks: SpikeTable | NDArray[Any],
+    *,
+    components: xr.DataArray,
+    n_nearest: int = 12,
+) -> SpikeTable:
+    """Project the waveforms around each peak on temporal components, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    peaks
+        Lazy table detected on this recording, or computed records sorted by ``sample_index``.
+    components
+        From :func:`learn_components`.
+    n_nearest
+        How many channels around the peak's channel, itself included, are projected (in ascending order of channel).
+
+    Returns
+    -------
+    The table with the field ``projection``, float32 ``(channel, component)``.
+
+    Raises
+    ------
+    RecordingError
+        If the recording has no positions.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> components = learn_components(filtered, peaks, n_components=3)
+    >>> project_peaks(filtered, peaks, components=components, n_nearest=4).dtype["projection"].shape
+    (4, 3)
+    """
+    from ..kernels.features import waveforms as kernel
+
+    table = event_table(recording, peaks)
+    neighbours = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+    n_components, length = components.shape
+    nbefore = int(components.attrs["nbefore"])
+    stage = Stage(
+        kernel.project_waveforms,
+        dtype=_with_field(table.dtype, "projection", "<f4", (neighbours.shape[1], n_components)),
+        parameters={"nbefore": nbefore},
+        arrays={"components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbours},
+        before=nbefore,
+        after=length - nbefore - 1,
+        emits="events",
+    )
+    return table.then(stage)
+
+
+def _with_field(dtype: np.dtype[Any], name: str, kind: str, shape: tuple[int, ...]) -> np.dtype[Any]:
+    if name in (dtype.names or ()):
+        raise ParameterError(f"the peaks already have a field {name!r}; start from the table before it was added")
+    return np.dtype([*[(n, dtype[n]) for n in dtype.names or ()], (name, kind, shape)])

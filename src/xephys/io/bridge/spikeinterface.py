@@ -1,0 +1,207 @@
+"""The bridge to SpikeInterface, both ways: recordings and sortings, with everything they carry."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...errors import RecordingError
+from ...graph.build import root_plan, to_dask
+from ...graph.plan import Plan
+from ...graph.source import BinarySource, chunked_array
+from ...recording.segments import segments_of, tree_of
+from ...schema import make_recording, validate_recording
+from ..read.probe import probe_coordinates, probegroup_of
+from ..read.properties import coordinates_of_properties, properties_of
+from ..read.si_source import source_of
+from ..store.encode import NotDeclarative, encode_array, encode_plan, plain
+
+
+def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
+    """A SpikeInterface recording or sorting as a lazy recording or a sorting tree.
+
+    Nothing is read but metadata. Where the samples lie in a plain file they will be read from it directly; a recording
+    that can only be read through its own ``get_traces`` is called in each task.
+
+    Parameters
+    ----------
+    obj
+        A recording, or a sorting.
+    chunk_duration_s
+        Length of a chunk.
+
+    Returns
+    -------
+    A DataArray for a recording of one segment, a DataTree with nodes ``segment_0``, … for several, or a sorting tree.
+
+    Raises
+    ------
+    TypeError
+        If it is neither, or a recording that cannot be sent to other processes.
+
+    Examples
+    --------
+    >>> import spikeinterface.core as si
+    >>> rec = from_spikeinterface(si.generate_recording(num_channels=4, durations=[2.0], seed=0))
+    >>> rec.dims, rec.sizes["channel"], "x" in rec.coords
+    (('time', 'channel'), 4, True)
+    """
+    from spikeinterface.core import BaseRecording, BaseSorting
+
+    if isinstance(obj, BaseSorting):
+        from .si_sorting import sorting_tree_of
+
+        return sorting_tree_of(obj)
+    if not isinstance(obj, BaseRecording):
+        raise TypeError(
+            f"expected a SpikeInterface recording or sorting, got {type(obj).__module__}.{type(obj).__name__}"
+        )
+    segments = [_segment(obj, index, chunk_duration_s) for index in range(obj.get_num_segments())]
+    return segments[0] if len(segments) == 1 else tree_of(segments)
+
+
+def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
+    """A lazy recording as a SpikeInterface recording, or a sorting tree as a SpikeInterface sorting.
+
+    The recording reads what it is asked for, tile by tile, in the calling thread. From files it survives JSON, pickle
+    and SpikeInterface's process pool; a recording computed from arrays in memory only the last two, and the data travel
+    with it.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a recording nor a sorting.
+    RecordingError
+        If segments differ in channels, type or sampling frequency.
+
+    Examples
+    --------
+    >>> rec = make_recording(np.zeros((3000, 2), "int16"), sampling_frequency=30_000.0)
+    >>> to_spikeinterface(rec).get_num_channels()
+    2
+    """
+    if isinstance(obj, xr.DataTree) and "spikes" in obj.children:
+        from .si_sorting import si_sorting_of
+
+        return si_sorting_of(obj)
+    from .si_recording import XarrayRecording
+
+    segments = segments_of(obj)
+    _check_alike(segments)
+    first = segments[0]
+    probegroup = probegroup_of(first)
+    return XarrayRecording(
+        segments=[_encoded_segment(segment) for segment in segments],
+        channel_ids=encode_array(first.coords["channel"].values),
+        properties={name: encode_array(values) for name, values in si_properties_of(first).items()},
+        annotations=dict(first.attrs.get("annotations", {})),
+        attributes=plain({k: v for k, v in first.attrs.items() if k not in {"annotations", "probegroup"}}),
+        probegroup=None if probegroup is None else plain(probegroup.to_dict(array_as_list=True)),
+    )
+
+
+def si_properties_of(recording: xr.DataArray) -> dict[str, Any]:
+    """Properties as SpikeInterface has to see them: where the traces are in µV, it must not scale a second time."""
+    properties = properties_of(recording)
+    if recording.attrs.get("units") == "uV" and "gain_to_uV" in properties:
+        properties["gain_to_uV"] = np.ones(recording.sizes["channel"])
+        properties["offset_to_uV"] = np.zeros(recording.sizes["channel"])
+    return properties
+
+
+def coordinates_of(recording: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Coordinates and attributes from a SpikeInterface recording's properties, probe and annotations."""
+    properties = {key: recording.get_property(key) for key in recording.get_property_keys()}
+    coordinates, attributes = coordinates_of_properties(properties)
+    if recording.has_probe():
+        positions, probe = probe_coordinates(recording.get_probegroup())
+        coordinates, attributes = positions | coordinates, probe | attributes
+    attributes["annotations"] = {key: recording.get_annotation(key) for key in recording.get_annotation_keys()}
+    return coordinates, attributes
+
+
+def _segment(recording: Any, index: int, chunk_duration_s: float) -> xr.DataArray:
+    from .si_recording import XarrayRecording
+
+    rate = float(recording.get_sampling_frequency())
+    chunk_samples = max(1, round(chunk_duration_s * rate))
+    coordinates, attributes = coordinates_of(recording)
+    scaled = "gain_to_uv" in coordinates
+    units = "counts" if scaled or np.dtype(recording.get_dtype()).kind in "iu" else "uV"
+    if isinstance(recording, XarrayRecording):
+        attributes = {**recording.attributes, **attributes}
+        if "is_filtered" not in recording._kwargs["annotations"] and not recording.is_filtered():
+            del attributes["annotations"]["is_filtered"]  # SpikeInterface's default, not ours
+        units = attributes.pop("units")
+        data = to_dask(recording.segments[index].plan.rechunked(chunk_samples))
+    else:
+        found = source_of(recording, index)
+        if isinstance(found, np.ndarray):
+            data = chunked_array(found, chunk_samples=chunk_samples)
+        else:
+            data = to_dask(Plan.of_source(found, sampling_frequency=rate, chunk_samples=chunk_samples))
+    lazy = make_recording(
+        data,
+        sampling_frequency=rate,
+        channel_ids=recording.get_channel_ids(),
+        start_s=float(recording.get_start_time(segment_index=index)),
+        units=units,
+        coordinates=coordinates,
+        attributes=attributes,
+    )
+    if recording.has_time_vector(segment_index=index):
+        lazy = with_times(lazy, recording.segments[index]._time_vector, chunk_samples=chunk_samples)
+    return lazy
+
+
+def with_times(recording: xr.DataArray, times: Any, *, chunk_samples: int) -> xr.DataArray:
+    """The recording with a time for each sample instead of a range: a lazy coordinate without an index."""
+    from ..read.si_source import times_source
+
+    found = times_source(times)
+    if isinstance(found, BinarySource):
+        data = to_dask(Plan.of_source(found, sampling_frequency=1.0, chunk_samples=chunk_samples))[:, 0]
+    else:
+        data = chunked_array(found, chunk_samples=chunk_samples)
+    lazy = xr.Coordinates({"time": xr.Variable("time", data, fastpath=True)}, indexes={})
+    return recording.drop_vars("time").assign_coords(lazy)
+
+
+def times_of(recording: xr.DataArray) -> tuple[float | None, Any | None]:
+    """The time of the first sample in seconds, or the time of every sample where they are not a range."""
+    if "time" not in recording.coords:
+        return None, None
+    index = recording.xindexes.get("time")
+    if isinstance(index, xr.indexes.RangeIndex):
+        return float(index.start), None
+    return None, np.asarray(recording.coords["time"].values, np.float64)
+
+
+def _encoded_segment(segment: xr.DataArray) -> dict[str, Any]:
+    info = validate_recording(segment)
+    start_s, times = times_of(segment)
+    data = segment.data
+    if not hasattr(data, "chunks"):
+        data = chunked_array(data, chunk_samples=info.n_samples)
+    plan: Any = root_plan(data, sampling_frequency=info.sampling_frequency)
+    with contextlib.suppress(NotDeclarative):  # then it stays a plan: pickle takes it, JSON does not
+        plan = encode_plan(plan)
+    return {"plan": plan, "start_s": start_s, "times": None if times is None else encode_array(times)}
+
+
+def _check_alike(segments: list[xr.DataArray]) -> None:
+    first = segments[0]
+    for number, segment in enumerate(segments[1:], start=1):
+        for what, ours, theirs in (
+            ("channels", segment.coords["channel"].values.tolist(), first.coords["channel"].values.tolist()),
+            ("dtype", segment.dtype, first.dtype),
+            ("sampling frequency", segment.attrs["sampling_frequency"], first.attrs["sampling_frequency"]),
+        ):
+            if ours != theirs:
+                raise RecordingError(
+                    f"segment {number} has {what} {ours} and segment 0 has {theirs}; segments of one recording must "
+                    "agree: convert them one by one"
+                )

@@ -1,0 +1,198 @@
+"""A folder of the files that Kilosort4 writes, so that whatever reads its results reads ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...checks import check_positive
+from ...errors import ParameterError
+from ...sorting import samples_per_segment, validate_sorting
+from ...typing import PathLike
+from ..store.atomic import whole_or_absent
+from .kilosort_fields import kilosort_fields, spike_places, write_features
+from .phy import raw_file, write_channels, write_column, write_parameters, write_units
+
+#: Added to the diagonal before the whitening is inverted: channels that were left out have no row.
+RIDGE = 1e-5
+
+
+def export_kilosort(
+    sorting: xr.DataTree,
+    folder: PathLike,
+    *,
+    recording: xr.DataArray | None = None,
+    whitened: xr.DataArray | None = None,
+    nearest_chans: int = 10,
+    pictures: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a sorting as Kilosort4 writes its results: phy's files with whitened templates and principal components.
+
+    Templates and amplitudes are in units of the noise, as there; for a folder in µV see :func:`export_phy`. Computes,
+    if the features of the spikes have to be projected: one pass over the recording, chunk by chunk into the file.
+
+    Parameters
+    ----------
+    sorting
+        Of :func:`xephys.sort`, any preset.
+    folder
+        To be written.
+    recording
+        What was sorted. Where its samples lie in a raw binary file, sample by sample, phy shows them.
+    whitened
+        Its white traces, from :func:`whiten_like`; needed unless the sorting holds the features of its spikes, as that
+        of the preset ``kilosort4`` does.
+    nearest_chans
+        Channels of a spike's features.
+    pictures
+        Also draw ``diagnostics.png``, ``spike_positions.png`` and ``drift_scatter.png``, where matplotlib is installed.
+    progress
+        Called with (finished, all) chunks of that pass.
+    overwrite
+        Replace what is at the folder, once the new one is whole.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has learned nothing, has several segments, or features are missing and ``whitened`` is too.
+    OutputError
+        If the folder exists or there is not enough space; nothing is left behind.
+
+    Notes
+    -----
+    The files of Pachitariu, Sridhar, Pennington and Stringer (2024), Nature Methods 21:914. Of the pictures of drift
+    there is the scatter of spikes over time; no drift is estimated here. The optional copies of preprocessed data and
+    of unfiltered state are not written.
+
+    Examples
+    --------
+    >>> import tempfile, xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
+    >>> sorting = xephys.sort(recording)
+    >>> white = xephys.whiten_like(recording, learned=sorting)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     export_kilosort(sorting, place + "/kilosort4", whitened=white, pictures=False)
+    ...     np.load(place + "/kilosort4/pc_features.npy").shape[1:]
+    (6, 10)
+    """
+    tree = validate_sorting(sorting)
+    check_positive(nearest_chans=nearest_chans)
+    if len(samples_per_segment(tree)) > 1:
+        raise ParameterError(
+            f"this sorting has {len(samples_per_segment(tree))} segments and Kilosort4's files know one; export the "
+            "sorting of each segment"
+        )
+    fields = kilosort_fields(tree, nearest_chans=nearest_chans)
+    n_spikes = tree["spikes"].sizes["spike"]
+    n_bytes = 4 * n_spikes * fields.sizes["component"] * fields.sizes["slot"] + 60 * n_spikes
+    with whole_or_absent(folder, overwrite=overwrite, n_bytes=n_bytes + 2 * fields["template"].nbytes) as hidden:
+        hidden.mkdir()
+        norms = write_features(hidden / "pc_features.npy", tree, fields, whitened=whitened, progress=progress)
+        file = raw_file(recording, n_channels=fields.sizes["channel"])
+        write_channels(hidden, tree["templates"].dataset, file)
+        _narrow_channels(hidden)
+        _write_spikes(hidden, tree, fields, norms)
+        _write_templates(hidden, fields)
+        write_units(hidden, tree["units"].dataset)
+        _write_quality(hidden, tree, norms)
+        write_parameters(hidden, file, float(tree.attrs["sampling_frequency"]))
+        _write_settings(hidden, tree, fields, file)
+        if pictures and find_spec("matplotlib") is not None:
+            from .kilosort_pictures import draw_pictures
+
+            draw_pictures(hidden, tree, norms)
+
+
+def _narrow_channels(folder: Path) -> None:
+    """Positions and shanks as 32-bit floats, as there."""
+    for name in ("channel_positions", "channel_shanks"):
+        path = folder / f"{name}.npy"
+        np.save(path, np.load(path).astype(np.float32))
+
+
+def _write_spikes(folder: Path, sorting: xr.DataTree, fields: xr.Dataset, norms: Any) -> None:
+    spikes = sorting["spikes"].dataset
+    labels = np.asarray(spikes["unit_index"].values, np.int32)
+    np.save(folder / "spike_times.npy", np.asarray(spikes["sample_index"].values, np.int64))
+    np.save(folder / "spike_clusters.npy", labels)
+    np.save(folder / "spike_templates.npy", labels)
+    np.save(folder / "spike_detection_templates.npy", np.asarray(fields["detection_template"].values, np.int32))
+    np.save(folder / "spike_positions.npy", spike_places(sorting, np.load(folder / "channel_positions.npy")))
+    np.save(folder / "amplitudes.npy", norms)
+    np.save(folder / "kept_spikes.npy", np.asarray(fields["kept"].values, bool))
+
+
+def _write_templates(folder: Path, fields: xr.Dataset) -> None:
+    templates = np.asarray(fields["template"].values, np.float32)
+    similarity = np.asarray(fields["similarity"].values, np.float32)
+    channels = np.asarray(fields["feature_channel"].values, np.uint32)
+    n_units, _, n_channels = templates.shape
+    if n_units == 1:
+        # phylib drops axes of length one, and would take samples for units: an empty second template prevents it.
+        templates = np.concatenate([templates, np.zeros_like(templates)])
+        channels = np.concatenate([channels, channels])
+        similarity = np.eye(2, dtype=np.float32)
+    np.save(folder / "templates.npy", templates)
+    np.save(folder / "templates_ind.npy", np.tile(np.arange(n_channels), (len(templates), 1)))
+    np.save(folder / "pc_feature_ind.npy", channels)
+    np.save(folder / "similar_templates.npy", similarity)
+    if n_channels > 1:  # the same with a matrix of one by one; phylib takes the identity where there is none
+        matrix = np.asarray(fields["whitening"].values, np.float32)
+        np.save(folder / "whitening_mat.npy", matrix)
+        np.save(folder / "whitening_mat_dat.npy", matrix)
+        inverse = np.linalg.inv(matrix.astype(np.float64) + RIDGE * np.eye(n_channels))
+        np.save(folder / "whitening_mat_inv.npy", inverse.astype(np.float32))
+
+
+def _write_quality(folder: Path, sorting: xr.DataTree, norms: Any) -> None:
+    units = sorting["units"].dataset
+    labels = sorting["spikes"]["unit_index"].values
+    counts = np.maximum(np.bincount(labels, minlength=units.sizes["unit"]), 1)
+    means = np.bincount(labels, weights=norms, minlength=units.sizes["unit"]) / counts
+    contaminated = 100 * units["contamination"].values if "contamination" in units else np.zeros(len(counts))
+    for name in ("amplitude", "contamination"):
+        (folder / f"cluster_{name}.tsv").unlink(missing_ok=True)
+    if "amplitude" in units:  # not under its own name: some file systems would take it for that of Kilosort4
+        write_column(folder, "amplitude_uv", [f"{value:.6g}" for value in units["amplitude"].values])
+    for name, values in (("Amplitude", means), ("ContamPct", contaminated)):
+        write_column(folder, name, [f"{value:.1f}" for value in values])
+
+
+def _write_settings(folder: Path, sorting: xr.DataTree, fields: xr.Dataset, file: Any) -> None:
+    parameters = json.loads(sorting.attrs.get("parameters", "{}"))
+    n_channels = fields.sizes["channel"]
+    ops = {
+        "settings": parameters,
+        **parameters,
+        "preset": sorting.attrs.get("preset", ""),
+        "xephys_version": sorting.attrs.get("version", ""),
+        "fs": float(sorting.attrs["sampling_frequency"]),
+        "n_chan_bin": n_channels if file is None else file["n_file_channels"],
+        "Nchan": n_channels,
+        "nt": fields.sizes["sample"],
+        "nt0min": int(fields.attrs["nbefore"]),
+        "n_pcs": fields.sizes["component"],
+        "nearest_chans": fields.sizes["slot"],
+        "wPCA": fields["component"].values,
+        "Wrot": fields["whitening"].values,
+        "chanMap": np.load(folder / "channel_map.npy"),
+        "xc": np.load(folder / "channel_positions.npy")[:, 0],
+        "yc": np.load(folder / "channel_positions.npy")[:, 1],
+        "kcoords": np.load(folder / "channel_shanks.npy"),
+        "Nbatches": int(np.ceil(samples_per_segment(sorting)[0] / (2 * float(sorting.attrs["sampling_frequency"])))),
+    }
+    np.save(folder / "ops.npy", np.array(ops, object), allow_pickle=True)
+    lines = [f"xephys {ops['xephys_version']}, preset {ops['preset']}", f"parameters: {json.dumps(parameters)}"]
+    lines += [json.dumps(entry) for entry in json.loads(sorting.attrs.get("log", "[]"))]
+    labels = sorting["units"]["label"].values.astype(str)
+    lines.append(f"{len(labels)} units, {(labels == 'good').sum()} good, {sorting['spikes'].sizes['spike']} spikes")
+    (folder / "kilosort4.log").write_text("\n".join(lines) + "\n", encoding="utf8")

@@ -1,0 +1,219 @@
+"""A folder that phy opens for manual curation, and that SpikeInterface and phylib read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...errors import ParameterError
+from ...graph.build import plan_of, take_channels
+from ...graph.plan import Array
+from ...graph.source import BinarySource
+from ...recording.segments import segments_of
+from ...sorting import samples_per_segment, validate_sorting
+from ...typing import PathLike
+from ..store.atomic import whole_or_absent
+
+_GROUPS = ("good", "mua", "noise")
+#: Columns of the units that phy has itself, or that have a file of their own.
+_OWN_COLUMNS = {"label", "num_spikes", "firing_rate", "x", "y", "z", "channel_index", "unit_id"}
+
+
+def export_phy(
+    sorting: xr.DataTree,
+    folder: PathLike,
+    *,
+    recording: xr.DataArray | xr.DataTree | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a sorting as a folder for phy.
+
+    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are µV. Cluster numbers are
+    positions along ``unit``, with the names in ``cluster_si_unit_id.tsv``. Every quality column has its file. There are
+    no principal components, so phy's feature view stays empty.
+
+    Parameters
+    ----------
+    sorting
+        With templates.
+    folder
+        To be written.
+    recording
+        What was sorted. Where its samples lie in a raw binary file, sample by sample, phy shows them; the steps of
+        preprocessing are not applied. Without it phy works, but shows no traces.
+    overwrite
+        Replace what is at the folder, once the new one is whole.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has no templates, or the recording other channels.
+    OutputError
+        If the folder exists or there is not enough space; nothing is left behind.
+    """
+    validate_sorting(sorting)
+    if "templates" not in sorting.children:
+        raise ParameterError("phy needs templates and this sorting has none; estimate them (estimate_templates)")
+    templates = sorting["templates"].dataset
+    n_bytes = 2 * templates["templates"].nbytes + 64 * sorting["spikes"].sizes["spike"]
+    with whole_or_absent(folder, overwrite=overwrite, n_bytes=n_bytes) as hidden:
+        hidden.mkdir()
+        _write_spikes(hidden, sorting)
+        _write_templates(hidden, np.asarray(templates["templates"].values, np.float32))
+        file = raw_file(recording, n_channels=templates.sizes["channel"])
+        write_channels(hidden, templates, file)
+        write_units(hidden, sorting["units"].dataset)
+        write_parameters(hidden, file, float(sorting.attrs["sampling_frequency"]))
+
+
+def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
+    spikes = sorting["spikes"].dataset
+    times = np.asarray(spikes["sample_index"].values, np.int64)
+    starts = np.cumsum([0, *samples_per_segment(sorting)])  # phy knows one axis of time: segments follow each other
+    if "segment_index" in spikes:
+        times = times + starts[np.asarray(spikes["segment_index"].values, np.int64)]
+    order = np.argsort(times, kind="stable")
+    labels = np.asarray(spikes["unit_index"].values, np.int32)[order]
+    amplitudes = np.abs(spikes["amplitude"].values) if "amplitude" in spikes else np.ones(len(times))
+    np.save(folder / "spike_times.npy", times[order])
+    np.save(folder / "spike_clusters.npy", labels)
+    np.save(folder / "spike_templates.npy", labels)
+    np.save(folder / "amplitudes.npy", np.asarray(amplitudes, np.float64)[order])
+    if "x" in spikes and "y" in spikes:
+        positions = np.stack([spikes["x"].values, spikes["y"].values], axis=1)
+        np.save(folder / "spike_positions.npy", positions.astype(np.float32)[order])
+
+
+def _write_templates(folder: Path, templates: Array) -> None:
+    n_units, _, n_channels = templates.shape
+    if n_units == 1:
+        # phylib drops axes of length one, and would take samples for units: an empty second template prevents it.
+        templates = np.concatenate([templates, np.zeros_like(templates)])
+    np.save(folder / "templates.npy", templates)
+    np.save(folder / "similar_templates.npy", template_similarity(templates))
+    if n_channels > 1:  # the same with a matrix of one by one; phylib takes the identity where there is none
+        np.save(folder / "whitening_mat.npy", np.eye(n_channels))
+        np.save(folder / "whitening_mat_inv.npy", np.eye(n_channels))
+
+
+def template_similarity(templates: Array) -> Array:
+    """Cosine similarity of all pairs of templates ``(unit, sample, channel)``; 0 with an empty one.
+
+    Examples
+    --------
+    >>> template_similarity(np.array([[[1.0, 0.0]], [[2.0, 0.0]], [[0.0, 1.0]]])).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    flat = templates.reshape(len(templates), templates.shape[1] * templates.shape[2]).astype(np.float64)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    flat = np.divide(flat, norms, out=np.zeros_like(flat), where=norms > 0)
+    similarity: Array = np.clip(flat @ flat.T, -1.0, 1.0).astype(np.float32)
+    return similarity
+
+
+def write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any] | None) -> None:
+    """Rows of the raw file, positions, shanks and groups of the channels."""
+    n_channels = templates.sizes["channel"]
+    positions = np.stack([np.zeros(n_channels), 20.0 * np.arange(n_channels)], axis=1)  # phy must draw them somewhere
+    if "x" in templates.coords and "y" in templates.coords:
+        positions = np.stack([templates["x"].values, templates["y"].values], axis=1).astype(np.float64)
+    channel_map = np.arange(n_channels) if file is None else file["channels"]
+    np.save(folder / "channel_map.npy", np.asarray(channel_map, np.int32))
+    np.save(folder / "channel_positions.npy", positions)
+    for name, stored in (("shank", "channel_shanks"), ("group", "channel_groups")):
+        values = templates[name].values if name in templates.coords else np.zeros(n_channels)
+        np.save(folder / f"{stored}.npy", np.unique(values, return_inverse=True)[1].astype(np.int32))
+
+
+def write_units(folder: Path, units: xr.Dataset) -> None:
+    """Labels, names and quality of the units, one file each."""
+    n_units = units.sizes["unit"]
+    labels = [str(label) for label in units["label"].values]
+    columns: dict[str, list[Any]] = {
+        "group": [label if label in _GROUPS else "unsorted" for label in labels],
+        "KSLabel": ["good" if label == "good" else "mua" for label in labels],
+    }
+    ids = units.coords["unit_id"].values if "unit_id" in units.coords else np.arange(n_units)
+    if ids.dtype.kind in "iu":
+        columns["si_unit_id"] = ids.tolist()
+    else:
+        columns["unit_name"] = ids.tolist()
+    for name, variable in units.data_vars.items():
+        if name not in _OWN_COLUMNS and variable.ndim == 1 and variable.dtype.kind in "biufU":
+            columns[str(name)] = variable.values.tolist()
+    for name, values in columns.items():
+        write_column(folder, name, values)
+
+
+def write_column(folder: Path, name: str, values: Sequence[Any]) -> None:
+    """One property of all clusters, as phy reads it."""
+    lines = [f"cluster_id\t{name}", *(f"{unit}\t{_cell(value)}" for unit, value in enumerate(values))]
+    (folder / f"cluster_{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf8")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value).replace("\t", " ").replace("\n", " ")
+
+
+def write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_frequency: float) -> None:
+    """``params.py``, by which readers know the folder."""
+    lines = {
+        "dat_path": [] if file is None else file["paths"],
+        "n_channels_dat": 0 if file is None else file["n_file_channels"],
+        "dtype": "int16" if file is None else file["dtype"],
+        "offset": 0 if file is None else file["offset_bytes"],
+        "sample_rate": sampling_frequency,
+        "hp_filtered": False,
+    }
+    text = "".join(f"{name} = {value!r}\n" for name, value in lines.items())
+    (folder / "params.py").write_text(text, encoding="utf8")
+
+
+def raw_file(recording: xr.DataArray | xr.DataTree | None, *, n_channels: int) -> dict[str, Any] | None:
+    """Paths, layout and channels of the raw file behind a recording, if phy can read it."""
+    if recording is None:
+        return None
+    described = []
+    for segment in segments_of(recording):
+        if segment.sizes["channel"] != n_channels:
+            raise ParameterError(
+                f"the recording has {segment.sizes['channel']} channels and the sorting's templates {n_channels}; give "
+                "the recording that was sorted"
+            )
+        described.append(_layout(segment))
+    first = described[0]
+    if first is None or any(one is None for one in described):
+        return None
+    alike = all(
+        one is not None
+        and {k: v for k, v in one.items() if k != "paths"} == {k: v for k, v in first.items() if k != "paths"}
+        for one in described
+    )
+    if len(described) > 1 and not (alike and first["offset_bytes"] == 0):
+        return None
+    return {**first, "paths": [path for one in described if one is not None for path in one["paths"]]}
+
+
+def _layout(segment: xr.DataArray) -> dict[str, Any] | None:
+    plan = plan_of(segment.data)
+    if plan is None or not isinstance(plan.source, BinarySource) or plan.source.time_axis != 0:
+        return None
+    source = plan.source
+    channels = np.arange(source.n_file_channels) if source.channels is None else np.asarray(source.channels)
+    for stage in plan.stages:
+        if stage.func is take_channels:
+            channels = channels[stage.arrays["channels"]]
+    if len(channels) != segment.sizes["channel"]:
+        return None
+    row = source.n_file_channels * source.dtype.itemsize
+    return {
+        "paths": [source.path],
+        "n_file_channels": source.n_file_channels,
+        "dtype": source.dtype.name if source.dtype.isnative else source.dtype.str,
+        "offset_bytes": source.offset_bytes + plan.start * row,
+        "channels": channels.tolist(),
+    }

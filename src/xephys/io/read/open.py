@@ -1,0 +1,290 @@
+"""``open_recording``: any file as a lazy recording."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from ...checks import nearest_name
+from ...errors import ParameterError, RecordingError, XephysWarning
+from ...recording.segments import segments_of, tree_of
+from ...typing import PathLike
+from .binary import open_binary, per_channel, sidecar_of
+from .formats import Format, detect_format, format_named, read_with_spikeinterface
+from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
+
+#: Opened without a reader of SpikeInterface, so that there is nothing which would take further arguments.
+_OWN_FORMATS = ("zarr", "si-folder", "si-dump")
+#: What a JSON file beside a raw binary file can say about it.
+_IN_SIDECAR = ("sampling_frequency", "n_channels", "dtype", "time_axis", "offset_bytes", "gain_to_uv", "offset_to_uv")
+_IN_SIDECAR += ("channel_ids", "probe", "start_s")
+#: Those that people also write as ``1024.0`` or ``"1"``.
+_NUMBERS: dict[str, Any] = {"sampling_frequency": float, "n_channels": int, "time_axis": int, "offset_bytes": int}
+_NUMBERS |= {"start_s": float}
+
+
+def open_recording(
+    path: PathLike,
+    *,
+    chunk_duration_s: float = 2.0,
+    stream_id: str | None = None,
+    segment: int | None = None,
+    probe: Any = None,
+    sampling_frequency: float | None = None,
+    n_channels: int | None = None,
+    dtype: Any = None,
+    gain_to_uv: Any = None,
+    offset_to_uv: Any = None,
+    time_axis: int | None = None,
+    offset_bytes: int | None = None,
+    channel_ids: Any = None,
+    ignore_trailing_bytes: bool = False,
+    format: str | None = None,
+    **reader_options: Any,
+) -> xr.DataArray | xr.DataTree:
+    """Open a recording lazily, whatever its format; only headers are read.
+
+    Parameters
+    ----------
+    path
+        A file or a folder. The format is found from its name and content: raw binary (where ``n_channels`` and
+        ``sampling_frequency`` are given, or a ``.json`` file beside it says so; what is given goes before what that
+        says), Zarr, SpikeInterface folders and dumps, SpikeGLX, Open Ephys (binary and legacy), Intan, Blackrock,
+        Neuralynx, Plexon, NWB, and others that SpikeInterface reads.
+    chunk_duration_s
+        Length of a chunk; it sets what a task works on, never a result.
+    stream_id
+        Which stream, by id or name, where a file holds several. By default the obvious one: auxiliary, digital and
+        synchronisation streams are set aside, and the action-potential band is preferred; that of the file, where the
+        path is a SpikeGLX file. For NWB the path of the ElectricalSeries.
+    segment
+        Which segment, where there are several; all of them as a DataTree by default.
+    probe
+        Path of a ProbeInterface file, a ProbeInterface object, or positions ``(channel, 2)`` in µm; replaces the probe
+        that the file describes.
+    sampling_frequency, n_channels, dtype, time_axis, offset_bytes, channel_ids, ignore_trailing_bytes
+        Of a raw binary file: rate in hertz, channels, type of a sample (int16), 0 if the channels of a sample lie
+        together (default) or 1 if the samples of a channel do, length of a header (0), names of the channels, and
+        whether an incomplete last sample is dropped instead of refused. Other formats say these themselves.
+    gain_to_uv, offset_to_uv
+        µV per count and µV at zero counts, one number or one per channel; replace those of the file. Real numbers of
+        a format that gives no gain are taken for µV, unless one is given here.
+    format
+        Name of the format, where it is not to be guessed.
+    reader_options
+        Further arguments of SpikeInterface's reader, such as ``experiment_name="experiment1"`` for Open Ephys; raw
+        binary files, Zarr, SpikeInterface folders and dumps have none.
+
+    Returns
+    -------
+    The recording, or for several segments a DataTree with nodes ``segment_0``, ``segment_1``, …
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    RecordingError
+        If the format is unknown, the file empty or cut, or the stream or the probe do not fit.
+    ParameterError
+        If something is given that nothing would read, such as a misspelt word (the nearest is proposed) or the
+        ``dtype`` of a Zarr store.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+    ...     np.zeros((3000, 4), "int16").tofile(file.name)
+    ...     rec = open_recording(file.name, sampling_frequency=30_000.0, n_channels=4, gain_to_uv=0.195)
+    >>> rec.sizes["channel"], rec.attrs["units"]
+    (4, 'counts')
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FileNotFoundError(f"{place.absolute()} does not exist; check the path{_beside(place)}")
+    if not chunk_duration_s > 0:
+        raise ParameterError(f"chunk_duration_s is {chunk_duration_s}; give seconds above 0")
+    if place.is_file() and place.stat().st_size == 0:
+        raise RecordingError(f"{place} is empty (0 bytes); was the copy interrupted?")
+    of_raw_file = {
+        "sampling_frequency": sampling_frequency,
+        "n_channels": n_channels,
+        "dtype": dtype,
+        "time_axis": time_axis,
+        "offset_bytes": offset_bytes,
+        "channel_ids": channel_ids,
+        "ignore_trailing_bytes": ignore_trailing_bytes or None,
+    }
+    given = {name: value for name, value in of_raw_file.items() if value is not None}
+    sidecar = sidecar_of(place) if place.is_file() and format is None else None
+    if n_channels is not None or sidecar is not None:
+        if place.is_dir():
+            raise RecordingError(
+                f"{place} is a folder; n_channels describes a raw binary file: give the path of the file"
+            )
+        if format is not None:
+            raise ParameterError(f"format is {format!r} and n_channels describes a raw binary file; give one of them")
+        _check_unread(place, "a raw binary file", reader_options, stream_id)
+        scaling_and_probe = {"gain_to_uv": gain_to_uv, "offset_to_uv": offset_to_uv, "probe": probe}
+        pieces = [_open_raw(place, sidecar or {}, given | scaling_and_probe, chunk_duration_s)]
+    else:
+        known, found = detect_format(place) if format is None else format_named(format, place)
+        if given:
+            raise ParameterError(
+                f"{', '.join(given)} would describe a raw binary file, and {place} is {known.description}, which says "
+                "it itself; leave it out"
+            )
+        if known.name == "spikeglx" and found != place:
+            stream_id = _stream_of_file(place, stream_id)
+        opened = _open_known(known, found, chunk_duration_s, stream_id, reader_options)
+        pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
+    if segment is not None:
+        if not 0 <= segment < len(pieces):
+            raise RecordingError(f"segment {segment} does not exist; {place} has {len(pieces)}, counted from 0")
+        return pieces[segment]
+    return pieces[0] if len(pieces) == 1 else tree_of(pieces)
+
+
+def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str | None) -> None:
+    """Refuse what would be lost without a sound where no reader of SpikeInterface takes the rest."""
+    for name in options:
+        near = nearest_name(name, inspect.signature(open_recording).parameters)
+        hint = f", did you mean {near!r}?" if near else ""
+        raise ParameterError(f"open_recording has no parameter {name!r} for {what}, as {path} is{hint}")
+    if stream_id is not None:
+        raise ParameterError(f"stream_id is {stream_id!r}, and {path} is {what}, which has no streams; leave it out")
+
+
+def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_duration_s: float) -> xr.DataArray:
+    """A raw binary file by what is given and, for the rest, by what the file beside it says."""
+    described = {name: sidecar[name] for name in _IN_SIDECAR if sidecar.get(name) is not None}
+    if "probe" in described:
+        described["probe"] = path.parent / described["probe"]
+    described |= {name: value for name, value in given.items() if value is not None}
+    if "sampling_frequency" not in described:
+        raise ParameterError("n_channels is given without sampling_frequency; a raw binary file needs both")
+    numbers = {name: kind(described[name]) for name, kind in _NUMBERS.items() if name in described}
+    return open_binary(path, **(described | numbers), chunk_duration_s=chunk_duration_s)
+
+
+def _open_known(
+    known: Format, found: Path, chunk_duration_s: float, stream_id: str | None, options: dict[str, Any]
+) -> xr.DataArray | xr.DataTree:
+    if known.name in _OWN_FORMATS:
+        _check_unread(found, known.description, options, stream_id)
+    if known.name == "zarr":
+        from ..store.zarr import open_zarr
+
+        return open_zarr(found, chunk_duration_s=chunk_duration_s)
+    from ..bridge.spikeinterface import from_spikeinterface
+
+    if known.name == "si-folder":
+        from ..store.save import open_binary_folder
+
+        return open_binary_folder(found, chunk_duration_s=chunk_duration_s)
+    if known.name == "si-dump":
+        from spikeinterface import load
+
+        return from_spikeinterface(load(found), chunk_duration_s=chunk_duration_s)
+    recording = read_with_spikeinterface(known, found, stream_id=stream_id, options=options)
+    if known.name == "spikeglx":
+        _check_meta(recording)
+    return from_spikeinterface(recording, chunk_duration_s=chunk_duration_s)
+
+
+def _stream_of_file(file: Path, stream_id: str | None) -> str:
+    """The stream of a SpikeGLX file, whose reader takes the folder with all of them.
+
+    By the file's ``.meta``, because from there the reader takes the names of its streams too.
+
+    Raises
+    ------
+    RecordingError
+        If the ``.meta`` cannot be read.
+    ParameterError
+        If another stream than that of the file is asked for.
+    """
+    from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file
+
+    meta = file.with_suffix(".meta")
+    try:
+        own = str(extract_stream_info(meta, read_meta_file(meta))["stream_name"])
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise RecordingError(f"{meta} does not say which stream it describes ({error}); copy it again") from error
+    if stream_id is None:
+        return own
+    if stream_id not in (own, f"{own}-SYNC"):
+        raise ParameterError(
+            f"stream_id is {stream_id!r} and {file} holds {own!r}; leave stream_id out, or open {file.parent}"
+        )
+    return stream_id
+
+
+def _check_meta(recording: Any) -> None:
+    """Warn where a SpikeGLX file is not as long as its ``.meta`` says."""
+    for info in recording.neo_reader.signals_info_list:
+        file = Path(info["bin_file"])
+        if info["stream_name"] != recording.stream_name or not file.is_file():
+            continue
+        said, found = int(info["meta"].get("fileSizeBytes", 0)), file.stat().st_size
+        if said and said != found:
+            there = found // (2 * info["num_chan"])
+            warnings.warn(
+                f"{file} has {found} bytes, its .meta says {said}; using the {there} samples that are there",
+                XephysWarning,
+                stacklevel=4,
+            )
+
+
+def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
+    """The recording with the probe and scaling that were given, and where it came from."""
+    recording.attrs.setdefault("source", str(path.absolute()))
+    n_channels = recording.sizes["channel"]
+    if probe is not None:
+        coordinates, attributes = probe_coordinates(read_probe(probe, n_channels=n_channels))
+        recording = recording.drop_vars([name for name in PROBE_COORDINATES if name in recording.coords])
+        recording = recording.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
+        recording.attrs.update(attributes)
+    return _scaled_as_given(recording, path, gain_to_uv, offset_to_uv)
+
+
+def _scaled_as_given(recording: xr.DataArray, path: Path, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
+    """The recording with the scaling that was given; real numbers, else taken for µV, are counts then.
+
+    Raises
+    ------
+    ParameterError
+        If it would be applied to nothing: an offset without a gain, or traces that were scaled before they were saved.
+    """
+    given = {"gain_to_uv": gain_to_uv, "offset_to_uv": offset_to_uv}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return recording
+    has_gain = "gain_to_uv" in recording.coords
+    if has_gain and recording.attrs.get("units") == "uV":
+        raise ParameterError(
+            f"{' and '.join(given)} would scale counts, and the traces of {path} were saved in uV, with their own "
+            "gains applied; leave it out"
+        )
+    if not has_gain and gain_to_uv is None:
+        raise ParameterError("offset_to_uv is given without gain_to_uv; give both")
+    if "offset_to_uv" not in recording.coords:
+        given.setdefault("offset_to_uv", 0.0)
+    n_channels = recording.sizes["channel"]
+    scaling = {name: ("channel", per_channel(name, value, n_channels)) for name, value in given.items()}
+    recording = recording.assign_coords(scaling)
+    recording.attrs["units"] = "counts"
+    return recording
+
+
+def _beside(path: Path) -> str:
+    import difflib
+
+    if not path.parent.is_dir():
+        return f" ({path.parent} does not exist either)"
+    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
+    return f"; there is {near[0]!r}" if near else ""

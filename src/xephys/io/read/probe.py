@@ -1,0 +1,170 @@
+"""Probes: from ProbeInterface to coordinates on ``channel`` and back.
+
+The whole description travels as the attribute ``probegroup``; the coordinate ``contact_index`` says which of its
+contacts each channel is, so that it stays right when channels are sliced or reordered. Where the coordinates ``x`` and
+``y`` were changed since, they win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...errors import RecordingError
+
+_MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "m": 1e6}
+
+#: Coordinates that a probe sets.
+PROBE_COORDINATES = ("x", "y", "z", "shank", "contact_id", "contact_index")
+
+
+def probe_coordinates(probegroup: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Coordinates on ``channel`` and the attribute of a probe group whose contacts are in the order of the channels."""
+    contacts = probegroup.to_numpy(complete=True)
+    fields = contacts.dtype.names
+    scale = np.array([_MICROMETRES.get(unit, 1.0) for unit in contacts["si_units"]])
+    coordinates: dict[str, Any] = {axis: contacts[axis] * scale for axis in ("x", "y", "z") if axis in fields}
+    if "shank_ids" in fields and np.any(contacts["shank_ids"] != ""):
+        coordinates["shank"] = _shortest(contacts["shank_ids"])
+    if "contact_ids" in fields and np.any(contacts["contact_ids"] != ""):
+        coordinates["contact_id"] = _shortest(contacts["contact_ids"])
+    coordinates["contact_index"] = np.arange(len(contacts))
+    return coordinates, {"probegroup": probegroup.to_dict(array_as_list=True)}
+
+
+def probegroup_of(recording: xr.DataArray) -> Any | None:
+    """The probe group of a recording, its contacts in the order of the channels; None without positions.
+
+    Examples
+    --------
+    >>> from xephys.schema import make_recording
+    >>> rec = make_recording(np.zeros((9, 2)), sampling_frequency=1e4, coordinates={"x": [0.0, 0.0], "y": [0.0, 20.0]})
+    >>> probegroup_of(rec).get_contact_count()
+    2
+    """
+    from probeinterface import ProbeGroup
+
+    stored = recording.attrs.get("probegroup")
+    if isinstance(stored, Mapping) and "contact_index" in recording.coords:
+        whole = ProbeGroup.from_dict(dict(stored))
+        chosen = np.asarray(recording.coords["contact_index"].values, np.int64)
+        if len(np.unique(chosen)) == len(chosen) and chosen.max(initial=-1) < whole.get_contact_count():
+            same = len(chosen) == whole.get_contact_count() and np.array_equal(chosen, np.arange(len(chosen)))
+            group = whole if same else whole.get_slice(chosen)
+            if not same:
+                group.set_global_device_channel_indices(np.arange(len(chosen)))
+            if _positions_agree(group, recording):
+                return group
+    if "x" in recording.coords and "y" in recording.coords:
+        return _group_of_positions(recording)
+    return None
+
+
+def read_probe(probe: Any, *, n_channels: int) -> Any:
+    """A probe group in the order of the channels, from a file, a ProbeInterface object or positions.
+
+    Parameters
+    ----------
+    probe
+        Path of a ProbeInterface JSON (or ``.prb``) file, a ``Probe``, a ``ProbeGroup``, or positions ``(channel, 2)``
+        or ``(channel, 3)`` in µm.
+    n_channels
+        Of the recording.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    RecordingError
+        If the connected contacts are not as many as the channels, or wired to channels that do not exist.
+    """
+    from probeinterface import Probe, ProbeGroup
+
+    group = probe
+    if isinstance(probe, (str, Path)):
+        group = _probe_file(Path(probe))
+    elif not isinstance(probe, (Probe, ProbeGroup)):
+        group = _probe_of_positions(np.asarray(probe, np.float64))
+    if isinstance(group, Probe):
+        single, group = group, ProbeGroup()
+        group.add_probe(single)
+    if any(one.device_channel_indices is None for one in group.probes):
+        group.set_global_device_channel_indices(np.arange(group.get_contact_count()))
+    wiring = np.asarray(group.to_numpy(complete=True)["device_channel_indices"], np.int64)
+    connected = np.flatnonzero(wiring >= 0)
+    if len(connected) != n_channels:
+        raise RecordingError(
+            f"the probe has {len(connected)} connected contacts and the recording {n_channels} channels; "
+            "give the probe of this recording, or set its device_channel_indices to the channels of the file"
+        )
+    if not np.array_equal(np.sort(wiring[connected]), np.arange(n_channels)):
+        raise RecordingError(
+            f"the probe's device_channel_indices run from {wiring[connected].min()} to {wiring[connected].max()}; they "
+            f"must be 0 to {n_channels - 1}, each once"
+        )
+    order = connected[np.argsort(wiring[connected])]
+    if not np.array_equal(order, np.arange(len(wiring))):
+        group = group.get_slice(order)
+        group.set_global_device_channel_indices(np.arange(n_channels))
+    return group
+
+
+def _probe_file(path: Path) -> Any:
+    import probeinterface
+
+    if not path.exists():
+        raise FileNotFoundError(f"probe file {path} does not exist; check the path")
+    read = probeinterface.read_prb if path.suffix == ".prb" else probeinterface.read_probeinterface
+    try:
+        return read(path)
+    except (KeyError, ValueError, AssertionError) as error:
+        raise RecordingError(
+            f"{path} is no ProbeInterface file ({error}); write one with write_probeinterface"
+        ) from error
+
+
+def _probe_of_positions(positions: Any) -> Any:
+    from probeinterface import Probe
+
+    if positions.ndim != 2 or positions.shape[1] not in (2, 3):
+        raise RecordingError(f"positions have shape {positions.shape}; give (channel, 2) or (channel, 3), in um")
+    probe = Probe(ndim=positions.shape[1], si_units="um")
+    axes = None
+    if positions.shape[1] == 3:
+        axes = np.zeros((len(positions), 2, 3))
+        axes[:, 0, 0] = axes[:, 1, 1] = 1.0
+    probe.set_contacts(positions=positions, shapes="circle", shape_params={"radius": 5.0}, plane_axes=axes)
+    probe.set_device_channel_indices(np.arange(len(positions)))
+    return probe
+
+
+def _group_of_positions(recording: xr.DataArray) -> Any:
+    from probeinterface import ProbeGroup
+
+    axes = [axis for axis in ("x", "y", "z") if axis in recording.coords]
+    positions = np.stack([np.asarray(recording.coords[axis].values, np.float64) for axis in axes], axis=1)
+    probe = _probe_of_positions(positions)
+    if "shank" in recording.coords:
+        probe.set_shank_ids(recording.coords["shank"].values.astype(str))
+    if "contact_id" in recording.coords:
+        probe.set_contact_ids(recording.coords["contact_id"].values.astype(str))
+    group = ProbeGroup()
+    group.add_probe(probe)
+    return group
+
+
+def _positions_agree(group: Any, recording: xr.DataArray) -> bool:
+    coordinates, _ = probe_coordinates(group)
+    return all(
+        axis in recording.coords and np.array_equal(coordinates[axis], recording.coords[axis].values)
+        for axis in ("x", "y")
+    )
+
+
+def _shortest(strings: Any) -> Any:
+    """Strings without the padding of a fixed width of 64."""
+    return np.array(strings.tolist())

@@ -1,0 +1,176 @@
+"""Results on disk are whole or absent: written beside their place under a hidden name, then moved there at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import OutputError, is_disk_full
+from ...graph.source import disk_free_bytes, machine_token
+
+#: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.
+_MARKS = (
+    ".zgroup",
+    ".zmetadata",
+    "zarr.json",
+    "xephys.json",
+    "binary.json",
+    "si_folder.json",
+    "params.py",
+    "sorting.zarr",
+)
+
+
+@contextmanager
+def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
+    """Give a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it if not.
+
+    What a process that was killed left under such a name is removed by the next one that writes to ``path``.
+
+    Parameters
+    ----------
+    path
+        Where the file or folder shall be.
+    overwrite
+        Replace what is there, once the new one is whole.
+    n_bytes
+        Room it needs at least; checked before anything is written.
+
+    Raises
+    ------
+    OutputError
+        If something is at the path already, the disk is too small or fills up, or the place cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_or_absent(Path(folder) / "a.txt", overwrite=False) as hidden:
+    ...         _ = hidden.write_text("whole")
+    ...     [p.name for p in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    target = Path(path).absolute()
+    _remove_abandoned(target)
+    check_output(target, overwrite=overwrite)
+    if n_bytes:
+        check_room(target.parent, n_bytes=n_bytes)
+    hidden = _beside(target, "partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield hidden
+        _move(hidden, target)
+    except OSError as error:
+        _discard(hidden)
+        if isinstance(error, (OutputError, FileNotFoundError)):
+            raise
+        if is_disk_full(error):
+            raise OutputError(
+                f"no space left on the disk of {target.parent} while writing {target.name} "
+                f"({disk_free_bytes(target.parent)} bytes free); free some or choose another place; nothing was left"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise OutputError(
+                f"{target.parent} cannot be written to ({error.strerror}); choose another place"
+            ) from error
+        raise
+    except BaseException:  # Ctrl-C included
+        _discard(hidden)
+        raise
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path that is taken, or a folder that is no result of ours.
+
+    Raises
+    ------
+    OutputError
+        See above.
+    """
+    if not path.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{path} exists already; choose another path or give overwrite=True")
+    if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in _MARKS):
+        raise OutputError(f"{path} is a folder with other things in it and is not overwritten; choose another path")
+
+
+def check_room(folder: Path, *, n_bytes: int) -> None:
+    """Refuse to start what cannot fit.
+
+    Raises
+    ------
+    OutputError
+        If less than ``n_bytes`` are free on the disk of ``folder``.
+    """
+    free = disk_free_bytes(folder)
+    if free < n_bytes:
+        raise OutputError(
+            f"the result needs at least {n_bytes / 1e9:.3g} GB and the disk of {folder} has {free / 1e9:.3g} GB free; "
+            "free some or choose another place"
+        )
+
+
+def _move(hidden: Path, target: Path) -> None:
+    if not target.exists():
+        hidden.replace(target)
+        return
+    aside = _beside(target, "replaced")
+    target.replace(aside)
+    try:
+        hidden.replace(target)
+    except BaseException:
+        aside.replace(target)
+        raise
+    _remove(aside)
+
+
+def _beside(target: Path, kind: str) -> Path:
+    """A hidden name beside a path that tells which process of which machine it belongs to."""
+    return target.with_name(f".{target.name}.{kind}-{machine_token()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what processes of this machine left beside a path when they were killed; what live ones write stays.
+
+    What was put aside is the only copy if its writer was killed between two renames: it goes back to its place.
+    """
+    import psutil
+
+    if not target.parent.is_dir():
+        return
+    for kind in ("replaced", "partial"):
+        own = re.compile(rf"\.{re.escape(target.name)}\.{kind}-{machine_token()}-(?P<process>\d+)-[0-9a-f]{{8}}")
+        for path in list(target.parent.iterdir()):
+            found = own.fullmatch(path.name)
+            if found is None or psutil.pid_exists(int(found["process"])):
+                continue
+            if kind == "replaced" and not target.exists():
+                path.replace(target)
+            else:
+                _remove(path)
+
+
+def _discard(path: Path) -> None:
+    """Remove what failed, and what tasks that were still running when it did may write after: until it stays away."""
+    away = 0
+    for _ in range(50):
+        _remove(path)
+        away = 0 if path.exists() else away + 1
+        if away == 4:
+            return
+        time.sleep(0.1)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

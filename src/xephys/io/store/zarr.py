@@ -1,0 +1,228 @@
+"""Recordings in Zarr stores. The one file that knows both majors of zarr-python.
+
+The layout is SpikeInterface's (``traces_seg0``, ``channel_ids``, ``properties``, …), so that it reads what is written
+here and the other way round; what it has no place for is in the attribute ``xephys``. With zarr 2 a chunk is half a
+second, with zarr 3 a shard of two seconds holds chunks of a tenth: reading a halo costs at most one of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...errors import RecordingError
+from ...graph.build import to_dask
+from ...graph.plan import Array, Plan
+from ...graph.source import ZarrSource
+from ...schema import make_recording
+from ..read.probe import probe_coordinates, probegroup_of
+from ..read.properties import coordinates_of_properties, properties_of
+from ..read.si_source import folder_token
+from .encode import decode_array, encode_array, plain
+
+_CHUNK_S = 0.5
+_SHARD_CHUNK_S = 0.1
+_SHARD_CHUNKS = 20
+
+
+def zarr_major() -> int:
+    import zarr
+
+    return int(zarr.__version__.split(".")[0])
+
+
+def storage_samples(sampling_frequency: float) -> tuple[int, int]:
+    """Samples of a stored chunk, and of what one task may write without touching another's: a shard, or four chunks."""
+    if zarr_major() >= 3:
+        chunk = max(1, round(_SHARD_CHUNK_S * sampling_frequency))
+        return chunk, chunk * _SHARD_CHUNKS
+    chunk = max(1, round(_CHUNK_S * sampling_frequency))
+    return chunk, chunk * 4
+
+
+def new_group(path: Path) -> Any:
+    import zarr
+
+    return zarr.open_group(str(path), mode="w")
+
+
+def create_traces(
+    group: Any, name: str, *, shape: tuple[int, int], dtype: Any, sampling_frequency: float, compressor: Any
+) -> None:
+    """An empty array for traces; ``compressor`` None means Blosc zstd, level 5, bits shuffled."""
+    chunk, unit = storage_samples(sampling_frequency)
+    if zarr_major() >= 3:
+        from zarr.codecs import BloscCodec
+
+        codec = compressor or BloscCodec(
+            cname="zstd", clevel=5, shuffle="bitshuffle", typesize=np.dtype(dtype).itemsize
+        )
+        layout = {"chunks": (chunk, shape[1]), "shards": (unit, shape[1]), "compressors": codec}
+        group.create_array(name=name, shape=shape, dtype=dtype, **layout)
+        return
+    from numcodecs import Blosc
+
+    codec = compressor or Blosc(cname="zstd", clevel=5, shuffle=Blosc.BITSHUFFLE)
+    group.create_dataset(name, shape=shape, dtype=dtype, chunks=(chunk, shape[1]), compressor=codec)
+
+
+def put_array(group: Any, name: str, values: Any) -> None:
+    """A small array, whole."""
+    values = np.asarray(values)
+    if zarr_major() >= 3:
+        with warnings.catch_warnings():  # fixed-length strings are outside the core of the version 3 specification
+            warnings.simplefilter("ignore")
+            group.create_array(name=name, data=values)
+        return
+    group.create_dataset(name, data=values, compressor=None)
+
+
+def write_region(block: Array, *, store: str, component: str, first_row: int) -> None:
+    """Rows of an array, in their place."""
+    import zarr
+
+    if not any((Path(store) / name).is_file() for name in (".zgroup", "zarr.json")):
+        raise FileNotFoundError(f"{store} is gone: writing was stopped")  # Zarr would silently make it anew
+    zarr.open_group(store, mode="r+")[component][first_row : first_row + len(block)] = block
+
+
+def write_metadata(group: Any, segments: list[xr.DataArray], times: list[tuple[float | None, Any]]) -> None:
+    """Everything but the traces."""
+    first = segments[0]
+    group.attrs["zarr_class_info"] = {
+        "class": "spikeinterface.core.zarrextractors.ZarrRecordingExtractor",
+        "module": "spikeinterface",
+        "version": _version("spikeinterface"),
+    }
+    group.attrs["sampling_frequency"] = float(first.attrs["sampling_frequency"])
+    group.attrs["num_segments"] = len(segments)
+    group.attrs["provenance"] = None
+    group.attrs["annotations"] = plain(first.attrs.get("annotations", {}))
+    probegroup = probegroup_of(first)
+    if probegroup is not None:
+        group.attrs["probegroup"] = plain(probegroup.to_dict(array_as_list=True))
+    put_array(group, "channel_ids", first.coords["channel"].values)
+    put_array(group, "t_starts", np.array([np.nan if start is None else start for start, _ in times]))
+    for index, (_, vector) in enumerate(times):
+        if vector is not None:
+            put_array(group, f"times_seg{index}", vector)
+    others: dict[str, Any] = {}
+    stored = group.create_group("properties")
+    for name, values in properties_of(first).items():
+        if values.dtype.kind in "biufcUS":
+            put_array(stored, name, values)
+        else:
+            others[name] = encode_array(values)
+    group.attrs["xephys"] = {
+        "version": _version("xephys"),
+        "attributes": [saved_attributes(segment) for segment in segments],
+        "properties": others,
+    }
+
+
+def saved_attributes(recording: xr.DataArray) -> dict[str, Any]:
+    """Attributes as JSON, without what is stored in its own place."""
+    apart = {"annotations", "probegroup", "sampling_frequency", "renamed_properties", "stacked_properties"}
+    saved: dict[str, Any] = plain({k: v for k, v in recording.attrs.items() if k not in apart})
+    return saved
+
+
+def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
+    """A recording saved by :func:`xephys.save_recording` or by SpikeInterface, lazily.
+
+    Raises
+    ------
+    RecordingError
+        If the store holds no recording.
+    """
+    import zarr
+
+    from ...recording.segments import tree_of
+
+    group = zarr.open_group(str(path), mode="r")
+    attributes = dict(group.attrs)
+    if "channel_ids" not in group or "traces_seg0" not in group:
+        kind = "a sorting: use open_sorting" if "spikes" in group else "no recording"
+        raise RecordingError(f"{path} is a Zarr store with {kind}; a recording has 'channel_ids' and 'traces_seg0'")
+    if (
+        "probe" in attributes and "probegroup" not in attributes
+    ):  # written by an older SpikeInterface, which can read it
+        from spikeinterface.core import read_zarr
+
+        from ..bridge.spikeinterface import from_spikeinterface
+
+        return from_spikeinterface(read_zarr(path), chunk_duration_s=chunk_duration_s)
+    ours = attributes.get("xephys", {})
+    coordinates, shared = _stored_coordinates(group, attributes, ours)
+    segments = [
+        _open_segment(path, group, index, coordinates, shared, ours, chunk_duration_s)
+        for index in range(int(attributes["num_segments"]))
+    ]
+    return segments[0] if len(segments) == 1 else tree_of(segments)
+
+
+def _stored_coordinates(
+    group: Any, attributes: Mapping[str, Any], ours: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    stored = group.get("properties", {})
+    properties = {name: np.asarray(stored[name][:]) for name in stored if name != "contact_vector"}
+    properties |= {name: decode_array(values) for name, values in ours.get("properties", {}).items()}
+    coordinates, shared = coordinates_of_properties(properties)
+    if "probegroup" in attributes:
+        from probeinterface import ProbeGroup
+
+        positions, probe = probe_coordinates(ProbeGroup.from_dict(attributes["probegroup"]))
+        coordinates, shared = positions | coordinates, probe | shared
+    shared["annotations"] = attributes.get("annotations") or {}
+    return coordinates, shared
+
+
+def _open_segment(
+    path: Path,
+    group: Any,
+    index: int,
+    coordinates: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    chunk_duration_s: float,
+) -> xr.DataArray:
+    from ..bridge.spikeinterface import with_times
+
+    rate = float(group.attrs["sampling_frequency"])
+    chunk_samples = max(1, round(chunk_duration_s * rate))
+    traces = group[f"traces_seg{index}"]
+    n_samples, n_channels = (int(n) for n in traces.shape)
+    store = str(path.absolute())
+    source = ZarrSource(
+        store, f"traces_seg{index}", n_samples, n_channels, np.dtype(traces.dtype).str, folder_token(store)
+    )
+    saved = dict(ours["attributes"][index]) if ours else {}
+    scaled = "gain_to_uv" in coordinates or source.dtype.kind in "iu"
+    units = saved.pop("units", "counts" if scaled else "uV")
+    starts = group["t_starts"][:] if "t_starts" in group else []
+    start_s = float(starts[index]) if index < len(starts) and np.isfinite(starts[index]) else 0.0
+    recording = make_recording(
+        to_dask(Plan.of_source(source, sampling_frequency=rate, chunk_samples=chunk_samples)),
+        sampling_frequency=rate,
+        channel_ids=np.asarray(group["channel_ids"][:]),
+        start_s=start_s,
+        units=units,
+        coordinates=coordinates,
+        attributes={**saved, **shared},
+    )
+    if f"times_seg{index}" in group:
+        recording = with_times(recording, group[f"times_seg{index}"], chunk_samples=chunk_samples)
+    return recording
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

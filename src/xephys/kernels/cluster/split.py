@@ -1,0 +1,328 @@
+"""Cluster a cloud of features by splitting it again and again, each time in its own few principal axes.
+
+One pass: principal axes of the cloud, over-clustering by density modes, then linked modes are joined
+unless a held-out discriminant shows a gap between them. Each part is then treated alike: axes in which
+two similar units differ only appear once the units around them are gone.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, separation
+from xephys.kernels.cluster.density import _climb, _nearest
+from xephys.kernels.cluster.halves import cut_in_two
+
+SPLIT = np.dtype(
+    [
+        ("unit", np.int32),
+        ("part", np.int32),
+        ("num_spikes", np.int64),
+        ("beside", np.int32),
+        ("depth", np.float64),
+        ("ratio", np.float64),
+        ("separation", np.float64),
+        ("reason", "U40"),
+    ]
+)
+"""A part of a unit that was split, the larger part beside it, and what lies between the two."""
+
+
+def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[np.float32]:
+    """Project features on their leading principal axes.
+
+    Parameters
+    ----------
+    features : (n_spikes, n_features) float32
+    max_dims : int
+        Axes kept at most.
+
+    Returns
+    -------
+    projected : (n_spikes, min(max_dims, n_features)) float32
+        Centred. The sign of an axis makes its largest coefficient positive, so that it is reproducible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> principal_axes(np.array([[0, 1], [0, 3]], np.float32), max_dims=1)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    """
+    # Axes from at most 20 000 spikes, evenly spread: enough for a covariance of a few hundred features.
+    sample = features[:: max(1, len(features) // 20_000)].astype(np.float64)
+    mean = sample.mean(axis=0)
+    sample -= mean
+    _, vectors = np.linalg.eigh(sample.T @ sample)
+    axes = vectors[:, ::-1][:, :max_dims]
+    axes = axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1.0, 1.0)
+    projected: NDArray[np.float32] = (features - mean.astype(np.float32)) @ axes.astype(np.float32)
+    return projected
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _links(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.float64]:
+    counts = np.zeros((n_labels, n_labels))
+    for i in range(indices.shape[0]):
+        for slot in range(indices.shape[1]):
+            counts[labels[i], labels[indices[i, slot]]] += 1.0
+    return counts + counts.T
+
+
+def join_modes(
+    points: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    links: NDArray[np.float64],
+    *,
+    min_spikes: int,
+    min_depth: float,
+    max_ratio: float,
+) -> NDArray[np.int32]:
+    """Join linked groups of points until every linked pair left has a gap between.
+
+    Pairs are tried in the order of their links over the links expected from their sizes (the degree-correct
+    null of modularity), strongest first.
+
+    Parameters
+    ----------
+    points : (n_points, n_dims) float32
+    labels : (n_points,) int32
+        Groups 0 … n − 1.
+    links : (n, n) float64
+        Symmetric: how many neighbour relations join two groups.
+    min_spikes : int
+        Smaller groups join their most linked neighbour untested.
+    min_depth, max_ratio : float
+        A gap is a valley at least so many standard errors deep and at most this full, see `valley_depth`.
+
+    Returns
+    -------
+    labels : (n_points,) int32
+        0 … m − 1, by decreasing size.
+    """
+    n_groups = len(links)
+    members: dict[int, NDArray[np.intp]] = {g: np.flatnonzero(labels == g) for g in range(n_groups)}
+    weight = links.copy()
+    np.fill_diagonal(weight, 0.0)
+    degree = links.sum(axis=1)
+    version = [0] * n_groups
+    heap: list[tuple[float, int, int, int, int]] = []
+
+    def offer(a: int, b: int) -> None:
+        if weight[a, b] > 0:
+            first, second = min(a, b), max(a, b)
+            small = min(len(members[a]), len(members[b])) < min_spikes
+            strength = weight[a, b] / (degree[a] * degree[b])
+            # Tiny groups first: they can't be tested.
+            heapq.heappush(heap, (-strength - (1e9 if small else 0.0), first, second, version[first], version[second]))
+
+    for a, b in zip(*np.nonzero(np.triu(weight)), strict=True):
+        offer(int(a), int(b))
+    while heap:
+        _, a, b, version_a, version_b = heapq.heappop(heap)
+        if a not in members or b not in members or (version[a], version[b]) != (version_a, version_b):
+            continue
+        if min(len(members[a]), len(members[b])) >= min_spikes:
+            depth, ratio = bimodality(points[members[a]], points[members[b]])
+            if depth >= min_depth and ratio <= max_ratio:
+                continue
+        members[a] = np.sort(np.concatenate([members[a], members.pop(b)]))
+        weight[a] += weight[b]
+        weight[:, a] += weight[:, b]
+        weight[a, a] = 0.0
+        weight[b] = 0.0
+        weight[:, b] = 0.0
+        degree[a] += degree[b]
+        version[a] += 1
+        for other in np.flatnonzero(weight[a]):
+            offer(a, int(other))
+    joined = np.empty(len(points), np.int32)
+    for rank, group in enumerate(sorted(members, key=lambda g: (-len(members[g]), g))):
+        joined[members[group]] = rank
+    return joined
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _vote(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.int32]:
+    votes = np.zeros(n_labels, np.int32)
+    chosen = np.empty(indices.shape[0], np.int32)
+    for i in range(indices.shape[0]):
+        votes[:] = 0
+        for slot in range(indices.shape[1]):
+            votes[labels[indices[i, slot]]] += 1
+        chosen[i] = np.argmax(votes)
+    return chosen
+
+
+def split_once(
+    features: NDArray[np.float32],
+    *,
+    max_dims: int,
+    n_neighbors: int,
+    min_spikes: int,
+    min_depth: float,
+    max_ratio: float,
+    max_landmarks: int,
+    halve: bool = False,
+) -> NDArray[np.int32]:
+    """One pass of `split_features`: labels of the parts of one cloud, all 0 if it holds together."""
+    projected = principal_axes(features, max_dims=max_dims)
+    n_spikes = len(projected)
+    stride = max(1, -(-n_spikes // max_landmarks))
+    landmarks = np.ascontiguousarray(projected[::stride])
+    if len(landmarks) <= max(min_spikes, 2):
+        return np.zeros(n_spikes, np.int32)
+    indices, squares = _nearest(landmarks, landmarks, True, min(n_neighbors, len(landmarks) - 1))
+    density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
+    modes = _climb(indices, density)
+    labels = join_modes(
+        landmarks,
+        modes,
+        _links(indices, modes, int(modes.max()) + 1),
+        min_spikes=max(4, min_spikes // stride),
+        min_depth=min_depth,
+        max_ratio=max_ratio,
+    )
+    if halve and labels.max() == 0:
+        labels = cut_in_two(landmarks, min_spikes=max(4, min_spikes // stride))
+    if stride > 1 and labels.max() > 0:
+        nearest, _ = _nearest(projected, landmarks, False, 5)
+        labels = _vote(nearest, labels, int(labels.max()) + 1)
+    elif stride > 1:
+        labels = np.zeros(n_spikes, np.int32)
+    return labels
+
+
+def split_features(
+    features: NDArray[np.float32],
+    *,
+    max_dims: int = 8,
+    n_neighbors: int = 15,
+    min_spikes: int = 20,
+    min_depth: float = 3.5,
+    max_ratio: float = 0.7,
+    max_landmarks: int = 4000,
+    max_levels: int = 12,
+    halve: bool = False,
+) -> NDArray[np.int32]:
+    """Cluster the spikes of one place.
+
+    Parameters
+    ----------
+    features : (n_spikes, n_features) float32
+        Waveform projections on channels common to all the spikes.
+    max_dims : int
+        Principal axes of each cloud and sub-cloud that are looked at.
+    n_neighbors : int
+        Neighbours that measure the density, see `density_modes`.
+    min_spikes : int
+        Smallest cluster.
+    min_depth, max_ratio : float
+        Two groups stay apart if the valley between them is at least so many standard errors deep and holds
+        at most this fraction of the spikes of the lower shoulder.
+    max_landmarks : int
+        Larger clouds are clustered on evenly spaced spikes; the others take the label of the nearest ones.
+    max_levels : int
+        Depth of the recursion.
+    halve : bool
+        Also part what holds together where its halves are those of two groups that touch, see `cut_in_two`.
+
+    Returns
+    -------
+    labels : (n_spikes,) int32
+        0, 1, … by decreasing size. Parts smaller than ``min_spikes`` are −1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points = np.random.default_rng(0).standard_normal((300, 5)).astype("float32")
+    >>> points[200:, 0] += 9
+    >>> np.bincount(split_features(points))
+    array([200, 100])
+    """
+    n_spikes = len(features)
+    labels = np.full(n_spikes, -1, np.int32)
+    parts: list[NDArray[np.intp]] = []
+    pending = [(np.arange(n_spikes), 0)]
+    while pending:
+        part, level = pending.pop()
+        if len(part) < min_spikes:
+            continue
+        if len(part) < 2 * min_spikes or level == max_levels:
+            parts.append(part)
+            continue
+        split = split_once(
+            features[part],
+            max_dims=max_dims,
+            n_neighbors=n_neighbors,
+            min_spikes=min_spikes,
+            min_depth=min_depth,
+            max_ratio=max_ratio,
+            max_landmarks=max_landmarks,
+            halve=halve,
+        )
+        n_parts = int(split.max()) + 1
+        if n_parts == 1:
+            parts.append(part)
+        else:
+            pending.extend((part[split == p], level + 1) for p in range(n_parts))
+    for rank, part in enumerate(sorted(parts, key=lambda p: (-len(p), int(p[0])))):
+        labels[part] = rank
+    return labels
+
+
+def split_evidence(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    *,
+    min_depth: float,
+    max_ratio: float,
+    max_dims: int = 8,
+) -> NDArray[np.void]:
+    """What lies between the parts of `split_features`: one record for each part but the largest.
+
+    Parameters
+    ----------
+    features : (n_spikes, n_features) float32
+    labels : (n_spikes,) int32
+        By decreasing size; -1 is left out.
+    min_depth, max_ratio : float
+        What makes a gap.
+    max_dims : int
+        Principal axes of two parts in which they are looked at.
+
+    Returns
+    -------
+    splits : structured array of dtype `SPLIT`
+        Each part beside the nearest of the larger ones, with the gap between them along their held-out discriminant
+        (see `bimodality`) and their `separation`; ``unit`` is -1. The gap of which the parts were made lay
+        between larger groups, and may have been deeper.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points = np.random.default_rng(0).standard_normal((300, 5)).astype("float32")
+    >>> points[200:, 0] += 9
+    >>> labels = np.repeat(np.array([0, 1], np.int32), [200, 100])
+    >>> found = split_evidence(points, labels, min_depth=3.0, max_ratio=0.8)
+    >>> found[["part", "num_spikes", "beside", "reason"]].tolist()
+    [(1, 100, 0, 'a gap between their spikes')]
+    """
+    n_parts = int(labels.max(initial=-1)) + 1
+    splits = []
+    groups = [features[labels == part] for part in range(n_parts)]
+    centres = [group.mean(axis=0, dtype=np.float64) for group in groups]
+    for part in range(1, n_parts):
+        beside = int(np.argmin([np.linalg.norm(centres[part] - centre) for centre in centres[:part]]))
+        both = principal_axes(np.concatenate([groups[beside], groups[part]]), max_dims=max_dims)
+        first, second = np.split(both, [len(groups[beside])])
+        depth, ratio = bimodality(first, second)
+        apart = separation(*held_out_projection(first, second)) if min(len(first), len(second)) >= 4 else 0.0
+        gap = depth >= min_depth and ratio <= max_ratio
+        reason = "a gap between their spikes" if gap else "too far apart for one cloud"
+        splits.append((-1, part, len(groups[part]), beside, depth, ratio, apart, reason))
+    return np.array(splits, SPLIT)

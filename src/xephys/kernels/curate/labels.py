@@ -1,0 +1,47 @@
+"""Labels of units from their metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def label_units(
+    n_spikes: NDArray[np.int64],
+    contamination: NDArray[np.float64],
+    snr: NDArray[np.float64],
+    *,
+    max_contamination: float = 0.2,
+    min_snr: float = 2.0,
+    min_good_snr: float = 5.0,
+    min_spikes: int = 20,
+) -> NDArray[np.str_]:
+    """Label units good, mua or noise.
+
+    Parameters
+    ----------
+    n_spikes : (n_units,) int64
+    contamination : (n_units,) float64
+        NaN counts as contaminated.
+    snr : (n_units,) float64
+        Template amplitude on the largest channel over the noise level there.
+    max_contamination, min_snr : float
+    min_good_snr : float
+        Below it a unit may be one neuron and still miss most spikes of it, or be a small far one: such units are mua.
+    min_spikes : int
+        With fewer a contamination of 0 says nothing: such units are mua.
+
+    Returns
+    -------
+    labels : (n_units,) str
+        ``noise`` below ``min_snr``, else ``good`` if large enough, uncontaminated and with enough spikes, else ``mua``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> label_units(np.array([500, 500, 9]), np.array([0.01, 0.5, 0.0]), np.array([8.0, 8.0, 1.0])).tolist()
+    ['good', 'mua', 'noise']
+    """
+    with np.errstate(invalid="ignore"):
+        good = (contamination <= max_contamination) & (n_spikes >= min_spikes) & (snr >= min_good_snr)
+    return np.where(~(snr >= min_snr), "noise", np.where(good, "good", "mua"))

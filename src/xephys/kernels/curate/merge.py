@@ -1,0 +1,302 @@
+"""Which templates are one unit: similar waveforms first, then what their spike trains say.
+
+Waveforms propose, trains decide. Two trains of one neuron never fire together within its refractory period;
+two neurons with similar waveforms do, about as often as chance. A template that reports the spikes of
+another once more fires with it at a fixed lag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from xephys.kernels.metrics.spike_trains import coincidences, correlogram_counts
+
+CANDIDATE = np.dtype(
+    [
+        ("first", np.int32),
+        ("second", np.int32),
+        ("similarity", np.float64),
+        ("lag", np.int32),
+        ("scale", np.float64),
+    ]
+)
+"""A pair of similar templates: ``second``, moved ``lag`` samples earlier, resembles ``first`` times ``scale``.
+
+What comes ``lag`` samples later in the waveform is found ``lag`` samples earlier: of one spike, the second template
+reports a time that is smaller by ``lag``.
+"""
+
+DECISION = np.dtype(
+    [
+        *[(name, CANDIDATE[name]) for name in ("first", "second", "similarity", "lag", "scale")],
+        ("observed", np.int64),
+        ("expected", np.float64),
+        ("action", "U8"),
+        ("reason", "U60"),
+    ]
+)
+"""A candidate with the evidence of the trains, what was done (merge, drop, keep) and why."""
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _similarities(
+    waveforms: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    n_channels: int,
+    max_lag: int,
+    min_similarity: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    n_units, n_samples, n_slots = waveforms.shape
+    energy = np.zeros(n_units)
+    norms = np.zeros((n_units, n_slots))
+    for unit in range(n_units):
+        for slot in range(n_slots):
+            if channels[unit, slot] >= 0:
+                for t in range(n_samples):
+                    energy[unit] += waveforms[unit, t, slot] ** 2
+                    norms[unit, slot] += waveforms[unit, t, slot] ** 2
+    norms = np.sqrt(norms)
+    slot_of = np.full(n_channels, -1, np.int64)
+    dots = np.zeros(2 * max_lag + 1)
+    rows = []
+    values = []
+    for a in range(n_units):
+        for slot in range(n_slots):
+            if channels[a, slot] >= 0:
+                slot_of[channels[a, slot]] = slot
+        for b in range(a + 1, n_units):
+            most = 0.0
+            for slot in range(n_slots):
+                channel = channels[b, slot]
+                if channel >= 0 and slot_of[channel] >= 0:
+                    most += norms[a, slot_of[channel]] * norms[b, slot]
+            # No lag can make them more alike than this: nearly all pairs end here.
+            if most == 0.0 or most < (1.0 - 1e-9) * min_similarity * np.sqrt(energy[a] * energy[b]):
+                continue
+            dots[:] = 0.0
+            for slot in range(n_slots):
+                channel = channels[b, slot]
+                if channel < 0 or slot_of[channel] < 0:
+                    continue
+                other = slot_of[channel]
+                for k in range(2 * max_lag + 1):
+                    lag = k - max_lag
+                    total = 0.0
+                    for t in range(max(0, -lag), min(n_samples, n_samples - lag)):
+                        total += waveforms[a, t, other] * waveforms[b, t + lag, slot]
+                    dots[k] += total
+            best = np.argmax(dots)
+            similarity = dots[best] / np.sqrt(energy[a] * energy[b])
+            if similarity >= min_similarity:
+                rows.append((a, b, best - max_lag))
+                values.append((similarity, np.sqrt(energy[b] / energy[a])))
+        for slot in range(n_slots):
+            if channels[a, slot] >= 0:
+                slot_of[channels[a, slot]] = -1
+    pairs = np.empty((len(rows), 3), np.int64)
+    figures = np.empty((len(rows), 2))
+    for i in range(len(rows)):
+        pairs[i, 0], pairs[i, 1], pairs[i, 2] = rows[i]
+        figures[i, 0], figures[i, 1] = values[i]
+    return pairs, figures
+
+
+def merge_candidates(
+    waveforms: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    *,
+    max_lag_samples: int = 30,
+    min_similarity: float = 0.7,
+) -> NDArray[np.void]:
+    """Pairs of templates with similar waveforms at some lag.
+
+    Parameters
+    ----------
+    waveforms : (n_units, n_samples, n_slots) float32
+    channels : (n_units, n_slots) int32
+        Channel of each slot, −1 where empty. A template is 0 on the channels it does not have.
+    max_lag_samples : int
+        Largest shift of one against the other.
+    min_similarity : float
+        Least cosine at the best lag.
+
+    Returns
+    -------
+    candidates : structured array of dtype `CANDIDATE`
+        Most similar first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> waveforms = np.zeros((2, 9, 1), np.float32)
+    >>> waveforms[0, 3, 0], waveforms[1, 5, 0] = 4, 2
+    >>> merge_candidates(waveforms, np.array([[7], [7]], np.int32), max_lag_samples=3)[["lag", "scale"]].tolist()
+    [(2, 0.5)]
+    """
+    if waveforms.ndim != 3 or channels.shape != (waveforms.shape[0], waveforms.shape[2]):
+        raise ValueError(
+            f"waveforms have shape {waveforms.shape} and channels {channels.shape}: "
+            "they must be (units, samples, slots) and (units, slots)."
+        )
+    n_channels = int(channels.max(initial=-1)) + 1
+    pairs, figures = _similarities(
+        np.ascontiguousarray(waveforms, np.float32),
+        np.ascontiguousarray(channels, np.int32),
+        n_channels,
+        min(max_lag_samples, max(waveforms.shape[1] - 1, 0)),
+        min_similarity,
+    )
+    candidates = np.zeros(len(pairs), CANDIDATE)
+    for column, name in enumerate(("first", "second", "lag")):
+        candidates[name] = pairs[:, column]
+    candidates["similarity"], candidates["scale"] = figures[:, 0], figures[:, 1]
+    return candidates[np.lexsort((candidates["second"], candidates["first"], -candidates["similarity"]))]
+
+
+def repeated_fraction(
+    first: NDArray[np.int64], second: NDArray[np.int64], *, lag: int, tolerance_samples: int, duration_samples: int
+) -> float:
+    """Fraction of the smaller train's spikes that repeat one of the other at a fixed lag, beyond chance.
+
+    Parameters
+    ----------
+    first, second : (n,), (m,) int64
+        Sorted sample indices.
+    lag : int
+        Expected ``second − first``.
+    tolerance_samples : int
+        How far from it a pair still counts.
+    duration_samples : int
+
+    Returns
+    -------
+    fraction : float
+        May be slightly negative by chance. 0 if a train is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first = np.arange(0, 10_000, 100)
+    >>> round(repeated_fraction(first, first + 4, lag=5, tolerance_samples=2, duration_samples=10**6), 2)
+    1.0
+    """
+    smaller = min(len(first), len(second))
+    if smaller == 0:
+        return 0.0
+    reach = tolerance_samples + 1
+    counts = correlogram_counts(first, second - lag, bin_samples=1, max_lag_samples=reach)
+    chance = len(first) * len(second) * (2 * tolerance_samples + 1) / max(duration_samples, 1)
+    return float((counts[1:].sum() - chance) / smaller)
+
+
+def decide_merges(
+    candidates: NDArray[np.void],
+    trains: Sequence[NDArray[np.int64]],
+    *,
+    duration_samples: int,
+    refractory_samples: int,
+    dead_samples: int,
+    same_shape: float = 0.97,
+    similar_shape: float = 0.85,
+    min_scale: float = 0.5,
+    max_repeated: float = 0.5,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
+    """Merge, drop or keep similar templates by what their spike trains say.
+
+    In the order of similarity:
+
+    - spikes of one repeat those of the other at the lag of the waveforms: the one with fewer spikes is dropped;
+    - nearly the same shape: merged unless the trains coincide as often as those of two neurons;
+    - similar shape: merged only if the trains avoid each other, significantly, within the refractory period.
+
+    Parameters
+    ----------
+    candidates : structured array of dtype `CANDIDATE`
+    trains : list of (n,) int64
+        Sorted sample indices of each unit.
+    duration_samples : int
+        Length of the recording.
+    refractory_samples, dead_samples : int
+        See `quality.coincidences`.
+    same_shape, similar_shape : float
+        Least cosines of the two rules.
+    min_scale : float
+        Units whose sizes differ by more are not merged.
+    max_repeated : float
+        Fraction of repeated spikes from which on the smaller unit is a copy.
+
+    Returns
+    -------
+    target : (n_units,) int32
+        Unit to which each goes: itself, another, or −1 (dropped).
+    shift : (n_units,) int64
+        Samples to add to the spikes of a merged unit.
+    decisions : structured array of dtype `DECISION`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> candidates = np.array([(0, 1, 0.99, 2, 1.0)], CANDIDATE)
+    >>> trains = [np.arange(0, 90_000, 600), np.arange(300, 90_000, 600)]
+    >>> target, shift, why = decide_merges(
+    ...     candidates, trains, duration_samples=90_000, refractory_samples=60, dead_samples=9)
+    >>> target.tolist(), shift.tolist(), why["reason"].tolist()
+    ([0, 0], [0, 2], ['same shape'])
+    """
+    target = np.arange(len(trains), dtype=np.int32)
+    shift = np.zeros(len(trains), np.int64)
+    current = [np.asarray(train, np.int64) for train in trains]
+    decisions = np.zeros(len(candidates), DECISION)
+    for row, candidate in enumerate(candidates):
+        a, b, lag = int(candidate["first"]), int(candidate["second"]), -int(candidate["lag"])
+        similarity, scale = float(candidate["similarity"]), float(candidate["scale"])
+        first, second = int(target[a]), int(target[b])
+        observed, expected, action, reason = 0, 0.0, "keep", "different shape"
+        if first < 0 or second < 0:
+            reason = "one of them was dropped before"
+        elif first == second:
+            reason = "already one"
+        else:
+            # How much later the second reports a spike; both may have been moved since the waveforms were compared.
+            lag += int(shift[b] - shift[a])
+            aligned = current[second] - lag
+            repeated = repeated_fraction(
+                current[first], current[second], lag=lag, tolerance_samples=3, duration_samples=duration_samples
+            )
+            observed, expected = coincidences(
+                current[first],
+                aligned,
+                refractory_samples=refractory_samples,
+                dead_samples=dead_samples,
+                duration_samples=duration_samples,
+            )
+            clash = observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01
+            apart = poisson.cdf(observed, 0.4 * expected) < 0.02
+            if repeated > max_repeated:
+                action, reason = "drop", "repeats the spikes of the other"
+            elif not min_scale <= scale <= 1.0 / min_scale:
+                reason = "sizes differ"
+            elif similarity >= same_shape:
+                if clash:
+                    reason = "same shape, but they fire within the refractory period"
+                else:
+                    action, reason = "merge", "same shape"
+            elif similarity >= similar_shape:
+                if apart and not clash:
+                    action, reason = "merge", "similar shape, and they avoid each other"
+                else:
+                    reason = "similar shape, but no sign of a common refractory period"
+            if action == "drop":
+                target[target == (second if len(current[second]) <= len(current[first]) else first)] = -1
+            elif action == "merge":
+                moved = target == second
+                target[moved] = first
+                shift[moved] -= lag
+                current[first] = np.sort(np.concatenate([current[first], aligned]))
+        decisions[row] = (a, b, similarity, int(candidate["lag"]), scale, observed, expected, action, reason)
+    return target, shift, decisions

@@ -1,0 +1,356 @@
+"""Snippets of the traces round spikes, and their projections on temporal components.
+
+Projections are computed straight from the time-major traces: a row of the neighbourhood is read once and added to
+all components, so that the waveforms of a tile (2000 spikes × 60 samples × 30 channels would be 14 MB a second)
+never exist. Every sum runs over samples in time order for each spike by itself: the bits of a feature depend only
+on the samples in its window.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.lib.dispatch import with_device_twin
+
+
+def window_halo(*, nbefore: int, nafter: int) -> tuple[int, int]:
+    """Samples that a window ``[sample - nbefore, sample + nafter)`` needs before and after the core.
+
+    Examples
+    --------
+    >>> window_halo(nbefore=20, nafter=41)
+    (20, 40)
+    """
+    return nbefore, max(nafter - 1, 0)
+
+
+def event_rows(
+    traces: NDArray[np.float32],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    nbefore: int,
+    nafter: int,
+) -> NDArray[np.int64]:
+    """Rows of the events in a tile, once their windows are known to lie inside it.
+
+    Parameters
+    ----------
+    traces : float32 (before + n + after, channel)
+        Time-major traces; row ``before`` is sample `start`.
+    events : structured ndarray
+        Table with ``sample_index`` (absolute).
+    before, after, start : int
+        Halo rows and absolute index of the first core sample.
+    nbefore, nafter : int
+        The window is ``[row - nbefore, row + nafter)``.
+
+    Returns
+    -------
+    int64 (event,)
+        Row of each event's sample.
+
+    Raises
+    ------
+    ValueError
+        If a window reaches outside the tile.
+    """
+    rows: NDArray[np.int64] = events["sample_index"].astype(np.int64) - start + before
+    needed_before, needed_after = window_halo(nbefore=nbefore, nafter=nafter)
+    if before < needed_before or after < needed_after:
+        raise ValueError(
+            f"halo is {before} samples before and {after} after; "
+            f"a window of {nbefore} + {nafter} samples needs {needed_before} before and {needed_after} after"
+        )
+    if rows.size and (int(rows.min()) < before or int(rows.max()) >= traces.shape[0] - after):
+        raise ValueError(
+            f"events lie outside the core samples {start} to {start + traces.shape[0] - before - after}; "
+            "give the tile only its own events"
+        )
+    return rows
+
+
+def extract_waveforms(
+    traces: NDArray[np.float32],
+    sample_rows: NDArray[np.integer],
+    channels: NDArray[np.integer],
+    *,
+    nbefore: int,
+    nafter: int,
+) -> NDArray[np.float32]:
+    """Copy the snippet round each spike on its own set of channels.
+
+    Parameters
+    ----------
+    traces : float32 (sample, channel)
+        Time-major traces.
+    sample_rows : int (n,)
+        Row of each spike.
+    channels : int (n, k)
+        Channels of each spike; -1 gives zeros.
+    nbefore, nafter : int
+        Samples before the spike, and from the spike on.
+
+    Returns
+    -------
+    float32 (n, nbefore + nafter, k)
+        Waveforms; zero where the window reaches beyond the traces.
+
+    Raises
+    ------
+    ValueError
+        If `channels` does not have one row per spike, or names a channel that does not exist.
+
+    Examples
+    --------
+    >>> traces = np.arange(12, dtype=np.float32).reshape(6, 2)
+    >>> extract_waveforms(traces, np.array([0]), np.array([[1, -1]]), nbefore=1, nafter=2)[0].tolist()
+    [[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]]
+    """
+    if channels.ndim != 2 or channels.shape[0] != sample_rows.size:
+        raise ValueError(
+            f"channels have shape {channels.shape}; one row for each of {sample_rows.size} spikes is needed"
+        )
+    if channels.size and int(channels.max()) >= traces.shape[1]:
+        raise ValueError(f"channel {int(channels.max())} does not exist; the traces have {traces.shape[1]} channels")
+    return _extract(traces, sample_rows.astype(np.int64), channels.astype(np.int64), nbefore, nafter)
+
+
+@with_device_twin
+def snippets(
+    traces: NDArray[np.float32],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    nbefore: int,
+    nafter: int,
+    field: str = "waveform",
+) -> NDArray[np.void]:
+    """Append the snippet on each event's own channel.
+
+    Parameters
+    ----------
+    traces : float32 (before + n + after, channel)
+        Time-major traces; row ``before`` is sample `start`.
+    events : structured ndarray
+        Table with ``sample_index`` and ``channel_index``.
+    before, after, start : int
+        Halo rows (at least `nbefore` and ``nafter - 1``) and absolute index of the first core sample.
+    nbefore, nafter : int
+        Samples before the spike, and from the spike on.
+    field : str
+        Name of the new field.
+
+    Returns
+    -------
+    structured ndarray
+        The events with `field`, float32 of shape (nbefore + nafter,).
+
+    Raises
+    ------
+    ValueError
+        If a window reaches outside the tile, or the field exists already.
+
+    Examples
+    --------
+    >>> from xephys.kernels.detect.peaks import PEAK_DTYPE
+    >>> events = np.zeros(1, dtype=PEAK_DTYPE)
+    >>> events["sample_index"] = 11
+    >>> traces = np.arange(6, dtype=np.float32).reshape(6, 1)
+    >>> snippets(traces, events, before=2, after=2, start=10, nbefore=1, nafter=2)["waveform"].tolist()
+    [[2.0, 3.0, 4.0]]
+    """
+    rows = event_rows(traces, events, before=before, after=after, start=start, nbefore=nbefore, nafter=nafter)
+    table = add_fields(events, [(field, "<f4", (nbefore + nafter,))])
+    channels = events["channel_index"].astype(np.int64)[:, np.newaxis]
+    table[field] = _extract(traces, rows, channels, nbefore, nafter)[:, :, 0]
+    return table
+
+
+@with_device_twin
+def project_waveforms(
+    traces: NDArray[np.float32],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    components: NDArray[np.float32],
+    neighbours: NDArray[np.int32],
+    nbefore: int,
+    field: str = "projection",
+) -> NDArray[np.void]:
+    """Append the projections of each event's neighbourhood on temporal components.
+
+    Parameters
+    ----------
+    traces : float32 (before + n + after, channel)
+        Time-major traces; row ``before`` is sample `start`.
+    events : structured ndarray
+        Table with ``sample_index`` and ``channel_index``.
+    before, after, start : int
+        Halo rows (at least `nbefore` and ``T - nbefore - 1``) and absolute index of the first core sample.
+    components : float32 (P, T)
+        Temporal components; entry `nbefore` lies on the event's sample.
+    neighbours : int32 (channel, k)
+        Channels to project for an event on each channel, padded with -1.
+    nbefore : int
+        Samples of the component before the event.
+    field : str
+        Name of the new field.
+
+    Returns
+    -------
+    structured ndarray
+        The events with `field`, float32 of shape (k, P): the inner product of each neighbour channel's snippet with
+        each component, zero for padding.
+
+    Raises
+    ------
+    ValueError
+        If a window reaches outside the tile, the field exists already, or `nbefore` lies outside the components.
+
+    Examples
+    --------
+    >>> from xephys.kernels.detect.peaks import PEAK_DTYPE
+    >>> events = np.zeros(1, dtype=PEAK_DTYPE)
+    >>> events["sample_index"] = 11
+    >>> traces = np.arange(6, dtype=np.float32).reshape(6, 1)
+    >>> neighbours = np.array([[0, -1]], dtype=np.int32)
+    >>> project_waveforms(traces, events, before=2, after=2, start=10, components=np.eye(2, 3, dtype=np.float32),
+    ...                   neighbours=neighbours, nbefore=1)["projection"].tolist()
+    [[[2.0, 3.0], [0.0, 0.0]]]
+    """
+    n_components, length = components.shape
+    if not 0 <= nbefore < length:
+        raise ValueError(f"nbefore is {nbefore}; it must lie inside the {length} samples of the components")
+    rows = event_rows(traces, events, before=before, after=after, start=start, nbefore=nbefore, nafter=length - nbefore)
+    table = add_fields(events, [(field, "<f4", (neighbours.shape[1], n_components))])
+    channels = events["channel_index"].astype(np.int64)
+    # Sample-major, so that one sample's weights of all components lie together.
+    taps = np.ascontiguousarray(components.T, dtype=np.float32)
+    table[field] = _project(traces, rows, channels, neighbours, taps, nbefore)
+    return table
+
+
+def learn_components(waveforms: NDArray[np.float32], *, n_components: int) -> NDArray[np.float32]:
+    """Learn temporal components from aligned snippets.
+
+    Each snippet is divided by its norm, so that large units do not dominate, and the components are the leading
+    right singular vectors of the (uncentred) matrix of snippets.
+
+    Parameters
+    ----------
+    waveforms : float32 (n, T)
+        Snippets on the peak channel, aligned on the peak, for example from `snippets`.
+    n_components : int
+        Number of components, at most T.
+
+    Returns
+    -------
+    float32 (n_components, T)
+        Orthonormal components, the most energetic first; the largest entry of each is negative.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer usable snippets (finite and not all zero) than components, or more components than samples.
+
+    Examples
+    --------
+    >>> trough = np.array([-1, -3, -1], dtype=np.float32)
+    >>> learn_components(np.outer([1, 2, 3], trough).astype(np.float32), n_components=1).round(3)
+    array([[-0.302, -0.905, -0.302]], dtype=float32)
+    """
+    n_waveforms, length = waveforms.shape
+    if not 1 <= n_components <= length:
+        raise ValueError(f"n_components is {n_components}; it must lie between 1 and the {length} samples of a snippet")
+    gram, used = _normalised_gram(waveforms)
+    if used < n_components:
+        raise ValueError(
+            f"{used} of {n_waveforms} snippets are usable for {n_components} components; "
+            "give more snippets (lower the detection threshold or use a longer recording)"
+        )
+    _, vectors = np.linalg.eigh(gram)
+    components = vectors[:, ::-1][:, :n_components].T
+    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, np.newaxis], axis=1)
+    return np.ascontiguousarray(components * -np.sign(largest), dtype=np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _extract(
+    traces: NDArray[np.float32], rows: NDArray[np.int64], channels: NDArray[np.int64], nbefore: int, nafter: int
+) -> NDArray[np.float32]:
+    n_spikes, n_slots = channels.shape
+    waveforms = np.zeros((n_spikes, nbefore + nafter, n_slots), dtype=np.float32)
+    for i in range(n_spikes):
+        for t in range(nbefore + nafter):
+            row = rows[i] - nbefore + t
+            if row < 0 or row >= traces.shape[0]:
+                continue
+            for j in range(n_slots):
+                if channels[i, j] >= 0:
+                    waveforms[i, t, j] = traces[row, channels[i, j]]
+    return waveforms
+
+
+@njit(nogil=True, cache=True)
+def _project(
+    traces: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    taps: NDArray[np.float32],
+    nbefore: int,
+) -> NDArray[np.float32]:
+    length, n_components = taps.shape
+    n_slots = neighbours.shape[1]
+    projections = np.zeros((rows.size, n_slots, n_components), dtype=np.float32)
+    values = np.empty(n_slots, dtype=np.float32)
+    sums = np.empty((n_components, n_slots), dtype=np.float32)
+    for i in range(rows.size):
+        slots = neighbours[channels[i]]
+        sums[:] = 0
+        for t in range(length):
+            row = traces[rows[i] - nbefore + t]
+            for j in range(n_slots):
+                values[j] = row[slots[j]] if slots[j] >= 0 else np.float32(0)
+            for p in range(n_components):
+                weight = taps[t, p]
+                component_sums = sums[p]
+                for j in range(n_slots):
+                    component_sums[j] += weight * values[j]
+        for j in range(n_slots):
+            if slots[j] >= 0:
+                for p in range(n_components):
+                    projections[i, j, p] = sums[p, j]
+    return projections
+
+
+@njit(nogil=True, cache=True)
+def _normalised_gram(waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+    """Sum of outer products of unit snippets, added in table order: the same bits with any BLAS and thread count."""
+    n_waveforms, length = waveforms.shape
+    gram = np.zeros((length, length), dtype=np.float64)
+    unit = np.empty(length, dtype=np.float64)
+    used = 0
+    for i in range(n_waveforms):
+        energy = 0.0
+        for t in range(length):
+            unit[t] = waveforms[i, t]
+            energy += unit[t] * unit[t]
+        if not (energy > 0 and np.isfinite(energy)):
+            continue
+        used += 1
+        unit /= np.sqrt(energy)
+        for t in range(length):
+            for u in range(length):
+                gram[t, u] += unit[t] * unit[u]
+    return gram, used

@@ -1,0 +1,57 @@
+"""Snippets, projections, positions and sums of waveforms on a device: gathers, then reductions of what was gathered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.dispatch import as_index, as_it_is, resident
+from xephys.kernels.lib.gather_device import _gathered, _parts
+from xephys.kernels.lib.records_device import Columns, on_device, rows_of
+
+
+def snippets(
+    xp: Any,
+    traces: Any,
+    events: Any,
+    *,
+    before: int,
+    after: int,
+    start: int,
+    nbefore: int,
+    nafter: int,
+    field: str = "waveform",
+) -> Columns:
+    """As `xephys.kernels.features.waveforms.snippets`."""
+    table = on_device(xp, events)
+    rows = rows_of(table, before=before, after=after, start=start, nbefore=nbefore, nafter=nafter)
+    window = rows[:, None] + xp.arange(-nbefore, nafter)
+    return table.extended(**{field: traces[window, table["channel_index"][:, None]]})
+
+
+def project_waveforms(
+    xp: Any,
+    traces: Any,
+    events: Any,
+    *,
+    before: int,
+    after: int,
+    start: int,
+    components: NDArray[np.float32],
+    neighbours: NDArray[np.int32],
+    nbefore: int,
+    field: str = "projection",
+) -> Columns:
+    """As `xephys.kernels.features.waveforms.project_waveforms`."""
+    n_components, length = components.shape
+    table = on_device(xp, events)
+    rows = rows_of(table, before=before, after=after, start=start, nbefore=nbefore, nafter=length - nbefore)
+    taps = resident(xp, as_it_is, components)
+    projections = xp.empty((len(rows), neighbours.shape[1], n_components), dtype=np.float32)
+    around = resident(xp, as_index, neighbours)[table["channel_index"]]
+    for part in _parts(len(rows), length * neighbours.shape[1]):
+        waveforms = _gathered(xp, traces, rows[part] - nbefore, around[part], length)
+        projections[part] = xp.matmul(taps, waveforms).transpose(0, 2, 1)
+    return table.extended(**{field: projections})

@@ -1,0 +1,140 @@
+"""Exact median of numbers side by side, by counting below a moving pivot.
+
+A pivot is moved until half of the values lie below it; counting them is one compare per sixteen values, and a good
+first pivot needs only a few moves. Where the search starts changes how long it takes, never what it finds.
+"""
+
+import numpy as np
+from numba import njit
+
+from xephys.kernels.lib.lanes import (
+    count_less,
+    larger,
+    largest_lane,
+    load_f32,
+    smaller,
+    smallest_lane,
+    splat_f32,
+    sum_lanes,
+    where_less,
+    where_nan,
+)
+
+LANES = 16
+QUICK_MOVES = 4  # interpolating moves of the pivot before each further one also steps past a value
+
+
+@njit(nogil=True, cache=True)
+def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
+    """Median as ``numpy.median`` of float32 (NaN if any value is), and the values' spacing about it for a next search.
+
+    ``values`` holds ``size`` numbers and is padded with +inf to a multiple of 16. ``guess`` is where to start, and
+    ``spacing`` how far apart values are thought to be there; 0 if nothing is known.
+    Fewer than ``half`` values lie below ``low`` and more below ``high``, once these are finite. After a few
+    interpolating moves each move also steps past the next value, so ties end the search too.
+    """
+    half = size // 2
+    if half == 0:
+        return values[0], spacing
+    if _any_nan(values, size):
+        return np.float32(np.nan), spacing
+    infinity = np.float32(np.inf)
+    if not (spacing > 0 and spacing < infinity):
+        guess = values[0]
+        spacing = (_largest_below(values, size, infinity) - _smallest_from(values, size, -infinity)) / np.float32(size)
+    low, below_low = -infinity, 0
+    high, below_high = infinity, size
+    pivot = guess
+    stride = spacing
+    moves = 0
+    while True:
+        below = _count_below(values, size, pivot)
+        if below == half:
+            break
+        moves += 1
+        if abs(below - half) <= 2 or moves > QUICK_MOVES:
+            up = below < half
+            value = _smallest_from(values, size, pivot) if up else _largest_below(values, size, pivot)
+            if value == infinity:
+                return value, spacing
+            pivot = _unordered(_ordered(value) + 1) if up else value
+            below = _count_below(values, size, pivot)
+            if below == half:
+                break
+            if (below > half) == up:
+                # Stepping past this one value passed the middle: both middle values are equal to it.
+                return value, spacing
+        if below < half:
+            low, below_low = pivot, below
+        else:
+            high, below_high = pivot, below
+        bracketed = low > -infinity and high < infinity
+        if bracketed:
+            pivot = low + (high - low) * (np.float32(half - below_low) / np.float32(below_high - below_low))
+        else:
+            pivot = pivot + np.float32(half - below) * stride
+            stride = stride * np.float32(2)
+        if not low < pivot < high or (moves > 2 * QUICK_MOVES and moves % 2 == 0):
+            # Halve the bracket in the order of representable numbers: at most 32 such moves.
+            pivot = _unordered((_ordered(low) + _ordered(high)) // 2)
+    if low > -infinity and high < infinity:
+        spacing = np.float32(0.75) * spacing + np.float32(0.25) * (high - low) / np.float32(below_high - below_low)
+    upper = _smallest_from(values, size, pivot)
+    if size % 2 == 1:
+        return upper, spacing
+    return (_largest_below(values, size, pivot) + upper) / np.float32(2), spacing
+
+
+@njit(nogil=True, cache=True)
+def _count_below(values, size, pivot):  # type: ignore[no-untyped-def]
+    pivots = splat_f32(pivot)
+    count = 0
+    for i in range(0, size, LANES):
+        count += count_less(load_f32(values, i), pivots)
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _largest_below(values, size, pivot):  # type: ignore[no-untyped-def]
+    pivots = splat_f32(pivot)
+    nothing = splat_f32(np.float32(-np.inf))
+    best = nothing
+    for i in range(0, size, LANES):
+        value = load_f32(values, i)
+        best = larger(where_less(value, pivots, value, nothing), best)
+    return largest_lane(best)
+
+
+@njit(nogil=True, cache=True)
+def _smallest_from(values, size, pivot):  # type: ignore[no-untyped-def]
+    pivots = splat_f32(pivot)
+    nothing = splat_f32(np.float32(np.inf))
+    best = nothing
+    for i in range(0, size, LANES):
+        value = load_f32(values, i)
+        best = smaller(where_less(value, pivots, nothing, value), best)
+    return smallest_lane(best)
+
+
+@njit(nogil=True, cache=True)
+def _any_nan(values, size):  # type: ignore[no-untyped-def]
+    found = splat_f32(np.float32(0))
+    for i in range(0, size, LANES):
+        value = load_f32(values, i)
+        found = where_nan(value, value, found)
+    return np.isnan(sum_lanes(found))
+
+
+@njit(nogil=True, cache=True)
+def _ordered(value):  # type: ignore[no-untyped-def]
+    """An integer that sorts as the float does; both zeros are 0."""
+    if value == 0:
+        return np.int64(0)
+    bits = np.int64(np.float32(value).view(np.int32))
+    return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
+
+
+@njit(nogil=True, cache=True)
+def _unordered(key):  # type: ignore[no-untyped-def]
+    magnitude = np.int32(abs(key)).view(np.float32)
+    return magnitude if key >= 0 else -magnitude

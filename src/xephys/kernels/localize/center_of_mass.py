@@ -1,0 +1,103 @@
+"""Positions of spikes from the sizes of their waveforms on neighbouring channels.
+
+Three estimates, each a feature stage: centre of mass (the fastest), convolution with a grid of expected footprints,
+and a fit of a point source (Boussard et al., 2021, "Three-dimensional spike localization and improved motion
+correction for Neuropixels recordings"). ``x`` and ``y`` lie in the plane of the contacts, ``z`` is the distance from
+it, all in µm. Each event is computed by itself from the samples in its window, in float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.localize.channel_features import Feature, _sizes
+
+_POSITION_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [("x", "<f8", ()), ("y", "<f8", ()), ("z", "<f8", ())]
+
+
+@with_device_twin
+def localize_center_of_mass(
+    traces: NDArray[np.float32],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    positions: NDArray[np.float64],
+    neighbours: NDArray[np.int32],
+    feature: Feature = "ptp",
+    window_before: int,
+    window_after: int,
+) -> NDArray[np.void]:
+    """Append the feature-weighted mean position of the neighbour channels.
+
+    Parameters
+    ----------
+    traces : float32 (before + n + after, channel)
+        Time-major traces; row ``before`` is sample `start`.
+    events : structured ndarray
+        Table with ``sample_index`` and ``channel_index``.
+    before, after, start : int
+        Halo rows (see `xephys.kernels.features.waveforms.window_halo`) and absolute index of the first core sample.
+    positions : float64 (channel, 2)
+        Contact positions, µm.
+    neighbours : int32 (channel, k)
+        Channels averaged for an event on each channel, padded with -1.
+    feature : {"ptp", "energy", "peak_voltage"}
+        Size of the waveform on a channel: peak to peak, L2 norm, or absolute value at the event's sample.
+    window_before, window_after : int
+        The window is ``[sample - window_before, sample + window_after)``.
+
+    Returns
+    -------
+    structured ndarray
+        The events with float64 fields ``x``, ``y`` and ``z``, which is 0: the mean of contacts lies in their plane.
+        An event whose features are all zero is put on its own channel.
+
+    Raises
+    ------
+    ValueError
+        If a window reaches outside the tile, or the feature is unknown.
+
+    Examples
+    --------
+    >>> from xephys.kernels.detect.peaks import PEAK_DTYPE
+    >>> traces = np.zeros((5, 2), dtype=np.float32)
+    >>> traces[2] = -3, -1
+    >>> events = np.zeros(1, dtype=PEAK_DTYPE)
+    >>> localize_center_of_mass(traces, events, before=2, after=2, start=0, positions=np.array([[0.0, 0], [0, 20]]),
+    ...                         neighbours=np.array([[0, 1], [0, 1]], dtype=np.int32),
+    ...                         window_before=2, window_after=3)["y"]
+    array([5.])
+    """
+    sizes, channels = _sizes(traces, events, before, after, start, neighbours, feature, window_before, window_after)
+    table = add_fields(events, _POSITION_FIELDS)
+    table["x"], table["y"] = _center_of_mass(sizes, channels, neighbours, positions.astype(np.float64)).T
+    return table
+
+
+@njit(nogil=True, cache=True)
+def _center_of_mass(
+    sizes: NDArray[np.float64],
+    channels: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    positions: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    centers = np.empty((channels.size, 2), dtype=np.float64)
+    for i in range(channels.size):
+        total = x = y = 0.0
+        for j in range(neighbours.shape[1]):
+            c = neighbours[channels[i], j]
+            if c >= 0:
+                total += sizes[i, j]
+                x += sizes[i, j] * positions[c, 0]
+                y += sizes[i, j] * positions[c, 1]
+        if total > 0:
+            centers[i, 0], centers[i, 1] = x / total, y / total
+        else:
+            centers[i] = positions[channels[i]]
+    return centers

@@ -1,0 +1,80 @@
+"""Places of peaks by monopolar triangulation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.localize.center_of_mass import _POSITION_FIELDS, _center_of_mass
+from xephys.kernels.localize.channel_features import Feature, _sizes
+from xephys.kernels.localize.point_source import MIN_Z_UM, enforce_decrease, fit_sources
+
+
+def localize_monopolar_triangulation(
+    traces: NDArray[np.float32],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    positions: NDArray[np.float64],
+    neighbours: NDArray[np.int32],
+    feature: Feature = "ptp",
+    window_before: int,
+    window_after: int,
+    max_distance_um: float = 150.0,
+    decrease_steps: NDArray[np.int32] | None = None,
+) -> NDArray[np.void]:
+    """Append the point source that best explains the features, feature = alpha / distance.
+
+    Minimises ``mean((w - alpha q)^2) - 1e-4 log(1 + 10 z)`` with ``w`` the features divided by the largest,
+    ``q = 1 / sqrt((x - xi)^2 + (y - yi)^2 + z^2)`` and alpha solved in closed form: SpikeInterface's default
+    objective. The closed form leaves three unknowns, found by Levenberg–Marquardt steps on the projected residual
+    (Golub and Pereyra's variable projection, Kaufman's Jacobian), kept inside a box: x and y at most
+    `max_distance_um` from the centre of mass, z from 1 to ten times `max_distance_um`.
+
+    Parameters
+    ----------
+    traces, events, before, after, start, positions, neighbours, feature, window_before, window_after
+        As for `localize_center_of_mass`.
+    max_distance_um : float
+        Size of the box, µm.
+    decrease_steps : int32 (channel, k, 1 + parents), optional
+        From `xephys.kernels.localize.point_source.radial_decrease_steps` with the same neighbours: features are first
+        made not to grow away from the event's channel.
+
+    Returns
+    -------
+    structured ndarray
+        The events with float64 fields ``x``, ``y``, ``z`` (µm) and ``alpha`` (unit of the traces × µm). An event
+        whose features are all zero is put on its own channel, with the least z and alpha 0.
+
+    Raises
+    ------
+    ValueError
+        If a window reaches outside the tile, the feature is unknown, or `max_distance_um` is less than 1 µm.
+
+    Examples
+    --------
+    >>> from xephys.kernels.detect.peaks import PEAK_DTYPE
+    >>> positions = np.array([[x, y] for y in range(0, 100, 20) for x in (0.0, 30.0)])
+    >>> traces = np.zeros((5, 10), dtype=np.float32)
+    >>> traces[2] = -1000 / np.sqrt(((positions - [10, 45]) ** 2).sum(axis=1) + 15**2)
+    >>> events = np.zeros(1, dtype=PEAK_DTYPE)
+    >>> source = localize_monopolar_triangulation(
+    ...     traces, events, before=2, after=2, start=0, positions=positions,
+    ...     neighbours=np.tile(np.arange(10, dtype=np.int32), (10, 1)), window_before=2, window_after=3)
+    >>> source["x"].round(0), source["y"].round(0)
+    (array([10.]), array([45.]))
+    """
+    if not max_distance_um >= MIN_Z_UM:
+        raise ValueError(f"max_distance_um is {max_distance_um}; it must be at least {MIN_Z_UM} µm")
+    sizes, channels = _sizes(traces, events, before, after, start, neighbours, feature, window_before, window_after)
+    if decrease_steps is not None:
+        enforce_decrease(sizes, channels, decrease_steps)
+    centers = _center_of_mass(sizes, channels, neighbours, positions.astype(np.float64))
+    sources = fit_sources(sizes, channels, neighbours, positions.astype(np.float64), centers, float(max_distance_um))
+    table = add_fields(events, [*_POSITION_FIELDS, ("alpha", "<f8", ())])
+    table["x"], table["y"], table["z"], table["alpha"] = sources.T
+    return table

@@ -1,0 +1,123 @@
+"""Projections of matched spikes, cleaned of the spikes that overlap them.
+
+What a spike leaves behind, with all spikes taken away, plus its own template at its own amplitude, is its waveform
+without its neighbours (as in Kilosort, Pachitariu et al. 2024, Nature Methods 21:914). The template is put back without
+the fraction of a sample by which the spike was late, so that one unit's spikes are one cloud: the sampling phases of a
+large spike are many noise levels apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.features.waveforms import project_waveforms
+from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.match.templates import match_templates, subtract_spikes
+
+__all__ = ["match_and_project"]
+
+
+@njit(nogil=True, cache=True)
+def _add_templates(
+    projection: NDArray[np.float32],
+    units: NDArray[np.int64],
+    amplitudes: NDArray[np.float64],
+    slots: NDArray[np.int32],
+    coefficients: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    channels: NDArray[np.int32],
+) -> None:
+    for event in range(units.size):
+        unit = units[event]
+        for j in range(slots.shape[1]):
+            if slots[event, j] < 0:
+                continue
+            for k in range(channels.shape[1]):
+                if channels[unit, k] == slots[event, j]:
+                    for p in range(projection.shape[2]):
+                        value = 0.0
+                        for rank in range(spatial.shape[1]):
+                            value += coefficients[unit, rank, p] * spatial[unit, rank, k]
+                        projection[event, j, p] += np.float32(amplitudes[event] * value)
+
+
+@with_device_twin
+def match_and_project(
+    traces: NDArray[np.float32],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    n_before: int,
+    components: NDArray[np.float32],
+    neighbours: NDArray[np.int32],
+    **parameters: Any,
+) -> NDArray[np.void]:
+    """Spikes of known templates in one tile, with the projections of their cleaned waveforms.
+
+    Parameters
+    ----------
+    traces, before, after, start, n_before
+        As for `match_templates`.
+    components : float32 (component, template sample)
+        In the window of the templates.
+    neighbours : int32 (channel, k)
+        Channels on which a spike with this peak channel is projected, padded with -1.
+    **parameters
+        The arrays and limits of `match_templates`, and its `segment_index`.
+
+    Returns
+    -------
+    structured array
+        The records of `match_templates` with the field ``projection``, float32 (k, component).
+
+    Raises
+    ------
+    ValueError
+        If the components have another length than the templates.
+
+    Examples
+    --------
+    >>> from xephys.kernels.match.model import build_match_model
+    >>> shape = np.array([0, 2, -9, 5, 2, 0.0])
+    >>> model = build_match_model(temporal=shape[None, None], spatial=np.ones((1, 1, 1)),
+    ...                           channels=np.zeros((1, 1), int), n_channels=1)
+    >>> traces = np.zeros((60, 1), np.float32)
+    >>> traces[28:34, 0] = 1.1 * shape
+    >>> unit = (shape / np.linalg.norm(shape))[None].astype(np.float32)
+    >>> spikes = match_and_project(traces, before=10, after=10, start=1000, n_before=2, components=unit,
+    ...                            neighbours=np.zeros((1, 1), np.int32), **model)
+    >>> float((spikes["projection"][0, 0, 0] / np.linalg.norm(shape)).round(2))
+    1.1
+    """
+    shifted, spatial = parameters["shifted_temporal"], parameters["spatial"]
+    if components.shape[1] != shifted.shape[3]:
+        raise ValueError(
+            f"components have {components.shape[1]} samples and templates {shifted.shape[3]}; they need the same window"
+        )
+    first = start - before
+    spikes = match_templates(traces, before=0, after=0, start=first, n_before=n_before, **parameters)
+    residual = subtract_spikes(
+        traces, spikes, start=first, n_before=n_before, shifted_temporal=shifted, spatial=spatial,
+        channels=parameters["channels"],
+    )  # fmt: skip
+    n_core = len(traces) - before - after
+    own = spikes[(spikes["sample_index"] >= start) & (spikes["sample_index"] < start + n_core)]
+    records = project_waveforms(
+        residual, own, before=before, after=after, start=start, components=components, neighbours=neighbours,
+        nbefore=n_before,
+    )  # fmt: skip
+    _add_templates(
+        records["projection"],
+        own["unit_index"],
+        own["amplitude"],
+        np.ascontiguousarray(neighbours, np.int32)[own["channel_index"]],
+        np.einsum("urt,pt->urp", parameters["temporal"], components, optimize=True).astype(np.float32),
+        spatial,
+        parameters["channels"],
+    )
+    return records

@@ -1,0 +1,94 @@
+"""Features of matched spikes on a device: projections of the traces, less what overlapping spikes put there.
+
+No residual has to be made: spikes that overlap in time are neighbours in the table of spikes, and are looked at one
+step further away at a time. Each step adds to every spike once, so that the order of additions is fixed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.features.waveforms_device import project_waveforms
+from xephys.kernels.lib.dispatch import as_it_is, resident
+from xephys.kernels.lib.records_device import Columns
+from xephys.kernels.match.templates_device import match_templates
+
+
+def match_and_project(
+    xp: Any,
+    traces: Any,
+    *,
+    before: int,
+    after: int,
+    start: int,
+    n_before: int,
+    components: NDArray[np.float32],
+    neighbours: NDArray[np.int32],
+    **parameters: Any,
+) -> Columns:
+    """As `xephys.kernels.match.features.match_and_project`."""
+    spikes = match_templates(xp, traces, before=0, after=0, start=start - before, n_before=n_before, **parameters)
+    row = spikes["sample_index"] - start
+    inside = xp.nonzero((row >= 0) & (row < len(traces) - before - after))[0]
+    table = Columns({name: column[inside] for name, column in spikes.columns.items()})
+    table = project_waveforms(
+        xp, traces, table, before=before, after=after, start=start, components=components, neighbours=neighbours,
+        nbefore=n_before,
+    )  # fmt: skip
+    projection = table["projection"]
+    reach = components.shape[1]
+    around = resident(xp, as_it_is, neighbours)[table["channel_index"]]
+    taps = resident(xp, as_it_is, components)
+    # A spike's own template is taken away as it was matched and put back without its fraction of a sample.
+    own = {"around": around, "lead": xp.zeros(len(inside), dtype=np.int64), "components": taps, **parameters}
+    projection += _seen_by(xp, spikes, inside, shifted=False, **own) - _seen_by(xp, spikes, inside, **own)
+    for direction in (-1, 1):
+        step = 1
+        while True:
+            other = inside + direction * step
+            held = xp.minimum(xp.maximum(other, 0), max(len(row) - 1, 0))
+            lag = row[held] - row[inside]
+            near = xp.nonzero((other == held) & (abs(lag) < reach))[0]
+            if not len(near):
+                break
+            projection[near] -= _seen_by(
+                xp, spikes, held[near], around=around[near], lead=-lag[near], components=taps, **parameters
+            )
+            step += 1
+    return table
+
+
+def _seen_by(
+    xp: Any,
+    spikes: Columns,
+    chosen: Any,
+    *,
+    around: Any,
+    lead: Any,
+    components: Any,
+    shifted_temporal: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    shifted: bool = True,
+    **_: Any,
+) -> Any:
+    """Projections (spike, k, P) of chosen spikes in the windows of others, which begin ``lead`` samples into theirs."""
+    n_shifts, n_samples = shifted_temporal.shape[1], shifted_temporal.shape[3]
+    unit = spikes["unit_index"][chosen]
+    steps = spikes["sample_offset"][chosen] * (n_shifts - 1) if shifted else xp.zeros(len(unit))
+    shift = xp.rint(steps).astype(np.int64) + n_shifts // 2
+    courses = resident(xp, as_it_is, shifted_temporal)[unit, shift]
+    at = lead[:, None] + xp.arange(components.shape[1])
+    held = xp.minimum(xp.maximum(at, 0), n_samples - 1)
+    rank = xp.arange(courses.shape[1])
+    window = courses[xp.arange(len(unit))[:, None, None], rank[None, :, None], held[:, None, :]]
+    window = xp.where((at == held)[:, None, :], window, np.float32(0))
+    slots = resident(xp, as_it_is, channels)[unit]
+    shared = (slots[:, :, None] == around[:, None, :]) & (slots >= 0)[:, :, None]
+    weights = xp.matmul(resident(xp, as_it_is, spatial)[unit], shared.astype(np.float32))
+    projected = xp.matmul(window, components.T)
+    amplitude = spikes["amplitude"][chosen].astype(np.float32)
+    return amplitude[:, None, None] * xp.matmul(weights.transpose(0, 2, 1), projected)

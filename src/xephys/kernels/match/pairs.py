@@ -1,0 +1,246 @@
+"""Two spikes at once: where two overlap, what explains their sum best alone may be neither of them.
+
+Greedy picks weigh one spike at a time. Of two that nearly coincide the first one taken may be a third unit that looks
+like their sum, or the larger of them swollen by the smaller; what is then left resembles neither, and no later pick
+mends it. So with a spike put back, pairs are weighed in its place. With scores ``b``, energies ``e`` and overlap ``o``
+two amplitudes ``s`` lower the squared residual by ``2 sᵀb - sᵀ[[e₁, o], [o, e₂]]s``, most where that matrix times ``s``
+is ``b`` (the prior of the amplitudes added as for one spike). Of a pair that gains more than the best single spike, by
+what any further spike has to gain, the larger one is taken, with its amplitude beside the other; the other is then the
+best pick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xephys.kernels.match.pursuit import Limits, Pairs
+
+__all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
+
+#: The larger of two spikes is looked for so far from where it would be alone.
+DISPLACED_SAMPLES = 2
+#: Either template of a pair may leave unexplained as much as that of the spike in whose place they are weighed.
+PAIR = 2.0
+#: Share of a spike that must not look like the other of a pair: of two more alike no one can tell how large each is.
+DISTINCT = 0.05
+
+
+class Stretch(NamedTuple):
+    """Scores of some units around a spike that was put back."""
+
+    scores: NDArray[np.float32]  # (row, sample)
+    rows: NDArray[np.int64]  # row of each candidate
+    units: NDArray[np.int32]  # unit of each candidate, ascending
+    start: int  # first sample at which candidates may be; the scores reach one farther
+    stop: int
+    doubt: NDArray[np.float64]  # (candidate, stop - start): gain to be doubted, infinite where a unit may not fire
+
+
+@njit(nogil=True, cache=True)
+def amplitude_and_gain(energy: float, limits: Limits, score: float) -> tuple[float, float]:
+    """Most likely amplitude within its limits, and the gain with it."""
+    precision = limits.amplitude_precision * limits.noise_gain
+    total = energy + precision
+    amplitude = min(max((score + precision) / total, limits.amplitude_min), limits.amplitude_max)
+    gain = 2.0 * amplitude * (score + precision) - amplitude * amplitude * total - precision
+    return amplitude, gain / limits.noise_gain
+
+
+@njit(nogil=True, cache=True)
+def sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> tuple[float, int]:
+    """Height of the parabola through three scores, and the tabulated shift nearest to its top."""
+    score = np.float64(scores[sample])
+    shift = n_shifts // 2
+    if n_shifts > 1 and 0 < sample < scores.size - 1:
+        left, right = np.float64(scores[sample - 1]), np.float64(scores[sample + 1])
+        curvature = left - 2.0 * score + right
+        if curvature < 0:
+            offset = min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
+            score -= 0.25 * (left - right) * offset
+            shift += int(np.rint(offset * (n_shifts - 1)))
+    return score, shift
+
+
+@njit(nogil=True, cache=True)
+def _shifted_score(scores: NDArray[np.float32], sample: int, shift: int, n_shifts: int) -> float:
+    """Height of that parabola at a shift."""
+    left, score, right = np.float64(scores[sample - 1]), np.float64(scores[sample]), np.float64(scores[sample + 1])
+    offset = (shift - n_shifts // 2) / max(n_shifts - 1, 1)
+    return score + 0.5 * (right - left) * offset + 0.5 * (left - 2.0 * score + right) * offset * offset
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _best_second(
+    stretch: Stretch,
+    energies: NDArray[np.float64],
+    pairs: Pairs,
+    limits: Limits,
+    k: int,
+    sample: int,
+    shift: int,
+    best: float,
+) -> tuple[float, float]:
+    """Gain of candidate `k` together with the best second spike, and the first one's amplitude; `best` if no larger."""
+    precision = limits.amplitude_precision * limits.noise_gain
+    reach, n_shifts = pairs.overlaps.shape[2] // 2, pairs.overlaps.shape[1]
+    units, start = stretch.units, stretch.start
+    score = _shifted_score(stretch.scores[stretch.rows[k]], sample, shift, n_shifts) + precision
+    total = energies[units[k]] + precision
+    best_amplitude = 0.0
+    pair, last = pairs.starts[units[k]], pairs.starts[units[k] + 1]
+    for m in range(units.size):
+        while pair < last and pairs.units[pair] < units[m]:
+            pair += 1
+        if pair == last:
+            break
+        if pairs.units[pair] != units[m] or energies[units[m]] <= 0:
+            continue
+        other_total = energies[units[m]] + precision
+        low, high = max(start, sample - reach), min(stretch.stop, sample + reach + 1)
+        row = stretch.scores[stretch.rows[m], low:high]
+        overlaps = pairs.overlaps[pair, shift, low - sample + reach : high - sample + reach]
+        # Most would be too small in any case, and a loop that only counts the others is vectorised.
+        n_large = 0
+        for i in range(row.size):
+            left = (row[i] + precision) * total - score * overlaps[i]
+            n_large += left >= limits.amplitude_min * (total * other_total - overlaps[i] * overlaps[i])
+        if n_large == 0:
+            continue
+        for t in range(low, high):
+            distance = abs(t - sample)
+            if m == k and distance <= limits.refractory_samples:
+                continue
+            other = np.float64(row[t - low]) + precision
+            overlap = np.float64(overlaps[t - low])
+            determinant = total * other_total - overlap * overlap
+            # Others would gain too little with any amplitudes; so much is known without a division.
+            numerator = other * total - score * overlap
+            if numerator < limits.amplitude_min * determinant or determinant <= DISTINCT * total * other_total:
+                continue
+            most = score * score * other_total - 2.0 * score * other * overlap + other * other * total
+            if most <= (best * limits.noise_gain + 2.0 * precision) * determinant:
+                continue
+            amplitude = (score * other_total - other * overlap) / determinant
+            second = numerator / determinant
+            lower, upper = min(amplitude, second), max(amplitude, second)
+            if lower < limits.amplitude_min or upper > limits.amplitude_max:
+                continue
+            # The smaller of the two comes second: both orders gain the same, and rounding must not decide.
+            if second * second * energies[units[m]] > amplitude * amplitude * energies[units[k]]:
+                continue
+            gain = amplitude * score + second * other - 2.0 * precision
+            if distance <= limits.guard_samples:
+                gain -= limits.mismatch * amplitude * amplitude * pairs.likeness[pair]
+            gain = gain / limits.noise_gain - stretch.doubt[k, sample - start] - stretch.doubt[m, t - start]
+            if gain > best:
+                best, best_amplitude = gain, amplitude
+    return best, best_amplitude
+
+
+@njit(nogil=True, cache=True)
+def larger_of_pair(
+    stretch: Stretch, energies: NDArray[np.float64], minimum: NDArray[np.float32], pairs: Pairs, limits: Limits
+) -> tuple[int, int, int, float, float]:
+    """The larger of two spikes that explain a stretch better than any one does.
+
+    Parameters
+    ----------
+    stretch : Stretch
+    energies, minimum, pairs, limits
+        As for `pursue`.
+
+    Returns
+    -------
+    unit, sample, shift, amplitude, gain
+        The unit is -1 if one spike does as well.
+    """
+    n_shifts, start = pairs.overlaps.shape[1], stretch.start
+    single, left = -np.inf, 0.0
+    gains = np.full((stretch.units.size, max(stretch.stop - start, 0)), -np.inf)
+    for k in range(stretch.units.size):
+        unit, scores = stretch.units[k], stretch.scores[stretch.rows[k]]
+        for t in range(start, stretch.stop):
+            if scores[t] >= minimum[unit] and scores[t] >= scores[t - 1] and scores[t] >= scores[t + 1]:
+                top, _ = sub_sample_peak(scores, t, n_shifts)
+                amplitude, gain = amplitude_and_gain(energies[unit], limits, top)
+                gains[k, t - start] = gain - stretch.doubt[k, t - start]
+                if gains[k, t - start] > single:
+                    single = gains[k, t - start]
+                    left = PAIR * pairs.unexplained[unit] * amplitude * amplitude * energies[unit] / limits.noise_gain
+    found, found_sample, found_shift, found_amplitude, found_gain = -1, 0, 0, 0.0, 0.0
+    best = single + left + limits.threshold**2
+    for k in range(stretch.units.size):
+        unit, scores = stretch.units[k], stretch.scores[stretch.rows[k]]
+        for peak in range(start, stretch.stop):
+            # Unless they cancel each other, the larger of two gains at least half alone.
+            if gains[k, peak - start] == -np.inf or 2.0 * gains[k, peak - start] < single:
+                continue
+            _, shift = sub_sample_peak(scores, peak, n_shifts)
+            gain, _ = _best_second(stretch, energies, pairs, limits, k, peak, shift, single + left)
+            if gain <= single + left:
+                continue
+            for t in range(max(start, peak - DISPLACED_SAMPLES), min(stretch.stop, peak + DISPLACED_SAMPLES + 1)):
+                for shift in range(max(n_shifts - 1, 1)):
+                    gain, amplitude = _best_second(stretch, energies, pairs, limits, k, t, shift, best)
+                    if gain > best:
+                        best, found, found_sample, found_shift, found_amplitude = gain, unit, t, shift, amplitude
+                        precision = limits.amplitude_precision * limits.noise_gain
+                        score = _shifted_score(scores, t, shift, n_shifts) + precision
+                        found_gain = 2.0 * amplitude * score - amplitude * amplitude * (energies[unit] + precision)
+                        found_gain = (found_gain - precision) / limits.noise_gain
+    return found, found_sample, found_shift, found_amplitude, found_gain
+
+
+@njit(nogil=True, cache=True)
+def larger_of_pairs(
+    scores: NDArray[np.float32],
+    doubt: NDArray[np.float64],
+    units: NDArray[np.int64],
+    first_samples: NDArray[np.int64],
+    n_samples: int,
+    energies: NDArray[np.float64],
+    minimum: NDArray[np.float32],
+    pairs: Pairs,
+    limits: Limits,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`larger_of_pair` in place of many spikes, each with the scores around it.
+
+    Parameters
+    ----------
+    scores : float32 array of shape (spike, candidate, sample)
+        Of the units that share a channel with the spike's, in order; what follows them is not looked at.
+    doubt : float64 array of shape (spike, candidate, sample)
+    units : int64 array of shape (spike,)
+        Unit of each spike.
+    first_samples : int64 array of shape (spike,)
+        Position of the scores in the tile; those before its second or after its last but one sample are left out.
+    n_samples : int
+        Of the tile.
+    energies, minimum, pairs, limits
+        As for `pursue`.
+
+    Returns
+    -------
+    int64 array of shape (spike, 3)
+        Unit (-1 for none), position in the tile, index of the sub-sample shift.
+    float64 array of shape (spike, 2)
+        Amplitude and gain.
+    """
+    spikes, values = np.full((units.size, 3), -1, np.int64), np.zeros((units.size, 2))
+    for spike in range(units.size):
+        partners = pairs.units[pairs.starts[units[spike]] : pairs.starts[units[spike] + 1]]
+        first = first_samples[spike]
+        start, stop = max(1, 1 - first), min(scores.shape[2] - 1, n_samples - 1 - first)
+        stretch = Stretch(
+            scores[spike], np.arange(partners.size), partners, start, stop, doubt[spike][:, start : max(stop, start)]
+        )
+        unit, sample, shift, amplitude, gain = larger_of_pair(stretch, energies, minimum, pairs, limits)
+        if unit >= 0:
+            spikes[spike, 0], spikes[spike, 1], spikes[spike, 2] = unit, sample + first, shift
+            values[spike, 0], values[spike, 1] = amplitude, gain
+    return spikes, values

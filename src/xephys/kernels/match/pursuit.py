@@ -1,0 +1,368 @@
+"""Matching pursuit on template scores: the spike that explains most is taken first, and each is reconsidered once.
+
+A spike of unit ``u`` with amplitude ``s`` lowers the squared residual by ``2 s b - s² e`` (``b`` the score, ``e`` the
+template's energy). In noise whose projection on the template has variance ``g e``, and with a Gaussian prior on the
+amplitude, mean 1 and standard deviation σ, twice the gain in log posterior is ``(2 s b - s² e) / g - (s - 1)² / σ²``,
+greatest at ``s = (b + g/σ²) / (e + g/σ²)`` (the form used by DARTsort and YASS; Lee et al. 2020, bioRxiv
+2020.03.18.997924).
+
+Only the best candidate of each (unit, block of samples) is kept. A pick changes scores only for units that share a
+channel and within one template length, so only those blocks are looked at again: picks far apart do not see each other,
+and taking them one after another costs no more than taking them at once.
+
+Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep each spike
+is put back and the best candidates in its place are taken anew, now that its neighbours in time are explained; the best
+may be two at once (`match_pairs`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
+
+SEARCH_SAMPLES = 32
+
+__all__ = ["Limits", "Pairs", "minimum_scores", "pursue"]
+
+
+class Limits(NamedTuple):
+    """Numbers that decide which candidate is a spike."""
+
+    threshold: float
+    noise_gain: float
+    amplitude_precision: float
+    amplitude_min: float
+    amplitude_max: float
+    refractory_samples: int
+    mismatch: float
+    guard_samples: int
+    n_sweeps: int
+
+
+class Pairs(NamedTuple):
+    """Overlaps of templates that share channels, rows of a compressed sparse table."""
+
+    starts: NDArray[np.int64]
+    units: NDArray[np.int32]
+    overlaps: NDArray[np.float32]
+    likeness: NDArray[np.float64]  # largest share of the second template's direction in one spike of the first
+    unexplained: NDArray[np.float64]  # by unit: share of a spike's energy that its template leaves; infinite: no pairs
+
+
+class Events(NamedTuple):
+    """Spikes taken so far; those of a block of samples are linked, a withdrawn one has unit -1."""
+
+    unit: NDArray[np.int64]
+    sample: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    following: NDArray[np.int64]
+    amplitude: NDArray[np.float64]
+    gain: NDArray[np.float64]
+
+
+class Board(NamedTuple):
+    """Scores, and the best candidates by (block, unit) and by block."""
+
+    scores: NDArray[np.float32]
+    energies: NDArray[np.float64]
+    minimum: NDArray[np.float32]
+    unit_gain: NDArray[np.float64]
+    unit_sample: NDArray[np.int64]
+    block_gain: NDArray[np.float64]
+    block_unit: NDArray[np.int64]
+    first_event: NDArray[np.int64]
+
+
+def minimum_scores(
+    energies: NDArray[np.float64],
+    *,
+    threshold: float,
+    noise_gain: float,
+    amplitude_precision: float,
+    amplitude_min: float,
+    amplitude_max: float,
+) -> NDArray[np.float32]:
+    """Smallest score at which a template's gain reaches ``threshold²`` with an amplitude within its limits.
+
+    Parameters
+    ----------
+    energies : float64 array of shape (unit,)
+    threshold : float
+        In standard deviations of the noise along a template.
+    noise_gain : float
+        Variance of that noise, 1 in white unit noise.
+    amplitude_precision : float
+        ``1 / σ²`` of the amplitude prior.
+    amplitude_min, amplitude_max : float
+
+    Returns
+    -------
+    float32 array of shape (unit,)
+        Infinite for empty templates, which can't match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> minimum_scores(np.array([100.0, 0.0]), threshold=5.0, noise_gain=1.0, amplitude_precision=0.0,
+    ...                amplitude_min=0.1, amplitude_max=9.0)
+    array([50., inf], dtype=float32)
+    """
+    precision = amplitude_precision * noise_gain
+    total = energies + precision
+    gain = threshold**2 * noise_gain + precision
+    free = np.sqrt(gain * total)
+    capped = (gain / amplitude_max + amplitude_max * total) / 2
+    scores = np.where(free > amplitude_max * total, capped, free)
+    scores = np.maximum(scores, amplitude_min * total) - precision
+    return np.where(energies > 0, scores, np.inf).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int) -> float:
+    """Gain to be doubted because of spikes already taken close by; infinite within the unit's refractory period."""
+    handicap = 0.0
+    radius = max(limits.refractory_samples, limits.guard_samples)
+    first = max(sample - radius, 0) // SEARCH_SAMPLES
+    last = min((sample + radius) // SEARCH_SAMPLES, board.first_event.size - 1)
+    for block in range(first, last + 1):
+        event = board.first_event[block]
+        while event >= 0:
+            other = events.unit[event]
+            distance = abs(events.sample[event] - sample)
+            if other == unit and distance <= limits.refractory_samples:
+                return np.inf
+            if other >= 0 and distance <= limits.guard_samples:
+                for pair in range(pairs.starts[other], pairs.starts[other + 1]):
+                    if pairs.units[pair] == unit:
+                        handicap += events.amplitude[event] ** 2 * pairs.likeness[pair]
+            event = events.following[event]
+    return limits.mismatch * handicap / limits.noise_gain
+
+
+@njit(nogil=True, cache=True)
+def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
+    """Whether a score is no lower than its neighbours: the flank of a peak that is refused isn't taken in its stead."""
+    return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
+        sample == scores.size - 1 or scores[sample] >= scores[sample + 1]
+    )
+
+
+@njit(nogil=True, cache=True)
+def _search(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
+) -> None:
+    """Find the best candidate again for these units in blocks `first` to `last`."""
+    n_units, n_samples = board.scores.shape
+    for unit in units:
+        minimum = board.minimum[unit]
+        for block in range(first, last + 1):
+            start = block * SEARCH_SAMPLES
+            row = board.scores[unit, start : min(start + SEARCH_SAMPLES, n_samples)]
+            n_above = 0
+            for t in range(row.size):
+                n_above += row[t] >= minimum
+            best, best_sample = -np.inf, 0
+            if n_above:
+                for t in range(row.size):
+                    if row[t] >= minimum and _is_peak(board.scores[unit], start + t):
+                        _, gain = amplitude_and_gain(board.energies[unit], limits, row[t])
+                        if gain > best:
+                            gain -= _handicap(board, events, pairs, limits, unit, start + t)
+                            if gain > best and gain >= limits.threshold**2:
+                                best, best_sample = gain, start + t
+            board.unit_gain[block, unit] = best
+            board.unit_sample[block, unit] = best_sample
+    if n_units == 0:
+        return
+    for block in range(first, last + 1):
+        best, best_unit = board.block_gain[block], board.block_unit[block]
+        if board.unit_gain[block, best_unit] < best:  # the best of the block has lost: any unit may be next
+            best = -np.inf
+            for unit in range(n_units):
+                if board.unit_gain[block, unit] > best:
+                    best, best_unit = board.unit_gain[block, unit], unit
+        else:
+            best = board.unit_gain[block, best_unit]
+            for unit in units:
+                gain = board.unit_gain[block, unit]
+                if gain > best or (gain == best and unit < best_unit):
+                    best, best_unit = gain, unit
+        board.block_gain[block], board.block_unit[block] = best, best_unit
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _add_spike(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int, shift: int, amplitude: float
+) -> tuple[int, int]:
+    """Change the scores by one spike (taken: negative amplitude), and search what it touched: these blocks."""
+    n_samples = board.scores.shape[1]
+    reach = pairs.overlaps.shape[2] // 2
+    low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
+    touched = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
+    scale = np.float32(amplitude)
+    for index in range(touched.size):
+        row = board.scores[touched[index], low:high]
+        overlap = pairs.overlaps[pairs.starts[unit] + index, shift, low - sample + reach : high - sample + reach]
+        for t in range(row.size):
+            row[t] += scale * overlap[t]
+    # One sample more than changed, for a peak depends on its neighbours; more if a spike forbids beyond its template.
+    margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
+    first, last = max(sample - margin, 0), min(sample + margin, n_samples - 1)
+    first, last = first // SEARCH_SAMPLES, last // SEARCH_SAMPLES
+    _search(board, events, pairs, limits, touched, first, last)
+    return first, last
+
+
+@njit(nogil=True, cache=True)
+def _longer(events: Events) -> Events:
+    return Events(
+        np.concatenate((events.unit, events.unit)),
+        np.concatenate((events.sample, events.sample)),
+        np.concatenate((events.shift, events.shift)),
+        np.concatenate((events.following, events.following)),
+        np.concatenate((events.amplitude, events.amplitude)),
+        np.concatenate((events.gain, events.gain)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _take(
+    board: Board,
+    events: Events,
+    pairs: Pairs,
+    limits: Limits,
+    n_events: int,
+    unit: int,
+    sample: int,
+    shift: int,
+    amplitude: float,
+    gain: float,
+) -> tuple[Events, int, int, int]:
+    """Note a spike, and take it from the scores; also the blocks that it touched."""
+    if n_events == events.unit.size:
+        events = _longer(events)
+    block = sample // SEARCH_SAMPLES
+    events.unit[n_events], events.sample[n_events], events.shift[n_events] = unit, sample, shift
+    events.amplitude[n_events], events.gain[n_events] = amplitude, gain
+    events.following[n_events] = board.first_event[block]
+    board.first_event[block] = n_events
+    first, last = _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
+    return events, n_events + 1, first, last
+
+
+@njit(nogil=True, cache=True)
+def _take_all(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
+) -> tuple[Events, int]:
+    """Take candidates, best first, until none is left. Ties: the earlier block, then the lower unit and sample.
+
+    There are none outside blocks `first` to `last`, but for those that a spike taken there uncovers.
+    """
+    while True:
+        block, best = 0, -np.inf
+        for b in range(first, last + 1):
+            if board.block_gain[b] > best:
+                block, best = b, board.block_gain[b]
+        if best == -np.inf:
+            return events, n_events
+        unit = board.block_unit[block]
+        sample = board.unit_sample[block, unit]
+        score, shift = sub_sample_peak(board.scores[unit], sample, pairs.overlaps.shape[1])
+        amplitude, gain = amplitude_and_gain(board.energies[unit], limits, score)
+        events, n_events, low, high = _take(
+            board, events, pairs, limits, n_events, unit, sample, shift, amplitude, gain
+        )
+        first, last = min(first, low), max(last, high)
+
+
+@njit(nogil=True, cache=True)
+def _take_of_pair(
+    board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, unit: int, sample: int
+) -> tuple[Events, int, int, int]:
+    """Where two spikes explain more than one in place of the one put back, take the larger; also the blocks touched."""
+    block = sample // SEARCH_SAMPLES
+    if np.isinf(pairs.unexplained[unit]):
+        return events, n_events, block, block
+    start = max(sample - limits.guard_samples, 1)
+    stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
+    units = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
+    doubt = np.zeros((units.size, stop - start))
+    stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
+    found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
+    if found >= 0:  # that is rare: only now it is worth asking what is doubted
+        for k in range(units.size):
+            for t in range(start, stop):
+                doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
+        found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
+    if found >= 0:
+        return _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
+    return events, n_events, block, block
+
+
+@njit(nogil=True, cache=True)
+def pursue(
+    scores: NDArray[np.float32],
+    energies: NDArray[np.float64],
+    minimum: NDArray[np.float32],
+    pair_starts: NDArray[np.int64],
+    pair_units: NDArray[np.int32],
+    pair_overlaps: NDArray[np.float32],
+    pair_likeness: NDArray[np.float64],
+    unexplained: NDArray[np.float64],
+    limits: Limits,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Take spikes from `scores` (unit, sample; changed in place) until none gains ``threshold²``.
+
+    Returns
+    -------
+    int64 array of shape (spike, 3)
+        Unit, position in `scores`, index of the sub-sample shift; in the order they were taken.
+    float64 array of shape (spike, 2)
+        Amplitude and gain.
+    """
+    n_units, n_samples = scores.shape
+    n_blocks = (n_samples + SEARCH_SAMPLES - 1) // SEARCH_SAMPLES
+    pairs = Pairs(pair_starts, pair_units, pair_overlaps, pair_likeness, unexplained)
+    board = Board(
+        scores, energies, minimum, np.full((n_blocks, n_units), -np.inf),
+        np.zeros((n_blocks, n_units), np.int64), np.full(n_blocks, -np.inf), np.zeros(n_blocks, np.int64),
+        np.full(n_blocks, -1, np.int64),
+    )  # fmt: skip
+    events = Events(
+        np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64),
+        np.empty(1024), np.empty(1024),
+    )  # fmt: skip
+    _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), 0, n_blocks - 1)
+    events, n_events = _take_all(board, events, pairs, limits, 0, 0, n_blocks - 1)
+    for _ in range(limits.n_sweeps):
+        for event in range(n_events):
+            unit = events.unit[event]
+            if unit >= 0:
+                events.unit[event] = -1
+                first, last = _add_spike(
+                    board, events, pairs, limits, unit, events.sample[event], events.shift[event],
+                    events.amplitude[event],
+                )  # fmt: skip
+                events, n_events, low, high = _take_of_pair(
+                    board, events, pairs, limits, n_events, unit, events.sample[event]
+                )
+                first, last = min(first, low), max(last, high)
+                events, n_events = _take_all(board, events, pairs, limits, n_events, first, last)
+
+    n_kept = 0
+    for event in range(n_events):
+        n_kept += events.unit[event] >= 0
+    spikes, values = np.empty((n_kept, 3), np.int64), np.empty((n_kept, 2))
+    n_kept = 0
+    for event in range(n_events):
+        if events.unit[event] >= 0:
+            spikes[n_kept, 0], spikes[n_kept, 1] = events.unit[event], events.sample[event]
+            spikes[n_kept, 2] = events.shift[event]
+            values[n_kept, 0], values[n_kept, 1] = events.amplitude[event], events.gain[event]
+            n_kept += 1
+    return spikes, values

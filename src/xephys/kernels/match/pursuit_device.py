@@ -1,0 +1,352 @@
+"""The matching pursuit of `xephys.kernels.match.pursuit` in rounds: all spikes that cannot see each other at once.
+
+What a spike changes, it changes for the units that share a channel and within one template's length. A candidate that
+no better one can reach in two such steps would be taken by the one-after-another pursuit as well, whatever is taken
+elsewhere before; so a round takes all of these, and no two of them change the same score: nothing is added in an order
+that is left to chance. In a sweep, spikes four steps apart are put back at once, each after those before it in the
+order in which one after another would have taken them. Whether two spikes explain more than one in their place is
+decided on the host, by the very function of the other pursuit, from the scores around them.
+
+The only difference that is left: a chain of three or more spikes, each of which raises the next above all others near
+it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.dispatch import resident, to_host
+from xephys.kernels.match.pairs import larger_of_pairs
+from xephys.kernels.match.pursuit import SEARCH_SAMPLES, Limits, Pairs
+
+#: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
+CELLS = 1 << 16
+#: Numbers that are gathered at once: 128 MB in double precision, with which many units that see many others get by.
+GATHERED = 1 << 24
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Spikes of a tile, one array each: unit, sample, sub-sample shift, amplitude and gain.
+
+    ``turn`` falls in the order in which one after another would have taken them.
+    """
+
+    unit: Any
+    sample: Any
+    shift: Any
+    amplitude: Any
+    gain: Any
+    turn: Any
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+    def chosen(self, index: Any) -> Spikes:
+        return Spikes(*(values[index] for values in self._all()))
+
+    @staticmethod
+    def joined(xp: Any, parts: list[Spikes]) -> Spikes:
+        return Spikes(*(xp.concatenate(values) for values in zip(*(part._all() for part in parts), strict=True)))
+
+    def _all(self) -> tuple[Any, ...]:
+        return self.unit, self.sample, self.shift, self.amplitude, self.gain, self.turn
+
+
+def pursue(
+    xp: Any,
+    scores: Any,
+    *,
+    energies: NDArray[np.float64],
+    minimum: NDArray[np.float32],
+    pair_starts: NDArray[np.int64],
+    pair_units: NDArray[np.int32],
+    pair_overlaps: NDArray[np.float32],
+    likeness: Any,
+    unexplained: NDArray[np.float64],
+    limits: Limits,
+) -> Spikes:
+    """As `xephys.kernels.match.pursuit.pursue`; ``minimum`` and ``likeness`` are the device's own arrays."""
+    board = Board(xp, scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, unexplained, limits)
+    taken = board.take_all()
+    for _ in range(limits.n_sweeps):
+        taken = board.sweep(taken)
+    return taken
+
+
+class Board:
+    """Scores, what is doubted or forbidden because of spikes taken, and the best candidate of each block and unit.
+
+    Parameters
+    ----------
+    xp
+        Namespace of the device.
+    scores : (unit, sample)
+    energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits
+        As for `pursue`.
+    """
+
+    def __init__(
+        self,
+        xp: Any,
+        scores: Any,
+        energies: NDArray[np.float64],
+        minimum: Any,
+        pair_starts: NDArray[np.int64],
+        pair_units: NDArray[np.int32],
+        pair_overlaps: NDArray[np.float32],
+        likeness: Any,
+        unexplained: NDArray[np.float64],
+        limits: Limits,
+    ) -> None:
+        self.xp, self.limits, self.minimum, self.likeness = xp, limits, minimum, likeness
+        self.energies, self.unexplained, self.pair_starts = energies, unexplained, pair_starts
+        self.pair_units, self.pair_overlaps = pair_units, pair_overlaps
+        self.pairing = xp.asarray(np.isfinite(unexplained))
+        self.precision = limits.amplitude_precision * limits.noise_gain
+        # Empty templates are never searched; with a free amplitude they would still divide by zero.
+        self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
+        self.pairs, self.partners, self.near, self.far = resident(xp, neighbourhoods, pair_starts, pair_units)
+        self.overlaps = resident(xp, _float32, pair_overlaps)
+        self.n_units, self.n_samples = scores.shape
+        self.n_blocks = -(-self.n_samples // SEARCH_SAMPLES)
+        self.reach = pair_overlaps.shape[2] // 2
+        self.margin = max(self.reach, limits.refractory_samples, limits.guard_samples) + 1
+        # Spikes at the ends change what lies beyond them, and empty places of the tables change the row of no unit.
+        shape = (self.n_units + 1, self.n_blocks * SEARCH_SAMPLES + 2 * self.margin)
+        self.scores = xp.full(shape, -np.inf, dtype=np.float32)
+        self.scores[: self.n_units, self.margin : self.margin + self.n_samples] = scores
+        self.scores[self.n_units] = 0
+        self.doubted = xp.zeros(shape, dtype=np.float64)
+        self.forbidden = xp.zeros(shape, dtype=np.int32)
+        self.gain = xp.full((self.n_blocks, self.n_units), -np.inf, dtype=np.float64)
+        self.sample = xp.zeros((self.n_blocks, self.n_units), dtype=np.int64)
+        cells = xp.arange(self.n_blocks * self.n_units)
+        for first in range(0, self.n_blocks * self.n_units, CELLS):
+            part = cells[first : first + CELLS]
+            self._search(part // self.n_units, part % self.n_units)
+
+    def take_all(self) -> Spikes:
+        """Take candidates, round after round, until none is left."""
+        xp = self.xp
+        rounds = [self._spikes(xp.zeros(0, dtype=np.int64), xp.zeros(0, dtype=np.int64), xp.zeros(0))]
+        turns = xp.full((self.n_blocks, self.n_units), -np.inf, dtype=np.float64)  # negative, so that all are largest
+        while True:
+            block, unit = xp.nonzero(self.gain > -np.inf)
+            if not len(block):
+                return Spikes.joined(xp, rounds)
+            # Of equal gains the earlier block comes first, then the lower unit, as they stand here.
+            gain = self.gain[block, unit]
+            order = xp.argsort(-gain, kind="stable")
+            rank = xp.zeros((self.n_blocks, self.n_units), dtype=np.int64)
+            rank[block[order], unit[order]] = xp.arange(len(order), 0, -1)
+            best = self._largest_near(rank, block, unit) == rank[block, unit]
+            block, unit, gain = block[best], unit[best], gain[best]
+            # One that was raised above a spike taken before it has its turn right after that, not before.
+            turn = xp.minimum(gain, -self._largest_near(turns, block, unit))
+            turns[block, unit] = xp.maximum(turns[block, unit], -turn)
+            rounds.append(self._spikes(unit, self.sample[block, unit], turn))
+            self._change(rounds[-1], sign=-1)
+
+    def sweep(self, spikes: Spikes) -> Spikes:
+        """Put each spike back, and take anew what is best in its place now that those around it are explained."""
+        xp = self.xp
+        if not len(spikes):
+            return spikes
+        spikes = spikes.chosen(xp.argsort(-spikes.turn, kind="stable"))
+        before, blocks = self._blockers(spikes)
+        weighed = bool(np.isfinite(self.unexplained).any())  # if none are, nothing goes to the host
+        if weighed:
+            likeness, minimum = to_host(self.likeness), to_host(self.minimum)
+            host = Pairs(self.pair_starts, self.pair_units, self.pair_overlaps, likeness, self.unexplained)
+        pending = xp.ones(len(spikes), dtype=bool)
+        anew: list[Spikes] = []
+        while True:
+            ready = xp.nonzero(pending & ~(blocks & pending[before]).any(axis=1))[0]
+            if not len(ready):
+                break
+            put_back = spikes.chosen(ready)
+            self._change(put_back, sign=1)
+            pending[ready] = False
+            pairs = [self._take_of_pairs(put_back, host, minimum)] if weighed else []
+            for found in (*pairs, self.take_all()):
+                # In the next sweep they come in the order of this one.
+                turn = 0 * found.gain - len(anew)
+                anew.append(Spikes(found.unit, found.sample, found.shift, found.amplitude, found.gain, turn))
+        return Spikes.joined(xp, anew)
+
+    def _take_of_pairs(self, spikes: Spikes, pairs: Pairs, minimum: NDArray[np.float32]) -> Spikes:
+        """Where two spikes explain more than one in place of a spike that was put back, take the larger of them."""
+        spikes = spikes.chosen(self.xp.nonzero(self.pairing[spikes.unit])[0])
+        xp, limits, guard = self.xp, self.limits, self.limits.guard_samples
+        window = xp.arange(-guard - 1, guard + 2) + self.margin
+        row, at = self.partners[spikes.unit][:, :, None], (spikes.sample[:, None] + window)[:, None, :]
+        scores, unit, first = (to_host(part) for part in (self.scores[row, at], spikes.unit, spikes.sample - guard - 1))
+        tables = (self.n_samples, self.energies, minimum, pairs, limits)
+        found, values = larger_of_pairs(scores, np.zeros(scores.shape), unit, first, *tables)
+        index = np.flatnonzero(found[:, 0] >= 0)
+        if len(index):  # that is rare: only now it is worth asking what is doubted
+            some = xp.asarray(index)
+            row, at = row[some], at[some]
+            doubt = self.doubted[row, at] * (limits.mismatch / limits.noise_gain)
+            doubt = to_host(xp.where(self.forbidden[row, at] > 0, np.inf, doubt))
+            found, values = larger_of_pairs(scores[index], doubt, unit[index], first[index], *tables)
+            taken = found[:, 0] >= 0
+            found, values = found[taken], values[taken]
+        else:
+            found, values = found[:0], values[:0]
+        unit, sample, shift, amplitude, gain = (
+            xp.asarray(np.ascontiguousarray(column)) for column in (*found.T, *values.T)
+        )
+        larger = Spikes(unit, sample, shift, amplitude, gain, turn=gain)
+        if len(larger):
+            self._change(larger, sign=-1)
+        return larger
+
+    def _spikes(self, unit: Any, sample: Any, turn: Any) -> Spikes:
+        """Sub-sample shift, amplitude and gain of candidates: the parabola through three scores."""
+        xp, n_shifts = self.xp, self.overlaps.shape[1]
+        at = sample + self.margin
+        score = self.scores[unit, at].astype(np.float64)
+        left, right = (self.scores[unit, at + step].astype(np.float64) for step in (-1, 1))
+        inside = (sample > 0) & (sample < self.n_samples - 1) & (n_shifts > 1)
+        left, right = xp.where(inside, left, score), xp.where(inside, right, score)
+        curvature = left - 2.0 * score + right
+        curved = inside & (curvature < 0)
+        offset = 0.5 * (left - right) / xp.where(curved, curvature, 1.0)
+        offset = xp.where(curved, xp.minimum(xp.maximum(offset, -0.5), 0.5), 0.0)
+        shift = n_shifts // 2 + xp.rint(offset * (n_shifts - 1)).astype(np.int64)
+        amplitude, gain = self._amplitude_and_gain(unit, score - 0.25 * (left - right) * offset)
+        return Spikes(unit, sample, shift, amplitude, gain, turn)
+
+    def _amplitude_and_gain(self, unit: Any, score: Any) -> tuple[Any, Any]:
+        xp, limits, total = self.xp, self.limits, self.total[unit]
+        amplitude = (score + self.precision) / total
+        amplitude = xp.minimum(xp.maximum(amplitude, limits.amplitude_min), limits.amplitude_max)
+        gain = 2.0 * amplitude * (score + self.precision) - amplitude * amplitude * total - self.precision
+        return amplitude, gain / limits.noise_gain
+
+    def _search(self, block: Any, unit: Any) -> None:
+        """Find the best candidate again in these blocks for these units."""
+        xp, limits = self.xp, self.limits
+        at = block[:, None] * SEARCH_SAMPLES + xp.arange(SEARCH_SAMPLES) + self.margin
+        row = unit[:, None]
+        score = self.scores[row, at]
+        peak = (score >= self.scores[row, at - 1]) & (score >= self.scores[row, at + 1])
+        peak &= (score >= self.minimum[row]) & (self.forbidden[row, at] == 0)
+        _, gain = self._amplitude_and_gain(row, xp.where(peak, score, np.float32(0)).astype(np.float64))
+        gain -= self.doubted[row, at] * (limits.mismatch / limits.noise_gain)
+        gain = xp.where(peak & (gain >= limits.threshold**2), gain, -np.inf)
+        best = gain.argmax(axis=1)
+        self.gain[block, unit] = gain[xp.arange(len(block)), best]
+        self.sample[block, unit] = block * SEARCH_SAMPLES + best
+
+    def _change(self, spikes: Spikes, *, sign: int) -> None:
+        """Take spikes from the scores (sign −1) or put them back (+1), and search what they touched.
+
+        No two of them touch the same score.
+        """
+        xp, limits = self.xp, self.limits
+        at = spikes.sample + self.margin
+        pair = self.pairs[spikes.unit]
+        present = pair >= 0
+        pair = xp.maximum(pair, 0)
+        touched = self.partners[spikes.unit]
+        row = xp.where(present, touched, self.n_units)[:, :, None]
+        overlap = self.overlaps[pair, spikes.shift[:, None]]
+        scale = xp.where(present, (sign * spikes.amplitude).astype(np.float32)[:, None], np.float32(0))
+        self.scores[row, at[:, None, None] + xp.arange(-self.reach, self.reach + 1)] += scale[:, :, None] * overlap
+        doubt = xp.where(present, -sign * spikes.amplitude[:, None] ** 2 * self.likeness[pair], 0.0)
+        guard = xp.arange(-limits.guard_samples, limits.guard_samples + 1)
+        self.doubted[row, at[:, None, None] + guard] += doubt[:, :, None]
+        refractory = xp.arange(-limits.refractory_samples, limits.refractory_samples + 1)
+        self.forbidden[spikes.unit[:, None], at[:, None] + refractory] -= sign
+        first = xp.maximum(spikes.sample - self.margin, 0) // SEARCH_SAMPLES
+        last = xp.minimum(spikes.sample + self.margin, self.n_samples - 1) // SEARCH_SAMPLES
+        blocks = first[:, None] + xp.arange(2 * self.margin // SEARCH_SAMPLES + 2)
+        shape = (len(spikes), touched.shape[1], blocks.shape[1])
+        # A cell may come twice, and is then found twice to be the same.
+        block = xp.broadcast_to(xp.minimum(blocks, last[:, None])[:, None, :], shape).ravel()
+        unit = xp.broadcast_to(touched[:, :, None], shape).ravel()
+        for begin in range(0, len(block), CELLS):
+            self._search(block[begin : begin + CELLS], unit[begin : begin + CELLS])
+
+    def _largest_near(self, values: Any, block: Any, unit: Any) -> Any:
+        """Largest of the values (block, unit) within two steps of these cells, in time and over units."""
+        xp = self.xp
+        reach = -(-2 * self.margin // SEARCH_SAMPLES)
+        largest = values.copy()
+        for lag in range(1, min(reach, len(values) - 1) + 1):
+            largest[lag:] = xp.maximum(largest[lag:], values[:-lag])
+            largest[:-lag] = xp.maximum(largest[:-lag], values[lag:])
+        size = max(1, GATHERED // self.near.shape[1])
+        parts = [slice(first, first + size) for first in range(0, len(block), size)]
+        found = [largest[block[part][:, None], self.near[unit[part]]].max(axis=1) for part in parts]
+        return found[0] if len(found) == 1 else xp.concatenate(found)
+
+    def _blockers(self, spikes: Spikes) -> tuple[Any, Any]:
+        """For each spike places of spikes in its vicinity, and whether they come before it and within four steps."""
+        xp = self.xp
+        by_time = xp.argsort(spikes.sample, kind="stable")
+        times = spikes.sample[by_time]
+        begin = xp.searchsorted(times, spikes.sample - 4 * self.margin)
+        end = xp.searchsorted(times, spikes.sample + 4 * self.margin, side="right")
+        places = begin[:, None] + xp.arange(int((end - begin).max()))
+        other = by_time[xp.minimum(places, len(spikes) - 1)]
+        blocks = (places < end[:, None]) & (other < xp.arange(len(spikes))[:, None])
+        return other, blocks & self.far[spikes.unit[:, None], spikes.unit[other]]
+
+
+def neighbourhoods(
+    pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Which units see each other, as tables without ends of rows.
+
+    Returns
+    -------
+    pairs, partners : int64 (unit, partner)
+        Row of the overlaps of each pair, -1 where there is none, and the other unit, there the unit itself.
+    near : int64 (unit, k)
+        Units within two steps, filled up with the unit itself.
+    far : bool (unit, unit)
+        Units within four steps.
+
+    Examples
+    --------
+    >>> tables = neighbourhoods(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2]))
+    >>> tables[0].tolist(), tables[1].tolist()
+    ([[0, 1, -1], [2, 3, 4], [5, 6, -1]], [[0, 1, 0], [0, 1, 2], [1, 2, 2]])
+    >>> tables[2].tolist(), bool(tables[3].all())
+    ([[0, 1, 2], [0, 1, 2], [0, 1, 2]], True)
+    """
+    n_units = len(pair_starts) - 1
+    counts = np.diff(pair_starts)
+    places = np.arange(counts.max(initial=1))
+    present = places < counts[:, None]
+    pairs = np.where(present, pair_starts[:-1, None] + places, -1)
+    own = np.arange(n_units)[:, None]
+    partners = np.where(present, pair_units[np.maximum(pairs, 0)], own)
+    sees = np.zeros((n_units, n_units), bool)
+    sees[own, partners] = True
+    sees[np.arange(n_units), np.arange(n_units)] = True
+    twice = _two_steps(sees)
+    order = np.argsort(~twice, axis=1, kind="stable")[:, : twice.sum(axis=1).max(initial=1)]
+    near = np.where(np.take_along_axis(twice, order, axis=1), order, own)
+    return pairs, partners.astype(np.int64), near, _two_steps(twice)
+
+
+def _two_steps(sees: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    steps = sees.astype(np.float32)
+    return np.asarray(steps @ steps > 0)
+
+
+def _float64(values: NDArray[Any]) -> NDArray[np.float64]:
+    return values.astype(np.float64)
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    return values.astype(np.float32)

@@ -1,0 +1,218 @@
+"""Spike train statistics: correlogram counts, refractory contamination, unit labels.
+
+Contamination follows Llobet, Wyngaard & Barbour (bioRxiv 2022.02.08.479192) and the sliding refractory
+period of the International Brain Laboratory (2022); both in whole samples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+
+@njit(nogil=True, cache=True)
+def _correlogram(
+    first: NDArray[np.int64], second: NDArray[np.int64], bin_samples: int, n_half: int, same: bool
+) -> NDArray[np.int64]:
+    counts = np.zeros(2 * n_half, np.int64)
+    reach = bin_samples * n_half
+    start = 0
+    for i in range(first.size):
+        while start < second.size and second[start] - first[i] < -reach:
+            start += 1
+        j = start
+        while j < second.size:
+            lag = second[j] - first[i]
+            if lag >= reach:
+                break
+            if not (same and i == j):
+                counts[(lag + reach) // bin_samples] += 1
+            j += 1
+    return counts
+
+
+def correlogram_counts(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64] | None = None,
+    *,
+    bin_samples: int,
+    max_lag_samples: int,
+) -> NDArray[np.int64]:
+    """Count pairs of spikes by lag.
+
+    Parameters
+    ----------
+    first, second : (n,), (m,) int64
+        Sorted sample indices. Without ``second``, the auto-correlogram: pairs of a spike with itself are not
+        counted, distinct spikes on the same sample are.
+    bin_samples : int
+    max_lag_samples : int
+        A multiple of ``bin_samples``.
+
+    Returns
+    -------
+    counts : (2 * max_lag_samples / bin_samples,) int64
+        Bin b holds lags ``second − first`` in ``[b * bin_samples − max_lag_samples, … + bin_samples)``.
+
+    Raises
+    ------
+    ValueError
+        If ``max_lag_samples`` is not a positive multiple of ``bin_samples``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> correlogram_counts(np.array([0, 10, 13]), bin_samples=5, max_lag_samples=15)
+    array([1, 1, 1, 1, 0, 2])
+    """
+    if bin_samples < 1 or max_lag_samples < bin_samples or max_lag_samples % bin_samples:
+        raise ValueError(
+            f"max_lag_samples is {max_lag_samples} and bin_samples {bin_samples}: "
+            "the lag must be a positive multiple of the bin."
+        )
+    first = np.ascontiguousarray(first, np.int64)
+    other = first if second is None else np.ascontiguousarray(second, np.int64)
+    counts: NDArray[np.int64] = _correlogram(
+        first, other, int(bin_samples), int(max_lag_samples // bin_samples), second is None
+    )
+    return counts
+
+
+def coincidences(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    *,
+    refractory_samples: int,
+    dead_samples: int,
+    duration_samples: int,
+) -> tuple[int, float]:
+    """Pairs of spikes of two trains within a refractory period, and how many independence would give.
+
+    Parameters
+    ----------
+    first, second : (n,), (m,) int64
+        Sorted sample indices.
+    refractory_samples, dead_samples : int
+        Pairs are counted at ``dead_samples <= |lag| < refractory_samples``. Nearer ones may have been removed by the
+        detector, whichever unit they are of.
+    duration_samples : int
+        Length of the recording.
+
+    Returns
+    -------
+    observed : int
+    expected : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> coincidences(np.array([0, 100]), np.array([20, 300]), refractory_samples=45, dead_samples=15,
+    ...              duration_samples=1000)
+    (1, 0.24)
+    """
+    near = correlogram_counts(first, second, bin_samples=1, max_lag_samples=refractory_samples)
+    centre = refractory_samples
+    # Bins run from −refractory; the open end at +refractory and the closed one at −refractory are both left out.
+    observed = int(near[1 : centre - dead_samples + 1].sum() + near[centre + dead_samples :].sum())
+    n_lags = 2 * (refractory_samples - dead_samples)
+    return observed, len(first) * len(second) * n_lags / max(duration_samples, 1)
+
+
+def refractory_contamination(
+    samples: NDArray[np.int64],
+    *,
+    duration_samples: int,
+    refractory_samples: int,
+    censored_samples: int = 0,
+) -> float:
+    """Fraction of a unit's spikes that come from elsewhere, from its refractory violations.
+
+    Parameters
+    ----------
+    samples : (n,) int64
+        Sorted sample indices.
+    duration_samples : int
+        Length of the recording.
+    refractory_samples : int
+        Pairs at most this far apart are violations.
+    censored_samples : int
+        Lags at which the sorter can't report two spikes.
+
+    Returns
+    -------
+    contamination : float
+        0 to 1; 1 if there are more violations than independent trains would have; NaN for fewer than 2 spikes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> refractory_contamination(np.arange(0, 30_000, 300), duration_samples=30_000, refractory_samples=30)
+    0.0
+    """
+    n_spikes = len(samples)
+    if n_spikes < 2:
+        return float("nan")
+    if not 0 <= censored_samples < refractory_samples:
+        raise ValueError(
+            f"censored_samples is {censored_samples}: it must be from 0 to refractory_samples − 1 "
+            f"({refractory_samples - 1})."
+        )
+    counts = correlogram_counts(samples, bin_samples=1, max_lag_samples=refractory_samples + 1)
+    zero = refractory_samples + 1
+    # Pairs once, hence lags above 0 and half of those at 0.
+    violations = int(counts[zero + 1 :].sum() + counts[zero] // 2)
+    span = duration_samples - 2 * n_spikes * censored_samples
+    root = 1.0 - violations * span / (n_spikes**2 * (refractory_samples - censored_samples))
+    return 1.0 if root < 0 else float(1.0 - np.sqrt(root))
+
+
+def sliding_contamination(
+    samples: NDArray[np.int64],
+    *,
+    duration_samples: int,
+    sampling_frequency_hz: float,
+    confidence: float = 0.9,
+    exclude_below_ms: float = 0.5,
+    max_refractory_ms: float = 10.0,
+) -> float:
+    """Smallest contamination that can be ruled out, whatever the unit's refractory period.
+
+    Parameters
+    ----------
+    samples : (n,) int64
+        Sorted sample indices.
+    duration_samples : int
+    sampling_frequency_hz : float
+    confidence : float
+        How sure one must be that the contamination is smaller.
+    exclude_below_ms, max_refractory_ms : float
+        Refractory periods tried.
+
+    Returns
+    -------
+    contamination : float
+        0.005 to 0.35 in steps of 0.005; NaN if not even the largest can be ruled out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> regular = np.arange(0, 300_000, 600)
+    >>> sliding_contamination(regular, duration_samples=300_000, sampling_frequency_hz=30_000)
+    0.005
+    """
+    bin_samples = max(1, round(0.25e-3 * sampling_frequency_hz))
+    n_bins = max(1, round(max_refractory_ms * 1e-3 * sampling_frequency_hz / bin_samples))
+    counts = correlogram_counts(samples, bin_samples=bin_samples, max_lag_samples=bin_samples * n_bins)
+    violations = np.cumsum(counts[n_bins:])
+    periods = (np.arange(n_bins) + 1.0) * bin_samples
+    tried = periods > exclude_below_ms * 1e-3 * sampling_frequency_hz
+    n_spikes = len(samples)
+    for step in range(1, 71):
+        foreign = 0.005 * step * n_spikes
+        expected = 2.0 * periods / max(duration_samples, 1) * foreign * (n_spikes - foreign + (foreign - 1.0) / 2.0)
+        certainty = 1.0 - poisson.cdf(violations, np.maximum(expected, 0.0))
+        if (certainty[tried] > confidence).any():
+            return 0.005 * step
+    return float("nan")

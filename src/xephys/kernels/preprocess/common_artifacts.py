@@ -1,0 +1,124 @@
+"""Artefacts that reach most channels at once: samples at which they do, and silence in their place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.dispatch import with_device_twin
+
+
+@njit(nogil=True, cache=True)
+def _crowded(
+    traces: NDArray[np.float32], thresholds: NDArray[np.float32], n_min: int, peak_fraction: float, reach: int
+) -> NDArray[np.bool_]:
+    n_samples, n_channels = traces.shape
+    found = np.zeros(n_samples, np.bool_)
+    for t in range(n_samples):
+        count = 0
+        for c in range(n_channels):
+            count += abs(traces[t, c]) > thresholds[c]
+        if count < n_min:
+            continue
+        peak = np.float32(0.0)
+        for near in range(max(t - reach, 0), min(t + reach + 1, n_samples)):
+            for c in range(n_channels):
+                if np.isfinite(thresholds[c]):
+                    peak = max(peak, abs(traces[near, c]))
+        low, count = np.float32(peak_fraction) * peak, 0
+        for c in range(n_channels):
+            count += abs(traces[t, c]) > max(thresholds[c], low)
+        found[t] = count >= n_min
+    return found
+
+
+def artifact_samples(
+    traces: NDArray[np.floating],
+    *,
+    thresholds: NDArray[np.floating],
+    n_channels_min: int,
+    peak_fraction: float,
+    guard_samples: int,
+) -> NDArray[np.bool_]:
+    """Samples within ``guard_samples`` of one at which many channels are beyond their threshold, and alike.
+
+    Parameters
+    ----------
+    traces : (n_samples, n_channels)
+    thresholds : (n_channels,)
+        Of the absolute value; infinite for a channel that does not count.
+    n_channels_min : int
+        Channels that make an artefact.
+    peak_fraction : float
+        They must also be beyond this fraction of the largest value within ``guard_samples``: a large spike is beyond
+        the noise on many channels of a short probe, but far smaller on most of them than at its centre.
+    guard_samples : int
+
+    Returns
+    -------
+    (n_samples,) bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> traces = np.zeros((7, 2), np.float32)
+    >>> traces[3] = 9
+    >>> artifact_samples(traces, thresholds=np.full(2, 5), n_channels_min=2, peak_fraction=0.25,
+    ...                  guard_samples=1).tolist()
+    [False, False, True, True, True, False, False]
+    """
+    found = _crowded(
+        np.ascontiguousarray(traces, np.float32),
+        np.ascontiguousarray(thresholds, np.float32),
+        n_channels_min,
+        peak_fraction,
+        guard_samples,
+    )
+    if guard_samples and found.any():
+        total = np.concatenate([[0], np.cumsum(found)])
+        at = np.arange(len(found))
+        last = np.minimum(at + guard_samples + 1, len(found))
+        found = total[last] > total[np.maximum(at - guard_samples, 0)]
+    return found
+
+
+@with_device_twin
+def blank_common_artifacts(
+    traces: NDArray[np.floating],
+    *,
+    before: int,
+    after: int,
+    thresholds: NDArray[np.floating],
+    n_channels_min: int,
+    peak_fraction: float,
+    guard_samples: int,
+) -> NDArray[np.float32]:
+    """Traces without the halo, 0 on all channels wherever `artifact_samples` finds an artefact.
+
+    Parameters
+    ----------
+    traces : (before + n + after, n_channels)
+    before, after : int
+        Halo; at least twice ``guard_samples``, but for the ends of the recording.
+    thresholds, n_channels_min, peak_fraction, guard_samples
+        See `artifact_samples`.
+
+    Returns
+    -------
+    (n, n_channels) float32
+        A view of ``traces`` if there is no artefact.
+    """
+    stop = len(traces) - after
+    core = np.asarray(traces, np.float32)[before:stop]
+    found = artifact_samples(
+        traces,
+        thresholds=thresholds,
+        n_channels_min=n_channels_min,
+        peak_fraction=peak_fraction,
+        guard_samples=guard_samples,
+    )[before:stop]
+    if found.any():
+        core = core.copy()
+        core[found] = 0.0
+    return core

@@ -1,0 +1,328 @@
+"""Recursive (IIR) filters: a cascade of second-order sections, one way or zero phase.
+
+The traces stay time-major. 32 channels at a time are filtered from end to end, in blocks of a few rows that
+stay in the L1 cache; each section sweeps such a block with its states held in vector registers. Arithmetic is
+float64 throughout, so that 500 µV slow waves and DC offsets cost no accuracy in a 10 µV band.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import signal
+
+from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
+
+WIDTH = 32  # channels filtered together: four float64 vectors, enough independent work to hide the recursion's latency
+ROWS = 128  # rows per block: 128 × 32 float64 is 32 KiB, two thirds of the L1 cache
+NATIVE = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
+
+
+def sos_halo(sos: NDArray[np.floating], tolerance: float = 1e-6) -> int:
+    """Samples after which a filter has forgotten its past, to within ``tolerance``.
+
+    Parameters
+    ----------
+    sos
+        Second-order sections, shape (section, 6).
+    tolerance
+        What may remain of a unit response, in (0, 1).
+
+    Returns
+    -------
+    int
+        ``ceil(log(tolerance) / log(radius of the largest pole))``, at least the length of the finite part.
+
+    Raises
+    ------
+    ValueError
+        If the filter is unstable, or an argument is out of range.
+
+    Examples
+    --------
+    >>> from scipy.signal import butter
+    >>> sos_halo(butter(5, [300, 6000], "bandpass", fs=30_000, output="sos"))
+    766
+    """
+    sections = _checked_sections(sos)
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance is {tolerance}, but must lie between 0 and 1; 1e-6 suits spikes")
+    finite_part = 2 * len(sections)
+    radius = _largest_pole(sections)
+    if radius == 0:
+        return finite_part
+    return max(finite_part, math.ceil(math.log(tolerance) / math.log(radius)))
+
+
+@with_device_twin
+def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Filter forwards and backwards: zero phase, squared magnitude.
+
+    Parameters
+    ----------
+    traces
+        Shape (before + n + after, channel), any integer or real dtype. Never written to.
+    before, after
+        Rows of context around the wanted ones; ``sos_halo`` tells how many make the result exact.
+    sos
+        Second-order sections, shape (section, 6), of any stable design.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, channel), float32, in the unit of ``traces``.
+
+    Raises
+    ------
+    ValueError
+        If the filter is unstable, a leading coefficient is zero, or the context is longer than the traces.
+
+    Notes
+    -----
+    Each direction starts as if its first sample had lasted for ever, so an offset does not ring.
+    With a halo of ``sos_halo(sos)`` the result agrees with `sos_filtfilt_reference` on the whole recording to better
+    than 1e-4 of the filtered RMS, away from the recording's ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.signal import butter
+    >>> sos = butter(5, [300, 6000], "bandpass", fs=30_000, output="sos")
+    >>> offset = np.full((3000, 4), 20_000, dtype="int16")
+    >>> filtered = sos_filtfilt(offset, before=1000, after=1000, sos=sos)
+    >>> filtered.shape, bool(abs(filtered).max() < 1e-6)
+    ((1000, 4), True)
+    """
+    coefficients, gain = _normalised(sos)
+    source, n = _prepared(traces, before, after)
+    filtered = np.empty((n, source.shape[1]), np.float32)
+    if filtered.size:
+        _filtfilt(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
+    return filtered
+
+
+def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Filter forwards only: causal, with the filter's own delay. Arguments and errors as `sos_filtfilt`.
+
+    The rows in ``after`` are not used; they are accepted so that every trace stage is called alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.signal import butter
+    >>> sos = butter(3, 300, "highpass", fs=30_000, output="sos")
+    >>> step = np.ones((2000, 2), dtype="float32")
+    >>> float(abs(sos_filter(step, before=500, sos=sos)).max())
+    0.0
+    """
+    coefficients, gain = _normalised(sos)
+    source, n = _prepared(traces, before, after)
+    filtered = np.empty((n, source.shape[1]), np.float32)
+    if filtered.size:
+        _forward(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
+    return filtered
+
+
+def sos_filtfilt_reference(
+    traces: NDArray[Any], *, before: int, after: int, sos: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """The same filter by SciPy in float64: what `sos_filtfilt` is tested against, ten times and more slower."""
+    rows = len(traces)
+    # As much padding as the filter remembers, where the traces allow it.
+    padding = min(sos_halo(sos), rows - 1)
+    filtered = signal.sosfiltfilt(sos, traces.astype(np.float64), axis=0, padlen=padding)
+    wanted: NDArray[np.float64] = filtered[before : rows - after]
+    return wanted
+
+
+def _checked_sections(sos: NDArray[np.floating]) -> NDArray[np.float64]:
+    sections = np.asarray(sos, np.float64)
+    if sections.ndim != 2 or sections.shape[1] != 6 or len(sections) == 0:
+        raise ValueError(f"sos has shape {sections.shape}, but second-order sections are (section, 6)")
+    if not np.all(np.isfinite(sections)) or np.any(sections[:, 3] != 1):
+        raise ValueError("sos must be finite with a0 = 1 in column 3, as scipy.signal designs are")
+    radius = _largest_pole(sections)
+    if radius >= 1:
+        raise ValueError(
+            f"the filter is unstable: its largest pole has radius {radius:.9g}, but must be below 1; lower the order"
+        )
+    return sections
+
+
+def _largest_pole(sections: NDArray[np.float64]) -> float:
+    a1, a2 = sections[:, 4], sections[:, 5]
+    root = np.sqrt((a1 * a1 - 4 * a2).astype(np.complex128))
+    return float(max(np.abs(-a1 + root).max(), np.abs(-a1 - root).max()) / 2)
+
+
+def _normalised(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+    """Coefficients (b1, b2, −a1, −a2) of sections whose b0 is 1, and the gain taken out of them."""
+    sections = _checked_sections(sos)
+    b0 = sections[:, 0]
+    if np.any(b0 == 0):
+        raise ValueError("a section has b0 = 0, a pure delay; drop its leading zero before filtering")
+    coefficients = np.column_stack([sections[:, 1] / b0, sections[:, 2] / b0, -sections[:, 4], -sections[:, 5]])
+    return np.ascontiguousarray(coefficients), float(np.prod(b0))
+
+
+def _prepared(traces: NDArray[Any], before: int, after: int) -> tuple[NDArray[Any], int]:
+    """Traces as the compiled loops can read them (a view wherever possible), and how many rows to return."""
+    if traces.ndim != 2:
+        raise ValueError(f"traces has {traces.ndim} dimensions, but must be (sample, channel)")
+    n = len(traces) - before - after
+    if before < 0 or after < 0 or n < 0:
+        raise ValueError(f"before = {before} and after = {after} do not fit into {len(traces)} rows of traces")
+    dtype = traces.dtype.newbyteorder("=")
+    return np.ascontiguousarray(traces, dtype if dtype.name in NATIVE else np.float64), n
+
+
+@njit(nogil=True, cache=True)
+def _filtfilt(source, channels, before, n, coefficients, gain, filtered):  # type: ignore[no-untyped-def]
+    rows = len(source) // channels
+    block = np.zeros(ROWS * WIDTH)
+    state = np.empty(len(coefficients) * 4 * WIDTH)
+    forward = np.empty(rows * WIDTH, np.float32)
+    for first in range(0, channels, WIDTH):
+        width = min(WIDTH, channels - first)
+        for start in range(0, rows, ROWS):
+            count = min(ROWS, rows - start)
+            _read(source, start * channels + first, channels, count, width, gain, block)
+            _cascade(block, count, start == 0, state, coefficients)
+            _write(block, count, WIDTH, forward, start * WIDTH, WIDTH)
+        # Backwards only as far as the first wanted row; rows below `before` are never needed.
+        for start in range(0, rows - before, ROWS):
+            count = min(ROWS, rows - before - start)
+            last = rows - 1 - start
+            _read(forward, last * WIDTH, -WIDTH, count, WIDTH, gain, block)
+            _cascade(block, count, start == 0, state, coefficients)
+            skipped = max(0, last - before - n + 1)
+            if skipped < count:
+                _write(
+                    block[skipped * WIDTH :], count - skipped, width, filtered,
+                    (last - before - skipped) * channels + first, -channels,
+                )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def _forward(source, channels, before, n, coefficients, gain, filtered):  # type: ignore[no-untyped-def]
+    block = np.zeros(ROWS * WIDTH)
+    state = np.empty(len(coefficients) * 4 * WIDTH)
+    for first in range(0, channels, WIDTH):
+        width = min(WIDTH, channels - first)
+        for start in range(0, before + n, ROWS):
+            count = min(ROWS, before + n - start)
+            _read(source, start * channels + first, channels, count, width, gain, block)
+            _cascade(block, count, start == 0, state, coefficients)
+            skipped = max(0, before - start)
+            if skipped < count:
+                _write(
+                    block[skipped * WIDTH :], count - skipped, width, filtered,
+                    (start + skipped - before) * channels + first, channels,
+                )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def _read(source, index, step, count, width, gain, block):  # type: ignore[no-untyped-def]
+    """Rows of ``source``, ``step`` elements apart, into ``block`` as float64 times ``gain``."""
+    if width == WIDTH:
+        factor = splat_f64(gain)
+        zero = splat_f64(0.0)
+        for t in range(count):
+            here = index + t * step
+            for v in range(0, WIDTH, 8):
+                store(block, t * WIDTH + v, fma(load_f64(source, here + v), factor, zero))
+    else:
+        for t in range(count):
+            for c in range(width):
+                block[t * WIDTH + c] = np.float64(source[index + t * step + c]) * gain
+
+
+@njit(nogil=True, cache=True)
+def _write(block, count, width, target, index, step):  # type: ignore[no-untyped-def]
+    if width == WIDTH:
+        for t in range(count):
+            there = index + t * step
+            for v in range(0, WIDTH, 8):
+                store(target, there + v, load_f64(block, t * WIDTH + v))
+    else:
+        for t in range(count):
+            for c in range(width):
+                target[index + t * step + c] = np.float32(block[t * WIDTH + c])
+
+
+@njit(nogil=True, cache=True)
+def _cascade(block, count, first, state, coefficients):  # type: ignore[no-untyped-def]
+    if first:
+        _steady_state(block, state, coefficients)
+    for section in range(len(coefficients)):
+        _sweep(block, count, state, section * 4 * WIDTH, coefficients[section])
+
+
+@njit(nogil=True, cache=True)
+def _steady_state(block, state, coefficients):  # type: ignore[no-untyped-def]
+    """States after the first row has been repeated for ever."""
+    for c in range(WIDTH):
+        x = block[c]
+        for section in range(len(coefficients)):
+            b1, b2, minus_a1, minus_a2 = coefficients[section]
+            y = x * (1.0 + b1 + b2) / (1.0 - minus_a1 - minus_a2)
+            at = section * 4 * WIDTH + c
+            state[at] = x
+            state[at + WIDTH] = x
+            state[at + 2 * WIDTH] = y
+            state[at + 3 * WIDTH] = y
+            x = y
+
+
+@njit(nogil=True, cache=True)
+def _sweep(block, count, state, at, coefficient):  # type: ignore[no-untyped-def]
+    """One section over one block, in place: y = x + b1 x₁ + b2 x₂ − a1 y₁ − a2 y₂ (direct form I).
+
+    Of the four products only a1 y₁ waits for the previous row, so the recursion costs one multiply-add.
+    The four vectors are written out because numba keeps only scalars, not arrays, in registers.
+    """
+    b1, b2 = splat_f64(coefficient[0]), splat_f64(coefficient[1])
+    a1, a2 = splat_f64(coefficient[2]), splat_f64(coefficient[3])
+    p0, p1 = load_f64(state, at), load_f64(state, at + 8)  # x one row ago
+    p2, p3 = load_f64(state, at + 16), load_f64(state, at + 24)
+    q0, q1 = load_f64(state, at + 32), load_f64(state, at + 40)  # x two rows ago
+    q2, q3 = load_f64(state, at + 48), load_f64(state, at + 56)
+    u0, u1 = load_f64(state, at + 64), load_f64(state, at + 72)  # y one row ago
+    u2, u3 = load_f64(state, at + 80), load_f64(state, at + 88)
+    v0, v1 = load_f64(state, at + 96), load_f64(state, at + 104)  # y two rows ago
+    v2, v3 = load_f64(state, at + 112), load_f64(state, at + 120)
+    for t in range(count):
+        i = t * WIDTH
+        x0, x1 = load_f64(block, i), load_f64(block, i + 8)
+        x2, x3 = load_f64(block, i + 16), load_f64(block, i + 24)
+        y0 = fma(a1, u0, fma(a2, v0, fma(b1, p0, fma(b2, q0, x0))))
+        y1 = fma(a1, u1, fma(a2, v1, fma(b1, p1, fma(b2, q1, x1))))
+        y2 = fma(a1, u2, fma(a2, v2, fma(b1, p2, fma(b2, q2, x2))))
+        y3 = fma(a1, u3, fma(a2, v3, fma(b1, p3, fma(b2, q3, x3))))
+        store(block, i, y0)
+        store(block, i + 8, y1)
+        store(block, i + 16, y2)
+        store(block, i + 24, y3)
+        q0, q1, q2, q3 = p0, p1, p2, p3
+        p0, p1, p2, p3 = x0, x1, x2, x3
+        v0, v1, v2, v3 = u0, u1, u2, u3
+        u0, u1, u2, u3 = y0, y1, y2, y3
+    store(state, at, p0)
+    store(state, at + 8, p1)
+    store(state, at + 16, p2)
+    store(state, at + 24, p3)
+    store(state, at + 32, q0)
+    store(state, at + 40, q1)
+    store(state, at + 48, q2)
+    store(state, at + 56, q3)
+    store(state, at + 64, u0)
+    store(state, at + 72, u1)
+    store(state, at + 80, u2)
+    store(state, at + 88, u3)
+    store(state, at + 96, v0)
+    store(state, at + 104, v1)
+    store(state, at + 112, v2)
+    store(state, at + 120, v3)

@@ -1,0 +1,57 @@
+"""The zero-phase filter on a device: a product with the squared magnitude response, over the tile with its halo.
+
+A recursion runs along time, where a device wants independent work; its response in frequency is known exactly. What the
+product takes from beyond the ends of the tile has decayed over the halo as far as in the recursion.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, signal
+
+from xephys.kernels.lib.dispatch import resident
+from xephys.kernels.preprocess.filter import sos_halo
+
+#: Channels transformed together: in double precision 64 channels of a tile are 16 MB, several times that as scratch.
+CHANNELS = 64
+
+
+def squared_response(sos: NDArray[np.floating], *, n: int) -> NDArray[np.float64]:
+    """Squared magnitude of the filter at the frequencies of a real transform of ``n`` samples, shape (frequency, 1).
+
+    Examples
+    --------
+    >>> from scipy.signal import butter
+    >>> squared_response(butter(2, 0.5, output="sos"), n=4).round(3).ravel() + 0.0
+    array([1. , 0.5, 0. ])
+    """
+    _, response = signal.sosfreqz(np.asarray(sos, np.float64), worN=np.arange(n // 2 + 1) * (2 * np.pi / n))
+    return np.asarray(np.abs(response)[:, None] ** 2)
+
+
+def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[np.floating]) -> Any:
+    """As `xephys.kernels.preprocess.filter.sos_filtfilt`, to within what the halo forgets.
+
+    The tile is continued by its first and last rows, over as many rows as the filter remembers, so that the jump from
+    its end to its beginning, which the transform closes to a circle, lies beyond what reaches the core.
+    """
+    rows = len(traces)
+    n = fft.next_fast_len(rows + sos_halo(sos), real=True)
+    response = resident(xp, squared_response, sos, n=n)
+    filtered = xp.empty((rows - before - after, traces.shape[1]), dtype=np.float32)
+    for first in range(0, traces.shape[1], CHANNELS):
+        part = traces[:, first : first + CHANNELS].astype(np.float64)
+        # Offsets and slow waves are far larger than spikes; without them every rounding is that much smaller.
+        level = part[:1] + 0.0
+        part -= level
+        continued = xp.zeros((n, part.shape[1]), dtype=np.float64)
+        continued[:rows] = part
+        continued[rows : rows + (n - rows) // 2] = part[-1:]
+        spectrum = xp.fft.rfft(continued, axis=0)
+        spectrum *= response
+        wanted = xp.fft.irfft(spectrum, n=n, axis=0)[before : rows - after]
+        filtered[:, first : first + CHANNELS] = wanted + level * response[0, 0]
+    return filtered

@@ -1,0 +1,317 @@
+"""Common and local references: subtract, from every sample, the median or mean over a set of channels.
+
+Each sample's median search starts from the previous sample's: that decides how long it takes, never what it finds.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.lanes import (
+    add,
+    larger,
+    load_f32,
+    load_f64,
+    smaller,
+    splat_f32,
+    splat_f64,
+    store,
+    subtract,
+    sum_lanes,
+    where_nan,
+)
+from xephys.kernels.lib.median import median_of
+
+Operator = Literal["median", "average"]
+LANES = 16
+
+
+@with_device_twin
+def common_reference(
+    traces: NDArray[Any],
+    *,
+    before: int = 0,
+    after: int = 0,
+    operator: Operator = "median",
+    groups: NDArray[np.integer] | None = None,
+    reference_channels: NDArray[np.integer] | None = None,
+    good: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Subtract the median or mean over channels from every sample.
+
+    Parameters
+    ----------
+    traces
+        Shape (before + n + after, channel).
+    before, after
+        Rows to leave out; this stage needs none.
+    operator
+        ``"median"``: equal to ``numpy.median`` of the float32 values, to the bit, up to 1e38. ``"average"``: the mean,
+        summed in float64.
+    groups
+        One label per channel: channels are referenced within their group; those with a label below 0 are left as they
+        are. None: one group.
+    reference_channels
+        Indices of the channels that may serve as reference; None: all.
+    good
+        Mask over channels. Bad channels are never part of a reference, but have one subtracted like the others.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, channel), float32.
+
+    Raises
+    ------
+    ValueError
+        If an operator is unknown, a shape or index is wrong, or a group is left without reference.
+
+    Notes
+    -----
+    A NaN or infinity spreads as in ``numpy.median`` and ``numpy.mean``: it spoils that sample of that group.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> common_reference(np.array([[1, 2, 9], [4, 4, 0]], dtype="int16"))
+    array([[-1.,  0.,  7.],
+           [ 0.,  0., -4.]], dtype=float32)
+    """
+    _check_operator(operator)
+    source = _core(traces, before, after)
+    members, offsets, labels = reference_sets(source.shape[1], groups, reference_channels, good)
+    referenced = np.empty_like(source)
+    if referenced.size:
+        _common(source, members, offsets, labels, operator == "median", referenced)
+    return referenced
+
+
+def local_reference(
+    traces: NDArray[Any],
+    *,
+    before: int = 0,
+    after: int = 0,
+    neighbours: NDArray[np.integer],
+    operator: Operator = "median",
+    good: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Subtract from each channel the median or mean over its own set of neighbours.
+
+    Parameters
+    ----------
+    traces
+        Shape (before + n + after, channel).
+    before, after
+        Rows to leave out; this stage needs none.
+    neighbours
+        Shape (channel, k): indices of the neighbours of each channel, padded with −1.
+    operator, good
+        As in `common_reference`.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, channel), float32.
+
+    Raises
+    ------
+    ValueError
+        If an operator is unknown, a shape or index is wrong, or a channel has no good neighbour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> neighbours = np.array([[1, 2], [2, -1], [0, 1]], dtype="int32")
+    >>> local_reference(np.array([[1, 2, 9]]), neighbours=neighbours)
+    array([[-4.5, -7. ,  7.5]], dtype=float32)
+    """
+    _check_operator(operator)
+    source = _core(traces, before, after)
+    channels = source.shape[1]
+    if neighbours.ndim != 2 or len(neighbours) != channels:
+        raise ValueError(f"neighbours has shape {neighbours.shape}, but must be ({channels}, k)")
+    if neighbours.size and (neighbours.min() < -1 or neighbours.max() >= channels):
+        raise ValueError(f"neighbours must be channel indices below {channels}, or -1 for none")
+    usable = neighbours >= 0
+    if good is not None:
+        usable &= _checked_mask(good, channels)[neighbours]
+    counts = usable.sum(axis=1)
+    if np.any(counts == 0):
+        raise ValueError(f"channel {int(np.argmin(counts))} has no good neighbour; widen the outer radius")
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    members = np.ascontiguousarray(neighbours[usable], np.int64)
+    referenced = np.empty_like(source)
+    if referenced.size:
+        _local(source, members, offsets, operator == "median", referenced)
+    return referenced
+
+
+def _check_operator(operator: str) -> None:
+    if operator not in ("median", "average"):
+        raise ValueError(f'operator is {operator!r}, but must be "median" or "average"')
+
+
+def _core(traces: NDArray[Any], before: int, after: int) -> NDArray[np.float32]:
+    if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
+        raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
+    return np.ascontiguousarray(traces[before : len(traces) - after], np.float32)
+
+
+def _checked_mask(good: NDArray[np.bool_], channels: int) -> NDArray[np.bool_]:
+    mask = np.asarray(good)
+    if mask.shape != (channels,) or mask.dtype != np.bool_:
+        raise ValueError(f"good is {mask.dtype} of shape {mask.shape}, but must be a mask over {channels} channels")
+    return mask
+
+
+def reference_sets(
+    channels: int,
+    groups: NDArray[np.integer] | None,
+    reference_channels: NDArray[np.integer] | None,
+    good: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Reference channels of all groups, where each group's begin, and each channel's group number.
+
+    Channels that are not referenced come last, as a group without members.
+    """
+    labels, left_alone = np.zeros(channels, np.int64), np.zeros(channels, np.bool_)
+    if groups is not None:
+        if np.shape(groups) != (channels,):
+            raise ValueError(
+                f"groups has shape {np.shape(groups)}, but needs one label for each of {channels} channels"
+            )
+        left_alone = np.asarray(groups) < 0
+        behind = np.where(left_alone, np.iinfo(np.int64).max, groups)
+        labels = np.unique(behind, return_inverse=True)[1].astype(np.int64)
+    usable = ~left_alone
+    if reference_channels is not None:
+        wanted = np.asarray(reference_channels)
+        if wanted.size == 0 or wanted.min() < 0 or wanted.max() >= channels:
+            raise ValueError(f"reference_channels must be indices between 0 and {channels - 1}, at least one")
+        usable &= np.isin(np.arange(channels), wanted)
+    if good is not None:
+        usable &= _checked_mask(good, channels)
+    members = [np.flatnonzero(usable & (labels == label)) for label in range(labels.max(initial=0) + 1)]
+    named = len(members) - left_alone.any()
+    empty = [label for label, member in enumerate(members[:named]) if len(member) == 0]
+    if empty and channels:
+        name = "the recording" if groups is None else f"group {np.unique(groups[~left_alone])[empty[0]]}"
+        raise ValueError(f"{name} has no good reference channel; name other reference channels or drop the group")
+    offsets = np.concatenate([[0], np.cumsum([len(member) for member in members])])
+    return np.concatenate(members).astype(np.int64), offsets.astype(np.int64), labels
+
+
+@njit(nogil=True, cache=True)
+def _common(source, members, offsets, labels, median, referenced):  # type: ignore[no-untyped-def]
+    rows, channels = source.shape
+    groups = len(offsets) - 1
+    flat, target = source.reshape(-1), referenced.reshape(-1)
+    values = np.empty(channels + LANES, np.float32)
+    level = np.zeros(groups, np.float32)
+    spacing = np.zeros(groups, np.float32)
+    for t in range(rows):
+        for group in range(groups):
+            first, size = offsets[group], offsets[group + 1] - offsets[group]
+            if size == 0:  # not referenced: the level stays 0
+                continue
+            padding = np.float32(np.inf) if median else np.float32(0)
+            _gather(flat, t * channels, members, first, size, values, padding)
+            if median:
+                level[group], spacing[group] = median_of(values, size, level[group], spacing[group])
+            else:
+                level[group] = _mean(values, size)
+        if groups == 1:
+            _subtract_level(flat, t * channels, channels, level[0], target)
+        else:
+            for c in range(channels):
+                target[t * channels + c] = flat[t * channels + c] - level[labels[c]]
+
+
+@njit(nogil=True, cache=True)
+def _gather(flat, row, members, first, size, values, padding):  # type: ignore[no-untyped-def]
+    """A group's values side by side, padded to whole vectors."""
+    if members[first + size - 1] - members[first] == size - 1:  # consecutive channels
+        begin = row + members[first]
+        whole = size - size % LANES
+        for i in range(0, whole, LANES):
+            store(values, i, load_f32(flat, begin + i))
+        for i in range(whole, size):
+            values[i] = flat[begin + i]
+    else:
+        for i in range(size):
+            # Unsigned indices: a signed one is checked for being negative.
+            values[i] = flat[np.uintp(row + members[np.uintp(first + i)])]
+    for i in range(size, size + (-size) % LANES):
+        values[i] = padding
+
+
+@njit(nogil=True, cache=True)
+def _subtract_level(flat, row, channels, level, target):  # type: ignore[no-untyped-def]
+    whole = channels - channels % LANES
+    levels = splat_f32(level)
+    for c in range(0, whole, LANES):
+        store(target, row + c, subtract(load_f32(flat, row + c), levels))
+    for c in range(whole, channels):
+        target[row + c] = flat[row + c] - level
+
+
+@njit(nogil=True, cache=True)
+def _mean(values, size):  # type: ignore[no-untyped-def]
+    total = splat_f64(0.0)
+    for i in range(0, size + (-size) % LANES, 8):
+        total = add(total, load_f64(values, i))
+    return np.float32(sum_lanes(total) / size)
+
+
+@njit(nogil=True, cache=True)
+def _local(source, members, offsets, median, referenced):  # type: ignore[no-untyped-def]
+    """Sixteen samples at a time, one per lane, so that neighbours in any order cost the same."""
+    rows, channels = source.shape
+    most = 0
+    for c in range(channels):
+        most = max(most, offsets[c + 1] - offsets[c])
+    block = np.zeros(channels * LANES, np.float32)
+    sorting = np.empty(most * LANES, np.float32)
+    level = np.empty(LANES, np.float32)
+    for start in range(0, rows, LANES):
+        count = min(LANES, rows - start)
+        for t in range(count):
+            for c in range(channels):
+                block[c * LANES + t] = source[start + t, c]
+        for c in range(channels):
+            first, size = offsets[c], offsets[c + 1] - offsets[c]
+            if median:
+                spoiled = splat_f32(np.float32(0))
+                for i in range(size):
+                    value = load_f32(block, members[first + i] * LANES)
+                    spoiled = where_nan(value, value, spoiled)
+                    store(sorting, i * LANES, value)
+                _sort_lanes(sorting, size)
+                half = size // 2
+                middle = load_f32(sorting, half * LANES)
+                if size % 2 == 0:
+                    # (a + b) / 2 as numpy: halving the sum is exact, halving the terms may underflow.
+                    middle = add(load_f32(sorting, (half - 1) * LANES), middle)
+                store(level, 0, add(middle, spoiled))
+                scale = np.float32(0.5) if size % 2 == 0 else np.float32(1)
+            else:
+                total = splat_f32(np.float32(0))
+                for i in range(size):
+                    total = add(total, load_f32(block, members[first + i] * LANES))
+                store(level, 0, total)
+                scale = np.float32(1) / np.float32(size)
+            for t in range(count):
+                referenced[start + t, c] = block[c * LANES + t] - level[t] * scale
+
+
+@njit(nogil=True, cache=True)
+def _sort_lanes(sorting, size):  # type: ignore[no-untyped-def]
+    """Sort in every lane by exchanging neighbours: neighbourhoods are small."""
+    for last in range(size - 1, 0, -1):
+        for i in range(last):
+            a, b = load_f32(sorting, i * LANES), load_f32(sorting, (i + 1) * LANES)
+            store(sorting, i * LANES, smaller(a, b))
+            store(sorting, (i + 1) * LANES, larger(b, a))

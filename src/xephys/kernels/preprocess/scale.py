@@ -1,0 +1,137 @@
+"""Linear scaling, and conversion to integers that neither wraps nor truncates."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import DTypeLike, NDArray
+
+from xephys.kernels.lib.dispatch import with_device_twin
+
+
+@with_device_twin
+def scale(
+    traces: NDArray[Any],
+    *,
+    before: int = 0,
+    after: int = 0,
+    gain: float | NDArray[np.floating] = 1.0,
+    offset: float | NDArray[np.floating] = 0.0,
+) -> NDArray[np.float32]:
+    """Each sample times a gain plus an offset, in float32: counts to microvolts, for one.
+
+    Parameters
+    ----------
+    traces
+        Shape (before + n + after, channel), any integer or real dtype.
+    before, after
+        Rows to leave out; this stage needs none.
+    gain, offset
+        One number, or one per channel.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, channel), float32.
+
+    Raises
+    ------
+    ValueError
+        If ``gain`` or ``offset`` has another length than the channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scale(np.array([[100, -200]], dtype="int16"), gain=np.array([0.5, 2.0]), offset=1)
+    array([[  51., -399.]], dtype=float32)
+    """
+    if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
+        raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
+    source = traces[before : len(traces) - after]
+    if not source.dtype.isnative:
+        source = source.astype(source.dtype.newbyteorder("="))
+    scaled = np.empty(source.shape, np.float32)
+    channels = source.shape[1]
+    _scale(source, _per_channel(gain, channels, "gain"), _per_channel(offset, channels, "offset"), scaled)
+    return scaled
+
+
+def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTypeLike = "int16") -> NDArray[Any]:
+    """Convert to another dtype. To integers: round half to even, and keep values beyond the range at its ends.
+
+    Parameters
+    ----------
+    traces
+        Shape (before + n + after, channel).
+    before, after
+        Rows to leave out; this stage needs none.
+    dtype
+        Wanted dtype.
+
+    Returns
+    -------
+    ndarray
+        Shape (n, channel), of that dtype.
+
+    Raises
+    ------
+    ValueError
+        If integers are wanted and a sample is NaN, which no integer stands for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> astype(np.array([[0.5, 1.5, -2.5, 4e4]], dtype="float32"))
+    array([[    0,     2,    -2, 32767]], dtype=int16)
+    """
+    wanted = np.dtype(dtype)
+    source = traces[before : len(traces) - after]
+    if wanted.kind not in "iu" or source.dtype == wanted:
+        return source.astype(wanted)
+    limits = np.iinfo(wanted)
+    if source.dtype.kind in "iu":
+        # Python compares integers of any size; NumPy would refuse limits outside the source's own range.
+        own = np.iinfo(source.dtype)
+        clipped: NDArray[Any] = np.clip(source, max(limits.min, own.min), min(limits.max, own.max)).astype(wanted)
+        return clipped
+    if source.dtype.itemsize not in (4, 8) or not source.dtype.isnative:
+        source = source.astype(np.float64)
+    converted = np.empty(source.shape, wanted)
+    if not _round(source, float(limits.min), float(limits.max), limits.min, limits.max, converted):
+        raise ValueError(f"traces hold NaN, which {wanted} cannot; mark those channels bad and interpolate them first")
+    return converted
+
+
+def _per_channel(value: float | NDArray[np.floating], channels: int, name: str) -> NDArray[np.float32]:
+    values = np.asarray(value, np.float32)
+    if values.shape not in ((), (channels,)):
+        raise ValueError(
+            f"{name} has shape {values.shape}, but must be one number or one for each of {channels} channels"
+        )
+    return np.ascontiguousarray(np.broadcast_to(values, (channels,)))
+
+
+@njit(nogil=True, cache=True)
+def _scale(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
+    rows, channels = source.shape
+    for t in range(rows):
+        for c in range(channels):
+            scaled[t, c] = np.float32(source[t, c]) * gain[c] + offset[c]
+
+
+@njit(nogil=True, cache=True)
+def _round(source, low, high, lowest, highest, converted):  # type: ignore[no-untyped-def]
+    """False if a NaN is met. ``low`` and ``high`` are the range as floats: the largest 64-bit integers are none."""
+    rows, channels = source.shape
+    numbers = True
+    for t in range(rows):
+        for c in range(channels):
+            value = np.rint(np.float64(source[t, c]))
+            numbers &= value == value
+            if value >= high:
+                converted[t, c] = highest
+            elif value > low:
+                converted[t, c] = np.int64(value)
+            else:
+                converted[t, c] = lowest
+    return numbers

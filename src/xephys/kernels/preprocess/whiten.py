@@ -1,0 +1,232 @@
+"""Whitening: estimate the covariance of the channels, turn it into weights, apply these to every sample.
+
+Zero-phase (ZCA) whitening keeps each channel where it is: W = U diag(1/√(s + ε)) Uᵀ for a covariance U diag(s) Uᵀ.
+The local form whitens each channel's neighbourhood and keeps that channel's row of the result.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.mixing import mix_channels, pack_dense, pack_sparse, packed_once
+
+SUM_ROWS = 4096
+NOTHING = 1e-11  # variance, relative to the largest, that float32 rounding alone leaves where there is none
+
+
+def covariance_sums(traces: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """What to add up over chunks for a mean and a covariance: Σx, Σxxᵀ and the number of samples, in float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> covariance_sums(np.array([[1.0, 2.0], [3.0, 4.0]], dtype="float32"))
+    (array([4., 6.]), array([[10., 14.],
+           [14., 20.]]), 2)
+    """
+    channels = traces.shape[1]
+    sum_x, sum_xx = np.zeros(channels), np.zeros((channels, channels))
+    for start in range(0, len(traces), SUM_ROWS):
+        part = traces[start : start + SUM_ROWS].astype(np.float64)
+        sum_x += part.sum(axis=0)
+        sum_xx += part.T @ part
+    return sum_x, sum_xx, len(traces)
+
+
+def default_eps(median_square: float) -> float:
+    """SpikeInterface's ε: 1e-16, but a thousandth of median(x²) where the data are so small that this is below 1.
+
+    Examples
+    --------
+    >>> default_eps(45.0), default_eps(0.5)
+    (1e-16, 0.0005)
+    """
+    return max(1e-16, 1e-3 * median_square) if 0 < median_square < 1 else 1e-16
+
+
+def whitening_matrix_global(
+    covariance: NDArray[np.floating],
+    *,
+    eps: float = 1e-16,
+    regularization: float = 0.0,
+    good: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """Symmetric matrix W that whitens all channels together: whitened = traces @ W.
+
+    Parameters
+    ----------
+    covariance
+        Shape (channel, channel).
+    eps
+        Added to every eigenvalue; `default_eps` is SpikeInterface's choice.
+    regularization
+        Added likewise, as a fraction of the median eigenvalue: independent of the data's unit.
+    good
+        Mask over channels. Bad and constant channels take no part: their rows and columns are zero.
+
+    Returns
+    -------
+    ndarray
+        Shape (channel, channel), float64. Directions in which the data do not vary at all get weight 0.
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not a finite square matrix, or a regularisation is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whitening_matrix_global(np.diag([4.0, 25.0]))
+    array([[0.5, 0. ],
+           [0. , 0.2]])
+    """
+    matrix, usable = _checked_covariance(covariance, eps, regularization, good)
+    whitening = np.zeros_like(matrix)
+    chosen = np.flatnonzero(usable)
+    if len(chosen):
+        block = np.ix_(chosen, chosen)
+        whitening[block] = _inverse_square_roots(matrix[block][None], eps, regularization)[0]
+    return whitening
+
+
+def whitening_matrix_local(
+    covariance: NDArray[np.floating],
+    positions: NDArray[np.floating],
+    *,
+    n_nearest: int | None = 32,
+    radius_um: float | None = None,
+    eps: float = 1e-16,
+    regularization: float = 0.0,
+    good: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """For each channel, the row that whitens it against its neighbourhood.
+
+    Parameters
+    ----------
+    covariance
+        Shape (channel, channel).
+    positions
+        Shape (channel, 2 or 3), µm.
+    n_nearest
+        Size of the neighbourhood, itself included; the lower index first at equal distance. None: only ``radius_um``.
+    radius_um
+        Farthest neighbour. None: only ``n_nearest``.
+    eps, regularization, good
+        As in `whitening_matrix_global`.
+
+    Returns
+    -------
+    neighbours
+        Shape (channel, k), int32, by increasing distance, padded with −1.
+    weights
+        Shape (channel, k), float32, padded with 0. A bad or constant channel has no neighbours: it whitens to 0.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, values are not finite, or neither size of neighbourhood is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> neighbours, weights = whitening_matrix_local(np.diag([4.0, 25.0, 1.0]), np.eye(3), n_nearest=1)
+    >>> neighbours.ravel(), weights.ravel()
+    (array([0, 1, 2], dtype=int32), array([0.5, 0.2, 1. ], dtype=float32))
+    """
+    matrix, usable = _checked_covariance(covariance, eps, regularization, good)
+    places = np.asarray(positions, np.float64)
+    channels = len(matrix)
+    if places.ndim != 2 or len(places) != channels or not np.isfinite(places).all():
+        raise ValueError(f"positions has shape {places.shape}, but must be finite and ({channels}, 2 or 3)")
+    if n_nearest is None and radius_um is None:
+        raise ValueError("give n_nearest or radius_um: without either, use whitening_matrix_global")
+    if n_nearest is not None and n_nearest < 1:
+        raise ValueError(f"n_nearest is {n_nearest}, but a neighbourhood holds at least the channel itself")
+    chosen = np.flatnonzero(usable)
+    distances = np.linalg.norm(places[chosen, None] - places[None, chosen], axis=2)
+    np.fill_diagonal(distances, -1.0)  # first even where contacts share a place
+    order = np.argsort(distances, axis=1, kind="stable")
+    widest = len(chosen) if n_nearest is None else min(n_nearest, len(chosen))
+    reach = np.inf if radius_um is None else radius_um
+    sizes = np.minimum((distances <= reach).sum(axis=1), widest)
+    k = int(sizes.max(initial=1))
+    neighbours = np.full((channels, k), -1, np.int32)
+    weights = np.zeros((channels, k), np.float32)
+    for size in np.unique(sizes):
+        rows = np.flatnonzero(sizes == size)
+        near = chosen[order[rows, :size]]
+        whitening = _inverse_square_roots(matrix[near[:, :, None], near[:, None, :]], eps, regularization)
+        neighbours[chosen[rows], :size] = near
+        weights[chosen[rows], :size] = whitening[:, 0]
+    return neighbours, weights
+
+
+def _checked_covariance(
+    covariance: NDArray[np.floating], eps: float, regularization: float, good: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    matrix = np.asarray(covariance, np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"covariance has shape {matrix.shape}, but must be (channel, channel)")
+    if not (eps >= 0 and regularization >= 0):
+        raise ValueError(f"eps is {eps} and regularization {regularization}, but neither may be negative")
+    usable = np.ones(len(matrix), np.bool_) if good is None else np.asarray(good, np.bool_)
+    if usable.shape != (len(matrix),):
+        raise ValueError(f"good has shape {usable.shape}, but must be a mask over {len(matrix)} channels")
+    if not np.isfinite(matrix[np.ix_(usable, usable)]).all():
+        raise ValueError("covariance is not finite; mark channels with NaN or infinite samples as bad")
+    return matrix, usable & (np.diag(matrix) > 0)
+
+
+def _inverse_square_roots(blocks: NDArray[np.float64], eps: float, regularization: float) -> NDArray[np.float64]:
+    """(S + ε)^(−1/2) of symmetric matrices, shape (block, k, k), without directions of no variance."""
+    values, vectors = np.linalg.eigh(blocks)
+    present = values > NOTHING * values[:, -1:]
+    added = eps + regularization * np.median(values, axis=1, keepdims=True)
+    roots = np.where(present, 1 / np.sqrt(np.where(present, values + added, 1.0)), 0.0)
+    inverse: NDArray[np.float64] = (vectors * roots[:, None, :]) @ vectors.transpose(0, 2, 1)
+    return inverse
+
+
+def whiten_sparse(
+    traces: NDArray[Any],
+    *,
+    before: int = 0,
+    after: int = 0,
+    neighbours: NDArray[np.integer],
+    weights: NDArray[np.floating],
+    mean: NDArray[np.floating] | None = None,
+) -> NDArray[np.float32]:
+    """Output channel c is Σⱼ weights[c, j] · (x − mean)[neighbours[c, j]].
+
+    Indices are padded with −1. The weights are regrouped by `pack_sparse` and the result remembered; a stage that
+    runs on many short blocks does better to call `mix_channels` with packed weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> neighbours = np.array([[0, 1], [1, -1]], dtype="int32")
+    >>> whiten_sparse(np.array([[5, 3]]), neighbours=neighbours, weights=np.array([[1.0, -1.0], [2.0, 0.0]]))
+    array([[2., 6.]], dtype=float32)
+    """
+    return mix_channels(traces, before=before, after=after, **packed_once(pack_sparse, neighbours, weights, mean=mean))
+
+
+def whiten_dense(
+    traces: NDArray[Any],
+    *,
+    before: int = 0,
+    after: int = 0,
+    matrix: NDArray[np.floating],
+    mean: NDArray[np.floating] | None = None,
+) -> NDArray[np.float32]:
+    """(traces − mean) @ matrix. The regrouped weights are remembered, as in `whiten_sparse`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whiten_dense(np.array([[5, 3]]), matrix=np.array([[1.0, 0.0], [1.0, 2.0]]), mean=np.array([1.0, 1.0]))
+    array([[6., 4.]], dtype=float32)
+    """
+    return mix_channels(traces, before=before, after=after, **packed_once(pack_dense, matrix, mean=mean))

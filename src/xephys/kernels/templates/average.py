@@ -1,0 +1,385 @@
+"""Templates: streamed mean waveforms, and their sparse low-rank form.
+
+Waveforms are kept on a table of channels per unit, (unit, slot) with -1 for an empty slot, so that memory grows with
+units × nearby channels rather than units × channels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.dispatch import with_device_twin
+
+__all__ = [
+    "accumulate_waveforms",
+    "align_templates",
+    "low_rank_templates",
+    "nearest_channels",
+    "select_channels",
+    "template_peak_channels",
+    "template_positions",
+    "without_weak_ranks",
+]
+
+
+def nearest_channels(
+    positions_um: NDArray[np.floating],
+    *,
+    peak_channels: NDArray[np.integer],
+    max_channels: int,
+    radius_um: float = np.inf,
+) -> NDArray[np.int32]:
+    """Channels near each unit's peak channel, nearest first.
+
+    Parameters
+    ----------
+    positions_um : array of shape (channel, 2 or 3)
+    peak_channels : integer array of shape (unit,)
+    max_channels : int
+        Slots per unit.
+    radius_um : float
+        Farther channels are left out.
+
+    Returns
+    -------
+    int32 array of shape (unit, min(max_channels, n_channels))
+        Channel of each slot, -1 where empty. Equal distances in order of channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line = np.array([[0, 0], [0, 20], [0, 40.0]])
+    >>> nearest_channels(line, peak_channels=np.array([0, 2]), max_channels=3, radius_um=25)
+    array([[ 0,  1, -1],
+           [ 2,  1, -1]], dtype=int32)
+    """
+    distance = np.linalg.norm(positions_um[peak_channels][:, None] - positions_um[None], axis=2)
+    order = np.argsort(distance, axis=1, kind="stable")[:, :max_channels]
+    near = np.take_along_axis(distance, order, axis=1) <= radius_um
+    return np.where(near, order, -1).astype(np.int32)
+
+
+@njit(nogil=True, cache=True)
+def _add_waveforms(
+    traces: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> None:
+    n_samples, n_slots = sums.shape[1], sums.shape[2]
+    for event in range(rows.size):
+        unit = units[event]
+        counts[unit] += 1
+        wanted = channels[unit]
+        for t in range(n_samples):
+            row, total = traces[rows[event] + t], sums[unit, t]
+            for k in range(n_slots):
+                total[k] += row[np.uintp(wanted[k])]  # unsigned: no look whether it counts from the end
+
+
+@with_device_twin
+def accumulate_waveforms(
+    traces: NDArray[np.float32],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    samples: NDArray[np.int64],
+    units: NDArray[np.integer],
+    channels: NDArray[np.int32],
+    n_before: int,
+    n_after: int,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sum of the waveforms of each unit's spikes in one tile: a partial sum for a tree reduction.
+
+    Parameters
+    ----------
+    traces : float32 array of shape (before + n + after, channel)
+    before, after, start : int
+        Rows before and after the core, and the absolute sample of the core's first row.
+    samples : int64 array of shape (spike,)
+        Absolute sample of each spike, ascending. Spikes outside the core are left to the tile that owns them.
+    units : integer array of shape (spike,)
+    channels : int32 array of shape (unit, slot)
+        Channels to sum on for each unit, -1 where empty.
+    n_before, n_after : int
+        Samples of the waveform before, and from, the spike's sample.
+
+    Returns
+    -------
+    sums : float64 array of shape (unit, n_before + n_after, slot)
+        Zero in empty slots.
+    counts : int64 array of shape (unit,)
+
+    Raises
+    ------
+    ValueError
+        If the halo is shorter than the waveform.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> traces = np.arange(10, dtype=np.float32)[:, None]
+    >>> sums, counts = accumulate_waveforms(
+    ...     traces, before=2, after=2, start=100, samples=np.array([101, 103, 106]), units=np.array([0, 0, 0]),
+    ...     channels=np.zeros((1, 1), np.int32), n_before=1, n_after=2)
+    >>> sums[0, :, 0].tolist(), counts.tolist()
+    ([6.0, 8.0, 10.0], [2])
+    """
+    if n_before > before or n_after - 1 > after:
+        raise ValueError(
+            f"the halo of {before} + {after} samples is shorter than the waveform's {n_before} + {n_after - 1}: "
+            "give the stage the waveform's length as its halo."
+        )
+    stop = start + traces.shape[0] - before - after
+    first, last = np.searchsorted(samples, [start, stop])
+    sums = np.zeros((channels.shape[0], n_before + n_after, channels.shape[1]))
+    counts = np.zeros(channels.shape[0], np.int64)
+    rows = np.ascontiguousarray(samples[first:last] - start + before - n_before, dtype=np.int64)
+    owners = np.ascontiguousarray(units[first:last], dtype=np.int64)
+    _add_waveforms(traces, rows, owners, np.maximum(channels, 0).astype(np.int64), sums, counts)
+    sums.transpose(0, 2, 1)[channels < 0] = 0.0  # summed all the same: quicker than to ask for every sample
+    return sums, counts
+
+
+def template_peak_channels(templates: NDArray[np.floating], *, channels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Channel with the largest peak-to-peak amplitude of each template; -1 for an empty template.
+
+    Parameters
+    ----------
+    templates : array of shape (unit, sample, slot)
+    channels : int32 array of shape (unit, slot)
+
+    Returns
+    -------
+    int64 array of shape (unit,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> template_peak_channels(np.array([[[0, 1.0], [0, -2.0]]]), channels=np.array([[4, 7]], np.int32))
+    array([7])
+    """
+    if templates.shape[0] == 0:
+        return np.zeros(0, np.int64)
+    amplitude = np.where(channels >= 0, np.ptp(templates, axis=1), -1.0)
+    slot = amplitude.argmax(axis=1)[:, None]
+    peak = np.take_along_axis(channels, slot, axis=1)[:, 0].astype(np.int64)
+    return np.where(np.take_along_axis(amplitude, slot, axis=1)[:, 0] > 0, peak, -1)
+
+
+def select_channels(
+    templates: NDArray[np.floating],
+    *,
+    channels: NDArray[np.int32],
+    max_channels: int,
+    min_energy: float = 0.5,
+    min_fraction: float = 0.002,
+    counts: NDArray[np.integer] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Keep the channels that carry a template; order them by energy.
+
+    A channel stays if its energy exceeds both `min_fraction` of the strongest channel's and `min_energy`, the latter
+    raised by twice what averaged noise alone would leave, ``n_samples / count``.
+
+    Parameters
+    ----------
+    templates : array of shape (unit, sample, slot)
+        In units of the noise (whitened).
+    channels : int32 array of shape (unit, slot)
+    max_channels : int
+        Slots kept per unit.
+    min_energy : float
+        Squared norm of one channel, in units of the noise variance.
+    min_fraction : float
+        Of the energy of the unit's strongest channel.
+    counts : integer array of shape (unit,), optional
+        Spikes averaged in each template.
+
+    Returns
+    -------
+    templates : float64 array of shape (unit, sample, max_channels or fewer)
+    channels : int32 array of shape (unit, max_channels or fewer)
+        Strongest first, -1 where empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kept, slots = select_channels(np.array([[[1.0, 5.0, 0.1]]]), channels=np.array([[3, 4, 5]], np.int32),
+    ...                               max_channels=2, min_energy=0.5)
+    >>> slots.tolist(), kept.tolist()
+    ([[4, 3]], [[[5.0, 1.0]]])
+    """
+    energy = np.where(channels >= 0, np.einsum("utk,utk->uk", templates, templates), -np.inf)
+    noise = 0.0 if counts is None else 2.0 * templates.shape[1] / np.maximum(counts, 1)
+    floor = np.maximum(min_fraction * energy.max(axis=1, initial=0.0), min_energy + noise)
+    order = np.argsort(-energy, axis=1, kind="stable")[:, :max_channels]
+    kept = np.take_along_axis(energy, order, axis=1) > floor[:, None]
+    slots = np.where(kept, np.take_along_axis(channels, order, axis=1), -1).astype(np.int32)
+    chosen = np.take_along_axis(np.asarray(templates, np.float64), order[:, None, :], axis=2)
+    return np.where(kept[:, None, :], chosen, 0.0), slots
+
+
+def low_rank_templates(
+    templates: NDArray[np.floating], *, rank: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Best approximation of each template by `rank` products of a time course and a pattern on channels (SVD).
+
+    Parameters
+    ----------
+    templates : array of shape (unit, sample, slot)
+    rank : int
+        At least 1; more than min(sample, slot) adds nothing.
+
+    Returns
+    -------
+    temporal : float32 array of shape (unit, rank, sample)
+        Orthonormal time courses. The sign is such that the largest weight of the spatial pattern is positive.
+    spatial : float32 array of shape (unit, rank, slot)
+        Patterns, with the singular values; ``einsum("urt,urk->utk", temporal, spatial)`` approximates the templates.
+
+    Raises
+    ------
+    ValueError
+        If `rank` is less than 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> template = np.outer([0, -3, 1.0], [1, 2.0])[None]
+    >>> temporal, spatial = low_rank_templates(template, rank=1)
+    >>> bool(np.allclose(np.einsum("urt,urk->utk", temporal, spatial), template, atol=1e-6))
+    True
+    """
+    if rank < 1:
+        raise ValueError(f"rank is {rank}; a template needs at least 1.")
+    n_units, n_samples, n_slots = templates.shape
+    n_kept = min(rank, n_samples, n_slots)
+    temporal = np.zeros((n_units, n_kept, n_samples), np.float32)
+    spatial = np.zeros((n_units, n_kept, n_slots), np.float32)
+    for unit in range(n_units):
+        left, values, right = np.linalg.svd(np.asarray(templates[unit], np.float64), full_matrices=False)
+        patterns = right[:n_kept] * values[:n_kept, None]
+        largest = patterns[np.arange(n_kept), np.abs(patterns).argmax(axis=1)]
+        sign = np.where(largest < 0, -1.0, 1.0)[:, None]
+        temporal[unit] = sign * left[:, :n_kept].T
+        spatial[unit] = sign * patterns
+    return temporal, spatial
+
+
+def without_weak_ranks(
+    temporal: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    *,
+    counts: NDArray[np.integer],
+    min_energy: float = 1.0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Low-rank templates without the ranks that change no decision: their patterns are zero.
+
+    A rank adds its energy to the gain of a spike, which must be tens of noise variances; and of a template averaged
+    over few spikes the last ranks are averaged noise, whose largest singular value is near
+    ``sqrt(n_samples) + sqrt(n_slots)`` over the square root of the count.
+
+    Parameters
+    ----------
+    temporal, spatial
+        From `low_rank_templates`, in units of the noise (whitened).
+    counts : integer array of shape (unit,)
+        Spikes averaged in each template.
+    min_energy : float
+        Squared norm that a rank needs, in units of the noise variance, beyond twice that of averaged noise.
+
+    Returns
+    -------
+    temporal, spatial
+        The first rank is always kept; ranks that no template uses are cut off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> temporal, spatial = np.ones((1, 3, 4), np.float32), np.float32([[[9.0], [3.0], [0.1]]])
+    >>> without_weak_ranks(temporal, spatial, counts=np.array([1000]))[1].ravel().tolist()
+    [9.0, 3.0]
+    """
+    n_slots = (np.abs(spatial).max(axis=1, initial=0.0) > 0).sum(axis=1)
+    floor = min_energy + 2.0 * (temporal.shape[2] + n_slots) / np.maximum(counts, 1)
+    kept = np.einsum("urk,urk->ur", spatial, spatial, dtype=np.float64) > floor[:, None]
+    kept[:, :1] = True
+    most = int(kept.any(axis=0).sum())
+    return temporal[:, :most], np.where(kept[:, :, None], spatial, np.float32(0))[:, :most]
+
+
+def align_templates(
+    templates: NDArray[np.floating], *, channels: NDArray[np.int32], n_before: int, max_shift: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Shift each template so that the largest deflection of its main channel lies at sample `n_before`.
+
+    Parameters
+    ----------
+    templates : array of shape (unit, sample, slot)
+    channels : int32 array of shape (unit, slot)
+    n_before : int
+    max_shift : int
+        The deflection is looked for within this distance of `n_before`.
+
+    Returns
+    -------
+    templates : float64 array of shape (unit, sample, slot)
+        Samples shifted in from outside are zero.
+    shifts : int64 array of shape (unit,)
+        Samples to add to the spikes of each unit, so that they point at the deflection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moved, shifts = align_templates(np.array([[[0], [0], [-5], [2.0]]]), channels=np.array([[0]], np.int32),
+    ...                                 n_before=1, max_shift=2)
+    >>> moved[0, :, 0].tolist(), shifts.tolist()
+    ([0.0, -5.0, 2.0, 0.0], [1])
+    """
+    n_units, n_samples, _ = templates.shape
+    aligned = np.zeros(templates.shape)
+    shifts = np.zeros(n_units, np.int64)
+    first, last = max(n_before - max_shift, 0), min(n_before + max_shift + 1, n_samples)
+    for unit in range(n_units):
+        amplitude = np.where(channels[unit] >= 0, np.ptp(templates[unit], axis=0), -1.0)
+        main = templates[unit, first:last, int(amplitude.argmax())]
+        shift = first + int(np.abs(main).argmax()) - n_before if np.any(main) else 0
+        shifts[unit] = shift
+        taken = templates[unit, max(shift, 0) : n_samples + min(shift, 0)]
+        aligned[unit, max(-shift, 0) : max(-shift, 0) + taken.shape[0]] = taken
+    return aligned, shifts
+
+
+def template_positions(
+    templates: NDArray[np.floating], *, channels: NDArray[np.int32], positions_um: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Centre of mass of each template: contacts weighted by their peak-to-peak amplitude.
+
+    Parameters
+    ----------
+    templates : array of shape (unit, sample, slot)
+    channels : int32 array of shape (unit, slot)
+    positions_um : array of shape (channel, 2 or 3)
+
+    Returns
+    -------
+    float64 array of shape (unit, 2 or 3)
+        NaN for an empty template.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> template_positions(np.array([[[0, 0.0], [3.0, 1.0]]]), channels=np.array([[0, 1]], np.int32),
+    ...                    positions_um=np.array([[0, 0], [0, 40.0]]))
+    array([[ 0., 10.]])
+    """
+    weights = np.where(channels >= 0, np.ptp(templates, axis=1), 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    weights = np.divide(weights, total, out=np.full_like(weights, np.nan), where=total > 0)
+    contacts = np.asarray(positions_um, np.float64)[np.maximum(channels, 0)]
+    return np.asarray(np.einsum("uk,ukd->ud", weights, contacts))

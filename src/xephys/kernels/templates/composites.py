@@ -1,0 +1,168 @@
+"""Templates that are two others at once: neurons that often fire together leave a cluster of their sums.
+
+Such a template explains a coincidence better than either unit and as well as both, so that it takes the spikes of both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+COMPOSITE = np.dtype(
+    [("unit", np.int64), ("first", np.int64), ("second", np.int64), ("lag", np.int64), ("rest", np.float64)]
+)
+"""A template, the two whose sum it is, the second's delay against the first (samples), and the energy left of it."""
+
+#: A pair is looked at closely if the lags that each part prefers leave less than this share of the energy.
+COARSE_REST = 0.7
+#: Samples around them that are tried.
+LAG_REACH = 10
+
+
+def find_composites(
+    *,
+    energies: NDArray[np.float64],
+    pair_starts: NDArray[np.int64],
+    pair_units: NDArray[np.int32],
+    pair_overlaps: NDArray[np.float32],
+    counts: NDArray[np.integer] | NDArray[np.floating],
+    noise_energies: NDArray[np.floating],
+    amplitude_min: float = 0.8,
+    amplitude_max: float = 1.25,
+    max_rest: float = 0.1,
+    max_share: float = 0.5,
+) -> NDArray[np.void]:
+    """Templates that are the sum of two others at some delay.
+
+    Parameters
+    ----------
+    energies : (unit,) float64
+    pair_starts, pair_units, pair_overlaps
+        Arrays of `match_model.build_match_model`.
+    counts : (unit,)
+        Spikes of each template.
+    noise_energies : (unit,)
+        Energy that a template has from the noise in its average; it is no part of what is to be explained.
+    amplitude_min, amplitude_max : float
+        Limits of the two amplitudes.
+    max_rest : float
+        Largest share of the energy that the sum may leave.
+    max_share : float
+        A composite has at most this share of the spikes of either of its parts: neurons fire alone more often than
+        together.
+
+    Returns
+    -------
+    structured array of dtype `COMPOSITE`
+        In order of unit; the best sum of each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xephys.kernels.match.model import build_match_model
+    >>> temporal = np.zeros((3, 1, 9))
+    >>> temporal[0, 0, 2:5], temporal[1, 0, 2:5] = [1, -4, 2], [-5, 2, 1]
+    >>> temporal[2] = temporal[0] + np.roll(temporal[1], 3)
+    >>> model = build_match_model(temporal=temporal, spatial=np.ones((3, 1, 1)), channels=np.zeros((3, 1), int),
+    ...                           n_channels=1)
+    >>> names = ("energies", "pair_starts", "pair_units", "pair_overlaps")
+    >>> found = find_composites(counts=np.array([900, 800, 40]), noise_energies=np.zeros(3),
+    ...                         **{name: model[name] for name in names})
+    >>> found[["unit", "first", "second", "lag"]].tolist()
+    [(2, 0, 1, 3)]
+    """
+    middle, center = pair_overlaps.shape[1] // 2, pair_overlaps.shape[2] // 2
+    found = []
+    for unit in range(len(energies)):
+        own = slice(int(pair_starts[unit]), int(pair_starts[unit + 1]))
+        partners, scores = pair_units[own], pair_overlaps[own, middle].astype(np.float64)
+        eligible = (partners != unit) & (counts[unit] <= max_share * counts[partners]) & (energies[partners] > 0)
+        partners, scores = partners[eligible], scores[eligible]
+        if len(partners) < 2:
+            continue
+        total = energies[unit] - noise_energies[unit]
+        best = (max_rest * total + noise_energies[unit], -1, -1, 0)
+        own_energies = energies[partners]
+        row_of = np.full(len(energies), -1, np.int64)
+        row_of[partners] = np.arange(len(partners))
+        for row, first in enumerate(partners):
+            lag = int(scores[row].argmax())
+            amplitude = min(max(scores[row, lag] / own_energies[row], amplitude_min), amplitude_max)
+            if 2 * amplitude * scores[row, lag] - amplitude**2 * own_energies[row] < 0.2 * total:
+                continue
+            seen = _seen_at(first, lag - center, row_of, len(partners), pair_starts, pair_units, pair_overlaps, middle)
+            left = scores - amplitude * seen
+            left[row] = -np.inf
+            lags = left.argmax(axis=1)
+            rows = np.arange(len(partners))
+            free = {"amplitude_min": -np.inf, "amplitude_max": np.inf}
+            coarse = _rests(
+                energies[unit], scores[row, lag], own_energies[row], scores[rows, lags], own_energies, seen[rows, lags],
+                **free,
+            )  # fmt: skip
+            coarse[row] = np.inf
+            for other in np.flatnonzero(coarse < COARSE_REST * total):
+                # Overlapping parts pull each other's lag: both are looked for around where they were found.
+                near, far = _around(lag, scores.shape[1]), _around(int(lags[other]), scores.shape[1])
+                cross = np.zeros((len(near), len(far)))
+                delays = far[None, :] - near[:, None] + center
+                inside = (delays >= 0) & (delays < scores.shape[1])
+                alone = np.roll(seen[other], center - lag)  # the overlap at every delay; what enters is beyond reach
+                cross[inside] = alone[delays[inside]]
+                rest = _rests(
+                    energies[unit], scores[row, near][:, None], own_energies[row], scores[other, far][None, :],
+                    own_energies[other], cross, amplitude_min=amplitude_min, amplitude_max=amplitude_max,
+                )  # fmt: skip
+                least = int(rest.argmin())
+                if rest.flat[least] < best[0]:
+                    i, j = divmod(least, len(far))
+                    best = (float(rest.flat[least]), int(first), int(partners[other]), int(far[j] - near[i]))
+        if best[1] >= 0:
+            left_over = max(0.0, best[0] - noise_energies[unit]) / max(total, 1e-12)
+            found.append((unit, best[1], best[2], best[3], left_over))
+    return np.array(found, COMPOSITE)
+
+
+def _around(lag: int, n_lags: int) -> NDArray[np.int64]:
+    return np.arange(max(0, lag - LAG_REACH), min(n_lags, lag + LAG_REACH + 1))
+
+
+def _seen_at(
+    unit: int,
+    shift: int,
+    row_of: NDArray[np.int64],
+    n_rows: int,
+    pair_starts: NDArray[np.int64],
+    pair_units: NDArray[np.int32],
+    pair_overlaps: NDArray[np.float32],
+    middle: int,
+) -> NDArray[np.float64]:
+    """Scores (row, lag) of the templates in the rows from one spike of ``unit`` that comes ``shift`` samples later."""
+    own = slice(int(pair_starts[unit]), int(pair_starts[unit + 1]))
+    rows = row_of[pair_units[own]]
+    n_lags = pair_overlaps.shape[2]
+    seen = np.zeros((n_rows, n_lags))
+    to, source = slice(max(0, shift), n_lags + min(0, shift)), slice(max(0, -shift), n_lags - max(0, shift))
+    kept = rows >= 0
+    seen[rows[kept], to] = pair_overlaps[own, middle][kept][:, source]
+    return seen
+
+
+def _rests(
+    energy: float,
+    first_score: float | NDArray[np.float64],
+    first_energy: float,
+    scores: NDArray[np.float64],
+    energies: float | NDArray[np.float64],
+    cross: NDArray[np.float64],
+    *,
+    amplitude_min: float,
+    amplitude_max: float,
+) -> NDArray[np.float64]:
+    """Energy that the best sum of the first and another template leaves; infinite beyond the amplitudes' limits."""
+    determinant = np.maximum(first_energy * energies - cross**2, 1e-9 * first_energy * energies)
+    first = (energies * first_score - cross * scores) / determinant
+    second = (first_energy * scores - cross * first_score) / determinant
+    inside = (np.minimum(first, second) >= amplitude_min) & (np.maximum(first, second) <= amplitude_max)
+    rests: NDArray[np.float64] = np.where(inside, energy - first * first_score - second * scores, np.inf)
+    return rests

@@ -1,0 +1,83 @@
+"""How alike templates are: cosine of their waveforms at the best lag, for the pairs that share a channel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.match.model import build_match_model
+
+__all__ = ["SIMILARITY_DTYPE", "template_similarity"]
+
+SIMILARITY_DTYPE = np.dtype(
+    [("unit_a", np.int64), ("unit_b", np.int64), ("similarity", np.float64), ("lag", np.int64), ("scale", np.float64)]
+)
+
+
+def template_similarity(
+    *,
+    temporal: NDArray[np.floating],
+    spatial: NDArray[np.floating],
+    channels: NDArray[np.integer],
+    n_channels: int,
+    max_lag: int,
+    min_similarity: float = 0.0,
+) -> NDArray[np.void]:
+    """Cosine similarity of templates over the union of their channels, at the lag where it is greatest.
+
+    Parameters
+    ----------
+    temporal, spatial, channels : arrays of shape (unit, rank, sample), (unit, rank, slot), (unit, slot)
+        Low-rank templates (`low_rank_templates`).
+    n_channels : int
+        Channels of the recording.
+    max_lag : int
+        Lags tried, in samples either way; less than the length of the templates.
+    min_similarity : float
+        Less similar pairs are left out.
+
+    Returns
+    -------
+    structured array of dtype `SIMILARITY_DTYPE`
+        One row for each pair with ``unit_a < unit_b``, in that order; pairs without a common channel are absent.
+        ``lag`` is what to add to the spikes of `unit_a` for them to point at the same feature as those of `unit_b`;
+        ``scale`` is the norm of `unit_b` divided by that of `unit_a`.
+
+    Raises
+    ------
+    ValueError
+        If `max_lag` is negative or as long as a template.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> temporal = np.zeros((2, 1, 8))
+    >>> temporal[0, 0, 2:5], temporal[1, 0, 3:6] = [1, -4, 2], [2, -8, 4]
+    >>> pairs = template_similarity(temporal=temporal, spatial=np.ones((2, 1, 1)), channels=np.zeros((2, 1), int),
+    ...                             n_channels=1, max_lag=3)
+    >>> float(pairs["similarity"][0].round(6)), int(pairs["lag"][0]), float(pairs["scale"][0])
+    (1.0, -1, 2.0)
+    """
+    n_samples = temporal.shape[2]
+    if not 0 <= max_lag < n_samples:
+        raise ValueError(
+            f"max_lag is {max_lag}; it must lie between 0 and {n_samples - 1}, the template's length less one."
+        )
+    model = build_match_model(
+        temporal=temporal, spatial=spatial, channels=channels, n_channels=n_channels, steps_per_sample=0
+    )
+    norms = np.sqrt(model["energies"])
+    first = np.repeat(np.arange(norms.size), np.diff(model["pair_starts"]))
+    second = model["pair_units"].astype(np.int64)
+    lags = np.arange(-max_lag, max_lag + 1)
+    overlap = model["pair_overlaps"][:, 0, lags + n_samples - 1].astype(np.float64)
+    best = overlap.argmax(axis=1)
+    product = norms[first] * norms[second]
+    similarity = overlap[np.arange(best.size), best] / np.where(product > 0, product, 1.0)
+    keep = (first < second) & (product > 0) & (similarity >= min_similarity)
+    pairs = np.zeros(int(keep.sum()), SIMILARITY_DTYPE)
+    pairs["unit_a"], pairs["unit_b"] = first[keep], second[keep]
+    pairs["similarity"] = similarity[keep]
+    pairs["lag"] = lags[best[keep]]
+    pairs["scale"] = norms[second[keep]] / norms[first[keep]]
+    return pairs

@@ -1,0 +1,67 @@
+"""Public names from a stub: what ``__init__.pyi`` lists is imported on first use, so that importing costs nothing.
+
+Type checkers, editors, the accessor and the API page read the same list (Scientific Python's SPEC 1).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_LINE = re.compile(r"^from (?P<module>\.[\w.]*) import (?P<name>\w+) as (?P=name)$|^# (?P<block>.*)$", re.MULTILINE)
+
+
+class PublicName(NamedTuple):
+    """Where a public name is defined, relative to its package, and the comment that heads its block of the stub."""
+
+    module: str
+    block: str
+
+
+def read_stub(stub: Path) -> dict[str, PublicName]:
+    """Every public name of a package from its stub, in the stub's order.
+
+    Parameters
+    ----------
+    stub
+        A file of lines ``from .module import name as name``, in blocks that each begin with a comment.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> read_stub(Path(xephys.__file__).with_suffix(".pyi"))["bandpass_filter"].module
+    '.preprocess.filter'
+    """
+    names, block = {}, ""
+    for line in _LINE.finditer(stub.read_text(encoding="utf-8")):
+        if line["block"] is not None:
+            block = line["block"]
+        else:
+            names[line["name"]] = PublicName(line["module"], block)
+    return names
+
+
+def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose ``__init__.pyi`` lists its public names.
+
+    Parameters
+    ----------
+    package, file
+        ``__name__`` and ``__file__`` of the package.
+    """
+    names = read_stub(Path(file).with_suffix(".pyi"))
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = names[name].module
+        value = import_module(f".{name}", package) if module == "." else getattr(import_module(module, package), name)
+        # Kept in the package: the next use costs no call, and a submodule of the same name cannot take its place.
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: sorted(names), list(names)

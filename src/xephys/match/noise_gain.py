@@ -1,0 +1,68 @@
+"""How much noise the scores of template matching carry."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from ..graph.local import map_in_threads
+from ..recording.excerpts import Sample, sample_traces
+from ..templates.average import check_same_probe
+from ..templates.low_rank import low_rank
+
+
+def estimate_noise_gain(
+    recording: xr.DataArray,
+    *,
+    templates: xr.Dataset,
+    rank: int = 5,
+    n_channels_max: int = 64,
+    sample: Sample | None = None,
+    seed: int = 0,
+) -> float:
+    """Variance of the noise along the templates, relative to white noise of the traces' own variance. Computes.
+
+    Filtered noise has fewer independent samples than white noise, so that along a template it is stronger: by about
+    2.8 after a band-pass of 300 to 6000 Hz at 30 kHz.
+
+    Parameters
+    ----------
+    recording
+        Whitened traces (unit noise), on which the templates were estimated.
+    templates, rank, n_channels_max
+        As for :func:`match_templates`.
+    sample
+        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    seed
+        Of that drawing.
+
+    Returns
+    -------
+    The median over templates and stretches; at least 1.
+
+    Examples
+    --------
+    >>> import numpy as np, xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
+    >>> templates = xephys.estimate_templates(recording, spikes, peak_channels=np.array([3]))
+    >>> estimate_noise_gain(recording, templates=templates) >= 1
+    True
+    """
+    from ..kernels.match.scores import estimate_noise_gain as kernel
+
+    check_same_probe(recording, templates)
+    temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
+    # The time courses are orthonormal, so the patterns hold the energy.
+    factors = {
+        "temporal": temporal,
+        "spatial": spatial,
+        "channels": channels,
+        "energies": np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64),
+    }
+    parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
+    gains = map_in_threads(partial(kernel, **factors), parts)
+    return max(1.0, float(np.median(gains)))

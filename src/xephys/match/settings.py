@@ -1,0 +1,155 @@
+"""Settings of template matching, checked once, and the stage of the plan that follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..checks import check_positive
+from ..errors import ParameterError
+from ..graph.plan import Stage
+from ..recording.geometry import nearest_channels
+from ..templates.average import check_same_probe
+from ..templates.low_rank import low_rank
+
+if TYPE_CHECKING:
+    from ..kernels.match.model import MatchModel
+
+#: Traces that hold nothing above this fraction of the sampling rate are known from every second sample. The limit would
+#: be a quarter if filters were sharp.
+BAND_FRACTION = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchSettings:
+    """Limits of a match; what each means stands at :func:`xephys.match_templates`.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits.
+    """
+
+    rank: int
+    n_channels_max: int
+    detect_threshold: float
+    noise_gain: float
+    amplitude_min: float
+    amplitude_max: float
+    amplitude_std: float
+    refractory_ms: float
+    freq_max_hz: float | None
+
+    def __post_init__(self) -> None:
+        check_positive(
+            rank=self.rank,
+            n_channels_max=self.n_channels_max,
+            detect_threshold=self.detect_threshold,
+            noise_gain=self.noise_gain,
+        )
+        if self.freq_max_hz is not None:
+            check_positive(freq_max_hz=self.freq_max_hz)
+        if not self.amplitude_std > 0:
+            raise ParameterError(f"amplitude_std is {self.amplitude_std!r}; it must be greater than 0")
+        if not 0 < self.amplitude_min <= 1 <= self.amplitude_max:
+            raise ParameterError(
+                f"amplitude_min ({self.amplitude_min}) must be in (0, 1] and amplitude_max ({self.amplitude_max}) at "
+                "least 1"
+            )
+
+    def of_kernel(self, sampling_frequency: float) -> dict[str, Any]:
+        """The same in samples, under the names of the kernel."""
+        halved = self.freq_max_hz is not None and self.freq_max_hz <= BAND_FRACTION * sampling_frequency
+        return {
+            "threshold": float(self.detect_threshold),
+            "noise_gain": float(self.noise_gain),
+            "amplitude_min": float(self.amplitude_min),
+            "amplitude_max": float(self.amplitude_max),
+            "amplitude_std": float(self.amplitude_std),
+            "refractory_samples": round(self.refractory_ms * 1e-3 * sampling_frequency),
+            "score_step": 2 if halved else 1,
+        }
+
+
+def spikes_stage(
+    recording: xr.DataArray,
+    templates: xr.Dataset,
+    settings: MatchSettings,
+    *,
+    segment_index: int = 0,
+    components: xr.DataArray | None = None,
+    n_nearest: int = 12,
+) -> Stage:
+    """The stage that emits the spikes of templates, with projections of their waveforms if components are given."""
+    from ..kernels.match import templates as kernel
+
+    check_positive(n_nearest=n_nearest)
+    shared = _shared(recording, templates, settings)
+    shared["parameters"]["segment_index"] = int(segment_index)
+    if components is not None:
+        return _projecting(recording, components, shared, n_nearest=n_nearest)
+    return Stage(kernel.match_templates, dtype=kernel.MATCH_DTYPE, emits="events", **shared)
+
+
+def residual_stage(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSettings) -> Stage:
+    """The stage that subtracts the spikes of templates from the traces."""
+    return Stage(residual_of_tile, dtype=np.dtype("f4"), **_shared(recording, templates, settings))
+
+
+def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:
+    """The residual as a trace stage: it needs no absolute sample."""
+    from ..kernels.match.templates import match_residual as kernel
+
+    return kernel(traces, before=before, after=after, start=0, **parameters)
+
+
+def match_model(
+    templates: xr.Dataset, *, rank: int = 5, n_channels_max: int = 64, steps_per_sample: int = 4
+) -> MatchModel:
+    """What matching needs to know of templates: of low rank, on the channels that carry something, with overlaps."""
+    from ..kernels.match.model import build_match_model
+
+    temporal, spatial, slots = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
+    n_channels = int(templates.attrs["n_channels"])
+    return build_match_model(
+        temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels, steps_per_sample=steps_per_sample
+    )
+
+
+def _shared(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSettings) -> dict[str, Any]:
+    """Parameters, arrays and halo of every stage that matches these templates."""
+    from ..kernels.match.templates import match_halo
+
+    check_same_probe(recording, templates)
+    model = match_model(templates, rank=settings.rank, n_channels_max=settings.n_channels_max)
+    arrays: dict[str, Any] = dict(model)
+    if "unexplained" in templates:
+        arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
+    nbefore = int(templates.attrs["nbefore"])
+    before, after = match_halo(templates.sizes["sample"], n_before=nbefore)
+    parameters = {"n_before": nbefore, **settings.of_kernel(float(recording.attrs["sampling_frequency"]))}
+    return {"parameters": parameters, "arrays": arrays, "before": before, "after": after}
+
+
+def _projecting(recording: xr.DataArray, components: xr.DataArray, shared: dict[str, Any], *, n_nearest: int) -> Stage:
+    """The stage that adds the projections of cleaned waveforms."""
+    from ..kernels.match.features import match_and_project
+    from ..kernels.match.templates import MATCH_DTYPE
+
+    length, own = shared["arrays"]["temporal"].shape[2], shared["parameters"]["n_before"]
+    nbefore = int(components.attrs["nbefore"])
+    if components.sizes["sample"] != length or nbefore != own:
+        raise ParameterError(
+            f"the components have {components.sizes['sample']} samples, {nbefore} of them before the spike, the "
+            f"templates {length} and {own}; give both the same window"
+        )
+    neighbours = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+    shape = (neighbours.shape[1], components.sizes["component"])
+    basis = np.ascontiguousarray(components.values, np.float32)
+    arrays = {**shared.pop("arrays"), "components": basis, "neighbours": neighbours}
+    dtype = np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)])
+    return Stage(match_and_project, dtype=dtype, arrays=arrays, emits="events", **shared)

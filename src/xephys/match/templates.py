@@ -1,0 +1,109 @@
+"""Template matching: spikes of known templates, found lazily, overlapping ones resolved."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from .. import schema
+from ..graph.build import extend_plan
+from ..graph.events import SpikeTable
+from ..recording.stages import as_lazy
+from .settings import MatchSettings, spikes_stage
+
+
+def match_templates(
+    recording: xr.DataArray,
+    *,
+    templates: xr.Dataset,
+    rank: int = 5,
+    n_channels_max: int = 64,
+    detect_threshold: float = 4.0,
+    noise_gain: float = 1.0,
+    amplitude_min: float = 0.5,
+    amplitude_max: float = 1.5,
+    amplitude_std: float = 0.1,
+    refractory_ms: float = 0.5,
+    freq_max_hz: float | None = None,
+    components: xr.DataArray | None = None,
+    n_nearest: int = 12,
+    segment_index: int = 0,
+) -> SpikeTable:
+    """Find the spikes of known templates by greedy matching pursuit, lazily.
+
+    Parameters
+    ----------
+    recording
+        Whitened traces (unit noise), on which the templates were estimated.
+    templates
+        From :func:`estimate_templates`. If a variable ``unexplained (unit)`` says what share of a spike's energy each
+        leaves, two spikes that explain more than one, beyond that, are taken in its place.
+    rank
+        Most time courses kept of each template; those that carry nothing are dropped.
+    n_channels_max
+        Most channels kept of each template; those that carry nothing are dropped.
+    detect_threshold
+        A spike must lower the squared residual by the square of this, in units of the noise along a template.
+    noise_gain
+        Variance of that noise, from :func:`estimate_noise_gain`; 1 for noise that is white in time.
+    amplitude_min, amplitude_max
+        Limits of a spike's amplitude as a multiple of its template.
+    amplitude_std
+        Standard deviation of the amplitude's prior around 1; ``inf`` leaves the amplitude free within its limits.
+    refractory_ms
+        Two spikes of one unit are farther apart than this.
+    freq_max_hz
+        Upper corner of the band-pass through which the traces went. Up to a fifth of the sampling rate, templates are
+        compared with every second sample and the scores between interpolated: less work for the same spikes, but for
+        one in thousands. None makes every score by itself.
+    components
+        From :func:`learn_components`, in the window of the templates: each spike's waveform, without the spikes that
+        overlap it, is projected on them; not if None.
+    n_nearest
+        How many channels around the peak channel of its template, itself included, are projected.
+    segment_index
+        Written into every record.
+
+    Returns
+    -------
+    Lazy table with ``sample_index``, ``unit_index``, ``channel_index``, ``amplitude`` (multiple of the template),
+    ``sample_offset`` (sub-sample delay) and ``gain`` (drop of the squared residual); with components ``projection``
+    (float32, channel by component).
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits, or a name unknown.
+    RecordingError
+        If the templates come from another probe.
+
+    Examples
+    --------
+    >>> import numpy as np, xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
+    >>> templates = xephys.estimate_templates(recording, spikes, peak_channels=np.array([3]))
+    >>> match_templates(recording, templates=templates).fields[0]
+    'sample_index'
+    """
+    info = schema.validate_recording(recording)
+    settings = MatchSettings(
+        rank=rank,
+        n_channels_max=n_channels_max,
+        detect_threshold=detect_threshold,
+        noise_gain=noise_gain,
+        amplitude_min=amplitude_min,
+        amplitude_max=amplitude_max,
+        amplitude_std=amplitude_std,
+        refractory_ms=refractory_ms,
+        freq_max_hz=freq_max_hz,
+    )
+    stage = spikes_stage(
+        recording,
+        templates,
+        settings,
+        segment_index=segment_index,
+        components=components,
+        n_nearest=n_nearest,
+    )
+    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))

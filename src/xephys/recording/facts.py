@@ -1,0 +1,85 @@
+"""What a recording says about itself, in lines of text: for ``xephys info`` and for notebooks."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from .slicing import start_time_s
+
+
+def recording_facts(recording: xr.DataArray) -> list[tuple[str, str]]:
+    """Name and text of each fact about a recording: signal, scaling, probe, plan. Nothing is read.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> dict(recording_facts(recording))["duration"]
+    '2 s (60,000 samples)'
+    """
+    from ..graph.describe import describe
+
+    info = schema.validate_recording(recording)
+    start = start_time_s(recording)
+    facts = [
+        ("channels", _channels(recording)),
+        ("sampling rate", f"{info.sampling_frequency:g} Hz"),
+        ("duration", f"{_duration(info.n_samples / info.sampling_frequency)} ({info.n_samples:,} samples)"),
+        *([("starts at", f"{start:g} s")] if start else []),
+        ("samples", f"{recording.dtype}, {recording.nbytes / 1e9:.3g} GB uncompressed"),
+        ("scaling", _scaling(recording, info.units)),
+        ("probe", _probe(recording)),
+    ]
+    if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
+        facts.append(("sampling delays", "channels are sampled one after the other (phase_shift aligns them)"))
+    bad = recording.channel.values[schema.bad_channels_of(recording)]
+    if len(bad):
+        facts.append(("bad channels", ", ".join(map(str, bad))))
+    if recording.attrs.get("source"):
+        facts.append(("file", str(recording.attrs["source"])))
+    if recording.chunks is None:
+        return facts
+    plan = describe(recording)
+    chunk_s = plan.chunk_samples / info.sampling_frequency
+    facts.append(("chunks", f"{plan.n_chunks:,} of {chunk_s:g} s, {plan.tasks_per_chunk:g} task each"))
+    return facts
+
+
+def _channels(recording: xr.DataArray) -> str:
+    ids = recording.channel.values
+    return f"{len(ids)} ({ids[0]} to {ids[-1]})" if len(ids) > 1 else f"1 ({ids[0]})"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.4g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
+
+
+def _scaling(recording: xr.DataArray, units: str) -> str:
+    if units == "uV":
+        return "in microvolts"
+    if "gain_to_uv" not in recording.coords:
+        return "counts; the gain is unknown (thresholds are relative to the noise, amplitudes stay counts)"
+    gains = np.unique(recording.gain_to_uv.values)
+    text = f"{gains[0]:.4g}" if len(gains) == 1 else f"{gains[0]:.4g} to {gains[-1]:.4g}"
+    return f"{text} µV per count"
+
+
+def _probe(recording: xr.DataArray) -> str:
+    if "x" not in recording.coords or "y" not in recording.coords:
+        return "none: sorting needs one (--probe FILE)"
+    x, y = recording.x.values, recording.y.values
+    text = f"{len(x)} contacts over {np.ptp(x):g} × {np.ptp(y):g} µm"
+    if "shank" in recording.coords and len(shanks := np.unique(recording.shank.values.astype(str))) > 1:
+        text += f", {len(shanks)} shanks"
+    return text

@@ -1,0 +1,44 @@
+"""Which recording a result was computed from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from ..graph.build import root_plan
+from ..graph.source import chunked_array
+from ..schema import validate_recording
+from .segments import segments_of
+
+
+def recording_fingerprint(recording: xr.DataArray | xr.DataTree) -> str:
+    """Identity of a recording's values and geometry: the same whatever its chunks, another after any change.
+
+    Files are known by path, size and modification time, arrays in memory by their content, processing steps by their
+    parameters. Nothing is read.
+
+    Examples
+    --------
+    >>> from xephys.schema import make_recording
+    >>> one = make_recording(np.zeros((300, 2), "int16"), sampling_frequency=30_000.0)
+    >>> two = make_recording(np.ones((300, 2), "int16"), sampling_frequency=30_000.0)
+    >>> recording_fingerprint(one) == recording_fingerprint(two)
+    False
+    """
+    digest = hashlib.sha256()
+    for segment in segments_of(recording):
+        info = validate_recording(segment)
+        data = segment.data
+        if not hasattr(data, "chunks"):
+            data = chunked_array(data, chunk_samples=info.n_samples)
+        plan = root_plan(data, sampling_frequency=info.sampling_frequency)
+        # Where it is computed is no part of what it is.
+        plan = replace(plan, stages=tuple(stage for stage in plan.stages if stage.device is None))
+        digest.update(f"{plan.identity}:{plan.start}:{plan.n_samples};".encode())
+        for name in ("channel", "x", "y", "z", "shank", "group", "gain_to_uv", "offset_to_uv", "bad"):
+            if name in segment.coords:
+                digest.update(f"{name}={np.asarray(segment.coords[name].values).tolist()!r};".encode())
+    return digest.hexdigest()

@@ -1,0 +1,202 @@
+"""Part of a recording, in time or in channels, that keeps its plan: still one task per chunk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..checks import check_positive
+from ..errors import ParameterError
+from ..graph.build import plan_of, select_channels_stage, to_dask
+from ..graph.plan import regular_chunks
+from ..graph.source import chunked_array
+from ..graph.splice import SplicedSource, spread_starts
+from ..graph.tasks import DaskSource
+
+
+def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: float | None = None) -> xr.DataArray:
+    """The samples of ``[start_s, stop_s)``, lazily.
+
+    A plain ``recording.sel(time=slice(...))`` gives the same values, with one more task per chunk. Here the range of
+    the plan itself is narrowed; filters still see what lies beyond the range, so the values do not change.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    start_s, stop_s
+        On the recording's own clock, in seconds; its beginning and end if None.
+
+    Returns
+    -------
+    The part, with its absolute times, still lazy; one task per chunk touched.
+
+    Raises
+    ------
+    ParameterError
+        If the range is empty or does not lie inside the recording.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> part = time_slice(recording, 1.0, 1.01)
+    >>> part.sizes["time"], float(part.time[0])
+    (300, 1.0)
+    """
+    info = schema.validate_recording(recording)
+    first = 0 if start_s is None else sample_at(recording, start_s)
+    last = info.n_samples if stop_s is None else sample_at(recording, stop_s)
+    if not 0 <= first < last <= info.n_samples:
+        origin = start_time_s(recording)
+        raise ParameterError(
+            f"start_s={start_s}, stop_s={stop_s} is no range inside the recording, which lasts from {origin:g} to "
+            f"{origin + info.n_samples / info.sampling_frequency:g} s; give start_s < stop_s within it"
+        )
+    return sample_slice(recording, first, last)
+
+
+def sample_slice(recording: xr.DataArray, first: int, last: int) -> xr.DataArray:
+    """The samples ``[first, last)``, counted from the recording's own first one, as :func:`time_slice` gives them."""
+    part = recording.isel(time=slice(first, last))
+    plan = plan_of(recording)
+    if plan is None:
+        return part
+    edges = plan.starts
+    inside = edges[(edges > plan.start + first) & (edges < plan.start + last)]
+    borders = np.concatenate([[plan.start + first], inside, [plan.start + last]])
+    chunks = tuple(int(n) for n in np.diff(borders))
+    return part.copy(data=to_dask(plan.narrowed(plan.start + first, chunks)))
+
+
+def spread_slices(
+    recording: xr.DataArray, *, total_s: float = 300.0, slice_duration_s: float = 10.0, fade_ms: float = 10.0
+) -> xr.DataArray:
+    """Stretches spread evenly over a recording, one after the other, lazily: a short one to learn from.
+
+    Each stretch fades into the next, so that no filter sees a step between them. Times are those of the short
+    recording, from 0 on.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, from a file or in memory, with any transforms.
+    total_s
+        Length of all stretches together. A recording that is no longer is returned as it is.
+    slice_duration_s
+        Length of each; they begin on whole seconds of the recording.
+    fade_ms
+        Time over which a stretch gives way to the next.
+
+    Returns
+    -------
+    The short recording, still lazy; one task per chunk. Transforms are applied to the raw samples spliced together.
+
+    Raises
+    ------
+    ParameterError
+        If a length is not positive, or the array has no source (after arithmetic): save it first.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=60, n_channels=8, n_units=2, seed=0)
+    >>> spread_slices(recording, total_s=10, slice_duration_s=2).sizes["time"] / 30_000
+    10.0
+    """
+    info = schema.validate_recording(recording)
+    check_positive(total_s=total_s, slice_duration_s=slice_duration_s, fade_ms=fade_ms)
+    rate = info.sampling_frequency
+    plan = plan_of(recording)
+    if plan is None and recording.chunks is not None:
+        raise ParameterError(
+            "this recording is the result of arithmetic and has no source of its own, so that no part of it can be "
+            "read alone; save it first (save_recording)"
+        )
+    first, stop = (0, info.n_samples) if plan is None else (plan.start, plan.stop)
+    length = max(1, round(slice_duration_s * rate))
+    n_stretches = max(1, round(total_s / slice_duration_s))
+    grid = min(length, max(1, round(rate)))
+    if n_stretches * (length + grid) >= info.n_samples:
+        return recording
+    starts = spread_starts(first, stop, n_stretches=n_stretches, length=length, grid=grid)
+    fade = min(length, max(1, round(fade_ms * 1e-3 * rate)))
+    if plan is None:
+        whole = DaskSource(chunked_array(recording.data, chunk_samples=length))
+        data = SplicedSource(whole, starts, length, fade).read(0, n_stretches * length)
+    else:
+        source = SplicedSource(plan.source, starts, length, fade)
+        chunks = regular_chunks(source.n_samples, max(plan.chunks))
+        data = to_dask(replace(plan, source=source, start=0, chunks=chunks))
+    part = recording.isel(time=slice(0, len(data))).copy(data=data)
+    return part.drop_vars("time", errors="ignore").assign_coords(schema.time_coordinate(len(data), rate))
+
+
+def start_time_s(recording: xr.DataArray) -> float:
+    """Time of the first sample on the recording's own clock; 0 where it has none."""
+    return float(recording.coords["time"][0]) if "time" in recording.coords else 0.0
+
+
+def sample_at(recording: xr.DataArray, time_s: float) -> int:
+    """Number of the sample nearest to a time, counted from the first; may lie outside the recording.
+
+    In a gap between samples it is the first one behind the gap.
+    """
+    if "time" in recording.coords and not isinstance(recording.xindexes.get("time"), xr.indexes.RangeIndex):
+        times = recording.coords["time"].values
+        after = int(np.searchsorted(times, time_s))
+        # Nearest, as on a regular clock, but never back across a gap.
+        late = float(time_s) - times[after - 1] if after > 0 else np.inf
+        is_nearer = after == len(times) or late < times[after] - float(time_s)
+        return after - 1 if is_nearer and late <= 0.5 / float(recording.attrs["sampling_frequency"]) else after
+    return round((float(time_s) - start_time_s(recording)) * float(recording.attrs["sampling_frequency"]))
+
+
+def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
+    """Some of the channels, in the order given, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    channel_ids
+        Identifiers, as in the coordinate ``channel``.
+
+    Returns
+    -------
+    The channels with their coordinates, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If no channel is given, one does not exist, or one is given twice.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> ids = recording.channel.values[[5, 2]]
+    >>> select_channels(recording, ids).sizes["channel"]
+    2
+    """
+    schema.validate_recording(recording)
+    known = recording.channel.values
+    place = {identifier: k for k, identifier in enumerate(known.tolist())}
+    wanted = np.atleast_1d(np.asarray(channel_ids)).tolist()
+    missing = [str(w) for w in wanted if w not in place]
+    if missing:
+        raise ParameterError(
+            f"channels {', '.join(missing[:8])} do not exist; the {len(known)} channels are {known[0]} to {known[-1]}"
+        )
+    if not wanted or len(set(wanted)) < len(wanted):
+        raise ParameterError(
+            f"{len(wanted)} channels are given, {len(set(wanted))} different; give each wanted one once"
+        )
+    indices = np.array([place[w] for w in wanted], np.int64)
+    part = recording.isel(channel=indices)
+    plan = plan_of(recording)
+    return part if plan is None else part.copy(data=to_dask(plan.then(select_channels_stage(plan, indices))))

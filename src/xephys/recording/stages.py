@@ -1,0 +1,51 @@
+"""How an operation lengthens a recording: the few lines that all of them share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from .. import schema
+from ..graph.build import extend, plan_of, root_plan
+from ..graph.plan import Plan, Stage
+
+
+def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None = None) -> xr.DataArray:
+    """The recording with one trace stage more; coordinates kept, units set, history lengthened."""
+    info = schema.validate_recording(recording)
+    data = extend(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency)
+    return schema.wrap_like(recording, data, step=describe_step(stage), units=units)
+
+
+def recording_plan(recording: xr.DataArray) -> Plan:
+    """The plan of a recording, or a new one on top of its opaque array."""
+    info = schema.validate_recording(recording)
+    return root_plan(as_lazy(recording), sampling_frequency=info.sampling_frequency)
+
+
+def as_lazy(recording: xr.DataArray) -> Any:
+    """The Dask array of a recording; in-memory traces are chunked in two-second pieces."""
+    if recording.chunks is not None:
+        return recording.data
+    rate = float(recording.attrs["sampling_frequency"])
+    return recording.chunk({"time": max(1, round(2.0 * rate)), "channel": -1}).data
+
+
+def describe_step(stage: Stage) -> str:
+    """One line of a recording's history."""
+    given = ", ".join(f"{key}={value!r}" for key, value in stage.parameters.items())
+    return f"{stage.name}({given})"
+
+
+def same_traces(recording: xr.DataArray, plan: Plan | None) -> bool:
+    """Whether an event plan runs over exactly this recording's traces."""
+    own = plan_of(recording.data) if recording.chunks is not None else None
+    if own is None or plan is None:
+        return False
+    return (own.source.token, [s.token for s in own.stages], own.start, own.chunks) == (
+        plan.source.token,
+        [s.token for s in plan.trace_stages],
+        plan.start,
+        plan.chunks,
+    )

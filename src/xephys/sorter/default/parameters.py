@@ -1,0 +1,38 @@
+"""Parameters of the preset ``default``, with their limits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DefaultParameters(BaseModel):
+    """Parameters of ``preset="default"``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band-pass")
+    freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band-pass; lowered to 0.45 of the rate")
+    filter_order: int = Field(5, ge=1, le=10, description="order of the band-pass, applied twice")
+    reference: Literal["median", "average", "none"] = Field(
+        "median", description="common reference over each shank; none is used below 12 channels"
+    )
+    whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
+    detect_threshold: float = Field(4.5, gt=0, description="detection threshold, in units of the noise")
+    peak_sign: Literal["neg", "pos", "both"] = Field("both", description="sign of the peaks that are detected")
+    exclude_sweep_ms: float = Field(0.5, gt=0, description="shortest time between two detected peaks of one place")
+    exclude_radius_um: float = Field(50.0, ge=0, description="reach of a peak in space")
+    ms_before: float = Field(0.9, gt=0, description="window of a spike before its peak")
+    ms_after: float = Field(1.3, gt=0, description="window of a spike from its peak on")
+    n_components: int = Field(6, ge=1, le=20, description="temporal components of the features")
+    n_nearest: int = Field(16, ge=1, description="channels of the features")
+    n_peaks_per_section_max: int = Field(30_000, ge=100, description="peaks clustered in one section of the probe")
+    n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit; more where the log says thin")
+    n_refinements: int = Field(2, ge=0, le=5, description="how often matched units are split and merged again")
+    match_threshold: float = Field(5.0, gt=0, description="drop of the residual that makes a spike, in noise units")
+    amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest spike, as a multiple of its template")
+    amplitude_max: float = Field(1.5, ge=1, description="largest spike, as a multiple of its template")
+    contamination_max: float = Field(0.2, gt=0, le=1, description="largest contamination of a good unit")
+    good_snr_min: float = Field(5.0, ge=0, description="smallest signal-to-noise ratio of a good unit")
+    seed: int = Field(0, ge=0, description="of every random choice")

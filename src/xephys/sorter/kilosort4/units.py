@@ -1,0 +1,350 @@
+"""Templates and units of the preset ``kilosort4``: from clusters to templates, and from matched spikes to a sorting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ... import schema
+from ...cluster.settle import take_records
+from ...graph.checkpoint import CheckpointedEvents
+from ...preprocess.whiten import whitening_matrix
+from ...recording.geometry import nearest_channels
+from ...recording.stages import recording_plan
+from ...templates.average import dense_templates, lagged_similarity
+from ..steps.assemble import assemble, empty_sorting
+from ..steps.prepare import Prepared
+from ..steps.tidy import COMMON_MS, Units, common_events, drop_repeats
+from ..steps.waveforms import final_means
+from .parameters import Kilosort4Parameters
+
+#: Templates are one if they are so alike, and differ in norm by no more than this fraction.
+DUPLICATE_SIMILARITY, DUPLICATE_DIFFERENCE = 0.9, 0.2
+#: Units less alike than this are never merged.
+MERGE_SIMILARITY = 0.5
+#: Fewest spikes of a unit, and of one that can be good.
+N_SPIKES_MIN = 20
+#: Limit of the chance that so few spikes come together in a good unit.
+GOOD_CHANCE = 0.2
+SPIKE = np.dtype(
+    [
+        ("sample_index", "<i8"),
+        ("unit_index", "<i8"),
+        ("segment_index", "<i8"),
+        ("amplitude", "<f8"),
+        ("x", "<f8"),
+        ("y", "<f8"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Final:
+    """Final units: kept spikes with their fields, what they were found by, templates, similarity, and the log."""
+
+    units: Units
+    similarity: NDArray[np.float32]
+    detection_template: NDArray[np.int32]
+    feature_norm: NDArray[np.float32]
+    projection: NDArray[np.float32]
+    feature_channel: NDArray[np.int32]
+    kept: NDArray[np.bool_]
+    ratio: NDArray[np.float64]
+    good: NDArray[np.bool_]
+    log: list[dict[str, Any]]
+
+
+def learned_templates(
+    recording: xr.DataArray,
+    peaks: NDArray[Any] | CheckpointedEvents,
+    labels: NDArray[np.int32],
+    *,
+    shapes: xr.Dataset,
+) -> xr.Dataset:
+    """Templates of the first clusters: means of their features, back in time, aligned, near duplicates made one."""
+    from ...kernels.templates import cleanup as kernel
+
+    rows = np.flatnonzero(labels >= 0)
+    chosen = take_records(peaks, ("channel_index", "projection"), rows)
+    waveforms, channels, counts = mean_templates(recording, chosen, labels[rows], shapes)
+    nbefore = int(shapes.attrs["nbefore"])
+    delays = kernel.template_delays(
+        waveforms, shapes["shape"].values, nbefore=nbefore, max_delay=min(nbefore, shapes.sizes["sample"] // 4)
+    )
+    merged, slots, target = kernel.merge_duplicates(
+        kernel.moved_templates(waveforms, delays),
+        channels,
+        counts,
+        max_lag_samples=shapes.sizes["sample"] // 2,
+        min_similarity=DUPLICATE_SIMILARITY,
+        max_difference=DUPLICATE_DIFFERENCE,
+    )
+    counts = np.bincount(target, weights=counts, minlength=len(merged)).astype(np.int64)
+    return template_set(recording, merged, slots, counts, nbefore=nbefore)
+
+
+def mean_templates(
+    recording: xr.DataArray, spikes: NDArray[Any], labels: NDArray[np.int32], shapes: xr.Dataset
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+    """Mean waveforms of clusters on the channels on which they were measured, these channels, and counts."""
+    from ...kernels.cluster.shape import cluster_means
+    from ...kernels.templates.cleanup import slots_of_means
+
+    projection, channel = np.ascontiguousarray(spikes["projection"]), np.ascontiguousarray(spikes["channel_index"])
+    means, measured = cluster_means(projection, channel, labels, feature_channels(recording, projection.shape[1]))
+    measured &= ~schema.bad_channels_of(recording)
+    waveforms, channels = slots_of_means(means, measured, shapes["component"].values)
+    return waveforms, channels, np.bincount(labels[labels >= 0], minlength=len(means)).astype(np.int64)
+
+
+def template_set(
+    recording: xr.DataArray,
+    waveforms: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    *,
+    nbefore: int,
+) -> xr.Dataset:
+    """Templates as :func:`xephys.estimate_templates` makes them, the strongest channel first."""
+    energy = np.where(channels >= 0, (waveforms.astype(np.float64) ** 2).sum(axis=1), -1.0)
+    order = np.argsort(-energy, axis=1, kind="stable")
+    return xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), np.take_along_axis(waveforms, order[:, None], axis=2)),
+            "channel_index": (("unit", "slot"), np.take_along_axis(channels, order, axis=1)),
+            "num_averaged": ("unit", counts),
+        },
+        attrs={
+            "nbefore": nbefore,
+            "sampling_frequency": float(recording.attrs["sampling_frequency"]),
+            "n_channels": recording.sizes["channel"],
+            "units": recording.attrs.get("units", "counts"),
+        },
+    )
+
+
+def merged_units(
+    recording: xr.DataArray,
+    spikes: NDArray[Any],
+    labels: NDArray[np.int32],
+    p: Kilosort4Parameters,
+    *,
+    shapes: xr.Dataset,
+) -> Final:
+    """Merge clusters that are one neuron by shape and trains, drop duplicates and tiny units, describe what is left."""
+    from ...kernels.curate.merge import merge_candidates
+    from ...kernels.curate.merge_refractory import merge_refractory
+
+    rate, plan = float(recording.attrs["sampling_frequency"]), recording_plan(recording)
+    waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
+    candidates = merge_candidates(
+        waveforms, channels, max_lag_samples=shapes.sizes["sample"] // 2, min_similarity=MERGE_SIMILARITY
+    )
+    target, shift, decisions = merge_refractory(
+        candidates,
+        _trains(spikes["sample_index"], labels, len(waveforms)),
+        bin_samples=_bin_samples(rate),
+        same_shape=DUPLICATE_SIMILARITY,
+        acg_threshold=p.acg_threshold,
+        ccg_threshold=p.ccg_threshold,
+    )
+    table = np.zeros(len(spikes), [("sample_index", "<i8"), ("unit_index", "<i8"), ("gain", "<f8"), ("row", "<i8")])
+    table["sample_index"] = np.clip(spikes["sample_index"] + shift[labels], plan.start, plan.stop - 1)
+    table["unit_index"], table["gain"], table["row"] = target[labels], spikes["gain"], np.arange(len(spikes))
+    single = drop_repeats(table, dead_samples=int(p.duplicate_spike_ms * 1e-3 * rate))
+    kept = np.zeros(len(spikes), bool)
+    kept[single["row"]] = True
+    sizes = np.bincount(single["unit_index"], minlength=len(waveforms))
+    everywhere = common_events(
+        single["sample_index"],
+        single["unit_index"],
+        template_set(recording, waveforms, channels, counts, nbefore=0)["channel_index"].values,
+        np.sqrt((waveforms.astype(np.float64) ** 2).sum(axis=(1, 2))),
+        window_samples=round(COMMON_MS * 1e-3 * rate),
+        n_samples=plan.n_samples,
+    )
+    alive = (sizes >= N_SPIKES_MIN) & ~everywhere
+    single = single[alive[single["unit_index"]]]
+    single["unit_index"] = (np.cumsum(alive) - 1)[single["unit_index"]]
+    aligned = shift[labels] == 0
+    log = _log(decisions, target, sizes, everywhere)
+    return _described(recording, spikes, single, p, shapes=shapes, kept=kept, aligned=aligned, log=log)
+
+
+def _described(
+    recording: xr.DataArray,
+    spikes: NDArray[Any],
+    single: NDArray[Any],
+    p: Kilosort4Parameters,
+    *,
+    shapes: xr.Dataset,
+    kept: NDArray[np.bool_],
+    aligned: NDArray[np.bool_],
+    log: list[dict[str, Any]],
+) -> Final:
+    """Positions, amplitudes, templates and refractoriness of the units whose spikes are the ``row`` of ``single``.
+
+    Templates are means of the spikes that are ``aligned`` with the features that were measured of them: those whose
+    time was moved in a merge would blur them.
+    """
+    from ...kernels.metrics.refractory import is_refractory, refractoriness
+    from ...kernels.metrics.spike_places import features_on, place_spikes
+
+    rows, units = single["row"], single["unit_index"]
+    labels = np.full(len(spikes), -1, np.int32)
+    some = np.isin(units, units[aligned[rows]])  # of a unit none of whose spikes is, all
+    labels[rows] = np.where(aligned[rows] | ~some, units, -1)
+    waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
+    n_units = len(waveforms)
+    templates = template_set(recording, waveforms, channels, counts, nbefore=int(shapes.attrs["nbefore"]))
+    positions = schema.positions_of(recording, why="the positions of spikes")
+    neighbours = feature_channels(recording, spikes.dtype["projection"].shape[0])
+    projection, peak_channel = spikes["projection"][rows], spikes["channel_index"][rows]
+    centres, norms = place_spikes(
+        projection,
+        peak_channel,
+        neighbours,
+        positions=positions,
+        n_nearest=p.nearest_chans,
+        limit_um=p.position_limit,
+        good=~schema.bad_channels_of(recording),
+    )
+    typical = np.array([np.median(norms[units == unit]) for unit in range(n_units)])
+    out = np.zeros(len(rows), SPIKE)
+    out["sample_index"], out["unit_index"] = single["sample_index"], units
+    out["amplitude"] = norms / np.maximum(typical[units], 1e-12) if n_units else 0.0
+    out["x"], out["y"] = centres[:, 0], centres[:, 1]
+    wanted = feature_channels(recording, p.nearest_chans)[templates["channel_index"].values[:n_units, 0]]
+    bin_samples = _bin_samples(float(recording.attrs["sampling_frequency"]))
+    found = [refractoriness(train, bin_samples=bin_samples) for train in _trains(out["sample_index"], units, n_units)]
+    return Final(
+        Units(
+            out, templates, [], np.arange(n_units), np.zeros(n_units, np.int64), np.ones(n_units), np.arange(n_units)
+        ),
+        lagged_similarity(templates),
+        spikes["unit_index"][rows].astype(np.int32),
+        norms,
+        features_on(projection, peak_channel, units, neighbours, wanted),
+        wanted,
+        kept,
+        np.array([f.ratio for f in found]),
+        np.array([is_refractory(f, ratio_max=p.acg_threshold, chance_max=GOOD_CHANCE) for f in found], bool),
+        log,
+    )
+
+
+def _trains(samples: NDArray[np.int64], labels: NDArray[Any], n_units: int) -> list[NDArray[np.int64]]:
+    """Sorted samples of each unit."""
+    order = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[order], np.arange(n_units + 1))
+    return [np.sort(samples[order[a:b]]) for a, b in pairwise(bounds)]
+
+
+def _bin_samples(rate: float) -> int:
+    """Samples of a bin of 1 ms."""
+    return max(1, round(1e-3 * rate))
+
+
+@dataclass(frozen=True)
+class _Assembled:
+    """What :func:`assemble` reads of a preset's parameters, in the terms of the default one."""
+
+    ms_before: float
+    ms_after: float
+    seed: int
+    contamination_max: float
+    n_spikes_min: int
+    given: Kilosort4Parameters
+    good_snr_min: float = 0.0
+
+    def model_dump(self) -> dict[str, Any]:
+        return self.given.model_dump()
+
+
+def assemble_kilosort4(
+    recording: xr.DataArray,
+    prepared: Prepared,
+    final: Final,
+    p: Kilosort4Parameters,
+    *,
+    shapes: xr.Dataset,
+    log: list[dict[str, Any]],
+    folder: Path,
+    first_sample: int,
+) -> xr.DataTree:
+    """The sorting, with the group ``/kilosort4``."""
+    rate = float(recording.attrs["sampling_frequency"])
+    assembled = _assembled(recording, p)
+    tree = assemble(
+        recording,
+        prepared,
+        final.units,
+        assembled,
+        means=final_means(prepared, final.units, assembled, folder),
+        log=log,
+        preset="kilosort4",
+        first_sample=first_sample,
+    )
+    units = tree["units"].to_dataset()
+    duration_s = prepared.filtered.sizes["time"] / rate / p.batch_downsampling
+    if units.sizes["unit"]:
+        units["label"] = ("unit", np.where(final.good, "good", "mua"))
+        units["contamination"] = ("unit", final.ratio)
+        units["firing_rate"] = units["num_spikes"] / duration_s
+    tree["units"].dataset = units
+    tree["kilosort4"] = xr.DataTree(_kilosort4_group(prepared, final, shapes))
+    return tree
+
+
+def no_units(
+    recording: xr.DataArray, p: Kilosort4Parameters, *, log: list[dict[str, Any]] | None = None
+) -> xr.DataTree:
+    """A sorting without units, and without the group ``/kilosort4``."""
+    return empty_sorting(recording, _assembled(recording, p), log=log, preset="kilosort4")
+
+
+def _assembled(recording: xr.DataArray, p: Kilosort4Parameters) -> _Assembled:
+    ms = 1e3 / float(recording.attrs["sampling_frequency"])
+    return _Assembled(p.nbefore * ms, (p.nt - p.nbefore) * ms, p.cluster_init_seed, p.acg_threshold, N_SPIKES_MIN, p)
+
+
+def _kilosort4_group(prepared: Prepared, final: Final, shapes: xr.Dataset) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "whitening": (("channel", "channel_out"), whitening_matrix(prepared.whitening)),
+            "shape": shapes["shape"],
+            "component": shapes["component"],
+            "template": (("unit", "sample", "channel"), dense_templates(final.units.templates).values),
+            "similarity": (("unit", "other"), final.similarity),
+            "feature_channel": (("unit", "slot"), final.feature_channel),
+            "projection": (("spike", "slot", "component"), final.projection),
+            "detection_template": ("spike", final.detection_template),
+            "feature_norm": ("spike", final.feature_norm),
+            "kept": ("found", final.kept),
+        },
+        attrs={"nbefore": int(shapes.attrs["nbefore"])},
+    )
+
+
+def feature_channels(recording: xr.DataArray, n_slots: int) -> NDArray[np.int32]:
+    """Channels on which a spike with each peak channel is projected."""
+    return nearest_channels(schema.positions_of(recording, why="features"), n_nearest=n_slots)
+
+
+def _log(
+    decisions: NDArray[Any], target: NDArray[np.int32], sizes: NDArray[np.int64], everywhere: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    names = decisions.dtype.names or ()
+    log = [{"step": "merge", **{n: row[n].item() for n in names}} for row in decisions if row["merged"]]
+    for unit in np.flatnonzero(target == np.arange(len(target))):
+        if everywhere[unit]:
+            log.append({"step": "units", "unit": int(unit), "reason": "fires with units far away: an artefact"})
+        elif sizes[unit] < N_SPIKES_MIN:
+            log.append({"step": "units", "unit": int(unit), "reason": "too few spikes", "num_spikes": int(sizes[unit])})
+    return log

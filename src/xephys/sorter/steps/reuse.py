@@ -1,0 +1,145 @@
+"""Sorting with what an earlier sort learned: prepare as it did, match its templates, name its units."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...errors import ParameterError
+from ...graph.checkpoint import run_events
+from ...graph.results import CallOnce
+from ...localize.peaks import localize_peaks
+from ...match.templates import match_templates
+from ...recording.stages import recording_plan
+from ...sorting import validate_sorting
+from ..default.parameters import DefaultParameters
+from ..presets import read_parameters
+from .assemble import assemble
+from .learned import Learned, check_fits, read_learned
+from .prepare import flag_constant, prepare
+from .progress import Progress, warm_up_cluster
+from .tidy import DEAD_MS, Units, drop_repeats
+from .waveforms import final_means
+
+#: What is decided after learning. All other parameters belong to what has been learned.
+LATE_PARAMETERS = (
+    "match_threshold", "amplitude_min", "amplitude_max", "n_spikes_min", "contamination_max", "good_snr_min", "seed"
+)  # fmt: skip
+
+
+def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArray:
+    """The white traces that a sort matched, or would match with what it learned, lazily.
+
+    Look at them beside their residual, ``match_residual(white, templates=sorting["learned/templates"].to_dataset())``.
+
+    Parameters
+    ----------
+    recording
+        Raw traces: those that were sorted, or others of the same probe. Channels marked ``bad`` are left out.
+    learned
+        A sorting, from :func:`xephys.sort`.
+
+    Returns
+    -------
+    Filtered, referenced and whitened traces, float32, in units of the noise.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has learned nothing.
+    RecordingError
+        If it learned on another probe, at another rate or in another unit.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
+    >>> white = whiten_like(recording, learned=xephys.sort(recording))
+    >>> white.attrs["units"]
+    'noise'
+    """
+    parameters, known = parameters_with(learned, {}), read_learned(learned)
+    check_fits(known, recording)
+    return prepare(recording, parameters, learned=known).whitened
+
+
+def sort_learned(
+    recording: xr.DataArray, parameters: DefaultParameters, *, learned: xr.DataTree, folder: Path, progress: Progress
+) -> xr.DataTree:
+    """Sort one segment with templates, whitening and noise levels of an earlier sorting of the preset ``default``."""
+    p, known = parameters, read_learned(learned)
+    check_fits(known, recording)
+    alive = flag_constant(recording, CallOnce(folder), seed=p.seed)
+    prepared = prepare(alive, p, learned=known)
+    matched = match_templates(
+        prepared.whitened,
+        templates=known.templates_without(prepared.filtered.coords["bad"].values),
+        detect_threshold=p.match_threshold,
+        noise_gain=known.noise_gain,
+        amplitude_min=p.amplitude_min,
+        amplitude_max=p.amplitude_max,
+        freq_max_hz=p.freq_max_hz,
+    )
+    located = localize_peaks(prepared.whitened, matched)
+    warm_up_cluster(located.plan)
+    matches = run_events(located, folder, progress=progress.of("match")).load()
+    first_sample = recording_plan(recording).start
+    units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
+    # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.
+    ms = 1e3 / float(recording.attrs["sampling_frequency"])
+    earlier = learned["templates/templates"]
+    nbefore, n_samples = int(earlier.attrs["nbefore"]), earlier.sizes["sample"]
+    window = p.model_copy(update={"ms_before": nbefore * ms, "ms_after": (n_samples - nbefore) * ms})
+    log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
+    return assemble(
+        recording, prepared, units, p, means=final_means(prepared, units, window, folder), log=log, learned=known.nodes,
+        earlier=learned, first_sample=first_sample,
+    )  # fmt: skip
+
+
+def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, n_samples: int) -> Units:
+    """The spikes of the units that the learned templates became: nothing is merged, dropped or numbered anew."""
+    number = learned.templates["unit_index"].values
+    shift, sizes = learned.templates["sample_shift"].values, learned.templates["relative_size"].values
+    own = np.flatnonzero(learned.templates["represents"].values)
+    spikes = matches[number[matches["unit_index"]] >= 0]
+    moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
+    spikes["sample_index"] = np.clip(moved, first_sample, last)
+    spikes["amplitude"] *= sizes[spikes["unit_index"]]
+    spikes["unit_index"] = number[spikes["unit_index"]]
+    rate = float(learned.templates.attrs["sampling_frequency"])
+    spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
+    return Units(spikes, learned.unit_templates, [], number, shift, sizes, own)
+
+
+def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str = "default") -> DefaultParameters:
+    """The parameters of a sort with an earlier sorting: that one's, but for late ones that are given.
+
+    Raises
+    ------
+    ParameterError
+        If a given parameter would change what has been learned, or the earlier preset cannot be reused.
+    """
+    tree = validate_sorting(learned)
+    own = str(tree.attrs.get("preset", ""))
+    if own != "default":
+        raise ParameterError(f"what preset {own!r} learned cannot be reused; give a sorting of preset 'default'")
+    if preset != own:
+        raise ParameterError(f"preset is {preset!r} and the earlier sorting is of preset {own!r}; leave preset out")
+    earlier = json.loads(tree.attrs["parameters"])
+    chosen: DefaultParameters = read_parameters(preset, {**earlier, **given})
+    for name in given:
+        value = getattr(chosen, name)
+        if name not in LATE_PARAMETERS and value != earlier.get(name):
+            raise ParameterError(
+                f"{name} is {value!r} and the earlier sorting learned with {earlier.get(name)!r}; leave it out, or "
+                f"sort without learned. With it, these can be changed: {', '.join(LATE_PARAMETERS)}"
+            )
+    return chosen

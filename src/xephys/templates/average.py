@@ -1,0 +1,238 @@
+"""Templates: mean waveforms of known spikes, summed in one streamed pass, sparse in channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import ParameterError, RecordingError
+from ..features.events import window_samples
+from ..graph.build import root_plan
+from ..graph.plan import Plan, Stage, runs_on_devices
+from ..graph.reduce import tree_sum
+from ..recording.stages import as_lazy
+
+#: Clocks of two recordings may differ by this fraction: less than a sample over a template.
+RATE_TOLERANCE = 1e-3
+
+#: Largest lag at which two templates are compared, as a fraction of their length.
+LAG_FRACTION = 0.5
+
+
+def estimate_templates(
+    recording: xr.DataArray,
+    spikes: NDArray[Any],
+    *,
+    peak_channels: NDArray[np.integer[Any]],
+    ms_before: float = 0.7,
+    ms_after: float = 1.3,
+    n_nearest: int = 32,
+    n_spikes_max: int = 2000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Average the waveforms of each unit's spikes on the channels around its peak channel. Computes.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, in the unit the templates are to have. Channels marked ``bad`` are left
+        out of the templates.
+    spikes
+        Records with ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored). Samples are
+        those of the whole recording, also for a part of it in time; spikes outside the part are ignored.
+    peak_channels
+        Channel index of each unit around which its template is kept.
+    ms_before, ms_after
+        Window around the spike.
+    n_nearest
+        Channels per template.
+    n_spikes_max
+        Most spikes averaged per unit: a seeded choice over the whole recording.
+    seed
+        Of that choice.
+
+    Returns
+    -------
+    Dataset with ``waveform (unit, sample, slot)`` float32, ``channel_index (unit, slot)`` (nearest first, -1 where
+    empty) and ``num_averaged (unit)``; attributes ``nbefore`` and ``sampling_frequency``.
+
+    Raises
+    ------
+    RecordingError
+        If positions are missing.
+
+    Examples
+    --------
+    >>> import numpy as np, xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
+    >>> estimate_templates(recording, spikes, peak_channels=np.array([3]), n_nearest=4).sizes["slot"]
+    4
+    """
+    plan = template_plan(
+        recording,
+        spikes,
+        peak_channels=peak_channels,
+        ms_before=ms_before,
+        ms_after=ms_after,
+        n_nearest=n_nearest,
+        n_spikes_max=n_spikes_max,
+        seed=seed,
+    )
+    return templates_of_sums(recording, plan, tree_sum(plan))
+
+
+def template_plan(
+    recording: xr.DataArray,
+    spikes: NDArray[Any],
+    *,
+    peak_channels: NDArray[np.integer[Any]],
+    ms_before: float,
+    ms_after: float,
+    n_nearest: int,
+    n_spikes_max: int,
+    seed: int,
+) -> Plan:
+    """The reduction behind :func:`estimate_templates`, for callers that store its sums; parameters are the same."""
+    from ..kernels.templates.average import nearest_channels
+
+    rate = schema.validate_recording(recording).sampling_frequency
+    positions = schema.positions_of(recording, why="a template")
+    nbefore, nafter = window_samples(ms_before, ms_after, rate)
+    lazy = as_lazy(recording)
+    span = root_plan(lazy, sampling_frequency=rate)
+    inside = (spikes["sample_index"] >= span.start) & (spikes["sample_index"] < span.stop)
+    # Marked, not taken out: each of the others keeps the number by which it is chosen.
+    units = np.where(inside, spikes["unit_index"].astype(np.int64), -1)
+    chosen = choose_spikes(units, n_units=len(peak_channels), n_spikes_max=n_spikes_max, seed=seed)
+    samples = spikes["sample_index"][chosen].astype(np.int64)
+    order = np.argsort(samples, kind="stable")
+    channels = nearest_channels(positions, peak_channels=np.asarray(peak_channels), max_channels=n_nearest)
+    # A reference puts on a dead channel what the others have in common, artefacts included, with the sign inverted.
+    channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
+    stage = Stage(
+        sum_waveforms,
+        dtype=np.dtype("f8"),
+        parameters={"n_before": nbefore, "n_after": nafter},
+        arrays={
+            "samples": samples[order],
+            "units": units[chosen][order],
+            "channels": channels,
+        },
+        before=nbefore,
+        after=nafter,
+        emits="partials",
+    )
+    plan = span.then(stage)
+    # Whoever holds the beginning of a tile sums it: a part that begins inside one takes that tile as a whole.
+    lead = plan.start % plan.tile_samples
+    return replace(plan, start=plan.start - lead, chunks=(plan.chunks[0] + lead, *plan.chunks[1:]))
+
+
+def templates_of_sums(recording: xr.DataArray, plan: Plan, sums: dict[str, Any]) -> xr.Dataset:
+    """Means out of the sums of a :func:`template_plan`."""
+    stage = plan.stages[-1]
+    channels = stage.arrays["channels"]
+    nbefore, length = int(stage.parameters["n_before"]), int(stage.parameters["n_before"] + stage.parameters["n_after"])
+    n_units = len(channels)
+    counts = sums.get("counts", np.zeros(n_units, np.int64))
+    totals = sums.get("sums", np.zeros((n_units, length, channels.shape[1])))
+    means = (totals / np.maximum(counts, 1)[:, None, None]).astype(np.float32)
+    return xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), means),
+            "channel_index": (("unit", "slot"), channels),
+            "num_averaged": ("unit", counts),
+        },
+        attrs={
+            "nbefore": nbefore,
+            "sampling_frequency": plan.sampling_frequency,
+            "n_channels": recording.sizes["channel"],
+            "units": recording.attrs.get("units", "counts"),
+        },
+    )
+
+
+def choose_spikes(unit_index: NDArray[Any], *, n_units: int, n_spikes_max: int, seed: int) -> NDArray[np.int64]:
+    """Positions of at most ``n_spikes_max`` spikes of each unit: seeded, without repetition, ascending.
+
+    Examples
+    --------
+    >>> choose_spikes(np.array([0, 1, 0, -1, 0]), n_units=2, n_spikes_max=2, seed=0).size
+    3
+    """
+    if n_spikes_max < 1:
+        raise ParameterError(f"n_spikes_max is {n_spikes_max}; it must be at least 1")
+    rng = np.random.default_rng(seed)
+    keys = rng.random(len(unit_index))
+    order = np.lexsort((keys, unit_index))
+    units = unit_index[order]
+    first = np.searchsorted(units, np.arange(n_units))
+    rank = (
+        np.arange(len(units)) - first[np.clip(units, 0, max(n_units - 1, 0)).astype(np.int64)] if len(units) else units
+    )
+    keep = (units >= 0) & (units < n_units) & (rank < n_spikes_max)
+    return np.sort(order[keep]).astype(np.int64)
+
+
+def dense_templates(templates: xr.Dataset) -> xr.DataArray:
+    """Templates on all channels, ``(unit, sample, channel)``, zero where a template is not kept.
+
+    Examples
+    --------
+    >>> templates = xr.Dataset(
+    ...     {"waveform": (("unit", "sample", "slot"), [[[1.0]]]), "channel_index": (("unit", "slot"), [[2]])},
+    ...     attrs={"n_channels": 3})
+    >>> dense_templates(templates).values.tolist()
+    [[[0.0, 0.0, 1.0]]]
+    """
+    waveform, channels = templates["waveform"].values, templates["channel_index"].values
+    n_units, length, _ = waveform.shape
+    dense = np.zeros((n_units, length, int(templates.attrs["n_channels"])), np.float32)
+    for unit in range(n_units):
+        kept = channels[unit] >= 0
+        dense[unit][:, channels[unit, kept]] = waveform[unit][:, kept]
+    return xr.DataArray(dense, dims=("unit", "sample", "channel"), name="templates", attrs=dict(templates.attrs))
+
+
+def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
+    """Cosine of every pair of templates at its best lag; 0 without a common channel."""
+    from ..kernels.curate.merge import merge_candidates
+
+    waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
+    table = np.eye(len(waveforms), dtype=np.float32)
+    lag = int(LAG_FRACTION * waveforms.shape[1])
+    pairs = merge_candidates(waveforms, channels, max_lag_samples=lag, min_similarity=0.0)
+    table[pairs["first"], pairs["second"]] = table[pairs["second"], pairs["first"]] = pairs["similarity"]
+    return table
+
+
+@runs_on_devices
+def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, **parameters: Any) -> dict[str, Any]:
+    """Partial sums of one tile, by name, as a tree reduction adds them."""
+    from ..kernels.templates.average import accumulate_waveforms
+
+    sums, counts = accumulate_waveforms(traces, before=before, after=after, start=start, **parameters)
+    return {"sums": sums, "counts": counts}
+
+
+def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
+    """Templates must come from a recording with as many channels and of the same rate."""
+    rate, given = float(recording.attrs["sampling_frequency"]), templates.attrs.get("sampling_frequency")
+    if given is not None and abs(rate / float(given) - 1) > RATE_TOLERANCE:
+        raise RecordingError(
+            f"the templates are sampled at {float(given):g} Hz and the recording at {rate:g} Hz; resample it, or "
+            "estimate templates on it"
+        )
+    n, own = recording.sizes["channel"], int(templates.attrs["n_channels"])
+    if n != own:
+        raise RecordingError(
+            f"the templates are for {own} channels, the recording has {n}: they come from another probe; "
+            "estimate templates on this one"
+        )

@@ -1,0 +1,116 @@
+"""Every benchmark runs at a small size, so that none can rot, and says what it shall say."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xephys
+from tests.support import device_arrays
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """A benchmark as a module; they import what they share from their own folder."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+    def of(name):
+        spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return of
+
+
+def test_every_benchmark_is_run_here():
+    here = Path(__file__).read_text(encoding="utf-8")
+    names = {path.stem for path in FOLDER.glob("*.py")} - {"harness"}
+    assert {name for name in names if f'load("{name}")' not in here} <= {"graph", "sorters"}  # tested with the graph
+    for name in names - {"kernels", "graph", "gpu"}:  # the last has no table before it has run on a GPU
+        assert (FOLDER / "results" / f"{name}.md").is_file(), f"run python benchmarks/{name}.py"
+
+
+def test_kernels(load):
+    rows = load("kernels").run(quick=True)
+    assert len(rows) > 10
+    assert all(row.ours_ms > 0 and row.peer_ms > 0 for row in rows)
+
+
+def test_chain(load):
+    chain = load("chain")
+    result = chain.run(quick=True)
+    assert result.difference > 0.99  # both do the same job
+    assert result.ratio > 0
+    assert str(result.best) in "".join(chain.report(result))
+
+
+def test_detection(load):
+    detection = load("detection")
+    result = detection.run(quick=True)
+    assert result.n_ours > 50
+    assert result.same > 0.97
+    assert result.distance_um < 2
+    assert f"{result.n_ours:,} peaks" in "".join(detection.report(result))
+
+
+def test_looking_reads_two_chunks_at_most_and_takes_less_than_half_a_second(load):
+    latency = load("latency")
+    result = latency.run(quick=True)
+    assert max(result.chunks) <= 2
+    assert max(result.read_bytes) <= 2 * result.chunk_bytes
+    assert float(np.median(result.looks_s)) < 0.5
+    assert "10 ms" in "".join(latency.report(result))
+
+
+@pytest.mark.slow
+def test_sort(load):
+    sort = load("sort")
+    runs = sort.run(quick=True)
+    assert [run.cache for run in runs] == ["cold", "warm"]
+    assert all(run.comparison.summary["accuracy"] >= 0.9 for run in runs)
+    assert runs[1].process.cpu_s < runs[0].process.cpu_s
+    assert "mean accuracy" in "".join(sort.report(runs))
+
+
+@pytest.mark.slow
+def test_memory(load):
+    memory = load("memory")
+    result = memory.run(quick=True)
+    short, long = result.runs
+    assert long.n_spikes > short.n_spikes
+    assert long.process.peak_bytes < 2**30
+    assert "per spike" in "".join(memory.report(result))
+
+
+@pytest.mark.slow
+def test_gpu(load):
+    """On arrays that are strict as a GPU's: what is timed does run, and gives the same events."""
+    gpu = load("gpu")
+    with device_arrays.installed() as device:
+        result = gpu.run(quick=True, device=device)
+    assert result.difference < 1e-4
+    assert all(row.n_events > 0 and row.same >= 0.999 for row in result.rows)
+    assert "the whole sort" in "".join(gpu.report(result))
+
+
+def test_gpu_says_why_nothing_is_measured(load, monkeypatch, capsys):
+    gpu = load("gpu")
+
+    def absent(name):
+        raise xephys.ParameterError("no device here")
+
+    monkeypatch.setattr("xephys.kernels.lib.dispatch.namespace_of_device", absent)
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    gpu.main()
+    assert "not measured: no device here" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--require"])
+    with pytest.raises(SystemExit, match="no device here"):
+        gpu.main()

@@ -1,0 +1,53 @@
+"""One heap for all threads: done where it can be, left alone where the user has chosen, and what it is for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, threading
+import numpy as np
+from xephys.cli.heap import share_one_heap
+if {shared}:
+    assert share_one_heap()
+def work():
+    for _ in range(20):  # as a tile of 384 channels: the samples, then two arrays of float32
+        arrays = [np.empty(n, np.float32) for n in (6_000_000, 12_000_000, 12_000_000)]
+        for array in arrays:
+            array[::1024] = 1
+threads = [threading.Thread(target=work) for _ in range(2)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(*, shared: bool) -> int:
+    # Small pages and no settings of the user, so that what is counted is what the allocator does.
+    environment = {"NUMPY_MADVISE_HUGEPAGE": "0", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS.format(shared=shared)],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_pages_are_used_again():
+    assert faults(shared=True) < 0.5 * faults(shared=False)
+
+
+def test_the_users_setting_is_left_alone(monkeypatch):
+    from xephys.cli.heap import share_one_heap
+
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    assert share_one_heap() is False

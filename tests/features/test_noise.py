@@ -1,0 +1,56 @@
+"""The noise of features is that of the noise, however many channels see the spikes."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xephys
+from xephys.errors import RecordingError
+from xephys.kernels.cluster.reconcile import feature_noise
+from xephys.schema import make_recording
+
+RATE = 10_000.0
+LENGTH = 20
+
+
+@pytest.fixture
+def components():
+    basis = np.linalg.qr(np.random.default_rng(1).standard_normal((LENGTH, 3)))[0].T
+    return xr.DataArray(basis, dims=("component", "sample"), attrs={"nbefore": 8})
+
+
+def tetrode(n_spikes, *, scale=1.0, bad=()):
+    """White noise on four channels, and the same large waveform on all of them."""
+    rng = np.random.default_rng(0)
+    traces = (scale * rng.standard_normal((100_000, 4))).astype(np.float32)
+    for start in np.linspace(500, 99_000, n_spikes).astype(int):
+        traces[start : start + LENGTH] -= 20 * scale * np.hanning(LENGTH)[:, None]
+    coordinates = {"bad": np.isin(np.arange(4), bad)}
+    return make_recording(traces, sampling_frequency=RATE, coordinates=coordinates)
+
+
+@pytest.mark.parametrize("scale", [1.0, 7.0])
+def test_white_noise(components, scale):
+    assert xephys.estimate_feature_noise(tetrode(0, scale=scale), components=components) == pytest.approx(
+        scale, rel=0.02
+    )
+
+
+def test_spikes_on_every_channel_do_not_count_as_noise(components):
+    recording = tetrode(100)
+    assert xephys.estimate_feature_noise(recording, components=components) == pytest.approx(1.0, rel=0.05)
+    starts = np.linspace(500, 99_000, 100).astype(int)
+    windows = np.stack([recording.values[s : s + LENGTH] for s in starts])
+    projection = np.einsum("kt,wtc->wck", components.values, windows).astype(np.float32)
+    assert feature_noise(projection) > 3  # what peaks alone would say
+
+
+def test_bad_channels_are_left_out(components):
+    recording = tetrode(0, bad=[2])
+    recording.values[:, 2] *= 1000
+    assert xephys.estimate_feature_noise(recording, components=components) == pytest.approx(1.0, rel=0.03)
+
+
+def test_too_short(components):
+    with pytest.raises(RecordingError, match="shorter than a component of 20 samples"):
+        xephys.estimate_feature_noise(tetrode(0), components=components, sample=[np.zeros((10, 4), np.float32)])

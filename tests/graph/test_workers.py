@@ -1,0 +1,97 @@
+"""Connecting to schedulers, and workers set up for one thread per library."""
+
+from __future__ import annotations
+
+import os
+
+import dask
+import numpy as np
+import pytest
+
+from xephys.errors import ParameterError, ResourceError
+from xephys.graph.build import root_plan, to_dask
+from xephys.graph.plan import Stage
+from xephys.graph.scheduler import active_client, connect
+from xephys.graph.workers import WORKER_ENVIRONMENT, local_cluster, warm_up, warm_up_workers
+
+from . import toys
+
+SEEN: list[int] = []
+
+
+def remember(traces, *, before, after):
+    SEEN.append(len(traces))
+    return traces[before : len(traces) - after].astype(np.float32)
+
+
+def seen_here():
+    from tests.graph import test_workers as test_cluster
+
+    return list(test_cluster.SEEN)
+
+
+@pytest.mark.parametrize("name", ["threads", "synchronous", "processes"])
+def test_schedulers_of_this_process(name):
+    with connect(name) as client:
+        assert client is None
+        assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
+        assert active_client() is None
+    assert dask.config.get("scheduler", None) is None
+
+
+def test_an_unknown_name_is_refused():
+    with (
+        pytest.raises(ParameterError, match="scheduler 'thread' is unknown; give threads, synchronous"),
+        connect("thread"),
+    ):
+        pass
+
+
+def test_an_address_where_nothing_answers():
+    words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
+    with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
+        pass
+
+
+def test_a_cluster_needs_a_worker():
+    words = "n_workers is 0 and threads_per_worker 1; both must be at least 1"
+    with pytest.raises(ParameterError, match=words), local_cluster(n_workers=0, threads_per_worker=1):
+        pass
+
+
+def test_a_plan_is_warmed_up_on_its_first_tile(source):
+    SEEN.clear()
+    stage = Stage(remember, dtype=np.float32, before=7, after=5)
+    for later in ((), (toys.MINIMA,), (toys.SUMS,)):
+        plan = toys.plan_on(source).narrowed(2500, (700,)).then(stage)
+        for more in later:
+            plan = plan.then(more)
+        warm_up(plan)
+    assert SEEN == [1012, 1012 + 6, 1012]
+
+
+def test_an_opaque_array_can_be_warmed_up(source):
+    SEEN.clear()
+    plan = root_plan(to_dask(toys.plan_on(source)) * 2, sampling_frequency=toys.RATE).then(
+        Stage(remember, dtype=np.float32)
+    )
+    warm_up(plan)
+    assert SEEN == [512]  # pointwise stages run in blocks, and one is enough
+
+
+def test_workers_are_processes_with_one_thread_per_library_and_compiled_kernels(source):
+    plan = toys.plan_on(source).then(Stage(remember, dtype=np.float32))
+    with local_cluster(n_workers=1, threads_per_worker=2, memory_limit="1GiB") as client:
+        assert active_client() is client
+        (environment,) = client.run(lambda: dict(os.environ)).values()
+        assert {name: environment.get(name) for name in WORKER_ENVIRONMENT} == WORKER_ENVIRONMENT
+        assert set(client.run(os.getpid).values()).isdisjoint({os.getpid()})
+        warm_up_workers(client, plan)
+        assert list(client.run(seen_here).values()) == [[512]]
+        with connect(client.scheduler.address) as other:
+            assert active_client() is other
+            (block,) = dask.compute(to_dask(plan)[:10])
+        np.testing.assert_array_equal(block, toys.samples()[:10])
+        with connect("threads"):
+            assert active_client() is None
+    assert active_client() is None

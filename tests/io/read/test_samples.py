@@ -1,0 +1,158 @@
+"""Every real sample that holds raw traces opens, and its values are those that SpikeInterface reads."""
+
+from __future__ import annotations
+
+import gzip
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xephys.errors import RecordingError, XephysWarning
+from xephys.graph.build import plan_of
+from xephys.graph.source import BinarySource, PickledSource, chunked_array
+from xephys.io.read.open import open_recording
+from xephys.recording.segments import segments_of
+from xephys.schema import make_recording
+
+PROBE_B = "Record Node 101#Neuropix-PXI-100.ProbeB"
+PROBE_C = "Record Node 101#Neuropix-PXI-100.ProbeC"
+NIDAQ = "Record Node 101#NI-DAQmx-103.PXIe-6341"
+WHITEMATTER = "whitematter_64ch/HSW_2024_12_12__10_28_23__70min_17sec__hsamp_64ch_25000sps_stub.bin"
+
+# path, how it is opened here, SpikeInterface's reader and its arguments, source expected, segments
+SAMPLES = [
+    ("spikeglx/np_ultra", {}, "spikeglx", {"stream_id": "imec0.ap"}, BinarySource, 1),
+    ("spikeglx/np1", {}, "spikeglx", {"stream_id": "imec0.ap"}, BinarySource, 1),
+    ("spikeglx/np1", {"stream_id": "imec0.ap-SYNC"}, "spikeglx", {"stream_id": "imec0.ap-SYNC"}, BinarySource, 1),
+    ("spikeglx/np2_4shank", {}, "spikeglx", {"stream_id": "imec0.ap"}, BinarySource, 1),
+    ("spikeglx/np2_4shank", {"stream_id": "nidq"}, "spikeglx", {"stream_id": "nidq"}, BinarySource, 1),
+    ("openephys_cortex16/binary", {}, "openephysbinary", {}, BinarySource, 1),
+    ("openephys_cortex16/legacy", {}, "openephyslegacy", {}, PickledSource, 1),
+    *(
+        (
+            "openephys_np_multistream",
+            {"experiment_name": experiment, "stream_id": stream},
+            "openephysbinary",
+            {"experiment_name": experiment, "stream_name": stream},
+            BinarySource,
+            1,
+        )
+        for experiment in ("experiment1", "experiment3", "experiment6")
+        for stream in (PROBE_B, PROBE_C, NIDAQ)
+    ),
+    ("intan/sampledata_v1_5_32ch.rhd", {}, "intan", {"stream_id": "0"}, PickledSource, 1),
+    ("intan/one_file_per_channel", {}, "intan", {"stream_id": "0"}, PickledSource, 1),
+    ("blackrock/l101210-001.ns2", {}, "blackrock", {}, PickledSource, 1),
+    ("blackrock/pause_correct.ns2", {}, "blackrock", {}, PickledSource, 2),
+    ("neuralynx_5ch", {}, "neuralynx", {}, PickledSource, 2),
+    ("mea/biocam_hw3.0_fw1.6.brw", {}, "biocam", {}, PickledSource, 1),
+    ("mea/mcs_8ch_rawdata_spikes.h5", {}, "mcsh5", {}, PickledSource, 1),
+    (WHITEMATTER, {}, "whitematter", {"sampling_frequency": 25000.0, "num_channels": 64}, BinarySource, 1),
+    *(
+        (
+            "nwb/ecephys_tutorial_v2.5.0.nwb",
+            {"stream_id": series},
+            "nwb",
+            {"electrical_series_path": series},
+            PickledSource,
+            1,
+        )
+        for series in ("acquisition/ElectricalSeries", "processing/ecephys/LFP/ElectricalSeries")
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "ours", "reader", "theirs", "source", "n_segments"), SAMPLES)
+def test_values_are_those_of_spikeinterface(
+    data: Path, path: str, ours: dict, reader: str, theirs: dict, source: type, n_segments: int
+) -> None:
+    from spikeinterface.extractors import extractor_classes
+
+    place = data / path
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Short chunks: many tasks on threads share one reader, and borders fall everywhere.
+        opened = open_recording(place, chunk_duration_s=0.0137 if source is BinarySource else 0.73, **ours)
+        folder = {"intan/one_file_per_channel": place / "info.rhd"}.get(path, place)
+        folder = place / "Record Node 101" if "legacy" in path else folder
+        expected = extractor_classes.recording_extractor_full_dict[reader](folder, **theirs)
+    segments = segments_of(opened)
+    assert len(segments) == n_segments == expected.get_num_segments()
+    for index, segment in enumerate(segments):
+        plan = plan_of(segment.data)
+        assert plan is not None
+        assert type(plan.source) is source
+        traces = expected.get_traces(segment_index=index)
+        assert segment.dtype == traces.dtype
+        np.testing.assert_array_equal(segment.values, traces)
+        assert segment.attrs["sampling_frequency"] == expected.get_sampling_frequency()
+        assert float(segment.time[0]) == expected.get_start_time(segment_index=index)
+        np.testing.assert_array_equal(segment.channel.values, expected.get_channel_ids())
+        np.testing.assert_array_equal(segment["gain_to_uv"].values, expected.get_property("gain_to_uV"))
+        if expected.has_probe():
+            locations = expected.get_channel_locations()
+            np.testing.assert_array_equal(np.stack([segment.x, segment.y], axis=1), locations)
+
+
+def test_plexon_is_read_to_its_end(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neo loses samples of the last block: up to there the values are SpikeInterface's, after it those of the file."""
+    from spikeinterface.extractors import read_plexon
+
+    place = data / "plexon/File_plexon_3.plx"
+    segment = open_recording(place, chunk_duration_s=7.3)
+    assert capfd.readouterr().err == ""
+    values = segment.values
+    expected = read_plexon(place)
+    blocks = expected.neo_reader._data_blocks[5][0]
+    last = int(blocks["size"][:-1].sum()) // 2
+    np.testing.assert_array_equal(values[:last], expected.get_traces()[:last])
+    stored = np.fromfile(place, "int16", offset=int(blocks["pos"][-1]), count=int(blocks["size"][-1]) // 2)
+    assert len(values) == last + len(stored) == expected.get_num_samples()
+    np.testing.assert_array_equal(values[last:, 0], stored)
+
+
+def test_raw_binary_with_positions(data: Path) -> None:
+    folder = data / "neuropixels_10ch_yass"
+    positions = np.load(folder / "neuropixel_channels.npy")
+    recording = open_recording(folder / "neuropixel.bin", sampling_frequency=30_000.0, n_channels=10, probe=positions)
+    np.testing.assert_array_equal(recording.values, np.fromfile(folder / "neuropixel.bin", "int16").reshape(-1, 10))
+    np.testing.assert_array_equal(recording.y.values, positions[:, 1])
+
+
+def test_arrays_of_other_files(data: Path) -> None:
+    packed = sorted((data / "locust_tetrode").glob("*.gz"))
+    locust = np.stack([np.frombuffer(gzip.decompress(file.read_bytes()), "<f8") for file in packed], axis=1)
+    recording = make_recording(chunked_array(locust, chunk_samples=30_000), sampling_frequency=15_000.0, units="uV")
+    assert recording.shape == (300_000, 4)
+    np.testing.assert_array_equal(recording[1000:1100].values, locust[1000:1100])
+    hc1 = np.load(data / "hc1_tetrode_gt" / "raw_5s.npz")["data"]
+    tetrode = make_recording(chunked_array(hc1, chunk_samples=20_000), sampling_frequency=10_000.0)
+    np.testing.assert_array_equal(tetrode.values, hc1)
+
+
+def test_meta_that_disagrees_warns_and_uses_what_is_there(data: Path) -> None:
+    with pytest.warns(XephysWarning, match="770000 bytes, its .meta says 186155200; using the 1000 samples"):
+        recording = open_recording(data / "spikeglx/np2_4shank")
+    assert recording.sizes["time"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        ("openephys_np_multistream", {}, r"2 streams that could be meant; give stream_id as one of .*ProbeB"),
+        ("openephys_np_multistream", {"stream_id": PROBE_B}, "experiment_name"),
+        ("spikeglx/np1", {"stream_id": "imec7.ap"}, "no stream 'imec7.ap'; give stream_id as one of imec0.ap"),
+        ("nwb/A8604-211122.nwb", {}, "no ElectricalSeries"),
+        ("nwb/ecephys_tutorial_v2.5.0.nwb", {}, "several ElectricalSeries; give stream_id"),
+        ("mea/maxtwo_activity_scan.raw.h5", {"rec_name": "rec0000", "stream_id": "well000"}, "closed HDF5 filter"),
+        ("neuralynx_tetrode_spikes", {}, "in no format that is known"),
+        ("neuralynx_5ch", {"segment": 2}, "segment 2 does not exist"),
+        ("spikeglx/np1", {"probe": np.arange(6).reshape(3, 2)}, "3 connected contacts and the recording 384 channels"),
+    ],
+)
+def test_what_cannot_be_opened_says_why(data: Path, path: str, options: dict, message: str) -> None:
+    with pytest.raises(RecordingError, match=message), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        open_recording(data / path, **options)

@@ -1,0 +1,120 @@
+"""Template similarity against numpy correlation; decisions on trains of known origin."""
+
+import numpy as np
+import pytest
+
+from xephys.kernels.curate.merge import CANDIDATE, decide_merges, merge_candidates
+
+DURATION = 30_000 * 600
+RULES = {"duration_samples": DURATION, "refractory_samples": 60, "dead_samples": 9}
+
+
+def dense(waveforms, channels, n_channels):
+    out = np.zeros((len(waveforms), waveforms.shape[1], n_channels))
+    for unit, row in enumerate(channels):
+        out[unit][:, row[row >= 0]] = waveforms[unit][:, row >= 0]
+    return out
+
+
+def test_similarity_equals_dense_correlation():
+    rng = np.random.default_rng(1)
+    channels = np.array([[0, 1, 2], [2, 1, -1], [3, 2, 1], [5, 6, 7]], np.int32)
+    waveforms = rng.standard_normal((4, 20, 3)).astype("float32")
+    waveforms[channels[:, None, :].repeat(20, 1) < 0] = 0
+    found = merge_candidates(waveforms, channels, max_lag_samples=6, min_similarity=-1.0)
+    full = dense(waveforms, channels, 8)
+    assert {(int(c["first"]), int(c["second"])) for c in found} == {(0, 1), (0, 2), (1, 2)}
+    for c in found:
+        a, b = full[c["first"]], full[c["second"]]
+        scores = {}
+        for lag in range(-6, 7):
+            moved = np.zeros_like(b)
+            rows = np.arange(20)
+            inside = (rows + lag >= 0) & (rows + lag < 20)
+            moved[inside] = b[rows[inside] + lag]
+            scores[lag] = (a * moved).sum() / np.sqrt((a**2).sum() * (b**2).sum())
+        assert c["lag"] == max(scores, key=scores.get)
+        assert c["similarity"] == pytest.approx(scores[int(c["lag"])], rel=1e-4)
+        assert c["scale"] == pytest.approx(np.sqrt((b**2).sum() / (a**2).sum()), rel=1e-5)
+
+
+def test_no_units_and_wrong_shapes():
+    assert len(merge_candidates(np.zeros((0, 5, 2), np.float32), np.zeros((0, 2), np.int32))) == 0
+    assert len(merge_candidates(np.zeros((2, 5, 1), np.float32), np.zeros((2, 1), np.int32))) == 0
+    with pytest.raises(ValueError, match="units, samples, slots"):
+        merge_candidates(np.zeros((2, 5, 1), np.float32), np.zeros((3, 1), np.int32))
+
+
+def train(rng, rate, refractory=90):
+    gaps = refractory + rng.exponential(30_000 / rate - refractory, int(rate * 700))
+    times = np.cumsum(gaps).astype(np.int64)
+    return times[times < DURATION]
+
+
+def pair(similarity, lag=0, scale=1.0):
+    return np.array([(0, 1, similarity, lag, scale)], CANDIDATE)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def test_halves_of_one_unit_are_merged_and_moved(rng):
+    whole = train(rng, 10)
+    half = rng.random(len(whole)) < 0.6
+    target, shift, why = decide_merges(pair(0.88, lag=-3), [whole[half], whole[~half] + 3], **RULES)
+    assert target.tolist() == [0, 0]
+    assert shift.tolist() == [0, -3]
+    assert why["action"].tolist() == ["merge"]
+
+
+@pytest.mark.parametrize("late", [-7, 0, 12])
+@pytest.mark.parametrize("copies", [False, True])
+def test_the_lag_of_two_windows_is_that_of_their_trains(rng, late, copies):
+    """Windows around the spikes of one neuron and around times that are later: its spike comes earlier in those."""
+    course = np.zeros(90, np.float32)
+    course[35:55] = np.hanning(20) * np.cos(np.arange(20) / 4)
+    waveforms = np.stack([course[20:70], course[20 + late : 70 + late]])[:, :, None]
+    candidates = merge_candidates(waveforms, np.zeros((2, 1), np.int32), min_similarity=0.9)
+    whole = train(rng, 10)
+    half = rng.random(len(whole)) < 0.6
+    second = whole[half] if copies else whole[~half]
+    target, shift, _ = decide_merges(candidates, [whole[half], second + late], **RULES)
+    assert target.tolist() == ([0, -1] if copies else [0, 0])
+    assert shift.tolist() == ([0, 0] if copies else [0, -late])
+
+
+@pytest.mark.parametrize("similarity", [0.88, 0.99])
+def test_two_neurons_stay(rng, similarity):
+    target, _, why = decide_merges(pair(similarity), [train(rng, 12), train(rng, 12)], **RULES)
+    assert target.tolist() == [0, 1]
+    assert why["action"].tolist() == ["keep"]
+
+
+def test_rare_units_of_similar_shape_stay_those_of_the_same_shape_merge(rng):
+    trains = [train(rng, 0.5), train(rng, 0.5)]
+    assert decide_merges(pair(0.9), trains, **RULES)[0].tolist() == [0, 1]
+    assert decide_merges(pair(0.98), trains, **RULES)[0].tolist() == [0, 0]
+
+
+def test_very_different_sizes_stay(rng):
+    whole = train(rng, 10)
+    assert decide_merges(pair(0.99, scale=0.3), [whole[::2], whole[1::2]], **RULES)[0].tolist() == [0, 1]
+
+
+def test_copies_at_a_lag_are_dropped(rng):
+    whole = train(rng, 10)
+    target, _, why = decide_merges(pair(0.72, lag=-20, scale=0.4), [whole, whole[::3] + 21], **RULES)
+    assert target.tolist() == [0, -1]
+    assert why["reason"].tolist() == ["repeats the spikes of the other"]
+
+
+def test_chain_of_three_parts_is_one_unit_with_consistent_shifts(rng):
+    whole = train(rng, 15)
+    parts = [whole[0::3], whole[1::3] + 2, whole[2::3] + 5]
+    candidates = np.array([(1, 2, 0.99, -3, 1.0), (0, 1, 0.98, -2, 1.0), (0, 2, 0.97, -5, 1.0)], CANDIDATE)
+    target, shift, why = decide_merges(candidates, parts, **RULES)
+    assert target.tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(np.sort(np.concatenate([p + s for p, s in zip(parts, shift, strict=True)])), whole)
+    assert why["reason"].tolist()[-1] == "already one"

@@ -1,0 +1,182 @@
+"""Localisation stages: features and centre of mass against NumPy, all three against SpikeInterface."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from xephys.kernels.detect.peaks import PEAK_DTYPE
+from xephys.kernels.localize.center_of_mass import localize_center_of_mass
+from xephys.kernels.localize.footprint_grid import grid_footprints
+from xephys.kernels.localize.grid_convolution import localize_grid_convolution
+from xephys.kernels.localize.monopolar_triangulation import localize_monopolar_triangulation
+from xephys.kernels.localize.point_source import radial_decrease_steps
+
+N, C, HALO, START, BEFORE, AFTER = 2000, 24, 12, 500, 10, 11
+POSITIONS = np.stack([(np.arange(C) % 2) * 32.0, (np.arange(C) // 2) * 20.0], axis=1)
+FEATURES = ("ptp", "energy", "peak_voltage")
+
+
+def make_neighbours(radius_um):
+    near = np.linalg.norm(POSITIONS[:, None] - POSITIONS[None], axis=2) <= radius_um
+    neighbours = np.full((C, near.sum(axis=1).max()), -1, dtype=np.int32)
+    for c, row in enumerate(near):
+        neighbours[c, : row.sum()] = np.flatnonzero(row)
+    return neighbours
+
+
+NEIGHBOURS = make_neighbours(75)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Point sources in noise, and events on their largest channels."""
+    rng = np.random.default_rng(0)
+    traces = rng.standard_normal((N + 2 * HALO, C)).astype(np.float32)
+    events = np.zeros(60, dtype=PEAK_DTYPE)
+    events["sample_index"] = START + np.sort(rng.choice(N, events.size, replace=False))
+    shape = np.exp(-((np.arange(-BEFORE, AFTER) / 3.0) ** 2))
+    for event in events:
+        x, y, z = rng.uniform([-10, 0, 8], [42, 220, 45])
+        size = 1500 / np.sqrt(((POSITIONS - [x, y]) ** 2).sum(axis=1) + z**2)
+        first = event["sample_index"] - START + HALO - BEFORE
+        traces[first : first + shape.size] -= np.outer(shape, size).astype(np.float32)
+        event["channel_index"] = size.argmax()
+    return traces, events
+
+
+def stage_arguments(**more):
+    return {"before": HALO, "after": HALO, "start": START, "positions": POSITIONS, **more}
+
+
+def windowed(**more):
+    return stage_arguments(neighbours=NEIGHBOURS, window_before=BEFORE, window_after=AFTER, **more)
+
+
+def reference_features(traces, event, feature):
+    first = event["sample_index"] - START + HALO - BEFORE
+    channels = NEIGHBOURS[event["channel_index"]]
+    channels = channels[channels >= 0]
+    waveform = traces[first : first + BEFORE + AFTER, channels]
+    if feature == "ptp":
+        return np.ptp(waveform, axis=0).astype(np.float64), channels
+    if feature == "energy":
+        return np.linalg.norm(waveform.astype(np.float64), axis=0), channels
+    return np.abs(waveform[BEFORE]).astype(np.float64), channels
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_center_of_mass(data, feature):
+    traces, events = data
+    table = localize_center_of_mass(traces, events, **windowed(feature=feature))
+    for event, found in zip(events, table, strict=True):
+        sizes, channels = reference_features(traces, event, feature)
+        np.testing.assert_allclose(
+            [found["x"], found["y"]], np.average(POSITIONS[channels], axis=0, weights=sizes), rtol=1e-12, atol=1e-12
+        )
+    assert (table["z"] == 0).all()
+    assert np.array_equal(table["sample_index"], events["sample_index"])
+
+
+def all_stages():
+    tables = grid_footprints(POSITIONS)
+    prototype = -np.exp(-((np.arange(-BEFORE, AFTER) / 3.0) ** 2)).astype(np.float32)
+    steps = radial_decrease_steps(POSITIONS, NEIGHBOURS)
+    return {
+        "center": (localize_center_of_mass, windowed()),
+        "monopolar": (localize_monopolar_triangulation, windowed()),
+        "decreasing": (localize_monopolar_triangulation, windowed(decrease_steps=steps)),
+        "grid": (localize_grid_convolution, stage_arguments(prototype=prototype, nbefore=BEFORE, **tables)),
+    }
+
+
+@pytest.mark.parametrize("name", ["center", "monopolar", "decreasing", "grid"])
+def test_events_are_independent_of_tile_and_company(data, name):
+    traces, events = data
+    stage, arguments = all_stages()[name]
+    whole = stage(traces, events, **arguments)
+    for i in range(0, events.size, 5):
+        offset = int(events["sample_index"][i]) - START
+        cut = traces[offset : offset + 1 + 2 * HALO]
+        alone = stage(cut, events[i : i + 1], **{**arguments, "start": START + offset})
+        assert np.array_equal(alone, whole[i : i + 1])
+    assert stage(traces, events[:0], **arguments).dtype == whole.dtype
+
+
+@pytest.mark.parametrize("name", ["center", "monopolar", "decreasing", "grid"])
+def test_silence_is_put_on_its_channel(data, name):
+    _, events = data
+    stage, arguments = all_stages()[name]
+    table = stage(np.zeros((N + 2 * HALO, C), dtype=np.float32), events, **arguments)
+    assert np.array_equal(np.stack([table["x"], table["y"]], axis=1), POSITIONS[events["channel_index"]])
+    assert np.isfinite(table["z"]).all()
+
+
+def test_localisation_finds_the_sources():
+    """Noiseless point sources on a dense probe: the fit is limited by the depth term only."""
+    rng = np.random.default_rng(2)
+    places = rng.uniform([0, 60, 10], [32, 160, 40], size=(30, 3))
+    distances = np.sqrt(((POSITIONS - places[:, None, :2]) ** 2).sum(axis=2) + places[:, 2:] ** 2)
+    traces = np.zeros((30 * 30 + 2 * HALO, C), dtype=np.float32)
+    rows = np.arange(30) * 30
+    traces[rows + HALO] = -1000 / distances
+    events = np.zeros(30, dtype=PEAK_DTYPE)
+    events["sample_index"], events["channel_index"] = rows + START, distances.argmin(axis=1)
+    found = localize_monopolar_triangulation(traces, events, **windowed())
+    errors = np.abs(np.stack([found["x"], found["y"], found["z"]], axis=1) - places)
+    assert errors[:, :2].max() < 1
+    assert errors[:, 2].max() < 3
+    center = localize_center_of_mass(traces, events, **windowed())
+    assert np.abs(center["y"] - places[:, 1]).mean() > errors[:, 1].mean()
+
+
+def test_errors_name_the_remedy(data):
+    traces, events = data
+    with pytest.raises(ValueError, match="feature is 'area'; use one of ptp, energy, peak_voltage"):
+        localize_center_of_mass(traces, events, **windowed(feature="area"))
+    with pytest.raises(ValueError, match="needs 13 before"):
+        localize_center_of_mass(traces, events, **{**windowed(), "window_before": 13})
+    with pytest.raises(ValueError, match=r"max_distance_um is 0\.5"):
+        localize_monopolar_triangulation(traces, events, **windowed(max_distance_um=0.5))
+    stage, arguments = all_stages()["grid"]
+    with pytest.raises(ValueError, match="kept_percent is 0"):
+        stage(traces, events, **arguments, kept_percent=0)
+
+
+def spikeinterface_places(traces, events, node_name, **parameters):
+    """Run one of SpikeInterface's localisation nodes on the same events."""
+    core = import_module("spikeinterface.core")
+    from spikeinterface.core.node_pipeline import ExtractDenseWaveforms, PeakRetriever
+    from spikeinterface.sortingcomponents import peak_localization
+
+    fs = 10_000.0
+    recording = core.NumpyRecording([traces], fs)
+    recording.set_dummy_probe_from_locations(POSITIONS)
+    peaks = events.copy()
+    peaks["sample_index"] += HALO - START
+    source = PeakRetriever(recording, peaks)
+    waveforms = ExtractDenseWaveforms(recording, nbefore=BEFORE, nafter=AFTER, parents=[source])
+    node = getattr(peak_localization.method_list, node_name)(recording, parents=[source, waveforms], **parameters)
+    return node.compute(traces, peaks, waveforms.compute(traces, peaks))
+
+
+@pytest.mark.parametrize("feature", ["ptp", "energy"])
+def test_center_of_mass_agrees_with_spikeinterface(data, feature):
+    traces, events = data
+    theirs = spikeinterface_places(traces, events, "LocalizeCenterOfMass", radius_um=75.0, feature=feature)
+    ours = localize_center_of_mass(traces, events, **windowed(feature=feature))
+    # Their features and sums are float32.
+    np.testing.assert_allclose(ours["x"], theirs["x"], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(ours["y"], theirs["y"], rtol=1e-5, atol=1e-4)
+
+
+def test_grid_convolution_agrees_with_spikeinterface(data):
+    traces, events = data
+    stage, arguments = all_stages()["grid"]
+    prototype = arguments["prototype"].astype(float)
+    theirs = spikeinterface_places(traces, events, "LocalizeGridConvolution", prototype=prototype)
+    ours = stage(traces, events, **arguments)
+    differences = np.max([np.abs(ours[name] - theirs[name]) for name in "xyz"], axis=0)
+    # Their scores are float32, so one of two nearly equal scores at the 95th percentile can be in or out of the mean.
+    assert np.mean(differences < 1e-2) > 0.95
+    assert differences.max() < 5

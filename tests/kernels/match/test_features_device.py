@@ -1,0 +1,51 @@
+"""Cleaned features on a device: those of the CPU, however many spikes overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.matching import (
+    N_BEFORE,
+    N_CHANNELS,
+    N_SAMPLES,
+    make_model,
+    make_templates,
+    make_traces,
+    random_spikes,
+)
+from xephys.kernels.match import features as cpu
+from xephys.kernels.match import features_device as device
+
+NEIGHBOURS = np.arange(N_CHANNELS)[:, None] + np.array([-1, 0, 1])
+NEIGHBOURS = np.where(NEIGHBOURS < N_CHANNELS, NEIGHBOURS, -1).astype(np.int32)
+
+
+@pytest.mark.parametrize(("n_units", "count"), [(1, 5), (4, 60), (12, 250)])
+def test_same_features(xp, n_units, count):
+    model = make_model(make_templates(n_units, seed=n_units))
+    rng = np.random.default_rng(3)
+    components = np.linalg.qr(rng.standard_normal((N_SAMPLES, 4)))[0].T.astype(np.float32)
+    traces = make_traces(model, random_spikes(n_units, 3000, count, seed=5), 3000, noise=1.0)
+    keywords = {
+        "before": 120, "after": 130, "start": 500, "n_before": N_BEFORE, "components": np.ascontiguousarray(components),
+        "neighbours": NEIGHBOURS, **model,
+    }  # fmt: skip
+    expected = cpu.match_and_project(traces, **keywords)
+    found = device.match_and_project(xp, xp.asarray(traces), **keywords).get()
+    assert len(expected) > 0.6 * count and found.dtype == expected.dtype
+    assert np.array_equal(found["sample_index"], expected["sample_index"])
+    assert np.array_equal(found["unit_index"], expected["unit_index"])
+    size = np.abs(expected["projection"]).max()
+    assert np.abs(found["projection"] - expected["projection"]).max() < 1e-4 * size
+
+
+def test_the_segment_is_written_into_every_record(xp):
+    model = make_model(make_templates(2, seed=2))
+    traces = make_traces(model, [(0, 200, 1.0), (1, 300, 1.1)], 500)
+    keywords = {
+        "before": 120, "after": 130, "start": 500, "n_before": N_BEFORE,
+        "components": np.eye(2, N_SAMPLES, dtype=np.float32), "neighbours": NEIGHBOURS, "segment_index": 3, **model,
+    }  # fmt: skip
+    assert cpu.match_and_project(traces, **keywords)["segment_index"].tolist() == [3, 3]
+    assert device.match_and_project(xp, xp.asarray(traces), **keywords).get()["segment_index"].tolist() == [3, 3]

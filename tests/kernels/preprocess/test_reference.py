@@ -1,0 +1,168 @@
+"""Common and local references against NumPy, row by row."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from xephys.kernels.preprocess.reference import common_reference, local_reference
+
+
+def reference_by_numpy(traces, operator, groups=None, wanted=None, good=None):
+    x = traces.astype("float32")
+    channels = np.arange(x.shape[1])
+    groups = np.zeros(len(channels), int) if groups is None else groups
+    usable = np.isin(channels, channels if wanted is None else wanted) & (True if good is None else good)
+    out = np.empty_like(x)
+    for group in np.unique(groups):
+        chosen = x[:, usable & (groups == group)]
+        level = np.median(chosen, axis=1) if operator == "median" else chosen.mean(axis=1, dtype="float64")
+        out[:, groups == group] = x[:, groups == group] - level.astype("float32")[:, None]
+    return out
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 15, 16, 17, 32, 33, 64, 383, 384])
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "float32", "float64"])
+def test_median_equals_numpy_to_the_bit(channels, dtype):
+    rng = np.random.default_rng(channels)
+    common = 30 * rng.standard_normal((400, 1)) * rng.choice([1, 1, 1, 40], (400, 1))
+    traces = (1000 + common + 10 * rng.standard_normal((400, channels))).astype(dtype)
+    np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
+
+
+awkward = (
+    st.floats(-(2.0**126), 2.0**126, width=32)
+    | st.sampled_from([np.inf, -np.inf])
+    | st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 1e38, -1e38])
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(arrays("float32", st.tuples(st.integers(1, 6), st.integers(1, 40)), elements=awkward))
+def test_median_of_awkward_numbers(traces):
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays("int16", st.tuples(st.integers(1, 6), st.integers(1, 80)), elements=st.integers(-3, 3)))
+def test_median_of_ties(traces):
+    np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
+
+
+def test_nan_spoils_its_sample_only():
+    rng = np.random.default_rng(0)
+    traces = rng.standard_normal((300, 20)).astype("float32")
+    traces[100, 3] = np.nan
+    traces[200] = np.nan
+    for operator in ("median", "average"):
+        got = common_reference(traces, operator=operator)
+        assert np.isnan(got[[100, 200]]).all()
+        assert not np.isnan(np.delete(got, [100, 200], axis=0)).any()
+
+
+@pytest.mark.parametrize("operator", ["median", "average"])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_groups_reference_channels_and_bad_channels(operator, scattered):
+    rng = np.random.default_rng(1)
+    traces = rng.normal(0, 10, (200, 70)).astype("float32")
+    groups = np.repeat([5, 2, 9], [30, 20, 20])
+    if scattered:
+        groups = rng.permutation(groups)
+    good = rng.random(70) > 0.2
+    wanted = np.flatnonzero(rng.random(70) > 0.3)
+    cases = [{}, {"groups": groups}, {"good": good}, {"reference_channels": wanted}]
+    cases.append({"groups": groups, "good": good, "reference_channels": wanted})
+    for case in cases:
+        got = common_reference(traces, operator=operator, **case)
+        want = reference_by_numpy(
+            traces, operator, case.get("groups"), case.get("reference_channels"), case.get("good")
+        )
+        if operator == "median":
+            np.testing.assert_array_equal(got, want)
+        else:
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("operator", ["median", "average"])
+def test_channels_of_no_group_are_left_as_they_are(operator):
+    traces = np.random.default_rng(3).normal(0, 10, (100, 40)).astype("float32")
+    groups = np.tile([3, -1, 0, -7], 10)
+    got = common_reference(traces, operator=operator, groups=groups)
+    np.testing.assert_array_equal(got[:, groups < 0], traces[:, groups < 0])
+    own = groups >= 0
+    np.testing.assert_array_equal(got[:, own], common_reference(traces[:, own], operator=operator, groups=groups[own]))
+    np.testing.assert_array_equal(common_reference(traces, operator=operator, groups=np.full(40, -1)), traces)
+
+
+@pytest.mark.parametrize("operator", ["median", "average"])
+def test_rows_do_not_depend_on_their_block(operator):
+    rng = np.random.default_rng(2)
+    traces = rng.normal(0, 10, (2000, 65)).astype("float32")
+    neighbours = rng.integers(-1, 65, (65, 9)).astype("int32")
+    neighbours[:, 0] = 3
+    for function, arguments in ((common_reference, {}), (local_reference, {"neighbours": neighbours})):
+        whole = function(traces, operator=operator, **arguments)
+        for rows in (1, 7, 512):
+            parts = [function(traces[i : i + rows], operator=operator, **arguments) for i in range(0, 600, rows)]
+            joined = np.concatenate(parts)
+            np.testing.assert_array_equal(joined, whole[: len(joined)])
+
+
+def test_before_and_after_are_left_out():
+    traces = np.random.default_rng(3).normal(0, 10, (100, 5)).astype("float32")
+    np.testing.assert_array_equal(common_reference(traces, before=10, after=30), common_reference(traces)[10:70])
+
+
+@pytest.mark.parametrize("operator", ["median", "average"])
+@pytest.mark.parametrize("k", [1, 2, 5, 8])
+def test_local_reference_equals_numpy(operator, k):
+    rng = np.random.default_rng(k)
+    traces = rng.normal(0, 10, (50, 23)).astype("float32")
+    good = rng.random(23) > 0.2
+    neighbours = np.array([rng.permutation(23)[:k] for _ in range(23)], dtype="int32")
+    neighbours[:, 0] = np.flatnonzero(good)[0]
+    neighbours[::3, k // 2 + 1 :] = -1
+    got = local_reference(traces, neighbours=neighbours, operator=operator, good=good)
+    for c in range(23):
+        chosen = [i for i in neighbours[c] if i >= 0 and good[i]]
+        level = getattr(np, "median" if operator == "median" else "mean")(traces[:, chosen], axis=1)
+        if operator == "median":
+            np.testing.assert_array_equal(got[:, c], traces[:, c] - level)
+        else:
+            np.testing.assert_allclose(got[:, c], traces[:, c] - level, rtol=0, atol=1e-5)
+
+
+def test_local_nan_spoils_its_neighbours_only():
+    neighbours = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [2, -1, -1]], dtype="int32")
+    traces = np.ones((20, 4), dtype="float32")
+    for position in range(3):
+        traces[:] = 1
+        traces[5, position] = np.nan
+        got = local_reference(traces, neighbours=neighbours)
+        expected = np.zeros((20, 4), bool)
+        expected[5] = [position in row or position == c for c, row in enumerate(neighbours)]
+        np.testing.assert_array_equal(np.isnan(got), expected)
+
+
+def test_bad_arguments_are_refused():
+    traces = np.zeros((4, 3), dtype="float32")
+    with pytest.raises(ValueError, match="operator"):
+        common_reference(traces, operator="mode")
+    with pytest.raises(ValueError, match="group 7"):
+        common_reference(traces, groups=np.array([1, 1, 7]), good=np.array([True, True, False]))
+    with pytest.raises(ValueError, match="the recording"):
+        common_reference(traces, good=np.zeros(3, bool))
+    with pytest.raises(ValueError, match="reference_channels"):
+        common_reference(traces, reference_channels=np.array([3]))
+    with pytest.raises(ValueError, match="mask"):
+        common_reference(traces, good=np.array([0, 1, 2]))
+    with pytest.raises(ValueError, match="one label"):
+        common_reference(traces, groups=np.array([0, 1]))
+    with pytest.raises(ValueError, match="do not fit"):
+        common_reference(traces, before=3, after=3)
+    with pytest.raises(ValueError, match="channel 2 has no good neighbour"):
+        local_reference(traces, neighbours=np.array([[1], [0], [-1]]))
+    with pytest.raises(ValueError, match="neighbours"):
+        local_reference(traces, neighbours=np.array([[1], [0], [3]]))

@@ -1,0 +1,99 @@
+"""Localisation: near the true somata, the same as SpikeInterface's, and once only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys import ParameterError, RecordingError
+from xephys.schema import make_recording
+
+from ..support.spiking import RATE, case, peaks, separate
+
+METHODS = ("center_of_mass", "grid_convolution", "monopolar_triangulation")
+
+
+@pytest.fixture(scope="module")
+def records():
+    return peaks(radius_um=150.0).compute()
+
+
+def true_unit_of(records):
+    """Unit of each peak that belongs to one separate spike, -1 for the others."""
+    spikes = case().truth.spikes
+    alone = spikes[separate(spikes["sample_index"])]
+    at = np.searchsorted(alone["sample_index"], records["sample_index"] - 6)
+    inside = np.minimum(at, len(alone) - 1)
+    near = np.abs(alone["sample_index"][inside] - records["sample_index"]) <= 6
+    return np.where(near, alone["unit_index"][inside], -1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_near_the_somata(records, method):
+    limit_um = 25.0
+    located = xephys.localize_peaks(case().filtered, records, method=method).compute()
+    unit = true_unit_of(located)
+    truth = case().truth.unit_positions
+    for k in range(len(truth)):
+        own = located[unit == k]
+        assert len(own) > 10
+        assert abs(np.median(own["y"]) - truth[k, 1]) < limit_um
+        assert np.std(own["y"]) < limit_um
+
+
+def test_center_of_mass_as_spikeinterface(records):
+    import spikeinterface.core as si
+    from spikeinterface.sortingcomponents.peak_localization import localize_peaks
+
+    peer = si.NumpyRecording([case().filtered.values], RATE)
+    peer.set_dummy_probe_from_locations(np.stack([case().filtered.x, case().filtered.y], axis=1))
+    inside = records[(records["sample_index"] > 100) & (records["sample_index"] < 8 * RATE - 100)]
+    theirs = localize_peaks(
+        peer,
+        inside[["sample_index", "channel_index", "amplitude", "segment_index"]],
+        method="center_of_mass",
+        method_kwargs={"radius_um": 75.0, "feature": "ptp"},
+        ms_before=0.5,
+        ms_after=0.5,
+        job_kwargs={"n_jobs": 1, "progress_bar": False},
+    )
+    ours = xephys.localize_peaks(case().filtered, inside, method="center_of_mass").compute()
+    for axis in "xy":
+        np.testing.assert_allclose(ours[axis], theirs[axis], atol=0.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_in_the_pass_of_detection_or_after_it_is_the_same(records, method):
+    lazy = xephys.localize_peaks(case().filtered, peaks(radius_um=150.0), method=method).compute()
+    later = xephys.localize_peaks(case().filtered, records, method=method).compute()
+    # Not to the bit: detection needs a longer lead than localisation, so its tiles are filtered from further back.
+    for name in ("sample_index", "channel_index"):
+        assert np.array_equal(lazy[name], later[name])
+    for name in "xyz":
+        np.testing.assert_allclose(lazy[name], later[name], atol=0.01)
+    assert ("alpha" in lazy.dtype.names) == (method == "monopolar_triangulation")
+
+
+def test_refusals(records):
+    table = peaks()
+    with pytest.raises(ParameterError, match=r"method is 'centre_of_mass'.*did you mean 'center_of_mass'"):
+        xephys.localize_peaks(case().filtered, table, method="centre_of_mass")
+    with pytest.raises(ParameterError, match=r"feature is 'ptpp'.*did you mean 'ptp'"):
+        xephys.localize_peaks(case().filtered, table, feature="ptpp")
+    with pytest.raises(ParameterError, match="radius_um is 0; it must be greater than 0"):
+        xephys.localize_peaks(case().filtered, table, radius_um=0)
+    with pytest.raises(ParameterError, match="ms_before is -1; it must be at least 0"):
+        xephys.localize_peaks(case().filtered, table, ms_before=-1)
+    located = xephys.localize_peaks(case().filtered, table)
+    with pytest.raises(ParameterError, match="the peaks already have x, y, z"):
+        xephys.localize_peaks(case().filtered, located)
+    with pytest.raises(ParameterError, match=r"prototype has shape \(3,\)"):
+        xephys.localize_peaks(case().filtered, table, method="grid_convolution", prototype=np.ones(3))
+    with pytest.raises(RecordingError, match="were detected on another recording"):
+        xephys.localize_peaks(case().white, table)
+    bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE)
+    with pytest.raises(RecordingError, match="localisation needs the positions"):
+        xephys.localize_peaks(bare, records[:0])
+    with pytest.raises(ValueError, match="not sorted by sample_index; sort them first"):
+        xephys.localize_peaks(case().filtered, records[::-1])

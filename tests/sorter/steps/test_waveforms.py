@@ -1,0 +1,97 @@
+"""One pass for both kinds of templates: white ones are those of the white traces; merged units have one waveform."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xephys
+from tests.support.spiking import case
+from xephys.sorter.steps.tidy import Units
+from xephys.sorter.steps.waveforms import mean_waveforms, nearest_slots, unit_means, whitened_means
+
+WINDOW = SimpleNamespace(ms_before=0.9, ms_after=1.3, seed=0)
+
+
+@pytest.fixture(scope="module")
+def whitening():
+    return xephys.estimate_whitening(case().filtered, n_nearest=8)
+
+
+def means_of(tmp_path, *, n_nearest):
+    return mean_waveforms(
+        case().filtered,
+        case().spikes,
+        WINDOW,
+        tmp_path,
+        peak_channels=case().truth.peak_channels,
+        n_spikes_max=50,
+        n_nearest=n_nearest,
+    )
+
+
+def white_templates(n_nearest):
+    return xephys.estimate_templates(
+        case().white,
+        case().spikes,
+        peak_channels=case().truth.peak_channels,
+        ms_before=0.9,
+        ms_after=1.3,
+        n_nearest=n_nearest,
+        n_spikes_max=50,
+    )
+
+
+def test_whitening_may_come_after_the_mean(tmp_path, whitening):
+    ours = whitened_means(means_of(tmp_path, n_nearest=24), whitening, n_nearest=6)
+    theirs = white_templates(6)
+    np.testing.assert_array_equal(ours["channel_index"], theirs["channel_index"])
+    np.testing.assert_array_equal(ours["num_averaged"], theirs["num_averaged"])
+    np.testing.assert_allclose(ours["waveform"], theirs["waveform"], atol=1e-5)
+    assert ours.attrs == {**theirs.attrs, "units": "noise"}
+
+
+def test_without_the_neighbours_of_its_channels_a_white_waveform_is_wrong(tmp_path, whitening):
+    """Why more channels are averaged than the white templates have."""
+    narrow = whitened_means(means_of(tmp_path, n_nearest=6), whitening, n_nearest=6)
+    error = np.abs(narrow["waveform"].values - white_templates(6)["waveform"].values).max()
+    assert error > 0.1
+
+
+def units_of(target, shift, own):
+    nothing = np.empty(0)
+    return Units(nothing, xr.Dataset(), [], np.array(target), np.array(shift), np.ones(len(target)), np.array(own))
+
+
+def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):
+    means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
+    late = means["waveform"].values.copy()
+    late[1] = 0
+    late[1, 3:] = means["waveform"].values[0, :-3]  # the same unit, found three samples late
+    slots = means["channel_index"].values.copy()
+    slots[1] = slots[0]
+    means = means.assign(waveform=(means["waveform"].dims, late), channel_index=(means["channel_index"].dims, slots))
+    made = unit_means(means, units_of([0, 0, 1, -1, 2], [0, 3, 0, 0, 0], [0, 2, 4]), num_spikes=np.full(5, 40))
+    assert made.sizes["unit"] == 3
+    np.testing.assert_allclose(made["waveform"].values[0, :-3], means["waveform"].values[0, :-3], rtol=1e-5)
+    np.testing.assert_array_equal(made["waveform"].values[1:], means["waveform"].values[[2, 4]])
+
+
+def test_a_merged_unit_weighs_its_templates_by_all_their_spikes(tmp_path):
+    """Not by those that were averaged, which are no more than a thousand of each."""
+    means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
+    slots = means["channel_index"].values.copy()
+    slots[1] = slots[0]
+    means = means.assign(channel_index=(means["channel_index"].dims, slots))
+    units = units_of([0, 0, -1, -1, -1], [0] * 5, [0])
+    made = unit_means(means, units, num_spikes=np.array([100_000, 1, 5, 5, 5]))
+    np.testing.assert_allclose(made["waveform"].values[0], means["waveform"].values[0], atol=1e-2)
+
+
+def test_no_units_no_waveforms(tmp_path):
+    means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
+    nothing = units_of([-1] * 5, [0] * 5, np.empty(0, np.int64))
+    assert unit_means(means, nothing, num_spikes=np.zeros(5, np.int64)).sizes["unit"] == 0

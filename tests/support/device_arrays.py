@@ -1,0 +1,189 @@
+"""A device for machines that have none: arrays as strict as CuPy's, backed by NumPy, that count every copy.
+
+Not a NumPy array and never taken for one: a mixture of host and device arrays, an implicit conversion, or a function
+that CuPy does not have raises here as it would there. Importable by name.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xephys.kernels.lib import dispatch
+
+#: Functions of CuPy 14 that the kernels may use.
+FUNCTIONS = {
+    "arange", "argsort", "asarray", "broadcast_to", "concatenate", "empty", "full", "matmul", "maximum", "median",
+    "minimum", "nonzero", "ones", "rint", "searchsorted", "sqrt", "where", "zeros", "fft.irfft", "fft.rfft",
+}  # fmt: skip
+
+
+@dataclass
+class Copies:
+    """What went between host and device: (dtype, shape) of arrays up and down, and how many single numbers down."""
+
+    up: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    down: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    numbers: int = 0
+
+
+copies = Copies()
+
+
+class StrictArray:
+    """An array on the device that is none."""
+
+    __array_ufunc__ = None  # NumPy's operators leave the work to ours, its functions raise
+    __slots__ = ("_host",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, host: Any) -> None:
+        self._host = np.asarray(host)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("implicit conversion of a device's array to NumPy")
+
+    def get(self) -> Any:
+        copies.down.append((self._host.dtype.str, self._host.shape))
+        return self._host.copy()
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    T = property(lambda self: StrictArray(self._host.T))
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __getitem__(self, index: Any) -> StrictArray:
+        return StrictArray(self._host[_plain(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._host[_plain(index)] = _plain(value)
+
+    def _number(self, kind: type) -> Any:
+        copies.numbers += 1
+        return kind(self._host)
+
+    def __int__(self) -> int:
+        return self._number(int)
+
+    def __float__(self) -> float:
+        return self._number(float)
+
+    def __bool__(self) -> bool:
+        return self._number(bool)
+
+    def __iter__(self) -> Any:
+        raise TypeError("iteration over a device's array copies it number by number")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's form of an argument; NumPy arrays are refused."""
+    if isinstance(value, StrictArray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError("a NumPy array among the arguments of a device's function")
+    if isinstance(value, (tuple, list)):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_wrapped, value))
+    return StrictArray(value) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _binary(name: str) -> Any:
+    function = getattr(operator, name.strip("_") if name.strip("_") not in ("and", "or") else name)
+
+    def forward(self: StrictArray, other: Any) -> Any:
+        return _wrapped(function(self._host, _plain(other)))
+
+    def backward(self: StrictArray, other: Any) -> Any:
+        return _wrapped(function(_plain(other), self._host))
+
+    def in_place(self: StrictArray, other: Any) -> StrictArray:
+        # NumPy's own, so that shapes and types are those of the array that is changed.
+        getattr(self._host, f"__i{name.strip('_')}__")(_plain(other))
+        return self
+
+    return forward, backward, in_place
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or"):
+    _forward, _backward, _in_place = _binary(f"__{_name}__")
+    setattr(StrictArray, f"__{_name}__", _forward)
+    setattr(StrictArray, f"__r{_name}__", _backward)
+    setattr(StrictArray, f"__i{_name}__", _in_place)
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(StrictArray, f"__{_name}__", _binary(f"__{_name}__")[0])
+for _function in (operator.neg, operator.abs, operator.invert):
+    setattr(StrictArray, f"__{_function.__name__.strip('_')}__", lambda self, f=_function: _wrapped(f(self._host)))
+for _name in ("all", "any", "argmax", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "transpose"):
+
+    def _method(self: StrictArray, *args: Any, _name: str = _name, **keywords: Any) -> Any:
+        return _wrapped(getattr(self._host, _name)(*_plain(args), **keywords))
+
+    setattr(StrictArray, _name, _method)
+
+
+class Namespace:
+    """NumPy's functions on strict arrays, as many as CuPy is known to have."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "fft":
+            return Namespace("fft.")
+        if self._prefix + name not in FUNCTIONS:
+            raise AttributeError(f"{self._prefix}{name} is not among the functions that kernels on devices may use")
+        function = getattr(np.fft if self._prefix else np, name)
+
+        def call(*args: Any, **keywords: Any) -> Any:
+            return _wrapped(function(*map(_plain, args), **keywords))
+
+        return call
+
+    def asarray(self, array: Any) -> StrictArray:
+        if isinstance(array, StrictArray):
+            return array
+        copies.up.append((array.dtype.str, array.shape))
+        return StrictArray(np.array(array))
+
+
+strict = Namespace()
+#: Both namespaces that the kernels are tested with: the plain one says what is wrong, the strict one what CuPy refuses.
+NAMESPACES = {"numpy": np, "strict": strict}
+
+
+@contextmanager
+def counted() -> Iterator[Copies]:
+    """Copies made inside the context."""
+    global copies
+    outer, copies = copies, Copies()
+    try:
+        yield copies
+    finally:
+        copies = outer
+
+
+@contextmanager
+def installed(name: str = "strict") -> Iterator[str]:
+    """Make the device known, under the name that is yielded, also in the place of a real one."""
+    before = dispatch._KINDS.get(name)
+    dispatch.register_device(name, package=__name__.split(".")[0], load=lambda: strict)
+    try:
+        yield name
+    finally:
+        dispatch.forget_device(name)
+        if before is not None:
+            dispatch.register_device(name, package=before.package, load=before.load)
