@@ -37,7 +37,7 @@ SETS = (
     "hard:10", "dense:10", "static:10", "static300:10", "easy:10", "background:10", "tetrodes:10", "tetrode:10",
     "linear:10", "single:10", "bursting:10", "synchronous:10", "speed:10", "speed600:10", "hard:11", "dense:11",
     "static:11", "hard:12", "dense:12", "static:12", "single:11", "tetrode:11", "tetrode:12", "tetrode:13",
-    "tetrode:14",
+    "tetrode:14", "dense-np1:10", "tissue:10", "dense-np1:11", "dense-np1:12", "tissue:11", "tissue:12",
 )  # fmt: skip
 #: Sets of a kind beyond the first are for the demands alone, with one preset.
 FIRST = ":10"

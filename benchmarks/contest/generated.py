@@ -1,4 +1,4 @@
-"""Recordings of SpikeInterface's generator: 4 × 32 contacts 20 µm apart, white noise, log-uniform amplitudes."""
+"""Recordings of SpikeInterface's generator: 128 contacts, noise white in time, log-uniform amplitudes."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,23 +12,35 @@ BEFORE_MS, AFTER_MS = 1.5, 2.5
 
 
 class Setting(NamedTuple):
-    """Parameters of a kind of recording."""
+    """Parameters of a kind of recording.
+
+    The contacts are a square grid of 4 × 32, 20 µm apart, or ``staggered`` as those of a Neuropixels 1.0 probe. With
+    ``noise_length_um`` noise is correlated between contacts as ``exp(-distance / length)``. If ``noise_uv`` is two
+    numbers, the standard deviation of each contact is drawn between them.
+    """
 
     n_units: int
     amplitudes_uv: tuple[float, float]
     amplitude_sd: float
     minimum_distance_um: float
-    noise_uv: float
+    noise_uv: float | tuple[float, float]
     maximum_z_um: float = 40.0
+    rates_hz: tuple[float, float] = (3.0, 12.0)
+    staggered: bool = False
+    noise_length_um: float = 0.0
 
 
 class Generated(NamedTuple):
-    """A recording that is not computed yet, its truth, and the units' mean templates ``(unit, sample, channel)``."""
+    """A recording that is not computed yet, its truth, and the units' mean templates ``(unit, sample, channel)``.
+
+    ``noise_uv2`` is the covariance of the noise.
+    """
 
     recording: Any
     truth: Any
     templates_uv: np.ndarray[Any, Any]
     n_before: int
+    noise_uv2: np.ndarray[Any, Any]
 
 
 def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
@@ -42,7 +54,6 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     import spikeinterface.preprocessing as preprocessing
     from spikeinterface.core.generate import (
         InjectTemplatesRecording,
-        generate_multi_columns_probe,
         generate_sorting,
         generate_templates,
         generate_unit_locations,
@@ -50,20 +61,12 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     from spikeinterface.generation.noise_tools import NoiseGeneratorRecording
 
     rng = np.random.default_rng(seed)
-    probe = generate_multi_columns_probe(
-        num_columns=4,
-        num_contact_per_column=[32] * 4,
-        xpitch=20,
-        ypitch=20,
-        contact_shapes="circle",
-        contact_shape_params={"radius": 6},
-    )
-    probe.set_device_channel_indices(np.arange(128))
+    probe = _probe(staggered=setting.staggered)
     truth = generate_sorting(
         num_units=setting.n_units,
         sampling_frequency=RATE_HZ,
         durations=[duration_s],
-        firing_rates=(3.0, 12.0),
+        firing_rates=setting.rates_hz,
         refractory_period_ms=4.0,
         seed=seed,
     )
@@ -82,13 +85,15 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     wanted = np.exp(rng.uniform(*np.log(setting.amplitudes_uv), setting.n_units))
     templates = templates * (wanted / np.abs(templates.mean(axis=3)).max(axis=(1, 2)))[:, None, None, None]
     n_spikes, n_before = len(truth.to_spike_vector()), round(BEFORE_MS * RATE_HZ / 1000)
+    covariance = _noise_covariance(setting, probe.contact_positions, seed)
+    white = np.count_nonzero(covariance) == len(covariance)
     noise = NoiseGeneratorRecording(
         num_channels=128,
         sampling_frequency=RATE_HZ,
         durations=[duration_s],
         dtype="float32",
         seed=seed,
-        noise_levels=setting.noise_uv,
+        **({"noise_levels": setting.noise_uv} if white else {"cov_matrix": covariance}),
         strategy="on_the_fly",
         noise_block_size=int(RATE_HZ),
     )
@@ -106,7 +111,37 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     counts = preprocessing.astype(scaled, "int16", round=True)
     counts.set_channel_gains(GAIN_UV)
     counts.set_channel_offsets(0.0)
-    return Generated(counts, truth, templates.mean(axis=3).astype(np.float32), n_before)
+    return Generated(counts, truth, templates.mean(axis=3).astype(np.float32), n_before, covariance)
+
+
+def _probe(*, staggered: bool) -> Any:
+    if staggered:
+        from xephys.simulation.probe import make_layout, to_probeinterface
+
+        return to_probeinterface(make_layout("neuropixels-1", 128))
+    from spikeinterface.core.generate import generate_multi_columns_probe
+
+    probe = generate_multi_columns_probe(
+        num_columns=4,
+        num_contact_per_column=[32] * 4,
+        xpitch=20,
+        ypitch=20,
+        contact_shapes="circle",
+        contact_shape_params={"radius": 6},
+    )
+    probe.set_device_channel_indices(np.arange(128))
+    return probe
+
+
+def _noise_covariance(setting: Setting, places: np.ndarray[Any, Any], seed: int) -> np.ndarray[Any, Any]:
+    low, high = np.broadcast_to(setting.noise_uv, 2)
+    sizes = (
+        np.random.default_rng([seed, 1]).uniform(low, high, len(places)) if low < high else np.full(len(places), low)
+    )
+    if not setting.noise_length_um:
+        return np.diag(sizes**2)
+    distances = np.linalg.norm(places[:, None] - places[None], axis=2)
+    return np.asarray(np.outer(sizes, sizes) * np.exp(-distances / setting.noise_length_um))
 
 
 def save(recording: Any, path: Path) -> None:

@@ -61,15 +61,15 @@ def sorted_by(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
 
 
 def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:
-    """Spikes of the true templates. The noise is white and alike everywhere: in its units the traces are whitened."""
+    """Spikes of the true templates, on traces whose noise is white and of unit size: its covariance is known."""
     import spikeinterface.preprocessing as preprocessing
     from spikeinterface.core.sparsity import ChannelSparsity
     from spikeinterface.core.template import Templates
     from spikeinterface.sortingcomponents.matching import find_spikes_from_templates
 
     truth = np.load(folder / "truth.npz")
-    gain = recording.get_channel_gains()[0] / float(truth["noise_uv"])
-    traces = preprocessing.scale(recording, gain=gain, dtype="float32")
+    whitening = recording.get_channel_gains()[0] * truth["whitening"]
+    traces = preprocessing.whiten(recording, W=whitening, dtype="float32")
     full = truth["templates"]
     places = recording.get_channel_locations()
     peaks = np.abs(full).max(axis=1).argmax(axis=1)

@@ -51,6 +51,10 @@ def _speed(duration_s: float) -> Kind:
 _BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
 #: Half of the units follow a tenth of a neighbour's spikes: of the spikes of either, about one in ten is coincident.
 _SYNCHRONOUS = {"preset": "easy", "synchronous_fraction": 1.0, "synchronous_share": (0.1, 0.1)}
+_TISSUE = {
+    "preset": "easy", "probe": "neuropixels-1", "amplitude_range_uv": (18.0, 110.0), "amplitude_cv": (0.15, 0.15),
+    "rate_median_hz": 4.0, "rate_sigma": 0.7, "noise_uv": 12.0, "noise_spectrum": "measured", "noise_length_um": 25.0,
+}  # fmt: skip
 _TETRODE = {"preset": "easy", "probe": "tetrode"}
 
 KINDS: dict[str, Kind] = {
@@ -65,6 +69,16 @@ KINDS: dict[str, Kind] = {
         120,
         generator=generated.Setting(120, (18.0, 110.0), 0.15, 8.0, 5.0),
     ),
+    "dense-np1": Kind(
+        "dense on Neuropixels 1.0, SpikeInterface's generator",
+        60.0,
+        128,
+        120,
+        generator=generated.Setting(
+            120, (18.0, 110.0), 0.15, 8.0, (8.0, 10.0), rates_hz=(1.0, 15.0), staggered=True, noise_length_um=25.0
+        ),
+    ),
+    "tissue": Kind("dense on Neuropixels 1.0, our simulator", 60.0, 128, 120, _TISSUE),
     "hard": Kind("hard", 120.0, 128, 80, {"preset": "hard"}),
     "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
     "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),
@@ -205,11 +219,16 @@ def _save_simulated(place: Path, kind: str, seed: int) -> dict[str, Any]:
 def _save(place: Path, kind: str, seed: int) -> dict[str, Any]:
     made = _generated(kind, seed)
     generated.save(made.recording, place / "recording")
-    which = KINDS[kind].generator
-    assert which is not None
-    templates = made.templates_uv / which.noise_uv
-    np.savez(place / "truth.npz", templates=templates, n_before=made.n_before, noise_uv=which.noise_uv)
+    whitening = _inverse_root(made.noise_uv2)
+    templates = (made.templates_uv @ whitening).astype(np.float32)
+    np.savez(place / "truth.npz", templates=templates, n_before=made.n_before, whitening=whitening)
     return {"bad_channels": [], "delays": False}
+
+
+def _inverse_root(covariance: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The symmetric matrix that makes noise of this covariance white."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(values) @ vectors.T)
 
 
 def _digest(path: Path) -> str:

@@ -244,7 +244,8 @@ def idle(made: Run) -> bool:
 
 CHECKS: dict[str, tuple[Callable[[Side, Sequence[Run]], list[Verdict]], ...]] = {
     **dict.fromkeys(("static", "static300", "easy", "easy300"), (as_accurate, no_extra)),
-    "dense": (gap_closed,),
+    **dict.fromkeys(("dense", "dense-np1"), (gap_closed,)),
+    "tissue": (as_accurate,),
     "hard": (realistic,),
     "background": (nothing_good,),
     **dict.fromkeys(("tetrodes", "tetrode", "linear", "single"), (as_accurate,)),

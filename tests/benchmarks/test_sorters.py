@@ -116,6 +116,32 @@ def test_a_generated_set_is_what_its_setting_says_and_its_true_templates_find_it
     assert scored["well"] >= 36
 
 
+def test_neighbours_share_noise_where_a_setting_says_so(part):
+    generated, sets = part("contest.generated"), part("contest.sets")
+    setting = sets.KINDS["dense-np1"].generator._replace(n_units=2)
+    made = generated.generate(setting, seed=3, duration_s=4.0)
+    assert made.recording.get_channel_locations()[:3].tolist() == [[43.0, 0.0], [11.0, 0.0], [59.0, 20.0]]
+    traces = made.recording.get_traces(return_in_uV=True)
+    sizes = np.median(np.abs(traces), axis=0) / 0.6745
+    np.testing.assert_allclose(sizes, np.sqrt(np.diag(made.noise_uv2)), rtol=0.03)
+    assert 8.0 < sizes.min() < 8.3
+    assert 9.7 < sizes.max() < 10.2
+    correlation = made.noise_uv2 / np.outer(sizes, sizes)
+    assert correlation[0, 1] == pytest.approx(np.exp(-32 / 25), rel=0.05)
+    np.testing.assert_allclose(np.corrcoef(traces.T), correlation, atol=0.05)
+
+
+def test_the_matcher_knows_noise_that_neighbours_share(part, small, tmp_path, monkeypatch):
+    """Of 120 units on 128 contacts the true templates, whitened with the true covariance, find the spikes of most."""
+    monkeypatch.setitem(small.KINDS, "dense-np1", small.KINDS["dense-np1"]._replace(duration_s=4.0))
+    recorded, scoring = small.recorded("dense-np1:3", tmp_path), part("contest.scoring")
+    peer = part("contest.peer")
+    sample, unit = peer.matched(peer.prepared(recorded.path.parent), recorded.path.parent, "wobble")
+    order = np.argsort(sample, kind="stable")
+    scored = scoring.score(scoring.Found(sample[order].astype(int), unit[order].astype(int), 120), recorded)
+    assert scored["well"] >= 90
+
+
 def test_samples_that_were_removed_come_again(part, small, tmp_path):
     recorded = small.recorded("quick:0", tmp_path)
     bits = next(recorded.path.glob("*.raw")).read_bytes()

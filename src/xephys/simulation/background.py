@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.simulation.background import add_filtered, add_outer, add_spline_field, mix_modes
 from xephys.simulation.config import SimulationConfig
+from xephys.simulation.noise import noise_mixing, noise_taps
 from xephys.simulation.probe import ProbeLayout
 
 FIELD_FACTOR = 10  # the field is made at a tenth of the sampling frequency
@@ -16,14 +17,16 @@ FIELD_MODES = 12
 FIELD_MEMORY = 6144  # taps of the 1/f filter: 2 s at 30 kHz, so the slope holds down to 0.5 Hz
 HARMONICS = ((1, 1.0), (3, 0.45), (5, 0.25), (7, 0.12), (9, 0.06))
 SLOW_WAVES = 16
+DRAWN_BEFORE = 2  # rows that are drawn before a block, and more if its filter reaches farther
 NOISY = 8.0
-NOISE_TAPS = (0.797, 0.536, 0.279)  # unit power; -10 dB from low frequencies to the Nyquist frequency
 
 
 class Background(NamedTuple):
     """Constants of one recording's background."""
 
     noise_uv: NDArray[np.float32]  # (channel,)
+    noise_taps: NDArray[np.float32]  # of the filter that colours white noise
+    noise_mixing: NDArray[np.float64]  # (independent noise, channel); nothing where channels are independent
     offset_uv: NDArray[np.float32]
     live: NDArray[np.bool_]
     noisy: NDArray[np.bool_]
@@ -51,6 +54,8 @@ def draw_background(config: SimulationConfig, layout: ProbeLayout) -> Background
     noise = config.noise_uv * rng.uniform(0.9, 1.15, n) * np.where(noisy, NOISY, 1.0)
     return Background(
         noise_uv=noise.astype(np.float32),
+        noise_taps=noise_taps(config),
+        noise_mixing=noise_mixing(config, layout, independent=noisy),
         offset_uv=(config.offset_uv * rng.standard_normal(n)).astype(np.float32),
         live=live,
         noisy=noisy,
@@ -96,18 +101,20 @@ def stream(config: SimulationConfig, name: int, block: int) -> np.random.Generat
 
 
 def add_thermal(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:
-    """Add the noise of contacts and amplifiers of one block, in place: independent channels, white or coloured."""
+    """Add the noise of tissue, contacts and amplifiers of one block, in place, with its spectrum and reach."""
     n, n_channels = traces.shape
-    carried = len(NOISE_TAPS) - 1
-    white = np.empty((n + carried, n_channels), np.float32)
-    stream(config, 22, block).standard_normal(out=white, dtype=np.float32)
-    if not config.coloured_noise:
-        add_filtered(traces, white[carried:], np.ones(1, np.float32), background.noise_uv)
-        return
+    taps = background.noise_taps
     # The filter crosses from block to block: the rows that two blocks share come from a stream of the border.
-    white[:carried] = stream(config, 23, block).standard_normal((carried, n_channels), np.float32)
-    white[n:] = stream(config, 23, block + 1).standard_normal((carried, n_channels), np.float32)
-    add_filtered(traces, white, np.array(NOISE_TAPS, np.float32), background.noise_uv)
+    drawn, carried = max(len(taps) - 1, DRAWN_BEFORE), len(taps) - 1
+    white = np.empty((n + drawn, n_channels), np.float32)
+    stream(config, 22, block).standard_normal(out=white, dtype=np.float32)
+    white = white[drawn - carried :]
+    if carried:
+        white[:carried] = stream(config, 23, block).standard_normal((carried, n_channels), np.float32)
+        white[n:] = stream(config, 23, block + 1).standard_normal((carried, n_channels), np.float32)
+    if background.noise_mixing.size:
+        white = mix_modes(white, background.noise_mixing)
+    add_filtered(traces, white, taps, background.noise_uv)
 
 
 def add_field(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:

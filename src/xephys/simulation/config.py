@@ -14,7 +14,14 @@ from xephys.checks import nearest_name
 from xephys.errors import ParameterError
 from xephys.simulation.waveforms import KINDS
 
-ProbeName = Literal["neuropixels-like", "linear", "tetrode", "multi-shank"]
+ProbeName = Literal["neuropixels-like", "linear", "tetrode", "multi-shank", "neuropixels-1", "neuropixels-2", "mea"]
+NoiseSpectrum = Literal["thermal", "measured"]
+NoiseCorrelation = Literal["exponential", "gaussian"]
+CHOICES = {
+    "probe": get_args(ProbeName),
+    "noise_spectrum": get_args(NoiseSpectrum),
+    "noise_correlation": get_args(NoiseCorrelation),
+}
 DRIFTS = ("none", "slow", "rigid", "nonrigid", "breathing", "steps")
 
 
@@ -44,8 +51,14 @@ class SimulationConfig:
     spike_shapes
         Names and relative frequency of the kinds of units (see ``waveforms.KINDS``).
     noise_uv, coloured_noise
-        Standard deviation of the thermal noise (independent channels); white, or falling towards high frequencies as
-        after an amplifier's low-pass.
+        Standard deviation of the thermal noise; white, or falling towards high frequencies as after an amplifier's
+        low-pass.
+    noise_spectrum
+        ``thermal``, or ``measured``: as in tissue, where most of it comes from neurons too far away to be told apart
+        (see ``noise.MEASURED``); ``coloured_noise`` has no part in it.
+    noise_length_um, noise_correlation
+        How far that noise is shared between contacts: correlation ``exp(-d / length)`` at distance ``d``, or
+        ``exp(-(d / length)² / 2)`` where it is gaussian. 0 for independent channels.
     n_far_units, far_amplitude_range_uv, far_rate_hz
         Small distant units whose spikes form the unresolved hash; not part of the truth that is scored.
     field_uv, slow_wave_uv, mains_uv, mains_hz
@@ -85,6 +98,9 @@ class SimulationConfig:
     spike_shapes: tuple[tuple[str, float], ...] = (("narrow", 0.35), ("broad", 0.65))
     noise_uv: float = 8.0
     coloured_noise: bool = False
+    noise_spectrum: NoiseSpectrum = "thermal"
+    noise_length_um: float = 0.0
+    noise_correlation: NoiseCorrelation = "exponential"
     n_far_units: int = 0
     far_amplitude_range_uv: tuple[float, float] = (5.0, 28.0)
     far_rate_hz: float = 8.0
@@ -108,7 +124,16 @@ class SimulationConfig:
         _at_least("duration_s", self.duration_s, 0.05)
         _at_least("sampling_frequency", self.sampling_frequency, 5000.0)
         _at_least("n_channels", self.n_channels, 1)
-        for name in ("n_units", "n_far_units", "noise_uv", "field_uv", "slow_wave_uv", "mains_uv", "seed"):
+        for name in (
+            "n_units",
+            "n_far_units",
+            "noise_uv",
+            "field_uv",
+            "slow_wave_uv",
+            "mains_uv",
+            "noise_length_um",
+            "seed",
+        ):
             _at_least(name, getattr(self, name), 0)
         low, high = self.amplitude_range_uv
         if not 0 < low <= high:
@@ -121,8 +146,10 @@ class SimulationConfig:
                 f"full_scale_uv={self.full_scale_uv} at gain_uv={self.gain_uv} does not fit int16 (32767 steps); "
                 "raise the gain or lower the range"
             )
-        if self.probe not in get_args(ProbeName):
-            raise ParameterError(f"probe={self.probe!r} does not exist; choose one of {', '.join(get_args(ProbeName))}")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ParameterError(f"{name}={value!r} does not exist; choose one of {', '.join(choices)}")
         for part in self.drift.split("+"):
             if part not in DRIFTS:
                 raise ParameterError(f"drift={self.drift!r}: no {part!r}; join names of {', '.join(DRIFTS)} by '+'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 TETRODE_SPACING_UM = 250.0
 SHANK_SPACING_UM = 250.0
+MEA_PITCH_UM = 42.0
 MULTIPLEXED = 13  # sampling slots of a Neuropixels 1.0 converter: 12 contacts and one for the slow band
 
 
@@ -33,7 +35,10 @@ def make_layout(name: str, n_channels: int, *, inter_sample_shift: bool = False)
 
     ``neuropixels-like`` has four staggered columns (16 µm apart) and rows of two every 20 µm; ``linear`` one contact
     every 25 µm; ``tetrode`` groups of four in a 20 µm square, 250 µm apart; ``multi-shank`` up to four shanks of two
-    columns (32 x 15 µm), 250 µm apart.
+    columns (32 x 15 µm), 250 µm apart. ``neuropixels-1`` has the contacts of that probe in their order, rows of two
+    every 20 µm at x = 43 and 11 µm, then at 59 and 27 µm; ``neuropixels-2`` those of one shank of that probe, rows of
+    two every 15 µm at x = 27 and 59 µm. ``mea`` is a planar array, as square as the number of contacts allows, of
+    contacts 42 µm apart.
     """
     c = np.arange(n_channels)
     shank, group = np.zeros(n_channels, np.int64), np.zeros(n_channels, np.int64)
@@ -45,6 +50,13 @@ def make_layout(name: str, n_channels: int, *, inter_sample_shift: bool = False)
     elif name == "tetrode":
         group = c // 4
         x, y = 20.0 * (c % 2), 20.0 * (c % 4 // 2) + TETRODE_SPACING_UM * group
+    elif name == "neuropixels-1":
+        x, y = np.array([43.0, 11.0, 59.0, 27.0])[c % 4], 20.0 * (c // 2)
+    elif name == "neuropixels-2":
+        x, y = np.where(c % 2 == 0, 27.0, 59.0), 15.0 * (c // 2)
+    elif name == "mea":
+        n_columns = max(1, math.ceil(math.sqrt(n_channels)))
+        x, y = MEA_PITCH_UM * (c % n_columns), MEA_PITCH_UM * (c // n_columns)
     else:
         n_shanks = min(4, max(1, n_channels // 4))
         per_shank = -(-n_channels // n_shanks)

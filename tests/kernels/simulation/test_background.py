@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 
-from xephys.kernels.simulation.background import add_filtered, add_outer, add_spline_field, digitise, mix_modes
+from xephys.kernels.simulation.background import (
+    add_filtered,
+    add_outer,
+    add_spline_field,
+    digitise,
+    lower_root,
+    mix_modes,
+)
 
 
 def test_spline_field_is_a_uniform_cubic_spline():
@@ -61,3 +68,10 @@ def test_digitise_rounds_clips_and_silences():
     out = digitise(traces, offset, live, 2.0, 100)
     np.testing.assert_array_equal(out, [[0, 100, 5], [-1, -100, 5]])
     assert out.dtype == np.int16
+
+
+def test_lower_root_is_that_of_lapack():
+    rng = np.random.default_rng(0)
+    mixed = rng.standard_normal((12, 20))
+    matrix = mixed @ mixed.T
+    np.testing.assert_allclose(lower_root(matrix), np.linalg.cholesky(matrix), rtol=1e-9, atol=1e-12)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 
 @njit(nogil=True, cache=True)
-def mix_modes(modes: NDArray[np.float64], loading: NDArray[np.float64]) -> NDArray[np.float32]:
+def mix_modes(modes: NDArray[np.floating], loading: NDArray[np.float64]) -> NDArray[np.float32]:
     """Project spatial modes on channels: (time, mode) x (mode, channel) -> float32 (time, channel).
 
     A plain loop and no BLAS: BLAS may change its order of additions with the number of threads.
@@ -19,6 +19,23 @@ def mix_modes(modes: NDArray[np.float64], loading: NDArray[np.float64]) -> NDArr
             for c in range(loading.shape[1]):
                 out[t, c] += value * np.float32(loading[m, c])
     return out
+
+
+@njit(nogil=True, cache=True)
+def lower_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lower triangular root of a positive definite matrix (Cholesky): ``root @ root.T`` is the matrix.
+
+    A plain loop, for the reason of :func:`mix_modes`.
+    """
+    n = matrix.shape[0]
+    root = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1):
+            left = matrix[i, j]
+            for k in range(j):
+                left -= root[i, k] * root[j, k]
+            root[i, j] = np.sqrt(max(left, 0.0)) if i == j else left / root[j, j]
+    return root
 
 
 @njit(nogil=True, cache=True)
