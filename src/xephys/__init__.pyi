@@ -29,6 +29,7 @@ from .preprocess.artifacts import blank_artifacts as blank_artifacts
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks
 from .localize.peaks import localize_peaks as localize_peaks
+from .motion.estimate import estimate_motion as estimate_motion
 from .features.noise import estimate_feature_noise as estimate_feature_noise
 from .features.waveforms import extract_snippets as extract_snippets
 from .features.components import learn_components as learn_components
@@ -57,6 +58,10 @@ from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
 from .io.store.sorting import open_sorting as open_sorting
 from .io.store.sorting import save_sorting as save_sorting
+from .io.bridge.si_motion import from_spikeinterface_motion as from_spikeinterface_motion
+from .io.bridge.si_motion import to_spikeinterface_motion as to_spikeinterface_motion
+from .motion.displacement import make_motion as make_motion
+from .motion.displacement import displacement_at as displacement_at
 from .io.export.phy import export_phy as export_phy
 from .io.export.kilosort import export_kilosort as export_kilosort
 from .schema import make_recording as make_recording

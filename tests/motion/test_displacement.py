@@ -39,7 +39,7 @@ def test_tissue_that_moves_up_is_seen_higher_and_registered_lower(motion):
 
 
 def test_same_displacement_as_spikeinterface(motion):
-    from xephys.io.si_motion import to_spikeinterface_motion
+    from xephys.io.bridge.si_motion import to_spikeinterface_motion
 
     rng = np.random.default_rng(0)
     time, depth = rng.uniform(0, 3, 200), rng.uniform(-50, 500, 200)
@@ -51,7 +51,7 @@ def test_same_sign_as_spikeinterface_correcting_peaks(motion):
     from spikeinterface.core import generate_recording
     from spikeinterface.sortingcomponents.motion.motion_interpolation import correct_motion_on_peaks
 
-    from xephys.io.si_motion import to_spikeinterface_motion
+    from xephys.io.bridge.si_motion import to_spikeinterface_motion
 
     recording = generate_recording(num_channels=4, durations=[3.0], sampling_frequency=1000.0)
     peaks = np.zeros(3, [("sample_index", "i8"), ("segment_index", "i8")])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..errors import ParameterError
-from ..motion.displacement import make_motion, shank_indices, validate_motion
+from ...errors import ParameterError
+from ...motion.displacement import make_motion, shank_indices, validate_motion
 
 
 def to_spikeinterface_motion(motion: xr.Dataset, *, shank: Any = None) -> Any:

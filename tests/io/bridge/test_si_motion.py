@@ -5,7 +5,7 @@ import pytest
 from spikeinterface.core.motion import Motion
 
 from xephys.errors import ParameterError
-from xephys.io.si_motion import from_spikeinterface_motion, to_spikeinterface_motion
+from xephys.io.bridge.si_motion import from_spikeinterface_motion, to_spikeinterface_motion
 from xephys.motion.displacement import displacement_at, make_motion
 
 

@@ -1,0 +1,267 @@
+"""Motion from located peaks: pairwise correlations first, then every peak against the density of all others.
+
+1. Rasters of amplitude by depth and time are correlated between pairs of bins, in windows along the shank; the
+   displacements that agree best with all pairs, and are smooth, solve a banded system (DREDge).
+2. The registered bins are added up to blocks, which are correlated with each other over the whole time horizon: it
+   corrects what the sum of many small errors has become.
+3. Each peak is compared with the density of the registered peaks of other bins over depth and amplitude. Its slope
+   says how the displacement should change, and how well it is known; how far the tissue moves from bin to bin, and
+   how differently at different depths, is learned from the data.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checks import check_choice, check_positive
+from ..graph.local import map_in_threads
+from .register import register_to_density
+from .shank_peaks import ShankPeaks
+
+#: Time bins that are solved at once; those before them are fixed.
+_SEGMENT_BINS = 4096
+#: Pairs of single bins lie at most this many bins apart; what is slower is left to blocks.
+_BIN_REACH = 40
+#: Bins of a block.
+_BLOCK_BINS = 32
+#: Blocks move smoothly only in so far as their pairs do not say otherwise.
+_BLOCK_SMOOTHNESS = 0.1
+
+
+class Course(NamedTuple):
+    """Displacement of one shank: ``(time, depth)`` values at depths, their uncertainty, and where they are known."""
+
+    displacement_um: NDArray[np.float64]
+    uncertainty_um: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    depth_um: NDArray[np.float64]
+
+
+class _Rasters(NamedTuple):
+    low_um: float
+    bin_um: float
+    n_depths: int
+    depth_kernel: NDArray[np.float64]
+    time_kernel: NDArray[np.float64]
+    avg_in_bin: bool
+
+
+class _Pairs(NamedTuple):
+    windows: NDArray[np.float32]
+    centers_um: NDArray[np.float64]
+    max_lag: int
+    mincorr: float
+    activity: tuple[float, float] | None
+    lambda_t: float
+    lambda_s: float
+
+
+def estimate_by_dredge(
+    peaks: ShankPeaks,
+    *,
+    rigid: bool = False,
+    win_shape: str = "gaussian",
+    win_step_um: float = 400.0,
+    win_scale_um: float = 450.0,
+    win_margin_um: float | None = None,
+    bin_um: float = 2.0,
+    max_disp_um: float | None = None,
+    time_horizon_s: float = 1000.0,
+    mincorr: float = 0.1,
+    do_window_weights: bool = True,
+    weights_threshold_low: float = 0.2,
+    weights_threshold_high: float = 0.2,
+    histogram_depth_smooth_um: float = 2.0,
+    histogram_time_smooth_s: float = 1.0,
+    avg_in_bin: bool = False,
+    lambda_t: float = 1.0,
+    lambda_s: float = 1.0,
+    knot_step_um: float = 200.0,
+) -> Course:
+    """Motion of one shank. The parameters have DREDge's names; all but the last are of the first two steps.
+
+    Parameters
+    ----------
+    peaks
+        Of one shank.
+    rigid
+        One displacement for all depths.
+    win_shape, win_step_um, win_scale_um, win_margin_um
+        Shape (``"gaussian"``, ``"triangle"``, ``"rect"``), distance and width of the windows along depth, and how far
+        outside the contacts their centres may lie; minus half the width if None.
+    bin_um
+        Width of a bin of the rasters.
+    max_disp_um
+        Largest displacement between two bins; a quarter of the window's width if None (rigid: of the shank).
+    time_horizon_s
+        Largest distance in time of two bins that are compared.
+    mincorr
+        Smallest correlation of a pair that counts.
+    do_window_weights, weights_threshold_low, weights_threshold_high
+        Whether pairs count less where a bin is nearly empty: not at all below the lower sum of the raster in the
+        window, as far as the sum goes below the upper, and fully above.
+    histogram_depth_smooth_um, histogram_time_smooth_s
+        Standard deviations with which the rasters are smoothed; 0 for not at all.
+    avg_in_bin
+        Rasters hold mean amplitudes instead of sums.
+    lambda_t, lambda_s
+        Smoothness in time, and between neighbouring windows.
+    knot_step_um
+        Distance of the depths at which displacement is estimated in the last step; it is linear between them.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits.
+    """
+    check_choice("win_shape", win_shape, ("gaussian", "triangle", "rect"))
+    check_positive(
+        win_step_um=win_step_um, win_scale_um=win_scale_um, bin_um=bin_um, time_horizon_s=time_horizon_s,
+        knot_step_um=knot_step_um, **({} if max_disp_um is None else {"max_disp_um": max_disp_um}),
+    )  # fmt: skip
+    from ..kernels.motion.histogram import gaussian_kernel, spatial_windows
+
+    reach = max_disp_um or (peaks.height_um / 4 if rigid else win_scale_um / 4)
+    low = peaks.contacts_um[0] - 100.0
+    n_depths = int(np.ceil((peaks.height_um + 200.0) / bin_um))
+    rasters = _Rasters(
+        low_um=low,
+        bin_um=bin_um,
+        n_depths=n_depths,
+        depth_kernel=gaussian_kernel(histogram_depth_smooth_um / bin_um),
+        time_kernel=gaussian_kernel(histogram_time_smooth_s / peaks.bin_s),
+        avg_in_bin=avg_in_bin,
+    )
+    depths = low + bin_um * (np.arange(n_depths) + 0.5)
+    centers = _centers(peaks, rigid, win_step_um, -win_scale_um / 2 if win_margin_um is None else win_margin_um)
+    if rigid:
+        windows = np.full((1, n_depths), 1 / n_depths, np.float32)
+    else:
+        windows = spatial_windows(depths, centers_um=centers, scale_um=win_scale_um, shape=win_shape)
+    pairs = _Pairs(
+        windows=windows,
+        centers_um=centers,
+        max_lag=max(1, round(reach / bin_um)),
+        mincorr=mincorr,
+        activity=(weights_threshold_low, weights_threshold_high) if do_window_weights else None,
+        lambda_t=lambda_t,
+        lambda_s=lambda_s,
+    )
+    horizon = max(1, int(time_horizon_s / peaks.bin_s))
+    course = _course_of_bins(peaks, rasters, pairs, min(horizon, _BIN_REACH))
+    course = course + _course_of_blocks(peaks, rasters, pairs, course, horizon)
+    low_um, high_um = peaks.contacts_um
+    n_knots = 1 if rigid else max(1, round(peaks.height_um / knot_step_um)) + 1
+    knots = np.linspace(low_um, high_um, n_knots) if n_knots > 1 else np.array([(low_um + high_um) / 2])
+    start = np.stack([np.interp(knots, centers, row) for row in course])
+    return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon), knots)
+
+
+def _centers(peaks: ShankPeaks, rigid: bool, step_um: float, margin_um: float) -> NDArray[np.float64]:
+    low, high = peaks.contacts_um[0] - margin_um, peaks.contacts_um[1] + margin_um
+    if rigid or high - low < step_um:
+        return np.array([sum(peaks.contacts_um) / 2])
+    n = int((high - low) // step_um) + 1
+    spare = (high - low) - (n - 1) * step_um
+    return low + spare / 2 + step_um * np.arange(n)
+
+
+def _course_of_bins(peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, reach: int) -> NDArray[np.float64]:
+    course = np.zeros((peaks.n_times, len(pairs.windows)))
+    lags = _spread_lags(min(reach, peaks.n_times - 1))
+    margin = len(rasters.time_kernel) // 2
+    for start in range(0, peaks.n_times, _SEGMENT_BINS):
+        stop = min(start + _SEGMENT_BINS, peaks.n_times)
+        first = max(0, start - int(lags[-1]))
+        low, high = max(0, first - margin), min(peaks.n_times, stop + margin)
+        raster = _raster_of_bins(peaks, rasters, low, high)[first - low : stop - low]
+        course[start:stop] = _solve(raster, pairs, rasters, lags, course[first:start], pairs.lambda_t)[start - first :]
+    return course
+
+
+def _course_of_blocks(
+    peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, course: NDArray[np.float64], horizon: int
+) -> NDArray[np.float64]:
+    """What the registered blocks still lack, at every bin."""
+    from ..kernels.motion.histogram import depth_raster, smooth_rows
+
+    n_blocks = -(-peaks.n_times // _BLOCK_BINS)
+    if n_blocks < 2:
+        return np.zeros_like(course)
+    raster = np.zeros((n_blocks, rasters.n_depths), np.float32)
+    for start in range(0, peaks.n_times, _SEGMENT_BINS):
+        stop = min(start + _SEGMENT_BINS, peaks.n_times)
+        own, bins = peaks.bins_of(start, stop)
+        shift = _displacement(course[start:stop], pairs.centers_um, bins, peaks.depth_um[own])
+        depth = np.floor((peaks.depth_um[own] - shift - rasters.low_um) / rasters.bin_um).astype(np.int64)
+        first, last = start // _BLOCK_BINS, -(-stop // _BLOCK_BINS)
+        part = depth_raster(bins // _BLOCK_BINS, depth, peaks.amplitude[own], last - first, rasters.n_depths)
+        raster[first:last] += part
+    raster = np.log1p(smooth_rows(raster / np.float32(_BLOCK_BINS), rasters.depth_kernel))
+    lags = np.arange(1, min(max(horizon // _BLOCK_BINS, 1), n_blocks - 1) + 1)
+    none = np.zeros((0, len(pairs.windows)))
+    found = _solve(raster, pairs, rasters, lags, none, _BLOCK_SMOOTHNESS * pairs.lambda_t)
+    middle = np.minimum((np.arange(n_blocks) + 0.5) * _BLOCK_BINS, peaks.n_times)
+    return np.stack([np.interp(np.arange(peaks.n_times) + 0.5, middle, column) for column in found.T], axis=1)
+
+
+def _raster_of_bins(peaks: ShankPeaks, rasters: _Rasters, start: int, stop: int) -> NDArray[np.float32]:
+    from ..kernels.motion.histogram import depth_raster, smooth_columns, smooth_rows
+
+    own, bins = peaks.bins_of(start, stop)
+    depth = np.floor((peaks.depth_um[own] - rasters.low_um) / rasters.bin_um).astype(np.int64)
+    raster: NDArray[np.float32] = depth_raster(bins, depth, peaks.amplitude[own], stop - start, rasters.n_depths)
+    if rasters.avg_in_bin:
+        counts = depth_raster(bins, depth, np.ones(len(bins), np.float32), stop - start, rasters.n_depths)
+        raster = raster / np.maximum(counts, 1)
+    raster = np.log1p(smooth_rows(raster, rasters.depth_kernel))
+    return np.asarray(smooth_columns(raster, rasters.time_kernel), np.float32)
+
+
+def _solve(
+    raster: NDArray[np.float32],
+    pairs: _Pairs,
+    rasters: _Rasters,
+    lags: NDArray[np.int64],
+    fixed: NDArray[np.float64],
+    lambda_t: float,
+) -> NDArray[np.float64]:
+    from ..kernels.motion.chain import solve_pairs
+    from ..kernels.motion.dredge import pair_lags, pair_weights
+
+    compare: Any = partial(_compare, pair_lags, raster, lags, pairs.max_lag, len(fixed))
+    found = map_in_threads(compare, list(pairs.windows))
+    lag_um = np.stack([lag for lag, _ in found], axis=-1) * np.float32(rasters.bin_um)
+    correlation = np.stack([value for _, value in found], axis=-1)
+    activity = raster @ pairs.windows.T if pairs.activity else None
+    weight = pair_weights(correlation, lags, mincorr=pairs.mincorr, activity=activity, limits=pairs.activity)
+    return solve_pairs(lag_um, weight, lags, time_smoothness=lambda_t, depth_smoothness=pairs.lambda_s, fixed=fixed)
+
+
+def _compare(kernel: Any, raster: Any, lags: Any, max_lag: int, first: int, window: Any) -> Any:
+    return kernel(raster, window, lags, max_lag, first)
+
+
+def _displacement(
+    course: NDArray[np.float64], depths: NDArray[np.float64], bins: NDArray[np.int64], depth_um: NDArray[Any]
+) -> NDArray[np.float64]:
+    from ..kernels.motion.interpolate import displacement_at
+
+    times = np.arange(len(course)) + 0.5
+    everywhere = np.zeros(len(bins), np.int64)
+    found: NDArray[np.float64] = displacement_at(
+        course[None], times, depths, everywhere, bins + 0.5, depth_um.astype(np.float64), False
+    )
+    return found
+
+
+def _spread_lags(reach: int) -> NDArray[np.int64]:
+    """1, 2, 3, … at first, then ever farther apart, up to the reach."""
+    lags = [1]
+    while lags[-1] < reach:
+        lags.append(min(max(lags[-1] + 1, int(lags[-1] * 1.3)), reach))
+    return np.array(lags, np.int64)

@@ -1,0 +1,155 @@
+"""Estimating motion: which methods there are, and what all of them share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..checks import check_choice, check_positive, nearest_name
+from ..errors import ParameterError, RecordingError
+from ..graph.checkpoint import CheckpointedEvents
+from ..graph.events import SpikeTable
+from .displacement import make_motion
+from .dredge import Course, estimate_by_dredge
+from .shank_peaks import ShankPeaks, split_by_shank
+
+#: Methods by name: each takes the peaks of one shank and its own parameters.
+METHODS: dict[str, Callable[..., Course]] = {"dredge": estimate_by_dredge}
+#: On a shorter shank, nothing tells movement along it from a change of the units.
+HEIGHT_MIN_UM = 100.0
+
+
+def estimate_motion(
+    recording: xr.DataArray,
+    peaks: SpikeTable | CheckpointedEvents | NDArray[Any],
+    *,
+    method: str = "dredge",
+    bin_s: float = 1.0,
+    **parameters: Any,
+) -> xr.Dataset:
+    """Estimate how the tissue moves along each shank, from located peaks. Computes.
+
+    Parameters
+    ----------
+    recording
+        The recording on which the peaks were detected: its geometry and duration are used, not its samples.
+    peaks
+        Located peaks in the order of time: lazy, on disk, or records with ``sample_index``, ``channel_index``,
+        ``amplitude`` and ``y``.
+    method
+        ``"dredge"``.
+    bin_s
+        Width of a time bin; displacement is linear between bins.
+    **parameters
+        Of the method: see :mod:`xephys.motion.dredge`.
+
+    Returns
+    -------
+    Dataset with dims ``(shank, time, depth)``: ``displacement_um``, positive where the tissue moved along +y,
+    ``uncertainty_um`` (standard deviation), and ``known``, false where no peaks tell it; there the displacement is
+    carried over from other times and depths. At each depth the median over time is 0. See :func:`displacement_at`.
+
+    Raises
+    ------
+    RecordingError
+        If the recording has no positions, or no shank is long enough to have a depth axis.
+    ParameterError
+        If there are no peaks, fewer than two time bins, a field is missing, or a parameter is unknown or outside its
+        limits.
+
+    Notes
+    -----
+    ``"dredge"`` after Windolf et al. (2025), Nature Methods, "DREDge: robust motion correction for high-density
+    extracellular recordings across species", with a banded solution and a last step that compares every peak with the
+    density of the registered ones.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=6, n_channels=32, n_units=12, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> motion = xephys.estimate_motion(filtered, xephys.localize_peaks(filtered, peaks))
+    >>> motion.displacement_um.dims, motion.sizes["time"]
+    (('shank', 'time', 'depth'), 6)
+    """
+    check_choice("method", method, METHODS)
+    check_positive(bin_s=bin_s)
+    check_parameters(method, parameters)
+    check_depth_axis(recording)
+    shanks = split_by_shank(recording, peaks, bin_s=bin_s)
+    if not any(len(own.depth_um) for own in shanks):
+        raise ParameterError(
+            "there are no peaks to estimate motion from; lower the detection threshold, or leave it out"
+        )
+    courses = [_course(own, METHODS[method], parameters) for own in shanks]
+    depths = np.unique(np.concatenate([course.depth_um for course in courses]))
+    times = float(recording.time[0]) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
+    merged = [_on_depths(course, depths) for course in courses]
+    names = np.unique(recording.shank.values.astype(str)) if "shank" in recording.coords else np.array(["0"])
+    return make_motion(
+        np.stack([values for values, _, _ in merged]),
+        time_s=times,
+        depth_um=depths,
+        shank=names,
+        uncertainty_um=np.stack([sd for _, sd, _ in merged]),
+        known=np.stack([known for _, _, known in merged]),
+        method=method,
+        parameters={"bin_s": bin_s, **parameters},
+    )
+
+
+def check_parameters(method: str, parameters: Mapping[str, Any]) -> None:
+    """Keywords that the method does not have are refused, with the nearest name that it has."""
+    own = [name for name, p in inspect.signature(METHODS[method]).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    for name in parameters:
+        if name not in own:
+            near = nearest_name(name, own)
+            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(own)}"
+            raise ParameterError(f"method {method!r} has no parameter {name!r}; {hint}")
+
+
+def check_depth_axis(recording: xr.DataArray) -> None:
+    """At least one shank must be long enough that movement along it can be seen."""
+    from ..recording.geometry import shank_numbers
+
+    y = schema.positions_of(recording, why="estimating motion")[:, 1]
+    shanks = shank_numbers(recording)
+    heights = [float(np.ptp(y[shanks == shank])) for shank in np.unique(shanks)]
+    if max(heights) < HEIGHT_MIN_UM:
+        raise RecordingError(
+            f"the contacts span {max(heights):g} um along y, less than {HEIGHT_MIN_UM:g}: such a probe has no depth "
+            "axis along which motion could be seen; leave motion out"
+        )
+
+
+def _course(peaks: ShankPeaks, estimate: Callable[..., Course], parameters: Mapping[str, Any]) -> Course:
+    """What the method says of a shank; nothing is known of one that is too short, or without peaks."""
+    if peaks.height_um < HEIGHT_MIN_UM or len(peaks.depth_um) == 0:
+        shape = (peaks.n_times, 1)
+        middle = np.array([sum(peaks.contacts_um) / 2])
+        return Course(np.zeros(shape), np.full(shape, np.nan), np.zeros(shape, bool), middle)
+    return estimate(peaks, **parameters)
+
+
+def _on_depths(course: Course, depths: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """A course at the depths of all shanks; displacement is linear between its own, and constant beyond."""
+    if np.array_equal(course.depth_um, depths):
+        return course.displacement_um, course.uncertainty_um, course.known
+    below = np.clip(np.searchsorted(course.depth_um, depths, side="right") - 1, 0, len(course.depth_um) - 1)
+    above = np.clip(np.searchsorted(course.depth_um, depths), 0, len(course.depth_um) - 1)
+    gap = np.maximum(course.depth_um[above] - course.depth_um[below], 1e-9)
+    share = np.clip((depths - course.depth_um[below]) / gap, 0, 1)
+    values, sd, known = course.displacement_um, course.uncertainty_um, course.known
+    return (
+        values[:, below] * (1 - share) + values[:, above] * share,
+        np.maximum(sd[:, below], sd[:, above]),
+        known[:, below] & known[:, above],
+    )

@@ -1,0 +1,122 @@
+"""What every method is given: the peaks of one shank, by time bin, depth and amplitude."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import ParameterError
+from ..graph.checkpoint import CheckpointedEvents
+from ..graph.events import SpikeTable
+from ..recording.geometry import shank_numbers
+
+FIELDS = ("sample_index", "channel_index", "amplitude", "y")
+#: Peaks farther than this from the contacts are badly localised.
+_BEYOND_UM = 100.0
+
+
+class ShankPeaks(NamedTuple):
+    """Peaks of one shank, in the order of time.
+
+    Attributes
+    ----------
+    offsets
+        First peak of each time bin, int64 ``(time + 1,)``.
+    depth_um
+        float32, one value per peak, along y.
+    amplitude
+        float32, absolute.
+    bin_s
+        Width of a time bin.
+    contacts_um
+        Depths of the lowest and the highest contact.
+    """
+
+    offsets: NDArray[np.int64]
+    depth_um: NDArray[np.float32]
+    amplitude: NDArray[np.float32]
+    bin_s: float
+    contacts_um: tuple[float, float]
+
+    @property
+    def n_times(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def height_um(self) -> float:
+        return self.contacts_um[1] - self.contacts_um[0]
+
+    def bins_of(self, start: int, stop: int) -> tuple[slice, NDArray[np.int64]]:
+        """The peaks of some time bins, and the bin of each, counted from ``start``."""
+        counts = np.diff(self.offsets[start : stop + 1])
+        return slice(int(self.offsets[start]), int(self.offsets[stop])), np.repeat(np.arange(stop - start), counts)
+
+
+def split_by_shank(
+    recording: xr.DataArray, peaks: SpikeTable | CheckpointedEvents | NDArray[Any], *, bin_s: float
+) -> list[ShankPeaks]:
+    """The peaks of each shank, in the order in which the recording's shanks are sorted.
+
+    Raises
+    ------
+    ParameterError
+        If a field is missing, a peak lies outside the recording, or there are fewer than two time bins.
+    RecordingError
+        If the recording has no positions.
+    """
+    info = schema.validate_recording(recording)
+    positions = schema.positions_of(recording, why="estimating motion")
+    shanks = shank_numbers(recording)
+    duration_s = info.n_samples / info.sampling_frequency
+    n_times = max(1, round(duration_s / bin_s))
+    if n_times < 2:
+        raise ParameterError(
+            f"bin_s is {bin_s:g} s and the recording lasts {duration_s:g} s: motion needs at least "
+            "two time bins; give a smaller bin_s, or leave motion out"
+        )
+    parts: list[list[tuple[Any, ...]]] = [[] for _ in range(int(shanks.max()) + 1)]
+    last = -1
+    for records in _chunks(peaks):
+        samples = records["sample_index"]
+        if len(samples) and (
+            samples[0] < max(last, 0) or samples[-1] >= info.n_samples or np.any(np.diff(samples) < 0)
+        ):
+            raise ParameterError(
+                f"the peaks are not in the order of time, or lie outside the recording's {info.n_samples} samples; "
+                "take the peaks of this recording, sorted by sample_index"
+            )
+        last = int(samples[-1]) if len(samples) else last
+        if np.any((records["channel_index"] < 0) | (records["channel_index"] >= info.n_channels)):
+            raise ParameterError(f"some peaks are on channels that the recording's {info.n_channels} do not include")
+        of_peak = shanks[records["channel_index"]]
+        bins = np.minimum((samples / (info.sampling_frequency * bin_s)).astype(np.int32), n_times - 1)
+        for shank, own in enumerate(parts):
+            y = positions[shanks == shank, 1]
+            depth, size = records["y"].astype(np.float32), np.abs(records["amplitude"]).astype(np.float32)
+            keep = (of_peak == shank) & (depth > y.min() - _BEYOND_UM) & (depth < y.max() + _BEYOND_UM)
+            keep &= np.isfinite(size) & (size > 0)
+            own.append((bins[keep], depth[keep], size[keep]))
+    split = []
+    for shank, own in enumerate(parts):
+        y = positions[shanks == shank, 1]
+        bins, depth, size = (np.concatenate(column) for column in zip(*own, strict=True))
+        offsets = np.searchsorted(bins, np.arange(n_times + 1)).astype(np.int64)
+        split.append(ShankPeaks(offsets, depth, size, bin_s, (float(y.min()), float(y.max()))))
+    return split
+
+
+def _chunks(peaks: SpikeTable | CheckpointedEvents | NDArray[Any]) -> Iterator[NDArray[Any]]:
+    names = peaks.dtype.names or ()
+    missing = [name for name in FIELDS if name not in names]
+    if missing:
+        hint = "; localise them first (localize_peaks)" if "y" in missing else ""
+        raise ParameterError(f"the peaks have no {' and no '.join(missing)}, only {', '.join(names)}{hint}")
+    if isinstance(peaks, CheckpointedEvents):
+        yield from peaks.iter_chunks()
+    else:
+        yield peaks.compute() if isinstance(peaks, SpikeTable) else peaks

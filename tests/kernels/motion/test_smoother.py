@@ -1,0 +1,67 @@
+"""The smoothed walk, against the dense normal equations."""
+
+import numpy as np
+import pytest
+
+from xephys.kernels.motion.smoother import smooth_walk
+
+N_TIMES, N_KNOTS = 12, 3
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(4)
+    root = rng.normal(0, 1, (N_KNOTS, N_KNOTS))
+    information = np.zeros((N_TIMES, N_KNOTS, 2))
+    information[..., 0] = rng.uniform(1, 3, (N_TIMES, N_KNOTS))
+    information[:, :-1, 1] = rng.uniform(0, 0.4, (N_TIMES, N_KNOTS - 1))
+    information[5:8] = 0
+    return (
+        rng.normal(0, 2, (N_TIMES, N_KNOTS)),
+        information,
+        rng.normal(0, 5, (N_TIMES, N_KNOTS)),
+        root @ root.T + np.eye(N_KNOTS),
+        rng.uniform(0.5, 2, N_TIMES),
+    )
+
+
+def dense(slope, information, displacement, precision, weight):
+    n = N_TIMES * N_KNOTS
+    total, right = 1e-8 * np.eye(n), np.zeros(n)
+    for t in range(N_TIMES):
+        own = slice(t * N_KNOTS, (t + 1) * N_KNOTS)
+        beside = information[t, :-1, 1]
+        block = np.diag(information[t, :, 0]) + np.diag(beside, 1) + np.diag(beside, -1)
+        total[own, own] += block
+        right[own] += block @ displacement[t] + slope[t]
+        if t:
+            difference = np.zeros((N_KNOTS, n))
+            difference[:, own] = np.eye(N_KNOTS)
+            difference[:, (t - 1) * N_KNOTS : t * N_KNOTS] = -np.eye(N_KNOTS)
+            total += weight[t] * difference.T @ precision @ difference
+    return np.linalg.solve(total, right), np.linalg.inv(total)
+
+
+def test_same_as_dense(problem):
+    course, variance, size, moment = smooth_walk(*problem)
+    wanted, covariance = dense(*problem)
+    np.testing.assert_allclose(course.ravel(), wanted, atol=1e-6)
+    np.testing.assert_allclose(variance.ravel(), np.diag(covariance), atol=1e-6)
+    precision, weight = problem[3], problem[4]
+    total = np.zeros((N_KNOTS, N_KNOTS))
+    for t in range(1, N_TIMES):
+        now, last = (np.arange(s * N_KNOTS, (s + 1) * N_KNOTS) for s in (t, t - 1))
+        step = wanted[now] - wanted[last]
+        shared = covariance[np.ix_(now, last)]
+        expected = np.outer(step, step) + covariance[np.ix_(now, now)] + covariance[np.ix_(last, last)]
+        expected -= shared + shared.T
+        assert size[t] == pytest.approx((expected * precision).sum(), abs=1e-6)
+        total += weight[t] * expected
+    np.testing.assert_allclose(moment, total, atol=1e-5)
+    assert size[0] == 0
+
+
+def test_less_certain_where_nothing_is_seen(problem):
+    _, variance, _, _ = smooth_walk(*problem)
+    assert (variance[6] > variance[4]).all()
+    assert (variance[6] > variance[9]).all()
