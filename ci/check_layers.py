@@ -63,6 +63,8 @@ LAZY = (
     "xephys.simulation",
     "xephys.kernels",
 )
+#: Modules of these that import NumPy at most, so that everyone may import them.
+LIGHT = ("xephys.kernels.lib.constants", "xephys.kernels.lib.records")
 #: Module and what it may import against the rules, each for one reason.
 EXCEPTIONS = {
     # A guard in tests that no compute happens has to stand in for Dask's scheduler.
@@ -152,7 +154,7 @@ def complaint(module: str, found: Import) -> str | None:
         return f"{layer} may not import {target}"
     if (reason := between_rooms(module, found.module)) is not None:
         return reason
-    if found.at_top and not lazy and is_in(found.module, LAZY):
+    if found.at_top and not lazy and is_in(found.module, LAZY) and not is_in(found.module, LIGHT):
         return "it brings slow imports with it; import it inside the function that needs it"
     return None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,35 @@ def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, 
     near = nearest_name(value, choices)
     hint = f"; did you mean {near!r}?" if near else ""
     raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint}")
+
+
+def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, what: str) -> None:
+    """Keywords that a method's builder takes by name only; the error proposes the nearest.
+
+    Parameters
+    ----------
+    given
+        What the caller gave, by name.
+    builder
+        Its keyword-only parameters are what the method has.
+    what
+        How the method is called in the error, such as ``"method 'dredge'"``.
+
+    Raises
+    ------
+    ParameterError
+        If a keyword is not among them, or one without a default is missing.
+    """
+    kinds = signature(builder).parameters.values()
+    known = {p.name: p.default is p.empty for p in kinds if p.kind is p.KEYWORD_ONLY}
+    for name in given:
+        if name not in known:
+            near = nearest_name(name, known)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ParameterError(f"{what} has no parameter {name!r}; it has {', '.join(known) or 'none'}{hint}")
+    missing = [name for name, needed in known.items() if needed and name not in given]
+    if missing:
+        raise ParameterError(f"{what} needs {' and '.join(missing)}; give it")
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

@@ -137,13 +137,25 @@ def test_the_segment_is_written_into_every_record():
         ({"detect_threshold": 0}, "detect_threshold is 0; it must be greater than 0"),
         ({"exclude_sweep_ms": -1}, "exclude_sweep_ms is -1; it must be greater than 0"),
         ({"radius_um": -1}, "radius_um is -1; it must be at least 0"),
-        ({"echo_radius_um": 100.0}, "echo_radius_um is 100 and method 'locally_exclusive'"),
-        ({"method": "matched_filtering"}, "matched_filter is missing; give that of estimate_matched_filter"),
+        ({"echo_radius_um": 100.0}, "'locally_exclusive' has no parameter 'echo_radius_um'.*did you mean 'radius_um'"),
     ],
 )
 def test_wrong_parameters(parameters, message):
     with pytest.raises(ParameterError, match=message):
         peaks(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"echo_radius_um": -1.0}, "echo_radius_um is -1; it must be at least 0"),
+        ({"noise_levels": 1.0}, "method 'matched_filtering' has no parameter 'noise_levels'"),
+        ({}, "matched_filter is missing; give that of estimate_matched_filter"),
+    ],
+)
+def test_wrong_parameters_of_a_matched_filter(parameters, message):
+    with pytest.raises(ParameterError, match=message):
+        xephys.detect_peaks(case().filtered, method="matched_filtering", **parameters)
 
 
 def test_noise_levels_must_fit():

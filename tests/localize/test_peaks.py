@@ -93,7 +93,7 @@ def test_refusals(records):
     with pytest.raises(RecordingError, match="were detected on another recording"):
         xephys.localize_peaks(case().white, table)
     bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE)
-    with pytest.raises(RecordingError, match="localisation needs the positions"):
+    with pytest.raises(RecordingError, match="localization needs the positions"):
         xephys.localize_peaks(bare, records[:0])
     with pytest.raises(ValueError, match="not sorted by sample_index; sort them first"):
         xephys.localize_peaks(case().filtered, records[::-1])

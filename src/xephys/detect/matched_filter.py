@@ -13,11 +13,9 @@ from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..features.events import window_samples
+from ..features.prototype import trough_prototype
 from ..recording.excerpts import Sample, sample_traces
 from ..typing import PeakSign
-
-#: Width of the Gaussian trough that stands for a spike where no prototype is given.
-PROTOTYPE_SIGMA_MS = 0.25
 
 
 def prototype_of_components(
@@ -137,8 +135,7 @@ def estimate_matched_filter(
     rate = schema.validate_recording(recording).sampling_frequency
     nbefore, nafter = window_samples(ms_before, ms_after, rate)
     if prototype is None:
-        times_ms = (np.arange(nbefore + nafter) - nbefore) / rate * 1e3
-        prototype = -np.exp(-0.5 * (times_ms / PROTOTYPE_SIGMA_MS) ** 2)
+        prototype = trough_prototype(nbefore + nafter, nbefore=nbefore, sampling_frequency=rate)
     shape = np.asarray(prototype, np.float64)
     if shape.shape != (nbefore + nafter,):
         raise ParameterError(

@@ -7,10 +7,8 @@ import xarray as xr
 
 from .. import schema
 from ..errors import RecordingError
+from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.excerpts import Sample, sample_traces
-
-#: Median absolute value of the standard normal distribution.
-MAD_OF_NORMAL = 0.6744897501960817
 
 
 def estimate_feature_noise(
@@ -48,7 +46,7 @@ def estimate_feature_noise(
     >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
     >>> filtered = xephys.bandpass_filter(recording)
     >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
-    >>> components = learn_components(filtered, peaks, n_components=3)
+    >>> components = xephys.learn_components(filtered, peaks, n_components=3)
     >>> estimate_feature_noise(filtered, components=components) > 0
     True
     """

@@ -99,7 +99,7 @@ def project_peaks(
     >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
     >>> filtered = xephys.bandpass_filter(recording)
     >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
-    >>> components = learn_components(filtered, peaks, n_components=3)
+    >>> components = xephys.learn_components(filtered, peaks, n_components=3)
     >>> project_peaks(filtered, peaks, components=components, n_nearest=4).dtype["projection"].shape
     (4, 3)
     """

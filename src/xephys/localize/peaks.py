@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..checks import check_choice, check_positive
+from ..checks import check_choice, check_keywords
 from ..errors import ParameterError
 from ..features.events import event_table, window_samples
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
-from ..recording.geometry import neighbours_within
+from .center_of_mass import center_of_mass
+from .grid_convolution import grid_convolution
+from .monopolar_triangulation import monopolar_triangulation
+from .window import PeakWindow
 
-METHODS = ("center_of_mass", "grid_convolution", "monopolar_triangulation")
 
-#: Width of the Gaussian trough that grid convolution expects where no prototype is given.
-PROTOTYPE_SIGMA_MS = 0.25
+class LocalizationMethod(NamedTuple):
+    """What makes the stage of a method, and the fields that it adds to a peak."""
+
+    build: Callable[..., Stage]
+    fields: tuple[str, ...]
+
+
+#: One row a method.
+METHODS = {
+    "center_of_mass": LocalizationMethod(center_of_mass, ("x", "y", "z")),
+    "grid_convolution": LocalizationMethod(grid_convolution, ("x", "y", "z")),
+    "monopolar_triangulation": LocalizationMethod(monopolar_triangulation, ("x", "y", "z", "alpha")),
+}
 
 
 def localize_peaks(
@@ -28,15 +42,11 @@ def localize_peaks(
     peaks: SpikeTable | NDArray[Any],
     *,
     method: str = "center_of_mass",
-    feature: str = "ptp",
-    radius_um: float = 75.0,
     ms_before: float = 0.5,
     ms_after: float = 0.5,
-    enforce_decrease: bool = False,
-    max_distance_um: float = 150.0,
-    prototype: NDArray[np.floating[Any]] | None = None,
+    **parameters: Any,
 ) -> SpikeTable:
-    """Localise each peak from its amplitudes on the channels around it, lazily.
+    """Localize each peak from its amplitudes on the channels around it, lazily.
 
     Parameters
     ----------
@@ -46,18 +56,14 @@ def localize_peaks(
         Lazy table detected on this recording, or computed records sorted by ``sample_index``.
     method
         ``"center_of_mass"``, ``"grid_convolution"`` or ``"monopolar_triangulation"``.
-    feature
-        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the amplitude on each channel (not for grid convolution).
-    radius_um
-        Channels used around the peak's channel; for grid convolution, grid points.
     ms_before, ms_after
-        Window in which the feature is taken, or which the prototype covers.
-    enforce_decrease
-        For monopolar triangulation: let no amplitude exceed those nearer to the peak.
-    max_distance_um
-        For monopolar triangulation: farthest solution.
-    prototype
-        For grid convolution: the expected waveform over the window; a negative Gaussian if None.
+        Window around the peak that the method looks at.
+    **parameters
+        Of the method: ``radius_um`` (all three), ``feature`` (centre of mass and triangulation), ``enforce_decrease``
+        and ``max_distance_um`` (triangulation), ``prototype`` (grid convolution). See
+        :func:`xephys.localize.center_of_mass.center_of_mass`,
+        :func:`xephys.localize.monopolar_triangulation.monopolar_triangulation` and
+        :func:`xephys.localize.grid_convolution.grid_convolution`.
 
     Returns
     -------
@@ -67,13 +73,9 @@ def localize_peaks(
     Raises
     ------
     ParameterError
-        If a name is unknown, a number outside its limits, or the peaks are localised already.
+        If a name is unknown, a number outside its limits, or the peaks are localized already.
     RecordingError
         If the recording has no positions.
-
-    Notes
-    -----
-    Monopolar triangulation after Boussard et al. (2021), NeurIPS 34:22130.
 
     Examples
     --------
@@ -86,73 +88,16 @@ def localize_peaks(
     True
     """
     check_choice("method", method, METHODS)
-    check_choice("feature", feature, ("ptp", "energy", "peak_voltage"))
-    check_positive(radius_um=radius_um, max_distance_um=max_distance_um)
+    build, fields = METHODS[method]
+    check_keywords(parameters, build, what=f"method {method!r}")
     table = event_table(recording, peaks)
-    positions = schema.positions_of(recording, why="localisation")
+    positions = schema.positions_of(recording, why="localization")
     nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)
-    fields = ["x", "y", "z", *(["alpha"] if method == "monopolar_triangulation" else [])]
     taken = set(fields) & set(table.fields)
     if taken:
         raise ParameterError(
-            f"the peaks already have {', '.join(sorted(taken))}; start from the table before localisation"
+            f"the peaks already have {', '.join(sorted(taken))}; start from the table before localization"
         )
-    if method == "grid_convolution":
-        if prototype is None:
-            times_ms = (np.arange(nbefore + nafter) - nbefore) / table.sampling_frequency * 1e3
-            prototype = -np.exp(-0.5 * (times_ms / PROTOTYPE_SIGMA_MS) ** 2)
-        stage = _grid_stage(positions, np.asarray(prototype, np.float32), nbefore, nafter, radius_um)
-    else:
-        stage = _amplitude_stage(positions, method, feature, nbefore, nafter, radius_um)
-        if method == "monopolar_triangulation":
-            stage = _with_triangulation(stage, positions, enforce_decrease, max_distance_um)
+    stage = build(PeakWindow(positions, nbefore, nafter, table.sampling_frequency), **parameters)
     dtype = np.dtype([*[(n, table.dtype[n]) for n in table.fields], *[(name, "<f8") for name in fields]])
     return table.then(replace(stage, dtype=dtype))
-
-
-def _amplitude_stage(
-    positions: NDArray[np.float64], method: str, feature: str, nbefore: int, nafter: int, radius_um: float
-) -> Stage:
-    from ..kernels.localize import center_of_mass as kernel
-
-    return Stage(
-        getattr(kernel, f"localize_{method}"),
-        dtype=schema.PEAK_DTYPE,
-        parameters={"feature": feature, "window_before": nbefore, "window_after": nafter},
-        arrays={"positions": positions, "neighbours": neighbours_within(positions, radius_um=radius_um)},
-        before=nbefore,
-        after=nafter,
-        emits="events",
-    )
-
-
-def _with_triangulation(
-    stage: Stage, positions: NDArray[np.float64], enforce_decrease: bool, max_distance_um: float
-) -> Stage:
-    from ..kernels.localize.point_source import radial_decrease_steps
-
-    arrays = dict(stage.arrays)
-    if enforce_decrease:
-        arrays["decrease_steps"] = radial_decrease_steps(positions, stage.arrays["neighbours"])
-    return replace(stage, parameters={**stage.parameters, "max_distance_um": max_distance_um}, arrays=arrays)
-
-
-def _grid_stage(
-    positions: NDArray[np.float64], prototype: NDArray[np.float32], nbefore: int, nafter: int, radius_um: float
-) -> Stage:
-    from ..kernels.localize import center_of_mass as kernel
-    from ..kernels.localize.footprint_grid import grid_footprints
-
-    if prototype.shape != (nbefore + nafter,):
-        raise ParameterError(
-            f"prototype has shape {prototype.shape}; give one value for each of the window's {nbefore + nafter} samples"
-        )
-    return Stage(
-        kernel.localize_grid_convolution,
-        dtype=schema.PEAK_DTYPE,
-        parameters={"nbefore": nbefore},
-        arrays={"positions": positions, "prototype": prototype, **grid_footprints(positions, radius_um=radius_um)},
-        before=nbefore,
-        after=nafter,
-        emits="events",
-    )

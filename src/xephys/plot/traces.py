@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
+from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.slicing import select_channels, start_time_s, time_slice
 from .style import ALARM, INK, MUTED, axes_or_new, paper_style, round_length
 
@@ -91,7 +92,8 @@ def plot_traces(
     labels = window.channel.values[order]
     if mode == "auto":
         mode = "lines" if traces.shape[1] <= LINES_MAX else "map"
-    noise = float(np.median(np.median(np.abs(traces[:, ~bad] if (~bad).any() else traces), axis=0))) / 0.6745 or 1.0
+    usable = traces[:, ~bad] if (~bad).any() else traces
+    noise = float(np.median(np.median(np.abs(usable), axis=0))) / MAD_OF_NORMAL or 1.0
     with paper_style():
         ax = axes_or_new(ax, figsize=(6.5, min(7.0, 1.2 + 0.16 * traces.shape[1]) if mode == "lines" else 4.0))
         if mode == "lines":

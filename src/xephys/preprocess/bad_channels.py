@@ -12,6 +12,7 @@ from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
+from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.excerpts import Sample, sample_traces
 from ..recording.stages import extend_recording
 from .filter import highpass_filter
@@ -182,4 +183,4 @@ def interpolate_bad_channels(
 
 
 def _mad(traces: NDArray[Any], axis: int) -> NDArray[Any]:
-    return np.asarray(np.median(np.abs(traces - np.median(traces, axis=axis)), axis=axis) / 0.6744897501960817)
+    return np.asarray(np.median(np.abs(traces - np.median(traces, axis=axis)), axis=axis) / MAD_OF_NORMAL)

@@ -51,7 +51,7 @@ def estimate_noise_levels(
     """
     from ..kernels.preprocess import noise as kernel
 
-    check_choice("method", method, ("mad", "std", "rms"))
+    check_choice("method", method, kernel.METHODS)
     info = schema.validate_recording(recording)
     parts = sample_traces(recording, seed=seed) if sample is None else sample
     levels = np.stack(map_in_threads(partial(kernel.noise_levels, method=method), parts))

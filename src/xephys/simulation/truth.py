@@ -19,6 +19,8 @@ from xephys.simulation.probe import ProbeLayout, make_layout, to_probeinterface
 from xephys.simulation.source import Scene, SimulationSource, draw_scene, far_spikes
 from xephys.simulation.units import TEMPLATE_AFTER_MS, TEMPLATE_BEFORE_MS
 
+from ..kernels.lib.constants import MAD_OF_NORMAL
+
 if TYPE_CHECKING:
     from probeinterface import Probe
     from spikeinterface import NumpySorting
@@ -118,7 +120,7 @@ class Truth:
         for start in starts:
             traces = source.read(start, start + length) * self.config.gain_uv
             traces = sosfiltfilt(sos, traces, axis=0)
-            found.append(np.median(np.abs(traces - np.median(traces, axis=0)), axis=0) / 0.6744897501960817)
+            found.append(np.median(np.abs(traces - np.median(traces, axis=0)), axis=0) / MAD_OF_NORMAL)
         return np.asarray(np.median(found, axis=0), np.float64)
 
     @cached_property

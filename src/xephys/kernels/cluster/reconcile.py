@@ -11,6 +11,7 @@ from scipy.stats import poisson
 from xephys.kernels.cluster.drop import relabel
 from xephys.kernels.cluster.sections import Section
 from xephys.kernels.cluster.shape import cluster_means, shape_residual, shift_operators
+from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.metrics.spike_trains import coincidences
 
 DECISION = np.dtype(
@@ -124,7 +125,7 @@ def feature_noise(projection: NDArray[np.float32]) -> float:
     energy = (sample.astype(np.float64) ** 2).sum(axis=2)
     quiet = np.argsort(energy, axis=1, kind="stable")[:, : max(1, sample.shape[1] // 2)]
     values = np.take_along_axis(sample, quiet[:, :, None], axis=1)
-    return float(np.median(np.abs(values)) / 0.6744897501960817)
+    return float(np.median(np.abs(values)) / MAD_OF_NORMAL)
 
 
 def merge_same_shape(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xephys.kernels.detect.matched_filter_scores import correlate_all, scan_scores
 from xephys.kernels.detect.peaks import PEAK_DTYPE, suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign
+from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.footprints import exponential_footprints
 
@@ -26,7 +27,6 @@ MATCHED_PEAK_DTYPE = np.dtype([*PEAK_DTYPE.descr, ("depth_index", "<i8")])
 ECHO_RATIO = 3.0
 
 # Median absolute deviation of a standard normal variable.
-_NORMAL_MAD = 0.6744897501960817
 
 
 def matched_filter_halo(*, prototype_length: int, nbefore: int, exclude_sweep_samples: int) -> tuple[int, int]:
@@ -154,7 +154,7 @@ def matched_filter_thresholds(
         entries = slice(weight_offsets[row], weight_offsets[row + 1])
         score = weights[entries] @ filtered[weight_channels[entries]]
         median = np.median(score)
-        spread = np.median(np.abs(score - median)) / _NORMAL_MAD
+        spread = np.median(np.abs(score - median)) / MAD_OF_NORMAL
         if spread > 0:
             thresholds[row] = abs(median) + detect_threshold * spread
     return thresholds.reshape(n_channels, -1)

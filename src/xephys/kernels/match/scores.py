@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.lanes import add, fma, load_f32, splat_f32, store, transpose
 
 #: Scores made together: a multiple of 64. The block of 384 channels, 0.9 MB, stays in the L2 cache.
@@ -246,5 +247,5 @@ def estimate_noise_gain(
     scores = correlate_templates(traces, temporal=temporal[used], spatial=spatial[used], channels=channels[used])
     if not scores.size:
         return 1.0
-    deviation = np.median(np.abs(scores), axis=1).astype(np.float64) / 0.6744897501960817
+    deviation = np.median(np.abs(scores), axis=1).astype(np.float64) / MAD_OF_NORMAL
     return float(np.median(deviation**2 / energies[used]))

@@ -1,18 +1,18 @@
 """Noise level of each channel: median absolute deviation, standard deviation or root mean square."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.median import median_of
 
-MAD_PER_SD = 0.6744897501960817  # median absolute deviation of a normal distribution with standard deviation 1
 COLUMNS = 16  # channels transposed at a time: one cache line of float32
 
 
-def noise_levels(traces: NDArray[Any], *, method: Literal["mad", "std", "rms"] = "mad") -> NDArray[np.float64]:
+def noise_levels(traces: NDArray[Any], *, method: str = "mad") -> NDArray[np.float64]:
     """Noise level of each channel over all samples given.
 
     Parameters
@@ -39,20 +39,34 @@ def noise_levels(traces: NDArray[Any], *, method: Literal["mad", "std", "rms"] =
     >>> noise_levels(np.array([[1.0, 0.0], [2.0, 4.0], [3.0, 0.0]]), method="rms").round(3)
     array([2.16 , 2.309])
     """
-    if method not in ("mad", "std", "rms"):
-        raise ValueError(f'method is {method!r}, but must be "mad", "std" or "rms"')
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}, but must be one of {', '.join(map(repr, METHODS))}")
     if traces.ndim != 2 or len(traces) == 0:
         raise ValueError(f"traces has shape {traces.shape}, but a noise level needs (sample, channel), not empty")
     levels = np.empty(traces.shape[1])
     for first in range(0, traces.shape[1], COLUMNS):
-        part = traces[:, first : first + COLUMNS].T
-        if method == "mad":
-            levels[first : first + COLUMNS] = _deviations(np.ascontiguousarray(part, np.float32)) / MAD_PER_SD
-        elif method == "std":
-            levels[first : first + COLUMNS] = np.std(part.astype(np.float64), axis=1)
-        else:
-            levels[first : first + COLUMNS] = np.sqrt(np.mean(np.square(part, dtype=np.float64), axis=1))
+        levels[first : first + COLUMNS] = METHODS[method](traces[:, first : first + COLUMNS].T)
     return levels
+
+
+def median_absolute_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each row, over that of a normal distribution."""
+    deviations: NDArray[np.float64] = _deviations(np.ascontiguousarray(columns, np.float32))
+    return deviations / MAD_OF_NORMAL
+
+
+def standard_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each row, about its mean."""
+    return np.asarray(np.std(columns.astype(np.float64), axis=1))
+
+
+def root_mean_square(columns: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each row, about zero."""
+    return np.asarray(np.sqrt(np.mean(np.square(columns, dtype=np.float64), axis=1)))
+
+
+#: One row a method.
+METHODS = {"mad": median_absolute_deviation, "std": standard_deviation, "rms": root_mean_square}
 
 
 @njit(nogil=True, cache=True)

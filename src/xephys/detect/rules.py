@@ -1,0 +1,26 @@
+"""What every method of detection is given: the recording, and which crossings are peaks."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import xarray as xr
+
+
+class PeakRules(NamedTuple):
+    """A recording whose identity has been checked, the sign of a peak and the shortest time between two."""
+
+    recording: xr.DataArray
+    n_channels: int
+    peak_sign: str
+    exclude_sweep_samples: int
+    segment_index: int
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of every kernel of detection."""
+        return {
+            "peak_sign": self.peak_sign,
+            "exclude_sweep_samples": self.exclude_sweep_samples,
+            "segment_index": self.segment_index,
+        }

@@ -1,0 +1,46 @@
+"""Localization at the centre of mass of a peak's sizes on the channels around it."""
+
+from __future__ import annotations
+
+from .. import schema
+from ..checks import check_choice, check_positive
+from ..graph.plan import Stage
+from ..recording.geometry import neighbours_within
+from .window import PeakWindow
+
+FEATURES = ("ptp", "energy", "peak_voltage")
+
+
+def center_of_mass(window: PeakWindow, *, radius_um: float = 75.0, feature: str = "ptp") -> Stage:
+    """The stage that adds ``x``, ``y`` and ``z`` (0) of each peak.
+
+    Parameters
+    ----------
+    window
+        Positions and samples around a peak.
+    radius_um
+        Channels used around the peak's channel.
+    feature
+        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the size of a peak on each channel.
+
+    Raises
+    ------
+    ParameterError
+        If the feature is unknown or the radius is not positive.
+    """
+    from ..kernels.localize.center_of_mass import localize_center_of_mass
+
+    check_choice("feature", feature, FEATURES)
+    check_positive(radius_um=radius_um)
+    return Stage(
+        localize_center_of_mass,
+        dtype=schema.PEAK_DTYPE,
+        parameters={"feature": feature, "window_before": window.nbefore, "window_after": window.nafter},
+        arrays={
+            "positions": window.positions,
+            "neighbours": neighbours_within(window.positions, radius_um=radius_um),
+        },
+        before=window.nbefore,
+        after=window.nafter,
+        emits="events",
+    )

@@ -1,0 +1,69 @@
+"""Localization by the place of a point source whose potential falls off as one over the distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import schema
+from ..checks import check_choice, check_positive
+from ..graph.plan import Stage
+from ..recording.geometry import neighbours_within
+from .center_of_mass import FEATURES
+from .window import PeakWindow
+
+
+def monopolar_triangulation(
+    window: PeakWindow,
+    *,
+    radius_um: float = 75.0,
+    feature: str = "ptp",
+    enforce_decrease: bool = False,
+    max_distance_um: float = 150.0,
+) -> Stage:
+    """The stage that adds ``x``, ``y``, ``z`` and ``alpha`` of each peak.
+
+    Parameters
+    ----------
+    window
+        Positions and samples around a peak.
+    radius_um
+        Channels used around the peak's channel.
+    feature
+        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the size of a peak on each channel.
+    enforce_decrease
+        Let no size exceed those nearer to the peak.
+    max_distance_um
+        Farthest solution.
+
+    Raises
+    ------
+    ParameterError
+        If the feature is unknown or a number is not positive.
+
+    Notes
+    -----
+    After Boussard et al. (2021), NeurIPS 34:22130.
+    """
+    from ..kernels.localize.monopolar_triangulation import localize_monopolar_triangulation
+    from ..kernels.localize.point_source import radial_decrease_steps
+
+    check_choice("feature", feature, FEATURES)
+    check_positive(radius_um=radius_um, max_distance_um=max_distance_um)
+    neighbours = neighbours_within(window.positions, radius_um=radius_um)
+    arrays: dict[str, Any] = {"positions": window.positions, "neighbours": neighbours}
+    if enforce_decrease:
+        arrays["decrease_steps"] = radial_decrease_steps(window.positions, neighbours)
+    return Stage(
+        localize_monopolar_triangulation,
+        dtype=schema.PEAK_DTYPE,
+        parameters={
+            "feature": feature,
+            "window_before": window.nbefore,
+            "window_after": window.nafter,
+            "max_distance_um": max_distance_um,
+        },
+        arrays=arrays,
+        before=window.nbefore,
+        after=window.nafter,
+        emits="events",
+    )
