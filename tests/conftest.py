@@ -7,8 +7,12 @@ import os
 for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # read when the libraries are first imported
 
-from collections.abc import Iterator  # noqa: E402
 from importlib.util import find_spec  # noqa: E402
+
+if find_spec("cupy") is None:  # kernels written for CUDA are run by Numba's simulator where there is no GPU
+    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
+
+from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402

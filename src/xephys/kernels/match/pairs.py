@@ -62,7 +62,7 @@ def sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> 
         if curvature < 0:
             offset = min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
             score -= 0.25 * (left - right) * offset
-            shift += int(np.rint(offset * (n_shifts - 1)))
+            shift += round(offset * (n_shifts - 1))
     return score, shift
 
 

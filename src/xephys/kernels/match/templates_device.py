@@ -1,7 +1,8 @@
-"""Template matching on a device: scores, the pursuit in rounds, and the spikes that lie in the tile's core."""
+"""Template matching on a device: scores, the pursuit, and the spikes that lie in the tile's core."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
+from xephys.kernels.match import pursuit_device
 from xephys.kernels.match.pursuit import minimum_scores
-from xephys.kernels.match.pursuit_device import pursue
 from xephys.kernels.match.scores_device import correlate_templates
 from xephys.kernels.match.templates import checked_limits, left_to_pairs, pair_likeness
 
@@ -52,7 +53,7 @@ def match_templates(
         amplitude_min=chosen.amplitude_min,
         amplitude_max=chosen.amplitude_max,
     )
-    spikes = pursue(
+    spikes = _pursuit(xp)(
         xp,
         scores,
         energies=energies,
@@ -61,7 +62,7 @@ def match_templates(
         pair_units=pair_units,
         pair_overlaps=pair_overlaps,
         likeness=resident(xp, pair_likeness, pair_overlaps, energies, pair_units),
-        unexplained=left_to_pairs(energies, unexplained),
+        unexplained=resident(np, left_to_pairs, energies, unexplained),
         limits=chosen,
     )
     n_core = len(traces) - before - after
@@ -83,3 +84,15 @@ def match_templates(
             "gain": spikes.gain[order],
         }
     )
+
+
+def _pursuit(xp: Any) -> Callable[..., pursuit_device.Spikes]:
+    """In one kernel where the arrays are CuPy's and Numba can compile for their device, else in rounds of operations."""
+    if getattr(xp, "__name__", "") == "cupy":
+        from numba import cuda
+
+        if cuda.is_available():
+            from xephys.kernels.match.pursuit_cuda import pursue
+
+            return pursue
+    return pursuit_device.pursue
