@@ -144,7 +144,7 @@ def test_equal_gains_are_taken_in_the_same_order():
     likeness = cpu.pair_likeness(pairs["pair_overlaps"], model["energies"], pairs["pair_units"])
     left = cpu.left_to_pairs(model["energies"], None)
     given = {"energies": model["energies"], "minimum": minimum, **pairs, "likeness": likeness, "unexplained": left}
-    found = device.pursue(np, scores, **given, limits=limits)
+    found = match_pursuit.pursue(np, scores, **given, limits=limits)
     expected, values = pursue(scores.copy(), model["energies"], minimum, *pairs.values(), likeness, left, limits)
     order, own = np.argsort(expected[:, 1] * 8 + expected[:, 0]), np.argsort(found.sample * 8 + found.unit)
     np.testing.assert_array_equal(found.unit[own], expected[order, 0])

@@ -143,7 +143,7 @@ def _note(events, table, round_number, unit, sample, shift, amplitude, gain, tur
 
 @cuda.jit(device=True)
 def _is_best(board, model, near_blocks, unit, block):  # type: ignore[no-untyped-def]
-    """Whether no candidate within two steps gains more; of equal ones the earlier block, then the lower unit is best."""
+    """Whether no candidate within two steps gains more; of equal ones the earlier block, then the lower unit wins."""
     gain = board.gain[unit, block]
     low, high = max(block - near_blocks, 0), min(block + near_blocks + 1, board.gain.shape[1])
     for k in range(model.near_starts[unit], model.near_starts[unit + 1]):

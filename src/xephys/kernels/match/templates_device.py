@@ -87,7 +87,7 @@ def match_templates(
 
 
 def _pursuit(xp: Any) -> Callable[..., pursuit_device.Spikes]:
-    """In one kernel where the arrays are CuPy's and Numba can compile for their device, else in rounds of operations."""
+    """In one kernel where the arrays are CuPy's and Numba can compile for their device, else round by round."""
     if getattr(xp, "__name__", "") == "cupy":
         from numba import cuda
 
