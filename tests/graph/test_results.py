@@ -14,6 +14,7 @@ import xarray as xr
 
 from xephys.errors import OutputError
 from xephys.graph import results
+from xephys.graph.archive import storable
 from xephys.graph.checkpoint import run_events
 from xephys.graph.results import CallOnce, identity_of
 from xephys.schema import make_recording
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 CALLS = []
 
 
+@storable
 @dataclass(frozen=True)
 class Pair:
     left: np.ndarray
@@ -89,6 +91,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_what_cannot_be_identified_is_refused(tmp_path):
     with pytest.raises(TypeError, match="an argument of type object cannot be identified"):
         CallOnce(tmp_path)(pair_of, object())
+
+
+def test_what_is_not_made_of_data_alone_is_made_again(tmp_path):
+    """Labels of any kind may hang on a recording and on what is estimated from it."""
+    for _ in range(2):
+        assert isinstance(CallOnce(tmp_path)(labels_of_any_kind, 1)[0], Path)
+    assert CALLS == [1, 1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def labels_of_any_kind(value):
+    CALLS.append(value)
+    return np.array([Path("a")], object)
 
 
 def recording_on(source, chunk_samples, **coordinates):

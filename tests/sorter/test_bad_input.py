@@ -237,7 +237,7 @@ def test_a_refusal_in_the_middle_leaves_what_others_write(noise, tmp_path, monke
     """Estimates of the refused recording go; finished chunks are whole and stay, as do files of others."""
     traces = noise.copy()
     traces[unread_tile(recording_of(noise)) * RATE + RATE // 2] = np.nan
-    others = tmp_path / "work" / "notes.pickle"
+    others = tmp_path / "work" / "notes.npz"
 
     def detect_while_others_write(*args, **kwargs):
         others.write_text("of someone else")

@@ -42,6 +42,9 @@ Channels = Annotated[int | None, typer.Option("--n-channels", help="Channels of 
 Rate = Annotated[float | None, typer.Option("--sampling-frequency", help="Rate of a raw binary file, in hertz.")]
 SampleType = Annotated[str | None, typer.Option("--dtype", help="Type of a sample of a raw binary file (int16).")]
 Gain = Annotated[float | None, typer.Option("--gain-to-uv", help="Microvolts per count.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Open files even if that runs code of whoever wrote them (pickles).")
+]
 ChunkDuration = Annotated[float, typer.Option("--chunk-duration-s", help="Seconds that one task works on.")]
 
 
@@ -71,6 +74,7 @@ def sort(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
+    trust: Trust = False,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
@@ -125,6 +129,7 @@ def sort(
         sampling_frequency=sampling_frequency,
         dtype=dtype,
         gain_to_uv=gain_to_uv,
+        trust=trust,
         chunk_duration_s=chunk_duration_s,
     )
     check_sortable(recording, chosen)
@@ -176,6 +181,7 @@ def info(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
+    trust: Trust = False,
     debug: Debug = False,
 ) -> None:
     """Say what a recording holds; reads headers only."""
@@ -192,6 +198,7 @@ def info(
         sampling_frequency=sampling_frequency,
         dtype=dtype,
         gain_to_uv=gain_to_uv,
+        trust=trust,
     )
     pieces = segments_of(opened)
     for number, piece in enumerate(pieces):
@@ -251,6 +258,7 @@ def compare(
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="Also draw a report (PNG, PDF or SVG).")
     ] = None,
+    trust: Trust = False,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -263,7 +271,7 @@ def compare(
         if figure.suffix not in (".png", ".pdf", ".svg"):
             raise ParameterError(f"--figure {figure} is no .png, .pdf or .svg file; choose one of these")
         check_output(figure, overwrite=overwrite)
-    sortings = [find_sorting(tested), find_sorting(truth, truth=True)]
+    sortings = [find_sorting(tested, trust=trust), find_sorting(truth, truth=True, trust=trust)]
     result = run_compare(*sortings, delta_ms=delta_ms)
     _print_comparison(result)
     if figure is not None:

@@ -61,21 +61,23 @@ def check_sortable(recording: xr.DataArray, parameters: Any) -> None:
         raise RecordingError(str(error)) from error
 
 
-def find_sorting(path: Path, *, truth: bool = False) -> Any:
+def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> Any:
     """The sorting at a path: a store of ours, a folder of ``xephys sort`` or ``xephys simulate``, a phy folder, an
     ``.npz`` with the arrays ``sample``, ``unit`` and ``sampling_frequency``, or whatever SpikeInterface loads.
 
-    Of a folder with both a sorting and the truth, it is the truth where that is asked for.
+    Of a folder with both a sorting and the truth, it is the truth where that is asked for. With ``trust`` files are
+    loaded even if that runs code of whoever wrote them.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at the path.
     RecordingError
-        If it is no sorting.
+        If it is no sorting, or loading it would run code and it is not trusted.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path.absolute()} does not exist; check the path")
+    from ..io.read.trust import check_parameters, load_spikeinterface
     from ..io.store.sorting import open_sorting
 
     names = ("truth.zarr", "sorting.zarr") if truth else ("sorting.zarr", "truth.zarr")
@@ -87,13 +89,12 @@ def find_sorting(path: Path, *, truth: bool = False) -> Any:
     if (path / "params.py").is_file():
         from spikeinterface.extractors import read_phy
 
+        if not trust:
+            check_parameters(path / "params.py")  # SpikeInterface runs it
         return read_phy(path)
-    from spikeinterface import BaseSorting, load
+    from spikeinterface import BaseSorting
 
-    try:
-        found = load(path)
-    except Exception as error:
-        raise RecordingError(f"{path} is no sorting that can be read ({error})") from error
+    found = load_spikeinterface(path, trust=trust, what="sorting")
     if not isinstance(found, BaseSorting):
         raise RecordingError(f"{path} holds a {type(found).__name__}, not a sorting")
     return found
@@ -118,12 +119,16 @@ def find_learned(path: Path) -> xr.DataTree:
 def _of_arrays(path: Path) -> Any:
     from spikeinterface import NumpySorting
 
-    with np.load(path) as stored:
-        missing = {"sample", "unit", "sampling_frequency"} - set(stored.files)
-        if missing:
-            raise RecordingError(
-                f"{path} has no array {', '.join(sorted(missing))}; it needs sample, unit, sampling_frequency"
-            )
-        sample, unit = stored["sample"].astype(np.int64), stored["unit"].astype(np.int64)
-        rate = float(stored["sampling_frequency"])
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (ValueError, EOFError, OSError, AttributeError) as error:
+        raise RecordingError(f"{path} is not an .npz file of arrays ({error})") from error
+    missing = {"sample", "unit", "sampling_frequency"} - set(arrays)
+    if missing:
+        raise RecordingError(
+            f"{path} has no array {', '.join(sorted(missing))}; it needs sample, unit, sampling_frequency"
+        )
+    sample, unit = arrays["sample"].astype(np.int64), arrays["unit"].astype(np.int64)
+    rate = float(arrays["sampling_frequency"])
     return NumpySorting.from_samples_and_labels([sample], [unit], rate, unit_ids=np.unique(unit))

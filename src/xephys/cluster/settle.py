@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..graph.archive import storable
 from ..graph.checkpoint import CheckpointedEvents
 
 
@@ -36,6 +37,7 @@ THINNED = np.dtype(
 )
 
 
+@storable
 @dataclass(frozen=True)
 class Clustering:
     """Labels of peaks or spikes, and why clusters were joined.

@@ -85,7 +85,7 @@ class CheckpointedEvents:
     def iter_chunks(self) -> Iterator[Array]:
         """The records of one chunk after the other."""
         for path in self.paths:
-            yield np.load(path)
+            yield np.load(path, allow_pickle=False)
 
     def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> Array:
         """All records in time order, or those with the given ascending numbers, with all or some of their fields.
@@ -179,7 +179,7 @@ def run_partials(plan: Plan, folder: str | Path) -> Partial:
         except OSError as error:
             raise OutputError(f"cannot create {path.parent}: {error.strerror}; choose another folder") from error
         write_atomically(path, lambda file: np.savez(file, **total))
-    with np.load(path) as stored:
+    with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 
 
@@ -271,7 +271,7 @@ def write_events(
     count = _stored_count(path, program.dtype)  # it is there if a worker died after writing and before reporting
     if count is None:
         events = run.run_events(program, arrays, read, start, stop)
-        write_atomically(path, lambda file: np.save(file, events))
+        write_atomically(path, lambda file: np.save(file, events, allow_pickle=False))
         count = len(events)
     return np.array([count], np.int64)
 
@@ -314,7 +314,7 @@ def _chunks_to_go_on_with(plan: Plan, folder: Path) -> tuple[int, ...]:
 def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
     """Records in a chunk's file; None if it is absent or not whole."""
     try:
-        stored = np.load(path, mmap_mode="r")
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     return len(stored) if stored.dtype == dtype else None

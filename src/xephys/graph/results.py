@@ -1,15 +1,15 @@
 """Results in memory kept on disk as well, so that a changed late parameter repeats only what depends on it.
 
 A result is known by what was called: the function, its arguments and the code of the package. Recordings and tables
-among the arguments are known by their plan, so nothing is read to find out whether a result is there. The files are
-pickles, meant for the folder of one's own sort: do not go on in a folder of strangers.
+among the arguments are known by their plan, so nothing is read to find out whether a result is there. The files hold
+data only (see ``archive``): reading one never runs anything.
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import OutputError
+from .archive import NotStorable, read_archive, write_archive
 from .build import plan_of
 from .checkpoint import CheckpointedEvents, content_token, write_atomically
 from .events import SpikeTable
@@ -27,7 +28,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Names of the files, as a pattern for ``glob``.
-KEPT_RESULTS = f"*-{'[0-9a-f]' * 16}.pickle"
+KEPT_RESULTS = f"*-{'[0-9a-f]' * 16}.result.npz"
 
 _PLAIN = (bool, int, float, complex, str, bytes, np.generic, np.dtype)
 
@@ -60,6 +61,7 @@ class CallOnce:
         ------
         TypeError
             If an argument cannot be identified.
+            Also if the result is a dataclass that files may not hold (see ``archive.storable``).
         OutputError
             If the result cannot be written.
         """
@@ -67,7 +69,7 @@ class CallOnce:
             return func(*args, **kwargs)
         name = getattr(func, "__name__", type(func).__name__)
         identity = (name, getattr(func, "__module__", ""), _code(), identity_of(args), identity_of(kwargs))
-        path = self.folder / f"{name.lstrip('_')}-{_digest(repr(identity).encode())}.pickle"
+        path = self.folder / f"{name.lstrip('_')}-{_digest(repr(identity).encode())}.result.npz"
         stored = _stored(path)
         if stored is not None:
             result: T = stored[0]
@@ -77,7 +79,8 @@ class CallOnce:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot create {path.parent}: {error.strerror}; choose another folder") from error
-        write_atomically(path, lambda file: pickle.dump((result,), file, protocol=5))
+        with suppress(NotStorable):  # made from a recording whose labels are objects of any kind: made again next time
+            write_atomically(path, lambda file: write_archive(file, (result,)))
         return result
 
 
@@ -147,13 +150,12 @@ def _bytes_digest(array: np.ndarray[Any, Any]) -> str:
 
 
 def _stored(path: Path) -> tuple[Any] | None:
-    """The result in a file; None if it is absent, not whole, or of libraries that have changed."""
+    """The result in a file; None if it is absent, not whole, or something else."""
     try:
-        with path.open("rb") as file:
-            stored: tuple[Any] = pickle.load(file)
-    except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, TypeError, ValueError):
+        stored = read_archive(path)
+    except (OSError, ValueError):
         return None
-    return stored
+    return stored if isinstance(stored, tuple) and len(stored) == 1 else None
 
 
 @cache

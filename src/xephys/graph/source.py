@@ -167,13 +167,14 @@ class PickledSource:
         return f"pickled:{self.content or digest}:{self.segment_index}"
 
     def read(self, start: int, stop: int) -> Array:
-        recording = _unpickled(self.pickled, self.content)
+        recording = unpickled(self.pickled, self.content)
         block: Array = recording.get_traces(segment_index=self.segment_index, start_frame=start, end_frame=stop)
         return block
 
 
 @lru_cache(maxsize=8)
-def _unpickled(pickled: bytes, content: str) -> Any:
+def unpickled(pickled: bytes, content: str) -> Any:
+    """The recording behind a :class:`PickledSource`, pickled by this process or one it works with: never a file."""
     # `content` only tells versions of a file apart: readers keep open the one that was there when they were unpickled.
     return pickle.loads(pickled)
 

@@ -12,8 +12,10 @@ from xephys.graph.build import count_tasks, extend, plan_of
 from xephys.graph.plan import Stage
 from xephys.io.bridge.spikeinterface import from_spikeinterface, to_spikeinterface
 from xephys.io.read.open import open_recording
+from xephys.preprocess.filter import highpass_filter
 from xephys.recording.segments import segments_of, tree_of
 from xephys.schema import make_recording, wrap_like
+from xephys.testing import simulate_recording
 
 from ..conftest import assert_same_recording
 
@@ -120,7 +122,7 @@ def test_reads_only_what_is_asked(from_file: xr.DataArray, monkeypatch: pytest.M
 def test_json(tmp_path: Path, from_file: xr.DataArray) -> None:
     import spikeinterface.core as si
 
-    lazy = with_stage(from_file)
+    lazy = highpass_filter(from_file, freq_min_hz=50.0)
     bridged = to_spikeinterface(tree_of([lazy, lazy[2000:3000]]))
     assert bridged.check_serializability("json")
     bridged.dump_to_json(tmp_path / "bridged.json")
@@ -134,6 +136,29 @@ def test_json(tmp_path: Path, from_file: xr.DataArray) -> None:
     assert first is not None
     assert own is not None
     assert first.identity == own.identity
+
+
+def test_a_stage_from_elsewhere_is_pickled_but_never_named_in_a_text(from_file: xr.DataArray) -> None:
+    bridged = to_spikeinterface(with_stage(from_file))
+    assert not bridged.check_serializability("json")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(bridged)).get_traces(), bridged.get_traces())
+
+
+def test_a_reader_and_a_simulation_survive_a_text(data: Path, tmp_path: Path) -> None:
+    """Samples behind a reader of SpikeInterface, and samples drawn as they are asked for."""
+    import spikeinterface.core as si
+
+    simulated, _ = simulate_recording(duration_s=1, n_channels=4, n_units=1, seed=0)
+    part = simulated.isel(time=slice(0, 3000))
+    for lazy in (open_recording(data / "intan/sampledata_v1_5_32ch.rhd"), part):
+        bridged = to_spikeinterface(lazy)
+        bridged.dump_to_json(tmp_path / "bridged.json")
+        loaded = si.load(tmp_path / "bridged.json")
+        np.testing.assert_array_equal(loaded.get_traces(end_frame=200), lazy[:200].values)
+        first, own = plan_of(from_spikeinterface(loaded).data), plan_of(lazy.data)
+        assert first is not None
+        assert own is not None
+        assert first.identity == own.identity
 
 
 def test_memory_is_pickled_but_refuses_json(recording: xr.DataArray, samples: np.ndarray) -> None:

@@ -134,17 +134,17 @@ def real_numbers(tmp_path: Path) -> list[Path]:
 
 def test_a_gain_that_is_given_scales_real_numbers(real_numbers: list[Path]) -> None:
     for path in real_numbers:
-        assert open_recording(path).attrs["units"] == "uV"
-        opened = open_recording(path, gain_to_uv=1e6, offset_to_uv=2.0)
+        assert open_recording(path, trust=True).attrs["units"] == "uV"
+        opened = open_recording(path, trust=True, gain_to_uv=1e6, offset_to_uv=2.0)
         assert opened.attrs["units"] == "counts"
         np.testing.assert_allclose(to_uv(opened).values, VOLTS * 1e6 + 2.0, rtol=1e-5, atol=1e-4)
-        assert open_recording(path, gain_to_uv=1e6).offset_to_uv.values.tolist() == [0.0] * 3
+        assert open_recording(path, trust=True, gain_to_uv=1e6).offset_to_uv.values.tolist() == [0.0] * 3
 
 
 def test_a_scaling_that_would_do_nothing_is_refused(real_numbers: list[Path], tmp_path: Path) -> None:
     for path in real_numbers:
         with pytest.raises(ParameterError, match="offset_to_uv is given without gain_to_uv; give both"):
-            open_recording(path, offset_to_uv=2.0)
+            open_recording(path, trust=True, offset_to_uv=2.0)
     counts = open_recording(real_numbers[0], gain_to_uv=1e6)
     for format in ("zarr", "binary"):
         save_recording(counts, tmp_path / f"counts.{format}", format=format)

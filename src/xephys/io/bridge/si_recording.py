@@ -64,7 +64,8 @@ class XarrayRecording(BaseRecording):
             else:
                 self.set_probegroup(group)
         self.attributes = attributes
-        self._serializability["json"] = not any(isinstance(segment["plan"], Plan) for segment in segments)
+        in_memory = any(isinstance(segment["plan"], Plan) for segment in segments)
+        self._serializability["json"] = not (in_memory or any(isinstance(v, np.ndarray) for v in properties.values()))
         self._kwargs = {
             "segments": segments,
             "channel_ids": channel_ids,

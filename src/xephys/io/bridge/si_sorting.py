@@ -11,7 +11,7 @@ from spikeinterface.core.base import minimum_spike_dtype
 from spikeinterface.core.basesorting import SpikeVectorSortingSegment
 
 from ...sorting import samples_per_segment, validate_sorting
-from ..store.encode import decode_array, encode_array
+from ..store.encode import decode_array, encode_array, encoded_if_plain
 
 #: Names that SpikeInterface gives a meaning of its own.
 _RENAMED = {"label": "quality"}
@@ -52,6 +52,7 @@ class TreeSorting(BaseSorting):
         self._cached_spike_vector = vector
         for name, values in properties.items():
             self.set_property(name, decode_array(values))
+        self._serializability["json"] = not any(isinstance(values, np.ndarray) for values in properties.values())
         self._kwargs = {
             "spikes": spikes,
             "sampling_frequency": sampling_frequency,
@@ -73,7 +74,8 @@ def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
     vector = vector[np.lexsort((vector["unit_index"], vector["sample_index"], vector["segment_index"]))]
     ids = units.coords["unit_id"].values if "unit_id" in units.coords else np.arange(units.sizes["unit"])
     properties = {
-        _RENAMED.get(str(name), str(name)): encode_array(variable.values) for name, variable in units.data_vars.items()
+        _RENAMED.get(str(name), str(name)): encoded_if_plain(variable.values)
+        for name, variable in units.data_vars.items()
     }
     return TreeSorting(
         spikes=encode_array(vector),

@@ -17,7 +17,7 @@ from ...schema import make_recording, validate_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import source_of
-from ..store.encode import NotDeclarative, encode_array, encode_plan, plain
+from ..store.encode import NotDeclarative, encode_array, encode_plan, encoded_if_plain, plain
 
 
 def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
@@ -96,7 +96,7 @@ def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
     return XarrayRecording(
         segments=[_encoded_segment(segment) for segment in segments],
         channel_ids=encode_array(first.coords["channel"].values),
-        properties={name: encode_array(values) for name, values in si_properties_of(first).items()},
+        properties={name: encoded_if_plain(values) for name, values in si_properties_of(first).items()},
         annotations=dict(first.attrs.get("annotations", {})),
         attributes=plain({k: v for k, v in first.attrs.items() if k not in {"annotations", "probegroup"}}),
         probegroup=None if probegroup is None else plain(probegroup.to_dict(array_as_list=True)),

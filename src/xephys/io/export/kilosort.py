@@ -81,7 +81,7 @@ def export_kilosort(
     >>> white = xephys.whiten_like(recording, learned=sorting)
     >>> with tempfile.TemporaryDirectory() as place:
     ...     export_kilosort(sorting, place + "/kilosort4", whitened=white, pictures=False)
-    ...     np.load(place + "/kilosort4/pc_features.npy").shape[1:]
+    ...     np.load(place + "/kilosort4/pc_features.npy", allow_pickle=False).shape[1:]
     (6, 10)
     """
     tree = validate_sorting(sorting)
@@ -116,7 +116,7 @@ def _narrow_channels(folder: Path) -> None:
     """Positions and shanks as 32-bit floats, as there."""
     for name in ("channel_positions", "channel_shanks"):
         path = folder / f"{name}.npy"
-        np.save(path, np.load(path).astype(np.float32))
+        np.save(path, np.load(path, allow_pickle=False).astype(np.float32))
 
 
 def _write_spikes(folder: Path, sorting: xr.DataTree, fields: xr.Dataset, norms: Any) -> None:
@@ -126,7 +126,10 @@ def _write_spikes(folder: Path, sorting: xr.DataTree, fields: xr.Dataset, norms:
     np.save(folder / "spike_clusters.npy", labels)
     np.save(folder / "spike_templates.npy", labels)
     np.save(folder / "spike_detection_templates.npy", np.asarray(fields["detection_template"].values, np.int32))
-    np.save(folder / "spike_positions.npy", spike_places(sorting, np.load(folder / "channel_positions.npy")))
+    np.save(
+        folder / "spike_positions.npy",
+        spike_places(sorting, np.load(folder / "channel_positions.npy", allow_pickle=False)),
+    )
     np.save(folder / "amplitudes.npy", norms)
     np.save(folder / "kept_spikes.npy", np.asarray(fields["kept"].values, bool))
 
@@ -184,10 +187,10 @@ def _write_settings(folder: Path, sorting: xr.DataTree, fields: xr.Dataset, file
         "nearest_chans": fields.sizes["slot"],
         "wPCA": fields["component"].values,
         "Wrot": fields["whitening"].values,
-        "chanMap": np.load(folder / "channel_map.npy"),
-        "xc": np.load(folder / "channel_positions.npy")[:, 0],
-        "yc": np.load(folder / "channel_positions.npy")[:, 1],
-        "kcoords": np.load(folder / "channel_shanks.npy"),
+        "chanMap": np.load(folder / "channel_map.npy", allow_pickle=False),
+        "xc": np.load(folder / "channel_positions.npy", allow_pickle=False)[:, 0],
+        "yc": np.load(folder / "channel_positions.npy", allow_pickle=False)[:, 1],
+        "kcoords": np.load(folder / "channel_shanks.npy", allow_pickle=False),
         "Nbatches": int(np.ceil(samples_per_segment(sorting)[0] / (2 * float(sorting.attrs["sampling_frequency"])))),
     }
     np.save(folder / "ops.npy", np.array(ops, object), allow_pickle=True)

@@ -20,7 +20,7 @@ def draw_pictures(folder: Path, sorting: xr.DataTree, norms: Any) -> None:
     rows = np.unique(np.linspace(0, max(len(norms) - 1, 0), min(len(norms), SPIKES_MAX)).astype(np.int64))
     rate = float(sorting.attrs["sampling_frequency"])
     time_s = spikes["sample_index"].values[rows] / rate
-    places = np.load(folder / "spike_positions.npy")[rows]
+    places = np.load(folder / "spike_positions.npy", allow_pickle=False)[rows]
 
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots(2, 2)
@@ -40,7 +40,7 @@ def draw_pictures(folder: Path, sorting: xr.DataTree, norms: Any) -> None:
 
     figure = Figure(figsize=(4, 8), layout="constrained")
     panel = figure.subplots()
-    contacts = np.load(folder / "channel_positions.npy")
+    contacts = np.load(folder / "channel_positions.npy", allow_pickle=False)
     panel.plot(contacts[:, 0], contacts[:, 1], "s", color="0.8", markersize=3)
     panel.scatter(places[:, 0], places[:, 1], s=1, c=spikes["unit_index"].values[rows] % 20, cmap="tab20", linewidths=0)
     panel.set(xlabel="x (µm)", ylabel="y (µm)")

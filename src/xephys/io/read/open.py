@@ -16,6 +16,7 @@ from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .formats import Format, detect_format, format_named, read_with_spikeinterface
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
+from .trust import check_spikeinterface, check_zarr, load_spikeinterface
 
 #: Opened without a reader of SpikeInterface, so that there is nothing which would take further arguments.
 _OWN_FORMATS = ("zarr", "si-folder", "si-dump")
@@ -44,6 +45,7 @@ def open_recording(
     channel_ids: Any = None,
     ignore_trailing_bytes: bool = False,
     format: str | None = None,
+    trust: bool = False,
     **reader_options: Any,
 ) -> xr.DataArray | xr.DataTree:
     """Open a recording lazily, whatever its format; only headers are read.
@@ -75,6 +77,9 @@ def open_recording(
         a format that gives no gain are taken for µV, unless one is given here.
     format
         Name of the format, where it is not to be guessed.
+    trust
+        Open it even if that runs code of whoever wrote it: SpikeInterface's dumps that are pickles, and folders and
+        stores of its that hold some. Give it for files of your own.
     reader_options
         Further arguments of SpikeInterface's reader, such as ``experiment_name="experiment1"`` for Open Ephys; raw
         binary files, Zarr, SpikeInterface folders and dumps have none.
@@ -88,7 +93,8 @@ def open_recording(
     FileNotFoundError
         If there is nothing at the path.
     RecordingError
-        If the format is unknown, the file empty or cut, or the stream or the probe do not fit.
+        If the format is unknown, the file empty or cut, or the stream or the probe do not fit, or if opening it would
+        run code and it is not trusted.
     ParameterError
         If something is given that nothing would read, such as a misspelt word (the nearest is proposed) or the
         ``dtype`` of a Zarr store.
@@ -140,7 +146,7 @@ def open_recording(
             )
         if known.name == "spikeglx" and found != place:
             stream_id = _stream_of_file(place, stream_id)
-        opened = _open_known(known, found, chunk_duration_s, stream_id, reader_options)
+        opened = _open_known(known, found, chunk_duration_s, stream_id, reader_options, trust=trust)
         pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
     if segment is not None:
         if not 0 <= segment < len(pieces):
@@ -172,24 +178,32 @@ def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_
 
 
 def _open_known(
-    known: Format, found: Path, chunk_duration_s: float, stream_id: str | None, options: dict[str, Any]
+    known: Format,
+    found: Path,
+    chunk_duration_s: float,
+    stream_id: str | None,
+    options: dict[str, Any],
+    *,
+    trust: bool,
 ) -> xr.DataArray | xr.DataTree:
     if known.name in _OWN_FORMATS:
         _check_unread(found, known.description, options, stream_id)
     if known.name == "zarr":
         from ..store.zarr import open_zarr
 
+        if not trust:
+            check_zarr(found)
         return open_zarr(found, chunk_duration_s=chunk_duration_s)
     from ..bridge.spikeinterface import from_spikeinterface
 
     if known.name == "si-folder":
         from ..store.save import open_binary_folder
 
+        if not trust:
+            check_spikeinterface(found)
         return open_binary_folder(found, chunk_duration_s=chunk_duration_s)
     if known.name == "si-dump":
-        from spikeinterface import load
-
-        return from_spikeinterface(load(found), chunk_duration_s=chunk_duration_s)
+        return from_spikeinterface(load_spikeinterface(found, trust=trust), chunk_duration_s=chunk_duration_s)
     recording = read_with_spikeinterface(known, found, stream_id=stream_id, options=options)
     if known.name == "spikeglx":
         _check_meta(recording)

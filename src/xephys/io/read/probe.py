@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ...errors import RecordingError
+from .literals import read_literals
 
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "m": 1e6}
 
@@ -118,13 +119,39 @@ def _probe_file(path: Path) -> Any:
 
     if not path.exists():
         raise FileNotFoundError(f"probe file {path} does not exist; check the path")
-    read = probeinterface.read_prb if path.suffix == ".prb" else probeinterface.read_probeinterface
+    if path.suffix.lower() == ".prb":
+        return _group_of_prb(path)
     try:
-        return read(path)
-    except (KeyError, ValueError, AssertionError) as error:
+        return probeinterface.read_probeinterface(path)
+    except (KeyError, ValueError, AssertionError, TypeError, AttributeError) as error:
         raise RecordingError(
-            f"{path} is no ProbeInterface file ({error}); write one with write_probeinterface"
+            f"{path} is not a ProbeInterface file ({error}); write one with write_probeinterface"
         ) from error
+
+
+def _group_of_prb(path: Path) -> Any:
+    """The channel groups of a ``.prb`` file as probes. The file is Python, and is read as literals instead of run."""
+    from probeinterface import Probe, ProbeGroup
+
+    variables = {name.lower(): value for name, value in read_literals(path).items()}
+    groups = variables.get("channel_groups")
+    if not isinstance(groups, Mapping) or not groups:
+        raise RecordingError(f"{path} defines no channel_groups, so it is not a probe; see the documentation of .prb")
+    found = ProbeGroup()
+    for number, group in groups.items():
+        try:
+            channels = np.array(group["channels"], np.int64)
+            positions = np.array([group["geometry"][int(channel)] for channel in channels], np.float64)
+            probe = Probe(ndim=2, si_units="um")
+            probe.set_contacts(positions=positions, shapes="circle", shape_params={"radius": 5})
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise RecordingError(
+                f"{path}: group {number!r} has no position (x, y) in geometry for each of its channels ({error})"
+            ) from error
+        probe.create_auto_shape(probe_type="tip")
+        probe.set_device_channel_indices(channels)
+        found.add_probe(probe)
+    return found
 
 
 def _probe_of_positions(positions: Any) -> Any:

@@ -1,7 +1,8 @@
 """Arrays, plans and attributes as plain JSON: what makes a lazy recording survive a text file.
 
-A plan over files is fully declarative: paths, numbers, names of module-level kernels, and its arrays in base64. A plan
-over data in memory is not, and says so.
+A plan over files is fully declarative: paths, numbers, names of this package's sources and kernels, and its arrays in
+base64. A plan over data in memory, or with a stage that was written elsewhere, is not, and says so. Reading such a text
+calls nothing but what is named here, so that it can be opened whoever wrote it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,25 @@ import importlib
 import io
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ...errors import RecordingError
+from ...graph.build import take_channels
 from ...graph.plan import Plan, Source, Stage, regular_chunks
-from ...graph.tasks import DaskSource
+from ...graph.source import BinarySource, PickledSource, ZarrSource, unpickled
+from ...graph.splice import SplicedSource
+
+#: Sources that a text may name: they read what their fields say and do nothing else.
+_SOURCES: dict[str, type[Any]] = {"binary": BinarySource, "zarr": ZarrSource, "spliced": SplicedSource}
+_SOURCE_NAMES = {cls: name for name, cls in _SOURCES.items()}
+#: Where a text may take kernels from: arrays in, arrays out.
+_KERNELS = f"{__name__.partition('.')[0]}.kernels."
+_TAKE_CHANNELS = "take_channels"
+#: Known by its module, which is imported only where something is simulated.
+_SIMULATION = f"{__name__.partition('.')[0]}.simulation.source"
 
 
 class NotDeclarative(TypeError):
@@ -25,36 +39,81 @@ class NotDeclarative(TypeError):
 
 
 def encode_array(values: Any) -> dict[str, Any]:
-    """An array of any dtype as JSON, to the bit."""
+    """An array as JSON, to the bit; of objects if these are numbers, texts, None, arrays, or lists and dicts of them.
+
+    Raises
+    ------
+    NotDeclarative
+        If it holds objects of any other kind.
+    """
     array = np.asarray(values)
     if array.dtype.kind == "O":
-        listed = array.tolist()
-        try:
-            if json.loads(json.dumps(listed)) == listed:
-                return {"dtype": "object", "values": listed}
-        except (TypeError, ValueError):
-            pass
-        return {"dtype": "pickle", "data": _text(pickle.dumps(array))}
-    if array.dtype.kind in "US":
-        text = array.astype(str) if array.dtype.kind == "S" else array
-        return {"dtype": array.dtype.str, "values": text.tolist()}
+        return {
+            "dtype": "object",
+            "items": [_encode_item(item) for item in array.ravel().tolist()],
+            "shape": array.shape,
+        }
+    if array.dtype.kind == "U":
+        return {"dtype": array.dtype.str, "values": array.tolist()}
+    if array.dtype.hasobject:
+        raise NotDeclarative(f"an array of {array.dtype} cannot be written as text")
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return {"dtype": "npy", "data": _text(buffer.getvalue())}
 
 
-def decode_array(encoded: dict[str, Any]) -> Any:
-    """The array that ``encode_array`` was given."""
+def decode_array(encoded: Any) -> Any:
+    """The array that ``encode_array`` was given; an array that was never encoded is returned as it is."""
+    if isinstance(encoded, np.ndarray):
+        return encoded
     kind = encoded["dtype"]
     if kind == "npy":
         return np.load(io.BytesIO(base64.b64decode(encoded["data"])), allow_pickle=False)
-    if kind == "pickle":
-        return pickle.loads(base64.b64decode(encoded["data"]))
     if kind == "object":
-        out = np.empty(len(encoded["values"]), object)
-        out[:] = encoded["values"]
-        return out
+        items = encoded["values"] if "values" in encoded else [_decode_item(item) for item in encoded["items"]]
+        out = np.empty(len(items), object)
+        for k, item in enumerate(items):  # one by one: NumPy would make rows of lists
+            out[k] = item
+        return out.reshape(encoded.get("shape", len(items)))
+    if not str(kind).lstrip("<>|=").startswith(("U", "S")):
+        raise RecordingError(f"an array of type {str(kind)[:40]!r} is not read from text: it may hold code")
     return np.array(encoded["values"], dtype=kind)
+
+
+def encoded_if_plain(values: Any) -> Any:
+    """An array as JSON if it can be, else the array itself: it travels in a pickle of one's own, never in a text."""
+    try:
+        return encode_array(values)
+    except NotDeclarative:
+        return np.asarray(values)
+
+
+def _encode_item(item: Any) -> Any:
+    if item is None or type(item) in (bool, int, float, str):
+        return item
+    if isinstance(item, list):
+        return [_encode_item(one) for one in item]
+    if isinstance(item, tuple):
+        return {"tuple": [_encode_item(one) for one in item]}
+    if isinstance(item, dict):
+        return {"dict": [[_encode_item(key), _encode_item(one)] for key, one in item.items()]}
+    if isinstance(item, np.generic):
+        return {"scalar": encode_array(item)}
+    if isinstance(item, np.ndarray):
+        return {"array": encode_array(item)}
+    raise NotDeclarative(f"a {type(item).__name__} cannot be written as text")
+
+
+def _decode_item(item: Any) -> Any:
+    if isinstance(item, list):
+        return [_decode_item(one) for one in item]
+    if not isinstance(item, dict):
+        return item
+    if "tuple" in item:
+        return tuple(_decode_item(one) for one in item["tuple"])
+    if "dict" in item:
+        return {_decode_item(key): _decode_item(one) for key, one in item["dict"]}
+    return decode_array(item["array"]) if "array" in item else decode_array(item["scalar"])[()]
 
 
 def plain(value: Any) -> Any:
@@ -104,32 +163,64 @@ def decode_plan(encoded: dict[str, Any]) -> Plan:
 
 
 def _encode_source(source: Source) -> dict[str, Any]:
-    if isinstance(source, DaskSource):
+    if isinstance(source, PickledSource):
+        return _encode_reader(source)
+    name = _SOURCE_NAMES.get(type(source))
+    if type(source).__module__ == _SIMULATION:
+        config = dataclasses.asdict(source.config)  # type: ignore[attr-defined]
+        return {"simulation": {key: _encode_plain(value) for key, value in config.items()}}
+    if name is None:
         raise NotDeclarative(
             "the recording is computed from an array in memory (or from arithmetic on one) and cannot be written as "
             "JSON; save_recording it first, or use pickle, which takes the data along"
         )
-    if not dataclasses.is_dataclass(source):
-        return {"pickle": _text(pickle.dumps(source))}
     fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(source) if field.init}
-    try:
-        return {"class": _import_name(type(source)), "fields": {k: _encode_plain(v) for k, v in fields.items()}}
-    except NotDeclarative:
-        return {"pickle": _text(pickle.dumps(source))}
+    inner = {"source": _encode_source(fields.pop("source"))} if name == "spliced" else {}
+    return {"class": name, "fields": {key: _encode_plain(value) for key, value in fields.items()}, **inner}
 
 
 def _decode_source(encoded: dict[str, Any]) -> Source:
-    source: Source
-    if "pickle" in encoded:
-        source = pickle.loads(base64.b64decode(encoded["pickle"]))
-    else:
-        source = _imported(encoded["class"])(**{k: _decode_plain(v) for k, v in encoded["fields"].items()})
+    if "reader" in encoded:
+        return _decode_reader(encoded)
+    if "simulation" in encoded:
+        from ...simulation.config import SimulationConfig
+        from ...simulation.source import SimulationSource
+
+        config = {key: _decode_plain(value) for key, value in encoded["simulation"].items()}
+        return SimulationSource(SimulationConfig(**config))
+    name = str(encoded.get("class"))
+    if name not in _SOURCES:
+        raise RecordingError(f"a recording names the source {name[:80]!r}, which is not one of {', '.join(_SOURCES)}")
+    fields = {key: _decode_plain(value) for key, value in encoded["fields"].items()}
+    inner = {"source": _decode_source(encoded["source"])} if name == "spliced" else {}
+    source: Source = _SOURCES[name](**fields, **inner)
     return source
+
+
+def _encode_reader(source: PickledSource) -> dict[str, Any]:
+    """A recording of SpikeInterface as its own description, if it has one without data."""
+    recording = unpickled(source.pickled, source.content)
+    if not recording.check_serializability("json"):
+        raise NotDeclarative(f"a {type(recording).__name__} cannot be written as JSON; save_recording it first")
+    described = json.loads(json.dumps(plain(recording.to_dict(recursive=True))))
+    fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(source) if field.init}
+    del fields["pickled"]
+    return {"reader": described, "fields": {key: _encode_plain(value) for key, value in fields.items()}}
+
+
+def _decode_reader(encoded: dict[str, Any]) -> PickledSource:
+    from spikeinterface.core import load
+
+    from ..read.trust import check_dump
+
+    check_dump(encoded["reader"])
+    fields = {key: _decode_plain(value) for key, value in encoded["fields"].items()}
+    return PickledSource(pickle.dumps(load(encoded["reader"])), **fields)
 
 
 def _encode_stage(stage: Stage) -> dict[str, Any]:
     return {
-        "func": _import_name(stage.func),
+        "func": _kernel_name(stage.func),
         "dtype": encode_array(np.empty(0, stage.dtype)),
         "parameters": {key: _encode_plain(value) for key, value in stage.parameters.items()},
         "arrays": {key: encode_array(value) for key, value in stage.arrays.items()},
@@ -142,7 +233,7 @@ def _encode_stage(stage: Stage) -> dict[str, Any]:
 
 def _decode_stage(encoded: dict[str, Any]) -> Stage:
     return Stage(
-        func=_imported(encoded["func"]),
+        func=_kernel_named(encoded["func"]),
         dtype=decode_array(encoded["dtype"]).dtype,
         parameters={key: _decode_plain(value) for key, value in encoded["parameters"].items()},
         arrays={key: decode_array(value) for key, value in encoded["arrays"].items()},
@@ -177,19 +268,33 @@ def _decode_plain(value: Any) -> Any:
     return value
 
 
-def _import_name(thing: Any) -> str:
-    name = f"{thing.__module__}:{getattr(thing, '__qualname__', '?')}"
-    if "<" in name or "?" in name or thing.__module__ == "__main__":
-        raise NotDeclarative(f"{name} cannot be imported elsewhere; define it at the top level of a module")
-    return name
+def _kernel_name(func: Any) -> str:
+    if func is take_channels:
+        return _TAKE_CHANNELS
+    module, name = str(getattr(func, "__module__", "")), str(getattr(func, "__qualname__", "?"))
+    if not module.startswith(_KERNELS) or not name.isidentifier():
+        raise NotDeclarative(
+            f"the stage {module}.{name} is not one of this package's, and a text may not name code; save_recording "
+            "what it makes, or use pickle"
+        )
+    return f"{module.removeprefix(_KERNELS)}:{name}"
 
 
-def _imported(name: str) -> Any:
-    module, _, qualname = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    return found
+def _kernel_named(name: str) -> Callable[..., Any]:
+    if name == _TAKE_CHANNELS:
+        return take_channels
+    module, _, own = str(name).partition(":")
+    if own.isidentifier() and all(part.isidentifier() for part in module.split(".")):
+        try:
+            found = getattr(importlib.import_module(_KERNELS + module), own, None)
+        except ImportError:
+            found = None
+        if callable(found) and getattr(found, "__module__", None) == _KERNELS + module:
+            kernel: Callable[..., Any] = found
+            return kernel
+    raise RecordingError(
+        f"a recording names the step {str(name)[:80]!r}, which this version of the package does not have"
+    )
 
 
 def _text(raw: bytes) -> str:

@@ -211,7 +211,11 @@ def _write_sidecars(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[
             np.save(folder / f"times_cached_seg{index}.npy", vector)
     ours = {
         "attributes": [stores.saved_attributes(segment) for segment in segments],
-        "properties": {name: encode_array(values) for name, values in properties.items() if values.dtype.kind == "O"},
+        "properties": {
+            name: stores.encode_property(name, values)
+            for name, values in properties.items()
+            if values.dtype.kind == "O"
+        },
         "n_samples": [segment.sizes["time"] for segment in segments],
         "n_channels": first.sizes["channel"],
         "channel_ids": encode_array(first.coords["channel"].values),

@@ -9,6 +9,7 @@ import xarray as xr
 from ...errors import RecordingError
 from ...sorting import validate_sorting
 from ...typing import PathLike
+from ..read.trust import check_zarr
 from .atomic import whole_or_absent
 
 
@@ -56,7 +57,7 @@ def open_sorting(path: PathLike) -> xr.DataTree:
     FileNotFoundError
         If there is nothing at the path.
     RecordingError
-        If it is no sorting.
+        If it is no sorting, or holds pickles.
     """
     place = Path(path)
     if not place.exists():
@@ -64,5 +65,6 @@ def open_sorting(path: PathLike) -> xr.DataTree:
     stored = any((place / name).is_file() for name in (".zgroup", "zarr.json")) and (place / "spikes").is_dir()
     if not stored:
         raise RecordingError(f"{place} is no sorting: it is not a Zarr store with spikes; see save_sorting")
+    check_zarr(place)
     with xr.open_datatree(place, engine="zarr", consolidated=False) as tree:
         return validate_sorting(tree.load())

@@ -24,7 +24,7 @@ from ...schema import make_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import folder_token
-from .encode import decode_array, encode_array, plain
+from .encode import NotDeclarative, decode_array, encode_array, plain
 
 _CHUNK_S = 0.5
 _SHARD_CHUNK_S = 0.1
@@ -118,12 +118,26 @@ def write_metadata(group: Any, segments: list[xr.DataArray], times: list[tuple[f
         if values.dtype.kind in "biufcUS":
             put_array(stored, name, values)
         else:
-            others[name] = encode_array(values)
+            others[name] = encode_property(name, values)
     group.attrs["xephys"] = {
         "version": _version("xephys"),
         "attributes": [saved_attributes(segment) for segment in segments],
         "properties": others,
     }
+
+
+def encode_property(name: str, values: Any) -> dict[str, Any]:
+    """A property of objects as JSON.
+
+    Raises
+    ------
+    RecordingError
+        If they are more than numbers, texts, and lists and dicts of them: files hold data only.
+    """
+    try:
+        return encode_array(values)
+    except NotDeclarative as error:
+        raise RecordingError(f"the coordinate {name!r} cannot be saved: {error}; drop it (drop_vars) first") from error
 
 
 def saved_attributes(recording: xr.DataArray) -> dict[str, Any]:
