@@ -194,6 +194,10 @@ def _explained(known: Format, path: Path, error: Exception) -> Exception:
         return RecordingError(f"{path} holds several ElectricalSeries; give stream_id as one of {available}")
     if isinstance(error, ImportError):
         return ImportError(f"reading {known.description} needs a package that is not installed: {said}")
+    if "not a multiple of the data-type" in str(error):
+        return RecordingError(
+            f"a file of {path} ends within a sample, so it was cut or is still being written; copy it again"
+        )
     if "Multiple experiments" in str(error):
         return RecordingError(f"{path}: {str(error).strip()}")
     return RecordingError(f"{path} looks like {known.description}, but could not be read: {said}")
@@ -235,7 +239,9 @@ def _spikeglx(path: Path) -> Path | None:
 
 def _openephys_binary(path: Path) -> Path | None:
     if path.is_file():
-        return path.parent if path.name == "structure.oebin" else None
+        if path.name == "continuous.dat" and (path.absolute().parents[2] / "structure.oebin").is_file():
+            return path.absolute().parents[2]
+        return path.absolute().parent if path.name == "structure.oebin" else None
     return path if any(_below(path, "structure.oebin")) else None
 
 
@@ -265,7 +271,9 @@ def _neuralynx(path: Path) -> Path | None:
 
 
 def _tdt(path: Path) -> Path | None:
-    return path if path.is_dir() and any(p.suffix.lower() == ".tsq" for p in path.iterdir()) else None
+    if path.is_file():
+        return path.parent if path.suffix.lower() in {".tsq", ".tev", ".tbk"} else None
+    return path if any(p.suffix.lower() == ".tsq" for p in path.iterdir()) else None
 
 
 def _whitematter(path: Path) -> Path | None:

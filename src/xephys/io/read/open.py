@@ -15,6 +15,8 @@ from ...recording.segments import segments_of, tree_of
 from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .formats import Format, detect_format, format_named, read_with_spikeinterface
+from .one_file import FOLDER_FORMATS, narrowed_arguments, pieces_of_file
+from .open_ephys import split_at_lost_samples
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
 from .trust import check_spikeinterface, check_zarr, load_spikeinterface
 
@@ -62,7 +64,7 @@ def open_recording(
     stream_id
         Which stream, by id or name, where a file holds several. By default the obvious one: auxiliary, digital and
         synchronisation streams are set aside, and the action-potential band is preferred; that of the file, where the
-        path is a SpikeGLX file. For NWB the path of the ElectricalSeries.
+        path is one file of a folder. For NWB the path of the ElectricalSeries.
     segment
         Which segment, where there are several; all of them as a DataTree by default.
     probe
@@ -144,10 +146,8 @@ def open_recording(
                 f"{', '.join(given)} would describe a raw binary file, and {place} is {known.description}, which says "
                 "it itself; leave it out"
             )
-        if known.name == "spikeglx" and found != place:
-            stream_id = _stream_of_file(place, stream_id)
-        opened = _open_known(known, found, chunk_duration_s, stream_id, reader_options, trust=trust)
-        pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in segments_of(opened)]
+        opened = _open_known(known, place, found, chunk_duration_s, stream_id, reader_options, trust=trust)
+        pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in opened]
     if segment is not None:
         if not 0 <= segment < len(pieces):
             raise RecordingError(f"segment {segment} does not exist; {place} has {len(pieces)}, counted from 0")
@@ -179,13 +179,15 @@ def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_
 
 def _open_known(
     known: Format,
+    place: Path,
     found: Path,
     chunk_duration_s: float,
     stream_id: str | None,
     options: dict[str, Any],
     *,
     trust: bool,
-) -> xr.DataArray | xr.DataTree:
+) -> list[xr.DataArray]:
+    """The segments of a path in a known format; ``found`` is what its reader takes."""
     if known.name in _OWN_FORMATS:
         _check_unread(found, known.description, options, stream_id)
     if known.name == "zarr":
@@ -193,7 +195,7 @@ def _open_known(
 
         if not trust:
             check_zarr(found)
-        return open_zarr(found, chunk_duration_s=chunk_duration_s)
+        return segments_of(open_zarr(found, chunk_duration_s=chunk_duration_s))
     from ..bridge.spikeinterface import from_spikeinterface
 
     if known.name == "si-folder":
@@ -201,48 +203,31 @@ def _open_known(
 
         if not trust:
             check_spikeinterface(found)
-        return open_binary_folder(found, chunk_duration_s=chunk_duration_s)
+        return segments_of(open_binary_folder(found, chunk_duration_s=chunk_duration_s))
     if known.name == "si-dump":
-        return from_spikeinterface(load_spikeinterface(found, trust=trust), chunk_duration_s=chunk_duration_s)
+        loaded = load_spikeinterface(found, trust=trust)
+        return segments_of(from_spikeinterface(loaded, chunk_duration_s=chunk_duration_s))
+    of_file = known.name in FOLDER_FORMATS and place.is_file()
+    if of_file:
+        stream_id, options = narrowed_arguments(known.name, place, stream_id=stream_id, options=options)
     recording = read_with_spikeinterface(known, found, stream_id=stream_id, options=options)
+    pieces = segments_of(from_spikeinterface(recording, chunk_duration_s=chunk_duration_s))
+    if of_file:
+        pieces = pieces_of_file(known.name, place, recording, pieces)
     if known.name == "spikeglx":
-        _check_meta(recording)
-    return from_spikeinterface(recording, chunk_duration_s=chunk_duration_s)
+        _check_meta(recording, place)
+    if known.name == "openephys-binary":
+        pieces = split_at_lost_samples(recording, pieces)
+    return pieces
 
 
-def _stream_of_file(file: Path, stream_id: str | None) -> str:
-    """The stream of a SpikeGLX file, whose reader takes the folder with all of them.
-
-    By the file's ``.meta``, because from there the reader takes the names of its streams too.
-
-    Raises
-    ------
-    RecordingError
-        If the ``.meta`` cannot be read.
-    ParameterError
-        If another stream than that of the file is asked for.
-    """
-    from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file
-
-    meta = file.with_suffix(".meta")
-    try:
-        own = str(extract_stream_info(meta, read_meta_file(meta))["stream_name"])
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise RecordingError(f"{meta} does not say which stream it describes ({error}); copy it again") from error
-    if stream_id is None:
-        return own
-    if stream_id not in (own, f"{own}-SYNC"):
-        raise ParameterError(
-            f"stream_id is {stream_id!r} and {file} holds {own!r}; leave stream_id out, or open {file.parent}"
-        )
-    return stream_id
-
-
-def _check_meta(recording: Any) -> None:
-    """Warn where a SpikeGLX file is not as long as its ``.meta`` says."""
+def _check_meta(recording: Any, place: Path) -> None:
+    """Warn where a SpikeGLX file is not as long as its ``.meta`` says; of the file that was named, if one was."""
     for info in recording.neo_reader.signals_info_list:
         file = Path(info["bin_file"])
         if info["stream_name"] != recording.stream_name or not file.is_file():
+            continue
+        if place.is_file() and file.resolve() != place.resolve():
             continue
         said, found = int(info["meta"].get("fileSizeBytes", 0)), file.stat().st_size
         if said and said != found:
