@@ -1,6 +1,7 @@
 # Everything that is needed to try, test and measure xephys; only Python >= 3.11 and make have to be there already.
 #   make demo    simulate a realistic recording, sort it, compare with the truth, draw one picture
 #   make test    all tests                    make check   ruff, mypy, layers, examples of the documentation
+#   make test-expressions    the tests of plans once more, with Dask's array expressions on
 #   make bench   the benchmarks at full size  make clean   remove the environments and what was built
 # Another interpreter: make test PYTHON=/path/to/python3.12      Part of the tests: make test ARGS=tests/graph
 
@@ -15,9 +16,10 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread per library: Dask's threads and the tests' worker processes are the parallelism.
 SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+EXPRESSION_TESTS := tests/graph tests/properties/test_graph.py tests/preprocess/test_contract.py
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py,$(sort $(wildcard benchmarks/*.py)))
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-expressions check bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-plot
@@ -28,6 +30,10 @@ demo: $(VENV)/.ready-plot
 
 test: $(VENV)/.ready-test
 	$(SINGLE) $(BIN)/python -m pytest $(ARGS)
+
+# Query planning is settled when dask.array is first imported, so it takes a run of its own.
+test-expressions: $(VENV)/.ready-test
+	DASK_ARRAY__QUERY_PLANNING=True $(SINGLE) $(BIN)/python -m pytest $(or $(ARGS),$(EXPRESSION_TESTS))
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check

@@ -155,8 +155,8 @@ def make_recording(
     >>> float(rec.time[30])
     0.001
     """
-    if np.ndim(data) != 2:
-        raise RecordingError(f"traces have {np.ndim(data)} dimensions; give a (time, channel) array")
+    if data.ndim != 2:
+        raise RecordingError(f"traces have {data.ndim} dimensions; give a (time, channel) array")
     n_samples, n_channels = data.shape
     ids = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
     coords: dict[str, Any] = {"channel": ids}

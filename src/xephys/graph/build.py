@@ -1,13 +1,12 @@
 """From a plan to a Dask array and back: one task per chunk, however long the chain.
 
-The plan rides in the array's own top layer. Slicing keeps it (the slices are replayed on the plan's range); anything
-else, like arithmetic or ``persist``, loses it by construction, and the array becomes an opaque root: a source whose
-tasks depend on the blocks that cover their widened range.
+The plan rides in the array's own top layer, or is its expression. Slicing keeps it (the slices are replayed on the
+plan's range); anything else, like arithmetic or ``persist``, loses it by construction, and the array becomes an opaque
+root: a source whose tasks depend on the blocks that cover their widened range.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import dask
@@ -16,9 +15,8 @@ import numpy as np
 
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import run_events, run_traces
+from .slices import find_plan, selected
 from .tasks import DaskSource, over_chunks
-
-_ANNOTATION = "xephys-plan"
 
 
 def to_dask(plan: Plan) -> da.Array:
@@ -27,27 +25,31 @@ def to_dask(plan: Plan) -> da.Array:
         raise ValueError("a plan that emits partial sums has no array; reduce it with graph.reduce.tree_sum")
     name = f"{plan_label(plan)}-{plan.token}"
     if plan.emits == "traces":
-        out = over_chunks(plan, run_traces, name=name, dtype=plan.dtype, chunks=(plan.chunks, (plan.n_channels,)))
-    else:
-        unknown = (float("nan"),) * len(plan.chunks)
-        out = over_chunks(plan, run_events, name=name, dtype=plan.dtype, chunks=(unknown,))
-    layer = getattr(out.dask, "layers", {}).get(name)
-    if layer is not None:  # absent under expression arrays: every array is then an opaque root
-        layer.collection_annotations = {**(layer.collection_annotations or {}), _ANNOTATION: plan}
-    return out
+        chunks: tuple[tuple[float, ...], ...] = (plan.chunks, (plan.n_channels,))
+        return over_chunks(plan, run_traces, name=name, dtype=plan.dtype, chunks=chunks, carries_plan=True)
+    unknown = (float("nan"),) * len(plan.chunks)
+    return over_chunks(plan, run_events, name=name, dtype=plan.dtype, chunks=(unknown,), carries_plan=True)
 
 
 def plan_of(array: Any) -> Plan | None:
     """The plan an array carries, also through time and channel slices; None for an opaque array."""
     data = getattr(array, "data", array)
-    layers = getattr(getattr(data, "dask", None), "layers", None)
-    if not layers:
+    found = find_plan(data) if isinstance(data, da.Array) else None
+    if found is None or not found.slices:
+        return None if found is None else found.plan
+    selection = selected(data, found)
+    if selection is None:
         return None
-    own = (getattr(layers.get(data.name), "collection_annotations", None) or {}).get(_ANNOTATION)
-    if own is not None:
-        plan: Plan = own
+    plan = found.plan.narrowed(selection.start, selection.chunks)
+    if np.array_equal(selection.channels, np.arange(plan.n_channels)):
         return plan
-    return _sliced_plan(data)
+    return plan.then(select_channels_stage(plan, selection.channels))
+
+
+def select_channels(array: Any, channels: Array) -> da.Array | None:
+    """Some channels of an array, in the order given, by one stage more of its plan; None if it has none."""
+    plan = plan_of(array)
+    return None if plan is None else to_dask(plan.then(select_channels_stage(plan, channels)))
 
 
 def extend(array: da.Array, stage: Stage, *, sampling_frequency: float) -> da.Array:
@@ -79,87 +81,21 @@ def root_plan(array: da.Array, *, sampling_frequency: float) -> Plan:
 
 def count_tasks(array: Any) -> int:
     """Tasks left after optimisation, as a compute would run them; stored data are no tasks."""
-    from dask._task_spec import DataNode
+    from dask._task_spec import DataNode, convert_legacy_graph
 
     data = getattr(array, "data", array)
-    with dask.config.set({"optimization.fuse.active": False}):
-        (optimized,) = dask.optimize(data)
-    graph = dict(optimized.__dask_graph__())
+    if hasattr(data, "expr"):
+        optimized = data.optimize()
+    else:
+        with dask.config.set({"optimization.fuse.active": False}):
+            (optimized,) = dask.optimize(data)
+    graph = convert_legacy_graph(dict(optimized.__dask_graph__()))
     return sum(callable(task) and not isinstance(task, DataNode) for task in graph.values())
 
 
 def plan_label(plan: Plan) -> str:
     """Readable prefix of the names of its tasks, by which dashboards group."""
     return plan.stages[-1].name if plan.stages else type(plan.source).__name__.lower()
-
-
-class _Selection:
-    """Stands for a block while slices are replayed: knows only ``[time, channel]``, so any other operation fails."""
-
-    def __init__(self, start: int, stop: int, channels: Array) -> None:
-        self.start, self.stop, self.channels = start, stop, channels
-
-    def __getitem__(self, index: Any) -> _Selection:
-        time, channel = index if isinstance(index, tuple) else (index, slice(None))
-        if not isinstance(time, slice):
-            raise TypeError("only slices in time keep a plan")
-        first, last, step = time.indices(self.stop - self.start)
-        if step != 1:
-            raise TypeError("a stride in time loses the plan")
-        channels = self.channels[channel]
-        if np.ndim(channels) != 1:
-            raise TypeError("a single channel without its dimension loses the plan")
-        return _Selection(self.start + first, self.start + max(first, last), channels)
-
-
-def _sliced_plan(data: da.Array) -> Plan | None:
-    """The plan below a chain of slices, narrowed to what they leave; None if anything else was done to the array."""
-    if data.ndim != 2 or len(data.chunks[1]) != 1 or 0 in data.shape:
-        return None
-    name, slices = _planned_root(data)
-    if name is None:
-        return None
-    layers = data.dask.layers
-    plan: Plan = layers[name].collection_annotations[_ANNOTATION]
-    if plan.emits != "traces":
-        return None
-    graph: dict[Any, Any] = {}
-    for other in slices:
-        graph.update(layers[other])
-    everything = np.arange(plan.n_channels)
-    for i, (start, stop) in enumerate(zip(plan.starts[:-1].tolist(), plan.starts[1:].tolist(), strict=True)):
-        graph[(name, i, 0)] = _Selection(start, stop, everything)
-    try:
-        # One call for all blocks: each call goes through the whole graph.
-        parts: list[_Selection] = list(dask.get(graph, [(data.name, i, 0) for i in range(data.numblocks[0])]))
-    except (TypeError, ValueError, IndexError, AttributeError, KeyError):
-        return None
-    if not all(isinstance(part, _Selection) for part in parts):
-        return None
-    joined = all(a.stop == b.start for a, b in pairwise(parts))
-    same = all(np.array_equal(part.channels, parts[0].channels) for part in parts)
-    if not joined or not same:
-        return None
-    narrow = plan.narrowed(parts[0].start, tuple(part.stop - part.start for part in parts))
-    if np.array_equal(parts[0].channels, everything):
-        return narrow
-    return narrow.then(select_channels_stage(plan, parts[0].channels))
-
-
-def _planned_root(data: da.Array) -> tuple[str | None, list[str]]:
-    """The nearest planned layer below the array, if only slices lie between, and the layers of those slices."""
-    roots, slices, pending = set(), [], [data.name]
-    while pending:
-        name = pending.pop()
-        layer = data.dask.layers.get(name)
-        if _ANNOTATION in (getattr(layer, "collection_annotations", None) or {}):
-            roots.add(name)
-        elif layer is None or name.split("-")[0] not in {"getitem", "slice", "shuffle"}:
-            return None, []
-        else:
-            slices.append(name)
-            pending.extend(data.dask.dependencies[name])
-    return (roots.pop(), slices) if len(roots) == 1 else (None, [])
 
 
 def select_channels_stage(plan: Plan, channels: Array) -> Stage:

@@ -13,6 +13,7 @@ import numpy as np
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
+from .tasks import map_records
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class SpikeTable:
     def __getitem__(self, field: str) -> da.Array:
         if field not in self.fields:
             raise KeyError(f"no field {field!r}; this table has {', '.join(self.fields)}")
-        return self.data[field]
+        return map_records(self.data, _field, field=field, dtype=self.dtype[field])
 
     def __len__(self) -> int:
         raise TypeError("the number of spikes is unknown until they are computed; use .compute() or .count_per_chunk()")
@@ -69,7 +70,7 @@ class SpikeTable:
 
     def filter(self, keep: Callable[[Array], Array]) -> SpikeTable:
         """Only the rows for which ``keep(records)`` is true; a module-level function, called per chunk."""
-        kept = self.data.map_blocks(_keep, keep=keep, dtype=self.dtype, meta=np.empty(0, self.dtype))
+        kept = map_records(self.data, _keep, keep=keep, dtype=self.dtype)
         return SpikeTable(kept, self.sampling_frequency)
 
     def count_per_chunk(self) -> Array:
@@ -106,6 +107,11 @@ def given_events_stage(events: Array) -> Stage:
     if len(samples) > 1 and np.any(np.diff(samples) < 0):
         raise ValueError("the given events are not sorted by sample_index; sort them first")
     return Stage(given_events, dtype=events.dtype, arrays={"events": events}, emits="events")
+
+
+def _field(records: Array, *, field: str) -> Array:
+    values: Array = records[field]
+    return values
 
 
 def _count(records: Array) -> Array:

@@ -2,6 +2,9 @@
 
 A task gets the numbers of its chunk, reads its widened range from the source and runs the stages. Where the source is
 itself a Dask array, the task depends on the blocks that cover that range instead of reading them.
+
+Where Dask's array expressions are on (``array.query-planning``), the array is an expression of its own, which makes the
+same tasks; where they are off, it is a layer of a graph. The plan rides in either.
 """
 
 from __future__ import annotations
@@ -15,10 +18,17 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
+from dask._task_spec import DataNode, List, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph
 
 from .plan import Array, Plan, Source
 from .run import Program, visible_arrays
+
+#: Whether Dask's arrays are expressions; settled when ``dask.array`` is first imported.
+EXPRESSIONS = hasattr(da.Array, "expr")
+
+#: Under this name a plan rides in the layer of its array, among the annotations that no scheduler sees.
+PLAN_ANNOTATION = "xephys-plan"
 
 #: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
 _DEVICE_TURN = threading.Lock()
@@ -61,6 +71,7 @@ def over_chunks(
     chunks: tuple[tuple[float, ...], ...],
     numbers: Sequence[int] | None = None,
     options: Mapping[str, Any] | None = None,
+    carries_plan: bool = False,
 ) -> da.Array:
     """A Dask array of one task per chunk.
 
@@ -78,25 +89,59 @@ def over_chunks(
         Which chunks of the plan; all if None.
     options
         Plain keyword arguments for ``run``.
+    carries_plan
+        Whether the array holds what the plan emits, so that the plan is found in it again.
     """
     wanted = np.arange(len(plan.chunks)) if numbers is None else np.asarray(numbers, np.int64)
     bounds = np.stack([plan.starts[:-1][wanted], plan.starts[1:][wanted]], axis=1)
-    opaque = plan.source if isinstance(plan.source, DaskSource) else None
-    source = plan.source if opaque is None else None
-    work = Work(run, Program.of(plan), visible_arrays(plan), dict(options or {}), bounds, source)
+    blocks = plan.source.array if isinstance(plan.source, DaskSource) else None
+    work = Work(
+        run,
+        Program.of(plan),
+        visible_arrays(plan),
+        dict(options or {}),
+        bounds,
+        source=plan.source if blocks is None else None,
+        spans=None if blocks is None else block_spans(plan, blocks.chunks[0], bounds),
+    )
     meta = np.empty((0,) * len(chunks), dtype)
-    if opaque is not None:
-        return _over_blocks(plan, opaque, work, name=name, chunks=chunks, meta=meta)
-    # As a key of its own: a keyword below a megabyte would travel to the workers with every single task.
-    shared = dask.delayed(work, name=f"work-{name}", traverse=False)
-    return da.map_blocks(_on_source, name=name, dtype=dtype, chunks=chunks, meta=meta, shared=shared)
+    carried = plan if carries_plan else None
+    if EXPRESSIONS:
+        from .expression import PlanArray, PlanExpression
+
+        return PlanArray(PlanExpression(name, work, chunks, meta, carried, blocks, blocks and blocks.name))
+    if blocks is None:
+        # As a key of its own: a keyword below a megabyte would travel to the workers with every single task.
+        shared = dask.delayed(work, name=work_key(name), traverse=False)
+        out = da.map_blocks(on_source, name=name, dtype=dtype, chunks=chunks, meta=meta, shared=shared)
+    else:
+        graph = tasks_on_blocks(work, name=name, n_dims=len(chunks), blocks=blocks.name)
+        layered = HighLevelGraph.from_collections(name, graph, dependencies=[blocks])
+        out = da.Array(layered, name, chunks=chunks, meta=meta)
+    if carried is not None:
+        layer = out.dask.layers[name]
+        layer.collection_annotations = {**(layer.collection_annotations or {}), PLAN_ANNOTATION: carried}
+    return out
+
+
+def map_records(records: da.Array, func: Callable[..., Array], *, dtype: np.dtype[Any], **options: Any) -> da.Array:
+    """A module-level function of each block of an array of unknown length; as many records as it gives back."""
+    chunks = (records.chunks[0], *((size,) for size in dtype.shape))
+    meta = np.empty((0,) * len(chunks), dtype.base)
+    if EXPRESSIONS:
+        from .expression import PlanArray, Records
+
+        return PlanArray(Records(records, func, options, chunks, meta))
+    inner = list(range(1, len(chunks))) or None
+    return records.map_blocks(func, dtype=dtype.base, chunks=chunks, new_axis=inner, meta=meta, **options)
 
 
 @dataclass(frozen=True)
 class Work:
     """What the tasks of an array have in common: stored once in its graph, sent once to each worker.
 
-    Not callable, or Dask would take it for a task.
+    ``bounds`` are the samples ``(start, stop)`` of each chunk; ``spans``, where the source is a Dask array, its blocks
+    ``[first, last)`` that a chunk needs and the first sample of these. Not callable, or Dask would take it for a task.
     """
 
     run: Callable[..., Any]
@@ -105,6 +150,7 @@ class Work:
     options: Mapping[str, Any]
     bounds: Array
     source: Source | None
+    spans: Array | None
 
     def block(self, read: Callable[[int, int], Array], number: int) -> Any:
         start, stop = self.bounds[number].tolist()
@@ -112,38 +158,59 @@ class Work:
             return self.run(self.program, self.arrays, read, start, stop, **self.options)
 
 
-def _on_source(*, shared: Work, block_id: tuple[int, ...] = ()) -> Any:
+def work_key(name: str) -> str:
+    """Key of the work that the tasks of an array share."""
+    return f"work-{name}"
+
+
+def on_source(*, shared: Work, block_id: tuple[int, ...] = ()) -> Any:
+    """The task of a chunk whose samples come from a source."""
     assert shared.source is not None
     return shared.block(shared.source.read, block_id[0])
 
 
-def _over_blocks(
-    plan: Plan, source: DaskSource, work: Work, *, name: str, chunks: tuple[tuple[float, ...], ...], meta: Array
-) -> da.Array:
-    from dask._task_spec import DataNode, List, Task, TaskRef
-
-    blocks = source.array
-    edges = np.concatenate([[0], np.cumsum(blocks.chunks[0])]).astype(np.int64)
-    shared = f"work-{name}"
-    graph: dict[Any, Any] = {shared: DataNode(shared, work)}
-    suffix = (0,) * (len(chunks) - 1)
-    for i, (start, stop) in enumerate(work.bounds.tolist()):
-        first, last = covering_blocks(plan, edges, start, stop)
-        refs = List(*(TaskRef((blocks.name, j, 0)) for j in range(first, last)))
-        key = (name, i, *suffix)
-        graph[key] = Task(key, _on_blocks, TaskRef(shared), refs, int(edges[first]), i)
-    layered = HighLevelGraph.from_collections(name, graph, dependencies=[blocks])
-    return da.Array(layered, name, chunks=chunks, meta=meta)
-
-
-def _on_blocks(work: Work, blocks: list[Array], offset: int, number: int) -> Any:
-    joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+def on_blocks(work: Work, blocks: list[Array], number: int) -> Any:
+    """The task of a chunk whose samples come from blocks of another array."""
+    assert work.spans is not None
+    joined, offset = blocks[0] if len(blocks) == 1 else np.concatenate(blocks), int(work.spans[number, 2])
 
     def read(lo: int, hi: int) -> Array:
         part: Array = joined[lo - offset : hi - offset]
         return part
 
     return work.block(read, number)
+
+
+def tasks_on_source(work: Work, *, name: str, n_dims: int) -> dict[Any, Any]:
+    """The graph of an array on a source."""
+    shared, suffix = work_key(name), (0,) * (n_dims - 1)
+    graph: dict[Any, Any] = {shared: DataNode(shared, work)}
+    for i in range(len(work.bounds)):
+        key = (name, i, *suffix)
+        graph[key] = Task(key, on_source, shared=TaskRef(shared), block_id=(i,))
+    return graph
+
+
+def tasks_on_blocks(work: Work, *, name: str, n_dims: int, blocks: str) -> dict[Any, Any]:
+    """The graph of an array on the array of name ``blocks``."""
+    assert work.spans is not None
+    shared, suffix = work_key(name), (0,) * (n_dims - 1)
+    graph: dict[Any, Any] = {shared: DataNode(shared, work)}
+    for i, (first, last, _) in enumerate(work.spans.tolist()):
+        key = (name, i, *suffix)
+        refs = List(*(TaskRef((blocks, j, 0)) for j in range(first, last)))
+        graph[key] = Task(key, on_blocks, TaskRef(shared), refs, i)
+    return graph
+
+
+def block_spans(plan: Plan, chunks: tuple[int, ...], bounds: Array) -> Array:
+    """For each chunk of a plan the blocks ``[first, last)`` of its source that it needs, and their first sample."""
+    edges = np.concatenate([[0], np.cumsum(chunks)]).astype(np.int64)
+    spans = np.empty((len(bounds), 3), np.int64)
+    for i, (start, stop) in enumerate(bounds.tolist()):
+        spans[i, :2] = covering_blocks(plan, edges, start, stop)
+    spans[:, 2] = edges[spans[:, 0]]
+    return spans
 
 
 def covering_blocks(plan: Plan, edges: Array, start: int, stop: int) -> tuple[int, int]:

@@ -1,0 +1,136 @@
+"""A plan as an array expression of Dask's: what an array is where ``array.query-planning`` is on.
+
+Imported only there: the class to derive from is private to Dask, as all of its array expressions are so far.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask._task_spec import List, Task, TaskRef
+from dask.array._array_expr._expr import ArrayExpr
+from dask.tokenize import tokenize
+
+from .plan import Array
+from .tasks import tasks_on_blocks, tasks_on_source
+
+
+class PlanExpression(ArrayExpr):  # type: ignore[misc]
+    """One task per chunk, on a source or on the blocks of another array.
+
+    Its operands: the name; the work that the tasks share; chunks and an empty array of the array's kind; the plan if
+    the array holds what the plan emits, or None; the array whose blocks are the source, or None; and the name that
+    this array had when the tasks were named, which Dask may change when it rewrites the array.
+    """
+
+    _parameters = ["name", "work", "chunks", "meta", "plan", "blocks", "blocks_name"]  # noqa: RUF012
+
+    @cached_property
+    def _name(self) -> str:
+        name: str = self.operand("name")
+        blocks = self.operand("blocks")
+        # Dask knows expressions by their names: one on a rewritten array must have another name.
+        if blocks is None or blocks.name == self.operand("blocks_name"):
+            return name
+        return f"{name}-{tokenize(blocks.name)}"
+
+    @property
+    def _meta(self) -> Array:
+        meta: Array = self.operand("meta")
+        return meta
+
+    def __dask_tokenize__(self) -> str:
+        return self._name  # it identifies what is computed, so that nothing else has to be hashed
+
+    def _layer(self) -> dict[Any, Any]:
+        blocks = self.operand("blocks")
+        if blocks is None:
+            return tasks_on_source(self.work, name=self._name, n_dims=self.ndim)
+        return tasks_on_blocks(self.work, name=self._name, n_dims=self.ndim, blocks=blocks.name)
+
+    def finalize_compute(self) -> ArrayExpr:
+        known = not np.isnan(self.shape[0])
+        return super().finalize_compute() if known else JoinedRecords(self)
+
+
+class PlanArray(da.Array):  # type: ignore[misc]
+    """The array of a plan, with what NumPy and Xarray ask of an array and Dask's own lacks so far.
+
+    That is its values where an array in memory is expected (``DataArray.values``), NumPy's functions that Dask has too,
+    and lists of channels.
+    """
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError("a lazy array cannot become one in memory without a copy")
+        return np.asarray(self.compute(), dtype)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in (np.ndim, np.shape, np.size):
+            return getattr(args[0], func.__name__)
+        own = getattr(da, func.__name__, None) if func.__module__ == "numpy" else None
+        return NotImplemented if own is None or own is func else own(*args, **kwargs)
+
+    def __getitem__(self, index: Any) -> da.Array:
+        from .build import select_channels
+
+        if isinstance(index, tuple) and len(index) == 2 and isinstance(index[1], (list, np.ndarray)):
+            channels = np.arange(self.shape[1])[index[1]]
+            is_range = isinstance(index[0], slice) and channels.ndim == 1 and len(channels) > 0
+            taken = select_channels(self[index[0]], channels) if is_range else None
+            if taken is not None:
+                return taken
+        return PlanArray(super().__getitem__(index).expr)
+
+
+class Records(ArrayExpr):  # type: ignore[misc]
+    """A function of each block of an array of records, whose lengths are unknown before and after."""
+
+    _parameters = ["array", "func", "options", "chunks", "meta"]  # noqa: RUF012
+
+    @cached_property
+    def _name(self) -> str:
+        func, options = self.operand("func"), self.operand("options")
+        return f"{func.__name__.strip('_')}-{tokenize(self.array.name, func, options)}"
+
+    @property
+    def _meta(self) -> Array:
+        meta: Array = self.operand("meta")
+        return meta
+
+    def __dask_tokenize__(self) -> str:
+        return self._name
+
+    def _layer(self) -> dict[Any, Any]:
+        func, options, suffix = self.operand("func"), self.operand("options"), (0,) * (self.ndim - 1)
+        keys = [(self._name, i, *suffix) for i in range(self.numblocks[0])]
+        return {key: Task(key, func, TaskRef((self.array.name, key[1])), **options) for key in keys}
+
+    def finalize_compute(self) -> ArrayExpr:
+        return JoinedRecords(self)
+
+
+class JoinedRecords(ArrayExpr):  # type: ignore[misc]
+    """All records in one block. Dask itself would rechunk the array, which it cannot where lengths are unknown."""
+
+    _parameters = ["array"]  # noqa: RUF012
+
+    @cached_property
+    def chunks(self) -> tuple[tuple[float, ...], ...]:
+        return tuple((size,) for size in self.array.shape)
+
+    @property
+    def _meta(self) -> Array:
+        meta: Array = self.array._meta
+        return meta
+
+    def finalize_compute(self) -> ArrayExpr:
+        return self
+
+    def _layer(self) -> dict[Any, Any]:
+        key, suffix = (self._name, *[0] * self.ndim), (0,) * (self.ndim - 1)
+        blocks = List(*(TaskRef((self.array.name, i, *suffix)) for i in range(self.array.numblocks[0])))
+        return {key: Task(key, np.concatenate, blocks)}

@@ -1,0 +1,133 @@
+"""The plan below a chain of slices: found in the graph or the expression, and what the slices leave of it.
+
+The slices are replayed on stand-ins for the blocks, by Dask's own tasks, so that no rule of indexing is repeated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+
+from .plan import Array, Plan
+from .tasks import EXPRESSIONS, PLAN_ANNOTATION
+
+#: How the names of Dask's layers begin that take a part of an array and do nothing else to it.
+_SLICES = frozenset({"getitem", "slice", "shuffle"})
+
+
+@dataclass(frozen=True)
+class FoundPlan:
+    """The plan of an array: the name of the array that carries it, and the graphs of the slices in between."""
+
+    plan: Plan
+    name: str
+    slices: tuple[Mapping[Any, Any], ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What slices leave: where it begins on the sample axis, how it is chunked, and which channels."""
+
+    start: int
+    chunks: tuple[int, ...]
+    channels: Array
+
+
+def find_plan(array: da.Array) -> FoundPlan | None:
+    """The nearest plan below an array, if only slices lie between."""
+    return _find_in_expression(array.expr) if EXPRESSIONS else _find_in_layers(array)
+
+
+def _find_in_layers(array: da.Array) -> FoundPlan | None:
+    layers = getattr(array.dask, "layers", {})
+    roots, slices, pending = {}, [], [array.name]
+    while pending:
+        name = pending.pop()
+        layer = layers.get(name)
+        plan = (getattr(layer, "collection_annotations", None) or {}).get(PLAN_ANNOTATION)
+        if plan is not None:
+            roots[name] = plan
+        elif layer is None or name.split("-")[0] not in _SLICES:
+            return None
+        else:
+            slices.append(layer)
+            pending.extend(array.dask.dependencies[name])
+    if len(roots) != 1:
+        return None
+    ((name, plan),) = roots.items()
+    return FoundPlan(plan, name, tuple(slices))
+
+
+def _find_in_expression(expression: Any) -> FoundPlan | None:
+    from .expression import PlanExpression
+
+    slices: list[Mapping[Any, Any]] = []
+    while not isinstance(expression, PlanExpression):
+        below = expression.dependencies()
+        if len(below) != 1:
+            return None
+        if _changes_nothing(expression, below[0]):
+            keys = [(i, 0) for i in range(expression.numblocks[0])]
+            slices.append({(expression.name, *key): (below[0].name, *key) for key in keys})
+        elif expression.name.split("-")[0] in _SLICES:
+            slices.append(expression._layer())
+        else:
+            return None
+        (expression,) = below
+    plan = expression.operand("plan")
+    return None if plan is None else FoundPlan(plan, expression.name, tuple(slices))
+
+
+def _changes_nothing(expression: Any, below: Any) -> bool:
+    """Whether Dask will leave out a step: an array that is given the chunks it has."""
+    return str(expression.name).startswith("rechunk-") and bool(expression.chunks == below.chunks)
+
+
+class _Block:
+    """Stands for a block while slices are replayed: knows only ``[time, channel]``, so any other operation fails."""
+
+    def __init__(self, start: int, stop: int, channels: Array) -> None:
+        self.start, self.stop, self.channels = start, stop, channels
+
+    def __getitem__(self, index: Any) -> _Block:
+        time, channel = index if isinstance(index, tuple) else (index, slice(None))
+        if not isinstance(time, slice):
+            raise TypeError("only slices in time keep a plan")
+        first, last, step = time.indices(self.stop - self.start)
+        if step != 1:
+            raise TypeError("a stride in time loses the plan")
+        channels = self.channels[channel]
+        if np.ndim(channels) != 1:
+            raise TypeError("a single channel without its dimension loses the plan")
+        return _Block(self.start + first, self.start + max(first, last), channels)
+
+
+def selected(array: da.Array, found: FoundPlan) -> Selection | None:
+    """What the slices between an array and its plan leave of it; None if it is no range of samples."""
+    plan = found.plan
+    if plan.emits != "traces" or array.ndim != 2 or len(array.chunks[1]) != 1 or 0 in array.shape:
+        return None
+    graph: dict[Any, Any] = {}
+    for layer in found.slices:
+        graph.update(layer)
+    everything = np.arange(plan.n_channels)
+    for i, (start, stop) in enumerate(pairwise(plan.starts.tolist())):
+        graph[(found.name, i, 0)] = _Block(start, stop, everything)
+    try:
+        # One call for all blocks: each call goes through the whole graph.
+        parts: list[_Block] = list(dask.get(graph, [(array.name, i, 0) for i in range(array.numblocks[0])]))
+    except (TypeError, ValueError, IndexError, AttributeError, KeyError):
+        return None
+    if not all(isinstance(part, _Block) for part in parts):
+        return None
+    joined = all(a.stop == b.start for a, b in pairwise(parts))
+    same = all(np.array_equal(part.channels, parts[0].channels) for part in parts)
+    if not joined or not same:
+        return None
+    return Selection(parts[0].start, tuple(part.stop - part.start for part in parts), parts[0].channels)
