@@ -55,7 +55,7 @@ def identity(sorter: str) -> str:
     from xephys.sorter.presets import PRESETS
 
     package = Path(xephys.__file__).parent
-    code = hashlib.sha256(repr(PRESETS[ours()[sorter]]()).encode())
+    code = hashlib.sha256(repr(PRESETS[ours()[sorter]].model()).encode())
     for path in sorted(package.rglob("*.py")):
         if path.relative_to(package).parts[0] not in ("plot", "simulation"):
             code.update(path.read_bytes())

@@ -16,12 +16,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import xephys
-from xephys.graph.results import CallOnce
 from xephys.kernels.cluster.sections import centred_sections, gather_features, section_channels
 from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
 from xephys.recording.geometry import nearest_channels, shank_numbers
 from xephys.sorter.kilosort4.parameters import Kilosort4Parameters
 from xephys.sorter.kilosort4.prepare import prepare_white
+from xephys.sorter.steps.passes import Run
 from xephys.testing import simulate_recording
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ DEPTH_UM = (100.0, 240.0)
 
 def main() -> None:
     recording, _ = simulate_recording(duration_s=40, n_channels=32, n_units=14, amplitude_range_uv=(50, 160), seed=2)
-    white = prepare_white(recording, Kilosort4Parameters(nblocks=0), CallOnce()).whitened
+    white = prepare_white(recording, Kilosort4Parameters(nblocks=0), Run()).whitened
     shapes = xephys.learn_shapes(white, seed=5)
     components = shapes["component"].assign_attrs(nbefore=20)
     templates = xephys.universal_templates(white, shapes=shapes)

@@ -20,7 +20,8 @@ from xephys.kernels.cluster.sections import gather_features, section_channels, s
 from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
 from xephys.recording.geometry import nearest_channels
 from xephys.sorter.default.parameters import DefaultParameters
-from xephys.sorter.steps.prepare import prepare
+from xephys.sorter.default.prepare import prepare_default
+from xephys.sorter.steps.passes import Run
 from xephys.testing import simulate_recording
 
 HERE = Path(__file__).parent
@@ -33,7 +34,7 @@ def main() -> None:
         preset="hard", duration_s=60, n_channels=32, n_units=12, amplitude_range_uv=(50, 250),
         stimulation_period_s=0, seed=3,
     )  # fmt: skip
-    prepared = prepare(recording, DefaultParameters())
+    prepared = prepare_default(recording, DefaultParameters(), Run())
     white, levels = prepared.whitened, prepared.white_noise_levels
     peaks = xephys.detect_peaks(white, noise_levels=levels, peak_sign="both", exclude_sweep_ms=0.5)
     components = xephys.learn_components(white, peaks, n_components=6, ms_before=0.9, ms_after=1.3)

@@ -16,7 +16,7 @@ from .commands import refused, run
 
 def test_an_interrupt_says_how_to_go_on(simulated, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr("xephys.sorter.run.sort", _interrupt)
+    monkeypatch.setattr("xephys.sorter.run.sort_with", _interrupt)
     result = run("sort", simulated / "recording", "--out", out, expect=130)
     assert str(out / ".work") in result.stderr
     assert "goes on from there" in result.stderr
@@ -25,7 +25,7 @@ def test_an_interrupt_says_how_to_go_on(simulated, tmp_path, monkeypatch):
     assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
 
 
-def _interrupt(recording, *, folder, **_):
+def _interrupt(*_, folder, **__):
     (folder / "chunk.npy").touch()
     raise KeyboardInterrupt
 
@@ -34,7 +34,7 @@ def test_an_interrupt_before_anything_is_finished_leaves_nothing(simulated, tmp_
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xephys.sorter.run.sort", interrupt)
+    monkeypatch.setattr("xephys.sorter.run.sort_with", interrupt)
     result = run("sort", simulated / "recording", "--out", tmp_path / "out", expect=130)
     assert "what was not finished has been removed" in result.stderr
     assert not (tmp_path / "out").exists()

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from ..errors import ParameterError
+from ..sorter.presets import DEFAULT_PRESET
 from . import console as ui
 
 app = typer.Typer(
@@ -53,7 +54,7 @@ ChunkDuration = Annotated[float, typer.Option("--chunk-duration-s", help="Second
 def sort(
     path: RecordingPath,
     out: Out,
-    preset: Annotated[str, typer.Option("--preset", help="Which sorter.")] = "default",
+    preset: Annotated[str, typer.Option("--preset", help="Which sorter.")] = DEFAULT_PRESET,
     settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
     learned: Annotated[
         Path | None,
@@ -104,18 +105,17 @@ def sort(
     from ..checks import check_choice
     from ..io.store.atomic import check_room
     from ..kernels.lib.dispatch import namespace_of_device
-    from ..sorter.presets import read_parameters
+    from ..sorter.presets import find_preset, read_parameters
     from ..sorter.steps.reuse import parameters_with
     from .heap import share_one_heap
-    from .paths import check_sortable, find_learned, one_segment
+    from .paths import find_learned, one_segment
 
     share_one_heap()
-    parameters: dict[str, Any] = ui.split_settings(settings)
+    given = ui.split_settings(settings)
     earlier = None if learned is None else find_learned(learned)
-    if earlier is None:
-        chosen = read_parameters(preset, parameters)
-    else:
-        chosen = parameters_with(earlier, parameters, preset=preset)
+    parameters = read_parameters(preset, given) if earlier is None else parameters_with(earlier, given, preset=preset)
+    sorter = find_preset(preset)
+    sorter.check_use(device=device, learn_s=learn_s)
     check_choice("device", device, ("cpu", "cuda"))
     if device != "cpu":
         namespace_of_device(device)
@@ -132,7 +132,7 @@ def sort(
         trust=trust,
         chunk_duration_s=chunk_duration_s,
     )
-    check_sortable(recording, chosen)
+    sorter.check_recording(recording, parameters)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
     check_room(out, n_bytes=ui.sort_bytes(recording.sizes["channel"], duration_s))
 
@@ -140,28 +140,28 @@ def sort(
     from ..io.export.kilosort import export_kilosort
     from ..io.export.phy import export_phy
     from ..io.store.sorting import save_sorting
-    from ..sorter.run import sort as run_sort
+    from ..sorter.run import sort_with
     from ..sorter.steps.reuse import whiten_like
 
     with connect(scheduler), ui.work_folder(out, discard=discard_work) as work, ui.progress_bar() as progress:
-        sorting = run_sort(
+        sorting = sort_with(
             recording,
-            preset=preset,
+            sorter,
+            parameters,
             learned=earlier,
             learn_s=learn_s,
             device=device,
             folder=work,
             progress=progress,
-            **parameters,
         )
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)
-        if (kilosort_files or preset == "kilosort4") and sorting["units"].sizes["unit"]:
-            own = "kilosort4" in sorting.children  # that preset keeps the features of its spikes
+        keeps_features = "kilosort" in sorter.exports
+        if (kilosort_files or keeps_features) and sorting["units"].sizes["unit"]:
             export_kilosort(
                 sorting,
                 out / ui.PHY_NAME,
                 recording=recording,
-                whitened=None if own else whiten_like(recording, learned=sorting),
+                whitened=None if keeps_features else whiten_like(recording, learned=sorting),
                 progress=lambda done, total: progress("features", done, total),
                 overwrite=True,
             )

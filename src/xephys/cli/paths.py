@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import schema
 from ..errors import ParameterError, RecordingError
 
 
@@ -29,36 +28,6 @@ def one_segment(path: Path, *, segment: int | None = None, **options: Any) -> xr
             f"{path} has {len(pieces)} segments and they are sorted one by one; give --segment 0 to {len(pieces) - 1}"
         )
     return pieces[0]
-
-
-def check_sortable(recording: xr.DataArray, parameters: Any) -> None:
-    """Refuse before any work what cannot be sorted.
-
-    Raises
-    ------
-    ParameterError
-        If a corner of the filter does not suit the sampling rate.
-    RecordingError
-        If several channels have no positions, or the recording is shorter than the filter's halo.
-    """
-    from ..preprocess.filter import bandpass_filter, highpass_filter
-    from ..sorter.kilosort4.parameters import Kilosort4Parameters
-
-    info = schema.validate_recording(recording)
-    if info.n_channels > 1:
-        schema.positions_of(recording, why="sorting")
-    try:
-        if isinstance(parameters, Kilosort4Parameters):
-            highpass_filter(recording, freq_min_hz=parameters.highpass_cutoff)
-        else:
-            freq_max_hz = min(parameters.freq_max_hz, 0.45 * info.sampling_frequency)
-            bandpass_filter(
-                recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
-            )
-    except ParameterError:
-        raise
-    except ValueError as error:
-        raise RecordingError(str(error)) from error
 
 
 def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> Any:

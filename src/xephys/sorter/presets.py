@@ -1,20 +1,146 @@
-"""Parameters of the presets: names, defaults, limits. An unknown name or a value outside its limits is an error."""
+"""The presets: one row each, from which ``sort`` and the command line learn what a preset is and can do."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..checks import nearest_name
 from ..errors import ParameterError
-from .default.parameters import DefaultParameters
-from .kilosort4.parameters import Kilosort4Parameters
 
-PRESETS: dict[str, type[BaseModel]] = {"default": DefaultParameters, "kilosort4": Kilosort4Parameters}
+if TYPE_CHECKING:
+    import xarray as xr
+    from pydantic import BaseModel
+
+    from .steps.passes import Run
+
+DEFAULT_PRESET = "default"
 
 
-def read_parameters(preset: str, given: dict[str, Any]) -> Any:
+class Parameters(Protocol):
+    """What every preset's parameters can say, beside their own values."""
+
+    def model_dump(self) -> dict[str, Any]:
+        """All values by name, for the sorting's provenance."""
+
+    def template_window(self, sampling_frequency: float) -> tuple[int, int]:
+        """Samples of a template before its spike, and in all."""
+
+
+class Sorter(Protocol):
+    """Sorts one segment, or raises ``NoUnits``."""
+
+    def __call__(self, recording: xr.DataArray, parameters: Any, run: Run) -> xr.DataTree: ...
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One sorter: its parameters, its steps and what else can be done with it.
+
+    ``parameters``, ``sort`` and ``check`` are given as ``"module:name"`` below ``xephys.sorter`` and imported when they
+    are first used.
+
+    Attributes
+    ----------
+    name
+        As in ``sort(recording, preset=name)``.
+    parameters
+        The pydantic model of its parameters.
+    sort
+        Sorts one segment: ``(recording, parameters, run)``.
+    check
+        Refuses, before any work, a recording that the preset cannot sort: ``(recording, parameters)``.
+    devices
+        Whether its passes over the recording can run on another device than the CPU.
+    reusable
+        Whether another recording can be sorted with what it learned (``learned``, ``learn_s``).
+    exports
+        What the command line writes of its sortings beside ``sorting.zarr``: ``"phy"``, or ``"kilosort"`` where the
+        sorting keeps the features of its spikes.
+    """
+
+    name: str
+    parameters: str
+    sort: str
+    check: str
+    devices: bool = False
+    reusable: bool = False
+    exports: tuple[str, ...] = ("phy",)
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        model: type[BaseModel] = _imported(self.parameters)
+        return model
+
+    @cached_property
+    def sorter(self) -> Sorter:
+        sorter: Sorter = _imported(self.sort)
+        return sorter
+
+    def check_recording(self, recording: xr.DataArray, parameters: Parameters) -> None:
+        """Refuse a recording that cannot be sorted with these parameters; nothing is computed.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter does not suit the recording, such as a corner of the filter its rate.
+        RecordingError
+            If channels have no positions, or the recording is shorter than the filter's halo.
+        """
+        check: Callable[[xr.DataArray, Parameters], None] = _imported(self.check)
+        check(recording, parameters)
+
+    def check_use(self, *, device: str = "cpu", learn_s: float | None = None) -> None:
+        """Refuse what this preset cannot do.
+
+        Raises
+        ------
+        ParameterError
+            With a preset that can.
+        """
+        if learn_s is not None:
+            _check_capable(self, f"learn_s is {learn_s:g}", lambda preset: preset.reusable)
+        if device != "cpu":
+            _check_capable(self, f"device is {device!r}", lambda preset: preset.devices)
+
+
+_ROWS = (
+    Preset(
+        DEFAULT_PRESET,
+        parameters="default.parameters:DefaultParameters",
+        sort="default.sort:sort_default",
+        check="default.prepare:check_default",
+        devices=True,
+        reusable=True,
+    ),
+    Preset(
+        "kilosort4",
+        parameters="kilosort4.parameters:Kilosort4Parameters",
+        sort="kilosort4.sort:sort_kilosort4",
+        check="kilosort4.prepare:check_kilosort4",
+        exports=("kilosort",),
+    ),
+)
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _ROWS}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises
+    ------
+    ParameterError
+        If there is none; the nearest is proposed.
+    """
+    if name not in PRESETS:
+        raise ParameterError(f"preset {name!r} does not exist{_nearest(name, PRESETS)}; there is {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
     """The parameters of a preset with some of them given.
 
     Raises
@@ -27,10 +153,9 @@ def read_parameters(preset: str, given: dict[str, Any]) -> Any:
     >>> read_parameters("default", {"detect_threshold": "6"}).detect_threshold
     6.0
     """
-    if preset not in PRESETS:
-        known = ", ".join(PRESETS)
-        raise ParameterError(f"preset {preset!r} does not exist{_nearest(preset, PRESETS)}; there is {known}")
-    model = PRESETS[preset]
+    from pydantic import ValidationError
+
+    model = find_preset(preset).model
     for name in given:
         if name not in model.model_fields:
             raise ParameterError(
@@ -42,6 +167,24 @@ def read_parameters(preset: str, given: dict[str, Any]) -> Any:
     except ValidationError as error:
         faults = "; ".join(_fault(e) for e in error.errors())
         raise ParameterError(f"{faults}; see the limits of preset {preset!r} in the documentation") from error
+
+
+def presets_that(can: Callable[[Preset], bool]) -> Iterator[str]:
+    """Names of the presets that can do something."""
+    return (preset.name for preset in PRESETS.values() if can(preset))
+
+
+def _check_capable(preset: Preset, what: str, can: Callable[[Preset], bool]) -> None:
+    if not can(preset):
+        others = " or ".join(map(repr, presets_that(can)))
+        raise ParameterError(
+            f"{what}, which preset {preset.name!r} cannot do yet; use preset {others}, or leave it out"
+        )
+
+
+def _imported(path: str) -> Any:
+    module, name = path.split(":")
+    return getattr(import_module(f".{module}", __package__), name)
 
 
 def _fault(error: Any) -> str:

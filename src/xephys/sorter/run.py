@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,19 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
-from ..errors import ParameterError, RecordingError
+from ..errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
 from ..graph.results import KEPT_RESULTS
 from ..recording.device import to_device
 from ..recording.slicing import spread_slices
 from ..typing import PathLike
-from .presets import read_parameters
-from .steps.progress import Progress, Report
+from .presets import DEFAULT_PRESET, Preset, find_preset, read_parameters
+from .steps.passes import NoUnits, Report, Run
 
 
 def sort(
     recording: xr.DataArray,
     *,
-    preset: str = "default",
+    preset: str = DEFAULT_PRESET,
     learned: xr.DataTree | None = None,
     learn_s: float | None = None,
     device: str = "cpu",
@@ -60,7 +61,7 @@ def sort(
     progress
         Called with ``(stage, done, total)`` after each chunk.
     **parameters
-        Parameters of the preset; see :class:`xephys.sorter.presets.DefaultParameters` and
+        Parameters of the preset; see :class:`xephys.sorter.default.parameters.DefaultParameters` and
         :class:`xephys.sorter.kilosort4.parameters.Kilosort4Parameters`.
 
     Returns
@@ -84,41 +85,71 @@ def sort(
     >>> sorting["units"].sizes["unit"] >= 1
     True
     """
-    from .steps.assemble import empty_sorting
-    from .steps.reuse import parameters_with, sort_learned
+    from .steps.reuse import parameters_with
 
-    if preset == "kilosort4" and (learn_s is not None or device != "cpu"):
-        what = f"learn_s is {learn_s:g}" if learn_s is not None else f"device is {device!r}"
-        raise ParameterError(f"{what}, which preset 'kilosort4' cannot do yet; use preset 'default', or leave it out")
+    if learned is None:
+        chosen = read_parameters(preset, parameters)
+    else:
+        chosen = parameters_with(learned, parameters, preset=preset)
+    return sort_with(
+        recording,
+        find_preset(preset),
+        chosen,
+        learned=learned,
+        learn_s=learn_s,
+        device=device,
+        folder=folder,
+        progress=progress,
+    )
+
+
+def sort_with(
+    recording: xr.DataArray,
+    preset: Preset,
+    parameters: Any,
+    *,
+    learned: xr.DataTree | None = None,
+    learn_s: float | None = None,
+    device: str = "cpu",
+    folder: PathLike | None = None,
+    progress: Report | None = None,
+) -> xr.DataTree:
+    """:func:`sort` with parameters that have been read: of the preset, or from ``parameters_with(learned, ...)``."""
+    preset.check_use(device=device, learn_s=learn_s)
     if learn_s is not None:
         if learned is not None:
             raise ParameterError(f"learn_s is {learn_s:g} and an earlier sorting was given too; leave one of them out")
         short = spread_slices(recording, total_s=learn_s)
         if short is not recording:
-            learned = sort(short, preset=preset, device=device, folder=folder, progress=progress, **parameters)
-    if learned is None:
-        chosen = read_parameters(preset, parameters)
-    else:
-        chosen = parameters_with(learned, parameters, preset=preset)
+            learned = sort_with(short, preset, parameters, device=device, folder=folder, progress=progress)
     schema.validate_recording(recording)
     recording = to_device(recording, device)
-    if learned is not None and learn_s is not None and not learned["units"].sizes["unit"]:
-        return empty_sorting(recording, chosen)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
-        if learned is not None:
-            return sort_learned(recording, chosen, learned=learned, folder=work, progress=Progress(progress))
-        return _preset(preset)(recording, chosen, folder=work, progress=Progress(progress))
+        run = Run(work, progress, preset.name)
+        if learned is None:
+            return _sorted_or_empty(recording, preset, parameters, run)
+        if learn_s is not None and not learned["units"].sizes["unit"]:
+            return _empty(recording, preset, parameters)
+        from .steps.reuse import sort_learned
+
+        return sort_learned(recording, parameters, run, learned=learned)
 
 
-def _preset(name: str) -> Callable[..., xr.DataTree]:
-    """The function behind a preset, imported when it is wanted."""
-    if name == "kilosort4":
-        from .kilosort4.sort import sort_kilosort4
+def _sorted_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, run: Run) -> xr.DataTree:
+    """The sorting; an empty one where nothing is found."""
+    try:
+        return preset.sorter(recording, parameters, run)
+    except NoUnits as end:
+        return _empty(recording, preset, parameters, log=end.log)
+    except SilentRecordingError as silence:
+        warnings.warn(str(silence), XephysWarning, stacklevel=4)
+        return _empty(recording, preset, parameters)
 
-        return sort_kilosort4
-    from .default.sort import sort_default
 
-    return sort_default
+def _empty(recording: xr.DataArray, preset: Preset, parameters: Any, **provenance: Any) -> xr.DataTree:
+    from .steps.assemble import empty_sorting
+
+    return empty_sorting(recording, preset=preset.name, parameters=parameters, **provenance)
 
 
 @contextmanager

@@ -192,12 +192,11 @@ def dense_templates(templates: xr.Dataset) -> xr.DataArray:
     >>> dense_templates(templates).values.tolist()
     [[[0.0, 0.0, 1.0]]]
     """
-    waveform, channels = templates["waveform"].values, templates["channel_index"].values
-    n_units, length, _ = waveform.shape
-    dense = np.zeros((n_units, length, int(templates.attrs["n_channels"])), np.float32)
-    for unit in range(n_units):
-        kept = channels[unit] >= 0
-        dense[unit][:, channels[unit, kept]] = waveform[unit][:, kept]
+    from ..kernels.templates.combine import dense_waveforms
+
+    dense = dense_waveforms(
+        templates["waveform"].values, templates["channel_index"].values, n_channels=int(templates.attrs["n_channels"])
+    )
     return xr.DataArray(dense, dims=("unit", "sample", "channel"), name="templates", attrs=dict(templates.attrs))
 
 

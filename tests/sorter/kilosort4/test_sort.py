@@ -10,11 +10,11 @@ import pytest
 
 import xephys
 from xephys import ParameterError, XephysWarning
-from xephys.graph.results import CallOnce
 from xephys.graph.workers import local_cluster
 from xephys.schema import make_recording
 from xephys.sorter.kilosort4.prepare import prepare_white
 from xephys.sorter.presets import read_parameters
+from xephys.sorter.steps.passes import Run
 from xephys.testing import simulate_recording
 
 from ...support.sortings import assert_identical
@@ -165,7 +165,7 @@ def test_estimates_of_a_long_recording_read_no_more(monkeypatch):
         traces = da.random.default_rng(0).normal(0, 10, (duration_s * 1000, 2), chunks=(20_000, 2)).astype("f4")
         places = {"x": np.zeros(2), "y": [0.0, 20.0]}
         recording = make_recording(traces, sampling_frequency=1000.0, coordinates=places)
-        prepare_white(recording, read_parameters("kilosort4", {"highpass_cutoff": 100}), CallOnce())
+        prepare_white(recording, read_parameters("kilosort4", {"highpass_cutoff": 100}), Run())
     assert seen == [20, 32, 40]
 
 

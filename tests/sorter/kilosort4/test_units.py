@@ -47,7 +47,7 @@ def test_a_part_that_was_aligned_elsewhere_does_not_blur_the_template(recording,
         {"component": (("component", "sample"), COMPONENTS), "shape": (("shape", "sample"), COMPONENTS[:1])},
         attrs={"nbefore": N_BEFORE},
     )
-    final = merged_units(recording, spikes, labels, read_parameters("kilosort4", {}), shapes=shapes)
-    assert final.units.templates.sizes["unit"] == 1
-    np.testing.assert_array_equal(final.units.spikes["sample_index"], times)
-    np.testing.assert_allclose(dense_templates(final.units.templates).values[0].T, waveform(0), atol=0.1)
+    units = merged_units(recording, spikes, labels, read_parameters("kilosort4", {}), shapes=shapes)
+    assert units.templates.sizes["unit"] == 1
+    np.testing.assert_array_equal(units.spikes["sample_index"], times)
+    np.testing.assert_allclose(dense_templates(units.templates).values[0].T, waveform(0), atol=0.1)

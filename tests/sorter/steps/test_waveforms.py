@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import xarray as xr
 
 import xephys
 from tests.support.spiking import case
-from xephys.sorter.steps.tidy import Units
+from xephys.sorter.steps.passes import Run
+from xephys.sorter.steps.tidy import Origin
 from xephys.sorter.steps.waveforms import mean_waveforms, nearest_slots, unit_means, whitened_means
 
-WINDOW = SimpleNamespace(ms_before=0.9, ms_after=1.3, seed=0)
+WINDOW = {"ms_before": 0.9, "ms_after": 1.3, "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +23,9 @@ def means_of(tmp_path, *, n_nearest):
     return mean_waveforms(
         case().filtered,
         case().spikes,
-        WINDOW,
-        tmp_path,
+        Run(tmp_path),
         peak_channels=case().truth.peak_channels,
+        **WINDOW,
         n_spikes_max=50,
         n_nearest=n_nearest,
     )
@@ -61,9 +59,8 @@ def test_without_the_neighbours_of_its_channels_a_white_waveform_is_wrong(tmp_pa
     assert error > 0.1
 
 
-def units_of(target, shift, own):
-    nothing = np.empty(0)
-    return Units(nothing, xr.Dataset(), [], np.array(target), np.array(shift), np.ones(len(target)), np.array(own))
+def origin_of(target, shift, own, num_spikes):
+    return Origin(np.array(target), np.array(shift), np.ones(len(target)), np.array(own), np.array(num_spikes))
 
 
 def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):
@@ -74,7 +71,7 @@ def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):
     slots = means["channel_index"].values.copy()
     slots[1] = slots[0]
     means = means.assign(waveform=(means["waveform"].dims, late), channel_index=(means["channel_index"].dims, slots))
-    made = unit_means(means, units_of([0, 0, 1, -1, 2], [0, 3, 0, 0, 0], [0, 2, 4]), num_spikes=np.full(5, 40))
+    made = unit_means(means, origin_of([0, 0, 1, -1, 2], [0, 3, 0, 0, 0], [0, 2, 4], [40] * 5))
     assert made.sizes["unit"] == 3
     np.testing.assert_allclose(made["waveform"].values[0, :-3], means["waveform"].values[0, :-3], rtol=1e-5)
     np.testing.assert_array_equal(made["waveform"].values[1:], means["waveform"].values[[2, 4]])
@@ -86,12 +83,11 @@ def test_a_merged_unit_weighs_its_templates_by_all_their_spikes(tmp_path):
     slots = means["channel_index"].values.copy()
     slots[1] = slots[0]
     means = means.assign(channel_index=(means["channel_index"].dims, slots))
-    units = units_of([0, 0, -1, -1, -1], [0] * 5, [0])
-    made = unit_means(means, units, num_spikes=np.array([100_000, 1, 5, 5, 5]))
+    made = unit_means(means, origin_of([0, 0, -1, -1, -1], [0] * 5, [0], [100_000, 1, 5, 5, 5]))
     np.testing.assert_allclose(made["waveform"].values[0], means["waveform"].values[0], atol=1e-2)
 
 
 def test_no_units_no_waveforms(tmp_path):
     means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
-    nothing = units_of([-1] * 5, [0] * 5, np.empty(0, np.int64))
-    assert unit_means(means, nothing, num_spikes=np.zeros(5, np.int64)).sizes["unit"] == 0
+    nothing = origin_of([-1] * 5, [0] * 5, np.empty(0, np.int64), [0] * 5)
+    assert unit_means(means, nothing).sizes["unit"] == 0

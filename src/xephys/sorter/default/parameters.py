@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,3 +36,13 @@ class DefaultParameters(BaseModel):
     contamination_max: float = Field(0.2, gt=0, le=1, description="largest contamination of a good unit")
     good_snr_min: float = Field(5.0, ge=0, description="smallest signal-to-noise ratio of a good unit")
     seed: int = Field(0, ge=0, description="of every random choice")
+
+    @property
+    def good_limits(self) -> dict[str, Any]:
+        """Limits of a good unit, as :func:`judge_units` takes them."""
+        return {name: getattr(self, name) for name in ("contamination_max", "good_snr_min", "n_spikes_min")}
+
+    def template_window(self, sampling_frequency: float) -> tuple[int, int]:
+        """Samples of a template before its spike, and in all."""
+        nbefore = round(self.ms_before * 1e-3 * sampling_frequency)
+        return nbefore, nbefore + round(self.ms_after * 1e-3 * sampling_frequency)

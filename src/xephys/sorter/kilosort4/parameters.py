@@ -105,3 +105,7 @@ class Kilosort4Parameters(BaseModel):
     def nbefore(self) -> int:
         """Samples of a waveform before its trough."""
         return int(20 * self.nt / 61) if self.nt0min is None else self.nt0min
+
+    def template_window(self, sampling_frequency: float) -> tuple[int, int]:
+        """Samples of a template before its spike, and in all."""
+        return self.nbefore, self.nt

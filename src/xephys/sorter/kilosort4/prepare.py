@@ -11,13 +11,14 @@ import xarray as xr
 from ... import schema
 from ...errors import ParameterError, XephysWarning
 from ...graph.build import to_dask
-from ...graph.results import CallOnce
 from ...preprocess.artifacts import blank_artifacts
 from ...preprocess.filter import highpass_filter
 from ...preprocess.scale import scale
 from ...recording.slicing import sample_slice
 from ...recording.stages import recording_plan
-from ..steps.prepare import Prepared, in_microvolts, referenced, whitened, without_noisy
+from ..steps.passes import Run
+from ..steps.prepare import check_filterable, in_microvolts, referenced, whitened, without_noisy
+from ..steps.prepared import Prepared
 from .parameters import Kilosort4Parameters
 
 #: Stretches of half a second that estimates read, one from each of as many parts of the recording, all held at once.
@@ -31,6 +32,16 @@ class Part:
 
     recording: xr.DataArray
     first_sample: int
+
+
+def check_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters) -> None:
+    """Refuse, before any work, a recording that cannot be sorted with these parameters."""
+    check_filterable(recording, lambda traces: high_passed(traces, parameters))
+
+
+def high_passed(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray:
+    """What is left above the drift of the baseline."""
+    return highpass_filter(recording, freq_min_hz=p.highpass_cutoff, order=3)
 
 
 def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
@@ -57,13 +68,13 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
         warnings.warn(
             f"nblocks is {p.nblocks}, but drift correction is not there yet: sorted without; nblocks=0 silences this",
             XephysWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     plan = recording_plan(recording)
     if "batch_size" in p.model_fields_set:
         plan = plan.rechunked(p.batch_size)
     recording = recording.copy(data=to_dask(plan))
-    recording = recording.assign_coords(bad=("channel", _left_out(recording, p)))
+    recording = recording.assign_coords(bad=("channel", _bad_or_unnamed(recording, p)))
     duration_s = info.n_samples / info.sampling_frequency
     if p.tmin >= duration_s:
         raise ParameterError(f"tmin is {p.tmin:g} s and the recording lasts {duration_s:g} s; give less")
@@ -73,29 +84,29 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
     return Part(recording, plan.start)
 
 
-def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, once: CallOnce) -> Prepared:
+def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> Prepared:
     """Scale, align, high-pass, reference, blank artefacts and whiten, lazily, after the few estimates that this takes.
 
     The reference follows the filter, which takes away offsets and slow waves that would decide a median otherwise; and
     it is one for each shank.
     """
     seed = p.cluster_init_seed
-    traces = in_microvolts(recording, once, seed=seed)
+    traces = in_microvolts(recording, run, seed=seed)
     if p.invert_sign or p.scale is not None or p.shift is not None:
         gain = (-1.0 if p.invert_sign else 1.0) * (1.0 if p.scale is None else p.scale)
         traces = scale(traces, gain=gain, offset=0.0 if p.shift is None else p.shift)
-    filtered = highpass_filter(traces, freq_min_hz=p.highpass_cutoff, order=3)
-    filtered, _ = without_noisy(filtered, once, seed=seed)
+    filtered = high_passed(traces, p)
+    filtered, _ = without_noisy(filtered, run, seed=seed)
     filtered = referenced(filtered, operator="median" if p.do_CAR else "none")
     if np.isfinite(p.artifact_threshold):
         filtered = blank_artifacts(filtered, threshold=p.artifact_threshold)
     rate = float(recording.attrs["sampling_frequency"])
     n_slices = int(recording.sizes["time"] / rate / (STRETCH_S * p.nskip))
     n_slices = min(max(n_slices, N_STRETCHES_MIN), N_STRETCHES_MAX)
-    return whitened(filtered, once, n_nearest=p.whitening_range, seed=seed, n_slices=n_slices)
+    return whitened(filtered, run, n_nearest=p.whitening_range, seed=seed, n_slices=n_slices)
 
 
-def _left_out(recording: xr.DataArray, p: Kilosort4Parameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _bad_or_unnamed(recording: xr.DataArray, p: Kilosort4Parameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Channels that are bad, or on a shank that is not sorted."""
     bad = schema.bad_channels_of(recording).copy()
     names = recording.channel.values.astype(str)

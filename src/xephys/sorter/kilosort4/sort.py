@@ -15,8 +15,6 @@ parameters. The sorting has one group more, ``/kilosort4``, with what a folder o
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,18 +22,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...cluster.modularity import cluster_by_modularity
-from ...cluster.settle import THINNED
+from ...cluster.settle import THINNED, Clustering
 from ...detect.universal import detect_universal, universal_templates
-from ...errors import SilentRecordingError, XephysWarning
+from ...errors import SilentRecordingError
 from ...features.shapes import learn_shapes, standard_shapes
 from ...features.waveforms import project_peaks
-from ...graph.checkpoint import CheckpointedEvents, run_events
-from ...graph.results import CallOnce
+from ...graph.checkpoint import CheckpointedEvents
+from ...graph.events import SpikeTable
 from ...match.templates import match_templates
-from ..steps.progress import Progress, warm_up_cluster
+from ..steps.passes import NoUnits, Run
 from .parameters import Kilosort4Parameters
 from .prepare import STRETCH_S, chosen_part, prepare_white
-from .units import assemble_kilosort4, learned_templates, merged_units, no_units
+from .units import assemble_kilosort4, learned_templates, merged_units
 
 #: Amplitudes of a spike as a multiple of its template: free, within what can be the same neuron.
 AMPLITUDE_MIN, AMPLITUDE_MAX = 0.3, 3.0
@@ -43,19 +41,11 @@ AMPLITUDE_MIN, AMPLITUDE_MAX = 0.3, 3.0
 N_PEAKS_PER_SECTION_MAX = 50_000
 
 
-def sort_kilosort4(
-    recording: xr.DataArray, parameters: Kilosort4Parameters, *, folder: Path, progress: Progress
-) -> xr.DataTree:
-    """Sort one segment. Every pass over the recording is stored under ``folder`` and not repeated on resume."""
-    p, once = parameters, CallOnce(folder)
-    part = chosen_part(recording, p)
-    try:
-        prepared = prepare_white(part.recording, p, once)
-        shapes = _shapes(prepared.whitened, p, once)
-    except SilentRecordingError as silence:
-        warnings.warn(str(silence), XephysWarning, stacklevel=3)
-        return no_units(recording, p)
-    white, components = prepared.whitened, _components(shapes)
+def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run: Run) -> xr.DataTree:
+    """Sort one segment. Every pass over the recording is kept by the ``run`` and not repeated on resume."""
+    p, part = parameters, chosen_part(recording, parameters)
+    prepared = prepare_white(part.recording, p, run)
+    white, shapes = prepared.whitened, _shapes(prepared.whitened, p, run)
 
     universal = universal_templates(
         white,
@@ -69,14 +59,53 @@ def sort_kilosort4(
         max_channel_distance=p.max_channel_distance,
     )
     peaks = detect_universal(white, templates=universal, detect_threshold=p.Th_universal)
-    peaks = project_peaks(white, peaks, components=components, n_nearest=2 * p.nearest_chans)
-    warm_up_cluster(peaks.plan)
-    found = _looked_at(run_events(peaks, folder, progress=progress.of("detect")), p)
+    peaks = project_peaks(white, peaks, components=_components(shapes), n_nearest=2 * p.nearest_chans)
+    detected = _thinned_events(run.collect("detect", peaks), p)
 
-    section_um = max(2.0 * float(universal.attrs["dmin_um"]), 40.0)
-    settings: dict[str, Any] = {
-        "components": components,
-        "section_um": section_um,
+    sections = _cluster_settings(universal, shapes, p)
+    margin_um = 0.75 * sections["section_um"]
+    n_peaks = N_PEAKS_PER_SECTION_MAX
+    first = run.once(
+        cluster_by_modularity, white, detected, margin_um=margin_um, n_peaks_per_section_max=n_peaks, **sections
+    )
+    log = _detection_log(first)
+    if first.n_clusters == 0:
+        raise NoUnits(log)
+    templates = learned_templates(white, detected, first.labels, shapes=shapes)
+
+    matched = _thinned_events(run.collect("match", _match(white, templates, shapes, p)), p)
+    spikes = matched if isinstance(matched, np.ndarray) else matched.load()
+    log.append({"step": "match", "num_spikes": len(spikes), "num_templates": templates.sizes["unit"]})
+    if not len(spikes):
+        raise NoUnits(log)
+
+    second = run.once(cluster_by_modularity, white, matched, margin_um=0.0, use_times=True, **sections)
+    units = merged_units(white, spikes, second.labels, p, shapes=shapes, log=log)
+    return assemble_kilosort4(recording, prepared, units, p, run, shapes=shapes, first_sample=part.first_sample)
+
+
+def _shapes(white: xr.DataArray, p: Kilosort4Parameters, run: Run) -> xr.Dataset:
+    """Shapes and components: learned from some tiles, from all if those are silent, or drawn."""
+    rate = float(white.attrs["sampling_frequency"])
+    size = {"n_shapes": p.n_templates, "n_components": p.n_pcs, "n_samples": p.nt, "nbefore": p.nbefore}
+    if not p.templates_from_data:
+        return standard_shapes(sampling_frequency=rate, **size)
+    learning: dict[str, Any] = {"detect_threshold": p.Th_single_ch, "seed": p.cluster_init_seed, **size}
+    try:
+        return run.once(learn_shapes, white, n_tiles=20, **learning)
+    except SilentRecordingError:
+        return run.once(learn_shapes, white, n_tiles=None, **learning)
+
+
+def _components(shapes: xr.Dataset) -> xr.DataArray:
+    return shapes["component"].assign_attrs(nbefore=int(shapes.attrs["nbefore"]))
+
+
+def _cluster_settings(universal: xr.Dataset, shapes: xr.Dataset, p: Kilosort4Parameters) -> dict[str, Any]:
+    """Parameters that both clusterings share."""
+    return {
+        "components": _components(shapes),
+        "section_um": max(2.0 * float(universal.attrs["dmin_um"]), 40.0),
         "x_centers": p.x_centers,
         "cluster_neighbors": p.cluster_neighbors,
         "cluster_downsampling": p.cluster_downsampling,
@@ -84,25 +113,14 @@ def sort_kilosort4(
         "ccg_threshold": p.ccg_threshold,
         "seed": p.cluster_init_seed,
     }
-    first = once(
-        cluster_by_modularity,
-        white,
-        found,
-        margin_um=0.75 * section_um,
-        n_peaks_per_section_max=N_PEAKS_PER_SECTION_MAX,
-        **settings,
-    )
-    log: list[dict[str, Any]] = [{"step": "detect", "num_spikes": len(first.labels), "num_clusters": first.n_clusters}]
-    log += [
-        {"step": "detect", "action": "thin", **{n: row[n].item() for n in THINNED.names or ()}} for row in first.thinned
-    ]
-    if first.n_clusters == 0:
-        return no_units(recording, p, log=log)
-    learned = learned_templates(white, found, first.labels, shapes=shapes)
 
-    matched = match_templates(
+
+def _match(white: xr.DataArray, templates: xr.Dataset, shapes: xr.Dataset, p: Kilosort4Parameters) -> SpikeTable:
+    """Spikes of the learned templates with their cleaned features."""
+    components = _components(shapes)
+    return match_templates(
         white,
-        templates=learned,
+        templates=templates,
         rank=components.sizes["component"],
         detect_threshold=p.Th_learned,
         amplitude_min=AMPLITUDE_MIN,
@@ -112,45 +130,18 @@ def sort_kilosort4(
         components=components,
         n_nearest=2 * p.nearest_chans,
     )
-    warm_up_cluster(matched.plan)
-    matches = _looked_at(run_events(matched, folder, progress=progress.of("match")), p)
-    spikes = matches if isinstance(matches, np.ndarray) else matches.load()
-    log.append({"step": "match", "num_spikes": len(spikes), "num_templates": learned.sizes["unit"]})
-    if not len(spikes):
-        return no_units(recording, p, log=log)
-
-    second = once(cluster_by_modularity, white, matches, margin_um=0.0, use_times=True, **settings)
-    final = merged_units(white, spikes, second.labels, p, shapes=shapes)
-    return assemble_kilosort4(
-        recording, prepared, final, p, shapes=shapes, log=[*log, *final.log], folder=folder,
-        first_sample=part.first_sample,
-    )  # fmt: skip
 
 
-def _shapes(white: xr.DataArray, p: Kilosort4Parameters, once: CallOnce) -> xr.Dataset:
-    """Shapes and components: learned from some tiles, from all if those are silent, or drawn."""
-    rate = float(white.attrs["sampling_frequency"])
-    size = {"n_shapes": p.n_templates, "n_components": p.n_pcs, "n_samples": p.nt, "nbefore": p.nbefore}
-    if not p.templates_from_data:
-        return standard_shapes(sampling_frequency=rate, **size)
-    for n_tiles in (20, None):
-        try:
-            return once(
-                learn_shapes, white, detect_threshold=p.Th_single_ch, n_tiles=n_tiles, seed=p.cluster_init_seed, **size
-            )
-        except SilentRecordingError:
-            if n_tiles is None:
-                raise
-    raise AssertionError("the last try returns or raises")
-
-
-def _components(shapes: xr.Dataset) -> xr.DataArray:
-    return shapes["component"].assign_attrs(nbefore=int(shapes.attrs["nbefore"]))
-
-
-def _looked_at(events: CheckpointedEvents, p: Kilosort4Parameters) -> CheckpointedEvents | NDArray[Any]:
-    """The events of one in ``batch_downsampling`` stretches of 2 s."""
+def _thinned_events(events: CheckpointedEvents, p: Kilosort4Parameters) -> CheckpointedEvents | NDArray[Any]:
+    """The events of one in ``batch_downsampling`` excerpts of 2 s."""
     if p.batch_downsampling == 1:
         return events
-    stretch = events.load(("sample_index",))["sample_index"] // round(STRETCH_S * events.sampling_frequency)
-    return events.load(rows=np.flatnonzero(stretch % p.batch_downsampling == 0))
+    excerpt = events.load(("sample_index",))["sample_index"] // round(STRETCH_S * events.sampling_frequency)
+    return events.load(rows=np.flatnonzero(excerpt % p.batch_downsampling == 0))
+
+
+def _detection_log(clustering: Clustering) -> list[dict[str, Any]]:
+    """How much was found, and the sections of which not all peaks were clustered."""
+    names = THINNED.names or ()
+    thin = [{"step": "detect", "action": "thin", **{n: row[n].item() for n in names}} for row in clustering.thinned]
+    return [{"step": "detect", "num_spikes": len(clustering.labels), "num_clusters": clustering.n_clusters}, *thin]

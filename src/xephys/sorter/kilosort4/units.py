@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from ...preprocess.whiten import whitening_matrix
 from ...recording.geometry import nearest_channels
 from ...recording.stages import recording_plan
 from ...templates.average import dense_templates, lagged_similarity
-from ..steps.assemble import assemble, empty_sorting
-from ..steps.prepare import Prepared
-from ..steps.tidy import COMMON_MS, Units, common_events, drop_repeats
-from ..steps.waveforms import final_means
+from ..steps.assemble import appearance_of, assemble
+from ..steps.passes import NoUnits, Run
+from ..steps.prepared import Prepared
+from ..steps.tidy import COMMON_MS
+from ..steps.waveforms import mean_waveforms
 from .parameters import Kilosort4Parameters
 
 #: Templates are one if they are so alike, and differ in norm by no more than this fraction.
@@ -45,10 +45,37 @@ SPIKE = np.dtype(
 
 
 @dataclass(frozen=True)
-class Final:
-    """Final units: kept spikes with their fields, what they were found by, templates, similarity, and the log."""
+class RefractoryUnits:
+    """Units and their spikes.
 
-    units: Units
+    Attributes
+    ----------
+    spikes
+        Records of ``SPIKE``, in time order.
+    templates
+        White, one a unit.
+    similarity
+        Cosine of every pair of templates.
+    detection_template
+        Of each spike, the learned template that found it.
+    feature_norm
+        White amplitude of each spike.
+    projection
+        ``(spike, slot, component)`` on the unit's ``feature_channel``.
+    feature_channel
+        ``(unit, slot)``.
+    kept
+        Of all matched spikes, in time order, which are not duplicates.
+    ratio
+        Central rate of each unit's auto-correlogram, relative to its shoulders.
+    good
+        Whether each unit has a refractory period.
+    log
+        What was merged and dropped.
+    """
+
+    spikes: NDArray[Any]
+    templates: xr.Dataset
     similarity: NDArray[np.float32]
     detection_template: NDArray[np.int32]
     feature_norm: NDArray[np.float32]
@@ -136,10 +163,14 @@ def merged_units(
     p: Kilosort4Parameters,
     *,
     shapes: xr.Dataset,
-) -> Final:
+    log: Sequence[dict[str, Any]] = (),
+) -> RefractoryUnits:
     """Merge clusters that are one neuron by shape and trains, drop duplicates and tiny units, describe what is left."""
+    from ...kernels.curate.common_events import common_events
     from ...kernels.curate.merge import merge_candidates
     from ...kernels.curate.merge_refractory import merge_refractory
+    from ...kernels.curate.repeats import drop_repeats
+    from ...kernels.metrics.trains import split_trains
 
     rate, plan = float(recording.attrs["sampling_frequency"]), recording_plan(recording)
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
@@ -148,7 +179,7 @@ def merged_units(
     )
     target, shift, decisions = merge_refractory(
         candidates,
-        _trains(spikes["sample_index"], labels, len(waveforms)),
+        split_trains(spikes["sample_index"], labels, n_units=len(waveforms)),
         bin_samples=_bin_samples(rate),
         same_shape=DUPLICATE_SIMILARITY,
         acg_threshold=p.acg_threshold,
@@ -170,14 +201,16 @@ def merged_units(
         n_samples=plan.n_samples,
     )
     alive = (sizes >= N_SPIKES_MIN) & ~everywhere
+    rows = [*log, *_log_rows(decisions, target, sizes, everywhere)]
+    if not alive.any():
+        raise NoUnits(rows)
     single = single[alive[single["unit_index"]]]
     single["unit_index"] = (np.cumsum(alive) - 1)[single["unit_index"]]
     aligned = shift[labels] == 0
-    log = _log(decisions, target, sizes, everywhere)
-    return _described(recording, spikes, single, p, shapes=shapes, kept=kept, aligned=aligned, log=log)
+    return _describe(recording, spikes, single, p, shapes=shapes, kept=kept, aligned=aligned, log=rows)
 
 
-def _described(
+def _describe(
     recording: xr.DataArray,
     spikes: NDArray[Any],
     single: NDArray[Any],
@@ -187,14 +220,14 @@ def _described(
     kept: NDArray[np.bool_],
     aligned: NDArray[np.bool_],
     log: list[dict[str, Any]],
-) -> Final:
+) -> RefractoryUnits:
     """Positions, amplitudes, templates and refractoriness of the units whose spikes are the ``row`` of ``single``.
 
     Templates are means of the spikes that are ``aligned`` with the features that were measured of them: those whose
     time was moved in a merge would blur them.
     """
-    from ...kernels.metrics.refractory import is_refractory, refractoriness
     from ...kernels.metrics.spike_places import features_on, place_spikes
+    from ...kernels.metrics.trains import refractory_ratios, unit_medians
 
     rows, units = single["row"], single["unit_index"]
     labels = np.full(len(spikes), -1, np.int32)
@@ -215,35 +248,34 @@ def _described(
         limit_um=p.position_limit,
         good=~schema.bad_channels_of(recording),
     )
-    typical = np.array([np.median(norms[units == unit]) for unit in range(n_units)])
+    typical = unit_medians(norms, units, n_units=n_units)
     out = np.zeros(len(rows), SPIKE)
     out["sample_index"], out["unit_index"] = single["sample_index"], units
     out["amplitude"] = norms / np.maximum(typical[units], 1e-12) if n_units else 0.0
     out["x"], out["y"] = centres[:, 0], centres[:, 1]
     wanted = feature_channels(recording, p.nearest_chans)[templates["channel_index"].values[:n_units, 0]]
     bin_samples = _bin_samples(float(recording.attrs["sampling_frequency"]))
-    found = [refractoriness(train, bin_samples=bin_samples) for train in _trains(out["sample_index"], units, n_units)]
-    return Final(
-        Units(
-            out, templates, [], np.arange(n_units), np.zeros(n_units, np.int64), np.ones(n_units), np.arange(n_units)
-        ),
-        lagged_similarity(templates),
-        spikes["unit_index"][rows].astype(np.int32),
-        norms,
-        features_on(projection, peak_channel, units, neighbours, wanted),
-        wanted,
-        kept,
-        np.array([f.ratio for f in found]),
-        np.array([is_refractory(f, ratio_max=p.acg_threshold, chance_max=GOOD_CHANCE) for f in found], bool),
-        log,
+    ratio, good = refractory_ratios(
+        out["sample_index"],
+        units,
+        n_units=n_units,
+        bin_samples=bin_samples,
+        ratio_max=p.acg_threshold,
+        chance_max=GOOD_CHANCE,
     )
-
-
-def _trains(samples: NDArray[np.int64], labels: NDArray[Any], n_units: int) -> list[NDArray[np.int64]]:
-    """Sorted samples of each unit."""
-    order = np.argsort(labels, kind="stable")
-    bounds = np.searchsorted(labels[order], np.arange(n_units + 1))
-    return [np.sort(samples[order[a:b]]) for a, b in pairwise(bounds)]
+    return RefractoryUnits(
+        spikes=out,
+        templates=templates,
+        similarity=lagged_similarity(templates),
+        detection_template=spikes["unit_index"][rows].astype(np.int32),
+        feature_norm=norms,
+        projection=features_on(projection, peak_channel, units, neighbours, wanted),
+        feature_channel=wanted,
+        kept=kept,
+        ratio=ratio,
+        good=good,
+        log=log,
+    )
 
 
 def _bin_samples(rate: float) -> int:
@@ -251,82 +283,64 @@ def _bin_samples(rate: float) -> int:
     return max(1, round(1e-3 * rate))
 
 
-@dataclass(frozen=True)
-class _Assembled:
-    """What :func:`assemble` reads of a preset's parameters, in the terms of the default one."""
-
-    ms_before: float
-    ms_after: float
-    seed: int
-    contamination_max: float
-    n_spikes_min: int
-    given: Kilosort4Parameters
-    good_snr_min: float = 0.0
-
-    def model_dump(self) -> dict[str, Any]:
-        return self.given.model_dump()
-
-
 def assemble_kilosort4(
     recording: xr.DataArray,
     prepared: Prepared,
-    final: Final,
+    units: RefractoryUnits,
     p: Kilosort4Parameters,
+    run: Run,
     *,
     shapes: xr.Dataset,
-    log: list[dict[str, Any]],
-    folder: Path,
     first_sample: int,
 ) -> xr.DataTree:
     """The sorting, with the group ``/kilosort4``."""
     rate = float(recording.attrs["sampling_frequency"])
-    assembled = _assembled(recording, p)
+    ms = 1e3 / rate
+    means = mean_waveforms(
+        prepared.filtered,
+        units.spikes,
+        run,
+        peak_channels=units.templates["channel_index"].values[:, 0],
+        ms_before=p.nbefore * ms,
+        ms_after=(p.nt - p.nbefore) * ms,
+        seed=p.cluster_init_seed,
+    )
+    seen = appearance_of(means, prepared)
+    duration_s = prepared.filtered.sizes["time"] / rate / p.batch_downsampling
+    counts = np.bincount(units.spikes["unit_index"], minlength=len(seen.waveform))
+    quality = {
+        "label": np.where(units.good, "good", "mua"),
+        "firing_rate": counts / duration_s,
+        "snr": seen.snr,
+        "contamination": units.ratio,
+    }
     tree = assemble(
         recording,
-        prepared,
-        final.units,
-        assembled,
-        means=final_means(prepared, final.units, assembled, folder),
-        log=log,
-        preset="kilosort4",
+        units.spikes,
+        seen,
+        quality,
+        preset=run.preset,
+        parameters=p,
+        log=units.log,
         first_sample=first_sample,
     )
-    units = tree["units"].to_dataset()
-    duration_s = prepared.filtered.sizes["time"] / rate / p.batch_downsampling
-    if units.sizes["unit"]:
-        units["label"] = ("unit", np.where(final.good, "good", "mua"))
-        units["contamination"] = ("unit", final.ratio)
-        units["firing_rate"] = units["num_spikes"] / duration_s
-    tree["units"].dataset = units
-    tree["kilosort4"] = xr.DataTree(_kilosort4_group(prepared, final, shapes))
+    tree["kilosort4"] = xr.DataTree(_kilosort4_group(prepared, units, shapes))
     return tree
 
 
-def no_units(
-    recording: xr.DataArray, p: Kilosort4Parameters, *, log: list[dict[str, Any]] | None = None
-) -> xr.DataTree:
-    """A sorting without units, and without the group ``/kilosort4``."""
-    return empty_sorting(recording, _assembled(recording, p), log=log, preset="kilosort4")
-
-
-def _assembled(recording: xr.DataArray, p: Kilosort4Parameters) -> _Assembled:
-    ms = 1e3 / float(recording.attrs["sampling_frequency"])
-    return _Assembled(p.nbefore * ms, (p.nt - p.nbefore) * ms, p.cluster_init_seed, p.acg_threshold, N_SPIKES_MIN, p)
-
-
-def _kilosort4_group(prepared: Prepared, final: Final, shapes: xr.Dataset) -> xr.Dataset:
+def _kilosort4_group(prepared: Prepared, units: RefractoryUnits, shapes: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(
         {
             "whitening": (("channel", "channel_out"), whitening_matrix(prepared.whitening)),
             "shape": shapes["shape"],
             "component": shapes["component"],
-            "template": (("unit", "sample", "channel"), dense_templates(final.units.templates).values),
-            "similarity": (("unit", "other"), final.similarity),
-            "feature_channel": (("unit", "slot"), final.feature_channel),
-            "projection": (("spike", "slot", "component"), final.projection),
-            "detection_template": ("spike", final.detection_template),
-            "feature_norm": ("spike", final.feature_norm),
-            "kept": ("found", final.kept),
+            "template": (("unit", "sample", "channel"), dense_templates(units.templates).values),
+            "similarity": (("unit", "other"), units.similarity),
+            "feature_channel": (("unit", "slot"), units.feature_channel),
+            "projection": (("spike", "slot", "component"), units.projection),
+            "detection_template": ("spike", units.detection_template),
+            "feature_norm": ("spike", units.feature_norm),
+            "kept": ("found", units.kept),
         },
         attrs={"nbefore": int(shapes.attrs["nbefore"])},
     )
@@ -337,14 +351,14 @@ def feature_channels(recording: xr.DataArray, n_slots: int) -> NDArray[np.int32]
     return nearest_channels(schema.positions_of(recording, why="features"), n_nearest=n_slots)
 
 
-def _log(
+def _log_rows(
     decisions: NDArray[Any], target: NDArray[np.int32], sizes: NDArray[np.int64], everywhere: NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
     names = decisions.dtype.names or ()
     log = [{"step": "merge", **{n: row[n].item() for n in names}} for row in decisions if row["merged"]]
     for unit in np.flatnonzero(target == np.arange(len(target))):
         if everywhere[unit]:
-            log.append({"step": "units", "unit": int(unit), "reason": "fires with units far away: an artefact"})
+            log.append({"step": "units", "unit": int(unit), "reason": "fires with units far away: an artifact"})
         elif sizes[unit] < N_SPIKES_MIN:
             log.append({"step": "units", "unit": int(unit), "reason": "too few spikes", "num_spikes": int(sizes[unit])})
     return log

@@ -1,84 +1,133 @@
-"""The last part of every sort: waveforms in the recording's unit, quality, labels, and the tree that holds it all."""
+"""The last part of every sort: where the units are and how large, and the tree that holds it all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ... import schema
 from ...sorting import make_sorting
 from ...templates.average import dense_templates
-from .prepare import Prepared
-from .tidy import Units
+from .prepared import Prepared
 
-REFRACTORY_MS = 1.5
+if TYPE_CHECKING:
+    from ..presets import Parameters
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What is seen of units on the filtered traces.
+
+    Attributes
+    ----------
+    waveform
+        Mean waveforms ``(unit, sample, channel)``, in the recording's unit.
+    nbefore
+        Samples of a waveform before the spike.
+    channel_index
+        Peak channel of each unit.
+    positions
+        ``(unit, 2)``, µm.
+    noise
+        Noise level of the peak channel.
+    """
+
+    waveform: NDArray[np.float32]
+    nbefore: int
+    channel_index: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    noise: NDArray[np.floating[Any]]
+
+    @property
+    def amplitude(self) -> NDArray[np.float32]:
+        """Largest value of the waveform on the peak channel."""
+        peak = self.waveform[np.arange(len(self.waveform)), :, self.channel_index]
+        return np.asarray(np.abs(peak).max(axis=1))
+
+    @property
+    def snr(self) -> NDArray[np.floating[Any]]:
+        """Signal-to-noise ratio on the peak channel."""
+        return np.asarray(self.amplitude / self.noise)
+
+
+def appearance_of(means: xr.Dataset, prepared: Prepared) -> Appearance:
+    """Where units are and how large, from their mean waveforms on the filtered traces."""
+    from ...kernels.templates.average import template_peak_channels, template_positions
+
+    waveforms, slots = means["waveform"].values, means["channel_index"].values
+    places = schema.positions_of(prepared.filtered, why="units")
+    peak_channels = template_peak_channels(waveforms, channels=slots)
+    return Appearance(
+        dense_templates(means).values,
+        int(means.attrs["nbefore"]),
+        peak_channels,
+        template_positions(waveforms, channels=slots, positions_um=places),
+        noise_on(peak_channels, prepared),
+    )
+
+
+def with_earlier_where(
+    few: NDArray[np.bool_], seen: Appearance, earlier: xr.DataTree, prepared: Prepared
+) -> Appearance:
+    """The appearance of an earlier sorting's units, in its order, for some of them: a mean of a few spikes is noise."""
+    units = earlier["units"].dataset
+    places = np.stack([units["x"].values, units["y"].values], axis=1)
+    peak_channels = np.where(few, units["channel_index"].values, seen.channel_index)
+    return replace(
+        seen,
+        waveform=np.where(few[:, None, None], earlier["templates"]["templates"].values, seen.waveform),
+        channel_index=peak_channels,
+        positions=np.where(few[:, None], places, seen.positions),
+        noise=noise_on(peak_channels, prepared),
+    )
+
+
+def noise_on(channels: NDArray[np.integer[Any]], prepared: Prepared) -> NDArray[np.floating[Any]]:
+    """Noise levels of the filtered traces on some channels, never zero."""
+    return np.asarray(np.maximum(prepared.noise_levels.values[channels], 1e-9))
 
 
 def assemble(
     recording: xr.DataArray,
-    prepared: Prepared,
-    units: Units,
-    parameters: Any,
+    spikes: NDArray[Any],
+    seen: Appearance,
+    quality: Mapping[str, NDArray[Any]],
     *,
-    means: xr.Dataset,
-    log: list[dict[str, Any]],
-    learned: Mapping[str, xr.Dataset] | None = None,
-    earlier: xr.DataTree | None = None,
-    preset: str = "default",
+    preset: str,
+    parameters: Parameters,
+    log: Sequence[Mapping[str, Any]],
     first_sample: int = 0,
+    unit_ids: NDArray[Any] | None = None,
+    learned: Mapping[str, xr.Dataset] | None = None,
 ) -> xr.DataTree:
-    """Describe the units, build the sorting.
+    """Build the sorting.
 
-    ``means`` are the units' waveforms on the filtered traces (:mod:`xephys.sorter.steps.waveforms`).
-    ``first_sample`` is the recording's first sample on the axis on which the spikes are counted.
-    ``learned`` goes into its node of that name. With an ``earlier`` sorting of the same units, those with fewer than
-    ``n_spikes_min`` spikes have their waveform and place from there: a mean of a few is mostly noise.
+    Parameters
+    ----------
+    recording
+        What was sorted.
+    spikes
+        Records with ``sample_index``, ``unit_index``, ``amplitude`` (as a multiple of the unit's waveform), ``x``,
+        ``y`` and ``segment_index``.
+    seen
+        Waveforms and places of the units.
+    quality
+        Further columns of ``/units`` by name, one value a unit; ``label`` and ``firing_rate`` among them.
+    preset, parameters, log
+        Provenance.
+    first_sample
+        The recording's first sample on the axis on which the spikes are counted.
+    unit_ids
+        Names of the units; 0 to n - 1 if None.
+    learned
+        For the node ``/learned``.
     """
-    from ...kernels.curate.labels import label_units
-    from ...kernels.metrics.spike_trains import refractory_contamination
-    from ...kernels.templates.average import template_peak_channels, template_positions
-
-    p, spikes = parameters, units.spikes
-    if not units.templates.sizes["unit"]:
-        return empty_sorting(recording, p, log=log, preset=preset)
-    rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
-    n_units = units.templates.sizes["unit"]
-    waveforms, slots = means["waveform"].values, means["channel_index"].values
-    peak_channels = template_peak_channels(waveforms, channels=slots)
-    places = schema.positions_of(prepared.filtered, why="units")
-    positions = template_positions(waveforms, channels=slots, positions_um=places)
-    dense = dense_templates(means).values
-    counts = np.bincount(spikes["unit_index"], minlength=n_units)
-    if earlier is not None:
-        few = counts < p.n_spikes_min
-        before = earlier["units"].dataset
-        dense[few] = earlier["templates"]["templates"].values[few]
-        peak_channels[few] = before["channel_index"].values[few]
-        positions[few] = np.stack([before["x"].values, before["y"].values], axis=1)[few]
-    amplitude = np.abs(dense[np.arange(n_units), :, peak_channels]).max(axis=1)
-    noise = np.maximum(prepared.noise_levels.values[peak_channels], 1e-9)
-    contamination = np.array(
-        [
-            refractory_contamination(
-                np.sort(spikes["sample_index"][spikes["unit_index"] == u]),
-                duration_samples=n_samples,
-                refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
-                censored_samples=round(0.5e-3 * rate),
-            )
-            for u in range(n_units)
-        ]
-    )
-    labels = label_units(
-        counts,
-        contamination,
-        amplitude / noise,
-        max_contamination=p.contamination_max,
-        min_good_snr=p.good_snr_min,
-        min_spikes=p.n_spikes_min,
-    )
+    amplitude, n_units = seen.amplitude, len(seen.waveform)
     return make_sorting(
         recording,
         spikes={
@@ -91,33 +140,28 @@ def assemble(
             "segment_index": spikes["segment_index"],
         },
         units={
-            "label": labels,
-            "channel_index": peak_channels,
-            "x": positions[:, 0],
-            "y": positions[:, 1],
-            "num_spikes": counts,
-            "firing_rate": counts * rate / n_samples,
+            "channel_index": seen.channel_index,
+            "x": seen.positions[:, 0],
+            "y": seen.positions[:, 1],
+            "num_spikes": np.bincount(spikes["unit_index"], minlength=n_units),
             "amplitude": amplitude,
-            "snr": amplitude / noise,
-            "contamination": contamination,
+            **quality,
         },
-        templates=dense,
-        nbefore=int(means.attrs["nbefore"]),
-        unit_ids=None if earlier is None else earlier["units"]["unit_id"].values,
+        templates=seen.waveform,
+        nbefore=seen.nbefore,
+        unit_ids=unit_ids,
         learned=learned,
         preset=preset,
-        parameters=p.model_dump(),
+        parameters=parameters.model_dump(),
         log=log,
     )
 
 
 def empty_sorting(
-    recording: xr.DataArray, parameters: Any, *, log: list[dict[str, Any]] | None = None, preset: str = "default"
+    recording: xr.DataArray, *, preset: str, parameters: Parameters, log: Sequence[Mapping[str, Any]] = ()
 ) -> xr.DataTree:
     """A sorting without units: the honest result on a silent recording."""
-    rate = float(recording.attrs["sampling_frequency"])
-    nbefore = round(parameters.ms_before * 1e-3 * rate)
-    length = nbefore + round(parameters.ms_after * 1e-3 * rate)
+    nbefore, n_samples = parameters.template_window(float(recording.attrs["sampling_frequency"]))
     none_i, none_f = np.empty(0, np.int64), np.empty(0, np.float32)
     spikes: dict[str, Any] = {"sample_index": none_i, "unit_index": none_i, "amplitude": none_f, "scale": none_f}
     spikes.update({"x": none_f, "y": none_f, "segment_index": none_i})
@@ -127,9 +171,9 @@ def empty_sorting(
         recording,
         spikes=spikes,
         units=units,
-        templates=np.empty((0, length, recording.sizes["channel"]), np.float32),
+        templates=np.empty((0, n_samples, recording.sizes["channel"]), np.float32),
         nbefore=nbefore,
         preset=preset,
         parameters=parameters.model_dump(),
-        log=log or [],
+        log=log,
     )

@@ -1,4 +1,4 @@
-"""What a sort learns and another one can do with: its place in a sorting, and whether it fits another recording."""
+"""What a sort learns, stored so that a later sort can reuse it, and whether it fits another recording."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ...sorting import validate_sorting
 from ...templates.average import RATE_TOLERANCE
 
 if TYPE_CHECKING:
-    from .prepare import Prepared
-    from .tidy import Units
+    from .prepared import Prepared
+    from .tidy import Origin
 
 #: Contacts of one probe lie within this of each other in two recordings; positions are often rounded.
 POSITION_TOLERANCE_UM = 1.0
@@ -103,7 +103,7 @@ class Learned:
 
 
 def learned_nodes(
-    prepared: Prepared, templates: xr.Dataset, units: Units, *, components: xr.DataArray, noise_gain: float
+    prepared: Prepared, templates: xr.Dataset, origin: Origin, *, components: xr.DataArray
 ) -> dict[str, xr.Dataset]:
     """What has been learned, for the node ``/learned``.
 
@@ -112,16 +112,14 @@ def learned_nodes(
     prepared
         With the estimates that the recording was prepared with.
     templates
-        Those that were matched.
-    units
-        What became of the spikes of each of them.
+        Those that were matched, with the attribute ``noise_gain``.
+    origin
+        The units that their spikes became.
     components
         Temporal components of the features.
-    noise_gain
-        Of the templates.
     """
     represents = np.zeros(templates.sizes["unit"], bool)
-    represents[units.template_of_unit] = True
+    represents[origin.template_of_unit] = True
     filtered, plain = prepared.filtered, prepared.plain_noise_levels
     assert plain is not None, "prepare() keeps them"
     channels = xr.Dataset(
@@ -134,16 +132,16 @@ def learned_nodes(
         coords={name: ("channel", filtered.coords[name].values) for name in ("channel", "x", "y")},
     )
     matched = templates.reset_coords(drop=True).assign(
-        unit_index=("unit", units.unit_of_template),
-        sample_shift=("unit", units.sample_shift),
-        relative_size=("unit", units.relative_size),
+        unit_index=("unit", origin.unit_of_template),
+        sample_shift=("unit", origin.sample_shift),
+        relative_size=("unit", origin.relative_size),
         represents=("unit", represents),
     )
     return Learned(
         channels,
         prepared.whitening.reset_coords(drop=True),
         components,
-        matched.assign_attrs(noise_gain=float(noise_gain)),
+        matched,
     ).nodes
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
-from ...errors import RecordingError, SilentRecordingError, XephysWarning
-from ...graph.results import CallOnce, identity_of
+from ...errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
+from ...graph.results import identity_of
 from ...preprocess.bad_channels import find_constant_channels
 from ...preprocess.common_artifacts import blank_common_artifacts
-from ...preprocess.filter import bandpass_filter
 from ...preprocess.noise import estimate_noise_levels
 from ...preprocess.phase_shift import phase_shift
 from ...preprocess.reference import common_reference
@@ -26,58 +25,31 @@ from ...recording.excerpts import Sample, sample_traces
 from ...recording.geometry import shank_numbers
 from ...recording.stages import recording_plan
 from .learned import Learned
-from .progress import warm_up_cluster
+from .passes import Run
+from .prepared import DrawnSample, Prepared
 
-#: With fewer channels the median is made of the spikes themselves, and referencing takes them away.
+BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
+
+#: With fewer channels the median contains the spikes, so referencing would remove them.
 REFERENCE_CHANNELS_MIN = 12
 #: With fewer channels a large spike may be seen by half of them, and be taken for an artefact.
 ARTIFACT_CHANNELS_MIN = 32
 #: A channel so many times as noisy as the median of at least so many channels is broken.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
-#: Stretches of half a second from which noise levels and whitening are estimated: each has 15 000 samples of a channel.
+#: Excerpts of half a second from which noise levels and whitening are estimated: each has 15 000 samples of a channel.
 N_SLICES = 10
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A recording before and after whitening, both lazy, the noise levels of both, and a few white stretches.
-
-    ``plain_noise_levels`` are those of the filtered traces before a reference, where they are asked for.
-    """
-
-    filtered: xr.DataArray
-    whitened: xr.DataArray
-    noise_levels: xr.DataArray
-    white_noise_levels: xr.DataArray
-    white_sample: Sample
-    whitening: xr.Dataset
-    plain_noise_levels: xr.DataArray | None = None
-
-
-class DrawnSample(Sequence[NDArray[Any]]):
-    """Stretches of a recording, drawn when something first looks at them: not at all where all estimates are stored."""
-
-    def __init__(self, draw: Callable[[], Sample], *, token: str) -> None:
-        self.token = token
-        self._draw: Callable[[], Sample] | None = draw
-        self._parts: Sample = ()
-
-    @property
-    def is_drawn(self) -> bool:
-        return self._draw is None
-
-    def __getitem__(self, index: Any) -> Any:
-        if self._draw is not None:
-            self._parts, self._draw = self._draw(), None  # what the drawing held is not held any longer
-        return self._parts[index]
-
-    def __len__(self) -> int:
-        return len(self[:])
-
-
 def prepare(
-    recording: xr.DataArray, parameters: Any, once: CallOnce | None = None, *, learned: Learned | None = None
+    recording: xr.DataArray,
+    run: Run,
+    *,
+    band_pass: BandPass,
+    reference: str,
+    whitening_n_nearest: int,
+    seed: int,
+    learned: Learned | None = None,
 ) -> Prepared:
     """Scale, align, filter, reference and whiten, lazily, after the few estimates that this takes.
 
@@ -85,10 +57,16 @@ def prepare(
     ----------
     recording
         Raw traces.
-    parameters
-        Of a preset.
-    once
-        Keeps the estimates; they are made anew if None.
+    run
+        Keeps the estimates.
+    band_pass
+        The preset's filter.
+    reference
+        Operator of the common reference over each shank, or ``"none"``.
+    whitening_n_nearest
+        Channels of a whitening neighborhood.
+    seed
+        Of every random choice.
     learned
         Estimates of an earlier sorting, which are then not made anew: nothing is computed. Channels that are marked bad
         now and were not then are left out of its whitening.
@@ -100,34 +78,45 @@ def prepare(
     SilentRecordingError
         If every channel is constant.
     """
-    once = CallOnce() if once is None else once
-    scaled = in_microvolts(recording, once, seed=parameters.seed, learned=learned)
-    filtered = bandpass_filter(
-        scaled,
-        freq_min_hz=parameters.freq_min_hz,
-        freq_max_hz=min(parameters.freq_max_hz, 0.45 * float(recording.attrs["sampling_frequency"])),
-        order=parameters.filter_order,
-    )
+    filtered = band_pass(in_microvolts(recording, run, seed=seed, learned=learned))
     if learned is None:
-        filtered, plain_levels = without_noisy(filtered, once, seed=parameters.seed)
+        filtered, plain_levels = without_noisy(filtered, run, seed=seed)
     else:
         plain_levels = learned.plain_noise_levels
     if (~schema.bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
         filtered = blank_common_artifacts(filtered, noise_levels=plain_levels)
-    filtered = referenced(filtered, operator=parameters.reference)
-    made = whitened(filtered, once, n_nearest=parameters.whitening_n_nearest, seed=parameters.seed, learned=learned)
-    return replace(made, plain_noise_levels=plain_levels)
+    filtered = referenced(filtered, operator=reference)
+    prepared = whitened(filtered, run, n_nearest=whitening_n_nearest, seed=seed, learned=learned)
+    return replace(prepared, plain_noise_levels=plain_levels)
 
 
-def in_microvolts(
-    recording: xr.DataArray, once: CallOnce, *, seed: int, learned: Learned | None = None
-) -> xr.DataArray:
+def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
+    """Refuse, before any work, a recording without positions or too short for a preset's filter.
+
+    Raises
+    ------
+    ParameterError
+        If a corner of the filter does not suit the sampling rate.
+    RecordingError
+        If several channels have no positions, or the recording is shorter than the filter's halo.
+    """
+    if schema.validate_recording(recording).n_channels > 1:
+        schema.positions_of(recording, why="sorting")
+    try:
+        band_pass(recording)
+    except ParameterError:
+        raise
+    except ValueError as error:
+        raise RecordingError(str(error)) from error
+
+
+def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Learned | None = None) -> xr.DataArray:
     """Constant channels marked bad, counts scaled where gains are known, samples of all channels taken at one time."""
     info = schema.validate_recording(recording)
     if info.n_channels == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
-    recording = flag_constant(recording, once, seed=seed) if learned is None else learned.flag_bad(recording)
+    recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
     scaled = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
         scaled = phase_shift(scaled)
@@ -145,7 +134,7 @@ def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
 
 def whitened(
     filtered: xr.DataArray,
-    once: CallOnce,
+    run: Run,
     *,
     n_nearest: int,
     seed: int,
@@ -156,12 +145,12 @@ def whitened(
     token = f"{identity_of(filtered)}-{seed}-{n_slices}"
     sample = DrawnSample(lambda: sample_traces(filtered, n_slices=n_slices, seed=seed), token=token)
     if learned is None:
-        levels, whitening, white_levels = once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
+        levels, whitening, white_levels = run.once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
     else:
         learned.check_units(filtered)
         levels, white_levels = learned.noise_levels, learned.white_noise_levels
         whitening = learned.whitening_without(schema.bad_channels_of(filtered))
-    white_sample = DrawnSample(lambda: _whitened(sample, whitening), token=f"{sample.token}-{n_nearest}")
+    white_sample = DrawnSample(lambda: _thinned_white(sample, whitening), token=f"{sample.token}-{n_nearest}")
     if sample.is_drawn:
         white_sample[:]  # now, so that the other stretches can go
     return Prepared(filtered, whiten(filtered, whitening=whitening), levels, white_levels, white_sample, whitening)
@@ -175,12 +164,12 @@ def _estimates(filtered: xr.DataArray, *, sample: Sample, n_nearest: int) -> tup
     return levels, whitening, estimate_noise_levels(whiten(filtered, whitening=whitening), sample=white_sample)
 
 
-def _whitened(sample: Sample, whitening: xr.Dataset) -> Sample:
+def _thinned_white(sample: Sample, whitening: xr.Dataset) -> Sample:
     """Five to seven of the stretches, white."""
     return whiten_sample(sample[:: max(1, round(len(sample) / 6))], whitening=whitening)
 
 
-def flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.DataArray:
+def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArray:
     """Mark channels that never change.
 
     Raises
@@ -193,34 +182,34 @@ def flag_constant(recording: xr.DataArray, once: CallOnce, *, seed: int) -> xr.D
     marked = schema.bad_channels_of(recording)
     if marked.all():
         raise RecordingError("every channel is marked bad, so there is nothing to sort; look at the coordinate bad")
-    constant = once(find_constant_channels, recording, seed=seed) & ~marked
+    constant = run.once(find_constant_channels, recording, seed=seed) & ~marked
     if (marked | constant).all():
         raise SilentRecordingError(
             "every channel is constant or marked bad, so there is nothing to sort; look at the recording, "
             "its channel count and its sample type"
         )
-    return _left_out(recording, constant, "constant")
+    return _mark_bad(recording, constant, "constant")
 
 
-def without_noisy(filtered: xr.DataArray, once: CallOnce, *, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+def without_noisy(filtered: xr.DataArray, run: Run, *, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
     """Mark channels far noisier than the others, and give all noise levels.
 
     The threshold crossings of such a channel would be clustered into units.
     """
-    warm_up_cluster(recording_plan(filtered))
-    levels = once(_plain_noise_levels, filtered, seed=seed)
+    run.warm_up(recording_plan(filtered))
+    levels = run.once(_plain_noise_levels, filtered, seed=seed)
     good = ~schema.bad_channels_of(filtered)
     if good.sum() < NOISY_CHANNELS_MIN:
         return filtered, levels
     noisy = good & (levels.values > NOISY_FACTOR * np.median(levels.values[good]))
-    return _left_out(filtered, noisy, "noisy"), levels
+    return _mark_bad(filtered, noisy, "noisy"), levels
 
 
 def _plain_noise_levels(filtered: xr.DataArray, *, seed: int) -> xr.DataArray:
     return estimate_noise_levels(filtered, sample=sample_traces(filtered, n_slices=N_SLICES, seed=seed))
 
 
-def _left_out(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:
+def _mark_bad(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:
     if channels.any():
         names = ", ".join(map(str, recording.channel.values[channels][:12]))
         plural = "s were" if channels.sum() > 1 else " was"

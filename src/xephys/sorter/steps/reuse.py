@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,20 +11,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import ParameterError
-from ...graph.checkpoint import run_events
-from ...graph.results import CallOnce
 from ...localize.peaks import localize_peaks
 from ...match.templates import match_templates
 from ...recording.stages import recording_plan
 from ...sorting import validate_sorting
 from ..default.parameters import DefaultParameters
-from ..presets import read_parameters
-from .assemble import assemble
+from ..default.prepare import prepare_default
+from ..presets import PRESETS, presets_that, read_parameters
+from .assemble import appearance_of, assemble, with_earlier_where
+from .judge import judge_units
 from .learned import Learned, check_fits, read_learned
-from .prepare import flag_constant, prepare
-from .progress import Progress, warm_up_cluster
-from .tidy import DEAD_MS, Units, drop_repeats
-from .waveforms import final_means
+from .passes import Run
+from .prepare import flag_constant
+from .tidy import DEAD_MS, Origin, Units
+from .waveforms import mean_waveforms
 
 #: What is decided after learning. All other parameters belong to what has been learned.
 LATE_PARAMETERS = (
@@ -67,18 +66,18 @@ def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArra
     """
     parameters, known = parameters_with(learned, {}), read_learned(learned)
     check_fits(known, recording)
-    return prepare(recording, parameters, learned=known).whitened
+    return prepare_default(recording, parameters, Run(), learned=known).whitened
 
 
 def sort_learned(
-    recording: xr.DataArray, parameters: DefaultParameters, *, learned: xr.DataTree, folder: Path, progress: Progress
+    recording: xr.DataArray, parameters: DefaultParameters, run: Run, *, learned: xr.DataTree
 ) -> xr.DataTree:
-    """Sort one segment with templates, whitening and noise levels of an earlier sorting of the preset ``default``."""
+    """Sort one segment with templates, whitening and noise levels of an earlier sorting."""
     p, known = parameters, read_learned(learned)
     check_fits(known, recording)
-    alive = flag_constant(recording, CallOnce(folder), seed=p.seed)
-    prepared = prepare(alive, p, learned=known)
-    matched = match_templates(
+    alive = flag_constant(recording, run, seed=p.seed)
+    prepared = prepare_default(alive, p, run, learned=known)
+    spikes = match_templates(
         prepared.whitened,
         templates=known.templates_without(prepared.filtered.coords["bad"].values),
         detect_threshold=p.match_threshold,
@@ -87,26 +86,45 @@ def sort_learned(
         amplitude_max=p.amplitude_max,
         freq_max_hz=p.freq_max_hz,
     )
-    located = localize_peaks(prepared.whitened, matched)
-    warm_up_cluster(located.plan)
-    matches = run_events(located, folder, progress=progress.of("match")).load()
+    matches = run.collect("match", localize_peaks(prepared.whitened, spikes)).load()
     first_sample = recording_plan(recording).start
     units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
     # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.
     ms = 1e3 / float(recording.attrs["sampling_frequency"])
-    earlier = learned["templates/templates"]
-    nbefore, n_samples = int(earlier.attrs["nbefore"]), earlier.sizes["sample"]
-    window = p.model_copy(update={"ms_before": nbefore * ms, "ms_after": (n_samples - nbefore) * ms})
+    waveforms = learned["templates/templates"]
+    nbefore, n_samples = int(waveforms.attrs["nbefore"]), waveforms.sizes["sample"]
+    means = mean_waveforms(
+        prepared.filtered,
+        units.spikes,
+        run,
+        peak_channels=units.templates["channel_index"].values[:, 0],
+        ms_before=nbefore * ms,
+        ms_after=(n_samples - nbefore) * ms,
+        seed=p.seed,
+    )
+    few = np.bincount(units.spikes["unit_index"], minlength=units.templates.sizes["unit"]) < p.n_spikes_min
+    seen = with_earlier_where(few, appearance_of(means, prepared), learned, prepared)
     log = [{"step": "learned", "reason": "units of an earlier sorting", "fingerprint": learned.attrs["fingerprint"]}]
     return assemble(
-        recording, prepared, units, p, means=final_means(prepared, units, window, folder), log=log, learned=known.nodes,
-        earlier=learned, first_sample=first_sample,
-    )  # fmt: skip
+        recording,
+        units.spikes,
+        seen,
+        judge_units(recording, units.spikes, seen.snr, **p.good_limits),
+        preset=run.preset,
+        parameters=p,
+        log=log,
+        first_sample=first_sample,
+        unit_ids=learned["units"]["unit_id"].values,
+        learned=known.nodes,
+    )
 
 
 def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, n_samples: int) -> Units:
     """The spikes of the units that the learned templates became: nothing is merged, dropped or numbered anew."""
+    from ...kernels.curate.repeats import drop_repeats
+
     number = learned.templates["unit_index"].values
+    num_matched = np.bincount(matches["unit_index"], minlength=len(number))
     shift, sizes = learned.templates["sample_shift"].values, learned.templates["relative_size"].values
     own = np.flatnonzero(learned.templates["represents"].values)
     spikes = matches[number[matches["unit_index"]] >= 0]
@@ -116,10 +134,11 @@ def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, 
     spikes["unit_index"] = number[spikes["unit_index"]]
     rate = float(learned.templates.attrs["sampling_frequency"])
     spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
-    return Units(spikes, learned.unit_templates, [], number, shift, sizes, own)
+    origin = Origin(number, shift, sizes, own, num_matched)
+    return Units(spikes, learned.unit_templates, origin, [])
 
 
-def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str = "default") -> DefaultParameters:
+def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str | None = None) -> DefaultParameters:
     """The parameters of a sort with an earlier sorting: that one's, but for late ones that are given.
 
     Raises
@@ -129,12 +148,13 @@ def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: s
     """
     tree = validate_sorting(learned)
     own = str(tree.attrs.get("preset", ""))
-    if own != "default":
-        raise ParameterError(f"what preset {own!r} learned cannot be reused; give a sorting of preset 'default'")
-    if preset != own:
+    if own not in PRESETS or not PRESETS[own].reusable:
+        reusable = " or ".join(repr(name) for name in presets_that(lambda row: row.reusable))
+        raise ParameterError(f"what preset {own!r} learned cannot be reused; give a sorting of preset {reusable}")
+    if preset not in (None, own):
         raise ParameterError(f"preset is {preset!r} and the earlier sorting is of preset {own!r}; leave preset out")
     earlier = json.loads(tree.attrs["parameters"])
-    chosen: DefaultParameters = read_parameters(preset, {**earlier, **given})
+    chosen: DefaultParameters = read_parameters(own, {**earlier, **given})
     for name in given:
         value = getattr(chosen, name)
         if name not in LATE_PARAMETERS and value != earlier.get(name):

@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...graph.checkpoint import run_partials
 from ...preprocess.whiten import whitening_matrix
-from ...templates.average import dense_templates, template_plan, templates_of_sums
-from .prepare import Prepared
-from .tidy import Units
+from ...templates.average import template_plan, templates_of_sums
+from .passes import Run
+from .tidy import Origin
 
 #: Channels of a waveform of filtered traces.
 N_CHANNELS = 64
-#: Channels averaged so that white waveforms on the nearest 64 miss nothing: those are made of their own neighbours.
+#: Channels averaged so that white waveforms on the nearest 64 miss nothing: those are made of their own neighbors.
 N_CHANNELS_TO_WHITEN = 160
+#: Most spikes averaged for a waveform of a unit whose templates were made elsewhere.
+N_SPIKES_OF_UNIT_MAX = 500
 
 
 def mean_waveforms(
     traces: xr.DataArray,
     spikes: NDArray[Any],
-    p: Any,
-    folder: Path,
+    run: Run,
     *,
     peak_channels: NDArray[np.integer[Any]],
-    n_spikes_max: int,
+    ms_before: float,
+    ms_after: float,
+    seed: int,
+    n_spikes_max: int = N_SPIKES_OF_UNIT_MAX,
     n_nearest: int = N_CHANNELS,
 ) -> xr.Dataset:
-    """Mean waveforms of spikes around their units' peak channels: one pass over the recording."""
+    """Mean waveforms of spikes around their units' peak channels: one pass over the recording.
+
+    Parameters
+    ----------
+    traces
+        Filtered or white.
+    spikes
+        Records with ``sample_index`` and ``unit_index``, in time order.
+    run
+        Keeps the sums.
+    peak_channels
+        Of each unit.
+    ms_before, ms_after
+        Window of a spike.
+    seed
+        Of the choice of the spikes that are averaged.
+    n_spikes_max
+        Most spikes of a unit that are averaged.
+    n_nearest
+        Channels of a waveform; fewer where the traces have fewer.
+
+    Returns
+    -------
+    As :func:`xephys.estimate_templates` makes them.
+    """
     plan = template_plan(
         traces,
         spikes,
         peak_channels=peak_channels,
-        ms_before=p.ms_before,
-        ms_after=p.ms_after,
+        ms_before=ms_before,
+        ms_after=ms_after,
         n_nearest=min(n_nearest, traces.sizes["channel"]),
         n_spikes_max=n_spikes_max,
-        seed=p.seed,
+        seed=seed,
     )
-    return templates_of_sums(traces, plan, run_partials(plan, folder))
-
-
-def final_means(prepared: Prepared, units: Units, p: Any, folder: Path) -> xr.Dataset:
-    """Mean waveforms of the final spikes, where the templates that found them were made elsewhere; no pass for none."""
-    if not units.templates.sizes["unit"]:
-        return xr.Dataset()
-    return mean_waveforms(
-        prepared.filtered,
-        units.spikes,
-        p,
-        folder,
-        peak_channels=units.templates["channel_index"].values[:, 0],
-        n_spikes_max=500,
-    )
+    return templates_of_sums(traces, plan, run.total(plan))
 
 
 def nearest_slots(means: xr.Dataset, n_nearest: int) -> xr.Dataset:
@@ -65,7 +77,7 @@ def nearest_slots(means: xr.Dataset, n_nearest: int) -> xr.Dataset:
 
 
 def whitened_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -> xr.Dataset:
-    """Means of white traces out of means of filtered ones: whitening is linear, so it can as well come after.
+    """Means of white traces from means of filtered ones: whitening is linear, so it may follow the mean.
 
     Examples
     --------
@@ -76,47 +88,30 @@ def whitened_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) 
     >>> whitened_means(means, matrix, n_nearest=1)["waveform"].values.tolist()
     [[[3.5]]]
     """
-    matrix = whitening_matrix(whitening)
+    from ...kernels.templates.combine import whiten_waveforms
+
     near = nearest_slots(means, n_nearest)
-    waveform = np.zeros(near["waveform"].shape, np.float32)
-    for unit, (own, given) in enumerate(zip(near["channel_index"].values, means["channel_index"].values, strict=True)):
-        weights = np.where((own >= 0)[:, None] & (given >= 0)[None, :], matrix[own[:, None], given[None, :]], 0.0)
-        waveform[unit] = means["waveform"].values[unit].astype(np.float64) @ weights.T
+    waveform = whiten_waveforms(
+        means["waveform"].values, means["channel_index"].values, whitening_matrix(whitening), n_nearest=n_nearest
+    )
     return near.assign(waveform=(near["waveform"].dims, waveform)).assign_attrs(units="noise")
 
 
-def unit_means(means: xr.Dataset, units: Units, *, num_spikes: NDArray[np.integer[Any]]) -> xr.Dataset:
-    """Mean waveforms of units out of those of the matched templates that became them, weighted by their spikes.
+def unit_means(means: xr.Dataset, origin: Origin) -> xr.Dataset:
+    """Mean waveforms of units from those of the matched templates merged into them, weighted by their spikes.
 
-    Channels are those of the template that stands for the unit. ``num_spikes`` are those that each template matched.
+    Channels are those of the template that stands for the unit.
     """
-    chosen = means.isel(unit=units.template_of_unit)
-    weights = np.maximum(num_spikes, 1).astype(np.float64)
-    counts = np.bincount(units.unit_of_template[units.unit_of_template >= 0], minlength=len(units.template_of_unit))
-    waveform = chosen["waveform"].values.copy()
-    for unit in np.flatnonzero(counts > 1):
-        members = np.flatnonzero(units.unit_of_template == unit)
-        dense = dense_templates(means.isel(unit=members)).values
-        total = sum(
-            weights[m] * moved(waveform_of, -int(units.sample_shift[m]))
-            for m, waveform_of in zip(members, dense, strict=True)
-        )
-        own = chosen["channel_index"].values[unit]
-        waveform[unit] = np.where(own >= 0, (total / weights[members].sum())[:, own], 0.0)
-    return chosen.assign(waveform=(chosen["waveform"].dims, waveform))
+    from ...kernels.templates.combine import merge_waveforms
 
-
-def moved(waveform: NDArray[np.floating[Any]], n_samples: int) -> NDArray[np.floating[Any]]:
-    """A waveform (sample, channel) so many samples later; 0 where nothing is known.
-
-    Examples
-    --------
-    >>> moved(np.array([[1.0], [2.0], [3.0]]), -1).ravel().tolist()
-    [2.0, 3.0, 0.0]
-    """
-    result = np.zeros_like(waveform)
-    length = len(waveform)
-    if abs(n_samples) < length:
-        kept = waveform[max(-n_samples, 0) : length - max(n_samples, 0)]
-        result[max(n_samples, 0) : max(n_samples, 0) + len(kept)] = kept
-    return result
+    representative = means.isel(unit=origin.template_of_unit)
+    waveform = merge_waveforms(
+        means["waveform"].values,
+        means["channel_index"].values,
+        n_channels=int(means.attrs["n_channels"]),
+        unit_of_template=origin.unit_of_template,
+        template_of_unit=origin.template_of_unit,
+        sample_shift=origin.sample_shift,
+        num_spikes=origin.num_spikes,
+    )
+    return representative.assign(waveform=(representative["waveform"].dims, waveform))

@@ -1,0 +1,71 @@
+"""Units that fire with units on other parts of the probe: artifacts of the whole probe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Fraction of a unit's spikes, beyond chance, that coincide with those of an artifact elsewhere.
+COMMON_FRACTION = 0.5
+#: A unit smaller than this beside the unit with which it fires is the residual of a large spike beyond its template.
+ECHO_FRACTION = 0.5
+
+
+def common_events(
+    samples: NDArray[np.int64],
+    units: NDArray[np.int64],
+    channels: NDArray[np.integer[Any]],
+    norms: NDArray[np.floating[Any]],
+    *,
+    window_samples: int,
+    n_samples: int,
+) -> NDArray[np.bool_]:
+    """Find units most of whose spikes, beyond chance, coincide with those of one unit elsewhere on the probe.
+
+    No two neurons do that; a stimulus or a movement that reaches every channel does, and makes a unit in each place. A
+    very large spike does it too, with its residual far away: then only the echo is marked.
+
+    Parameters
+    ----------
+    samples, units : (n_spikes,) int64
+        Of all spikes, in order of sample.
+    channels : (n_units, n_slots) int
+        Channels of each template, its peak channel first: two units are apart if neither has the other's peak channel
+        among them.
+    norms : (n_units,) float
+        Of each template.
+    window_samples : int
+        Largest lag of two spikes that coincide.
+    n_samples : int
+        Length of the recording.
+
+    Returns
+    -------
+    artifact : (n_units,) bool
+
+    Examples
+    --------
+    >>> samples, units = np.array([10, 12, 500, 503, 900]), np.array([0, 1, 0, 1, 2])
+    >>> places, window = np.array([[0], [9], [5]]), {"window_samples": 5, "n_samples": 1000}
+    >>> common_events(samples, units, places, np.array([9.0, 8.0, 7.0]), **window).tolist()
+    [True, True, False]
+    >>> common_events(samples, units, places, np.array([90.0, 8.0, 7.0]), **window).tolist()
+    [False, True, False]
+    """
+    n_units = len(channels)
+    pairs = np.zeros((n_units, n_units), np.int64)
+    for step in range(1, len(samples)):
+        near = np.flatnonzero(samples[step:] - samples[:-step] <= window_samples)
+        if not near.size:
+            break
+        np.add.at(pairs, (units[near], units[near + step]), 1)
+    counts = np.bincount(units, minlength=n_units)
+    chance = counts[:, None] * counts[None, :] * (2 * window_samples + 1) / max(n_samples, 1)
+    together = pairs + pairs.T - chance > COMMON_FRACTION * np.maximum(counts, 1)[:, None]
+    artifact = np.zeros(n_units, bool)
+    for unit, other in np.argwhere(together):
+        apart = channels[unit, 0] not in channels[other] and channels[other, 0] not in channels[unit]
+        artifact[unit] |= apart and norms[other] > ECHO_FRACTION * norms[unit]
+    return artifact

@@ -1,0 +1,131 @@
+"""Mean waveforms made of others: on all channels, whitened, merged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cleanup import moved_templates
+
+
+def dense_waveforms(
+    waveforms: NDArray[np.floating[Any]], channels: NDArray[np.integer[Any]], *, n_channels: int
+) -> NDArray[np.float32]:
+    """Waveforms on all channels, zero where a template is not kept.
+
+    Parameters
+    ----------
+    waveforms : (unit, sample, slot) float
+    channels : (unit, slot) int
+        Negative where empty.
+    n_channels : int
+
+    Returns
+    -------
+    (unit, sample, channel) float32
+
+    Examples
+    --------
+    >>> dense_waveforms(np.array([[[1.0, 5.0]]]), np.array([[2, -1]]), n_channels=3).tolist()
+    [[[0.0, 0.0, 1.0]]]
+    """
+    n_units, length, _ = waveforms.shape
+    dense = np.zeros((n_units, length, n_channels), np.float32)
+    for unit in range(n_units):
+        kept = channels[unit] >= 0
+        dense[unit][:, channels[unit, kept]] = waveforms[unit][:, kept]
+    return dense
+
+
+def whiten_waveforms(
+    waveforms: NDArray[np.floating[Any]],
+    channels: NDArray[np.integer[Any]],
+    matrix: NDArray[np.floating[Any]],
+    *,
+    n_nearest: int,
+) -> NDArray[np.float32]:
+    """Mean waveforms of white traces from those of filtered traces: whitening is linear.
+
+    Parameters
+    ----------
+    waveforms : (unit, sample, slot) float
+    channels : (unit, slot) int
+        Negative where empty; the nearest first.
+    matrix : (channel_out, channel) float
+        Of the whitening.
+    n_nearest : int
+        Slots of the result. A white channel is made of its neighbors, so that the waveforms need more than these.
+
+    Returns
+    -------
+    (unit, sample, n_nearest) float32
+
+    Examples
+    --------
+    >>> matrix = np.array([[1.0, 0.5], [0.0, 1.0]])
+    >>> whiten_waveforms(np.array([[[2.0, 3.0]]]), np.array([[1, 0]]), matrix, n_nearest=1).tolist()
+    [[[2.0]]]
+    """
+    near = channels[:, :n_nearest]
+    white = np.zeros((*waveforms.shape[:2], near.shape[1]), np.float32)
+    for unit, (out, measured) in enumerate(zip(near, channels, strict=True)):
+        known = (out >= 0)[:, None] & (measured >= 0)[None, :]
+        weights = np.where(known, matrix[out[:, None], measured[None, :]], 0.0)
+        white[unit] = waveforms[unit].astype(np.float64) @ weights.T
+    return white
+
+
+def merge_waveforms(
+    waveforms: NDArray[np.float32],
+    channels: NDArray[np.integer[Any]],
+    *,
+    n_channels: int,
+    unit_of_template: NDArray[np.integer[Any]],
+    template_of_unit: NDArray[np.integer[Any]],
+    sample_shift: NDArray[np.integer[Any]],
+    num_spikes: NDArray[np.integer[Any]],
+) -> NDArray[np.float32]:
+    """Mean waveforms of units from those of the templates merged into them, weighted by their spikes.
+
+    Parameters
+    ----------
+    waveforms : (template, sample, slot) float32
+    channels : (template, slot) int
+        Negative where empty.
+    n_channels : int
+    unit_of_template : (template,) int
+        Negative for a template of no unit.
+    template_of_unit : (unit,) int
+        The template whose channels the unit has.
+    sample_shift : (template,) int
+        Added to the spikes of a template in the merge.
+    num_spikes : (template,) int
+        Spikes that each template matched.
+
+    Returns
+    -------
+    (unit, sample, slot) float32
+
+    Examples
+    --------
+    >>> waveforms, channels = np.array([[[4.0]], [[1.0]]], np.float32), np.zeros((2, 1), np.int32)
+    >>> one, zeros = np.zeros(1, int), np.zeros(2, int)
+    >>> origin = {"unit_of_template": zeros, "template_of_unit": one, "sample_shift": zeros}
+    >>> merge_waveforms(waveforms, channels, n_channels=1, num_spikes=np.array([20, 10]), **origin).tolist()
+    [[[3.0]]]
+    """
+    weights = np.maximum(num_spikes, 1).astype(np.float64)
+    counts = np.bincount(unit_of_template[unit_of_template >= 0], minlength=len(template_of_unit))
+    merged = np.array(waveforms[template_of_unit], np.float32)
+    for unit in np.flatnonzero(counts > 1):
+        members = np.flatnonzero(unit_of_template == unit)
+        dense = dense_waveforms(waveforms[members], channels[members], n_channels=n_channels)
+        aligned = moved_templates(dense, np.asarray(sample_shift[members], np.int64))
+        total = np.zeros(dense.shape[1:])
+        for weight, waveform in zip(weights[members], aligned, strict=True):
+            total += weight * waveform
+        own = channels[template_of_unit[unit]]
+        merged[unit] = np.where(own >= 0, (total / weights[members].sum())[:, own], 0.0)
+    return merged

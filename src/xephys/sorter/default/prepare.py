@@ -1,0 +1,43 @@
+"""The preset ``default`` before detection: its filter, and what it refuses before any work."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from ...preprocess.filter import bandpass_filter
+from ..steps.learned import Learned
+from ..steps.passes import Run
+from ..steps.prepare import check_filterable, prepare
+from ..steps.prepared import Prepared
+from .parameters import DefaultParameters
+
+#: Of the sampling rate: the upper corner of the band-pass is lowered to it.
+FREQ_MAX_OF_RATE = 0.45
+
+
+def check_default(recording: xr.DataArray, parameters: DefaultParameters) -> None:
+    """Refuse, before any work, a recording that cannot be sorted with these parameters."""
+    check_filterable(recording, lambda traces: band_passed(traces, parameters))
+
+
+def prepare_default(
+    recording: xr.DataArray, parameters: DefaultParameters, run: Run, *, learned: Learned | None = None
+) -> Prepared:
+    """Filtered, referenced and white traces, lazily; with what an earlier sorting ``learned``, nothing is computed."""
+    return prepare(
+        recording,
+        run,
+        band_pass=lambda traces: band_passed(traces, parameters),
+        reference=parameters.reference,
+        whitening_n_nearest=parameters.whitening_n_nearest,
+        seed=parameters.seed,
+        learned=learned,
+    )
+
+
+def band_passed(recording: xr.DataArray, parameters: DefaultParameters) -> xr.DataArray:
+    """The band of spikes, below what the sampling rate can hold."""
+    freq_max_hz = min(parameters.freq_max_hz, FREQ_MAX_OF_RATE * float(recording.attrs["sampling_frequency"]))
+    return bandpass_filter(
+        recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
+    )

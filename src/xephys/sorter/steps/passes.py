@@ -1,0 +1,78 @@
+"""What a sort carries with it: where its results are kept, who hears of its progress, and how it ends without units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ...graph.checkpoint import CheckpointedEvents, run_events, run_partials
+from ...graph.events import SpikeTable
+from ...graph.plan import Plan
+from ...graph.reduce import Partial
+from ...graph.results import CallOnce
+from ...graph.scheduler import active_client
+
+Report = Callable[[str, int, int], None]
+
+
+class NoUnits(Exception):
+    """Nothing was found, which is a result: the sorting is empty. ``log`` says what was done until then."""
+
+    def __init__(self, log: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__("no units")
+        self.log = list(log)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sort at work. What it computes is kept in its folder and not repeated.
+
+    Attributes
+    ----------
+    folder
+        Where records, sums and estimates are kept; estimates are not kept, and nothing else can be computed, if None.
+    report
+        Called with ``(stage, done, total)`` after each chunk.
+    preset
+        Name of the preset at work, for the sorting's provenance.
+    """
+
+    folder: Path | None = None
+    report: Report | None = None
+    preset: str = ""
+
+    @cached_property
+    def once(self) -> CallOnce:
+        """``run.once(function, argument, name=value)``: its result, from the folder if it was called before."""
+        return CallOnce(self.folder)
+
+    def collect(self, stage: str, events: SpikeTable) -> CheckpointedEvents:
+        """The records of one pass over the recording, on disk; ``stage`` names the pass in the progress."""
+        self.warm_up(events.plan)
+        return run_events(events, self._place(), progress=self._progress_of(stage))
+
+    def total(self, plan: Plan) -> Partial:
+        """The sum over all tiles of what the last stage of a plan emits: one pass over the recording."""
+        return run_partials(plan, self._place())
+
+    def warm_up(self, plan: Plan | None) -> None:
+        """Before a pass on a cluster: compile its kernels here, then load them in every worker, also in later ones."""
+        if plan is None or active_client() is None:
+            return
+        from ...graph.workers import warm_up_active  # it imports distributed, half a second
+
+        warm_up_active(plan)
+
+    def _place(self) -> Path:
+        assert self.folder is not None, "a pass over the recording needs a folder"
+        return self.folder
+
+    def _progress_of(self, stage: str) -> Callable[[int, int], None]:
+        def forward(done: int, total: int) -> None:
+            if self.report is not None:
+                self.report(stage, done, total)
+
+        return forward

@@ -1,0 +1,49 @@
+"""What every preset makes of a recording before it looks for spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...recording.excerpts import Sample
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recording before and after whitening, both lazy, the noise levels of both, and a few white excerpts.
+
+    ``plain_noise_levels`` are those of the filtered traces before a reference, where they are asked for.
+    """
+
+    filtered: xr.DataArray
+    whitened: xr.DataArray
+    noise_levels: xr.DataArray
+    white_noise_levels: xr.DataArray
+    white_sample: Sample
+    whitening: xr.Dataset
+    plain_noise_levels: xr.DataArray | None = None
+
+
+class DrawnSample(Sequence[NDArray[Any]]):
+    """Excerpts of a recording, drawn at the first access: not at all where every estimate made of them is stored."""
+
+    def __init__(self, draw: Callable[[], Sample], *, token: str) -> None:
+        self.token = token
+        self._draw: Callable[[], Sample] | None = draw
+        self._parts: Sample = ()
+
+    @property
+    def is_drawn(self) -> bool:
+        return self._draw is None
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._draw is not None:
+            self._parts, self._draw = self._draw(), None  # dropped, so that what the function holds can be freed
+        return self._parts[index]
+
+    def __len__(self) -> int:
+        return len(self[:])

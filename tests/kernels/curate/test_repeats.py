@@ -1,0 +1,49 @@
+"""Of spikes that one neuron cannot have fired, the better match stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xephys.kernels.curate.repeats import drop_repeats
+
+SPIKE = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")]
+
+
+def reference(spikes, dead_samples):
+    """Round by round, of each pair of neighbors that are too close the weaker goes."""
+    rows = sorted(spikes.tolist(), key=lambda row: (row[1], row[0]))
+    while True:
+        weaker = {
+            k if rows[k][2] < rows[k + 1][2] else k + 1
+            for k in range(len(rows) - 1)
+            if rows[k][1] == rows[k + 1][1] and rows[k + 1][0] - rows[k][0] < dead_samples
+        }
+        if not weaker:
+            return sorted(rows, key=lambda row: (row[0], row[1]))
+        rows = [row for k, row in enumerate(rows) if k not in weaker]
+
+
+def random_spikes(n):
+    rng = np.random.default_rng(2)
+    spikes = np.zeros(n, SPIKE)
+    spikes["sample_index"] = np.sort(rng.integers(0, 10 * n, n))
+    spikes["unit_index"], spikes["gain"] = rng.integers(0, 3, n), rng.random(n)
+    return spikes
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_as_one_would_count(n):
+    spikes = random_spikes(n)
+    assert drop_repeats(spikes, dead_samples=15).tolist() == reference(spikes, 15)
+
+
+def test_of_two_repeats_the_better_match_stays():
+    spikes = random_spikes(2000)
+    kept = drop_repeats(spikes, dead_samples=15)
+    assert (np.diff(kept["sample_index"]) >= 0).all()
+    for unit in range(3):
+        own = kept[kept["unit_index"] == unit]
+        assert (np.diff(own["sample_index"]) >= 15).all()
+        before = spikes[spikes["unit_index"] == unit]
+        assert own["gain"].max() == before["gain"].max()

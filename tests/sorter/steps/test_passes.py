@@ -1,0 +1,48 @@
+"""What one sort computes is kept in its folder, and the caller hears of every chunk."""
+
+from __future__ import annotations
+
+import pytest
+
+import xephys
+from tests.support.spiking import case
+from xephys.sorter.steps.passes import NoUnits, Run
+from xephys.templates.average import template_plan
+
+
+def peaks():
+    return xephys.detect_peaks(case().white, noise_levels=case().white_levels)
+
+
+def test_a_pass_is_made_once_and_reported(tmp_path):
+    heard = []
+    run = Run(tmp_path, lambda *report: heard.append(report))
+    first = run.collect("detect", peaks())
+    n_chunks = len(case().white.chunks[0])
+    assert heard == [("detect", done, n_chunks) for done in range(n_chunks + 1)]
+    again = Run(tmp_path).collect("detect", peaks())
+    assert (first.n_computed, again.n_computed) == (n_chunks, 0)
+    assert again.load().tobytes() == peaks().compute().tobytes()
+
+
+def test_sums_are_kept(tmp_path, monkeypatch):
+    window = {"ms_before": 0.9, "ms_after": 1.3, "n_nearest": 4, "n_spikes_max": 20, "seed": 0}
+    plan = template_plan(case().white, case().spikes, peak_channels=case().truth.peak_channels, **window)
+    first = Run(tmp_path).total(plan)
+    monkeypatch.setattr("xephys.graph.checkpoint.tree_sum", None)
+    again = Run(tmp_path).total(plan)
+    assert {name: values.tobytes() for name, values in first.items()} == {
+        name: values.tobytes() for name, values in again.items()
+    }
+
+
+def test_without_a_folder_estimates_are_made_and_passes_are_not():
+    run = Run()
+    assert run.once(sum, [1, 2]) == 3
+    with pytest.raises(AssertionError, match="needs a folder"):
+        run.collect("detect", peaks())
+
+
+def test_the_end_without_units_carries_the_log():
+    assert NoUnits().log == []
+    assert NoUnits([{"step": "cluster"}]).log == [{"step": "cluster"}]
