@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from xephys import ParameterError
-from xephys.cluster.unexplained import UNEXPLAINED_MIN, estimate_unexplained
+from xephys.cluster.unexplained import estimate_unexplained
+from xephys.kernels.cluster.unexplained import UNEXPLAINED_MIN
 
 NOISE = 1.5
 N_SPIKES = 300

@@ -14,7 +14,7 @@ from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..recording.geometry import shank_numbers
 from .peaks import projected_channels, section_members
-from .settle import Clustering, evenly, take_records, thinned_sections
+from .settle import Clustering, take_records, thinned_sections
 
 #: Principal axes of a section's features on which spikes are compared.
 N_DIMS = 24
@@ -106,6 +106,7 @@ def cluster_by_modularity(
     >>> cluster_by_modularity(filtered, peaks, components=components).n_clusters >= 1
     True
     """
+    from ..kernels.cluster.parts import join_parts, spread_rows
     from ..kernels.cluster.reconcile import join_sections
     from ..kernels.cluster.sections import centred_sections
     from ..kernels.cluster.tree import DECISION
@@ -134,7 +135,7 @@ def cluster_by_modularity(
     everywhere = take_records(peaks, ("channel_index",))["channel_index"]
     n_max = len(everywhere) if n_peaks_per_section_max is None else n_peaks_per_section_max
     seen = [section_members(everywhere, s, info.n_channels) for s in sections]
-    wanted = [evenly(all_of, max(n_max, 1)) for all_of in seen]
+    wanted = [spread_rows(all_of, max(n_max, 1)) for all_of in seen]
     rows = np.unique(np.concatenate(wanted)) if wanted else np.zeros(0, np.int64)
     chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, w) for w in wanted]
@@ -153,14 +154,11 @@ def cluster_by_modularity(
     found = run_tasks(cluster_section, jobs, shared=shared, label="modularity_section")
     decisions = [why for _, why in found]
     labels = np.full(len(everywhere), -1, np.int32)
+    parts = [part for part, _ in found]
     if margin_um > 0:
-        parts = [part for part, _ in found]
         labels[rows] = join_sections(shared[1], sections, members, parts, min_spikes=n_spikes_min)
     else:
-        n_labels = 0
-        for m, (part, _) in zip(members, found, strict=True):
-            labels[rows[m]] = part + n_labels
-            n_labels += int(part.max(initial=-1)) + 1
+        labels[rows] = join_parts(members, parts, n_spikes=len(rows))
     return Clustering(
         labels,
         np.zeros(len(everywhere), np.int64),

@@ -18,18 +18,12 @@ from ..recording.geometry import nearest_channels
 from .settle import (
     Clustering,
     Refractory,
-    evenly,
     settle_clusters,
     spread_over_all,
     take_records,
     thinned_sections,
     without_weak,
 )
-
-#: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is looked at.
-USUAL_FRACTION = 0.05
-#: Channels on which a cluster's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
-REACHED_FRACTION = 0.01
 
 
 def cluster_peaks(
@@ -93,8 +87,10 @@ def cluster_peaks(
     """
     from ..kernels.cluster import reconcile as reconcile
     from ..kernels.cluster.drop import part_weak
+    from ..kernels.cluster.parts import join_parts, rows_by_label, spread_rows
     from ..kernels.cluster.sections import spatial_sections
     from ..kernels.cluster.shape import cluster_means
+    from ..kernels.cluster.split_cluster import cluster_section, split_cluster
 
     check_positive(n_spikes_min=n_spikes_min, n_peaks_per_section_max=n_peaks_per_section_max)
     if feature_noise is not None:
@@ -103,108 +99,35 @@ def cluster_peaks(
     positions = schema.positions_of(recording, why="clustering")
     neighbours = projected_channels(positions, peaks, components)
     sections = spatial_sections(positions, core_um=core_um, margin_um=margin_um)
-    all_channels = take_records(peaks, ("channel_index",))["channel_index"]
-    seen = [section_members(all_channels, s, info.n_channels) for s in sections]
-    wanted = [evenly(rows, n_peaks_per_section_max) for rows in seen]
-    rows = np.unique(np.concatenate(wanted))
-    chosen = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
-    members = [np.searchsorted(rows, w) for w in wanted]
-    projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
+    channels = take_records(peaks, ("channel_index",))["channel_index"]
+    section_rows = [section_members(channels, section, info.n_channels) for section in sections]
+    thinned_rows = [spread_rows(rows, n_peaks_per_section_max) for rows in section_rows]
+    rows = np.unique(np.concatenate(thinned_rows))
+    clustered = take_records(peaks, ("sample_index", "channel_index", "projection"), rows)
+    members = [np.searchsorted(rows, of_section) for of_section in thinned_rows]
+    projection = np.ascontiguousarray(clustered["projection"])
+    channel = np.ascontiguousarray(clustered["channel_index"])
     jobs = [(section, m, neighbours, n_spikes_min) for section, m in zip(sections, members, strict=True)]
-    found = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
-    labels = reconcile.join_sections(channel, sections, members, found, min_spikes=n_spikes_min)
+    section_labels = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
+    labels = reconcile.join_sections(channel, sections, members, section_labels, min_spikes=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels = part_weak(labels, means, channel, noise=noise, min_spikes=n_spikes_min)
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels, weak = without_weak(labels, means, channel, noise=noise)
-    labels = _split_clusters(projection, channel, labels, neighbours, n_spikes_min)
+    _, cluster_rows = rows_by_label(labels)
+    split_jobs = [(of_cluster, neighbours, n_spikes_min) for of_cluster in cluster_rows]
+    parts = run_tasks(split_cluster, split_jobs, shared=(projection, channel), label="split_cluster")
     settled = settle_clusters(
-        labels,
-        chosen,
+        join_parts(cluster_rows, parts, n_spikes=len(labels)),
+        clustered,
         components=components,
         neighbours=neighbours,
         noise=noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    thinned = thinned_sections(sections, seen, wanted, n_spikes_min)
-    return replace(spread_over_all(len(all_channels), rows, settled, weak=weak), thinned=thinned)
-
-
-def cluster_section(
-    projection: NDArray[np.float32],
-    channel: NDArray[np.int64],
-    section: Any,
-    rows: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
-    n_spikes_min: int,
-) -> NDArray[np.int32]:
-    """Labels of the peaks of one section: the task of :func:`cluster_peaks`."""
-    from ..kernels.cluster.sections import gather_features, section_channels
-    from ..kernels.cluster.split import split_features
-
-    _, slots = section_channels(section, neighbours)
-    return split_features(gather_features(projection[rows], channel[rows], slots), min_spikes=n_spikes_min)
-
-
-def split_cluster(
-    projection: NDArray[np.float32],
-    channel: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
-    n_spikes_min: int,
-) -> NDArray[np.int32]:
-    """Labels of the parts of one cluster, looked at on its own channels.
-
-    A section is split on the few channels that all its peaks share, and there two neurons may look alike. The peaks
-    of one cluster share more. The direction of their mean is left out: amplitudes vary, and the widest axis of a
-    cluster can hide the gap between two shapes. Parts that differ by amplitude or delay alone are merged afterwards.
-    """
-    from ..kernels.cluster.sections import gather_features
-    from ..kernels.cluster.split import split_features
-
-    here = channel[rows]
-    seen, counts = np.unique(here, return_counts=True)
-    usual = seen[counts >= USUAL_FRACTION * len(rows)]
-    inside = np.flatnonzero(np.isin(here, usual))
-    around, counts = np.unique(neighbours[usual], return_counts=True)
-    common = around[(counts == len(usual)) & (around >= 0)]
-    labels = np.zeros(len(rows), np.int32)
-    if not len(common):
-        return labels
-    slots = np.full((len(neighbours), len(common)), -1, np.int32)
-    for column in range(neighbours.shape[1]):
-        slots[neighbours[:, column][:, None] == common[None, :]] = column
-    own = gather_features(projection[rows[inside]], here[inside], slots).astype(np.float64)
-    mean = own.mean(axis=0)
-    energy = (mean.reshape(len(common), -1) ** 2).sum(axis=1)
-    reached = np.repeat(energy >= REACHED_FRACTION * energy.max(), projection.shape[2])
-    own, mean = own[:, reached], mean[reached]
-    own -= np.outer(own @ mean / max(float(mean @ mean), 1e-12), mean)
-    parts = split_features(own.astype(np.float32), min_spikes=n_spikes_min)
-    if parts.max() > 0:
-        labels[:] = -1
-        labels[inside] = parts
-    return labels
-
-
-def _split_clusters(
-    projection: NDArray[np.float32],
-    channel: NDArray[np.int64],
-    labels: NDArray[np.int32],
-    neighbours: NDArray[np.int32],
-    n_spikes_min: int,
-) -> NDArray[np.int32]:
-    """Every cluster through :func:`split_cluster`, numbered anew."""
-    rows = [np.flatnonzero(labels == cluster) for cluster in range(int(labels.max(initial=-1)) + 1)]
-    jobs = [(r, neighbours, n_spikes_min) for r in rows]
-    split, n_labels = np.full(len(labels), -1, np.int32), 0
-    for r, parts in zip(
-        rows, run_tasks(split_cluster, jobs, shared=(projection, channel), label="split_cluster"), strict=True
-    ):
-        split[r] = np.where(parts >= 0, parts + n_labels, -1)
-        n_labels += int(parts.max()) + 1
-    return split
+    thinned = thinned_sections(sections, section_rows, thinned_rows, n_spikes_min)
+    return replace(spread_over_all(len(channels), rows, settled, weak=weak), thinned=thinned)
 
 
 def projected_channels(

@@ -15,17 +15,10 @@ from ..errors import ParameterError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
 from ..recording.geometry import nearest_channels
-from .settle import Clustering, Refractory, evenly, settle_clusters, spread_over_all, take_records, without_weak
+from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
 
-#: Channels on which a unit's mean has a smaller fraction of the energy of its strongest channel say nothing of it.
-REACHED_FRACTION = 0.01
-#: A gap that parts a unit (see `split_features`). The spikes are clean and all in one place, so that it may be slighter
-#: than the gaps by which peaks are clustered.
-MIN_DEPTH, MAX_RATIO = 3.0, 0.8
-#: Spikes of a unit that are looked at.
+#: Spikes of a unit that are used.
 N_SPIKES_PER_UNIT_MAX = 4000
-#: Parts of a unit that take turns rather than fire side by side are one neuron that drifts (see `join_turns`).
-MAX_TURN_TAKING = 0.4
 
 
 def refine_clusters(
@@ -86,61 +79,38 @@ def refine_clusters(
     >>> refine_clusters(filtered, spikes, components=components, feature_noise=noise).n_clusters
     2
     """
+    from ..kernels.cluster.parts import join_parts, rows_by_label
     from ..kernels.cluster.shape import cluster_means
+    from ..kernels.cluster.split_cluster import split_unit
 
     check_positive(n_spikes_min=n_spikes_min, n_spikes_per_unit_max=n_spikes_per_unit_max, feature_noise=feature_noise)
     if "projection" not in (spikes.dtype.names or ()):
         raise ParameterError("the spikes have no projections; match them with components=")
     info = schema.validate_recording(recording)
     units = take_records(spikes, ("unit_index",))["unit_index"]
-    n_units = int(units.max(initial=-1)) + 1
-    members = {u: evenly(np.flatnonzero(units == u), n_spikes_per_unit_max) for u in range(n_units)}
-    members = {u: rows for u, rows in members.items() if len(rows) >= n_spikes_min}
-    if not members:
+    numbers, unit_rows = rows_by_label(units, n_max=n_spikes_per_unit_max, n_min=n_spikes_min)
+    if not unit_rows:
         return _nothing(len(units))
-    rows = np.sort(np.concatenate(list(members.values())))
-    chosen = take_records(spikes, ("sample_index", "channel_index", "projection"), rows)
-    jobs = [(np.searchsorted(rows, unit), n_spikes_min) for unit in members.values()]
-    projection = np.ascontiguousarray(chosen["projection"])
-    labels, n_labels = np.full(len(rows), -1, np.int32), 0
-    split = run_tasks(split_unit, jobs, shared=(projection,), label="split_unit")
-    for unit, (own, _), (parts, evidence) in zip(members, jobs, split, strict=True):
-        evidence["unit"] = unit
-        labels[own] = np.where(parts >= 0, parts + n_labels, -1)
-        n_labels += int(parts.max()) + 1
-    channel = np.ascontiguousarray(chosen["channel_index"])
+    rows = np.sort(np.concatenate(unit_rows))
+    used = take_records(spikes, ("sample_index", "channel_index", "projection"), rows)
+    members = [np.searchsorted(rows, of_unit) for of_unit in unit_rows]
+    projection = np.ascontiguousarray(used["projection"])
+    jobs = [(unit, of_unit, n_spikes_min) for unit, of_unit in zip(numbers.tolist(), members, strict=True)]
+    parts, splits = zip(*run_tasks(split_unit, jobs, shared=(projection,), label="split_unit"), strict=True)
+    labels = join_parts(members, list(parts), n_spikes=len(rows))
+    channel = np.ascontiguousarray(used["channel_index"])
     neighbours = nearest_channels(schema.positions_of(recording, why="clustering"), n_nearest=projection.shape[1])
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels, weak = without_weak(labels, means, channel, noise=feature_noise)
     settled = settle_clusters(
         labels,
-        chosen,
+        used,
         components=components,
         neighbours=neighbours,
         noise=feature_noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
-    splits = np.concatenate([evidence for _, evidence in split])
-    return replace(spread_over_all(len(units), rows, settled, weak=weak), splits=splits)
-
-
-def split_unit(
-    projection: NDArray[np.float32], rows: NDArray[np.int64], n_spikes_min: int
-) -> tuple[NDArray[np.int32], NDArray[np.void]]:
-    """Labels of the parts of one unit on the channels that its mean reaches, and what lies between them: the task of
-    :func:`refine_clusters`.
-    """
-    from ..kernels.cluster.split import split_evidence, split_features
-    from ..kernels.cluster.turns import join_turns
-
-    own = projection[rows]
-    energy = (own.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
-    reached = energy >= REACHED_FRACTION * energy.max()
-    features = np.ascontiguousarray(own[:, reached].reshape(len(rows), -1))
-    gap = {"min_depth": MIN_DEPTH, "max_ratio": MAX_RATIO}
-    parts = split_features(features, min_spikes=n_spikes_min, halve=True, **gap)
-    parts = join_turns(parts, max_turn_taking=MAX_TURN_TAKING)
-    return parts, split_evidence(features, parts, **gap)
+    return replace(spread_over_all(len(units), rows, settled, weak=weak), splits=np.concatenate(splits))
 
 
 def estimated_counts(

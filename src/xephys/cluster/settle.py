@@ -136,11 +136,6 @@ def spread_over_all(n_peaks: int, rows: NDArray[np.int64], settled: Clustering, 
     return replace(settled, labels=everywhere, sample_shift=shifts, dropped=dropped)
 
 
-def evenly(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
-    """At most so many of the rows, evenly spread."""
-    return rows if len(rows) <= n_max else rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
-
-
 def thinned_sections(
     sections: list[Any], seen: list[NDArray[np.int64]], clustered: list[NDArray[np.int64]], n_spikes_min: int
 ) -> NDArray[Any]:

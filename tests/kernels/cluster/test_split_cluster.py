@@ -1,11 +1,11 @@
-"""Peaks clustered by section, and each cluster split on its own channels."""
+"""A cluster is split on its own channels, a unit on those that its mean reaches."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from xephys.cluster.peaks import split_cluster
+from xephys.kernels.cluster.split_cluster import split_cluster, split_unit
 
 
 @pytest.mark.parametrize("apart", [0.0, 12.0])
@@ -22,3 +22,18 @@ def test_a_cluster_is_split_where_its_own_channels_show_a_gap(apart):
     if apart:
         assert (labels[: n // 2] == labels[0]).mean() > 0.98
         assert (labels[n // 2 :] == labels[-1]).mean() > 0.98
+
+
+@pytest.mark.parametrize("apart", [0.0, 12.0])
+def test_a_unit_is_split_on_the_channels_that_its_mean_reaches(apart):
+    """A gap on a channel without energy is not seen."""
+    rng = np.random.default_rng(4)
+    n = 600
+    projection = rng.standard_normal((n, 3, 2)).astype(np.float32)
+    projection[:, 0] += 60
+    projection[::2, 0, 1] += apart  # side by side: parts that take turns are one unit
+    projection[::2, 2, 1] += 5
+    projection[1::2, 2, 1] -= 5
+    labels, splits = split_unit(projection, 7, np.arange(n), 20)
+    assert labels.max() == (1 if apart else 0)
+    assert splits["unit"].tolist() == ([7] if apart else [])

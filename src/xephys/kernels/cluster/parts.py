@@ -1,0 +1,92 @@
+"""Rows of the spikes of every cluster, and the labels of all spikes from those of the parts of clusters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def spread_rows(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
+    """At most ``n_max`` of the rows, spread evenly.
+
+    Parameters
+    ----------
+    rows : (n,) int64
+    n_max : int
+
+    Returns
+    -------
+    (min(n, n_max),) int64
+
+    Examples
+    --------
+    >>> spread_rows(np.arange(10, 20), 4).tolist()
+    [10, 13, 16, 19]
+    """
+    return rows if len(rows) <= n_max else rows[np.linspace(0, len(rows) - 1, n_max).astype(np.int64)]
+
+
+def rows_by_label(
+    labels: NDArray[np.integer[Any]], *, n_max: int | None = None, n_min: int = 0
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """Ascending rows of the spikes of every cluster.
+
+    Parameters
+    ----------
+    labels : (n_spikes,) int
+        Negative for spikes of no cluster.
+    n_max : int, optional
+        Of a larger cluster as many rows, spread evenly.
+    n_min : int
+        Clusters with fewer rows are left out.
+
+    Returns
+    -------
+    clusters : (n_kept,) int64
+        Labels of the clusters that are not left out.
+    rows : list of (n,) int64
+        One array for each of them.
+
+    Examples
+    --------
+    >>> clusters, rows = rows_by_label(np.array([2, 0, 2, -1, 2]), n_max=2, n_min=1)
+    >>> clusters.tolist(), [of_one.tolist() for of_one in rows]
+    ([0, 2], [[1], [0, 4]])
+    """
+    n_clusters = int(labels.max(initial=-1)) + 1
+    rows = [np.flatnonzero(labels == cluster).astype(np.int64) for cluster in range(n_clusters)]
+    if n_max is not None:
+        rows = [spread_rows(of_one, n_max) for of_one in rows]
+    clusters = [cluster for cluster, of_one in enumerate(rows) if len(of_one) >= n_min]
+    return np.array(clusters, np.int64), [rows[cluster] for cluster in clusters]
+
+
+def join_parts(rows: list[NDArray[np.int64]], parts: list[NDArray[np.int32]], *, n_spikes: int) -> NDArray[np.int32]:
+    """Labels of all spikes from those of the parts of each cluster, numbered one cluster after the other.
+
+    Parameters
+    ----------
+    rows : list of (n,) int64
+        Spikes of each cluster.
+    parts : list of (n,) int32
+        Label of each of them within its cluster; negative for none.
+    n_spikes : int
+
+    Returns
+    -------
+    labels : (n_spikes,) int32
+        -1 for spikes of no part.
+
+    Examples
+    --------
+    >>> parts = [np.array([0, 1], np.int32), np.array([-1, 0], np.int32)]
+    >>> join_parts([np.array([3, 0]), np.array([1, 2])], parts, n_spikes=5).tolist()
+    [1, -1, 2, 0, -1]
+    """
+    labels, n_labels = np.full(n_spikes, -1, np.int32), 0
+    for of_one, part in zip(rows, parts, strict=True):
+        labels[of_one] = np.where(part >= 0, part + n_labels, -1)
+        n_labels += int(part.max(initial=-1)) + 1
+    return labels

@@ -1,0 +1,145 @@
+"""Splits of one section, one cluster and one matched unit, each on the channels that suit it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.cluster.sections import gather_features, section_channels
+from xephys.kernels.cluster.split import split_evidence, split_features
+from xephys.kernels.cluster.turns import join_turns
+
+#: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is split.
+USUAL_FRACTION = 0.05
+#: A mean says nothing on channels with a smaller fraction of the energy of its strongest channel.
+REACHED_FRACTION = 0.01
+#: A gap that parts a unit (see `split_features`). The spikes are clean and all in one place, so that it may be slighter
+#: than the gaps by which peaks are clustered.
+MIN_DEPTH, MAX_RATIO = 3.0, 0.8
+#: Parts of a unit that take turns rather than fire side by side are one neuron that drifts (see `join_turns`).
+MAX_TURN_TAKING = 0.4
+
+
+def cluster_section(
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    section: Any,
+    rows: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    n_spikes_min: int,
+) -> NDArray[np.int32]:
+    """Split the peaks of one section on the channels that all of them share.
+
+    Parameters
+    ----------
+    projection : (n_peaks, n_slots, n_components) float32
+    channel : (n_peaks,) int64
+        Peak channel of each.
+    section : Section
+    rows : (n,) int64
+        Peaks of the section.
+    neighbours : (n_channels, n_slots) int32
+        Channels on which a peak with each peak channel is projected.
+    n_spikes_min : int
+        Smallest cluster.
+
+    Returns
+    -------
+    labels : (n,) int32
+        As of `split_features`.
+    """
+
+    _, slots = section_channels(section, neighbours)
+    return split_features(gather_features(projection[rows], channel[rows], slots), min_spikes=n_spikes_min)
+
+
+def split_cluster(
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    neighbours: NDArray[np.int32],
+    n_spikes_min: int,
+) -> NDArray[np.int32]:
+    """Split one cluster on the channels that its own peaks share.
+
+    A section is split on the few channels that all its peaks share, and there two neurons may look alike. The peaks
+    of one cluster share more. The direction of their mean is left out: amplitudes vary, and the widest axis of a
+    cluster can hide the gap between two shapes. Parts that differ by amplitude or delay alone are merged afterwards.
+
+    Parameters
+    ----------
+    projection : (n_peaks, n_slots, n_components) float32
+    channel : (n_peaks,) int64
+        Peak channel of each.
+    rows : (n,) int64
+        Peaks of the cluster.
+    neighbours : (n_channels, n_slots) int32
+        Channels on which a peak with each peak channel is projected.
+    n_spikes_min : int
+        Smallest part.
+
+    Returns
+    -------
+    labels : (n,) int32
+        0 for all where there is one part; -1 for peaks of no part where there are several.
+    """
+
+    peak_channels = channel[rows]
+    distinct, counts = np.unique(peak_channels, return_counts=True)
+    usual = distinct[counts >= USUAL_FRACTION * len(rows)]
+    inside = np.flatnonzero(np.isin(peak_channels, usual))
+    around, counts = np.unique(neighbours[usual], return_counts=True)
+    common = around[(counts == len(usual)) & (around >= 0)]
+    labels = np.zeros(len(rows), np.int32)
+    if not len(common):
+        return labels
+    slots = np.full((len(neighbours), len(common)), -1, np.int32)
+    for column in range(neighbours.shape[1]):
+        slots[neighbours[:, column][:, None] == common[None, :]] = column
+    features = gather_features(projection[rows[inside]], peak_channels[inside], slots).astype(np.float64)
+    mean = features.mean(axis=0)
+    energy = (mean.reshape(len(common), -1) ** 2).sum(axis=1)
+    reached = np.repeat(energy >= REACHED_FRACTION * energy.max(), projection.shape[2])
+    features, mean = features[:, reached], mean[reached]
+    features -= np.outer(features @ mean / max(float(mean @ mean), 1e-12), mean)
+    parts = split_features(features.astype(np.float32), min_spikes=n_spikes_min)
+    if parts.max() > 0:
+        labels[:] = -1
+        labels[inside] = parts
+    return labels
+
+
+def split_unit(
+    projection: NDArray[np.float32], unit: int, rows: NDArray[np.int64], n_spikes_min: int
+) -> tuple[NDArray[np.int32], NDArray[np.void]]:
+    """Split the spikes of one matched unit on the channels that its mean reaches.
+
+    Parameters
+    ----------
+    projection : (n_spikes, n_slots, n_components) float32
+    unit : int
+        Its number, for the records.
+    rows : (n,) int64
+        Spikes of the unit.
+    n_spikes_min : int
+        Smallest part.
+
+    Returns
+    -------
+    labels : (n,) int32
+        As of `split_features`; parts that take turns are joined.
+    splits : structured array of dtype `SPLIT`
+        What lies between the parts.
+    """
+
+    waveforms = projection[rows]
+    energy = (waveforms.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
+    reached = energy >= REACHED_FRACTION * energy.max()
+    features = np.ascontiguousarray(waveforms[:, reached].reshape(len(rows), -1))
+    parts = split_features(features, min_spikes=n_spikes_min, halve=True, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
+    parts = join_turns(parts, max_turn_taking=MAX_TURN_TAKING)
+    splits = split_evidence(features, parts, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
+    splits["unit"] = unit
+    return parts, splits
