@@ -23,7 +23,9 @@ __all__ = [
     "MOTION_VARIABLES",
     "PEAK_DTYPE",
     "SORTING_NODES",
+    "SPIKE_VARIABLES",
     "TRACES",
+    "UNIT_VARIABLES",
     "RecordingInfo",
     "Variable",
     "bad_channels_of",
@@ -37,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Variable:
-    """A declared name: dims, kind of dtype, unit and meaning."""
+    """A declared name: dims, kind of dtype (or the dtype itself), unit and meaning."""
 
     name: str
     dims: tuple[str, ...]
@@ -85,9 +87,33 @@ MOTION_VARIABLES: dict[str, Variable] = {
     )
 }
 
+SPIKE_VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("sample_index", ("spike",), "i8", "samples", "sample of the spike, counted in its segment"),
+        Variable("unit_index", ("spike",), "i8", "", "position of the spike's unit along the dim unit"),
+        Variable("segment_index", ("spike",), "i8", "", "segment of the recording"),
+        Variable("amplitude", ("spike",), "f4", "uV", "size of the spike"),
+        Variable("scale", ("spike",), "f4", "", "size of the spike as a multiple of its unit's mean waveform"),
+        Variable("x", ("spike",), "f4", "um", "place of the spike across the probe"),
+        Variable("y", ("spike",), "f4", "um", "place of the spike along the probe"),
+    )
+}
+
+#: What every sorter says of a unit; metrics have a table of their own, see :mod:`xephys.metrics.table`.
+UNIT_VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("label", ("unit",), "<U8", "", "good, mua or noise"),
+        Variable("channel_index", ("unit",), "i8", "", "channel on which the mean waveform is largest"),
+        Variable("x", ("unit",), "f8", "um", "place of the unit across the probe"),
+        Variable("y", ("unit",), "f8", "um", "place of the unit along the probe"),
+    )
+}
+
 SORTING_NODES: dict[str, str] = {
-    "spikes": "dim spike: sample_index, unit_index, amplitude (uV), scale, x, y (um), segment_index",
-    "units": "dim unit: label, channel_index, x, y (um), num_spikes, firing_rate (Hz), snr, contamination",
+    "spikes": "dim spike: see SPIKE_VARIABLES",
+    "units": "dim unit: see UNIT_VARIABLES and the table of metrics",
     "templates": "dims (unit, sample, channel): mean waveforms in uV",
     "motion": "dims (shank, time, depth): see MOTION_VARIABLES; absent if no motion was estimated",
     "learned/channels": (

@@ -16,30 +16,17 @@ import numpy as np
 import xarray as xr
 
 from .errors import ParameterError
+from .metrics.table import unit_variables
 from .recording.fingerprint import recording_fingerprint
 from .recording.segments import segments_of
-from .schema import validate_recording
+from .schema import SPIKE_VARIABLES, Variable, validate_recording
 
-_SPIKE_TYPES = {
-    "sample_index": np.int64,
-    "unit_index": np.int64,
-    "segment_index": np.int64,
-    "amplitude": np.float32,
-    "scale": np.float32,
-    "x": np.float32,
-    "y": np.float32,
-    "z": np.float32,
+#: Columns that are stored in their declared type whatever is given.
+_SPIKE_COLUMNS = {
+    **SPIKE_VARIABLES,
+    "z": Variable("z", ("spike",), "f4", "um", "third coordinate of the spike's place"),
 }
-_UNIT_TYPES = {"channel_index": np.int64, "num_spikes": np.int64}
-_UNITS = {
-    "amplitude": "uV",
-    "x": "um",
-    "y": "um",
-    "z": "um",
-    "firing_rate": "Hz",
-    "templates": "uV",
-    "sample_index": "samples",
-}
+_INDEX_COLUMNS = ("channel_index", "num_spikes")
 _CHANNEL_COORDINATES = ("x", "y", "z", "shank", "group", "contact_id")
 
 
@@ -108,8 +95,10 @@ def make_sorting(
     if len(ids) != n_units or len(np.unique(ids)) != n_units:
         raise ParameterError(f"{len(ids)} unit_ids, {len(np.unique(ids))} of them different, for {n_units} units")
     nodes = {
-        "spikes": _dataset("spike", table, _SPIKE_TYPES),
-        "units": _dataset("unit", unit_values, _UNIT_TYPES).assign_coords(unit_id=("unit", ids)),
+        "spikes": _dataset("spike", table, _SPIKE_COLUMNS, typed=tuple(_SPIKE_COLUMNS)),
+        "units": _dataset("unit", unit_values, unit_variables(), typed=_INDEX_COLUMNS).assign_coords(
+            unit_id=("unit", ids)
+        ),
     }
     if templates is not None:
         nodes["templates"] = _templates(templates, segments[0], ids, nbefore)
@@ -206,12 +195,16 @@ def _check_lengths(what: str, table: Mapping[str, Any], n: int) -> None:
             raise ParameterError(f"{name!r} has {len(values)} values for {n} {what}s; give one per {what}")
 
 
-def _dataset(dim: str, table: Mapping[str, Any], types: Mapping[str, Any]) -> xr.Dataset:
+def _dataset(
+    dim: str, table: Mapping[str, Any], declared: Mapping[str, Variable], *, typed: Sequence[str]
+) -> xr.Dataset:
+    """The table's columns with their declared units, and those that are ``typed`` in their declared type."""
     variables = {}
     for name, values in table.items():
         dims = (dim, *(f"{name}_dim_{k}" for k in range(1, values.ndim)))
-        attributes = {"units": _UNITS[name]} if name in _UNITS else {}
-        variables[name] = xr.Variable(dims, values.astype(types[name]) if name in types else values, attributes)
+        units = declared[name].units if name in declared else ""
+        values = values.astype(declared[name].kind) if name in typed else values
+        variables[name] = xr.Variable(dims, values, {"units": units} if units else {})
     return xr.Dataset(variables)
 
 

@@ -93,7 +93,7 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         raise NoUnits(log)
     unit_waveforms = unit_means(nearest_slots(means.isel(unit=matchable.index), N_CHANNELS), units.origin)
     seen = appearance_of(unit_waveforms, prepared)
-    quality = judge_units(recording, units.spikes, seen.snr, **p.good_limits)
+    quality = judge_units(recording, units.spikes, seen, **p.good_limits)
     learned = learned_nodes(prepared, matchable.templates, units.origin, components=features.components)
     return assemble(
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from ... import schema
 from ...cluster.settle import take_records
 from ...graph.checkpoint import CheckpointedEvents
+from ...metrics.table import compute_columns
 from ...preprocess.whiten import whitening_matrix
 from ...recording.geometry import nearest_channels
 from ...recording.stages import recording_plan
 from ...templates.average import dense_templates, lagged_similarity
 from ..steps.assemble import appearance_of, assemble
+from ..steps.judge import unit_facts
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.tidy import COMMON_MS
@@ -307,11 +309,10 @@ def assemble_kilosort4(
     )
     seen = appearance_of(means, prepared)
     duration_s = prepared.filtered.sizes["time"] / rate / p.batch_downsampling
-    counts = np.bincount(units.spikes["unit_index"], minlength=len(seen.waveform))
-    quality = {
+    quality = compute_columns(unit_facts(recording, units.spikes, seen), ("num_spikes", "amplitude", "snr"))
+    quality |= {
         "label": np.where(units.good, "good", "mua"),
-        "firing_rate": counts / duration_s,
-        "snr": seen.snr,
+        "firing_rate": quality["num_spikes"] / duration_s,
         "contamination": units.ratio,
     }
     tree = assemble(

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
+from ...metrics.table import empty_columns, unit_variables
 from ...sorting import make_sorting
 from ...templates.average import dense_templates
 from .prepared import Prepared
@@ -48,11 +49,6 @@ class Appearance:
         """Largest value of the waveform on the peak channel."""
         peak = self.waveform[np.arange(len(self.waveform)), :, self.channel_index]
         return np.asarray(np.abs(peak).max(axis=1))
-
-    @property
-    def snr(self) -> NDArray[np.floating[Any]]:
-        """Signal-to-noise ratio on the peak channel."""
-        return np.asarray(self.amplitude / self.noise)
 
 
 def appearance_of(means: xr.Dataset, prepared: Prepared) -> Appearance:
@@ -117,7 +113,7 @@ def assemble(
     seen
         Waveforms and places of the units.
     quality
-        Further columns of ``/units`` by name, one value a unit; ``label`` and ``firing_rate`` among them.
+        Label and metrics of the units by column of ``/units``, one value a unit.
     preset, parameters, log
         Provenance.
     first_sample
@@ -127,7 +123,7 @@ def assemble(
     learned
         For the node ``/learned``.
     """
-    amplitude, n_units = seen.amplitude, len(seen.waveform)
+    amplitude = seen.amplitude
     return make_sorting(
         recording,
         spikes={
@@ -143,8 +139,6 @@ def assemble(
             "channel_index": seen.channel_index,
             "x": seen.positions[:, 0],
             "y": seen.positions[:, 1],
-            "num_spikes": np.bincount(spikes["unit_index"], minlength=n_units),
-            "amplitude": amplitude,
             **quality,
         },
         templates=seen.waveform,
@@ -162,15 +156,10 @@ def empty_sorting(
 ) -> xr.DataTree:
     """A sorting without units: the honest result on a silent recording."""
     nbefore, n_samples = parameters.template_window(float(recording.attrs["sampling_frequency"]))
-    none_i, none_f = np.empty(0, np.int64), np.empty(0, np.float32)
-    spikes: dict[str, Any] = {"sample_index": none_i, "unit_index": none_i, "amplitude": none_f, "scale": none_f}
-    spikes.update({"x": none_f, "y": none_f, "segment_index": none_i})
-    units: dict[str, Any] = {"label": np.empty(0, "<U4"), "channel_index": none_i, "num_spikes": none_i}
-    units.update(dict.fromkeys(("x", "y", "firing_rate", "amplitude", "snr", "contamination"), none_f))
     return make_sorting(
         recording,
-        spikes=spikes,
-        units=units,
+        spikes=empty_columns(schema.SPIKE_VARIABLES),
+        units=empty_columns(unit_variables()),
         templates=np.empty((0, n_samples, recording.sizes["channel"]), np.float32),
         nbefore=nbefore,
         preset=preset,

@@ -1,27 +1,27 @@
-"""How good units are: the quality columns of ``/units`` and the labels that follow from them."""
+"""How good units are: the metrics that every sort computes, and the labels that follow from them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-#: Two spikes of one neuron are at least so far apart; nearer than the second, the matcher reports only one of them.
-CONTAMINATION_REFRACTORY_MS, CONTAMINATION_CENSORED_MS = 1.5, 0.5
+from ...metrics.facts import UnitFacts
+from ...metrics.table import compute_columns
+from .assemble import Appearance
 
 
 def judge_units(
     recording: xr.DataArray,
     spikes: NDArray[Any],
-    snr: NDArray[np.floating[Any]],
+    seen: Appearance,
     *,
     contamination_max: float,
     good_snr_min: float,
     n_spikes_min: int,
 ) -> dict[str, NDArray[Any]]:
-    """Quality of every unit by column: firing rate, signal-to-noise ratio, contamination, and the label.
+    """Metrics of every unit by column, and its label.
 
     Parameters
     ----------
@@ -29,35 +29,33 @@ def judge_units(
         What was sorted: its rate and length are used.
     spikes
         Records with ``sample_index`` and ``unit_index``.
-    snr
-        Of each unit.
+    seen
+        Waveforms and places of the units.
     contamination_max, good_snr_min, n_spikes_min
         Limits of a good unit.
     """
     from ...kernels.curate.labels import label_units
-    from ...kernels.metrics.trains import refractory_contaminations
 
-    rate, n_samples = float(recording.attrs["sampling_frequency"]), recording.sizes["time"]
-    counts = np.bincount(spikes["unit_index"], minlength=len(snr))
-    contamination = refractory_contaminations(
-        spikes["sample_index"],
-        spikes["unit_index"],
-        n_units=len(snr),
-        duration_samples=n_samples,
-        refractory_samples=round(CONTAMINATION_REFRACTORY_MS * 1e-3 * rate),
-        censored_samples=round(CONTAMINATION_CENSORED_MS * 1e-3 * rate),
-    )
+    columns = compute_columns(unit_facts(recording, spikes, seen))
     label = label_units(
-        counts,
-        contamination,
-        snr,
+        columns["num_spikes"],
+        columns["contamination"],
+        columns["snr"],
         max_contamination=contamination_max,
         min_good_snr=good_snr_min,
         min_spikes=n_spikes_min,
     )
-    return {
-        "label": label,
-        "firing_rate": counts * rate / n_samples,
-        "snr": snr,
-        "contamination": contamination,
-    }
+    return {"label": label, **columns}
+
+
+def unit_facts(recording: xr.DataArray, spikes: NDArray[Any], seen: Appearance) -> UnitFacts:
+    """What metrics are computed from at the end of a sort."""
+    return UnitFacts(
+        sample_index=spikes["sample_index"],
+        unit_index=spikes["unit_index"],
+        n_units=len(seen.waveform),
+        n_samples=recording.sizes["time"],
+        sampling_frequency=float(recording.attrs["sampling_frequency"]),
+        amplitude=seen.amplitude,
+        noise=seen.noise,
+    )

@@ -109,7 +109,7 @@ def sort_learned(
         recording,
         units.spikes,
         seen,
-        judge_units(recording, units.spikes, seen.snr, **p.good_limits),
+        judge_units(recording, units.spikes, seen, **p.good_limits),
         preset=run.preset,
         parameters=p,
         log=log,
