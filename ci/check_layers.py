@@ -87,13 +87,13 @@ class Import:
     at_top: bool
 
 
-def imports_of(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[Import]:
-    """Every import of a file under its absolute name, but for those that only type checkers see."""
+def imports_of(tree: ast.Module, module: str, *, is_package: bool, static: bool = False) -> Iterator[Import]:
+    """Every import of a file under its absolute name; those that only type checkers see if ``static``."""
     package = module.split(".") if is_package else module.split(".")[:-1]
 
     def walk(node: ast.AST, at_top: bool) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if not static and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             if isinstance(child, ast.Import):
                 yield from (Import(alias.name, child.lineno, at_top) for alias in child.names)

@@ -55,7 +55,7 @@ def test_units_in_another_order_have_the_same_metrics():
 
 def test_only_what_is_asked_for_is_computed():
     assert list(compute_columns(facts(noise=None), ["firing_rate"])) == ["firing_rate"]
-    with pytest.raises(ParameterError, match="metric is 'firing_rat'; .*did you mean 'firing_rate'"):
+    with pytest.raises(ParameterError, match=r"metric is 'firing_rat'; .*did you mean 'firing_rate'"):
         compute_columns(facts(), ["firing_rat"])
 
 

@@ -11,14 +11,13 @@ best pick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from xephys.kernels.match.pursuit import Limits, Pairs
+from xephys.kernels.match.limits import Limits, Pairs
 
 __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
 

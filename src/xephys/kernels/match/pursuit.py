@@ -23,35 +23,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
 SEARCH_SAMPLES = 32
 
-__all__ = ["Limits", "Pairs", "minimum_scores", "pursue"]
-
-
-class Limits(NamedTuple):
-    """Numbers that decide which candidate is a spike."""
-
-    threshold: float
-    noise_gain: float
-    amplitude_precision: float
-    amplitude_min: float
-    amplitude_max: float
-    refractory_samples: int
-    mismatch: float
-    guard_samples: int
-    n_sweeps: int
-
-
-class Pairs(NamedTuple):
-    """Overlaps of templates that share channels, rows of a compressed sparse table."""
-
-    starts: NDArray[np.int64]
-    units: NDArray[np.int32]
-    overlaps: NDArray[np.float32]
-    likeness: NDArray[np.float64]  # largest share of the second template's direction in one spike of the first
-    unexplained: NDArray[np.float64]  # by unit: share of a spike's energy that its template leaves; infinite: no pairs
+__all__ = ["minimum_scores", "pursue"]
 
 
 class Events(NamedTuple):

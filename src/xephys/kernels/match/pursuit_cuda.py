@@ -20,6 +20,7 @@ from numba import cuda, float64, int32
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import as_it_is, resident
+from xephys.kernels.match.limits import Limits
 from xephys.kernels.match.pairs_cuda import (
     TEAM,
     Model,
@@ -29,7 +30,7 @@ from xephys.kernels.match.pairs_cuda import (
     larger_of_pair,
     sub_sample_peak,
 )
-from xephys.kernels.match.pursuit import SEARCH_SAMPLES, Limits
+from xephys.kernels.match.pursuit import SEARCH_SAMPLES
 from xephys.kernels.match.pursuit_device import Spikes, neighbourhoods
 
 #: Blocks of threads for each multiprocessor: all must be resident at once, as they wait for each other.

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import resident, to_host
+from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import larger_of_pairs
-from xephys.kernels.match.pursuit import SEARCH_SAMPLES, Limits, Pairs
+from xephys.kernels.match.pursuit import SEARCH_SAMPLES
 
 #: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
 CELLS = 1 << 16

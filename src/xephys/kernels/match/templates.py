@@ -9,7 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.match.pursuit import Limits, minimum_scores, pursue
+from xephys.kernels.match.limits import Limits
+from xephys.kernels.match.pursuit import minimum_scores, pursue
 from xephys.kernels.match.scores import correlate_templates
 
 __all__ = ["MATCH_DTYPE", "match_halo", "match_residual", "match_templates", "subtract_spikes"]

@@ -1,0 +1,157 @@
+"""Check what keeps the layout findable: python ci/check_layout.py [ROOT]
+
+Every module has a test file of its name in the same place below ``tests/``; a folder holds at most twenty files, and no
+four of them share a first word; no module imports itself by way of others; and no loop over spikes, units or channels
+stands above the kernels. Prints each breach with the remedy and exits with 1.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from check_layers import PACKAGE, imports_of, layer_of
+
+FILES_MAX = 20
+SHARED_PREFIX_MAX = 3
+#: Suffixes that tell where a kernel runs: its file belongs to the file without the suffix.
+TWINS = ("_device", "_torch", "_cuda")
+#: Modules without a test file of their name, each with the file that tests it, or the reason why nothing has to.
+TESTED_ELSEWHERE: dict[str, str] = {
+    "xephys.__main__": "tests/cli/test_commands.py",
+    "xephys.typing": "aliases only",
+}
+#: Loops that go over few things, or over things that are expensive each, by file and function.
+LOOPS: set[tuple[str, str]] = set()
+#: Layers that may hold no loop over spikes, units or channels.
+LOOPLESS = {"operations", "composition"}
+#: What the elements of such a loop are called, in the singular and in the plural.
+ELEMENTS = {"spike", "unit", "channel"}
+
+
+def modules(source: Path) -> Iterator[tuple[str, Path]]:
+    """Name and file of every module of the package."""
+    for file in sorted(source.joinpath(PACKAGE).rglob("*.py")):
+        parts = list(file.relative_to(source).with_suffix("").parts)
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+
+
+def without_a_test(root: Path) -> Iterator[str]:
+    """Modules whose test cannot be found by their name."""
+    for module, file in modules(root / "src"):
+        if file.name == "__init__.py" or module in TESTED_ELSEWHERE:
+            continue
+        place = file.relative_to(root / "src" / PACKAGE)
+        test = root / "tests" / place.with_name(f"test_{place.name}")
+        if not test.exists():
+            yield f"{file}: no {test.relative_to(root)}; write one, or name in TESTED_ELSEWHERE what tests it"
+
+
+def crowded(root: Path) -> Iterator[str]:
+    """Folders with too many files, or with files whose common first word should be a folder."""
+    for folder in sorted({file.parent for _, file in modules(root / "src")}):
+        names = [file.stem for file in folder.glob("*.py") if file.stem != "__init__"]
+        if len(names) > FILES_MAX:
+            yield f"{folder}: {len(names)} files, at most {FILES_MAX}; make rooms"
+        plain = [name for name in names if not name.startswith("_") and not name.endswith(TWINS)]
+        for prefix, count in Counter(name.split("_")[0] for name in plain if "_" in name).items():
+            if count > SHARED_PREFIX_MAX:
+                yield f"{folder}: {count} files begin with {prefix}_; a prefix on so many files is a folder"
+
+
+def circles(root: Path) -> Iterator[str]:
+    """Modules that import themselves by way of others, wherever in the file the import stands."""
+    files = {module: file for module, file in modules(root / "src") if file.name != "__init__.py"}
+    imports: dict[str, set[str]] = {}
+    for module, file in files.items():
+        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+        names = {found.module for found in imports_of(tree, module, is_package=False, static=True)}
+        imports[module] = {name if name in files else name.rpartition(".")[0] for name in names} & set(files)
+    for ring in strongly_connected(imports):
+        if len(ring) > 1 or ring[0] in imports[ring[0]]:
+            yield f"{' and '.join(sorted(ring))} import one another; move what both need to a third module"
+
+
+def strongly_connected(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of nodes that can all reach one another (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    groups: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph[node]):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            group = []
+            while not group or group[-1] != node:
+                group.append(stack.pop())
+            groups.append(group)
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return groups
+
+
+def loops(root: Path) -> Iterator[str]:
+    """Loops over spikes, units or channels outside the kernels."""
+    for module, file in modules(root / "src"):
+        if layer_of(module) not in LOOPLESS or module.startswith(f"{PACKAGE}.simulation"):
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef) or (module, function.name) in LOOPS:
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.For) and is_over_elements(node):
+                    yield (
+                        f"{file}:{node.lineno}: {function.name} loops over {ast.unparse(node.iter)}; move the loop to "
+                        "kernels/, or name it in LOOPS"
+                    )
+
+
+def is_over_elements(loop: ast.For) -> bool:
+    """Whether a loop's variable or range is called after a spike, a unit or a channel."""
+    targets = {name.id for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
+    if targets & ELEMENTS:
+        return True
+    if not (isinstance(loop.iter, ast.Call) and isinstance(loop.iter.func, ast.Name) and loop.iter.func.id == "range"):
+        return False
+    words = {word.rstrip("s") for name in ast.walk(loop.iter) for word in words_of(name)}
+    return bool(words & ELEMENTS)
+
+
+def words_of(node: ast.AST) -> list[str]:
+    """The words that a name is made of."""
+    if isinstance(node, ast.Name):
+        return node.id.split("_")
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.split("_")
+    return []
+
+
+def check(root: Path) -> list[str]:
+    """All breaches."""
+    return [*crowded(root), *circles(root), *loops(root), *without_a_test(root)]
+
+
+def main() -> int:
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
+    complaints = check(root)
+    for line in complaints:
+        print(line)
+    print(f"layout: {len(complaints)} breaches" if complaints else "layout: everything is where it is looked for")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
