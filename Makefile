@@ -39,6 +39,8 @@ check: $(VENV)/.ready-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python ci/check_layers.py
+	$(BIN)/python ci/check_layout.py
+	$(BIN)/python ci/make_coverage_table.py --check
 	$(SINGLE) $(BIN)/python ci/check_docs_examples.py
 
 # First the comparison of sorters, then the parts. What it does not reach in time it does at the next call: results stay
