@@ -42,6 +42,14 @@ Segment = Annotated[
 Channels = Annotated[int | None, typer.Option("--n-channels", help="Channels of a raw binary file.")]
 Rate = Annotated[float | None, typer.Option("--sampling-frequency", help="Rate of a raw binary file, in hertz.")]
 SampleType = Annotated[str | None, typer.Option("--dtype", help="Type of a sample of a raw binary file (int16).")]
+ReaderOptions = Annotated[
+    list[str],
+    typer.Option(
+        "--reader",
+        metavar="KEY=VALUE",
+        help="Any other argument of open_recording, or of the format's reader; can be repeated.",
+    ),
+]
 Gain = Annotated[float | None, typer.Option("--gain-to-uv", help="Microvolts per count.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Open files even if that runs code of whoever wrote them (pickles).")
@@ -75,6 +83,7 @@ def sort(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
+    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
     trust: Trust = False,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
     scheduler: Annotated[
@@ -131,6 +140,7 @@ def sort(
         gain_to_uv=gain_to_uv,
         trust=trust,
         chunk_duration_s=chunk_duration_s,
+        **ui.reader_options(reader),
     )
     sorter.check_recording(recording, parameters)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
@@ -181,6 +191,7 @@ def info(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
+    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
@@ -199,6 +210,7 @@ def info(
         dtype=dtype,
         gain_to_uv=gain_to_uv,
         trust=trust,
+        **ui.reader_options(reader),
     )
     pieces = segments_of(opened)
     for number, piece in enumerate(pieces):
