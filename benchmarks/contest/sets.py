@@ -57,6 +57,15 @@ _TISSUE = {
 }  # fmt: skip
 _TETRODE = {"preset": "easy", "probe": "tetrode"}
 
+
+def _hard(n_channels: int, n_units: int, probe: str, **simulator: Any) -> Kind:
+    title = f"hard, {n_channels} channel{'s' if n_channels > 1 else ''}"
+    return Kind(title, 120.0, n_channels, n_units, {"preset": "hard", "probe": probe, **simulator})
+
+
+#: A tetrode whose units stand out of the hash of four times as many far units as one contact's share of a long probe.
+_CROWDED = {"preset": "hard", "probe": "tetrode", "n_far_units": 120, "amplitude_range_uv": (60.0, 260.0)}
+
 KINDS: dict[str, Kind] = {
     "static": _static(60.0, 40),
     "static300": _static(300.0, 60),
@@ -80,6 +89,13 @@ KINDS: dict[str, Kind] = {
     ),
     "tissue": Kind("dense on Neuropixels 1.0, our simulator", 60.0, 128, 120, _TISSUE),
     "hard": Kind("hard", 120.0, 128, 80, {"preset": "hard"}),
+    "hard1": _hard(1, 2, "linear"),
+    "hard2": _hard(2, 3, "linear"),
+    "hard4": _hard(4, 6, "tetrode"),
+    "crowded4": Kind("hard, tetrode in a hash of 120 units", 180.0, 4, 8, _CROWDED),
+    "hard8": _hard(8, 8, "neuropixels-like"),
+    "hard16": _hard(16, 10, "linear"),
+    "hard32": _hard(32, 20, "neuropixels-like"),
     "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
     "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),
     "tetrode": Kind("one tetrode", 60.0, 4, 5, _TETRODE),

@@ -23,6 +23,7 @@ from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
 from .preprocess.whiten import estimate_whitening as estimate_whitening
 from .preprocess.whiten import whiten as whiten
 from .preprocess.common_artifacts import blank_common_artifacts as blank_common_artifacts
+from .preprocess.noisy_stretches import blank_noisy_stretches as blank_noisy_stretches
 from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
 from .preprocess.artifacts import blank_artifacts as blank_artifacts

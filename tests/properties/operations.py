@@ -103,6 +103,9 @@ TRANSFORMS: dict[str, Operation] = {
     "blank_common_artifacts": lambda rec: xephys.blank_common_artifacts(
         xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], threshold=3.0, channel_fraction=0.25
     ),
+    "blank_noisy_stretches": lambda rec: xephys.blank_noisy_stretches(
+        xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], factor=1.2, window_ms=2.0, guard_ms=1.0
+    ),
     "whiten": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening"]),
     "whiten global": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening global"]),
     "blank_artifacts": lambda rec: xephys.blank_artifacts(xephys.bandpass_filter(rec), threshold=60.0, reach_ms=2.0),

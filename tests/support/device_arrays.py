@@ -18,8 +18,9 @@ from xephys.kernels.lib import dispatch
 
 #: Functions of CuPy 14 that the kernels may use.
 FUNCTIONS = {
-    "arange", "argsort", "asarray", "broadcast_to", "concatenate", "empty", "full", "matmul", "maximum", "median",
-    "minimum", "nonzero", "ones", "rint", "searchsorted", "sqrt", "where", "zeros", "fft.irfft", "fft.rfft",
+    "arange", "argsort", "asarray", "broadcast_to", "concatenate", "cumsum", "empty", "full", "matmul", "maximum",
+    "median", "minimum", "nonzero", "ones", "rint", "searchsorted", "sqrt", "where", "zeros", "fft.irfft",
+    "fft.rfft",
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..checks import check_positive
 from ..errors import RecordingError
 from ..graph.sample import sample_slices
@@ -50,7 +49,6 @@ def sample_traces(
     [(3000, 8), (3000, 8)]
     """
     check_positive(n_slices=n_slices, slice_duration_s=slice_duration_s)
-    schema.validate_recording(recording)
     sample = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     for part in sample:
         finite = np.isfinite(part).all(axis=0) if part.dtype.kind == "f" else np.ones(part.shape[1], bool)

@@ -75,12 +75,24 @@ def artifact_samples(
         peak_fraction,
         guard_samples,
     )
-    if guard_samples and found.any():
-        total = np.concatenate([[0], np.cumsum(found)])
-        at = np.arange(len(found))
-        last = np.minimum(at + guard_samples + 1, len(found))
-        found = total[last] > total[np.maximum(at - guard_samples, 0)]
-    return found
+    return within_guard(found, guard_samples)
+
+
+def within_guard(found: NDArray[np.bool_], guard_samples: int) -> NDArray[np.bool_]:
+    """What was found, and all samples within so many of it.
+
+    Examples
+    --------
+    >>> within_guard(np.array([False, False, False, True]), 1).tolist()
+    [False, False, True, True]
+    """
+    if not guard_samples or not found.any():
+        return found
+    total = np.concatenate([[0], np.cumsum(found)])
+    at = np.arange(len(found))
+    last = np.minimum(at + guard_samples + 1, len(found))
+    near: NDArray[np.bool_] = total[last] > total[np.maximum(at - guard_samples, 0)]
+    return near
 
 
 @with_device_twin

@@ -25,14 +25,14 @@ def blank_common_artifacts(
     size = abs(traces.astype(np.float32))
     limit = resident(xp, as_it_is, thresholds)
     peak = xp.where(limit < np.float32(np.inf), size, np.float32(0)).max(axis=1)
-    low = _largest_nearby(xp, peak, guard_samples) * np.float32(peak_fraction)
+    low = largest_nearby(xp, peak, guard_samples) * np.float32(peak_fraction)
     crowded = (size > xp.maximum(limit, low[:, None])).sum(axis=1) >= n_channels_min
-    found = _largest_nearby(xp, crowded.astype(np.float32), guard_samples)
+    found = largest_nearby(xp, crowded.astype(np.float32), guard_samples)
     core = traces[before : len(traces) - after].astype(np.float32)
     return xp.where(found[before : len(traces) - after, None] > 0, np.float32(0), core)
 
 
-def _largest_nearby(xp: Any, values: Any, reach: int) -> Any:
+def largest_nearby(xp: Any, values: Any, reach: int) -> Any:
     """Largest value within ``reach`` of each; the windows double until they are long enough."""
     padded = xp.concatenate([xp.zeros(reach, dtype=np.float32), values, xp.zeros(reach, dtype=np.float32)])
     length, wanted = 1, 2 * reach + 1

@@ -17,6 +17,7 @@ from ...graph.results import identity_of
 from ...preprocess.bad_channels import find_constant_channels
 from ...preprocess.common_artifacts import blank_common_artifacts
 from ...preprocess.noise import estimate_noise_levels
+from ...preprocess.noisy_stretches import blank_noisy_stretches
 from ...preprocess.phase_shift import phase_shift
 from ...preprocess.reference import common_reference
 from ...preprocess.scale import to_uv
@@ -32,8 +33,13 @@ BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
 
 #: With fewer channels the median contains the spikes, so referencing would remove them.
 REFERENCE_CHANNELS_MIN = 12
-#: With fewer channels a large spike may be seen by half of them, and be taken for an artefact.
+#: With fewer channels a large spike may be seen by half of them, and be taken for an artefact ...
 ARTIFACT_CHANNELS_MIN = 32
+#: ... unless it has to be of a size that no spike has: so many noise levels, and a millivolt (or 1000 counts). What the
+#: filter leaves of an artefact that large falls below the threshold of detection within these milliseconds.
+HUGE_THRESHOLD, HUGE_NOISE_MIN, HUGE_GUARD_MS = 100.0, 10.0, 3.0
+#: Neither in a shorter recording nor from a lower noise level, in µV or counts, can one tell how noisy it usually is.
+MOVEMENT_DURATION_MIN_S, MOVEMENT_NOISE_MIN = 1.0, 1.0
 #: A channel so many times as noisy as the median of at least so many channels is broken.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
@@ -83,9 +89,7 @@ def prepare(
         filtered, plain_levels = without_noisy(filtered, run, seed=seed)
     else:
         plain_levels = learned.plain_noise_levels
-    if (~schema.bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
-        filtered = blank_common_artifacts(filtered, noise_levels=plain_levels)
-    filtered = referenced(filtered, operator=reference)
+    filtered = referenced(without_artifacts(filtered, plain_levels), operator=reference)
     prepared = whitened(filtered, run, n_nearest=whitening_n_nearest, seed=seed, learned=learned)
     return replace(prepared, plain_noise_levels=plain_levels)
 
@@ -112,7 +116,8 @@ def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
 
 def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Learned | None = None) -> xr.DataArray:
     """Constant channels marked bad, counts scaled where gains are known, samples of all channels taken at one time."""
-    if recording.sizes["channel"] == 1 and "y" not in recording.coords:
+    info = schema.validate_recording(recording)
+    if info.n_channels == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
@@ -122,11 +127,33 @@ def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Lear
     return scaled
 
 
+def without_artifacts(filtered: xr.DataArray, noise_levels: xr.DataArray) -> xr.DataArray:
+    """Silence where the whole probe sees what no neuron makes, and during movements where no reference removes them."""
+    if (~schema.bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
+        return blank_common_artifacts(filtered, noise_levels=noise_levels)
+    filtered = blank_common_artifacts(
+        filtered,
+        noise_levels=noise_levels.clip(min=HUGE_NOISE_MIN),
+        threshold=HUGE_THRESHOLD,
+        guard_ms=HUGE_GUARD_MS,
+    )
+    info = schema.validate_recording(filtered)
+    too_short = info.n_samples < MOVEMENT_DURATION_MIN_S * info.sampling_frequency
+    if too_short or channels_of_largest_shank(filtered) >= REFERENCE_CHANNELS_MIN:
+        return filtered
+    return blank_noisy_stretches(filtered, noise_levels=noise_levels.clip(min=MOVEMENT_NOISE_MIN))
+
+
+def channels_of_largest_shank(recording: xr.DataArray) -> int:
+    """Those that are not marked bad."""
+    return int(np.bincount(shank_numbers(recording)[~schema.bad_channels_of(recording)]).max())
+
+
 def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
     """What the channels of a shank have in common taken away, where there are enough (``"none"``: nothing)."""
-    good, groups = ~schema.bad_channels_of(filtered), shank_numbers(filtered)
-    if operator == "none" or np.bincount(groups[good]).max() < REFERENCE_CHANNELS_MIN:
+    if operator == "none" or channels_of_largest_shank(filtered) < REFERENCE_CHANNELS_MIN:
         return filtered
+    groups = shank_numbers(filtered)
     shanks = groups if groups.any() else None
     return common_reference(filtered, operator=operator, groups=shanks, n_channels_min=REFERENCE_CHANNELS_MIN)
 

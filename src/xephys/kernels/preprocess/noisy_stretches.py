@@ -1,0 +1,127 @@
+"""Stretches in which a recording is far noisier than usual: samples in such a stretch, and silence in its place.
+
+Whether a sample is in one is decided by the samples around it alone, as many before as after: the decision does not
+depend on where a tile was cut. Half of a Gaussian's samples are beyond 0.6745 standard deviations; even many spikes
+fill a small part of the time, and hardly move the half.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.preprocess.common_artifacts import within_guard
+
+
+@njit(nogil=True, cache=True)
+def _noisy(
+    traces: NDArray[np.float32], thresholds: NDArray[np.float32], n_channels_min: int, reach: int
+) -> NDArray[np.bool_]:
+    n_samples, n_channels = traces.shape
+    found = np.zeros(n_samples, np.bool_)
+    beyond = np.zeros(n_channels, np.int64)
+    for t in range(-reach, n_samples):
+        entering, leaving = t + reach, t - reach - 1
+        noisy = 0
+        for c in range(n_channels):
+            if entering < n_samples:
+                beyond[c] += abs(traces[entering, c]) > thresholds[c]
+            if leaving >= 0:
+                beyond[c] -= abs(traces[leaving, c]) > thresholds[c]
+            noisy += beyond[c] > reach
+        if t >= 0:
+            found[t] = noisy >= n_channels_min
+    return found
+
+
+def noisy_samples(
+    traces: NDArray[np.floating],
+    *,
+    thresholds: NDArray[np.floating],
+    n_channels_min: int,
+    reach_samples: int,
+    guard_samples: int,
+) -> NDArray[np.bool_]:
+    """Samples within ``guard_samples`` of one around which most samples are beyond the threshold on enough channels.
+
+    Parameters
+    ----------
+    traces : (n_samples, n_channels)
+    thresholds : (n_channels,)
+        Of the absolute value; infinite for a channel that does not count.
+    n_channels_min : int
+        Channels that must agree.
+    reach_samples : int
+        Samples on either side that are counted with a sample: of ``2 * reach_samples + 1`` more than half must be
+        beyond the threshold. What is missing at the ends counts as quiet.
+    guard_samples : int
+
+    Returns
+    -------
+    (n_samples,) bool
+
+    Examples
+    --------
+    >>> traces = np.zeros((9, 1), np.float32)
+    >>> traces[3:6] = 4
+    >>> noisy_samples(traces, thresholds=np.array([3]), n_channels_min=1, reach_samples=1, guard_samples=1).nonzero()
+    (array([2, 3, 4, 5, 6]),)
+    """
+    found = _noisy(
+        np.ascontiguousarray(traces, np.float32),
+        np.ascontiguousarray(thresholds, np.float32),
+        n_channels_min,
+        reach_samples,
+    )
+    return within_guard(found, guard_samples)
+
+
+@with_device_twin
+def blank_noisy_stretches(
+    traces: NDArray[np.floating],
+    *,
+    before: int,
+    after: int,
+    thresholds: NDArray[np.floating],
+    n_channels_min: int,
+    reach_samples: int,
+    guard_samples: int,
+) -> NDArray[np.float32]:
+    """Traces without the halo, 0 on all channels wherever `noisy_samples` finds a noisy stretch.
+
+    Parameters
+    ----------
+    traces : (before + n + after, n_channels)
+    before, after : int
+        Halo; at least ``reach_samples + guard_samples``, but for the ends of the recording.
+    thresholds, n_channels_min, reach_samples, guard_samples
+        See `noisy_samples`.
+
+    Returns
+    -------
+    (n, n_channels) float32
+        A view of ``traces`` if there is nothing to silence.
+
+    Examples
+    --------
+    >>> traces = np.full((5, 1), 2, np.float32)
+    >>> traces[:4] = 7
+    >>> blank_noisy_stretches(traces, before=1, after=1, thresholds=np.array([3]), n_channels_min=1, reach_samples=1,
+    ...                       guard_samples=0).ravel().tolist()
+    [0.0, 0.0, 0.0]
+    """
+    stop = len(traces) - after
+    core = np.asarray(traces, np.float32)[before:stop]
+    found = noisy_samples(
+        traces,
+        thresholds=thresholds,
+        n_channels_min=n_channels_min,
+        reach_samples=reach_samples,
+        guard_samples=guard_samples,
+    )[before:stop]
+    if found.any():
+        core = core.copy()
+        core[found] = 0.0
+    return core

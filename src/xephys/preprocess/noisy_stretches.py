@@ -1,0 +1,97 @@
+"""Stretches in which all is noise: chewing, a knock, a plug that moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..checks import check_positive
+from ..errors import ParameterError
+from ..graph.plan import Stage
+from ..recording.stages import extend_recording
+
+
+def blank_noisy_stretches(
+    recording: xr.DataArray,
+    *,
+    noise_levels: xr.DataArray,
+    factor: float = 2.5,
+    channel_fraction: float = 0.5,
+    window_ms: float = 20.0,
+    guard_ms: float = 20.0,
+) -> xr.DataArray:
+    """Set all channels to 0 where many of them are far noisier than usual, lazily.
+
+    When an animal chews or knocks its plug, thousands of samples cross any threshold that is right for the rest of the
+    recording. On a long probe a common reference takes that away. On a tetrode a reference would take the spikes as
+    well, and a stretch in which they cannot be told from the movement is better left out.
+
+    Parameters
+    ----------
+    recording
+        Filtered traces with dims ``(time, channel)``.
+    noise_levels
+        From :func:`estimate_noise_levels` on these traces.
+    factor
+        How many times as noisy as usual such a stretch is, by the median absolute value of its samples. Many spikes
+        hardly raise that: two units that fire at 50 Hz on the same wires, and the hash around them, make it 1.7.
+    channel_fraction
+        Share of the channels, those marked ``bad`` left out, that must be so noisy at once.
+    window_ms
+        Over which noise is measured, around each sample.
+    guard_ms
+        How much more is silenced on either side.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, still lazy.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits, or the noise levels are not one for each channel.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=4, n_units=2, probe="tetrode", seed=0)
+    >>> filtered = xephys.bandpass_filter(recording)
+    >>> silenced = blank_noisy_stretches(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    >>> bool((silenced == 0).all("channel").any())  # nothing moves in here
+    False
+    """
+    from ..kernels.lib.constants import MAD_OF_NORMAL
+    from ..kernels.preprocess import noisy_stretches as kernel
+
+    check_positive(factor=factor, window_ms=window_ms, guard_ms=guard_ms)
+    if not 0 < channel_fraction <= 1:
+        raise ParameterError(f"channel_fraction is {channel_fraction!r}; it must be above 0 and at most 1")
+    info = schema.validate_recording(recording)
+    levels = np.asarray(noise_levels, np.float32)
+    if levels.shape != (info.n_channels,):
+        raise ParameterError(
+            f"noise_levels have shape {levels.shape}, and the recording {info.n_channels} channels; "
+            "estimate them on this recording"
+        )
+    good = ~schema.bad_channels_of(recording)
+    per_ms = 1e-3 * info.sampling_frequency
+    reach, guard = max(1, round(window_ms / 2 * per_ms)), max(1, round(guard_ms * per_ms))
+    limits = np.where(good, factor * MAD_OF_NORMAL * levels, np.inf).astype(np.float32)
+    arrays: dict[str, Any] = {"thresholds": limits}
+    stage = Stage(
+        kernel.blank_noisy_stretches,
+        dtype=np.dtype("f4"),
+        parameters={
+            "n_channels_min": max(1, int(np.ceil(channel_fraction * good.sum()))),
+            "reach_samples": reach,
+            "guard_samples": guard,
+        },
+        arrays=arrays,
+        before=reach + guard,
+        after=reach + guard,
+    )
+    return extend_recording(recording, stage)
