@@ -27,6 +27,7 @@ from .preprocess.noisy_stretches import blank_noisy_stretches as blank_noisy_str
 from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
 from .preprocess.artifacts import blank_artifacts as blank_artifacts
+from .preprocess.silence import fill_silence as fill_silence
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks
 from .localize.peaks import localize_peaks as localize_peaks

@@ -109,6 +109,7 @@ TRANSFORMS: dict[str, Operation] = {
     "whiten": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening"]),
     "whiten global": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening global"]),
     "blank_artifacts": lambda rec: xephys.blank_artifacts(xephys.bandpass_filter(rec), threshold=60.0, reach_ms=2.0),
+    "fill_silence": lambda rec: xephys.fill_silence(rec, silence_ms=2.0),
     "match_residual": lambda rec: match_residual(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
     "chain": lambda rec: xephys.whiten(
         xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(rec))), whitening=fitted()["whitening"]

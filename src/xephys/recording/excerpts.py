@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,35 +13,42 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..errors import RecordingError
+from ..graph.local import map_in_threads
 from ..graph.sample import sample_slices
 from .stages import recording_plan
 
 Sample: TypeAlias = Sequence[NDArray[Any]]
 
+#: Shortest run of equal values, on one channel of the traces as recorded, that is silence.
+SILENCE_MS = 5.0
+
 
 def sample_traces(
     recording: xr.DataArray, *, n_slices: int = 20, slice_duration_s: float = 0.5, seed: int = 0
 ) -> Sample:
-    """Draw stretches of a recording for the ``estimate_*`` functions. Computes.
+    """Draw excerpts of a recording for the ``estimate_*`` functions. Computes.
+
+    Samples at which a channel was silent as recorded, before the recording's transforms, are left out: after lost
+    packets, blanking or at a rail there is no noise to be estimated.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     n_slices, slice_duration_s
-        How many stretches of which length, one from each of as many equal parts of the recording; a short recording
+        How many excerpts of which length, one from each of as many equal parts of the recording; a short recording
         gives fewer, and none is longer than a tile (1 s).
     seed
         Of the positions, which do not depend on chunks.
 
     Returns
     -------
-    Arrays ``(sample, channel)``, in time order.
+    Arrays ``(sample, channel)``, in time order; those without a live sample are missing, unless all are.
 
     Raises
     ------
     RecordingError
-        If a stretch holds NaN or infinite values.
+        If an excerpt holds NaN or infinite values.
 
     Examples
     --------
@@ -49,7 +58,8 @@ def sample_traces(
     [(3000, 8), (3000, 8)]
     """
     check_positive(n_slices=n_slices, slice_duration_s=slice_duration_s)
-    sample = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
+    plan = recording_plan(recording)
+    sample = sample_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     for part in sample:
         finite = np.isfinite(part).all(axis=0) if part.dtype.kind == "f" else np.ones(part.shape[1], bool)
         if not finite.all():
@@ -57,4 +67,43 @@ def sample_traces(
             raise RecordingError(
                 f"channels {names} hold NaN or infinite values; repair them, or drop them: recording.sel(channel=...)"
             )
-    return sample
+    recorded = sample_slices(
+        replace(plan, stages=()), n_slices=n_slices, duration_s=slice_duration_s, seed=seed
+    ) if plan.stages else sample  # fmt: skip
+    return _live(sample, recorded, plan.sampling_frequency)
+
+
+def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int = 0) -> float:
+    """Share of the samples of excerpts that are silent on at least one channel that is not silent throughout. Computes.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> share_of_silence(recording)
+    0.0
+    """
+    from ..kernels.preprocess.silence import live_rows
+
+    recorded = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=0.5, seed=seed)
+    silent = _silent(recorded, recording_plan(recording).sampling_frequency)
+    return 1.0 - float(np.concatenate(live_rows(silent, share_min=0.0)).mean())
+
+
+def _silent(recorded: Sample, sampling_frequency: float) -> list[NDArray[np.bool_]]:
+    """Which samples of excerpts are silent, as recorded."""
+    from ..kernels.preprocess.silence import silent_samples
+
+    run = max(2, round(SILENCE_MS * 1e-3 * sampling_frequency))
+    return map_in_threads(partial(silent_samples, n_samples_min=run), recorded)
+
+
+def _live(sample: Sample, recorded: Sample, sampling_frequency: float) -> Sample:
+    """Excerpts without the samples that were silent as recorded."""
+    from ..kernels.preprocess.silence import live_rows
+
+    silent = _silent(recorded, sampling_frequency)
+    if not any(part.any() for part in silent):
+        return sample
+    kept = [part[rows] for part, rows in zip(sample, live_rows(silent), strict=True) if rows.any()]
+    return kept or sample

@@ -21,8 +21,9 @@ from ...preprocess.noisy_stretches import blank_noisy_stretches
 from ...preprocess.phase_shift import phase_shift
 from ...preprocess.reference import common_reference
 from ...preprocess.scale import to_uv
+from ...preprocess.silence import fill_silence
 from ...preprocess.whiten import estimate_whitening, whiten, whiten_sample
-from ...recording.excerpts import Sample, sample_traces
+from ...recording.excerpts import Sample, sample_traces, share_of_silence
 from ...recording.geometry import shank_numbers
 from ...recording.stages import recording_plan
 from .learned import Learned
@@ -121,6 +122,8 @@ def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Lear
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
+    if run.once(share_of_silence, recording, seed=seed):
+        recording = fill_silence(recording)
     scaled = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
         scaled = phase_shift(scaled)

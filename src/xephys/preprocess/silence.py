@@ -1,0 +1,71 @@
+"""Stretches without signal: lost packets, blanking, rails."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..checks import check_positive
+from ..graph.plan import Stage
+from ..recording.excerpts import SILENCE_MS
+from ..recording.geometry import neighbours_within
+from ..recording.stages import extend_recording
+
+#: Channels beyond this say nothing about a silent one; weights fall off as ``exp(-(d / FALL_OFF_UM) ** 1.3)``.
+RADIUS_UM, FALL_OFF_UM = 60.0, 20.0
+
+
+def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> xr.DataArray:
+    """Fill stretches in which a channel does not change from the channels around it, lazily.
+
+    Lost packets and blanked stretches are often stored as zeros, a rail as the largest number: filters answer the step
+    from a channel's offset with a large transient. What is filled in has the channel's own level, and the signal of
+    live channels around it where there are any.
+
+    Parameters
+    ----------
+    recording
+        Traces as recorded, before any filter: afterwards silence is no longer constant.
+    silence_ms
+        Shortest run of equal values that is silence.
+
+    Returns
+    -------
+    Traces as float32, same coordinates and unit, still lazy; one task per chunk. What is not silent is unchanged.
+
+    Raises
+    ------
+    ParameterError
+        If ``silence_ms`` is not positive.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> fill_silence(recording).dtype
+    dtype('float32')
+    """
+    from ..kernels.preprocess.silence import fill_silence as kernel
+
+    check_positive(silence_ms=silence_ms)
+    info = schema.validate_recording(recording)
+    run = max(2, round(silence_ms * 1e-3 * info.sampling_frequency))
+    neighbours = np.full((info.n_channels, 1), -1, np.int32)
+    weights = np.zeros((info.n_channels, 1), np.float32)
+    if info.n_channels > 1 and "x" in recording.coords and "y" in recording.coords:
+        positions = schema.positions_of(recording, why="filling silence")
+        neighbours = neighbours_within(positions, radius_um=RADIUS_UM)
+        neighbours[neighbours == np.arange(info.n_channels)[:, None]] = -1
+        neighbours[schema.bad_channels_of(recording)[neighbours]] = -1
+        distances = np.linalg.norm(positions[:, None] - positions[neighbours], axis=2)
+        weights = np.where(neighbours >= 0, np.exp(-((distances / FALL_OFF_UM) ** 1.3)), 0.0).astype(np.float32)
+    stage = Stage(
+        kernel,
+        dtype=np.dtype("f4"),
+        parameters={"n_samples_min": run},
+        arrays={"neighbours": neighbours, "weights": weights},
+        before=run,
+        after=run,
+    )
+    return extend_recording(recording, stage)
