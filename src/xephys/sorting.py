@@ -82,7 +82,8 @@ def make_sorting(
     ([30, 90], [1, 1])
     """
     segments = segments_of(recording)
-    rate = validate_recording(segments[0]).sampling_frequency
+    rates = [validate_recording(segment).sampling_frequency for segment in segments]
+    rate = rates[0]
     n_samples = [segment.sizes["time"] for segment in segments]
     unit_values = {name: np.asarray(values) for name, values in units.items()}
     n_units = len(next(iter(unit_values.values()), [] if unit_ids is None else unit_ids))

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from xephys.graph.build import count_tasks, plan_of, to_dask
+from xephys.graph.source import chunked_array
 from xephys.graph.tasks import EXPRESSIONS
 
 from . import toys
@@ -15,7 +16,7 @@ from . import toys
 if not EXPRESSIONS:
     pytest.skip("Dask's array expressions are off", allow_module_level=True)
 
-from xephys.graph.expression import PlanArray, PlanExpression
+from xephys.graph.expression import LazyArray, PlanExpression
 
 
 def test_a_chain_is_one_expression_named_after_its_plan(source):
@@ -65,12 +66,20 @@ def test_values_for_numpy_and_xarray(source):
         np.linalg.norm(array)
 
 
-def test_channels_are_taken_by_the_plan(source):
-    part = to_dask(toys.plan_on(source))[100:4000, [4, 1]]
-    assert isinstance(part, PlanArray)
+@pytest.mark.parametrize("channels", [[4, 1], [-1], np.arange(6) % 2 == 0], ids=["list", "negative", "mask"])
+def test_taken_channels_leave_the_plan(source, channels):
+    part = to_dask(toys.plan_on(source))[100:4000, channels]
+    assert isinstance(part, LazyArray)
     assert plan_of(part).start == 100
-    assert count_tasks(part) == part.numblocks[0] == 2
-    assert count_tasks(toys.chained(part, toys.MEAN)) == 2
+    assert count_tasks(toys.chained(part, toys.MEAN)) == part.numblocks[0] == 2
+    np.testing.assert_array_equal(part.compute(), toys.samples()[100:4000][:, channels])
+
+
+def test_an_array_in_memory_in_chunks_has_its_values_too():
+    samples = toys.samples()
+    array = chunked_array(samples, chunk_samples=700)
+    np.testing.assert_array_equal(np.asarray(array[::2, [3, 0]]), samples[::2][:, [3, 0]])
+    assert xr.DataArray(array).values.tobytes() == samples.tobytes()
 
 
 def test_records_of_unknown_length_are_joined_in_a_compute_with_others(source):

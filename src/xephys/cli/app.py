@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.markup import escape
 
@@ -42,6 +40,14 @@ Segment = Annotated[
 Channels = Annotated[int | None, typer.Option("--n-channels", help="Channels of a raw binary file.")]
 Rate = Annotated[float | None, typer.Option("--sampling-frequency", help="Rate of a raw binary file, in hertz.")]
 SampleType = Annotated[str | None, typer.Option("--dtype", help="Type of a sample of a raw binary file (int16).")]
+ReaderOptions = Annotated[
+    list[str],
+    typer.Option(
+        "--reader",
+        metavar="KEY=VALUE",
+        help="Any other argument of open_recording, or of the format's reader; can be repeated.",
+    ),
+]
 Gain = Annotated[float | None, typer.Option("--gain-to-uv", help="Microvolts per count.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Open files even if that runs code of whoever wrote them (pickles).")
@@ -75,6 +81,7 @@ def sort(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
+    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
     trust: Trust = False,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
     scheduler: Annotated[
@@ -131,6 +138,7 @@ def sort(
         gain_to_uv=gain_to_uv,
         trust=trust,
         chunk_duration_s=chunk_duration_s,
+        **ui.reader_options(reader),
     )
     sorter.check_recording(recording, parameters)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
@@ -181,6 +189,7 @@ def info(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
+    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:
@@ -199,6 +208,7 @@ def info(
         dtype=dtype,
         gain_to_uv=gain_to_uv,
         trust=trust,
+        **ui.reader_options(reader),
     )
     pieces = segments_of(opened)
     for number, piece in enumerate(pieces):
@@ -233,6 +243,7 @@ def simulate(
 
     from ..io.store.save import save_recording
     from ..io.store.sorting import save_sorting
+    from ..simulation.sorting import truth_sorting
     from ..testing import simulate_recording
 
     recording, truth = simulate_recording(
@@ -240,7 +251,7 @@ def simulate(
     )
     with ui.console(stderr=True).status("writing the recording"):
         save_recording(recording, out / name, format=file_format, overwrite=overwrite)
-        save_sorting(_truth_sorting(recording, truth), out / "truth.zarr", overwrite=overwrite)
+        save_sorting(truth_sorting(recording, truth), out / "truth.zarr", overwrite=overwrite)
         truth.write_score_files(out)
     screen = ui.console()
     screen.print(f"{out / name}: {n_channels} channels, {duration_s:g} s")
@@ -281,43 +292,6 @@ def compare(
         with whole_or_absent(figure, overwrite=overwrite) as hidden:
             drawn.savefig(hidden, format=figure.suffix[1:])
         ui.console().print(f"figure: {figure}")
-
-
-def _truth_sorting(recording: Any, truth: Any) -> Any:
-    """The truth of a simulation as a sorting, so that everything that takes a sorting takes it too."""
-    from ..sorting import make_sorting
-
-    spikes, units = truth.spikes, truth.units_info()
-    amplitudes = np.array([unit["amplitude_uv"] for unit in units], float)
-    positions = np.asarray(truth.unit_positions, float).reshape(-1, 2)
-    return make_sorting(
-        recording,
-        spikes={
-            "sample_index": spikes["sample_index"],
-            "unit_index": spikes["unit_index"],
-            "amplitude": spikes["amplitude"],
-            "scale": np.abs(spikes["amplitude"]) / amplitudes[spikes["unit_index"]],
-            "x": positions[spikes["unit_index"], 0],
-            "y": positions[spikes["unit_index"], 1],
-            "segment_index": spikes["segment_index"],
-        },
-        units={
-            "label": np.full(len(units), "good"),
-            "channel_index": truth.peak_channels,
-            "x": positions[:, 0],
-            "y": positions[:, 1],
-            "num_spikes": np.array([unit["spikes"] for unit in units], np.int64),
-            "firing_rate": np.array([unit["spikes"] for unit in units]) / truth.config.duration_s,
-            "amplitude": amplitudes,
-            "snr": np.array([unit["snr"] for unit in units], float),
-            "contamination": np.zeros(len(units)),
-        },
-        templates=truth.templates,
-        nbefore=truth.template_before,
-        preset="truth of a simulation",
-        parameters=asdict(truth.config),
-        log=[],
-    )
 
 
 def _literal(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import os
 import shutil
@@ -27,6 +28,10 @@ STATUS_HELP = (
     "Exit status: 0 all results are whole; 2 a wrong option, parameter or preset; 3 the recording cannot be used; "
     "4 the result cannot be written there; 5 memory, disk or a worker gave out; 130 interrupted; 1 anything else."
 )
+
+#: Arguments of ``open_recording`` that have an option of their own.
+_OWN_OPTIONS = ("probe", "stream_id", "segment", "n_channels", "sampling_frequency", "dtype", "gain_to_uv", "trust")
+_OWN_OPTIONS += ("chunk_duration_s", "path")
 
 SORTING_NAME, PHY_NAME, WORK_NAME = "sorting.zarr", "phy", ".work"
 
@@ -185,7 +190,34 @@ def work_folder(out: Path, *, discard: bool = False) -> Iterator[Path]:
         shutil.rmtree(work)
 
 
-def split_settings(settings: Sequence[str]) -> dict[str, str]:
+def reader_options(settings: Sequence[str]) -> dict[str, Any]:
+    """The ``--reader KEY=VALUE`` options as keyword arguments of ``open_recording``.
+
+    Values are written as in Python; what is not a number, ``True``, ``None``, a list or a quoted text is a text.
+
+    Raises
+    ------
+    ParameterError
+        If there is no ``=``, a key comes twice, or has an option of its own.
+
+    Examples
+    --------
+    >>> reader_options(["ignore_trailing_bytes=True", "experiment_name=experiment1"])
+    {'ignore_trailing_bytes': True, 'experiment_name': 'experiment1'}
+    """
+    values = {}
+    for key, text in split_settings(settings, option="--reader").items():
+        name = key.replace("-", "_")
+        if name in _OWN_OPTIONS:
+            raise ParameterError(f"--reader {key}={text}: give it as --{name.replace('_', '-')}")
+        try:
+            values[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            values[name] = text
+    return values
+
+
+def split_settings(settings: Sequence[str], *, option: str = "--set") -> dict[str, str]:
     """``KEY=VALUE`` strings as a dict.
 
     Raises
@@ -202,9 +234,10 @@ def split_settings(settings: Sequence[str]) -> dict[str, str]:
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or not key:
-            raise ParameterError(f"--set {setting!r} is not KEY=VALUE; write for example --set detect_threshold=6")
+            example = "detect_threshold=6" if option == "--set" else "ignore_trailing_bytes=True"
+            raise ParameterError(f"{option} {setting!r} is not KEY=VALUE; write for example {option} {example}")
         if key in values:
-            raise ParameterError(f"--set gives {key!r} twice ({values[key]} and {value}); give it once")
+            raise ParameterError(f"{option} gives {key!r} twice ({values[key]} and {value}); give it once")
         values[key] = value
     return values
 

@@ -7,7 +7,6 @@ import xarray as xr
 
 from .. import schema
 from ..errors import RecordingError
-from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.excerpts import Sample, sample_traces
 
 
@@ -50,19 +49,15 @@ def estimate_feature_noise(
     >>> estimate_feature_noise(filtered, components=components) > 0
     True
     """
+    from ..kernels.features.noise import feature_noise
+
     schema.validate_recording(recording)
     parts = sample_traces(recording, seed=seed) if sample is None else sample
-    basis, good = np.asarray(components.values, np.float64), ~schema.bad_channels_of(recording)
-    length, values = basis.shape[1], []
-    for part in parts:
-        n_windows = len(part) // length
-        windows = part[: n_windows * length, good].reshape(n_windows, length, int(good.sum()))
-        values.append(np.abs(np.einsum("kt,wtc->wkc", basis, windows, optimize=True)).ravel())
-    found = np.concatenate(values) if values else np.zeros(0)
-    noise = float(np.median(found)) / MAD_OF_NORMAL if found.size else 0.0
+    basis = np.asarray(components.values, np.float64)
+    noise = feature_noise(parts, basis, good=~schema.bad_channels_of(recording))
     if not noise > 0:
         raise RecordingError(
-            f"the noise of features is {noise:g} in {len(parts)} stretches of the recording; it is silent, or shorter "
-            f"than a component of {length} samples"
+            f"the noise of features is {noise:g} in {len(parts)} excerpts of the recording; it is silent, or shorter "
+            f"than a component of {basis.shape[1]} samples"
         )
     return noise

@@ -46,12 +46,6 @@ def plan_of(array: Any) -> Plan | None:
     return plan.then(select_channels_stage(plan, selection.channels))
 
 
-def select_channels(array: Any, channels: Array) -> da.Array | None:
-    """Some channels of an array, in the order given, by one stage more of its plan; None if it has none."""
-    plan = plan_of(array)
-    return None if plan is None else to_dask(plan.then(select_channels_stage(plan, channels)))
-
-
 def extend(array: da.Array, stage: Stage, *, sampling_frequency: float) -> da.Array:
     """The array with one stage more: the one entry point that operations use.
 

@@ -6,6 +6,7 @@ Imported only there: the class to derive from is private to Dask, as all of its 
 from __future__ import annotations
 
 from functools import cached_property
+from operator import getitem
 from typing import Any
 
 import dask.array as da
@@ -56,7 +57,7 @@ class PlanExpression(ArrayExpr):  # type: ignore[misc]
         return super().finalize_compute() if known else JoinedRecords(self)
 
 
-class PlanArray(da.Array):  # type: ignore[misc]
+class LazyArray(da.Array):  # type: ignore[misc]
     """The array of a plan, with what NumPy and Xarray ask of an array and Dask's own lacks so far.
 
     That is its values where an array in memory is expected (``DataArray.values``), NumPy's functions that Dask has too,
@@ -74,16 +75,39 @@ class PlanArray(da.Array):  # type: ignore[misc]
         own = getattr(da, func.__name__, None) if func.__module__ == "numpy" else None
         return NotImplemented if own is None or own is func else own(*args, **kwargs)
 
-    def __getitem__(self, index: Any) -> da.Array:
-        from .build import select_channels
-
+    def __getitem__(self, index: Any) -> LazyArray:
         if isinstance(index, tuple) and len(index) == 2 and isinstance(index[1], (list, np.ndarray)):
             channels = np.arange(self.shape[1])[index[1]]
-            is_range = isinstance(index[0], slice) and channels.ndim == 1 and len(channels) > 0
-            taken = select_channels(self[index[0]], channels) if is_range else None
-            if taken is not None:
-                return taken
-        return PlanArray(super().__getitem__(index).expr)
+            if isinstance(index[0], slice) and channels.ndim == 1 and len(channels) > 0 and self.numblocks[1] == 1:
+                return LazyArray(TakenChannels(self[index[0]], channels))
+        return LazyArray(super().__getitem__(index).expr)
+
+
+class TakenChannels(ArrayExpr):  # type: ignore[misc]
+    """Some of the channels of an array whose channels are one chunk, in the order given."""
+
+    _parameters = ["array", "channels"]  # noqa: RUF012
+
+    @cached_property
+    def _name(self) -> str:
+        return f"getitem-{tokenize(self.array.name, self.channels)}"
+
+    @cached_property
+    def chunks(self) -> tuple[tuple[int, ...], ...]:
+        return self.array.chunks[0], (len(self.channels),)
+
+    @property
+    def _meta(self) -> Array:
+        meta: Array = self.array._meta
+        return meta
+
+    def __dask_tokenize__(self) -> str:
+        return self._name
+
+    def _layer(self) -> dict[Any, Any]:
+        index, below = (slice(None), self.channels), self.array.name
+        keys = [(self._name, i, 0) for i in range(self.numblocks[0])]
+        return {key: Task(key, getitem, TaskRef((below, *key[1:])), index) for key in keys}
 
 
 class Records(ArrayExpr):  # type: ignore[misc]

@@ -197,4 +197,9 @@ def chunked_array(array: Array, *, chunk_samples: int) -> Any:
     """A Dask array over an array in memory (or Zarr's): in chunks along time, without a copy, never split otherwise."""
     import dask.array as da
 
-    return da.from_array(array, chunks=(min(chunk_samples, max(1, array.shape[0])), *([-1] * (array.ndim - 1))))
+    lazy = da.from_array(array, chunks=(min(chunk_samples, max(1, array.shape[0])), *([-1] * (array.ndim - 1))))
+    if not hasattr(lazy, "expr"):
+        return lazy
+    from .expression import LazyArray
+
+    return LazyArray(lazy.expr)

@@ -107,9 +107,9 @@ def over_chunks(
     meta = np.empty((0,) * len(chunks), dtype)
     carried = plan if carries_plan else None
     if EXPRESSIONS:
-        from .expression import PlanArray, PlanExpression
+        from .expression import LazyArray, PlanExpression
 
-        return PlanArray(PlanExpression(name, work, chunks, meta, carried, blocks, blocks and blocks.name))
+        return LazyArray(PlanExpression(name, work, chunks, meta, carried, blocks, blocks and blocks.name))
     if blocks is None:
         # As a key of its own: a keyword below a megabyte would travel to the workers with every single task.
         shared = dask.delayed(work, name=work_key(name), traverse=False)
@@ -129,9 +129,9 @@ def map_records(records: da.Array, func: Callable[..., Array], *, dtype: np.dtyp
     chunks = (records.chunks[0], *((size,) for size in dtype.shape))
     meta = np.empty((0,) * len(chunks), dtype.base)
     if EXPRESSIONS:
-        from .expression import PlanArray, Records
+        from .expression import LazyArray, Records
 
-        return PlanArray(Records(records, func, options, chunks, meta))
+        return LazyArray(Records(records, func, options, chunks, meta))
     inner = list(range(1, len(chunks))) or None
     return records.map_blocks(func, dtype=dtype.base, chunks=chunks, new_axis=inner, meta=meta, **options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from .. import schema
 from ..recording.stages import extend_recording
 from .settings import MatchSettings, residual_stage
 
@@ -55,6 +56,7 @@ freq_max_hz
     >>> match_residual(recording, templates=templates).sizes
     Frozen({'time': 60000, 'channel': 8})
     """
+    schema.validate_recording(recording)
     settings = MatchSettings(
         rank=rank,
         n_channels_max=n_channels_max,

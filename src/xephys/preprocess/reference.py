@@ -108,27 +108,21 @@ def _local(
     recording: xr.DataArray, operator: str, good: Any, inner_radius_um: float, outer_radius_um: float, n_min: int
 ) -> xr.DataArray:
     from ..kernels.preprocess import reference as kernel
+    from ..kernels.preprocess.ring import ring_neighbours
 
     if not 0 <= inner_radius_um < outer_radius_um:
         raise ParameterError(
             f"inner_radius_um ({inner_radius_um:g}) must be at least 0 and below outer_radius_um ({outer_radius_um:g})"
         )
     positions = schema.positions_of(recording, why="a local reference")
-    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-    ring: list[Any] = []
-    for row in distances:
-        beyond = np.flatnonzero(good & (row > inner_radius_um))
-        beyond = beyond[np.argsort(row[beyond], kind="stable")]
-        inside = np.count_nonzero(row[beyond] <= outer_radius_um)
-        ring.append(np.sort(beyond[: max(inside, n_min)]))
-    if any(len(r) == 0 for r in ring):
+    neighbours = ring_neighbours(
+        positions, good, inner_radius_um=inner_radius_um, outer_radius_um=outer_radius_um, n_neighbors_min=n_min
+    )
+    if not (neighbours >= 0).any(axis=1).all():
         raise RecordingError(
             f"some channels have no other beyond {inner_radius_um:g} um to be referenced to; "
             "use a smaller inner_radius_um or a global reference"
         )
-    neighbours = np.full((len(ring), max(map(len, ring))), -1, np.int32)
-    for i, r in enumerate(ring):
-        neighbours[i, : len(r)] = r
     stage = Stage(
         kernel.local_reference,
         dtype=np.dtype("f4"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from .. import schema
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from .stages import extend_recording, recording_plan
@@ -48,6 +49,7 @@ def to_device(recording: xr.DataArray, device: str = "cuda") -> xr.DataArray:
     if device == "cpu":
         return recording
     dispatch.namespace_of_device(device)
+    schema.validate_recording(recording)
     own = recording_plan(recording).device
     if own == device:
         return recording

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from .. import schema
 from ..checks import check_positive
 from ..errors import RecordingError
 from ..graph.local import map_in_threads
@@ -58,6 +59,7 @@ def sample_traces(
     [(3000, 8), (3000, 8)]
     """
     check_positive(n_slices=n_slices, slice_duration_s=slice_duration_s)
+    schema.validate_recording(recording)
     plan = recording_plan(recording)
     sample = sample_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     for part in sample:

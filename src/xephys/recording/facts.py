@@ -30,7 +30,7 @@ def recording_facts(recording: xr.DataArray) -> list[tuple[str, str]]:
     start = start_time_s(recording)
     facts = [
         ("channels", _channels(recording)),
-        ("sampling rate", f"{info.sampling_frequency:g} Hz"),
+        ("sampling rate", f"{exact(info.sampling_frequency)} Hz"),
         ("duration", f"{_duration(info.n_samples / info.sampling_frequency)} ({info.n_samples:,} samples)"),
         *([("starts at", f"{start:g} s")] if start else []),
         ("samples", f"{recording.dtype}, {recording.nbytes / 1e9:.3g} GB uncompressed"),
@@ -50,6 +50,17 @@ def recording_facts(recording: xr.DataArray) -> list[tuple[str, str]]:
     chunk_s = plan.chunk_samples / info.sampling_frequency
     facts.append(("chunks", f"{plan.n_chunks:,} of {chunk_s:g} s, {plan.tasks_per_chunk:g} task each"))
     return facts
+
+
+def exact(number: float) -> str:
+    """A number with all of its digits, and no more than it has: rates are not rounded.
+
+    Examples
+    --------
+    >>> exact(24414.0625), exact(29999.954846), exact(30000.0)
+    ('24414.0625', '29999.954846', '30000')
+    """
+    return repr(float(number)).removesuffix(".0")
 
 
 def _channels(recording: xr.DataArray) -> str:

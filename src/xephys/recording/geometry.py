@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import ParameterError
+from ..errors import ParameterError, XephysWarning
+
+#: Nearest contacts of a probe lie between these, whatever it is made for.
+SPACING_UM_MIN, SPACING_UM_MAX = 1.0, 5000.0
 
 
 def neighbours_within(positions: NDArray[np.float64], *, radius_um: float) -> NDArray[np.int32]:
@@ -61,6 +65,45 @@ def padded(rows: list[Any]) -> NDArray[np.int32]:
     for i, row in enumerate(rows):
         table[i, : len(row)] = row
     return table
+
+
+def warn_odd_spacing(recording: xr.DataArray) -> None:
+    """Warn where positions cannot be in µm: nearest contacts less than 1 µm or more than 5 mm apart.
+
+    Contacts at one place, such as tetrodes whose geometry is unknown, are told apart by their shank and say nothing.
+    """
+    if "x" not in recording.coords or "y" not in recording.coords or recording.sizes["channel"] < 2:
+        return
+    positions = np.stack([np.asarray(recording.coords[axis].values, np.float64) for axis in ("x", "y")], axis=1)
+    nearest = _nearest_distances(positions, shank_numbers(recording))
+    if not len(nearest):
+        return
+    typical = float(np.median(nearest))
+    if SPACING_UM_MIN <= typical <= SPACING_UM_MAX:
+        return
+    if typical < SPACING_UM_MIN:
+        said = f"{typical:.3g} um apart, less than {SPACING_UM_MIN:g}: if they are in mm, multiply them by 1000"
+    else:
+        said = (
+            f"{typical / 1e3:.3g} mm apart, more than {SPACING_UM_MAX / 1e3:g}: if they are in nm, divide them by 1000"
+        )
+    warnings.warn(
+        f"the nearest contacts lie {said} (coordinates x and y, or si_units of the probe); they were taken for um",
+        XephysWarning,
+        stacklevel=3,
+    )
+
+
+def _nearest_distances(positions: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Distance of each contact to the nearest other one of its group that is not at the same place."""
+    from scipy.spatial import cKDTree
+
+    found = []
+    for group in np.unique(groups):
+        places = np.unique(positions[groups == group], axis=0)
+        if len(places) > 1 and np.isfinite(places).all():
+            found.append(cKDTree(places).query(places, k=2)[0][:, 1])
+    return np.concatenate(found) if found else np.empty(0)
 
 
 def shank_numbers(recording: xr.DataArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -12,16 +12,17 @@ from ..graph.plan import Plan, Stage
 
 
 def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None = None) -> xr.DataArray:
-    """The recording with one trace stage more; coordinates kept, units set, history lengthened."""
-    info = schema.validate_recording(recording)
-    data = extend(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency)
+    """A valid recording with one trace stage more; coordinates kept, units set, history lengthened.
+
+    Operations validate what they are given, once; this function relies on it.
+    """
+    data = extend(as_lazy(recording), stage, sampling_frequency=float(recording.attrs["sampling_frequency"]))
     return schema.wrap_like(recording, data, step=describe_step(stage), units=units)
 
 
 def recording_plan(recording: xr.DataArray) -> Plan:
-    """The plan of a recording, or a new one on top of its opaque array."""
-    info = schema.validate_recording(recording)
-    return root_plan(as_lazy(recording), sampling_frequency=info.sampling_frequency)
+    """The plan of a valid recording, or a new one on top of its opaque array."""
+    return root_plan(as_lazy(recording), sampling_frequency=float(recording.attrs["sampling_frequency"]))
 
 
 def as_lazy(recording: xr.DataArray) -> Any:

@@ -17,6 +17,7 @@ from .. import schema
 from ..errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
 from ..graph.results import KEPT_RESULTS
 from ..recording.device import to_device
+from ..recording.geometry import warn_odd_spacing
 from ..recording.slicing import spread_slices
 from ..typing import PathLike
 from .presets import DEFAULT_PRESET, Preset, find_preset, read_parameters
@@ -123,6 +124,7 @@ def sort_with(
         if short is not recording:
             learned = sort_with(short, preset, parameters, device=device, folder=folder, progress=progress)
     schema.validate_recording(recording)
+    warn_odd_spacing(recording)
     recording = to_device(recording, device)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         run = Run(work, progress, preset.name)

@@ -75,6 +75,7 @@ def estimate_templates(
     >>> estimate_templates(recording, spikes, peak_channels=np.array([3]), n_nearest=4).sizes["slot"]
     4
     """
+    schema.validate_recording(recording)
     plan = template_plan(
         recording,
         spikes,
@@ -102,7 +103,7 @@ def template_plan(
     """The reduction behind :func:`estimate_templates`, for callers that store its sums; parameters are the same."""
     from ..kernels.templates.average import nearest_channels
 
-    rate = schema.validate_recording(recording).sampling_frequency
+    rate = float(recording.attrs["sampling_frequency"])
     positions = schema.positions_of(recording, why="a template")
     nbefore, nafter = window_samples(ms_before, ms_after, rate)
     lazy = as_lazy(recording)

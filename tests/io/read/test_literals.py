@@ -54,7 +54,8 @@ def test_a_probe_is_the_one_that_probeinterface_makes(tmp_path: Path) -> None:
 
     file = tmp_path / "probe.prb"
     file.write_text(PROBE)
-    ours, theirs = read_probe(file, n_channels=8), read_prb(file)
+    (ours, channels), theirs = read_probe(file, n_channels=8), read_prb(file)
+    assert channels.tolist() == list(range(8))
     np.testing.assert_array_equal(ours.to_numpy(complete=True), theirs.to_numpy(complete=True))
     assert str(ours.to_dict(array_as_list=True)) == str(theirs.to_dict(array_as_list=True))
 

@@ -154,3 +154,19 @@ def test_a_scaling_that_would_do_nothing_is_refused(real_numbers: list[Path], tm
         for given in ({"gain_to_uv": 0.1}, {"offset_to_uv": 2.0}):
             with pytest.raises(ParameterError, match="were saved in uV, with their own gains applied; leave it out"):
                 open_recording(tmp_path / f"scaled.{format}", **given)
+
+
+def test_results_inside_the_source_are_no_part_of_it(data: Path, tmp_path: Path) -> None:
+    """A second sort into the folder of the recording must find what the first one knows."""
+    for file in (data / "openephys_cortex16/legacy/Record Node 101").iterdir():
+        shutil.copyfile(file, tmp_path / file.name)
+    first = open_recording(tmp_path).data.name
+    (tmp_path / "out" / ".work").mkdir(parents=True)
+    (tmp_path / "sorted" / "sorting.zarr").mkdir(parents=True)
+    (tmp_path / ".sorting.zarr.partial-0-1-2").mkdir()
+    assert open_recording(tmp_path).data.name == first
+    for name in (".work", "sorting.zarr", "phy"):
+        (tmp_path / name).mkdir()
+    assert open_recording(tmp_path).data.name == first
+    (tmp_path / "settings.xml").write_text("changed")
+    assert open_recording(tmp_path).data.name != first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ...sorting import samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 
+#: A raw file further away than this many folders up does not belong to the results.
+N_FOLDERS_UP_MAX = 3
 _GROUPS = ("good", "mua", "noise")
 #: Columns of the units that phy has itself, or that have a file of their own.
 _OWN_COLUMNS = {"label", "num_spikes", "firing_rate", "x", "y", "z", "channel_index", "unit_id"}
@@ -160,9 +163,11 @@ def _cell(value: Any) -> str:
 
 
 def write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_frequency: float) -> None:
-    """``params.py``, by which readers know the folder."""
+    """``params.py``, by which readers know the folder. It leads to a raw file nearby from the folder, so that both can
+    be moved together; phylib reads such a path from there.
+    """
     lines = {
-        "dat_path": [] if file is None else file["paths"],
+        "dat_path": [] if file is None else [_path_from(folder, path) for path in file["paths"]],
         "n_channels_dat": 0 if file is None else file["n_file_channels"],
         "dtype": "int16" if file is None else file["dtype"],
         "offset": 0 if file is None else file["offset_bytes"],
@@ -171,6 +176,15 @@ def write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_freq
     }
     text = "".join(f"{name} = {value!r}\n" for name, value in lines.items())
     (folder / "params.py").write_text(text, encoding="utf8")
+
+
+def _path_from(folder: Path, path: str) -> str:
+    """A path relative to the folder if it leads at most three folders up, else absolute."""
+    try:
+        relative = os.path.relpath(path, folder.absolute())
+    except ValueError:  # on another drive
+        return path
+    return Path(relative).as_posix() if Path(relative).parts.count("..") <= N_FOLDERS_UP_MAX else path
 
 
 def raw_file(recording: xr.DataArray | xr.DataTree | None, *, n_channels: int) -> dict[str, Any] | None:

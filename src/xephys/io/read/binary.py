@@ -15,7 +15,7 @@ from ...graph.build import to_dask
 from ...graph.plan import Array, Plan
 from ...graph.source import BinarySource, file_token
 from ...schema import make_recording
-from .probe import probe_coordinates, read_probe
+from .probe import probe_coordinates, read_probe, warn_left_out
 
 
 def open_binary(
@@ -70,27 +70,18 @@ def open_binary(
         raise RecordingError(
             f"{path} has {size - offset_bytes} bytes of samples, which is {n_samples} samples of {n_channels} channels "
             f"of {np.dtype(dtype).name} and {trailing} bytes more: n_channels, dtype or offset_bytes is wrong, or the "
-            "file was cut; if it was cut, give ignore_trailing_bytes=True"
+            "file was cut; if it was cut, give ignore_trailing_bytes=True (--reader ignore_trailing_bytes=True)"
         )
     if trailing and time_axis == 1:
         raise RecordingError(
             f"{path} lies channel by channel and is {trailing} bytes too long or short: its channels "
             "cannot be told apart; copy the file again"
         )
-    source = BinarySource(
-        str(path.absolute()),
-        np.dtype(dtype).str,
-        n_channels,
-        n_samples,
-        offset_bytes=offset_bytes,
-        time_axis=time_axis,
-        content=file_token(path),
-    )
+    kept: tuple[int, ...] | None = None
+    if channel_ids is not None and len(channel_ids) != n_channels:
+        raise RecordingError(f"{len(channel_ids)} channel_ids for {n_channels} channels; give one for each")
     coordinates: dict[str, Any] = {}
     attributes: dict[str, Any] = {"source": str(path.absolute())}
-    if probe is not None:
-        coordinates, more = probe_coordinates(read_probe(probe, n_channels=n_channels))
-        attributes |= more
     if gain_to_uv is not None:
         coordinates["gain_to_uv"] = per_channel("gain_to_uv", gain_to_uv, n_channels)
         coordinates["offset_to_uv"] = per_channel(
@@ -98,8 +89,25 @@ def open_binary(
         )
     elif offset_to_uv is not None:
         raise ParameterError("offset_to_uv is given without gain_to_uv; give both")
-    if channel_ids is not None and len(channel_ids) != n_channels:
-        raise RecordingError(f"{len(channel_ids)} channel_ids for {n_channels} channels; give one for each")
+    if probe is not None:
+        group, channels = read_probe(probe, n_channels=n_channels)
+        if len(channels) < n_channels:
+            names = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
+            warn_left_out(names, channels)
+            kept, channel_ids = tuple(channels.tolist()), names[channels]
+            coordinates = {name: values[channels] for name, values in coordinates.items()}
+        positions, more = probe_coordinates(group)
+        coordinates, attributes = coordinates | positions, attributes | more
+    source = BinarySource(
+        str(path.absolute()),
+        np.dtype(dtype).str,
+        n_channels,
+        n_samples,
+        offset_bytes=offset_bytes,
+        time_axis=time_axis,
+        channels=kept,
+        content=file_token(path),
+    )
     chunk_samples = max(1, round(chunk_duration_s * sampling_frequency))
     plan = Plan.of_source(source, sampling_frequency=sampling_frequency, chunk_samples=chunk_samples)
     return make_recording(

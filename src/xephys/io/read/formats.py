@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ParameterError, RecordingError
+from .format_hints import unknown_format
 
 _WHITEMATTER = re.compile(r"_(\d+)ch_(\d+)sps")
 _SCAN_LIMIT = 5000
@@ -45,11 +46,7 @@ def detect_format(path: Path) -> tuple[Format, Path]:
         found = known.locate(path)
         if found is not None:
             return known, found
-    raise RecordingError(
-        f"{path} is in no format that is known by its name or content{_nearest(path)}; known are "
-        f"{', '.join(f'{f.name} ({f.description})' for f in FORMATS)}; for a raw binary file give sampling_frequency, "
-        "n_channels and dtype"
-    )
+    raise RecordingError(unknown_format(path, {known.name: known.description for known in FORMATS}))
 
 
 def format_named(name: str, path: Path) -> tuple[Format, Path]:
@@ -302,21 +299,6 @@ def _below(path: Path, pattern: str) -> Iterable[Path]:
             if count >= _SCAN_LIMIT:
                 return
             yield found
-
-
-def _nearest(path: Path) -> str:
-    suffixes = {
-        ".rhd": "intan",
-        ".rhs": "intan",
-        ".ns5": "blackrock",
-        ".ncs": "neuralynx",
-        ".nwb": "nwb",
-        ".zarr": "zarr",
-    }
-    suffixes |= {".plx": "plexon", ".pl2": "plexon2", ".continuous": "openephys-legacy", ".oebin": "openephys-binary"}
-    suffixes |= {".meta": "spikeglx", ".brw": "biocam", ".h5": "mcsh5", ".edf": "edf", ".rec": "spikegadgets"}
-    near = difflib.get_close_matches(path.suffix.lower(), suffixes, n=1, cutoff=0.5) if path.suffix else []
-    return f" (its suffix is nearest to that of {suffixes[near[0]]})" if near else ""
 
 
 #: Tried in this order: what is recognised by its content before what is recognised by a suffix.

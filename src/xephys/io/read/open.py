@@ -11,13 +11,14 @@ import xarray as xr
 
 from ...checks import nearest_name
 from ...errors import ParameterError, RecordingError, XephysWarning
+from ...recording.geometry import warn_odd_spacing
 from ...recording.segments import segments_of, tree_of
 from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .formats import Format, detect_format, format_named, read_with_spikeinterface
 from .one_file import FOLDER_FORMATS, narrowed_arguments, pieces_of_file
 from .open_ephys import split_at_lost_samples
-from .probe import PROBE_COORDINATES, probe_coordinates, read_probe
+from .probe import PROBE_COORDINATES, probe_coordinates, read_probe, warn_left_out
 from .trust import check_spikeinterface, check_zarr, load_spikeinterface
 
 #: Opened without a reader of SpikeInterface, so that there is nothing which would take further arguments.
@@ -69,7 +70,8 @@ def open_recording(
         Which segment, where there are several; all of them as a DataTree by default.
     probe
         Path of a ProbeInterface file, a ProbeInterface object, or positions ``(channel, 2)`` in µm; replaces the probe
-        that the file describes.
+        that the file describes. Channels to which its wiring (``device_channel_indices``) leads no contact, such as
+        sync channels, are left out with a warning.
     sampling_frequency, n_channels, dtype, time_axis, offset_bytes, channel_ids, ignore_trailing_bytes
         Of a raw binary file: rate in hertz, channels, type of a sample (int16), 0 if the channels of a sample lie
         together (default) or 1 if the samples of a channel do, length of a header (0), names of the channels, and
@@ -148,6 +150,7 @@ def open_recording(
             )
         opened = _open_known(known, place, found, chunk_duration_s, stream_id, reader_options, trust=trust)
         pieces = [_with_given(piece, place, probe, gain_to_uv, offset_to_uv) for piece in opened]
+    warn_odd_spacing(pieces[0])
     if segment is not None:
         if not 0 <= segment < len(pieces):
             raise RecordingError(f"segment {segment} does not exist; {place} has {len(pieces)}, counted from 0")
@@ -242,9 +245,12 @@ def _check_meta(recording: Any, place: Path) -> None:
 def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
     """The recording with the probe and scaling that were given, and where it came from."""
     recording.attrs.setdefault("source", str(path.absolute()))
-    n_channels = recording.sizes["channel"]
     if probe is not None:
-        coordinates, attributes = probe_coordinates(read_probe(probe, n_channels=n_channels))
+        group, channels = read_probe(probe, n_channels=recording.sizes["channel"])
+        if len(channels) < recording.sizes["channel"]:
+            warn_left_out(recording.channel.values, channels)
+            recording = recording.isel(channel=channels)
+        coordinates, attributes = probe_coordinates(group)
         recording = recording.drop_vars([name for name in PROBE_COORDINATES if name in recording.coords])
         recording = recording.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
         recording.attrs.update(attributes)

@@ -7,14 +7,16 @@ contacts each channel is, so that it stays right when channels are sliced or reo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from ...errors import RecordingError
+from ...errors import RecordingError, XephysWarning
 from .literals import read_literals
 
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "m": 1e6}
@@ -65,8 +67,8 @@ def probegroup_of(recording: xr.DataArray) -> Any | None:
     return None
 
 
-def read_probe(probe: Any, *, n_channels: int) -> Any:
-    """A probe group in the order of the channels, from a file, a ProbeInterface object or positions.
+def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
+    """A probe group, from a file, a ProbeInterface object or positions, and the channels to which it is wired.
 
     Parameters
     ----------
@@ -76,12 +78,18 @@ def read_probe(probe: Any, *, n_channels: int) -> Any:
     n_channels
         Of the recording.
 
+    Returns
+    -------
+    The connected contacts in the order of their channels, and these channels in ascending order: all of the recording,
+    or fewer where the probe says by its wiring that others, such as a sync channel, have no contact.
+
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     RecordingError
-        If the connected contacts are not as many as the channels, or wired to channels that do not exist.
+        If no contact is connected, two are wired to one channel or one to a channel that does not exist, or a probe
+        without wiring has more or fewer contacts than there are channels.
     """
     from probeinterface import Probe, ProbeGroup
 
@@ -93,25 +101,46 @@ def read_probe(probe: Any, *, n_channels: int) -> Any:
     if isinstance(group, Probe):
         single, group = group, ProbeGroup()
         group.add_probe(single)
+    wired = not isinstance(probe, (np.ndarray, list, tuple))
     if any(one.device_channel_indices is None for one in group.probes):
         group.set_global_device_channel_indices(np.arange(group.get_contact_count()))
+        wired = False
     wiring = np.asarray(group.to_numpy(complete=True)["device_channel_indices"], np.int64)
     connected = np.flatnonzero(wiring >= 0)
-    if len(connected) != n_channels:
+    if not len(connected):
+        raise RecordingError(
+            f"none of the {len(wiring)} contacts of the probe is connected (their device_channel_indices are -1); set "
+            f"those of the contacts that were recorded to 0 to {n_channels - 1}"
+        )
+    if len(connected) > n_channels or (len(connected) < n_channels and not wired):
         raise RecordingError(
             f"the probe has {len(connected)} connected contacts and the recording {n_channels} channels; "
             "give the probe of this recording, or set its device_channel_indices to the channels of the file"
         )
-    if not np.array_equal(np.sort(wiring[connected]), np.arange(n_channels)):
+    channels = wiring[connected]
+    if channels.max() >= n_channels or len(np.unique(channels)) < len(channels):
         raise RecordingError(
-            f"the probe's device_channel_indices run from {wiring[connected].min()} to {wiring[connected].max()}; they "
-            f"must be 0 to {n_channels - 1}, each once"
+            f"the probe's device_channel_indices run from {channels.min()} to {channels.max()}; they must lie in 0 to "
+            f"{n_channels - 1}, each at most once"
         )
-    order = connected[np.argsort(wiring[connected])]
+    order = connected[np.argsort(channels)]
     if not np.array_equal(order, np.arange(len(wiring))):
         group = group.get_slice(order)
-        group.set_global_device_channel_indices(np.arange(n_channels))
-    return group
+    group.set_global_device_channel_indices(np.arange(len(order)))
+    return group, np.sort(channels)
+
+
+def warn_left_out(channel_ids: Any, channels: NDArray[np.int64]) -> None:
+    """Say which channels are not opened because the probe has no contact on them."""
+    out = np.delete(np.asarray(channel_ids), channels)
+    if len(out):
+        names = ", ".join(map(str, out[:12])) + (" …" if len(out) > 12 else "")
+        warnings.warn(
+            f"the probe has contacts on {len(channels)} of {len(channel_ids)} channels; without one are {names}: left "
+            "out (open without the probe to see them)",
+            XephysWarning,
+            stacklevel=4,
+        )
 
 
 def _probe_file(path: Path) -> Any:

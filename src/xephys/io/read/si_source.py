@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,10 @@ import numpy as np
 
 from ...graph.plan import Array, Source
 from ...graph.source import BinarySource, PickledSource, ZarrSource, file_token
+
+#: Names of what the command line writes into the folder of its results.
+_RESULTS = (".work", "sorting.zarr", "phy")
+_UNFINISHED = re.compile(r"\..+\.(partial|replaced)-.+")
 
 
 def source_of(recording: Any, segment_index: int) -> Source | Array:
@@ -156,11 +161,23 @@ def _files_of(path: Path) -> list[Path]:
 
 
 def folder_token(folder: str | Path) -> str:
-    """Identity of a folder's content: name, size and modification time of what lies directly in it, and one below."""
+    """Identity of a folder's content: name, size and modification time of what lies directly in it, and one below.
+
+    Results that a sort wrote into the folder are no part of it: the next run would find nothing of what it knows.
+    """
     root = Path(folder)
-    entries = sorted([*root.glob("*"), *root.glob("*/.z*"), *root.glob("*/zarr.json")])
+    results = {entry for entry in root.glob("*") if _is_result(entry)}
+    found = [*root.glob("*"), *root.glob("*/.z*"), *root.glob("*/zarr.json")]
+    entries = sorted(entry for entry in found if entry not in results and entry.parent not in results)
     lines = [f"{e.relative_to(root)}:{e.stat().st_size}:{e.stat().st_mtime_ns}" for e in entries]
     return hashlib.sha1("\n".join([str(root.resolve()), *lines]).encode(), usedforsecurity=False).hexdigest()
+
+
+def _is_result(entry: Path) -> bool:
+    """Whether a sort made this: its folder, what it writes into one, or what it was about to write."""
+    if _UNFINISHED.fullmatch(entry.name):
+        return True
+    return entry.is_dir() and (entry.name in _RESULTS or any((entry / name).exists() for name in _RESULTS[:2]))
 
 
 def _paths(value: Any) -> Iterator[Path]:

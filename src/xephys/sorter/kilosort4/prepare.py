@@ -53,15 +53,16 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
         If a named channel or shank does not exist, the range is empty, or the file is another than ``n_chan_bin`` and
         ``fs`` say.
     """
-    info = schema.validate_recording(recording)
-    if p.n_chan_bin is not None and p.n_chan_bin != info.n_channels:
+    n_channels, n_samples = recording.sizes["channel"], recording.sizes["time"]
+    sampling_frequency = float(recording.attrs["sampling_frequency"])
+    if p.n_chan_bin is not None and p.n_chan_bin != n_channels:
         raise ParameterError(
-            f"n_chan_bin is {p.n_chan_bin} and the recording has {info.n_channels} channels; leave it out, or open the "
+            f"n_chan_bin is {p.n_chan_bin} and the recording has {n_channels} channels; leave it out, or open the "
             "file with that number"
         )
-    if p.fs is not None and abs(p.fs - info.sampling_frequency) > 1e-3 * info.sampling_frequency:
+    if p.fs is not None and abs(p.fs - sampling_frequency) > 1e-3 * sampling_frequency:
         raise ParameterError(
-            f"fs is {p.fs:g} Hz and the recording has {info.sampling_frequency:g} Hz; leave it out, or correct the "
+            f"fs is {p.fs:g} Hz and the recording has {sampling_frequency:g} Hz; leave it out, or correct the "
             "recording's sampling_frequency"
         )
     if p.nblocks > 0:
@@ -75,11 +76,11 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
         plan = plan.rechunked(p.batch_size)
     recording = recording.copy(data=to_dask(plan))
     recording = recording.assign_coords(bad=("channel", _bad_or_unnamed(recording, p)))
-    duration_s = info.n_samples / info.sampling_frequency
+    duration_s = n_samples / sampling_frequency
     if p.tmin >= duration_s:
         raise ParameterError(f"tmin is {p.tmin:g} s and the recording lasts {duration_s:g} s; give less")
     if p.tmin > 0 or p.tmax < duration_s:  # counted in samples: a gap in the times is no part of the recording
-        first, stop = (round(s * info.sampling_frequency) for s in (p.tmin, min(p.tmax, duration_s)))
+        first, stop = (round(s * sampling_frequency) for s in (p.tmin, min(p.tmax, duration_s)))
         recording = sample_slice(recording, first, max(stop, first + 1))
     return Part(recording, plan.start)
 

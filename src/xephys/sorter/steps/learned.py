@@ -182,21 +182,21 @@ def check_fits(learned: Learned, recording: xr.DataArray) -> None:
     RecordingError
         With what differs, by how much, and what to do.
     """
-    info = schema.validate_recording(recording)
+    n_channels, sampling_frequency = recording.sizes["channel"], float(recording.attrs["sampling_frequency"])
     remedy = "sort this recording without learned, or give a sorting of the same probe"
     n = learned.channels.sizes["channel"]
-    if info.n_channels != n:
+    if n_channels != n:
         raise RecordingError(
-            f"the recording has {info.n_channels} channels and the templates were learned on {n}: they come from "
+            f"the recording has {n_channels} channels and the templates were learned on {n}: they come from "
             f"another probe; {remedy}"
         )
     rate = float(learned.templates.attrs["sampling_frequency"])
-    if abs(info.sampling_frequency / rate - 1) > RATE_TOLERANCE:
+    if abs(sampling_frequency / rate - 1) > RATE_TOLERANCE:
         raise RecordingError(
-            f"the recording has {info.sampling_frequency:g} samples a second and the templates were learned at "
+            f"the recording has {sampling_frequency:g} samples a second and the templates were learned at "
             f"{rate:g}; resample it, or {remedy}"
         )
-    if info.n_channels == 1 and "y" not in recording.coords:
+    if n_channels == 1 and "y" not in recording.coords:
         return
     here = schema.positions_of(recording, why="reuse")
     there = np.stack([learned.channels["x"].values, learned.channels["y"].values], axis=1)

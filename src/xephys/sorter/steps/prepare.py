@@ -117,8 +117,7 @@ def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
 
 def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Learned | None = None) -> xr.DataArray:
     """Constant channels marked bad, counts scaled where gains are known, samples of all channels taken at one time."""
-    info = schema.validate_recording(recording)
-    if info.n_channels == 1 and "y" not in recording.coords:
+    if recording.sizes["channel"] == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)

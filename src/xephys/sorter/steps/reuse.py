@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ... import schema
 from ...errors import ParameterError
 from ...localize.peaks import localize_peaks
 from ...match.templates import match_templates
@@ -64,6 +65,7 @@ def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArra
     >>> white.attrs["units"]
     'noise'
     """
+    schema.validate_recording(recording)
     parameters, known = parameters_with(learned, {}), read_learned(learned)
     check_fits(known, recording)
     return prepare_default(recording, parameters, Run(), learned=known).whitened

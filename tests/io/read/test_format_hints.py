@@ -1,0 +1,55 @@
+"""A path in no known format: three lines, and the nearest formats are the ones a person would name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import run
+from xephys.errors import RecordingError
+from xephys.io.read.format_hints import FILE_NAMES, nearest_formats
+from xephys.io.read.formats import FORMATS
+from xephys.io.read.open import open_recording
+
+
+def test_every_format_has_names() -> None:
+    assert set(FILE_NAMES) == {"raw", *(known.name for known in FORMATS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "among"),
+    [
+        ("run_g0_t0.imec0.ap.cbin", {"spikeglx", "raw"}),
+        ("continuous.dat", {"openephys-binary", "raw"}),
+        ("CSC1.ncz", {"neuralynx"}),
+        ("a.ns9", {"blackrock", "neuralynx"}),
+        ("a.rhx", {"intan"}),
+        ("a.oebin", {"openephys-binary"}),
+        ("a.nwbx", {"nwb"}),
+        ("a.EDF+", {"edf"}),
+        ("a.recx", {"spikegadgets"}),
+    ],
+)
+def test_the_nearest(name: str, among: set[str]) -> None:
+    assert among <= set(nearest_formats([name])[:3])
+
+
+def test_three_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.ncz").write_bytes(b"x")
+    with pytest.raises(RecordingError) as said:
+        open_recording(tmp_path / "a.ncz")
+    first, second, third = str(said.value).split("\n")
+    assert first == f"{tmp_path / 'a.ncz'} is in no format that is known by its name or content"
+    assert second.startswith("nearest by name are neuralynx (Neuralynx, .ncs), ")
+    assert "format=NAME (--reader format=NAME)" in third
+    assert "sampling_frequency, n_channels and dtype" in third
+    shown = run("info", tmp_path / "a.ncz", expect=3).stderr
+    assert shown == f"error: {said.value}\n"
+
+
+def test_of_a_folder_the_files_decide(tmp_path: Path) -> None:
+    for name in ("a.cbin", "a.ch"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(RecordingError, match=r"nearest by name are spikeglx .*\n.*decompress it \(mtsdecomp\)"):
+        open_recording(tmp_path)
