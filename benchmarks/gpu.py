@@ -1,14 +1,16 @@
 """The passes of a sort on a GPU against the CPU, in the same run.
 
-    python benchmarks/gpu.py [--quick] [--require]
+    python benchmarks/gpu.py [--quick] [--require] [--recording FOLDER] [--duration-s 60] [--rounds 3]
 
-Raw int16 samples in; sums, events or a sorting out. The CPU runs one task for each core, the GPU one task at a time, as
-it should be used. Without a CUDA device nothing is measured and nothing written; with ``--require`` that is an error.
+Raw int16 samples in; sums, events or a sorting out. The CPU runs one task for each core; the GPU takes one at a time,
+and three others read ahead. The stages of a tile are timed one by one as well, the device's work awaited after each.
+Without a CUDA device nothing is measured and nothing written; with ``--require`` that is an error.
 """
 
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,27 +48,43 @@ class Result:
     difference: float
     device_bytes: int
     rows: list[Row] = field(default_factory=list)
+    stages: list[tuple[str, float]] = field(default_factory=list)
 
 
-def run(quick: bool = False, *, device: str = "cuda") -> Result:
-    """Time both; ``quick`` is small enough for a test."""
+def run(
+    quick: bool = False,
+    *,
+    device: str = "cuda",
+    recording: Path | None = None,
+    duration_s: float = 60.0,
+    rounds: int = 3,
+) -> Result:
+    """Time both; ``quick`` is small enough for a test, ``recording`` a folder of one that exists."""
     import dask
 
     import xephys
     from xephys.kernels.lib.dispatch import namespace_of_device
 
-    duration_s, n_channels, n_units, rounds = (6.0, 16, 4, 1) if quick else (60.0, 384, 150, 3)
+    n_channels, n_units = 384, 150
+    if quick:
+        duration_s, n_channels, n_units, rounds = 6.0, 16, 4, 1
     xp = namespace_of_device(device)
     n_cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
-        here, _ = recording_on_disk(Path(folder), duration_s=duration_s, n_channels=n_channels, n_units=n_units)
+        if recording is None:
+            here, _ = recording_on_disk(Path(folder), duration_s=duration_s, n_channels=n_channels, n_units=n_units)
+        else:
+            here = xephys.open_recording(recording)
+            here = here.isel(time=slice(0, round(duration_s * here.attrs["sampling_frequency"])))
+        n_channels = here.sizes["channel"]
         there = xephys.to_device(here, device)
         white_here = our_chain(xephys.to_uv(here))
         white_there = _same_steps(there, white_here)
         second = {"time": slice(0, round(float(here.attrs["sampling_frequency"])))}
         parts = [white.isel(second).values for white in (white_here, white_there)]
         difference = float(np.abs(parts[0] - parts[1]).max() / parts[0].std())
-        steps = passes(here, there, white_here, white_there)
+        steps, plans = passes(here, there, white_here, white_there)
+        stages = [item for plan in plans for item in by_stage(plan, xp)]
         rows = []
         for name, on_cpu, on_gpu, keys in steps:
 
@@ -75,14 +93,57 @@ def run(quick: bool = False, *, device: str = "cuda") -> Result:
                     return call()
 
             def gpu(call: Callable[[], Any] = on_gpu) -> Any:
-                with dask.config.set(scheduler="threads", num_workers=1):
+                with dask.config.set(scheduler="threads", num_workers=4):
                     return call()
 
             found = [keys(call()) for call in (cpu, gpu)]  # compiles
             same = len(np.intersect1d(*found)) / max(1, *map(len, found))
             times = [[t / duration_s for t in taken] for taken in in_turn([cpu, gpu], rounds=rounds)]
             rows.append(Row(name, *times, len(found[0]), same))
-        return Result(duration_s, n_channels, n_units, device_name(xp), n_cores, difference, device_bytes(xp), rows)
+            print(rows[-1], flush=True)
+        peak = device_bytes(xp)
+        return Result(duration_s, n_channels, n_units, device_name(xp), n_cores, difference, peak, rows, stages)
+
+
+def by_stage(plan: Any, xp: Any, *, repeats: int = 5) -> list[tuple[str, float]]:
+    """Milliseconds that each stage of a plan takes for the second tile, the median of some repeats."""
+    from xephys.graph.run import Program, _bound, visible_arrays
+
+    program = Program.of(plan)
+    calls = _bound(program, visible_arrays(plan))
+    tile = program.tile_samples
+    trace_calls = [(step, call) for step, call in calls if step.emits == "traces"]
+    event_calls = calls[len(trace_calls) :]
+    before = max((step.before for step, _ in event_calls), default=0)
+    after = max((step.after for step, _ in event_calls), default=0)
+    lead, tail = (sum(getattr(step, side) for step, _ in trace_calls) for side in ("before", "after"))
+    samples = np.ascontiguousarray(plan.source.read(tile - lead - before, 2 * tile + tail + after))
+    taken: dict[str, list[float]] = {}
+
+    def timed(name: str, call: Callable[[], Any]) -> Any:
+        begin = time.perf_counter()
+        result = call()
+        if hasattr(xp, "cuda"):
+            xp.cuda.Device().synchronize()
+        taken.setdefault(name, []).append(1e3 * (time.perf_counter() - begin))
+        return result
+
+    for _ in range(repeats + 2):
+        traces, found = samples, None
+        for step, call in trace_calls:
+            traces = timed(
+                step.func.__name__,
+                lambda step=step, call=call, given=traces: call(given, before=step.before, after=step.after),
+            )
+        for step, call in event_calls:
+            view = traces[before - step.before : len(traces) - (after - step.after)]
+            given = (view,) if found is None else (view, found)
+            keywords = {"before": step.before, "after": step.after, "start": tile}
+            found = timed(
+                step.func.__name__, lambda call=call, given=given, keywords=keywords: call(*given, **keywords)
+            )
+        timed("to the host", found.get if hasattr(found, "get") else lambda: None)
+    return [(name, float(np.median(times[2:]))) for name, times in taken.items()]
 
 
 def _same_steps(there: Any, white_here: Any) -> Any:
@@ -97,8 +158,8 @@ def _same_steps(there: Any, white_here: Any) -> Any:
     return extend_recording(referenced, recording_plan(white_here).stages[-1])
 
 
-def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> list[Any]:
-    """Name, what the CPU does, what the GPU does, and what is compared of it."""
+def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[list[Any], list[Any]]:
+    """Name, what the CPU does, what the GPU does, and what is compared of it; plans whose stages are timed."""
     import xephys
     from xephys.recording.stages import recording_plan
 
@@ -130,7 +191,8 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> list[Any
         return key({n: tree["spikes"][n].values for n in ("sample_index", "unit_index")}, "unit_index")
 
     device = recording_plan(there).device
-    return [
+    plans = [features[1].plan, matches[1].plan]
+    steps = [
         (
             "scale, band-pass, median reference, whitening (out: the sum of 100 waveforms)",
             lambda: sums(white_here),
@@ -144,6 +206,7 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> list[Any
         ("… template matching", matches[0].compute, matches[1].compute, lambda records: key(records, "unit_index")),
         ("the whole sort", lambda: xephys.sort(here), lambda: xephys.sort(here, device=device), sorted_key),
     ]
+    return steps, plans
 
 
 def device_name(xp: Any) -> str:
@@ -174,6 +237,9 @@ def report(result: Result) -> tuple[str, ...]:
         f"milliseconds per second of recording, median of {len(result.rows[0].cpu)} rounds made in turn. CPU: "
         f"{result.n_cores} tasks at a time; GPU: one, on {result.device}. Clustering runs on the CPU in both.",
         table(["", "CPU", "GPU", "ratio", "events", "the same"], rows),
+        "The stages of one tile of a second, each awaited: "
+        + ", ".join(f"{name} {ms:.2f} ms" for name, ms in result.stages)
+        + ".",
         f"The white traces of a second differ by at most {result.difference:.1e} of their RMS. "
         f"{result.device_bytes / 2**20:.0f} MiB of the device's memory were taken.",
     )
@@ -183,6 +249,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="16 channels, six seconds, one round; writes no table")
     parser.add_argument("--require", action="store_true", help="fail where there is no CUDA device")
+    parser.add_argument("--recording", type=Path, help="folder of a recording; simulated if absent")
+    parser.add_argument("--duration-s", type=float, default=60.0)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     from xephys.errors import ParameterError
     from xephys.kernels.lib.dispatch import namespace_of_device
@@ -194,8 +263,8 @@ def main() -> None:
             raise SystemExit(str(absent)) from absent
         print(f"not measured: {absent}")
         return
-    parts = report(run(quick=given.quick))
-    if given.quick:
+    parts = report(run(quick=given.quick, recording=given.recording, duration_s=given.duration_s, rounds=given.rounds))
+    if given.quick or given.recording:
         print("\n\n".join(parts))
     else:
         write_result("gpu", *parts)

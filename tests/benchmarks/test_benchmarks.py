@@ -34,7 +34,7 @@ def test_every_benchmark_is_run_here():
     here = Path(__file__).read_text(encoding="utf-8")
     names = {path.stem for path in FOLDER.glob("*.py")} - {"harness"}
     assert {name for name in names if f'load("{name}")' not in here} <= {"graph", "sorters"}  # tested with the graph
-    for name in names - {"kernels", "graph", "gpu"}:  # the last has no table before it has run on a GPU
+    for name in names - {"kernels", "graph", "gpu", "scaling"}:  # the last two need a GPU or many cores
         assert (FOLDER / "results" / f"{name}.md").is_file(), f"run python benchmarks/{name}.py"
 
 
@@ -91,6 +91,27 @@ def test_memory(load):
 
 
 @pytest.mark.slow
+def test_scaling(load, tmp_path):
+    scaling = load("scaling")
+    duration_s = scaling.simulate(tmp_path / "recording", quick=True, duration_s=0.0)
+    found = scaling.measure(tmp_path / "recording", cores=[1, 2], duration_s=duration_s, device=None)
+    for stages in found.values():
+        whole = stages.pop("whole sort")
+        assert len(stages) > 10
+        assert sum(stage.wall_s for stage in stages.values()) == pytest.approx(whole.wall_s)
+        assert sum(stage.cpu_s for stage in stages.values()) == pytest.approx(whole.cpu_s)
+
+
+def test_what_runs_alone_follows_from_two_walls(load):
+    scaling = load("scaling")
+    assert scaling.alone_s(10.0, 5.0, 2) == 0.0
+    assert scaling.alone_s(10.0, 10.0, 2) == 10.0
+    assert scaling.alone_s(16.0, 2.0, 16) == pytest.approx(16 / 15)
+    use = scaling.Use(1.0, 1.0, 0.1, 10, 3)
+    table = "".join(scaling.report({1: {"whole sort": use}, 2: {"whole sort": use}}, duration_s=6.0))
+    assert "wall at 16" in table
+
+
 def test_gpu(load):
     """On arrays that are strict as a GPU's: what is timed does run, and gives the same events."""
     gpu = load("gpu")

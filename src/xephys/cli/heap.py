@@ -6,19 +6,20 @@ import ctypes
 import os
 import sys
 
-#: Settings of glibc's ``mallopt`` by their numbers: one arena (-8); what is smaller than 32 MB, the most it allows, is
-#: never mapped by itself (-3); the arena grows by so many bytes more than it must (-2), which take no memory before
-#: they are written to and serve larger arrays as well, and keeps so many free ones at its end (-1).
-_SETTINGS = {-8: 1, -3: 32 << 20, -2: 256 << 20, -1: 1 << 30}
+#: Settings of glibc's ``mallopt`` by their numbers: one arena (-8); nothing is mapped by itself (-4), however large (a
+#: tile of 384 channels has 46 MB); the arena grows by 256 MB more than it must (-2), which take no memory before they
+#: are written to and serve larger arrays as well, and keeps up to 1 GB of free memory at its end (-1).
+_SETTINGS = {-8: 1, -4: 0, -2: 256 << 20, -1: 1 << 30}
 
 
 def share_one_heap() -> bool:
     """Let all threads of this process allocate from one heap, for processes that are ours: the command line's.
 
     By default glibc gives each thread a heap that cannot hold a tile, so that every intermediate array is mapped
-    afresh, and the kernel zeroes its pages: a fifth of the time of a sort. One heap costs nothing here, for there are
-    few allocations and they are large. To be called before the threads begin; a program that uses the library gets the
-    same from the environment, ``MALLOC_ARENA_MAX=1``.
+    afresh, and the kernel zeroes its pages: a fifth of the time of a sort, and more on many cores, where threads that map
+    wait for each other. One heap costs nothing here, for there are few allocations and they are large. To be called
+    before the threads begin; a program that uses the library gets the same from the environment, ``MALLOC_ARENA_MAX=1``
+    and ``MALLOC_MMAP_MAX_=0``.
 
     Returns
     -------

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ import numpy as np
 
 from ..errors import RecordingError
 from .plan import Array, Plan
+
+#: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
+_DEVICE_TURN = threading.Lock()
 
 #: Rows of a sub-block of consecutive pointwise stages: 512 rows of 384 float32 channels are 0.8 MB, inside an L2 cache.
 SUB_BLOCK_ROWS = 512
@@ -176,9 +179,13 @@ def _tiles(
     tile = program.tile_samples
     first, last = start // tile * tile, min(-(-stop // tile) * tile, program.n_samples)
     reader = Reader(read, program.n_samples, first - lead, last + tail)
-    for tile_start in range(first, last, tile):
-        tile_stop = min(tile_start + tile, program.n_samples)
-        yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls)
+    if program.device is not None and calls and hasattr(calls[0][0].func, "staged"):
+        # Read now, while the device is still at work for another thread.
+        reader.block = calls[0][0].func.staged(reader.block, device=program.device)
+    with nullcontext() if program.device is None else _DEVICE_TURN:
+        for tile_start in range(first, last, tile):
+            tile_stop = min(tile_start + tile, program.n_samples)
+            yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls)
 
 
 def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array:

@@ -9,9 +9,7 @@ same tasks; where they are off, it is a layer of a graph. The plan rides in eith
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +27,6 @@ EXPRESSIONS = hasattr(da.Array, "expr")
 
 #: Under this name a plan rides in the layer of its array, among the annotations that no scheduler sees.
 PLAN_ANNOTATION = "xephys-plan"
-
-#: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
-_DEVICE_TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -154,8 +149,7 @@ class Work:
 
     def block(self, read: Callable[[int, int], Array], number: int) -> Any:
         start, stop = self.bounds[number].tolist()
-        with nullcontext() if self.program.device is None else _DEVICE_TURN:
-            return self.run(self.program, self.arrays, read, start, stop, **self.options)
+        return self.run(self.program, self.arrays, read, start, stop, **self.options)
 
 
 def work_key(name: str) -> str:

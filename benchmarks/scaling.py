@@ -1,0 +1,197 @@
+"""What a sort does with more cores: wall and CPU time by stage at 1, 2, 4 … of them, and the bound that follows.
+
+    python benchmarks/scaling.py [--quick] [--recording FOLDER] [--duration-s 20] [--cores 1,2,4]
+
+Every run is a process of its own on that many cores. Where a stage takes ``w1`` on one core and ``wk`` on k, the part
+of it that runs alone is ``s = (k wk - w1) / (k - 1)``, at least 0, and n cores take at best ``s + (w1 - s) / n``.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import run_process, table, write_result
+
+#: What is timed of the preset: names in its file. Stages that one of these calls inside another count once, outside.
+TIMED = (
+    "prepare", "_components", "_stored", "estimate_feature_noise", "cluster_peaks", "refine_clusters", "mean_waveforms",
+    "tidy_templates", "estimate_noise_gain", "estimate_unexplained", "whitened_means", "tidy_units", "unit_means",
+    "assemble",
+)  # fmt: skip
+#: Cores for which a prediction is made.
+MANY = 16
+
+
+class Use(NamedTuple):
+    """What a stage has used up, or the state of the counters."""
+
+    wall_s: float
+    cpu_s: float
+    system_s: float
+    page_faults: int
+    waits: int
+
+    def since(self, begin: "Use") -> "Use":
+        return Use(*(a - b for a, b in zip(self, begin, strict=True)))
+
+    def plus(self, other: "Use") -> "Use":
+        return Use(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def now() -> Use:
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return Use(time.perf_counter(), own.ru_utime + own.ru_stime, own.ru_stime, own.ru_minflt, own.ru_nvcsw)
+
+
+def sort_once(recording: Path, *, n_cores: int, duration_s: float, device: str | None) -> dict[str, Use]:
+    """Sort in this process twice, as the first time loads kernels, and return what each stage of the second used."""
+    import dask
+
+    import xephys
+    from xephys.cli.heap import share_one_heap
+    from xephys.sorter.default import sort as preset
+
+    share_one_heap()
+    stages: dict[str, Use] = {}
+    inside: list[str] = []
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any, **keywords: Any) -> Any:
+            if inside:
+                return function(*args, **keywords)
+            inside.append(name)
+            begin = now()
+            try:
+                return function(*args, **keywords)
+            finally:
+                inside.pop()
+                numbers = sum(key.split(" ")[0] == name for key in stages)
+                stages[f"{name} {numbers + 1}"] = now().since(begin)
+
+        return call
+
+    for name in TIMED:
+        setattr(preset, name, timed(name, getattr(preset, name)))
+    traces = xephys.open_recording(recording)
+    part = traces.isel(time=slice(0, round(duration_s * traces.attrs["sampling_frequency"])))
+    more = {} if device is None else {"device": device}
+    with dask.config.set(scheduler="threads", num_workers=n_cores):
+        xephys.sort(part, **more)
+        stages.clear()
+        begin = now()
+        xephys.sort(part, **more)
+        whole = now().since(begin)
+    rest = whole
+    for use in stages.values():
+        rest = rest.since(use)
+    return {**stages, "the rest": rest, "whole sort": whole}
+
+
+def measure(recording: Path, *, cores: list[int], duration_s: float, device: str | None) -> dict[int, dict[str, Use]]:
+    """The stages at each number of cores."""
+    found = {}
+    for n_cores in cores:
+        arguments = [sys.executable, __file__, "--child", "--recording", str(recording), "--cores", str(n_cores)]
+        arguments += ["--duration-s", str(duration_s), *(["--device", device] if device else [])]
+        process = run_process(
+            arguments, n_cores=n_cores, NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
+        )
+        stages = json.loads(process.output.strip().splitlines()[-1])
+        found[n_cores] = {name: Use(*values) for name, values in stages.items()}
+        print(f"{n_cores} cores: {found[n_cores]['whole sort'].wall_s:.2f} s", flush=True)
+    return found
+
+
+def alone_s(one_s: float, many_s: float, n_cores: int) -> float:
+    """Seconds that run alone, by two walls.
+
+    Examples
+    --------
+    >>> alone_s(10.0, 6.0, 2)
+    2.0
+    """
+    return min(one_s, max(0.0, (n_cores * many_s - one_s) / (n_cores - 1))) if n_cores > 1 else one_s
+
+
+def report(found: dict[int, dict[str, Use]], *, duration_s: float) -> tuple[str, ...]:
+    cores = sorted(found)
+    first, last = found[cores[0]], found[cores[-1]]
+    rows = []
+    for name in first:
+        if name not in last or (first[name].wall_s < 0.02 and last[name].wall_s < 0.02):
+            continue
+        walls = [found[n][name].wall_s for n in cores]
+        two = cores[min(1, len(cores) - 1)]
+        by_two = alone_s(walls[0], found[two][name].wall_s, two)
+        by_all = alone_s(walls[0], walls[-1], cores[-1])
+        rows.append(
+            (
+                name, *(f"{wall:.2f}" for wall in walls), f"{first[name].cpu_s:.2f}", f"{last[name].cpu_s:.2f}",
+                f"{first[name].system_s:.2f}", f"{last[name].system_s:.2f}", f"{last[name].page_faults / 1e3:.0f}k",
+                f"{by_two:.2f}", f"{by_two + (walls[0] - by_two) / MANY:.2f}", f"{by_all:.2f}",
+            )
+        )  # fmt: skip
+    header = (
+        "stage", *(f"wall, {n}" for n in cores), f"CPU, {cores[0]}", f"CPU, {cores[-1]}", f"system, {cores[0]}",
+        f"system, {cores[-1]}", "faults", "alone, by 2", f"wall at {MANY}, by 2", f"alone, by {cores[-1]}",
+    )  # fmt: skip
+    return (
+        "# One sort on more cores",
+        f"{duration_s:g} s of recording, the second sort of a process, seconds. CPU: all threads; system: part of it. "
+        "Alone: what does not get shorter with more cores, by the walls at the smallest and the next or largest number "
+        "of cores.",
+        table(header, rows),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="16 channels, six seconds; writes no table")
+    parser.add_argument("--recording", type=Path, help="folder of a recording; simulated if absent")
+    parser.add_argument("--duration-s", type=float, default=20.0)
+    parser.add_argument("--cores", default="", help="numbers of cores, such as 1,2,4; all powers of two if absent")
+    parser.add_argument("--device", help="sort on a device")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    n_all = len(os.sched_getaffinity(0))
+    cores = [int(n) for n in given.cores.split(",") if n] or [2**k for k in range(8) if 2**k <= n_all]
+    if given.child:
+        stages = sort_once(given.recording, n_cores=cores[0], duration_s=given.duration_s, device=given.device)
+        print(json.dumps(stages))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        recording, duration_s = given.recording, given.duration_s
+        if recording is None:
+            recording = Path(folder) / "recording"
+            duration_s = simulate(recording, quick=given.quick, duration_s=duration_s)
+        parts = report(
+            measure(recording, cores=cores, duration_s=duration_s, device=given.device), duration_s=duration_s
+        )
+    if given.quick or given.recording:
+        print("\n\n".join(parts))
+    else:
+        write_result("scaling", *parts)
+
+
+def simulate(folder: Path, *, quick: bool, duration_s: float) -> float:
+    """Write the recording that the other benchmarks sort, 384 channels with 150 units, and return its duration."""
+    from xephys.io.store.save import save_recording
+    from xephys.testing import simulate_recording
+
+    size = {"duration_s": 6.0, "n_channels": 16, "n_units": 4} if quick else {"n_channels": 384, "n_units": 150}
+    recording, _ = simulate_recording(**{"duration_s": duration_s, "amplitude_range_uv": (30.0, 150.0), **size})
+    save_recording(recording, folder, format="binary")
+    return float(size.get("duration_s", duration_s))
+
+
+if __name__ == "__main__":
+    main()
