@@ -125,7 +125,7 @@ PEAKS = drifting_peaks(slow, 20.0, seed=1)
     ("parameters", "text"),
     [
         ({"method": "dregde"}, "method is 'dregde'; it must be one of .*did you mean 'dredge'"),
-        ({"win_step": 100}, "'dredge' has no parameter 'win_step'; did you mean 'win_step_um'"),
+        ({"win_step": 100}, "'dredge' has no parameter 'win_step'; it has rigid.*did you mean 'win_step_um'"),
         ({"win_step_um": 0}, "win_step_um is 0; it must be greater than 0"),
         ({"win_shape": "hat"}, "win_shape is 'hat'"),
         ({"bin_s": -1.0}, "bin_s is -1.0"),

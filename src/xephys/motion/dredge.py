@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ..checks import check_choice, check_positive
 from ..graph.local import map_in_threads
 from .register import register_to_density
-from .shank_peaks import ShankPeaks
+from .shank_peaks import Course, ShankPeaks
+from .windows import window_centers
 
 #: Time bins that are solved at once; those before them are fixed.
 _SEGMENT_BINS = 4096
@@ -30,15 +31,6 @@ _BIN_REACH = 40
 _BLOCK_BINS = 32
 #: Blocks move smoothly only in so far as their pairs do not say otherwise.
 _BLOCK_SMOOTHNESS = 0.1
-
-
-class Course(NamedTuple):
-    """Displacement of one shank: ``(time, depth)`` values at depths, their uncertainty, and where they are known."""
-
-    displacement_um: NDArray[np.float64]
-    uncertainty_um: NDArray[np.float64]
-    known: NDArray[np.bool_]
-    depth_um: NDArray[np.float64]
 
 
 class _Rasters(NamedTuple):
@@ -137,7 +129,9 @@ def estimate_by_dredge(
         avg_in_bin=avg_in_bin,
     )
     depths = low + bin_um * (np.arange(n_depths) + 0.5)
-    centers = _centers(peaks, rigid, win_step_um, -win_scale_um / 2 if win_margin_um is None else win_margin_um)
+    centers = window_centers(
+        peaks, rigid=rigid, step_um=win_step_um, margin_um=-win_scale_um / 2 if win_margin_um is None else win_margin_um
+    )
     if rigid:
         windows = np.full((1, n_depths), 1 / n_depths, np.float32)
     else:
@@ -159,15 +153,6 @@ def estimate_by_dredge(
     knots = np.linspace(low_um, high_um, n_knots) if n_knots > 1 else np.array([(low_um + high_um) / 2])
     start = np.stack([np.interp(knots, centers, row) for row in course])
     return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon), knots)
-
-
-def _centers(peaks: ShankPeaks, rigid: bool, step_um: float, margin_um: float) -> NDArray[np.float64]:
-    low, high = peaks.contacts_um[0] - margin_um, peaks.contacts_um[1] + margin_um
-    if rigid or high - low < step_um:
-        return np.array([sum(peaks.contacts_um) / 2])
-    n = int((high - low) // step_um) + 1
-    spare = (high - low) - (n - 1) * step_um
-    return low + spare / 2 + step_um * np.arange(n)
 
 
 def _course_of_bins(peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, reach: int) -> NDArray[np.float64]:

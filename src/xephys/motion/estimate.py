@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,16 +10,24 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..checks import check_choice, check_positive, nearest_name
+from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from .decentralized import estimate_by_decentralized
 from .displacement import make_motion
-from .dredge import Course, estimate_by_dredge
-from .shank_peaks import ShankPeaks, split_by_shank
+from .dredge import estimate_by_dredge
+from .iterative_template import estimate_by_iterative_template
+from .kilosort import estimate_by_kilosort
+from .shank_peaks import Course, ShankPeaks, split_by_shank
 
 #: Methods by name: each takes the peaks of one shank and its own parameters.
-METHODS: dict[str, Callable[..., Course]] = {"dredge": estimate_by_dredge}
+METHODS: dict[str, Callable[..., Course]] = {
+    "dredge": estimate_by_dredge,
+    "decentralized": estimate_by_decentralized,
+    "iterative_template": estimate_by_iterative_template,
+    "kilosort": estimate_by_kilosort,
+}
 #: On a shorter shank, nothing tells movement along it from a change of the units.
 HEIGHT_MIN_UM = 100.0
 
@@ -41,19 +48,24 @@ def estimate_motion(
         The recording on which the peaks were detected: its geometry and duration are used, not its samples.
     peaks
         Located peaks in the order of time: lazy, on disk, or records with ``sample_index``, ``channel_index``,
-        ``amplitude`` and ``y``.
+        ``amplitude`` and ``y``. Localise them by grid convolution or monopolar triangulation: centres of mass are drawn
+        to the middle of the contacts around them and follow only a part of the movement.
     method
-        ``"dredge"``.
+        ``"dredge"``, ``"decentralized"``, ``"iterative_template"`` or ``"kilosort"``.
     bin_s
         Width of a time bin; displacement is linear between bins.
     **parameters
-        Of the method: see :mod:`xephys.motion.dredge`.
+        Of the method: see :func:`xephys.motion.dredge.estimate_by_dredge`,
+        :func:`xephys.motion.decentralized.estimate_by_decentralized`,
+        :func:`xephys.motion.iterative_template.estimate_by_iterative_template` and
+        :func:`xephys.motion.kilosort.estimate_by_kilosort`.
 
     Returns
     -------
     Dataset with dims ``(shank, time, depth)``: ``displacement_um``, positive where the tissue moved along +y,
-    ``uncertainty_um`` (standard deviation), and ``known``, false where no peaks tell it; there the displacement is
-    carried over from other times and depths. At each depth the median over time is 0. See :func:`displacement_at`.
+    ``uncertainty_um`` (standard deviation; NaN if the method has none), and ``known``, false where no peaks tell it;
+    there the displacement is carried over from other times and depths. At each depth the median over time is 0. See
+    :func:`displacement_at`.
 
     Raises
     ------
@@ -67,7 +79,9 @@ def estimate_motion(
     -----
     ``"dredge"`` after Windolf et al. (2025), Nature Methods, "DREDge: robust motion correction for high-density
     extracellular recordings across species", with a banded solution and a last step that compares every peak with the
-    density of the registered ones.
+    density of the registered ones. It is the most accurate; the others are there to compare with other programs:
+    ``"decentralized"`` after Varol et al. (2021), ICASSP, "Decentralized motion inference and registration of
+    Neuropixel data"; ``"kilosort"`` as in Kilosort 4, and ``"iterative_template"`` as in Kilosort 2.5.
 
     Examples
     --------
@@ -76,13 +90,14 @@ def estimate_motion(
     >>> recording, truth = simulate_recording(duration_s=6, n_channels=32, n_units=12, seed=0)
     >>> filtered = xephys.bandpass_filter(recording)
     >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
-    >>> motion = xephys.estimate_motion(filtered, xephys.localize_peaks(filtered, peaks))
+    >>> located = xephys.localize_peaks(filtered, peaks, method="grid_convolution")
+    >>> motion = xephys.estimate_motion(filtered, located)
     >>> motion.displacement_um.dims, motion.sizes["time"]
     (('shank', 'time', 'depth'), 6)
     """
     check_choice("method", method, METHODS)
     check_positive(bin_s=bin_s)
-    check_parameters(method, parameters)
+    check_keywords(parameters, METHODS[method], what=f"method {method!r}")
     check_depth_axis(recording)
     shanks = split_by_shank(recording, peaks, bin_s=bin_s)
     if not any(len(own.depth_um) for own in shanks):
@@ -104,16 +119,6 @@ def estimate_motion(
         method=method,
         parameters={"bin_s": bin_s, **parameters},
     )
-
-
-def check_parameters(method: str, parameters: Mapping[str, Any]) -> None:
-    """Keywords that the method does not have are refused, with the nearest name that it has."""
-    own = [name for name, p in inspect.signature(METHODS[method]).parameters.items() if p.kind is p.KEYWORD_ONLY]
-    for name in parameters:
-        if name not in own:
-            near = nearest_name(name, own)
-            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(own)}"
-            raise ParameterError(f"method {method!r} has no parameter {name!r}; {hint}")
 
 
 def check_depth_axis(recording: xr.DataArray) -> None:

@@ -1,4 +1,9 @@
-"""The last step of an estimate: every peak against the density of the registered peaks of other time bins."""
+"""The last step of an estimate: every peak against the density of the registered peaks of other time bins.
+
+Not all peaks move with the tissue: noise that crosses the threshold lies where the contacts are, whatever the tissue
+does. Each peak's probability to move is found from two densities, one over registered depth and one over the depth
+seen, and both are made with it.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +14,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.local import map_in_threads
+from .alignment import amplitude_levels
 from .shank_peaks import ShankPeaks
 
-#: Standard deviations with which the density is smoothed along depth, one repetition after the other.
-_SHARPNESS_UM = (6.0, 4.0, 4.0)
+#: Standard deviations with which the densities are smoothed along depth, one repetition after the other.
+_SHARPNESS_UM = (5.0, 3.0, 2.0, 2.0)
+#: In each of them, the probabilities to move are found anew this many times.
+_N_SHARES = 3
+#: Until the data say otherwise, this share of the peaks moves with the tissue.
+_MOVING = 0.95
 _LEVEL_KERNEL = np.array([0.2, 0.6, 0.2])
-#: Levels of amplitude, evenly spaced in its logarithm.
 _N_LEVELS = 12
 _BIN_UM = 1.0
+#: The densities reach this far beyond the contacts.
 _MARGIN_UM = 120.0
-#: Time bins whose peaks are compared with the same density.
+#: Time bins whose peaks are compared with the same densities.
 _BLOCK_BINS = 256
 #: Repetitions in which the size of the steps is learned.
 _N_LEARN = 4
 #: Degrees of freedom of the distribution of steps: with few, a single large one is not smoothed away.
 _STEP_DOF = 4.0
-#: Steps of neighbouring depths are this alike however far apart, and more so the nearer.
-_COMMON, _COMMON_REACH_UM = 0.5, 1000.0
+#: Distance over which steps at different depths are alike, and the share of their variance that is not.
+_ALIKE_UM, _UNALIKE = 1000.0, 1e-3
 #: No step is taken to be smaller than this.
 _STEP_MIN_UM = 0.02
-#: A cell is known where the peaks within so many bins tell its displacement to within so many µm.
+#: A cell is known where the peaks within this many bins tell its displacement to within this many µm.
 _KNOWN_BINS, _KNOWN_UM = 5, 5.0
 
 
+class _State(NamedTuple):
+    """Peaks, and what is believed of them at present."""
+
+    peaks: ShankPeaks
+    level: NDArray[np.int64]
+    knots_um: NDArray[np.float64]
+    course: NDArray[np.float64]
+    share: NDArray[np.float32]
+    kernel: NDArray[np.float64]
+
+
 class _Block(NamedTuple):
+    """Time bins, and what their peaks are compared with: densities ``(level, depth)`` of what moves and what rests."""
+
     start: int
     stop: int
     density: NDArray[np.float32]
+    resting: NDArray[np.float32]
 
 
 def register_to_density(
@@ -59,16 +83,23 @@ def register_to_density(
     displacement_um, uncertainty_um, known
         ``(time, knot)``; at each depth the median displacement is 0.
     """
-    level = _levels(peaks)
-    alike = _COMMON + (1 - _COMMON) * np.exp(-np.abs(knots_um[:, None] - knots_um[None]) / _COMMON_REACH_UM)
-    course = start
+    from ..kernels.motion.histogram import gaussian_kernel
+
+    low, high = np.quantile(peaks.amplitude, [0.01, 0.99])
+    level = amplitude_levels(peaks.amplitude, _N_LEVELS, (float(low), float(high)))
+    alike = np.exp(-0.5 * ((knots_um[:, None] - knots_um[None]) / _ALIKE_UM) ** 2) + _UNALIKE * np.eye(len(knots_um))
+    course, share = start, np.full(len(peaks.depth_um), _MOVING, np.float32)
     step = max(float(np.median(np.abs(np.diff(course, axis=0)))), 0.1)
-    covariance = 2 * step**2 * alike
-    weight = np.ones(peaks.n_times)
-    variance = np.full(start.shape, np.inf)
-    information = np.zeros((*start.shape, 2))
+    covariance, weight = 2 * step**2 * alike, np.ones(peaks.n_times)
+    variance, information = np.full(start.shape, np.inf), np.zeros((*start.shape, 2))
     for sharpness_um in _SHARPNESS_UM:
-        slope, information = _pulls(peaks, level, course, knots_um, sharpness_um, horizon_bins)
+        state = _State(peaks, level, knots_um, course, share, gaussian_kernel(sharpness_um / _BIN_UM))
+        for _ in range(_N_SHARES):
+            found = map_in_threads(partial(_shares_of_block, state), _blocks(state, horizon_bins))
+            state = state._replace(share=np.concatenate(found))
+        share = state.share
+        pulled = map_in_threads(partial(_pull_of_block, state), _blocks(state, horizon_bins))
+        slope, information = (np.concatenate(part) for part in zip(*pulled, strict=True))
         moved, variance, covariance, weight = _smooth(slope, information, course, covariance, weight, alike)
         course = course + np.clip(moved - course, -2 * sharpness_um, 2 * sharpness_um)
     known = _known(information[..., 0])
@@ -83,112 +114,93 @@ def _smooth(
     weight: NDArray[np.float64],
     alike: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], ...]:
-    """The most probable course, with the covariance of its steps and the weight of each learned on the way."""
+    """The most probable course, with the size of its steps and the weight of each learned on the way."""
     from ..kernels.motion.smoother import smooth_walk
 
     n_times, n_knots = slope.shape
-    # A prior of so many steps, alike at all depths, of the mean size found.
-    n_prior = 10 + 2 * n_knots
-    moved, variance = course, np.zeros_like(course)
+    moved, variance, inverse = course, np.zeros_like(course), np.linalg.inv(alike)
     for _ in range(_N_LEARN):
         moved, variance, size, moment = smooth_walk(slope, information, course, np.linalg.inv(covariance), weight)
         weight = (_STEP_DOF + n_knots) / (_STEP_DOF + size)
-        mean = float(np.trace(moment)) / n_knots / (n_times - 1)
-        covariance = (moment + n_prior * mean * alike) / (n_times - 1 + n_prior)
-        covariance = covariance + _STEP_MIN_UM**2 * np.eye(n_knots)
+        mean = float((moment * inverse).sum()) / n_knots / (n_times - 1)
+        covariance = (mean + _STEP_MIN_UM**2) * alike
     return moved, variance, covariance, weight
 
 
-def _levels(peaks: ShankPeaks) -> NDArray[np.int64]:
-    """Level of amplitude of each peak; the first and the last one hold a hundredth beyond them."""
-    size = np.log(peaks.amplitude)
-    if len(size) == 0:
-        return np.zeros(0, np.int64)
-    low, high = np.quantile(size, [0.01, 0.99])
-    if high <= low:
-        return np.zeros(len(size), np.int64)
-    return np.clip(((size - low) / (high - low) * _N_LEVELS).astype(np.int64), 0, _N_LEVELS - 1)
-
-
-def _pulls(
-    peaks: ShankPeaks,
-    level: NDArray[np.int64],
-    course: NDArray[np.float64],
-    knots_um: NDArray[np.float64],
-    sharpness_um: float,
-    horizon_bins: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Slope and information of all bins, a block of bins at a time."""
-    from ..kernels.motion.histogram import gaussian_kernel
-
-    kernel = gaussian_kernel(sharpness_um / _BIN_UM)
-    starts = range(0, peaks.n_times, _BLOCK_BINS)
-    spans = [(start, min(start + _BLOCK_BINS, peaks.n_times)) for start in starts]
-    counts = map_in_threads(partial(_counts, peaks, level, course, knots_um), spans)
+def _blocks(state: _State, horizon_bins: int) -> list[_Block]:
+    """All bins in blocks, each with the counts of the blocks around it."""
+    n_times = state.peaks.n_times
+    spans = [(start, min(start + _BLOCK_BINS, n_times)) for start in range(0, n_times, _BLOCK_BINS)]
+    counts = map_in_threads(partial(_counts, state), spans)
     reach = max(1, round(horizon_bins / 2 / _BLOCK_BINS))
-    blocks = [
-        _Block(*span, np.sum(counts[max(0, i - reach) : i + reach + 1], axis=0, dtype=np.float32))
-        for i, span in enumerate(spans)
-    ]
-    found = map_in_threads(partial(_pull_of_block, peaks, level, course, knots_um, kernel), blocks)
-    return np.concatenate([slope for slope, _ in found]), np.concatenate([value for _, value in found])
+    sums = [np.sum(counts[max(0, i - reach) : i + reach + 1], axis=0, dtype=np.float32) for i in range(len(spans))]
+    return [_Block(*span, moves, rests) for span, (moves, rests) in zip(spans, sums, strict=True)]
 
 
-def _counts(
-    peaks: ShankPeaks,
-    level: NDArray[np.int64],
-    course: NDArray[np.float64],
-    knots_um: NDArray[np.float64],
-    span: tuple[int, int],
-) -> NDArray[np.float32]:
+def _counts(state: _State, span: tuple[int, int]) -> NDArray[np.float32]:
+    """Counts of what moves and of what rests."""
     from ..kernels.motion.density import registered_counts
 
-    own, depth, displacement = _registered(peaks, course, knots_um, *span)
-    low, n_depths = _extent(peaks)
-    counts: NDArray[np.float32] = registered_counts(depth, level[own], displacement, low, _BIN_UM, n_depths, _N_LEVELS)
-    return counts
+    own, depth, displacement = _registered(state, *span)
+    level, share, grid = state.level[own], state.share[own], _extent(state.peaks)
+    return np.stack(
+        [
+            registered_counts(depth, level, displacement, share, *grid, _N_LEVELS),
+            registered_counts(depth, level, np.zeros_like(displacement), 1 - share, *grid, _N_LEVELS),
+        ]
+    )
 
 
-def _pull_of_block(
-    peaks: ShankPeaks,
-    level: NDArray[np.int64],
-    course: NDArray[np.float64],
-    knots_um: NDArray[np.float64],
-    kernel: NDArray[np.float64],
-    block: _Block,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from ..kernels.motion.density import pulls
+def _smoothed(state: _State, block: _Block) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     from ..kernels.motion.histogram import smooth_columns, smooth_rows
 
-    own, depth, displacement = _registered(peaks, course, knots_um, block.start, block.stop)
-    density = smooth_columns(smooth_rows(block.density, kernel), _LEVEL_KERNEL)
-    n_times = block.stop - block.start
-    slope, information = np.zeros((n_times, len(knots_um))), np.zeros((n_times, len(knots_um), 2))
-    offsets = peaks.offsets[block.start : block.stop + 1] - peaks.offsets[block.start]
-    low, _ = _extent(peaks)
+    density, resting = (
+        smooth_columns(smooth_rows(counts, state.kernel), _LEVEL_KERNEL) for counts in (block.density, block.resting)
+    )
+    return density, resting
+
+
+def _shares_of_block(state: _State, block: _Block) -> NDArray[np.float32]:
+    from ..kernels.motion.density import moving_shares
+
+    own, depth, displacement = _registered(state, block.start, block.stop)
+    low, width, _ = _extent(state.peaks)
+    single = float(state.kernel.max() * _LEVEL_KERNEL.max())
+    share: NDArray[np.float32] = moving_shares(
+        depth, state.level[own], displacement, *_smoothed(state, block), single, low, width
+    )
+    return share
+
+
+def _pull_of_block(state: _State, block: _Block) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from ..kernels.motion.density import pulls
+
+    own, depth, displacement = _registered(state, block.start, block.stop)
+    offsets = state.peaks.offsets[block.start : block.stop + 1]
+    shape = (block.stop - block.start, len(state.knots_um))
+    slope, information = np.zeros(shape), np.zeros((*shape, 2))
+    low, width, _ = _extent(state.peaks)
     pulls(
-        offsets, depth, level[own], displacement, knots_um, density, kernel, _LEVEL_KERNEL, low, _BIN_UM, slope,
-        information,
+        offsets - offsets[0], depth, state.level[own], displacement, state.share[own], state.knots_um,
+        *_smoothed(state, block), state.kernel, _LEVEL_KERNEL, low, width, slope, information,
     )  # fmt: skip
     return slope, information
 
 
-def _registered(
-    peaks: ShankPeaks, course: NDArray[np.float64], knots_um: NDArray[np.float64], start: int, stop: int
-) -> tuple[slice, NDArray[np.float64], NDArray[np.float64]]:
+def _registered(state: _State, start: int, stop: int) -> tuple[slice, NDArray[np.float64], NDArray[np.float64]]:
     """Some bins' peaks, the depths at which they were seen, and the displacement there."""
     from ..kernels.motion.interpolate import displacement_at
 
-    own, bins = peaks.bins_of(start, stop)
-    depth = peaks.depth_um[own].astype(np.float64)
-    times = np.arange(stop - start) + 0.5
-    everywhere = np.zeros(len(bins), np.int64)
-    displacement = displacement_at(course[None, start:stop], times, knots_um, everywhere, bins + 0.5, depth, False)
-    return own, depth, displacement
+    own, bins = state.peaks.bins_of(start, stop)
+    depth = state.peaks.depth_um[own].astype(np.float64)
+    times, alone = np.arange(stop - start) + 0.5, np.zeros(len(bins), np.int64)
+    course = np.ascontiguousarray(state.course[None, start:stop])
+    return own, depth, displacement_at(course, times, state.knots_um, alone, bins + 0.5, depth, False)
 
 
-def _extent(peaks: ShankPeaks) -> tuple[float, int]:
-    return peaks.contacts_um[0] - _MARGIN_UM, int(np.ceil((peaks.height_um + 2 * _MARGIN_UM) / _BIN_UM))
+def _extent(peaks: ShankPeaks) -> tuple[float, float, int]:
+    """Lower end of the densities, width of a bin, and number of bins."""
+    return peaks.contacts_um[0] - _MARGIN_UM, _BIN_UM, int(np.ceil((peaks.height_um + 2 * _MARGIN_UM) / _BIN_UM))
 
 
 def _known(information: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""What every method is given: the peaks of one shank, by time bin, depth and amplitude."""
+"""What every method is given, the peaks of one shank by time bin, depth and amplitude, and what it gives back."""
 
 from __future__ import annotations
 
@@ -55,6 +55,15 @@ class ShankPeaks(NamedTuple):
         """The peaks of some time bins, and the bin of each, counted from ``start``."""
         counts = np.diff(self.offsets[start : stop + 1])
         return slice(int(self.offsets[start]), int(self.offsets[stop])), np.repeat(np.arange(stop - start), counts)
+
+
+class Course(NamedTuple):
+    """Displacement of one shank: ``(time, depth)`` values at depths, their uncertainty, and where they are known."""
+
+    displacement_um: NDArray[np.float64]
+    uncertainty_um: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    depth_um: NDArray[np.float64]
 
 
 def split_by_shank(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import convolve1d
 
-from xephys.kernels.motion.density import pulls, registered_counts
+from xephys.kernels.motion.density import moving_shares, pulls, registered_counts
 from xephys.kernels.motion.histogram import gaussian_kernel, smooth_columns, smooth_rows
 
 LOW, N_DEPTHS, N_LEVELS = -50.0, 300, 5
@@ -21,47 +21,97 @@ def peaks():
 
 
 def table_of(depth, level, displacement):
-    counts = registered_counts(depth, level, displacement, LOW, 1.0, N_DEPTHS, N_LEVELS)
+    counts = registered_counts(depth, level, displacement, np.ones(len(depth), "f4"), LOW, 1.0, N_DEPTHS, N_LEVELS)
     return smooth_columns(smooth_rows(counts, DEPTH_KERNEL), LEVEL_KERNEL)
 
 
 def pull(peaks, displacement):
     offsets, depth, level = peaks
     slope, information = np.zeros((len(offsets) - 1, 3)), np.zeros((len(offsets) - 1, 3, 2))
-    density = table_of(depth, level, displacement)
-    pulls(offsets, depth, level, displacement, KNOTS, density, DEPTH_KERNEL, LEVEL_KERNEL, LOW, 1.0, slope, information)
+    density, share = table_of(depth, level, displacement), np.ones(len(depth), np.float32)
+    pulls(
+        offsets, depth, level, displacement, share, KNOTS, density, np.zeros_like(density), DEPTH_KERNEL, LEVEL_KERNEL,
+        LOW, 1.0, slope, information,
+    )  # fmt: skip
     return slope, information
 
 
 def test_counts_by_registered_depth(peaks):
     _, depth, level = peaks
     displacement = np.linspace(-5, 5, len(depth))
-    found = registered_counts(depth, level, displacement, LOW, 2.0, 150, N_LEVELS)
+    weight = np.linspace(0, 1, len(depth)).astype(np.float32)
+    found = registered_counts(depth, level, displacement, weight, LOW, 2.0, 150, N_LEVELS)
     edges = [np.arange(N_LEVELS + 1), LOW + 2.0 * np.arange(151)]
-    wanted, *_ = np.histogram2d(level, depth - displacement, bins=edges)
-    np.testing.assert_array_equal(found, wanted)
+    wanted, *_ = np.histogram2d(level, depth - displacement, bins=edges, weights=weight)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_slope_is_that_of_the_likelihood_without_the_bin_itself(peaks):
+def reference(peaks, displacement, resting):
+    """Slope and information of each bin, peak by peak, with the bin itself taken out of the density."""
     offsets, depth, level = peaks
-    zero = np.zeros(len(depth))
-    slope, information = pull(peaks, zero)
-    density = table_of(depth, level, zero)
-    background = 3.0 * DEPTH_KERNEL.max() * 0.6
-    for t in (0, 7, 29):
+    density, single = table_of(depth, level, displacement), DEPTH_KERNEL.max() * 0.6
+    centers = LOW + 0.5 + np.arange(N_DEPTHS)
+    slope, information = np.zeros((len(offsets) - 1, 3)), np.zeros((len(offsets) - 1, 3, 3))
+    curvature, known, squared = np.zeros(3), np.zeros(3), np.zeros(3)
+    for t in range(len(offsets) - 1):
         own = slice(offsets[t], offsets[t + 1])
-        others = np.maximum(density - table_of(depth[own], level[own], zero[own]), 0) + background
-        hats = np.maximum(0, 1 - np.abs(depth[own, None] - KNOTS) / 100.0)
-        centers = LOW + 0.5 + np.arange(N_DEPTHS)
+        others = density - table_of(depth[own], level[own], displacement[own])
+        for y, k, d in zip(depth[own], level[own], displacement[own], strict=True):
+            value = np.interp(y - d, centers, others[k])
+            rise = np.interp(y - d, centers[1:-1], (others[k, 2:] - others[k, :-2]) / 2)
+            bend = np.interp(y - d, centers[1:-1], others[k, 2:] - 2 * others[k, 1:-1] + others[k, :-2])
+            total = max(value, 0) + resting[k, int(y - LOW)] + 3 * single
+            score, weight = -rise / total, 1 / (1 + total / (5 * single))
+            hats = np.maximum(0, 1 - np.abs(np.clip(y, 0, 200) - KNOTS) / 100.0)
+            slope[t] += weight * score * hats
+            information[t] += weight * score**2 * np.outer(hats, hats)
+            curvature += hats * weight * ((2 - weight) * score**2 - bend / total)
+            known += hats * weight * score**2
+            squared += hats * weight**2 * score**2
+    scale = np.sqrt(curvature**2 / squared / known)
+    return slope * curvature / squared, information * scale[:, None] * scale
 
-        def likelihood(shift, own=own, others=others, hats=hats, centers=centers):
-            places = depth[own] - hats @ shift
-            return sum(np.log(np.interp(y, centers, row)) for y, row in zip(places, others[level[own]], strict=True))
 
-        step = 0.75 * np.eye(3)
-        numerical = np.array([(likelihood(s) - likelihood(-s)) / 1.5 for s in step])
-        np.testing.assert_allclose(slope[t], numerical, atol=0.1 * np.abs(slope).max())
-        assert (information[t, :, 0] > 0).all()
+def test_same_as_peak_by_peak(peaks):
+    offsets, depth, level = peaks
+    displacement = np.sin(depth / 50.0)
+    resting = np.random.default_rng(1).gamma(1, 0.05, (N_LEVELS, N_DEPTHS)).astype(np.float32)
+    slope, information = np.zeros((len(offsets) - 1, 3)), np.zeros((len(offsets) - 1, 3, 2))
+    pulls(
+        offsets, depth, level, displacement, np.ones(len(depth), np.float32), KNOTS,
+        table_of(depth, level, displacement), resting, DEPTH_KERNEL, LEVEL_KERNEL, LOW, 1.0, slope, information,
+    )  # fmt: skip
+    wanted, full = reference(peaks, displacement, resting)
+    np.testing.assert_allclose(slope, wanted, atol=1e-4)
+    np.testing.assert_allclose(information[..., 0], np.diagonal(full, axis1=1, axis2=2), atol=1e-4)
+    np.testing.assert_allclose(information[:, :2, 1], np.diagonal(full, 1, axis1=1, axis2=2), atol=1e-4)
+
+
+def test_noise_knows_nothing():
+    """Except at the ends, where its density drops."""
+    rng = np.random.default_rng(3)
+    depth, level = rng.uniform(0, 200, 3000), rng.integers(0, N_LEVELS, 3000)
+    _, noise = pull((np.arange(0, 3001, 100), depth, level), np.zeros(3000))
+    units = np.round(depth / 40) * 40 + rng.normal(0, 4, 3000)
+    _, information = pull((np.arange(0, 3001, 100), units, level), np.zeros(3000))
+    assert noise[:, 1, 0].sum() < 0.02 * information[:, 1, 0].sum()
+
+
+def test_what_rests_is_told_from_what_moves():
+    """A cluster that is sharp in registered depth moves; one that is sharp in the depth seen rests."""
+    rng = np.random.default_rng(2)
+    displacement = np.repeat(np.linspace(-20, 20, 100), 10)
+    moves = np.tile([True, False], 500)
+    depth = np.where(moves, 60.0 + displacement, 150.0) + rng.normal(0, 3, 1000)
+    level, share = np.zeros(1000, np.int64), np.full(1000, 0.9, np.float32)
+    for _ in range(6):
+        density, resting = (
+            smooth_rows(registered_counts(depth, level, d, w, LOW, 1.0, N_DEPTHS, N_LEVELS), DEPTH_KERNEL)
+            for d, w in ((displacement, share), (np.zeros(1000), 1 - share))
+        )
+        share = moving_shares(depth, level, displacement, density, resting, DEPTH_KERNEL.max(), LOW, 1.0)
+    assert np.median(share[moves]) > 0.95
+    assert np.median(share[~moves]) < 0.2
 
 
 def test_bins_are_pulled_back_to_where_they_belong(peaks):
@@ -85,7 +135,8 @@ def test_a_single_bin_is_not_compared_with_itself():
 
 def test_smoothing_of_the_table_is_that_of_its_peaks(peaks):
     _, depth, level = peaks
-    counts = registered_counts(depth, level, np.zeros(len(depth)), LOW, 1.0, N_DEPTHS, N_LEVELS)
+    ones = np.ones(len(depth), np.float32)
+    counts = registered_counts(depth, level, np.zeros(len(depth)), ones, LOW, 1.0, N_DEPTHS, N_LEVELS)
     wanted = convolve1d(
         convolve1d(counts, DEPTH_KERNEL, axis=1, mode="constant"), LEVEL_KERNEL, axis=0, mode="constant"
     )

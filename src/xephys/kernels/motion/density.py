@@ -16,6 +16,11 @@ from xephys.kernels.motion.interpolate import bracket
 
 #: Density that is added everywhere, in single peaks: what fewer peaks than this say is not trusted.
 _BACKGROUND_PEAKS = 3.0
+#: Where more peaks than this lie together, each counts for less: a unit that fires often is localized no less wrongly
+#: than others, and must not outvote them.
+_CROWD_PEAKS = 5.0
+#: Squared slopes per µm² below which there is nothing but rounding.
+_NOTHING = 1e-8
 
 
 @njit(cache=True, nogil=True)
@@ -23,18 +28,54 @@ def registered_counts(
     depth_um: NDArray[np.float64],
     level: NDArray[np.int64],
     displacement_um: NDArray[np.float64],
+    weight: NDArray[np.float32],
     low_um: float,
     bin_um: float,
     n_depths: int,
     n_levels: int,
 ) -> NDArray[np.float32]:
-    """Number of peaks by registered depth and level, ``(level, depth)``; those beyond the ends are left out."""
+    """Sum of the weights of peaks by registered depth and level, ``(level, depth)``; beyond the ends none count."""
     counts = np.zeros((n_levels, n_depths), np.float32)
     for i in range(len(depth_um)):
         z = int(np.floor((depth_um[i] - displacement_um[i] - low_um) / bin_um))
         if 0 <= z < n_depths:
-            counts[level[i], z] += 1.0
+            counts[level[i], z] += weight[i]
     return counts
+
+
+@njit(cache=True, nogil=True)
+def moving_shares(
+    depth_um: NDArray[np.float64],
+    level: NDArray[np.int64],
+    displacement_um: NDArray[np.float64],
+    density: NDArray[np.float32],
+    resting: NDArray[np.float32],
+    background: float,
+    low_um: float,
+    bin_um: float,
+) -> NDArray[np.float32]:
+    """Probability of each peak to belong to what moves with the tissue, and not to what rests with the contacts.
+
+    Parameters
+    ----------
+    depth_um, level, displacement_um
+        Of each peak.
+    density, resting
+        ``(level, depth)``: densities over registered depth of what moves, and over the depth seen of what rests.
+    background
+        Added to both.
+    low_um, bin_um
+        Lower end of the depths, and width of a bin.
+    """
+    n_depths = density.shape[1]
+    share = np.full(len(depth_um), 0.5, np.float32)
+    for i in range(len(depth_um)):
+        z = int(np.floor((depth_um[i] - displacement_um[i] - low_um) / bin_um))
+        seen = int(np.floor((depth_um[i] - low_um) / bin_um))
+        if 0 <= z < n_depths and 0 <= seen < n_depths:
+            moves, rests = density[level[i], z] + background, resting[level[i], seen] + background
+            share[i] = moves / (moves + rests)
+    return share
 
 
 @njit(cache=True, nogil=True)
@@ -43,8 +84,10 @@ def pulls(
     depth_um: NDArray[np.float64],
     level: NDArray[np.int64],
     displacement_um: NDArray[np.float64],
+    share: NDArray[np.float32],
     knot_um: NDArray[np.float64],
     density: NDArray[np.float32],
+    resting: NDArray[np.float32],
     depth_kernel: NDArray[np.float64],
     level_kernel: NDArray[np.float64],
     low_um: float,
@@ -58,14 +101,16 @@ def pulls(
     ----------
     offsets
         First peak of each bin, ``(time + 1,)``.
-    depth_um, level, displacement_um
-        Of each peak: where it was seen, its level of amplitude, and the present displacement there.
+    depth_um, level, displacement_um, share
+        Of each peak: where it was seen, its level of amplitude, the present displacement there, and its probability to
+        move with the tissue.
     knot_um
         Depths between which displacement is linear.
-    density
-        ``(level, depth)``: counts smoothed with the two kernels, the bins' own peaks included.
+    density, resting
+        ``(level, depth)``: densities over registered depth of what moves, the bins' own peaks included, and over the
+        depth seen of what rests.
     depth_kernel, level_kernel
-        With which it was smoothed.
+        With which they were smoothed.
     low_um, bin_um
         Lower end of the depths, and width of a bin.
     slope, information
@@ -74,35 +119,73 @@ def pulls(
     n_levels, n_depths = density.shape
     own = np.zeros((n_levels, n_depths), np.float32)
     single = depth_kernel[len(depth_kernel) // 2] * level_kernel[len(level_kernel) // 2]
-    background = _BACKGROUND_PEAKS * single
+    background, crowd = _BACKGROUND_PEAKS * single, _CROWD_PEAKS * single
     slope[:] = 0.0
     information[:] = 0.0
+    curvature, squared = np.zeros((len(knot_um), 2)), np.zeros(len(knot_um))
     for t in range(len(offsets) - 1):
         first, last = offsets[t], offsets[t + 1]
         for i in range(first, last):
-            _add(own, depth_um[i] - displacement_um[i], level[i], depth_kernel, level_kernel, low_um, bin_um, 1.0)
+            _add(own, depth_um[i] - displacement_um[i], level[i], depth_kernel, level_kernel, low_um, bin_um, share[i])
         for i in range(first, last):
             # The value of a bin of the table belongs to its centre.
             place = (depth_um[i] - displacement_um[i] - low_um) / bin_um - 0.5
             z = int(np.floor(place))
-            if z < 1 or z + 2 >= n_depths:
+            seen = int(np.floor((depth_um[i] - low_um) / bin_um))
+            if z < 1 or z + 2 >= n_depths or not 0 <= seen < n_depths:
                 continue
-            share = place - z
+            beside = place - z
             here, other = density[level[i]], own[level[i]]
             a0, a1 = here[z - 1] - other[z - 1], here[z] - other[z]
             a2, a3 = here[z + 1] - other[z + 1], here[z + 2] - other[z + 2]
-            value = max((1.0 - share) * a1 + share * a2, 0.0) + background
-            rise = ((1.0 - share) * (a2 - a0) + share * (a3 - a1)) / (2.0 * bin_um)
+            value = max((1.0 - beside) * a1 + beside * a2, 0.0) + resting[level[i], seen] + background
+            rise = ((1.0 - beside) * (a2 - a0) + beside * (a3 - a1)) / (2.0 * bin_um)
+            bend = ((1.0 - beside) * (a0 - 2.0 * a1 + a2) + beside * (a1 - 2.0 * a2 + a3)) / bin_um**2
             score = -rise / value
+            weight = 1.0 / (1.0 + value / crowd)
+            known = weight * score**2
             b, beyond = bracket(knot_um, depth_um[i])
-            slope[t, b] += (1.0 - beyond) * score
-            information[t, b, 0] += (1.0 - beyond) ** 2 * score**2
+            for knot, part in ((b, 1.0 - beyond), (b + 1, beyond)):
+                if part > 0.0:
+                    slope[t, knot] += part * weight * score
+                    information[t, knot, 0] += part**2 * known
+                    curvature[knot, 0] += part * known
+                    # The weight falls where the density rises, which makes the pull vary all the more.
+                    curvature[knot, 1] += part * weight * (bend / value - (1.0 - weight) * score**2)
+                    squared[knot] += part * weight * known
             if beyond > 0.0:
-                slope[t, b + 1] += beyond * score
-                information[t, b + 1, 0] += beyond**2 * score**2
-                information[t, b, 1] += beyond * (1.0 - beyond) * score**2
+                information[t, b, 1] += beyond * (1.0 - beyond) * known
         for i in range(first, last):
             _add(own, depth_um[i] - displacement_um[i], level[i], depth_kernel, level_kernel, low_um, bin_um, 0.0)
+    _as_precision(slope, information, curvature, squared)
+
+
+@njit(cache=True, nogil=True)
+def _as_precision(
+    slope: NDArray[np.float64],
+    information: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+    squared: NDArray[np.float64],
+) -> None:
+    """Scale what the peaks of each knot say to what it is worth.
+
+    The squared slopes of a density without structure are those of its counting noise, and peaks that know nothing would
+    seem to know something. There the mean curvature of the logarithm is zero; where the density is right, it is the
+    mean squared slope. The precision of a weighted sum of slopes is the square of its curvature over its variance.
+    """
+    n_knots = len(squared)
+    for_slope, for_information = np.zeros(n_knots), np.zeros(n_knots)
+    for b in range(n_knots):
+        real = curvature[b, 0] - curvature[b, 1]
+        if real > 0.0 and squared[b] > _NOTHING:
+            for_slope[b] = real / squared[b]
+            for_information[b] = real**2 / (squared[b] * curvature[b, 0])
+    for t in range(len(slope)):
+        for b in range(n_knots):
+            slope[t, b] *= for_slope[b]
+            information[t, b, 0] *= for_information[b]
+            if b + 1 < n_knots:
+                information[t, b, 1] *= np.sqrt(for_information[b] * for_information[b + 1])
 
 
 @njit(cache=True, nogil=True)
