@@ -45,6 +45,7 @@ from .cluster.modularity import cluster_by_modularity as cluster_by_modularity
 from .templates.average import estimate_templates as estimate_templates
 from .match.noise_gain import estimate_noise_gain as estimate_noise_gain
 from .match.templates import match_templates as match_templates
+from .match.thresholds import balance_thresholds as balance_thresholds
 from .match.residual import match_residual as match_residual
 from .sorter.run import sort as sort
 from .sorter.steps.reuse import whiten_like as whiten_like

@@ -96,7 +96,7 @@ def test_wrong_parameters(templates, parameters, message):
 
 
 def test_unknown_names_and_other_probes(templates):
-    with pytest.raises(ParameterError, match="threshold"):
+    with pytest.raises(TypeError, match="threshold"):
         match_residual(case().white, templates=templates, threshold=3)
     with pytest.raises(RecordingError, match="for 24 channels, the recording has 4: they come from another probe"):
         xephys.match_templates(case().white.isel(channel=slice(0, 4)), templates=templates)

@@ -135,6 +135,11 @@ TABLES: dict[str, Operation] = {
         white(rec), templates=fitted()["universal"], detect_threshold=6.0
     ),
     "match_templates with projections": cleaned,
+    "match_templates with a threshold for each": lambda rec: xephys.match_templates(
+        xephys.bandpass_filter(rec),
+        templates=fitted()["templates"],
+        detect_threshold=np.linspace(4.0, 6.0, fitted()["templates"].sizes["unit"]),
+    ),
     "match_templates": lambda rec: xephys.match_templates(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
 }
 

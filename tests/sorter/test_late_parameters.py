@@ -43,7 +43,14 @@ def sort_again(opened, folder, **parameters):
 PREPARATION = ["estimates", "find_constant_channels", "plain_noise_levels"]
 DETECTION = ["components", "project_waveforms"]
 CLUSTERING = ["cluster_peaks", "estimate_feature_noise"]
-MATCHING = ["estimate_noise_gain", "localize_center_of_mass", "match_and_project", "refine_clusters", "sum_waveforms"]
+MATCHING = [
+    "balance_thresholds",
+    "estimate_noise_gain",
+    "localize_center_of_mass",
+    "match_and_project",
+    "refine_clusters",
+    "sum_waveforms",
+]
 
 
 def test_every_stage_is_kept(sorted_folder):

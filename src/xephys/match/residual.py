@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
 from ..recording.stages import extend_recording
@@ -15,7 +17,7 @@ def match_residual(
     templates: xr.Dataset,
     rank: int = 5,
     n_channels_max: int = 64,
-    detect_threshold: float = 4.0,
+    detect_threshold: float | NDArray[np.float64] = 4.0,
     noise_gain: float = 1.0,
     amplitude_min: float = 0.5,
     amplitude_max: float = 1.5,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
 from ..checks import check_positive
@@ -36,7 +37,7 @@ class MatchSettings:
 
     rank: int
     n_channels_max: int
-    detect_threshold: float
+    detect_threshold: float | NDArray[np.float64]
     noise_gain: float
     amplitude_min: float
     amplitude_max: float
@@ -48,7 +49,7 @@ class MatchSettings:
         check_positive(
             rank=self.rank,
             n_channels_max=self.n_channels_max,
-            detect_threshold=self.detect_threshold,
+            detect_threshold=self.smallest_threshold,
             noise_gain=self.noise_gain,
         )
         if self.freq_max_hz is not None:
@@ -61,11 +62,18 @@ class MatchSettings:
                 "least 1"
             )
 
+    @property
+    def smallest_threshold(self) -> float:
+        """The threshold, or the smallest of those of the templates."""
+        if isinstance(self.detect_threshold, np.ndarray):
+            return float(self.detect_threshold.min()) if self.detect_threshold.size else 1.0
+        return self.detect_threshold
+
     def of_kernel(self, sampling_frequency: float) -> dict[str, Any]:
         """The same in samples, under the names of the kernel."""
         halved = self.freq_max_hz is not None and self.freq_max_hz <= BAND_FRACTION * sampling_frequency
         return {
-            "threshold": float(self.detect_threshold),
+            "threshold": float(self.smallest_threshold),
             "noise_gain": float(self.noise_gain),
             "amplitude_min": float(self.amplitude_min),
             "amplitude_max": float(self.amplitude_max),
@@ -129,10 +137,22 @@ def _shared(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSetti
     arrays: dict[str, Any] = dict(model)
     if "unexplained" in templates:
         arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
+    if isinstance(settings.detect_threshold, np.ndarray):
+        arrays["thresholds"] = _of_units(settings.detect_threshold, templates.sizes["unit"])
     nbefore = int(templates.attrs["nbefore"])
     before, after = match_halo(templates.sizes["sample"], n_before=nbefore)
     parameters = {"n_before": nbefore, **settings.of_kernel(float(recording.attrs["sampling_frequency"]))}
     return {"parameters": parameters, "arrays": arrays, "before": before, "after": after}
+
+
+def _of_units(thresholds: NDArray[np.float64], n_units: int) -> NDArray[np.float64]:
+    """Thresholds that were given for each template, once it is sure that there are as many."""
+    if thresholds.shape != (n_units,):
+        raise ParameterError(
+            f"detect_threshold has the shape {thresholds.shape} and there are {n_units} templates; give one number, or "
+            "one for each template"
+        )
+    return np.ascontiguousarray(thresholds, np.float64)
 
 
 def _projecting(recording: xr.DataArray, components: xr.DataArray, shared: dict[str, Any], *, n_nearest: int) -> Stage:

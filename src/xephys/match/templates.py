@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
 from ..graph.build import extend_plan
@@ -17,7 +19,7 @@ def match_templates(
     templates: xr.Dataset,
     rank: int = 5,
     n_channels_max: int = 64,
-    detect_threshold: float = 4.0,
+    detect_threshold: float | NDArray[np.float64] = 4.0,
     noise_gain: float = 1.0,
     amplitude_min: float = 0.5,
     amplitude_max: float = 1.5,
@@ -42,7 +44,8 @@ def match_templates(
     n_channels_max
         Most channels kept of each template; those that carry nothing are dropped.
     detect_threshold
-        A spike must lower the squared residual by the square of this, in units of the noise along a template.
+        A spike must lower the squared residual by the square of this, in units of the noise along a template: one
+        number, or an array with one for each template (see :func:`balance_thresholds`).
     noise_gain
         Variance of that noise, from :func:`estimate_noise_gain`; 1 for noise that is white in time.
     amplitude_min, amplitude_max

@@ -113,6 +113,7 @@ def test_two_spikes_at_once(xp, n_sweeps):
         {"mismatch": 0.3, "guard_samples": 40, "threshold": 6.0, "noise_gain": 2.5},
         {"refractory_samples": 0, "guard_samples": 0},
         {"refractory_samples": 90},
+        {"threshold": 4.0, "thresholds": np.linspace(4.0, 9.0, 10)},
     ],
     ids=lambda limits: ",".join(limits),
 )

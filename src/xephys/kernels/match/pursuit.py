@@ -57,6 +57,7 @@ class Board(NamedTuple):
 
 def minimum_scores(
     energies: NDArray[np.float64],
+    thresholds: NDArray[np.float64] | None = None,
     *,
     threshold: float,
     noise_gain: float,
@@ -69,6 +70,8 @@ def minimum_scores(
     Parameters
     ----------
     energies : float64 array of shape (unit,)
+    thresholds : float64 array of shape (unit,), optional
+        In place of ``threshold``, one number for each template.
     threshold : float
         In standard deviations of the noise along a template.
     noise_gain : float
@@ -91,7 +94,7 @@ def minimum_scores(
     """
     precision = amplitude_precision * noise_gain
     total = energies + precision
-    gain = threshold**2 * noise_gain + precision
+    gain = (threshold if thresholds is None else thresholds) ** 2 * noise_gain + precision
     free = np.sqrt(gain * total)
     capped = (gain / amplitude_max + amplitude_max * total) / 2
     scores = np.where(free > amplitude_max * total, capped, free)

@@ -243,9 +243,34 @@ def estimate_noise_gain(
     >>> 0.9 < gain < 1.1
     True
     """
-    used = energies > 0
+    gains = noise_gains(traces, temporal=temporal, spatial=spatial, channels=channels, energies=energies)
+    return float(np.median(gains[energies > 0])) if np.isfinite(gains).any() else 1.0
+
+
+def noise_gains(
+    traces: NDArray[np.float32],
+    *,
+    temporal: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    energies: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Variance of the noise along each template, relative to white unit noise; NaN where that cannot be told.
+
+    Parameters are those of `estimate_noise_gain`, which is the median of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).standard_normal((20000, 1)).astype(np.float32)
+    >>> gains = noise_gains(noise, temporal=np.ones((1, 1, 4), np.float32), energies=np.array([4.0]),
+    ...                     spatial=np.ones((1, 1, 1), np.float32), channels=np.zeros((1, 1), np.int32))
+    >>> bool(abs(gains[0] - 1) < 0.1)
+    True
+    """
+    gains, used = np.full(len(energies), np.nan), energies > 0
     scores = correlate_templates(traces, temporal=temporal[used], spatial=spatial[used], channels=channels[used])
-    if not scores.size:
-        return 1.0
-    deviation = np.median(np.abs(scores), axis=1).astype(np.float64) / MAD_OF_NORMAL
-    return float(np.median(deviation**2 / energies[used]))
+    if scores.size:
+        deviation = np.median(np.abs(scores), axis=1).astype(np.float64) / MAD_OF_NORMAL
+        gains[used] = deviation**2 / energies[used]
+    return gains

@@ -142,6 +142,7 @@ def match_templates(
     n_sweeps: int = 1,
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
+    thresholds: NDArray[np.float64] | None = None,
     segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, by greedy matching pursuit.
@@ -180,6 +181,9 @@ def match_templates(
         Share of a spike's energy that its template leaves unexplained. Where two spikes gain ``threshold²`` more than
         one, and more than what both templates may leave of that, they are taken in its place; never if it is above
         `UNEXPLAINED_MAX` or None.
+    thresholds : float64 array of shape (unit,), optional
+        The threshold of each template, by which its scores are judged. ``threshold`` is then what a spike must gain
+        beyond what is doubted, and a second one in a pair: the smallest of them.
     segment_index : int
         Written into every record.
 
@@ -215,6 +219,7 @@ def match_templates(
     )  # fmt: skip
     minimum = minimum_scores(
         energies,
+        thresholds,
         threshold=limits.threshold,
         noise_gain=limits.noise_gain,
         amplitude_precision=limits.amplitude_precision,

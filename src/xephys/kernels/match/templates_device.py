@@ -35,6 +35,7 @@ def match_templates(
     shifted_temporal: NDArray[np.float32],
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
+    thresholds: NDArray[np.float64] | None = None,
     segment_index: int = 0,
     **limits: Any,
 ) -> Columns:
@@ -47,6 +48,7 @@ def match_templates(
         xp,
         minimum_scores,
         energies,
+        thresholds,
         threshold=chosen.threshold,
         noise_gain=chosen.noise_gain,
         amplitude_precision=chosen.amplitude_precision,

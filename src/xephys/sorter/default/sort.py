@@ -22,6 +22,7 @@ from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
 from ...match.noise_gain import estimate_noise_gain
 from ...match.templates import match_templates
+from ...match.thresholds import LOWEST, balance_thresholds
 from ...recording.stages import recording_plan
 from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustered_spikes, clustering_log
@@ -29,7 +30,7 @@ from ..steps.judge import judge_units
 from ..steps.learned import learned_nodes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
-from ..steps.tidy import MatchableTemplates, tidy_templates, tidy_units
+from ..steps.tidy import MatchableTemplates, above_thresholds, tidy_templates, tidy_units
 from ..steps.waveforms import (
     N_CHANNELS,
     N_CHANNELS_TO_WHITEN,
@@ -81,20 +82,21 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     means = _mean_waveforms(prepared.filtered, clusters, p, run, n_nearest=N_CHANNELS_TO_WHITEN)
     templates = whitened_means(means, prepared.whitening, n_nearest=N_NEAREST)
     matchable = _matchable_templates(templates, clusters, prepared, p, run)
-    spikes = localize_peaks(white, _match(white, matchable.templates, p))
-    matches = run.collect("match", spikes).load()
+    lowest = LOWEST * p.match_threshold
+    spikes = localize_peaks(white, _match(white, matchable.templates, p, detect_threshold=lowest))
+    matched = run.collect("match", spikes)
+    templates = _with_thresholds(matchable.templates, matched, prepared, p, run)
+    matches = above_thresholds(matched.load(), templates, p.match_threshold)
 
     first_sample, n_samples = recording_plan(recording).start, recording.sizes["time"]
-    units = tidy_units(
-        matches, matchable.templates, n_spikes_min=p.n_spikes_min, first_sample=first_sample, n_samples=n_samples
-    )
+    units = tidy_units(matches, templates, n_spikes_min=p.n_spikes_min, first_sample=first_sample, n_samples=n_samples)
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
     unit_waveforms = unit_means(nearest_slots(means.isel(unit=matchable.index), N_CHANNELS), units.origin)
     seen = appearance_of(unit_waveforms, prepared)
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
-    learned = learned_nodes(prepared, matchable.templates, units.origin, components=features.components)
+    learned = learned_nodes(prepared, templates, units.origin, components=features.components)
     return assemble(
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,
         learned=learned,
@@ -203,13 +205,36 @@ def _matchable_templates(
     return replace(matchable, templates=templates.assign_attrs(noise_gain=float(gain)))
 
 
-def _match(white: xr.DataArray, templates: xr.Dataset, p: DefaultParameters, **projection: Any) -> SpikeTable:
+def _with_thresholds(
+    templates: xr.Dataset, matches: CheckpointedEvents, prepared: Prepared, p: DefaultParameters, run: Run
+) -> xr.Dataset:
+    """The templates with ``relative_threshold``, by which the usual one is multiplied for each."""
+    thresholds = run.once(
+        balance_thresholds,
+        prepared.whitened,
+        matches,
+        templates=templates,
+        detect_threshold=p.match_threshold,
+        noise_gain=templates.attrs["noise_gain"],
+        sample=prepared.white_sample,
+    )
+    return templates.assign(relative_threshold=("unit", thresholds / p.match_threshold))
+
+
+def _match(
+    white: xr.DataArray,
+    templates: xr.Dataset,
+    p: DefaultParameters,
+    *,
+    detect_threshold: float | None = None,
+    **projection: Any,
+) -> SpikeTable:
     """Spikes of the templates within the limits of the preset."""
     return match_templates(
         white,
         templates=templates,
         noise_gain=templates.attrs["noise_gain"],
-        detect_threshold=p.match_threshold,
+        detect_threshold=p.match_threshold if detect_threshold is None else detect_threshold,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
         freq_max_hz=p.freq_max_hz,

@@ -14,6 +14,7 @@ from ... import schema
 from ...errors import ParameterError
 from ...localize.peaks import localize_peaks
 from ...match.templates import match_templates
+from ...match.thresholds import LOWEST
 from ...recording.stages import recording_plan
 from ...sorting import validate_sorting
 from ..default.parameters import DefaultParameters
@@ -24,7 +25,7 @@ from .judge import judge_units
 from .learned import Learned, check_fits, read_learned
 from .passes import Run
 from .prepare import flag_constant
-from .tidy import DEAD_MS, Origin, Units
+from .tidy import DEAD_MS, Origin, Units, above_thresholds
 from .waveforms import mean_waveforms
 
 #: What is decided after learning. All other parameters belong to what has been learned.
@@ -82,13 +83,14 @@ def sort_learned(
     spikes = match_templates(
         prepared.whitened,
         templates=known.templates_without(prepared.filtered.coords["bad"].values),
-        detect_threshold=p.match_threshold,
+        detect_threshold=LOWEST * p.match_threshold,
         noise_gain=known.noise_gain,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
         freq_max_hz=p.freq_max_hz,
     )
     matches = run.collect("match", localize_peaks(prepared.whitened, spikes)).load()
+    matches = above_thresholds(matches, known.templates, p.match_threshold)
     first_sample = recording_plan(recording).start
     units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
     # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.

@@ -103,6 +103,12 @@ def _composites(templates: xr.Dataset, counts: NDArray[np.floating[Any]]) -> NDA
     )
 
 
+def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: float) -> NDArray[Any]:
+    """The spikes that reach the threshold of their template, which is a multiple of the usual one."""
+    thresholds = threshold * templates["relative_threshold"].values
+    return matches[matches["gain"] >= thresholds[matches["unit_index"]] ** 2]
+
+
 def tidy_units(
     matches: NDArray[Any], templates: xr.Dataset, *, n_spikes_min: int, first_sample: int, n_samples: int
 ) -> Units:

@@ -1,0 +1,173 @@
+"""A threshold for each template, from the scores of its own spikes.
+
+The scores of one template's matches are a mixture: spikes around the template's own size, spread by noise and by how
+much they vary, and false alarms, which grow fewer the higher the score. Where noise is Gaussian and nothing else fires
+these fall off at once; where many small units fire they reach far. A normal and an exponential distribution are fitted
+to what was matched above a floor (expectation maximisation; the spikes below the floor are those of the normal one that
+it hides), and the threshold stands where missed spikes and false alarms are fewest together.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["balanced_score", "balanced_thresholds"]
+
+#: Fewest matches above the floor, and above the start, from which a template's threshold is found.
+N_MATCHES_MIN, N_SPIKES_MIN = 20, 10
+#: Smaller matches are other units' spikes, whatever the noise: as a multiple of the template.
+SIZE_MIN = 0.55
+#: Limits of the spread of spikes, in units of the noise and as a share of the template's size.
+SPREAD_MIN, VARIATION_MAX = 0.9, 0.2
+#: Limits of the rate at which false alarms fall off, per unit of the noise.
+FALL_MIN, FALL_MAX = 1.0, 8.0
+N_ITERATIONS, N_STEPS = 60, 200
+
+
+@njit(nogil=True, cache=True)
+def _below(z: float) -> float:
+    """Share of a standard normal distribution below ``z``."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+@njit(nogil=True, cache=True)
+def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spread_max: float) -> float:
+    """The score at which misses and false alarms are fewest together.
+
+    Parameters
+    ----------
+    scores : float64 array
+        Of the matches of one template, in units of the noise along it, all at or above ``floor``.
+    floor : float
+        Below this nothing was matched.
+    start : float
+        The spikes are first looked for above this.
+    spread_max : float
+        Largest standard deviation of the spikes' scores; the smallest is `SPREAD_MIN`.
+
+    Returns
+    -------
+    float
+        NaN if there are too few matches to tell.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> spikes, false = rng.normal(9, 1, 400), 4 + rng.exponential(0.5, 400)
+    >>> 5.5 < balanced_score(np.concatenate([spikes[spikes > 4], false]), 4.0, 5.0, 2.0) < 7
+    True
+    """
+    above = scores[scores >= start]
+    if scores.size < N_MATCHES_MIN or above.size < N_SPIKES_MIN:
+        return np.nan
+    center, spread, fall, share = max(np.median(above), start), 1.0, 3.0, 0.5
+    n_spikes = 0.0
+    for _ in range(N_ITERATIONS):
+        edge = (floor - center) / spread
+        hidden = min(max(_below(edge), 1e-12), 1.0 - 1e-6)
+        density = math.exp(-0.5 * edge * edge) / math.sqrt(2.0 * math.pi)
+        n_spikes, total, squares, n_false, excess = 0.0, 0.0, 0.0, 0.0, 0.0
+        for x in scores:
+            z = (x - center) / spread
+            spike = share * math.exp(-0.5 * z * z) / (spread * math.sqrt(2.0 * math.pi)) / (1.0 - hidden)
+            false = (1.0 - share) * fall * math.exp(-fall * (x - floor))
+            weight = spike / (spike + false + 1e-300)
+            n_spikes += weight
+            total += weight * x
+            squares += weight * x * x
+            n_false += 1.0 - weight
+            excess += (1.0 - weight) * (x - floor)
+        if n_spikes < 0.5 * N_SPIKES_MIN:
+            return np.nan
+        share = n_spikes / scores.size
+        # The spikes under the floor, with the mean and variance of that part of a normal distribution.
+        n_hidden = min(n_spikes * hidden / (1.0 - hidden), 3.0 * n_spikes)
+        ratio = density / hidden
+        mean_hidden = center - spread * ratio
+        variance_hidden = spread * spread * max(1.0 - edge * ratio - ratio * ratio, 0.0)
+        mean = (total + n_hidden * mean_hidden) / (n_spikes + n_hidden)
+        variance = squares - 2.0 * mean * total + n_spikes * mean * mean
+        variance += n_hidden * (variance_hidden + (mean_hidden - mean) ** 2)
+        center = mean
+        spread = min(max(math.sqrt(max(variance / (n_spikes + n_hidden), 0.0)), SPREAD_MIN), spread_max)
+        fall = min(max(n_false / max(excess, 1e-9), FALL_MIN), FALL_MAX)
+    n_all = n_spikes / (1.0 - min(_below((floor - center) / spread), 1.0 - 1e-6))
+    n_false = scores.size - n_spikes
+    best, fewest = floor, np.inf
+    for step in range(N_STEPS):
+        at = floor + (max(center, floor) - floor) * step / (N_STEPS - 1)
+        errors = n_all * _below((at - center) / spread) + n_false * math.exp(-fall * (at - floor))
+        if errors < fewest:
+            best, fewest = at, errors
+    return best
+
+
+def balanced_thresholds(
+    units: NDArray[np.int64],
+    amplitudes: NDArray[np.float64],
+    *,
+    energies: NDArray[np.float64],
+    gains: NDArray[np.float64],
+    noise_gain: float,
+    threshold: float,
+    lowest: float = 0.8,
+    start: float = 0.9,
+    highest: float = 1.3,
+    amplitude_std: float = 0.1,
+) -> NDArray[np.float64]:
+    """A threshold for each template.
+
+    Parameters
+    ----------
+    units, amplitudes : arrays of shape (spike,)
+        What `match_templates` found with the threshold ``lowest * threshold``.
+    energies : float64 array of shape (unit,)
+        Of the templates, as in their `MatchModel`.
+    gains : float64 array of shape (unit,)
+        Variance of the noise along each template, from `noise_gains`; where NaN, ``noise_gain``.
+    noise_gain, amplitude_std : float
+        With which they were matched.
+    threshold : float
+        The usual one, which templates keep whose matches are too few.
+    lowest, start, highest : float
+        Multiples of it: the range of the thresholds, and where spikes are looked for at first.
+
+    Returns
+    -------
+    float64 array of shape (unit,)
+
+    Examples
+    --------
+    >>> balanced_thresholds(np.zeros(3, np.int64), np.ones(3), energies=np.array([100.0]), gains=np.array([1.0]),
+    ...                     noise_gain=1.0, threshold=5.0).tolist()
+    [5.0]
+    """
+    found = np.full(len(energies), float(threshold))
+    precision = noise_gain / amplitude_std**2
+    order = np.argsort(units, kind="stable")
+    ends = np.cumsum(np.bincount(units, minlength=len(energies)))
+    sizes = np.linspace(0.0, 1.5, 601)
+    for unit, energy in enumerate(energies):
+        if not energy > 0:
+            continue
+        own = amplitudes[order[ends[unit - 1] if unit else 0 : ends[unit]]]
+        noise = math.sqrt(energy * (gains[unit] if np.isfinite(gains[unit]) else noise_gain))
+        best = (sizes * energy + precision) / (energy + precision)
+        drop = np.sqrt(np.maximum(best * (sizes * energy + precision) - precision, 0.0) / noise_gain)
+        drop = np.maximum.accumulate(drop)  # of a spike of each size; nothing but for sizes far below the template's
+        size_min, size_start = np.interp([lowest * threshold, start * threshold], drop, sizes)
+        scores = (own * (energy + precision) - precision) / noise
+        floor = max(float(size_min), SIZE_MIN) * energy / noise
+        scores = scores[scores >= floor]
+        spread_max = math.sqrt(1.0 + (VARIATION_MAX * energy / noise) ** 2)
+        at = balanced_score(scores, floor, float(size_start) * energy / noise, spread_max)
+        if np.isnan(at):
+            continue
+        # Where there are no false alarms to be avoided, nothing is.
+        level = np.interp(at * noise / energy, sizes, drop) if at > floor else 0.0
+        found[unit] = np.clip(level, lowest * threshold, highest * threshold)
+    return found

@@ -1,0 +1,94 @@
+"""A threshold for each template: as many misses as false alarms are worth."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..checks import check_positive
+from ..graph.checkpoint import CheckpointedEvents
+from ..graph.local import map_in_threads
+from ..recording.excerpts import Sample, sample_traces
+from ..templates.average import check_same_probe
+from ..templates.low_rank import low_rank
+
+#: Range of the thresholds of single templates, as multiples of the usual one.
+LOWEST, HIGHEST = 0.8, 1.3
+
+
+def balance_thresholds(
+    recording: xr.DataArray,
+    spikes: NDArray[Any] | CheckpointedEvents,
+    *,
+    templates: xr.Dataset,
+    detect_threshold: float = 5.0,
+    noise_gain: float = 1.0,
+    amplitude_std: float = 0.1,
+    rank: int = 5,
+    n_channels_max: int = 64,
+    sample: Sample | None = None,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Thresholds at which each template's missed spikes and false alarms are fewest together. Computes.
+
+    One threshold cannot be right for all units. Of a small unit in quiet surroundings a usual one refuses many spikes;
+    where the spikes of many others are alike it lets false ones in. Both show in the scores of what was matched with a
+    lower one: spikes lie around the template's size, false alarms fall off from the threshold on.
+
+    Parameters
+    ----------
+    recording
+        Whitened traces (unit noise), on which the spikes were matched.
+    spikes
+        What :func:`match_templates` found with ``0.8 * detect_threshold``: records with ``unit_index`` and
+        ``amplitude``, in memory or on disk.
+    templates, noise_gain, amplitude_std, rank, n_channels_max
+        With which they were matched.
+    detect_threshold
+        That of templates with too few matches to tell; the others lie between 0.8 and 1.3 times this.
+    sample
+        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    seed
+        Of that drawing.
+
+    Returns
+    -------
+    float64 (unit,), for :func:`match_templates`, or to be compared with the square root of ``gain``.
+
+    Examples
+    --------
+    >>> import numpy as np, xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
+    >>> templates = xephys.estimate_templates(recording, spikes, peak_channels=np.array([3]))
+    >>> matched = xephys.match_templates(recording, templates=templates, detect_threshold=4.0).compute()
+    >>> bool(4 <= balance_thresholds(recording, matched, templates=templates)[0] <= 6.5)
+    True
+    """
+    from ..kernels.match.scores import noise_gains
+    from ..kernels.match.thresholds import balanced_thresholds
+
+    check_positive(detect_threshold=detect_threshold, noise_gain=noise_gain, amplitude_std=amplitude_std)
+    check_same_probe(recording, templates)
+    temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
+    energies = np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64)
+    factors = {"temporal": temporal, "spatial": spatial, "channels": channels, "energies": energies}
+    parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
+    gains = np.median(map_in_threads(partial(noise_gains, **factors), parts), axis=0)
+    records = spikes.load(("unit_index", "amplitude")) if isinstance(spikes, CheckpointedEvents) else spikes
+    return balanced_thresholds(
+        np.ascontiguousarray(records["unit_index"], np.int64),
+        np.ascontiguousarray(records["amplitude"], np.float64),
+        energies=energies,
+        gains=gains,
+        noise_gain=noise_gain,
+        threshold=detect_threshold,
+        lowest=LOWEST,
+        highest=HIGHEST,
+        amplitude_std=amplitude_std,
+    )

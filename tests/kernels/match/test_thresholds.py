@@ -1,0 +1,125 @@
+"""Thresholds for each template: near the best one, whoever else fires."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from xephys.kernels.match.pursuit import minimum_scores
+from xephys.kernels.match.scores import estimate_noise_gain, noise_gains
+from xephys.kernels.match.thresholds import balanced_score, balanced_thresholds
+
+
+def drawn(seed, *, center, spread, n_spikes, n_false, fall, floor=4.0):
+    rng = np.random.default_rng(seed)
+    spikes = rng.normal(center, spread, n_spikes)
+    return spikes, floor + rng.exponential(1 / fall, n_false)
+
+
+def reference(scores, floor, start, spread_max):
+    """The same fit in NumPy, and the best of the same thresholds."""
+    center, spread, fall, share = max(np.median(scores[scores >= start]), start), 1.0, 3.0, 0.5
+    for _ in range(60):
+        spike = share * norm.pdf(scores, center, spread) / norm.sf(floor, center, spread)
+        false = (1 - share) * fall * np.exp(-fall * (scores - floor))
+        weight = spike / (spike + false)
+        n = weight.sum()
+        hidden = min(n * norm.cdf(floor, center, spread) / norm.sf(floor, center, spread), 3 * n)
+        edge = (floor - center) / spread
+        ratio = norm.pdf(edge) / norm.cdf(edge)
+        below, spread_below = center - spread * ratio, spread * np.sqrt(1 - edge * ratio - ratio**2)
+        share, center = n / len(scores), ((weight * scores).sum() + hidden * below) / (n + hidden)
+        squares = (weight * (scores - center) ** 2).sum() + hidden * (spread_below**2 + (below - center) ** 2)
+        spread = np.clip(np.sqrt(squares / (n + hidden)), 0.9, spread_max)
+        fall = np.clip((1 - weight).sum() / ((1 - weight) * (scores - floor)).sum(), 1, 8)
+    at = np.linspace(floor, center, 200)
+    n_all, n_false = n / norm.sf(floor, center, spread), len(scores) - n
+    return at[(n_all * norm.cdf(at, center, spread) + n_false * np.exp(-fall * (at - floor))).argmin()]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("center", "spread", "n_false", "fall"), [(7, 1.0, 300, 1.5), (9, 1.6, 1500, 1.2), (6.5, 1.1, 20, 3.0)]
+)
+def test_few_more_errors_than_the_best_threshold_makes(seed, center, spread, n_false, fall):
+    spikes, false = drawn(seed, center=center, spread=spread, n_spikes=400, n_false=n_false, fall=fall)
+    scores = np.concatenate([spikes[spikes >= 4], false])
+    found = balanced_score(scores, 4.0, 4.8, 2.5)
+    assert found == pytest.approx(reference(scores, 4.0, 4.8, 2.5), abs=0.03)
+
+    def errors(at):
+        return (spikes < at).sum() + (false >= at).sum()
+
+    best = min(errors(at) for at in np.linspace(4, 9, 200))
+    assert errors(found) <= best + 0.03 * len(spikes) + 3
+
+
+def test_too_few_matches_tell_nothing():
+    assert np.isnan(balanced_score(np.full(19, 8.0), 4.0, 5.0, 2.0))
+    assert np.isnan(balanced_score(np.full(100, 4.2), 4.0, 5.0, 2.0))
+    assert np.isnan(balanced_score(np.zeros(0), 4.0, 5.0, 2.0))
+
+
+def thresholds_of(units, amplitudes, energies, gains=None, **parameters):
+    gains = np.ones(len(energies)) if gains is None else gains
+    return balanced_thresholds(
+        units, amplitudes, energies=np.asarray(energies), gains=gains, noise_gain=1.0, threshold=5.0, **parameters
+    )
+
+
+def amplitudes_of(sizes, energy, precision=100.0):
+    """What matching calls the amplitude of spikes of these sizes, with its prior."""
+    return (sizes * energy + precision) / (energy + precision)
+
+
+def test_a_small_unit_in_quiet_gets_a_lower_one_and_one_among_many_others_a_higher():
+    rng = np.random.default_rng(0)
+    quiet = rng.normal(6.5, 1.1, 400) / 6.5
+    crowded = np.concatenate([rng.normal(9, 1.2, 400), 5.0 + rng.exponential(0.8, 1500)]) / 9.0
+    units = np.repeat([0, 1], [len(quiet), len(crowded)])
+    energies = [6.5**2, 9.0**2]
+    amplitudes = np.concatenate([amplitudes_of(quiet, energies[0]), amplitudes_of(crowded, energies[1])])
+    low, high = thresholds_of(units, amplitudes, energies)
+    assert 4.0 <= low <= 4.4
+    assert 5.3 < high <= 6.5
+
+
+def test_few_matches_and_empty_templates_keep_the_usual_one():
+    found = thresholds_of(np.array([1, 1]), np.ones(2), [0.0, 50.0, 50.0])
+    assert found.tolist() == [5.0, 5.0, 5.0]
+    assert thresholds_of(np.zeros(0, np.int64), np.zeros(0), []).tolist() == []
+
+
+def test_the_order_of_units_does_not_matter():
+    rng = np.random.default_rng(1)
+    units, sizes = rng.integers(0, 3, 900), rng.normal(1, 0.15, 900)
+    energies = np.array([49.0, 81.0, 64.0])
+    amplitudes = amplitudes_of(sizes, energies[units])
+    found = thresholds_of(units, amplitudes, energies)
+    np.testing.assert_array_equal(thresholds_of(2 - units, amplitudes, energies[::-1])[::-1], found)
+
+
+def test_gains_are_those_of_single_templates_and_their_median_the_usual_one():
+    rng = np.random.default_rng(0)
+    traces = np.convolve(rng.standard_normal(60_001), [0.8, 0.6], "valid")[:, None].astype(np.float32)
+    slow, fast = np.array([1.0, 1, 1, 1]) / 2, np.array([1.0, -1, 1, -1]) / 2
+    arrays = {
+        "temporal": np.stack([slow, fast, slow])[:, None].astype("f4"),
+        "spatial": np.array([[[3.0]], [[2.0]], [[0.0]]], "f4"),
+        "channels": np.zeros((3, 1), "i4"),
+        "energies": np.array([9.0, 4.0, 0.0]),
+    }
+    gains = noise_gains(traces, **arrays)
+    correlation = 0.48  # of neighbouring samples
+    expected = [1 + 2 * 0.75 * correlation, 1 - 2 * 0.75 * correlation]
+    np.testing.assert_allclose(gains[:2], expected, rtol=0.05)
+    assert np.isnan(gains[2])
+    assert estimate_noise_gain(traces, **arrays) == pytest.approx(np.median(gains[:2]))
+    assert np.isnan(noise_gains(traces[:2], **arrays)).all()
+
+
+def test_each_template_is_held_to_its_own_threshold():
+    numbers = {"noise_gain": 1.0, "amplitude_precision": 100.0, "amplitude_min": 0.5, "amplitude_max": 1.5}
+    energies = np.array([50.0, 50.0, 80.0])
+    each = minimum_scores(energies, np.array([4.0, 5.0, 6.0]), threshold=4.0, **numbers)
+    alone = [minimum_scores(energies[[u]], threshold=t, **numbers)[0] for u, t in enumerate((4.0, 5.0, 6.0))]
+    np.testing.assert_array_equal(each, alone)
