@@ -20,12 +20,6 @@ from typing import Any, NamedTuple
 
 from harness import run_process, table, write_result
 
-#: What is timed of the preset: names in its file. Stages that one of these calls inside another count once, outside.
-TIMED = (
-    "prepare", "_components", "_stored", "estimate_feature_noise", "cluster_peaks", "refine_clusters", "mean_waveforms",
-    "tidy_templates", "estimate_noise_gain", "estimate_unexplained", "whitened_means", "tidy_units", "unit_means",
-    "assemble",
-)  # fmt: skip
 #: Cores for which a prediction is made.
 MANY = 16
 
@@ -57,30 +51,33 @@ def sort_once(recording: Path, *, n_cores: int, duration_s: float, device: str |
 
     import xephys
     from xephys.cli.heap import share_one_heap
-    from xephys.sorter.default import sort as preset
+    from xephys.sorter.steps.passes import CallOnce, Run
 
     share_one_heap()
     stages: dict[str, Use] = {}
     inside: list[str] = []
 
-    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(kind: Any, method: str, name_of: Callable[[Any], str]) -> None:
+        function = getattr(kind, method)
+
         @wraps(function)
-        def call(*args: Any, **keywords: Any) -> Any:
+        def call(self: Any, first: Any, *args: Any, **keywords: Any) -> Any:
             if inside:
-                return function(*args, **keywords)
+                return function(self, first, *args, **keywords)
+            name = name_of(first)
             inside.append(name)
             begin = now()
             try:
-                return function(*args, **keywords)
+                return function(self, first, *args, **keywords)
             finally:
                 inside.pop()
-                numbers = sum(key.split(" ")[0] == name for key in stages)
-                stages[f"{name} {numbers + 1}"] = now().since(begin)
+                stages[name] = now().since(begin).plus(stages.get(name, Use(0, 0, 0, 0, 0)))
 
-        return call
+        setattr(kind, method, call)
 
-    for name in TIMED:
-        setattr(preset, name, timed(name, getattr(preset, name)))
+    timed(Run, "collect", lambda stage: f"pass: {stage}")
+    timed(Run, "total", lambda plan: f"sums: {plan.stages[-1].func.__name__}")
+    timed(CallOnce, "__call__", lambda function: str(function.__name__))
     traces = xephys.open_recording(recording)
     part = traces.isel(time=slice(0, round(duration_s * traces.attrs["sampling_frequency"])))
     more = {} if device is None else {"device": device}

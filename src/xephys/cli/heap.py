@@ -16,8 +16,8 @@ def share_one_heap() -> bool:
     """Let all threads of this process allocate from one heap, for processes that are ours: the command line's.
 
     By default glibc gives each thread a heap that cannot hold a tile, so that every intermediate array is mapped
-    afresh, and the kernel zeroes its pages: a fifth of the time of a sort, and more on many cores, where threads that map
-    wait for each other. One heap costs nothing here, for there are few allocations and they are large. To be called
+    afresh, and the kernel zeroes its pages: a fifth of the time of a sort, and more on many cores, where threads that
+    map wait for each other. One heap costs nothing here, for there are few allocations and they are large. To be called
     before the threads begin; a program that uses the library gets the same from the environment, ``MALLOC_ARENA_MAX=1``
     and ``MALLOC_MMAP_MAX_=0``.
 
