@@ -125,10 +125,6 @@ def test_footprints_of_a_matched_filter():
         xephys.estimate_matched_filter(case().filtered, n_nearest=0)
 
 
-def test_the_segment_is_written_into_every_record():
-    assert (peaks(segment_index=3).compute()["segment_index"] == 3).all()
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

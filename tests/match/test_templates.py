@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 from spikeinterface import NumpySorting
 
 import xephys
@@ -136,16 +135,3 @@ def test_every_second_sample_finds_the_same_spikes(templates, noise_gain, matche
     np.testing.assert_allclose(sparser["amplitude"], matched["amplitude"], atol=0.02)
     wider = xephys.match_templates(case().white, freq_max_hz=6001.0, **parameters).compute()
     assert wider.tobytes() == matched.tobytes()
-
-
-def test_the_segment_is_written_into_every_record(templates, noise_gain, matched):
-    parameters = {"templates": templates, "noise_gain": noise_gain, "segment_index": 3}
-    components = xr.DataArray(
-        np.eye(2, templates.sizes["sample"], k=25), dims=("component", "sample"),
-        attrs={"nbefore": templates.attrs["nbefore"]},
-    )  # fmt: skip
-    for more in ({}, {"components": components}):
-        found = xephys.match_templates(case().white, **parameters, **more).compute()
-        assert (found["segment_index"] == 3).all()
-        np.testing.assert_array_equal(found["sample_index"], matched["sample_index"])
-    assert not matched["segment_index"].any()

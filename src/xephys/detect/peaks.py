@@ -30,7 +30,6 @@ def detect_peaks(
     method: str = "locally_exclusive",
     peak_sign: PeakSign = "neg",
     exclude_sweep_ms: float = 1.0,
-    segment_index: int = 0,
     **parameters: Any,
 ) -> SpikeTable:
     """Detect threshold crossings, one peak per spike, lazily.
@@ -47,8 +46,6 @@ def detect_peaks(
         ``"neg"``, ``"pos"`` or ``"both"``.
     exclude_sweep_ms
         Shortest time between two peaks of one place.
-    segment_index
-        Written into every record.
     **parameters
         Of the method: ``noise_levels`` and ``detect_threshold`` (the first two), ``radius_um`` (the first and the
         last), ``matched_filter`` and ``echo_radius_um`` (the last). See
@@ -88,5 +85,5 @@ def detect_peaks(
     build = METHODS[method]
     check_keywords(parameters, build, what=f"method {method!r}")
     sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
-    stage = build(PeakRules(recording, info.n_channels, peak_sign, sweep, segment_index), **parameters)
+    stage = build(PeakRules(recording, info.n_channels, peak_sign, sweep), **parameters)
     return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))

@@ -14,7 +14,6 @@ class PeakRules(NamedTuple):
     n_channels: int
     peak_sign: str
     exclude_sweep_samples: int
-    segment_index: int
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -22,5 +21,4 @@ class PeakRules(NamedTuple):
         return {
             "peak_sign": self.peak_sign,
             "exclude_sweep_samples": self.exclude_sweep_samples,
-            "segment_index": self.segment_index,
         }

@@ -137,7 +137,6 @@ def detect_universal(
     templates: xr.Dataset,
     detect_threshold: float = 9.0,
     exclude_sweep_samples: int | None = None,
-    segment_index: int = 0,
 ) -> SpikeTable:
     """Detect spikes of either sign by universal templates, lazily.
 
@@ -152,8 +151,6 @@ def detect_universal(
     exclude_sweep_samples
         Half width of the window in which only the largest score of a neighbourhood is a spike; as long as the shapes
         reach before the spike if None.
-    segment_index
-        Written into every record.
 
     Returns
     -------
@@ -199,7 +196,6 @@ def detect_universal(
             "nbefore": nbefore,
             "threshold": float(detect_threshold),
             "sweep_samples": sweep,
-            "segment_index": segment_index,
         },
         arrays={
             "shapes": templates["shape"].values,

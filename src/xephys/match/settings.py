@@ -88,7 +88,6 @@ def spikes_stage(
     templates: xr.Dataset,
     settings: MatchSettings,
     *,
-    segment_index: int = 0,
     components: xr.DataArray | None = None,
     n_nearest: int = 12,
 ) -> Stage:
@@ -97,7 +96,6 @@ def spikes_stage(
 
     check_positive(n_nearest=n_nearest)
     shared = _shared(recording, templates, settings)
-    shared["parameters"]["segment_index"] = int(segment_index)
     if components is not None:
         return _projecting(recording, components, shared, n_nearest=n_nearest)
     return Stage(kernel.match_templates, dtype=kernel.MATCH_DTYPE, emits="events", **shared)

@@ -28,7 +28,6 @@ def match_templates(
     freq_max_hz: float | None = None,
     components: xr.DataArray | None = None,
     n_nearest: int = 12,
-    segment_index: int = 0,
 ) -> SpikeTable:
     """Find the spikes of known templates by greedy matching pursuit, lazily.
 
@@ -63,8 +62,6 @@ def match_templates(
         overlap it, is projected on them; not if None.
     n_nearest
         How many channels around the peak channel of its template, itself included, are projected.
-    segment_index
-        Written into every record.
 
     Returns
     -------
@@ -105,7 +102,6 @@ def match_templates(
         recording,
         templates,
         settings,
-        segment_index=segment_index,
         components=components,
         n_nearest=n_nearest,
     )

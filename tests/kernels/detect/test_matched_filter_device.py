@@ -43,7 +43,7 @@ def keywords(traces, depths_um, **more):
     thresholds = kernel.matched_filter_thresholds([traces], prototype=PROTOTYPE, detect_threshold=3.0, **tables)
     return {
         "before": before, "after": after + 5, "start": START, "prototype": PROTOTYPE, "nbefore": NBEFORE, **tables,
-        "thresholds": thresholds, "neighbours": NEIGHBOURS, "exclude_sweep_samples": SWEEP, "segment_index": 2, **more,
+        "thresholds": thresholds, "neighbours": NEIGHBOURS, "exclude_sweep_samples": SWEEP, **more,
     }  # fmt: skip
 
 

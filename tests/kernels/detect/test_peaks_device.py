@@ -55,7 +55,6 @@ def test_locally_exclusive_peaks(xp, traces, peak_sign, sweep, rounded):
         "peak_sign": peak_sign,
         "exclude_sweep_samples": sweep,
         "channel_mask": np.arange(CHANNELS) != 4,
-        "segment_index": 2,
     }
     expected = detect.detect_locally_exclusive(values, **keywords)
     assert len(expected) > 50

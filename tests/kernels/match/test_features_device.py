@@ -38,14 +38,3 @@ def test_same_features(xp, n_units, count):
     assert np.array_equal(found["unit_index"], expected["unit_index"])
     size = np.abs(expected["projection"]).max()
     assert np.abs(found["projection"] - expected["projection"]).max() < 1e-4 * size
-
-
-def test_the_segment_is_written_into_every_record(xp):
-    model = make_model(make_templates(2, seed=2))
-    traces = make_traces(model, [(0, 200, 1.0), (1, 300, 1.1)], 500)
-    keywords = {
-        "before": 120, "after": 130, "start": 500, "n_before": N_BEFORE,
-        "components": np.eye(2, N_SAMPLES, dtype=np.float32), "neighbours": NEIGHBOURS, "segment_index": 3, **model,
-    }  # fmt: skip
-    assert cpu.match_and_project(traces, **keywords)["segment_index"].tolist() == [3, 3]
-    assert device.match_and_project(xp, xp.asarray(traces), **keywords).get()["segment_index"].tolist() == [3, 3]

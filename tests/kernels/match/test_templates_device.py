@@ -208,11 +208,3 @@ def test_wrong_limits_are_refused_alike(xp):
     model = make_model(make_templates(2))
     with pytest.raises(ValueError, match="amplitude_min is 2"):
         device.match_templates(xp, xp.zeros((600, N_CHANNELS)), **HALO, start=0, n_before=12, **model, amplitude_min=2)
-
-
-def test_the_segment_is_written_into_every_record(xp):
-    model = make_model(make_templates(3, seed=9))
-    traces = make_traces(model, [(0, 100, 1.0), (1, 300, 1.1)], 600, noise=0.5)
-    found, expected = both(xp, traces, model, segment_index=3)
-    assert expected["segment_index"].tolist() == [3, 3]
-    assert_same(found, expected)

@@ -177,7 +177,6 @@ def detect_matched_filtering(
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
     echo_neighbours: NDArray[np.int32] | None = None,
-    segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Detect peaks whose shape matches the prototype and whose footprint that of a source near a channel.
 
@@ -209,8 +208,6 @@ def detect_matched_filtering(
     echo_neighbours : int32 (channel, k), optional
         Channels on which a candidate `ECHO_RATIO` times as strong drops this channel's, padded with -1: a large spike
         is seen farther than small ones compete.
-    segment_index : int
-        Written into every record.
 
     Returns
     -------
@@ -259,7 +256,7 @@ def detect_matched_filtering(
     peaks["sample_index"] = rows[keep] + (start - before)
     peaks["channel_index"] = channels[keep]
     peaks["amplitude"] = traces[rows[keep], channels[keep]]
-    peaks["segment_index"] = segment_index
+    peaks["segment_index"] = 0
     peaks["depth_index"] = depths[keep]
     return peaks
 

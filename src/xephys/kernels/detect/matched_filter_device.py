@@ -35,7 +35,6 @@ def detect_matched_filtering(
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
     echo_neighbours: NDArray[np.int32] | None = None,
-    segment_index: int = 0,
 ) -> Columns:
     """As `xephys.kernels.detect.matched_filter.detect_matched_filtering`; the records stay on the device."""
     check_arguments(before, after, prototype, nbefore, thresholds, peak_sign, exclude_sweep_samples)
@@ -71,7 +70,7 @@ def detect_matched_filtering(
             xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces), margin=ECHO_RATIO
         )
     keep &= (rows >= before) & (rows < stop)
-    peaks = peak_columns(xp, traces, rows[keep], channels[keep], start - before, segment_index)
+    peaks = peak_columns(xp, traces, rows[keep], channels[keep], start - before)
     return peaks.extended(depth_index=depths[keep])
 
 

@@ -98,7 +98,6 @@ def detect_by_channel(
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
     channel_mask: NDArray[np.bool_] | None = None,
-    segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Detect peaks on each channel by itself.
 
@@ -121,8 +120,6 @@ def detect_by_channel(
         Half width of the exclusion window, at least 1.
     channel_mask : bool (channel,), optional
         False where a channel must not give peaks (bad channels).
-    segment_index : int
-        Written into every record.
 
     Returns
     -------
@@ -149,7 +146,7 @@ def detect_by_channel(
     stop = check_halo(traces, before, after, exclude_sweep_samples)
     rows, channels = find_candidates(traces, before, stop, low, high)
     keep = _beyond_sweep(traces, rows, channels, exclude_sweep_samples)
-    return _peak_records(traces, rows[keep], channels[keep], start - before, segment_index)
+    return _peak_records(traces, rows[keep], channels[keep], start - before)
 
 
 @with_device_twin
@@ -164,7 +161,6 @@ def detect_locally_exclusive(
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
     channel_mask: NDArray[np.bool_] | None = None,
-    segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Detect one peak per neighbourhood in space and time.
 
@@ -192,8 +188,6 @@ def detect_locally_exclusive(
         Half width of the exclusion window.
     channel_mask : bool (channel,), optional
         False where a channel must neither give peaks nor suppress others (bad channels).
-    segment_index : int
-        Written into every record.
 
     Returns
     -------
@@ -222,7 +216,7 @@ def detect_locally_exclusive(
     ratios = _threshold_ratios(traces, rows, channels, thresholds.astype(np.float64))
     keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
     keep &= (rows >= before) & (rows < stop)
-    return _peak_records(traces, rows[keep], channels[keep], start - before, segment_index)
+    return _peak_records(traces, rows[keep], channels[keep], start - before)
 
 
 @njit(nogil=True, cache=True)
@@ -347,11 +341,10 @@ def _peak_records(
     rows: NDArray[np.int64],
     channels: NDArray[np.int64],
     row_offset: int,
-    segment_index: int,
 ) -> NDArray[np.void]:
     peaks: NDArray[np.void] = np.empty(rows.size, dtype=PEAK_DTYPE)
     peaks["sample_index"] = rows + row_offset
     peaks["channel_index"] = channels
     peaks["amplitude"] = traces[rows, channels]
-    peaks["segment_index"] = segment_index
+    peaks["segment_index"] = 0
     return peaks

@@ -29,7 +29,6 @@ def detect_locally_exclusive(
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
     channel_mask: NDArray[np.bool_] | None = None,
-    segment_index: int = 0,
 ) -> Columns:
     """As `xephys.kernels.detect.peaks.detect_locally_exclusive`; the records stay on the device."""
     stop = check_halo(traces, before, after, exclude_sweep_samples)
@@ -43,7 +42,7 @@ def detect_locally_exclusive(
         xp, rows, channels, ratios, resident(xp, as_index, neighbours), exclude_sweep_samples, len(traces)
     )
     keep &= (rows >= before) & (rows < stop)
-    return peak_columns(xp, traces, rows[keep], channels[keep], start - before, segment_index)
+    return peak_columns(xp, traces, rows[keep], channels[keep], start - before)
 
 
 def detect_by_channel(
@@ -57,7 +56,6 @@ def detect_by_channel(
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
     channel_mask: NDArray[np.bool_] | None = None,
-    segment_index: int = 0,
 ) -> Columns:
     """As `xephys.kernels.detect.peaks.detect_by_channel`; the records stay on the device."""
     stop = check_halo(traces, before, after, exclude_sweep_samples)
@@ -71,7 +69,7 @@ def detect_by_channel(
     for lag in range(1, exclude_sweep_samples + 1):
         keep &= sign * values > sign * traces[rows - lag, channels]
         keep &= sign * values >= sign * traces[rows + lag, channels]
-    return peak_columns(xp, traces, rows[keep], channels[keep], start - before, segment_index)
+    return peak_columns(xp, traces, rows[keep], channels[keep], start - before)
 
 
 def _limits(
@@ -131,12 +129,12 @@ def beaten_by_neighbours(
     return beaten
 
 
-def peak_columns(xp: Any, traces: Any, rows: Any, channels: Any, row_offset: int, segment_index: int) -> Columns:
+def peak_columns(xp: Any, traces: Any, rows: Any, channels: Any, row_offset: int) -> Columns:
     return Columns(
         {
             "sample_index": rows + row_offset,
             "channel_index": channels,
             "amplitude": traces[rows, channels].astype(np.float64),
-            "segment_index": xp.full(rows.shape, segment_index, dtype=np.int64),
+            "segment_index": xp.zeros(rows.shape, dtype=np.int64),
         }
     )

@@ -54,7 +54,6 @@ def detect_universal(
     positions: NDArray[np.float64],
     threshold: float,
     sweep_samples: int,
-    segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Detect spikes of either sign by universal templates.
 
@@ -77,8 +76,6 @@ def detect_universal(
         Least score, in units of the traces.
     sweep_samples : int
         Half width of the exclusion window.
-    segment_index : int
-        Written into every record.
 
     Returns
     -------
@@ -133,7 +130,7 @@ def detect_universal(
     events: NDArray[np.void] = np.zeros(len(rows), UNIVERSAL_DTYPE)
     events["sample_index"] = rows + (start - before)
     events["amplitude"] = scores
-    events["segment_index"] = segment_index
+    events["segment_index"] = 0
     events["place_index"] = places
     events["sign"] = np.sign(codes)
     events["size_index"], events["shape_index"] = np.divmod(np.abs(codes) - 1, n_shapes)

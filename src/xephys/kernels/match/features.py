@@ -68,7 +68,7 @@ def match_and_project(
     neighbours : int32 (channel, k)
         Channels on which a spike with this peak channel is projected, padded with -1.
     **parameters
-        The arrays and limits of `match_templates`, and its `segment_index`.
+        The arrays and limits of `match_templates`.
 
     Returns
     -------

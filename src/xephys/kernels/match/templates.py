@@ -143,7 +143,6 @@ def match_templates(
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
     thresholds: NDArray[np.float64] | None = None,
-    segment_index: int = 0,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, by greedy matching pursuit.
 
@@ -184,8 +183,6 @@ def match_templates(
     thresholds : float64 array of shape (unit,), optional
         The threshold of each template, by which its scores are judged. ``threshold`` is then what a spike must gain
         beyond what is doubted, and a second one in a pair: the smallest of them.
-    segment_index : int
-        Written into every record.
 
     Returns
     -------
@@ -237,7 +234,7 @@ def match_templates(
     spikes = np.zeros(row.size, MATCH_DTYPE)
     n_shifts = shifted_temporal.shape[1]
     spikes["sample_index"] = start + row
-    spikes["segment_index"] = segment_index
+    spikes["segment_index"] = 0
     spikes["unit_index"] = picks[:, 0]
     spikes["channel_index"] = peak_channels[picks[:, 0]]
     spikes["amplitude"] = values[:, 0]

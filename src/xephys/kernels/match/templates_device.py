@@ -36,7 +36,6 @@ def match_templates(
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
     thresholds: NDArray[np.float64] | None = None,
-    segment_index: int = 0,
     **limits: Any,
 ) -> Columns:
     """As `xephys.kernels.match.templates.match_templates`; the records stay on the device."""
@@ -80,7 +79,7 @@ def match_templates(
             "sample_index": row[order] + start,
             "channel_index": channel[order],
             "amplitude": spikes.amplitude[order],
-            "segment_index": xp.full(len(order), segment_index, dtype=np.int64),
+            "segment_index": xp.zeros(len(order), dtype=np.int64),
             "unit_index": spikes.unit[order],
             "sample_offset": (spikes.shift[order] - n_shifts // 2) / float(max(n_shifts - 1, 1)),
             "gain": spikes.gain[order],
