@@ -9,10 +9,13 @@ from xephys.kernels.detect import peaks as detect
 from xephys.kernels.detect import peaks_device as device_detect
 from xephys.kernels.features import waveforms
 from xephys.kernels.features import waveforms_device as device
+from xephys.kernels.lib import gather_device
 from xephys.kernels.lib.dispatch import to_host
 from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.localize import center_of_mass as localize
+from xephys.kernels.localize import center_of_mass_device as localize_device
 from xephys.kernels.templates import average as templates
+from xephys.kernels.templates import average_device as templates_device
 
 N, CHANNELS, START = 3000, 12, 90_000
 EDGES = {"before": 60, "after": 70, "start": START}
@@ -80,7 +83,7 @@ def test_no_peaks(xp, traces):
     }  # fmt: skip
     found = device_detect.detect_locally_exclusive(xp, xp.asarray(traces), **keywords)
     same_records(found, detect.detect_locally_exclusive(traces, **keywords))
-    located = device.localize_center_of_mass(
+    located = localize_device.localize_center_of_mass(
         xp, xp.asarray(traces), found, **EDGES, positions=POSITIONS, neighbours=NEIGHBOURS, window_before=5,
         window_after=9,
     )  # fmt: skip
@@ -97,7 +100,7 @@ def test_snippets(xp, traces, events, given):
 
 
 def test_projections(xp, traces, events, monkeypatch):
-    monkeypatch.setattr(device, "GATHERED", 7 * 61 * 5)  # a few events at a time
+    monkeypatch.setattr(gather_device, "GATHERED", 7 * 61 * 5)  # a few events at a time
     components = np.linalg.qr(np.random.default_rng(3).normal(size=(61, 6)))[0].T.astype(np.float32)
     keywords = {**EDGES, "components": components, "neighbours": NEIGHBOURS, "nbefore": 20}
     found = device.project_waveforms(xp, xp.asarray(traces), events, **keywords).get()
@@ -112,7 +115,7 @@ def test_positions(xp, traces, events, feature):
         **EDGES, "positions": POSITIONS, "neighbours": NEIGHBOURS, "feature": feature, "window_before": 15,
         "window_after": 15,
     }  # fmt: skip
-    found = device.localize_center_of_mass(xp, xp.asarray(traces), events, **keywords).get()
+    found = localize_device.localize_center_of_mass(xp, xp.asarray(traces), events, **keywords).get()
     expected = localize.localize_center_of_mass(traces, events, **keywords)
     assert found.dtype == expected.dtype
     for name in "xyz":
@@ -121,7 +124,8 @@ def test_positions(xp, traces, events, feature):
 
 def test_events_on_silent_channels_are_put_on_their_own(xp, events):
     keywords = {**EDGES, "positions": POSITIONS, "neighbours": NEIGHBOURS, "window_before": 15, "window_after": 15}
-    found = device.localize_center_of_mass(xp, xp.zeros((N, CHANNELS), dtype=np.float32), events, **keywords).get()
+    silent = xp.zeros((N, CHANNELS), dtype=np.float32)
+    found = localize_device.localize_center_of_mass(xp, silent, events, **keywords).get()
     np.testing.assert_array_equal(found["y"], POSITIONS[events["channel_index"], 1])
 
 
@@ -134,7 +138,7 @@ def test_sums_of_waveforms(xp, traces):
         **EDGES, "samples": samples, "units": rng.integers(0, 6, 400), "channels": channels, "n_before": 20,
         "n_after": 41,
     }  # fmt: skip
-    sums, counts = device.accumulate_waveforms(xp, xp.asarray(traces), **keywords)
+    sums, counts = templates_device.accumulate_waveforms(xp, xp.asarray(traces), **keywords)
     expected = templates.accumulate_waveforms(traces, **keywords)
     np.testing.assert_allclose(to_host(sums), expected[0], atol=1e-9)
     np.testing.assert_array_equal(to_host(counts), expected[1])
