@@ -347,10 +347,12 @@ def pursue(
 ) -> Spikes:
     """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes come in no particular order.
 
-    ``scores`` are changed in place. NumPy's arrays are taken where Numba simulates a device, by one block of
+    ``scores`` are changed in place if they lie together. NumPy's arrays are taken where Numba simulates a device, by one block of
     ``n_threads`` threads, a power of two.
     """
     n_units, n_samples = scores.shape
+    if not scores.flags.c_contiguous:  # compiled once, for rows without gaps
+        scores = scores.copy()
     if not n_units or not n_samples:
         nothing = xp.zeros(0, dtype=np.int64)
         return Spikes(nothing, nothing, nothing, xp.zeros(0), xp.zeros(0), xp.zeros(0))
