@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support import device_arrays
@@ -16,6 +17,18 @@ def xp(request: pytest.FixtureRequest) -> Any:
     """Namespace of a device's arrays: every test of a device twin runs on NumPy, on strict arrays and on CuPy."""
     name = request.param
     return namespace_of_device(name) if name == "cuda" else device_arrays.NAMESPACES[name]
+
+
+@pytest.fixture(params=["simulator", pytest.param("cuda", marks=pytest.mark.gpu)])
+def cuda_xp(request: pytest.FixtureRequest) -> Any:
+    """For kernels written for CUDA: NumPy where Numba simulates a device, CuPy on a GPU."""
+    from numba import config
+
+    if request.param == "cuda":
+        return namespace_of_device("cuda")
+    if not config.ENABLE_CUDASIM:
+        pytest.skip("Numba was not told to simulate a device: NUMBA_ENABLE_CUDASIM=1")
+    return np
 
 
 @pytest.fixture

@@ -20,18 +20,6 @@ from xephys.kernels.match.pursuit import minimum_scores, pursue
 from xephys.kernels.match.scores import correlate_templates
 
 
-@pytest.fixture(params=["simulator", pytest.param("cuda", marks=pytest.mark.gpu)])
-def xp(request):
-    """NumPy where Numba simulates the device, CuPy on a GPU."""
-    if request.param == "cuda":
-        return namespace_of_device("cuda")
-    from numba import config
-
-    if not config.ENABLE_CUDASIM:
-        pytest.skip("Numba was not told to simulate a device: NUMBA_ENABLE_CUDASIM=1")
-    return np
-
-
 def tables(model, *, unexplained=None, **parameters):
     """What both kernels take beside the scores."""
     limits = cpu.checked_limits(**parameters)
@@ -68,11 +56,11 @@ def assert_same(found, scores, given):
 
 
 @pytest.mark.parametrize(("seed", "n_units", "count"), [(0, 3, 12), (1, 8, 40), (2, 12, 60)])
-def test_same_spikes(xp, seed, n_units, count):
+def test_same_spikes(cuda_xp, seed, n_units, count):
     """Up to a spike every ten samples on a line of 12 channels: most overlap others."""
     model = make_model(make_templates(n_units, seed=seed))
     scores = scores_of(model, make_traces(model, random_spikes(n_units, 600, count, seed=seed), 600, noise=1.0))
-    assert assert_same(on_device(xp, scores, tables(model), n_threads=4), scores, tables(model)) > 0.6 * count
+    assert assert_same(on_device(cuda_xp, scores, tables(model), n_threads=4), scores, tables(model)) > 0.6 * count
 
 
 @pytest.mark.parametrize(
@@ -86,56 +74,56 @@ def test_same_spikes(xp, seed, n_units, count):
     ],
     ids=lambda limits: ",".join(limits),
 )
-def test_limits_mean_the_same(xp, limits):
+def test_limits_mean_the_same(cuda_xp, limits):
     model = make_model(make_templates(6, seed=3))
     scores = scores_of(model, make_traces(model, random_spikes(6, 600, 25, seed=3), 600, noise=1.0, seed=3))
     given = tables(model, **limits)
-    assert assert_same(on_device(xp, scores, given, n_threads=4), scores, given) > 10
+    assert assert_same(on_device(cuda_xp, scores, given, n_threads=4), scores, given) > 10
 
 
-def test_two_spikes_at_once(xp):
+def test_two_spikes_at_once(cuda_xp):
     """Pairs are weighed, found, and taken in place of the unit that resembles their sum."""
     model, planted = with_one_between(2)
     scores = scores_of(model, make_traces(model, planted[:4], 320, noise=1.0, seed=1))
     given = tables(model, unexplained=LITTLE)
-    found = on_device(xp, scores, given, n_threads=4)
+    found = on_device(cuda_xp, scores, given, n_threads=4)
     assert_same(found, scores, given)
     assert sorted(found["unit"]) == [0, 0, 1, 1]
 
 
-def test_without_sub_sample_shifts(xp):
+def test_without_sub_sample_shifts(cuda_xp):
     model = make_model(make_templates(3, seed=4), steps_per_sample=0)
     scores = scores_of(model, make_traces(model, random_spikes(3, 320, 8, seed=1), 320, noise=1.0))
     given = tables(model, unexplained=LITTLE)
-    assert_same(on_device(xp, scores, given, n_threads=4), scores, given)
+    assert_same(on_device(cuda_xp, scores, given, n_threads=4), scores, given)
 
 
-def test_the_number_of_threads_changes_no_bit(xp):
+def test_the_number_of_threads_changes_no_bit(cuda_xp):
     model = make_model(make_templates(4, seed=7))
     scores = scores_of(model, make_traces(model, random_spikes(4, 300, 8, seed=7), 300, noise=1.0))
     given = tables(model)
-    first, *others = (on_device(xp, scores, given, n_threads=n) for n in (1, 2, 8))
+    first, *others = (on_device(cuda_xp, scores, given, n_threads=n) for n in (1, 2, 8))
     assert len(first["unit"]) > 4
     for other in others:
         for name, values in first.items():
             assert values.tobytes() == other[name].tobytes()
 
 
-def test_equal_gains_are_taken_in_the_same_order(xp):
+def test_equal_gains_are_taken_in_the_same_order(cuda_xp):
     """Two units of one template gain the same to the bit: the first is taken by both."""
     templates = make_templates(3, seed=5)
     model = make_model(np.concatenate([templates, templates]))
     scores = scores_of(model, make_traces(model, random_spikes(3, 500, 12, seed=5), 500, noise=0.5))
     scores[3:] = scores[:3]
-    found = on_device(xp, scores, tables(model), n_threads=2)
+    found = on_device(cuda_xp, scores, tables(model), n_threads=2)
     assert_same(found, scores, tables(model))
     assert (found["unit"] < 3).all()
 
 
-def test_nothing_to_find(xp):
+def test_nothing_to_find(cuda_xp):
     model = make_model(make_templates(3))
     for scores in (np.zeros((3, 100), np.float32), np.zeros((3, 0), np.float32), np.zeros((3, 1), np.float32)):
-        found = on_device(xp, scores, tables(model), n_threads=2)
+        found = on_device(cuda_xp, scores, tables(model), n_threads=2)
         assert {name: len(values) for name, values in found.items()} == dict.fromkeys(found, 0)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import check_halo
 from xephys.kernels.detect.threshold_scan import PeakSign, scan_limits
+from xephys.kernels.lib.cuda import has_cuda_kernels
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
 
@@ -35,12 +36,19 @@ def detect_locally_exclusive(
     low, high = resident(
         xp, _limits, thresholds, channel_mask, peak_sign=peak_sign, strict=False, channels=traces.shape[1]
     )
+    own, around = resident(xp, _float64, thresholds), resident(xp, as_index, neighbours)
+    if has_cuda_kernels(xp):
+        from xephys.kernels.detect.peaks_cuda import locally_exclusive_peaks
+
+        rows, channels = locally_exclusive_peaks(
+            xp, traces, low=low, high=high, thresholds=own, neighbours=around, sweep=exclude_sweep_samples,
+            before=before, n=stop - before,
+        )  # fmt: skip
+        return peak_columns(xp, traces, rows, channels, start - before, segment_index)
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = _extrema(xp, traces, first, last, low, high)
-    ratios = abs(traces[rows, channels].astype(np.float64)) / resident(xp, _float64, thresholds)[channels]
-    keep = ~beaten_by_neighbours(
-        xp, rows, channels, ratios, resident(xp, as_index, neighbours), exclude_sweep_samples, len(traces)
-    )
+    ratios = abs(traces[rows, channels].astype(np.float64)) / own[channels]
+    keep = ~beaten_by_neighbours(xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces))
     keep &= (rows >= before) & (rows < stop)
     return peak_columns(xp, traces, rows[keep], channels[keep], start - before)
 

@@ -19,6 +19,7 @@ import numpy as np
 from numba import cuda, float64, int32
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.cuda import for_numba
 from xephys.kernels.lib.dispatch import as_it_is, resident
 from xephys.kernels.match.limits import Limits
 from xephys.kernels.match.pairs_cuda import (
@@ -347,8 +348,8 @@ def pursue(
 ) -> Spikes:
     """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes come in no particular order.
 
-    ``scores`` are changed in place if they lie together. NumPy's arrays are taken where Numba simulates a device, by one block of
-    ``n_threads`` threads, a power of two.
+    ``scores`` are changed in place if they lie together. NumPy's arrays are taken where Numba simulates a device, by
+    one block of ``n_threads`` threads, a power of two.
     """
     n_units, n_samples = scores.shape
     if not scores.flags.c_contiguous:  # compiled once, for rows without gaps
@@ -375,8 +376,7 @@ def pursue(
         whole, real, xp.empty(capacity, dtype=np.int32), xp.empty(n_blocks, dtype=np.int32), counters,
         xp.empty((n_teams, most), dtype=np.float64), xp.empty((n_teams, most + 1), dtype=np.int32),
     )  # fmt: skip
-    given = arrays if simulated else tuple(cuda.as_cuda_array(array, sync=False) for array in arrays)
-    _pursue[n_teams, n_threads](*given, *limits)
+    _pursue[n_teams, n_threads](*for_numba(*arrays), *limits)
     table = limits.n_sweeps % 2
     n_spikes = int(counters[TAKEN + table])
     unit, sample, shift = (whole[table, row, :n_spikes].astype(np.int64) for row in (UNIT, SAMPLE, SHIFT))

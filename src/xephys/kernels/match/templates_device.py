@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.cuda import has_cuda_kernels
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.match import pursuit_device
@@ -89,11 +90,8 @@ def match_templates(
 
 def _pursuit(xp: Any) -> Callable[..., pursuit_device.Spikes]:
     """In one kernel where the arrays are CuPy's and Numba can compile for their device, else round by round."""
-    if getattr(xp, "__name__", "") == "cupy":
-        from numba import cuda
+    if has_cuda_kernels(xp):
+        from xephys.kernels.match.pursuit_cuda import pursue
 
-        if cuda.is_available():
-            from xephys.kernels.match.pursuit_cuda import pursue
-
-            return pursue
+        return pursue
     return pursuit_device.pursue

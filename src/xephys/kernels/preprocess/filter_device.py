@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
 
+from xephys.kernels.lib.cuda import has_cuda_kernels
 from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.preprocess.filter import sos_halo
 
@@ -38,6 +39,10 @@ def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[
     The tile is continued by its first and last rows, over as many rows as the filter remembers, so that the jump from
     its end to its beginning, which the transform closes to a circle, lies beyond what reaches the core.
     """
+    if has_cuda_kernels(xp):
+        from xephys.kernels.preprocess.filter_cuda import sos_filtfilt as by_recursion
+
+        return by_recursion(xp, traces, before=before, after=after, sos=sos)
     rows = len(traces)
     n = fft.next_fast_len(rows + sos_halo(sos), real=True)
     response = resident(xp, squared_response, sos, n=n)

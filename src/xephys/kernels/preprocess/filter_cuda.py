@@ -1,0 +1,94 @@
+"""The recursive zero-phase filter as a CUDA kernel: one thread for each channel and stretch of time.
+
+A thread begins as many samples before its stretch as the filter remembers, as the filter of a tile begins before the
+tile. That takes two reads and writes of the traces where a product of transforms takes dozens, in double precision.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import cuda, float64
+from numpy.typing import NDArray
+
+from xephys.kernels.lib.cuda import for_numba
+from xephys.kernels.lib.dispatch import resident
+from xephys.kernels.preprocess.filter import _normalised, sos_halo
+
+#: Samples of a stretch: the more stretches, the more threads, and the more samples are only led up to.
+STRETCH = 512
+#: Channels of a block of threads.
+N_THREADS = 64
+
+
+@cache
+def _kernel(n_sections: int) -> Any:
+    """The kernel for so many sections, whose states are then held in registers."""
+    n_states, n_taps = 2 * n_sections, 4 * n_sections
+
+    @cuda.jit(cache=True)
+    def run(source, target, coefficients, gain, first, n_rows, lead, step):  # type: ignore[no-untyped-def]
+        channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        if channel >= source.shape[1]:
+            return
+        states = cuda.local.array(n_states, float64)
+        taps = cuda.local.array(n_taps, float64)
+        begin = cuda.blockIdx.y * STRETCH
+        stop = min(begin + STRETCH, n_rows)
+        here = max(begin - lead, -first)
+        row = first + here if step > 0 else source.shape[0] - 1 - first - here
+        value = np.float64(source[row, channel]) * gain
+        steady = value
+        for k in range(n_sections):
+            for i in range(4):
+                taps[4 * k + i] = coefficients[k, i]
+            y = steady * (1.0 + taps[4 * k] + taps[4 * k + 1]) / (1.0 - taps[4 * k + 2] - taps[4 * k + 3])
+            states[2 * k + 1] = taps[4 * k + 1] * steady + taps[4 * k + 3] * y
+            states[2 * k] = y - steady
+            steady = y
+        while here < stop:
+            later = row + step
+            following = value
+            if here + 1 < stop:  # asked for before it is needed
+                following = np.float64(source[later, channel]) * gain
+            x = value
+            for k in range(n_sections):
+                y = x + states[2 * k]
+                states[2 * k] = taps[4 * k] * x + taps[4 * k + 2] * y + states[2 * k + 1]
+                states[2 * k + 1] = taps[4 * k + 1] * x + taps[4 * k + 3] * y
+                x = y
+            if here >= begin:
+                target[here if step > 0 else n_rows - 1 - here, channel] = x
+            value, row, here = following, later, here + 1
+
+    return run
+
+
+def _coefficients(sos: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    return _normalised(sos)[0]
+
+
+def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[np.floating[Any]]) -> Any:
+    """As `xephys.kernels.preprocess.filter.sos_filtfilt`, to within what the halo forgets.
+
+    NumPy's arrays are taken where Numba simulates a device.
+    """
+    rows, n_channels = traces.shape
+    n = rows - before - after
+    filtered = xp.empty((n, n_channels), dtype=np.float32)
+    if not n or not n_channels:
+        return filtered
+    coefficients, gain, halo = resident(xp, _coefficients, sos), _normalised(sos)[1], sos_halo(sos)
+    # Forwards from the first wanted row to the end, backwards from there to the first wanted row.
+    forward = xp.empty((rows - before, n_channels), dtype=np.float32)
+    simulated = isinstance(traces, np.ndarray)
+    n_threads = 1 if simulated else N_THREADS
+    kernel, columns = _kernel(len(sos)), -(-n_channels // n_threads)
+    source, between, target, table = for_numba(traces, forward, filtered, coefficients)
+    kernel[(columns, -(-(rows - before) // STRETCH)), n_threads](
+        source, between, table, gain, before, rows - before, halo, 1
+    )
+    kernel[(columns, -(-n // STRETCH)), n_threads](between, target, table, gain, after, n, halo, -1)
+    return filtered
