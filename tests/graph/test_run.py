@@ -181,3 +181,29 @@ def test_blas_has_one_thread_until_the_last_task_ends(first_ends_last):
             leave[k].set()
             running[k].result(10)
         assert blas_threads() == {2}
+
+
+def numbers(traces, *, before, after, start):
+    """Every sample is its own absolute number."""
+    n = len(traces) - before - after
+    return np.repeat(np.arange(start, start + n, dtype=np.float64)[:, None], traces.shape[1], axis=1)
+
+
+def test_a_timed_stage_knows_the_absolute_time_of_what_it_returns():
+    import dask.array as da
+
+    from xephys.graph.build import extend
+    from xephys.graph.plan import Stage
+
+    given = da.zeros((2500, 2), chunks=(700, 2), dtype="f8")
+    wide = Stage(trim, dtype=np.dtype("f8"), before=30, after=10)
+    timed = Stage(numbers, dtype=np.dtype("f8"), before=4, after=5, timed=True)
+    chained = given
+    for stage in (wide, timed, wide):
+        chained = extend(chained, stage, sampling_frequency=1000.0)
+    np.testing.assert_array_equal(chained.compute()[:, 0], np.clip(np.arange(2500), 0, None))
+    np.testing.assert_array_equal(chained[1111:1500].compute()[:, 1], np.arange(1111, 1500))
+
+
+def trim(traces, *, before, after):
+    return traces[before : len(traces) - after]

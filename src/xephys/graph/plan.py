@@ -52,7 +52,7 @@ class Stage:
     ----------
     func
         Module-level kernel: ``func(traces, *, before, after, **parameters)`` for traces, with ``start`` as well for
-        events and partials, and with ``events`` as second argument for every event stage but the first.
+        events, partials and timed stages, and with ``events`` as second argument for every event stage but the first.
     parameters
         Plain numbers and strings.
     arrays
@@ -68,6 +68,9 @@ class Stage:
     device
         Name of the device to which the stage moves the traces, if it does that. The stages after it run there, on
         whole tiles.
+    timed
+        What the stage does depends on the time: its kernel is told ``start``, the absolute number of the first sample
+        that it returns.
     """
 
     func: Callable[..., Any]
@@ -79,6 +82,7 @@ class Stage:
     emits: Emits = "traces"
     n_channels: int | None = None
     device: str | None = None
+    timed: bool = False
 
     def __post_init__(self) -> None:
         if self.before < 0 or self.after < 0:
@@ -100,13 +104,15 @@ class Stage:
     @property
     def is_pointwise(self) -> bool:
         """Each row depends on itself alone: such stages run over sub-blocks that stay in cache."""
-        return self.emits == "traces" and self.before == 0 and self.after == 0 and self.device is None
+        return (
+            self.emits == "traces" and self.before == 0 and self.after == 0 and self.device is None and not self.timed
+        )
 
     @cached_property
     def token(self) -> str:
         digest = hashlib.sha1(usedforsecurity=False)
         head = (self.func.__module__, self.func.__qualname__, self.before, self.after, self.emits, self.n_channels)
-        digest.update(repr(head).encode())
+        digest.update(repr((*head, "timed") if self.timed else head).encode())
         digest.update(repr(self.dtype.descr).encode())
         for key in sorted(self.parameters):
             digest.update(f"{key}={self.parameters[key]!r};".encode())

@@ -40,6 +40,7 @@ class Step:
     emits: str
     parameters: Mapping[str, Any]
     is_pointwise: bool
+    timed: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,14 @@ class Program:
 
     @classmethod
     def of(cls, plan: Plan) -> Program:
-        steps = tuple(Step(s.func, s.before, s.after, s.emits, dict(s.parameters), s.is_pointwise) for s in plan.stages)
+        steps = tuple(
+            Step(s.func, s.before, s.after, s.emits, dict(s.parameters), s.is_pointwise, s.timed) for s in plan.stages
+        )
         return cls(steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype, plan.device)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         names = [
-            (s.func.__module__, s.func.__qualname__, s.before, s.after, sorted(s.parameters.items()))
+            (s.func.__module__, s.func.__qualname__, s.before, s.after, s.timed, sorted(s.parameters.items()))
             for s in self.steps
         ]
         return "xephys.Program", repr(names), self.n_samples, self.tile_samples, self.n_channels, repr(self.dtype)
@@ -110,7 +113,9 @@ def run_traces(
         for tile_start, tile_stop, traces in _tiles(program, calls[:last], read, start, stop):
             lo, hi = max(start, tile_start), min(stop, tile_stop)
             if not isinstance(traces, np.ndarray):
-                out[lo - start : hi - start] = on_host(_chain(traces, calls[last:])[lo - tile_start : hi - tile_start])
+                out[lo - start : hi - start] = on_host(
+                    _chain(traces, calls[last:], tile_start)[lo - tile_start : hi - tile_start]
+                )
                 continue
             for row in range(0, tile_stop - tile_start, SUB_BLOCK_ROWS):
                 first, final = max(row, lo - tile_start), min(row + SUB_BLOCK_ROWS, hi - tile_start)
@@ -185,15 +190,18 @@ def _tiles(
     with nullcontext() if program.device is None else _DEVICE_TURN:
         for tile_start in range(first, last, tile):
             tile_stop = min(tile_start + tile, program.n_samples)
-            yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls)
+            yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls, tile_start - lead)
 
 
-def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]]) -> Array:
+def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]], first: int) -> Array:
+    """Traces after the given stages; ``first`` is the absolute number of the first sample given."""
     traces, k = given, 0
     while k < len(calls):
         step, call = calls[k]
         if not step.is_pointwise:
-            traces = call(traces, before=step.before, after=step.after)
+            first += step.before
+            when = {"start": first} if step.timed else {}
+            traces = call(traces, before=step.before, after=step.after, **when)
             k += 1
             continue
         group = []

@@ -45,22 +45,34 @@ def displacement_at(
     """
     out = np.empty(len(time_s), np.float64)
     for i in range(len(time_s)):
-        t, t_share = bracket(cell_time_s, time_s[i])
-        shank = shank_index[i]
-        depth, value = depth_um[i], 0.0
-        for _ in range(_N_REPETITIONS_MAX if registered else 1):
-            d, d_share = bracket(cell_depth_um, depth)
-            before = between(displacement_um[shank, t, d], displacement_um[shank, t, next_cell(d, d_share)], d_share)
-            later = next_cell(t, t_share)
-            after = between(
-                displacement_um[shank, later, d], displacement_um[shank, later, next_cell(d, d_share)], d_share
-            )
-            last, value = value, between(before, after, t_share)
-            depth = depth_um[i] + value
-            if abs(value - last) < _TOLERANCE_UM:
-                break
-        out[i] = value
+        cells = displacement_um[shank_index[i]]
+        out[i] = value_at(cells, cell_time_s, cell_depth_um, time_s[i], depth_um[i], registered)
     return out
+
+
+@njit(cache=True, nogil=True)
+def value_at(
+    displacement_um: NDArray[np.floating],
+    cell_time_s: NDArray[np.float64],
+    cell_depth_um: NDArray[np.float64],
+    time_s: float,
+    depth_um: float,
+    registered: bool,
+) -> float:
+    """Displacement of one point, from the cells ``(time, depth)`` of its shank."""
+    t, t_share = bracket(cell_time_s, time_s)
+    later = next_cell(t, t_share)
+    depth, value = depth_um, 0.0
+    for _ in range(_N_REPETITIONS_MAX if registered else 1):
+        d, d_share = bracket(cell_depth_um, depth)
+        above = next_cell(d, d_share)
+        before = between(displacement_um[t, d], displacement_um[t, above], d_share)
+        after = between(displacement_um[later, d], displacement_um[later, above], d_share)
+        last, value = value, between(before, after, t_share)
+        depth = depth_um + value
+        if abs(value - last) < _TOLERANCE_UM:
+            break
+    return value
 
 
 @njit(cache=True, nogil=True, inline="always")

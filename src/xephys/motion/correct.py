@@ -1,0 +1,132 @@
+"""Moving the data: traces at the contacts as if the tissue had rested, in the same pass as everything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..checks import check_choice, check_positive
+from ..errors import ParameterError
+from ..graph.plan import Stage
+from ..recording.geometry import shank_numbers
+from ..recording.stages import extend_recording, recording_plan
+from .displacement import check_inside, shank_indices, validate_motion
+
+METHODS = ("kriging", "inverse_distance", "nearest")
+#: Weights are tabulated in steps of this displacement.
+_STEP_UM = 0.5
+#: Largest displacement that a table is made for.
+_DISPLACEMENT_MAX_UM = 2000.0
+
+
+def correct_motion(
+    recording: xr.DataArray,
+    *,
+    motion: xr.Dataset,
+    method: str = "kriging",
+    sigma_um: float = 20.0,
+    power: float = 2.0,
+    n_nearest: int = 12,
+    border_um: float = 20.0,
+) -> xr.DataArray:
+    """Read every contact where its tissue is at each time, lazily.
+
+    What lies at a contact's depth in registered space is seen higher by the displacement; there the signal is
+    interpolated from the contacts around, of the same shank. The displacement is linear between the bins of the motion,
+    and taken anew every 32 samples.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, filtered and referenced, not whitened. Channels marked ``bad`` are not
+        used; they get a signal like the others.
+    motion
+        Of this recording, from :func:`estimate_motion` or :func:`make_motion`.
+    method
+        ``"kriging"``: the best linear guess for signals that are alike as a Gaussian of their distance;
+        ``"inverse_distance"``; ``"nearest"``: the nearest contact.
+    sigma_um
+        Standard deviation of that Gaussian.
+    power
+        Weights of inverse distance fall with this power.
+    n_nearest
+        Contacts from which a signal is interpolated.
+    border_um
+        A contact whose tissue is more than this above or below the outermost good contacts of its shank is zero as long
+        as it is there.
+
+    Returns
+    -------
+    Traces, float32, still lazy.
+
+    Raises
+    ------
+    RecordingError
+        If the recording has no positions.
+    ParameterError
+        If the motion is of another probe or another time, or a number outside its limits.
+
+    Notes
+    -----
+    Interpolating costs amplitude between the rows of contacts. Templates that move with the tissue leave the data
+    alone, and find more units.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=3, n_channels=16, n_units=2, seed=0)
+    >>> motion = xephys.make_motion([[0.0], [4.0], [8.0]], time_s=[0.5, 1.5, 2.5], depth_um=[0])
+    >>> xephys.correct_motion(xephys.bandpass_filter(recording), motion=motion).dtype
+    dtype('float32')
+    """
+    from ..kernels.motion.shift import shift_channels, weight_table
+
+    check_choice("method", method, METHODS)
+    check_positive(sigma_um=sigma_um, power=power, n_nearest=n_nearest)
+    if not border_um >= 0:
+        raise ParameterError(f"border_um is {border_um!r}; it must be at least 0")
+    info = schema.validate_recording(recording)
+    positions = schema.positions_of(recording, why="correcting motion")
+    validate_motion(motion)
+    origin_s = float(recording.time[0])
+    check_inside(motion, np.array([origin_s, origin_s + (info.n_samples - 1) / info.sampling_frequency]))
+    names = recording.shank.values if "shank" in recording.coords and motion.sizes["shank"] > 1 else None
+    shank_index = np.broadcast_to(shank_indices(motion, names), info.n_channels).astype(np.int64)
+    displacement = np.ascontiguousarray(motion["displacement_um"].values, np.float32)
+    limit = float(np.abs(displacement).max())
+    if limit > _DISPLACEMENT_MAX_UM:
+        raise ParameterError(
+            f"the motion reaches {limit:g} um, more than {_DISPLACEMENT_MAX_UM:g}; check that it is in um"
+        )
+    n_steps = int(np.ceil(limit / _STEP_UM))
+    good = ~schema.bad_channels_of(recording)
+    if not good.any():
+        raise ParameterError("every channel is marked bad, so there is nothing to interpolate from; check bad")
+    source, weight = weight_table(
+        positions, shank_numbers(recording), good, _STEP_UM * np.arange(-n_steps, n_steps + 1), method=method,
+        sigma_um=sigma_um, power=power, n_nearest=n_nearest, border_um=border_um,
+    )  # fmt: skip
+    stage = Stage(
+        shift_channels,
+        dtype=np.dtype("f4"),
+        parameters={
+            "sampling_frequency": info.sampling_frequency,
+            # A part in time keeps the sample numbers of the whole.
+            "origin_sample": round(origin_s * info.sampling_frequency) - recording_plan(recording).start,
+            "first_shift_um": -n_steps * _STEP_UM,
+            "shift_step_um": _STEP_UM,
+        },
+        arrays={
+            "depth_um": np.ascontiguousarray(positions[:, 1]),
+            "shank_index": shank_index,
+            "displacement_um": displacement,
+            "cell_time_s": np.ascontiguousarray(motion["time"].values, np.float64),
+            "cell_depth_um": np.ascontiguousarray(motion["depth"].values, np.float64),
+            "source": source,
+            "weight": weight,
+        },
+        timed=True,
+    )
+    return extend_recording(recording, stage)
