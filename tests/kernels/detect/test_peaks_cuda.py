@@ -13,8 +13,6 @@ from xephys.kernels.lib.dispatch import to_host
 N, CHANNELS = 130, 5
 AROUND = [[c, *(d if 0 <= d < CHANNELS else -1 for d in (c - 1, c + 1))] for c in range(CHANNELS)]
 NEIGHBOURS = np.array(AROUND, np.int32)
-    [[c, *(d if 0 <= d < CHANNELS else -1 for d in (c - 1, c + 1))] for c in range(CHANNELS)], np.int32
-)
 
 
 def traces(seed=2):

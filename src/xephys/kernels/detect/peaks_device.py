@@ -44,7 +44,7 @@ def detect_locally_exclusive(
             xp, traces, low=low, high=high, thresholds=own, neighbours=around, sweep=exclude_sweep_samples,
             before=before, n=stop - before,
         )  # fmt: skip
-        return peak_columns(xp, traces, rows, channels, start - before, segment_index)
+        return peak_columns(xp, traces, rows, channels, start - before)
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = _extrema(xp, traces, first, last, low, high)
     ratios = abs(traces[rows, channels].astype(np.float64)) / own[channels]
