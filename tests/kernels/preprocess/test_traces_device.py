@@ -7,12 +7,20 @@ import pytest
 from scipy.signal import butter
 
 from tests.support.device_arrays import strict
-from xephys.kernels.lib import mixing
+from xephys.kernels.lib import mixing, mixing_device
 from xephys.kernels.lib.dispatch import to_host
-from xephys.kernels.preprocess import bad_channels, phase_shift, reference, scale
+from xephys.kernels.preprocess import (
+    bad_channels,
+    bad_channels_device,
+    phase_shift,
+    phase_shift_device,
+    reference,
+    reference_device,
+    scale,
+    scale_device,
+)
 from xephys.kernels.preprocess import filter as cpu_filter
 from xephys.kernels.preprocess import filter_device as device_filter
-from xephys.kernels.preprocess import reference_device as device
 
 RATE = 30_000.0
 BAND = butter(5, [300, 6000], "bandpass", fs=RATE, output="sos")
@@ -70,12 +78,16 @@ def test_filter_of_more_channels_than_are_taken_at_a_time(xp, counts):
 @pytest.mark.parametrize("gain", [0.195, np.linspace(0.1, 2.0, 40)])
 def test_scale(xp, counts, gain):
     keywords = {"before": 3, "after": 7, "gain": gain, "offset": np.arange(40.0)}
-    agree(device.scale(xp, xp.asarray(counts), **keywords), scale.scale(counts, **keywords), 1e-6)
+    agree(scale_device.scale(xp, xp.asarray(counts), **keywords), scale.scale(counts, **keywords), 1e-6)
 
 
 def test_phase_shift(xp, counts):
     keywords = {"before": 17, "after": 20, "shifts": np.arange(40) % 13 / 13 - 0.4}
-    agree(device.phase_shift(xp, xp.asarray(counts), **keywords), phase_shift.phase_shift(counts, **keywords), 1e-6)
+    agree(
+        phase_shift_device.phase_shift(xp, xp.asarray(counts), **keywords),
+        phase_shift.phase_shift(counts, **keywords),
+        1e-6,
+    )
 
 
 @pytest.mark.parametrize("operator", ["median", "average"])
@@ -91,7 +103,7 @@ def test_common_reference(xp, counts, operator, sets):
     }[sets]
     values = (counts * np.float32(0.195))[:500]
     keywords = {"before": 5, "after": 2, "operator": operator, **given}
-    found = to_host(device.common_reference(xp, xp.asarray(values), **keywords))
+    found = to_host(reference_device.common_reference(xp, xp.asarray(values), **keywords))
     expected = reference.common_reference(values, **keywords)
     if operator == "median":
         np.testing.assert_array_equal(found, expected)
@@ -110,7 +122,7 @@ def test_whitening(xp, counts, dense):
         packed = mixing.pack_sparse(neighbours, rng.normal(size=(40, 9)), mean=mean)
     values = counts[:700].astype(np.float32)
     keywords = {"before": 1, "after": 4, **packed}
-    agree(device.mix_channels(xp, xp.asarray(values), **keywords), mixing.mix_channels(values, **keywords), 1e-5)
+    agree(mixing_device.mix_channels(xp, xp.asarray(values), **keywords), mixing.mix_channels(values, **keywords), 1e-5)
 
 
 def test_interpolation(xp, counts):
@@ -119,10 +131,12 @@ def test_interpolation(xp, counts):
     neighbours, weights = bad_channels.interpolation_weights(positions, bad)
     keywords = {"before": 2, "after": 9, "neighbours": neighbours, "weights": weights, "bad": bad}
     values = counts[:300]
-    found = device.interpolate_channels(xp, xp.asarray(values), **keywords)
+    found = bad_channels_device.interpolate_channels(xp, xp.asarray(values), **keywords)
     agree(found, bad_channels.interpolate_channels(values, **keywords), 1e-6)
     with pytest.raises(ValueError, match="a neighbour is itself bad"):
-        device.interpolate_channels(xp, xp.asarray(values), **{**keywords, "neighbours": np.maximum(neighbours, 3)})
+        bad_channels_device.interpolate_channels(
+            xp, xp.asarray(values), **{**keywords, "neighbours": np.maximum(neighbours, 3)}
+        )
 
 
 def test_kernels_choose_by_the_type_of_the_chunk(counts, device_name):
