@@ -38,6 +38,7 @@ def make_sorting(
     templates: Any = None,
     nbefore: int = 0,
     unit_ids: Any = None,
+    motion: xr.Dataset | None = None,
     learned: Mapping[str, xr.Dataset] | None = None,
     preset: str = "",
     parameters: Mapping[str, Any] | None = None,
@@ -61,6 +62,8 @@ def make_sorting(
         Samples of a template before the spike's ``sample_index``.
     unit_ids
         Names of the units; 0 to n - 1 if None.
+    motion
+        How the tissue moved, if it was estimated.
     learned
         What else was learned, by name, for the node ``/learned``: see ``xephys.schema.SORTING_NODES``.
     preset, parameters, log
@@ -103,6 +106,8 @@ def make_sorting(
     }
     if templates is not None:
         nodes["templates"] = _templates(templates, segments[0], ids, nbefore)
+    if motion is not None:
+        nodes["motion"] = motion
     nodes.update({f"learned/{name}": dataset for name, dataset in (learned or {}).items()})
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {

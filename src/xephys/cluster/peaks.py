@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError
-from ..graph.checkpoint import CheckpointedEvents
+from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
 from ..recording.geometry import nearest_channels
 from .settle import (
@@ -28,7 +28,7 @@ from .settle import (
 
 def cluster_peaks(
     recording: xr.DataArray,
-    peaks: NDArray[Any] | CheckpointedEvents,
+    peaks: NDArray[Any] | StoredRecords,
     *,
     components: xr.DataArray,
     feature_noise: float | None = None,
@@ -131,7 +131,7 @@ def cluster_peaks(
 
 
 def projected_channels(
-    positions: NDArray[np.float64], peaks: NDArray[Any] | CheckpointedEvents, components: xr.DataArray
+    positions: NDArray[np.float64], peaks: NDArray[Any] | StoredRecords, components: xr.DataArray
 ) -> NDArray[np.int32]:
     """Channels on which peaks on each channel were projected, once it is sure that they were on this probe."""
     n_slots, n_components = peaks.dtype["projection"].shape

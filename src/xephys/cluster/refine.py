@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError
-from ..graph.checkpoint import CheckpointedEvents
+from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
 from ..recording.geometry import nearest_channels
 from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
@@ -23,7 +23,7 @@ N_SPIKES_PER_UNIT_MAX = 4000
 
 def refine_clusters(
     recording: xr.DataArray,
-    spikes: NDArray[Any] | CheckpointedEvents,
+    spikes: NDArray[Any] | StoredRecords,
     *,
     components: xr.DataArray,
     feature_noise: float,
@@ -114,7 +114,7 @@ def refine_clusters(
 
 
 def estimated_counts(
-    spikes: NDArray[Any] | CheckpointedEvents,
+    spikes: NDArray[Any] | StoredRecords,
     labels: NDArray[np.int32],
     *,
     n_spikes_per_unit_max: int = N_SPIKES_PER_UNIT_MAX,

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..graph.archive import storable
-from ..graph.checkpoint import CheckpointedEvents
+from ..graph.checkpoint import StoredRecords
 
 
 def _none_dropped() -> NDArray[Any]:
@@ -150,9 +150,9 @@ def thinned_sections(
 
 
 def take_records(
-    peaks: NDArray[Any] | CheckpointedEvents, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
+    peaks: NDArray[Any] | StoredRecords, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
 ) -> NDArray[Any]:
     """Some fields of peaks, in memory or on disk; of the given ascending rows, or of all."""
-    if isinstance(peaks, CheckpointedEvents):
+    if not isinstance(peaks, np.ndarray):
         return peaks.load(fields, rows=rows)
     return peaks[list(fields)] if rows is None else peaks[list(fields)][rows]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import check_positive
-from ..graph.checkpoint import CheckpointedEvents
+from ..graph.checkpoint import StoredRecords
 from .settle import take_records
 
 #: Spikes of a unit that are used.
@@ -16,7 +16,7 @@ N_SPIKES = 1000
 
 
 def estimate_unexplained(
-    spikes: NDArray[Any] | CheckpointedEvents, labels: NDArray[np.int32], *, feature_noise: float
+    spikes: NDArray[Any] | StoredRecords, labels: NDArray[np.int32], *, feature_noise: float
 ) -> NDArray[np.float64]:
     """Share of a spike's energy that the mean of its unit, at the best amplitude, fails to explain, beyond noise.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from uuid import uuid4
 
 import numpy as np
@@ -41,6 +41,18 @@ _CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
 
 #: Called with the number of finished chunks and the number of all.
 Progress: TypeAlias = Callable[[int, int], None]
+
+
+class StoredRecords(Protocol):
+    """Records on disk, of which some fields of some rows can be loaded: those of a pass, or what is made of them."""
+
+    @property
+    def token(self) -> str: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def count(self) -> int: ...
+    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -98,4 +98,6 @@ def fold(nodes: Nodes) -> Partial:
 
 
 def add(left: Partial, right: Partial) -> Partial:
-    return {name: left[name] + right[name] for name in left}
+    """The sum by name; what only one of the two has counts as 0 in the other."""
+    both = {name: value + right[name] if name in right else value for name, value in left.items()}
+    return both | {name: value for name, value in right.items() if name not in left}

@@ -69,7 +69,7 @@ def shift_matrices(n_samples: int, *, steps_per_sample: int) -> NDArray[np.float
 
 
 @njit(nogil=True, cache=True)
-def _sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     n_units, n_slots = channels.shape
     starts = np.zeros(n_units + 1, np.int64)
     partners = np.empty(64, np.int32)
@@ -200,7 +200,7 @@ def build_match_model(
     slots = np.ascontiguousarray(channels, dtype=np.int32)
     operators = shift_matrices(n_samples, steps_per_sample=steps_per_sample)
     shifted = np.ascontiguousarray(np.einsum("dij,urj->udri", operators, temporal64))
-    starts, partners = _sharing_pairs(slots, n_channels)
+    starts, partners = sharing_pairs(slots, n_channels)
     overlaps = np.zeros((partners.size, operators.shape[0], 2 * n_samples - 1), np.float32)
     _tabulate_overlaps(shifted, temporal64, spatial64, slots, n_channels, starts, partners, overlaps)
     waveforms = np.einsum("urt,urk->utk", temporal64, spatial64)

@@ -17,12 +17,12 @@ from ...errors import SilentRecordingError
 from ...features.components import learn_components
 from ...features.noise import estimate_feature_noise
 from ...features.waveforms import project_peaks
-from ...graph.checkpoint import CheckpointedEvents
+from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
 from ...match.noise_gain import estimate_noise_gain
-from ...match.templates import match_templates
 from ...match.thresholds import LOWEST, balance_thresholds
+from ...motion.registered import Tissue
 from ...recording.stages import recording_plan
 from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustered_spikes, clustering_log
@@ -31,13 +31,19 @@ from ..steps.learned import learned_nodes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.tidy import MatchableTemplates, above_thresholds, tidy_templates, tidy_units
-from ..steps.waveforms import (
-    N_CHANNELS,
-    N_CHANNELS_TO_WHITEN,
-    mean_waveforms,
-    nearest_slots,
-    unit_means,
-    whitened_means,
+from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, mean_waveforms, unit_means
+from .drift import (
+    at_rest,
+    find_motion,
+    match,
+    matchable_at_every_displacement,
+    mean_at_rest,
+    means_by_displacement,
+    moving_tissue,
+    peaks_at_rest,
+    spikes_at_rest,
+    templates_of,
+    whitened,
 )
 from .parameters import DefaultParameters
 from .prepare import prepare_default
@@ -45,6 +51,8 @@ from .prepare import prepare_default
 #: Channels of a template, and the most spikes that are averaged for it.
 N_NEAREST = 64
 N_SPIKES_MAX = 1000
+#: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
+PEAK_LOCALIZATION = "monopolar_triangulation"
 
 
 @dataclass(frozen=True)
@@ -69,21 +77,30 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         radius_um=p.exclude_radius_um,
     )
     features = _learn_features(prepared, peaks, p, run)
-    peaks = localize_peaks(white, peaks)
+    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION if p.drift == "follow" else "center_of_mass")
     peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
-    clusters = _cluster(white, run.collect("detect", peaks), features, p, run)
+    detected = run.collect("detect", peaks)
+    motion = find_motion(white, detected, run) if p.drift == "follow" else None
+    tissue = moving_tissue(white, motion)
+    clusters = _cluster(white, peaks_at_rest(detected, tissue), features, p, run)
 
+    components = features.components
     for number in range(1, p.n_refinements + 1):
-        means = _mean_waveforms(white, clusters, p, run, n_nearest=N_NEAREST)
-        matchable = _matchable_templates(means, clusters, prepared, p, run)
-        spikes = _match(white, matchable.templates, p, components=features.components, n_nearest=p.n_nearest)
-        clusters = _refine(white, run.collect(f"refine {number}", spikes), clusters, features, p, run, number=number)
+        means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
+        templates = templates_of(means, tissue)
+        matchable = _matchable_templates(at_rest(templates), clusters, prepared, p, run)
+        templates = matchable_at_every_displacement(matchable, templates)
+        spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest)
+        matched = run.collect(f"refine {number}", spikes)
+        resting_spikes = spikes_at_rest(matched, tissue, templates=templates, components=components)
+        clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number)
 
-    means = _mean_waveforms(prepared.filtered, clusters, p, run, n_nearest=N_CHANNELS_TO_WHITEN)
-    templates = whitened_means(means, prepared.whitening, n_nearest=N_NEAREST)
-    matchable = _matchable_templates(templates, clusters, prepared, p, run)
+    means = _mean_waveforms(prepared.filtered, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_WHITEN)
+    templates = templates_of(whitened(means, prepared.whitening, n_nearest=N_NEAREST), tissue)
+    matchable = _matchable_templates(at_rest(templates), clusters, prepared, p, run)
+    templates = matchable_at_every_displacement(matchable, templates)
     lowest = LOWEST * p.match_threshold
-    spikes = localize_peaks(white, _match(white, matchable.templates, p, detect_threshold=lowest))
+    spikes = localize_peaks(white, _match(white, templates, p, tissue, detect_threshold=lowest))
     matched = run.collect("match", spikes)
     templates = _with_thresholds(matchable.templates, matched, prepared, p, run)
     matches = above_thresholds(matched.load(), templates, p.match_threshold)
@@ -93,13 +110,14 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
-    unit_waveforms = unit_means(nearest_slots(means.isel(unit=matchable.index), N_CHANNELS), units.origin)
+    resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue, n_nearest=N_CHANNELS)
+    unit_waveforms = unit_means(resting_means, units.origin)
     seen = appearance_of(unit_waveforms, prepared)
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
     learned = learned_nodes(prepared, templates, units.origin, components=features.components)
     return assemble(
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,
-        learned=learned,
+        motion=motion, learned=learned,
     )  # fmt: skip
 
 
@@ -128,9 +146,7 @@ def _components(white: xr.DataArray, peaks: SpikeTable, **parameters: Any) -> xr
     return None
 
 
-def _cluster(
-    white: xr.DataArray, peaks: CheckpointedEvents, features: Features, p: DefaultParameters, run: Run
-) -> Clusters:
+def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: DefaultParameters, run: Run) -> Clusters:
     """Clusters of the detected peaks."""
     clustering = run.once(
         cluster_peaks,
@@ -149,7 +165,7 @@ def _cluster(
 
 def _refine(
     white: xr.DataArray,
-    spikes: CheckpointedEvents,
+    spikes: StoredRecords,
     clusters: Clusters,
     features: Features,
     p: DefaultParameters,
@@ -177,20 +193,25 @@ def _refine(
 
 
 def _mean_waveforms(
-    traces: xr.DataArray, clusters: Clusters, p: DefaultParameters, run: Run, *, n_nearest: int
+    traces: xr.DataArray,
+    clusters: Clusters,
+    p: DefaultParameters,
+    run: Run,
+    tissue: Tissue | None,
+    *,
+    n_nearest: int,
 ) -> xr.Dataset:
-    """Mean waveforms of clusters around the channel where most of their peaks are."""
-    return mean_waveforms(
-        traces,
-        clusters.spikes,
-        run,
-        peak_channels=clusters.peak_channels(traces.sizes["channel"]),
-        ms_before=p.ms_before,
-        ms_after=p.ms_after,
-        seed=p.seed,
-        n_spikes_max=N_SPIKES_MAX,
-        n_nearest=n_nearest,
-    )
+    """Mean waveforms of clusters around the channel where most of their peaks are; by displacement if tissue moves."""
+    settings: dict[str, Any] = {
+        "peak_channels": clusters.peak_channels(traces.sizes["channel"]),
+        "ms_before": p.ms_before,
+        "ms_after": p.ms_after,
+        "seed": p.seed,
+        "n_nearest": n_nearest,
+    }
+    if tissue is not None:
+        return means_by_displacement(traces, clusters.spikes, run, tissue=tissue, **settings)
+    return mean_waveforms(traces, clusters.spikes, run, n_spikes_max=N_SPIKES_MAX, **settings)
 
 
 def _matchable_templates(
@@ -225,14 +246,16 @@ def _match(
     white: xr.DataArray,
     templates: xr.Dataset,
     p: DefaultParameters,
+    tissue: Tissue | None,
     *,
     detect_threshold: float | None = None,
     **projection: Any,
 ) -> SpikeTable:
     """Spikes of the templates within the limits of the preset."""
-    return match_templates(
+    return match(
         white,
-        templates=templates,
+        templates,
+        tissue,
         noise_gain=templates.attrs["noise_gain"],
         detect_threshold=p.match_threshold if detect_threshold is None else detect_threshold,
         amplitude_min=p.amplitude_min,

@@ -99,6 +99,7 @@ def assemble(
     log: Sequence[Mapping[str, Any]],
     first_sample: int = 0,
     unit_ids: NDArray[Any] | None = None,
+    motion: xr.Dataset | None = None,
     learned: Mapping[str, xr.Dataset] | None = None,
 ) -> xr.DataTree:
     """Build the sorting.
@@ -120,6 +121,8 @@ def assemble(
         The recording's first sample on the axis on which the spikes are counted.
     unit_ids
         Names of the units; 0 to n - 1 if None.
+    motion
+        For the node ``/motion``.
     learned
         For the node ``/learned``.
     """
@@ -144,6 +147,7 @@ def assemble(
         templates=seen.waveform,
         nbefore=seen.nbefore,
         unit_ids=unit_ids,
+        motion=motion,
         learned=learned,
         preset=preset,
         parameters=parameters.model_dump(),

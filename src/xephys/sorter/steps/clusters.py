@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...cluster.settle import Clustering, take_records
-from ...graph.checkpoint import CheckpointedEvents
+from ...graph.checkpoint import StoredRecords
 from .passes import NoUnits
 
 SPIKE = np.dtype([("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")])
@@ -48,7 +48,7 @@ class Clusters:
         return templates if self.unexplained is None else templates.assign(unexplained=("unit", self.unexplained))
 
 
-def clustered_spikes(events: NDArray[Any] | CheckpointedEvents, clustering: Clustering) -> NDArray[Any]:
+def clustered_spikes(events: NDArray[Any] | StoredRecords, clustering: Clustering) -> NDArray[Any]:
     """The clustered events as spikes, aligned alike within each cluster, in time order."""
     peaks, kept = take_records(events, ("sample_index", "channel_index")), clustering.labels >= 0
     spikes = np.zeros(int(kept.sum()), SPIKE)

@@ -1,0 +1,142 @@
+"""Template matching on a recording that drifts: the templates move, the traces stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..errors import ParameterError
+from ..graph.build import extend_plan
+from ..graph.events import SpikeTable
+from ..graph.plan import Stage
+from ..motion.registered import Tissue
+from ..recording.geometry import nearest_channels
+from ..recording.stages import as_lazy, recording_plan
+from ..templates.average import check_same_probe
+from .settings import MatchSettings
+
+
+def match_moving_templates(
+    recording: xr.DataArray,
+    *,
+    templates: xr.Dataset,
+    tissue: Tissue,
+    rank: int = 5,
+    n_channels_max: int = 64,
+    detect_threshold: float = 4.0,
+    noise_gain: float = 1.0,
+    amplitude_min: float = 0.5,
+    amplitude_max: float = 1.5,
+    amplitude_std: float = 0.1,
+    refractory_ms: float = 0.5,
+    freq_max_hz: float | None = None,
+    components: xr.DataArray | None = None,
+    n_nearest: int = 12,
+) -> SpikeTable:
+    """Find the spikes of templates that move with the tissue, lazily.
+
+    Each tile of the recording is matched with the templates at the displacement of its middle.
+
+    Parameters
+    ----------
+    recording
+        Whitened traces (unit noise), on which the templates were estimated.
+    templates
+        From :func:`xephys.templates.moving.moving_templates`; with a variable ``unexplained (unit)`` as for
+        :func:`xephys.match_templates`.
+    tissue
+        Motion of the recording.
+    rank, n_channels_max, detect_threshold, noise_gain, amplitude_min, amplitude_max, amplitude_std, refractory_ms, \
+freq_max_hz, components, n_nearest
+        As for :func:`xephys.match_templates`.
+
+    Returns
+    -------
+    Lazy table as from :func:`xephys.match_templates`; ``channel_index`` is the peak channel at that displacement.
+
+    Raises
+    ------
+    ParameterError
+        If a number is outside its limits, or the components have another window than the templates.
+    RecordingError
+        If the templates come from another probe.
+    """
+    from ..kernels.match.templates import MATCH_DTYPE, match_halo
+
+    info = schema.validate_recording(recording)
+    settings = MatchSettings(
+        rank=rank,
+        n_channels_max=n_channels_max,
+        detect_threshold=detect_threshold,
+        noise_gain=noise_gain,
+        amplitude_min=amplitude_min,
+        amplitude_max=amplitude_max,
+        amplitude_std=amplitude_std,
+        refractory_ms=refractory_ms,
+        freq_max_hz=freq_max_hz,
+    )
+    check_same_probe(recording, templates)
+    nbefore = int(templates.attrs["nbefore"])
+    before, after = match_halo(templates.sizes["sample"], n_before=nbefore)
+    arrays, parameters = _model(recording, templates, tissue, settings)
+    dtype: Any = MATCH_DTYPE
+    if components is not None:
+        if components.sizes["sample"] != templates.sizes["sample"] or int(components.attrs["nbefore"]) != nbefore:
+            raise ParameterError(
+                f"the components have {components.sizes['sample']} samples, {components.attrs['nbefore']} of them "
+                f"before the spike, the templates {templates.sizes['sample']} and {nbefore}; give both the same window"
+            )
+        neighbors = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+        arrays |= {"components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbors}
+        shape = (neighbors.shape[1], components.sizes["component"])
+        dtype = np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)])
+    stage = Stage(
+        _kernel(),
+        dtype=dtype,
+        parameters={"n_before": nbefore, **parameters, **settings.of_kernel(info.sampling_frequency)},
+        arrays=arrays,
+        before=before,
+        after=after,
+        emits="events",
+    )
+    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+
+
+def _kernel() -> Any:
+    from ..kernels.match.moving import match_moving_templates as kernel
+
+    return kernel
+
+
+def _model(
+    recording: xr.DataArray, templates: xr.Dataset, tissue: Tissue, settings: MatchSettings
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays and parameters of the stage: time courses, patterns, and where each unit is in each tile."""
+    from ..kernels.match.moving import build_moving_model
+    from ..kernels.templates.moving import factor_moving
+
+    channels = templates["channel_index"].values.astype(np.int32)
+    temporal, patterns = factor_moving(
+        templates["waveform"].values,
+        counts=templates["num_averaged"].values,
+        channels=channels,
+        rank=settings.rank,
+    )
+    plan = recording_plan(recording)
+    first, last = plan.start // plan.tile_samples, -(-plan.stop // plan.tile_samples)
+    grid = templates["displacement"].values
+    nearest = channels[np.arange(len(channels)), (channels >= 0).argmax(axis=1)].astype(np.int64)
+    moved = tissue.of_tiles(np.arange(first, last), nearest, tile_samples=plan.tile_samples)
+    step = grid[1] - grid[0] if len(grid) > 1 else 1.0
+    arrays: dict[str, Any] = dict(build_moving_model(temporal=temporal, patterns=patterns, channels=channels))
+    arrays["places"] = np.ascontiguousarray((moved - grid[0]) / step)
+    if "unexplained" in templates:
+        arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
+    return arrays, {
+        "tile_samples": plan.tile_samples,
+        "first_tile": first,
+        "n_channels_max": settings.n_channels_max,
+    }

@@ -1,0 +1,223 @@
+"""Spikes as they would look if the tissue had not moved: what clustering sees of a recording that drifts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..graph.checkpoint import StoredRecords
+from ..recording.geometry import nearest_channels
+from ..recording.stages import recording_plan
+from .displacement import displacement_at
+
+#: A spike counts as no farther than this from its peak channel: places far away are errors of the localization.
+REACH_UM = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Tissue:
+    """A motion together with the recording that it belongs to: which time a sample has, which shank a channel.
+
+    Attributes
+    ----------
+    motion
+        From :func:`xephys.estimate_motion`.
+    positions_um
+        ``(channel, 2)``.
+    shanks
+        Identifier of the shank of each channel, as in the motion; None where it has only one.
+    first_sample, first_time_s, sampling_frequency
+        Of the recording: time is linear in samples.
+    """
+
+    motion: xr.Dataset
+    positions_um: NDArray[np.float64]
+    shanks: NDArray[Any] | None
+    first_sample: int
+    first_time_s: float
+    sampling_frequency: float
+
+    @classmethod
+    def of(cls, recording: xr.DataArray, motion: xr.Dataset) -> Tissue:
+        """The motion of a recording.
+
+        Examples
+        --------
+        >>> from xephys.motion.displacement import make_motion
+        >>> from xephys.testing import simulate_recording
+        >>> recording, _ = simulate_recording(duration_s=2, n_channels=4, n_units=1)
+        >>> motion = make_motion([[0.0], [4.0]], time_s=[0.5, 1.5], depth_um=[0])
+        >>> Tissue.of(recording, motion).of_samples(np.array([15_000, 45_000]), np.array([0, 0])).tolist()
+        [0.0, 4.0]
+        """
+        positions = schema.positions_of(recording, why="motion")
+        several = motion.sizes["shank"] > 1
+        shanks = recording["shank"].values if several and "shank" in recording.coords else None
+        times = recording["time"]
+        return cls(
+            motion=motion,
+            positions_um=np.ascontiguousarray(positions, np.float64),
+            shanks=shanks,
+            first_sample=recording_plan(recording).start,
+            first_time_s=float(times[0]),
+            sampling_frequency=float(recording.attrs["sampling_frequency"]),
+        )
+
+    def of_samples(self, sample_index: NDArray[np.int64], channel_index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Displacement of the tissue seen by each channel at each sample, µm."""
+        times = self.first_time_s + (sample_index - self.first_sample) / self.sampling_frequency
+        return self._at(times, channel_index, registered=False)
+
+    def of_tiles(
+        self, tiles: NDArray[np.int64], channel_index: NDArray[np.int64], *, tile_samples: int
+    ) -> NDArray[np.float64]:
+        """Displacement ``(tile, channel)`` at the middle of each tile of what rests at the given channels, µm."""
+        middle = (tiles + 0.5) * tile_samples - self.first_sample
+        times = self.first_time_s + middle / self.sampling_frequency
+        return self._at(times[:, None], channel_index[None, :], registered=True)
+
+    def _at(self, times_s: NDArray[Any], channel_index: NDArray[Any], *, registered: bool) -> NDArray[np.float64]:
+        cells = self.motion["time"].values
+        return displacement_at(
+            self.motion,
+            time_s=np.clip(times_s, cells[0], cells[-1]),
+            depth_um=self.positions_um[channel_index, 1],
+            shank=None if self.shanks is None else self.shanks[channel_index],
+            registered=registered,
+        )
+
+    @cached_property
+    def token(self) -> str:
+        """Identity of all that a displacement depends on."""
+        values = [self.motion[name].values for name in ("displacement_um", "time", "depth")]
+        shanks = None if self.shanks is None else [*map(str, self.shanks)]
+        origin = (self.first_sample, self.first_time_s, self.sampling_frequency, shanks)
+        parts = [repr(origin).encode(), self.positions_um.tobytes(), *(v.tobytes() for v in values)]
+        digest = hashlib.sha1(usedforsecurity=False)
+        for part in parts:
+            digest.update(part)
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitFeatures:
+    """Features of templates that move, for spikes that were matched with them.
+
+    Attributes
+    ----------
+    features
+        float32 ``(unit, displacement, slot, component)``.
+    channels
+        int32 ``(unit, slot)``, -1 where empty.
+    resting_channels
+        Peak channel of each unit at displacement zero.
+    displacement_um
+        Evenly spaced.
+    """
+
+    features: NDArray[np.float32]
+    channels: NDArray[np.int32]
+    resting_channels: NDArray[np.int64]
+    displacement_um: NDArray[np.float64]
+
+    def places(self, displacement_um: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Displacements in steps of the table."""
+        grid = self.displacement_um
+        step = grid[1] - grid[0] if len(grid) > 1 else 1.0
+        return np.asarray((displacement_um - grid[0]) / step, np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredEvents:
+    """Records on disk with ``channel_index`` and ``projection`` as if the tissue had not moved.
+
+    They are registered when they are loaded, so that only those that are used cost anything. Without ``units`` the
+    records must be located, and their projections are interpolated between contacts. With them only what a spike has
+    beyond its template is, and the template at rest takes the place of the template where the tissue was.
+    """
+
+    events: StoredRecords
+    tissue: Tissue
+    units: UnitFeatures | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.events.dtype
+
+    @property
+    def count(self) -> int:
+        return self.events.count
+
+    @cached_property
+    def token(self) -> str:
+        parts = [self.events.token, self.tissue.token]
+        if self.units is not None:
+            digest = hashlib.sha1(self.units.features.tobytes(), usedforsecurity=False)
+            digest.update(self.units.channels.tobytes() + self.units.displacement_um.tobytes())
+            parts.append(digest.hexdigest()[:16])
+        return "-".join(parts)
+
+    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """Records in time order, all or those with the given ascending numbers, with all or some of their fields."""
+        names = tuple(self.dtype.names or ()) if fields is None else tuple(fields)
+        if not {"channel_index", "projection"} & set(names):
+            return self.events.load(names, rows=rows)
+        needed = {"sample_index", "channel_index"} | ({"x", "y"} if self.units is None else {"unit_index"})
+        if self.units is not None and "projection" in names:
+            needed |= {"amplitude"}
+        records = self.events.load((*names, *sorted(needed - set(names))), rows=rows)
+        moved = self.tissue.of_samples(records["sample_index"], records["channel_index"])
+        registered = np.zeros(len(records), np.dtype([(name, self.dtype[name]) for name in names]))
+        for name in names:
+            registered[name] = records[name]
+        target = self._targets(records, moved)
+        if "projection" in names:
+            registered["projection"] = self._projections(records, moved, target)
+        if "channel_index" in names:
+            registered["channel_index"] = target
+        return registered
+
+    def _targets(self, records: NDArray[Any], moved: NDArray[np.float64]) -> NDArray[np.int64]:
+        from ..kernels.motion.registered import resting_channels
+
+        if self.units is not None:
+            return self.units.resting_channels[records["unit_index"]]
+        contacts = self.tissue.positions_um[records["channel_index"]]
+        near_x, near_y = (
+            np.clip(records[name], contacts[:, axis] - REACH_UM, contacts[:, axis] + REACH_UM)
+            for axis, name in enumerate("xy")
+        )
+        return resting_channels(near_x, near_y - moved, positions_um=self.tissue.positions_um)
+
+    def _projections(
+        self, records: NDArray[Any], moved: NDArray[np.float64], target: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        from ..kernels.motion.registered import register_features, without_template
+
+        neighbors = nearest_channels(self.tissue.positions_um, n_nearest=records["projection"].shape[1])
+        projection, channel = np.ascontiguousarray(records["projection"]), records["channel_index"].astype(np.int64)
+        if self.units is None:
+            return register_features(
+                projection, channel, moved, target, positions_um=self.tissue.positions_um, neighbors=neighbors
+            )
+        own = {
+            "unit_index": records["unit_index"],
+            "amplitude": records["amplitude"],
+            "neighbors": neighbors,
+            "unit_features": self.units.features,
+            "unit_channels": self.units.channels,
+        }
+        rest = without_template(projection, channel, place=self.units.places(moved), **own)
+        rest = register_features(
+            rest, channel, moved, target, positions_um=self.tissue.positions_um, neighbors=neighbors
+        )
+        at_rest = self.units.places(np.zeros(len(moved)))
+        return without_template(rest, target, place=at_rest, added=True, **own)

@@ -1,0 +1,159 @@
+"""How the preset ``default`` follows drift: spikes are told apart at rest, and templates move. Traces stay as they are.
+
+The functions here also take a tissue of None, for a recording that is still, and then change nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...errors import ParameterError, RecordingError
+from ...graph.checkpoint import CheckpointedEvents, StoredRecords
+from ...graph.events import SpikeTable
+from ...match.moving import match_moving_templates
+from ...match.templates import match_templates
+from ...motion.estimate import estimate_motion
+from ...motion.registered import RegisteredEvents, Tissue
+from ...templates.moving import (
+    displacement_grid,
+    moving_means,
+    moving_template_plan,
+    moving_templates,
+    resting_templates,
+    unit_features,
+)
+from ..steps.passes import Run
+from ..steps.tidy import MatchableTemplates
+from ..steps.waveforms import nearest_slots, whitened_means
+
+logger = logging.getLogger(__name__)
+
+#: Tissue that stays within this for nine tenths of the time, at every depth, is still: templates hardly change.
+STILL_UM = 3.0
+
+
+def find_motion(white: xr.DataArray, peaks: CheckpointedEvents, run: Run) -> xr.Dataset | None:
+    """The motion that located peaks show; None where the probe or the recording is too short to tell."""
+    try:
+        return run.once(estimate_motion, white, peaks)
+    except (RecordingError, ParameterError) as reason:
+        logger.info("drift is not followed: %s", reason)
+        return None
+
+
+def moving_tissue(white: xr.DataArray, motion: xr.Dataset | None) -> Tissue | None:
+    """The motion of a recording, if there is any worth following."""
+    return Tissue.of(white, motion) if motion is not None and moves(motion) else None
+
+
+def moves(motion: xr.Dataset) -> bool:
+    """Whether the tissue moves by more than templates that rest tolerate.
+
+    Examples
+    --------
+    >>> from xephys.motion.displacement import make_motion
+    >>> moves(make_motion([[0.0], [0.5], [-0.5], [0.0]], time_s=[0, 1, 2, 3], depth_um=[0]))
+    False
+    """
+    low, high = np.quantile(motion["displacement_um"].values, [0.05, 0.95], axis=1)
+    return bool((high - low).max(initial=0.0) > STILL_UM)
+
+
+def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRecords:
+    """Peaks as they would be seen if the tissue had not moved."""
+    return peaks if tissue is None else RegisteredEvents(peaks, tissue)
+
+
+def spikes_at_rest(
+    spikes: CheckpointedEvents, tissue: Tissue | None, *, templates: xr.Dataset, components: xr.DataArray
+) -> StoredRecords:
+    """Matched spikes as they would be seen if the tissue had not moved, with the help of their templates."""
+    if tissue is None:
+        return spikes
+    return RegisteredEvents(spikes, tissue, unit_features(templates, components=components))
+
+
+def means_by_displacement(
+    traces: xr.DataArray,
+    spikes: NDArray[Any],
+    run: Run,
+    *,
+    tissue: Tissue,
+    peak_channels: NDArray[np.integer[Any]],
+    ms_before: float,
+    ms_after: float,
+    seed: int,
+    n_nearest: int,
+) -> xr.Dataset:
+    """Mean waveforms of units at each displacement: one pass over the recording."""
+    grid = displacement_grid(tissue.motion["displacement_um"].values)
+    plan = moving_template_plan(
+        traces,
+        spikes,
+        tissue=tissue,
+        displacement_um=grid,
+        peak_channels=peak_channels,
+        ms_before=ms_before,
+        ms_after=ms_after,
+        n_nearest=n_nearest,
+        seed=seed,
+    )
+    return moving_means(traces, plan, run.total(plan), displacement_um=grid)
+
+
+def templates_of(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
+    """The means themselves, or templates at every displacement."""
+    return means if tissue is None else moving_templates(means, positions_um=tissue.positions_um)
+
+
+def whitened(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -> xr.Dataset:
+    """Means of white traces from means of filtered ones, also where there is one for each displacement."""
+    if "displacement" not in means.dims:
+        return whitened_means(means, whitening, n_nearest=n_nearest)
+    n_units, n_places, length, n_slots = means["waveform"].shape
+    rows = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), means["waveform"].values.reshape(-1, length, n_slots)),
+            "channel_index": (("unit", "slot"), np.repeat(means["channel_index"].values, n_places, axis=0)),
+        },
+        attrs=means.attrs,
+    )
+    white = whitened_means(rows, whitening, n_nearest=n_nearest)["waveform"].values
+    near = nearest_slots(means, n_nearest)
+    waveform = (means["waveform"].dims, white.reshape(n_units, n_places, length, -1))
+    return near.assign(waveform=waveform).assign_attrs(units="noise")
+
+
+def mean_at_rest(means: xr.Dataset, tissue: Tissue | None, *, n_nearest: int) -> xr.Dataset:
+    """One mean waveform a unit, on its nearest channels: where there are several, that at displacement zero."""
+    near = nearest_slots(means, n_nearest)
+    if tissue is None:
+        return near
+    rest = moving_templates(near, positions_um=tissue.positions_um, displacement_um=np.zeros(1))
+    return rest.isel(displacement=0, drop=True).assign(num_averaged=means["num_averaged"].sum("displacement"))
+
+
+def at_rest(templates: xr.Dataset) -> xr.Dataset:
+    """One template a unit: where there are several, that at displacement zero."""
+    return resting_templates(templates) if "displacement" in templates.dims else templates
+
+
+def matchable_at_every_displacement(matchable: MatchableTemplates, templates: xr.Dataset) -> xr.Dataset:
+    """The templates that can be matched, with all that is known of them, at every displacement."""
+    rest = matchable.templates
+    if "displacement" not in templates.dims:
+        return rest
+    more = {"unexplained": rest["unexplained"]} if "unexplained" in rest else {}
+    return templates.isel(unit=matchable.index).assign(more).assign_attrs(rest.attrs)
+
+
+def match(white: xr.DataArray, templates: xr.Dataset, tissue: Tissue | None, **settings: Any) -> SpikeTable:
+    """Spikes of templates that rest, or that move with the tissue."""
+    if tissue is None:
+        return match_templates(white, templates=templates, **settings)
+    return match_moving_templates(white, templates=templates, tissue=tissue, **settings)

@@ -1,0 +1,88 @@
+"""Matching with templates that move finds what templates that rest lose."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from spikeinterface import NumpySorting
+
+import xephys
+from xephys.errors import ParameterError
+from xephys.graph.reduce import tree_sum
+from xephys.match.moving import match_moving_templates
+from xephys.templates.moving import displacement_grid, moving_means, moving_template_plan, moving_templates
+from xephys.testing import assert_chunk_invariant, forbid_compute
+
+from ..support.drifting import INNER, drifting
+
+WINDOW = {"ms_before": 0.9, "ms_after": 1.3, "n_nearest": 32, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def templates():
+    case = drifting()
+    grid = displacement_grid(case.motion["displacement_um"].values)
+    plan = moving_template_plan(
+        case.white, case.spikes, tissue=case.tissue, displacement_um=grid, peak_channels=case.truth.peak_channels,
+        **WINDOW,
+    )  # fmt: skip
+    means = moving_means(case.white, plan, tree_sum(plan), displacement_um=grid)
+    return moving_templates(means, positions_um=case.tissue.positions_um)
+
+
+def accuracy(spikes):
+    found = NumpySorting.from_samples_and_labels([spikes["sample_index"]], [spikes["unit_index"]], 30_000.0)
+    return xephys.compare(found, drifting().truth).units["accuracy"].values
+
+
+def test_moving_templates_find_their_spikes(templates):
+    case = drifting()
+    matched = match_moving_templates(case.white, templates=templates, tissue=case.tissue, detect_threshold=8.0)
+    assert accuracy(matched.compute()).min() > 0.95
+
+
+def test_a_motion_of_the_wrong_sign_finds_fewer(templates):
+    case = drifting()
+    from xephys.motion.registered import Tissue
+
+    mirrored = case.motion.assign(displacement_um=-case.motion["displacement_um"])
+    wrong = Tissue.of(case.white, mirrored)
+    gains = [
+        match_moving_templates(case.white, templates=templates, tissue=tissue, detect_threshold=8.0).compute()["gain"]
+        for tissue in (case.tissue, wrong)
+    ]
+    assert gains[0].sum() > 1.05 * gains[1].sum()
+
+
+def test_lazy_small_and_independent_of_chunks(templates):
+    case = drifting()
+    part = xephys.slice_time(case.white, start_s=9.0, stop_s=13.0) if hasattr(xephys, "slice_time") else case.white
+
+    def matched(recording):
+        return match_moving_templates(recording, templates=templates, tissue=case.tissue, detect_threshold=8.0)
+
+    with forbid_compute():
+        table = matched(part)
+    assert len(pickle.dumps(table.plan.source)) < 10_000
+    assert_chunk_invariant(matched, part, chunk_samples=[30_000, 77_777])
+
+
+def test_spikes_say_on_which_channel_they_are_seen(templates):
+    case = drifting()
+    spikes = match_moving_templates(case.white, templates=templates, tissue=case.tissue, detect_threshold=8.0).compute()
+    depth = case.tissue.positions_um[spikes["channel_index"], 1]
+    early, late = spikes["sample_index"] < 5 * 30_000, spikes["sample_index"] > 19 * 30_000
+    for unit in INNER:
+        own = spikes["unit_index"] == unit
+        assert depth[own & late].mean() > depth[own & early].mean()
+
+
+def test_components_of_another_window_are_refused(templates):
+    case = drifting()
+    import xarray as xr
+
+    components = xr.DataArray(np.eye(3, 20), dims=("component", "sample"), attrs={"nbefore": 5})
+    with pytest.raises(ParameterError, match="give both the same window"):
+        match_moving_templates(case.white, templates=templates, tissue=case.tissue, components=components)

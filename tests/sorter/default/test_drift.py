@@ -1,0 +1,75 @@
+"""The preset follows drift: no unit in pieces; a still recording is sorted as if nobody had looked for motion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys.motion.displacement import displacement_at, make_motion
+from xephys.sorter.default.drift import moves, moving_tissue
+from xephys.testing import simulate_recording
+
+RECORDING = {"duration_s": 60.0, "n_channels": 32, "n_units": 12, "seed": 5, "rate_median_hz": 8.0}
+
+
+@pytest.fixture(scope="module")
+def drifting():
+    return simulate_recording(**RECORDING, drift="slow", drift_um=40.0)
+
+
+@pytest.fixture(scope="module")
+def followed(drifting):
+    return xephys.sort(drifting[0])
+
+
+def test_units_are_found_in_one_piece(drifting, followed):
+    comparison = xephys.compare(followed, drifting[1])
+    assert comparison.summary["num_well_detected"] >= 11
+    assert comparison.summary["accuracy"] > 0.95
+    assert comparison.summary["num_tested_units"] <= 13
+
+
+def test_without_following_units_break(drifting):
+    comparison = xephys.compare(xephys.sort(drifting[0], drift="off"), drifting[1])
+    assert comparison.summary["num_well_detected"] < 9
+
+
+def test_the_motion_is_part_of_the_sorting(drifting, followed, tmp_path):
+    motion = followed["motion"].dataset
+    times = np.arange(60) + 0.5
+    found = displacement_at(motion, time_s=times, depth_um=150.0)
+    true = drifting[1].motion.displacement(times, np.full(60, 150.0))
+    assert np.abs(found - found.mean() - (true - true.mean())).max() < 8
+    xephys.save_sorting(followed, tmp_path / "sorting.zarr")
+    stored = xephys.open_sorting(tmp_path / "sorting.zarr")["motion"].dataset
+    np.testing.assert_array_equal(stored["displacement_um"].values, motion["displacement_um"].values)
+
+
+def test_a_still_recording_is_sorted_as_without():
+    recording, _ = simulate_recording(**{**RECORDING, "duration_s": 20.0})
+    followed, off = xephys.sort(recording), xephys.sort(recording, drift="off")
+    assert not moves(followed["motion"].dataset)
+    for node in ("spikes", "units", "templates"):
+        for name, variable in off[node].dataset.variables.items():
+            assert followed[node].dataset[name].values.tobytes() == variable.values.tobytes(), (node, name)
+
+
+def test_what_moves_and_what_does_not():
+    recording, _ = simulate_recording(duration_s=2.0, n_channels=4, n_units=1)
+    times = np.arange(10) + 0.5
+
+    def tissue(course):
+        return moving_tissue(recording, make_motion(np.asarray(course)[:, None], time_s=times, depth_um=[0]))
+
+    assert tissue(np.zeros(10)) is None
+    assert tissue(np.linspace(-1, 1, 10)) is None
+    assert tissue(np.linspace(-5, 5, 10)) is not None
+    assert moving_tissue(recording, None) is None
+
+
+def test_a_probe_without_depth_is_sorted_without_motion():
+    recording, _ = simulate_recording(duration_s=8.0, n_channels=4, n_units=2, seed=0, probe="tetrode")
+    sorting = xephys.sort(recording)
+    assert "motion" not in sorting.children
+    assert sorting["units"].sizes["unit"] > 0
