@@ -87,6 +87,12 @@ def sort(
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
     ] = "threads",
+    cache: Annotated[
+        str,
+        typer.Option(
+            "--cache", metavar="auto|memory|disk|none", help="Where white traces are kept between passes; same spikes."
+        ),
+    ] = "auto",
     chunk_duration_s: ChunkDuration = 2.0,
     kilosort_files: Annotated[
         bool,
@@ -110,6 +116,7 @@ def sort(
     With other late parameters only the stages after them run again.
     """
     from ..checks import check_choice
+    from ..graph.kept import PLACES
     from ..io.store.atomic import check_room
     from ..kernels.lib.dispatch import namespace_of_device
     from ..sorter.presets import find_preset, read_parameters
@@ -124,6 +131,7 @@ def sort(
     sorter = find_preset(preset)
     sorter.check_use(device=device, learn_s=learn_s)
     check_choice("device", device, ("cpu", "cuda"))
+    check_choice("cache", cache, PLACES)
     if device != "cpu":
         namespace_of_device(device)
     ui.check_result_folder(out, (ui.SORTING_NAME, ui.PHY_NAME), overwrite=overwrite)
@@ -160,6 +168,7 @@ def sort(
             learn_s=learn_s,
             device=device,
             folder=work,
+            cache=cache,
             progress=progress,
         )
         save_sorting(sorting, out / ui.SORTING_NAME, overwrite=True)

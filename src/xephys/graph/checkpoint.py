@@ -332,13 +332,18 @@ def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
     return len(stored) if stored.dtype == dtype else None
 
 
-def write_atomically(path: Path, write: Callable[[Any], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Any], Any], *, sync: bool = True) -> None:
+    """Write a file under another name and rename it, so that it is whole or absent.
+
+    Without ``sync`` a loss of power may leave a file that is too short; a killed process does not.
+    """
     temporary = path.with_name(f"{path.name}.tmp-{machine_token()}-{os.getpid()}-{uuid4().hex[:8]}")
     try:
         with temporary.open("wb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException as error:  # Ctrl-C included
         with suppress(OSError):

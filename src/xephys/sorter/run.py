@@ -15,6 +15,7 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
+from ..graph.kept import forget_kept
 from ..graph.results import KEPT_RESULTS
 from ..recording.device import to_device
 from ..recording.geometry import warn_odd_spacing
@@ -32,6 +33,8 @@ def sort(
     learn_s: float | None = None,
     device: str = "cpu",
     folder: PathLike | None = None,
+    cache: str = "auto",
+    cache_bytes_max: int | None = None,
     progress: Report | None = None,
     **parameters: Any,
 ) -> xr.DataTree:
@@ -59,6 +62,13 @@ def sort(
         Where finished chunks and results are kept. Called again with the same folder and recording, a sort goes on
         where it was stopped, and with other late parameters only the stages after them run again. A temporary
         folder, removed afterwards, if None.
+    cache
+        Where white traces are kept between the passes over the recording, as int16, 1/64 of the noise a step:
+        ``"memory"``, ``"disk"`` (below ``folder``, removed at the end), ``"none"`` (computed in each pass), or
+        ``"auto"``: memory where they are small, else disk where there is room, else none. The spikes are the same in
+        every case.
+    cache_bytes_max
+        Most bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
     progress
         Called with ``(stage, done, total)`` after each chunk.
     **parameters
@@ -100,6 +110,8 @@ def sort(
         learn_s=learn_s,
         device=device,
         folder=folder,
+        cache=cache,
+        cache_bytes_max=cache_bytes_max,
         progress=progress,
     )
 
@@ -113,6 +125,8 @@ def sort_with(
     learn_s: float | None = None,
     device: str = "cpu",
     folder: PathLike | None = None,
+    cache: str = "auto",
+    cache_bytes_max: int | None = None,
     progress: Report | None = None,
 ) -> xr.DataTree:
     """:func:`sort` with parameters that have been read: of the preset, or from ``parameters_with(learned, ...)``."""
@@ -122,19 +136,25 @@ def sort_with(
             raise ParameterError(f"learn_s is {learn_s:g} and an earlier sorting was given too; leave one of them out")
         short = spread_slices(recording, total_s=learn_s)
         if short is not recording:
-            learned = sort_with(short, preset, parameters, device=device, folder=folder, progress=progress)
+            learned = sort_with(
+                short, preset, parameters, device=device, folder=folder, cache=cache, cache_bytes_max=cache_bytes_max,
+                progress=progress,
+            )  # fmt: skip
     schema.validate_recording(recording)
     warn_odd_spacing(recording)
     recording = to_device(recording, device)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
-        run = Run(work, progress, preset.name)
+        run = Run(work, progress, preset.name, cache=cache, cache_bytes_max=cache_bytes_max)
         if learned is None:
-            return _sorted_or_empty(recording, preset, parameters, run)
-        if learn_s is not None and not learned["units"].sizes["unit"]:
-            return _empty(recording, preset, parameters)
-        from .steps.reuse import sort_learned
+            sorting = _sorted_or_empty(recording, preset, parameters, run)
+        elif learn_s is not None and not learned["units"].sizes["unit"]:
+            sorting = _empty(recording, preset, parameters)
+        else:
+            from .steps.reuse import sort_learned
 
-        return sort_learned(recording, parameters, run, learned=learned)
+            sorting = sort_learned(recording, parameters, run, learned=learned)
+        forget_kept(work)
+        return sorting
 
 
 def _sorted_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, run: Run) -> xr.DataTree:

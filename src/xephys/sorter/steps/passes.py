@@ -8,14 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from ...graph.checkpoint import CheckpointedEvents, run_events, run_partials
 from ...graph.events import SpikeTable
 from ...graph.plan import Plan
 from ...graph.reduce import Partial
 from ...graph.results import CallOnce
 from ...graph.scheduler import active_client
+from ...recording.kept import keep_recording
 
 Report = Callable[[str, int, int], None]
+
+#: White traces are rounded to multiples of this, in units of the noise; beyond 512 they are cut.
+WHITE_STEP = 1 / 64
 
 
 class NoUnits(Exception):
@@ -38,16 +44,26 @@ class Run:
         Called with ``(stage, done, total)`` after each chunk.
     preset
         Name of the preset at work, for the sorting's provenance.
+    cache, cache_bytes_max
+        Where white traces are kept between passes, and how many bytes of them at most.
     """
 
     folder: Path | None = None
     report: Report | None = None
     preset: str = ""
+    cache: str = "auto"
+    cache_bytes_max: int | None = None
 
     @cached_property
     def once(self) -> CallOnce:
         """``run.once(function, argument, name=value)``: its result, from the folder if it was called before."""
         return CallOnce(self.folder)
+
+    def keep(self, white: xr.DataArray) -> xr.DataArray:
+        """White traces that are computed in the first pass that reads them, and read again in the others."""
+        return keep_recording(
+            white, step=WHITE_STEP, folder=self.folder, place=self.cache, bytes_max=self.cache_bytes_max
+        )
 
     def collect(self, stage: str, events: SpikeTable) -> CheckpointedEvents:
         """The records of one pass over the recording, on disk; ``stage`` names the pass in the progress."""

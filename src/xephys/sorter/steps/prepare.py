@@ -181,7 +181,8 @@ def whitened(
     white_sample = DrawnSample(lambda: _thinned_white(sample, whitening), token=f"{sample.token}-{n_nearest}")
     if sample.is_drawn:
         white_sample[:]  # now, so that the other stretches can go
-    return Prepared(filtered, whiten(filtered, whitening=whitening), levels, white_levels, white_sample, whitening)
+    white = run.keep(whiten(filtered, whitening=whitening))
+    return Prepared(filtered, white, levels, white_levels, white_sample, whitening)
 
 
 def _estimates(filtered: xr.DataArray, *, sample: Sample, n_nearest: int) -> tuple[Any, xr.Dataset, Any]:

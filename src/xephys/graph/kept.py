@@ -1,0 +1,223 @@
+"""Traces that are computed once and read again: integer tiles in memory or on disk, or computed at each reading.
+
+Several passes over a recording would filter and whiten it again each time. A `KeptSource` takes the place of that
+chain: it computes a tile when it is first read, and keeps it. What is read does not depend on where it is kept: tiles
+hold integers of a stated step, each computed by itself on the tile grid, also where nothing is kept. So a sort gives
+the same bits in every mode, and on a machine whose disk was full.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..errors import OutputError
+from .checkpoint import content_token, write_atomically
+from .events import compute
+from .plan import Array, Plan, regular_chunks
+from .run import Program, run_traces, visible_arrays
+from .scheduler import active_client
+from .source import disk_free_bytes
+from .tasks import DaskSource, over_chunks
+
+logger = logging.getLogger(__name__)
+
+Place: TypeAlias = Literal["memory", "disk", "none"]
+PLACES = ("auto", "memory", "disk", "none")
+#: Kept in memory if they take no more than this.
+MEMORY_BYTES_MAX = 256 << 20
+#: How the folders of kept tiles begin.
+KEPT_PREFIX = "kept-"
+#: Free space that is left on a disk.
+DISK_BYTES_LEFT = 1 << 30
+
+
+@dataclass(frozen=True, eq=False)
+class KeptSource:
+    """The traces of a plan as a source of integers, tile by tile.
+
+    Attributes
+    ----------
+    plan
+        Emits traces of an integer type; it is never run over more than one tile at a time.
+    place
+        ``"memory"``, ``"disk"`` or ``"none"``.
+    folder
+        Where the tiles lie, for ``"disk"``.
+    """
+
+    plan: Plan
+    place: Place
+    folder: str = ""
+    _tiles: dict[int, Array] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_samples(self) -> int:
+        return self.plan.source.n_samples
+
+    @property
+    def n_channels(self) -> int:
+        return self.plan.n_channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.plan.dtype
+
+    @cached_property
+    def token(self) -> str:
+        return f"kept:{content_token(self.plan)}"
+
+    def read(self, start: int, stop: int) -> Array:
+        out = np.empty((stop - start, self.n_channels), self.dtype)
+        tile = self.plan.tile_samples
+        for number in range(start // tile, -(-stop // tile)):
+            first, last = max(start, number * tile), min(stop, (number + 1) * tile)
+            self._read_tile(number, first - number * tile, out[first - start : last - start])
+        return out
+
+    def _read_tile(self, number: int, first: int, rows: Array) -> None:
+        """Fill ``rows`` with those of a tile from ``first`` on."""
+        if self.place == "disk" and read_rows(self._path(number), first, rows, self._shape(number)[0]):
+            return
+        tile = self._tiles.get(number)
+        if tile is None:
+            a, b = number * self.plan.tile_samples, number * self.plan.tile_samples + self._shape(number)[0]
+            program, arrays = self._bound
+            tile = run_traces(program, arrays, self.plan.source.read, a, b)
+            self.keep(number, tile)
+        rows[:] = tile[first : first + len(rows)]
+
+    def keep(self, number: int, tile: Array) -> None:
+        """Keep a tile, unless there is no room: then it is computed again when it is read again."""
+        if self.place == "memory":
+            self._tiles[number] = tile
+        elif self.place == "disk":
+            try:
+                write_atomically(self._path(number), lambda file: file.write(tile.data), sync=False)
+            except OutputError as error:
+                logger.warning("%s: a tile of white traces is not kept and will be computed again", error)
+
+    @cached_property
+    def _bound(self) -> tuple[Program, Mapping[str, Array]]:
+        return Program.of(self.plan), visible_arrays(self.plan)
+
+    def _shape(self, number: int) -> tuple[int, int]:
+        tile = self.plan.tile_samples
+        return min(tile, self.n_samples - number * tile), self.n_channels
+
+    def _path(self, number: int) -> Path:
+        return Path(self.folder) / f"tile_{number:08d}.bin"
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.place == "memory" and self._tiles:
+            raise TypeError(
+                "traces kept in the memory of this process cannot be sent to another one; keep them on disk "
+                '(cache="disk") on a cluster'
+            )
+        return {"plan": self.plan, "place": self.place, "folder": self.folder, "_tiles": {}}
+
+
+def read_rows(path: Path, first: int, rows: Array, n_rows: int) -> bool:
+    """Fill ``rows`` from a file of ``n_rows`` rows; False if it is absent or not whole."""
+    with suppress(OSError), path.open("rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size != n_rows * rows[0].nbytes:
+            return False
+        file.seek(first * rows[0].nbytes)
+        flat, filled = rows.reshape(-1).view(np.uint8), 0
+        while filled < rows.nbytes:
+            got = file.readinto(flat[filled:].data)
+            if not got:
+                return False
+            filled += got
+        return True
+    return False
+
+
+def keep_traces(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_max: int | None = None) -> Plan:
+    """A plan over the kept traces of a plan.
+
+    Parameters
+    ----------
+    plan
+        Emits traces of an integer type.
+    folder
+        Tiles go to a subfolder named after their content; nothing is kept on disk if None.
+    place
+        ``"memory"``, ``"disk"``, ``"none"``, or ``"auto"``: memory where they are small, else disk where there is room
+        for them, else none.
+    bytes_max
+        Most bytes to keep; with more, nothing is kept. Unlimited if None.
+
+    Returns
+    -------
+    Plan without stages whose source is a :class:`KeptSource`, of the same range, chunks and tiles.
+    """
+    chosen = chosen_place(plan, folder, place=place, bytes_max=bytes_max)
+    source = KeptSource(plan, chosen)
+    if chosen == "disk":
+        assert folder is not None
+        source = replace(source, folder=str(folder / f"{KEPT_PREFIX}{content_token(plan)}"), _tiles={})
+        try:
+            Path(source.folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot create {source.folder}: {error.strerror}; choose another folder") from error
+    if isinstance(plan.source, DaskSource) and chosen != "none":
+        _fill(source)
+    return replace(plan, source=source, stages=())
+
+
+def forget_kept(folder: Path) -> None:
+    """Remove the tiles that were kept below a folder; whoever still reads them computes them again."""
+    for path in folder.glob(f"{KEPT_PREFIX}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_max: int | None = None) -> Place:
+    """Where the traces of a plan are kept: what ``"auto"`` means here, and ``"none"`` where there is no room."""
+    needed = sum(plan.chunks) * plan.n_channels * plan.dtype.itemsize
+    if plan.device is not None or (bytes_max is not None and needed > bytes_max):
+        return "none"
+    alone = active_client() is None
+    if place == "memory" or (place == "auto" and alone and needed <= MEMORY_BYTES_MAX):
+        return "memory" if alone else "none"
+    if place == "none" or folder is None:
+        return "none"
+    if disk_free_bytes(folder) < needed + DISK_BYTES_LEFT:
+        logger.warning(
+            "%.1f GB of white traces do not fit on the disk of %s: they are computed in each pass", needed / 1e9, folder
+        )
+        return "none"
+    return "disk"
+
+
+def _fill(source: KeptSource) -> None:
+    """Compute all tiles of a plan over a Dask array, whose samples only tasks of their own can have."""
+    plan, tile = source.plan, source.plan.tile_samples
+    first = max(0, plan.start // tile - 1) * tile
+    stop = min((-(-plan.stop // tile) + 1) * tile, source.n_samples)
+    whole = replace(plan, start=first, chunks=regular_chunks(stop - first, tile))
+    name = f"keep-{whole.token}"
+    n_tiles = len(whole.chunks)
+    blocks = over_chunks(whole, as_block, name=name, dtype=object, chunks=((1,) * n_tiles,))
+    for number, (a, _) in enumerate(pairwise(whole.starts.tolist())):
+        (block,) = compute(blocks[number : number + 1])
+        source.keep(a // tile, block[0])
+
+
+def as_block(
+    program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
+) -> Array:
+    """The task of one tile: its traces, as one object."""
+    block = np.empty(1, object)
+    block[0] = run_traces(program, arrays, read, start, stop)
+    return block

@@ -1,0 +1,65 @@
+"""A recording whose transforms are computed once, however many passes read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from .. import schema
+from ..checks import check_choice, check_positive
+from ..graph.build import to_dask
+from ..graph.kept import PLACES, keep_traces
+from ..graph.plan import Stage
+from .stages import recording_plan
+
+
+def keep_recording(
+    recording: xr.DataArray,
+    *,
+    step: float,
+    folder: Path | None,
+    place: str = "auto",
+    bytes_max: int | None = None,
+) -> xr.DataArray:
+    """The recording rounded to multiples of ``step``, each tile computed when it is first read and kept as int16.
+
+    Parameters
+    ----------
+    recording
+        Traces after all transforms.
+    step
+        In the recording's unit; what is larger than 32767 steps is cut to that. The rounding adds noise of
+        ``step / sqrt(12)``.
+    folder
+        Where tiles are kept that are kept on disk.
+    place
+        ``"memory"``, ``"disk"``, ``"none"`` (computed at each reading) or ``"auto"``: memory where they are small, else
+        disk where there is room, else none. The values are the same in every case.
+    bytes_max
+        Most bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, lazy. On a device nothing is kept, and the recording is returned
+    as it is.
+
+    Raises
+    ------
+    ParameterError
+        If the place does not exist, or a number is not positive.
+    """
+    from ..kernels.lib.quantize import quantize
+    from ..kernels.preprocess.scale import scale
+
+    check_choice("cache", place, PLACES)
+    check_positive(step=step, **({} if bytes_max is None else {"cache_bytes_max": bytes_max}))
+    plan = recording_plan(recording)
+    if plan.device is not None:
+        return recording
+    plan = plan.then(Stage(quantize, dtype=np.dtype("i2"), parameters={"step": float(step)}))
+    kept = keep_traces(plan, folder, place=place, bytes_max=bytes_max)
+    gain = {"gain": np.asarray(step, np.float32)}
+    traces = to_dask(kept.then(Stage(scale, dtype=np.dtype("f4"), arrays=gain)))
+    return schema.wrap_like(recording, traces, step=f"keep_recording(step={step!r})")

@@ -1,0 +1,148 @@
+"""Kept traces: the same values wherever they are kept, and nothing half-written or foreign is ever read."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+
+import numpy as np
+import pytest
+
+from tests.graph import toys
+from xephys.graph.build import extend_plan, plan_of, to_dask
+from xephys.graph.events import SpikeTable
+from xephys.graph.kept import KeptSource, chosen_place, forget_kept, keep_traces
+from xephys.graph.plan import Stage
+from xephys.kernels.lib.quantize import quantize
+
+STEP = 0.25
+ROUND = Stage(quantize, dtype=np.dtype("i2"), parameters={"step": STEP})
+RESTORE = Stage(toys.scale, dtype=np.dtype("f4"), parameters={"gain": STEP})
+
+
+@pytest.fixture
+def make_plan(source):
+    """The toy recording, or an array, smoothed and rounded: what is to be kept."""
+
+    def make(array=None, start=None, stop=None):
+        array = to_dask(toys.plan_on(source)) if array is None else array
+        array = array if start is None else array[start:stop]
+        return extend_plan(array, toys.MEAN, sampling_frequency=toys.RATE).then(ROUND)
+
+    return make
+
+
+def events_of(plan):
+    return SpikeTable.of_plan(plan.then(RESTORE).then(toys.MINIMA)).compute()
+
+
+@pytest.mark.parametrize("place", ["memory", "disk", "none"])
+@pytest.mark.parametrize("span", [(None, None), (1300, 4100)], ids=["whole", "slice"])
+def test_values_do_not_depend_on_the_place(make_plan, tmp_path, place, span):
+    plan = make_plan(start=span[0], stop=span[1])
+    expected = to_dask(plan).compute(scheduler="synchronous")
+    kept = keep_traces(plan, tmp_path, place=place)
+    assert (kept.start, kept.stop, kept.chunks, kept.tile_samples) == (
+        plan.start, plan.stop, plan.chunks, plan.tile_samples,
+    )  # fmt: skip
+    for _ in range(2):  # computed, then read
+        assert np.array_equal(to_dask(kept).compute(), expected)
+    found = events_of(kept)
+    assert len(found) and np.array_equal(found, events_of(keep_traces(plan, None, place="none")))
+
+
+def test_chunks_make_no_difference(make_plan, tmp_path):
+    plan = make_plan()
+    expected = events_of(keep_traces(plan, tmp_path, place="none"))
+    for length in (700, 1000, 5437):
+        assert np.array_equal(events_of(keep_traces(plan, tmp_path, place="disk").rechunked(length)), expected)
+
+
+def test_a_dask_array_is_kept_too(make_plan, tmp_path):
+    array = to_dask(make_plan()).persist()
+    opaque = array.map_blocks(np.negative)
+    plan = make_plan(opaque)
+    assert plan_of(opaque) is None
+    expected = events_of(keep_traces(plan, None, place="none"))
+    for place in ("memory", "disk"):
+        assert np.array_equal(events_of(keep_traces(plan, tmp_path, place=place)), expected)
+
+
+def test_each_tile_is_computed_once(make_plan, tmp_path, monkeypatch):
+    computed = []
+    inner = KeptSource.keep
+    monkeypatch.setattr(
+        KeptSource, "keep", lambda self, number, tile: (computed.append(number), inner(self, number, tile))
+    )
+    kept = keep_traces(make_plan(), tmp_path, place="disk")
+    for _ in range(3):
+        to_dask(kept).compute(scheduler="synchronous")
+    assert sorted(computed) == list(range(6))
+
+
+@pytest.mark.parametrize("damage", ["short", "long", "absent"])
+def test_a_tile_that_is_not_whole_is_computed_again(make_plan, tmp_path, damage):
+    kept = keep_traces(make_plan(), tmp_path, place="disk")
+    expected = to_dask(kept).compute()
+    (folder,) = tmp_path.iterdir()
+    tile = folder / "tile_00000002.bin"
+    if damage == "absent":
+        tile.unlink()
+    else:
+        content = tile.read_bytes()
+        tile.write_bytes(content[:-7] if damage == "short" else content + b"more")
+    assert np.array_equal(to_dask(kept).compute(), expected)
+    assert tile.stat().st_size == 1000 * toys.N_CHANNELS * 2
+
+
+def test_tiles_of_other_traces_are_never_read(make_plan, tmp_path):
+    to_dask(keep_traces(make_plan(), tmp_path, place="disk")).compute()
+    other = make_plan(start=100, stop=5000)
+    expected = to_dask(other).compute()
+    assert np.array_equal(to_dask(keep_traces(other, tmp_path, place="disk")).compute(), expected)
+    assert len(list(tmp_path.iterdir())) == 2
+    forget_kept(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_costs_time_and_nothing_else(make_plan, tmp_path, monkeypatch, caplog):
+    from xephys.errors import OutputError
+    from xephys.graph import kept
+
+    plan = make_plan()
+    expected = to_dask(plan).compute()
+
+    def full(*_, **__):
+        raise OutputError("cannot write: no space left")
+
+    monkeypatch.setattr(kept, "write_atomically", full)
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(to_dask(keep_traces(plan, tmp_path, place="disk")).compute(), expected)
+    assert "no space left: a tile of white traces is not kept" in caplog.text
+
+
+def test_the_place_follows_from_size_and_room(make_plan, tmp_path, monkeypatch, caplog):
+    from xephys.graph import kept
+
+    plan = make_plan()
+    assert chosen_place(plan, tmp_path) == "memory"
+    monkeypatch.setattr(kept, "MEMORY_BYTES_MAX", 1000)
+    assert chosen_place(plan, tmp_path) == "disk"
+    assert chosen_place(plan, tmp_path, bytes_max=5000) == "none"  # less than one tile
+    assert chosen_place(plan, None) == "none"
+    monkeypatch.setattr(kept, "disk_free_bytes", lambda _: 100)
+    with caplog.at_level(logging.WARNING):
+        assert chosen_place(plan, tmp_path) == "none"
+    assert "do not fit on the disk" in caplog.text
+
+
+def test_tiles_on_disk_travel_as_a_few_strings_and_those_in_memory_do_not(make_plan, tmp_path):
+    kept = keep_traces(make_plan(), tmp_path, place="disk")
+    expected = to_dask(kept).compute()
+    again = pickle.loads(pickle.dumps(kept.source))
+    assert np.array_equal(again.read(500, 2500), expected[500:2500])
+    assert again.token == kept.source.token
+    held = keep_traces(make_plan(), None, place="memory")
+    to_dask(held).compute()
+    with pytest.raises(TypeError, match="keep them on disk"):
+        pickle.dumps(held.source)
