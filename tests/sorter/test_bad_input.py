@@ -245,7 +245,7 @@ def test_a_refusal_in_the_middle_leaves_what_others_write(noise, tmp_path, monke
 
     monkeypatch.setattr("xephys.sorter.default.sort.detect_peaks", detect_while_others_write)
     with pytest.raises(RecordingError, match="NaN or infinite"):
-        xephys.sort(recording_of(traces), folder=tmp_path / "work")
+        xephys.sort(recording_of(traces), folder=tmp_path / "work", cache="none")
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in left if not path.name.startswith("chunk_")] == [others]
 

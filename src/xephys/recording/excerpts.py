@@ -87,8 +87,8 @@ def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int =
     """
     from ..kernels.preprocess.silence import live_rows
 
-    recorded = sample_slices(recording_plan(recording), n_slices=n_slices, duration_s=0.5, seed=seed)
-    silent = _silent(recorded, recording_plan(recording).sampling_frequency)
+    plan = replace(recording_plan(recording), stages=())
+    silent = _silent(sample_slices(plan, n_slices=n_slices, duration_s=0.5, seed=seed), plan.sampling_frequency)
     return 1.0 - float(np.concatenate(live_rows(silent, share_min=0.0)).mean())
 
 

@@ -42,8 +42,7 @@ def keep_recording(
 
     Returns
     -------
-    Traces, float32, same coordinates, chunks and unit, lazy. On a device nothing is kept, and the recording is returned
-    as it is.
+    Traces, float32, same coordinates, chunks and unit, lazy. On a device they are rounded alike, and nothing is kept.
 
     Raises
     ------
@@ -56,10 +55,8 @@ def keep_recording(
     check_choice("cache", place, PLACES)
     check_positive(step=step, **({} if bytes_max is None else {"cache_bytes_max": bytes_max}))
     plan = recording_plan(recording)
-    if plan.device is not None:
-        return recording
     plan = plan.then(Stage(quantize, dtype=np.dtype("i2"), parameters={"step": float(step)}))
-    kept = keep_traces(plan, folder, place=place, bytes_max=bytes_max)
+    kept = plan if plan.device is not None else keep_traces(plan, folder, place=place, bytes_max=bytes_max)
     gain = {"gain": np.asarray(step, np.float32)}
     traces = to_dask(kept.then(Stage(scale, dtype=np.dtype("f4"), arrays=gain)))
     return schema.wrap_like(recording, traces, step=f"keep_recording(step={step!r})")

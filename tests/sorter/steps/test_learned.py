@@ -84,7 +84,7 @@ def test_also_from_disk_in_other_chunks_and_again(opened, expected, tmp_path):
 def test_only_matching_runs(opened, expected, tmp_path):
     xephys.sort(opened(2.0), learned=expected, folder=tmp_path)
     kinds = {path.name.rsplit("-", 1)[0] for path in tmp_path.iterdir()}
-    assert kinds == {"find_constant_channels", "localize_center_of_mass", "sum_waveforms"}
+    assert kinds == {"find_constant_channels", "localize_center_of_mass", "share_of_silence", "sum_waveforms"}
 
 
 def test_learned_on_a_part_and_matched_everywhere(simulated, opened):

@@ -54,6 +54,11 @@ class Run:
     cache: str = "auto"
     cache_bytes_max: int | None = None
 
+    @property
+    def computes(self) -> bool:
+        """Whether this run may compute: without a folder it only builds."""
+        return self.folder is not None
+
     @cached_property
     def once(self) -> CallOnce:
         """``run.once(function, argument, name=value)``: its result, from the folder if it was called before."""

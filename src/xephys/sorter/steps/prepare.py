@@ -121,7 +121,7 @@ def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Lear
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
-    if run.once(share_of_silence, recording, seed=seed):
+    if run.computes and run.once(share_of_silence, recording, seed=seed):
         recording = fill_silence(recording)
     scaled = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
