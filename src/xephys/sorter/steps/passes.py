@@ -66,6 +66,8 @@ class Run:
 
     def keep(self, white: xr.DataArray) -> xr.DataArray:
         """White traces that are computed in the first pass that reads them, and read again in the others."""
+        if not self.computes:
+            return white
         return keep_recording(
             white, step=WHITE_STEP, folder=self.folder, place=self.cache, bytes_max=self.cache_bytes_max
         )
