@@ -71,7 +71,7 @@ def sort(
     learn_s: Annotated[
         float | None,
         typer.Option(
-            "--learn-s", metavar="SECONDS", help="Learn from so many seconds, evenly spread; match everywhere."
+            "--learn-s", metavar="SECONDS", help="Learn from excerpts of this total length; match everywhere."
         ),
     ] = None,
     probe: ProbeFile = None,

@@ -140,9 +140,9 @@ class _Stages:
 def check_result_folder(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Refuse a place that holds results already or cannot be written to, before any work.
 
-    A folder with nothing but ``.work``, or with that and the first of the results, is a run that was stopped: it goes
-    on. They are written in the order of their names, so one without those before it is no such run's: it may have been
-    worked on by hand since.
+    A folder with nothing but ``.work``, or with that and the first of the results, is a run that was stopped, and is
+    resumed. Results are written in the order of their names, so a later result without the earlier ones was not left by
+    an interrupted run: the user may have edited it.
 
     Raises
     ------

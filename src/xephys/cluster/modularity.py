@@ -20,7 +20,7 @@ from .settle import Clustering, take_records, thinned_sections
 N_DIMS = 24
 #: Communities that a section is cut into before they are joined again.
 N_START = 200
-#: A section has at least so many landmarks, as far as it has spikes: with few, the graph says nothing of small units.
+#: Fewest landmarks of a section that has enough spikes: with fewer, the graph says nothing about small units.
 N_LANDMARKS_MIN = 4000
 
 
@@ -66,7 +66,7 @@ def cluster_by_modularity(
     cluster_neighbors
         Landmarks to which a peak is linked.
     cluster_downsampling
-        One landmark for so many peaks, but no fewer than 4000, as far as there are peaks.
+        Peaks for each landmark, of which there are at least 4000 where there are enough peaks.
     max_cluster_subset
         Most landmarks of a section: memory and time grow with it. No limit if None.
     n_spikes_min

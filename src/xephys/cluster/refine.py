@@ -51,7 +51,7 @@ def refine_clusters(
     n_spikes_min
         Fewest spikes of a cluster.
     n_spikes_per_unit_max
-        Of larger units so many, evenly spread over time, are looked at, and the others get no label.
+        Of a larger unit this number of spikes, evenly spread over time, is used; the others get no label.
     refractory_ms, dead_ms
         Two clusters of one shape are one unit unless they coincide too often between these lags.
 

@@ -14,9 +14,9 @@ from ..graph.events import SpikeTable, compute
 from ..graph.sample import tile_plans
 from .waveforms import extract_snippets
 
-#: A clip is taken where no other peak is within so many µm, and within the length of the shapes after and before.
+#: A clip is taken where no other peak is within this distance, and within the length of the shapes after and before.
 ISOLATION_UM = 100.0
-#: Peaks compete for a clip within so many µm and samples.
+#: Distance and lag within which peaks compete for a clip.
 PEAK_RADIUS_UM = 60.0
 PEAK_SWEEP_SAMPLES = 5
 

@@ -46,7 +46,7 @@ def common_reference(
     n_neighbors_min
         Where the ring holds fewer channels, the nearest beyond its inner radius are taken up to this number.
     n_channels_min
-        A global reference is made of at least so many good channels: a group with fewer is left as it is. The median
+        Fewest good channels of a global reference: a group with fewer is left as it is. The median
         of a few channels holds their spikes.
 
     Returns

@@ -66,7 +66,7 @@ class SimulationConfig:
     n_dead_channels, n_noisy_channels, offset_uv
         Faulty contacts (noisy: eight times the thermal noise), and the standard deviation of the channels' DC offsets.
     stimulation_period_s, movement_rate_hz
-        A saturating train of stimuli each so many seconds (0: never); movement artefacts per second.
+        Seconds between two saturating trains of stimuli (0: never); movement artifacts per second.
     gain_uv, full_scale_uv
         Step and range of the converter.
     inter_sample_shift

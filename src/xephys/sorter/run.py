@@ -55,7 +55,7 @@ def sort(
         ``"cpu"``, or ``"cuda"``: the passes over the recording then run through CuPy, with one worker of one thread for
         each GPU. Clustering stays on the CPU.
     learn_s
-        Learn from stretches of so many seconds in all, spread evenly over the recording
+        Learn from excerpts of this total length in seconds, spread evenly over the recording
         (:func:`xephys.spread_slices`), and match everywhere. A shorter recording is sorted as it is, and so is any if
         None. Stretches in which no unit is found give a sorting without units.
     folder

@@ -13,7 +13,7 @@ from ..graph.plan import Plan, runs_on_devices
 from ..motion.registered import Tissue, UnitFeatures
 from .average import template_plan
 
-#: Spacing of the displacements, unless the tissue moves so far that there would be more than so many of them.
+#: Spacing of the displacements, unless the tissue moves so far that there would be more than the second number of them.
 STEP_UM = 2.0
 N_DISPLACEMENTS_MAX = 32
 #: Most spikes averaged of a unit at one displacement.

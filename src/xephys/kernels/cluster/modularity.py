@@ -21,13 +21,13 @@ _CANDIDATES = 20
 
 
 def landmark_rows(n_spikes: int, *, downsampling: int, n_min: int, n_max: int | None) -> NDArray[np.int64]:
-    """Rows of the landmarks: evenly spaced, one of so many, within limits.
+    """Rows of the landmarks: evenly spaced, within limits.
 
     Parameters
     ----------
     n_spikes : int
     downsampling : int
-        One landmark for so many spikes, but
+        Spikes for each landmark, but
     n_min, n_max : int
         no fewer (as far as there are spikes) and no more than these; no upper limit if None.
 

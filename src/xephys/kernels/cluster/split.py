@@ -97,7 +97,7 @@ def join_modes(
     min_spikes : int
         Smaller groups join their most linked neighbour untested.
     min_depth, max_ratio : float
-        A gap is a valley at least so many standard errors deep and at most this full, see `valley_depth`.
+        A gap is a valley at least this number of standard errors deep and at most this full, see `valley_depth`.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def split_features(
     min_spikes : int
         Smallest cluster.
     min_depth, max_ratio : float
-        Two groups stay apart if the valley between them is at least so many standard errors deep and holds
+        Two groups stay apart if the valley between them is at least this number of standard errors deep and holds
         at most this fraction of the spikes of the lower shoulder.
     max_landmarks : int
         Larger clouds are clustered on evenly spaced spikes; the others take the label of the nearest ones.

@@ -131,7 +131,7 @@ def split_tree(
         cloud, alone in its section, have as few.
     min_score, min_depth : float
         The two sides are apart if the valley between them holds at most ``1 - min_score`` of the lower shoulder and
-        is so many standard errors deep (see `bimodality`, which is fitted on other spikes than it is judged on).
+        is this number of standard errors deep (see `bimodality`, which is fitted on other spikes than it is judged on).
     ratio_max, chance_max : float
         Limits of a refractory cross-correlogram.
 

@@ -23,9 +23,10 @@ __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs",
 
 #: The larger of two spikes is looked for so far from where it would be alone.
 DISPLACED_SAMPLES = 2
-#: Either template of a pair may leave unexplained as much as that of the spike in whose place they are weighed.
+#: Each template of a pair is allowed the same residual as the single template that the pair would replace.
 PAIR = 2.0
-#: Share of a spike that must not look like the other of a pair: of two more alike no one can tell how large each is.
+#: Share of a spike that must not look like the other of a pair: if the two are more alike, their amplitudes cannot be
+#: separated.
 DISTINCT = 0.05
 
 

@@ -27,7 +27,8 @@ MATCH_DTYPE = np.dtype(
     ]
 )
 
-#: Of templates that leave more, as those of units that move, two spikes explain what one of a third unit would.
+#: Above this residual (drifting units, typically) the pair test is off: two spikes can then mimic one spike of a third
+#: unit.
 UNEXPLAINED_MAX = 0.02
 
 

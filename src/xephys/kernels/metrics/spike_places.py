@@ -31,7 +31,7 @@ def place_spikes(
     positions : (channel, 2) float64
         µm.
     n_nearest : int
-        Only the features on so many channels, the nearest to the peak channel, count.
+        How many channels count, nearest to the peak channel first.
     limit_um : float
         For the position, only those of them that are no farther from the peak channel.
     good : (channel,) bool

@@ -79,7 +79,7 @@ def artifact_samples(
 
 
 def within_guard(found: NDArray[np.bool_], guard_samples: int) -> NDArray[np.bool_]:
-    """What was found, and all samples within so many of it.
+    """What was found, and all samples within ``guard_samples`` of it.
 
     Examples
     --------

@@ -25,7 +25,7 @@ N_THREADS = 64
 
 @cache
 def _kernel(n_sections: int) -> Any:
-    """The kernel for so many sections, whose states are then held in registers."""
+    """The kernel for a number of sections, whose states are then held in registers."""
     n_states, n_taps = 2 * n_sections, 4 * n_sections
 
     @cuda.jit(cache=True)

@@ -81,7 +81,7 @@ def template_delays(
 
 
 def moved_templates(waveforms: NDArray[np.float32], delays: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Templates moved earlier by so many samples each; what enters is 0.
+    """Each template moved earlier by its delay in samples; what enters is 0.
 
     Examples
     --------

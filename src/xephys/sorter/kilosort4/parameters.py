@@ -29,14 +29,14 @@ class Kilosort4Parameters(BaseModel):
     nt: int = Field(61, ge=11, le=301, description="samples of a waveform, an odd number")
     shift: float | None = Field(None, description="added to the data after the scale; the high-pass removes it again")
     scale: float | None = Field(None, description="factor of the data")
-    batch_downsampling: int = Field(1, ge=1, description="look for spikes in one of so many stretches of 2 s")
+    batch_downsampling: int = Field(1, ge=1, description="look for spikes in every nth excerpt of 2 s")
     artifact_threshold: float = Field(
         float("inf"),
         gt=0,
         allow_inf_nan=True,
         description="filtered samples that reach it are zeroed, 3 ms around; unit of the data",
     )
-    nskip: int = Field(25, ge=1, description="whitening reads one stretch out of so many of 2 s; 20 to 40 in all")
+    nskip: int = Field(25, ge=1, description="whitening reads every nth excerpt of 2 s; 20 to 40 in all")
     whitening_range: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
     highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass, Hz")
     binning_depth: float = Field(5.0, gt=0, description="of drift correction, which is not there yet")
@@ -60,7 +60,7 @@ class Kilosort4Parameters(BaseModel):
     acg_threshold: Fraction = Field(0.2, description="largest central rate of a good unit, relative to its shoulders")
     ccg_threshold: Fraction = Field(0.25, description="largest central rate of a pair that is one unit")
     cluster_neighbors: int = Field(10, ge=2, description="landmarks to which a spike is linked")
-    cluster_downsampling: int = Field(20, ge=1, description="one landmark for so many spikes, at least 4000")
+    cluster_downsampling: int = Field(20, ge=1, description="spikes for each landmark; at least 4000 landmarks")
     max_cluster_subset: int | None = Field(25000, ge=100, description="most landmarks of a section")
     x_centers: int | None = Field(None, ge=1, description="columns of sections on a shank; one for 50 um if not given")
     cluster_init_seed: int = Field(5, ge=0, description="of every random choice")

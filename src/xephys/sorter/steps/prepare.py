@@ -41,7 +41,7 @@ ARTIFACT_CHANNELS_MIN = 32
 HUGE_THRESHOLD, HUGE_NOISE_MIN, HUGE_GUARD_MS = 100.0, 10.0, 3.0
 #: Neither in a shorter recording nor from a lower noise level, in µV or counts, can one tell how noisy it usually is.
 MOVEMENT_DURATION_MIN_S, MOVEMENT_NOISE_MIN = 1.0, 1.0
-#: A channel so many times as noisy as the median of at least so many channels is broken.
+#: A channel whose noise exceeds the median of the channels by this factor is broken, if there are enough to compare.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
 #: Excerpts of half a second from which noise levels and whitening are estimated: each has 15 000 samples of a channel.
