@@ -2,7 +2,8 @@
 
 Every task writes its own chunk: to a temporary name, flushed to the disk, then renamed, so that a file is whole or
 absent. What has been computed is known by its content: source, stages, tiles and the code that computes them name the
-folder, so a changed parameter, file or kernel never meets old results; chunks of any length are reused. On a cluster the folder must be one that all workers see.
+folder, so a changed parameter, file or kernel never meets old results; chunks of any length are reused. On a
+cluster the folder must be one that all workers see.
 """
 
 from __future__ import annotations
