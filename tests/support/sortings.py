@@ -10,7 +10,7 @@ import xephys
 
 
 def sort_kilosort4(recording: xr.DataArray, **parameters: Any) -> xr.DataTree:
-    """Without the drift correction that is not there yet."""
+    """Without drift correction, which costs a pass."""
     return xephys.sort(recording, preset="kilosort4", **{"nblocks": 0, **parameters})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xephys
-from xephys import ParameterError, XephysWarning
+from xephys import ParameterError
 from xephys.graph.workers import local_cluster
 from xephys.schema import make_recording
 from xephys.sorter.kilosort4.prepare import prepare_white
@@ -257,9 +257,3 @@ def test_scale_changes_no_spike(opened, expected):
 )  # fmt: skip
 def test_other_settings_find_the_units_too(opened, simulated, parameters):
     assert xephys.compare(sort(opened(2.0), **parameters), simulated[1]).summary["num_well_detected"] >= 7
-
-
-def test_drift_correction_is_not_there_and_says_so(opened, expected):
-    with pytest.warns(XephysWarning, match="nblocks is 1, but drift correction is not there yet: sorted without"):
-        sorting = sort(opened(2.0), nblocks=1)
-    assert sorting["spikes"].to_dataset().identical(expected["spikes"].to_dataset())

@@ -19,7 +19,7 @@ class Kilosort4Parameters(BaseModel):
     batch_size: int = Field(
         60000, ge=1000, description="samples of a chunk, if given; it schedules only: results do not depend on it"
     )
-    nblocks: int = Field(1, ge=0, description="of drift correction, which is not there yet: sorts without")
+    nblocks: int = Field(1, ge=0, description="blocks of a shank in which drift is estimated; 0: no correction")
     Th_universal: float = Field(9.0, gt=0, description="least score of a universal template, in whitened units")
     Th_learned: float = Field(8.0, gt=0, description="least score of a learned template, in whitened units")
     tmin: float = Field(0.0, ge=0, description="sort from this time on, seconds from the beginning")
@@ -39,10 +39,10 @@ class Kilosort4Parameters(BaseModel):
     nskip: int = Field(25, ge=1, description="whitening reads every nth excerpt of 2 s; 20 to 40 in all")
     whitening_range: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
     highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass, Hz")
-    binning_depth: float = Field(5.0, gt=0, description="of drift correction, which is not there yet")
-    sig_interp: float = Field(20.0, gt=0, description="of drift correction, which is not there yet")
+    binning_depth: float = Field(5.0, gt=0, description="depth of a bin in which drift is estimated, um")
+    sig_interp: float = Field(20.0, gt=0, description="reach of the interpolation that corrects drift, um")
     drift_smoothing: tuple[float, float, float] = Field(
-        (0.5, 0.5, 0.5), description="of drift correction, which is not there yet"
+        (0.5, 0.5, 0.5), description="smoothing of the drift estimate over shifts, time and depth, in bins"
     )
     nt0min: int | None = Field(None, ge=1, description="samples before the trough; int(20 nt / 61) if not given")
     dmin: float | None = Field(None, gt=0, description="twice the step of the grid along the probe, um; from the probe")

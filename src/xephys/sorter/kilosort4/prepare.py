@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from ... import schema
-from ...errors import ParameterError, XephysWarning
+from ...errors import ParameterError
 from ...graph.build import to_dask
 from ...preprocess.artifacts import blank_artifacts
 from ...preprocess.filter import highpass_filter
@@ -65,12 +64,6 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
             f"fs is {p.fs:g} Hz and the recording has {sampling_frequency:g} Hz; leave it out, or correct the "
             "recording's sampling_frequency"
         )
-    if p.nblocks > 0:
-        warnings.warn(
-            f"nblocks is {p.nblocks}, but drift correction is not there yet: sorted without; nblocks=0 silences this",
-            XephysWarning,
-            stacklevel=6,
-        )
     plan = recording_plan(recording)
     if "batch_size" in p.model_fields_set:
         plan = plan.rechunked(p.batch_size)
@@ -101,10 +94,13 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> 
     filtered = referenced(filtered, operator="median" if p.do_CAR else "none")
     if np.isfinite(p.artifact_threshold):
         filtered = blank_artifacts(filtered, threshold=p.artifact_threshold)
-    rate = float(recording.attrs["sampling_frequency"])
-    n_slices = int(recording.sizes["time"] / rate / (STRETCH_S * p.nskip))
-    n_slices = min(max(n_slices, N_STRETCHES_MIN), N_STRETCHES_MAX)
-    return whitened(filtered, run, n_nearest=p.whitening_range, seed=seed, n_slices=n_slices)
+    return whitened(filtered, run, n_nearest=p.whitening_range, seed=seed, n_slices=n_excerpts(filtered, p))
+
+
+def n_excerpts(recording: xr.DataArray, p: Kilosort4Parameters) -> int:
+    """How many excerpts of a recording its estimates read."""
+    duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
+    return min(max(int(duration_s / (STRETCH_S * p.nskip)), N_STRETCHES_MIN), N_STRETCHES_MAX)
 
 
 def _bad_or_unnamed(recording: xr.DataArray, p: Kilosort4Parameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

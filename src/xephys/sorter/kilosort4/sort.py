@@ -31,6 +31,7 @@ from ...graph.checkpoint import CheckpointedEvents
 from ...graph.events import SpikeTable
 from ...match.templates import match_templates
 from ..steps.passes import NoUnits, Run
+from .drift import estimate_drift, without_drift
 from .parameters import Kilosort4Parameters
 from .prepare import STRETCH_S, chosen_part, prepare_white
 from .units import assemble_kilosort4, learned_templates, merged_units
@@ -58,6 +59,10 @@ def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run
         nearest_templates=p.nearest_templates,
         max_channel_distance=p.max_channel_distance,
     )
+    motion = estimate_drift(prepared, universal, p, run)
+    if motion is not None:
+        prepared = without_drift(prepared, motion, p, run)
+        white = prepared.whitened
     peaks = detect_universal(white, templates=universal, detect_threshold=p.Th_universal)
     peaks = project_peaks(white, peaks, components=_components(shapes), n_nearest=2 * p.nearest_chans)
     detected = _thinned_events(run.collect("detect", peaks), p)
@@ -81,7 +86,9 @@ def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run
 
     second = run.once(cluster_by_modularity, white, matched, margin_um=0.0, use_times=True, **sections)
     units = merged_units(white, spikes, second.labels, p, shapes=shapes, log=log)
-    return assemble_kilosort4(recording, prepared, units, p, run, shapes=shapes, first_sample=part.first_sample)
+    return assemble_kilosort4(
+        recording, prepared, units, p, run, shapes=shapes, first_sample=part.first_sample, motion=motion
+    )
 
 
 def _shapes(white: xr.DataArray, p: Kilosort4Parameters, run: Run) -> xr.Dataset:

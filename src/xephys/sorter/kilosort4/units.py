@@ -294,6 +294,7 @@ def assemble_kilosort4(
     *,
     shapes: xr.Dataset,
     first_sample: int,
+    motion: xr.Dataset | None = None,
 ) -> xr.DataTree:
     """The sorting, with the group ``/kilosort4``."""
     rate = float(recording.attrs["sampling_frequency"])
@@ -324,6 +325,7 @@ def assemble_kilosort4(
         parameters=p,
         log=units.log,
         first_sample=first_sample,
+        motion=motion,
     )
     tree["kilosort4"] = xr.DataTree(_kilosort4_group(prepared, units, shapes))
     return tree

@@ -1,0 +1,42 @@
+"""Drift correction of the preset: more units whole where the tissue moves, nothing touched where it does not."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import xephys
+from tests.support.sortings import sort_kilosort4
+from xephys.testing import simulate_recording
+
+
+@pytest.fixture(scope="module")
+def moving():
+    return simulate_recording(duration_s=60, n_channels=64, n_units=16, seed=21, drift="slow")
+
+
+@pytest.mark.parametrize("nblocks", [1, 3])
+def test_more_units_are_whole(moving, nblocks):
+    recording, truth = moving
+    plain = xephys.compare(sort_kilosort4(recording), truth)
+    sorting = sort_kilosort4(recording, nblocks=nblocks)
+    corrected = xephys.compare(sorting, truth)
+    assert corrected.summary["accuracy"] > plain.summary["accuracy"] + 0.03
+    assert corrected.summary["num_well_detected"] >= plain.summary["num_well_detected"] + 2
+    motion = sorting["motion"]["displacement_um"]
+    assert motion.max() - motion.min() == pytest.approx(30, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "reason"), [(32, "the tissue is still"), (4, "sorted without drift correction")]
+)
+def test_nothing_changes_where_nothing_moves(n_channels, reason, caplog):
+    recording, _ = simulate_recording(duration_s=12, n_channels=n_channels, n_units=n_channels // 4, seed=3)
+    with caplog.at_level(logging.INFO):
+        sorting = sort_kilosort4(recording, nblocks=1)
+    assert reason in caplog.text
+    assert "motion" not in sorting.children
+    expected = sort_kilosort4(recording)
+    for node in ("spikes", "units", "templates"):
+        assert sorting[node].dataset.identical(expected[node].dataset)
