@@ -13,10 +13,11 @@ from xephys.kernels.lib.dispatch import namespace_of_device
 
 
 @pytest.fixture(params=[*device_arrays.NAMESPACES, pytest.param("cuda", marks=pytest.mark.gpu)])
-def xp(request: pytest.FixtureRequest) -> Any:
+def xp(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Namespace of a device's arrays: every test of a device twin runs on NumPy, on strict arrays and on CuPy."""
     name = request.param
-    return namespace_of_device(name) if name == "cuda" else device_arrays.NAMESPACES[name]
+    with device_arrays.installed():
+        yield namespace_of_device(name) if name == "cuda" else device_arrays.NAMESPACES[name]
 
 
 @pytest.fixture(params=["simulator", pytest.param("cuda", marks=pytest.mark.gpu)])

@@ -128,7 +128,10 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(StrictArray, f"__{_name}__", _binary(f"__{_name}__")[0])
 for _function in (operator.neg, operator.abs, operator.invert):
     setattr(StrictArray, f"__{_function.__name__.strip('_')}__", lambda self, f=_function: _wrapped(f(self._host)))
-for _name in ("all", "any", "argmax", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "transpose"):
+METHODS = (
+    "all", "any", "argmax", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "transpose", "view",
+)  # fmt: skip
+for _name in METHODS:
 
     def _method(self: StrictArray, *args: Any, _name: str = _name, **keywords: Any) -> Any:
         return _wrapped(getattr(self._host, _name)(*_plain(args), **keywords))

@@ -82,9 +82,9 @@ def test_cupy_without_a_device_is_refused(monkeypatch):
 
 def test_nothing_of_cupy_is_imported_before_a_cupy_array_appears():
     code = (
-        "import sys, numpy as np; from xephys.kernels import scale, dispatch;"
+        "import sys, numpy as np; from xephys.kernels.preprocess import scale;"
         "scale.scale(np.zeros((4, 2), 'int16'));"
-        "print('cupy' in sys.modules, 'xephys.kernels.preprocess.reference_device' in sys.modules)"
+        "print('cupy' in sys.modules, 'xephys.kernels.preprocess.scale_device' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["False", "False"]

@@ -18,7 +18,6 @@ RATE = 30_000
 def test_same_traces(cuda_xp, monkeypatch, btype, dtype):
     """Stretches of 60 samples, each led up to by as many as the filter remembers; the last is shorter."""
     monkeypatch.setattr(device, "STRETCH", 60)
-    device._kernel.cache_clear()
     sos = butter(1, [3000, 9000] if btype == "bandpass" else 3000, btype, fs=RATE, output="sos")
     halo = cpu.sos_halo(sos)
     traces = (np.random.default_rng(1).normal(size=(2 * halo + 130, 3)) * 100 + [3000, -50, 0]).astype(dtype)
@@ -27,7 +26,6 @@ def test_same_traces(cuda_xp, monkeypatch, btype, dtype):
     expected = cpu.sos_filtfilt(traces, **keywords)
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     assert np.abs(found - expected).max() < 1e-4 * expected.std()
-    device._kernel.cache_clear()
 
 
 def test_less_context_than_the_filter_remembers(cuda_xp):

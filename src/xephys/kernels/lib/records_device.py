@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.dispatch import to_host
+from xephys.kernels.lib.dispatch import namespace_of, to_host
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,16 @@ class Columns:
         >>> Columns({"sample_index": np.array([3, 5]), "wave": np.zeros((2, 4), np.float32)}).get().dtype["wave"]
         dtype(('<f4', (4,)))
         """
-        fetched = {name: to_host(column) for name, column in self.columns.items()}
-        dtype = np.dtype([(name, column.dtype, column.shape[1:]) for name, column in fetched.items()])
-        records: NDArray[np.void] = np.empty(len(self), dtype)
-        for name, column in fetched.items():
-            records[name] = column
+        first = next(iter(self.columns.values()))
+        dtype = np.dtype([(name, column.dtype, column.shape[1:]) for name, column in self.columns.items()])
+        if not len(self):
+            return np.empty(0, dtype)
+        # Put together as bytes over there, so that all of it comes in one copy.
+        xp = np if isinstance(first, np.ndarray) else namespace_of(first)
+        fields = [
+            column.reshape(len(self), prod(column.shape[1:])).copy().view(np.uint8) for column in self.columns.values()
+        ]
+        records: NDArray[np.void] = to_host(xp.concatenate(fields, axis=1)).view(dtype)[:, 0]
         return records
 
 

@@ -34,13 +34,25 @@ def match_templates(
     pair_units: NDArray[np.int32],
     pair_overlaps: NDArray[np.float32],
     shifted_temporal: NDArray[np.float32],
+    threshold: float = 4.0,
+    noise_gain: float = 1.0,
+    amplitude_min: float = 0.5,
+    amplitude_max: float = 1.5,
+    amplitude_std: float = 0.1,
+    refractory_samples: int = 15,
+    mismatch: float = 0.02,
+    guard_samples: int = 10,
+    n_sweeps: int = 1,
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
     thresholds: NDArray[np.float64] | None = None,
-    **limits: Any,
 ) -> Columns:
     """As `xephys.kernels.match.templates.match_templates`; the records stay on the device."""
-    chosen = checked_limits(**limits)
+    chosen = checked_limits(
+        threshold=threshold, noise_gain=noise_gain, amplitude_min=amplitude_min, amplitude_max=amplitude_max,
+        amplitude_std=amplitude_std, refractory_samples=refractory_samples, mismatch=mismatch,
+        guard_samples=guard_samples, n_sweeps=n_sweeps,
+    )  # fmt: skip
     scores = correlate_templates(
         xp, traces, temporal=temporal, spatial=spatial, channels=channels, score_step=score_step
     )

@@ -21,6 +21,8 @@ from xephys.kernels.preprocess.filter import _normalised, sos_halo
 STRETCH = 512
 #: Channels of a block of threads.
 N_THREADS = 64
+#: Samples of a channel that are asked for at once: memory takes hundreds of cycles to answer, whatever it is asked for.
+AHEAD = 8
 
 
 @cache
@@ -29,18 +31,18 @@ def _kernel(n_sections: int) -> Any:
     n_states, n_taps = 2 * n_sections, 4 * n_sections
 
     @cuda.jit(cache=True)
-    def run(source, target, coefficients, gain, first, n_rows, lead, step):  # type: ignore[no-untyped-def]
+    def run(source, target, coefficients, gain, first, n_rows, lead, stretch, step):  # type: ignore[no-untyped-def]
         channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         if channel >= source.shape[1]:
             return
         states = cuda.local.array(n_states, float64)
         taps = cuda.local.array(n_taps, float64)
-        begin = cuda.blockIdx.y * STRETCH
-        stop = min(begin + STRETCH, n_rows)
+        samples = cuda.local.array(AHEAD, float64)
+        begin = cuda.blockIdx.y * stretch
+        stop = min(begin + stretch, n_rows)
         here = max(begin - lead, -first)
-        row = first + here if step > 0 else source.shape[0] - 1 - first - here
-        value = np.float64(source[row, channel]) * gain
-        steady = value
+        origin = first if step > 0 else source.shape[0] - 1 - first
+        steady = np.float64(source[origin + step * here, channel]) * gain
         for k in range(n_sections):
             for i in range(4):
                 taps[4 * k + i] = coefficients[k, i]
@@ -49,19 +51,19 @@ def _kernel(n_sections: int) -> Any:
             states[2 * k] = y - steady
             steady = y
         while here < stop:
-            later = row + step
-            following = value
-            if here + 1 < stop:  # asked for before it is needed
-                following = np.float64(source[later, channel]) * gain
-            x = value
-            for k in range(n_sections):
-                y = x + states[2 * k]
-                states[2 * k] = taps[4 * k] * x + taps[4 * k + 2] * y + states[2 * k + 1]
-                states[2 * k + 1] = taps[4 * k + 1] * x + taps[4 * k + 3] * y
-                x = y
-            if here >= begin:
-                target[here if step > 0 else n_rows - 1 - here, channel] = x
-            value, row, here = following, later, here + 1
+            for i in range(AHEAD):
+                samples[i] = np.float64(source[origin + step * min(here + i, stop - 1), channel]) * gain
+            for i in range(AHEAD):
+                x = samples[i]
+                for k in range(n_sections):
+                    y = x + states[2 * k]
+                    states[2 * k] = taps[4 * k] * x + taps[4 * k + 2] * y + states[2 * k + 1]
+                    states[2 * k + 1] = taps[4 * k + 1] * x + taps[4 * k + 3] * y
+                    x = y
+                at = here + i
+                if begin <= at < stop:
+                    target[at if step > 0 else n_rows - 1 - at, channel] = x
+            here += AHEAD
 
     return run
 
@@ -88,7 +90,7 @@ def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[
     kernel, columns = _kernel(len(sos)), -(-n_channels // n_threads)
     source, between, target, table = for_numba(traces, forward, filtered, coefficients)
     kernel[(columns, -(-(rows - before) // STRETCH)), n_threads](
-        source, between, table, gain, before, rows - before, halo, 1
+        source, between, table, gain, before, rows - before, halo, STRETCH, 1
     )
-    kernel[(columns, -(-n // STRETCH)), n_threads](between, target, table, gain, after, n, halo, -1)
+    kernel[(columns, -(-n // STRETCH)), n_threads](between, target, table, gain, after, n, halo, STRETCH, -1)
     return filtered
