@@ -57,6 +57,7 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
         Variable("x", ("channel",), "f", "um", "position across the probe"),
         Variable("y", ("channel",), "f", "um", "position along the probe, upwards from the tip"),
         Variable("z", ("channel",), "f", "um", "third coordinate of a 3-D probe"),
+        Variable("probe", ("channel",), "iuUO", "", "number or identifier of the probe, where there are several"),
         Variable("shank", ("channel",), "iuUO", "", "identifier of the shank"),
         Variable("group", ("channel",), "iuUO", "", "channels that are referenced or sorted together"),
         Variable("contact_id", ("channel",), "UO", "", "identifier of the contact on the probe"),

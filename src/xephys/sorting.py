@@ -27,7 +27,7 @@ _SPIKE_COLUMNS = {
     "z": Variable("z", ("spike",), "f4", "um", "third coordinate of the spike's place"),
 }
 _INDEX_COLUMNS = ("channel_index", "num_spikes")
-_CHANNEL_COORDINATES = ("x", "y", "z", "shank", "group", "contact_id")
+_CHANNEL_COORDINATES = ("x", "y", "z", "probe", "shank", "group", "contact_id")
 
 
 def make_sorting(

@@ -12,7 +12,7 @@ from .. import schema
 from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
-from ..recording.geometry import shank_numbers
+from ..recording.geometry import channel_groups
 from .peaks import projected_channels, section_members
 from .settle import Clustering, take_records, thinned_sections
 
@@ -124,10 +124,11 @@ def cluster_by_modularity(
             check_positive(**{name: value})
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
-    neighbours = projected_channels(positions, peaks, components)
+    groups = channel_groups(recording)
+    neighbours = projected_channels(positions, peaks, components, groups=groups)
     sections = centred_sections(
         positions,
-        shanks=shank_numbers(recording),
+        shanks=np.zeros(len(positions), np.int64) if groups is None else groups,
         height_um=section_um,
         margin_um=margin_um,
         n_x_centers=x_centers,

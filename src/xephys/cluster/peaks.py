@@ -14,7 +14,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
-from ..recording.geometry import nearest_channels
+from ..recording.geometry import channel_groups, nearest_channels, separated_positions
 from .settle import (
     Clustering,
     Refractory,
@@ -97,8 +97,8 @@ def cluster_peaks(
         check_positive(feature_noise=feature_noise)
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
-    neighbours = projected_channels(positions, peaks, components)
-    sections = spatial_sections(positions, core_um=core_um, margin_um=margin_um)
+    neighbours = projected_channels(positions, peaks, components, groups=channel_groups(recording))
+    sections = spatial_sections(separated_positions(recording, why="clustering"), core_um=core_um, margin_um=margin_um)
     channels = take_records(peaks, ("channel_index",))["channel_index"]
     section_rows = [section_members(channels, section, info.n_channels) for section in sections]
     thinned_rows = [spread_rows(rows, n_peaks_per_section_max) for rows in section_rows]
@@ -131,11 +131,15 @@ def cluster_peaks(
 
 
 def projected_channels(
-    positions: NDArray[np.float64], peaks: NDArray[Any] | StoredRecords, components: xr.DataArray
+    positions: NDArray[np.float64],
+    peaks: NDArray[Any] | StoredRecords,
+    components: xr.DataArray,
+    *,
+    groups: NDArray[np.integer[Any]] | None,
 ) -> NDArray[np.int32]:
     """Channels on which peaks on each channel were projected, once it is sure that they were on this probe."""
     n_slots, n_components = peaks.dtype["projection"].shape
-    neighbours = nearest_channels(positions, n_nearest=n_slots)
+    neighbours = nearest_channels(positions, n_nearest=n_slots, groups=groups)
     if neighbours.shape[1] != n_slots or n_components != components.sizes["component"]:
         raise ParameterError(
             f"the projections are on {n_slots} channels and {n_components} components, which do not fit "

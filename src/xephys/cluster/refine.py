@@ -14,7 +14,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
-from ..recording.geometry import nearest_channels
+from ..recording.geometry import channel_groups, nearest_channels
 from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
 
 #: Spikes of a unit that are used.
@@ -99,7 +99,11 @@ def refine_clusters(
     parts, splits = zip(*run_tasks(split_unit, jobs, shared=(projection,), label="split_unit"), strict=True)
     labels = join_parts(members, list(parts), n_spikes=len(rows))
     channel = np.ascontiguousarray(used["channel_index"])
-    neighbours = nearest_channels(schema.positions_of(recording, why="clustering"), n_nearest=projection.shape[1])
+    neighbours = nearest_channels(
+        schema.positions_of(recording, why="clustering"),
+        n_nearest=projection.shape[1],
+        groups=channel_groups(recording),
+    )
     means, _ = cluster_means(projection, channel, labels, neighbours)
     labels, weak = without_weak(labels, means, channel, noise=feature_noise)
     settled = settle_clusters(

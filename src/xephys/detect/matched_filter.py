@@ -15,6 +15,7 @@ from ..errors import ParameterError
 from ..features.events import window_samples
 from ..features.prototype import trough_prototype
 from ..recording.excerpts import Sample, sample_traces
+from ..recording.geometry import separated_positions
 from ..typing import PeakSign
 
 
@@ -141,7 +142,7 @@ def estimate_matched_filter(
         raise ParameterError(
             f"prototype has shape {shape.shape}; give one value for each of the window's {nbefore + nafter} samples"
         )
-    positions = schema.positions_of(recording, why="a matched filter")
+    positions = separated_positions(recording, why="a matched filter")
     tables = kernel.matched_filter_weights(
         positions,
         depths_um=None if depths_um is None else np.asarray(depths_um, np.float64),

@@ -12,7 +12,7 @@ from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
-from ..recording.geometry import neighbours_within
+from ..recording.geometry import channel_groups, neighbours_within
 from .rules import PeakRules
 
 
@@ -46,7 +46,7 @@ def locally_exclusive(
     from ..kernels.detect.peaks import detect_locally_exclusive
 
     positions = schema.positions_of(rules.recording, why="detection by locally_exclusive")
-    neighbours = neighbours_within(positions, radius_um=radius_um)
+    neighbours = neighbours_within(positions, radius_um=radius_um, groups=channel_groups(rules.recording))
     return _stage(detect_locally_exclusive, rules, noise_levels, detect_threshold, {"neighbours": neighbours})
 
 

@@ -11,7 +11,7 @@ from ..errors import ParameterError, RecordingError
 from ..graph.build import extend_plan
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
-from ..recording.geometry import shank_numbers
+from ..recording.geometry import channel_groups
 from ..recording.stages import as_lazy
 
 #: More places than this are a mistake in the geometry or the grid, and would take more memory than a chunk.
@@ -98,7 +98,8 @@ def universal_templates(
     if not good.any():
         raise RecordingError("every channel is marked bad, so no template has a place; check the coordinate bad")
     step = row_distance(positions[good]) if dmin is None else dmin
-    shanks = shank_numbers(recording)
+    groups = channel_groups(recording)
+    shanks = np.zeros(len(positions), np.int64) if groups is None else groups
     n_places = count_places(positions, shanks=shanks, good=good, dmin=step, dminx=dminx)
     if n_places > PLACES_MAX:
         extent = np.ptp(positions[good], axis=0)

@@ -12,6 +12,7 @@ from ..detect.peaks import detect_peaks
 from ..errors import ParameterError, RecordingError, SilentRecordingError
 from ..graph.events import SpikeTable, compute
 from ..graph.sample import tile_plans
+from ..recording.geometry import separated_positions
 from .waveforms import extract_snippets
 
 #: A clip is taken where no other peak is within this distance, and within the length of the shapes after and before.
@@ -89,7 +90,7 @@ def learn_shapes(
     rate = schema.validate_recording(recording).sampling_frequency
     if not 0 <= nbefore < n_samples:
         raise ParameterError(f"nbefore is {nbefore}; it must lie inside the {n_samples} samples of a shape")
-    places = schema.positions_of(recording, why="learning shapes")
+    places = separated_positions(recording, why="learning shapes")
     peaks = detect_peaks(
         recording,
         noise_levels=xr.DataArray(np.ones(recording.sizes["channel"], np.float32), dims="channel"),

@@ -12,7 +12,7 @@ from .. import schema
 from ..errors import ParameterError
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
-from ..recording.geometry import nearest_channels
+from ..recording.geometry import channel_groups, nearest_channels
 from .events import event_table, window_samples
 
 
@@ -106,7 +106,8 @@ def project_peaks(
     from ..kernels.features import waveforms as kernel
 
     table = event_table(recording, peaks)
-    neighbours = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+    positions = schema.positions_of(recording, why="a projection")
+    neighbours = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
     n_components, length = components.shape
     nbefore = int(components.attrs["nbefore"])
     stage = Stage(

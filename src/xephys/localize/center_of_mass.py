@@ -38,7 +38,7 @@ def center_of_mass(window: PeakWindow, *, radius_um: float = 75.0, feature: str 
         parameters={"feature": feature, "window_before": window.nbefore, "window_after": window.nafter},
         arrays={
             "positions": window.positions,
-            "neighbours": neighbours_within(window.positions, radius_um=radius_um),
+            "neighbours": neighbours_within(window.positions, radius_um=radius_um, groups=window.groups),
         },
         before=window.nbefore,
         after=window.nafter,

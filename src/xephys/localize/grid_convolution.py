@@ -12,6 +12,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..features.prototype import trough_prototype
 from ..graph.plan import Stage
+from ..recording.geometry import APART_UM
 from .window import PeakWindow
 
 
@@ -34,7 +35,6 @@ def grid_convolution(
     ParameterError
         If the prototype does not cover the window, or the radius is not positive.
     """
-    from ..kernels.localize.footprint_grid import grid_footprints
     from ..kernels.localize.grid_convolution import localize_grid_convolution
 
     check_positive(radius_um=radius_um)
@@ -53,9 +53,24 @@ def grid_convolution(
         arrays={
             "positions": window.positions,
             "prototype": prototype,
-            **grid_footprints(window.positions, radius_um=radius_um),
+            **_footprints(window, radius_um),
         },
         before=window.nbefore,
         after=window.nafter,
         emits="events",
     )
+
+
+def _footprints(window: PeakWindow, radius_um: float) -> dict[str, NDArray[Any]]:
+    """The grid's tables; of several groups of channels each has points of its own, which are put back where it is."""
+    from ..kernels.localize.footprint_grid import grid_footprints
+
+    apart = window.positions + window.separation
+    tables = grid_footprints(apart, radius_um=radius_um)
+    points = tables["grid_positions"]
+    if window.groups is not None and len(points):
+        left = np.array([apart[window.groups == group, 0].min() for group in range(int(window.groups.max()) + 1)])
+        own = np.searchsorted(left - 0.5 * APART_UM, points[:, 0], side="right") - 1
+        first = np.array([np.flatnonzero(window.groups == group)[0] for group in range(len(left))])
+        tables["grid_positions"] = points - window.separation[first[own]]
+    return tables

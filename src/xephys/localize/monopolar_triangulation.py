@@ -49,7 +49,7 @@ def monopolar_triangulation(
 
     check_choice("feature", feature, FEATURES)
     check_positive(radius_um=radius_um, max_distance_um=max_distance_um)
-    neighbours = neighbours_within(window.positions, radius_um=radius_um)
+    neighbours = neighbours_within(window.positions, radius_um=radius_um, groups=window.groups)
     arrays: dict[str, Any] = {"positions": window.positions, "neighbours": neighbours}
     if enforce_decrease:
         arrays["decrease_steps"] = radial_decrease_steps(window.positions, neighbours)

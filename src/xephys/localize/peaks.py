@@ -16,6 +16,7 @@ from ..errors import ParameterError
 from ..features.events import event_table, window_samples
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
+from ..recording.geometry import channel_groups, separation_um
 from .center_of_mass import center_of_mass
 from .grid_convolution import grid_convolution
 from .monopolar_triangulation import monopolar_triangulation
@@ -98,6 +99,8 @@ def localize_peaks(
         raise ParameterError(
             f"the peaks already have {', '.join(sorted(taken))}; start from the table before localization"
         )
-    stage = build(PeakWindow(positions, nbefore, nafter, table.sampling_frequency), **parameters)
+    groups, separation = channel_groups(recording), separation_um(recording, positions)
+    window = PeakWindow(positions, groups, separation, nbefore, nafter, table.sampling_frequency)
+    stage = build(window, **parameters)
     dtype = np.dtype([*[(n, table.dtype[n]) for n in table.fields], *[(name, "<f8") for name in fields]])
     return table.then(replace(stage, dtype=dtype))

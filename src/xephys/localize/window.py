@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 
 
 class PeakWindow(NamedTuple):
-    """Positions of the channels ``(channel, 2)`` in µm, and the samples before a peak and from it on."""
+    """Positions ``(channel, 2)`` in µm and groups of the channels, and the samples before a peak and from it on.
+
+    ``separation`` moves the groups apart, as in :func:`xephys.recording.geometry.separation_um`.
+    """
 
     positions: NDArray[np.float64]
+    groups: NDArray[np.int64] | None
+    separation: NDArray[np.float64]
     nbefore: int
     nafter: int
     sampling_frequency: float

@@ -13,7 +13,7 @@ from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
-from ..recording.geometry import nearest_channels
+from ..recording.geometry import channel_groups, nearest_channels
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
@@ -165,7 +165,8 @@ def _projecting(recording: xr.DataArray, components: xr.DataArray, shared: dict[
             f"the components have {components.sizes['sample']} samples, {nbefore} of them before the spike, the "
             f"templates {length} and {own}; give both the same window"
         )
-    neighbours = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+    positions = schema.positions_of(recording, why="a projection")
+    neighbours = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
     shape = (neighbours.shape[1], components.sizes["component"])
     basis = np.ascontiguousarray(components.values, np.float32)
     arrays = {**shared.pop("arrays"), "components": basis, "neighbours": neighbours}

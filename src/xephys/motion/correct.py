@@ -9,7 +9,7 @@ from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
-from ..recording.geometry import shank_numbers
+from ..recording.geometry import channel_groups, shank_labels
 from ..recording.stages import extend_recording, recording_plan
 from .displacement import check_inside, shank_indices, validate_motion
 
@@ -92,7 +92,8 @@ def correct_motion(
     validate_motion(motion)
     origin_s = float(recording.time[0])
     check_inside(motion, np.array([origin_s, origin_s + (info.n_samples - 1) / info.sampling_frequency]))
-    names = recording.shank.values if "shank" in recording.coords and motion.sizes["shank"] > 1 else None
+    has_shanks = "shank" in recording.coords or "probe" in recording.coords
+    names = shank_labels(recording) if has_shanks and motion.sizes["shank"] > 1 else None
     shank_index = np.broadcast_to(shank_indices(motion, names), info.n_channels).astype(np.int64)
     displacement = np.ascontiguousarray(motion["displacement_um"].values, np.float32)
     limit = float(np.abs(displacement).max())
@@ -104,8 +105,10 @@ def correct_motion(
     good = ~schema.bad_channels_of(recording)
     if not good.any():
         raise ParameterError("every channel is marked bad, so there is nothing to interpolate from; check bad")
+    found = channel_groups(recording)
+    groups = np.zeros(info.n_channels, np.int64) if found is None else found
     source, weight = weight_table(
-        positions, shank_numbers(recording), good, _STEP_UM * np.arange(-n_steps, n_steps + 1), method=method,
+        positions, groups, good, _STEP_UM * np.arange(-n_steps, n_steps + 1), method=method,
         sigma_um=sigma_um, power=power, n_nearest=n_nearest, border_um=border_um,
     )  # fmt: skip
     stage = Stage(

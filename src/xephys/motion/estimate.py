@@ -14,6 +14,7 @@ from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..recording.geometry import shank_labels
 from .decentralized import estimate_by_decentralized
 from .displacement import make_motion
 from .dredge import estimate_by_dredge
@@ -108,7 +109,7 @@ def estimate_motion(
     depths = np.unique(np.concatenate([course.depth_um for course in courses]))
     times = float(recording.time[0]) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
     merged = [_on_depths(course, depths) for course in courses]
-    names = np.unique(recording.shank.values.astype(str)) if "shank" in recording.coords else np.array(["0"])
+    names = np.unique(shank_labels(recording))
     return make_motion(
         np.stack([values for values, _, _ in merged]),
         time_s=times,

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..checks import check_choice, check_positive
-from ..errors import ParameterError
+from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
 from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.excerpts import Sample, sample_traces
+from ..recording.geometry import channel_groups, separated_positions
 from ..recording.stages import extend_recording
 from .filter import highpass_filter
 
@@ -107,7 +108,8 @@ def detect_bad_channels(
     slices = sample_traces(high, n_slices=n_slices, slice_duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
         positions = schema.positions_of(recording, why="the coherence of neighbouring channels")
-        order = np.lexsort((positions[:, 0], positions[:, 1]))
+        groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbours
+        order = np.lexsort((positions[:, 0], positions[:, 1], np.zeros(len(positions)) if groups is None else groups))
         back = np.argsort(order)
         codes = [
             kernel.label_channels(
@@ -152,7 +154,7 @@ def interpolate_bad_channels(
     ParameterError
         If the mask does not fit, or every channel is bad.
     RecordingError
-        If positions are missing.
+        If positions are missing, or a bad channel has no good one of its shank near enough.
 
     Examples
     --------
@@ -170,10 +172,13 @@ def interpolate_bad_channels(
         raise ParameterError(
             f"bad has shape {mask.shape} and marks {mask.sum()} of {n} channels; leave at least one good"
         )
-    positions = schema.positions_of(recording, why="interpolation")
+    positions = separated_positions(recording, why="interpolation")
     if sigma_um is not None:
         check_positive(sigma_um=sigma_um)
-    neighbours, weights = kernel.interpolation_weights(positions, np.flatnonzero(mask), sigma_um=sigma_um)
+    try:
+        neighbours, weights = kernel.interpolation_weights(positions, np.flatnonzero(mask), sigma_um=sigma_um)
+    except ValueError as error:
+        raise RecordingError(str(error)) from error
     stage = Stage(
         kernel.interpolate_channels,
         dtype=np.dtype("f4"),

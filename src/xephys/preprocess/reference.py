@@ -11,6 +11,7 @@ from .. import schema
 from ..checks import check_choice
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording
 
 
@@ -116,7 +117,12 @@ def _local(
         )
     positions = schema.positions_of(recording, why="a local reference")
     neighbours = ring_neighbours(
-        positions, good, inner_radius_um=inner_radius_um, outer_radius_um=outer_radius_um, n_neighbors_min=n_min
+        positions,
+        good,
+        inner_radius_um=inner_radius_um,
+        outer_radius_um=outer_radius_um,
+        n_neighbors_min=n_min,
+        groups=channel_groups(recording),
     )
     if not (neighbours >= 0).any(axis=1).all():
         raise RecordingError(

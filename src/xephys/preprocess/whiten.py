@@ -15,6 +15,7 @@ from ..errors import ParameterError, RecordingError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
 from ..recording.excerpts import Sample, sample_traces
+from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording
 
 
@@ -88,7 +89,9 @@ def estimate_whitening(
         matrix = kernel.whitening_matrix_global(covariance, good=good, eps=eps)
         return xr.Dataset({"matrix": (("channel", "channel_out"), matrix)}, coords=coords, attrs=attributes)
     positions = schema.positions_of(recording, why="local whitening")
-    neighbours, weights = kernel.whitening_matrix_local(covariance, positions, n_nearest=n_nearest, good=good, eps=eps)
+    neighbours, weights = kernel.whitening_matrix_local(
+        covariance, positions, n_nearest=n_nearest, good=good, eps=eps, groups=channel_groups(recording)
+    )
     return xr.Dataset(
         {"neighbour": (("channel", "slot"), neighbours), "weight": (("channel", "slot"), weights)},
         coords=coords,

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from .geometry import shank_numbers
 from .slicing import start_time_s
 
 
@@ -91,6 +92,10 @@ def _probe(recording: xr.DataArray) -> str:
         return "none: sorting needs one (--probe FILE)"
     x, y = recording.x.values, recording.y.values
     text = f"{len(x)} contacts over {np.ptp(x):g} × {np.ptp(y):g} µm"
-    if "shank" in recording.coords and len(shanks := np.unique(recording.shank.values.astype(str))) > 1:
-        text += f", {len(shanks)} shanks"
+    n_shanks = int(shank_numbers(recording).max()) + 1
+    n_probes = len(np.unique(recording.probe.values.astype(str))) if "probe" in recording.coords else 1
+    if n_probes > 1:
+        text += f", {n_probes} probes"
+    if n_shanks > max(n_probes, 1):
+        text += f", {n_shanks} shanks"
     return text

@@ -36,7 +36,7 @@ def recording_fingerprint(recording: xr.DataArray | xr.DataTree) -> str:
         # Where it is computed is no part of what it is.
         plan = replace(plan, stages=tuple(stage for stage in plan.stages if stage.device is None))
         digest.update(f"{plan.identity}:{plan.start}:{plan.n_samples};".encode())
-        for name in ("channel", "x", "y", "z", "shank", "group", "gain_to_uv", "offset_to_uv", "bad"):
+        for name in ("channel", "x", "y", "z", "probe", "shank", "group", "gain_to_uv", "offset_to_uv", "bad"):
             if name in segment.coords:
                 digest.update(f"{name}={np.asarray(segment.coords[name].values).tolist()!r};".encode())
     return digest.hexdigest()

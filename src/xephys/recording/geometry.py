@@ -1,8 +1,9 @@
-"""Tables of neighbouring channels from positions."""
+"""Which channels are near each other: by their positions, within one group of channels."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError, XephysWarning
+from ..schema import positions_of
 
 #: Nearest contacts of a probe lie between these, whatever it is made for.
 SPACING_UM_MIN, SPACING_UM_MAX = 1.0, 5000.0
+#: Farther than any spike reaches.
+APART_UM = 2000.0
 
 
-def neighbours_within(positions: NDArray[np.float64], *, radius_um: float) -> NDArray[np.int32]:
+def neighbours_within(
+    positions: NDArray[np.float64], *, radius_um: float, groups: NDArray[np.integer[Any]] | None = None
+) -> NDArray[np.int32]:
     """Channels within a radius of each channel, itself included.
 
     Parameters
@@ -24,6 +30,8 @@ def neighbours_within(positions: NDArray[np.float64], *, radius_um: float) -> ND
         ``(channel, 2)`` in µm.
     radius_um
         Largest distance, inclusive.
+    groups
+        Group of each channel, from :func:`channel_groups`: channels of others are not near. One group if None.
 
     Returns
     -------
@@ -36,16 +44,19 @@ def neighbours_within(positions: NDArray[np.float64], *, radius_um: float) -> ND
     """
     if not radius_um >= 0:
         raise ParameterError(f"radius_um is {radius_um!r}; it must be at least 0")
-    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    distances = _distances(positions, groups)
     return padded([np.flatnonzero(row <= radius_um) for row in distances])
 
 
-def nearest_channels(positions: NDArray[np.float64], *, n_nearest: int) -> NDArray[np.int32]:
-    """The nearest channels of each channel, itself included; of equal distances the lower channel.
+def nearest_channels(
+    positions: NDArray[np.float64], *, n_nearest: int, groups: NDArray[np.integer[Any]] | None = None
+) -> NDArray[np.int32]:
+    """The nearest channels of each channel and its group, itself included; of equal distances the lower channel.
 
     Returns
     -------
-    int32 ``(channel, min(n_nearest, n_channels))``, each row in ascending order of channel.
+    int32 ``(channel, k)`` with ``n_nearest`` columns, or as many as the largest group has channels; each row in
+    ascending order of channel, padded with -1 where its group is smaller.
 
     Examples
     --------
@@ -54,9 +65,20 @@ def nearest_channels(positions: NDArray[np.float64], *, n_nearest: int) -> NDArr
     """
     if n_nearest < 1:
         raise ParameterError(f"n_nearest is {n_nearest}; it must be at least 1")
-    distances = np.round(np.linalg.norm(positions[:, None] - positions[None], axis=2), 3)
-    order = np.argsort(distances, axis=1, kind="stable")[:, : min(n_nearest, len(positions))]
-    return np.sort(order, axis=1).astype(np.int32)
+    distances = np.round(_distances(positions, groups), 3)
+    n_reached = np.isfinite(distances).sum(axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, : min(n_nearest, int(n_reached.max(initial=1)))]
+    if groups is None:
+        return np.sort(order, axis=1).astype(np.int32)
+    return padded([np.sort(row[:n]) for row, n in zip(order, n_reached, strict=True)])
+
+
+def _distances(positions: NDArray[np.float64], groups: NDArray[np.integer[Any]] | None) -> NDArray[np.float64]:
+    """Distance of each pair of channels; infinite between groups."""
+    distances: NDArray[np.float64] = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    if groups is not None:
+        distances[groups[:, None] != groups[None]] = np.inf
+    return distances
 
 
 def padded(rows: list[Any]) -> NDArray[np.int32]:
@@ -75,7 +97,9 @@ def warn_odd_spacing(recording: xr.DataArray) -> None:
     if "x" not in recording.coords or "y" not in recording.coords or recording.sizes["channel"] < 2:
         return
     positions = np.stack([np.asarray(recording.coords[axis].values, np.float64) for axis in ("x", "y")], axis=1)
-    nearest = _nearest_distances(positions, shank_numbers(recording))
+    found = channel_groups(recording)
+    groups = np.zeros(len(positions), np.int64) if found is None else found
+    nearest = _nearest_distances(positions, groups)
     if not len(nearest):
         return
     typical = float(np.median(nearest))
@@ -106,8 +130,77 @@ def _nearest_distances(positions: NDArray[np.float64], groups: NDArray[np.int64]
     return np.concatenate(found) if found else np.empty(0)
 
 
-def shank_numbers(recording: xr.DataArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Shank of each channel, counted from 0; all 0 where the recording names none."""
-    if "shank" not in recording.coords:
-        return np.zeros(recording.sizes["channel"], np.int64)
-    return np.unique(recording.shank.values.astype(str), return_inverse=True)[1].astype(np.int64)
+def shank_labels(recording: xr.DataArray) -> NDArray[np.str_]:
+    """Name of the shank of each channel: its shank where that tells all apart, else its probe and its shank.
+
+    Two probes may both have a shank ``"0"``; these are two shanks, ``"0:0"`` and ``"1:0"``.
+    """
+    return _labels(recording, ("shank", "probe"))
+
+
+def shank_numbers(recording: xr.DataArray) -> NDArray[np.int64]:
+    """Shank of each channel over all probes, counted from 0; all 0 where the recording names neither."""
+    return np.unique(shank_labels(recording), return_inverse=True)[1].astype(np.int64)
+
+
+def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
+    """Number of the group of each channel; None where there is only one.
+
+    Channels of two probes, shanks or groups (coordinates ``probe``, ``shank``, ``group``) see different tissue, however
+    near their positions are: tetrodes, and probes placed by themselves, often all lie at (0, 0). No neighbourhood
+    reaches from one group into another.
+
+    Examples
+    --------
+    >>> from xephys.schema import make_recording
+    >>> rec = make_recording(np.zeros((9, 4)), sampling_frequency=1e4, coordinates={"shank": ["0", "1", "0", "1"],
+    ...                      "probe": [0, 0, 1, 1]})
+    >>> channel_groups(rec).tolist()
+    [0, 2, 1, 3]
+    """
+    labels = _labels(recording, ("shank", "probe", "group"))
+    numbers = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    return numbers if numbers.max(initial=0) > 0 else None
+
+
+def separated_positions(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
+    """Positions ``(channel, 2)`` in µm with the groups of channels moved far apart in x, for distances.
+
+    What is near here is near and of one group. The same whatever the distance between the groups is in the recording.
+
+    Raises
+    ------
+    RecordingError
+        If the recording has no probe; ``why`` says what needed it.
+    """
+    positions = positions_of(recording, why=why)
+    return positions + separation_um(recording, positions)
+
+
+def separation_um(recording: xr.DataArray, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much each channel is moved in :func:`separated_positions`, ``(channel, 2)``; 0 with one group."""
+    moved = np.zeros_like(positions)
+    groups = channel_groups(recording)
+    if groups is None:
+        return moved
+    left = 0.0
+    for group in range(int(groups.max()) + 1):
+        own = groups == group
+        x = positions[own, 0]
+        moved[own, 0] = left - x.min()
+        left = np.ceil(left + np.ptp(x) + APART_UM)
+    return moved
+
+
+def _labels(recording: xr.DataArray, names: Sequence[str]) -> NDArray[np.str_]:
+    """One name a channel, as short as it can be while channels that differ in a coordinate have different ones."""
+    labels = np.full(recording.sizes["channel"], "0")
+    for name in names:
+        if name in recording.coords:
+            values = recording.coords[name].values.astype(str)
+            both = np.array([f"{value}:{label}" for value, label in zip(values, labels, strict=True)])
+            if len(np.unique(labels)) == 1:
+                labels = values
+            elif len(np.unique(both)) > len(np.unique(labels)):
+                labels = both
+    return labels

@@ -15,6 +15,7 @@ from ..features.events import window_samples
 from ..graph.build import root_plan
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
+from ..recording.geometry import channel_groups
 from ..recording.stages import as_lazy
 
 #: Clocks of two recordings may differ by this fraction: less than a sample over a template.
@@ -114,7 +115,12 @@ def template_plan(
     chosen = choose_spikes(units, n_units=len(peak_channels), n_spikes_max=n_spikes_max, seed=seed)
     samples = spikes["sample_index"][chosen].astype(np.int64)
     order = np.argsort(samples, kind="stable")
-    channels = nearest_channels(positions, peak_channels=np.asarray(peak_channels), max_channels=n_nearest)
+    channels = nearest_channels(
+        positions,
+        peak_channels=np.asarray(peak_channels),
+        max_channels=n_nearest,
+        groups=channel_groups(recording),
+    )
     # A reference puts on a dead channel what the others have in common, artefacts included, with the sign inverted.
     channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
     stage = Stage(

@@ -19,7 +19,7 @@ from ...errors import ParameterError
 from ...features.waveforms import project_peaks
 from ...graph.checkpoint import run_events
 from ...preprocess.whiten import whitening_matrix
-from ...recording.geometry import nearest_channels
+from ...recording.geometry import channel_groups, nearest_channels
 from ...recording.stages import recording_plan
 from ...schema import PEAK_DTYPE
 from ...sorting import samples_per_segment
@@ -59,7 +59,10 @@ def kilosort_fields(sorting: xr.DataTree, *, nearest_chans: int) -> xr.Dataset:
             "template": (("unit", "sample", "channel"), dense_templates(own).values),
             "similarity": (("unit", "other"), lagged_similarity(own)),
             "peak_channel": ("unit", peaks),
-            "feature_channel": (("unit", "slot"), nearest_channels(places, n_nearest=nearest_chans)[peaks]),
+            "feature_channel": (
+                ("unit", "slot"),
+                nearest_channels(places, n_nearest=nearest_chans, groups=channel_groups(channels))[peaks],
+            ),
             "detection_template": ("spike", sorting["spikes"]["unit_index"].values.astype(np.int32)),
             "kept": ("found", np.ones(n_spikes, bool)),
         },

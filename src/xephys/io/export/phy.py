@@ -14,6 +14,7 @@ from ...errors import ParameterError
 from ...graph.build import plan_of, take_channels
 from ...graph.plan import Array
 from ...graph.source import BinarySource
+from ...recording.geometry import channel_groups, shank_numbers
 from ...recording.segments import segments_of
 from ...sorting import samples_per_segment, validate_sorting
 from ...typing import PathLike
@@ -127,9 +128,11 @@ def write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any] 
     channel_map = np.arange(n_channels) if file is None else file["channels"]
     np.save(folder / "channel_map.npy", np.asarray(channel_map, np.int32))
     np.save(folder / "channel_positions.npy", positions)
-    for name, stored in (("shank", "channel_shanks"), ("group", "channel_groups")):
-        values = templates[name].values if name in templates.coords else np.zeros(n_channels)
-        np.save(folder / f"{stored}.npy", np.unique(values, return_inverse=True)[1].astype(np.int32))
+    groups = channel_groups(templates)
+    np.save(folder / "channel_shanks.npy", shank_numbers(templates).astype(np.int32))
+    np.save(
+        folder / "channel_groups.npy", np.zeros(n_channels, np.int32) if groups is None else groups.astype(np.int32)
+    )
 
 
 def write_units(folder: Path, units: xr.Dataset) -> None:

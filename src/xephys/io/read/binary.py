@@ -96,7 +96,7 @@ def open_binary(
             warn_left_out(names, channels)
             kept, channel_ids = tuple(channels.tolist()), names[channels]
             coordinates = {name: values[channels] for name, values in coordinates.items()}
-        positions, more = probe_coordinates(group)
+        positions, more = probe_coordinates(group, by_wiring=True)
         coordinates, attributes = coordinates | positions, attributes | more
     source = BinarySource(
         str(path.absolute()),

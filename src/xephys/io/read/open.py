@@ -250,7 +250,7 @@ def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any
         if len(channels) < recording.sizes["channel"]:
             warn_left_out(recording.channel.values, channels)
             recording = recording.isel(channel=channels)
-        coordinates, attributes = probe_coordinates(group)
+        coordinates, attributes = probe_coordinates(group, by_wiring=True)
         recording = recording.drop_vars([name for name in PROBE_COORDINATES if name in recording.coords])
         recording = recording.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
         recording.attrs.update(attributes)

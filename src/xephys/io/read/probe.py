@@ -17,25 +17,34 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import RecordingError, XephysWarning
+from ...recording.geometry import channel_groups
 from .literals import read_literals
 
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "m": 1e6}
 
 #: Coordinates that a probe sets.
-PROBE_COORDINATES = ("x", "y", "z", "shank", "contact_id", "contact_index")
+PROBE_COORDINATES = ("x", "y", "z", "probe", "shank", "contact_id", "contact_index")
 
 
-def probe_coordinates(probegroup: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Coordinates on ``channel`` and the attribute of a probe group whose contacts are in the order of the channels."""
+def probe_coordinates(probegroup: Any, *, by_wiring: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Coordinates on ``channel`` and the attribute of a probe group.
+
+    Its contacts are in the order of the channels, or are put in it by their wiring (``device_channel_indices``): where
+    the channels of two probes alternate, the contacts of each are still together.
+    """
     contacts = probegroup.to_numpy(complete=True)
+    order = np.argsort(contacts["device_channel_indices"]) if by_wiring else np.arange(len(contacts))
+    contacts = contacts[order]
     fields = contacts.dtype.names
     scale = np.array([_MICROMETRES.get(unit, 1.0) for unit in contacts["si_units"]])
     coordinates: dict[str, Any] = {axis: contacts[axis] * scale for axis in ("x", "y", "z") if axis in fields}
+    if np.ptp(contacts["probe_index"]):
+        coordinates["probe"] = contacts["probe_index"].astype(np.int64)
     if "shank_ids" in fields and np.any(contacts["shank_ids"] != ""):
         coordinates["shank"] = _shortest(contacts["shank_ids"])
     if "contact_ids" in fields and np.any(contacts["contact_ids"] != ""):
         coordinates["contact_id"] = _shortest(contacts["contact_ids"])
-    coordinates["contact_index"] = np.arange(len(contacts))
+    coordinates["contact_index"] = order
     return coordinates, {"probegroup": probegroup.to_dict(array_as_list=True)}
 
 
@@ -80,7 +89,7 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
 
     Returns
     -------
-    The connected contacts in the order of their channels, and these channels in ascending order: all of the recording,
+    The connected contacts, wired to 0, 1, 2, …, and the channels of the recording that these stand for, ascending: all,
     or fewer where the probe says by its wiring that others, such as a sync channel, have no contact.
 
     Raises
@@ -123,10 +132,9 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
             f"the probe's device_channel_indices run from {channels.min()} to {channels.max()}; they must lie in 0 to "
             f"{n_channels - 1}, each at most once"
         )
-    order = connected[np.argsort(channels)]
-    if not np.array_equal(order, np.arange(len(wiring))):
-        group = group.get_slice(order)
-    group.set_global_device_channel_indices(np.arange(len(order)))
+    if len(connected) < len(wiring):
+        group = group.get_slice(connected)
+    group.set_global_device_channel_indices(np.argsort(np.argsort(channels)))
     return group, np.sort(channels)
 
 
@@ -199,25 +207,39 @@ def _probe_of_positions(positions: Any) -> Any:
 
 
 def _group_of_positions(recording: xr.DataArray) -> Any:
+    """One probe for each of the recording's, and one for each group of channels where contacts share a place."""
     from probeinterface import ProbeGroup
 
     axes = [axis for axis in ("x", "y", "z") if axis in recording.coords]
     positions = np.stack([np.asarray(recording.coords[axis].values, np.float64) for axis in axes], axis=1)
-    probe = _probe_of_positions(positions)
-    if "shank" in recording.coords:
-        probe.set_shank_ids(recording.coords["shank"].values.astype(str))
-    if "contact_id" in recording.coords:
-        probe.set_contact_ids(recording.coords["contact_id"].values.astype(str))
+    numbers = np.zeros(len(positions), np.int64)
+    if "probe" in recording.coords:
+        numbers = np.unique(recording.probe.values.astype(str), return_inverse=True)[1]
+    groups = channel_groups(recording)
+    if len(np.unique(np.column_stack([numbers, positions]), axis=0)) < len(positions) and groups is not None:
+        numbers = groups
     group = ProbeGroup()
-    group.add_probe(probe)
+    for number in np.unique(numbers):
+        own = np.flatnonzero(numbers == number)
+        probe = _probe_of_positions(positions[own])
+        if "shank" in recording.coords:
+            probe.set_shank_ids(recording.coords["shank"].values[own].astype(str))
+        if "contact_id" in recording.coords:
+            probe.set_contact_ids(recording.coords["contact_id"].values[own].astype(str))
+        probe.set_device_channel_indices(own)
+        group.add_probe(probe)
+    order = np.concatenate([np.flatnonzero(numbers == number) for number in np.unique(numbers)])
+    if not np.array_equal(order, np.arange(len(order))):
+        group = group.get_slice(np.argsort(order))
+    group.set_global_device_channel_indices(np.arange(len(order)))
     return group
 
 
 def _positions_agree(group: Any, recording: xr.DataArray) -> bool:
     coordinates, _ = probe_coordinates(group)
+    names = [name for name in ("x", "y", "probe", "contact_id") if name in coordinates]
     return all(
-        axis in recording.coords and np.array_equal(coordinates[axis], recording.coords[axis].values)
-        for axis in ("x", "y")
+        name in recording.coords and np.array_equal(coordinates[name], recording.coords[name].values) for name in names
     )
 
 

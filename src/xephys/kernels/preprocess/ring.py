@@ -13,6 +13,7 @@ def ring_neighbours(
     inner_radius_um: float,
     outer_radius_um: float,
     n_neighbors_min: int,
+    groups: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int32]:
     """Good channels of the ring around each channel, or the nearest beyond its inner radius where these are too few.
 
@@ -25,6 +26,8 @@ def ring_neighbours(
         A channel of the ring is farther away than the first and at most as far as the second.
     n_neighbors_min : int
         Fewest channels of a ring, as far as there are good channels beyond the inner radius.
+    groups : (n_channels,) int, optional
+        Group of each channel: a ring holds no channel of another one.
 
     Returns
     -------
@@ -39,9 +42,11 @@ def ring_neighbours(
     [2, 3, 0, 2]
     """
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    if groups is not None:
+        distances[groups[:, None] != groups[None]] = np.inf
     rings = []
     for row in distances:
-        beyond = np.flatnonzero(good & (row > inner_radius_um))
+        beyond = np.flatnonzero(good & (row > inner_radius_um) & np.isfinite(row))
         beyond = beyond[np.argsort(row[beyond], kind="stable")]
         inside = np.count_nonzero(row[beyond] <= outer_radius_um)
         rings.append(np.sort(beyond[: max(int(inside), n_neighbors_min)]))

@@ -100,6 +100,7 @@ def whitening_matrix_local(
     eps: float = 1e-16,
     regularization: float = 0.0,
     good: NDArray[np.bool_] | None = None,
+    groups: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """For each channel, the row that whitens it against its neighbourhood.
 
@@ -115,6 +116,8 @@ def whitening_matrix_local(
         Farthest neighbour. None: only ``n_nearest``.
     eps, regularization, good
         As in `whitening_matrix_global`.
+    groups
+        Group of each channel: one of another group is no neighbour. One group if None.
 
     Returns
     -------
@@ -146,11 +149,13 @@ def whitening_matrix_local(
         raise ValueError(f"n_nearest is {n_nearest}, but a neighbourhood holds at least the channel itself")
     chosen = np.flatnonzero(usable)
     distances = np.linalg.norm(places[chosen, None] - places[None, chosen], axis=2)
+    if groups is not None:
+        distances[groups[chosen][:, None] != groups[chosen][None]] = np.inf
     np.fill_diagonal(distances, -1.0)  # first even where contacts share a place
     order = np.argsort(distances, axis=1, kind="stable")
     widest = len(chosen) if n_nearest is None else min(n_nearest, len(chosen))
     reach = np.inf if radius_um is None else radius_um
-    sizes = np.minimum((distances <= reach).sum(axis=1), widest)
+    sizes = np.minimum(((distances <= reach) & np.isfinite(distances)).sum(axis=1), widest)
     k = int(sizes.max(initial=1))
     neighbours = np.full((channels, k), -1, np.int32)
     weights = np.zeros((channels, k), np.float32)

@@ -30,6 +30,7 @@ def nearest_channels(
     peak_channels: NDArray[np.integer],
     max_channels: int,
     radius_um: float = np.inf,
+    groups: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int32]:
     """Channels near each unit's peak channel, nearest first.
 
@@ -41,6 +42,8 @@ def nearest_channels(
         Slots per unit.
     radius_um : float
         Farther channels are left out.
+    groups : integer array of shape (channel,), optional
+        Channels of another group than the peak channel's are left out.
 
     Returns
     -------
@@ -56,8 +59,11 @@ def nearest_channels(
            [ 2,  1, -1]], dtype=int32)
     """
     distance = np.linalg.norm(positions_um[peak_channels][:, None] - positions_um[None], axis=2)
+    if groups is not None:
+        distance[groups[peak_channels][:, None] != groups[None]] = np.inf
     order = np.argsort(distance, axis=1, kind="stable")[:, :max_channels]
-    near = np.take_along_axis(distance, order, axis=1) <= radius_um
+    reached = np.take_along_axis(distance, order, axis=1)
+    near = (reached <= radius_um) & np.isfinite(reached)
     return np.where(near, order, -1).astype(np.int32)
 
 

@@ -15,7 +15,7 @@ from ...cluster.settle import take_records
 from ...graph.checkpoint import CheckpointedEvents
 from ...metrics.table import compute_columns
 from ...preprocess.whiten import whitening_matrix
-from ...recording.geometry import nearest_channels
+from ...recording.geometry import channel_groups, nearest_channels
 from ...recording.stages import recording_plan
 from ...templates.average import dense_templates, lagged_similarity
 from ..steps.assemble import appearance_of, assemble
@@ -351,7 +351,8 @@ def _kilosort4_group(prepared: Prepared, units: RefractoryUnits, shapes: xr.Data
 
 def feature_channels(recording: xr.DataArray, n_slots: int) -> NDArray[np.int32]:
     """Channels on which a spike with each peak channel is projected."""
-    return nearest_channels(schema.positions_of(recording, why="features"), n_nearest=n_slots)
+    positions = schema.positions_of(recording, why="features")
+    return nearest_channels(positions, n_nearest=n_slots, groups=channel_groups(recording))
 
 
 def _log_rows(

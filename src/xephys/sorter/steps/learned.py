@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 POSITION_TOLERANCE_UM = 1.0
 
 
+#: What is known of the channels by which neighbourhoods are made.
+_CHANNEL_NAMES = ("channel", "x", "y", "probe", "shank", "group")
+
+
 @dataclass(frozen=True)
 class Learned:
     """The node ``/learned`` of a sorting: noise levels, whitening, components, and white templates with their units."""
@@ -129,7 +133,7 @@ def learned_nodes(
             "white_noise_level": ("channel", prepared.white_noise_levels.values, prepared.white_noise_levels.attrs),
             "bad": ("channel", schema.bad_channels_of(filtered)),
         },
-        coords={name: ("channel", filtered.coords[name].values) for name in ("channel", "x", "y")},
+        coords={name: ("channel", filtered.coords[name].values) for name in _CHANNEL_NAMES if name in filtered.coords},
     )
     matched = templates.reset_coords(drop=True).assign(
         unit_index=("unit", origin.unit_of_template),

@@ -1,0 +1,111 @@
+"""Neighbourhoods end where a probe, a shank or a group ends, wherever the groups lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xephys.errors import RecordingError
+from xephys.kernels.preprocess.ring import ring_neighbours
+from xephys.kernels.preprocess.whiten import whitening_matrix_local
+from xephys.kernels.templates.average import nearest_channels as nearest_of_units
+from xephys.recording.geometry import (
+    channel_groups,
+    nearest_channels,
+    neighbours_within,
+    separated_positions,
+    shank_labels,
+    shank_numbers,
+)
+from xephys.schema import make_recording
+
+N = 12
+GROUPS = np.arange(N) % 3  # channels of three groups alternate
+POSITIONS = np.stack([np.zeros(N), 20.0 * (np.arange(N) // 3)], axis=1)  # and lie at the same places
+
+
+def recording(**coordinates: object) -> xr.DataArray:
+    places = {"x": POSITIONS[:, 0], "y": POSITIONS[:, 1]}
+    return make_recording(np.zeros((30, N), "int16"), sampling_frequency=1e4, coordinates={**places, **coordinates})
+
+
+def same_group(table: np.ndarray, of_row: np.ndarray) -> bool:
+    return bool(np.all((table < 0) | (GROUPS[np.maximum(table, 0)] == of_row[:, None])))
+
+
+@pytest.mark.parametrize("name", ["probe", "shank", "group"])
+def test_each_coordinate_tells_groups_apart(name: str) -> None:
+    for values in (GROUPS, np.array(["a", "b", "c"])[GROUPS]):
+        groups = channel_groups(recording(**{name: values}))
+        assert groups is not None
+        assert groups.tolist() == GROUPS.tolist()
+    assert channel_groups(recording(**{name: np.zeros(N, int)})) is None
+
+
+def test_two_probes_with_equal_shank_names_are_four_shanks() -> None:
+    shank, probe = np.array(["0", "1"])[np.arange(N) % 2], np.arange(N) // 6
+    numbers = shank_numbers(recording(shank=shank, probe=probe))
+    assert len(np.unique(numbers)) == 4
+    assert len(np.unique(np.stack([numbers, shank.astype(int), probe]), axis=1).T) == 4
+    assert set(shank_labels(recording(shank=shank, probe=probe))) == {"0:0", "0:1", "1:0", "1:1"}
+    assert set(shank_labels(recording(shank=shank))) == {"0", "1"}
+    assert set(shank_labels(recording(probe=probe))) == {"0", "1"}
+    assert set(shank_labels(recording())) == {"0"}
+
+
+def test_a_group_within_a_shank_is_a_neighbourhood_but_not_a_shank() -> None:
+    of_groups = recording(group=GROUPS, shank=np.zeros(N, int))
+    assert channel_groups(of_groups) is not None
+    assert np.unique(shank_numbers(of_groups)).tolist() == [0]
+
+
+def test_no_table_reaches_into_another_group() -> None:
+    near = neighbours_within(POSITIONS, radius_um=25.0, groups=GROUPS)
+    assert same_group(near, GROUPS)
+    assert [row[row >= 0].tolist() for row in near[:2]] == [[0, 3], [1, 4]]
+    nearest = nearest_channels(POSITIONS, n_nearest=3, groups=GROUPS)
+    assert nearest.shape == (N, 3)
+    assert same_group(nearest, GROUPS)
+    assert nearest_channels(POSITIONS, n_nearest=9, groups=GROUPS).shape == (N, 4)  # as large as a group
+    peaks = np.array([0, 4, 11])
+    assert same_group(nearest_of_units(POSITIONS, peak_channels=peaks, max_channels=9, groups=GROUPS), GROUPS[peaks])
+    limits = {"inner_radius_um": 10.0, "outer_radius_um": 30.0, "n_neighbors_min": 9}
+    ring = ring_neighbours(POSITIONS, np.ones(N, bool), **limits, groups=GROUPS)
+    assert same_group(ring, GROUPS)
+    assert (ring >= 0).sum(axis=1).tolist() == [3] * N
+    mixed = np.random.default_rng(0).normal(size=(N, 50))
+    neighbours, weights = whitening_matrix_local(mixed @ mixed.T, POSITIONS, n_nearest=9, groups=GROUPS)
+    assert same_group(neighbours, GROUPS)
+    assert (neighbours >= 0).sum(axis=1).tolist() == [4] * N
+    assert np.all((weights == 0) | (neighbours >= 0))
+
+
+def test_smaller_groups_are_padded() -> None:
+    groups = np.array([0, 0, 0, 1])
+    nearest = nearest_channels(POSITIONS[:4], n_nearest=3, groups=groups)
+    assert nearest.tolist() == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [3, -1, -1]]
+
+
+def test_one_group_is_as_before() -> None:
+    positions = np.random.default_rng(1).uniform(0, 100, (20, 2))
+    one = np.zeros(20, int)
+    for k in (1, 5, 30):
+        np.testing.assert_array_equal(
+            nearest_channels(positions, n_nearest=k), nearest_channels(positions, n_nearest=k, groups=one)
+        )
+    plain = recording()
+    np.testing.assert_array_equal(separated_positions(plain, why="a test"), POSITIONS)
+
+
+def test_separated_positions_do_not_depend_on_where_the_groups_lie() -> None:
+    here = separated_positions(recording(probe=GROUPS), why="a test")
+    moved = recording(probe=GROUPS).assign_coords(x=("channel", POSITIONS[:, 0] + 500.0 * GROUPS - 40.0))
+    np.testing.assert_array_equal(separated_positions(moved, why="a test"), here)
+    for group in range(3):
+        own = here[group == GROUPS]
+        others = here[group != GROUPS]
+        assert np.linalg.norm(own[:, None] - others[None], axis=2).min() > 1000
+        np.testing.assert_array_equal(own[:, 1], POSITIONS[group == GROUPS, 1])
+    with pytest.raises(RecordingError, match="a test needs the positions"):
+        separated_positions(recording().drop_vars("x"), why="a test")
