@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import xephys
 from xephys import ParameterError, RecordingError, XephysWarning
@@ -273,3 +274,15 @@ def test_other_presets_are_refused_by_name(two_units):
     for use in (xephys.whiten_like, xephys.sort):
         with pytest.raises(ParameterError, match="what preset 'kilosort4' learned cannot be reused; give a sorting of"):
             use(recording, learned=other)
+
+
+def test_a_sorting_from_before_thresholds_were_balanced_can_be_given(two_units):
+    recording, earlier = two_units
+    templates = earlier["learned/templates"].to_dataset()
+    older = earlier.copy()
+    older["learned/templates"] = xr.DataTree(templates.drop_vars("relative_threshold"))
+    sorting = xephys.sort(recording, learned=older)
+    flat = templates.assign(relative_threshold=xr.ones_like(templates["relative_threshold"]))
+    older["learned/templates"] = xr.DataTree(flat)
+    assert_same_spikes(sorting, xephys.sort(recording, learned=older))
+    assert sorting["spikes"].sizes["spike"] > 0
