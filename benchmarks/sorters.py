@@ -38,6 +38,7 @@ SETS = (
     "linear:10", "single:10", "bursting:10", "synchronous:10", "speed:10", "speed600:10", "hard:11", "dense:11",
     "static:11", "hard:12", "dense:12", "static:12", "single:11", "tetrode:11", "tetrode:12", "tetrode:13",
     "tetrode:14", "dense-np1:10", "tissue:10", "dense-np1:11", "dense-np1:12", "tissue:11", "tissue:12",
+    "long:10", "long:11", "long:12",
 )  # fmt: skip
 #: Sets of a kind beyond the first are for the demands alone, with one preset.
 FIRST = ":10"

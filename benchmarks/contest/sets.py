@@ -51,6 +51,8 @@ def _speed(duration_s: float) -> Kind:
 _BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
 #: Half of the units follow a tenth of a neighbour's spikes: of the spikes of either, about one in ten is coincident.
 _SYNCHRONOUS = {"preset": "easy", "synchronous_fraction": 1.0, "synchronous_share": (0.1, 0.1)}
+#: Log-normal rates that end at 0.3 and 40 Hz: neighbours that are as active coincide some hundred times in ten minutes.
+_LONG = {"preset": "easy", "rate_median_hz": 3.0, "rate_sigma": 1.3}
 _TISSUE = {
     "preset": "easy", "probe": "neuropixels-1", "amplitude_range_uv": (18.0, 110.0), "amplitude_cv": (0.15, 0.15),
     "rate_median_hz": 4.0, "rate_sigma": 0.7, "noise_uv": 12.0, "noise_spectrum": "measured", "noise_length_um": 25.0,
@@ -102,6 +104,7 @@ KINDS: dict[str, Kind] = {
     "linear": Kind("linear, 32 channels", 60.0, 32, 10, {"preset": "easy", "probe": "linear"}),
     "single": Kind("one channel", 60.0, 1, 2, {"preset": "easy", "probe": "linear"}),
     "bursting": Kind("all units burst, 40 % amplitude loss", 60.0, 64, 20, _BURSTING),
+    "long": Kind("easy, 30 minutes, rates up to 40 Hz", 1800.0, 32, 24, _LONG),
     "synchronous": Kind("a tenth of the spikes coincident", 60.0, 64, 20, _SYNCHRONOUS),
     "speed": _speed(60.0),
     "speed600": _speed(600.0),

@@ -187,6 +187,22 @@ def whole(side: Side, runs: Sequence[Run]) -> list[Verdict]:
     return [Verdict(side.name, "no true unit in two or more pieces", measured, split == 0)]
 
 
+def all_and_no_more(side: Side, runs: Sequence[Run]) -> list[Verdict]:
+    """every unit, and no other"""
+    assert side.ours is not None
+    ours = side.ours["score"]
+    extra = ours["false positive"] + ours["redundant"]
+    return [
+        Verdict(
+            side.name,
+            "all units well detected",
+            f"{ours['well']} of {ours['truth units']}",
+            ours["well"] == ours["truth units"],
+        ),
+        Verdict(side.name, "no extra unit", f"{extra} extra", extra == 0),
+    ]
+
+
 def together(side: Side, runs: Sequence[Run]) -> list[Verdict]:
     """coincident spikes found"""
     assert side.ours is not None
@@ -249,6 +265,7 @@ CHECKS: dict[str, tuple[Callable[[Side, Sequence[Run]], list[Verdict]], ...]] = 
     "hard": (realistic,),
     "background": (nothing_good,),
     **dict.fromkeys(("tetrodes", "tetrode", "linear", "single"), (as_accurate,)),
+    "long": (all_and_no_more,),
     "bursting": (whole,),
     "synchronous": (together, whole),
     "speed": (fast,),

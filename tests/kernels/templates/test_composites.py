@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.matching import N_SAMPLES, make_model, make_templates
-from xephys.kernels.templates.composites import find_composites
+from xephys.kernels.templates.composites import COMPOSITE, find_composites, missed_together
 
 
 def composites(templates, counts, **limits):
@@ -66,3 +66,47 @@ def test_the_noise_of_an_average_need_not_be_explained():
     assert len(composites(every, [500, 500, 500, 50], max_rest=0.05)) == 0
     energies = np.array([0, 0, 0, 0.2 * (total**2).sum()])
     assert composites(every, [500, 500, 500, 50], max_rest=0.1, noise_energies=energies)["unit"].tolist() == [3]
+
+
+def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_blurred():
+    """Of coincidences at many lags; the same template with more spikes than chance can make is a unit."""
+    templates = make_templates(4, seed=1)
+    total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
+    every = np.concatenate([templates, total[None]])
+    counts = [60_000, 900, 60_000, 900, 40]
+    chance = 15 / (1800 * 30_000)
+    assert len(composites(every, counts)) == 0
+    assert composites(every, counts, chance=chance)["unit"].tolist() == [4]
+    assert len(composites(every, [60_000, 900, 60_000, 900, 1100], chance=chance)) == 0
+    assert len(composites(every, [6000, 900, 6000, 900, 40], chance=chance)) == 0
+
+
+def test_whether_a_rare_one_is_a_sum_is_left_to_the_trains():
+    """Waveforms cannot tell: of templates of one time course any may be the sum of its neighbours."""
+    templates = make_templates(4, seed=1)
+    total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
+    rare = composites(np.concatenate([templates, total[None]]), [60_000, 900, 60_000, 900, 40], chance=1e-6)
+    plain = composites(np.concatenate([templates, (templates[0] + templates[2])[None]]), [500, 500, 500, 500, 50])
+    assert (rare["by_chance"].tolist(), plain["by_chance"].tolist()) == ([True], [False])
+
+
+@pytest.mark.parametrize("lag", [-7, 0, 20])
+def test_coincidences_that_a_third_took_are_missed(lag):
+    rng, n = np.random.default_rng(3), 3_000_000
+    first, second = (np.sort(rng.choice(n, 10_000, replace=False)) for _ in range(2))
+    pair = np.array([(2, 0, 1, lag, 0.3, True)], COMPOSITE)
+    taken = np.abs(
+        first[:, None] + lag - second[np.searchsorted(second, first + lag).clip(1, 9_999)[:, None] + [-1, 0]]
+    )
+    free = first[taken.min(axis=1) > 8]
+
+    def missed(a, b):
+        samples, units = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
+        order = np.argsort(samples, kind="stable")
+        given = {"counts": [10_000, 10_000, 300], "duration_samples": n}
+        return missed_together(pair, samples[order], units[order], **given).tolist()
+
+    assert missed(first, second) == [False]
+    assert missed(free, second) == [True]
+    assert missed(free[::4], second) == [True]
+    assert missed(free[:50], second) == [False]  # too few to tell

@@ -45,6 +45,7 @@ def test_what_was_merged_with_an_artefact_goes_with_it(together):
         {
             "waveform": (("unit", "sample", "slot"), waveform),
             "channel_index": (("unit", "slot"), np.array([[0, 1], [0, 1], [90, 91]], np.int32)),
+            "num_averaged": ("unit", [600, 300, 600]),
         },
         attrs={"n_channels": 92, "sampling_frequency": 30_000.0},
     )
@@ -66,3 +67,37 @@ def test_what_was_merged_with_an_artefact_goes_with_it(together):
         assert np.unique(own, return_counts=True)[1].tolist() == [300, 600]
         assert own.min() / own.max() == pytest.approx(0.8)
         assert own.mean() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("lacking", [True, False])
+def test_a_rare_unit_made_of_coincidences_goes_and_one_beside_two_active_ones_stays(lacking):
+    """Template 2 looks like 0 and 1 at once. Its spikes are their coincidences, or it fires by itself."""
+    rng, n_samples = np.random.default_rng(5), 600 * 30_000
+    waveform = np.zeros((3, 60, 3), np.float32)
+    waveform[0, 20:26, 0] = [-5, -25, -30, -12, 5, 4]
+    waveform[1, 20:26, 2] = [-4, -20, -28, -16, 2, 6]
+    waveform[2] = waveform[0] + 0.7 * waveform[1]
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "channel_index": (("unit", "slot"), np.tile(np.arange(3, dtype=np.int32), (3, 1))),
+            "num_averaged": ("unit", [1000, 1000, 60]),
+        },
+        attrs={"n_channels": 3, "sampling_frequency": 30_000.0},
+    )
+    first, second = (np.sort(rng.choice(n_samples, 18_000, replace=False)) for _ in range(2))
+    if lacking:
+        after = np.searchsorted(second, first).clip(1, len(second) - 1)
+        apart = np.minimum(np.abs(second[after] - first), np.abs(second[after - 1] - first))
+        own, first = first[apart <= 9][:120], first[apart > 9]
+    else:
+        own = np.sort(rng.choice(n_samples, 120, replace=False))
+    samples, units = trains(first, second, own)
+    matches = np.zeros(
+        len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")]
+    )
+    matches["sample_index"], matches["unit_index"], matches["amplitude"] = samples, units, 1
+    tidied = tidy_units(matches, templates, n_spikes_min=20, first_sample=0, n_samples=n_samples)
+    assert tidied.origin.unit_of_template.tolist() == [0, 1, -1 if lacking else 2]
+    reasons = [entry["reason"] for entry in tidied.log if entry.get("action") != "keep"]
+    assert ("coincidences of two units" in reasons) == lacking

@@ -8,13 +8,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.metrics.spike_trains import correlogram_counts
+
 COMPOSITE = np.dtype(
-    [("unit", np.int64), ("first", np.int64), ("second", np.int64), ("lag", np.int64), ("rest", np.float64)]
+    [
+        ("unit", np.int64),
+        ("first", np.int64),
+        ("second", np.int64),
+        ("lag", np.int64),
+        ("rest", np.float64),
+        ("by_chance", np.bool_),
+    ]
 )
-"""A template, the two whose sum it is, the second's delay against the first (samples), and the energy left of it."""
+"""A template, the two whose sum it is, the second's delay against the first (samples), the energy left of it, and
+whether that is more than a plain sum may leave: then only `missed_together` can tell."""
 
 #: A pair is looked at closely if the lags that each part prefers leave less than this share of the energy.
 COARSE_REST = 0.7
+#: What a template may leave that is as rare as chance makes coincidences, and how small its parts may be.
+MAX_REST_BY_CHANCE, AMPLITUDE_MIN_BY_CHANCE = 0.45, 0.35
 #: Samples around them that are tried.
 LAG_REACH = 10
 
@@ -31,6 +43,7 @@ def find_composites(
     amplitude_max: float = 1.25,
     max_rest: float = 0.1,
     max_share: float = 0.5,
+    chance: float = 0.0,
 ) -> NDArray[np.void]:
     """Templates that are the sum of two others at some delay.
 
@@ -50,6 +63,12 @@ def find_composites(
     max_share : float
         A composite has at most this share of the spikes of either of its parts: neurons fire alone more often than
         together.
+
+    chance : float
+        Share of all pairs of spikes of two independent trains that coincide: the width of a coincidence over the
+        length of the recording. A template with no more spikes than the two have coincidences by chance may leave
+        `MAX_REST_BY_CHANCE`, with amplitudes from `AMPLITUDE_MIN_BY_CHANCE` on: those come at varying lags, so that
+        their average is less of a sum.
 
     Returns
     -------
@@ -81,7 +100,8 @@ def find_composites(
         if len(partners) < 2:
             continue
         total = energies[unit] - noise_energies[unit]
-        best = (max_rest * total + noise_energies[unit], -1, -1, 0)
+        allowed = {False: max_rest, True: max(max_rest, MAX_REST_BY_CHANCE)}
+        best = {by_chance: (rest * total + noise_energies[unit], -1, -1, 0) for by_chance, rest in allowed.items()}
         own_energies = energies[partners]
         row_of = np.full(len(energies), -1, np.int64)
         row_of[partners] = np.arange(len(partners))
@@ -109,17 +129,22 @@ def find_composites(
                 inside = (delays >= 0) & (delays < scores.shape[1])
                 alone = np.roll(seen[other], center - lag)  # the overlap at every delay; what enters is beyond reach
                 cross[inside] = alone[delays[inside]]
-                rest = _rests(
-                    energies[unit], scores[row, near][:, None], own_energies[row], scores[other, far][None, :],
-                    own_energies[other], cross, amplitude_min=amplitude_min, amplitude_max=amplitude_max,
-                )  # fmt: skip
-                least = int(rest.argmin())
-                if rest.flat[least] < best[0]:
-                    i, j = divmod(least, len(far))
-                    best = (float(rest.flat[least]), int(first), int(partners[other]), int(far[j] - near[i]))
-        if best[1] >= 0:
-            left_over = max(0.0, best[0] - noise_energies[unit]) / max(total, 1e-12)
-            found.append((unit, best[1], best[2], best[3], left_over))
+                coincidences = chance * counts[first] * counts[partners[other]]
+                for by_chance in (False, True)[: 1 + (counts[unit] <= coincidences)]:
+                    rest = _rests(
+                        energies[unit], scores[row, near][:, None], own_energies[row], scores[other, far][None, :],
+                        own_energies[other], cross, amplitude_max=amplitude_max,
+                        amplitude_min=min(amplitude_min, AMPLITUDE_MIN_BY_CHANCE) if by_chance else amplitude_min,
+                    )  # fmt: skip
+                    least = int(rest.argmin())
+                    if rest.flat[least] < best[by_chance][0]:
+                        i, j = divmod(least, len(far))
+                        lag_between = int(far[j] - near[i])
+                        best[by_chance] = (float(rest.flat[least]), int(first), int(partners[other]), lag_between)
+        by_chance = best[False][1] < 0  # a plain sum needs no further proof
+        if best[by_chance][1] >= 0:
+            left_over = max(0.0, best[by_chance][0] - noise_energies[unit]) / max(total, 1e-12)
+            found.append((unit, *best[by_chance][1:], left_over, by_chance))
     return np.array(found, COMPOSITE)
 
 
@@ -166,3 +191,67 @@ def _rests(
     inside = (np.minimum(first, second) >= amplitude_min) & (np.maximum(first, second) <= amplitude_max)
     rests: NDArray[np.float64] = np.where(inside, energy - first * first_score - second * scores, np.inf)
     return rests
+
+
+def missed_together(
+    composites: NDArray[np.void],
+    samples: NDArray[np.int64],
+    units: NDArray[np.int64],
+    *,
+    counts: NDArray[np.integer] | NDArray[np.floating],
+    duration_samples: int,
+    reach_samples: int = 8,
+    min_share: float = 0.5,
+    min_gap: float = 0.25,
+    min_deviation: float = 3.0,
+) -> NDArray[np.bool_]:
+    """Whether the two units of a composite lack the coincidences that it has: then it took them.
+
+    Two neurons coincide as often as chance has it, unless a template of their sum takes these spikes from both.
+
+    Parameters
+    ----------
+    composites : structured array of dtype `COMPOSITE`
+    samples, units : (spike,) int64
+        Matched spikes, in order of sample; of large units some, evenly spread.
+    counts : (unit,)
+        How many there are of each.
+    duration_samples : int
+        Length of the recording.
+    reach_samples : int
+        How far from the delay a pair of spikes counts.
+    min_share : float
+        Share of the composite's spikes that have to be missing.
+    min_gap : float
+        Share of the coincidences by chance that have to be missing.
+    min_deviation : float
+        They have to be so many times the standard deviation of chance.
+
+    Returns
+    -------
+    (composite,) bool
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> samples = np.sort(rng.choice(10**6, 40_000, replace=False))
+    >>> units = rng.integers(0, 2, 40_000)
+    >>> pair, chosen = np.array([(2, 0, 1, 5, 0.3, True)], COMPOSITE), {"counts": [20_000, 20_000, 500]}
+    >>> missed_together(pair, samples, units, **chosen, duration_samples=10**6).tolist()
+    [False]
+    >>> apart = np.flatnonzero(np.diff(samples, prepend=-99) > 30)
+    >>> missed_together(pair, samples[apart], units[apart], **chosen, duration_samples=10**6).tolist()
+    [True]
+    """
+    missed = np.zeros(len(composites), np.bool_)
+    for row, composite in enumerate(composites):
+        names = ("first", "second")
+        first, second = (samples[units == composite[name]] for name in names)
+        n_all = float(np.prod([max(counts[composite[name]], 1) for name in names]))
+        expected = len(first) * len(second) * (2 * reach_samples + 1) / duration_samples
+        reach = reach_samples + 1
+        lags = correlogram_counts(first, second - composite["lag"], bin_samples=1, max_lag_samples=reach)
+        lacking = expected - lags[1:].sum()
+        its_own = counts[composite["unit"]] * len(first) * len(second) / n_all
+        missed[row] = lacking >= max(min_share * its_own, min_gap * expected, min_deviation * np.sqrt(expected), 1.0)
+    return missed

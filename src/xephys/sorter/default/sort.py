@@ -218,7 +218,13 @@ def _matchable_templates(
     means: xr.Dataset, clusters: Clusters, prepared: Prepared, p: DefaultParameters, run: Run
 ) -> MatchableTemplates:
     """The templates that can be matched, with their ``noise_gain``."""
-    matchable = tidy_templates(clusters.with_unexplained(means), clusters.num_spikes, n_spikes_min=p.n_spikes_min)
+    matchable = tidy_templates(
+        clusters.with_unexplained(means),
+        clusters.num_spikes,
+        n_spikes_min=p.n_spikes_min,
+        matched=None if clusters.unexplained is None else clusters.spikes,
+        n_samples=prepared.whitened.sizes["time"],
+    )
     if not matchable.templates.sizes["unit"]:
         raise NoUnits(clusters.log + matchable.log)
     templates, sample = matchable.templates, prepared.white_sample

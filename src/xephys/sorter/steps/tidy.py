@@ -59,20 +59,31 @@ NORM_MIN = 6.0
 #: Two trains that never meet between these lags may be one neuron's; nearer, the matcher reports only one of them.
 REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
+#: Coincidences whose lags lie within so much of each other may end up in one cluster.
+COINCIDENT_MS = 0.5
 #: A unit that fires within this of a unit that it cannot see, more often than not, is an artifact of the whole probe.
 COMMON_MS = 0.5
 
 
 def tidy_templates(
-    templates: xr.Dataset, counts: NDArray[np.floating[Any]], *, n_spikes_min: int
+    templates: xr.Dataset,
+    counts: NDArray[np.floating[Any]],
+    *,
+    n_spikes_min: int,
+    matched: NDArray[Any] | None = None,
+    n_samples: int = 0,
 ) -> MatchableTemplates:
-    """Leave out templates that are too weak to be matched, or two units at once. ``counts`` are their spikes."""
+    """Leave out templates that are too weak to be matched, or two units at once.
+
+    ``counts`` are their spikes. With those that were ``matched``, in a recording of so many samples, rare templates are
+    seen to be coincidences also where their average is blurred.
+    """
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     # An average of n spikes carries noise of norm sqrt(samples * slots / n), which is no sign of a unit.
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
     keep = (strength >= NORM_MIN) & (counts >= n_spikes_min)
-    sums = _composites(templates, counts)
+    sums = _composites(templates, counts, matched, n_samples)
     log = [
         {"step": "templates", "unit": int(u), "reason": "too weak to match", "norm": float(strength[u])}
         for u in np.flatnonzero(~keep)
@@ -87,20 +98,30 @@ def tidy_templates(
     return MatchableTemplates(templates.isel(unit=kept), kept, log)
 
 
-def _composites(templates: xr.Dataset, counts: NDArray[np.floating[Any]]) -> NDArray[np.void]:
+def _composites(
+    templates: xr.Dataset, counts: NDArray[np.floating[Any]], matched: NDArray[Any] | None, n_samples: int
+) -> NDArray[np.void]:
     """Templates that are the sum of two others, which matching can tell apart by itself."""
-    from ...kernels.templates.composites import find_composites
+    from ...kernels.templates.composites import find_composites, missed_together
     from ...match.settings import match_model
 
     model = match_model(templates, steps_per_sample=0)
     averaged = np.maximum(templates["num_averaged"].values, 1)
     used = (model["channels"] >= 0).sum(axis=1)
     names = ("energies", "pair_starts", "pair_units", "pair_overlaps")
-    return find_composites(
+    coincident = 0.0 if matched is None else COINCIDENT_MS * 1e-3 * float(templates.attrs["sampling_frequency"])
+    sums = find_composites(
         counts=counts,
+        chance=coincident / max(n_samples, 1),
         noise_energies=templates.sizes["sample"] * used / averaged,
         **{name: model[name] for name in names},  # type: ignore[literal-required]
     )
+    if matched is None:
+        return sums
+    missed = missed_together(
+        sums, matched["sample_index"], matched["unit_index"], counts=counts, duration_samples=n_samples
+    )
+    return sums[missed | ~sums["by_chance"]]
 
 
 def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: float) -> NDArray[Any]:
@@ -151,11 +172,16 @@ def tidy_units(
         window_samples=round(COMMON_MS * 1e-3 * rate),
         n_samples=n_samples,
     )
-    target = np.where(artifact | artifact[target], -1, target)  # with all that was merged into it
+    num_matched = np.bincount(matches["unit_index"], minlength=n_units)
+    sums = _composites(templates, num_matched, matches, n_samples)
+    together = np.zeros(n_units, bool)
+    together[sums["unit"][sums["by_chance"]]] = True
+    together &= target == np.arange(n_units)  # what was merged into one of the two is its
+    gone = artifact | together
+    target = np.where(gone | gone[target], -1, target)  # with all that was merged into it
     spikes = matches[target[matches["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
     spikes["sample_index"] = np.clip(moved, first_sample, last)
-    num_matched = np.bincount(matches["unit_index"], minlength=n_units)
     sizes = relative_sizes(norms, target, num_matched)
     spikes["amplitude"] *= sizes[spikes["unit_index"]]
     spikes["unit_index"] = target[spikes["unit_index"]]
@@ -171,6 +197,11 @@ def tidy_units(
     log += [
         {"step": "units", "unit": int(u), "reason": "fires with units far away: an artifact"}
         for u in np.flatnonzero(artifact)
+    ]
+    log += [
+        {"step": "units", "reason": "coincidences of two units", **{n: row[n].item() for n in sums.dtype.names or ()}}
+        for row in sums
+        if together[row["unit"]]
     ]
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
