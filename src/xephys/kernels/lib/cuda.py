@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,29 @@ def has_cuda_kernels(xp: Any) -> bool:
 
 def for_numba(*arrays: Any) -> tuple[Any, ...]:
     """The arrays as Numba's kernels take them, without a copy; NumPy's, where a device is simulated, as they are."""
-    if isinstance(arrays[0], np.ndarray):
-        return arrays
+    return tuple(map(_for_numba, arrays))
+
+
+def _for_numba(array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        return array
     from numba import cuda
 
-    return tuple(cuda.as_cuda_array(array, sync=False) for array in arrays)
+    # Those of tables are converted already: a conversion takes longer than a short kernel.
+    return array if cuda.is_cuda_array(array) and not hasattr(array, "get") else cuda.as_cuda_array(array, sync=False)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A namespace for `resident`: moves tables to a device and keeps them as Numba's kernels take them."""
+
+    xp: Any
+
+    def asarray(self, array: Any) -> Any:
+        return _for_numba(self.xp.asarray(array))
+
+
+@cache
+def tables_of(xp: Any) -> Tables:
+    """The one `Tables` of a namespace."""
+    return Tables(xp)

@@ -19,7 +19,7 @@ import numpy as np
 from numba import cuda, float64, int32
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.cuda import for_numba
+from xephys.kernels.lib.cuda import for_numba, tables_of
 from xephys.kernels.lib.dispatch import as_it_is, resident
 from xephys.kernels.match.limits import Limits
 from xephys.kernels.match.pairs_cuda import (
@@ -363,16 +363,17 @@ def pursue(
     simulated = isinstance(scores, np.ndarray)
     n_teams = 1 if simulated else TEAMS_A_PROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
     most = int(np.diff(pair_starts).max(initial=1)) * (2 * limits.guard_samples + 1)
-    pair_of, near_starts, near_units, far = resident(xp, tables, pair_starts, pair_units)
+    own = tables_of(xp)
+    pair_of, near_starts, near_units, far = resident(own, tables, pair_starts, pair_units)
     whole, real = xp.empty((2, 6, capacity), dtype=np.int32), xp.empty((2, 3, capacity), dtype=np.float64)
     counters = xp.zeros(4, dtype=np.int32)
     arrays = (
         scores, xp.zeros(scores.shape, dtype=np.float64), xp.zeros(scores.shape, dtype=np.int32),
         xp.empty((n_units, n_blocks), dtype=np.float64), xp.empty((n_units, n_blocks), dtype=np.int32),
         xp.full((n_units, n_blocks), np.inf, dtype=np.float64),
-        resident(xp, as_it_is, energies), minimum, resident(xp, as_it_is, unexplained),
-        resident(xp, as_it_is, pair_starts), resident(xp, as_it_is, pair_units), resident(xp, as_it_is, pair_overlaps),
-        likeness, pair_of, near_starts, near_units, far,
+        resident(own, as_it_is, energies), minimum, resident(own, as_it_is, unexplained),
+        resident(own, as_it_is, pair_starts), resident(own, as_it_is, pair_units),
+        resident(own, as_it_is, pair_overlaps), likeness, pair_of, near_starts, near_units, far,
         whole, real, xp.empty(capacity, dtype=np.int32), xp.empty(n_blocks, dtype=np.int32), counters,
         xp.empty((n_teams, most), dtype=np.float64), xp.empty((n_teams, most + 1), dtype=np.int32),
     )  # fmt: skip
