@@ -13,7 +13,7 @@ from ..graph.build import extend_plan
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
 from ..motion.registered import Tissue
-from ..recording.geometry import nearest_channels
+from ..recording.geometry import channel_groups, nearest_channels
 from ..recording.stages import as_lazy, recording_plan
 from ..templates.average import check_same_probe
 from .settings import MatchSettings
@@ -89,7 +89,8 @@ freq_max_hz, components, n_nearest
                 f"the components have {components.sizes['sample']} samples, {components.attrs['nbefore']} of them "
                 f"before the spike, the templates {templates.sizes['sample']} and {nbefore}; give both the same window"
             )
-        neighbors = nearest_channels(schema.positions_of(recording, why="a projection"), n_nearest=n_nearest)
+        positions = schema.positions_of(recording, why="a projection")
+        neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
         arrays |= {"components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbors}
         shape = (neighbors.shape[1], components.sizes["component"])
         dtype = np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)])

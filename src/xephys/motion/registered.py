@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..graph.checkpoint import StoredRecords
-from ..recording.geometry import nearest_channels
+from ..recording.geometry import channel_groups, nearest_channels, separation_um, shank_labels
 from ..recording.stages import recording_plan
 from .displacement import displacement_at
 
@@ -32,6 +32,9 @@ class Tissue:
         From :func:`xephys.estimate_motion`.
     positions_um
         ``(channel, 2)``.
+    groups, separation_um
+        Group of each channel and by how much it is moved to tell groups apart by distance; see
+        :mod:`xephys.recording.geometry`.
     shanks
         Identifier of the shank of each channel, as in the motion; None where it has only one.
     first_sample, first_time_s, sampling_frequency
@@ -40,6 +43,8 @@ class Tissue:
 
     motion: xr.Dataset
     positions_um: NDArray[np.float64]
+    groups: NDArray[np.int64] | None
+    separation_um: NDArray[np.float64]
     shanks: NDArray[Any] | None
     first_sample: int
     first_time_s: float
@@ -60,16 +65,24 @@ class Tissue:
         """
         positions = schema.positions_of(recording, why="motion")
         several = motion.sizes["shank"] > 1
-        shanks = recording["shank"].values if several and "shank" in recording.coords else None
+        named = "shank" in recording.coords or "probe" in recording.coords
+        shanks = shank_labels(recording) if several and named else None
         times = recording["time"]
         return cls(
             motion=motion,
             positions_um=np.ascontiguousarray(positions, np.float64),
+            groups=channel_groups(recording),
+            separation_um=separation_um(recording, positions),
             shanks=shanks,
             first_sample=recording_plan(recording).start,
             first_time_s=float(times[0]),
             sampling_frequency=float(recording.attrs["sampling_frequency"]),
         )
+
+    @property
+    def apart_um(self) -> NDArray[np.float64]:
+        """Positions with the shanks moved apart, so that what is nearest is of the same shank."""
+        return self.positions_um + self.separation_um
 
     def of_samples(self, sample_index: NDArray[np.int64], channel_index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Displacement of the tissue seen by each channel at each sample, µm."""
@@ -100,7 +113,7 @@ class Tissue:
         values = [self.motion[name].values for name in ("displacement_um", "time", "depth")]
         shanks = None if self.shanks is None else [*map(str, self.shanks)]
         origin = (self.first_sample, self.first_time_s, self.sampling_frequency, shanks)
-        parts = [repr(origin).encode(), self.positions_um.tobytes(), *(v.tobytes() for v in values)]
+        parts = [repr(origin).encode(), self.apart_um.tobytes(), *(v.tobytes() for v in values)]
         digest = hashlib.sha1(usedforsecurity=False)
         for part in parts:
             digest.update(part)
@@ -190,19 +203,21 @@ class RegisteredEvents:
 
         if self.units is not None:
             return self.units.resting_channels[records["unit_index"]]
-        contacts = self.tissue.positions_um[records["channel_index"]]
+        apart = self.tissue.apart_um
+        contacts, separation = apart[records["channel_index"]], self.tissue.separation_um[records["channel_index"]]
         near_x, near_y = (
-            np.clip(records[name], contacts[:, axis] - REACH_UM, contacts[:, axis] + REACH_UM)
+            np.clip(records[name] + separation[:, axis], contacts[:, axis] - REACH_UM, contacts[:, axis] + REACH_UM)
             for axis, name in enumerate("xy")
         )
-        return resting_channels(near_x, near_y - moved, positions_um=self.tissue.positions_um)
+        return resting_channels(near_x, near_y - moved, positions_um=apart)
 
     def _projections(
         self, records: NDArray[Any], moved: NDArray[np.float64], target: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         from ..kernels.motion.registered import register_features, without_template
 
-        neighbors = nearest_channels(self.tissue.positions_um, n_nearest=records["projection"].shape[1])
+        n_nearest = records["projection"].shape[1]
+        neighbors = nearest_channels(self.tissue.positions_um, n_nearest=n_nearest, groups=self.tissue.groups)
         projection, channel = np.ascontiguousarray(records["projection"]), records["channel_index"].astype(np.int64)
         if self.units is None:
             return register_features(

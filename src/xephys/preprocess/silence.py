@@ -9,7 +9,7 @@ from .. import schema
 from ..checks import check_positive
 from ..graph.plan import Stage
 from ..recording.excerpts import SILENCE_MS
-from ..recording.geometry import neighbours_within
+from ..recording.geometry import channel_groups, neighbours_within
 from ..recording.stages import extend_recording
 
 #: Channels beyond this say nothing about a silent one; weights fall off as ``exp(-(d / FALL_OFF_UM) ** 1.3)``.
@@ -55,7 +55,7 @@ def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> 
     weights = np.zeros((info.n_channels, 1), np.float32)
     if info.n_channels > 1 and "x" in recording.coords and "y" in recording.coords:
         positions = schema.positions_of(recording, why="filling silence")
-        neighbours = neighbours_within(positions, radius_um=RADIUS_UM)
+        neighbours = neighbours_within(positions, radius_um=RADIUS_UM, groups=channel_groups(recording))
         neighbours[neighbours == np.arange(info.n_channels)[:, None]] = -1
         neighbours[schema.bad_channels_of(recording)[neighbours]] = -1
         distances = np.linalg.norm(positions[:, None] - positions[neighbours], axis=2)

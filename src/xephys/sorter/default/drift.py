@@ -108,7 +108,7 @@ def means_by_displacement(
 
 def templates_of(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
     """The means themselves, or templates at every displacement."""
-    return means if tissue is None else moving_templates(means, positions_um=tissue.positions_um)
+    return means if tissue is None else moving_templates(means, positions_um=tissue.apart_um)
 
 
 def whitened(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -> xr.Dataset:
@@ -134,7 +134,7 @@ def mean_at_rest(means: xr.Dataset, tissue: Tissue | None, *, n_nearest: int) ->
     near = nearest_slots(means, n_nearest)
     if tissue is None:
         return near
-    rest = moving_templates(near, positions_um=tissue.positions_um, displacement_um=np.zeros(1))
+    rest = moving_templates(near, positions_um=tissue.apart_um, displacement_um=np.zeros(1))
     return rest.isel(displacement=0, drop=True).assign(num_averaged=means["num_averaged"].sum("displacement"))
 
 
