@@ -13,7 +13,9 @@ import numpy as np
 import xarray as xr
 
 import xephys
+from xephys.match.moving import match_moving_templates
 from xephys.match.residual import match_residual
+from xephys.motion.registered import Tissue
 from xephys.testing import simulate_recording
 
 RATE = 30_000
@@ -85,6 +87,22 @@ def cleaned(rec: xr.DataArray) -> Any:
     )
 
 
+def followed(rec: xr.DataArray) -> Any:
+    filtered = xephys.bandpass_filter(rec)
+    motion = xephys.make_motion([[-8.0], [0.0], [9.0]], time_s=[0.5, 1.5, 2.4], depth_um=[0.0])
+    tissue = Tissue.of(filtered, motion)
+    rest = fitted()["templates"]
+    moving = xr.Dataset(
+        {
+            "waveform": rest["waveform"].expand_dims(displacement=[-10.0, 0.0, 10.0], axis=1),
+            "num_averaged": rest["num_averaged"].expand_dims(displacement=[-10.0, 0.0, 10.0], axis=1),
+            "channel_index": rest["channel_index"],
+        },
+        attrs=rest.attrs,
+    )
+    return match_moving_templates(filtered, templates=moving, tissue=tissue)
+
+
 #: Lazy transforms from traces to traces.
 TRANSFORMS: dict[str, Operation] = {
     "bandpass_filter": xephys.bandpass_filter,
@@ -139,6 +157,7 @@ TABLES: dict[str, Operation] = {
         white(rec), templates=fitted()["universal"], detect_threshold=6.0
     ),
     "match_templates with projections": cleaned,
+    "match_moving_templates": followed,
     "match_templates with a threshold for each": lambda rec: xephys.match_templates(
         xephys.bandpass_filter(rec),
         templates=fitted()["templates"],

@@ -6,6 +6,7 @@ The functions here also take a tissue of None, for a recording that is still, an
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...match.moving import match_moving_templates
 from ...match.templates import match_templates
+from ...motion.correct import correct_motion
 from ...motion.estimate import estimate_motion
 from ...motion.registered import RegisteredEvents, Tissue
 from ...templates.moving import (
@@ -28,8 +30,11 @@ from ...templates.moving import (
     unit_features,
 )
 from ..steps.passes import Run
+from ..steps.prepare import whitened as whiten_prepared
+from ..steps.prepared import Prepared
 from ..steps.tidy import MatchableTemplates
 from ..steps.waveforms import nearest_slots, whitened_means
+from .parameters import DefaultParameters
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +67,15 @@ def moves(motion: xr.Dataset) -> bool:
     """
     low, high = np.quantile(motion["displacement_um"].values, [0.05, 0.95], axis=1)
     return bool((high - low).max(initial=0.0) > STILL_UM)
+
+
+def with_moved_traces(prepared: Prepared, motion: xr.Dataset, p: DefaultParameters, run: Run) -> Prepared:
+    """The other way: traces interpolated to where the tissue rests, and whitened anew."""
+    moved = correct_motion(prepared.filtered, motion=motion)
+    return replace(
+        whiten_prepared(moved, run, n_nearest=p.whitening_n_nearest, seed=p.seed),
+        plain_noise_levels=prepared.plain_noise_levels,
+    )
 
 
 def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRecords:

@@ -33,8 +33,8 @@ class DefaultParameters(BaseModel):
     match_threshold: float = Field(5.0, gt=0, description="drop of the residual that makes a spike, in noise units")
     amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest spike, as a multiple of its template")
     amplitude_max: float = Field(1.5, ge=1, description="largest spike, as a multiple of its template")
-    drift: Literal["follow", "off"] = Field(
-        "follow", description="templates follow the tissue where it moves, or are taken to rest"
+    drift: Literal["follow", "interpolate", "off"] = Field(
+        "follow", description="where the tissue moves, move the templates, or interpolate the traces, or do nothing"
     )
     contamination_max: float = Field(0.2, gt=0, le=1, description="largest contamination of a good unit")
     good_snr_min: float = Field(5.0, ge=0, description="smallest signal-to-noise ratio of a good unit")

@@ -44,6 +44,7 @@ from .drift import (
     spikes_at_rest,
     templates_of,
     whitened,
+    with_moved_traces,
 )
 from .parameters import DefaultParameters
 from .prepare import prepare_default
@@ -66,22 +67,14 @@ class Features:
 def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Run) -> xr.DataTree:
     """Sort one segment. What the ``run`` keeps is not repeated: on resume, nor with other late parameters."""
     p, prepared = parameters, prepare_default(recording, parameters, run)
+    features, detected = _detect(prepared, p, run, stage="detect")
+    motion = None if p.drift == "off" else find_motion(prepared.whitened, detected, run)
+    tissue = moving_tissue(prepared.whitened, motion)
+    if p.drift == "interpolate" and tissue is not None:
+        prepared = with_moved_traces(prepared, tissue.motion, p, run)
+        features, detected = _detect(prepared, p, run, stage="detect again")
+        tissue = None
     white = prepared.whitened
-
-    peaks = detect_peaks(
-        white,
-        noise_levels=prepared.white_noise_levels,
-        detect_threshold=p.detect_threshold,
-        peak_sign=p.peak_sign,
-        exclude_sweep_ms=p.exclude_sweep_ms,
-        radius_um=p.exclude_radius_um,
-    )
-    features = _learn_features(prepared, peaks, p, run)
-    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION if p.drift == "follow" else "center_of_mass")
-    peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
-    detected = run.collect("detect", peaks)
-    motion = find_motion(white, detected, run) if p.drift == "follow" else None
-    tissue = moving_tissue(white, motion)
     clusters = _cluster(white, peaks_at_rest(detected, tissue), features, p, run)
 
     components = features.components
@@ -119,6 +112,23 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,
         motion=motion, learned=learned,
     )  # fmt: skip
+
+
+def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -> tuple[Features, CheckpointedEvents]:
+    """Detected peaks with places and projections, and the features that these are."""
+    white = prepared.whitened
+    peaks = detect_peaks(
+        white,
+        noise_levels=prepared.white_noise_levels,
+        detect_threshold=p.detect_threshold,
+        peak_sign=p.peak_sign,
+        exclude_sweep_ms=p.exclude_sweep_ms,
+        radius_um=p.exclude_radius_um,
+    )
+    features = _learn_features(prepared, peaks, p, run)
+    peaks = localize_peaks(white, peaks, method="center_of_mass" if p.drift == "off" else PEAK_LOCALIZATION)
+    peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
+    return features, run.collect(stage, peaks)
 
 
 def _learn_features(prepared: Prepared, peaks: SpikeTable, p: DefaultParameters, run: Run) -> Features:
