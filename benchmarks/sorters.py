@@ -57,7 +57,7 @@ def plan() -> list[Pair]:
     pairs = []
     for name in SETS:
         first = name.endswith(FIRST)
-        ours = running.ours() if first and not name.startswith("speed") else ("default",)
+        ours = running.presets() if first and not name.startswith("speed") else ("default",)
         peers = () if name.startswith("speed600") else PEERS
         matchers = (MATCHER,) if name.startswith("dense") else ()
         pairs += [(name, sorter) for sorter in (*ours, *peers, *matchers)]

@@ -30,11 +30,20 @@ WITHIN = (
 )
 
 
-def ours() -> dict[str, str]:
-    """Our presets by the name they have here; every other sorter is a peer, and one peer is called kilosort4 too."""
+#: Our default preset with other parameters, by the name that it has here.
+VARIANTS = {"drift:interpolate": "drift=interpolate", "drift:off": "drift=off"}
+
+
+def presets() -> dict[str, str]:
+    """Our presets by the name they have here; one peer is called kilosort4 too."""
     from xephys.sorter.presets import PRESETS
 
     return {("default" if preset == "default" else f"preset:{preset}"): preset for preset in PRESETS}
+
+
+def ours() -> dict[str, str]:
+    """The preset behind each of our sorters; every other sorter is a peer."""
+    return presets() | dict.fromkeys(VARIANTS, "default")
 
 
 @cache
@@ -71,7 +80,8 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
         shutil.rmtree(out)
     out.mkdir(parents=True)
     if sorter in ours():
-        command = xephys_command("sort", recorded.path, "--out", out / "sorted", "--preset", ours()[sorter])
+        more = ("--set", VARIANTS[sorter]) if sorter in VARIANTS else ()
+        command = xephys_command("sort", recorded.path, "--out", out / "sorted", "--preset", ours()[sorter], *more)
     else:
         n_jobs = min(N_CORES, len(os.sched_getaffinity(0)))
         command = [peers, str(PEER), sorter, str(recorded.path.parent), str(out), str(n_jobs)]

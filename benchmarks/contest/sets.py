@@ -68,6 +68,14 @@ def _hard(n_channels: int, n_units: int, probe: str, **simulator: Any) -> Kind:
 #: A tetrode whose units stand out of the hash of four times as many far units as one contact's share of a long probe.
 _CROWDED = {"preset": "hard", "probe": "tetrode", "n_far_units": 120, "amplitude_range_uv": (60.0, 260.0)}
 
+
+def _drift(preset: str, drift: str, drift_um: float, duration_s: float = 300.0, n_channels: int = 128) -> Kind:
+    title = f"{preset}, {drift} drift of {drift_um:g} µm, {n_channels} channels, {duration_s:g} s"
+    n_units = round(n_channels * (80 if preset == "hard" else 40) / 128)
+    simulator = {"preset": preset, "drift": drift, "drift_um": drift_um}
+    return Kind(title, duration_s, n_channels, n_units, simulator)
+
+
 KINDS: dict[str, Kind] = {
     "static": _static(60.0, 40),
     "static300": _static(300.0, 60),
@@ -106,6 +114,14 @@ KINDS: dict[str, Kind] = {
     "bursting": Kind("all units burst, 40 % amplitude loss", 60.0, 64, 20, _BURSTING),
     "long": Kind("easy, 30 minutes, rates up to 40 Hz", 1800.0, 32, 24, _LONG),
     "synchronous": Kind("a tenth of the spikes coincident", 60.0, 64, 20, _SYNCHRONOUS),
+    "hard-still": _drift("hard", "none", 0.0),
+    "hard-slow": _drift("hard", "slow", 50.0),
+    "hard-nonrigid": _drift("hard", "nonrigid", 40.0),
+    "hard-steps": _drift("hard", "steps", 20.0),
+    "hard-wander": _drift("hard", "rigid", 20.0),
+    "easy-slow": _drift("easy", "slow", 30.0, 120.0, 64),
+    "easy-nonrigid": _drift("easy", "nonrigid", 30.0, 120.0, 64),
+    "easy-steps": _drift("easy", "steps", 30.0, 120.0, 64),
     "speed": _speed(60.0),
     "speed600": _speed(600.0),
     "warm": Kind("every kernel once", 10.0, 64, 16, {"preset": "hard"}),

@@ -300,3 +300,9 @@ def test_the_plan_covers_every_demand(part):
         assert "default" in names
         assert name.startswith("speed600") or names >= set(sorters.PEERS)
     assert sorters.SLOWEST in planned
+
+
+def test_variants_of_our_preset_are_ours_and_no_presets():
+    assert running.ours()["drift:off"] == "default"
+    assert "drift:off" not in running.presets()
+    assert running.identity("drift:off") != running.identity("default")

@@ -1,0 +1,54 @@
+"""Drift: templates that move beside traces that are moved, nothing done, and the peers with their own corrections.
+
+    python benchmarks/drift.py [--peers PYTHON] [--keep FOLDER] [--minutes N] [--sets hard-slow:10 ...] [--sorters ...]
+
+Recordings of the simulator whose tissue moves: slowly by 50 µm, non-rigidly by 40, in steps of 20, wandering by 20; and
+one that is still. Everything else is as in ``sorters.py``. Without any peer, and for chosen sets or sorters, the table is
+printed and not written.
+"""
+
+import argparse
+import sys
+import tempfile
+from itertools import product
+from pathlib import Path
+
+from contest.plain import plain_table
+from contest.running import VARIANTS
+from harness import write_result
+from sorters import LIMIT_S, run
+
+SETS = (
+    "hard-slow:10", "hard-nonrigid:10", "hard-steps:10", "hard-wander:10", "hard-still:10", "easy-slow:10",
+    "easy-nonrigid:10", "easy-steps:10", "hard-slow:11", "hard-nonrigid:11", "hard-steps:11", "hard-wander:11",
+    "hard-slow:12", "hard-nonrigid:12", "hard-steps:12", "hard-wander:12",
+)  # fmt: skip
+PEERS = ("lupin", "spykingcircus2")
+SORTERS = ("default", *VARIANTS, "preset:kilosort4", *PEERS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", default=sys.executable, help="the Python in whose environment the peers run")
+    parser.add_argument("--sets", nargs="+", help="kind:seed of each recording")
+    parser.add_argument("--sorters", nargs="+", help=f"some of {', '.join(SORTERS)}")
+    parser.add_argument("--keep", type=Path, help="folder in which recordings and results stay")
+    parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="time limit of one sort")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no sort runs on after so many minutes")
+    options = parser.parse_args()
+    pairs = list(product(options.sets or SETS, options.sorters or SORTERS))
+    given = {"peers": options.peers, "limit_s": options.limit_s, "minutes": options.minutes}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        runs = run(pairs, folder=folder, keep_recordings=options.keep is not None, **given)
+    table = plain_table(runs)
+    peers_ran = any(made["state"] == "done" and made["sorter"] in PEERS for made in runs)
+    if options.sets or options.sorters or not peers_ran:
+        print(table)
+    else:
+        write_result("drift", f"```\n{table}```")
+
+
+if __name__ == "__main__":
+    main()
