@@ -3,7 +3,7 @@
     python benchmarks/drift.py [--peers PYTHON] [--keep FOLDER] [--minutes N] [--sets hard-slow:10 ...] [--sorters ...]
 
 Recordings of the simulator whose tissue moves: slowly by 50 µm, non-rigidly by 40, in steps of 20, wandering by 20; and
-one that is still. Everything else is as in ``sorters.py``. Without any peer, and for chosen sets or sorters, the table is
+one that is still. Everything else is as in ``sorters.py``. Without a peer, and for chosen sets or sorters, the table is
 printed and not written.
 """
 

@@ -302,7 +302,8 @@ def test_the_plan_covers_every_demand(part):
     assert sorters.SLOWEST in planned
 
 
-def test_variants_of_our_preset_are_ours_and_no_presets():
+def test_variants_of_our_preset_are_ours_and_no_presets(part):
+    running = part("contest.running")
     assert running.ours()["drift:off"] == "default"
     assert "drift:off" not in running.presets()
     assert running.identity("drift:off") != running.identity("default")

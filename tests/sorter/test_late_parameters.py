@@ -41,7 +41,7 @@ def sort_again(opened, folder, **parameters):
 
 
 PREPARATION = ["estimates", "find_constant_channels", "plain_noise_levels", "share_of_silence"]
-DETECTION = ["components", "project_waveforms"]
+DETECTION = ["components", "estimate_motion", "project_waveforms"]
 CLUSTERING = ["cluster_peaks", "estimate_feature_noise"]
 MATCHING = [
     "balance_thresholds",
@@ -79,6 +79,14 @@ def test_match_threshold(opened, sorted_folder):
     sorting, written = sort_again(opened, sorted_folder, match_threshold=25.0)
     assert set(written) <= set(MATCHING) and {"match_and_project", "localize_center_of_mass"} <= set(written)
     assert_identical(sorting, xephys.sort(opened(CHUNK_S), match_threshold=25.0))
+
+
+def test_drift(opened, expected, sorted_folder):
+    """Whether drift is followed is decided after detection; on tissue that is still, nothing else depends on it."""
+    for way in ("off", "interpolate"):
+        sorting, written = sort_again(opened, sorted_folder, drift=way)
+        assert written == []
+        assert sorting["spikes"].equals(expected["spikes"])
 
 
 def test_detect_threshold(opened, sorted_folder):

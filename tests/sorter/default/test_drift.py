@@ -35,6 +35,13 @@ def test_without_following_units_break(drifting):
     assert comparison.summary["num_well_detected"] < 9
 
 
+def test_traces_can_be_moved_instead(drifting):
+    """The other way: better than nothing."""
+    sorting = xephys.sort(drifting[0], drift="interpolate")
+    assert "motion" in sorting.children
+    assert xephys.compare(sorting, drifting[1]).summary["num_well_detected"] >= 9
+
+
 def test_the_motion_is_part_of_the_sorting(drifting, followed, tmp_path):
     motion = followed["motion"].dataset
     times = np.arange(60) + 0.5

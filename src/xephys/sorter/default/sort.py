@@ -126,7 +126,7 @@ def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -
         radius_um=p.exclude_radius_um,
     )
     features = _learn_features(prepared, peaks, p, run)
-    peaks = localize_peaks(white, peaks, method="center_of_mass" if p.drift == "off" else PEAK_LOCALIZATION)
+    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION)
     peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
     return features, run.collect(stage, peaks)
 
