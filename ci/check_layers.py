@@ -166,6 +166,11 @@ def check(source: Path) -> list[str]:
         parts = list(file.relative_to(source).with_suffix("").parts)
         is_package = parts[-1] == "__init__"
         module = ".".join(parts[:-1] if is_package else parts)
+        if layer_of(module) is None:
+            complaints.append(
+                f"{file}: {parts[1]} belongs to no layer; name it in LAYERS, or move the file into a folder there"
+            )
+            continue
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
         for found in imports_of(tree, module, is_package=is_package):
             reason = complaint(module, found)

@@ -23,6 +23,19 @@ TWINS = ("_device", "_torch", "_cuda")
 TESTED_ELSEWHERE: dict[str, str] = {
     "xephys.__main__": "tests/cli/test_commands.py",
     "xephys.typing": "aliases only",
+    "xephys.detect.rules": "names for what every method is given",
+    "xephys.kernels.match.limits": "names for numbers and arrays",
+    "xephys.kernels.match.pairs_cuda": "tests/kernels/match/test_pursuit_cuda.py",
+    "xephys.localize.window": "names for what every method is given",
+    "xephys.metrics.facts": "tests/sorter/steps/test_judge.py",
+    "xephys.metrics.waveforms": "tests/metrics/test_table.py",
+    "xephys.motion.decentralized": "tests/motion/test_methods.py",
+    "xephys.motion.dredge": "tests/motion/test_estimate.py",
+    "xephys.motion.iterative_template": "tests/motion/test_methods.py",
+    "xephys.motion.kilosort": "tests/motion/test_methods.py",
+    "xephys.motion.register": "tests/motion/test_estimate.py: what it adds is the accuracy that is held there",
+    "xephys.sorter.default.sort": "tests/sorter/test_identical.py and its neighbours",
+    "xephys.sorter.steps.reuse": "tests/sorter/steps/test_learned.py",
 }
 #: Loops that go over few things, or over things that are expensive each, by file and function.
 LOOPS: set[tuple[str, str]] = {
@@ -30,8 +43,8 @@ LOOPS: set[tuple[str, str]] = {
 }
 #: Modules that may import one another, each ring for one reason.
 RINGS = {
-    # A slice of an expression is a plan again, and a plan makes expressions.
-    frozenset(f"xephys.graph.{name}" for name in ("build", "expression", "slices", "tasks")),
+    # Where arrays of Dask are expressions, tasks are handed over as one, and it makes them when Dask asks.
+    frozenset({"xephys.graph.expression", "xephys.graph.tasks"}),
 }
 #: Layers that may hold no loop over spikes, units or channels.
 LOOPLESS = {"operations", "composition"}

@@ -100,18 +100,18 @@ def test_ctrl_c_in_a_process(simulated, tmp_path):
         env={**os.environ, "COLUMNS": "200"},
         preexec_fn=hear_ctrl_c,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list((out / ".work").glob("*/chunk_*.npy")):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert "goes on from there" in stderr
     assert not (out / "sorting.zarr").exists()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no progress bar where there is no terminal
     assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]

@@ -61,7 +61,7 @@ def test_a_disk_that_fills_up_in_mid_sort(small_disk, opened, expected):
 def test_the_command_refuses_a_disk_that_is_too_small(small_disk, simulated):
     place, _ = small_disk
     command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(place / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 4
     assert "needs at least" in done.stderr
     assert "free some or choose another place" in done.stderr

@@ -52,10 +52,10 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
     command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
     command += ["--chunk-duration-s", str(CHUNK_S)]
     process = subprocess.Popen(command)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(chunk_files(out / ".work")) < n_finished:
         assert process.poll() is None, "the sort ended before it could be killed"
-        assert time.monotonic() < deadline, "nothing happened for two minutes"
+        assert time.monotonic() < deadline, "nothing happened for five minutes"
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -71,7 +71,7 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
     assert state(finished) == finished
     assert not list((out / ".work").rglob("*.tmp-*"))
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir()) == [".work", "phy", "sorting.zarr"]
     stored = xephys.open_sorting(out / "sorting.zarr")
@@ -94,7 +94,7 @@ def test_the_command_resumes_by_itself(simulated, expected, tmp_path):
     hard_links.mkdir()
     for number, path in enumerate(kept):
         os.link(path, hard_links / str(number))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     for number, (inode, written) in enumerate(kept.values()):
         status = (hard_links / str(number)).stat()

@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 import xephys
+from tests.support.spiking import case, peaks
 from xephys import ParameterError, RecordingError
 from xephys.errors import SilentRecordingError
-from xephys.features.events import window_samples
-
-from ..support.spiking import RATE, case, peaks
-
-
-@pytest.fixture(scope="module")
-def components():
-    return xephys.learn_components(case().filtered, peaks(), n_components=4, ms_before=0.7, ms_after=1.3)
 
 
 def test_snippets_are_slices_of_the_traces():
@@ -28,15 +21,6 @@ def test_snippets_are_slices_of_the_traces():
             expected = traces[first : first + 90, record["channel_index"]]
             # Not to the bit: for events a tile is filtered with a longer lead.
             np.testing.assert_allclose(record["waveform"], expected, atol=2e-5)
-
-
-def test_components_are_orthonormal_and_explain_the_spikes(components):
-    assert components.dims == ("component", "sample")
-    basis = components.values
-    np.testing.assert_allclose(basis @ basis.T, np.eye(4), atol=1e-5)
-    snippets = xephys.extract_snippets(case().filtered, peaks(), ms_before=0.7, ms_after=1.3).compute()["waveform"]
-    rest = snippets - snippets @ basis.T @ basis
-    assert (rest**2).sum() < 0.1 * (snippets**2).sum()
 
 
 def test_projections_are_scalar_products(components):
@@ -55,15 +39,6 @@ def test_projections_are_scalar_products(components):
 def test_more_neighbours_than_channels(components):
     table = xephys.project_peaks(case().filtered, peaks(), components=components, n_nearest=100)
     assert table.dtype["projection"].shape == (24, 4)
-
-
-def test_window_samples():
-    assert window_samples(0.5, 1.0, RATE) == (15, 30)
-    assert window_samples(0, 0.001, RATE) == (0, 1)
-    with pytest.raises(ParameterError, match=r"ms_before is -0.1; it must be at least 0"):
-        window_samples(-0.1, 1.0, RATE)
-    with pytest.raises(ParameterError, match="ms_after is 0; it must be greater than 0"):
-        window_samples(0.5, 0, RATE)
 
 
 def test_refusals(components):

@@ -10,13 +10,13 @@ import pytest
 import xephys
 from tests.support import device_arrays
 from tests.support.device_arrays import StrictArray
+from tests.support.on_device import recording
 from tests.support.spiking import RATE, case
 from xephys.errors import ParameterError
 from xephys.graph.build import count_tasks, extend_plan, plan_of, to_dask
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage, runs_on_devices
 from xephys.graph.reduce import tree_sum
-from xephys.recording.fingerprint import recording_fingerprint
 from xephys.templates.average import template_plan
 
 N_TILES = 8
@@ -37,11 +37,6 @@ def estimates():
     levels = xephys.estimate_noise_levels(white)
     components = xephys.learn_components(white, xephys.detect_peaks(white, noise_levels=levels))
     return whitening, levels, components
-
-
-def recording():
-    traces = case().recording
-    return traces.assign_coords(inter_sample_shift=("channel", np.arange(traces.sizes["channel"]) % 6 / 6))
 
 
 def chain(traces, estimates):
@@ -172,40 +167,11 @@ def test_one_chunk_at_a_time_is_on_the_device(device):
         assert (max(most) == 1) is there
 
 
-def test_only_what_runs_there_may_follow(device):
-    there = xephys.to_device(recording(), device)
-    with pytest.raises(ParameterError, match="local_reference has no kernel for device 'strict'; leave out to_device"):
-        xephys.common_reference(there, reference="local")
-
-
-def test_channels_and_time_are_sliced_on_the_device(device, estimates):
-    there, here = xephys.bandpass_filter(xephys.to_device(recording(), device)), xephys.bandpass_filter(recording())
-    found, expected = (t.isel(time=slice(40_000, 70_000), channel=[4, 2]) for t in (there, here))
-    assert plan_of(found.data).device == device
-    assert np.abs(found.values - expected.values).max() < 1e-4 * expected.values.std()
-
-
 def test_records_computed_before_are_taken_along(estimates, device):
     white = chain(xephys.to_device(recording(), device), estimates)
     given = peaks(white, estimates).compute()[["sample_index", "channel_index"]]
     again = xephys.localize_peaks(white, given).compute()
     np.testing.assert_allclose(again["y"], peaks(white, estimates).compute()["y"])
-
-
-def test_where_it_runs_is_no_part_of_what_it_is(device):
-    there = xephys.to_device(recording(), device)
-    assert recording_fingerprint(there) == recording_fingerprint(recording())
-    assert plan_of(there.data).token != plan_of(recording().data).token
-    assert there.dtype == recording().dtype
-    assert xephys.to_device(there, device) is there
-
-
-def test_unknown_and_absent_devices_are_refused(device):
-    with pytest.raises(ParameterError, match="device is 'abacus'; it must be one of 'cpu', 'cuda', 'strict'"):
-        xephys.to_device(recording(), "abacus")
-    there = xephys.to_device(recording(), device)
-    with device_arrays.installed("other"), pytest.raises(ParameterError, match="is on device 'strict' already"):
-        xephys.to_device(there, "other")
 
 
 def test_a_table_of_events_says_where_it_is_made(estimates, device):

@@ -82,10 +82,10 @@ def test_a_range_without_the_beginning_of_a_tile_sums_nothing(source):
 @pytest.mark.usefixtures("forbid_compute")
 def test_the_tree_of_an_hour_is_built_at_once():
     hour = BinarySource("nowhere", "<i2", 384, 108_000_000)
-    began = time.perf_counter()
+    began = time.thread_time()
     plan = Plan.of_source(hour, sampling_frequency=30_000.0, chunk_samples=60_000).then(toys.SUMS)
     tree = lazy_tree(plan)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
     tasks = [key for key in tree.dask if isinstance(key, tuple)]
     assert 1800 <= len(tasks) <= 1800 * 1.15
 

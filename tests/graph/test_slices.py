@@ -80,7 +80,7 @@ def test_an_empty_slice_has_no_plan(source):
 def test_the_plan_of_a_slice_of_an_hour_is_found_at_once():
     hour = BinarySource("nowhere", "<i2", 384, 108_000_000)
     array = to_dask(Plan.of_source(hour, sampling_frequency=30_000.0, chunk_samples=60_000))
-    began = time.perf_counter()
+    began = time.thread_time()
     plan = plan_of(array[10_000:-10_000, ::2])
-    assert time.perf_counter() - began < 2.0
+    assert time.thread_time() - began < 2.0
     assert plan.n_channels == 192

@@ -8,13 +8,12 @@ import dask
 import numpy as np
 import pytest
 
-from xephys.errors import ParameterError, ResourceError
+from tests.graph import toys
+from xephys.errors import ParameterError
 from xephys.graph.build import root_plan, to_dask
 from xephys.graph.plan import Stage
 from xephys.graph.scheduler import active_client, connect
 from xephys.graph.workers import WORKER_ENVIRONMENT, local_cluster, warm_up, warm_up_workers
-
-from . import toys
 
 SEEN: list[int] = []
 
@@ -28,29 +27,6 @@ def seen_here():
     from tests.graph import test_workers as test_cluster
 
     return list(test_cluster.SEEN)
-
-
-@pytest.mark.parametrize("name", ["threads", "synchronous", "processes"])
-def test_schedulers_of_this_process(name):
-    with connect(name) as client:
-        assert client is None
-        assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
-        assert active_client() is None
-    assert dask.config.get("scheduler", None) is None
-
-
-def test_an_unknown_name_is_refused():
-    with (
-        pytest.raises(ParameterError, match="scheduler 'thread' is unknown; give threads, synchronous"),
-        connect("thread"),
-    ):
-        pass
-
-
-def test_an_address_where_nothing_answers():
-    words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
-    with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
-        pass
 
 
 def test_a_cluster_needs_a_worker():

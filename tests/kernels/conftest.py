@@ -1,4 +1,4 @@
-"""Fixtures of the tests of kernels on devices."""
+"""Fixtures of the tests of kernels: devices, and traces for both sides of a comparison."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support import device_arrays
+from tests.support import crossings, device_arrays
+from xephys.kernels.detect import peaks as detect
 from xephys.kernels.lib.dispatch import namespace_of_device
+
+RATE = 30_000.0
 
 
 @pytest.fixture(params=[*device_arrays.NAMESPACES, pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -37,3 +40,29 @@ def device_name() -> Iterator[str]:
     """A device of strict arrays, known by this name during the test."""
     with device_arrays.installed() as name:
         yield name
+
+
+@pytest.fixture(scope="module")
+def counts():
+    """Noise on slow waves and offsets a hundred times as large, as 16-bit integers."""
+    rng = np.random.default_rng(0)
+    t = np.arange(6000)[:, None] / RATE
+    slow = 3000 * np.sin(2 * np.pi * 4 * t + rng.uniform(0, 6, 40)) + rng.uniform(-9000, 9000, 40)
+    return np.round(slow + rng.normal(0, 60, (6000, 40))).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def traces():
+    """Noise smoothed in time and over channels, so that crossings meet on neighbours."""
+    return crossings.make_traces()
+
+
+@pytest.fixture(scope="module")
+def events(traces):
+    return detect.detect_locally_exclusive(
+        traces,
+        **crossings.EDGES,
+        thresholds=np.full(crossings.CHANNELS, 3.0),
+        neighbours=crossings.NEIGHBOURS,
+        exclude_sweep_samples=15,
+    )

@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 
 import xephys
+from tests.support.spiking import RATE, case, peaks, separate
 from xephys import ParameterError, RecordingError
 from xephys.schema import make_recording
 
-from ..support.spiking import RATE, case, peaks, separate
-
 METHODS = ("center_of_mass", "grid_convolution", "monopolar_triangulation")
-
-
-@pytest.fixture(scope="module")
-def records():
-    return peaks(radius_um=150.0).compute()
 
 
 def true_unit_of(records):
@@ -40,27 +34,6 @@ def test_near_the_somata(records, method):
         assert len(own) > 10
         assert abs(np.median(own["y"]) - truth[k, 1]) < limit_um
         assert np.std(own["y"]) < limit_um
-
-
-def test_center_of_mass_as_spikeinterface(records):
-    import spikeinterface.core as si
-    from spikeinterface.sortingcomponents.peak_localization import localize_peaks
-
-    peer = si.NumpyRecording([case().filtered.values], RATE)
-    peer.set_dummy_probe_from_locations(np.stack([case().filtered.x, case().filtered.y], axis=1))
-    inside = records[(records["sample_index"] > 100) & (records["sample_index"] < 8 * RATE - 100)]
-    theirs = localize_peaks(
-        peer,
-        inside[["sample_index", "channel_index", "amplitude", "segment_index"]],
-        method="center_of_mass",
-        method_kwargs={"radius_um": 75.0, "feature": "ptp"},
-        ms_before=0.5,
-        ms_after=0.5,
-        job_kwargs={"n_jobs": 1, "progress_bar": False},
-    )
-    ours = xephys.localize_peaks(case().filtered, inside, method="center_of_mass").compute()
-    for axis in "xy":
-        np.testing.assert_allclose(ours[axis], theirs[axis], atol=0.5)
 
 
 @pytest.mark.parametrize("method", METHODS)

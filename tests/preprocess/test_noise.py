@@ -9,7 +9,6 @@ import xephys
 from xephys import ParameterError, RecordingError
 from xephys.recording.excerpts import sample_traces
 from xephys.schema import make_recording
-from xephys.testing import simulate_recording
 
 SIGMA = np.array([3.0, 10.0, 40.0])
 
@@ -48,16 +47,6 @@ def test_a_sample_can_be_shared():
     assert np.array_equal(
         xephys.estimate_noise_levels(rec, sample=sample).values, xephys.estimate_noise_levels(rec, seed=4).values
     )
-
-
-def test_stretches_are_seeded_spread_and_in_order():
-    rec, _ = simulate_recording(duration_s=12, n_channels=2, n_units=1)
-    parts = sample_traces(rec, n_slices=4, slice_duration_s=0.2, seed=1)
-    assert [part.shape for part in parts] == [(6000, 2)] * 4
-    again = sample_traces(rec, n_slices=4, slice_duration_s=0.2, seed=1)
-    assert all(np.array_equal(a, b) for a, b in zip(parts, again, strict=True))
-    other = sample_traces(rec, n_slices=4, slice_duration_s=0.2, seed=2)
-    assert not all(np.array_equal(a, b) for a, b in zip(parts, other, strict=True))
 
 
 def test_refusals():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.errors import RecordingError
+from xephys.errors import ParameterError, RecordingError, XephysWarning
 from xephys.kernels.preprocess.ring import ring_neighbours
 from xephys.kernels.preprocess.whiten import whitening_matrix_local
 from xephys.kernels.templates.average import nearest_channels as nearest_of_units
@@ -14,9 +16,11 @@ from xephys.recording.geometry import (
     channel_groups,
     nearest_channels,
     neighbours_within,
+    padded,
     separated_positions,
     shank_labels,
     shank_numbers,
+    warn_odd_spacing,
 )
 from xephys.schema import make_recording
 
@@ -109,3 +113,52 @@ def test_separated_positions_do_not_depend_on_where_the_groups_lie() -> None:
         np.testing.assert_array_equal(own[:, 1], POSITIONS[group == GROUPS, 1])
     with pytest.raises(RecordingError, match="a test needs the positions"):
         separated_positions(recording().drop_vars("x"), why="a test")
+
+
+SCATTERED = np.random.default_rng(0).uniform(0, 100, (12, 2))
+
+
+def column(scale=1.0, **coordinates):
+    places = {"x": np.zeros(4), "y": 20.0 * scale * np.arange(4), **coordinates}
+    return make_recording(np.zeros((10, 4), "i2"), sampling_frequency=1000.0, coordinates=places)
+
+
+@pytest.mark.parametrize("radius", [0.0, 30.0, 500.0])
+def test_neighbours_by_distance(radius):
+    table = neighbours_within(SCATTERED, radius_um=radius)
+    for c, row in enumerate(table):
+        near = [d for d in range(12) if np.hypot(*(SCATTERED[c] - SCATTERED[d])) <= radius]
+        assert row[row >= 0].tolist() == near
+        assert (row[len(near) :] == -1).all()
+    with pytest.raises(ParameterError, match="radius_um is -1; it must be at least 0"):
+        neighbours_within(SCATTERED, radius_um=-1)
+
+
+@pytest.mark.parametrize("n", [1, 5, 50])
+def test_nearest_by_distance(n):
+    table = nearest_channels(SCATTERED, n_nearest=n)
+    for c, row in enumerate(table):
+        order = sorted(range(12), key=lambda d: (np.hypot(*(SCATTERED[c] - SCATTERED[d])), d))
+        assert row.tolist() == sorted(order[:n])
+    with pytest.raises(ParameterError, match="n_nearest is 0; it must be at least 1"):
+        nearest_channels(SCATTERED, n_nearest=0)
+
+
+def test_rows_are_padded():
+    assert padded([[1], [], [2, 3]]).tolist() == [[1, -1], [-1, -1], [2, 3]]
+    assert padded([]).shape == (0, 0)
+
+
+def test_shanks_are_counted_from_zero():
+    assert shank_numbers(column(shank=["b", "a", "b", "c"])).tolist() == [1, 0, 1, 2]
+    assert shank_numbers(column()).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e-3, "mm"), (1e3, "nm")])
+def test_other_units_are_noticed(scale, unit):
+    with pytest.warns(XephysWarning, match=f"if they are in {unit}"):
+        warn_odd_spacing(column(scale))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_odd_spacing(column())
+        warn_odd_spacing(column(0.0))  # all at one place

@@ -1,5 +1,7 @@
 """The recording as a function: same samples however read, in any process; faults and artefacts where the truth says."""
 
+from __future__ import annotations
+
 import hashlib
 import pickle
 import subprocess
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.simulated_source import HARD
 from xephys.graph.plan import Source
 from xephys.kernels.simulation.spikes import add_spikes
 from xephys.simulation import source as source_module
@@ -18,16 +21,6 @@ from xephys.simulation.background import block_length
 from xephys.simulation.config import make_config
 from xephys.simulation.source import SimulationSource, draw_scene, far_spikes
 from xephys.simulation.truth import Truth
-
-HARD = make_config(
-    "hard", n_channels=12, n_units=6, duration_s=2.3, drift="nonrigid+steps+breathing", seed=3,
-    stimulation_period_s=1.5, movement_rate_hz=1.0, n_dead_channels=1, n_noisy_channels=1,
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def whole():
-    return SimulationSource(HARD).read(0, HARD.n_samples).copy()
 
 
 def test_satisfies_the_protocol():
@@ -99,14 +92,6 @@ def test_spikes_and_hash_have_no_seams_at_the_borders_of_blocks():
     np.testing.assert_allclose(traces, expected, atol=0.06)
 
 
-def test_coloured_noise_has_no_seams_at_the_borders_of_blocks():
-    config = make_config("easy", n_channels=256, n_units=0, duration_s=4.0, coloured_noise=True)
-    traces, n = SimulationSource(config).read(0, config.n_samples) / config.noise_uv, block_length(config)
-    across = [traces[b * n + k - 1] * traces[b * n + k] for b in range(1, 8) for k in (0, 1)]
-    inside = [traces[b * n + k - 1] * traces[b * n + k] for b in range(1, 8) for k in (5000, 5001)]
-    assert np.mean(across) == pytest.approx(np.mean(inside), rel=0.15)
-
-
 def test_seeds_differ():
     a, b = (SimulationSource(make_config("easy", n_channels=4, n_units=2, duration_s=1.0, seed=s)) for s in (0, 1))
     assert a.token != b.token
@@ -122,59 +107,6 @@ def test_range_outside_the_recording_is_refused():
 def test_samples_can_not_be_written_into():
     with pytest.raises(ValueError, match="read-only"):
         SimulationSource(HARD).read(0, 10)[0, 0] = 1
-
-
-def test_dead_channels_are_constant_and_noisy_ones_loud(whole):
-    truth = Truth(HARD)
-    constant = whole.std(axis=0) == 0
-    np.testing.assert_array_equal(np.flatnonzero(constant), truth.dead_channels)
-    noise = truth.noise_per_channel_uv
-    assert noise[truth.noisy_channels].min() > 3 * np.median(noise)
-
-
-def test_stimuli_saturate_inside_their_windows_only(whole):
-    truth = Truth(HARD)
-    full_scale = int(HARD.full_scale_uv / HARD.gain_uv)
-    clipped = np.flatnonzero((np.abs(whole) == full_scale).any(axis=1)) / HARD.sampling_frequency
-    assert len(clipped) > 0
-    windows = truth.artefacts_s
-    assert all(((windows[:, 0] - 1e-4 <= t) & (t <= windows[:, 1])).any() for t in clipped)
-
-
-def test_background_has_the_size_asked_for():
-    absent = [
-        "n_units",
-        "n_far_units",
-        "stimulation_period_s",
-        "movement_rate_hz",
-        "n_dead_channels",
-        "n_noisy_channels",
-    ]
-    silent = dict.fromkeys([*absent, "noise_uv", "field_uv", "slow_wave_uv", "mains_uv", "offset_uv"], 0)
-    for name, size, rms in (
-        ("noise_uv", 10, 10),
-        ("field_uv", 80, 80),
-        ("slow_wave_uv", 200, 200),
-        ("mains_uv", 40, 31),
-    ):
-        config = make_config("hard", n_channels=16, duration_s=20.0, **{**silent, name: size})
-        traces = SimulationSource(config).read(0, config.n_samples) * config.gain_uv
-        assert np.sqrt((traces**2).mean()) == pytest.approx(rms, rel=0.3), name
-
-
-def test_the_field_is_continuous_and_falls_with_frequency():
-    config = make_config(
-        "easy", n_channels=2, n_units=0, duration_s=8.0, noise_uv=0.0, field_uv=100.0, slow_wave_uv=100.0
-    )
-    traces = SimulationSource(config).read(0, config.n_samples) * config.gain_uv
-    steps = np.abs(np.diff(traces, axis=0))
-    n = block_length(config)
-    borders = np.arange(n, config.n_samples, n) - 1
-    assert steps[borders].max() <= np.percentile(steps, 99.9)
-    power = np.abs(np.fft.rfft(traces[:, 0] * np.hanning(len(traces)))) ** 2
-    hertz = np.fft.rfftfreq(len(traces), 1 / config.sampling_frequency)
-    low, high = (power[(hertz >= lo) & (hertz < 1.5 * lo)].mean() for lo in (10, 100))
-    assert 10**1.2 < low / high < 10**2.0
 
 
 @pytest.mark.parametrize("probe", ["neuropixels-like", "linear", "tetrode", "multi-shank"])

@@ -1,11 +1,13 @@
 """The truth against the samples, and the statistics of trains and motion."""
 
+from __future__ import annotations
+
 import json
 
 import numpy as np
 import pytest
 
-from xephys.errors import ParameterError
+from tests.support.simulated import isolated
 from xephys.simulation.config import make_config
 from xephys.simulation.source import SimulationSource
 from xephys.simulation.truth import Truth
@@ -15,13 +17,6 @@ SILENT = {
     **dict.fromkeys([*ABSENT, "noise_uv", "field_uv", "slow_wave_uv", "mains_uv", "offset_uv"], 0),
     "gain_uv": 0.195,
 }
-
-
-def isolated(truth, gap=150):
-    """Spikes with no other spike within ``gap`` samples."""
-    s = truth.spikes["sample_index"]
-    apart = np.diff(s, prepend=-(10**6), append=10**9)
-    return truth.spikes[(apart[:-1] > gap) & (apart[1:] > gap)]
 
 
 @pytest.mark.parametrize("shift", [False, True])
@@ -56,98 +51,6 @@ def test_templates_are_the_mean_of_isolated_spikes():
         np.testing.assert_allclose(mean, truth.templates[u], atol=0.06 * np.abs(truth.templates[u]).max())
 
 
-def test_amplitudes_fill_the_range():
-    config = make_config("hard", n_channels=64, n_units=40, amplitude_range_uv=(20, 250), amplitude_skew=1.0)
-    peak = np.abs(Truth(config).templates).max(axis=(1, 2))
-    assert 19 < peak.min() < 25 and 220 < peak.max() < 251
-    assert np.median(peak) == pytest.approx(np.sqrt(20 * 250), rel=0.1)
-
-
-def test_trains_are_refractory_and_within_the_recording():
-    config = make_config("hard", n_channels=32, n_units=30, duration_s=60.0, rate_median_hz=10.0)
-    truth = Truth(config)
-    refractory = truth.scene.population.refractory_ms
-    assert refractory.min() >= 1.5
-    time, unit = truth.scene.trains.time / config.sampling_frequency, truth.scene.trains.unit
-    assert np.all(np.diff(time) >= 0) and time[0] > 0 and time[-1] < config.duration_s
-    for u in range(30):
-        assert np.diff(time[unit == u]).min() * 1000 >= refractory[u] - 1e-6
-
-
-def test_bursts_shrink_and_widen():
-    truth = Truth(make_config("hard", n_channels=32, n_units=20, duration_s=60.0, bursting_fraction=1.0))
-    trains, population = truth.scene.trains, truth.scene.population
-    for u in np.flatnonzero(population.bursting)[:5]:
-        mine = trains.unit == u
-        follows = np.diff(trains.time[mine], prepend=-np.inf) < 0.008 * 30_000
-        assert follows.mean() > 0.15
-        scale, stretch = trains.scale[mine], trains.stretch[mine]
-        assert scale[follows].mean() < 0.9 * scale[~follows].mean()
-        assert stretch[follows].mean() > stretch[~follows].mean() + 0.05
-        assert stretch.max() <= 1.3
-
-
-def test_partial_units_come_and_go_and_partners_fire_together():
-    config = make_config(
-        "hard", n_channels=32, n_units=20, duration_s=120.0, partial_fraction=0.3, synchronous_fraction=0.3
-    )
-    truth = Truth(config)
-    population, trains = truth.scene.population, truth.scene.trains
-    span = lambda u: np.ptp(trains.time[trains.unit == u]) / 30_000  # noqa: E731
-    assert population.partial.sum() == 6
-    assert max(span(u) for u in np.flatnonzero(population.partial & (population.partner < 0))) < 0.62 * 120
-    assert min(span(u) for u in np.flatnonzero(~population.partial)) > 0.6 * 120
-    paired = np.flatnonzero(population.partner >= 0)
-    assert len(paired) >= 3
-    for u in paired:
-        a, b = (trains.time[trains.unit == v] for v in (u, population.partner[u]))
-        near, later = (np.abs(b[:, None] - (a + d)[None]).min(axis=1) < 30 for d in (0, 3000))
-        assert near.mean() > 0.05 > later.mean()
-
-
-def test_partners_share_as_many_spikes_as_they_are_told():
-    config = make_config(
-        "easy", n_channels=32, n_units=8, duration_s=120.0, synchronous_fraction=1.0, synchronous_share=(0.4, 0.4)
-    )
-    truth = Truth(config)
-    population, trains = truth.scene.population, truth.scene.trains
-    for u in np.flatnonzero(population.partner >= 0):
-        a, b = (trains.time[trains.unit == v] for v in (u, population.partner[u]))
-        near = np.abs(b[:, None] - a[None]).min(axis=1) < 30
-        assert 0.33 < near.mean() < 0.5
-    with pytest.raises(ParameterError, match="synchronous_share"):
-        make_config("easy", synchronous_share=(0.5, 0.1))
-
-
-@pytest.mark.parametrize("drift", ["slow", "rigid", "nonrigid", "steps", "breathing", "slow+breathing"])
-def test_drift_moves_the_tissue(drift):
-    config = make_config("easy", n_channels=64, n_units=4, duration_s=120.0, drift=drift, drift_um=30.0, seed=2)
-    time, low, high = np.linspace(0, 120, 4000), 0.0, 620.0
-    tip, top = (Truth(config).motion.displacement(time, np.array(y)) for y in (low, high))
-    size = max(np.ptp(tip), np.ptp(top))
-    assert (2.0 if drift == "breathing" else 9.0) < size < 65.0
-    assert ("nonrigid" in drift or "breathing" in drift) == bool(np.abs(tip - top).max() > 0.5)
-
-
-def test_drift_moves_the_spikes():
-    same = dict(n_channels=64, n_units=4, duration_s=60.0, seed=2, amplitude_cv=(0, 0), **SILENT)
-    truth = Truth(make_config("easy", drift="slow", drift_um=40.0, **same))
-    source = SimulationSource(truth.config)
-    y = truth.layout.xy[:, 1]
-    for u in range(4):
-        depth = []
-        for s in (t for t in isolated(truth) if t["unit_index"] == u):
-            around = source.read(max(0, s["sample_index"] - 30), s["sample_index"] + 30) * truth.config.gain_uv
-            power = np.ptp(around, axis=0) ** 4
-            depth.append((s["sample_index"] / 30_000, (power * y).sum() / power.sum()))
-        t, d = np.array(depth).T
-        assert np.polyfit(t, d, 1)[0] * 60 == pytest.approx(40.0, rel=0.35)
-
-
-def test_no_drift_by_default():
-    assert not Truth(make_config("hard")).motion.displacement(np.linspace(0, 10, 50), np.zeros(50)).any()
-
-
 def test_score_files(tmp_path):
     config = make_config("hard", n_channels=64, n_units=10, duration_s=6.0, stimulation_period_s=4.0)
     truth = Truth(config)
@@ -174,23 +77,3 @@ def test_spikeinterface_sorting():
 def test_no_units_at_all():
     truth = Truth(make_config("easy", n_channels=4, n_units=0, duration_s=1.0))
     assert len(truth.spikes) == 0 and truth.units_info() == [] and len(truth.to_spikeinterface().unit_ids) == 0
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"nois_uv": 3}, "did you mean 'noise_uv'"),
-        ({"preset": "medium"}, "choose 'easy' or 'hard'"),
-        ({"probe": "utah"}, "choose one of"),
-        ({"drift": "slow+fast"}, "no 'fast'"),
-        ({"amplitude_range_uv": (100, 20)}, "low <= high"),
-        ({"duration_s": 0}, "below its limit"),
-        ({"n_channels": 0}, "below its limit"),
-        ({"gain_uv": 0.01}, "int16"),
-        ({"spike_shapes": {"square": 1.0}}, "choose among"),
-        ({"n_channels": 2, "n_dead_channels": 2}, "leave none"),
-    ],
-)
-def test_bad_parameters_are_named(parameters, message):
-    with pytest.raises(ParameterError, match=message):
-        make_config(**{"preset": "easy", **parameters})

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import xephys
+from tests.support.quiet import RATE, recording_of
 from xephys import ParameterError, RecordingError, XephysWarning
 from xephys.graph.sample import tile_plans
 from xephys.recording.stages import recording_plan
-from xephys.schema import PEAK_DTYPE, make_recording
-from xephys.sorter.default.parameters import DefaultParameters
+from xephys.schema import make_recording
 from xephys.testing import simulate_recording
-
-RATE = 30_000
-
-
-def recording_of(traces, **coordinates):
-    """A recording on a probe of two columns."""
-    n = traces.shape[1]
-    places = {"x": np.arange(n) % 2 * 20.0, "y": np.arange(n) // 2 * 20.0}
-    return make_recording(traces, sampling_frequency=float(RATE), coordinates={**places, **coordinates})
-
-
-@pytest.fixture(scope="module")
-def noise():
-    """30 s of white noise on four channels: nothing to find."""
-    return np.random.default_rng(0).normal(0, 10, (30 * RATE, 4)).astype("f4")
 
 
 @pytest.fixture
@@ -281,51 +264,6 @@ def test_all_spikes_identical(noise, strict, background):
     assert np.ptp(found - samples) <= (2 if background == 1.0 else 0)
 
 
-def peaks_at(channels, projection):
-    """Records of a peak on each of the channels, a tenth of a second apart."""
-    dtype = [*PEAK_DTYPE.descr, ("projection", "<f4", np.shape(projection)[1:])]
-    peaks = np.zeros(len(channels), dtype)
-    peaks["sample_index"], peaks["channel_index"] = RATE // 10 * np.arange(1, len(channels) + 1), channels
-    peaks["projection"] = projection
-    return peaks
-
-
-@pytest.fixture(scope="module")
-def components():
-    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(60, 3)))[0].T
-    return xr.DataArray(basis, dims=("component", "sample"), attrs={"nbefore": 20})
-
-
-@pytest.mark.parametrize("n_peaks", [0, 1, 2, 3, 5])
-def test_sections_with_fewer_peaks_than_clusters(components, n_peaks):
-    """A probe of eight sections, most of them empty: nothing there can be a cluster, and nothing fails."""
-    recording = make_recording(
-        np.zeros((2 * RATE, 32), "f4"),
-        sampling_frequency=float(RATE),
-        coordinates={"x": np.zeros(32), "y": 40.0 * np.arange(32)},
-    )
-    rng = np.random.default_rng(1)
-    peaks = peaks_at([31] * n_peaks, rng.normal(size=(n_peaks, 8, 3)))
-    found = xephys.cluster_peaks(recording, peaks, components=components, feature_noise=1.0)
-    assert found.n_clusters == 0
-    assert found.labels.tolist() == [-1] * n_peaks
-
-
-@pytest.mark.parametrize("n_peaks", [30, 500])
-def test_identical_peaks_are_one_cluster(components, n_peaks):
-    recording = recording_of(np.zeros((60 * RATE, 4), "f4"))
-    projection = np.zeros((n_peaks, 4, 3), np.float32)
-    wave = np.zeros(60)
-    wave[18:23] = [-3, -9, -12, -9, -3]
-    components = xr.DataArray(np.eye(60)[18:23][[1, 2, 3]], dims=("component", "sample"), attrs={"nbefore": 20})
-    projection[:, 2] = components.values @ wave
-    found = xephys.cluster_peaks(
-        recording, peaks_at([2] * n_peaks, projection), components=components, feature_noise=1.0
-    )
-    assert found.labels.tolist() == [0] * n_peaks
-    assert not found.sample_shift.any() or len(set(found.sample_shift.tolist())) == 1
-
-
 def test_a_single_template(noise):
     samples = np.arange(1, 50) * 3000
     recording = recording_of(with_spikes(noise[: 6 * RATE], samples) / np.float32(10))
@@ -341,30 +279,3 @@ def test_a_single_template(noise):
     ).compute()
     assert np.abs(found["sample_index"] - samples).max() <= 1
     assert not found["unit_index"].any()
-
-
-def limits():
-    """Each number of the preset, with a value beyond each of its limits and what the error calls the limit."""
-    words = {"gt": "greater than", "ge": "greater than or equal to", "lt": "less than", "le": "less than or equal to"}
-    for name, field in DefaultParameters.model_fields.items():
-        for limit in field.metadata:
-            for kind, text in words.items():
-                bound = getattr(limit, kind, None)
-                if bound is not None:
-                    beyond = {"gt": bound, "ge": bound - 1, "lt": bound, "le": bound + 1}[kind]
-                    yield pytest.param(
-                        name, beyond, f"{name} is {beyond}: Input should be {text} {bound:g}", id=f"{name}-{kind}"
-                    )
-
-
-@pytest.mark.parametrize(("name", "value", "message"), list(limits()))
-def test_every_limit_is_named(noise, name, value, message):
-    with pytest.raises(ParameterError, match=re.escape(message)):
-        xephys.sort(recording_of(noise[:RATE]), **{name: value})
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("name", [n for n, f in DefaultParameters.model_fields.items() if f.annotation is float])
-def test_numbers_are_finite(noise, name, value):
-    with pytest.raises(ParameterError, match=rf"{name} is {value}: Input should be (a finite number|greater|less)"):
-        xephys.sort(recording_of(noise[:RATE]), **{name: value})

@@ -94,7 +94,7 @@ def test_processes(opened, expected, expected_chain):
 @pytest.mark.parametrize("n_workers", [1, 2, 4])
 def test_distributed_workers(opened, expected, expected_chain, client, n_workers):
     client.cluster.scale(n_workers)
-    client.wait_for_workers(n_workers, timeout=60)
+    client.wait_for_workers(n_workers, timeout=300)
     assert active_client() is client
     assert len(client.nthreads()) == n_workers
     assert computed(opened(0.7001)) == expected_chain

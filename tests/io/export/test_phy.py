@@ -9,8 +9,14 @@ import pytest
 import xarray as xr
 
 import xephys
+from tests.support.sorting_trees import sorting_of
+from xephys.errors import OutputError, ParameterError
+from xephys.io.bridge.spikeinterface import to_spikeinterface
 from xephys.io.export.phy import export_phy
 from xephys.io.read.literals import read_literals
+from xephys.io.read.open import open_recording
+from xephys.recording.segments import tree_of
+from xephys.schema import make_recording
 from xephys.sorting import make_sorting
 
 SAMPLES = np.random.default_rng(0).integers(-300, 300, (3000, 4)).astype("int16")
@@ -53,3 +59,83 @@ def test_a_raw_file_far_away_keeps_its_own_path(tmp_path: Path) -> None:
     opened, made = written(tmp_path / "here")
     export_phy(made, tmp_path / "a/b/c/d/e/phy", recording=opened)
     assert read_literals(tmp_path / "a/b/c/d/e/phy/params.py")["dat_path"] == [str(tmp_path / "here/raw.dat")]
+
+
+def test_phy_with_raw_data(tmp_path: Path, raw_file: Path, samples: np.ndarray) -> None:
+    from phylib.io.model import load_model
+    from spikeinterface.extractors import read_phy
+
+    whole = open_recording(
+        raw_file,
+        sampling_frequency=1000.0,
+        n_channels=5,
+        probe=np.array([[0.0, 0], [20, 0], [0, 20], [20, 20], [0, 40]]),
+    )
+    for name, lazy, rows, channels in (
+        ("whole", whole, slice(None), slice(None)),
+        ("part", whole[500:2500, [4, 2, 0]], slice(500, None), [4, 2, 0]),
+    ):
+        tree = sorting_of(lazy)
+        export_phy(tree, tmp_path / name, recording=lazy)
+        model = load_model(tmp_path / name / "params.py")
+        np.testing.assert_array_equal(model.spike_samples, tree["spikes"]["sample_index"].values)
+        np.testing.assert_array_equal(model.spike_clusters, tree["spikes"]["unit_index"].values)
+        np.testing.assert_array_equal(model.amplitudes, np.abs(tree["spikes"]["amplitude"].values))
+        np.testing.assert_array_equal(model.sparse_templates.data, tree["templates"]["templates"].values)
+        np.testing.assert_array_equal(model.traces[:1000], samples[rows][:1000, channels])
+        np.testing.assert_array_equal(model.channel_positions[:, 1], lazy.y.values)
+        assert model.metadata["group"] == {0: "good", 1: "mua", 2: "noise"}
+        assert model.metadata["snr"][0] == pytest.approx(float(tree["units"]["snr"][0]), rel=1e-5)
+        best = np.ptp(tree["templates"]["templates"].values[1], axis=0).argmax()
+        assert model.get_template(1).channel_ids[0] == best
+        np.testing.assert_allclose(np.diag(model.similar_templates), 1.0, rtol=1e-6)
+        theirs = read_phy(tmp_path / name)
+        assert theirs.unit_ids.tolist() == [7, 17, 27]
+        assert theirs.get_property("quality").tolist() == ["good", "mua", "noise"]
+        expected = to_spikeinterface(tree)
+        for unit in theirs.unit_ids:
+            np.testing.assert_array_equal(theirs.get_unit_spike_train(unit), expected.get_unit_spike_train(unit))
+        assert read_phy(tmp_path / name, exclude_cluster_groups=["noise", "mua"]).unit_ids.tolist() == [7]
+
+
+@pytest.mark.parametrize(("n_units", "n_channels"), [(3, 5), (1, 5), (3, 1), (1, 1)])
+def test_phy_without_raw_data(tmp_path: Path, n_units: int, n_channels: int) -> None:
+    from phylib.io.model import load_model
+    from spikeinterface.extractors import read_phy
+
+    lazy = make_recording(np.zeros((1000, n_channels), "int16"), sampling_frequency=1000.0)
+    tree = sorting_of(lazy, n_units=n_units)
+    export_phy(tree, tmp_path / "phy", recording=lazy)
+    model = load_model(tmp_path / "phy" / "params.py")
+    assert model.traces is None
+    assert model.sparse_templates.data.shape[1:] == (12, n_channels)
+    np.testing.assert_array_equal(model.sparse_templates.data[:n_units], tree["templates"]["templates"].values)
+    assert len(read_phy(tmp_path / "phy").unit_ids) == n_units
+
+
+def test_phy_of_segments_and_of_silence(tmp_path: Path, recording: xr.DataArray) -> None:
+    from spikeinterface.extractors import read_phy
+
+    tree = sorting_of(tree_of([recording[:1000], recording[1000:2000]]), n_segments=2)
+    export_phy(tree, tmp_path / "phy")
+    times = np.load(tmp_path / "phy" / "spike_times.npy")
+    assert np.all(np.diff(times) >= 0)
+    assert times.max() > 1000
+    assert sum(len(read_phy(tmp_path / "phy").get_unit_spike_train(unit)) for unit in (7, 17, 27)) == 200
+    export_phy(sorting_of(recording, n_units=0, n_spikes=0), tmp_path / "silent")
+    assert len(np.load(tmp_path / "silent" / "spike_times.npy")) == 0
+
+
+def test_phy_refuses(tmp_path: Path, recording: xr.DataArray, sorting: xr.DataTree) -> None:
+    bare = xr.DataTree.from_dict({name: sorting[name].to_dataset() for name in ("spikes", "units")})
+    bare.attrs = sorting.attrs
+    with pytest.raises(ParameterError, match="needs templates"):
+        export_phy(bare, tmp_path / "phy")
+    with pytest.raises(ParameterError, match="3 channels and the sorting's templates 5"):
+        export_phy(sorting, tmp_path / "phy", recording=recording[:, :3])
+    assert list(tmp_path.iterdir()) == []
+    export_phy(sorting, tmp_path / "phy")
+    with pytest.raises(OutputError, match="exists already"):
+        export_phy(sorting, tmp_path / "phy")
+    export_phy(sorting, tmp_path / "phy", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["phy"]

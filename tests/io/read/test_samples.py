@@ -20,7 +20,6 @@ PROBE_B = "Record Node 101#Neuropix-PXI-100.ProbeB"
 PROBE_C = "Record Node 101#Neuropix-PXI-100.ProbeC"
 NIDAQ = "Record Node 101#NI-DAQmx-103.PXIe-6341"
 WHITEMATTER = "whitematter_64ch/HSW_2024_12_12__10_28_23__70min_17sec__hsamp_64ch_25000sps_stub.bin"
-
 # path, how it is opened here, SpikeInterface's reader and its arguments, source expected, segments
 SAMPLES = [
     ("spikeglx/np_ultra", {}, "spikeglx", {"stream_id": "imec0.ap"}, BinarySource, 1),
@@ -94,23 +93,6 @@ def test_values_are_those_of_spikeinterface(
         if expected.has_probe():
             locations = expected.get_channel_locations()
             np.testing.assert_array_equal(np.stack([segment.x, segment.y], axis=1), locations)
-
-
-def test_plexon_is_read_to_its_end(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Neo loses samples of the last block: up to there the values are SpikeInterface's, after it those of the file."""
-    from spikeinterface.extractors import read_plexon
-
-    place = data / "plexon/File_plexon_3.plx"
-    segment = open_recording(place, chunk_duration_s=7.3)
-    assert capfd.readouterr().err == ""
-    values = segment.values
-    expected = read_plexon(place)
-    blocks = expected.neo_reader._data_blocks[5][0]
-    last = int(blocks["size"][:-1].sum()) // 2
-    np.testing.assert_array_equal(values[:last], expected.get_traces()[:last])
-    stored = np.fromfile(place, "int16", offset=int(blocks["pos"][-1]), count=int(blocks["size"][-1]) // 2)
-    assert len(values) == last + len(stored) == expected.get_num_samples()
-    np.testing.assert_array_equal(values[last:, 0], stored)
 
 
 def test_raw_binary_with_positions(data: Path) -> None:

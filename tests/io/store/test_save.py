@@ -1,3 +1,5 @@
+"""None"""
+
 from __future__ import annotations
 
 import errno
@@ -9,20 +11,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.support.labelled import assert_same_recording
+from tests.support.processes import hear_ctrl_c
+from tests.support.staged import with_stage
 from xephys.errors import OutputError, ParameterError, RecordingError
-from xephys.graph.build import count_tasks, plan_of
+from xephys.graph.build import count_tasks
 from xephys.io.bridge.spikeinterface import to_spikeinterface, with_times
 from xephys.io.read.open import open_recording
 from xephys.io.store import save, zarr
 from xephys.io.store.atomic import whole_or_absent
 from xephys.io.store.save import as_dtype, save_recording
-from xephys.recording.fingerprint import recording_fingerprint
 from xephys.recording.segments import segments_of, tree_of
 from xephys.schema import make_recording
-
-from ...support.processes import hear_ctrl_c
-from ..bridge.test_spikeinterface import with_stage
-from ..conftest import assert_same_recording
 
 FORMATS = ["zarr", "binary"]
 
@@ -102,21 +102,6 @@ def test_times_of_every_sample(tmp_path: Path, recording: xr.DataArray, format: 
     np.testing.assert_array_equal(opened.time.values, times)
     theirs = si.load(tmp_path / f"saved.{format}")
     np.testing.assert_array_equal(theirs.get_times(), times)
-
-
-@pytest.mark.skipif(zarr.zarr_major() >= 3, reason="SpikeInterface does not write with zarr 3")
-def test_what_spikeinterface_saves_opens(tmp_path: Path, recording: xr.DataArray) -> None:
-    bridged = to_spikeinterface(recording)
-    quiet = {"progress_bar": False, "n_jobs": 1}
-    with pytest.warns(UserWarning, match="not saved"):
-        bridged.save(format="zarr", folder=tmp_path / "theirs.zarr", **quiet)
-    bridged.save(folder=tmp_path / "theirs", **quiet)
-    for name in ("theirs.zarr", "theirs"):
-        opened = open_recording(tmp_path / name, trust=name == "theirs")  # SpikeInterface pickles what is on `anything`
-        np.testing.assert_array_equal(opened.values, recording.values)
-        assert opened.brain_area.values.tolist() == recording.brain_area.values.tolist()
-        np.testing.assert_array_equal(opened.y.values, recording.y.values)
-        assert float(opened.time[0]) == 12.5
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -251,27 +236,11 @@ def test_cut_binary_folder(tmp_path: Path, recording: xr.DataArray) -> None:
         open_recording(tmp_path / "saved")
 
 
-def test_sorting_store_is_no_recording(tmp_path: Path) -> None:
-    zarr.new_group(tmp_path / "other").create_group("spikes")
-    with pytest.raises(RecordingError, match="a sorting: use open_sorting"):
-        open_recording(tmp_path / "other")
-
-
 def test_file_output_is_atomic_too(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), whole_or_absent(tmp_path / "a.txt", overwrite=False) as hidden:
         hidden.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
-
-
-def test_fingerprint(tmp_path: Path, recording: xr.DataArray) -> None:
-    save_recording(recording, tmp_path / "saved")
-    one = open_recording(tmp_path / "saved", chunk_duration_s=2.0)
-    other_chunks = open_recording(tmp_path / "saved", chunk_duration_s=0.3)
-    assert recording_fingerprint(one) == recording_fingerprint(other_chunks)
-    changed = [one[:-1], one[1:], one[:, :4], one.assign_coords(y=one.y + 1), with_stage(one)]
-    assert len({recording_fingerprint(each) for each in [one, *changed]}) == 6
-    assert plan_of(one.data) is not None
 
 
 def test_interrupted_for_real(tmp_path: Path, raw_file: Path) -> None:
@@ -299,18 +268,7 @@ save_recording(open_recording({str(raw_file)!r}, sampling_frequency=100.0, n_cha
     assert process.stdout is not None
     assert process.stdout.readline().startswith(b"writing")
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode != 0
     assert b"KeyboardInterrupt" in errors
     assert [path.name for path in tmp_path.iterdir()] == [raw_file.name]
-
-
-@pytest.mark.skipif(zarr.zarr_major() < 3, reason="zarr 2 has no shards")
-def test_shards(tmp_path: Path, recording: xr.DataArray) -> None:
-    import zarr as library
-
-    save_recording(recording, tmp_path / "saved")
-    stored = library.open_group(str(tmp_path / "saved"), mode="r")["traces_seg0"]
-    assert stored.shards == (2000, 5)
-    assert stored.chunks == (100, 5)
-    assert len([path for path in (tmp_path / "saved" / "traces_seg0").rglob("*") if path.is_file()]) == 4 + 1

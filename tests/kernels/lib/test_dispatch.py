@@ -13,13 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import butter
 
 from tests.support import device_arrays
+from tests.support.counts import agree
 from tests.support.device_arrays import strict
 from xephys.errors import ParameterError
 from xephys.kernels.lib import dispatch
+from xephys.kernels.preprocess import filter as cpu_filter
+from xephys.kernels.preprocess import reference, scale
 
 KERNELS = Path(dispatch.__file__).parents[1]
+RATE = 30_000.0
+BAND = butter(5, [300, 6000], "bandpass", fs=RATE, output="sos")
 
 
 @dispatch.with_device_twin
@@ -86,7 +92,7 @@ def test_nothing_of_cupy_is_imported_before_a_cupy_array_appears():
         "scale.scale(np.zeros((4, 2), 'int16'));"
         "print('cupy' in sys.modules, 'xephys.kernels.preprocess.scale_device' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.split() == ["False", "False"]
 
 
@@ -146,3 +152,16 @@ def test_every_twin_takes_what_its_kernel_takes():
         twin = dispatch.twin_of(kernel.__wrapped__)
         first, *parameters = inspect.signature(twin).parameters
         assert (first, parameters) == ("xp", list(inspect.signature(kernel).parameters)), kernel.__qualname__
+
+
+def test_kernels_choose_by_the_type_of_the_chunk(counts, device_name):
+    """The same function takes both: nobody has to know where a chunk lies."""
+    chunk = strict.asarray(counts)
+    for kernel, keywords in (
+        (cpu_filter.sos_filtfilt, {"before": 800, "after": 800, "sos": BAND}),
+        (scale.scale, {"gain": 0.5}),
+        (reference.common_reference, {}),
+    ):
+        found = kernel(chunk, **keywords)
+        assert type(found) is type(chunk)
+        agree(found, kernel(counts, **keywords))

@@ -1,56 +1,28 @@
 """Localisation stages: features and centre of mass against NumPy, all three against SpikeInterface."""
 
-from importlib import import_module
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from tests.support.localized import (
+    AFTER,
+    BEFORE,
+    HALO,
+    NEIGHBOURS,
+    POSITIONS,
+    START,
+    C,
+    N,
+    all_stages,
+    spikeinterface_places,
+    windowed,
+)
 from xephys.kernels.detect.peaks import PEAK_DTYPE
 from xephys.kernels.localize.center_of_mass import localize_center_of_mass
-from xephys.kernels.localize.footprint_grid import grid_footprints
-from xephys.kernels.localize.grid_convolution import localize_grid_convolution
 from xephys.kernels.localize.monopolar_triangulation import localize_monopolar_triangulation
-from xephys.kernels.localize.point_source import radial_decrease_steps
 
-N, C, HALO, START, BEFORE, AFTER = 2000, 24, 12, 500, 10, 11
-POSITIONS = np.stack([(np.arange(C) % 2) * 32.0, (np.arange(C) // 2) * 20.0], axis=1)
 FEATURES = ("ptp", "energy", "peak_voltage")
-
-
-def make_neighbours(radius_um):
-    near = np.linalg.norm(POSITIONS[:, None] - POSITIONS[None], axis=2) <= radius_um
-    neighbours = np.full((C, near.sum(axis=1).max()), -1, dtype=np.int32)
-    for c, row in enumerate(near):
-        neighbours[c, : row.sum()] = np.flatnonzero(row)
-    return neighbours
-
-
-NEIGHBOURS = make_neighbours(75)
-
-
-@pytest.fixture(scope="module")
-def data():
-    """Point sources in noise, and events on their largest channels."""
-    rng = np.random.default_rng(0)
-    traces = rng.standard_normal((N + 2 * HALO, C)).astype(np.float32)
-    events = np.zeros(60, dtype=PEAK_DTYPE)
-    events["sample_index"] = START + np.sort(rng.choice(N, events.size, replace=False))
-    shape = np.exp(-((np.arange(-BEFORE, AFTER) / 3.0) ** 2))
-    for event in events:
-        x, y, z = rng.uniform([-10, 0, 8], [42, 220, 45])
-        size = 1500 / np.sqrt(((POSITIONS - [x, y]) ** 2).sum(axis=1) + z**2)
-        first = event["sample_index"] - START + HALO - BEFORE
-        traces[first : first + shape.size] -= np.outer(shape, size).astype(np.float32)
-        event["channel_index"] = size.argmax()
-    return traces, events
-
-
-def stage_arguments(**more):
-    return {"before": HALO, "after": HALO, "start": START, "positions": POSITIONS, **more}
-
-
-def windowed(**more):
-    return stage_arguments(neighbours=NEIGHBOURS, window_before=BEFORE, window_after=AFTER, **more)
 
 
 def reference_features(traces, event, feature):
@@ -76,18 +48,6 @@ def test_center_of_mass(data, feature):
         )
     assert (table["z"] == 0).all()
     assert np.array_equal(table["sample_index"], events["sample_index"])
-
-
-def all_stages():
-    tables = grid_footprints(POSITIONS)
-    prototype = -np.exp(-((np.arange(-BEFORE, AFTER) / 3.0) ** 2)).astype(np.float32)
-    steps = radial_decrease_steps(POSITIONS, NEIGHBOURS)
-    return {
-        "center": (localize_center_of_mass, windowed()),
-        "monopolar": (localize_monopolar_triangulation, windowed()),
-        "decreasing": (localize_monopolar_triangulation, windowed(decrease_steps=steps)),
-        "grid": (localize_grid_convolution, stage_arguments(prototype=prototype, nbefore=BEFORE, **tables)),
-    }
 
 
 @pytest.mark.parametrize("name", ["center", "monopolar", "decreasing", "grid"])
@@ -143,23 +103,6 @@ def test_errors_name_the_remedy(data):
         stage(traces, events, **arguments, kept_percent=0)
 
 
-def spikeinterface_places(traces, events, node_name, **parameters):
-    """Run one of SpikeInterface's localisation nodes on the same events."""
-    core = import_module("spikeinterface.core")
-    from spikeinterface.core.node_pipeline import ExtractDenseWaveforms, PeakRetriever
-    from spikeinterface.sortingcomponents import peak_localization
-
-    fs = 10_000.0
-    recording = core.NumpyRecording([traces], fs)
-    recording.set_dummy_probe_from_locations(POSITIONS)
-    peaks = events.copy()
-    peaks["sample_index"] += HALO - START
-    source = PeakRetriever(recording, peaks)
-    waveforms = ExtractDenseWaveforms(recording, nbefore=BEFORE, nafter=AFTER, parents=[source])
-    node = getattr(peak_localization.method_list, node_name)(recording, parents=[source, waveforms], **parameters)
-    return node.compute(traces, peaks, waveforms.compute(traces, peaks))
-
-
 @pytest.mark.parametrize("feature", ["ptp", "energy"])
 def test_center_of_mass_agrees_with_spikeinterface(data, feature):
     traces, events = data
@@ -168,15 +111,3 @@ def test_center_of_mass_agrees_with_spikeinterface(data, feature):
     # Their features and sums are float32.
     np.testing.assert_allclose(ours["x"], theirs["x"], rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(ours["y"], theirs["y"], rtol=1e-5, atol=1e-4)
-
-
-def test_grid_convolution_agrees_with_spikeinterface(data):
-    traces, events = data
-    stage, arguments = all_stages()["grid"]
-    prototype = arguments["prototype"].astype(float)
-    theirs = spikeinterface_places(traces, events, "LocalizeGridConvolution", prototype=prototype)
-    ours = stage(traces, events, **arguments)
-    differences = np.max([np.abs(ours[name] - theirs[name]) for name in "xyz"], axis=0)
-    # Their scores are float32, so one of two nearly equal scores at the 95th percentile can be in or out of the mean.
-    assert np.mean(differences < 1e-2) > 0.95
-    assert differences.max() < 5

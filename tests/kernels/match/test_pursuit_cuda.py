@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.matching import (
-    LITTLE,
-    make_model,
-    make_templates,
-    make_traces,
-    random_spikes,
-    with_one_between,
-)
+from tests.support.matching import LITTLE, make_model, make_templates, make_traces, random_spikes, with_one_between
 from xephys.kernels.lib.dispatch import namespace_of_device, to_host
 from xephys.kernels.match import pursuit_cuda as device
 from xephys.kernels.match import templates as cpu

@@ -5,72 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.both_matchers import HALO, assert_same, both
 from tests.support.device_arrays import strict
 from tests.support.matching import (
     LITTLE,
     N_BEFORE,
     N_CHANNELS,
-    N_SAMPLES,
     make_model,
     make_templates,
     make_traces,
     random_spikes,
     with_one_between,
 )
-from xephys.kernels.lib.dispatch import to_host
-from xephys.kernels.match import pursuit_device as match_pursuit
-from xephys.kernels.match import scores_device as match_scores
 from xephys.kernels.match import templates as cpu
 from xephys.kernels.match import templates_device as device
-from xephys.kernels.match.pursuit import minimum_scores, pursue
-from xephys.kernels.match.scores import correlate_templates
-
-HALO = dict(zip(("before", "after"), cpu.match_halo(N_SAMPLES, n_before=N_BEFORE), strict=True))
-
-
-def both(xp, traces, model, *, start=5000, **parameters):
-    """Spikes of a padded recording from either kernel."""
-    padded = np.pad(traces, ((HALO["before"], HALO["after"]), (0, 0)))
-    keywords = {**HALO, "start": start, "n_before": N_BEFORE, **model, **parameters}
-    return (
-        device.match_templates(xp, xp.asarray(padded), **keywords).get(),
-        cpu.match_templates(padded, **keywords),
-    )
-
-
-def assert_same(found, expected):
-    assert found.dtype == expected.dtype
-    assert len(found) == len(expected)
-    for name in ("sample_index", "channel_index", "unit_index", "sample_offset", "segment_index"):
-        np.testing.assert_array_equal(found[name], expected[name])
-    np.testing.assert_allclose(found["amplitude"], expected["amplitude"], rtol=1e-4)
-    np.testing.assert_allclose(found["gain"], expected["gain"], rtol=1e-3)
-
-
-@pytest.mark.parametrize("n_units", [1, 7])
-@pytest.mark.parametrize("n_samples", [1500, 1501, N_SAMPLES, N_SAMPLES - 1])
-def test_scores_from_every_second_sample(xp, n_units, n_samples):
-    model = make_model(make_templates(n_units, seed=n_units))
-    traces = make_traces(model, random_spikes(n_units, 1501, 10, seed=0), 1501, noise=1.0)[:n_samples]
-    keywords = {name: model[name] for name in ("temporal", "spatial", "channels")} | {"score_step": 2}
-    found = to_host(match_scores.correlate_templates(xp, xp.asarray(traces), **keywords))
-    expected = correlate_templates(traces, **keywords)
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max(initial=1.0))
-
-
-@pytest.mark.parametrize("n_units", [1, 7, 40])
-def test_scores(xp, n_units):
-    model = make_model(make_templates(n_units, seed=n_units))
-    traces = make_traces(model, random_spikes(n_units, 1500, 10, seed=0), 1500, noise=1.0)
-    keywords = {name: model[name] for name in ("temporal", "spatial", "channels")}
-    found = to_host(match_scores.correlate_templates(xp, xp.asarray(traces), **keywords))
-    expected = correlate_templates(traces, **keywords)
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
-    for length in (N_SAMPLES - 1, N_SAMPLES, N_SAMPLES + 70):
-        short = match_scores.correlate_templates(xp, xp.asarray(traces[:length]), **keywords)
-        np.testing.assert_allclose(to_host(short), expected[:, : max(length - N_SAMPLES + 1, 0)], atol=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -129,38 +77,6 @@ def test_without_sub_sample_shifts():
     found, expected = both(np, traces, model)
     assert not found["sample_offset"].any()
     assert_same(found, expected)
-
-
-def test_equal_gains_are_taken_in_the_same_order():
-    """Two units of one template gain the same to the bit: the first is taken by both."""
-    templates = make_templates(4, seed=5)
-    model = make_model(np.concatenate([templates, templates]))
-    traces = make_traces(model, random_spikes(4, 3000, 60, seed=5), 3000, noise=0.5, seed=5)
-    scores = correlate_templates(traces, **{name: model[name] for name in ("temporal", "spatial", "channels")})
-    scores[4:] = scores[:4]
-    limits = cpu.checked_limits()
-    names = ("threshold", "noise_gain", "amplitude_precision", "amplitude_min", "amplitude_max")
-    minimum = minimum_scores(model["energies"], **{name: getattr(limits, name) for name in names})
-    pairs = {name: model[name] for name in ("pair_starts", "pair_units", "pair_overlaps")}
-    likeness = cpu.pair_likeness(pairs["pair_overlaps"], model["energies"], pairs["pair_units"])
-    left = cpu.left_to_pairs(model["energies"], None)
-    given = {"energies": model["energies"], "minimum": minimum, **pairs, "likeness": likeness, "unexplained": left}
-    found = match_pursuit.pursue(np, scores, **given, limits=limits)
-    expected, values = pursue(scores.copy(), model["energies"], minimum, *pairs.values(), likeness, left, limits)
-    order, own = np.argsort(expected[:, 1] * 8 + expected[:, 0]), np.argsort(found.sample * 8 + found.unit)
-    np.testing.assert_array_equal(found.unit[own], expected[order, 0])
-    np.testing.assert_array_equal(found.sample[own], expected[order, 1])
-    np.testing.assert_array_equal(found.shift[own], expected[order, 2])
-    np.testing.assert_allclose(found.gain[own], values[order, 1], rtol=1e-5)
-    assert (found.unit < 4).all()
-
-
-def test_parts_of_a_tile_make_no_difference(monkeypatch):
-    monkeypatch.setattr(match_pursuit, "CELLS", 700)
-    monkeypatch.setattr(match_pursuit, "GATHERED", 90)
-    model = make_model(make_templates(10, seed=2))
-    traces = make_traces(model, random_spikes(10, 3000, 100, seed=2), 3000, noise=1.0, seed=2)
-    assert_same(*both(np, traces, model))
 
 
 def test_spikes_on_parts_of_a_long_probe(xp):

@@ -1,11 +1,12 @@
 """Thresholds for each template: near the best one, whoever else fires."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from xephys.kernels.match.pursuit import minimum_scores
-from xephys.kernels.match.scores import estimate_noise_gain, noise_gains
 from xephys.kernels.match.thresholds import balanced_score, balanced_thresholds
 
 
@@ -96,25 +97,6 @@ def test_the_order_of_units_does_not_matter():
     amplitudes = amplitudes_of(sizes, energies[units])
     found = thresholds_of(units, amplitudes, energies)
     np.testing.assert_array_equal(thresholds_of(2 - units, amplitudes, energies[::-1])[::-1], found)
-
-
-def test_gains_are_those_of_single_templates_and_their_median_the_usual_one():
-    rng = np.random.default_rng(0)
-    traces = np.convolve(rng.standard_normal(60_001), [0.8, 0.6], "valid")[:, None].astype(np.float32)
-    slow, fast = np.array([1.0, 1, 1, 1]) / 2, np.array([1.0, -1, 1, -1]) / 2
-    arrays = {
-        "temporal": np.stack([slow, fast, slow])[:, None].astype("f4"),
-        "spatial": np.array([[[3.0]], [[2.0]], [[0.0]]], "f4"),
-        "channels": np.zeros((3, 1), "i4"),
-        "energies": np.array([9.0, 4.0, 0.0]),
-    }
-    gains = noise_gains(traces, **arrays)
-    correlation = 0.48  # of neighbouring samples
-    expected = [1 + 2 * 0.75 * correlation, 1 - 2 * 0.75 * correlation]
-    np.testing.assert_allclose(gains[:2], expected, rtol=0.05)
-    assert np.isnan(gains[2])
-    assert estimate_noise_gain(traces, **arrays) == pytest.approx(np.median(gains[:2]))
-    assert np.isnan(noise_gains(traces[:2], **arrays)).all()
 
 
 def test_each_template_is_held_to_its_own_threshold():

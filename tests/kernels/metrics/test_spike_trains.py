@@ -1,9 +1,10 @@
 """Correlograms against counting all pairs; contamination of trains of known make-up."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
-from xephys.kernels.curate.labels import label_units
 from xephys.kernels.metrics.spike_trains import (
     coincidences,
     correlogram_counts,
@@ -92,17 +93,3 @@ def test_everything_violates():
 def test_censored_period_beyond_refractory():
     with pytest.raises(ValueError, match="censored_samples is 30"):
         refractory_contamination(np.array([1, 9]), duration_samples=99, refractory_samples=30, censored_samples=30)
-
-
-def test_labels():
-    labels = label_units(
-        np.array([500, 500, 5, 500, 500]),
-        np.array([0.0, np.nan, 0.0, 0.0, 0.0]),
-        np.array([9.0, 9.0, 9.0, 1.0, np.nan]),
-    )
-    assert labels.tolist() == ["good", "mua", "mua", "noise", "noise"]
-
-
-def test_a_small_unit_is_not_good_however_clean():
-    labels = label_units(np.array([500, 500]), np.zeros(2), np.array([4.9, 5.1]))
-    assert labels.tolist() == ["mua", "good"]

@@ -1,54 +1,12 @@
 """Common and local references against NumPy, row by row."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
+from tests.support.references import reference_by_numpy
 from xephys.kernels.preprocess.reference import common_reference, local_reference
-
-
-def reference_by_numpy(traces, operator, groups=None, wanted=None, good=None):
-    x = traces.astype("float32")
-    channels = np.arange(x.shape[1])
-    groups = np.zeros(len(channels), int) if groups is None else groups
-    usable = np.isin(channels, channels if wanted is None else wanted) & (True if good is None else good)
-    out = np.empty_like(x)
-    for group in np.unique(groups):
-        chosen = x[:, usable & (groups == group)]
-        level = np.median(chosen, axis=1) if operator == "median" else chosen.mean(axis=1, dtype="float64")
-        out[:, groups == group] = x[:, groups == group] - level.astype("float32")[:, None]
-    return out
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4, 15, 16, 17, 32, 33, 64, 383, 384])
-@pytest.mark.parametrize("dtype", ["int16", "uint16", "float32", "float64"])
-def test_median_equals_numpy_to_the_bit(channels, dtype):
-    rng = np.random.default_rng(channels)
-    common = 30 * rng.standard_normal((400, 1)) * rng.choice([1, 1, 1, 40], (400, 1))
-    traces = (1000 + common + 10 * rng.standard_normal((400, channels))).astype(dtype)
-    np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
-
-
-awkward = (
-    st.floats(-(2.0**126), 2.0**126, width=32)
-    | st.sampled_from([np.inf, -np.inf])
-    | st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 1e38, -1e38])
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(arrays("float32", st.tuples(st.integers(1, 6), st.integers(1, 40)), elements=awkward))
-def test_median_of_awkward_numbers(traces):
-    with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
-
-
-@settings(max_examples=60, deadline=None)
-@given(arrays("int16", st.tuples(st.integers(1, 6), st.integers(1, 80)), elements=st.integers(-3, 3)))
-def test_median_of_ties(traces):
-    np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
 
 
 def test_nan_spoils_its_sample_only():

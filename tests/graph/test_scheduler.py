@@ -8,8 +8,11 @@ import dask
 import pytest
 from distributed import Client
 
+from xephys.errors import ParameterError, ResourceError
+from xephys.graph.build import to_dask
 from xephys.graph.events import compute
 from xephys.graph.reduce import lazy_tree
+from xephys.graph.scheduler import active_client, connect
 from xephys.graph.workers import local_cluster
 
 from . import toys
@@ -53,8 +56,30 @@ def test_distributed_workers_twice_in_a_row(source, expected, cluster):
 
 
 def test_an_opaque_root_on_workers(source, expected, cluster):
-    from xephys.graph.build import to_dask
 
     opaque = to_dask(toys.plan_on(source, chunk_samples=700)).persist()
     (traces,) = compute(toys.chained(opaque, *toys.TRACE_CHAIN))
     assert traces.tobytes() == expected[0]
+
+
+@pytest.mark.parametrize("name", ["threads", "synchronous", "processes"])
+def test_schedulers_of_this_process(name):
+    with connect(name) as client:
+        assert client is None
+        assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
+        assert active_client() is None
+    assert dask.config.get("scheduler", None) is None
+
+
+def test_an_unknown_name_is_refused():
+    with (
+        pytest.raises(ParameterError, match="scheduler 'thread' is unknown; give threads, synchronous"),
+        connect("thread"),
+    ):
+        pass
+
+
+def test_an_address_where_nothing_answers():
+    words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
+    with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
+        pass

@@ -1,0 +1,21 @@
+"""The commands: their names, and an exit status for whatever is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from xephys.cli.app import app
+
+
+def test_every_command_explains_itself():
+    runner = CliRunner()
+    for command in ("sort", "info", "simulate", "compare"):
+        done = runner.invoke(app, [command, "--help"])
+        assert done.exit_code == 0, command
+        assert command in done.output
+
+
+@pytest.mark.parametrize("arguments", [["srot"], ["sort"], ["compare", "one"]])
+def test_wrong_calls_have_the_status_of_wrong_use(arguments):
+    assert CliRunner().invoke(app, arguments).exit_code == 2

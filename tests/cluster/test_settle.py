@@ -1,0 +1,56 @@
+"""The end of a clustering: labels spread over all peaks, records of what was thinned and of what was dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xephys.cluster.settle import Clustering, Refractory, spread_over_all, take_records, thinned_sections, without_weak
+from xephys.kernels.cluster.drop import DROPPED
+from xephys.kernels.cluster.reconcile import DECISION
+from xephys.kernels.cluster.sections import Section
+from xephys.schema import RecordingInfo
+
+
+def clustering(labels, shifts):
+    return Clustering(np.array(labels, np.int32), np.array(shifts, np.int64), np.zeros(0, DECISION))
+
+
+def test_number_of_clusters():
+    assert clustering([0, -1, 2], [0, 0, 0]).n_clusters == 3
+    assert clustering([-1], [0]).n_clusters == clustering([], []).n_clusters == 0
+
+
+def test_milliseconds_become_samples():
+    info = RecordingInfo(30_000.0, 90_000, 4, "uV")
+    assert Refractory.of_ms(info, refractory_ms=1.5, dead_ms=0.5) == Refractory(90_000, 45, 15)
+
+
+def test_peaks_that_were_not_chosen_get_no_label():
+    weak = np.zeros(2, DROPPED)
+    found = spread_over_all(6, np.array([1, 3, 4]), clustering([0, -1, 1], [2, 0, -3]), weak=weak)
+    assert found.labels.tolist() == [-1, 0, -1, -1, 1, -1]
+    assert found.sample_shift.tolist() == [0, 2, 0, 0, -3, 0]
+    assert len(found.dropped) == 2
+
+
+def test_thinned_sections_say_what_can_still_be_found():
+    sections = [Section(np.array([4, 5]), np.array([4, 5])), Section(np.array([9]), np.array([9]))]
+    log = thinned_sections(sections, [np.arange(90), np.arange(8)], [np.arange(30), np.arange(8)], 20)
+    assert log.tolist() == [(4, 90, 30, 60, "more peaks than are clustered")]
+
+
+def test_weak_clusters_are_dropped_with_their_reason():
+    means = np.zeros((2, 1, 3))
+    means[0], means[1] = 30.0, 0.1
+    labels, dropped = without_weak(np.array([0, 0, 1, 1], np.int32), means, np.array([3, 3, 5, 5]), noise=1.0)
+    assert labels.tolist() == [0, 0, -1, -1]
+    assert dropped["reason"].tolist() == ["too weak to be a unit"]
+
+
+@pytest.mark.parametrize("rows", [None, np.array([0, 2])])
+def test_some_fields_of_some_peaks(rows):
+    peaks = np.array([(1, 2.0, 3), (4, 5.0, 6), (7, 8.0, 9)], [("a", "i8"), ("b", "f8"), ("c", "i8")])
+    taken = take_records(peaks, ("a", "c"), rows)
+    assert taken.dtype.names == ("a", "c")
+    assert taken["c"].tolist() == ([3, 6, 9] if rows is None else [3, 9])

@@ -1,0 +1,17 @@
+"""Components: orthonormal, and they explain the spikes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import xephys
+from tests.support.spiking import case, peaks
+
+
+def test_components_are_orthonormal_and_explain_the_spikes(components):
+    assert components.dims == ("component", "sample")
+    basis = components.values
+    np.testing.assert_allclose(basis @ basis.T, np.eye(4), atol=1e-5)
+    snippets = xephys.extract_snippets(case().filtered, peaks(), ms_before=0.7, ms_after=1.3).compute()["waveform"]
+    rest = snippets - snippets @ basis.T @ basis
+    assert (rest**2).sum() < 0.1 * (snippets**2).sum()

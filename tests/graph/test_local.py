@@ -1,0 +1,36 @@
+"""Work on arrays in memory: in order, on as many threads as Dask would take, and on one where it is told so."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import dask
+import pytest
+
+from xephys.graph.local import map_in_threads
+
+
+def slowly(k):
+    time.sleep(0.02 * (5 - k))  # the first ends last
+    return k, threading.current_thread().name
+
+
+def test_results_are_in_order_and_on_several_threads():
+    with dask.config.set(num_workers=3):
+        found = map_in_threads(slowly, iter(range(5)))
+    assert [k for k, _ in found] == list(range(5))
+    assert len({name for _, name in found}) == 3
+    assert all(name.startswith("xephys-local") for _, name in found)
+
+
+@pytest.mark.parametrize("settings", [{"scheduler": "synchronous"}, {"num_workers": 1}])
+def test_one_thread_where_dask_has_one(settings):
+    with dask.config.set(**settings):
+        assert {name for _, name in map_in_threads(slowly, range(3))} == {threading.current_thread().name}
+
+
+def test_no_work_and_errors():
+    assert map_in_threads(slowly, []) == []
+    with pytest.raises(ZeroDivisionError):
+        map_in_threads(lambda k: 1 // k, [1, 0])

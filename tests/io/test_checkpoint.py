@@ -1,0 +1,35 @@
+"""Traces stored where a pipeline branches: computed once, and never mistaken for others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys import testing
+from xephys.io.checkpoint import checkpoint
+from xephys.schema import make_recording
+
+
+@pytest.fixture
+def recording():
+    traces = np.random.default_rng(0).integers(-500, 500, (3000, 2)).astype("i2")
+    return make_recording(traces, sampling_frequency=1000.0)
+
+
+def test_the_second_call_computes_nothing(recording, tmp_path):
+    filtered = xephys.highpass_filter(recording, freq_min_hz=100.0)
+    first = checkpoint(filtered, tmp_path / "filtered")
+    np.testing.assert_array_equal(first.values, filtered.values)
+    assert first.attrs["history"][-1] == "checkpoint"
+    with testing.forbid_compute():
+        again = checkpoint(filtered, tmp_path / "filtered")
+    np.testing.assert_array_equal(again.values, filtered.values)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_other_parameters_have_another_store(recording, tmp_path):
+    for corner in (100.0, 120.0):
+        filtered = xephys.highpass_filter(recording, freq_min_hz=corner)
+        np.testing.assert_array_equal(checkpoint(filtered, tmp_path / "filtered").values, filtered.values)
+    assert len(list(tmp_path.iterdir())) == 2

@@ -1,0 +1,12 @@
+"""Numbers that belong to no kernel alone, against where they come from."""
+
+from __future__ import annotations
+
+import pytest
+from scipy.stats import norm
+
+from xephys.kernels.lib.constants import MAD_OF_NORMAL
+
+
+def test_median_absolute_deviation_of_the_normal_distribution():
+    assert norm.ppf(0.75) == pytest.approx(MAD_OF_NORMAL, rel=1e-15)

@@ -1,0 +1,7 @@
+"""Noise along templates relative to white noise."""
+
+from __future__ import annotations
+
+
+def test_noise_gain_of_filtered_noise(noise_gain):
+    assert 1.0 <= noise_gain < 4.0

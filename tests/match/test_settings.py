@@ -1,0 +1,34 @@
+"""Settings of matching: limits, and what does not fit the templates."""
+
+from __future__ import annotations
+
+import pytest
+
+import xephys
+from tests.support.spiking import RATE, case
+from xephys import ParameterError
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"detect_threshold": 0}, "detect_threshold is 0; it must be greater than 0"),
+        ({"rank": 0}, "rank is 0; it must be greater than 0"),
+        ({"n_channels_max": 0}, "n_channels_max is 0; it must be greater than 0"),
+        ({"amplitude_min": 1.2}, r"amplitude_min \(1.2\) must be in \(0, 1\]"),
+        ({"amplitude_max": 0.8}, r"amplitude_max \(0.8\) at least 1"),
+        ({"amplitude_std": 0}, "amplitude_std is 0; it must be greater than 0"),
+    ],
+)
+def test_wrong_parameters(templates, parameters, message):
+    with pytest.raises(ParameterError, match=message):
+        xephys.match_templates(case().white, templates=templates, **parameters)
+
+
+def test_projections_need_the_window_of_the_templates(templates):
+    shapes = xephys.standard_shapes(sampling_frequency=RATE)
+    components = shapes["component"].assign_attrs(nbefore=20)
+    with pytest.raises(ParameterError, match="the components have 61 samples, 20 of them before the spike"):
+        xephys.match_templates(case().white, templates=templates, components=components)
+    with pytest.raises(ParameterError, match="n_nearest is 0; it must be greater than 0"):
+        xephys.match_templates(case().white, templates=templates, n_nearest=0)

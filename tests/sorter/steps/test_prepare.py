@@ -1,0 +1,45 @@
+"""Before detection: too small probes keep their common signal, channels that never change are marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xephys.errors import RecordingError, XephysWarning
+from xephys.schema import bad_channels_of, make_recording
+from xephys.sorter.steps.passes import Run
+from xephys.sorter.steps.prepare import channels_of_largest_shank, flag_constant, referenced
+
+
+def recording(traces, **coordinates):
+    n = traces.shape[1]
+    places = {"x": np.zeros(n), "y": 20.0 * np.arange(n), **coordinates}
+    return make_recording(traces, sampling_frequency=1000.0, coordinates=places)
+
+
+def noise(n):
+    return np.random.default_rng(0).normal(size=(4000, n)).astype("f4")
+
+
+def test_the_largest_shank_counts_good_channels_only():
+    shank, bad = np.array(list("aaabbbbb")), np.array([0, 0, 0, 1, 1, 1, 0, 0], bool)
+    assert channels_of_largest_shank(recording(noise(8), shank=shank)) == 5
+    assert channels_of_largest_shank(recording(noise(8), shank=shank, bad=bad)) == 3
+
+
+def test_no_reference_on_few_channels_or_none_asked_for():
+    assert referenced(recording(noise(4)), operator="median").values.tobytes() == noise(4).tobytes()
+    large = recording(noise(24))
+    np.testing.assert_array_equal(referenced(large, operator="none").values, large.values)
+    middle = np.median(referenced(large, operator="median").values, axis=1)
+    np.testing.assert_allclose(middle, 0, atol=1e-6)
+
+
+def test_constant_channels_are_marked(tmp_path):
+    traces = noise(4)
+    traces[:, 2] = 7
+    with pytest.warns(XephysWarning, match="2"):
+        marked = flag_constant(recording(traces), Run(tmp_path, None, "default"), seed=0)
+    assert bad_channels_of(marked).tolist() == [False, False, True, False]
+    with pytest.raises(RecordingError):
+        flag_constant(recording(np.ones((4000, 4), "f4")), Run(tmp_path / "other", None, "default"), seed=0)

@@ -1,0 +1,55 @@
+"""Checks of parameters: what passes, and the value, the limit and the remedy in what does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xephys.checks import check_choice, check_corner, check_keywords, check_positive, nearest_name
+from xephys.errors import ParameterError
+
+
+@pytest.mark.parametrize("value", [0.0, 500.0, 700.0, -1.0, np.nan, np.inf])
+def test_corners_lie_between_zero_and_nyquist(value):
+    check_corner("freq_min_hz", 499.9, 1000.0)
+    with pytest.raises(
+        ParameterError, match=r"freq_min_hz is .* between 0 and the Nyquist frequency, 500 Hz, of this 1000"
+    ):
+        check_corner("freq_min_hz", value, 1000.0)
+
+
+@pytest.mark.parametrize("value", [0, -2.5, np.nan, np.inf])
+def test_positive_numbers(value):
+    check_positive(a=1e-9, b=3)
+    with pytest.raises(ParameterError, match=r"^b is .*; it must be greater than 0$"):
+        check_positive(a=1, b=value)
+
+
+def test_choices_propose_the_nearest():
+    check_choice("method", "median", ("median", "average"))
+    with pytest.raises(
+        ParameterError, match="method is 'medain'; it must be one of 'median', 'average'; did you mean 'median'"
+    ):
+        check_choice("method", "medain", ("median", "average"))
+    with pytest.raises(ParameterError, match=r"one of 'median', 'average'$"):
+        check_choice("method", "zzz", {"median": 1, "average": 2})
+
+
+def test_keywords_are_those_that_the_builder_takes_by_name():
+    def builder(window, *, radius_um, feature="ptp"): ...
+
+    check_keywords({"radius_um": 1}, builder, what="method 'a'")
+    with pytest.raises(
+        ParameterError,
+        match="method 'a' has no parameter 'radius'; it has radius_um, feature; did you mean 'radius_um'",
+    ):
+        check_keywords({"radius": 1}, builder, what="method 'a'")
+    with pytest.raises(ParameterError, match="has no parameter 'window'"):
+        check_keywords({"window": 1, "radius_um": 1}, builder, what="method 'a'")
+    with pytest.raises(ParameterError, match="method 'a' needs radius_um; give it"):
+        check_keywords({}, builder, what="method 'a'")
+
+
+def test_nothing_is_proposed_where_nothing_is_near():
+    assert nearest_name("detect_treshold", ["seed", "detect_threshold"]) == "detect_threshold"
+    assert nearest_name("x", ["seed"]) is None

@@ -1,0 +1,28 @@
+"""Errors: caught as what they are and as Python's own kinds."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from xephys import errors
+
+
+def test_a_short_write_of_numpy_has_no_number():
+    assert errors.is_disk_full(OSError("4096 requested and 12 written"))
+    assert not errors.is_disk_full(OSError("something else"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disks_are_told_from_other_failures(number):
+    full = OSError(number, "full")
+    assert errors.is_disk_full(full)
+    assert not errors.is_disk_full(OSError(errno.EACCES, "denied"))
+
+
+def test_kinds():
+    assert issubclass(errors.SilentRecordingError, errors.RecordingError)
+    assert issubclass(errors.RecordingError, ValueError)
+    assert issubclass(errors.ParameterError, ValueError)
+    assert issubclass(errors.XephysWarning, UserWarning)

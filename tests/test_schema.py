@@ -1,0 +1,72 @@
+"""The schema: recordings are made, checked and wrapped with everything that they carry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xephys.errors import RecordingError
+from xephys.schema import bad_channels_of, make_recording, positions_of, validate_recording, wrap_like
+
+RATE = 1000.0
+
+
+def recording(**coordinates):
+    return make_recording(np.zeros((300, 2), "i2"), sampling_frequency=RATE, start_s=2.0, coordinates=coordinates)
+
+
+def test_time_is_a_range_from_the_start():
+    made = recording()
+    assert isinstance(made.xindexes["time"], xr.indexes.RangeIndex)
+    np.testing.assert_allclose(made.time.values, 2.0 + np.arange(300) / RATE)
+
+
+def test_a_valid_recording_says_what_it_holds():
+    info = validate_recording(recording())
+    assert (info.sampling_frequency, info.n_samples, info.n_channels, info.units) == (RATE, 300, 2, "counts")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda r: r.values, TypeError, "expected a recording .xarray.DataArray., got ndarray"),
+        (lambda r: xr.DataTree(), TypeError, "take one of them, such as"),
+        (lambda r: r.transpose("channel", "time"), RecordingError, "transpose or rename"),
+        (lambda r: r.astype(complex), RecordingError, "traces are complex128"),
+        (lambda r: r.assign_attrs(sampling_frequency=0), RecordingError, "'sampling_frequency' is 0"),
+        (lambda r: r.assign_attrs(sampling_frequency="fast"), RecordingError, "'sampling_frequency' is 'fast'"),
+        (lambda r: r[:0], RecordingError, "0 samples of 2 channels; it is empty"),
+    ],
+)
+def test_what_is_no_recording(change, error, message):
+    with pytest.raises(error, match=message):
+        validate_recording(change(recording()))
+
+
+def test_values_on_channels_must_fit():
+    with pytest.raises(RecordingError, match=r"coordinate 'x' has shape \(3,\) for 2 channels"):
+        recording(x=np.zeros(3))
+    with pytest.raises(RecordingError, match="traces have 1 dimensions"):
+        make_recording(np.zeros(5), sampling_frequency=RATE)
+
+
+def test_positions_and_bad_channels():
+    made = recording(x=[0, 10], y=[5, 6], bad=[False, True])
+    assert positions_of(made, why="a test").tolist() == [[0.0, 5.0], [10.0, 6.0]]
+    assert bad_channels_of(made).tolist() == [False, True]
+    assert bad_channels_of(recording()).tolist() == [False, False]
+    with pytest.raises(RecordingError, match="a test needs the positions of the channels, and the recording has no y"):
+        positions_of(recording(x=[0, 10]), why="a test")
+    with pytest.raises(RecordingError, match="not finite"):
+        positions_of(recording(x=[0, np.nan], y=[0, 1]), why="a test")
+
+
+def test_an_operation_keeps_the_coordinates_and_lengthens_the_history():
+    made = recording(x=[0, 10]).assign_attrs(history=["first"])
+    wrapped = wrap_like(made, np.ones((300, 2), "f4"), step="second", units="uV")
+    assert wrapped.attrs["history"] == ["first", "second"]
+    assert made.attrs["history"] == ["first"]
+    assert (wrapped.attrs["units"], made.attrs["units"]) == ("uV", "counts")
+    assert wrapped.x.values.tolist() == [0, 10]
+    assert wrapped.dtype == "f4"

@@ -1,0 +1,72 @@
+"""The tree of a sorting: its parts, their types, and parts that do not fit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.support.labelled import make_labelled, make_samples
+from tests.support.sorting_trees import sorting_of
+from xephys.errors import ParameterError
+from xephys.sorting import make_sorting
+
+
+@pytest.fixture
+def recording() -> xr.DataArray:
+    return make_labelled(make_samples())
+
+
+@pytest.fixture
+def sorting(recording: xr.DataArray) -> xr.DataTree:
+    return sorting_of(recording)
+
+
+def test_tree(recording: xr.DataArray, sorting: xr.DataTree) -> None:
+    spikes, units = sorting["spikes"].dataset, sorting["units"].dataset
+    assert np.all(np.diff(spikes["sample_index"].values) >= 0)
+    types = {
+        name: spikes[name].dtype.str for name in ("sample_index", "unit_index", "amplitude", "scale", "segment_index")
+    }
+    assert types == {
+        "sample_index": "<i8",
+        "unit_index": "<i8",
+        "amplitude": "<f4",
+        "scale": "<f4",
+        "segment_index": "<i8",
+    }
+    np.testing.assert_array_equal(units["num_spikes"].values, np.bincount(spikes["unit_index"].values, minlength=3))
+    np.testing.assert_allclose(units["firing_rate"].values, units["num_spikes"].values / 7.001)
+    assert units["unit_id"].values.tolist() == [7, 17, 27]
+    assert sorting["templates"].dataset["x"].values.tolist() == recording.x.values.tolist()
+    assert sorting["templates"]["templates"].attrs["nbefore"] == 4
+    assert sorting.attrs["n_samples"] == 7001
+    assert json.loads(sorting.attrs["parameters"]) == {"freq_min_hz": 300.0, "seed": 3, "offsets": [0, 1, 2]}
+    assert json.loads(sorting.attrs["log"]) == [{"merged": [1, 2]}]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"spikes": {"sample_index": [7001], "unit_index": [0]}},
+            r"1 spikes lie outside the recording, .*7001 of 7001",
+        ),
+        ({"spikes": {"sample_index": [-1], "unit_index": [0]}}, "outside the recording"),
+        ({"spikes": {"sample_index": [1], "unit_index": [1]}}, "units 1 to 1 of 1"),
+        ({"spikes": {"sample_index": [1], "unit_index": [0], "segment_index": [1]}}, "segments 1 to 1 of 1"),
+        ({"spikes": {"sample_index": [1]}}, "no unit_index"),
+        ({"spikes": {"sample_index": [1], "unit_index": [0], "x": [1, 2]}}, "'x' has 2 values for 1 spikes"),
+        ({"units": {"label": ["good"], "snr": [1, 2]}}, "'snr' has 2 values for 1 units"),
+        ({"unit_ids": [1, 2]}, "2 unit_ids"),
+        ({"templates": np.zeros((1, 5, 4))}, r"shape \(1, 5, 4\) for 1 units and 5 channels"),
+        ({"templates": np.zeros((1, 5, 5)), "nbefore": 5}, "nbefore is 5"),
+    ],
+)
+def test_parts_that_do_not_fit(recording: xr.DataArray, change: dict, message: str) -> None:
+    parts: dict[str, Any] = {"spikes": {"sample_index": [1], "unit_index": [0]}, "units": {"label": ["good"]}}
+    with pytest.raises(ParameterError, match=message):
+        make_sorting(recording, **{**parts, **change})
