@@ -18,6 +18,30 @@ from xephys.graph.workers import local_cluster
 from . import toys
 
 
+# Before the clusters below: while one of these is connected, it is the scheduler.
+@pytest.mark.parametrize("name", ["threads", "synchronous", "processes"])
+def test_schedulers_of_this_process(name):
+    with connect(name) as client:
+        assert client is None
+        assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
+        assert active_client() is None
+    assert dask.config.get("scheduler", None) is None
+
+
+def test_an_unknown_name_is_refused():
+    with (
+        pytest.raises(ParameterError, match="scheduler 'thread' is unknown; give threads, synchronous"),
+        connect("thread"),
+    ):
+        pass
+
+
+def test_an_address_where_nothing_answers():
+    words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
+    with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
+        pass
+
+
 @pytest.fixture(scope="module")
 def expected(source):
     return results(source)
@@ -60,26 +84,3 @@ def test_an_opaque_root_on_workers(source, expected, cluster):
     opaque = to_dask(toys.plan_on(source, chunk_samples=700)).persist()
     (traces,) = compute(toys.chained(opaque, *toys.TRACE_CHAIN))
     assert traces.tobytes() == expected[0]
-
-
-@pytest.mark.parametrize("name", ["threads", "synchronous", "processes"])
-def test_schedulers_of_this_process(name):
-    with connect(name) as client:
-        assert client is None
-        assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
-        assert active_client() is None
-    assert dask.config.get("scheduler", None) is None
-
-
-def test_an_unknown_name_is_refused():
-    with (
-        pytest.raises(ParameterError, match="scheduler 'thread' is unknown; give threads, synchronous"),
-        connect("thread"),
-    ):
-        pass
-
-
-def test_an_address_where_nothing_answers():
-    words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
-    with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
-        pass
