@@ -10,7 +10,14 @@ from xephys.features.prototype import trough_prototype
 from xephys.localize.grid_convolution import grid_convolution
 from xephys.localize.window import PeakWindow
 
-WINDOW = PeakWindow(np.stack([np.zeros(6), 20.0 * np.arange(6)], axis=1), 9, 15, 30_000.0)
+WINDOW = PeakWindow(
+    positions=np.stack([np.zeros(6), 20.0 * np.arange(6)], axis=1),
+    groups=None,
+    separation=np.zeros((6, 2)),
+    nbefore=9,
+    nafter=15,
+    sampling_frequency=30_000.0,
+)
 
 
 def test_a_trough_stands_for_a_spike_that_is_not_given():

@@ -9,7 +9,14 @@ from xephys.errors import ParameterError
 from xephys.localize.monopolar_triangulation import monopolar_triangulation
 from xephys.localize.window import PeakWindow
 
-WINDOW = PeakWindow(np.stack([np.zeros(6), 20.0 * np.arange(6)], axis=1), 9, 15, 30_000.0)
+WINDOW = PeakWindow(
+    positions=np.stack([np.zeros(6), 20.0 * np.arange(6)], axis=1),
+    groups=None,
+    separation=np.zeros((6, 2)),
+    nbefore=9,
+    nafter=15,
+    sampling_frequency=30_000.0,
+)
 
 
 def test_channels_within_the_radius_are_used():
