@@ -39,6 +39,8 @@ SETS = (
     "static:11", "hard:12", "dense:12", "static:12", "single:11", "tetrode:11", "tetrode:12", "tetrode:13",
     "tetrode:14", "dense-np1:10", "tissue:10", "dense-np1:11", "dense-np1:12", "tissue:11", "tissue:12",
     "long:10", "long:11", "long:12",
+    "crowded4:10", "hard4:10", "hard1:10", "hard2:10", "hard8:10", "hard16:10", "hard32:10", "crowded4:11", "hard4:11",
+    "crowded4:12", "hard4:12",
 )  # fmt: skip
 #: Sets of a kind beyond the first are for the demands alone, with one preset.
 FIRST = ":10"

@@ -265,6 +265,7 @@ CHECKS: dict[str, tuple[Callable[[Side, Sequence[Run]], list[Verdict]], ...]] = 
     "hard": (realistic,),
     "background": (nothing_good,),
     **dict.fromkeys(("tetrodes", "tetrode", "linear", "single"), (as_accurate,)),
+    **dict.fromkeys(("hard1", "hard2", "hard4", "crowded4", "hard8", "hard16", "hard32"), (as_accurate,)),
     "long": (all_and_no_more,),
     "bursting": (whole,),
     "synchronous": (together, whole),
