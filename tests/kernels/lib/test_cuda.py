@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,18 @@ from xephys.kernels.lib.dispatch import as_it_is, namespace_of_device, resident
 def test_only_cupys_arrays_have_them():
     assert not has_cuda_kernels(np)
     assert not has_cuda_kernels(strict)
+
+
+def test_where_numba_cannot_compile_it_says_so(monkeypatch):
+    """A broken pair of packages must not stop a sort: what has no kernel runs as operations on whole arrays."""
+    from numba import cuda
+
+    def broken(*_, **__):
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+
+    monkeypatch.setattr(cuda, "jit", broken)
+    with pytest.warns(UserWarning, match=r"cannot compile for this GPU .*row_stack.*pip install 'xephys\[gpu\]'"):
+        assert not has_cuda_kernels(ModuleType("cupy"))
 
 
 def test_numpys_arrays_stay_as_they_are(cuda_xp):

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from warnings import warn
 
 import numpy as np
 
 
+@cache
 def has_cuda_kernels(xp: Any) -> bool:
-    """Whether such kernels run on a namespace's arrays: those of CuPy, where Numba finds what it compiles with.
+    """Whether such kernels run on a namespace's arrays: those of CuPy, where Numba is able to compile for the device.
+
+    Warns where Numba is not: the same is then done by many operations on whole arrays, several times slower.
 
     Examples
     --------
@@ -21,7 +25,21 @@ def has_cuda_kernels(xp: Any) -> bool:
         return False
     from numba import cuda
 
-    return bool(cuda.is_available())
+    try:
+        # Compiled at once: some versions of NumPy and of numba-cuda import side by side but do not compile.
+        cuda.jit("void(int32[:])")(_nothing)
+    except (AttributeError, ImportError, OSError, RuntimeError) as error:
+        warn(
+            f"Numba cannot compile for this GPU ({error}), so that matching is slower; pip install 'xephys[gpu]' "
+            "installs versions that fit together",
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def _nothing(array: Any) -> None:
+    """The shortest kernel."""
 
 
 def for_numba(*arrays: Any) -> tuple[Any, ...]:
