@@ -1,21 +1,96 @@
-"""Sortings to SpikeInterface and back."""
+"""Sortings of SpikeInterface there and back: starts, annotations, names and properties of every type, none added."""
 
 from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+import spikeinterface.core as si
 import xarray as xr
 
 from tests.support.sorting_trees import sorting_of
 from xephys.io.bridge.spikeinterface import from_spikeinterface, to_spikeinterface
 from xephys.recording.segments import tree_of
 
+PROPERTIES: dict[str, Any] = {
+    "quality": np.array(["good", "mua", "noise"]),
+    "label": np.array(["a", "b", "c"]),
+    "unit": np.array([3, 1, 2]),
+    "unit_id": np.array([7, 8, 9]),
+    "num_spikes": np.array([1.5, 2.5, 3.5]),
+    "with/slash": np.array([1.0, np.nan, 3.0]),
+    "with blank": np.array([True, False, True]),
+    "nested": np.array([[1, 2], [3, 4], [5, 6]]),
+    "objects": np.array([None, {"a": 1}, "text"], object),
+}
+
+
+def sorting_with(names: list[str], *, n_segments: int = 2, seed: int = 0) -> Any:
+    rng = np.random.default_rng(seed)
+    trains = [np.sort(rng.integers(0, 10_000, 60)) for _ in range(n_segments)]
+    labels = [rng.integers(0, 3, 60) for _ in range(n_segments)]
+    sorting = si.NumpySorting.from_samples_and_labels(trains, labels, 10_000.0, unit_ids=np.array([0, 1, 2]))
+    for name in names:
+        sorting.set_property(name, PROPERTIES[name])
+    return sorting
+
+
+def assert_equal(one: Any, two: Any) -> None:
+    np.testing.assert_array_equal(one.to_spike_vector(), two.to_spike_vector())
+    assert one.unit_ids.tolist() == two.unit_ids.tolist()
+    assert one.get_num_segments() == two.get_num_segments()
+    assert set(one.get_property_keys()) == set(two.get_property_keys())
+    for key in one.get_property_keys():
+        ours, theirs = one.get_property(key), two.get_property(key)
+        assert ours.dtype.kind == theirs.dtype.kind, key
+        assert str(ours.tolist()) == str(theirs.tolist()), key
+    assert one._annotations == two._annotations
+    assert [s._t_start for s in one.segments] == [s._t_start for s in two.segments]
+
+
+@pytest.mark.parametrize(
+    "names", [[], *([name] for name in PROPERTIES), ["quality", "label"], list(PROPERTIES)], ids=str
+)
+def test_every_property(names: list[str]) -> None:
+    theirs = sorting_with(names)
+    back = to_spikeinterface(from_spikeinterface(theirs))
+    assert_equal(back, theirs)
+    assert_equal(to_spikeinterface(from_spikeinterface(pickle.loads(pickle.dumps(back)))), theirs)
+
+
+def test_starts_annotations_and_name() -> None:
+    theirs = sorting_with(["quality"])
+    theirs.segments[0]._t_start = 100.0
+    theirs.annotate(experimenter="A", days=[1, 2])
+    theirs.name = "night"
+    back = to_spikeinterface(from_spikeinterface(theirs))
+    assert_equal(back, theirs)
+    assert back.name == "night"
+    assert back.get_unit_spike_train(0, segment_index=0, return_times=True)[0] > 100.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_generated_ones(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(list(PROPERTIES))[: rng.integers(0, len(PROPERTIES))].tolist()
+    theirs = sorting_with(names, n_segments=int(rng.integers(1, 4)), seed=seed)
+    for segment in theirs.segments:
+        segment._t_start = None if rng.random() < 0.5 else float(rng.uniform(0, 100))
+    assert_equal(to_spikeinterface(from_spikeinterface(theirs)), theirs)
+
+
+def test_units_merge_on_the_other_side() -> None:
+    """Nothing is invented that merging would stumble over."""
+    from spikeinterface.core.sorting_tools import apply_merges_to_sorting
+
+    merged = apply_merges_to_sorting(to_spikeinterface(from_spikeinterface(sorting_with([]))), [[0, 1]])
+    assert len(merged.unit_ids) == 2
+
 
 def test_spikeinterface_there_and_back(tmp_path: Path, recording: xr.DataArray) -> None:
-    import spikeinterface.core as si
-
     segments = tree_of([recording[:1000], recording[1000:2000], recording[2000:3000]])
     tree = sorting_of(segments, n_segments=2)  # nothing in the third
     theirs = to_spikeinterface(tree)

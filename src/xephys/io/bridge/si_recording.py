@@ -83,7 +83,7 @@ class XarrayRecordingSegment(BaseRecordingSegment):
         if times is None:
             BaseRecordingSegment.__init__(self, sampling_frequency=plan.sampling_frequency, t_start=start_s)
         else:
-            BaseRecordingSegment.__init__(self, time_vector=times)
+            BaseRecordingSegment.__init__(self, sampling_frequency=plan.sampling_frequency, time_vector=times)
         self.plan = plan
         self._tiles: OrderedDict[int, Array] = OrderedDict()
         self._lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from spikeinterface.core.base import minimum_spike_dtype
 from spikeinterface.core.basesorting import SpikeVectorSortingSegment
 
 from ...sorting import samples_per_segment, validate_sorting
-from ..store.encode import decode_array, encode_array, encoded_if_plain
+from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
-#: Names that SpikeInterface gives a meaning of its own.
-_RENAMED = {"label": "quality"}
+#: Attribute of a column that says which property of SpikeInterface's it is; an empty one, that it is none.
+_PROPERTY = "spikeinterface_property"
+#: Names that have another meaning on the dims of a tree, or that are counted anew on the other side.
+_RESERVED = {"unit", "unit_id", "label", "num_spikes"}
 
 
 class TreeSorting(BaseSorting):
@@ -34,6 +37,10 @@ class TreeSorting(BaseSorting):
         Number of segments.
     properties
         Encoded arrays by name.
+    t_starts
+        Start of each segment in seconds, or None.
+    annotations
+        As on the sorting, its name among them.
     """
 
     def __init__(
@@ -43,15 +50,20 @@ class TreeSorting(BaseSorting):
         unit_ids: dict[str, Any],
         num_segments: int,
         properties: dict[str, Any],
+        t_starts: list[float | None] | None = None,
+        annotations: dict[str, Any] | None = None,
     ) -> None:
         ids = decode_array(unit_ids)
         vector = decode_array(spikes)
         BaseSorting.__init__(self, sampling_frequency, ids)
         for index in range(num_segments):
-            self.add_sorting_segment(SpikeVectorSortingSegment(vector, index, ids))
+            segment = SpikeVectorSortingSegment(vector, index, ids)
+            segment._t_start = None if t_starts is None else t_starts[index]
+            self.add_sorting_segment(segment)
         self._cached_spike_vector = vector
         for name, values in properties.items():
             self.set_property(name, decode_array(values))
+        self.annotate(**(annotations or {}))
         self._serializability["json"] = not any(isinstance(values, np.ndarray) for values in properties.values())
         self._kwargs = {
             "spikes": spikes,
@@ -59,6 +71,8 @@ class TreeSorting(BaseSorting):
             "unit_ids": unit_ids,
             "num_segments": num_segments,
             "properties": properties,
+            "t_starts": t_starts,
+            "annotations": annotations,
         }
 
 
@@ -71,36 +85,55 @@ def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
     vector["unit_index"] = spikes["unit_index"].values
     if "segment_index" in spikes:
         vector["segment_index"] = spikes["segment_index"].values
-    vector = vector[np.lexsort((vector["unit_index"], vector["sample_index"], vector["segment_index"]))]
+    vector = vector[np.lexsort((vector["sample_index"], vector["segment_index"]))]
     ids = units.coords["unit_id"].values if "unit_id" in units.coords else np.arange(units.sizes["unit"])
     properties = {
-        _RENAMED.get(str(name), str(name)): encoded_if_plain(variable.values)
-        for name, variable in units.data_vars.items()
+        name: encoded_if_plain(variable.values)
+        for variable_name, variable in units.data_vars.items()
+        if (name := _property_name(str(variable_name), variable))
     }
+    starts = sorting.attrs.get("t_starts")
     return TreeSorting(
         spikes=encode_array(vector),
         sampling_frequency=float(sorting.attrs["sampling_frequency"]),
         unit_ids=encode_array(ids),
         num_segments=len(samples_per_segment(sorting)),
         properties=properties,
+        t_starts=None
+        if starts is None
+        else [None if np.isnan(start) else float(start) for start in np.atleast_1d(starts)],
+        annotations=json.loads(sorting.attrs.get("annotations", "{}")),
     )
+
+
+def _property_name(name: str, column: xr.DataArray) -> str:
+    """What a column is called as a property; empty for one that only trees have."""
+    if _PROPERTY in column.attrs:
+        return str(column.attrs[_PROPERTY])
+    if name == "label":
+        return "" if np.all(column.values.astype(str) == "unsorted") else "quality"
+    return "" if name in _RESERVED else name
 
 
 def sorting_tree_of(sorting: Any) -> xr.DataTree:
     """A SpikeInterface sorting as a tree of spikes and units; it has no templates."""
-    back = {theirs: ours for ours, theirs in _RENAMED.items()}
     vector = sorting.to_spike_vector()
     spikes = {
         name: ("spike", np.asarray(vector[name], np.int64)) for name in ("sample_index", "unit_index", "segment_index")
     }
     n_units = len(sorting.unit_ids)
     units: dict[str, Any] = {}
-    for key in sorting.get_property_keys():
+    for number, key in enumerate(sorting.get_property_keys()):
         values = np.asarray(sorting.get_property(key))
-        name = back.get(key, key)
-        units[name] = (("unit", *(f"{name}_dim_{k}" for k in range(1, values.ndim))), values)
-    units.setdefault("label", ("unit", np.full(n_units, "unsorted")))
-    units.setdefault("num_spikes", ("unit", np.bincount(spikes["unit_index"][1], minlength=n_units)))
+        name = key if key.isidentifier() and key not in _RESERVED else f"property_{number}"
+        units[name] = (("unit", *(f"{name}_dim_{k}" for k in range(1, values.ndim))), values, {_PROPERTY: key})
+    label, said = np.full(n_units, "unsorted"), {_PROPERTY: ""}
+    quality = units.get("quality")
+    if quality is not None and quality[1].dtype.kind in "US":
+        label, said = quality[1], units.pop("quality")[2]
+    units["label"] = ("unit", label, said)
+    counts = np.bincount(spikes["unit_index"][1], minlength=n_units)
+    units["num_spikes"] = ("unit", counts, {_PROPERTY: ""})
     described = xr.Dataset(units, coords={"unit_id": ("unit", np.asarray(sorting.unit_ids))})
     tree = xr.DataTree.from_dict({"spikes": xr.Dataset(spikes), "units": described})
     tree.attrs = {"sampling_frequency": float(sorting.get_sampling_frequency())}
@@ -111,4 +144,10 @@ def sorting_tree_of(sorting: Any) -> xr.DataTree:
         ends = [vector["sample_index"][vector["segment_index"] == k].max(initial=-1) + 1 for k in range(n_segments)]
         lengths = [int(end) for end in ends]
     tree.attrs["n_samples"] = lengths[0] if n_segments == 1 else lengths
+    starts = [getattr(segment, "_t_start", None) for segment in sorting.segments]
+    if any(start is not None for start in starts):
+        tree.attrs["t_starts"] = [float("nan") if start is None else float(start) for start in starts]
+    annotations = {key: sorting.get_annotation(key) for key in sorting.get_annotation_keys()}
+    if annotations:
+        tree.attrs["annotations"] = json.dumps(plain(annotations))
     return tree

@@ -116,7 +116,7 @@ def coordinates_of(recording: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Coordinates and attributes from a SpikeInterface recording's properties, probe and annotations."""
     properties = {key: recording.get_property(key) for key in recording.get_property_keys()}
     coordinates, attributes = coordinates_of_properties(properties)
-    if recording.has_probe():
+    if recording.has_probe() and recording.get_probegroup().get_contact_count():
         positions, probe = probe_coordinates(recording.get_probegroup())
         coordinates, attributes = positions | coordinates, probe | attributes
     attributes["annotations"] = {key: recording.get_annotation(key) for key in recording.get_annotation_keys()}
@@ -153,8 +153,18 @@ def _segment(recording: Any, index: int, chunk_duration_s: float) -> xr.DataArra
         attributes=attributes,
     )
     if recording.has_time_vector(segment_index=index):
-        lazy = with_times(lazy, recording.segments[index]._time_vector, chunk_samples=chunk_samples)
+        lazy = with_times(lazy, _time_vector(recording, index), chunk_samples=chunk_samples)
+    elif getattr(recording.segments[index], "_t_start", 0.0) is None and recording.get_start_time(index) == 0:
+        lazy.attrs["start_known"] = False
     return lazy
+
+
+def _time_vector(recording: Any, index: int) -> Any:
+    """The times of a segment: its own vector, mapped or in Zarr, or what it makes of that of its parent."""
+    own = getattr(recording.segments[index], "_time_vector", None)
+    if own is not None and np.shape(own) == (recording.get_num_samples(index),):
+        return own
+    return np.asarray(recording.get_times(segment_index=index), np.float64)
 
 
 def with_times(recording: xr.DataArray, times: Any, *, chunk_samples: int) -> xr.DataArray:
@@ -171,12 +181,16 @@ def with_times(recording: xr.DataArray, times: Any, *, chunk_samples: int) -> xr
 
 
 def times_of(recording: xr.DataArray) -> tuple[float | None, Any | None]:
-    """The time of the first sample in seconds, or the time of every sample where they are not a range."""
+    """The time of the first sample in seconds, or the time of every sample where they are not a range.
+
+    None for a start that SpikeInterface did not know either, and that is 0 here.
+    """
     if "time" not in recording.coords:
         return None, None
     index = recording.xindexes.get("time")
     if isinstance(index, xr.indexes.RangeIndex):
-        return float(index.start), None
+        start_s = float(index.start)
+        return (None if start_s == 0 and recording.attrs.get("start_known") is False else start_s), None
     return None, np.asarray(recording.coords["time"].values, np.float64)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import pickle
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 from ...graph.plan import Array, Source
 from ...graph.source import BinarySource, PickledSource, ZarrSource, file_token
 
+#: Parts of the names of arguments that hold paths.
+_OF_PATHS = ("path", "folder", "file", "dirname")
 #: Names of what the command line writes into the folder of its results.
 _RESULTS = (".work", "sorting.zarr", "phy")
 _UNFINISHED = re.compile(r"\..+\.(partial|replaced)-.+")
@@ -128,12 +131,13 @@ def _zarr_source(recording: Any, segment_index: int) -> Source:
 
 
 def _pickled_source(recording: Any, segment_index: int) -> PickledSource:
-    if not recording.check_serializability("pickle"):
+    try:  # also what SpikeInterface does not call serializable, because the arrays travel with it
+        pickled = pickle.dumps(recording)
+    except (TypeError, AttributeError, AssertionError, pickle.PicklingError) as error:
         raise TypeError(
-            f"{type(recording).__name__} cannot be sent to other processes; save it (recording.save(folder=...)) and "
-            "open what was saved"
-        )
-    pickled = pickle.dumps(recording)
+            f"{type(recording).__name__} cannot be sent to other processes ({error}); save it "
+            "(recording.save(folder=...)) and open what was saved"
+        ) from error
     digest = hashlib.sha1(pickled, usedforsecurity=False)
     given = set(_paths(recording.to_dict(recursive=True)["kwargs"]))
     for path in sorted({file for one in given for file in _files_of(one)}):
@@ -180,12 +184,15 @@ def _is_result(entry: Path) -> bool:
     return entry.is_dir() and (entry.name in _RESULTS or any((entry / name).exists() for name in _RESULTS[:2]))
 
 
-def _paths(value: Any) -> Iterator[Path]:
+def _paths(value: Any, key: str = "") -> Iterator[Path]:
+    """Existing files and folders among a reader's arguments: those that are called so, and no other text."""
     if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _paths(item)
+        for name, item in value.items():
+            yield from _paths(item, str(name))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _paths(item)
-    elif isinstance(value, (str, Path)) and "/" in str(value) and len(str(value)) < 4096 and Path(value).exists():
-        yield Path(value)
+            yield from _paths(item, key)
+    elif isinstance(value, Path) or (isinstance(value, str) and any(word in key for word in _OF_PATHS)):
+        with suppress(OSError, ValueError):  # too long, or with a null byte
+            if Path(value).exists():
+                yield Path(value)
