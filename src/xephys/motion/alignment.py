@@ -22,7 +22,7 @@ class Prints(NamedTuple):
     """How fingerprints are made and moved: bins of depth, level of each peak, and what happens at the ends."""
 
     peaks: ShankPeaks
-    level: NDArray[np.int64]
+    level: NDArray[np.uint8]
     n_levels: int
     low_um: float
     bin_um: float
@@ -35,11 +35,10 @@ class Prints(NamedTuple):
         return self.low_um + self.bin_um * (np.arange(self.n_depths) + 0.5)
 
 
-def amplitude_levels(amplitude: NDArray[np.float32], n_levels: int, limits: tuple[float, float]) -> NDArray[np.int64]:
+def amplitude_levels(amplitude: NDArray[np.float32], n_levels: int, limits: tuple[float, float]) -> NDArray[np.uint8]:
     """Level of each amplitude, evenly spaced in its logarithm; those beyond the limits belong to the outermost."""
-    low, high = np.log(limits[0]), np.log(limits[1])
-    share = (np.log(amplitude) - low) / max(high - low, 1e-9)
-    return np.clip((share * n_levels).astype(np.int64), 0, n_levels - 1)
+    edges = np.exp(np.linspace(np.log(limits[0]), np.log(limits[1]), n_levels + 1)[1:-1])
+    return np.searchsorted(edges, amplitude, side="right").astype(np.uint8)
 
 
 def align_to_mean(prints: Prints, *, n_rounds: int, max_shift: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

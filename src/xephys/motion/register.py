@@ -46,7 +46,7 @@ class _State(NamedTuple):
     """Peaks, and what is believed of them at present."""
 
     peaks: ShankPeaks
-    level: NDArray[np.int64]
+    level: NDArray[np.uint8]
     knots_um: NDArray[np.float64]
     course: NDArray[np.float64]
     share: NDArray[np.float32]

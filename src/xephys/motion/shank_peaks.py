@@ -88,33 +88,40 @@ def split_by_shank(
             f"bin_s is {bin_s:g} s and the recording lasts {duration_s:g} s: motion needs at least "
             "two time bins; give a smaller bin_s, or leave motion out"
         )
-    parts: list[list[tuple[Any, ...]]] = [[] for _ in range(int(shanks.max()) + 1)]
-    last = -1
+    n_shanks = int(shanks.max()) + 1
+    counts = np.zeros((n_shanks, n_times), np.int64)
+    depths: list[list[Any]] = [[] for _ in range(n_shanks)]
+    sizes: list[list[Any]] = [[] for _ in range(n_shanks)]
+    last = 0
     for records in _chunks(peaks):
-        samples = records["sample_index"]
-        if len(samples) and (
-            samples[0] < max(last, 0) or samples[-1] >= info.n_samples or np.any(np.diff(samples) < 0)
-        ):
+        samples, channels = records["sample_index"], records["channel_index"]
+        if len(samples) == 0:
+            continue
+        if samples[0] < last or samples[-1] >= info.n_samples or np.any(np.diff(samples) < 0):
             raise ParameterError(
                 f"the peaks are not in the order of time, or lie outside the recording's {info.n_samples} samples; "
                 "take the peaks of this recording, sorted by sample_index"
             )
-        last = int(samples[-1]) if len(samples) else last
-        if np.any((records["channel_index"] < 0) | (records["channel_index"] >= info.n_channels)):
+        last = int(samples[-1])
+        if np.any((channels < 0) | (channels >= info.n_channels)):
             raise ParameterError(f"some peaks are on channels that the recording's {info.n_channels} do not include")
-        of_peak = shanks[records["channel_index"]]
-        bins = np.minimum((samples / (info.sampling_frequency * bin_s)).astype(np.int32), n_times - 1)
-        for shank, own in enumerate(parts):
+        bins = np.minimum((samples / (info.sampling_frequency * bin_s)).astype(np.int64), n_times - 1)
+        depth, size = records["y"].astype(np.float32), np.abs(records["amplitude"]).astype(np.float32)
+        usable = np.isfinite(depth) & np.isfinite(size) & (size > 0)
+        for shank in range(n_shanks):
             y = positions[shanks == shank, 1]
-            depth, size = records["y"].astype(np.float32), np.abs(records["amplitude"]).astype(np.float32)
-            keep = (of_peak == shank) & (depth > y.min() - _BEYOND_UM) & (depth < y.max() + _BEYOND_UM)
-            keep &= np.isfinite(size) & (size > 0)
-            own.append((bins[keep], depth[keep], size[keep]))
+            own = usable & (shanks[channels] == shank) & (depth > y.min() - _BEYOND_UM) & (depth < y.max() + _BEYOND_UM)
+            counts[shank] += np.bincount(bins[own], minlength=n_times)
+            depths[shank].append(depth[own])
+            sizes[shank].append(size[own])
     split = []
-    for shank, own in enumerate(parts):
+    for shank in range(n_shanks):
         y = positions[shanks == shank, 1]
-        bins, depth, size = (np.concatenate(column) for column in zip(*own, strict=True))
-        offsets = np.searchsorted(bins, np.arange(n_times + 1)).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(counts[shank])])
+        depth = np.concatenate([np.zeros(0, np.float32), *depths[shank]])
+        depths[shank].clear()
+        size = np.concatenate([np.zeros(0, np.float32), *sizes[shank]])
+        sizes[shank].clear()
         split.append(ShankPeaks(offsets, depth, size, bin_s, (float(y.min()), float(y.max()))))
     return split
 

@@ -5,6 +5,10 @@ from .confusion import plot_accuracy as plot_accuracy
 
 # Of a comparison.
 from .confusion import plot_confusion as plot_confusion
+
+# Of a motion.
+from .motion import plot_displacement as plot_displacement
+from .motion import plot_motion as plot_motion
 from .probe import plot_probe as plot_probe
 
 # Of a sorting.

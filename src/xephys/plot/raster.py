@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..sorting import samples_per_segment
-from .style import FAINT, INK, axes_or_new, paper_style, unit_color
+from .style import ALARM, FAINT, INK, axes_or_new, paper_style, unit_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,11 +24,12 @@ def plot_drift_raster(
     spikes: Any,
     *,
     sampling_frequency: float | None = None,
+    motion: xr.Dataset | None = None,
     n_spikes_max: int = N_SPIKES_MAX,
     seed: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot depth against time, one dot per spike.
+    """Plot depth against time, one dot per spike, and how the tissue moves.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def plot_drift_raster(
         ``y`` and ``amplitude`` (the larger, the darker).
     sampling_frequency
         In hertz; needed for peaks.
+    motion
+        Drawn as lines that follow the tissue; that of the sorting if None and there is one.
     n_spikes_max
         Most dots; a seeded choice if there are more.
     seed
@@ -86,7 +89,23 @@ def plot_drift_raster(
             ax.set_xlim(0.0, max(float(time.max()) * 1.005, 1.0 / sampling_frequency))
         else:
             ax.text(0.5, 0.5, "no spikes", transform=ax.transAxes, ha="center", va="center", color=INK)
+        if motion is None and isinstance(spikes, xr.DataTree) and "motion" in spikes.children:
+            motion = spikes["motion"].to_dataset()
+        for shank in () if motion is None else motion["shank"].values:
+            draw_motion(ax, motion, shank=shank)
     return ax
+
+
+def draw_motion(ax: Axes, motion: xr.Dataset, *, shank: Any, n_lines: int = 6) -> None:
+    """Lines that follow the tissue from evenly spread depths, over a raster that begins at the motion's first bin."""
+    from ..motion.displacement import displacement_at
+
+    time, depth = motion["time"].values, motion["depth"].values
+    begin = time[0] - 0.5 * float(np.median(np.diff(time))) if len(time) > 1 else time[0]
+    low, high = ax.get_ylim() if len(depth) == 1 else (depth[0], depth[-1])
+    for registered in np.linspace(low, high, n_lines + 2)[1:-1]:
+        moved = displacement_at(motion, time_s=time, depth_um=registered, shank=shank, registered=True)
+        ax.plot(time - begin, registered + moved, color=ALARM, lw=0.9, alpha=0.9)
 
 
 def spike_colors(sorting: xr.DataTree) -> NDArray[np.float64]:

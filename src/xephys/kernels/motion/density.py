@@ -26,7 +26,7 @@ _NOTHING = 1e-8
 @njit(cache=True, nogil=True)
 def registered_counts(
     depth_um: NDArray[np.float64],
-    level: NDArray[np.int64],
+    level: NDArray[np.integer],
     displacement_um: NDArray[np.float64],
     weight: NDArray[np.float32],
     low_um: float,
@@ -46,7 +46,7 @@ def registered_counts(
 @njit(cache=True, nogil=True)
 def moving_shares(
     depth_um: NDArray[np.float64],
-    level: NDArray[np.int64],
+    level: NDArray[np.integer],
     displacement_um: NDArray[np.float64],
     density: NDArray[np.float32],
     resting: NDArray[np.float32],
@@ -82,7 +82,7 @@ def moving_shares(
 def pulls(
     offsets: NDArray[np.int64],
     depth_um: NDArray[np.float64],
-    level: NDArray[np.int64],
+    level: NDArray[np.integer],
     displacement_um: NDArray[np.float64],
     share: NDArray[np.float32],
     knot_um: NDArray[np.float64],

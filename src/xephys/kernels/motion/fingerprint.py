@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 def fingerprints(
     offsets: NDArray[np.int64],
     depth_bin: NDArray[np.int64],
-    level: NDArray[np.int64],
+    level: NDArray[np.integer],
     n_depths: int,
     n_levels: int,
 ) -> NDArray[np.float32]:

@@ -1,0 +1,203 @@
+"""Motion found in peaks whose displacement is known, against SpikeInterface's ``dredge_ap`` on the same peaks.
+
+    python benchmarks/motion.py [--quick] [--peers PYTHON]
+
+Errors are those of the displacement at nine depths of every second, less a constant at each depth, which no one can
+know; the peer gets the same peaks in a process of its own, one shank at a time. Then hours of peaks: time and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from drifting.peaks import KINDS, Drifting, generated, simulated
+from harness import run_process, table, write_result
+
+HERE = Path(__file__).parent
+SEEDS = (10, 11, 12)
+#: What the displacement of a simulated recording is made of, and its seed.
+SIMULATED = (("nonrigid", 10), ("steps", 11), ("none", 12))
+HOURS = (1.0, 6.0, 24.0)
+
+
+class Row(NamedTuple):
+    """Median and 95th percentile of the error in µm, ours and theirs (NaN without the peer), and what we know."""
+
+    kind: str
+    seed: int
+    n_peaks: int
+    ours: tuple[float, float]
+    theirs: tuple[float, float]
+    known: float
+    moved: float
+
+
+class Long(NamedTuple):
+    hours: float
+    n_peaks: int
+    wall_s: float
+    cpu_s: float
+    peak_gib: float
+    error: tuple[float, float]
+
+
+def run(*, quick: bool, peers: str | None = None) -> tuple[list[Row], list[Long]]:
+    kinds = ["slow", "two shanks", "still"] if quick else list(KINDS)
+    sets = [
+        (kind, seed, generated(kind, seed, scale=0.2 if quick else 1.0))
+        for kind in kinds
+        for seed in SEEDS[: 1 if quick else 3]
+    ]
+    if not quick:
+        sets += [(f"simulated, {drift}", seed, simulated(drift, seed)) for drift, seed in SIMULATED]
+    rows = [row_of(kind, seed, given, peers) for kind, seed, given in sets]
+    return rows, [long_of(hours) for hours in ((0.05,) if quick else HOURS)]
+
+
+def row_of(kind: str, seed: int, given: Drifting, peers: str | None) -> Row:
+    import xephys
+
+    recording = xephys.make_recording(
+        np.broadcast_to(np.int16(0), (int(given.duration_s * given.sampling_frequency), len(given.positions))),
+        sampling_frequency=given.sampling_frequency,
+        coordinates={"x": given.positions[:, 0], "y": given.positions[:, 1], "shank": given.shanks.astype(str)},
+    )
+    motion = xephys.estimate_motion(recording, given.peaks)
+    ours, theirs, moved = [], [], []
+    for shank, course in enumerate(given.displacement):
+        times, depths, truth = _grid(given, course)
+
+        def at(t: Any, z: Any, shank: int = shank) -> Any:
+            return xephys.displacement_at(motion, time_s=t, depth_um=z, shank=str(shank))
+
+        ours.append(_errors(at(times, depths + truth) - truth))
+        theirs.append(
+            _errors(peer(given, shank, peers)(times, depths + truth) - truth) if peers else np.array([np.nan])
+        )
+        known = motion.known.sel(shank=str(shank)).values
+        values = motion.displacement_um.sel(shank=str(shank)).values
+        moved.append(np.abs(values[known] - 0.0).max(initial=0.0) if not truth.any() else np.nan)
+    return Row(
+        kind, seed, len(given.peaks), _summary(ours), _summary(theirs), float(motion.known.mean()), float(np.max(moved))
+    )
+
+
+def peer(given: Drifting, shank: int, peers: str) -> Any:
+    """Their displacement as a function, of one shank."""
+    from scipy.interpolate import RegularGridInterpolator
+
+    channels = np.flatnonzero(given.shanks == shank)
+    own = np.isin(given.peaks["channel_index"], channels)
+    records = given.peaks[own]
+    records["channel_index"] -= channels[0]
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(
+            f"{folder}/peaks.npz", peaks=records, positions=given.positions[channels], duration_s=given.duration_s,
+            sampling_frequency=given.sampling_frequency,
+        )  # fmt: skip
+        subprocess.run(
+            [peers, "-W", "ignore", str(HERE / "drifting" / "peer.py"), f"{folder}/peaks.npz", f"{folder}/out.npz"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        found = np.load(f"{folder}/out.npz")
+        axes, values = (found["time_s"], found["depth_um"]), found["displacement"]
+    if len(axes[1]) == 1:
+        return lambda t, z: np.interp(t, axes[0], values[:, 0])
+    linear = RegularGridInterpolator(axes, values)
+    return lambda t, z: linear((np.clip(t, axes[0][0], axes[0][-1]), np.clip(z, axes[1][0], axes[1][-1])))
+
+
+def _grid(given: Drifting, course: Any) -> tuple[Any, Any, Any]:
+    """Times, registered depths and true displacements; silent minutes left out."""
+    seconds = np.arange(int(given.duration_s)) + 0.5
+    if given.silent_s is not None:
+        seconds = seconds[(seconds < given.silent_s[0]) | (seconds > given.silent_s[1])]
+    y = given.positions[:, 1]
+    times, depths = np.meshgrid(seconds, np.linspace(y.min(), y.max(), 9), indexing="ij")
+    return times, depths, np.asarray(course(times, depths), float)
+
+
+def _errors(difference: Any) -> Any:
+    return np.abs(difference - np.median(difference, axis=0)).ravel()
+
+
+def _summary(errors: list[Any]) -> tuple[float, float]:
+    together = np.concatenate(errors)
+    return float(np.median(together)), float(np.quantile(together, 0.95))
+
+
+def long_of(hours: float) -> Long:
+    with tempfile.TemporaryDirectory(dir=HERE) as folder:
+        done = run_process(
+            [sys.executable, "-m", "drifting.long", str(hours), folder],
+            PYTHONPATH=":".join([str(HERE), *sys.path]), NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1",
+        )  # fmt: skip
+    said = json.loads(done.output.strip().splitlines()[-1])
+    return Long(
+        hours,
+        said["peaks"],
+        said["wall_s"],
+        said["cpu_s"],
+        done.peak_bytes / 2**30,
+        (said["median_um"], said["p95_um"]),
+    )
+
+
+def report(rows: list[Row], hours: list[Long]) -> list[str]:
+    def pair(values: tuple[float, float]) -> str:
+        return "–" if np.isnan(values[0]) else f"{values[0]:.2f} / {values[1]:.2f}"
+
+    accuracy = table(
+        ["peaks", "seed", "number", "ours: median / 95 %", "`dredge_ap`", "known", "still: largest where known"],
+        [
+            (row.kind, row.seed, row.n_peaks, pair(row.ours), pair(row.theirs), f"{100 * row.known:.0f} %",
+             "" if np.isnan(row.moved) else f"{row.moved:.2f}")
+            for row in rows
+        ],
+    )  # fmt: skip
+    cost = table(
+        ["hours", "peaks", "wall, s", "CPU, s", "peak memory, GiB", "error: median / 95 %, µm"],
+        [
+            (
+                f"{row.hours:g}",
+                row.n_peaks,
+                f"{row.wall_s:.0f}",
+                f"{row.cpu_s:.0f}",
+                f"{row.peak_gib:.2f}",
+                pair(row.error),
+            )
+            for row in hours
+        ],
+    )
+    return [
+        "# Motion from peaks",
+        "Errors in µm, less a constant at each depth. `simulated` are recordings of the hard setting (128 channels, "
+        "120 s, 30 µm), their peaks detected and located by grid convolution; the others are generated peaks.",
+        accuracy,
+        "## Hours of peaks, 384 channels, bins of one second",
+        cost,
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    default = HERE.parent / ".venv-peers" / "bin" / "python"
+    parser.add_argument("--peers", default=str(default) if default.is_file() else None)
+    arguments = parser.parse_args()
+    parts = report(*run(quick=arguments.quick, peers=arguments.peers))
+    if arguments.quick:
+        print("\n\n".join(parts))
+    else:
+        write_result("motion", *parts)
+
+
+if __name__ == "__main__":
+    main()
