@@ -27,9 +27,9 @@ def displacement(time: Any, depth: Any) -> Any:
 
 
 def make_peaks(rng: np.random.Generator) -> Any:
-    n_units = 70
+    n_units = 45
     home, size = rng.uniform(0, HEIGHT_UM, n_units), rng.lognormal(np.log(70), 0.5, n_units)
-    counts = rng.poisson(rng.lognormal(1.3, 0.7, n_units) * DURATION_S)
+    counts = rng.poisson(rng.lognormal(1.0, 0.7, n_units) * DURATION_S)
     unit = np.repeat(np.arange(n_units), counts)
     time = rng.uniform(0, DURATION_S, len(unit))
     order = np.argsort(time)
@@ -110,7 +110,7 @@ def main() -> None:
     peaks = make_peaks(np.random.default_rng(3))
     recording = make_recording()
     motion = xephys.estimate_motion(recording, peaks)
-    plot_motion(recording, motion, peaks=peaks).savefig(HERE / "motion.png", dpi=110)
+    plot_motion(recording, motion, peaks=peaks).savefig(HERE / "motion.png", dpi=90)
     draw_steps(peaks, motion).savefig(HERE / "motion_steps.png", dpi=130)
 
 

@@ -135,3 +135,16 @@ def test_gpu_says_why_nothing_is_measured(load, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--require"])
     with pytest.raises(SystemExit, match="no device here"):
         gpu.main()
+
+
+def test_motion(load):
+    motion = load("motion")
+    rows, hours = motion.run(quick=True)
+    assert {row.kind for row in rows} == {"slow", "two shanks", "still"}
+    for row in rows:
+        assert row.ours[0] < 0.9
+        assert row.ours[1] < 2.7
+        assert row.known > 0.9
+    assert hours[0].n_peaks > 50_000
+    assert hours[0].error[0] < 0.9
+    assert "two shanks" in "".join(motion.report(rows, hours))

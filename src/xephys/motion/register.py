@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.local import map_in_threads
+from ..kernels.lib.constants import MAD_OF_NORMAL
 from .alignment import amplitude_levels
 from .shank_peaks import ShankPeaks
 
@@ -31,11 +32,16 @@ _MARGIN_UM = 120.0
 #: Time bins whose peaks are compared with the same densities.
 _BLOCK_BINS = 256
 #: Repetitions in which the size of the steps is learned.
-_N_LEARN = 4
+_N_LEARN = 6
+#: A smaller step than believed is extrapolated by this power of the ratio, except in the last repetition.
+_HASTE = 4
 #: Degrees of freedom of the distribution of steps: with few, a single large one is not smoothed away.
 _STEP_DOF = 4.0
 #: Distance over which steps at different depths are alike, and the share of their variance that is not.
 _ALIKE_UM, _UNALIKE = 1000.0, 1e-3
+#: Bins of the parabola that fast movement is expected to follow; it begins to count where a typical step is this many
+#: times the error of a bin, and counts fully at the second number.
+_TREND_BINS, _TREND_FROM, _TREND_FULL = 9, 1.5, 3.0
 #: No step is taken to be smaller than this.
 _STEP_MIN_UM = 0.02
 #: A cell is known where the peaks within this many bins tell its displacement to within this many µm.
@@ -100,10 +106,29 @@ def register_to_density(
         share = state.share
         pulled = map_in_threads(partial(_pull_of_block, state), _blocks(state, horizon_bins))
         slope, information = (np.concatenate(part) for part in zip(*pulled, strict=True))
-        moved, variance, covariance, weight = _smooth(slope, information, course, covariance, weight, alike)
+        trend = _trend(course, information)
+        moved, variance, covariance, weight = _smooth(slope, information, course - trend, covariance, weight, alike)
+        moved = moved + trend
         course = course + np.clip(moved - course, -2 * sharpness_um, 2 * sharpness_um)
     known = _known(information[..., 0])
     return course - _middle(course, known), np.sqrt(variance), known
+
+
+def _trend(course: NDArray[np.float64], information: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is expected of a course that is faster than one bin can be known: that it goes on smoothly.
+
+    Where a typical step is much larger than the error of a single bin, a walk at random hardly smooths; steps are then
+    counted from a parabola through the bins around. Slower movement is better smoothed as a walk.
+    """
+    from scipy.signal import savgol_filter
+
+    if len(course) < _TREND_BINS:
+        return np.zeros_like(course)
+    step = float(np.median(np.abs(np.diff(course.mean(axis=1))))) / MAD_OF_NORMAL
+    known = information[..., 0].sum(axis=1) + 2 * information[..., 1].sum(axis=1)
+    error = 1 / np.sqrt(max(float(np.median(known)), 1e-9))
+    share = np.clip((step / error - _TREND_FROM) / (_TREND_FULL - _TREND_FROM), 0, 1)
+    return np.asarray(share * savgol_filter(course, _TREND_BINS, 2, axis=0, mode="nearest"))
 
 
 def _smooth(
@@ -118,12 +143,20 @@ def _smooth(
     from ..kernels.motion.smoother import smooth_walk
 
     n_times, n_knots = slope.shape
-    moved, variance, inverse = course, np.zeros_like(course), np.linalg.inv(alike)
-    for _ in range(_N_LEARN):
+    moved, variance = course, np.zeros_like(course)
+    # Tissue moves as a whole, is stretched, is bent: the patterns of a smooth step, the largest last.
+    expected, patterns = np.linalg.eigh(alike)
+    for repetition in range(_N_LEARN):
         moved, variance, size, moment = smooth_walk(slope, information, course, np.linalg.inv(covariance), weight)
         weight = (_STEP_DOF + n_knots) / (_STEP_DOF + size)
-        mean = float((moment * inverse).sum()) / n_knots / (n_times - 1)
-        covariance = (mean + _STEP_MIN_UM**2) * alike
+        found = np.einsum("km,kl,lm->m", patterns, moment, patterns) / (n_times - 1)
+        if repetition + 1 < _N_LEARN:
+            # What does not move is found by ever smaller repetitions; most of them are taken at once.
+            believed = np.einsum("km,kl,lm->m", patterns, covariance, patterns)
+            found = np.where(found < believed, found * (found / believed) ** _HASTE, found)
+        # No pattern is stronger than smoothness allows, beside the strongest.
+        strength = np.minimum(found, found[-1] * expected / expected[-1]) + _STEP_MIN_UM**2 * expected
+        covariance = (patterns * strength) @ patterns.T
     return moved, variance, covariance, weight
 
 
