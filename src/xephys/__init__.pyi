@@ -32,6 +32,7 @@ from .detect.matched_filter import estimate_matched_filter as estimate_matched_f
 from .detect.peaks import detect_peaks as detect_peaks
 from .localize.peaks import localize_peaks as localize_peaks
 from .motion.estimate import estimate_motion as estimate_motion
+from .motion.extend import extend_motion as extend_motion
 from .motion.correct import correct_motion as correct_motion
 from .features.noise import estimate_feature_noise as estimate_feature_noise
 from .features.waveforms import extract_snippets as extract_snippets

@@ -54,6 +54,7 @@ class _Pairs(NamedTuple):
 
 def estimate_by_dredge(
     peaks: ShankPeaks,
+    earlier: Course | None = None,
     *,
     rigid: bool = False,
     win_shape: str = "gaussian",
@@ -80,6 +81,8 @@ def estimate_by_dredge(
     ----------
     peaks
         Of one shank.
+    earlier
+        What is known of the first bins, which are kept and continued from.
     rigid
         One displacement for all depths.
     win_shape, win_step_um, win_scale_um, win_margin_um
@@ -146,20 +149,29 @@ def estimate_by_dredge(
         lambda_s=lambda_s,
     )
     horizon = max(1, int(time_horizon_s / peaks.bin_s))
-    course = _course_of_bins(peaks, rasters, pairs, min(horizon, _BIN_REACH))
-    course = course + _course_of_blocks(peaks, rasters, pairs, course, horizon)
+    kept = np.zeros((0, len(centers)))
+    if earlier is not None:
+        kept = np.stack([np.interp(centers, earlier.depth_um, row) for row in earlier.displacement_um])
+    course = _course_of_bins(peaks, rasters, pairs, kept, min(horizon, _BIN_REACH))
+    course = course + _course_of_blocks(peaks, rasters, pairs, course, len(kept), horizon)
     low_um, high_um = peaks.contacts_um
     n_knots = 1 if rigid else max(1, round(peaks.height_um / knot_step_um)) + 1
     knots = np.linspace(low_um, high_um, n_knots) if n_knots > 1 else np.array([(low_um + high_um) / 2])
     start = np.stack([np.interp(knots, centers, row) for row in course])
-    return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon), knots)
+    if earlier is None:
+        return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon), knots)
+    fixed = np.stack([np.interp(knots, earlier.depth_um, row) for row in earlier.displacement_um])
+    return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon, fixed=fixed), knots)
 
 
-def _course_of_bins(peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, reach: int) -> NDArray[np.float64]:
+def _course_of_bins(
+    peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, kept: NDArray[np.float64], reach: int
+) -> NDArray[np.float64]:
     course = np.zeros((peaks.n_times, len(pairs.windows)))
+    course[: len(kept)] = kept
     lags = _spread_lags(min(reach, peaks.n_times - 1))
     margin = len(rasters.time_kernel) // 2
-    for start in range(0, peaks.n_times, _SEGMENT_BINS):
+    for start in range(len(kept), peaks.n_times, _SEGMENT_BINS):
         stop = min(start + _SEGMENT_BINS, peaks.n_times)
         first = max(0, start - int(lags[-1]))
         low, high = max(0, first - margin), min(peaks.n_times, stop + margin)
@@ -169,9 +181,9 @@ def _course_of_bins(peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, reach: 
 
 
 def _course_of_blocks(
-    peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, course: NDArray[np.float64], horizon: int
+    peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, course: NDArray[np.float64], n_kept: int, horizon: int
 ) -> NDArray[np.float64]:
-    """What the registered blocks still lack, at every bin."""
+    """What the registered blocks still lack, at every bin; blocks of bins that are kept lack nothing."""
     from ..kernels.motion.histogram import depth_raster, smooth_rows
 
     n_blocks = -(-peaks.n_times // _BLOCK_BINS)
@@ -188,10 +200,12 @@ def _course_of_blocks(
         raster[first:last] += part
     raster = np.log1p(smooth_rows(raster / np.float32(_BLOCK_BINS), rasters.depth_kernel))
     lags = np.arange(1, min(max(horizon // _BLOCK_BINS, 1), n_blocks - 1) + 1)
-    none = np.zeros((0, len(pairs.windows)))
-    found = _solve(raster, pairs, rasters, lags, none, _BLOCK_SMOOTHNESS * pairs.lambda_t)
+    right = np.zeros((min(n_kept // _BLOCK_BINS, n_blocks - 1), len(pairs.windows)))
+    found = _solve(raster, pairs, rasters, lags, right, _BLOCK_SMOOTHNESS * pairs.lambda_t)
     middle = np.minimum((np.arange(n_blocks) + 0.5) * _BLOCK_BINS, peaks.n_times)
-    return np.stack([np.interp(np.arange(peaks.n_times) + 0.5, middle, column) for column in found.T], axis=1)
+    lacking = np.stack([np.interp(np.arange(peaks.n_times) + 0.5, middle, column) for column in found.T], axis=1)
+    lacking[:n_kept] = 0.0
+    return lacking
 
 
 def _raster_of_bins(peaks: ShankPeaks, rasters: _Rasters, start: int, stop: int) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from .displacement import make_motion
 from .dredge import estimate_by_dredge
 from .iterative_template import estimate_by_iterative_template
 from .kilosort import estimate_by_kilosort
-from .shank_peaks import Course, ShankPeaks, split_by_shank
+from .shank_peaks import Course, ShankPeaks, shank_names, split_by_shank
 
 #: Methods by name: each takes the peaks of one shank and its own parameters.
 METHODS: dict[str, Callable[..., Course]] = {
@@ -108,15 +108,19 @@ def estimate_motion(
     courses = [_course(own, METHODS[method], parameters) for own in shanks]
     depths = np.unique(np.concatenate([course.depth_um for course in courses]))
     times = float(recording.time[0]) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
+<<<<<<< HEAD
     merged = [_on_depths(course, depths) for course in courses]
     names = np.unique(shank_labels(recording))
+=======
+    merged = [course.at_depths(depths) for course in courses]
+>>>>>>> 6a47b84 (extend_motion: an estimate that grows with the recording; what was measured)
     return make_motion(
-        np.stack([values for values, _, _ in merged]),
+        np.stack([course.displacement_um for course in merged]),
         time_s=times,
         depth_um=depths,
-        shank=names,
-        uncertainty_um=np.stack([sd for _, sd, _ in merged]),
-        known=np.stack([known for _, _, known in merged]),
+        shank=shank_names(recording),
+        uncertainty_um=np.stack([course.uncertainty_um for course in merged]),
+        known=np.stack([course.known for course in merged]),
         method=method,
         parameters={"bin_s": bin_s, **parameters},
     )
@@ -143,19 +147,3 @@ def _course(peaks: ShankPeaks, estimate: Callable[..., Course], parameters: Mapp
         middle = np.array([sum(peaks.contacts_um) / 2])
         return Course(np.zeros(shape), np.full(shape, np.nan), np.zeros(shape, bool), middle)
     return estimate(peaks, **parameters)
-
-
-def _on_depths(course: Course, depths: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
-    """A course at the depths of all shanks; displacement is linear between its own, and constant beyond."""
-    if np.array_equal(course.depth_um, depths):
-        return course.displacement_um, course.uncertainty_um, course.known
-    below = np.clip(np.searchsorted(course.depth_um, depths, side="right") - 1, 0, len(course.depth_um) - 1)
-    above = np.clip(np.searchsorted(course.depth_um, depths), 0, len(course.depth_um) - 1)
-    gap = np.maximum(course.depth_um[above] - course.depth_um[below], 1e-9)
-    share = np.clip((depths - course.depth_um[below]) / gap, 0, 1)
-    values, sd, known = course.displacement_um, course.uncertainty_um, course.known
-    return (
-        values[:, below] * (1 - share) + values[:, above] * share,
-        np.maximum(sd[:, below], sd[:, above]),
-        known[:, below] & known[:, above],
-    )

@@ -42,6 +42,8 @@ _ALIKE_UM, _UNALIKE = 1000.0, 1e-3
 #: Bins of the parabola that fast movement is expected to follow; it begins to count where a typical step is this many
 #: times the error of a bin, and counts fully at the second number.
 _TREND_BINS, _TREND_FROM, _TREND_FULL = 9, 1.5, 3.0
+#: Information (1/µm²) about bins that stay where they are.
+_FIXED = 1e6
 #: No step is taken to be smaller than this.
 _STEP_MIN_UM = 0.02
 #: A cell is known where the peaks within this many bins tell its displacement to within this many µm.
@@ -69,7 +71,12 @@ class _Block(NamedTuple):
 
 
 def register_to_density(
-    peaks: ShankPeaks, start: NDArray[np.float64], knots_um: NDArray[np.float64], *, horizon_bins: int
+    peaks: ShankPeaks,
+    start: NDArray[np.float64],
+    knots_um: NDArray[np.float64],
+    *,
+    horizon_bins: int,
+    fixed: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Improve displacements that are right to within a few µm.
 
@@ -83,18 +90,21 @@ def register_to_density(
         Depths between which displacement is linear.
     horizon_bins
         Peaks farther away in time than about half of this are not compared.
+    fixed
+        Displacements of the first bins, which stay.
 
     Returns
     -------
     displacement_um, uncertainty_um, known
-        ``(time, knot)``; at each depth the median displacement is 0.
+        ``(time, knot)``; at each depth the median displacement is 0, unless the first bins are fixed.
     """
     from ..kernels.motion.histogram import gaussian_kernel
 
     low, high = np.quantile(peaks.amplitude, [0.01, 0.99])
     level = amplitude_levels(peaks.amplitude, _N_LEVELS, (float(low), float(high)))
     alike = np.exp(-0.5 * ((knots_um[:, None] - knots_um[None]) / _ALIKE_UM) ** 2) + _UNALIKE * np.eye(len(knots_um))
-    course, share = start, np.full(len(peaks.depth_um), _MOVING, np.float32)
+    n_fixed = 0 if fixed is None else len(fixed)
+    course, share = start.copy(), np.full(len(peaks.depth_um), _MOVING, np.float32)
     step = max(float(np.median(np.abs(np.diff(course, axis=0)))), 0.1)
     covariance, weight = 2 * step**2 * alike, np.ones(peaks.n_times)
     variance, information = np.full(start.shape, np.inf), np.zeros((*start.shape, 2))
@@ -106,11 +116,17 @@ def register_to_density(
         share = state.share
         pulled = map_in_threads(partial(_pull_of_block, state), _blocks(state, horizon_bins))
         slope, information = (np.concatenate(part) for part in zip(*pulled, strict=True))
-        trend = _trend(course, information)
+        if fixed is not None:
+            course[:n_fixed] = fixed
+            slope[:n_fixed], information[:n_fixed] = 0.0, [_FIXED, 0.0]
+        trend = _trend(course, information[n_fixed:])
         moved, variance, covariance, weight = _smooth(slope, information, course - trend, covariance, weight, alike)
         moved = moved + trend
         course = course + np.clip(moved - course, -2 * sharpness_um, 2 * sharpness_um)
     known = _known(information[..., 0])
+    if fixed is not None:
+        course[:n_fixed] = fixed
+        return course, np.sqrt(variance), known
     return course - _middle(course, known), np.sqrt(variance), known
 
 

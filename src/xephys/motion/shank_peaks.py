@@ -65,6 +65,29 @@ class Course(NamedTuple):
     known: NDArray[np.bool_]
     depth_um: NDArray[np.float64]
 
+    def at_depths(self, depths: NDArray[np.float64]) -> Course:
+        """The same course at other depths: linear between its own, constant beyond."""
+        if np.array_equal(self.depth_um, depths):
+            return self
+        below = np.clip(np.searchsorted(self.depth_um, depths, side="right") - 1, 0, len(self.depth_um) - 1)
+        above = np.clip(np.searchsorted(self.depth_um, depths), 0, len(self.depth_um) - 1)
+        gap = np.maximum(self.depth_um[above] - self.depth_um[below], 1e-9)
+        share = np.clip((depths - self.depth_um[below]) / gap, 0, 1)
+        values, sd, known = self.displacement_um, self.uncertainty_um, self.known
+        return Course(
+            values[:, below] * (1 - share) + values[:, above] * share,
+            np.maximum(sd[:, below], sd[:, above]),
+            known[:, below] & known[:, above],
+            depths,
+        )
+
+
+def shank_names(recording: xr.DataArray) -> NDArray[np.str_]:
+    """Identifiers of the shanks as text, in their order; ``"0"`` where the recording names none."""
+    if "shank" not in recording.coords:
+        return np.array(["0"])
+    return np.unique(recording.shank.values.astype(str))
+
 
 def split_by_shank(
     recording: xr.DataArray, peaks: SpikeTable | CheckpointedEvents | NDArray[Any], *, bin_s: float
