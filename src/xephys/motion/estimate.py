@@ -20,7 +20,7 @@ from .displacement import make_motion
 from .dredge import estimate_by_dredge
 from .iterative_template import estimate_by_iterative_template
 from .kilosort import estimate_by_kilosort
-from .shank_peaks import Course, ShankPeaks, shank_names, split_by_shank
+from .shank_peaks import Course, ShankPeaks, split_by_shank
 
 #: Methods by name: each takes the peaks of one shank and its own parameters.
 METHODS: dict[str, Callable[..., Course]] = {
@@ -108,17 +108,12 @@ def estimate_motion(
     courses = [_course(own, METHODS[method], parameters) for own in shanks]
     depths = np.unique(np.concatenate([course.depth_um for course in courses]))
     times = float(recording.time[0]) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
-<<<<<<< HEAD
-    merged = [_on_depths(course, depths) for course in courses]
-    names = np.unique(shank_labels(recording))
-=======
     merged = [course.at_depths(depths) for course in courses]
->>>>>>> 6a47b84 (extend_motion: an estimate that grows with the recording; what was measured)
     return make_motion(
         np.stack([course.displacement_um for course in merged]),
         time_s=times,
         depth_um=depths,
-        shank=shank_names(recording),
+        shank=np.unique(shank_labels(recording)),
         uncertainty_um=np.stack([course.uncertainty_um for course in merged]),
         known=np.stack([course.known for course in merged]),
         method=method,

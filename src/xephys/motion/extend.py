@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..recording.geometry import shank_labels
 from .displacement import validate_motion
 from .dredge import estimate_by_dredge
-from .shank_peaks import Course, shank_names, split_by_shank
+from .shank_peaks import Course, split_by_shank
 
 
 def extend_motion(
@@ -64,7 +65,7 @@ def extend_motion(
         )
     parameters = json.loads(motion.attrs["parameters"])
     bin_s = parameters.pop("bin_s")
-    names = shank_names(recording)
+    names = np.unique(shank_labels(recording))
     if names.tolist() != motion["shank"].values.astype(str).tolist():
         raise ParameterError(
             f"the motion is of shanks {', '.join(motion['shank'].values.astype(str))}, the recording has "

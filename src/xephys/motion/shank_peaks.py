@@ -82,13 +82,6 @@ class Course(NamedTuple):
         )
 
 
-def shank_names(recording: xr.DataArray) -> NDArray[np.str_]:
-    """Identifiers of the shanks as text, in their order; ``"0"`` where the recording names none."""
-    if "shank" not in recording.coords:
-        return np.array(["0"])
-    return np.unique(recording.shank.values.astype(str))
-
-
 def split_by_shank(
     recording: xr.DataArray, peaks: SpikeTable | CheckpointedEvents | NDArray[Any], *, bin_s: float
 ) -> list[ShankPeaks]:
