@@ -127,3 +127,14 @@ def test_refusals():
         compare(truth, truth, delta_ms=0)
     with pytest.raises(TypeError, match="got list"):
         compare([1], truth)
+
+
+@pytest.mark.parametrize("names", [[-1, 5], ["-1", "x"], [5, -1]])
+def test_a_unit_may_be_called_as_others_say_that_there_is_none(names):
+    times = [np.array([1000, 5000, 9000]), np.array([7000, 8000])]
+    sorting = NumpySorting.from_unit_dict(dict(zip(names, times, strict=True)), 30_000.0)
+    result = compare(sorting, sorting)
+    assert result.summary["accuracy"] == 1.0
+    assert result.summary["num_well_detected"] == 2
+    assert result.units["match"].values.tolist() == [str(name) for name in names]
+    assert result.tested_units["best_truth"].values.tolist() == [str(name) for name in names]

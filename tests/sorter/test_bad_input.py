@@ -279,3 +279,10 @@ def test_a_single_template(noise):
     ).compute()
     assert np.abs(found["sample_index"] - samples).max() <= 1
     assert not found["unit_index"].any()
+
+
+def test_progress_is_a_function_or_nothing(noise):
+    for nothing in (None, False):
+        xephys.sort(recording_of(noise), progress=nothing)
+    with pytest.raises(ParameterError, match=r"progress is True; give a function of \(stage, done, total\)"):
+        xephys.sort(recording_of(noise), progress=True)

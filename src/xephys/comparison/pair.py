@@ -141,9 +141,10 @@ def compare(
         return _nothing_found(true)
     from spikeinterface.comparison import compare_sorter_to_ground_truth
 
-    return _from_spikeinterface(
-        compare_sorter_to_ground_truth(true, found, exhaustive_gt=True, delta_time=delta_ms, **scores)
-    )
+    # SpikeInterface says "no unit" by -1 or "", which may be the name of one: it is given other names.
+    numbered = [one.rename_units([str(k) for k in range(len(one.unit_ids))]) for one in (true, found)]
+    result = compare_sorter_to_ground_truth(*numbered, exhaustive_gt=True, delta_time=delta_ms, **scores)
+    return _from_spikeinterface(result, true_ids=np.asarray(true.unit_ids), tested_ids=np.asarray(found.unit_ids))
 
 
 def as_spikeinterface_sorting(sorting: Any) -> BaseSorting:
@@ -165,15 +166,18 @@ def as_spikeinterface_sorting(sorting: Any) -> BaseSorting:
     return converted
 
 
-def _from_spikeinterface(result: Any) -> Comparison:
+def _from_spikeinterface(result: Any, *, true_ids: Any, tested_ids: Any) -> Comparison:
+    """The comparison of two sortings whose units are called by their numbers, under their own names."""
     performance, counts = result.get_performance(), result.count_score
-    true_ids, tested_ids = np.asarray(result.unit1_ids), np.asarray(result.unit2_ids)
-    matches = [_name(result.hungarian_match_12[u]) for u in true_ids]
+    true_numbers, tested_numbers = list(result.unit1_ids), list(result.unit2_ids)
+    true_of = {number: str(name) for number, name in zip(true_numbers, true_ids, strict=True)}
+    tested_of = {number: str(name) for number, name in zip(tested_numbers, tested_ids, strict=True)}
+    matches = [tested_of.get(result.hungarian_match_12[u], "") for u in true_numbers]
     variables: dict[str, Any] = {name: ("truth_unit", performance[name].to_numpy(float)) for name in MEASURES}
     variables |= {name: ("truth_unit", counts[theirs].to_numpy(np.int64)) for name, theirs in COUNTS.items()}
     units = xr.Dataset({**variables, "match": ("truth_unit", matches)}, coords={"truth_unit": true_ids})
     agreement = xr.DataArray(
-        result.agreement_scores.loc[true_ids, tested_ids].to_numpy(float),
+        result.agreement_scores.loc[true_numbers, tested_numbers].to_numpy(float),
         dims=("truth_unit", "tested_unit"),
         coords={"truth_unit": true_ids, "tested_unit": tested_ids},
         name="agreement",
@@ -185,26 +189,28 @@ def _from_spikeinterface(result: Any) -> Comparison:
     def kind(unit: Any) -> str:
         if unit in well:
             return "well detected"
-        if _name(unit) in matched:
+        if tested_of[unit] in matched:
             return "matched"
         return "redundant" if unit in redundant else "false positive" if unit in false else "unmatched"
 
     merged = set(result.get_overmerged_units())
-    spikes = result.event_counts2.loc[tested_ids].to_numpy(np.int64)
+    spikes = result.event_counts2.loc[tested_numbers].to_numpy(np.int64)
     paired = {m: n for m, n in zip(matches, units["num_matched"].values, strict=True) if m}
     false_spikes = spikes - np.array([paired.get(str(u), 0) for u in tested_ids], np.int64)
     tested_units = xr.Dataset(
         {
-            "kind": ("tested_unit", [kind(u) for u in tested_ids]),
-            "overmerged": ("tested_unit", [u in merged for u in tested_ids]),
-            "best_truth": ("tested_unit", [_name(result.best_match_21[u]) for u in tested_ids]),
+            "kind": ("tested_unit", [kind(u) for u in tested_numbers]),
+            "overmerged": ("tested_unit", [u in merged for u in tested_numbers]),
+            "best_truth": ("tested_unit", [true_of.get(result.best_match_21[u], "") for u in tested_numbers]),
             "agreement": ("tested_unit", agreement.max("truth_unit").values),
             "num_spikes": ("tested_unit", spikes),
             "num_false": ("tested_unit", false_spikes),
         },
         coords={"tested_unit": tested_ids},
     )
-    confusion = _confusion(units, tested_units, result.match_event_count.loc[true_ids, tested_ids].to_numpy(np.int64))
+    confusion = _confusion(
+        units, tested_units, result.match_event_count.loc[true_numbers, tested_numbers].to_numpy(np.int64)
+    )
     return Comparison(units, tested_units, agreement, confusion, _summary(units, tested_units))
 
 
@@ -274,8 +280,3 @@ def _summary(units: xr.Dataset, tested_units: xr.Dataset) -> dict[str, float]:
     precision = float(units["precision"].values[matched].mean()) if matched.any() else float("nan")
     means = {name: float(units[name].mean()) for name in MEASURES}
     return numbers | means | {"num_matched_units": int(matched.sum()), "precision_matched": precision}
-
-
-def _name(unit: Any) -> str:
-    """SpikeInterface marks "no unit" by -1 or an empty string, depending on the type of the ids."""
-    return "" if unit in (-1, "") else str(unit)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import xarray as xr
 
@@ -35,7 +35,7 @@ def sort(
     folder: PathLike | None = None,
     cache: str = "auto",
     cache_bytes_max: int | None = None,
-    progress: Report | None = None,
+    progress: Report | Literal[False] | None = None,
     **parameters: Any,
 ) -> xr.DataTree:
     """Sort the spikes of a recording. Computes.
@@ -70,7 +70,7 @@ def sort(
     cache_bytes_max
         Most bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
     progress
-        Called with ``(stage, done, total)`` after each chunk.
+        Called with ``(stage, done, total)`` after each chunk; nobody hears of it if None or False.
     **parameters
         Parameters of the preset; see :class:`xephys.sorter.default.parameters.DefaultParameters` and
         :class:`xephys.sorter.kilosort4.parameters.Kilosort4Parameters`.
@@ -112,8 +112,17 @@ def sort(
         folder=folder,
         cache=cache,
         cache_bytes_max=cache_bytes_max,
-        progress=progress,
+        progress=_callback(progress),
     )
+
+
+def _callback(progress: Any) -> Report | None:
+    if progress is None or progress is False:
+        return None
+    if not callable(progress):
+        raise ParameterError(f"progress is {progress!r}; give a function of (stage, done, total), or leave it out")
+    report: Report = progress
+    return report
 
 
 def sort_with(
