@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread per library: Dask's threads and the tests' worker processes are the parallelism.
 SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 EXPRESSION_TESTS := tests/graph tests/properties/test_graph.py tests/preprocess/test_contract.py
-BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py benchmarks/drift.py,$(sort $(wildcard benchmarks/*.py)))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py,$(sort $(wildcard benchmarks/*.py)))
 
 .PHONY: demo test test-expressions check bench clean
 .DELETE_ON_ERROR:
@@ -48,6 +48,7 @@ check: $(VENV)/.ready-dev
 bench: $(VENV)/.ready-test
 	-$(MAKE) --no-print-directory $(PEERS)/.ready
 	$(SINGLE) $(BIN)/python benchmarks/sorters.py --peers $(PEERS)/bin/python --keep $(KEEP) --minutes 74
+	$(BIN)/python benchmarks/anchor.py --peers $(PEERS)/bin/python
 	set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(SINGLE) $(BIN)/python $$file; done
 
 clean:
@@ -62,7 +63,7 @@ $(VENV)/.ready-%: pyproject.toml ci/constraints.txt | $(BIN)/python
 $(PEERS)/.ready: ci/constraints.txt | $(BIN)/python
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint ci/constraints.txt \
-	  'spikeinterface[full]==0.105.3' torch hdbscan 'kilosort==4.1.7'
+	  'spikeinterface[full]==0.105.3' torch hdbscan 'kilosort==4.1.7' 'spikesift==0.1.1'
 	@touch $@
 
 $(BIN)/python:
