@@ -83,7 +83,8 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     again = {name.rsplit("-", 1)[0] for name in new}
     assert {"match_and_project", "localize_center_of_mass", "sum_waveforms"} <= again
     assert again <= {
-        "match_and_project", "refine_clusters", "estimate_noise_gain", "localize_center_of_mass", "sum_waveforms"
+        "match_and_project", "refine_clusters", "estimate_noise_gain", "localize_center_of_mass", "sum_waveforms",
+        "balance_thresholds",
     }  # fmt: skip
 
 

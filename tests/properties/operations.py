@@ -128,7 +128,9 @@ TRANSFORMS: dict[str, Operation] = {
     "whiten global": lambda rec: xephys.whiten(xephys.bandpass_filter(rec), whitening=fitted()["whitening global"]),
     "correct_motion": lambda rec: xephys.correct_motion(
         xephys.bandpass_filter(rec),
-        motion=xephys.make_motion([[0.0, 5.0], [12.0, -7.0], [3.0, 30.0]], time_s=[0.3, 1.2, 2.5], depth_um=[0, 60]),
+        motion=xephys.make_motion(
+            [[0.0, 5.0], [12.0, -7.0], [3.0, 30.0], [3.0, 30.0]], time_s=[0.3, 1.2, 2.5, 60.0], depth_um=[0, 60]
+        ),
     ),
     "blank_artifacts": lambda rec: xephys.blank_artifacts(xephys.bandpass_filter(rec), threshold=60.0, reach_ms=2.0),
     "fill_silence": lambda rec: xephys.fill_silence(rec, silence_ms=2.0),

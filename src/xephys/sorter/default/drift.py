@@ -21,6 +21,7 @@ from ...match.templates import match_templates
 from ...motion.correct import correct_motion
 from ...motion.estimate import estimate_motion
 from ...motion.registered import RegisteredEvents, Tissue
+from ...recording.stages import recording_plan
 from ...templates.moving import (
     displacement_grid,
     moving_means,
@@ -40,6 +41,21 @@ logger = logging.getLogger(__name__)
 
 #: Tissue that stays within this for nine tenths of the time, at every depth, is still: templates hardly change.
 STILL_UM = 3.0
+
+
+def on_host(recording: xr.DataArray) -> bool:
+    """Whether the passes over a recording run on the CPU."""
+    return recording_plan(recording).device is None
+
+
+def follows_drift(recording: xr.DataArray, p: DefaultParameters) -> bool:
+    """Whether motion is estimated: if it is asked for, and not on a device, which has no kernels for it."""
+    if p.drift == "off":
+        return False
+    if on_host(recording):
+        return True
+    logger.warning("drift is not followed on a device: the tissue is taken to be still; sort on the CPU if it moves")
+    return False
 
 
 def find_motion(white: xr.DataArray, peaks: CheckpointedEvents, run: Run) -> xr.Dataset | None:

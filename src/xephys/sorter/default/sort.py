@@ -35,11 +35,13 @@ from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, mean_waveforms, 
 from .drift import (
     at_rest,
     find_motion,
+    follows_drift,
     match,
     matchable_at_every_displacement,
     mean_at_rest,
     means_by_displacement,
     moving_tissue,
+    on_host,
     peaks_at_rest,
     spikes_at_rest,
     templates_of,
@@ -68,33 +70,28 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     """Sort one segment. What the ``run`` keeps is not repeated: on resume, nor with other late parameters."""
     p, prepared = parameters, prepare_default(recording, parameters, run)
     features, detected = _detect(prepared, p, run, stage="detect")
-    motion = None if p.drift == "off" else find_motion(prepared.whitened, detected, run)
+    motion = find_motion(prepared.whitened, detected, run) if follows_drift(recording, p) else None
     tissue = moving_tissue(prepared.whitened, motion)
     if p.drift == "interpolate" and tissue is not None:
         prepared = with_moved_traces(prepared, tissue.motion, p, run)
         features, detected = _detect(prepared, p, run, stage="detect again")
         tissue = None
-    white = prepared.whitened
+    white, components = prepared.whitened, features.components
     clusters = _cluster(white, peaks_at_rest(detected, tissue), features, p, run)
 
-    components = features.components
     for number in range(1, p.n_refinements + 1):
         means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
-        templates = templates_of(means, tissue)
-        matchable = _matchable_templates(at_rest(templates), clusters, prepared, p, run)
-        templates = matchable_at_every_displacement(matchable, templates)
+        matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
         spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest)
         matched = run.collect(f"refine {number}", spikes)
         resting_spikes = spikes_at_rest(matched, tissue, templates=templates, components=components)
         clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number)
 
     means = _mean_waveforms(prepared.filtered, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_WHITEN)
-    templates = templates_of(whitened(means, prepared.whitening, n_nearest=N_NEAREST), tissue)
-    matchable = _matchable_templates(at_rest(templates), clusters, prepared, p, run)
-    templates = matchable_at_every_displacement(matchable, templates)
-    lowest = LOWEST * p.match_threshold
-    spikes = localize_peaks(white, _match(white, templates, p, tissue, detect_threshold=lowest))
-    matched = run.collect("match", spikes)
+    white_means = whitened(means, prepared.whitening, n_nearest=N_NEAREST)
+    matchable, templates = _matchable_templates(templates_of(white_means, tissue), clusters, prepared, p, run)
+    spikes = _match(white, templates, p, tissue, detect_threshold=LOWEST * p.match_threshold)
+    matched = run.collect("match", localize_peaks(white, spikes))
     templates = _with_thresholds(matchable.templates, matched, prepared, p, run)
     matches = above_thresholds(matched.load(), templates, p.match_threshold)
 
@@ -104,10 +101,9 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
     resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue, n_nearest=N_CHANNELS)
-    unit_waveforms = unit_means(resting_means, units.origin)
-    seen = appearance_of(unit_waveforms, prepared)
+    seen = appearance_of(unit_means(resting_means, units.origin), prepared)
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
-    learned = learned_nodes(prepared, templates, units.origin, components=features.components)
+    learned = learned_nodes(prepared, templates, units.origin, components=components)
     return assemble(
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,
         motion=motion, learned=learned,
@@ -126,7 +122,7 @@ def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -
         radius_um=p.exclude_radius_um,
     )
     features = _learn_features(prepared, peaks, p, run)
-    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION)
+    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION if on_host(white) else "center_of_mass")
     peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
     return features, run.collect(stage, peaks)
 
@@ -225,11 +221,11 @@ def _mean_waveforms(
 
 
 def _matchable_templates(
-    means: xr.Dataset, clusters: Clusters, prepared: Prepared, p: DefaultParameters, run: Run
-) -> MatchableTemplates:
-    """The templates that can be matched, with their ``noise_gain``."""
+    templates: xr.Dataset, clusters: Clusters, prepared: Prepared, p: DefaultParameters, run: Run
+) -> tuple[MatchableTemplates, xr.Dataset]:
+    """The templates at rest that can be matched, with their ``noise_gain``, and these at every displacement."""
     matchable = tidy_templates(
-        clusters.with_unexplained(means),
+        clusters.with_unexplained(at_rest(templates)),
         clusters.num_spikes,
         n_spikes_min=p.n_spikes_min,
         matched=None if clusters.unexplained is None else clusters.spikes,
@@ -237,9 +233,10 @@ def _matchable_templates(
     )
     if not matchable.templates.sizes["unit"]:
         raise NoUnits(clusters.log + matchable.log)
-    templates, sample = matchable.templates, prepared.white_sample
-    gain = run.once(estimate_noise_gain, prepared.whitened, templates=templates, sample=sample)
-    return replace(matchable, templates=templates.assign_attrs(noise_gain=float(gain)))
+    resting, sample = matchable.templates, prepared.white_sample
+    gain = run.once(estimate_noise_gain, prepared.whitened, templates=resting, sample=sample)
+    matchable = replace(matchable, templates=resting.assign_attrs(noise_gain=float(gain)))
+    return matchable, matchable_at_every_displacement(matchable, templates)
 
 
 def _with_thresholds(
