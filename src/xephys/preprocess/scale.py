@@ -45,8 +45,9 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
 
     n = schema.validate_recording(recording).n_channels
     arrays = {}
+    wide = recording.dtype.kind == "u" and recording.dtype.itemsize >= 4  # float32 would not hold their offsets
     for name, value in (("gain", gain), ("offset", offset)):
-        values = np.asarray(value, np.float32)
+        values = np.asarray(value, np.float64 if wide else np.float32)
         if values.shape not in ((), (n,)) or not np.isfinite(values).all():
             raise ParameterError(
                 f"{name} has shape {values.shape}; give one finite number, or one for each of {n} channels"

@@ -86,6 +86,9 @@ def common_reference(
     referenced = np.empty_like(source)
     if referenced.size:
         _common(source, members, offsets, labels, operator == "median", referenced)
+    middle = _middle_of(traces.dtype)
+    if middle and groups is not None:  # channels that are left alone keep their own zero
+        referenced[:, np.asarray(groups) < 0] += np.float32(middle)
     return referenced
 
 
@@ -155,9 +158,23 @@ def _check_operator(operator: str) -> None:
 
 
 def _core(traces: NDArray[Any], before: int, after: int) -> NDArray[np.float32]:
+    """The rows asked for, in float32; wide unsigned integers about the middle of their range, as signed ones.
+
+    A reference does not depend on what all channels have in common, and about 2**31 float32 steps by 256.
+    """
     if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
         raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
-    return np.ascontiguousarray(traces[before : len(traces) - after], np.float32)
+    rows = traces[before : len(traces) - after]
+    middle = _middle_of(traces.dtype)
+    if middle:
+        signed = np.dtype(f"i{traces.dtype.itemsize}")
+        rows = (rows.astype(traces.dtype.newbyteorder("=")) - traces.dtype.type(middle)).view(signed)
+    return np.ascontiguousarray(rows, np.float32)
+
+
+def _middle_of(dtype: np.dtype[Any]) -> int:
+    """What stands for zero in a wide unsigned integer; 0 for types whose values float32 holds as they are."""
+    return int(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "u" and dtype.itemsize >= 4 else 0
 
 
 def _checked_mask(good: NDArray[np.bool_], channels: int) -> NDArray[np.bool_]:

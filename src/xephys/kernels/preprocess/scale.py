@@ -52,7 +52,11 @@ def scale(
         source = source.astype(source.dtype.newbyteorder("="))
     scaled = np.empty(source.shape, np.float32)
     channels = source.shape[1]
-    _scale(source, _per_channel(gain, channels, "gain"), _per_channel(offset, channels, "offset"), scaled)
+    # Wide unsigned counts and their offset are each far larger than their sum, and float32 would lose the difference.
+    wide = source.dtype.kind == "u" and source.dtype.itemsize >= 4
+    precision: Any = np.float64 if wide else np.float32
+    gains, offsets = (_per_channel(v, channels, n, precision) for v, n in ((gain, "gain"), (offset, "offset")))
+    (_scale_wide if wide else _scale)(source, gains, offsets, scaled)
     return scaled
 
 
@@ -102,8 +106,8 @@ def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTyp
     return converted
 
 
-def _per_channel(value: float | NDArray[np.floating], channels: int, name: str) -> NDArray[np.float32]:
-    values = np.asarray(value, np.float32)
+def _per_channel(value: float | NDArray[np.floating], channels: int, name: str, dtype: Any) -> NDArray[Any]:
+    values = np.asarray(value, dtype)
     if values.shape not in ((), (channels,)):
         raise ValueError(
             f"{name} has shape {values.shape}, but must be one number or one for each of {channels} channels"
@@ -117,6 +121,14 @@ def _scale(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
     for t in range(rows):
         for c in range(channels):
             scaled[t, c] = np.float32(source[t, c]) * gain[c] + offset[c]
+
+
+@njit(nogil=True, cache=True)
+def _scale_wide(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
+    rows, channels = source.shape
+    for t in range(rows):
+        for c in range(channels):
+            scaled[t, c] = np.float32(np.float64(source[t, c]) * gain[c] + offset[c])
 
 
 @njit(nogil=True, cache=True)
