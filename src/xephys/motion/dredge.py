@@ -157,11 +157,22 @@ def estimate_by_dredge(
     low_um, high_um = peaks.contacts_um
     n_knots = 1 if rigid else max(1, round(peaks.height_um / knot_step_um)) + 1
     knots = np.linspace(low_um, high_um, n_knots) if n_knots > 1 else np.array([(low_um + high_um) / 2])
-    start = np.stack([np.interp(knots, centers, row) for row in course])
+    start = _at_knots(course, centers, knots)
     if earlier is None:
         return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon), knots)
     fixed = np.stack([np.interp(knots, earlier.depth_um, row) for row in earlier.displacement_um])
     return Course(*register_to_density(peaks, start, knots, horizon_bins=horizon, fixed=fixed), knots)
+
+
+def _at_knots(
+    course: NDArray[np.float64], centers: NDArray[np.float64], knots: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Displacement at the knots: linear between the windows and, since they end well inside the shank, beyond them."""
+    if len(centers) == 1:
+        return np.repeat(course, len(knots), axis=1)
+    below = np.clip(np.searchsorted(centers, knots) - 1, 0, len(centers) - 2)
+    share = (knots - centers[below]) / (centers[below + 1] - centers[below])
+    return np.asarray(course[:, below] * (1 - share) + course[:, below + 1] * share)
 
 
 def _course_of_bins(
