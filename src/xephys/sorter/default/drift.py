@@ -33,7 +33,7 @@ from ...templates.moving import (
 from ..steps.passes import Run
 from ..steps.prepare import whitened as whiten_prepared
 from ..steps.prepared import Prepared
-from ..steps.tidy import MatchableTemplates
+from ..steps.tidy import DEAD_MS, REFRACTORY_MS, MatchableTemplates
 from ..steps.waveforms import nearest_slots, whitened_means
 from .parameters import DefaultParameters
 
@@ -180,6 +180,34 @@ def matchable_at_every_displacement(matchable: MatchableTemplates, templates: xr
         return rest
     more = {"unexplained": rest["unexplained"]} if "unexplained" in rest else {}
     return templates.isel(unit=matchable.index).assign(more).assign_attrs(rest.attrs)
+
+
+def pieces_of_units(
+    matches: NDArray[Any], templates: xr.Dataset, tissue: Tissue | None, *, duration_samples: int
+) -> NDArray[np.void] | None:
+    """Units that take turns over displacement and meet in one waveform; None where nothing moves."""
+    if tissue is None:
+        return None
+    from ...kernels.curate.pieces import find_pieces
+    from ...kernels.metrics.trains import split_trains
+
+    grid, rate = templates["displacement"].values, float(templates.attrs["sampling_frequency"])
+    step = grid[1] - grid[0] if len(grid) > 1 else 1.0
+    moved = tissue.of_samples(matches["sample_index"], matches["channel_index"])
+    place = np.clip(np.rint((moved - grid[0]) / step).astype(np.int64), 0, len(grid) - 1)
+    counts = np.zeros((templates.sizes["unit"], len(grid)), np.int64)
+    np.add.at(counts, (matches["unit_index"], place), 1)
+    return find_pieces(
+        templates["waveform"].values,
+        templates["channel_index"].values.astype(np.int32),
+        counts,
+        split_trains(matches["sample_index"], matches["unit_index"], n_units=len(counts)),
+        displacement_um=grid,
+        n_channels=int(templates.attrs["n_channels"]),
+        refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
+        dead_samples=round(DEAD_MS * 1e-3 * rate),
+        duration_samples=duration_samples,
+    )
 
 
 def match(white: xr.DataArray, templates: xr.Dataset, tissue: Tissue | None, **settings: Any) -> SpikeTable:

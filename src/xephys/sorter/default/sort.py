@@ -43,6 +43,7 @@ from .drift import (
     moving_tissue,
     on_host,
     peaks_at_rest,
+    pieces_of_units,
     spikes_at_rest,
     templates_of,
     whitened,
@@ -92,18 +93,21 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     matchable, templates = _matchable_templates(templates_of(white_means, tissue), clusters, prepared, p, run)
     spikes = _match(white, templates, p, tissue, detect_threshold=LOWEST * p.match_threshold)
     matched = run.collect("match", localize_peaks(white, spikes))
-    templates = _with_thresholds(matchable.templates, matched, prepared, p, run)
-    matches = above_thresholds(matched.load(), templates, p.match_threshold)
+    resting = _with_thresholds(matchable.templates, matched, prepared, p, run)
+    matches = above_thresholds(matched.load(), resting, p.match_threshold)
 
     first_sample, n_samples = recording_plan(recording).start, recording.sizes["time"]
-    units = tidy_units(matches, templates, n_spikes_min=p.n_spikes_min, first_sample=first_sample, n_samples=n_samples)
+    pieces = pieces_of_units(matches, templates, tissue, duration_samples=n_samples)
+    units = tidy_units(
+        matches, resting, n_spikes_min=p.n_spikes_min, first_sample=first_sample, n_samples=n_samples, pieces=pieces
+    )
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
     resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue, n_nearest=N_CHANNELS)
     seen = appearance_of(unit_means(resting_means, units.origin), prepared)
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
-    learned = learned_nodes(prepared, templates, units.origin, components=components)
+    learned = learned_nodes(prepared, resting, units.origin, components=components)
     return assemble(
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,
         motion=motion, learned=learned,

@@ -131,7 +131,13 @@ def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: fl
 
 
 def tidy_units(
-    matches: NDArray[Any], templates: xr.Dataset, *, n_spikes_min: int, first_sample: int, n_samples: int
+    matches: NDArray[Any],
+    templates: xr.Dataset,
+    *,
+    n_spikes_min: int,
+    first_sample: int,
+    n_samples: int,
+    pieces: NDArray[np.void] | None = None,
 ) -> Units:
     """Merge units of one neuron, drop copies, artifacts and units with too few spikes, and number the rest anew.
 
@@ -145,9 +151,12 @@ def tidy_units(
         Fewest spikes of a unit.
     first_sample, n_samples
         The recording's range on that axis.
+    pieces
+        Records of ``kernels.curate.pieces.PIECE``: units that are parts of others, to be joined with them.
     """
     from ...kernels.curate.common_events import common_events
     from ...kernels.curate.merge import decide_merges, merge_candidates
+    from ...kernels.curate.pieces import PIECE, join_pieces
     from ...kernels.curate.relative_sizes import relative_sizes
     from ...kernels.curate.repeats import drop_repeats
     from ...kernels.metrics.trains import split_trains
@@ -163,6 +172,8 @@ def tidy_units(
         refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
         dead_samples=round(DEAD_MS * 1e-3 * rate),
     )
+    pieces = np.empty(0, PIECE) if pieces is None else pieces
+    target, shift = join_pieces(target, shift, pieces)
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     artifact = common_events(
         matches["sample_index"],
@@ -190,6 +201,11 @@ def tidy_units(
     alive = counts >= n_spikes_min
     names = decisions.dtype.names or ()
     log = [{"step": "units", **{n: row[n].item() for n in names}} for row in decisions if row["action"] != "keep"]
+    evidence = PIECE.names or ()
+    log += [
+        {"step": "units", "reason": "pieces of a unit that drifts", **{n: row[n].item() for n in evidence}}
+        for row in pieces
+    ]
     log += [
         {"step": "units", "unit": int(u), "reason": "too few spikes", "num_spikes": int(counts[u])}
         for u in np.flatnonzero(~alive & (target == np.arange(n_units)))

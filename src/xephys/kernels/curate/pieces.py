@@ -1,0 +1,193 @@
+"""Pieces of a neuron that drifts: units that take turns over displacement and meet in one waveform.
+
+A neuron that was split where it moved leaves two units. One fires where the tissue lies low and the other where it
+lies high, and at the displacement between them their templates, each learned from spikes seen there, are the same. Two
+neurons fire side by side at every displacement, however much they look alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from xephys.kernels.metrics.spike_trains import coincidences
+
+__all__ = ["PIECE", "find_pieces", "join_pieces"]
+
+PIECE = np.dtype(
+    [
+        ("unit", np.int64),
+        ("piece_of", np.int64),
+        ("displacement_um", np.float64),
+        ("residual", np.float64),
+        ("side_by_side", np.float64),
+        ("observed", np.int64),
+        ("expected", np.float64),
+        ("lag", np.int64),
+    ]
+)
+"""A unit that is a piece of another, and the evidence."""
+
+#: Largest difference of the two templates where they meet, as a fraction of the smaller one's norm.
+RESIDUAL_MAX = 0.4
+#: Largest share of their spikes that two pieces fire side by side, at the same displacements.
+SIDE_BY_SIDE_MAX = 0.35
+#: Spikes count for displacements around theirs, falling off with this.
+REACH_UM = 5.0
+#: Pieces may be aligned to different parts of a spike that travels.
+LAG_MAX = 6
+#: Pairs whose trains coincide more than this, relative to independent ones, are two neurons.
+COINCIDENCE_MAX = 0.3
+SIGNIFICANCE = 0.01
+
+
+def find_pieces(
+    templates: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    trains: list[NDArray[np.int64]],
+    *,
+    displacement_um: NDArray[np.float64],
+    n_channels: int,
+    refractory_samples: int,
+    dead_samples: int,
+    duration_samples: int,
+) -> NDArray[np.void]:
+    """Units that are pieces of one neuron.
+
+    Parameters
+    ----------
+    templates : float32 array of shape (unit, displacement, sample, slot)
+    channels : int32 array of shape (unit, slot)
+        Channel of each slot, -1 where empty.
+    counts : int64 array of shape (unit, displacement)
+        Spikes of each unit at each displacement.
+    trains : list of int64 arrays
+        Their samples, ascending.
+    displacement_um : float64 array of shape (displacement,)
+    n_channels : int
+    refractory_samples, dead_samples, duration_samples : int
+        As for `spike_trains.coincidences`.
+
+    Returns
+    -------
+    structured array of dtype `PIECE`
+        In the order in which they are joined; ``lag`` is added to the samples of ``unit``.
+
+    Examples
+    --------
+    >>> templates = np.ones((2, 3, 1, 1), np.float32)
+    >>> found = find_pieces(10 * templates, np.zeros((2, 1), np.int32), np.array([[90, 9, 0], [0, 8, 80]]),
+    ...     [np.arange(99) * 1000, np.arange(88) * 1000 + 100_000], displacement_um=np.array([-10.0, 0.0, 10.0]),
+    ...     n_channels=1, refractory_samples=60, dead_samples=15, duration_samples=200_000)
+    >>> found[["unit", "piece_of"]].tolist()
+    [(1, 0)]
+    """
+    apart = displacement_um[:, None] - displacement_um[None]
+    spread = counts @ np.exp(-0.5 * (apart / REACH_UM) ** 2)
+    pairs = []
+    dense = _on_channels(templates, channels, n_channels)
+    for first, second in _neighbors(dense, counts):
+        meeting = int(np.minimum(spread[first], spread[second]).argmax())
+        residual, lag = _residual(dense[first][meeting], dense[second][meeting])
+        if residual <= RESIDUAL_MAX:
+            large, small = (first, second) if counts[first].sum() >= counts[second].sum() else (second, first)
+            pairs.append((residual, large, small, lag if small == second else -lag, float(displacement_um[meeting])))
+    piece_of, offset = np.arange(len(counts)), np.zeros(len(counts), np.int64)
+    fired, joined, found = counts.astype(np.float64), list(trains), []
+    for residual, large, small, lag, meeting_um in sorted(pairs):
+        first, second = int(piece_of[large]), int(piece_of[small])
+        # Lag between the two groups, as their units are aligned by now.
+        delay = int(lag + offset[large] - offset[small])
+        aligned = joined[second] + delay
+        side_by_side = _side_by_side(fired[first], fired[second])
+        observed, expected = coincidences(
+            joined[first],
+            aligned,
+            refractory_samples=refractory_samples,
+            dead_samples=dead_samples,
+            duration_samples=duration_samples,
+        )
+        too_many = observed > 0 and poisson.sf(observed - 1, COINCIDENCE_MAX * expected) < SIGNIFICANCE
+        if first == second or side_by_side > SIDE_BY_SIDE_MAX or too_many:
+            continue
+        found.append((second, first, meeting_um, residual, side_by_side, observed, expected, delay))
+        moved = piece_of == second
+        piece_of[moved], offset[moved] = first, offset[moved] + delay
+        fired[first] += fired[second]
+        joined[first] = np.sort(np.concatenate([joined[first], aligned]))
+    return np.array(found, PIECE)
+
+
+def join_pieces(
+    target: NDArray[np.integer], shift: NDArray[np.integer], pieces: NDArray[np.void]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What every unit is merged into, and by how much its samples move, with pieces joined.
+
+    Parameters
+    ----------
+    target, shift : integer array of shape (unit,)
+        As decided before; a unit that was dropped has the target -1.
+    pieces : structured array of dtype `PIECE`
+
+    Returns
+    -------
+    target, shift : int64 array of shape (unit,)
+
+    Examples
+    --------
+    >>> pieces = np.zeros(1, PIECE)
+    >>> pieces["unit"], pieces["piece_of"], pieces["lag"] = 2, 0, 3
+    >>> [values.tolist() for values in join_pieces(np.array([0, 1, 2, 2]), np.zeros(4, int), pieces)]
+    [[0, 1, 0, 0], [0, 0, 3, 3]]
+    """
+    joined, moved = target.astype(np.int64), shift.astype(np.int64)
+    for row in pieces:
+        own, other = joined[row["unit"]], joined[row["piece_of"]]
+        if own >= 0 and other >= 0 and own != other:
+            members = joined == own
+            moved[members] += row["lag"]
+            joined[members] = other
+    return joined, moved
+
+
+def _on_channels(templates: NDArray[np.float32], channels: NDArray[np.int32], n_channels: int) -> NDArray[np.float32]:
+    n_units, n_displacements, n_samples, _ = templates.shape
+    dense = np.zeros((n_units, n_displacements, n_samples, n_channels), np.float32)
+    for unit in range(n_units):
+        used = channels[unit] >= 0
+        dense[unit][:, :, channels[unit, used]] = templates[unit][:, :, used]
+    return dense
+
+
+def _neighbors(dense: NDArray[np.float32], counts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Pairs of units whose footprints overlap at the displacements between theirs; most pairs end here."""
+    energy = (dense.astype(np.float64) ** 2).sum(axis=2).mean(axis=1)
+    footprint = np.sqrt(energy / np.maximum(energy.sum(axis=1, keepdims=True), 1e-30))
+    alike = np.triu(footprint @ footprint.T, 1) > 0.7
+    fires = counts.sum(axis=1) > 0
+    return [(int(a), int(b)) for a, b in np.argwhere(alike & fires[:, None] & fires[None])]
+
+
+def _residual(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, int]:
+    """Difference of two waveforms at the best lag, as a fraction of the smaller norm; by how much spikes of the second
+    move then.
+    """
+    smaller = min(float(np.linalg.norm(first)), float(np.linalg.norm(second)))
+    if smaller == 0:
+        return np.inf, 0
+    best, best_lag = np.inf, 0
+    for lag in sorted(range(-LAG_MAX, LAG_MAX + 1), key=abs):
+        moved = np.zeros_like(second)
+        length = len(second)
+        moved[max(lag, 0) : length + min(lag, 0)] = second[max(-lag, 0) : length - max(lag, 0)]
+        residual = float(np.linalg.norm(first - moved)) / smaller
+        if residual < best:
+            best, best_lag = residual, lag
+    return best, -best_lag
+
+
+def _side_by_side(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Share of the spikes that two units fire at the same displacements: 1 for two that never take turns."""
+    return float(np.minimum(first / max(first.sum(), 1), second / max(second.sum(), 1)).sum())
