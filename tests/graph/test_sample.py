@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.graph.sample import sample_slices, tile_plans
+from xephys.graph.sample import overlapping_slices, sample_slices, tile_plans
 
 from . import toys
 
@@ -56,3 +56,13 @@ def test_tiles_are_whole_distinct_and_in_order(source, n_tiles):
 def test_a_range_without_a_whole_tile_is_its_own_sample(source):
     (plan,) = tile_plans(toys.plan_on(source).narrowed(1100, (300, 200)), n_tiles=3, seed=0)
     assert (plan.start, plan.chunks) == (1100, (500,))
+
+
+def test_as_many_slices_as_asked_for(source):
+    plan = toys.plan_on(source)
+    n_tiles = len(sample_slices(plan, n_slices=10_000, duration_s=0.1, seed=0))
+    for n in (1, n_tiles, n_tiles + 3, 5 * n_tiles):
+        slices = overlapping_slices(plan, n_slices=n, duration_s=0.1, seed=0)
+        assert len(slices) == n
+        again = overlapping_slices(plan.rechunked(77), n_slices=n, duration_s=0.1, seed=0)
+        assert all(np.array_equal(a, b) for a, b in zip(slices, again, strict=True))

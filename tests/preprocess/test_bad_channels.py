@@ -69,3 +69,23 @@ def test_refusals(simulated):
         xephys.interpolate_bad_channels(recording.drop_vars(["x", "y"]), bad=np.arange(64) == 3)
     with pytest.raises(ParameterError, match="sigma_um is 0; it must be greater than 0"):
         xephys.interpolate_bad_channels(recording, bad=np.arange(64) == 3, sigma_um=0)
+
+
+def test_a_short_recording_is_voted_on_by_as_many_slices_as_asked_for(monkeypatch):
+    from xephys.preprocess import bad_channels
+
+    recording, _ = simulate_recording(duration_s=1.5, n_channels=32, n_units=2, seed=0)
+    counted = []
+    original = bad_channels.overlapping_slices
+    monkeypatch.setattr(
+        bad_channels, "overlapping_slices", lambda *a, **k: counted.append(original(*a, **k)) or counted[-1]
+    )
+    xephys.detect_bad_channels(recording, n_slices=37)
+    assert [len(slices) for slices in counted] == [37]
+
+
+def test_a_bad_channel_without_a_good_one_near_is_refused_by_name():
+    recording, _ = simulate_recording(duration_s=1, n_channels=8, n_units=1, seed=0)
+    alone = recording.assign_coords(y=("channel", 1000.0 * np.arange(8)))
+    with pytest.raises(RecordingError, match="bad channel 2 has no good channel near it"):
+        xephys.interpolate_bad_channels(alone, bad=np.arange(8) == 2, sigma_um=20.0)

@@ -30,6 +30,22 @@ def sample_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: int) ->
     return list(compute(*pieces))
 
 
+def overlapping_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
+    """Compute exactly ``n_slices`` stretches, several of each tile where there are fewer tiles; they may overlap.
+
+    For votes, which are taken over as many stretches as were asked for. Each tile is computed once.
+    """
+    tiles = tile_plans(plan, n_tiles=n_slices, seed=seed)
+    rng = np.random.default_rng(seed)
+    slices: list[Array] = []
+    for tile, n_own in zip(tiles, np.bincount(np.arange(n_slices) % len(tiles), minlength=len(tiles)), strict=True):
+        (traces,) = compute(to_dask(tile))
+        length = min(tile.n_samples, max(1, round(duration_s * plan.sampling_frequency)))
+        firsts = np.sort(rng.integers(tile.n_samples - length + 1, size=n_own))
+        slices += [traces[first : first + length] for first in firsts]
+    return slices
+
+
 def tile_plans(plan: Plan, *, n_tiles: int, seed: int) -> list[Plan]:
     """Plans of ``n_tiles`` whole tiles drawn without repetition, one from each of as many strata, in time order."""
     first, last = -(-plan.start // plan.tile_samples), plan.stop // plan.tile_samples

@@ -12,10 +12,11 @@ from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..graph.sample import overlapping_slices
 from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.excerpts import Sample, sample_traces
 from ..recording.geometry import channel_groups, separated_positions
-from ..recording.stages import extend_recording
+from ..recording.stages import extend_recording, recording_plan
 from .filter import highpass_filter
 
 METHODS = ("coherence+psd", "std", "mad")
@@ -106,6 +107,9 @@ def detect_bad_channels(
     in_uv = to_uv(recording) if method == "coherence+psd" else recording
     high = highpass_filter(in_uv, freq_min_hz=300.0)
     slices = sample_traces(high, n_slices=n_slices, slice_duration_s=slice_duration_s, seed=seed)
+    plan = recording_plan(high)
+    if plan.n_samples < n_slices * plan.tile_samples:  # too short for one each second: as many as were asked for vote
+        slices = overlapping_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
         positions = schema.positions_of(recording, why="the coherence of neighbouring channels")
         groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbours
