@@ -22,6 +22,7 @@ __all__ = [
     "CHANNEL_COORDINATES",
     "MOTION_VARIABLES",
     "PEAK_DTYPE",
+    "SEGMENT_START",
     "SORTING_NODES",
     "SPIKE_VARIABLES",
     "TRACES",
@@ -29,12 +30,19 @@ __all__ = [
     "RecordingInfo",
     "Variable",
     "bad_channels_of",
+    "has_regular_clock",
     "make_recording",
     "positions_of",
     "time_coordinate",
     "validate_recording",
     "wrap_like",
 ]
+
+
+#: Steps of the time coordinate may differ from those of the rate by this fraction.
+RATE_TOLERANCE = 1e-3
+#: The same where there is a time for each sample: clocks that were synchronised scatter.
+TIMES_TOLERANCE = 0.3
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,9 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
     )
 }
 
+#: Attribute of a recording: time in seconds of sample 0 of its segment. A part keeps it, and so knows where it lies.
+SEGMENT_START = "segment_start_s"
+
 MOTION_VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (
@@ -91,9 +102,10 @@ MOTION_VARIABLES: dict[str, Variable] = {
 SPIKE_VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (
-        Variable("sample_index", ("spike",), "i8", "samples", "sample of the spike, counted in its segment"),
+        Variable("sample_index", ("spike",), "i8", "samples", "sample of the spike, from the start of its segment"),
         Variable("unit_index", ("spike",), "i8", "", "position of the spike's unit along the dim unit"),
         Variable("segment_index", ("spike",), "i8", "", "segment of the recording"),
+        Variable("time", ("spike",), "f8", "s", "when the spike was, on the clock of its recording"),
         Variable("amplitude", ("spike",), "f4", "uV", "size of the spike"),
         Variable("scale", ("spike",), "f4", "", "size of the spike as a multiple of its unit's mean waveform"),
         Variable("x", ("spike",), "f4", "um", "place of the spike across the probe"),
@@ -197,9 +209,14 @@ def make_recording(
             coords[name] = ("channel", values)
     array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
     array = array.assign_coords(time_coordinate(n_samples, sampling_frequency, start_s))
-    array.attrs.update(attributes or {})
+    array.attrs.update({SEGMENT_START: float(start_s), **(attributes or {})})
     array.attrs.update(sampling_frequency=float(sampling_frequency), units=units)
     return array
+
+
+def has_regular_clock(recording: xr.DataArray) -> bool:
+    """Whether the times are a range, three numbers, and not a time for each sample."""
+    return isinstance(recording.xindexes.get("time"), xr.indexes.RangeIndex)
 
 
 def time_coordinate(n_samples: int, sampling_frequency: float, start_s: float = 0.0) -> xr.Coordinates:
@@ -230,10 +247,31 @@ def validate_recording(recording: Any) -> RecordingInfo:
     rate = recording.attrs.get("sampling_frequency")
     if not isinstance(rate, (int, float, np.number)) or not np.isfinite(rate) or rate <= 0:
         raise RecordingError(f"attribute 'sampling_frequency' is {rate!r}; set it to the rate in hertz")
+    _check_rate(recording, float(rate))
     n_samples, n_channels = recording.shape
     if n_channels == 0 or n_samples == 0:
         raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
     return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
+
+
+def _check_rate(recording: xr.DataArray, rate: float) -> None:
+    """The times of neighbouring samples must be as far apart as the rate says; nothing is computed for it."""
+    index = recording.xindexes.get("time")
+    if isinstance(index, xr.indexes.RangeIndex):
+        steps = [float(index.step)]
+    elif "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
+        times, n = recording.coords["time"].variable, recording.sizes["time"]
+        # The least of a few, because there may be gaps, and times that were measured scatter.
+        steps = [float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)]
+    else:
+        return
+    limit = RATE_TOLERANCE if len(steps) == 1 else TIMES_TOLERANCE
+    if rate * min(steps) > 1 + limit or rate * max(steps) < 1 - limit:
+        raise RecordingError(
+            f"the samples are {min(steps):g} s apart on the time coordinate, and 'sampling_frequency' is {rate:g} Hz, "
+            f"{1 / rate:g} s: samples were taken out or averaged (slices with a step, coarsen). Filter before "
+            f"that, and then set the rate: recording.attrs['sampling_frequency'] = {1 / min(steps):g}"
+        )
 
 
 def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:

@@ -3,6 +3,9 @@
 ``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``) and ``/templates`` (dims ``unit, sample, channel``), and
 ``/learned`` with what another recording can be sorted with; provenance in the attributes of the root. ``unit_index`` of
 a spike is a position along ``unit``; ``unit_id`` is a name that outlives the removal of others.
+
+``sample_index`` counts from the start of the segment, also where a part of it was sorted: attributes ``first_sample``
+and ``n_samples`` say which. ``time`` is in seconds on the recording's clock, on which sample 0 is at ``start_s``.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ import xarray as xr
 
 from .errors import ParameterError
 from .metrics.table import unit_variables
+from .recording.clock import first_sample, sample_times, segment_start_s
 from .recording.fingerprint import recording_fingerprint
 from .recording.segments import segments_of
-from .schema import SPIKE_VARIABLES, Variable, validate_recording
+from .schema import SPIKE_VARIABLES, Variable, has_regular_clock, validate_recording
 
 #: Columns that are stored in their declared type whatever is given.
 _SPIKE_COLUMNS = {
@@ -51,8 +55,9 @@ def make_sorting(
     recording
         What was sorted; nothing of it is read but its description.
     spikes
-        Values per spike by name: ``sample_index`` and ``unit_index`` at least, then ``segment_index``, ``amplitude``
-        (µV), ``scale``, ``x``, ``y`` (µm) and anything else. Sorted here by segment and sample; ties keep their order.
+        Values per spike by name: ``sample_index`` (from the start of the segment, as peaks have it, also if the
+        recording is a part) and ``unit_index`` at least, then ``segment_index``, ``amplitude`` (µV), ``scale``, ``x``,
+        ``y`` (µm) and anything else. Sorted here by segment and sample; ties keep their order. ``time`` is added.
     units
         Values per unit by name: ``label``, ``channel_index``, ``x``, ``y`` (µm), quality columns. ``num_spikes`` and
         ``firing_rate`` (Hz) are counted here where they are missing.
@@ -88,9 +93,11 @@ def make_sorting(
     rates = [validate_recording(segment).sampling_frequency for segment in segments]
     rate = rates[0]
     n_samples = [segment.sizes["time"] for segment in segments]
+    starts = [first_sample(segment) for segment in segments]
     unit_values = {name: np.asarray(values) for name, values in units.items()}
     n_units = len(next(iter(unit_values.values()), [] if unit_ids is None else unit_ids))
-    table = _spike_table(spikes, n_units=n_units, n_samples=n_samples)
+    table = _spike_table(spikes, n_units=n_units, starts=starts, n_samples=n_samples)
+    table["time"] = _spike_times(table, segments)
     _check_lengths("unit", unit_values, n_units)
     unit_values.setdefault("label", np.full(n_units, "unsorted"))
     unit_values.setdefault("num_spikes", np.bincount(table["unit_index"], minlength=n_units))
@@ -112,7 +119,7 @@ def make_sorting(
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {
         "sampling_frequency": rate,
-        "n_samples": n_samples[0] if len(n_samples) == 1 else n_samples,
+        **_axis_attributes(segments, starts, n_samples),
         "version": _version(),
         "preset": preset,
         "parameters": json.dumps(dict(parameters or {}), default=_plain, sort_keys=True),
@@ -149,6 +156,57 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
     return sorting
 
 
+def first_samples(sorting: xr.DataTree) -> list[int]:
+    """Number of the first sample that was sorted of each segment; 0 but where a part was sorted."""
+    known = sorting.attrs.get("first_sample", 0)
+    firsts = [int(n) for n in np.atleast_1d(known)]
+    return firsts if len(firsts) > 1 else firsts * len(samples_per_segment(sorting))
+
+
+def segment_starts_s(sorting: xr.DataTree) -> list[float | None]:
+    """Time of sample 0 of each segment, on the recording's clock; None where it has no times."""
+    n = len(samples_per_segment(sorting))
+    known = sorting.attrs.get("start_s")
+    starts = np.full(n, np.nan) if known is None else np.broadcast_to(np.asarray(known, np.float64), n)
+    return [None if np.isnan(start) else float(start) for start in starts]
+
+
+def samples_in_part(sorting: xr.DataTree) -> Any:
+    """Samples of the spikes counted from the first one that was sorted of their segment, as other tools count them."""
+    spikes = sorting["spikes"].dataset
+    starts = np.asarray(first_samples(sorting), np.int64)
+    return np.asarray(spikes["sample_index"].values, np.int64) - starts[_segment_index(spikes)]
+
+
+def spike_times_s(sorting: xr.DataTree) -> Any:
+    """Times of the spikes in seconds, on the recording's clock; from the segment's start where it has none."""
+    spikes = sorting["spikes"].dataset
+    if "time" in spikes.data_vars:
+        return np.asarray(spikes["time"].values, np.float64)
+    starts = np.array([0.0 if start is None else start for start in segment_starts_s(sorting)])
+    rate = float(sorting.attrs["sampling_frequency"])
+    return starts[_segment_index(spikes)] + spikes["sample_index"].values / rate
+
+
+def _axis_attributes(segments: list[xr.DataArray], starts: list[int], n_samples: list[int]) -> dict[str, Any]:
+    """Where on the axes of the segments what was sorted lies, and on which clock."""
+    clocks = [segment_start_s(segment) for segment in segments]
+    known: dict[str, Any] = {"n_samples": n_samples, "first_sample": starts}
+    if None not in clocks:
+        known["start_s"] = clocks
+        known["clock"] = ["regular" if has_regular_clock(segment) else "times" for segment in segments]
+    return {name: values[0] if len(values) == 1 else values for name, values in known.items()}
+
+
+def _spike_times(table: Mapping[str, Any], segments: list[xr.DataArray]) -> Any:
+    """Times of spikes that are sorted by segment."""
+    borders = np.searchsorted(table["segment_index"], np.arange(len(segments) + 1))
+    parts = [
+        sample_times(segment, table["sample_index"][borders[k] : borders[k + 1]]) for k, segment in enumerate(segments)
+    ]
+    return np.concatenate(parts)
+
+
 def samples_per_segment(sorting: xr.DataTree) -> list[int]:
     """Length of each segment that was sorted; as far as the spikes reach, if that is not known."""
     known = sorting.attrs.get("n_samples")
@@ -167,7 +225,7 @@ def _segment_index(spikes: Any) -> Any:
     return np.zeros(spikes.sizes["spike"], np.int64)
 
 
-def _spike_table(spikes: Mapping[str, Any], *, n_units: int, n_samples: list[int]) -> dict[str, Any]:
+def _spike_table(spikes: Mapping[str, Any], *, n_units: int, starts: list[int], n_samples: list[int]) -> dict[str, Any]:
     missing = [name for name in ("sample_index", "unit_index") if name not in spikes]
     if missing:
         raise ParameterError(f"spikes have no {' and no '.join(missing)}; give both")
@@ -182,12 +240,14 @@ def _spike_table(spikes: Mapping[str, Any], *, n_units: int, n_samples: list[int
         raise ParameterError(
             f"spikes lie in segments {segment.min()} to {segment.max()} of {len(n_samples)}, counted from 0"
         )
-    outside = (sample < 0) | (sample >= np.asarray(n_samples)[segment])
+    first = np.asarray(starts)[segment]
+    outside = (sample < first) | (sample >= first + np.asarray(n_samples)[segment])
     if outside.any():
-        first = int(np.flatnonzero(outside)[0])
+        one = int(np.flatnonzero(outside)[0])
         raise ParameterError(
-            f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[first]} of "
-            f"{n_samples[segment[first]]}; was this recording sorted?"
+            f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[one]} of "
+            f"{first[one] + n_samples[segment[one]]}{f', which begin at {first[one]}' if first[one] else ''}; was this "
+            "recording sorted? Samples count from the start of the segment"
         )
     if n and (unit.min() < 0 or unit.max() >= n_units):
         raise ParameterError(f"spikes belong to units {unit.min()} to {unit.max()} of {n_units}, counted from 0")

@@ -114,6 +114,7 @@ def test_rigid_motion_is_the_same_at_all_depths():
 def test_times_are_the_recordings():
     recording = silent_recording(DURATION_S).ephys.time_slice(start_s=20.0)
     peaks = drifting_peaks(slow, 100.0, seed=1)
+    peaks["sample_index"] += round(20.0 * recording.attrs["sampling_frequency"])  # counted from the segment's start
     motion = xephys.estimate_motion(recording, peaks, bin_s=2.0)
     np.testing.assert_allclose(motion.time, 20 + 2 * np.arange(50) + 1)
 

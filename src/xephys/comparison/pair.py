@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
+from .one_axis import on_one_axis
 
 if TYPE_CHECKING:
     from spikeinterface import BaseSorting
@@ -76,7 +77,9 @@ def compare(
     """Compare a sorting with the truth.
 
     The counts are those of SpikeInterface's ``compare_sorter_to_ground_truth`` with an exhaustive truth: spikes
-    coincide within ``delta_ms``, and units are assigned to each other one to one (Hungarian algorithm).
+    coincide within ``delta_ms``, and units are assigned to each other one to one (Hungarian algorithm). Sortings of
+    parts of one recording are brought to one axis by what they say of their start and clock, and only the time that
+    both cover is compared.
 
     Parameters
     ----------
@@ -105,7 +108,8 @@ def compare(
     TypeError
         If something is not a sorting.
     RecordingError
-        If the two have different sampling frequencies, or the truth has no unit.
+        If the two have different sampling frequencies, no time in common or no clock by which it is known, or the
+        truth has no unit.
 
     Examples
     --------
@@ -135,6 +139,7 @@ def compare(
             f"the tested sorting has {found.get_num_segments()} segments and the truth {true.get_num_segments()}; "
             "compare sortings of one recording"
         )
+    found, true = on_one_axis(tested, truth, found, true)
     if len(true.unit_ids) == 0:
         raise RecordingError("the truth has no unit, so there is nothing to compare with")
     if len(found.unit_ids) == 0:

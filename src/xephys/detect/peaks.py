@@ -8,9 +8,8 @@ import xarray as xr
 
 from .. import schema
 from ..checks import check_choice, check_keywords, check_positive
-from ..graph.build import extend_plan
 from ..graph.events import SpikeTable
-from ..recording.stages import as_lazy
+from ..recording.stages import recording_plan
 from ..typing import PeakSign
 from .matched_filtering import matched_filtering
 from .rules import PeakRules
@@ -86,4 +85,4 @@ def detect_peaks(
     check_keywords(parameters, build, what=f"method {method!r}")
     sweep = max(1, round(exclude_sweep_ms * 1e-3 * info.sampling_frequency))
     stage = build(PeakRules(recording, info.n_channels, peak_sign, sweep), **parameters)
-    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))

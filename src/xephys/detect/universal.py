@@ -8,11 +8,10 @@ import xarray as xr
 from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
-from ..graph.build import extend_plan
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
 from ..recording.geometry import channel_groups
-from ..recording.stages import as_lazy
+from ..recording.stages import recording_plan
 
 #: More places than this are a mistake in the geometry or the grid, and would take more memory than a chunk.
 PLACES_MAX = 20_000
@@ -209,4 +208,4 @@ def detect_universal(
         after=after,
         emits="events",
     )
-    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))

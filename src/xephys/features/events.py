@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
-from ..graph.build import extend_plan
 from ..graph.events import SpikeTable, given_events_stage
-from ..recording.stages import as_lazy, same_traces
+from ..recording.stages import recording_plan, same_traces
 
 
 def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> SpikeTable:
@@ -34,9 +33,9 @@ def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> Sp
                 "compute them first: peaks.compute()"
             )
         return peaks
-    rate = schema.validate_recording(recording).sampling_frequency
+    schema.validate_recording(recording)
     stage = given_events_stage(np.asarray(peaks))
-    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=rate))
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))
 
 
 def window_samples(ms_before: float, ms_after: float, sampling_frequency: float) -> tuple[int, int]:

@@ -7,6 +7,7 @@ root: a source whose tasks depend on the blocks that cover their widened range.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import dask
@@ -47,7 +48,7 @@ def plan_of(array: Any) -> Plan | None:
 
 
 def extend(array: da.Array, stage: Stage, *, sampling_frequency: float) -> da.Array:
-    """The array with one stage more: the one entry point that operations use.
+    """The array with one stage more.
 
     ``sampling_frequency`` (Hz) sets the tile grid where the array is opaque and starts a new plan.
     """
@@ -58,8 +59,8 @@ def extend_plan(array: da.Array, stage: Stage, *, sampling_frequency: float) -> 
     return root_plan(array, sampling_frequency=sampling_frequency).then(stage)
 
 
-def root_plan(array: da.Array, *, sampling_frequency: float) -> Plan:
-    """The array's plan, or a new one that takes the array as its source."""
+def root_plan(array: da.Array, *, sampling_frequency: float, origin: int = 0) -> Plan:
+    """The array's plan, or a new one that takes the array as its source and counts its samples from ``origin``."""
     plan = plan_of(array)
     if plan is not None:
         return plan
@@ -70,7 +71,7 @@ def root_plan(array: da.Array, *, sampling_frequency: float) -> Plan:
     if len(array.chunks[1]) > 1:
         array = array.rechunk({1: -1})
     fresh = Plan.of_source(DaskSource(array), sampling_frequency=sampling_frequency, chunk_samples=array.shape[0] or 1)
-    return fresh.narrowed(0, tuple(int(n) for n in array.chunks[0]))
+    return replace(fresh.narrowed(0, tuple(int(n) for n in array.chunks[0])), origin=origin)
 
 
 def count_tasks(array: Any) -> int:

@@ -125,7 +125,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """A source, the range ``[start, stop)`` of its sample axis in chunks, and the stages to run on it."""
+    """A source, the range ``[start, stop)`` of its sample axis in chunks, and the stages to run on it.
+
+    ``origin`` is added to the source's sample numbers where events are concerned: a source that is itself a part of a
+    recording, such as the result of arithmetic on one, then gives the numbers of the whole.
+    """
 
     source: Source
     sampling_frequency: float
@@ -133,6 +137,7 @@ class Plan:
     chunks: tuple[int, ...]
     tile_samples: int
     stages: tuple[Stage, ...] = ()
+    origin: int = 0
 
     @classmethod
     def of_source(cls, source: Source, *, sampling_frequency: float, chunk_samples: int) -> Plan:
@@ -147,6 +152,11 @@ class Plan:
     @property
     def n_samples(self) -> int:
         return sum(self.chunks)
+
+    @property
+    def first_sample(self) -> int:
+        """Number of the first sample as events count it: on the axis of the recording's segment."""
+        return self.start + self.origin
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -198,7 +208,8 @@ class Plan:
     def identity(self) -> str:
         """Token of the values, whatever the chunks: source, tile grid and stages."""
         parts = (self.source.token, self.sampling_frequency, self.tile_samples, [s.token for s in self.stages])
-        return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
+        known = repr((*parts, self.origin) if self.origin else parts)
+        return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest()
 
     @cached_property
     def token(self) -> str:

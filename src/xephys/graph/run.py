@@ -53,20 +53,24 @@ class Program:
     n_channels: int
     dtype: np.dtype[Any]
     device: str | None = None
+    origin: int = 0
 
     @classmethod
     def of(cls, plan: Plan) -> Program:
         steps = tuple(
             Step(s.func, s.before, s.after, s.emits, dict(s.parameters), s.is_pointwise, s.timed) for s in plan.stages
         )
-        return cls(steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype, plan.device)
+        return cls(
+            steps, plan.source.n_samples, plan.tile_samples, plan.n_channels, plan.dtype, plan.device, plan.origin
+        )
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         names = [
             (s.func.__module__, s.func.__qualname__, s.before, s.after, s.timed, sorted(s.parameters.items()))
             for s in self.steps
         ]
-        return "xephys.Program", repr(names), self.n_samples, self.tile_samples, self.n_channels, repr(self.dtype)
+        sizes = self.n_samples, self.tile_samples, self.n_channels, self.origin
+        return "xephys.Program", repr(names), *sizes, repr(self.dtype)
 
 
 def visible_arrays(plan: Plan) -> dict[str, Array]:
@@ -135,7 +139,7 @@ def run_events(
     """Events of the range ``[start, stop)``, each owned by the tile and the chunk its sample falls into."""
     parts = []
     for _, _, events in _event_tiles(program, arrays, read, start, stop):
-        samples = events["sample_index"]
+        samples = events["sample_index"] - program.origin
         parts.append(events[(samples >= start) & (samples < stop)])
     return np.concatenate(parts) if parts else np.empty(0, program.dtype)
 
@@ -257,7 +261,7 @@ def _event_tiles(
             for step, call in calls[n_trace:]:
                 view = traces[before - step.before : len(traces) - (after - step.after)]
                 given = () if found is None else (found,)
-                found = call(view, *given, before=step.before, after=step.after, start=tile_start)
+                found = call(view, *given, before=step.before, after=step.after, start=tile_start + program.origin)
             del traces, view  # or they would stay in memory beside the next tile
             yield tile_start, tile_stop, on_host(found)
 

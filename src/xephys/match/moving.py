@@ -9,12 +9,11 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError
-from ..graph.build import extend_plan
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
 from ..motion.registered import Tissue
 from ..recording.geometry import channel_groups, nearest_channels
-from ..recording.stages import as_lazy, recording_plan
+from ..recording.stages import recording_plan
 from ..templates.average import check_same_probe
 from .settings import MatchSettings
 
@@ -103,7 +102,7 @@ freq_max_hz, components, n_nearest
         after=after,
         emits="events",
     )
-    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))
 
 
 def _kernel() -> Any:
@@ -130,7 +129,9 @@ def _model(
     first, last = plan.start // plan.tile_samples, -(-plan.stop // plan.tile_samples)
     grid = templates["displacement"].values
     nearest = channels[np.arange(len(channels)), (channels >= 0).argmax(axis=1)].astype(np.int64)
-    moved = tissue.of_tiles(np.arange(first, last), nearest, tile_samples=plan.tile_samples)
+    moved = tissue.of_tiles(
+        np.arange(first, last) + plan.origin / plan.tile_samples, nearest, tile_samples=plan.tile_samples
+    )
     step = grid[1] - grid[0] if len(grid) > 1 else 1.0
     arrays: dict[str, Any] = dict(build_moving_model(temporal=temporal, patterns=patterns, channels=channels))
     arrays["places"] = np.ascontiguousarray((moved - grid[0]) / step)
@@ -138,6 +139,6 @@ def _model(
         arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
     return arrays, {
         "tile_samples": plan.tile_samples,
-        "first_tile": first,
+        "first_tile": first + plan.origin // plan.tile_samples,
         "n_channels_max": settings.n_channels_max,
     }

@@ -7,9 +7,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..graph.build import extend_plan
 from ..graph.events import SpikeTable
-from ..recording.stages import as_lazy
+from ..recording.stages import recording_plan
 from .settings import MatchSettings, spikes_stage
 
 
@@ -86,7 +85,7 @@ def match_templates(
     >>> match_templates(recording, templates=templates).fields[0]
     'sample_index'
     """
-    info = schema.validate_recording(recording)
+    schema.validate_recording(recording)
     settings = MatchSettings(
         rank=rank,
         n_channels_max=n_channels_max,
@@ -105,4 +104,4 @@ def match_templates(
         components=components,
         n_nearest=n_nearest,
     )
-    return SpikeTable.of_plan(extend_plan(as_lazy(recording), stage, sampling_frequency=info.sampling_frequency))
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..graph.checkpoint import StoredRecords
+from ..recording.clock import first_sample, start_time_s
 from ..recording.geometry import channel_groups, nearest_channels, separation_um, shank_labels
-from ..recording.stages import recording_plan
 from .displacement import displacement_at
 
 #: A spike counts as no farther than this from its peak channel: places far away are errors of the localization.
@@ -67,15 +67,14 @@ class Tissue:
         several = motion.sizes["shank"] > 1
         named = "shank" in recording.coords or "probe" in recording.coords
         shanks = shank_labels(recording) if several and named else None
-        times = recording["time"]
         return cls(
             motion=motion,
             positions_um=np.ascontiguousarray(positions, np.float64),
             groups=channel_groups(recording),
             separation_um=separation_um(recording, positions),
             shanks=shanks,
-            first_sample=recording_plan(recording).start,
-            first_time_s=float(times[0]),
+            first_sample=first_sample(recording),
+            first_time_s=start_time_s(recording),
             sampling_frequency=float(recording.attrs["sampling_frequency"]),
         )
 
@@ -90,7 +89,7 @@ class Tissue:
         return self._at(times, channel_index, registered=False)
 
     def of_tiles(
-        self, tiles: NDArray[np.int64], channel_index: NDArray[np.int64], *, tile_samples: int
+        self, tiles: NDArray[np.integer[Any] | np.floating[Any]], channel_index: NDArray[np.int64], *, tile_samples: int
     ) -> NDArray[np.float64]:
         """Displacement ``(tile, channel)`` at the middle of each tile of what rests at the given channels, µm."""
         middle = (tiles + 0.5) * tile_samples - self.first_sample

@@ -13,6 +13,7 @@ from .. import schema
 from ..errors import ParameterError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..recording.clock import first_sample
 from ..recording.geometry import shank_numbers
 
 FIELDS = ("sample_index", "channel_index", "amplitude", "y")
@@ -108,9 +109,9 @@ def split_by_shank(
     counts = np.zeros((n_shanks, n_times), np.int64)
     depths: list[list[Any]] = [[] for _ in range(n_shanks)]
     sizes: list[list[Any]] = [[] for _ in range(n_shanks)]
-    last = 0
+    first, last = first_sample(recording), 0
     for records in _chunks(peaks):
-        samples, channels = records["sample_index"], records["channel_index"]
+        samples, channels = records["sample_index"] - first, records["channel_index"]
         if len(samples) == 0:
             continue
         if samples[0] < last or samples[-1] >= info.n_samples or np.any(np.diff(samples) < 0):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..errors import ParameterError
-from ..sorting import samples_per_segment
+from ..sorting import first_samples, samples_in_part, samples_per_segment, segment_starts_s, spike_times_s
 from .style import ALARM, FAINT, INK, axes_or_new, paper_style, unit_color
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def plot_drift_raster(
     spikes: Any,
     *,
     sampling_frequency: float | None = None,
+    start_s: float = 0.0,
     motion: xr.Dataset | None = None,
     n_spikes_max: int = N_SPIKES_MAX,
     seed: int = 0,
@@ -38,6 +39,9 @@ def plot_drift_raster(
         ``y`` and ``amplitude`` (the larger, the darker).
     sampling_frequency
         In hertz; needed for peaks.
+    start_s
+        For peaks: time of sample 0 of their segment on the recording's clock, ``recording.attrs["segment_start_s"]``.
+        A sorting knows its own.
     motion
         Drawn as lines that follow the tissue; that of the sorting if None and there is one.
     n_spikes_max
@@ -70,11 +74,16 @@ def plot_drift_raster(
     if sampling_frequency is None:
         raise ParameterError("sampling_frequency is None; give the rate of the recording in hertz")
     check_positive(sampling_frequency=sampling_frequency, n_spikes_max=n_spikes_max)
-    time, depth, amplitude = (np.asarray(table[name], np.float64) for name in ("sample_index", "y", "amplitude"))
-    if isinstance(spikes, xr.DataTree) and "segment_index" in names:  # segments follow each other
-        starts = np.cumsum([0, *samples_per_segment(spikes)])
-        time = time + starts[np.asarray(table["segment_index"].values, np.int64)]
-    time = time / sampling_frequency
+    sample, depth, amplitude = (np.asarray(table[name], np.float64) for name in ("sample_index", "y", "amplitude"))
+    time, begin = sample / sampling_frequency + start_s, start_s
+    if isinstance(spikes, xr.DataTree):
+        lengths = np.array(samples_per_segment(spikes)) / sampling_frequency
+        if len(lengths) > 1:  # segments follow each other
+            index = np.asarray(table["segment_index"].values, np.int64)
+            time = samples_in_part(spikes) / sampling_frequency + np.cumsum([0.0, *lengths])[index]
+        else:
+            time, begin = spike_times_s(spikes), (segment_starts_s(spikes)[0] or 0.0)
+            begin += first_samples(spikes)[0] / sampling_frequency
     kept = np.flatnonzero(np.isfinite(depth))
     if len(kept) > n_spikes_max:
         kept = np.sort(np.random.default_rng(seed).choice(kept, n_spikes_max, replace=False))
@@ -86,7 +95,8 @@ def plot_drift_raster(
         ax.set_xlabel("time (s)")
         ax.set_ylabel("depth (µm)")
         if len(kept):
-            ax.set_xlim(0.0, max(float(time.max()) * 1.005, 1.0 / sampling_frequency))
+            last = max(float(time.max()), begin + 1.0 / sampling_frequency)
+            ax.set_xlim(begin, last + 0.005 * (last - begin))
         else:
             ax.text(0.5, 0.5, "no spikes", transform=ax.transAxes, ha="center", va="center", color=INK)
         if motion is None and isinstance(spikes, xr.DataTree) and "motion" in spikes.children:

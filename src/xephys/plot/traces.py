@@ -12,7 +12,8 @@ from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..kernels.lib.constants import MAD_OF_NORMAL
-from ..recording.slicing import select_channels, start_time_s, time_slice
+from ..recording.clock import start_time_s
+from ..recording.slicing import select_channels, time_slice
 from .style import ALARM, INK, MUTED, axes_or_new, paper_style, round_length
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from ..graph.plan import regular_chunks
 from ..graph.source import chunked_array
 from ..graph.splice import SplicedSource, spread_starts
 from ..graph.tasks import DaskSource
+from .clock import start_time_s
 
 
 def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: float | None = None) -> xr.DataArray:
@@ -131,14 +132,9 @@ def spread_slices(
     else:
         source = SplicedSource(plan.source, starts, length, fade)
         chunks = regular_chunks(source.n_samples, max(plan.chunks))
-        data = to_dask(replace(plan, source=source, start=0, chunks=chunks))
-    part = recording.isel(time=slice(0, len(data))).copy(data=data)
+        data = to_dask(replace(plan, source=source, start=0, origin=0, chunks=chunks))
+    part = recording.isel(time=slice(0, len(data))).copy(data=data).assign_attrs({schema.SEGMENT_START: 0.0})
     return part.drop_vars("time", errors="ignore").assign_coords(schema.time_coordinate(len(data), rate))
-
-
-def start_time_s(recording: xr.DataArray) -> float:
-    """Time of the first sample on the recording's own clock; 0 where it has none."""
-    return float(recording.coords["time"][0]) if "time" in recording.coords else 0.0
 
 
 def sample_at(recording: xr.DataArray, time_s: float) -> int:
@@ -146,7 +142,7 @@ def sample_at(recording: xr.DataArray, time_s: float) -> int:
 
     In a gap between samples it is the first one behind the gap.
     """
-    if "time" in recording.coords and not isinstance(recording.xindexes.get("time"), xr.indexes.RangeIndex):
+    if "time" in recording.coords and not schema.has_regular_clock(recording):
         times = recording.coords["time"].values
         after = int(np.searchsorted(times, time_s))
         # Nearest, as on a regular clock, but never back across a gap.

@@ -7,8 +7,9 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
-from ..graph.build import extend, plan_of, root_plan
+from ..graph.build import plan_of, root_plan, to_dask
 from ..graph.plan import Plan, Stage
+from .clock import first_by_time
 
 
 def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None = None) -> xr.DataArray:
@@ -16,13 +17,14 @@ def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None
 
     Operations validate what they are given, once; this function relies on it.
     """
-    data = extend(as_lazy(recording), stage, sampling_frequency=float(recording.attrs["sampling_frequency"]))
+    data = to_dask(recording_plan(recording).then(stage))
     return schema.wrap_like(recording, data, step=describe_step(stage), units=units)
 
 
 def recording_plan(recording: xr.DataArray) -> Plan:
     """The plan of a valid recording, or a new one on top of its opaque array."""
-    return root_plan(as_lazy(recording), sampling_frequency=float(recording.attrs["sampling_frequency"]))
+    lazy, rate = as_lazy(recording), float(recording.attrs["sampling_frequency"])
+    return plan_of(lazy) or root_plan(lazy, sampling_frequency=rate, origin=first_by_time(recording))
 
 
 def as_lazy(recording: xr.DataArray) -> Any:
@@ -44,9 +46,10 @@ def same_traces(recording: xr.DataArray, plan: Plan | None) -> bool:
     own = plan_of(recording.data) if recording.chunks is not None else None
     if own is None or plan is None:
         return False
-    return (own.source.token, [s.token for s in own.stages], own.start, own.chunks) == (
+    return (own.source.token, [s.token for s in own.stages], own.start, own.origin, own.chunks) == (
         plan.source.token,
         [s.token for s in plan.trace_stages],
         plan.start,
+        plan.origin,
         plan.chunks,
     )

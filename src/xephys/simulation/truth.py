@@ -190,10 +190,12 @@ class Truth:
         """The units as a SpikeInterface sorting; unit ids are the unit indices."""
         from spikeinterface import NumpySorting
 
-        return NumpySorting.from_samples_and_labels(
+        sorting = NumpySorting.from_samples_and_labels(
             [self.spikes["sample_index"]], [self.spikes["unit_index"]], self.config.sampling_frequency,
             unit_ids=np.arange(self.n_units),
         )  # fmt: skip
+        sorting.segments[0]._t_start = 0.0  # the clock of a simulated recording
+        return sorting
 
     def probe(self) -> Probe:
         """The layout as a ProbeInterface probe."""

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..features.events import window_samples
-from ..graph.build import root_plan
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
 from ..recording.geometry import channel_groups
-from ..recording.stages import as_lazy
+from ..recording.stages import recording_plan
 
 #: Clocks of two recordings may differ by this fraction: less than a sample over a template.
 RATE_TOLERANCE = 1e-3
@@ -107,9 +106,9 @@ def template_plan(
     rate = float(recording.attrs["sampling_frequency"])
     positions = schema.positions_of(recording, why="a template")
     nbefore, nafter = window_samples(ms_before, ms_after, rate)
-    lazy = as_lazy(recording)
-    span = root_plan(lazy, sampling_frequency=rate)
-    inside = (spikes["sample_index"] >= span.start) & (spikes["sample_index"] < span.stop)
+    span = recording_plan(recording)
+    first, stop = span.first_sample, span.first_sample + span.n_samples
+    inside = (spikes["sample_index"] >= first) & (spikes["sample_index"] < stop)
     # Marked, not taken out: each of the others keeps the number by which it is chosen.
     units = np.where(inside, spikes["unit_index"].astype(np.int64), -1)
     chosen = choose_spikes(units, n_units=len(peak_channels), n_spikes_max=n_spikes_max, seed=seed)

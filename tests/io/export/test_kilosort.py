@@ -80,14 +80,14 @@ def test_sizes_fit_together(folder, sorting):
     assert np.load(folder / "kept_spikes.npy").sum() == n_spikes
 
 
-def assert_projections(folder, sorting, traces, *, first_sample=0):
+def assert_projections(folder, sorting, traces):
     """Looked up one by one in the white traces of the whole recording, on the channels that the index names."""
     features, channels = np.load(folder / "pc_features.npy"), np.load(folder / "pc_feature_ind.npy")
     basis = sorting["learned/components"]["components"]
     before = basis.attrs["nbefore"]
     spikes = sorting["spikes"].dataset
     for row in range(0, len(features), 37):
-        sample, unit = int(spikes["sample_index"][row]) + first_sample, int(spikes["unit_index"][row])
+        sample, unit = int(spikes["sample_index"][row]), int(spikes["unit_index"][row])
         window = traces[sample - before : sample - before + basis.sizes["sample"], channels[unit]]
         np.testing.assert_allclose(features[row], basis.values @ window, rtol=1e-4, atol=1e-3)
 
@@ -105,7 +105,8 @@ def test_features_of_a_slice_are_those_of_its_own_spikes(recording, sorting, whi
     white_part = xephys.whiten_like(part, learned=of_part)
     xephys.export_kilosort(of_part, tmp_path / "ks", recording=part, whitened=white_part, pictures=False)
     assert of_part["spikes"].sizes["spike"] > 37
-    assert_projections(tmp_path / "ks", of_part, white.values.astype(np.float64), first_sample=90_000)
+    assert_projections(tmp_path / "ks", of_part, white.values.astype(np.float64))
+    assert np.load(tmp_path / "ks" / "spike_times.npy").max() < 6 * 30_000 < of_part["spikes"]["sample_index"].max()
 
 
 def test_a_units_template_lies_on_its_feature_channels(folder):

@@ -11,7 +11,7 @@ from spikeinterface.core import BaseSorting
 from spikeinterface.core.base import minimum_spike_dtype
 from spikeinterface.core.basesorting import SpikeVectorSortingSegment
 
-from ...sorting import samples_per_segment, validate_sorting
+from ...sorting import first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
 from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
 #: Attribute of a column that says which property of SpikeInterface's it is; an empty one, that it is none.
@@ -80,8 +80,9 @@ def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
     """A sorting tree as a SpikeInterface sorting; the columns of the units become properties."""
     validate_sorting(sorting)
     spikes, units = sorting["spikes"].dataset, sorting["units"].dataset
+    rate = float(sorting.attrs["sampling_frequency"])
     vector = np.zeros(spikes.sizes["spike"], minimum_spike_dtype)
-    vector["sample_index"] = spikes["sample_index"].values
+    vector["sample_index"] = samples_in_part(sorting)
     vector["unit_index"] = spikes["unit_index"].values
     if "segment_index" in spikes:
         vector["segment_index"] = spikes["segment_index"].values
@@ -92,18 +93,26 @@ def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
         for variable_name, variable in units.data_vars.items()
         if (name := _property_name(str(variable_name), variable))
     }
-    starts = sorting.attrs.get("t_starts")
     return TreeSorting(
         spikes=encode_array(vector),
-        sampling_frequency=float(sorting.attrs["sampling_frequency"]),
+        sampling_frequency=rate,
         unit_ids=encode_array(ids),
         num_segments=len(samples_per_segment(sorting)),
         properties=properties,
-        t_starts=None
-        if starts is None
-        else [None if np.isnan(start) else float(start) for start in np.atleast_1d(starts)],
+        t_starts=[
+            None if start is None else start + first / rate
+            for start, first in zip(segment_starts_s(sorting), first_samples(sorting), strict=True)
+        ],
         annotations=json.loads(sorting.attrs.get("annotations", "{}")),
     )
+
+
+def start_of_si_segment(sorting: Any, index: int) -> float | None:
+    """Time of sample 0 of a segment of a SpikeInterface sorting; None where nothing says it."""
+    start = getattr(sorting.segments[index], "_t_start", None)
+    if start is None and sorting.has_recording():
+        start = sorting._recording.get_start_time(segment_index=index)
+    return None if start is None else float(start)
 
 
 def _property_name(name: str, column: xr.DataArray) -> str:
@@ -144,9 +153,10 @@ def sorting_tree_of(sorting: Any) -> xr.DataTree:
         ends = [vector["sample_index"][vector["segment_index"] == k].max(initial=-1) + 1 for k in range(n_segments)]
         lengths = [int(end) for end in ends]
     tree.attrs["n_samples"] = lengths[0] if n_segments == 1 else lengths
-    starts = [getattr(segment, "_t_start", None) for segment in sorting.segments]
+    starts = [start_of_si_segment(sorting, index) for index in range(n_segments)]
     if any(start is not None for start in starts):
-        tree.attrs["t_starts"] = [float("nan") if start is None else float(start) for start in starts]
+        known = [float("nan") if start is None else start for start in starts]
+        tree.attrs["start_s"] = known[0] if n_segments == 1 else known
     annotations = {key: sorting.get_annotation(key) for key in sorting.get_annotation_keys()}
     if annotations:
         tree.attrs["annotations"] = json.dumps(plain(annotations))

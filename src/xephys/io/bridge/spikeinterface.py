@@ -12,8 +12,9 @@ from ...errors import RecordingError
 from ...graph.build import root_plan, to_dask
 from ...graph.plan import Plan
 from ...graph.source import BinarySource, chunked_array
+from ...recording.clock import first_by_time, segment_start_s
 from ...recording.segments import segments_of, tree_of
-from ...schema import make_recording, validate_recording
+from ...schema import SEGMENT_START, make_recording, validate_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import source_of
@@ -133,6 +134,9 @@ def _segment(recording: Any, index: int, chunk_duration_s: float) -> xr.DataArra
     units = "counts" if scaled or np.dtype(recording.get_dtype()).kind in "iu" else "uV"
     if isinstance(recording, XarrayRecording):
         attributes = {**recording.attributes, **attributes}
+        attributes.pop(SEGMENT_START, None)  # that of the first segment
+        known = recording._kwargs["segments"][index].get(SEGMENT_START)
+        attributes |= {} if known is None else {SEGMENT_START: known}
         if "is_filtered" not in recording._kwargs["annotations"] and not recording.is_filtered():
             del attributes["annotations"]["is_filtered"]  # SpikeInterface's default, not ours
         units = attributes.pop("units")
@@ -200,10 +204,15 @@ def _encoded_segment(segment: xr.DataArray) -> dict[str, Any]:
     data = segment.data
     if not hasattr(data, "chunks"):
         data = chunked_array(data, chunk_samples=info.n_samples)
-    plan: Any = root_plan(data, sampling_frequency=info.sampling_frequency)
+    plan: Any = root_plan(data, sampling_frequency=info.sampling_frequency, origin=first_by_time(segment))
     with contextlib.suppress(NotDeclarative):  # then it stays a plan: pickle takes it, JSON does not
         plan = encode_plan(plan)
-    return {"plan": plan, "start_s": start_s, "times": None if times is None else encode_array(times)}
+    return {
+        "plan": plan,
+        "start_s": start_s,
+        "times": None if times is None else encode_array(times),
+        SEGMENT_START: segment_start_s(segment),
+    }
 
 
 def _check_alike(segments: list[xr.DataArray]) -> None:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from ...checks import check_positive
 from ...errors import ParameterError
-from ...sorting import samples_per_segment, validate_sorting
+from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 from .kilosort_fields import kilosort_fields, spike_places, write_features
@@ -122,7 +122,7 @@ def _narrow_channels(folder: Path) -> None:
 def _write_spikes(folder: Path, sorting: xr.DataTree, fields: xr.Dataset, norms: Any) -> None:
     spikes = sorting["spikes"].dataset
     labels = np.asarray(spikes["unit_index"].values, np.int32)
-    np.save(folder / "spike_times.npy", np.asarray(spikes["sample_index"].values, np.int64))
+    np.save(folder / "spike_times.npy", samples_in_part(sorting))
     np.save(folder / "spike_clusters.npy", labels)
     np.save(folder / "spike_templates.npy", labels)
     np.save(folder / "spike_detection_templates.npy", np.asarray(fields["detection_template"].values, np.int32))

@@ -19,10 +19,10 @@ from ...errors import ParameterError
 from ...features.waveforms import project_peaks
 from ...graph.checkpoint import run_events
 from ...preprocess.whiten import whitening_matrix
+from ...recording.clock import first_sample
 from ...recording.geometry import channel_groups, nearest_channels
-from ...recording.stages import recording_plan
 from ...schema import PEAK_DTYPE
-from ...sorting import samples_per_segment
+from ...sorting import first_samples, samples_per_segment
 from ...templates.average import dense_templates, lagged_similarity
 
 
@@ -101,13 +101,17 @@ def write_features(
             f"the white traces have {whitened.sizes['time']} samples and the sorting is of {sorted_samples}; give "
             "those of the recording that was sorted, whitened=xephys.whiten_like(recording, learned=sorting)"
         )
+    if first_sample(whitened) != first_samples(sorting)[0]:
+        raise ParameterError(
+            f"the white traces begin at sample {first_sample(whitened)} of their segment and what was sorted at sample "
+            f"{first_samples(sorting)[0]}; give those of the recording that was sorted"
+        )
     norms = np.zeros(shape[0], np.float32)
     if not shape[0]:
         np.save(path, np.zeros(shape, np.float32))
         return norms
     records = np.zeros(shape[0], PEAK_DTYPE)
-    first_sample = recording_plan(whitened).start  # a sorting counts from there, the plan from the start of the file
-    records["sample_index"] = spikes["sample_index"].values + first_sample
+    records["sample_index"] = spikes["sample_index"].values
     records["channel_index"] = fields["peak_channel"].values[spikes["unit_index"].values]
     components = fields["component"].assign_attrs(nbefore=fields.attrs["nbefore"])
     table = project_peaks(whitened, records, components=components, n_nearest=shape[2])

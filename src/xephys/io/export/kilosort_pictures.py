@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...sorting import spike_times_s
+
 #: More spikes than this are not drawn one by one: evenly spread ones are.
 SPIKES_MAX = 200_000
 
@@ -18,8 +20,7 @@ def draw_pictures(folder: Path, sorting: xr.DataTree, norms: Any) -> None:
 
     units, spikes = sorting["units"].dataset, sorting["spikes"].dataset
     rows = np.unique(np.linspace(0, max(len(norms) - 1, 0), min(len(norms), SPIKES_MAX)).astype(np.int64))
-    rate = float(sorting.attrs["sampling_frequency"])
-    time_s = spikes["sample_index"].values[rows] / rate
+    time_s = spike_times_s(sorting)[rows]
     places = np.load(folder / "spike_positions.npy", allow_pickle=False)[rows]
 
     figure = Figure(figsize=(10, 6), layout="constrained")

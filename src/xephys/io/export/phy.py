@@ -16,7 +16,7 @@ from ...graph.plan import Array
 from ...graph.source import BinarySource
 from ...recording.geometry import channel_groups, shank_numbers
 from ...recording.segments import segments_of
-from ...sorting import samples_per_segment, validate_sorting
+from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 
@@ -76,7 +76,7 @@ def export_phy(
 
 def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
     spikes = sorting["spikes"].dataset
-    times = np.asarray(spikes["sample_index"].values, np.int64)
+    times = samples_in_part(sorting)
     starts = np.cumsum([0, *samples_per_segment(sorting)])  # phy knows one axis of time: segments follow each other
     if "segment_index" in spikes:
         times = times + starts[np.asarray(spikes["segment_index"].values, np.int64)]

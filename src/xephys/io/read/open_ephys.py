@@ -22,7 +22,7 @@ from ...graph.build import to_dask
 from ...graph.plan import Plan
 from ...graph.splice import SplicedSource
 from ...recording.stages import recording_plan
-from ...schema import time_coordinate
+from ...schema import SEGMENT_START, time_coordinate
 
 #: Numbers that are looked at at once.
 _BLOCK = 2**22
@@ -111,6 +111,7 @@ def _part(piece: xr.DataArray, start: int, stop: int, start_s: float) -> xr.Data
     rate = whole.sampling_frequency
     data = to_dask(Plan.of_source(source, sampling_frequency=rate, chunk_samples=chunk_samples))
     part = piece.isel(time=slice(start, stop)).copy(data=data).drop_vars("time")
+    part.attrs[SEGMENT_START] = start_s
     return part.assign_coords(time_coordinate(stop - start, rate, start_s))
 
 

@@ -143,6 +143,7 @@ def encode_plan(plan: Plan) -> dict[str, Any]:
         "source": _encode_source(plan.source),
         "sampling_frequency": plan.sampling_frequency,
         "start": plan.start,
+        "origin": plan.origin,
         "n_samples": plan.n_samples,
         "chunk_samples": max(max(plan.chunks, default=1), 1),
         "tile_samples": plan.tile_samples,
@@ -159,6 +160,7 @@ def decode_plan(encoded: dict[str, Any]) -> Plan:
         chunks=regular_chunks(int(encoded["n_samples"]), int(encoded["chunk_samples"])),
         tile_samples=int(encoded["tile_samples"]),
         stages=tuple(_decode_stage(stage) for stage in encoded["stages"]),
+        origin=int(encoded.get("origin", 0)),
     )
 
 

@@ -15,6 +15,7 @@ from ...graph.build import root_plan, to_dask
 from ...graph.events import compute
 from ...graph.plan import Array, Plan
 from ...graph.source import chunked_array
+from ...recording.clock import on_segment_axis
 from ...recording.segments import segments_of, tree_of
 from ...schema import validate_recording
 from ...typing import PathLike
@@ -268,5 +269,5 @@ def open_binary_folder(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataA
         whole = segment.assign_coords(channel=decode_array(ours["channel_ids"]))
         whole = whole.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
         whole.attrs = {**segment.attrs, **shared, **attributes, "annotations": annotations}
-        segments.append(whole)
+        segments.append(on_segment_axis(whole))
     return segments[0] if len(segments) == 1 else tree_of(segments)

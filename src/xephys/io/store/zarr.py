@@ -20,6 +20,7 @@ from ...errors import RecordingError
 from ...graph.build import to_dask
 from ...graph.plan import Array, Plan
 from ...graph.source import ZarrSource
+from ...recording.clock import on_segment_axis
 from ...schema import make_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
@@ -232,7 +233,7 @@ def _open_segment(
     )
     if f"times_seg{index}" in group:
         recording = with_times(recording, group[f"times_seg{index}"], chunk_samples=chunk_samples)
-    return recording
+    return on_segment_axis(recording)
 
 
 def _version(package: str) -> str:

@@ -23,7 +23,7 @@ from ...localize.peaks import localize_peaks
 from ...match.noise_gain import estimate_noise_gain
 from ...match.thresholds import LOWEST, balance_thresholds
 from ...motion.registered import Tissue
-from ...recording.stages import recording_plan
+from ...recording.clock import first_sample
 from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustered_spikes, clustering_log
 from ..steps.judge import judge_units
@@ -96,10 +96,10 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     resting = _with_thresholds(matchable.templates, matched, prepared, p, run)
     matches = above_thresholds(matched.load(), resting, p.match_threshold)
 
-    first_sample, n_samples = recording_plan(recording).start, recording.sizes["time"]
+    first, n_samples = first_sample(recording), recording.sizes["time"]
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=n_samples)
     units = tidy_units(
-        matches, resting, n_spikes_min=p.n_spikes_min, first_sample=first_sample, n_samples=n_samples, pieces=pieces
+        matches, resting, n_spikes_min=p.n_spikes_min, first_sample=first, n_samples=n_samples, pieces=pieces
     )
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
@@ -109,8 +109,7 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
     learned = learned_nodes(prepared, resting, units.origin, components=components)
     return assemble(
-        recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, first_sample=first_sample,
-        motion=motion, learned=learned,
+        recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, motion=motion, learned=learned
     )  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 
@@ -25,14 +23,6 @@ N_STRETCHES_MIN, N_STRETCHES_MAX = 20, 40
 STRETCH_S = 2.0
 
 
-@dataclass(frozen=True)
-class Part:
-    """The part of a recording to sort, and its own first sample on the axis on which spikes are counted."""
-
-    recording: xr.DataArray
-    first_sample: int
-
-
 def check_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters) -> None:
     """Refuse, before any work, a recording that cannot be sorted with these parameters."""
     check_filterable(recording, lambda traces: high_passed(traces, parameters))
@@ -43,7 +33,7 @@ def high_passed(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray
     return highpass_filter(recording, freq_min_hz=p.highpass_cutoff, order=3)
 
 
-def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
+def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray:
     """The range of time and the channels that the parameters name; the others are marked bad.
 
     Raises
@@ -75,7 +65,7 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> Part:
     if p.tmin > 0 or p.tmax < duration_s:  # counted in samples: a gap in the times is no part of the recording
         first, stop = (round(s * sampling_frequency) for s in (p.tmin, min(p.tmax, duration_s)))
         recording = sample_slice(recording, first, max(stop, first + 1))
-    return Part(recording, plan.start)
+    return recording
 
 
 def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> Prepared:

@@ -44,8 +44,8 @@ N_PEAKS_PER_SECTION_MAX = 50_000
 
 def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run: Run) -> xr.DataTree:
     """Sort one segment. Every pass over the recording is kept by the ``run`` and not repeated on resume."""
-    p, part = parameters, chosen_part(recording, parameters)
-    prepared = prepare_white(part.recording, p, run)
+    p = parameters
+    prepared = prepare_white(chosen_part(recording, p), p, run)
     white, shapes = prepared.whitened, _shapes(prepared.whitened, p, run)
 
     universal = universal_templates(
@@ -86,9 +86,7 @@ def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run
 
     second = run.once(cluster_by_modularity, white, matched, margin_um=0.0, use_times=True, **sections)
     units = merged_units(white, spikes, second.labels, p, shapes=shapes, log=log)
-    return assemble_kilosort4(
-        recording, prepared, units, p, run, shapes=shapes, first_sample=part.first_sample, motion=motion
-    )
+    return assemble_kilosort4(recording, prepared, units, p, run, shapes=shapes, motion=motion)
 
 
 def _shapes(white: xr.DataArray, p: Kilosort4Parameters, run: Run) -> xr.Dataset:

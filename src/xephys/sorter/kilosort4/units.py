@@ -175,6 +175,7 @@ def merged_units(
     from ...kernels.metrics.trains import split_trains
 
     rate, plan = float(recording.attrs["sampling_frequency"]), recording_plan(recording)
+    first = plan.first_sample
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
     candidates = merge_candidates(
         waveforms, channels, max_lag_samples=shapes.sizes["sample"] // 2, min_similarity=MERGE_SIMILARITY
@@ -188,7 +189,7 @@ def merged_units(
         ccg_threshold=p.ccg_threshold,
     )
     table = np.zeros(len(spikes), [("sample_index", "<i8"), ("unit_index", "<i8"), ("gain", "<f8"), ("row", "<i8")])
-    table["sample_index"] = np.clip(spikes["sample_index"] + shift[labels], plan.start, plan.stop - 1)
+    table["sample_index"] = np.clip(spikes["sample_index"] + shift[labels], first, first + plan.n_samples - 1)
     table["unit_index"], table["gain"], table["row"] = target[labels], spikes["gain"], np.arange(len(spikes))
     single = drop_repeats(table, dead_samples=int(p.duplicate_spike_ms * 1e-3 * rate))
     kept = np.zeros(len(spikes), bool)
@@ -293,7 +294,6 @@ def assemble_kilosort4(
     run: Run,
     *,
     shapes: xr.Dataset,
-    first_sample: int,
     motion: xr.Dataset | None = None,
 ) -> xr.DataTree:
     """The sorting, with the group ``/kilosort4``."""
@@ -324,7 +324,6 @@ def assemble_kilosort4(
         preset=run.preset,
         parameters=p,
         log=units.log,
-        first_sample=first_sample,
         motion=motion,
     )
     tree["kilosort4"] = xr.DataTree(_kilosort4_group(prepared, units, shapes))

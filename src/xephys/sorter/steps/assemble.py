@@ -97,7 +97,6 @@ def assemble(
     preset: str,
     parameters: Parameters,
     log: Sequence[Mapping[str, Any]],
-    first_sample: int = 0,
     unit_ids: NDArray[Any] | None = None,
     motion: xr.Dataset | None = None,
     learned: Mapping[str, xr.Dataset] | None = None,
@@ -117,8 +116,6 @@ def assemble(
         Label and metrics of the units by column of ``/units``, one value a unit.
     preset, parameters, log
         Provenance.
-    first_sample
-        The recording's first sample on the axis on which the spikes are counted.
     unit_ids
         Names of the units; 0 to n - 1 if None.
     motion
@@ -130,7 +127,7 @@ def assemble(
     return make_sorting(
         recording,
         spikes={
-            "sample_index": spikes["sample_index"] - first_sample,
+            "sample_index": spikes["sample_index"],
             "unit_index": spikes["unit_index"],
             "amplitude": (spikes["amplitude"] * amplitude[spikes["unit_index"]]).astype(np.float32),
             "scale": spikes["amplitude"].astype(np.float32),

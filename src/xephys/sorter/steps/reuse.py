@@ -15,7 +15,7 @@ from ...errors import ParameterError
 from ...localize.peaks import localize_peaks
 from ...match.templates import match_templates
 from ...match.thresholds import LOWEST
-from ...recording.stages import recording_plan
+from ...recording.clock import first_sample
 from ...sorting import validate_sorting
 from ..default.parameters import DefaultParameters
 from ..default.prepare import prepare_default
@@ -91,8 +91,7 @@ def sort_learned(
     )
     matches = run.collect("match", localize_peaks(prepared.whitened, spikes)).load()
     matches = above_thresholds(matches, known.templates, p.match_threshold)
-    first_sample = recording_plan(recording).start
-    units = follow_units(matches, known, first_sample=first_sample, n_samples=recording.sizes["time"])
+    units = follow_units(matches, known, first_sample=first_sample(recording), n_samples=recording.sizes["time"])
     # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.
     ms = 1e3 / float(recording.attrs["sampling_frequency"])
     waveforms = learned["templates/templates"]
@@ -117,7 +116,6 @@ def sort_learned(
         preset=run.preset,
         parameters=p,
         log=log,
-        first_sample=first_sample,
         unit_ids=learned["units"]["unit_id"].values,
         learned=known.nodes,
     )

@@ -1,0 +1,130 @@
+"""The one axis of samples: those of a segment from its own first one, also in a part of it.
+
+A part of a recording knows where it begins. Its plan does; after arithmetic, ``persist`` or saving its times still say
+it, together with the attribute ``segment_start_s``, the time of the segment's sample 0. Seconds are those of the
+recording's clock everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import RecordingError
+from ..graph.build import plan_of, to_dask
+from ..schema import SEGMENT_START, has_regular_clock
+
+
+def first_sample(recording: xr.DataArray) -> int:
+    """Number of a recording's first sample, counted from the start of its segment.
+
+    Raises
+    ------
+    RecordingError
+        If it is a part, has a time for each sample instead of a regular clock, and has lost its source in arithmetic.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> part = recording.isel(time=slice(30_000, 45_000))
+    >>> first_sample(part), first_sample(2 * part)
+    (30000, 30000)
+    """
+    plan = plan_of(recording.data) if recording.chunks is not None else None
+    return first_by_time(recording) if plan is None else plan.first_sample
+
+
+def start_time_s(recording: xr.DataArray) -> float:
+    """Time of the first sample on the recording's own clock; 0 where it has none."""
+    if "time" not in recording.coords:
+        return 0.0
+    # The index says it, whether or not somebody has chunked the coordinate.
+    index = recording.xindexes.get("time")
+    if isinstance(index, xr.indexes.RangeIndex):
+        return float(index.start)
+    return float(np.asarray(recording.coords["time"].variable[:1].values)[0])
+
+
+def first_by_time(recording: xr.DataArray) -> int:
+    """Number of the first sample as its time says it."""
+    origin = recording.attrs.get(SEGMENT_START)
+    if origin is None or "time" not in recording.coords:
+        return 0
+    rate = float(recording.attrs["sampling_frequency"])
+    ahead = (start_time_s(recording) - float(origin)) * rate
+    if round(ahead) > 0 and not has_regular_clock(recording):
+        raise RecordingError(
+            f"this part begins {ahead / rate:g} s after its segment, which has a time for each sample: where it lies "
+            "was lost in arithmetic; take the part of a recording that has been saved (save_recording) after it. If "
+            f"it is no part, say so: recording.attrs[{SEGMENT_START!r}] = {start_time_s(recording):g}"
+        )
+    return max(0, round(ahead))
+
+
+def segment_start_s(recording: xr.DataArray) -> float | None:
+    """Time of the segment's sample 0 in seconds; None if the recording has no times."""
+    if "time" not in recording.coords:
+        return None
+    if not has_regular_clock(recording) and SEGMENT_START in recording.attrs:
+        return min(float(recording.attrs[SEGMENT_START]), start_time_s(recording))
+    known = recording.attrs.get(SEGMENT_START)
+    rate = float(recording.attrs["sampling_frequency"])
+    start = start_time_s(recording) - first_sample(recording) / rate
+    # The attribute is exact where the difference would be rounded.
+    return float(known) if known is not None and abs(float(known) - start) < 0.5 / rate else start
+
+
+def sample_times(recording: xr.DataArray, sample_index: Any) -> NDArray[np.float64]:
+    """Times of samples in seconds, on the recording's clock.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, or a part of such.
+    sample_index
+        Counted from the start of the segment, as in peaks, spikes and sortings.
+
+    Returns
+    -------
+    float64, one value a sample; where the recording has no times, seconds from the start of its segment.
+
+    Raises
+    ------
+    RecordingError
+        If a sample lies outside a recording that has a time for each sample.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> sample_times(recording.isel(time=slice(30_000, 45_000)), [30_000, 33_000]).tolist()
+    [1.0, 1.1]
+    """
+    samples = np.asarray(sample_index, np.int64)
+    if "time" in recording.coords and not has_regular_clock(recording):
+        rows = samples - first_sample(recording)
+        if len(rows) and (rows.min() < 0 or rows.max() >= recording.sizes["time"]):
+            raise RecordingError(
+                f"samples {samples.min()} to {samples.max()} do not lie in this recording of "
+                f"{recording.sizes['time']} samples from {first_sample(recording)} on; give its own"
+            )
+        order = np.argsort(rows, kind="stable")
+        times = np.empty(len(rows))
+        times[order] = np.asarray(recording.coords["time"].variable[rows[order]].values, np.float64)
+        return times
+    start = segment_start_s(recording)
+    return (0.0 if start is None else start) + samples / float(recording.attrs["sampling_frequency"])
+
+
+def on_segment_axis(recording: xr.DataArray) -> xr.DataArray:
+    """A recording just opened, whose samples are counted as its times say: it may be a part that was saved."""
+    plan = plan_of(recording.data)
+    if plan is None:
+        return recording
+    origin = first_by_time(recording) - plan.start
+    return recording if origin == plan.origin else recording.copy(data=to_dask(replace(plan, origin=origin)))
