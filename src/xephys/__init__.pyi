@@ -8,6 +8,7 @@ A name in the first block takes a recording as its first argument and is a metho
 # Functions of a recording, also methods of its accessor ``.ephys``.
 from .recording.slicing import time_slice as time_slice
 from .recording.slicing import spread_slices as spread_slices
+from .recording.clock import sample_times as sample_times
 from .recording.slicing import select_channels as select_channels
 from .recording.device import to_device as to_device
 from .preprocess.filter import bandpass_filter as bandpass_filter

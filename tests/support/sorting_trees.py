@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xephys.recording.clock import first_sample
+from xephys.recording.segments import segments_of
 from xephys.sorting import make_sorting
 
 
@@ -14,16 +16,18 @@ def sorting_of(recording: Any, *, n_units: int = 3, n_spikes: int = 200, n_segme
     rng = np.random.default_rng(n_units)
     n_channels = (recording if isinstance(recording, xr.DataArray) else recording["segment_0/traces"]).sizes["channel"]
     units = rng.integers(0, max(n_units, 1), n_spikes)
+    samples, index = rng.permutation(700)[:n_spikes], rng.integers(0, n_segments, n_spikes)
+    starts = np.array([first_sample(segment) for segment in segments_of(recording)])
     return make_sorting(
         recording,
         spikes={
-            "sample_index": rng.permutation(700)[:n_spikes],
+            "sample_index": samples + starts[index],
             "unit_index": units,
             "amplitude": -rng.uniform(30, 90, n_spikes),
             "scale": rng.uniform(0.8, 1.2, n_spikes),
             "x": rng.normal(size=n_spikes),
             "y": rng.normal(size=n_spikes),
-            "segment_index": rng.integers(0, n_segments, n_spikes),
+            "segment_index": index,
         },
         units={
             "label": np.array(["good", "mua", "noise"] * n_units)[:n_units],
