@@ -40,10 +40,9 @@ def test_the_tree():
     )
     quality = {"label": np.array(["good", "mua"]), "snr": np.array([10.0, 10.0])}
     tree = assemble(
-        RECORDING, spikes, appearance(), quality, preset="default", parameters=DefaultParameters(), log=[],
-        first_sample=100,
+        RECORDING, spikes, appearance(), quality, preset="default", parameters=DefaultParameters(), log=[]
     )  # fmt: skip
-    assert tree["spikes"]["sample_index"].values.tolist() == [50, 60]
+    assert tree["spikes"]["sample_index"].values.tolist() == [150, 160]
     assert tree["spikes"]["amplitude"].values.tolist() == [80.0, 25.0]
     assert tree["spikes"]["scale"].values.tolist() == [1.0, 0.5]
     assert tree["units"]["y"].values.tolist() == [15.0, 2.0]
