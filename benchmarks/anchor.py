@@ -9,6 +9,7 @@ comes from the package index (``pip install spikesift``) in the environment of t
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import sys
 import tempfile
@@ -52,9 +53,10 @@ def run(*, peers: str, duration_s: float, n_channels: int, n_units: int, rounds:
         )
         ours = [sys.executable, "-m", "xephys", "sort", str(folder / "recording"), "--out", str(folder / "ours")]
         theirs = [peers, "-c", PEER, str(folder / "recording"), str(folder / "theirs.npz")]
-        run_process([*ours, "--overwrite"])
+        run_process(ours)
         for _ in range(rounds):
-            times["xephys"].append(run_process([*ours, "--overwrite"]))
+            shutil.rmtree(folder / "ours")  # or what an earlier run has finished would be used again
+            times["xephys"].append(run_process(ours))
             times["SpikeSift"].append(run_process(theirs))
         found = {"xephys": open_sorting(folder / "ours" / "sorting.zarr")}
         with np.load(folder / "theirs.npz", allow_pickle=False) as trains:
