@@ -60,6 +60,8 @@ from .plot.traces import plot_traces as plot_traces
 from .plot.probe import plot_probe as plot_probe
 
 # Other functions, classes and errors.
+from .curate.units import select_units as select_units
+from .curate.units import relabel_units as relabel_units
 from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
 from .io.store.sorting import open_sorting as open_sorting

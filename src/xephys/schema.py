@@ -32,6 +32,7 @@ __all__ = [
     "bad_channels_of",
     "has_regular_clock",
     "make_recording",
+    "noise_levels_of",
     "positions_of",
     "time_coordinate",
     "validate_recording",
@@ -292,6 +293,29 @@ def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
     if not np.isfinite(positions).all():
         raise RecordingError("some channel positions are not finite; correct the coordinates x and y, in um")
     return positions
+
+
+def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.floating[Any]]:
+    """Noise levels, one a channel, in the unit of the recording, as they were given.
+
+    Raises
+    ------
+    RecordingError
+        If there are more or fewer of them than channels, or they are in another unit than the traces.
+    """
+    levels = np.asarray(noise_levels)
+    if levels.shape != (recording.sizes["channel"],):
+        raise RecordingError(
+            f"noise_levels has shape {levels.shape} for {recording.sizes['channel']} channels; estimate them on this "
+            "recording"
+        )
+    given, own = getattr(noise_levels, "attrs", {}).get("units"), recording.attrs.get("units")
+    if given is not None and own is not None and given != own:
+        raise RecordingError(
+            f"the noise levels are in {given} and the traces in {own}; estimate them on these traces "
+            "(estimate_noise_levels)"
+        )
+    return levels
 
 
 def bad_channels_of(recording: xr.DataArray) -> NDArray[np.bool_]:

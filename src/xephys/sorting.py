@@ -30,6 +30,8 @@ _SPIKE_COLUMNS = {
     **SPIKE_VARIABLES,
     "z": Variable("z", ("spike",), "f4", "um", "third coordinate of the spike's place"),
 }
+#: Attribute of the spikes' ``unit_index``: the names of the units that its numbers mean.
+UNIT_IDS = "unit_ids"
 _INDEX_COLUMNS = ("channel_index", "num_spikes")
 _CHANNEL_COORDINATES = ("x", "y", "z", "probe", "shank", "group", "contact_id")
 
@@ -116,6 +118,7 @@ def make_sorting(
     if motion is not None:
         nodes["motion"] = motion
     nodes.update({f"learned/{name}": dataset for name, dataset in (learned or {}).items()})
+    nodes["spikes"]["unit_index"].attrs[UNIT_IDS] = ids.tolist()
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {
         "sampling_frequency": rate,
@@ -148,12 +151,30 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
             )
     if "sampling_frequency" not in sorting.attrs:
         raise ParameterError("this sorting has no attribute 'sampling_frequency'; set it, in hertz")
-    unit_index = sorting["spikes"].dataset["unit_index"].values
-    if len(unit_index) and unit_index.max() >= sorting["units"].sizes["unit"]:
+    ids = unit_ids_of(sorting).tolist()
+    if sorting["spikes"]["unit_index"].attrs.get(UNIT_IDS, ids) != ids:
         raise ParameterError(
-            f"a spike belongs to unit {unit_index.max()} and there are {sorting['units'].sizes['unit']}, counted from 0"
+            f"the spikes belong to other units, or in another order, than the {len(ids)} of this tree; choose, order "
+            "and rename units with select_units and relabel_units, not with isel or sel: those leave the spikes as "
+            "they are"
+        )
+    unit_index = sorting["spikes"].dataset["unit_index"].values
+    if len(unit_index) and not 0 <= unit_index.min() <= unit_index.max() < len(ids):
+        raise ParameterError(
+            f"spikes belong to units {unit_index.min()} to {unit_index.max()} and there are {len(ids)}, counted from 0"
+        )
+    templates = sorting.children.get("templates")
+    if templates is not None and templates.sizes.get("unit", len(ids)) != len(ids):
+        raise ParameterError(
+            f"there are {templates.sizes['unit']} templates and {len(ids)} units; choose units with select_units"
         )
     return sorting
+
+
+def unit_ids_of(sorting: xr.DataTree) -> Any:
+    """Names of the units in their order; their numbers where they have none."""
+    units = sorting["units"].dataset
+    return units.coords["unit_id"].values if "unit_id" in units.coords else np.arange(units.sizes["unit"])
 
 
 def first_samples(sorting: xr.DataTree) -> list[int]:

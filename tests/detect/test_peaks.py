@@ -59,7 +59,7 @@ def test_noise_levels_must_fit():
 
 
 def test_positions_are_needed_by_some_methods():
-    bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE)
+    bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE, units="uV")
     assert len(xephys.detect_peaks(bare, noise_levels=case().levels, method="by_channel").compute())
     with pytest.raises(RecordingError, match="detection by locally_exclusive needs the positions"):
         xephys.detect_peaks(bare, noise_levels=case().levels)

@@ -74,3 +74,21 @@ def test_constant_traces_are_drawn():
 def test_traces_refuse(simulated, options, message):
     with pytest.raises(ParameterError, match=message):
         plot_traces(simulated[0], **options)
+
+
+def test_a_map_keeps_shanks_apart_and_paints_no_gap():
+    from xephys.plot.traces import map_rows
+
+    depth = np.tile([0.0, 20.0, 40.0, 200.0], 2)
+    shanks = np.repeat([0, 1], 4)
+    traces = np.full((3, 8), 5.0)
+    traces[1, 1] = -200.0  # on one of the two shanks only
+    edges, rows, ticks = map_rows(traces, depth, shanks)
+    assert rows.min(where=np.isfinite(rows), initial=0) == -200.0
+    assert np.isnan(rows[:, 0]).sum() == 3  # a gap in each shank, and one between them
+    assert len(edges) == len(rows) + 1 and np.all(np.diff(edges) > 0)
+    assert [label for _, label in ticks] == ["0: 0", "0: 200", "1: 0", "1: 200"]
+    at = np.searchsorted(edges, 20.0) - 1
+    assert rows[at, 1] == -200.0
+    beside = map_rows(np.stack([np.full(3, -200.0), np.full(3, 10.0)], axis=1), [0.0, 0.0], np.zeros(2, int))[1]
+    assert beside.tolist() == [[-200.0] * 3]

@@ -50,10 +50,11 @@ def test_large_spikes_stay(stimulated):
         ({"threshold": 0.0}, "threshold is 0.0"),
         ({"channel_fraction": 1.5}, "channel_fraction is 1.5; it must be above 0 and at most 1"),
         ({"guard_ms": -1.0}, "guard_ms is -1.0"),
-        ({"noise_levels": np.ones(3)}, r"noise_levels have shape \(3,\), and the recording 32 channels"),
+        ({"noise_levels": np.ones(3)}, r"noise_levels has shape \(3,\) for 32 channels"),
     ],
 )
 def test_what_is_refused(stimulated, wrong, text):
     filtered, levels, _ = stimulated
-    with pytest.raises(xephys.ParameterError, match=text):
+    error = xephys.RecordingError if "noise_levels" in wrong else xephys.ParameterError
+    with pytest.raises(error, match=text):
         xephys.blank_common_artifacts(filtered, **{"noise_levels": levels, **wrong})

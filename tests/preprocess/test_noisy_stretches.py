@@ -40,10 +40,11 @@ def test_what_crosses_on_all_wires_in_a_movement_is_gone_and_the_rest_as_it_was(
         ({"window_ms": -1.0}, "window_ms is -1.0"),
         ({"guard_ms": 0.0}, "guard_ms is 0.0"),
         ({"channel_fraction": 1.5}, "channel_fraction is 1.5; it must be above 0 and at most 1"),
-        ({"noise_levels": np.ones(3)}, r"noise_levels have shape \(3,\), and the recording 4 channels"),
+        ({"noise_levels": np.ones(3)}, r"noise_levels has shape \(3,\) for 4 channels"),
     ],
 )
 def test_what_is_refused(moving, wrong, text):
     filtered, levels, _ = moving
-    with pytest.raises(xephys.ParameterError, match=text):
+    error = xephys.RecordingError if "noise_levels" in wrong else xephys.ParameterError
+    with pytest.raises(error, match=text):
         xephys.blank_noisy_stretches(filtered, **{"noise_levels": levels, **wrong})

@@ -86,11 +86,7 @@ def _stage(
     check_positive(detect_threshold=detect_threshold)
     if noise_levels is None:
         raise ParameterError("noise_levels is missing; give those of estimate_noise_levels(recording)")
-    noise = np.asarray(noise_levels, np.float64)
-    if noise.shape != (rules.n_channels,):
-        raise RecordingError(
-            f"noise_levels has shape {noise.shape} for {rules.n_channels} channels; estimate them on this recording"
-        )
+    noise = schema.noise_levels_of(rules.recording, noise_levels).astype(np.float64)
     usable = ~schema.bad_channels_of(rules.recording) & (noise > 0)
     if not usable.any():
         raise RecordingError("no channel can give peaks: all are marked bad or constant; check the recording")

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..errors import ParameterError
-from ..sorting import first_samples, samples_in_part, samples_per_segment, segment_starts_s, spike_times_s
+from ..sorting import (
+    first_samples,
+    samples_in_part,
+    samples_per_segment,
+    segment_starts_s,
+    spike_times_s,
+    validate_sorting,
+)
 from .style import ALARM, FAINT, INK, axes_or_new, paper_style, unit_color
 
 if TYPE_CHECKING:
@@ -63,6 +70,7 @@ def plot_drift_raster(
     'depth (µm)'
     """
     if isinstance(spikes, xr.DataTree):
+        validate_sorting(spikes)
         table: Any = spikes["spikes"].dataset
         sampling_frequency = float(spikes.attrs["sampling_frequency"])
         names = {str(name) for name in table.data_vars}

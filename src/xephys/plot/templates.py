@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..errors import ParameterError
+from ..sorting import validate_sorting
 from .probe import nearest_distance
 from .style import FAINT, INK, MUTED, new_figure, paper_style, round_length, unit_color
 
@@ -90,7 +91,7 @@ def template_arrays(sorting: xr.DataTree) -> tuple[NDArray[np.float32], NDArray[
     ParameterError
         If the sorting has none.
     """
-    node = sorting.children.get("templates")
+    node = validate_sorting(sorting).children.get("templates")
     if node is None or "x" not in node.coords or "y" not in node.coords:
         raise ParameterError(
             "this sorting has no templates with positions of the channels; sort with xephys, or plot units"

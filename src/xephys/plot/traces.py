@@ -13,6 +13,7 @@ from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..kernels.lib.constants import MAD_OF_NORMAL
 from ..recording.clock import start_time_s
+from ..recording.geometry import shank_numbers
 from ..recording.slicing import select_channels, time_slice
 from .style import ALARM, INK, MUTED, axes_or_new, paper_style, round_length
 
@@ -43,8 +44,8 @@ def plot_traces(
     start_s, duration_s
         The window on the recording's clock; from its beginning if None. Cut off at the end of the recording.
     channel_ids
-        Which channels; all if None. They are drawn in order of depth where positions are known; those marked ``bad``
-        are red lines, and left out of a map.
+        Which channels; all if None. They are drawn shank by shank, in order of depth where positions are known; those
+        marked ``bad`` are red lines, and left out of a map.
     mode
         ``"lines"``, ``"map"`` (colour is voltage), or ``"auto"``: lines up to 48 channels.
     spacing
@@ -78,7 +79,8 @@ def plot_traces(
     if channel_ids is not None:
         window = select_channels(window, channel_ids)
     if "y" in window.coords:
-        order = np.lexsort([window.x.values, window.y.values] if "x" in window.coords else [window.y.values])
+        keys = [window.x.values, window.y.values] if "x" in window.coords else [window.y.values]
+        order = np.lexsort([*keys, shank_numbers(window)])
     else:
         order = np.arange(window.sizes["channel"])[::-1]
     traces: NDArray[Any] = np.asarray(window.values, np.float32)[:, order]
@@ -101,9 +103,10 @@ def plot_traces(
             _lines(ax, time, traces, bad, labels, unit, spacing or 8 * noise)
         else:
             depth = window.y.values[order] if "y" in window.coords else None
+            shanks = shank_numbers(window)[order]
             if depth is not None and bad.any() and not bad.all():
-                traces, depth = traces[:, ~bad], depth[~bad]
-            _map(ax, time, traces, depth, unit, 6 * noise)
+                traces, depth, shanks = traces[:, ~bad], depth[~bad], shanks[~bad]
+            _map(ax, time, traces, depth, shanks, unit, 6 * noise)
         ax.set_xlabel("time (s)")
     return ax
 
@@ -131,18 +134,57 @@ def _lines(ax: Axes, time: Any, traces: Any, bad: Any, labels: Any, unit: str, s
     )
 
 
-def _map(ax: Axes, time: Any, traces: Any, depth: Any, unit: str, limit: float) -> None:
-    rows = np.arange(traces.shape[1]) if depth is None else np.asarray(depth, float)
-    levels, row = np.unique(rows, return_inverse=True)
-    total = np.zeros((len(levels), len(time)), np.float64)
-    np.add.at(total, row, traces.T)
-    total /= np.bincount(row)[:, None]
-    edges = np.concatenate([[levels[0] - 0.5], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 0.5]])
+def _map(ax: Axes, time: Any, traces: Any, depth: Any, shanks: Any, unit: str, limit: float) -> None:
+    """Colour is voltage; shanks one above the other, each in order of depth, and nothing where there is no contact."""
+    edges, rows, ticks = map_rows(traces, depth, shanks)
     step = max(1, len(time) // POINTS_MAX)
     shown = time[::step]
     borders = np.append(shown, shown[-1] + step * (time[1] - time[0] if len(time) > 1 else 1.0))
-    mesh = ax.pcolormesh(borders, edges, total[:, ::step], cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True)
+    mesh = ax.pcolormesh(borders, edges, rows[:, ::step], cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True)
     ax.set_ylabel("channel" if depth is None else "depth (µm)")
+    if len(np.unique(shanks)) > 1:
+        ax.set_yticks([place for place, _ in ticks], [label for _, label in ticks])
+        ax.set_ylabel("depth (µm), shank by shank")
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.01, fraction=0.03)
     bar.set_label(unit, color=MUTED)
     bar.outline.set_visible(False)
+
+
+def map_rows(
+    traces: NDArray[Any], depth: Any, shanks: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[tuple[float, str]]]:
+    """Rows of a map: their edges along the axis, ``(row, sample)`` with NaN between contacts, and ticks by depth.
+
+    Of contacts at one depth of one shank the larger value is shown: a mean would make spikes smaller. A row is as high
+    as the contacts are apart; shanks follow each other, two such heights apart.
+    """
+    rows_um = np.arange(traces.shape[1], dtype=float) if depth is None else np.asarray(depth, float)
+    edges: list[float] = []
+    rows: list[NDArray[Any]] = []
+    ticks: list[tuple[float, str]] = []
+    empty = np.full(len(traces), np.nan)
+    spacing = _spacing(rows_um, shanks)
+    for shank in np.unique(shanks):
+        own = np.flatnonzero(shanks == shank)
+        levels, row = np.unique(rows_um[own], return_inverse=True)
+        offset = 0.0 if not edges else edges[-1] + 2 * spacing - (levels[0] - spacing / 2)
+        for k, level in enumerate(levels):
+            low = level - (spacing / 2 if k == 0 else min(spacing, level - levels[k - 1]) / 2) + offset
+            high = level + (spacing / 2 if k == len(levels) - 1 else min(spacing, levels[k + 1] - level) / 2) + offset
+            if not edges:
+                edges.append(low)
+            elif low > edges[-1] + 1e-9:
+                rows.append(empty)
+                edges.append(low)
+            there = traces[:, own[row == k]]
+            rows.append(np.take_along_axis(there, np.abs(there).argmax(axis=1)[:, None], axis=1)[:, 0])
+            edges.append(high)
+        ticks += [(levels[k] + offset, f"{shank}: {levels[k]:g}") for k in sorted({0, len(levels) - 1})]
+    return np.array(edges), np.array(rows, float), ticks
+
+
+def _spacing(depth: NDArray[np.float64], shanks: NDArray[np.integer[Any]]) -> float:
+    """Usual distance of neighbouring depths on a shank."""
+    steps = [np.diff(np.unique(depth[shanks == shank])) for shank in np.unique(shanks)]
+    joined = np.concatenate(steps)
+    return float(np.median(joined)) if len(joined) else 1.0

@@ -71,12 +71,7 @@ def blank_common_artifacts(
         if not 0 < share <= 1:
             raise ParameterError(f"{name} is {share!r}; it must be above 0 and at most 1")
     info = schema.validate_recording(recording)
-    levels = np.asarray(noise_levels, np.float32)
-    if levels.shape != (info.n_channels,):
-        raise ParameterError(
-            f"noise_levels have shape {levels.shape}, and the recording {info.n_channels} channels; "
-            "estimate them on this recording"
-        )
+    levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)
     good = ~schema.bad_channels_of(recording)
     guard = max(1, round(guard_ms * 1e-3 * info.sampling_frequency))
     arrays: dict[str, Any] = {"thresholds": np.where(good, threshold * levels, np.inf).astype(np.float32)}

@@ -71,12 +71,7 @@ def blank_noisy_stretches(
     if not 0 < channel_fraction <= 1:
         raise ParameterError(f"channel_fraction is {channel_fraction!r}; it must be above 0 and at most 1")
     info = schema.validate_recording(recording)
-    levels = np.asarray(noise_levels, np.float32)
-    if levels.shape != (info.n_channels,):
-        raise ParameterError(
-            f"noise_levels have shape {levels.shape}, and the recording {info.n_channels} channels; "
-            "estimate them on this recording"
-        )
+    levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)
     good = ~schema.bad_channels_of(recording)
     per_ms = 1e-3 * info.sampling_frequency
     reach, guard = max(1, round(window_ms / 2 * per_ms)), max(1, round(guard_ms * per_ms))

@@ -11,7 +11,7 @@ from spikeinterface.core import BaseSorting
 from spikeinterface.core.base import minimum_spike_dtype
 from spikeinterface.core.basesorting import SpikeVectorSortingSegment
 
-from ...sorting import first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
+from ...sorting import UNIT_IDS, first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
 from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
 #: Attribute of a column that says which property of SpikeInterface's it is; an empty one, that it is none.
@@ -145,6 +145,7 @@ def sorting_tree_of(sorting: Any) -> xr.DataTree:
     units["num_spikes"] = ("unit", counts, {_PROPERTY: ""})
     described = xr.Dataset(units, coords={"unit_id": ("unit", np.asarray(sorting.unit_ids))})
     tree = xr.DataTree.from_dict({"spikes": xr.Dataset(spikes), "units": described})
+    tree["spikes"]["unit_index"].attrs[UNIT_IDS] = np.asarray(sorting.unit_ids).tolist()
     tree.attrs = {"sampling_frequency": float(sorting.get_sampling_frequency())}
     n_segments = sorting.get_num_segments()
     if sorting.has_recording():
