@@ -248,10 +248,10 @@ def validate_recording(recording: Any) -> RecordingInfo:
     rate = recording.attrs.get("sampling_frequency")
     if not isinstance(rate, (int, float, np.number)) or not np.isfinite(rate) or rate <= 0:
         raise RecordingError(f"attribute 'sampling_frequency' is {rate!r}; set it to the rate in hertz")
-    _check_rate(recording, float(rate))
     n_samples, n_channels = recording.shape
     if n_channels == 0 or n_samples == 0:
         raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
+    _check_rate(recording, float(rate))
     return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
 
 

@@ -152,7 +152,8 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
     if "sampling_frequency" not in sorting.attrs:
         raise ParameterError("this sorting has no attribute 'sampling_frequency'; set it, in hertz")
     ids = unit_ids_of(sorting).tolist()
-    if sorting["spikes"]["unit_index"].attrs.get(UNIT_IDS, ids) != ids:
+    known = list(sorting["spikes"]["unit_index"].attrs.get(UNIT_IDS, ids))
+    if known != ids and sorting["spikes"].sizes.get("spike"):
         raise ParameterError(
             f"the spikes belong to other units, or in another order, than the {len(ids)} of this tree; choose, order "
             "and rename units with select_units and relabel_units, not with isel or sel: those leave the spikes as "

@@ -25,6 +25,7 @@ def test_templates_have_a_panel_per_unit_but_noise(sorting):
 
 def test_templates_need_positions(sorting):
     bare = xr.DataTree.from_dict({"spikes": sorting["spikes"].to_dataset(), "units": sorting["units"].to_dataset()})
+    bare.attrs["sampling_frequency"] = sorting.attrs["sampling_frequency"]
     with pytest.raises(ParameterError, match="no templates"):
         plot_templates(bare)
 

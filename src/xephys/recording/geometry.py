@@ -156,7 +156,7 @@ def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
     >>> rec = make_recording(np.zeros((9, 4)), sampling_frequency=1e4, coordinates={"shank": ["0", "1", "0", "1"],
     ...                      "probe": [0, 0, 1, 1]})
     >>> channel_groups(rec).tolist()
-    [0, 2, 1, 3]
+    [0, 1, 2, 3]
     """
     labels = _labels(recording, ("shank", "probe", "group"))
     numbers = np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -28,7 +28,7 @@ def displacement_grid(displacement_um: NDArray[np.floating[Any]]) -> NDArray[np.
     >>> displacement_grid(np.array([-3.0, 4.5])).tolist()
     [-4.0, -2.0, 0.0, 2.0, 4.0, 6.0]
     >>> len(displacement_grid(np.array([0.0, 300.0])))
-    32
+    30
     """
     low, high = min(float(np.min(displacement_um)), 0.0), max(float(np.max(displacement_um)), 0.0)
     step = max(STEP_UM, (high - low) / (N_DISPLACEMENTS_MAX - 3))

@@ -36,7 +36,7 @@ def feature_noise(
     --------
     >>> noise = np.random.default_rng(0).normal(0, 3.0, (30_000, 2))
     >>> round(feature_noise([noise], np.eye(2, 20), good=np.ones(2, bool)), 1)
-    3.0
+    2.9
     """
     length, n_good, values = basis.shape[1], int(good.sum()), []
     for excerpt in excerpts:

@@ -89,6 +89,7 @@ def prepare(
     if learned is None:
         filtered, plain_levels = without_noisy(filtered, run, seed=seed)
     else:
+        learned.check_units(filtered)
         plain_levels = learned.plain_noise_levels
     filtered = referenced(without_artifacts(filtered, plain_levels), operator=reference)
     prepared = whitened(filtered, run, n_nearest=whitening_n_nearest, seed=seed, learned=learned)
@@ -174,7 +175,6 @@ def whitened(
     if learned is None:
         levels, whitening, white_levels = run.once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
     else:
-        learned.check_units(filtered)
         levels, white_levels = learned.noise_levels, learned.white_noise_levels
         whitening = learned.whitening_without(schema.bad_channels_of(filtered))
     white_sample = DrawnSample(lambda: _thinned_white(sample, whitening), token=f"{sample.token}-{n_nearest}")
