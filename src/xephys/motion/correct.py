@@ -9,6 +9,7 @@ from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
+from ..recording.clock import start_time_s
 from ..recording.geometry import channel_groups, shank_labels
 from ..recording.stages import extend_recording, recording_plan
 from .displacement import check_inside, shank_indices, validate_motion
@@ -90,7 +91,7 @@ def correct_motion(
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="correcting motion")
     validate_motion(motion)
-    origin_s = float(recording.time[0])
+    origin_s = start_time_s(recording)
     check_inside(motion, np.array([origin_s, origin_s + (info.n_samples - 1) / info.sampling_frequency]))
     has_shanks = "shank" in recording.coords or "probe" in recording.coords
     names = shank_labels(recording) if has_shanks and motion.sizes["shank"] > 1 else None

@@ -14,6 +14,7 @@ from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..recording.clock import start_time_s
 from ..recording.geometry import shank_labels
 from .decentralized import estimate_by_decentralized
 from .displacement import make_motion
@@ -107,7 +108,7 @@ def estimate_motion(
         )
     courses = [_course(own, METHODS[method], parameters) for own in shanks]
     depths = np.unique(np.concatenate([course.depth_um for course in courses]))
-    times = float(recording.time[0]) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
+    times = start_time_s(recording) + bin_s * (np.arange(shanks[0].n_times) + 0.5)
     merged = [course.at_depths(depths) for course in courses]
     return make_motion(
         np.stack([course.displacement_um for course in merged]),

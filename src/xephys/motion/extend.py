@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..recording.clock import start_time_s
 from ..recording.geometry import shank_labels
 from .displacement import validate_motion
 from .dredge import estimate_by_dredge
@@ -71,11 +72,11 @@ def extend_motion(
             f"the motion is of shanks {', '.join(motion['shank'].values.astype(str))}, the recording has "
             f"{', '.join(names)}; extend it with the same probe"
         )
-    first = (float(recording.time[0]) - float(motion["time"][0])) / bin_s + 0.5
+    first = (start_time_s(recording) - float(motion["time"][0])) / bin_s + 0.5
     n_old, start = motion.sizes["time"], round(first)
     if abs(first - start) > 1e-3 or not 0 <= start < n_old:
         raise ParameterError(
-            f"the recording begins at {float(recording.time[0]):g} s; a motion of {n_old} bins of {bin_s:g} s from "
+            f"the recording begins at {start_time_s(recording):g} s; a motion of {n_old} bins of {bin_s:g} s from "
             f"{float(motion['time'][0]) - bin_s / 2:g} s is extended from the edge of one of them"
         )
     shanks = split_by_shank(recording, peaks, bin_s=bin_s)

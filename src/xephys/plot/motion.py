@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..motion.displacement import displacement_at, shank_indices, validate_motion
+from ..recording.clock import first_sample, sample_times
 from ..recording.geometry import shank_numbers
 from ..schema import validate_recording
 from .raster import draw_motion, plot_drift_raster
@@ -112,16 +113,18 @@ def plot_motion(recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[A
         raise ParameterError(f"the peaks have no {' and no '.join(missing)}; localise them first (localize_peaks)")
     shanks = shank_numbers(recording)[peaks["channel_index"]]
     n_shanks = motion.sizes["shank"]
-    start_s = float(recording.time[0])
+    start = first_sample(recording)
     with paper_style():
         figure = new_figure((max(6.5, 4.2 * n_shanks), 7.6))
         axes = figure.subplots(3, n_shanks, squeeze=False, height_ratios=[3, 3, 2])
         for column, name in enumerate(motion["shank"].values):
             own = peaks[shanks == column] if n_shanks > 1 else peaks
-            moved = displacement_at(motion, time_s=start_s + own["sample_index"] / rate, depth_um=own["y"], shank=name)
-            rested = own.copy()
-            rested["y"] = own["y"] - moved
-            for ax, shown, title in ((axes[0, column], own, "as seen"), (axes[1, column], rested, "registered")):
+            times = sample_times(recording, own["sample_index"])
+            seen, rested = own.copy(), own.copy()
+            rested["y"] -= displacement_at(motion, time_s=times, depth_um=own["y"], shank=name)
+            for shown in (seen, rested):  # rasters begin with the recording
+                shown["sample_index"] -= start
+            for ax, shown, title in ((axes[0, column], seen, "as seen"), (axes[1, column], rested, "registered")):
                 plot_drift_raster(shown, sampling_frequency=rate, seed=seed, ax=ax)
                 ax.set_title(f"shank {name}, {title}" if n_shanks > 1 else f"peaks {title}", color=INK)
             axes[1, column].set_ylim(axes[0, column].get_ylim())
