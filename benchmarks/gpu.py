@@ -155,7 +155,7 @@ def _same_steps(there: Any, white_here: Any) -> Any:
 
     filtered = xephys.bandpass_filter(xephys.to_uv(there), freq_min_hz=BAND_HZ[0], freq_max_hz=BAND_HZ[1], order=ORDER)
     referenced = xephys.common_reference(filtered, reference="global", operator="median")
-    return extend_recording(referenced, recording_plan(white_here).stages[-1])
+    return extend_recording(referenced, recording_plan(white_here).stages[-1], units="noise")
 
 
 def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[list[Any], list[Any]]:
