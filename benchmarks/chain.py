@@ -149,7 +149,7 @@ def report(result: Result) -> tuple[str, ...]:
         f"{result.n_channels} channels, {result.duration_s:g} s at 30 kHz from an int16 file with ±500 µV slow waves; "
         f"milliseconds per second of recording, median of {len(result.ours_2)} rounds made in turn; the ratio is the "
         f"median of the rounds'. Both results correlate with {result.difference:.4f} (median over channels; the "
-        "neighbourhoods of the whitening differ).",
+        "neighborhoods of the whitening differ).",
         table(["", "xephys", "SpikeInterface", "ratio"], rows),
         "What SpikeInterface was tried with, on six seconds:",
         table(["pool and chunks", "ms"], tried),

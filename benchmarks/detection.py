@@ -3,7 +3,7 @@
     python benchmarks/detection.py [--quick]
 
 Raw samples in, a table of located peaks out: band-pass, median reference, local whitening, locally exclusive peaks,
-centre of mass. Ours is one lazy table with one task per chunk; SpikeInterface runs its node pipeline at the best of
+center of mass. Ours is one lazy table with one task per chunk; SpikeInterface runs its node pipeline at the best of
 several pools and chunk lengths, found first on an excerpt.
 """
 
@@ -146,7 +146,7 @@ def compute_theirs(chain: Any, levels: Any, job: Job) -> Any:
 
 
 def agreement(mine: Any, peaks: Any, locations: Any) -> tuple[float, float]:
-    """Share of our peaks that they have within 0.1 ms and one neighbouring channel, and the median distance, µm."""
+    """Share of our peaks that they have within 0.1 ms and one neighboring channel, and the median distance, µm."""
     window, found, distances = 3, 0, []
     samples = peaks["sample_index"]
     first = np.searchsorted(samples, mine["sample_index"] - window)
@@ -172,7 +172,7 @@ def report(result: Result) -> tuple[str, ...]:
     return (
         "# Detection and localisation on the chain",
         f"{result.n_channels} channels, {result.duration_s:g} s at 30 kHz from an int16 file; band-pass, median "
-        f"reference, local whitening, locally exclusive peaks (5 × noise, 1 ms, 50 µm), centre of mass (75 µm, "
+        f"reference, local whitening, locally exclusive peaks (5 × noise, 1 ms, 50 µm), center of mass (75 µm, "
         f"±0.5 ms); milliseconds per second of recording, median of {len(result.ours)} rounds made in turn.",
         table(["", "xephys", "SpikeInterface", "ratio"], rows),
         f"xephys finds {result.n_ours:,} peaks and SpikeInterface {result.n_theirs:,}; {100 * result.same:.1f} % of "

@@ -62,16 +62,16 @@ def _rows(channels: int, samples: int, repeats: int) -> list[Row]:
 
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     ring = (distances > 30) & (distances <= 55)
-    ring_neighbours = np.full((channels, ring.sum(axis=1).max()), -1, np.int32)
+    ring_neighbors = np.full((channels, ring.sum(axis=1).max()), -1, np.int32)
     for channel in range(channels):
         inside = np.flatnonzero(ring[channel])
-        ring_neighbours[channel, : len(inside)] = inside
+        ring_neighbors[channel, : len(inside)] = inside
 
     sum_x, sum_xx, n = whiten.covariance_sums(filtered)
     covariance = sum_xx / n - np.outer(sum_x / n, sum_x / n)
-    neighbours, weights = whiten.whitening_matrix_local(covariance, positions)
+    neighbors, weights = whiten.whitening_matrix_local(covariance, positions)
     matrix = whiten.whitening_matrix_global(covariance)
-    sparse, dense = mixing.pack_sparse(neighbours, weights), mixing.pack_dense(matrix)
+    sparse, dense = mixing.pack_sparse(neighbors, weights), mixing.pack_dense(matrix)
     matrix32 = matrix.astype("float32")
     bad = np.array([3, channels // 2])
     fill_from, fill_weights = bad_channels.interpolation_weights(positions, bad)
@@ -145,7 +145,7 @@ def _rows(channels: int, samples: int, repeats: int) -> list[Row]:
         ),
         (
             "local median reference, 30–55 µm",
-            blocks(reference.local_reference, neighbours=ring_neighbours),
+            blocks(reference.local_reference, neighbors=ring_neighbors),
             [("SpikeInterface common_reference", peer(local_reference))],
         ),
         (
@@ -184,7 +184,7 @@ def _rows(channels: int, samples: int, repeats: int) -> list[Row]:
         ),
         (
             "interpolation of two bad channels",
-            blocks(bad_channels.interpolate_channels, neighbours=fill_from, weights=fill_weights, bad=bad),
+            blocks(bad_channels.interpolate_channels, neighbors=fill_from, weights=fill_weights, bad=bad),
             [("SpikeInterface interpolate_bad_channels", peer(filled))],
         ),
         (

@@ -34,7 +34,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "xephys.motion.iterative_template": "tests/motion/test_methods.py",
     "xephys.motion.kilosort": "tests/motion/test_methods.py",
     "xephys.motion.register": "tests/motion/test_estimate.py: what it adds is the accuracy that is held there",
-    "xephys.sorter.default.sort": "tests/sorter/test_identical.py and its neighbours",
+    "xephys.sorter.default.sort": "tests/sorter/test_identical.py and its neighbors",
     "xephys.sorter.steps.reuse": "tests/sorter/steps/test_learned.py",
 }
 #: Loops that go over few things, or over things that are expensive each, by file and function.

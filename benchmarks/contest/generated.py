@@ -39,7 +39,7 @@ class Generated(NamedTuple):
     recording: Any
     truth: Any
     templates_uv: np.ndarray[Any, Any]
-    n_before: int
+    nbefore: int
     noise_uv2: np.ndarray[Any, Any]
 
 
@@ -84,7 +84,7 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     )
     wanted = np.exp(rng.uniform(*np.log(setting.amplitudes_uv), setting.n_units))
     templates = templates * (wanted / np.abs(templates.mean(axis=3)).max(axis=(1, 2)))[:, None, None, None]
-    n_spikes, n_before = len(truth.to_spike_vector()), round(BEFORE_MS * RATE_HZ / 1000)
+    n_spikes, nbefore = len(truth.to_spike_vector()), round(BEFORE_MS * RATE_HZ / 1000)
     covariance = _noise_covariance(setting, probe.contact_positions, seed)
     white = np.count_nonzero(covariance) == len(covariance)
     noise = NoiseGeneratorRecording(
@@ -101,7 +101,7 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     recording = InjectTemplatesRecording(
         truth,
         templates.astype(np.float32),
-        nbefore=n_before,
+        nbefore=nbefore,
         amplitude_factor=factors.astype(np.float32),
         parent_recording=noise,
         upsample_vector=rng.integers(0, UPSAMPLING, n_spikes),
@@ -111,7 +111,7 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     counts = preprocessing.astype(scaled, "int16", round=True)
     counts.set_channel_gains(GAIN_UV)
     counts.set_channel_offsets(0.0)
-    return Generated(counts, truth, templates.mean(axis=3).astype(np.float32), n_before, covariance)
+    return Generated(counts, truth, templates.mean(axis=3).astype(np.float32), nbefore, covariance)
 
 
 def _probe(*, staggered: bool) -> Any:

@@ -78,7 +78,7 @@ def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:
     templates = Templates(
         templates_array=full,
         sampling_frequency=recording.sampling_frequency,
-        nbefore=int(truth["n_before"]),
+        nbefore=int(truth["nbefore"]),
         channel_ids=recording.channel_ids,
         unit_ids=units,
         probe=recording.get_probe(),

@@ -6,13 +6,13 @@ from typing import Any
 from .verdict import GIB, Run
 
 LINE = (
-    "{set:15s} {sorter:22s} {well!s:>8s} {accuracy:>6s} {extra:>11s} {doubles:>17s} {same!s:>5s} {artefacts!s:>5s} "
+    "{set:15s} {sorter:22s} {well!s:>8s} {accuracy:>6s} {extra:>11s} {doubles:>17s} {same!s:>5s} {artifacts!s:>5s} "
     "{active!s:>7s} {kinds:>15s} {strong:>7s} {positive:>5s} {recall:>6s} {split!s:>5s} {units!s:>5s} {good!s:>4s} "
     "{wall:>6s} {cpu:>6s} {peak:>5s}  {state}"
 )
 NAMES = {
     "set": "set", "sorter": "sorter", "well": "well", "accuracy": "acc", "extra": "FP/red/over",
-    "doubles": "dbl/untrue/chance", "same": "same", "artefacts": "artef", "active": "unm.act",
+    "doubles": "dbl/untrue/chance", "same": "same", "artifacts": "artef", "active": "unm.act",
     "kinds": "a/frag/far/oth", "strong": "SNR>6", "positive": "pos", "recall": "coinc", "split": "split",
     "units": "units", "good": "good", "wall": "wall", "cpu": "cpu", "peak": "GiB", "state": "when, load",
 }  # fmt: skip
@@ -39,7 +39,7 @@ def _plain_line(made: Run) -> str:
         extra=f"{s['false positive']}/{s['redundant']}/{s['overmerged']}" if scored else "-",
         doubles=f"{s['double across']}/{s.get('double untrue', '-')}/{s['double chance']:.0f}",
         same=s["double same"],
-        artefacts=s.get("artefact units", "-"),
+        artifacts=s.get("artifact units", "-"),
         active=s.get("unmatched active", "-"),
         kinds="/".join(map(str, s["kinds"].values())) if "kinds" in s else "-",
         strong=strata.get("throughout", "-"),

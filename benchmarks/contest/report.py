@@ -11,7 +11,7 @@ COSTS = "wall, s", "CPU, s", "peak, GiB", "load"
 
 ACCURACY_HEADER = "set", "sorter", "mean accuracy", "well detected", "extra units", *COSTS
 HARD_HEADER = (
-    "set", "sorter", "unmatched, active", "artefact / fragment / far / other", "artefact units, active or not",
+    "set", "sorter", "unmatched, active", "artifact / fragment / far / other", "artifact units, active or not",
     "counted twice across units: of chance", "where no two fired", "within a unit",
 )  # fmt: skip
 SIGNS = {True: "reached", False: "**not reached**", None: "not decided"}
@@ -44,7 +44,7 @@ ACCURACY = (
 )
 HARD = (
     "Unmatched: agrees by less than 0.2 with every true unit; active: at least 0.5 spikes a second. Of these, "
-    "*artefact*: half of the spikes in movements or stimulation; *fragment*: half are those of one true unit; "
+    "*artifact*: half of the spikes in movements or stimulation; *fragment*: half are those of one true unit; "
     "*far*: half are those of the unlabelled units of the hash within 60 µm; *other*: none of these. Counted "
     "twice: spikes of two units, peak channels at most 30 µm apart, within 0.2 ms, against what independent "
     "trains would give; true units that are driven together fire together as well, so those are also counted where "
@@ -54,7 +54,7 @@ BURSTS = (
     "Pieces: tested units that are by half made of one true unit and hold 5 % of it; a unit in two pieces is "
     "split. Coincident: spikes within 1 ms of one of another true unit at most 100 µm away."
 )
-BACKGROUND = "Far units, field and artefacts of the hard setting, and no unit to find. Active and kinds as above."
+BACKGROUND = "Far units, field and artifacts of the hard setting, and no unit to find. Active and kinds as above."
 
 
 def report(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def _page(runs: Sequence[Run]) -> list[str]:
         header = "set", "sorter", "units in pieces", "coincident spikes", "their recall", "counted twice, × chance"
         parts += ["## Bursts and coincidences", BURSTS, table(header, [_burst_row(made) for made in bursts])]
     if of_role["background"]:
-        header = "set", "sorter", "units", "active", "artefact / far / other", "labelled good", *COSTS
+        header = "set", "sorter", "units", "active", "artifact / far / other", "labelled good", *COSTS
         rows = [_background_row(made) for made in of_role["background"]]
         parts += ["## Background only", BACKGROUND, table(header, rows)]
     return parts
@@ -114,8 +114,8 @@ def _hard_row(made: Run) -> tuple[object, ...]:
         made["set"],
         made["sorter"],
         s["unmatched active"],
-        f"{kinds['artefact']} / {kinds['fragment']} / {kinds['far']} / {kinds['other']}",
-        s["artefact units"],
+        f"{kinds['artifact']} / {kinds['fragment']} / {kinds['far']} / {kinds['other']}",
+        s["artifact units"],
         doubles,
         s["double untrue"],
         s["double same"],
@@ -149,7 +149,7 @@ def _background_row(made: Run) -> tuple[object, ...]:
     if made["state"] != "done":
         return (made["set"], made["sorter"], made["state"].replace("|", "/"), *["–"] * 7)
     s = made["score"]
-    kinds = f"{s['kinds']['artefact']} / {s['kinds']['far']} / {s['kinds']['other']}"
+    kinds = f"{s['kinds']['artifact']} / {s['kinds']['far']} / {s['kinds']['other']}"
     good = "no labels" if s["good"] is None else s["good"]
     return (made["set"], made["sorter"], s["units"], s["active"], kinds, good, *_costs(made))
 

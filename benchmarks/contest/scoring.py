@@ -2,7 +2,7 @@
 
 A unit is *well detected* at an accuracy of 0.8; *found throughout* are those of the units with an SNR above 6 that are
 not there only part of the time. A tested unit is *unmatched* when it agrees by less than 0.2 with every true unit, and
-*active* from 0.5 spikes a second. Active unmatched units are artefacts (half of their spikes lie in movements or
+*active* from 0.5 spikes a second. Active unmatched units are artifacts (half of their spikes lie in movements or
 stimulation), fragments (half are spikes of one true unit), far (half are spikes of the hash within 60 µm) or other.
 """
 
@@ -188,30 +188,30 @@ def explained(
     true_trains: list[Train],
     recorded: Recorded,
 ) -> None:
-    """What the unmatched units are made of; artefacts are also counted among those that are hardly active."""
+    """What the unmatched units are made of; artifacts are also counted among those that are hardly active."""
     truth, rate_hz = recorded.simulated_truth, recorded.truth.sampling_frequency
     assert truth is not None
-    edges, reach = truth.artefacts_s * rate_hz, AGREE_MS * rate_hz / 1000
+    edges, reach = truth.artifacts_s * rate_hz, AGREE_MS * rate_hz / 1000
     far = truth.far_spikes()
     order = np.argsort(far["sample"], kind="stable")
     far_sample, far_unit, far_xy = far["sample"][order], far["unit"][order], np.stack([far["x"], far["y"]], axis=1)
-    kinds, artefacts = dict.fromkeys(("artefact", "fragment", "far", "other"), 0), 0
+    kinds, artifacts = dict.fromkeys(("artifact", "fragment", "far", "other"), 0), 0
     for u, train in unmatched.items():
         inside = sum(np.searchsorted(train, end) - np.searchsorted(train, start) for start, end in edges)
-        is_artefact = len(train) > 0 and inside >= len(train) / 2
-        artefacts += is_artefact
+        is_artifact = len(train) > 0 and inside >= len(train) / 2
+        artifacts += is_artifact
         if u not in active:
             continue
         around = np.linalg.norm(far_xy - places[u], axis=1) <= FAR_UM
-        if is_artefact:
-            kinds["artefact"] += 1
+        if is_artifact:
+            kinds["artifact"] += 1
         elif any(share_beyond_chance(train, other, reach, rate_hz) >= PIECE_PURITY for other in true_trains):
             kinds["fragment"] += 1
         elif len(far_unit) and share_beyond_chance(train, far_sample[around[far_unit]], reach, rate_hz) >= PIECE_PURITY:
             kinds["far"] += 1
         else:
             kinds["other"] += 1
-    out |= {"unmatched active": sum(kinds.values()), "kinds": kinds, "artefact units": int(artefacts)}
+    out |= {"unmatched active": sum(kinds.values()), "kinds": kinds, "artifact units": int(artifacts)}
 
 
 def peak_places(trains: dict[int, Train], recording: Any, recorded: Recorded) -> dict[int, NDArray[np.float64]]:

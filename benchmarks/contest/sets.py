@@ -49,9 +49,9 @@ def _speed(duration_s: float) -> Kind:
 
 
 _BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
-#: Half of the units follow a tenth of a neighbour's spikes: of the spikes of either, about one in ten is coincident.
+#: Half of the units follow a tenth of a neighbor's spikes: of the spikes of either, about one in ten is coincident.
 _SYNCHRONOUS = {"preset": "easy", "synchronous_fraction": 1.0, "synchronous_share": (0.1, 0.1)}
-#: Log-normal rates that end at 0.3 and 40 Hz: neighbours that are as active coincide some hundred times in ten minutes.
+#: Log-normal rates that end at 0.3 and 40 Hz: neighbors that are as active coincide some hundred times in ten minutes.
 _LONG = {"preset": "easy", "rate_median_hz": 3.0, "rate_sigma": 1.3}
 _TISSUE = {
     "preset": "easy", "probe": "neuropixels-1", "amplitude_range_uv": (18.0, 110.0), "amplitude_cv": (0.15, 0.15),
@@ -256,7 +256,7 @@ def _save(place: Path, kind: str, seed: int) -> dict[str, Any]:
     generated.save(made.recording, place / "recording")
     whitening = _inverse_root(made.noise_uv2)
     templates = (made.templates_uv @ whitening).astype(np.float32)
-    np.savez(place / "truth.npz", templates=templates, n_before=made.n_before, whitening=whitening)
+    np.savez(place / "truth.npz", templates=templates, nbefore=made.nbefore, whitening=whitening)
     return {"bad_channels": [], "delays": False}
 
 

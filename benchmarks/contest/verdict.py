@@ -142,9 +142,9 @@ def realistic(side: Side, runs: Sequence[Run]) -> list[Verdict]:
             f"{positive['well']} of {positive['units']}{_positive_of(side.peers)}",
             bool(positive["well"] == positive["units"]),
         ),
-        Verdict(side.name, "no unit made of artefacts", f"{ours['artefact units']}", ours["artefact units"] == 0),
+        Verdict(side.name, "no unit made of artifacts", f"{ours['artifact units']}", ours["artifact units"] == 0),
     ]
-    demand = "spikes counted twice across neighbouring units: at most 2 × chance"
+    demand = "spikes counted twice across neighboring units: at most 2 × chance"
     within = ours["double across"] <= 2 * ours["double chance"]
     measured = f"{_doubles(side.ours, 'double across')}{_of_peers(side.peers, 'double across')}"
     itself = ours["truth double across"] / max(ours["truth double chance"], 1e-9)

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import xephys
-from xephys.kernels.cluster.sections import centred_sections, gather_features, section_channels
+from xephys.kernels.cluster.sections import centered_sections, gather_features, section_channels
 from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
 from xephys.recording.geometry import nearest_channels, shank_numbers
 from xephys.sorter.kilosort4.parameters import Kilosort4Parameters
@@ -46,7 +46,7 @@ def main() -> None:
         draw_features(axes[1, 0], white, found, clusters)
         draw_positions(axes[1, 1], found, clusters)
         xephys.plot.plot_drift_raster(xephys.sort(recording, preset="kilosort4", nblocks=0), ax=axes[1, 2])
-        axes[1, 2].set_title("(f) result: spikes in the colours of their units")
+        axes[1, 2].set_title("(f) result: spikes in the colors of their units")
         figure.savefig(HERE / "kilosort4_steps.png", dpi=105)
 
 
@@ -97,20 +97,20 @@ def draw_events(ax: Any, white: Any, found: Any) -> None:
 
 
 def draw_features(ax: Any, white: Any, found: Any, clusters: Any) -> None:
-    """Two principal axes of one section, in the colours of its clusters."""
+    """Two principal axes of one section, in the colors of its clusters."""
     positions = np.stack([white.x.values, white.y.values], axis=1)
-    neighbours = nearest_channels(positions, n_nearest=20)
-    sections = centred_sections(positions, shanks=shank_numbers(white), height_um=40.0, margin_um=30.0)
+    neighbors = nearest_channels(positions, n_nearest=20)
+    sections = centered_sections(positions, shanks=shank_numbers(white), height_um=40.0, margin_um=30.0)
     section = max(sections, key=lambda s: np.unique(clusters.labels[np.isin(found["channel_index"], s.core)]).size)
     near = np.isin(found["channel_index"], np.concatenate([section.core, section.margin]))
-    _, slots = section_channels(section, neighbours)
+    _, slots = section_channels(section, neighbors)
     features = gather_features(found["projection"][near], found["channel_index"][near], slots)
-    centred = features - features.mean(axis=0)
-    plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    centered = features - features.mean(axis=0)
+    plane = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
     for point, label in zip(plane, clusters.labels[near], strict=True):
         ax.plot(*point, ".", ms=3, color=unit_color(int(label)) if label >= 0 else FAINT)
     ax.set(xlabel="first principal axis", ylabel="second", xticks=[], yticks=[])
-    ax.set_title("(d) features of one section, in colours of clusters")
+    ax.set_title("(d) features of one section, in colors of clusters")
 
 
 def draw_positions(ax: Any, found: Any, clusters: Any) -> None:
@@ -119,7 +119,7 @@ def draw_positions(ax: Any, found: Any, clusters: Any) -> None:
         color = unit_color(label) if label >= 0 else FAINT
         ax.plot(found["x"][own], found["y"][own], ".", ms=2.5, color=color)
     ax.set(xlabel="x (µm)", ylabel="y (µm)")
-    ax.set_title("(e) detected spikes in place, same colours")
+    ax.set_title("(e) detected spikes in place, same colors")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def open_np_ultra(data: Path) -> xr.DataArray:
 def open_neuralynx(data: Path) -> list[xr.DataArray]:
     """Five Neuralynx channels at 32 kHz, two segments of 10.7 and 9.3 s with a gap of 3 s between them.
 
-    The files have no positions: 1 mm apart here, so that no channel is taken for a neighbour of another.
+    The files have no positions: 1 mm apart here, so that no channel is taken for a neighbor of another.
     """
     tree = xephys.open_recording(data / "neuralynx_5ch")
     place = {"x": ("channel", np.zeros(5)), "y": ("channel", 1000.0 * np.arange(5))}

@@ -51,7 +51,7 @@ def main() -> None:
         draw_templates(axes[1, 0], sorting)
         draw_match(axes[1, 1], white, residual, sorting, shown)
         xephys.plot.plot_drift_raster(sorting, ax=axes[1, 2])
-        axes[1, 2].set_title("(f) result: spikes in the colours of their units")
+        axes[1, 2].set_title("(f) result: spikes in the colors of their units")
         figure.savefig(HERE / "sorter_steps.png", dpi=105)
 
 
@@ -98,17 +98,17 @@ def draw_components(ax: Any, components: Any, rate: float) -> None:
 
 
 def draw_features(ax: Any, found: Any, sorting: Any, recording: Any) -> None:
-    """Two principal axes of the features of one section of the probe, in the colours of the units they became."""
+    """Two principal axes of the features of one section of the probe, in the colors of the units they became."""
     positions = np.stack([recording.x.values, recording.y.values], axis=1)
-    neighbours = nearest_channels(positions, n_nearest=found["projection"].shape[1])
+    neighbors = nearest_channels(positions, n_nearest=found["projection"].shape[1])
     section = next(s for s in spatial_sections(positions) if 240 in positions[s.core, 1])
-    _, slots = section_channels(section, neighbours)
+    _, slots = section_channels(section, neighbors)
     near = found[np.isin(found["channel_index"], np.concatenate([section.core, section.margin]))]
     spikes, rank = sorting["spikes"].dataset, unit_ranks(sorting)
     samples, units = spikes["sample_index"].values, spikes["unit_index"].values
     features = gather_features(near["projection"], near["channel_index"], slots)
-    centred = features - features.mean(axis=0)
-    plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    centered = features - features.mean(axis=0)
+    plane = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
     heights = sorting["units"]["y"].values
     for (x, y), peak in zip(plane, near, strict=True):
         lo, hi = np.searchsorted(samples, [peak["sample_index"] - 9, peak["sample_index"] + 10])

@@ -84,7 +84,7 @@ MOTION_VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (
         Variable("shank", ("shank",), "iuUO", "", "identifier of the shank, as on the recording's channels"),
-        Variable("time", ("time",), "f", "s", "centre of the time bin, on the recording's time axis"),
+        Variable("time", ("time",), "f", "s", "center of the time bin, on the recording's time axis"),
         Variable("depth", ("depth",), "f", "um", "depth (y) for which the value holds; linear in between"),
         Variable(
             "displacement_um",
@@ -134,7 +134,7 @@ SORTING_NODES: dict[str, str] = {
         "dim channel: plain_noise_level (before the reference), noise_level (after it), white_noise_level, bad; "
         "coordinates x, y (um)"
     ),
-    "learned/whitening": "what whiten takes: weight and neighbour (channel, slot), or matrix (channel, channel_out)",
+    "learned/whitening": "what whiten takes: weight and neighbor (channel, slot), or matrix (channel, channel_out)",
     "learned/components": "components (component, sample), orthonormal, for projections; attribute nbefore",
     "learned/templates": (
         "what match_templates takes, white: waveform (unit, sample, slot), channel_index, num_averaged; unit_index: "
@@ -256,7 +256,7 @@ def validate_recording(recording: Any) -> RecordingInfo:
 
 
 def _check_rate(recording: xr.DataArray, rate: float) -> None:
-    """The times of neighbouring samples must be as far apart as the rate says; nothing is computed for it."""
+    """The times of neighboring samples must be as far apart as the rate says; nothing is computed for it."""
     index = recording.xindexes.get("time")
     if isinstance(index, xr.indexes.RangeIndex):
         steps = [float(index.step)]

@@ -64,7 +64,7 @@ def simulate_recording(
         ``inter_sample_shift`` and ``contact_id`` on ``channel``. Dead and noisy channels are not marked ``bad``:
         finding them is the task; the truth names them.
     truth : Truth
-        Spikes, units, templates, motion, artefacts.
+        Spikes, units, templates, motion, artifacts.
 
     Raises
     ------

@@ -77,8 +77,8 @@ def test_the_whole_chain_against_float64(raw):
     _, sos = DESIGNS["bandpass"]
     whole = signal.sosfiltfilt(sos, raw.values.astype(np.float64), axis=0)
     whole -= np.median(whole, axis=1, keepdims=True)
-    neighbours, weights = whitening["neighbour"].values, whitening["weight"].values.astype(np.float64)
-    expected = np.stack([whole[:, n[n >= 0]] @ w[n >= 0] for n, w in zip(neighbours, weights, strict=True)], axis=1)
+    neighbors, weights = whitening["neighbor"].values, whitening["weight"].values.astype(np.float64)
+    expected = np.stack([whole[:, n[n >= 0]] @ w[n >= 0] for n, w in zip(neighbors, weights, strict=True)], axis=1)
     edge = sos_halo(sos)
     inside = slice(edge, -edge)
     rms = np.sqrt((expected[inside] ** 2).mean(axis=0))

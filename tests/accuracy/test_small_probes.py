@@ -16,7 +16,7 @@ from xephys.testing import simulate_recording
         ("linear", {"n_channels": 1, "n_units": 1, "seed": 302}),
     ],
 )
-def test_units_that_stand_out_are_found_and_no_artefact_becomes_one(probe, parameters):
+def test_units_that_stand_out_are_found_and_no_artifact_becomes_one(probe, parameters):
     recording, truth = simulate_recording(
         preset="hard",
         probe=probe,
@@ -27,7 +27,7 @@ def test_units_that_stand_out_are_found_and_no_artefact_becomes_one(probe, param
         movement_rate_hz=0.1,
         **parameters,
     )
-    assert len(truth.artefacts_s) >= 5
+    assert len(truth.artifacts_s) >= 5
     compared = xephys.compare(xephys.sort(recording), truth).summary
     assert compared["num_well_detected"] == parameters["n_units"]
     assert compared["num_false_positive"] == 0

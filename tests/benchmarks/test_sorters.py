@@ -72,18 +72,18 @@ def test_a_unit_in_two_pieces_is_split_and_found_twice_is_counted_twice(part, sm
 def test_unmatched_units_are_told_apart(part, small, tmp_path):
     recorded, scoring = small.recorded("hard:0", tmp_path), part("contest.scoring")
     truth, rate_hz = recorded.simulated_truth, 30_000
-    artefact = np.concatenate([np.arange(a * rate_hz, b * rate_hz, 500) for a, b in truth.artefacts_s]).astype(int)
+    artifact = np.concatenate([np.arange(a * rate_hz, b * rate_hz, 500) for a, b in truth.artifacts_s]).astype(int)
     trains = [
-        artefact,
+        artifact,
         np.arange(100, 8 * rate_hz - 100, 1013),  # like a clock: neither far nor near anything
-        artefact[:2],  # hardly active
+        artifact[:2],  # hardly active
     ]
     found = scoring.Found(
         np.concatenate(trains), np.repeat(np.arange(3), [len(t) for t in trains]), 3, np.array([True, False, False])
     )
     scored = scoring.score(found, recorded)
-    assert scored["kinds"] == {"artefact": 1, "fragment": 0, "far": 0, "other": 1}
-    assert (scored["artefact units"], scored["good"], scored["unmatched active"]) == (2, 1, 2)
+    assert scored["kinds"] == {"artifact": 1, "fragment": 0, "far": 0, "other": 1}
+    assert (scored["artifact units"], scored["good"], scored["unmatched active"]) == (2, 1, 2)
 
 
 def test_coincidences_beyond_chance(part):
@@ -116,7 +116,7 @@ def test_a_generated_set_is_what_its_setting_says_and_its_true_templates_find_it
     assert scored["well"] >= 36
 
 
-def test_neighbours_share_noise_where_a_setting_says_so(part):
+def test_neighbors_share_noise_where_a_setting_says_so(part):
     generated, sets = part("contest.generated"), part("contest.sets")
     setting = sets.KINDS["dense-np1"].generator._replace(n_units=2)
     made = generated.generate(setting, seed=3, duration_s=4.0)
@@ -131,7 +131,7 @@ def test_neighbours_share_noise_where_a_setting_says_so(part):
     np.testing.assert_allclose(np.corrcoef(traces.T), correlation, atol=0.05)
 
 
-def test_the_matcher_knows_noise_that_neighbours_share(part, small, tmp_path, monkeypatch):
+def test_the_matcher_knows_noise_that_neighbors_share(part, small, tmp_path, monkeypatch):
     """Of 120 units on 128 contacts the true templates, whitened with the true covariance, find the spikes of most."""
     monkeypatch.setitem(small.KINDS, "dense-np1", small.KINDS["dense-np1"]._replace(duration_s=4.0))
     recorded, scoring = small.recorded("dense-np1:3", tmp_path), part("contest.scoring")

@@ -33,7 +33,7 @@ def matched(components, spikes, channels):
 def test_units_that_share_a_template_are_parted(components, noise):
     spikes = case().spikes.copy()
     near = np.argsort(case().truth.unit_positions[:, 1])[:2]
-    # One template, the mean of both, stands for two neighbouring units.
+    # One template, the mean of both, stands for two neighboring units.
     merged = spikes[np.isin(spikes["unit_index"], near)]
     merged["unit_index"] = 0
     found = matched(components, merged, case().truth.peak_channels[near[:1]])

@@ -36,7 +36,7 @@ def test_projections_are_scalar_products(components):
         np.testing.assert_allclose(record["projection"], expected, rtol=1e-4, atol=1e-2)
 
 
-def test_more_neighbours_than_channels(components):
+def test_more_neighbors_than_channels(components):
     table = xephys.project_peaks(case().filtered, peaks(), components=components, n_nearest=100)
     assert table.dtype["projection"].shape == (24, 4)
 

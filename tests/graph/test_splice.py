@@ -51,7 +51,7 @@ def test_any_range(spliced, start, stop):
     np.testing.assert_array_equal(spliced.read(start, stop), spliced.read(0, 3000)[start:stop])
 
 
-def test_neighbouring_stretches_are_joined_without_a_trace(source):
+def test_neighboring_stretches_are_joined_without_a_trace(source):
     joined = SplicedSource(source, (0, 1000), 1000, 50)
     np.testing.assert_array_equal(joined.read(0, 2000), toys.samples()[:2000])
 

@@ -46,7 +46,7 @@ def mix(traces: Any, *, before: int, after: int, matrix: Any) -> Any:
 
 
 def minima(traces: Any, *, before: int, after: int, start: int, threshold: float) -> Any:
-    """Rows of the core that are below the threshold and the first minimum of their neighbourhood."""
+    """Rows of the core that are below the threshold and the first minimum of their neighborhood."""
     n = len(traces) - before - after
     core = traces[before : before + n]
     keep = core < threshold

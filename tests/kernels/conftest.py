@@ -53,7 +53,7 @@ def counts():
 
 @pytest.fixture(scope="module")
 def traces():
-    """Noise smoothed in time and over channels, so that crossings meet on neighbours."""
+    """Noise smoothed in time and over channels, so that crossings meet on neighbors."""
     return crossings.make_traces()
 
 
@@ -63,6 +63,6 @@ def events(traces):
         traces,
         **crossings.EDGES,
         thresholds=np.full(crossings.CHANNELS, 3.0),
-        neighbours=crossings.NEIGHBOURS,
+        neighbors=crossings.NEIGHBORS,
         exclude_sweep_samples=15,
     )

@@ -1,4 +1,4 @@
-"""Centres of mass as SpikeInterface's."""
+"""Centers of mass as SpikeInterface's."""
 
 from __future__ import annotations
 

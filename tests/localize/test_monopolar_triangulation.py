@@ -1,4 +1,4 @@
-"""The stage of monopolar triangulation: its neighbourhood, and what is refused."""
+"""The stage of monopolar triangulation: its neighborhood, and what is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WINDOW = PeakWindow(
 
 def test_channels_within_the_radius_are_used():
     stage = monopolar_triangulation(WINDOW, radius_um=25.0)
-    assert stage.arrays["neighbours"].tolist()[:2] == [[0, 1, -1], [0, 1, 2]]
+    assert stage.arrays["neighbors"].tolist()[:2] == [[0, 1, -1], [0, 1, 2]]
     assert "decrease_steps" not in stage.arrays
     assert "decrease_steps" in monopolar_triangulation(WINDOW, radius_um=25.0, enforce_decrease=True).arrays
 

@@ -1,4 +1,4 @@
-"""Windows along depth: evenly spaced, centred on the contacts, one where there is no room."""
+"""Windows along depth: evenly spaced, centered on the contacts, one where there is no room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def peaks(low, high):
 
 
 @pytest.mark.parametrize(("step", "margin"), [(100.0, 0.0), (80.0, 50.0), (130.0, -75.0)])
-def test_centres_fill_the_height(step, margin):
+def test_centers_fill_the_height(step, margin):
     centers = window_centers(peaks(40.0, 640.0), rigid=False, step_um=step, margin_um=margin)
     np.testing.assert_allclose(np.diff(centers), step)
     assert centers.mean() == pytest.approx(340.0)

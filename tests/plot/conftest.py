@@ -30,5 +30,5 @@ def sorting(simulated):
         },
         units={"label": ["good", "mua", "noise"], "y": positions[:, 1], "amplitude": peak, "snr": peak / 8},
         templates=truth.templates,
-        nbefore=truth.template_before,
+        nbefore=truth.nbefore,
     )

@@ -22,7 +22,7 @@ def struck():
     return xephys.highpass_filter(recording.copy(data=traces).assign_coords(bad=("channel", bad)))
 
 
-def test_only_what_the_artefact_touched_is_zeroed(struck):
+def test_only_what_the_artifact_touched_is_zeroed(struck):
     with forbid_compute():
         blanked = xephys.blank_artifacts(struck, threshold=2000.0)
     assert count_tasks(blanked) == count_tasks(struck)
@@ -30,10 +30,10 @@ def test_only_what_the_artefact_touched_is_zeroed(struck):
     silent = (after == 0).all(axis=1)
     assert silent[45_000 - 90 : 45_000 + 91].all()
     assert silent.sum() < 400
-    # Not to the bit: a tile is filtered with a longer lead, and the artefact is 20 000.
+    # Not to the bit: a tile is filtered with a longer lead, and the artifact is 20 000.
     np.testing.assert_allclose(after[~silent], before[~silent], atol=1e-3)
     assert not silent[74_000:76_000].any()
-    # What is left of the artefact is no larger than the spikes and noise elsewhere.
+    # What is left of the artifact is no larger than the spikes and noise elsewhere.
     near = np.abs(after[45_000 - 600 : 45_000 + 600, 3]).max()
     assert near <= np.abs(before[:40_000]).max()
 

@@ -1,4 +1,4 @@
-"""Artefacts of the whole probe are silenced, spikes are not; what is refused."""
+"""Artifacts of the whole probe are silenced, spikes are not; what is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_pulses_are_gone_and_everything_else_is_as_it_was(stimulated):
     before, after = filtered.values, silenced.values
     silent = (after == 0).all(axis=1)
     windows = np.zeros(len(silent), bool)
-    for start, stop in truth.artefacts_s * 30_000:
+    for start, stop in truth.artifacts_s * 30_000:
         windows[int(start) - 90 : int(stop) + 90] = True
     assert silent.any() and not silent[~windows].any()
     # A longer chain starts its filter elsewhere: equal but for that, 1e-7 of the largest sample.
@@ -38,7 +38,7 @@ def test_large_spikes_stay(stimulated):
     filtered, levels, truth = stimulated
     after = xephys.blank_common_artifacts(filtered, noise_levels=levels).values
     outside = np.ones(len(after), bool)
-    for start, stop in truth.artefacts_s * 30_000:
+    for start, stop in truth.artifacts_s * 30_000:
         outside[int(start) - 90 : int(stop) + 90] = False
     samples = truth.spikes["sample_index"]
     assert not (after[samples[outside[samples]]] == 0).all(axis=1).any()

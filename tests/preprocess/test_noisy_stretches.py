@@ -24,7 +24,7 @@ def test_what_crosses_on_all_wires_in_a_movement_is_gone_and_the_rest_as_it_was(
     before, after = filtered.values, xephys.blank_noisy_stretches(filtered, noise_levels=levels).values
     silent = (after == 0).all(axis=1)
     inside = np.zeros(len(silent), bool)
-    for start, stop in truth.artefacts_s * 30_000:
+    for start, stop in truth.artifacts_s * 30_000:
         inside[int(start) : int(stop)] = True
     assert inside.any() and not silent[~inside].any()
     # A longer chain starts its filter elsewhere: equal but for that, 1e-7 of the largest sample.

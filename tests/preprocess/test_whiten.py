@@ -42,7 +42,7 @@ def test_all_channels_nearest_is_the_global_matrix():
     everything = xephys.estimate_whitening(recording(), mode="local", n_nearest=N)
     dense = np.zeros((N, N))
     for channel in range(N):
-        dense[everything["neighbour"].values[channel], channel] = everything["weight"].values[channel]
+        dense[everything["neighbor"].values[channel], channel] = everything["weight"].values[channel]
     matrix = xephys.estimate_whitening(recording(), mode="global")["matrix"].values
     np.testing.assert_allclose(dense, matrix, rtol=1e-3, atol=1e-5)
 

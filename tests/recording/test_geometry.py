@@ -1,4 +1,4 @@
-"""Neighbourhoods end where a probe, a shank or a group ends, wherever the groups lie."""
+"""Neighborhoods end where a probe, a shank or a group ends, wherever the groups lie."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 import xarray as xr
 
 from xephys.errors import ParameterError, RecordingError, XephysWarning
-from xephys.kernels.preprocess.ring import ring_neighbours
+from xephys.kernels.preprocess.ring import ring_neighbors
 from xephys.kernels.preprocess.whiten import whitening_matrix_local
 from xephys.kernels.templates.average import nearest_channels as nearest_of_units
 from xephys.recording.geometry import (
     channel_groups,
     nearest_channels,
-    neighbours_within,
+    neighbors_within,
     padded,
     separated_positions,
     shank_labels,
@@ -58,14 +58,14 @@ def test_two_probes_with_equal_shank_names_are_four_shanks() -> None:
     assert set(shank_labels(recording())) == {"0"}
 
 
-def test_a_group_within_a_shank_is_a_neighbourhood_but_not_a_shank() -> None:
+def test_a_group_within_a_shank_is_a_neighborhood_but_not_a_shank() -> None:
     of_groups = recording(group=GROUPS, shank=np.zeros(N, int))
     assert channel_groups(of_groups) is not None
     assert np.unique(shank_numbers(of_groups)).tolist() == [0]
 
 
 def test_no_table_reaches_into_another_group() -> None:
-    near = neighbours_within(POSITIONS, radius_um=25.0, groups=GROUPS)
+    near = neighbors_within(POSITIONS, radius_um=25.0, groups=GROUPS)
     assert same_group(near, GROUPS)
     assert [row[row >= 0].tolist() for row in near[:2]] == [[0, 3], [1, 4]]
     nearest = nearest_channels(POSITIONS, n_nearest=3, groups=GROUPS)
@@ -73,16 +73,16 @@ def test_no_table_reaches_into_another_group() -> None:
     assert same_group(nearest, GROUPS)
     assert nearest_channels(POSITIONS, n_nearest=9, groups=GROUPS).shape == (N, 4)  # as large as a group
     peaks = np.array([0, 4, 11])
-    assert same_group(nearest_of_units(POSITIONS, peak_channels=peaks, max_channels=9, groups=GROUPS), GROUPS[peaks])
+    assert same_group(nearest_of_units(POSITIONS, peak_channels=peaks, n_channels_max=9, groups=GROUPS), GROUPS[peaks])
     limits = {"inner_radius_um": 10.0, "outer_radius_um": 30.0, "n_neighbors_min": 9}
-    ring = ring_neighbours(POSITIONS, np.ones(N, bool), **limits, groups=GROUPS)
+    ring = ring_neighbors(POSITIONS, np.ones(N, bool), **limits, groups=GROUPS)
     assert same_group(ring, GROUPS)
     assert (ring >= 0).sum(axis=1).tolist() == [3] * N
     mixed = np.random.default_rng(0).normal(size=(N, 50))
-    neighbours, weights = whitening_matrix_local(mixed @ mixed.T, POSITIONS, n_nearest=9, groups=GROUPS)
-    assert same_group(neighbours, GROUPS)
-    assert (neighbours >= 0).sum(axis=1).tolist() == [4] * N
-    assert np.all((weights == 0) | (neighbours >= 0))
+    neighbors, weights = whitening_matrix_local(mixed @ mixed.T, POSITIONS, n_nearest=9, groups=GROUPS)
+    assert same_group(neighbors, GROUPS)
+    assert (neighbors >= 0).sum(axis=1).tolist() == [4] * N
+    assert np.all((weights == 0) | (neighbors >= 0))
 
 
 def test_smaller_groups_are_padded() -> None:
@@ -124,14 +124,14 @@ def column(scale=1.0, **coordinates):
 
 
 @pytest.mark.parametrize("radius", [0.0, 30.0, 500.0])
-def test_neighbours_by_distance(radius):
-    table = neighbours_within(SCATTERED, radius_um=radius)
+def test_neighbors_by_distance(radius):
+    table = neighbors_within(SCATTERED, radius_um=radius)
     for c, row in enumerate(table):
         near = [d for d in range(12) if np.hypot(*(SCATTERED[c] - SCATTERED[d])) <= radius]
         assert row[row >= 0].tolist() == near
         assert (row[len(near) :] == -1).all()
     with pytest.raises(ParameterError, match="radius_um is -1; it must be at least 0"):
-        neighbours_within(SCATTERED, radius_um=-1)
+        neighbors_within(SCATTERED, radius_um=-1)
 
 
 @pytest.mark.parametrize("n", [1, 5, 50])

@@ -21,5 +21,5 @@ def test_stimuli_saturate_inside_their_windows_only(whole):
     full_scale = int(HARD.full_scale_uv / HARD.gain_uv)
     clipped = np.flatnonzero((np.abs(whole) == full_scale).any(axis=1)) / HARD.sampling_frequency
     assert len(clipped) > 0
-    windows = truth.artefacts_s
+    windows = truth.artifacts_s
     assert all(((windows[:, 0] - 1e-4 <= t) & (t <= windows[:, 1])).any() for t in clipped)

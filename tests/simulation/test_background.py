@@ -1,4 +1,4 @@
-"""The background: as large and as coloured as it is asked for, without seams."""
+"""The background: as large and as colored as it is asked for, without seams."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from xephys.simulation.config import make_config
 from xephys.simulation.source import SimulationSource
 
 
-def test_coloured_noise_has_no_seams_at_the_borders_of_blocks():
-    config = make_config("easy", n_channels=256, n_units=0, duration_s=4.0, coloured_noise=True)
+def test_colored_noise_has_no_seams_at_the_borders_of_blocks():
+    config = make_config("easy", n_channels=256, n_units=0, duration_s=4.0, colored_noise=True)
     traces, n = SimulationSource(config).read(0, config.n_samples) / config.noise_uv, block_length(config)
     across = [traces[b * n + k - 1] * traces[b * n + k] for b in range(1, 8) for k in (0, 1)]
     inside = [traces[b * n + k - 1] * traces[b * n + k] for b in range(1, 8) for k in (5000, 5001)]

@@ -81,14 +81,14 @@ def test_contacts_in_one_place_do_not_break_the_root():
     np.testing.assert_allclose(mixing.T @ mixing, np.full((4, 4), 1.0), atol=2e-4)
 
 
-@pytest.mark.parametrize("coloured", [False, True])
-def test_noise_that_is_neither_measured_nor_shared_is_drawn_as_ever(coloured):
+@pytest.mark.parametrize("colored", [False, True])
+def test_noise_that_is_neither_measured_nor_shared_is_drawn_as_ever(colored):
     """Recordings of earlier versions stay what they were, to the bit."""
-    config = make_config(n_channels=3, n_units=0, coloured_noise=coloured, seed=4)
+    config = make_config(n_channels=3, n_units=0, colored_noise=colored, seed=4)
     size, n = draw_scene(config).background.noise_uv, block_length(config)
     white = stream(config, 22, 7).standard_normal((n + 2, 3), np.float32)
     expected = size * white[2:]
-    if coloured:
+    if colored:
         white[:2] = stream(config, 23, 7).standard_normal((2, 3), np.float32)
         white[n:] = stream(config, 23, 8).standard_normal((2, 3), np.float32)
         taps = np.float32([0.797, 0.536, 0.279])

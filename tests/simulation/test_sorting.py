@@ -25,7 +25,7 @@ def test_spikes_units_and_templates_are_those_of_the_truth(simulated):
     np.testing.assert_array_equal(units["channel_index"], truth.peak_channels)
     np.testing.assert_allclose(np.stack([units["x"], units["y"]], axis=1), truth.unit_positions)
     np.testing.assert_array_equal(sorting["templates"]["templates"], truth.templates)
-    assert sorting["templates"]["templates"].attrs["nbefore"] == truth.template_before
+    assert sorting["templates"]["templates"].attrs["nbefore"] == truth.nbefore
 
 
 def test_it_agrees_with_the_truth(simulated, tmp_path):

@@ -1,4 +1,4 @@
-"""The recording as a function: same samples however read, in any process; faults and artefacts where the truth says."""
+"""The recording as a function: same samples however read, in any process; faults and artifacts where the truth says."""
 
 from __future__ import annotations
 

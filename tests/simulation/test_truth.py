@@ -42,7 +42,7 @@ def test_templates_are_the_mean_of_isolated_spikes():
     config = make_config("easy", n_channels=16, n_units=3, duration_s=10.0, amplitude_cv=(0, 0), **SILENT)
     truth = Truth(config)
     traces = SimulationSource(config).read(0, config.n_samples) * config.gain_uv
-    before, length = truth.template_before, truth.templates.shape[1]
+    before, length = truth.nbefore, truth.templates.shape[1]
     for u in range(3):
         at = [s["sample_index"] for s in isolated(truth) if s["unit_index"] == u]
         mean = np.mean([traces[s - before : s - before + length] for s in at], axis=0)
@@ -63,7 +63,7 @@ def test_score_files(tmp_path):
     far = np.load(far_path)
     assert far["sample"].shape == far["unit"].shape and far["x"].shape == far["y"].shape == (config.n_far_units,)
     assert len(far["sample"]) == pytest.approx(config.n_far_units * config.far_rate_hz * 6, rel=0.15)
-    assert np.all(np.diff(far["sample"]) >= 0) and far["artefacts_s"].shape[1] == 2
+    assert np.all(np.diff(far["sample"]) >= 0) and far["artifacts_s"].shape[1] == 2
 
 
 def test_spikeinterface_sorting():

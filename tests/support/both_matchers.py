@@ -8,13 +8,13 @@ from tests.support.matching import N_BEFORE, N_SAMPLES
 from xephys.kernels.match import templates as cpu
 from xephys.kernels.match import templates_device as device
 
-HALO = dict(zip(("before", "after"), cpu.match_halo(N_SAMPLES, n_before=N_BEFORE), strict=True))
+HALO = dict(zip(("before", "after"), cpu.match_halo(N_SAMPLES, nbefore=N_BEFORE), strict=True))
 
 
 def both(xp, traces, model, *, start=5000, **parameters):
     """Spikes of a padded recording from either kernel."""
     padded = np.pad(traces, ((HALO["before"], HALO["after"]), (0, 0)))
-    keywords = {**HALO, "start": start, "n_before": N_BEFORE, **model, **parameters}
+    keywords = {**HALO, "start": start, "nbefore": N_BEFORE, **model, **parameters}
     return (
         device.match_templates(xp, xp.asarray(padded), **keywords).get(),
         cpu.match_templates(padded, **keywords),

@@ -7,8 +7,8 @@ import numpy as np
 N_SAMPLES = 61
 
 
-def spike_shape(centre, width=4.0):
-    time = np.arange(N_SAMPLES) - centre
+def spike_shape(center, width=4.0):
+    time = np.arange(N_SAMPLES) - center
     return -np.exp(-0.5 * (time / width) ** 2) + 0.4 * np.exp(-0.5 * ((time - 12) / (2 * width)) ** 2)
 
 

@@ -1,4 +1,4 @@
-"""Traces whose crossings of a threshold meet on neighbouring channels, for the kernels of events."""
+"""Traces whose crossings of a threshold meet on neighboring channels, for the kernels of events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xephys.kernels.lib.records_device import Columns
 
 N, CHANNELS, START = 3000, 12, 90_000
 EDGES = {"before": 60, "after": 70, "start": START}
-NEIGHBOURS = np.array(
+NEIGHBORS = np.array(
     [[c, *(d if 0 <= d < CHANNELS else -1 for d in (c - 2, c - 1, c + 1, c + 2))] for c in range(CHANNELS)]
 ).astype(np.int32)
 POSITIONS = np.stack([np.arange(CHANNELS) % 2 * 16.0, np.arange(CHANNELS) * 20.0], axis=1)

@@ -9,8 +9,8 @@ from xephys.kernels.cluster import modularity as graph
 
 def blobs(*sizes, distance=8.0, dims=5, seed=0):
     rng = np.random.default_rng(seed)
-    centres = distance * np.eye(max(dims, len(sizes)))[: len(sizes), :dims]
-    points = np.concatenate([c + rng.standard_normal((n, dims)) for c, n in zip(centres, sizes, strict=True)])
+    centers = distance * np.eye(max(dims, len(sizes)))[: len(sizes), :dims]
+    points = np.concatenate([c + rng.standard_normal((n, dims)) for c, n in zip(centers, sizes, strict=True)])
     return points.astype(np.float32), np.repeat(np.arange(len(sizes)), sizes)
 
 

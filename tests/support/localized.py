@@ -16,15 +16,15 @@ N, C, HALO, START, BEFORE, AFTER = 2000, 24, 12, 500, 10, 11
 POSITIONS = np.stack([(np.arange(C) % 2) * 32.0, (np.arange(C) // 2) * 20.0], axis=1)
 
 
-def make_neighbours(radius_um):
+def make_neighbors(radius_um):
     near = np.linalg.norm(POSITIONS[:, None] - POSITIONS[None], axis=2) <= radius_um
-    neighbours = np.full((C, near.sum(axis=1).max()), -1, dtype=np.int32)
+    neighbors = np.full((C, near.sum(axis=1).max()), -1, dtype=np.int32)
     for c, row in enumerate(near):
-        neighbours[c, : row.sum()] = np.flatnonzero(row)
-    return neighbours
+        neighbors[c, : row.sum()] = np.flatnonzero(row)
+    return neighbors
 
 
-NEIGHBOURS = make_neighbours(75)
+NEIGHBORS = make_neighbors(75)
 
 
 def stage_arguments(**more):
@@ -32,13 +32,13 @@ def stage_arguments(**more):
 
 
 def windowed(**more):
-    return stage_arguments(neighbours=NEIGHBOURS, window_before=BEFORE, window_after=AFTER, **more)
+    return stage_arguments(neighbors=NEIGHBORS, nbefore=BEFORE, nafter=AFTER, **more)
 
 
 def all_stages():
     tables = grid_footprints(POSITIONS)
     prototype = -np.exp(-((np.arange(-BEFORE, AFTER) / 3.0) ** 2)).astype(np.float32)
-    steps = radial_decrease_steps(POSITIONS, NEIGHBOURS)
+    steps = radial_decrease_steps(POSITIONS, NEIGHBORS)
     return {
         "center": (localize_center_of_mass, windowed()),
         "monopolar": (localize_monopolar_triangulation, windowed()),

@@ -75,12 +75,12 @@ def random_spikes(n_units: int, n_rows: int, count: int, *, seed: int) -> list[t
 
 def match(traces: np.ndarray, model: MatchModel, **parameters: Any) -> np.ndarray:
     """Match padded traces with nothing outside the core."""
-    before, after = match_halo(N_SAMPLES, n_before=N_BEFORE)
+    before, after = match_halo(N_SAMPLES, nbefore=N_BEFORE)
     padded = np.pad(traces, ((before, after), (0, 0)))
-    return match_templates(padded, before=before, after=after, start=0, n_before=N_BEFORE, **model, **parameters)
+    return match_templates(padded, before=before, after=after, start=0, nbefore=N_BEFORE, **model, **parameters)
 
 
-def neighbours(model: MatchModel) -> tuple[int, int]:
+def neighbors(model: MatchModel) -> tuple[int, int]:
     """Two units of moderate likeness."""
     norms = np.sqrt(model["energies"])
     for unit in range(norms.size):
@@ -97,8 +97,8 @@ LITTLE = np.full(3, 0.005)
 
 
 def with_one_between(lag: int) -> tuple[MatchModel, list[tuple[int, int, float]]]:
-    """Two neighbours that fire together eight times, and a third unit that resembles their sum and never fires."""
+    """Two neighbors that fire together eight times, and a third unit that resembles their sum and never fires."""
     templates = make_templates(8, seed=4)
-    pair = templates[list(neighbours(make_model(templates)))]
+    pair = templates[list(neighbors(make_model(templates)))]
     model = make_model(np.concatenate([pair, 0.8 * pair.sum(axis=0, keepdims=True)]))
     return model, [(unit, 100 * k + lag * unit, 1.0) for k in range(1, 9) for unit in (0, 1)]

@@ -11,7 +11,7 @@ from xephys.schema import wrap_like
 
 
 def moving_sum(traces: np.ndarray, *, before: int, after: int, weights: np.ndarray) -> np.ndarray:
-    """A stage with a halo and an array: weighted sum of neighbouring samples."""
+    """A stage with a halo and an array: weighted sum of neighboring samples."""
     n = len(traces) - before - after
     return sum(weights[k] * traces[k : k + n].astype("float32") for k in range(before + after + 1))
 

@@ -42,7 +42,7 @@ def detected(traces, *, before=BEFORE, after=AFTER, start=0, threshold=6.0, tabl
     table = grid() if table is None else table
     given = {
         "shapes": shapes(), "nbefore": NBEFORE, "contacts": table.contacts, "envelopes": table.envelopes,
-        "neighbours": table.neighbours, "positions": POSITIONS, "threshold": threshold, "sweep_samples": SWEEP,
+        "neighbors": table.neighbors, "positions": POSITIONS, "threshold": threshold, "sweep_samples": SWEEP,
     }  # fmt: skip
     return detect_universal(traces, before=before, after=after, start=start, **{**given, **parameters})
 
@@ -70,7 +70,7 @@ def reference_events(traces, table, threshold):
     for i in range(SWEEP + 1, len(rows) - SWEEP - 1):
         for place in range(scores.shape[1]):
             value = scores[i, place]
-            near = table.neighbours[place][table.neighbours[place] >= 0]
+            near = table.neighbors[place][table.neighbors[place] >= 0]
             if value >= threshold and value >= scores[i - SWEEP : i + SWEEP + 1][:, near].max():
                 size, shape = divmod(best[i, place], len(shapes()))
                 found.append((rows[i] - BEFORE, place, size, shape, sign[i, place], value))

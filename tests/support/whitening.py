@@ -1,4 +1,4 @@
-"""Noise that neighbouring channels share, and its covariance."""
+"""Noise that neighboring channels share, and its covariance."""
 
 from __future__ import annotations
 

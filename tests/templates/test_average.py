@@ -40,7 +40,7 @@ def test_near_the_true_templates():
     """The true ones are unfiltered: the band-pass takes little of a spike."""
     dense = dense_templates(estimated(n_nearest=24)).values
     truth = case().truth
-    shift = truth.template_before - 21
+    shift = truth.nbefore - 21
     for unit in range(5):
         true = truth.templates[unit, shift : shift + 60]
         cosine = (dense[unit] * true).sum() / np.linalg.norm(dense[unit]) / np.linalg.norm(true)

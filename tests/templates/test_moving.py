@@ -74,8 +74,8 @@ def test_the_peak_moves_with_the_tissue(templates):
     for unit in INNER:
         size = np.ptp(templates["waveform"].values[unit], axis=1) ** 2
         depth = positions[templates["channel_index"].values[unit], 1]
-        centre = (size * depth).sum(axis=1) / size.sum(axis=1)
-        slope = np.polyfit(GRID, centre, 1)[0]
+        center = (size * depth).sum(axis=1) / size.sum(axis=1)
+        slope = np.polyfit(GRID, center, 1)[0]
         assert 0.5 < slope < 2.0
 
 

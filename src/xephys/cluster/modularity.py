@@ -1,4 +1,4 @@
-"""Clustering by modularity: communities on a graph of nearest neighbours, section by section of the probe."""
+"""Clustering by modularity: communities on a graph of nearest neighbors, section by section of the probe."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def cluster_by_modularity(
         Where a section has more peaks, this many, evenly spread over time, are clustered; all if None. A unit there
         needs as many times more peaks than ``n_spikes_min``: see ``thinned`` of the result.
     ccg_threshold
-        Largest rate in the centre of a refractory cross-correlogram, relative to its shoulders.
+        Largest rate in the center of a refractory cross-correlogram, relative to its shoulders.
     seed
         Of the first communities.
 
@@ -108,7 +108,7 @@ def cluster_by_modularity(
     """
     from ..kernels.cluster.parts import join_parts, spread_rows
     from ..kernels.cluster.reconcile import join_sections
-    from ..kernels.cluster.sections import centred_sections
+    from ..kernels.cluster.sections import centered_sections
     from ..kernels.cluster.tree import DECISION
 
     check_positive(
@@ -125,8 +125,8 @@ def cluster_by_modularity(
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
     groups = channel_groups(recording)
-    neighbours = projected_channels(positions, peaks, components, groups=groups)
-    sections = centred_sections(
+    neighbors = projected_channels(positions, peaks, components, groups=groups)
+    sections = centered_sections(
         positions,
         shanks=np.zeros(len(positions), np.int64) if groups is None else groups,
         height_um=section_um,
@@ -151,13 +151,13 @@ def cluster_by_modularity(
         "bin_samples": max(1, round(1e-3 * info.sampling_frequency)),
         "seed": int(seed),
     }
-    jobs = [(section, m, neighbours, settings) for section, m in zip(sections, members, strict=True)]
+    jobs = [(section, m, neighbors, settings) for section, m in zip(sections, members, strict=True)]
     found = run_tasks(cluster_section, jobs, shared=shared, label="modularity_section")
     decisions = [why for _, why in found]
     labels = np.full(len(everywhere), -1, np.int32)
     parts = [part for part, _ in found]
     if margin_um > 0:
-        labels[rows] = join_sections(shared[1], sections, members, parts, min_spikes=n_spikes_min)
+        labels[rows] = join_sections(shared[1], sections, members, parts, n_spikes_min=n_spikes_min)
     else:
         labels[rows] = join_parts(members, parts, n_spikes=len(rows))
     return Clustering(
@@ -174,7 +174,7 @@ def cluster_section(
     sample: NDArray[np.int64],
     section: Any,
     rows: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     settings: dict[str, Any],
 ) -> tuple[NDArray[np.int32], NDArray[np.void]]:
     """Labels of the peaks of one section and the decisions behind them: the task of :func:`cluster_by_modularity`."""
@@ -184,7 +184,7 @@ def cluster_section(
 
     if not len(rows):
         return np.zeros(0, np.int32), np.zeros(0, DECISION)
-    _, slots = section_channels(section, neighbours)
+    _, slots = section_channels(section, neighbors)
     features = principal_axes(gather_features(projection[rows], channel[rows], slots), max_dims=N_DIMS)
     return communities(features, sample[rows] if settings["use_times"] else None, settings)
 

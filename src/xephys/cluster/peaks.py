@@ -97,7 +97,7 @@ def cluster_peaks(
         check_positive(feature_noise=feature_noise)
     info = schema.validate_recording(recording)
     positions = schema.positions_of(recording, why="clustering")
-    neighbours = projected_channels(positions, peaks, components, groups=channel_groups(recording))
+    neighbors = projected_channels(positions, peaks, components, groups=channel_groups(recording))
     sections = spatial_sections(separated_positions(recording, why="clustering"), core_um=core_um, margin_um=margin_um)
     channels = take_records(peaks, ("channel_index",))["channel_index"]
     section_rows = [section_members(channels, section, info.n_channels) for section in sections]
@@ -107,22 +107,22 @@ def cluster_peaks(
     members = [np.searchsorted(rows, of_section) for of_section in thinned_rows]
     projection = np.ascontiguousarray(clustered["projection"])
     channel = np.ascontiguousarray(clustered["channel_index"])
-    jobs = [(section, m, neighbours, n_spikes_min) for section, m in zip(sections, members, strict=True)]
+    jobs = [(section, m, neighbors, n_spikes_min) for section, m in zip(sections, members, strict=True)]
     section_labels = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
-    labels = reconcile.join_sections(channel, sections, members, section_labels, min_spikes=n_spikes_min)
+    labels = reconcile.join_sections(channel, sections, members, section_labels, n_spikes_min=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
-    means, _ = cluster_means(projection, channel, labels, neighbours)
-    labels = part_weak(labels, means, channel, noise=noise, min_spikes=n_spikes_min)
-    means, _ = cluster_means(projection, channel, labels, neighbours)
+    means, _ = cluster_means(projection, channel, labels, neighbors)
+    labels = part_weak(labels, means, channel, noise=noise, n_spikes_min=n_spikes_min)
+    means, _ = cluster_means(projection, channel, labels, neighbors)
     labels, weak = without_weak(labels, means, channel, noise=noise)
     _, cluster_rows = rows_by_label(labels)
-    split_jobs = [(of_cluster, neighbours, n_spikes_min) for of_cluster in cluster_rows]
+    split_jobs = [(of_cluster, neighbors, n_spikes_min) for of_cluster in cluster_rows]
     parts = run_tasks(split_cluster, split_jobs, shared=(projection, channel), label="split_cluster")
     settled = settle_clusters(
         join_parts(cluster_rows, parts, n_spikes=len(labels)),
         clustered,
         components=components,
-        neighbours=neighbours,
+        neighbors=neighbors,
         noise=noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )
@@ -139,13 +139,13 @@ def projected_channels(
 ) -> NDArray[np.int32]:
     """Channels on which peaks on each channel were projected, once it is sure that they were on this probe."""
     n_slots, n_components = peaks.dtype["projection"].shape
-    neighbours = nearest_channels(positions, n_nearest=n_slots, groups=groups)
-    if neighbours.shape[1] != n_slots or n_components != components.sizes["component"]:
+    neighbors = nearest_channels(positions, n_nearest=n_slots, groups=groups)
+    if neighbors.shape[1] != n_slots or n_components != components.sizes["component"]:
         raise ParameterError(
             f"the projections are on {n_slots} channels and {n_components} components, which do not fit "
             f"{len(positions)} channels and {components.sizes['component']} components; project the peaks again"
         )
-    return neighbours
+    return neighbors
 
 
 def section_members(channel: NDArray[np.int64], section: Any, n_channels: int) -> NDArray[np.int64]:

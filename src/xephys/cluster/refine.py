@@ -1,4 +1,4 @@
-"""Clusters looked at again, once their spikes are matched: more spikes, each without its neighbours."""
+"""Clusters looked at again, once their spikes are matched: more spikes, each without its neighbors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refine_clusters(
     """Split matched units where their spikes leave a gap, and merge those that are one. Computes.
 
     Matching finds spikes below the threshold of detection, and for want of a better template gives those of small
-    neighbours to larger units. With each waveform cleaned of all other spikes these show as clouds of their own.
+    neighbors to larger units. With each waveform cleaned of all other spikes these show as clouds of their own.
 
     Parameters
     ----------
@@ -99,18 +99,18 @@ def refine_clusters(
     parts, splits = zip(*run_tasks(split_unit, jobs, shared=(projection,), label="split_unit"), strict=True)
     labels = join_parts(members, list(parts), n_spikes=len(rows))
     channel = np.ascontiguousarray(used["channel_index"])
-    neighbours = nearest_channels(
+    neighbors = nearest_channels(
         schema.positions_of(recording, why="clustering"),
         n_nearest=projection.shape[1],
         groups=channel_groups(recording),
     )
-    means, _ = cluster_means(projection, channel, labels, neighbours)
+    means, _ = cluster_means(projection, channel, labels, neighbors)
     labels, weak = without_weak(labels, means, channel, noise=feature_noise)
     settled = settle_clusters(
         labels,
         used,
         components=components,
-        neighbours=neighbours,
+        neighbors=neighbors,
         noise=feature_noise,
         refractory=Refractory.of_ms(info, refractory_ms=refractory_ms, dead_ms=dead_ms),
     )

@@ -89,7 +89,7 @@ def settle_clusters(
     chosen: NDArray[Any],
     *,
     components: xr.DataArray,
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     noise: float,
     refractory: Refractory,
 ) -> Clustering:
@@ -100,7 +100,7 @@ def settle_clusters(
 
     projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
     basis = np.ascontiguousarray(components.values, np.float32)
-    means, _ = cluster_means(projection, channel, labels, neighbours)
+    means, _ = cluster_means(projection, channel, labels, neighbors)
     aligned = cluster_drop.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
     dropped = cluster_drop.dropped_clusters(labels, aligned, channel, reason="a side peak of a larger spike")
     merged = merge_same_shape(
@@ -108,7 +108,7 @@ def settle_clusters(
         np.ascontiguousarray(chosen["sample_index"]),
         projection,
         channel,
-        neighbours,
+        neighbors,
         basis,
         noise=noise,
         duration_samples=refractory.duration_samples,

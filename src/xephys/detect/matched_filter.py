@@ -29,7 +29,7 @@ def prototype_of_components(
 ) -> NDArray[np.float64]:
     """The usual shape of this recording's spikes, for :func:`estimate_matched_filter`.
 
-    The first component of waveforms that are not centred is their mean shape, weighted by their energy.
+    The first component of waveforms that are not centered is their mean shape, weighted by their energy.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def estimate_matched_filter(
         depths_um=None if depths_um is None else np.asarray(depths_um, np.float64),
         decay_um=decay_um,
         n_nearest=n_nearest,
-        channel_mask=~schema.bad_channels_of(recording),
+        good=~schema.bad_channels_of(recording),
     )
     parts = sample_traces(recording, seed=seed) if sample is None else sample
     thresholds = kernel.matched_filter_thresholds(

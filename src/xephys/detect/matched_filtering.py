@@ -7,7 +7,7 @@ import xarray as xr
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
-from ..recording.geometry import channel_groups, neighbours_within
+from ..recording.geometry import channel_groups, neighbors_within
 from .rules import PeakRules
 
 
@@ -18,7 +18,7 @@ def matched_filtering(
     radius_um: float = 50.0,
     echo_radius_um: float = 0.0,
 ) -> Stage:
-    """The stage that keeps the best fit of a matched filter in a neighbourhood and a sweep.
+    """The stage that keeps the best fit of a matched filter in a neighborhood and a sweep.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def matched_filtering(
         raise ParameterError(f"echo_radius_um is {echo_radius_um:g}; it must be at least 0")
     positions = schema.positions_of(rules.recording, why="detection by matched_filtering")
     groups = channel_groups(rules.recording)
-    arrays = {"neighbours": neighbours_within(positions, radius_um=radius_um, groups=groups)}
+    arrays = {"neighbors": neighbors_within(positions, radius_um=radius_um, groups=groups)}
     if echo_radius_um > 0:
-        arrays["echo_neighbours"] = neighbours_within(positions, radius_um=echo_radius_um, groups=groups)
+        arrays["echo_neighbors"] = neighbors_within(positions, radius_um=echo_radius_um, groups=groups)
     if matched_filter is None:
         raise ParameterError("matched_filter is missing; give that of estimate_matched_filter(recording)")
     if matched_filter.sizes["channel"] != rules.n_channels:

@@ -1,4 +1,4 @@
-"""Detection by threshold: each channel for itself, or the largest crossing of a neighbourhood."""
+"""Detection by threshold: each channel for itself, or the largest crossing of a neighborhood."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
-from ..recording.geometry import channel_groups, neighbours_within
+from ..recording.geometry import channel_groups, neighbors_within
 from .rules import PeakRules
 
 
@@ -23,7 +23,7 @@ def locally_exclusive(
     detect_threshold: float = 5.0,
     radius_um: float = 50.0,
 ) -> Stage:
-    """The stage that keeps the largest crossing, in units of its threshold, of a neighbourhood and a sweep.
+    """The stage that keeps the largest crossing, in units of its threshold, of a neighborhood and a sweep.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def locally_exclusive(
     from ..kernels.detect.peaks import detect_locally_exclusive
 
     positions = schema.positions_of(rules.recording, why="detection by locally_exclusive")
-    neighbours = neighbours_within(positions, radius_um=radius_um, groups=channel_groups(rules.recording))
-    return _stage(detect_locally_exclusive, rules, noise_levels, detect_threshold, {"neighbours": neighbours})
+    neighbors = neighbors_within(positions, radius_um=radius_um, groups=channel_groups(rules.recording))
+    return _stage(detect_locally_exclusive, rules, noise_levels, detect_threshold, {"neighbors": neighbors})
 
 
 def by_channel(rules: PeakRules, *, noise_levels: xr.DataArray | None = None, detect_threshold: float = 5.0) -> Stage:
@@ -96,7 +96,7 @@ def _stage(
         kernel,
         dtype=schema.PEAK_DTYPE,
         parameters=rules.parameters,
-        arrays={**arrays, "thresholds": thresholds, "channel_mask": usable},
+        arrays={**arrays, "thresholds": thresholds, "good": usable},
         before=halo,
         after=halo,
         emits="events",

@@ -41,7 +41,7 @@ def universal_templates(
     shapes
         From :func:`learn_shapes`.
     dmin, dminx
-        Twice the step of the grid along and across the probe, µm; ``dmin`` is the median distance of neighbouring
+        Twice the step of the grid along and across the probe, µm; ``dmin`` is the median distance of neighboring
         rows of contacts if None.
     min_template_size
         Smallest size of an envelope, µm; the others are its multiples.
@@ -57,7 +57,7 @@ def universal_templates(
     Returns
     -------
     Dataset with ``place_x``, ``place_y (place)``, ``contact (place, slot)``, ``envelope (size, place, slot)``,
-    ``neighbour (place, rank)`` and ``shape (shape, sample)``; attributes ``nbefore`` and ``n_channels``.
+    ``neighbor (place, rank)`` and ``shape (shape, sample)``; attributes ``nbefore`` and ``n_channels``.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def universal_templates(
             "place_y": ("place", grid.places[:, 1]),
             "contact": (("place", "slot"), grid.contacts),
             "envelope": (("size", "place", "slot"), grid.envelopes),
-            "neighbour": (("place", "rank"), grid.neighbours),
+            "neighbor": (("place", "rank"), grid.neighbors),
             "shape": (("shape", "sample"), np.ascontiguousarray(shapes["shape"].values, np.float32)),
         },
         attrs={"nbefore": int(shapes.attrs["nbefore"]), "n_channels": recording.sizes["channel"], "dmin_um": step},
@@ -149,7 +149,7 @@ def detect_universal(
     detect_threshold
         Least score of a spike, in units of the traces.
     exclude_sweep_samples
-        Half width of the window in which only the largest score of a neighbourhood is a spike; as long as the shapes
+        Half width of the window in which only the largest score of a neighborhood is a spike; as long as the shapes
         reach before the spike if None.
 
     Returns
@@ -201,7 +201,7 @@ def detect_universal(
             "shapes": templates["shape"].values,
             "contacts": templates["contact"].values,
             "envelopes": templates["envelope"].values,
-            "neighbours": templates["neighbour"].values,
+            "neighbors": templates["neighbor"].values,
             "positions": schema.positions_of(recording, why="detection by universal templates"),
         },
         before=before,

@@ -37,7 +37,7 @@ def learn_shapes(
     """Learn what spikes look like on one channel: typical shapes and temporal components. Computes.
 
     Peaks of either sign are detected in seeded tiles; those that stand alone in space and time are cut out on their
-    own channel and scaled to unit norm. Shapes are the centres of a k-means, components the leading singular vectors.
+    own channel and scaled to unit norm. Shapes are the centers of a k-means, components the leading singular vectors.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def learn_shapes(
 
     Notes
     -----
-    As in Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), with neighbourhoods by
+    As in Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), with neighborhoods by
     distance instead of channel number.
 
     Examples

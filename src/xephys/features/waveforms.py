@@ -107,14 +107,14 @@ def project_peaks(
 
     table = event_table(recording, peaks)
     positions = schema.positions_of(recording, why="a projection")
-    neighbours = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
+    neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
     n_components, length = components.shape
     nbefore = int(components.attrs["nbefore"])
     stage = Stage(
         kernel.project_waveforms,
-        dtype=_with_field(table.dtype, "projection", "<f4", (neighbours.shape[1], n_components)),
+        dtype=_with_field(table.dtype, "projection", "<f4", (neighbors.shape[1], n_components)),
         parameters={"nbefore": nbefore},
-        arrays={"components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbours},
+        arrays={"components": np.ascontiguousarray(components.values, np.float32), "neighbors": neighbors},
         before=nbefore,
         after=length - nbefore - 1,
         emits="events",

@@ -1,11 +1,11 @@
-"""Localization at the centre of mass of a peak's sizes on the channels around it."""
+"""Localization at the center of mass of a peak's sizes on the channels around it."""
 
 from __future__ import annotations
 
 from .. import schema
 from ..checks import check_choice, check_positive
 from ..graph.plan import Stage
-from ..recording.geometry import neighbours_within
+from ..recording.geometry import neighbors_within
 from .window import PeakWindow
 
 FEATURES = ("ptp", "energy", "peak_voltage")
@@ -35,10 +35,10 @@ def center_of_mass(window: PeakWindow, *, radius_um: float = 75.0, feature: str 
     return Stage(
         localize_center_of_mass,
         dtype=schema.PEAK_DTYPE,
-        parameters={"feature": feature, "window_before": window.nbefore, "window_after": window.nafter},
+        parameters={"feature": feature, "nbefore": window.nbefore, "nafter": window.nafter},
         arrays={
             "positions": window.positions,
-            "neighbours": neighbours_within(window.positions, radius_um=radius_um, groups=window.groups),
+            "neighbors": neighbors_within(window.positions, radius_um=radius_um, groups=window.groups),
         },
         before=window.nbefore,
         after=window.nafter,

@@ -7,7 +7,7 @@ from typing import Any
 from .. import schema
 from ..checks import check_choice, check_positive
 from ..graph.plan import Stage
-from ..recording.geometry import neighbours_within
+from ..recording.geometry import neighbors_within
 from .center_of_mass import FEATURES
 from .window import PeakWindow
 
@@ -49,17 +49,17 @@ def monopolar_triangulation(
 
     check_choice("feature", feature, FEATURES)
     check_positive(radius_um=radius_um, max_distance_um=max_distance_um)
-    neighbours = neighbours_within(window.positions, radius_um=radius_um, groups=window.groups)
-    arrays: dict[str, Any] = {"positions": window.positions, "neighbours": neighbours}
+    neighbors = neighbors_within(window.positions, radius_um=radius_um, groups=window.groups)
+    arrays: dict[str, Any] = {"positions": window.positions, "neighbors": neighbors}
     if enforce_decrease:
-        arrays["decrease_steps"] = radial_decrease_steps(window.positions, neighbours)
+        arrays["decrease_steps"] = radial_decrease_steps(window.positions, neighbors)
     return Stage(
         localize_monopolar_triangulation,
         dtype=schema.PEAK_DTYPE,
         parameters={
             "feature": feature,
-            "window_before": window.nbefore,
-            "window_after": window.nafter,
+            "nbefore": window.nbefore,
+            "nafter": window.nafter,
             "max_distance_um": max_distance_um,
         },
         arrays=arrays,

@@ -60,7 +60,7 @@ def localize_peaks(
     ms_before, ms_after
         Window around the peak that the method looks at.
     **parameters
-        Of the method: ``radius_um`` (all three), ``feature`` (centre of mass and triangulation), ``enforce_decrease``
+        Of the method: ``radius_um`` (all three), ``feature`` (center of mass and triangulation), ``enforce_decrease``
         and ``max_distance_um`` (triangulation), ``prototype`` (grid convolution). See
         :func:`xephys.localize.center_of_mass.center_of_mass`,
         :func:`xephys.localize.monopolar_triangulation.monopolar_triangulation` and
@@ -68,7 +68,7 @@ def localize_peaks(
 
     Returns
     -------
-    The table with fields ``x``, ``y`` and ``z`` (µm; ``z`` is 0 for the centre of mass), and ``alpha`` for monopolar
+    The table with fields ``x``, ``y`` and ``z`` (µm; ``z`` is 0 for the center of mass), and ``alpha`` for monopolar
     triangulation.
 
     Raises

@@ -79,7 +79,7 @@ freq_max_hz, components, n_nearest
     )
     check_same_probe(recording, templates)
     nbefore = int(templates.attrs["nbefore"])
-    before, after = match_halo(templates.sizes["sample"], n_before=nbefore)
+    before, after = match_halo(templates.sizes["sample"], nbefore=nbefore)
     arrays, parameters = _model(recording, templates, tissue, settings)
     dtype: Any = MATCH_DTYPE
     if components is not None:
@@ -90,13 +90,13 @@ freq_max_hz, components, n_nearest
             )
         positions = schema.positions_of(recording, why="a projection")
         neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
-        arrays |= {"components": np.ascontiguousarray(components.values, np.float32), "neighbours": neighbors}
+        arrays |= {"components": np.ascontiguousarray(components.values, np.float32), "neighbors": neighbors}
         shape = (neighbors.shape[1], components.sizes["component"])
         dtype = np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)])
     stage = Stage(
         _kernel(),
         dtype=dtype,
-        parameters={"n_before": nbefore, **parameters, **settings.of_kernel(info.sampling_frequency)},
+        parameters={"nbefore": nbefore, **parameters, **settings.of_kernel(info.sampling_frequency)},
         arrays=arrays,
         before=before,
         after=after,

@@ -138,8 +138,8 @@ def _shared(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSetti
     if isinstance(settings.detect_threshold, np.ndarray):
         arrays["thresholds"] = _of_units(settings.detect_threshold, templates.sizes["unit"])
     nbefore = int(templates.attrs["nbefore"])
-    before, after = match_halo(templates.sizes["sample"], n_before=nbefore)
-    parameters = {"n_before": nbefore, **settings.of_kernel(float(recording.attrs["sampling_frequency"]))}
+    before, after = match_halo(templates.sizes["sample"], nbefore=nbefore)
+    parameters = {"nbefore": nbefore, **settings.of_kernel(float(recording.attrs["sampling_frequency"]))}
     return {"parameters": parameters, "arrays": arrays, "before": before, "after": after}
 
 
@@ -158,7 +158,7 @@ def _projecting(recording: xr.DataArray, components: xr.DataArray, shared: dict[
     from ..kernels.match.features import match_and_project
     from ..kernels.match.templates import MATCH_DTYPE
 
-    length, own = shared["arrays"]["temporal"].shape[2], shared["parameters"]["n_before"]
+    length, own = shared["arrays"]["temporal"].shape[2], shared["parameters"]["nbefore"]
     nbefore = int(components.attrs["nbefore"])
     if components.sizes["sample"] != length or nbefore != own:
         raise ParameterError(
@@ -166,9 +166,9 @@ def _projecting(recording: xr.DataArray, components: xr.DataArray, shared: dict[
             f"templates {length} and {own}; give both the same window"
         )
     positions = schema.positions_of(recording, why="a projection")
-    neighbours = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
-    shape = (neighbours.shape[1], components.sizes["component"])
+    neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
+    shape = (neighbors.shape[1], components.sizes["component"])
     basis = np.ascontiguousarray(components.values, np.float32)
-    arrays = {**shared.pop("arrays"), "components": basis, "neighbours": neighbours}
+    arrays = {**shared.pop("arrays"), "components": basis, "neighbors": neighbors}
     dtype = np.dtype([*MATCH_DTYPE.descr, ("projection", "<f4", shape)])
     return Stage(match_and_project, dtype=dtype, arrays=arrays, emits="events", **shared)

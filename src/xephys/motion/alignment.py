@@ -31,7 +31,7 @@ class Prints(NamedTuple):
 
     @property
     def depth_um(self) -> NDArray[np.float64]:
-        """Centres of the bins."""
+        """Centers of the bins."""
         return self.low_um + self.bin_um * (np.arange(self.n_depths) + 0.5)
 
 

@@ -57,7 +57,7 @@ def estimate_by_decentralized(
     corr_threshold
         Smallest correlation of a pair that counts.
     temporal_prior, spatial_prior
-        Whether steps in time, and between neighbouring windows, are penalised.
+        Whether steps in time, and between neighboring windows, are penalised.
     robust_regression_sigma, lsqr_robust_n_iter
         In each repetition, pairs that miss the solution by more standard deviations than the first are left out.
     weight_with_amplitude

@@ -37,7 +37,7 @@ def make_motion(
     displacement_um
         ``(shank, time, depth)`` or, for one shank, ``(time, depth)``; µm, positive where the tissue moved along +y.
     time_s
-        Ascending centres of the time bins on the recording's time axis, in seconds.
+        Ascending centers of the time bins on the recording's time axis, in seconds.
     depth_um
         Ascending depths (y), in µm; one depth for motion that is the same everywhere.
     shank

@@ -87,7 +87,7 @@ def estimate_by_dredge(
         One displacement for all depths.
     win_shape, win_step_um, win_scale_um, win_margin_um
         Shape (``"gaussian"``, ``"triangle"``, ``"rect"``), distance and width of the windows along depth, and how far
-        outside the contacts their centres may lie; minus half the width if None.
+        outside the contacts their centers may lie; minus half the width if None.
     bin_um
         Width of a bin of the rasters.
     max_disp_um
@@ -104,7 +104,7 @@ def estimate_by_dredge(
     avg_in_bin
         Rasters hold mean amplitudes instead of sums.
     lambda_t, lambda_s
-        Smoothness in time, and between neighbouring windows.
+        Smoothness in time, and between neighboring windows.
     knot_step_um
         Distance of the depths at which displacement is estimated in the last step; it is linear between them.
 

@@ -50,7 +50,7 @@ def estimate_motion(
         The recording on which the peaks were detected: its geometry and duration are used, not its samples.
     peaks
         Located peaks in the order of time: lazy, on disk, or records with ``sample_index``, ``channel_index``,
-        ``amplitude`` and ``y``. Localise them by grid convolution or monopolar triangulation: centres of mass are drawn
+        ``amplitude`` and ``y``. Localise them by grid convolution or monopolar triangulation: centers of mass are drawn
         to the middle of the contacts around them and follow only a part of the movement.
     method
         ``"dredge"``, ``"decentralized"``, ``"iterative_template"`` or ``"kilosort"``.

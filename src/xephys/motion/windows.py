@@ -9,7 +9,7 @@ from .shank_peaks import ShankPeaks
 
 
 def window_centers(peaks: ShankPeaks, *, rigid: bool, step_um: float, margin_um: float) -> NDArray[np.float64]:
-    """Depths of the centres, ascending; the middle of the contacts for rigid motion or a shank with room for one.
+    """Depths of the centers, ascending; the middle of the contacts for rigid motion or a shank with room for one.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def window_centers(peaks: ShankPeaks, *, rigid: bool, step_um: float, margin_um:
     step_um
         Distance of the windows.
     margin_um
-        How far beyond the contacts a centre may lie; negative: how far inside it stays.
+        How far beyond the contacts a center may lie; negative: how far inside it stays.
     """
     low, high = peaks.contacts_um[0] - margin_um, peaks.contacts_um[1] + margin_um
     if rigid or high - low < step_um:

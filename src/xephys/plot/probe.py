@@ -67,7 +67,7 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
 
 
 def nearest_distance(xy: np.ndarray) -> float:
-    """Median distance of a contact to its nearest neighbour, in µm."""
+    """Median distance of a contact to its nearest neighbor, in µm."""
     if len(xy) < 2:
         return 20.0
     from scipy.spatial import cKDTree

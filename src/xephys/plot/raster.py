@@ -42,7 +42,7 @@ def plot_drift_raster(
     Parameters
     ----------
     spikes
-        A sorting (each unit in its colour, noise units in grey), or computed peaks with the fields ``sample_index``,
+        A sorting (each unit in its color, noise units in grey), or computed peaks with the fields ``sample_index``,
         ``y`` and ``amplitude`` (the larger, the darker).
     sampling_frequency
         In hertz; needed for peaks.
@@ -127,7 +127,7 @@ def draw_motion(ax: Axes, motion: xr.Dataset, *, shank: Any, n_lines: int = 6) -
 
 
 def spike_colors(sorting: xr.DataTree) -> NDArray[np.float64]:
-    """RGB of each spike of a sorting: units take the colours in order of depth, noise units are grey."""
+    """RGB of each spike of a sorting: units take the colors in order of depth, noise units are grey."""
     from matplotlib.colors import to_rgb
 
     units = sorting["units"].dataset

@@ -60,7 +60,7 @@ def plot_report(sorting: Any, *, comparison: Comparison | None = None, title: st
         if ours:
             raster = parts.pop(0).add_subplot()
             plot_drift_raster(sorting, ax=raster)
-            raster.set_title("Spikes by depth; colours are units, grey is noise")
+            raster.set_title("Spikes by depth; colors are units, grey is noise")
         if comparison is not None:
             left, right = parts.pop(0).subplots(1, 2, width_ratios=[1.25, 1.0])
             plot_confusion(comparison, ax=left)

@@ -1,4 +1,4 @@
-"""What all figures share: type sizes, colours, scale bars."""
+"""What all figures share: type sizes, colors, scale bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours (2008), told apart by colour-blind readers; without the yellow, which is lost on white.
+#: Okabe and Ito's colors (2008), told apart by color-blind readers; without the yellow, which is lost on white.
 UNIT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4EA3", "#8C6D31")
 INK, MUTED, FAINT, ALARM = "#222222", "#7A7A7A", "#C9C9C9", "#C1272D"
 
@@ -40,7 +40,7 @@ _RC: Any = {
 
 
 def paper_style() -> AbstractContextManager[None]:
-    """Context with the sizes and colours of all figures; leaves the user's settings alone."""
+    """Context with the sizes and colors of all figures; leaves the user's settings alone."""
     import matplotlib as mpl
 
     return mpl.rc_context(_RC)
@@ -63,7 +63,7 @@ def new_figure(figsize: tuple[float, float]) -> Figure:
 
 
 def unit_color(index: int) -> str:
-    """Colour of a unit by its position in a list; neighbours in the list differ."""
+    """Color of a unit by its position in a list; neighbors in the list differ."""
     return UNIT_COLORS[index % len(UNIT_COLORS)]
 
 

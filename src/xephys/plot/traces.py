@@ -47,7 +47,7 @@ def plot_traces(
         Which channels; all if None. They are drawn shank by shank, in order of depth where positions are known; those
         marked ``bad`` are red lines, and left out of a map.
     mode
-        ``"lines"``, ``"map"`` (colour is voltage), or ``"auto"``: lines up to 48 channels.
+        ``"lines"``, ``"map"`` (color is voltage), or ``"auto"``: lines up to 48 channels.
     spacing
         Distance of two lines in the recording's unit; eight times the median noise of the window if None.
     ax
@@ -135,7 +135,7 @@ def _lines(ax: Axes, time: Any, traces: Any, bad: Any, labels: Any, unit: str, s
 
 
 def _map(ax: Axes, time: Any, traces: Any, depth: Any, shanks: Any, unit: str, limit: float) -> None:
-    """Colour is voltage; shanks one above the other, each in order of depth, and nothing where there is no contact."""
+    """Color is voltage; shanks one above the other, each in order of depth, and nothing where there is no contact."""
     edges, rows, ticks = map_rows(traces, depth, shanks)
     step = max(1, len(time) // POINTS_MAX)
     shown = time[::step]
@@ -184,7 +184,7 @@ def map_rows(
 
 
 def _spacing(depth: NDArray[np.float64], shanks: NDArray[np.integer[Any]]) -> float:
-    """Usual distance of neighbouring depths on a shank."""
+    """Usual distance of neighboring depths on a shank."""
     steps = [np.diff(np.unique(depth[shanks == shank])) for shank in np.unique(shanks)]
     joined = np.concatenate(steps)
     return float(np.median(joined)) if len(joined) else 1.0

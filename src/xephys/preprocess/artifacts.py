@@ -1,4 +1,4 @@
-"""Artefacts: samples of impossible size are set to zero, and nothing else is."""
+"""Artifacts: samples of impossible size are set to zero, and nothing else is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: floa
     recording
         Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` are not looked at.
     threshold
-        Least absolute value of an artefact, in the recording's unit.
+        Least absolute value of an artifact, in the recording's unit.
     reach_ms
         Time that is zeroed before and after: what the filter has smeared. A second-order resonance at 300 Hz falls to
         a hundredth in 3 ms.
@@ -52,7 +52,7 @@ def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: floa
         kernel,
         dtype=np.dtype("f4"),
         parameters={"threshold": float(threshold), "reach_samples": reach},
-        arrays={"used": ~schema.bad_channels_of(recording)},
+        arrays={"good": ~schema.bad_channels_of(recording)},
         before=reach,
         after=reach,
     )

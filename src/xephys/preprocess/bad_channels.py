@@ -111,8 +111,8 @@ def detect_bad_channels(
     if plan.n_samples < n_slices * plan.tile_samples:  # too short for one each second: as many as were asked for vote
         slices = overlapping_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
-        positions = schema.positions_of(recording, why="the coherence of neighbouring channels")
-        groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbours
+        positions = schema.positions_of(recording, why="the coherence of neighboring channels")
+        groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbors
         order = np.lexsort((positions[:, 0], positions[:, 1], np.zeros(len(positions)) if groups is None else groups))
         back = np.argsort(order)
         codes = [
@@ -180,13 +180,13 @@ def interpolate_bad_channels(
     if sigma_um is not None:
         check_positive(sigma_um=sigma_um)
     try:
-        neighbours, weights = kernel.interpolation_weights(positions, np.flatnonzero(mask), sigma_um=sigma_um)
+        neighbors, weights = kernel.interpolation_weights(positions, np.flatnonzero(mask), sigma_um=sigma_um)
     except ValueError as error:
         raise RecordingError(str(error)) from error
     stage = Stage(
         kernel.interpolate_channels,
         dtype=np.dtype("f4"),
-        arrays={"neighbours": neighbours, "weights": weights, "bad": np.flatnonzero(mask)},
+        arrays={"neighbors": neighbors, "weights": weights, "bad": np.flatnonzero(mask)},
     )
     return extend_recording(recording, stage).assign_coords(bad=("channel", np.zeros(n, bool)))
 

@@ -1,4 +1,4 @@
-"""Artefacts of the whole probe: stimuli, discharges, a knock on the cage."""
+"""Artifacts of the whole probe: stimuli, discharges, a knock on the cage."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def blank_common_artifacts(
         Share of the channels, those marked ``bad`` left out, that must be beyond the threshold.
     peak_fraction
         They must also be beyond this share of the largest value within the guard: a large spike is beyond the noise on
-        half of a short probe, but its footprint falls off, and that of an artefact does not.
+        half of a short probe, but its footprint falls off, and that of an artifact does not.
     guard_ms
         How much more is silenced on either side.
 
@@ -61,7 +61,7 @@ def blank_common_artifacts(
     >>> recording, truth = simulate_recording(duration_s=2, n_channels=32, n_units=2, seed=0)
     >>> filtered = xephys.bandpass_filter(recording)
     >>> silenced = blank_common_artifacts(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
-    >>> bool((silenced == 0).all("channel").any())  # there is no artefact in here
+    >>> bool((silenced == 0).all("channel").any())  # there is no artifact in here
     False
     """
     from ..kernels.preprocess import common_artifacts as kernel

@@ -117,9 +117,9 @@ def notch_filter(
     recording
         Traces with dims ``(time, channel)``.
     freq_hz
-        Centre of the notch.
+        Center of the notch.
     quality
-        Centre divided by the width at -3 dB. A narrow notch rings long: at 50 Hz and 30 the halo is several seconds.
+        Center divided by the width at -3 dB. A narrow notch rings long: at 50 Hz and 30 the halo is several seconds.
     tolerance
         As in :func:`bandpass_filter`.
 

@@ -109,14 +109,14 @@ def _local(
     recording: xr.DataArray, operator: str, good: Any, inner_radius_um: float, outer_radius_um: float, n_min: int
 ) -> xr.DataArray:
     from ..kernels.preprocess import reference as kernel
-    from ..kernels.preprocess.ring import ring_neighbours
+    from ..kernels.preprocess.ring import ring_neighbors
 
     if not 0 <= inner_radius_um < outer_radius_um:
         raise ParameterError(
             f"inner_radius_um ({inner_radius_um:g}) must be at least 0 and below outer_radius_um ({outer_radius_um:g})"
         )
     positions = schema.positions_of(recording, why="a local reference")
-    neighbours = ring_neighbours(
+    neighbors = ring_neighbors(
         positions,
         good,
         inner_radius_um=inner_radius_um,
@@ -124,7 +124,7 @@ def _local(
         n_neighbors_min=n_min,
         groups=channel_groups(recording),
     )
-    if not (neighbours >= 0).any(axis=1).all():
+    if not (neighbors >= 0).any(axis=1).all():
         raise RecordingError(
             f"some channels have no other beyond {inner_radius_um:g} um to be referenced to; "
             "use a smaller inner_radius_um or a global reference"
@@ -133,7 +133,7 @@ def _local(
         kernel.local_reference,
         dtype=np.dtype("f4"),
         parameters={"operator": operator},
-        arrays={"neighbours": neighbours},
+        arrays={"neighbors": neighbors},
     )
     return extend_recording(recording, stage)
 

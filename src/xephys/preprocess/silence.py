@@ -9,7 +9,7 @@ from .. import schema
 from ..checks import check_positive
 from ..graph.plan import Stage
 from ..recording.excerpts import SILENCE_MS
-from ..recording.geometry import channel_groups, neighbours_within
+from ..recording.geometry import channel_groups, neighbors_within
 from ..recording.stages import extend_recording
 
 #: Channels beyond this say nothing about a silent one; weights fall off as ``exp(-(d / FALL_OFF_UM) ** 1.3)``.
@@ -51,20 +51,20 @@ def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> 
     check_positive(silence_ms=silence_ms)
     info = schema.validate_recording(recording)
     run = max(2, round(silence_ms * 1e-3 * info.sampling_frequency))
-    neighbours = np.full((info.n_channels, 1), -1, np.int32)
+    neighbors = np.full((info.n_channels, 1), -1, np.int32)
     weights = np.zeros((info.n_channels, 1), np.float32)
     if info.n_channels > 1 and "x" in recording.coords and "y" in recording.coords:
         positions = schema.positions_of(recording, why="filling silence")
-        neighbours = neighbours_within(positions, radius_um=RADIUS_UM, groups=channel_groups(recording))
-        neighbours[neighbours == np.arange(info.n_channels)[:, None]] = -1
-        neighbours[schema.bad_channels_of(recording)[neighbours]] = -1
-        distances = np.linalg.norm(positions[:, None] - positions[neighbours], axis=2)
-        weights = np.where(neighbours >= 0, np.exp(-((distances / FALL_OFF_UM) ** 1.3)), 0.0).astype(np.float32)
+        neighbors = neighbors_within(positions, radius_um=RADIUS_UM, groups=channel_groups(recording))
+        neighbors[neighbors == np.arange(info.n_channels)[:, None]] = -1
+        neighbors[schema.bad_channels_of(recording)[neighbors]] = -1
+        distances = np.linalg.norm(positions[:, None] - positions[neighbors], axis=2)
+        weights = np.where(neighbors >= 0, np.exp(-((distances / FALL_OFF_UM) ** 1.3)), 0.0).astype(np.float32)
     stage = Stage(
         kernel,
         dtype=np.dtype("f4"),
         parameters={"n_samples_min": run},
-        arrays={"neighbours": neighbours, "weights": weights},
+        arrays={"neighbors": neighbors, "weights": weights},
         before=run,
         after=run,
     )

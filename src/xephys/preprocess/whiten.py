@@ -38,7 +38,7 @@ def estimate_whitening(
         ``"global"``: one matrix over all channels; ``"local"``: each channel from the whitening of its ``n_nearest``
         channels, kept as a sparse operator.
     n_nearest
-        Channels of a local neighbourhood, itself included.
+        Channels of a local neighborhood, itself included.
     regularization
         Added to the eigenvalues, as a fraction of the channels' median variance.
     sample
@@ -48,8 +48,8 @@ def estimate_whitening(
 
     Returns
     -------
-    Dataset with ``weight (channel, slot)`` and ``neighbour (channel, slot)`` (-1 where empty) for ``"local"``, or
-    ``matrix (channel, channel_out)`` for ``"global"``. The output of a channel is the weighted sum of its neighbours.
+    Dataset with ``weight (channel, slot)`` and ``neighbor (channel, slot)`` (-1 where empty) for ``"local"``, or
+    ``matrix (channel, channel_out)`` for ``"global"``. The output of a channel is the weighted sum of its neighbors.
 
     Raises
     ------
@@ -89,11 +89,11 @@ def estimate_whitening(
         matrix = kernel.whitening_matrix_global(covariance, good=good, eps=eps)
         return xr.Dataset({"matrix": (("channel", "channel_out"), matrix)}, coords=coords, attrs=attributes)
     positions = schema.positions_of(recording, why="local whitening")
-    neighbours, weights = kernel.whitening_matrix_local(
+    neighbors, weights = kernel.whitening_matrix_local(
         covariance, positions, n_nearest=n_nearest, good=good, eps=eps, groups=channel_groups(recording)
     )
     return xr.Dataset(
-        {"neighbour": (("channel", "slot"), neighbours), "weight": (("channel", "slot"), weights)},
+        {"neighbor": (("channel", "slot"), neighbors), "weight": (("channel", "slot"), weights)},
         coords=coords,
         attrs=attributes,
     )
@@ -151,10 +151,10 @@ def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
     """The dense matrix of a whitening: white channels are its product with the channels of a sample."""
     if "matrix" in whitening:
         return np.ascontiguousarray(whitening["matrix"].values.T, np.float32)
-    neighbours, weights = whitening["neighbour"].values, whitening["weight"].values
-    matrix = np.zeros((len(neighbours), len(neighbours)), np.float32)
-    channel, slot = np.nonzero(neighbours >= 0)
-    matrix[channel, neighbours[channel, slot]] = weights[channel, slot]
+    neighbors, weights = whitening["neighbor"].values, whitening["weight"].values
+    matrix = np.zeros((len(neighbors), len(neighbors)), np.float32)
+    channel, slot = np.nonzero(neighbors >= 0)
+    matrix[channel, neighbors[channel, slot]] = weights[channel, slot]
     return matrix
 
 
@@ -163,7 +163,7 @@ def _packed(whitening: xr.Dataset) -> dict[str, Any]:
 
     if "matrix" in whitening:
         return mixing.pack_dense(whitening["matrix"].values)
-    return mixing.pack_sparse(whitening["neighbour"].values, whitening["weight"].values)
+    return mixing.pack_sparse(whitening["neighbor"].values, whitening["weight"].values)
 
 
 def _covariance(sample: Sample, n_channels: int) -> Any:

@@ -19,7 +19,7 @@ SPACING_UM_MIN, SPACING_UM_MAX = 1.0, 5000.0
 APART_UM = 2000.0
 
 
-def neighbours_within(
+def neighbors_within(
     positions: NDArray[np.float64], *, radius_um: float, groups: NDArray[np.integer[Any]] | None = None
 ) -> NDArray[np.int32]:
     """Channels within a radius of each channel, itself included.
@@ -39,7 +39,7 @@ def neighbours_within(
 
     Examples
     --------
-    >>> neighbours_within(np.array([[0.0, 0], [0, 20], [0, 100]]), radius_um=50).tolist()
+    >>> neighbors_within(np.array([[0.0, 0], [0, 20], [0, 100]]), radius_um=50).tolist()
     [[0, 1], [0, 1], [2, -1]]
     """
     if not radius_um >= 0:
@@ -147,7 +147,7 @@ def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
     """Number of the group of each channel; None where there is only one.
 
     Channels of two probes, shanks or groups (coordinates ``probe``, ``shank``, ``group``) see different tissue, however
-    near their positions are: tetrodes, and probes placed by themselves, often all lie at (0, 0). No neighbourhood
+    near their positions are: tetrodes, and probes placed by themselves, often all lie at (0, 0). No neighborhood
     reaches from one group into another.
 
     Examples

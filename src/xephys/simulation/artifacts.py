@@ -1,4 +1,4 @@
-"""Artefacts: trains of stimuli that saturate the amplifiers, and movement."""
+"""Artifacts: trains of stimuli that saturate the amplifiers, and movement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xephys.simulation.probe import ProbeLayout
 PULSES, PULSE_RATE_HZ, PULSE_LENGTH_MS = 10, 50.0, 12.0
 
 
-class Artefacts(NamedTuple):
+class Artifacts(NamedTuple):
     """Events in order of their start (a pulse or a movement each) and the windows they make."""
 
     first: NDArray[np.int64]
@@ -22,8 +22,8 @@ class Artefacts(NamedTuple):
     windows_s: NDArray[np.float64]  # (window, 2): from first to last moment of a train or movement
 
 
-def draw_artefacts(config: SimulationConfig) -> Artefacts:
-    """When the artefacts happen: a function of the configuration alone."""
+def draw_artifacts(config: SimulationConfig) -> Artifacts:
+    """When the artifacts happen: a function of the configuration alone."""
     rng = np.random.default_rng([config.seed, 8])
     fs, duration = config.sampling_frequency, config.duration_s
     first, length, movement, windows = [], [], [], []
@@ -41,16 +41,16 @@ def draw_artefacts(config: SimulationConfig) -> Artefacts:
         movement.append(True)
         windows.append((start, start + span))
     order = np.argsort(first, kind="stable")
-    return Artefacts(
+    return Artifacts(
         np.asarray(first, np.int64)[order], np.asarray(length, np.int64)[order], np.asarray(movement, np.bool_)[order],
         np.asarray(sorted(windows), np.float64).reshape(-1, 2),
     )  # fmt: skip
 
 
-def artefact_course(
+def artifact_course(
     config: SimulationConfig, layout: ProbeLayout, event: int, length: int, movement: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Time course (sample,) of one artefact in µV and its size on each channel (near 1)."""
+    """Time course (sample,) of one artifact in µV and its size on each channel (near 1)."""
     fs = config.sampling_frequency
     t = np.arange(length) / fs
     if movement:

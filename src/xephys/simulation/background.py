@@ -25,7 +25,7 @@ class Background(NamedTuple):
     """Constants of one recording's background."""
 
     noise_uv: NDArray[np.float32]  # (channel,)
-    noise_taps: NDArray[np.float32]  # of the filter that colours white noise
+    noise_taps: NDArray[np.float32]  # of the filter that colors white noise
     noise_mixing: NDArray[np.float64]  # (independent noise, channel); nothing where channels are independent
     offset_uv: NDArray[np.float32]
     live: NDArray[np.bool_]

@@ -43,19 +43,19 @@ class SimulationConfig:
     rate_modulation
         Standard deviation of the logarithm of the common, slow modulation of all rates.
     bursting_fraction, partial_fraction, synchronous_fraction
-        Share of units that burst, that are active only part of the time, that follow spikes of a neighbour.
+        Share of units that burst, that are active only part of the time, that follow spikes of a neighbor.
     synchronous_share
-        Range of the share of the neighbour's spikes that are followed, within half a millisecond.
+        Range of the share of the neighbor's spikes that are followed, within half a millisecond.
     burst_amplitude_loss, burst_widening
         Loss of amplitude and gain of width at full exhaustion inside bursts.
     spike_shapes
         Names and relative frequency of the kinds of units (see ``waveforms.KINDS``).
-    noise_uv, coloured_noise
+    noise_uv, colored_noise
         Standard deviation of the thermal noise; white, or falling towards high frequencies as after an amplifier's
         low-pass.
     noise_spectrum
         ``thermal``, or ``measured``: as in tissue, where most of it comes from neurons too far away to be told apart
-        (see ``noise.MEASURED``); ``coloured_noise`` has no part in it.
+        (see ``noise.MEASURED``); ``colored_noise`` has no part in it.
     noise_length_um, noise_correlation
         How far that noise is shared between contacts: correlation ``exp(-d / length)`` at distance ``d``, or
         ``exp(-(d / length)² / 2)`` where it is gaussian. 0 for independent channels.
@@ -97,7 +97,7 @@ class SimulationConfig:
     burst_widening: float = 0.3
     spike_shapes: tuple[tuple[str, float], ...] = (("narrow", 0.35), ("broad", 0.65))
     noise_uv: float = 8.0
-    coloured_noise: bool = False
+    colored_noise: bool = False
     noise_spectrum: NoiseSpectrum = "thermal"
     noise_length_um: float = 0.0
     noise_correlation: NoiseCorrelation = "exponential"
@@ -191,7 +191,7 @@ HARD: dict[str, Any] = {
         ("triphasic", 0.08), ("positive", 0.08), ("propagating", 0.16),
     ),
     "noise_uv": 8.0,
-    "coloured_noise": True,
+    "colored_noise": True,
     "amplitude_skew": 1.3,
     "field_uv": 60.0,
     "slow_wave_uv": 150.0,
@@ -209,7 +209,7 @@ def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
     """Configuration of a preset, with single parameters replaced.
 
     ``easy`` is white noise and well separated units. ``hard`` is meant to look like a real recording: unresolved
-    hash, a field hundreds of times the noise power, faulty channels, artefacts, bursts, small units. Far units, dead
+    hash, a field hundreds of times the noise power, faulty channels, artifacts, bursts, small units. Far units, dead
     and noisy channels follow ``n_channels`` unless given (six far units a channel; one channel of each kind in 64).
 
     Raises

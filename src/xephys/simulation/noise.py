@@ -11,7 +11,7 @@ from xephys.simulation.probe import ProbeLayout
 
 #: White noise, and a fall of 10 dB from low frequencies to the Nyquist frequency; unit power.
 WHITE_TAPS = (1.0,)
-COLOURED_TAPS = (0.797, 0.536, 0.279)
+COLORED_TAPS = (0.797, 0.536, 0.279)
 #: Frequency (Hz) and amplitude density (µV/√Hz) of half a second recorded with a Neuropixels 2.0 probe, less the median
 #: over its channels: median over 384 contacts and over stretches of 34 ms. The recording is the example of spikewrap
 #: 0.4.0 (BSD-3-Clause). In it the correlation of two contacts between 300 and 6000 Hz is 0.53 at 15 µm, 0.34 at 30,
@@ -39,7 +39,7 @@ def noise_taps(config: SimulationConfig) -> NDArray[np.float32]:
     """
     if config.noise_spectrum == "measured":
         return _measured_taps(config.sampling_frequency)
-    return np.array(COLOURED_TAPS if config.coloured_noise else WHITE_TAPS, np.float32)
+    return np.array(COLORED_TAPS if config.colored_noise else WHITE_TAPS, np.float32)
 
 
 def _measured_taps(sampling_frequency: float) -> NDArray[np.float32]:

@@ -56,7 +56,7 @@ def truth_sorting(recording: xr.DataArray, truth: Truth) -> xr.DataTree:
             "contamination": np.zeros(len(units)),
         },
         templates=truth.templates,
-        nbefore=truth.template_before,
+        nbefore=truth.nbefore,
         preset="truth of a simulation",
         parameters=asdict(truth.config),
         log=[],

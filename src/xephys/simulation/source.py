@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.simulation.background import add_outer, digitise
 from xephys.kernels.simulation.spikes import UnitBank, add_spikes
-from xephys.simulation.artifacts import Artefacts, artefact_course, draw_artefacts
+from xephys.simulation.artifacts import Artifacts, artifact_course, draw_artifacts
 from xephys.simulation.background import (
     Background,
     add_field,
@@ -50,7 +50,7 @@ class Scene(NamedTuple):
     far_bank: UnitBank
     far_rate_hz: NDArray[np.float64]
     background: Background
-    artefacts: Artefacts
+    artifacts: Artifacts
     motion: Motion
 
 
@@ -61,7 +61,7 @@ def _draw_scene(config: SimulationConfig) -> Scene:
     far_bank, far_rate = draw_far_units(config, layout)
     return Scene(
         layout, population, draw_trains(config, population), far_bank, far_rate,
-        draw_background(config, layout), draw_artefacts(config), draw_motion(config),
+        draw_background(config, layout), draw_artifacts(config), draw_motion(config),
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ class SimulationSource:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _block(self, block: int) -> NDArray[np.int16]:
-        """One whole block, out of the small cache that neighbouring reads share."""
+        """One whole block, out of the small cache that neighboring reads share."""
         key = (self.config, block)
         with _cache_lock:
             if key in _blocks:
@@ -178,9 +178,9 @@ def _compute_block(config: SimulationConfig, block: int) -> NDArray[np.int16]:
         add_field(traces, block, config, background)
     if config.mains_uv > 0:
         add_mains(traces, start, config, background)
-    events = scene.artefacts
+    events = scene.artifacts
     for e in np.flatnonzero((events.first < start + n) & (events.first + events.length > start)):
-        course, loading = artefact_course(config, layout, int(e), int(events.length[e]), bool(events.movement[e]))
+        course, loading = artifact_course(config, layout, int(e), int(events.length[e]), bool(events.movement[e]))
         add_outer(traces, int(events.first[e]) - start, course, loading)
     full_scale = int(config.full_scale_uv / config.gain_uv)
     return digitise(traces, background.offset_uv, background.live, config.gain_uv, full_scale)

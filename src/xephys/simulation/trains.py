@@ -1,4 +1,4 @@
-"""Spike trains: gamma renewals and bursts under a common modulation, refractory, with synchronous neighbours."""
+"""Spike trains: gamma renewals and bursts under a common modulation, refractory, with synchronous neighbors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The truth of a simulated recording: spikes, units, motion and artefacts, and the files the scoring tool reads."""
+"""The truth of a simulated recording: spikes, units, motion and artifacts, and the files the scoring tool reads."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ class Truth:
 
     @cached_property
     def templates(self) -> NDArray[np.float32]:
-        """(unit, sample, channel) in µV at rest; row ``template_before`` is the extremum on the peak channel."""
+        """(unit, sample, channel) in µV at rest; row ``nbefore`` is the extremum on the peak channel."""
         after = round(TEMPLATE_AFTER_MS * self.config.sampling_frequency / 1000)
-        return rest_templates(self.scene.population.bank, self.layout.xy, n_before=self.template_before, n_after=after)
+        return rest_templates(self.scene.population.bank, self.layout.xy, nbefore=self.nbefore, nafter=after)
 
     @property
-    def template_before(self) -> int:
+    def nbefore(self) -> int:
         return round(TEMPLATE_BEFORE_MS * self.config.sampling_frequency / 1000)
 
     @cached_property
@@ -102,9 +102,9 @@ class Truth:
         return np.flatnonzero(self.scene.background.noisy)
 
     @property
-    def artefacts_s(self) -> NDArray[np.float64]:
+    def artifacts_s(self) -> NDArray[np.float64]:
         """(window, 2) start and end of stimulation trains and movements, seconds."""
-        return self.scene.artefacts.windows_s
+        return self.scene.artifacts.windows_s
 
     @cached_property
     def noise_per_channel_uv(self) -> NDArray[np.float64]:
@@ -183,7 +183,7 @@ class Truth:
         info_path, far_path = folder / "info.json", folder / "far.npz"
         info_path.write_text(json.dumps(info, indent=1))
         far = self.far_spikes()
-        np.savez(far_path, artefacts_s=self.artefacts_s, sample=far["sample"], unit=far["unit"], x=far["x"], y=far["y"])
+        np.savez(far_path, artifacts_s=self.artifacts_s, sample=far["sample"], unit=far["unit"], x=far["x"], y=far["y"])
         return info_path, far_path
 
     def to_spikeinterface(self) -> NumpySorting:

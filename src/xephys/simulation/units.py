@@ -79,7 +79,7 @@ def _bank(
         propagation=propagation,
         shape=rows,
         waveforms=waveforms,
-        n_before=BEFORE_MS * per_ms,
+        nbefore=BEFORE_MS * per_ms,
         oversampling=OVERSAMPLING,
     )
 
@@ -89,7 +89,7 @@ def _calibrated(bank: UnitBank, amplitude: NDArray[np.float64], layout: ProbeLay
     before, after = round(BEFORE_MS * fs / 1000), round(2.5 * fs / 1000)
     trough, peak = np.zeros(len(amplitude)), np.zeros(len(amplitude))
     for phase in np.arange(8) / 8:
-        templates = np.abs(rest_templates(bank, layout.xy, n_before=before, n_after=after, phase=phase))
+        templates = np.abs(rest_templates(bank, layout.xy, nbefore=before, nafter=after, phase=phase))
         largest = templates.max(axis=(1, 2), initial=0.0)
         at = templates.max(axis=2).argmax(axis=1) - before - phase
         trough, peak = np.where(largest > peak, at, trough), np.maximum(peak, largest)
@@ -156,7 +156,7 @@ def _shares(weights: NDArray[np.float64], n: int) -> NDArray[np.int64]:
 
 
 def _partners(position: NDArray[np.float64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Pair some units with their nearest neighbour that has no partner itself."""
+    """Pair some units with their nearest neighbor that has no partner itself."""
     n = len(position)
     partner = np.full(n, -1, np.int64)
     for u in rng.permutation(n)[: round(fraction * n)]:

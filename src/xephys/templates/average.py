@@ -117,15 +117,15 @@ def template_plan(
     channels = nearest_channels(
         positions,
         peak_channels=np.asarray(peak_channels),
-        max_channels=n_nearest,
+        n_channels_max=n_nearest,
         groups=channel_groups(recording),
     )
-    # A reference puts on a dead channel what the others have in common, artefacts included, with the sign inverted.
+    # A reference puts on a dead channel what the others have in common, artifacts included, with the sign inverted.
     channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
     stage = Stage(
         sum_waveforms,
         dtype=np.dtype("f8"),
-        parameters={"n_before": nbefore, "n_after": nafter},
+        parameters={"nbefore": nbefore, "nafter": nafter},
         arrays={
             "samples": samples[order],
             "units": units[chosen][order],
@@ -145,7 +145,7 @@ def templates_of_sums(recording: xr.DataArray, plan: Plan, sums: dict[str, Any])
     """Means out of the sums of a :func:`template_plan`."""
     stage = plan.stages[-1]
     channels = stage.arrays["channels"]
-    nbefore, length = int(stage.parameters["n_before"]), int(stage.parameters["n_before"] + stage.parameters["n_after"])
+    nbefore, length = int(stage.parameters["nbefore"]), int(stage.parameters["nbefore"] + stage.parameters["nafter"])
     n_units = len(channels)
     counts = sums.get("counts", np.zeros(n_units, np.int64))
     totals = sums.get("sums", np.zeros((n_units, length, channels.shape[1])))
@@ -213,7 +213,7 @@ def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
     table = np.eye(len(waveforms), dtype=np.float32)
     lag = int(LAG_FRACTION * waveforms.shape[1])
-    pairs = merge_candidates(waveforms, channels, max_lag_samples=lag, min_similarity=0.0)
+    pairs = merge_candidates(waveforms, channels, lag_samples_max=lag, min_similarity=0.0)
     table[pairs["first"], pairs["second"]] = table[pairs["second"], pairs["first"]] = pairs["similarity"]
     return table
 

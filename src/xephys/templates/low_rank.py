@@ -17,7 +17,7 @@ def low_rank(
     waveforms, slots = select_channels(
         templates["waveform"].values,
         channels=templates["channel_index"].values.astype(np.int32),
-        max_channels=n_channels_max,
+        n_channels_max=n_channels_max,
         counts=counts,
     )
     temporal, spatial = low_rank_templates(waveforms, rank=rank)

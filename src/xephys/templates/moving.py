@@ -139,8 +139,8 @@ def moving_means(
     """
     stage, n_places = plan.stages[-1], len(displacement_um)
     channels = stage.arrays["channels"][::n_places]
-    nbefore = int(stage.parameters["n_before"])
-    length = nbefore + int(stage.parameters["n_after"])
+    nbefore = int(stage.parameters["nbefore"])
+    length = nbefore + int(stage.parameters["nafter"])
     waveform = np.zeros((len(channels) * n_places, length, channels.shape[1]), np.float32)
     counts = np.zeros(len(waveform), np.int64)
     for name in sums:

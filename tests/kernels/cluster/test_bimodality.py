@@ -45,7 +45,7 @@ def test_held_out_projection_uses_the_other_half_only():
     assert not np.array_equal(along[1::2], again[1::2])
 
 
-def test_unseparated_scale_places_group_centres():
+def test_unseparated_scale_places_group_centers():
     rng = np.random.default_rng(5)
     first = rng.standard_normal((500, 4)).astype("float32")
     along_first, along_second = held_out_projection(first, first + np.float32(4))

@@ -31,7 +31,7 @@ def test_a_small_unit_among_crossings_of_noise_is_set_free(basis):
     labels = np.zeros(110, np.int32)
     means, _ = cluster_means(projection, channel, labels, NEIGHBORS)
     assert drop_weak(labels, means, noise=1.0).max() == -1
-    parted = part_weak(labels, means, channel, noise=1.0, min_spikes=20)
+    parted = part_weak(labels, means, channel, noise=1.0, n_spikes_min=20)
     assert parted.tolist() == channel.tolist()
     means, _ = cluster_means(projection, channel, parted, NEIGHBORS)
     kept = drop_weak(parted, means, noise=1.0)
@@ -42,9 +42,9 @@ def test_a_small_unit_among_crossings_of_noise_is_set_free(basis):
 def test_strong_clusters_are_not_parted():
     means = np.array([[[9.0]], [[6.0]]])
     labels, channels = np.array([1, 0, -1, 1, 0], np.int32), np.arange(5)
-    assert part_weak(labels, means, channels, noise=1.0, min_spikes=1).tolist() == labels.tolist()
+    assert part_weak(labels, means, channels, noise=1.0, n_spikes_min=1).tolist() == labels.tolist()
     none = np.zeros(0, np.int32)
-    assert part_weak(none, np.zeros((0, 1, 1)), np.zeros(0, np.int64), noise=1.0, min_spikes=1).size == 0
+    assert part_weak(none, np.zeros((0, 1, 1)), np.zeros(0, np.int64), noise=1.0, n_spikes_min=1).size == 0
 
 
 def test_what_was_dropped_is_told():

@@ -72,7 +72,7 @@ def test_sections_share_a_unit_once():
     sections = [Section(np.array([0]), np.array([1])), Section(np.array([1]), np.array([0]))]
     seen = np.arange(80)
     unit = np.repeat([0, 0, 1], [30, 10, 40]).astype(np.int32)
-    joined = join_sections(channel, sections, [seen, seen], [unit, unit], min_spikes=5)
+    joined = join_sections(channel, sections, [seen, seen], [unit, unit], n_spikes_min=5)
     np.testing.assert_array_equal(joined, unit)
 
 
@@ -82,7 +82,7 @@ def test_owner_wins_over_larger_margin_claim():
     seen = np.arange(25)
     joined = join_sections(
         channel, sections, [seen, seen], [np.r_[np.zeros(20), [-1] * 5].astype(np.int32), np.zeros(25, np.int32)],
-        min_spikes=5,
+        n_spikes_min=5,
     )  # fmt: skip
     assert joined.tolist() == [0] * 20 + [-1] * 5
 

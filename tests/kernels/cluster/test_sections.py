@@ -5,7 +5,7 @@ import pytest
 
 from xephys.kernels.cluster.sections import (
     Section,
-    centred_sections,
+    centered_sections,
     gather_features,
     section_channels,
     spatial_sections,
@@ -78,7 +78,7 @@ def test_gathered_features_equal_lookup(n_neighbors):
 def test_common_channels_are_preferred():
     neighbors = np.array([[0, 1, 2], [0, 1, 2], [1, 2, 3]], np.int32)
     neighbors = np.vstack([neighbors, [[1, 2, 3]]]).astype(np.int32)
-    channels, _ = section_channels(Section(np.array([1]), np.array([0, 2])), neighbors, min_channels=2)
+    channels, _ = section_channels(Section(np.array([1]), np.array([0, 2])), neighbors, n_channels_min=2)
     assert channels.tolist() == [1, 2]
 
 
@@ -88,10 +88,10 @@ def test_a_section_without_spikes():
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_centred_sections_own_every_channel_once_and_stay_on_a_shank(probe):
+def test_centerd_sections_own_every_channel_once_and_stay_on_a_shank(probe):
     positions = PROBES[probe]
     shanks = (positions[:, 0] > 200).astype(int)
-    sections = centred_sections(positions, shanks=shanks, height_um=40.0, margin_um=30.0)
+    sections = centered_sections(positions, shanks=shanks, height_um=40.0, margin_um=30.0)
     assert sorted(np.concatenate([s.core for s in sections]).tolist()) == list(range(len(positions)))
     for section in sections:
         assert np.ptp(positions[section.core, 1]) <= 40.0
@@ -102,18 +102,18 @@ def test_centred_sections_own_every_channel_once_and_stay_on_a_shank(probe):
         assert sorted(inside.tolist()) == others[distance <= 30.0].tolist()
 
 
-def test_centres_in_x_are_as_many_as_asked_for():
+def test_centers_in_x_are_as_many_as_asked_for():
     wide = grid(4, 8, 50.0)
-    assert len(centred_sections(wide, shanks=np.zeros(32, int), height_um=1000.0)) == 7  # one for each 50 µm of 350
+    assert len(centered_sections(wide, shanks=np.zeros(32, int), height_um=1000.0)) == 7  # one for each 50 µm of 350
     for n in (1, 2, 4):
-        parts = centred_sections(wide, shanks=np.zeros(32, int), height_um=1000.0, n_x_centers=n)
+        parts = centered_sections(wide, shanks=np.zeros(32, int), height_um=1000.0, n_x_centers=n)
         assert len(parts) == n
         assert all(len(part.core) == 32 // n for part in parts)
         assert all(not len(part.margin) for part in parts)
 
 
-def test_centred_sections_of_impossible_sizes():
+def test_centerd_sections_of_impossible_sizes():
     with pytest.raises(ValueError, match="height_um is 0"):
-        centred_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=0)
+        centered_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=0)
     with pytest.raises(ValueError, match="n_x_centers 0"):
-        centred_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=40, n_x_centers=0)
+        centered_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=40, n_x_centers=0)

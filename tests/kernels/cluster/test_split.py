@@ -8,15 +8,15 @@ from xephys.kernels.cluster.split import principal_axes, split_evidence, split_f
 
 
 def clouds(sizes, n_dims, distance, seed):
-    """Gaussians of unit variance around random centres at least ``distance`` from one another."""
+    """Gaussians of unit variance around random centers at least ``distance`` from one another."""
     rng = np.random.default_rng(seed)
-    centres = np.zeros((0, n_dims))
-    while len(centres) < len(sizes):
-        centre = rng.standard_normal(n_dims) * 2.0
-        if len(centres) == 0 or np.linalg.norm(centres - centre, axis=1).min() > distance:
-            centres = np.vstack([centres, centre])
+    centers = np.zeros((0, n_dims))
+    while len(centers) < len(sizes):
+        center = rng.standard_normal(n_dims) * 2.0
+        if len(centers) == 0 or np.linalg.norm(centers - center, axis=1).min() > distance:
+            centers = np.vstack([centers, center])
     truth = np.repeat(np.arange(len(sizes)), sizes)
-    points = centres[truth] + rng.standard_normal((len(truth), n_dims))
+    points = centers[truth] + rng.standard_normal((len(truth), n_dims))
     order = rng.permutation(len(truth))
     return points[order].astype("float32"), truth[order]
 

@@ -16,8 +16,8 @@ def test_a_cluster_is_split_where_its_own_channels_show_a_gap(apart):
     projection = rng.standard_normal((n, 3, 2)).astype(np.float32)
     projection[:, 0, 0] += 60 * (1 + 0.2 * rng.standard_normal(n))
     projection[n // 2 :, 2, 1] += apart
-    neighbours = np.tile(np.arange(3, dtype=np.int32), (3, 1))
-    labels = split_cluster(projection, np.zeros(n, np.int64), np.arange(n), neighbours, 20)
+    neighbors = np.tile(np.arange(3, dtype=np.int32), (3, 1))
+    labels = split_cluster(projection, np.zeros(n, np.int64), np.arange(n), neighbors, 20)
     assert labels.max() == (1 if apart else 0)
     if apart:
         assert (labels[: n // 2] == labels[0]).mean() > 0.98

@@ -40,16 +40,16 @@ def test_nothing_to_compare():
     assert turn_taking(np.array([True] * 10 + [False] * 9)) == 0.0  # one block
 
 
-def test_a_drifting_neuron_is_put_together_and_its_neighbour_left_apart():
+def test_a_drifting_neuron_is_put_together_and_its_neighbor_left_apart():
     """Three parts, one after the other, and a neuron that fires throughout."""
     rng = np.random.default_rng(2)
     place = np.repeat([0, 1, 2], [400, 300, 200])
     labels = np.where(rng.random(900) < 0.2, 3, place).astype(np.int32)
     labels[::50] = -1
-    neighbour = labels == 3
+    neighbor = labels == 3
     joined = join_turns(labels, max_turn_taking=0.4)
-    assert set(joined[neighbour]) == {1}
-    assert set(joined[~neighbour & (labels >= 0)]) == {0}
+    assert set(joined[neighbor]) == {1}
+    assert set(joined[~neighbor & (labels >= 0)]) == {0}
     assert (joined[labels < 0] == -1).all()
 
 

@@ -18,7 +18,7 @@ def trains(*samples):
 
 
 @pytest.mark.parametrize(("channels", "expected"), [([[0], [90]], True), ([[0, 1], [1, 0]], False)])
-def test_common_events_are_artefacts_only_far_apart(channels, expected):
+def test_common_events_are_artifacts_only_far_apart(channels, expected):
     """Near neurons may share spikes, as copies or as bursts; far ones do not."""
     first = np.sort(np.random.default_rng(0).choice(N_SAMPLES, 500, replace=False))
     samples, units = trains(first, first + 3)

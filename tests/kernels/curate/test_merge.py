@@ -21,7 +21,7 @@ def test_similarity_equals_dense_correlation():
     channels = np.array([[0, 1, 2], [2, 1, -1], [3, 2, 1], [5, 6, 7]], np.int32)
     waveforms = rng.standard_normal((4, 20, 3)).astype("float32")
     waveforms[channels[:, None, :].repeat(20, 1) < 0] = 0
-    found = merge_candidates(waveforms, channels, max_lag_samples=6, min_similarity=-1.0)
+    found = merge_candidates(waveforms, channels, lag_samples_max=6, min_similarity=-1.0)
     full = dense(waveforms, channels, 8)
     assert {(int(c["first"]), int(c["second"])) for c in found} == {(0, 1), (0, 2), (1, 2)}
     for c in found:

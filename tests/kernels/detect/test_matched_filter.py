@@ -22,15 +22,15 @@ PROTOTYPE = 0.3 * np.exp(-(((np.arange(22) - 17) / 4) ** 2)) - np.exp(-(((np.ara
 BEFORE, AFTER = matched_filter_halo(prototype_length=PROTOTYPE.size, nbefore=NBEFORE, exclude_sweep_samples=SWEEP)
 
 
-def make_neighbours(radius_um):
+def make_neighbors(radius_um):
     near = np.linalg.norm(POSITIONS[:, None] - POSITIONS[None], axis=2) <= radius_um
-    neighbours = np.full((C, near.sum(axis=1).max()), -1, dtype=np.int32)
+    neighbors = np.full((C, near.sum(axis=1).max()), -1, dtype=np.int32)
     for c, row in enumerate(near):
-        neighbours[c, : row.sum()] = np.flatnonzero(row)
-    return neighbours
+        neighbors[c, : row.sum()] = np.flatnonzero(row)
+    return neighbors
 
 
-NEIGHBOURS = make_neighbours(35)
+NEIGHBORS = make_neighbors(35)
 
 
 def make_traces(n_samples, seed=0):
@@ -73,7 +73,7 @@ def reference_peaks(traces, tables, thresholds, peak_sign):
                 candidates.append((t + NBEFORE, channel, depth, abs(x[t]) / threshold))
     kept = []
     for s, channel, depth, ratio in candidates:
-        rivals = [o for o in candidates if abs(o[0] - s) <= SWEEP and o[1] in NEIGHBOURS[channel]]
+        rivals = [o for o in candidates if abs(o[0] - s) <= SWEEP and o[1] in NEIGHBORS[channel]]
         if all(o[3] <= ratio for o in rivals):
             kept.append((s, channel, depth))
     return sorted(p for p in kept if BEFORE <= p[0] < len(traces) - AFTER)
@@ -99,7 +99,7 @@ def arguments(fitted, **more):
         "prototype": PROTOTYPE,
         "nbefore": NBEFORE,
         "thresholds": thresholds,
-        "neighbours": NEIGHBOURS,
+        "neighbors": NEIGHBORS,
         "exclude_sweep_samples": SWEEP,
         **tables,
         **more,
@@ -151,7 +151,7 @@ def test_tiles_do_not_matter(fitted, cut):
 
 def test_bad_channels_take_no_part():
     good = np.arange(C) != 5
-    tables = matched_filter_weights(POSITIONS, depths_um=DEPTHS, channel_mask=good)
+    tables = matched_filter_weights(POSITIONS, depths_um=DEPTHS, good=good)
     weights = dense(tables)
     assert (weights[5] == 0).all() and (weights[:, :, 5] == 0).all()
     np.testing.assert_allclose(np.linalg.norm(weights[good], axis=2), 1, rtol=1e-6)
@@ -175,7 +175,7 @@ def test_echoes_of_much_stronger_peaks_are_dropped(fitted):
         traces[sample - NBEFORE : sample - NBEFORE + PROTOTYPE.size] += 120 * np.outer(PROTOTYPE, footprint)
     everywhere = np.tile(np.arange(C, dtype=np.int32), (C, 1))
     without = detect_matched_filtering(traces, start=BEFORE, **arguments(fitted))
-    found = detect_matched_filtering(traces, start=BEFORE, **arguments(fitted, echo_neighbours=everywhere))
+    found = detect_matched_filtering(traces, start=BEFORE, **arguments(fitted, echo_neighbors=everywhere))
     ratios = reference_scores(traces, tables) / thresholds[:, :, None]
     strongest = ratios.max(axis=(0, 1))  # the first is the one of sample NBEFORE
     kept = []
@@ -195,7 +195,7 @@ def test_echoes_of_much_stronger_peaks_are_dropped(fitted):
 def test_a_footprint_reaches_no_farther_than_asked():
     """The nearest channels of the whole footprint, with its weights but for the norm."""
     good = np.arange(C) != 5
-    given = {"depths_um": DEPTHS, "decay_um": 20.0, "channel_mask": good}
+    given = {"depths_um": DEPTHS, "decay_um": 20.0, "good": good}
     whole, near = (dense(matched_filter_weights(POSITIONS, n_nearest=n, **given)) for n in (None, 4))
     assert (np.count_nonzero(whole[0, 1]) > 4) and (near[5] == 0).all()
     for channel, depth in np.ndindex(C, len(DEPTHS)):

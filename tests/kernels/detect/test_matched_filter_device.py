@@ -11,8 +11,8 @@ from xephys.kernels.lib.records_device import Columns
 
 N, CHANNELS, START, NBEFORE, SWEEP = 3000, 12, 90_000, 7, 12
 POSITIONS = np.stack([np.arange(CHANNELS) % 2 * 16.0, np.arange(CHANNELS) * 20.0], axis=1)
-NEIGHBOURS = np.array([[c, *(d if 0 <= d < CHANNELS else -1 for d in (c - 2, c - 1, c + 1, c + 2))] for c in range(12)])
-NEIGHBOURS = NEIGHBOURS.astype(np.int32)
+NEIGHBORS = np.array([[c, *(d if 0 <= d < CHANNELS else -1 for d in (c - 2, c - 1, c + 1, c + 2))] for c in range(12)])
+NEIGHBORS = NEIGHBORS.astype(np.int32)
 PROTOTYPE = 0.3 * np.exp(-(((np.arange(22) - 17) / 4) ** 2)) - np.exp(-(((np.arange(22) - NBEFORE) / 2.5) ** 2))
 
 
@@ -35,7 +35,7 @@ def traces():
 def keywords(traces, depths_um, **more):
     good = np.arange(CHANNELS) != 4
     tables = kernel.matched_filter_weights(
-        POSITIONS, depths_um=np.array(depths_um), decay_um=20.0, n_nearest=5, channel_mask=good
+        POSITIONS, depths_um=np.array(depths_um), decay_um=20.0, n_nearest=5, good=good
     )
     before, after = kernel.matched_filter_halo(
         prototype_length=PROTOTYPE.size, nbefore=NBEFORE, exclude_sweep_samples=SWEEP
@@ -43,7 +43,7 @@ def keywords(traces, depths_um, **more):
     thresholds = kernel.matched_filter_thresholds([traces], prototype=PROTOTYPE, detect_threshold=3.0, **tables)
     return {
         "before": before, "after": after + 5, "start": START, "prototype": PROTOTYPE, "nbefore": NBEFORE, **tables,
-        "thresholds": thresholds, "neighbours": NEIGHBOURS, "exclude_sweep_samples": SWEEP, **more,
+        "thresholds": thresholds, "neighbors": NEIGHBORS, "exclude_sweep_samples": SWEEP, **more,
     }  # fmt: skip
 
 
@@ -68,9 +68,9 @@ def test_echoes_are_dropped_alike(xp, traces):
     everywhere = np.tile(np.arange(CHANNELS, dtype=np.int32), (CHANNELS, 1))
     given = keywords(traces, (0.0, 30.0), peak_sign="both")
     without = kernel.detect_matched_filtering(loud, **given)
-    expected = kernel.detect_matched_filtering(loud, **given, echo_neighbours=everywhere)
+    expected = kernel.detect_matched_filtering(loud, **given, echo_neighbors=everywhere)
     assert 10 < len(expected) < len(without)
-    found = device.detect_matched_filtering(xp, xp.asarray(loud), **given, echo_neighbours=everywhere)
+    found = device.detect_matched_filtering(xp, xp.asarray(loud), **given, echo_neighbors=everywhere)
     np.testing.assert_array_equal(found.get(), expected)
 
 

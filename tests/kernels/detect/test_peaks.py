@@ -22,12 +22,12 @@ def make_positions(n_channels):
     return np.stack([(channel % 2) * 32.0, (channel // 2) * 20.0], axis=1)
 
 
-def make_neighbours(positions, radius_um):
+def make_neighbors(positions, radius_um):
     near = np.linalg.norm(positions[:, None] - positions[None], axis=2) <= radius_um
-    neighbours = np.full((len(positions), near.sum(axis=1).max()), -1, dtype=np.int32)
+    neighbors = np.full((len(positions), near.sum(axis=1).max()), -1, dtype=np.int32)
     for c, row in enumerate(near):
-        neighbours[c, : row.sum()] = np.flatnonzero(row)
-    return neighbours
+        neighbors[c, : row.sum()] = np.flatnonzero(row)
+    return neighbors
 
 
 def make_traces(n_samples, n_channels, seed, quantised=False):
@@ -55,11 +55,11 @@ def reference_candidates(traces, thresholds, peak_sign):
     return candidates
 
 
-def reference_locally_exclusive(traces, thresholds, neighbours, peak_sign, sweep):
+def reference_locally_exclusive(traces, thresholds, neighbors, peak_sign, sweep):
     candidates = reference_candidates(traces, thresholds, peak_sign)
     kept = []
     for s, c, ratio in candidates:
-        rivals = [o for o in candidates if abs(o[0] - s) <= sweep and o[1] in neighbours[c] and o[:2] != (s, c)]
+        rivals = [o for o in candidates if abs(o[0] - s) <= sweep and o[1] in neighbors[c] and o[:2] != (s, c)]
         if not any(o[2] > ratio or (o[2] == ratio and o[:2] < (s, c)) for o in rivals):
             kept.append((s, c))
     return kept
@@ -95,11 +95,11 @@ def test_agrees_with_reference(n_channels, peak_sign, quantised):
     traces = make_traces(n, n_channels, seed=n_channels, quantised=quantised)
     thresholds = np.random.default_rng(1).uniform(2.5, 4, n_channels)
     thresholds[::3] = 3.0  # reached exactly when quantised: inclusive and strict differ
-    neighbours = make_neighbours(make_positions(n_channels), 45)
+    neighbors = make_neighbors(make_positions(n_channels), 45)
     common = {"before": HALO, "after": HALO, "start": HALO, "thresholds": thresholds, "peak_sign": peak_sign}
 
-    peaks = detect_locally_exclusive(traces, neighbours=neighbours, exclude_sweep_samples=SWEEP, **common)
-    expected = in_core(reference_locally_exclusive(traces, thresholds, neighbours, peak_sign, SWEEP), n)
+    peaks = detect_locally_exclusive(traces, neighbors=neighbors, exclude_sweep_samples=SWEEP, **common)
+    expected = in_core(reference_locally_exclusive(traces, thresholds, neighbors, peak_sign, SWEEP), n)
     assert len(expected) > 3
     assert pairs(peaks) == expected
     assert np.array_equal(peaks["amplitude"], traces[peaks["sample_index"], peaks["channel_index"]])
@@ -116,8 +116,8 @@ def test_tiles_do_not_matter(cut, quantised):
     n_channels, n = 70, 1000
     traces = make_traces(n + 2 * HALO, n_channels, seed=3, quantised=quantised)
     params = {"thresholds": np.full(n_channels, 3.0), "peak_sign": "both", "exclude_sweep_samples": SWEEP}
-    neighbours = make_neighbours(make_positions(n_channels), 45)
-    for detect, more in ((detect_by_channel, {}), (detect_locally_exclusive, {"neighbours": neighbours})):
+    neighbors = make_neighbors(make_positions(n_channels), 45)
+    for detect, more in ((detect_by_channel, {}), (detect_locally_exclusive, {"neighbors": neighbors})):
         whole = detect(traces, before=HALO, after=HALO, start=50, **params, **more)
         tiles = [
             detect(traces[s : min(s + cut, n) + 2 * HALO], before=HALO, after=HALO, start=50 + s, **params, **more)
@@ -131,7 +131,7 @@ def test_wider_halo_changes_nothing():
     traces = make_traces(600, 8, seed=5)
     params = {
         "thresholds": np.full(8, 3.0),
-        "neighbours": make_neighbours(make_positions(8), 45),
+        "neighbors": make_neighbors(make_positions(8), 45),
         "exclude_sweep_samples": SWEEP,
     }
     wide = detect_locally_exclusive(traces, before=100, after=60, start=0, **params)
@@ -148,14 +148,14 @@ def test_bad_channel_neither_peaks_nor_suppresses():
         "after": HALO,
         "start": 0,
         "thresholds": np.array([5.0, 0.0, 5.0]),
-        "neighbours": np.array([[0, 1, -1], [0, 1, 2], [1, 2, -1]], dtype=np.int32),
+        "neighbors": np.array([[0, 1, -1], [0, 1, 2], [1, 2, -1]], dtype=np.int32),
         "exclude_sweep_samples": SWEEP,
-        "channel_mask": np.array([True, False, True]),
+        "good": np.array([True, False, True]),
     }
     peaks = detect_locally_exclusive(traces, **params)
     assert peaks["channel_index"].tolist() == [0, 2]
     with pytest.raises(ValueError, match="threshold of channel 1 is 0"):
-        detect_locally_exclusive(traces, **{**params, "channel_mask": None})
+        detect_locally_exclusive(traces, **{**params, "good": None})
 
 
 def test_threshold_compares_exactly():
@@ -164,7 +164,7 @@ def test_threshold_compares_exactly():
     traces = np.zeros((60, 1), dtype=np.float32)
     traces[30, 0] = value
     params = {"before": HALO, "after": HALO, "start": 0, "exclude_sweep_samples": SWEEP}
-    neighbours = np.zeros((1, 1), dtype=np.int32)
+    neighbors = np.zeros((1, 1), dtype=np.int32)
     level = float(-value)
     for threshold, inclusive, strict in (
         (np.nextafter(level, 0), 1, 1),
@@ -172,7 +172,7 @@ def test_threshold_compares_exactly():
         (np.nextafter(level, 9), 0, 0),
     ):
         thresholds = np.array([threshold])
-        exclusive = detect_locally_exclusive(traces, neighbours=neighbours, thresholds=thresholds, **params)
+        exclusive = detect_locally_exclusive(traces, neighbors=neighbors, thresholds=thresholds, **params)
         assert exclusive.size == inclusive
         assert detect_by_channel(traces, thresholds=thresholds, **params).size == strict
 
@@ -181,9 +181,9 @@ def test_nan_never_peaks():
     traces = make_traces(200, 4, seed=2)
     traces[:, 1] = np.nan
     params = {"before": HALO, "after": HALO, "start": 0, "thresholds": np.full(4, 3.0), "exclude_sweep_samples": SWEEP}
-    neighbours = make_neighbours(make_positions(4), 45)
+    neighbors = make_neighbors(make_positions(4), 45)
     assert 1 not in detect_by_channel(traces, **params)["channel_index"]
-    peaks = detect_locally_exclusive(traces, neighbours=neighbours, **params)
+    peaks = detect_locally_exclusive(traces, neighbors=neighbors, **params)
     assert peaks.size > 0
     assert 1 not in peaks["channel_index"]
 
@@ -196,7 +196,7 @@ def test_more_candidates_than_the_first_buffer_holds():
         after=1,
         start=0,
         thresholds=np.full(130, 5.0),
-        neighbours=np.arange(130, dtype=np.int32)[:, None],
+        neighbors=np.arange(130, dtype=np.int32)[:, None],
         exclude_sweep_samples=0,
     )
     assert peaks.size == 130 * 199
@@ -205,7 +205,7 @@ def test_more_candidates_than_the_first_buffer_holds():
 def test_plateau_has_one_peak():
     """Without a sweep nothing competes: the strict comparison with the sample before decides."""
     traces = np.array([0, 0, -9, -9, -9, 0, 0], dtype=np.float32)[:, None]
-    params = {"thresholds": np.array([5.0]), "neighbours": np.zeros((1, 1), dtype=np.int32)}
+    params = {"thresholds": np.array([5.0]), "neighbors": np.zeros((1, 1), dtype=np.int32)}
     peaks = detect_locally_exclusive(traces, before=1, after=1, start=1, exclude_sweep_samples=0, **params)
     assert peaks["sample_index"].tolist() == [2]
 
@@ -258,8 +258,8 @@ def test_same_peaks_as_spikeinterface(method, peak_sign):
     params = {"thresholds": noise_levels * 4, "peak_sign": peak_sign, "exclude_sweep_samples": SWEEP}
     padded = np.pad(traces, ((HALO, HALO), (0, 0)))
     if method == "locally_exclusive":
-        neighbours = make_neighbours(positions, 50)
-        ours = detect_locally_exclusive(padded, before=HALO, after=HALO, start=0, neighbours=neighbours, **params)
+        neighbors = make_neighbors(positions, 50)
+        ours = detect_locally_exclusive(padded, before=HALO, after=HALO, start=0, neighbors=neighbors, **params)
     else:
         ours = detect_by_channel(padded, before=HALO, after=HALO, start=0, **params)
     theirs = theirs[np.lexsort((theirs["channel_index"], theirs["sample_index"]))]

@@ -12,7 +12,7 @@ from xephys.kernels.lib.dispatch import to_host
 
 N, CHANNELS = 130, 5
 AROUND = [[c, *(d if 0 <= d < CHANNELS else -1 for d in (c - 1, c + 1))] for c in range(CHANNELS)]
-NEIGHBOURS = np.array(AROUND, np.int32)
+NEIGHBORS = np.array(AROUND, np.int32)
 
 
 def traces(seed=2):
@@ -31,11 +31,11 @@ def test_same_peaks(cuda_xp, peak_sign, sweep, rounded):
     mask = np.arange(CHANNELS) != 4
     edges = {"before": 8, "after": 13}
     expected = cpu.detect_locally_exclusive(
-        values, **edges, start=8, thresholds=thresholds, neighbours=NEIGHBOURS, peak_sign=peak_sign,
-        exclude_sweep_samples=sweep, channel_mask=mask,
+        values, **edges, start=8, thresholds=thresholds, neighbors=NEIGHBORS, peak_sign=peak_sign,
+        exclude_sweep_samples=sweep, good=mask,
     )  # fmt: skip
     low, high = scan_limits(values[:0], thresholds, peak_sign, mask, strict=False)
-    given = {"low": low, "high": high, "thresholds": thresholds, "neighbours": NEIGHBOURS}
+    given = {"low": low, "high": high, "thresholds": thresholds, "neighbors": NEIGHBORS}
     rows, channels = device.locally_exclusive_peaks(
         cuda_xp, cuda_xp.asarray(values), **{name: cuda_xp.asarray(array) for name, array in given.items()},
         sweep=sweep, before=8, n=N - 21,
@@ -48,7 +48,7 @@ def test_same_peaks(cuda_xp, peak_sign, sweep, rounded):
 def test_no_core(cuda_xp):
     given = {name: cuda_xp.zeros(CHANNELS, dtype=np.float32) for name in ("low", "high", "thresholds")}
     rows, channels = device.locally_exclusive_peaks(
-        cuda_xp, cuda_xp.zeros((20, CHANNELS), dtype=np.float32), **given, neighbours=cuda_xp.asarray(NEIGHBOURS),
+        cuda_xp, cuda_xp.zeros((20, CHANNELS), dtype=np.float32), **given, neighbors=cuda_xp.asarray(NEIGHBORS),
         sweep=2, before=10, n=0,
     )  # fmt: skip
     assert (len(rows), len(channels)) == (0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.crossings import CHANNELS, EDGES, NEIGHBOURS, POSITIONS, START, same_records
+from tests.support.crossings import CHANNELS, EDGES, NEIGHBORS, POSITIONS, START, same_records
 from xephys.kernels.detect import peaks as detect
 from xephys.kernels.detect import peaks_device as device_detect
 from xephys.kernels.features import waveforms_device as device
@@ -20,10 +20,10 @@ def test_locally_exclusive_peaks(xp, traces, peak_sign, sweep, rounded):
     keywords = {
         **EDGES,
         "thresholds": np.where(np.arange(CHANNELS) < 6, 1.5, 1.0).astype(np.float32),
-        "neighbours": NEIGHBOURS,
+        "neighbors": NEIGHBORS,
         "peak_sign": peak_sign,
         "exclude_sweep_samples": sweep,
-        "channel_mask": np.arange(CHANNELS) != 4,
+        "good": np.arange(CHANNELS) != 4,
     }
     expected = detect.detect_locally_exclusive(values, **keywords)
     assert len(expected) > 50
@@ -36,7 +36,7 @@ def test_peaks_by_channel(xp, traces, peak_sign, rounded):
     values = np.round(traces) if rounded else traces
     keywords = {
         **EDGES, "thresholds": np.full(CHANNELS, 1.0), "peak_sign": peak_sign, "exclude_sweep_samples": 9,
-        "channel_mask": np.arange(CHANNELS) != 4,
+        "good": np.arange(CHANNELS) != 4,
     }  # fmt: skip
     expected = detect.detect_by_channel(values, **keywords)
     assert len(expected) > 50
@@ -45,13 +45,13 @@ def test_peaks_by_channel(xp, traces, peak_sign, rounded):
 
 def test_no_peaks(xp, traces):
     keywords = {
-        **EDGES, "thresholds": np.full(CHANNELS, 99.0), "neighbours": NEIGHBOURS, "exclude_sweep_samples": 9,
+        **EDGES, "thresholds": np.full(CHANNELS, 99.0), "neighbors": NEIGHBORS, "exclude_sweep_samples": 9,
     }  # fmt: skip
     found = device_detect.detect_locally_exclusive(xp, xp.asarray(traces), **keywords)
     same_records(found, detect.detect_locally_exclusive(traces, **keywords))
     located = localize_device.localize_center_of_mass(
-        xp, xp.asarray(traces), found, **EDGES, positions=POSITIONS, neighbours=NEIGHBOURS, window_before=5,
-        window_after=9,
+        xp, xp.asarray(traces), found, **EDGES, positions=POSITIONS, neighbors=NEIGHBORS, nbefore=5,
+        nafter=9,
     )  # fmt: skip
     assert located.get().dtype.names[-3:] == ("x", "y", "z")
     assert len(located) == 0

@@ -9,7 +9,7 @@ from tests.support.universal import AFTER, BEFORE, POSITIONS, SWEEP, detected, g
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_events_are_the_largest_scores_of_their_neighbourhood(seed):
+def test_events_are_the_largest_scores_of_their_neighborhood(seed):
     traces, table = with_spikes(seed=seed), grid()
     events, expected = detected(traces), reference_events(traces, table, 6.0)
     assert len(expected) >= 8

@@ -42,7 +42,7 @@ def test_shanks_have_grids_of_their_own():
     own = table.contacts[: len(table.places) // 2]
     assert own.max() < 12
     assert table.contacts[len(table.places) // 2 :].min() >= 12
-    assert table.neighbours[0][table.neighbours[0] >= 0].max() < len(table.places) // 2
+    assert table.neighbors[0][table.neighbors[0] >= 0].max() < len(table.places) // 2
     # A shank of 12 contacts fills templates of 20 with weight 0.
     assert (table.envelopes[:, :, 12:] == 0).all()
 
@@ -66,4 +66,4 @@ def test_competing_places_of_a_large_grid_take_little_memory():
     for place in (0, 1, 511, 512, 513, 1023, 1024, n - 1):
         squares = np.round(((table.places - table.places[place]) ** 2).sum(axis=1), 6)
         squares[place] = -1.0
-        assert table.neighbours[place].tolist() == np.argsort(squares, kind="stable")[:30].tolist()
+        assert table.neighbors[place].tolist() == np.argsort(squares, kind="stable")[:30].tolist()

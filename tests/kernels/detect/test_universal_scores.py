@@ -28,7 +28,7 @@ def test_nothing_is_skipped_by_the_bound():
     assert low["sample_index"].tolist() == [e[0] for e in expected]
 
 
-def test_each_event_belongs_to_one_of_two_neighbouring_cores():
+def test_each_event_belongs_to_one_of_two_neighboring_cores():
     traces = with_spikes(n=900)
     whole = detected(traces)
     for border in (100, 333, int(whole["sample_index"][3]), int(whole["sample_index"][5]) + 1):

@@ -17,11 +17,11 @@ def clips(n=300, seed=0):
     return family[rng.integers(3, size=n)] * rng.uniform(1, 9, (n, 1)) + 0.02 * rng.standard_normal((n, 31))
 
 
-def spread(units, centres):
-    return ((units[:, None] - centres[None]) ** 2).sum(axis=2).min(axis=1).sum()
+def spread(units, centers):
+    return ((units[:, None] - centers[None]) ** 2).sum(axis=2).min(axis=1).sum()
 
 
-def test_centres_are_as_good_as_those_of_scikit_learn():
+def test_centers_are_as_good_as_those_of_scikit_learn():
     given = clips()
     units = given / np.linalg.norm(given, axis=1, keepdims=True)
     for n_shapes in (2, 3, 5):
@@ -37,8 +37,8 @@ def test_three_kinds_of_clips_give_their_shapes_in_order_of_number():
         [clips(n, seed=n)[:0] if n == 0 else np.repeat(clips(1, seed=n), n, axis=0) for n in (9, 5, 2)]
     )
     found = learn_shapes(given, n_shapes=3)
-    for centre, clip in zip(found, given[[0, 9, 14]], strict=True):
-        np.testing.assert_allclose(centre, clip / np.linalg.norm(clip), atol=1e-5)
+    for center, clip in zip(found, given[[0, 9, 14]], strict=True):
+        np.testing.assert_allclose(center, clip / np.linalg.norm(clip), atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():

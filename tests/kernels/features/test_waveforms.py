@@ -15,7 +15,7 @@ def traces():
 
 
 @pytest.fixture
-def neighbours():
+def neighbors():
     rng = np.random.default_rng(1)
     table = np.full((C, K), -1, dtype=np.int32)
     for c in range(C):
@@ -54,7 +54,7 @@ def test_snippets(traces, events):
     assert np.array_equal(table["sample_index"], events["sample_index"])
 
 
-def test_project_waveforms(traces, events, neighbours):
+def test_project_waveforms(traces, events, neighbors):
     components = np.random.default_rng(3).standard_normal((4, T)).astype(np.float32)
     table = project_waveforms(
         traces,
@@ -63,14 +63,14 @@ def test_project_waveforms(traces, events, neighbours):
         after=HALO,
         start=1000,
         components=components,
-        neighbours=neighbours,
+        neighbors=neighbors,
         nbefore=NBEFORE,
     )
     expected = np.zeros((events.size, K, 4))
     scale = np.zeros((events.size, K, 4))
     for i, event in enumerate(events):
         first = event["sample_index"] - 1000 + HALO - NBEFORE
-        for j, c in enumerate(neighbours[event["channel_index"]]):
+        for j, c in enumerate(neighbors[event["channel_index"]]):
             if c >= 0:
                 waveform = traces[first : first + T, c].astype(np.float64)
                 expected[i, j] = components.astype(np.float64) @ waveform
@@ -78,13 +78,13 @@ def test_project_waveforms(traces, events, neighbours):
     # The bound of a float32 sum of T products, each rounded twice.
     assert (np.abs(table["projection"] - expected) <= (T + 1) * np.finfo(np.float32).eps * scale).all()
     assert table["projection"].dtype == np.float32
-    assert (table["projection"][neighbours[events["channel_index"]] < 0] == 0).all()
+    assert (table["projection"][neighbors[events["channel_index"]] < 0] == 0).all()
 
 
-def test_projection_is_independent_of_tile_and_company(traces, events, neighbours):
+def test_projection_is_independent_of_tile_and_company(traces, events, neighbors):
     params = {
         "components": np.random.default_rng(3).standard_normal((4, T)).astype(np.float32),
-        "neighbours": neighbours,
+        "neighbors": neighbors,
         "nbefore": NBEFORE,
     }
     whole = project_waveforms(traces, events, before=HALO, after=HALO, start=1000, **params)
@@ -109,7 +109,7 @@ def test_events_outside_the_tile_are_an_error(traces, events):
         snippets(traces, events, before=HALO, after=HALO, start=1001, **params)
 
 
-def test_no_events(traces, events, neighbours):
+def test_no_events(traces, events, neighbors):
     empty = project_waveforms(
         traces,
         events[:0],
@@ -117,7 +117,7 @@ def test_no_events(traces, events, neighbours):
         after=HALO,
         start=1000,
         components=np.ones((3, T), dtype=np.float32),
-        neighbours=neighbours,
+        neighbors=neighbors,
         nbefore=NBEFORE,
     )
     assert empty.size == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.crossings import EDGES, NEIGHBOURS, same_records
+from tests.support.crossings import EDGES, NEIGHBORS, same_records
 from xephys.kernels.features import waveforms
 from xephys.kernels.features import waveforms_device as device
 from xephys.kernels.lib import gather_device
@@ -23,7 +23,7 @@ def test_snippets(xp, traces, events, given):
 def test_projections(xp, traces, events, monkeypatch):
     monkeypatch.setattr(gather_device, "GATHERED", 7 * 61 * 5)  # a few events at a time
     components = np.linalg.qr(np.random.default_rng(3).normal(size=(61, 6)))[0].T.astype(np.float32)
-    keywords = {**EDGES, "components": components, "neighbours": NEIGHBOURS, "nbefore": 20}
+    keywords = {**EDGES, "components": components, "neighbors": NEIGHBORS, "nbefore": 20}
     found = device.project_waveforms(xp, xp.asarray(traces), events, **keywords).get()
     expected = waveforms.project_waveforms(traces, events, **keywords)
     assert found.dtype == expected.dtype

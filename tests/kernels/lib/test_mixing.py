@@ -21,17 +21,17 @@ def test_sparse_application_equals_numpy(channels, order):
     rng = np.random.default_rng(channels)
     place = np.arange(channels) if order == "along the probe" else rng.permutation(channels)
     k = min(channels, 9)
-    neighbours = np.argsort(abs(np.subtract.outer(place, place)), axis=1, kind="stable")[:, :k].astype("int32")
+    neighbors = np.argsort(abs(np.subtract.outer(place, place)), axis=1, kind="stable")[:, :k].astype("int32")
     weights = rng.normal(0, 1, (channels, k)).astype("float32")
-    neighbours[::3, k // 2 + 1 :] = -1
+    neighbors[::3, k // 2 + 1 :] = -1
     mean = rng.normal(0, 100, channels)
     traces = rng.normal(0, 10, (333, channels)).astype("float32")
     matrix = np.zeros((channels, channels))
     for c in range(channels):
-        for i, weight in zip(neighbours[c], weights[c], strict=True):
+        for i, weight in zip(neighbors[c], weights[c], strict=True):
             if i >= 0:
                 matrix[i, c] += weight
-    got = whiten_sparse(traces, before=3, after=30, neighbours=neighbours, weights=weights, mean=mean)
+    got = whiten_sparse(traces, before=3, after=30, neighbors=neighbors, weights=weights, mean=mean)
     np.testing.assert_allclose(got, ((traces - mean) @ matrix)[3:303], rtol=0, atol=3e-4)
     dense = whiten_dense(traces, before=3, after=30, matrix=matrix, mean=mean)
     np.testing.assert_allclose(dense, ((traces - mean) @ matrix)[3:303], rtol=0, atol=3e-4)
@@ -55,10 +55,10 @@ def test_rows_do_not_depend_on_their_block(kind):
 def test_shuffled_probe_is_regrouped():
     rng = np.random.default_rng(0)
     place = rng.permutation(384)
-    neighbours = np.argsort(abs(np.subtract.outer(place, place)), axis=1)[:, :32]
+    neighbors = np.argsort(abs(np.subtract.outer(place, place)), axis=1)[:, :32]
     weights = np.ones((384, 32))
     in_order = pack_sparse(_band(384, 32), weights)
-    assert pack_sparse(neighbours, weights)["counts"].mean() < 1.1 * in_order["counts"].mean() < 60
+    assert pack_sparse(neighbors, weights)["counts"].mean() < 1.1 * in_order["counts"].mean() < 60
 
 
 def _band(channels, k):

@@ -16,9 +16,9 @@ def test_whitening(xp, counts, dense):
     if dense:
         packed = mixing.pack_dense(rng.normal(size=(40, 40)), mean=mean)
     else:
-        neighbours = np.argsort(np.abs(np.arange(40)[:, None] - np.arange(40)), axis=1)[:, :9].astype(np.int32)
-        neighbours[3, 4:] = -1
-        packed = mixing.pack_sparse(neighbours, rng.normal(size=(40, 9)), mean=mean)
+        neighbors = np.argsort(np.abs(np.arange(40)[:, None] - np.arange(40)), axis=1)[:, :9].astype(np.int32)
+        neighbors[3, 4:] = -1
+        packed = mixing.pack_sparse(neighbors, rng.normal(size=(40, 9)), mean=mean)
     values = counts[:700].astype(np.float32)
     keywords = {"before": 1, "after": 4, **packed}
     agree(mixing_device.mix_channels(xp, xp.asarray(values), **keywords), mixing.mix_channels(values, **keywords), 1e-5)

@@ -1,4 +1,4 @@
-"""Localisation stages: features and centre of mass against NumPy, all three against SpikeInterface."""
+"""Localisation stages: features and center of mass against NumPy, all three against SpikeInterface."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.localized import (
     AFTER,
     BEFORE,
     HALO,
-    NEIGHBOURS,
+    NEIGHBORS,
     POSITIONS,
     START,
     C,
@@ -27,7 +27,7 @@ FEATURES = ("ptp", "energy", "peak_voltage")
 
 def reference_features(traces, event, feature):
     first = event["sample_index"] - START + HALO - BEFORE
-    channels = NEIGHBOURS[event["channel_index"]]
+    channels = NEIGHBORS[event["channel_index"]]
     channels = channels[channels >= 0]
     waveform = traces[first : first + BEFORE + AFTER, channels]
     if feature == "ptp":
@@ -95,7 +95,7 @@ def test_errors_name_the_remedy(data):
     with pytest.raises(ValueError, match="feature is 'area'; use one of ptp, energy, peak_voltage"):
         localize_center_of_mass(traces, events, **windowed(feature="area"))
     with pytest.raises(ValueError, match="needs 13 before"):
-        localize_center_of_mass(traces, events, **{**windowed(), "window_before": 13})
+        localize_center_of_mass(traces, events, **{**windowed(), "nbefore": 13})
     with pytest.raises(ValueError, match=r"max_distance_um is 0\.5"):
         localize_monopolar_triangulation(traces, events, **windowed(max_distance_um=0.5))
     stage, arguments = all_stages()["grid"]

@@ -9,7 +9,7 @@ from xephys.kernels.lib.records import PEAK_DTYPE
 from xephys.kernels.localize.channel_features import _sizes, check_feature
 
 TRACES = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-NEIGHBOURS = np.array([[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]], np.int32)
+NEIGHBORS = np.array([[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]], np.int32)
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ NEIGHBOURS = np.array([[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]], np.int32)
 def test_sizes(feature, of):
     events = np.zeros(4, PEAK_DTYPE)
     events["sample_index"], events["channel_index"] = [100, 107, 112, 119], [0, 1, 2, 3]
-    sizes, channels = _sizes(TRACES, events, 20, 20, 100, NEIGHBOURS, feature, 6, 9)
+    sizes, channels = _sizes(TRACES, events, 20, 20, 100, NEIGHBORS, feature, 6, 9)
     assert channels.tolist() == [0, 1, 2, 3]
     for event in range(4):
         row = 20 + events["sample_index"][event] - 100
-        for slot, channel in enumerate(NEIGHBOURS[event]):
+        for slot, channel in enumerate(NEIGHBORS[event]):
             expected = of(TRACES[row - 6 : row + 9, channel], 6) if channel >= 0 else 0.0
             assert sizes[event, slot] == pytest.approx(expected, rel=1e-6)
 

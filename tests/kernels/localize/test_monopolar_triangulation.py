@@ -18,8 +18,8 @@ def localized(sizes, **parameters):
     events = np.zeros(1, PEAK_DTYPE)
     events["channel_index"] = np.argmax(sizes)
     return localize_monopolar_triangulation(
-        traces, events, before=2, after=2, start=0, positions=POSITIONS, neighbours=ALL, window_before=2,
-        window_after=3, **parameters,
+        traces, events, before=2, after=2, start=0, positions=POSITIONS, neighbors=ALL, nbefore=2,
+        nafter=3, **parameters,
     )[0]  # fmt: skip
 
 

@@ -37,38 +37,38 @@ def problems():
     rng = np.random.default_rng(0)
     n = 60
     channels = rng.integers(0, 16, n)
-    neighbours = np.full((16, 12), -1, dtype=np.int32)
+    neighbors = np.full((16, 12), -1, dtype=np.int32)
     for c in range(16):
         near = np.flatnonzero(np.linalg.norm(POSITIONS - POSITIONS[c], axis=1) <= 55)
-        neighbours[c, 1 : 1 + near.size] = near
+        neighbors[c, 1 : 1 + near.size] = near
     places = np.column_stack([POSITIONS[channels] + rng.uniform(-15, 15, (n, 2)), rng.uniform(5, 60, n)])
     sizes = np.zeros((n, 12))
     for i, c in enumerate(channels):
-        used = neighbours[c] >= 0
-        contacts = POSITIONS[neighbours[c, used]]
+        used = neighbors[c] >= 0
+        contacts = POSITIONS[neighbors[c, used]]
         sizes[i, used] = 1000 / np.sqrt(((contacts - places[i, :2]) ** 2).sum(axis=1) + places[i, 2] ** 2)
         sizes[i, used] *= rng.uniform(0.9, 1.1, used.sum())
         if i % 5 == 0:
             sizes[i, used] = rng.uniform(5, 10, used.sum())
-    return sizes, channels.astype(np.int64), neighbours
+    return sizes, channels.astype(np.int64), neighbors
 
 
-def centers_of(sizes, channels, neighbours):
+def centers_of(sizes, channels, neighbors):
     centers = np.empty((channels.size, 2))
     for i, c in enumerate(channels):
-        used = neighbours[c] >= 0
-        centers[i] = np.average(POSITIONS[neighbours[c, used]], axis=0, weights=sizes[i, used])
+        used = neighbors[c] >= 0
+        centers[i] = np.average(POSITIONS[neighbors[c, used]], axis=0, weights=sizes[i, used])
     return centers
 
 
 def test_fit_agrees_with_scipy(problems):
-    sizes, channels, neighbours = problems
-    centers = centers_of(sizes, channels, neighbours)
-    sources = fit_sources(sizes, channels, neighbours, POSITIONS, centers, MAX_DISTANCE_UM)
+    sizes, channels, neighbors = problems
+    centers = centers_of(sizes, channels, neighbors)
+    sources = fit_sources(sizes, channels, neighbors, POSITIONS, centers, MAX_DISTANCE_UM)
     same_place = 0
     for i, c in enumerate(channels):
-        used = neighbours[c] >= 0
-        contacts, w = POSITIONS[neighbours[c, used]], sizes[i, used]
+        used = neighbors[c] >= 0
+        contacts, w = POSITIONS[neighbors[c, used]], sizes[i, used]
         ours = loss(sources[i, :3], contacts, w)
         # It is a minimum: SciPy, started there, does not get lower.
         _, polished = reference_fit(contacts, w, sources[i, :3])
@@ -84,17 +84,17 @@ def test_fit_agrees_with_scipy(problems):
     assert same_place > 0.8 * channels.size
 
 
-def test_degenerate_neighbourhoods_stay_finite_and_bounded():
+def test_degenerate_neighborhoods_stay_finite_and_bounded():
     """One contact, two contacts, a straight line of them, and equal sizes everywhere."""
     line = np.column_stack([np.zeros(5), np.arange(5) * 20.0])
-    neighbours = np.array([[0, -1, -1, -1, -1], [0, 1, -1, -1, -1], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]], dtype=np.int32)
-    neighbours = np.vstack([neighbours, neighbours[-1:]])
+    neighbors = np.array([[0, -1, -1, -1, -1], [0, 1, -1, -1, -1], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]], dtype=np.int32)
+    neighbors = np.vstack([neighbors, neighbors[-1:]])
     sizes = np.array(
         [[5, 0, 0, 0, 0], [5, 3, 0, 0, 0], [1, 4, 9, 4, 1], [2, 2, 2, 2, 2], [0, 0, 1e-30, 0, 0]], dtype=float
     )
     channels = np.arange(5)
     centers = np.array([[0, 0], [0, 7.5], [0, 40], [0, 40], [0, 40]], dtype=float)
-    sources = fit_sources(sizes, channels, neighbours, line, centers, MAX_DISTANCE_UM)
+    sources = fit_sources(sizes, channels, neighbors, line, centers, MAX_DISTANCE_UM)
     assert np.isfinite(sources).all()
     assert (np.abs(sources[:, :2] - centers) <= MAX_DISTANCE_UM).all()
     assert ((sources[:, 2] >= MIN_Z_UM) & (sources[:, 2] <= 10 * MAX_DISTANCE_UM)).all()
@@ -104,15 +104,15 @@ def test_degenerate_neighbourhoods_stay_finite_and_bounded():
 
 def test_features_without_a_positive_value_give_the_channel():
     sizes = np.array([[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
-    neighbours = np.array([[0, 1]] * 16, dtype=np.int32)
-    sources = fit_sources(sizes, np.array([3, 4, 5]), neighbours, POSITIONS, np.zeros((3, 2)), MAX_DISTANCE_UM)
+    neighbors = np.array([[0, 1]] * 16, dtype=np.int32)
+    sources = fit_sources(sizes, np.array([3, 4, 5]), neighbors, POSITIONS, np.zeros((3, 2)), MAX_DISTANCE_UM)
     assert np.array_equal(sources, np.column_stack([POSITIONS[3:6], np.full(3, MIN_Z_UM), np.zeros(3)]))
 
 
 def test_enforce_decrease_makes_sizes_fall_with_distance():
     rng = np.random.default_rng(1)
-    neighbours = np.tile(np.arange(16, dtype=np.int32), (16, 1))
-    steps = radial_decrease_steps(POSITIONS, neighbours, n_parents=3)
+    neighbors = np.tile(np.arange(16, dtype=np.int32), (16, 1))
+    steps = radial_decrease_steps(POSITIONS, neighbors, n_parents=3)
     channels = rng.integers(0, 16, 20)
     sizes = rng.uniform(1, 10, (20, 16))
     limited = sizes.copy()

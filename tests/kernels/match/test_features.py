@@ -11,8 +11,8 @@ from xephys.kernels.match.templates import match_halo, match_templates
 from xephys.kernels.templates.average import low_rank_templates
 
 N_SAMPLES, N_BEFORE, N_CHANNELS = 40, 12, 6
-BEFORE, AFTER = match_halo(N_SAMPLES, n_before=N_BEFORE)
-NEIGHBOURS = np.array([[0, 1, 2], [0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [3, 4, 5]], np.int32)
+BEFORE, AFTER = match_halo(N_SAMPLES, nbefore=N_BEFORE)
+NEIGHBORS = np.array([[0, 1, 2], [0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5], [3, 4, 5]], np.int32)
 
 
 def waveforms():
@@ -43,13 +43,13 @@ def traces(spikes, n=600, noise=0.3, seed=0):
 
 def found(data, *, before=BEFORE, after=AFTER, start=0):
     return match_and_project(
-        data, before=before, after=after, start=start, n_before=N_BEFORE, components=components(),
-        neighbours=NEIGHBOURS, amplitude_std=np.inf, **model(),
+        data, before=before, after=after, start=start, nbefore=N_BEFORE, components=components(),
+        neighbors=NEIGHBORS, amplitude_std=np.inf, **model(),
     )  # fmt: skip
 
 
 def expected(unit, amplitude, channel):
-    return amplitude * (waveforms()[unit][:, NEIGHBOURS[channel]].T @ components().T)
+    return amplitude * (waveforms()[unit][:, NEIGHBORS[channel]].T @ components().T)
 
 
 def test_overlapping_spikes_are_told_apart():
@@ -60,7 +60,7 @@ def test_overlapping_spikes_are_told_apart():
     for record, (_, unit, amplitude) in zip(records, spikes, strict=True):
         truth = expected(unit, amplitude, record["channel_index"])
         first = int(record["sample_index"]) + BEFORE - N_BEFORE
-        uncleaned = data[first : first + N_SAMPLES, NEIGHBOURS[record["channel_index"]]].T @ components().T
+        uncleaned = data[first : first + N_SAMPLES, NEIGHBORS[record["channel_index"]]].T @ components().T
         error = np.abs(record["projection"] - truth).max()
         assert error < 0.12 * np.abs(truth).max()
         if record["sample_index"] != 300:  # all others are overlapped
@@ -76,14 +76,14 @@ def test_sampling_phases_are_one_cloud():
     late[BEFORE + 100 - N_BEFORE :][:N_SAMPLES] = delayed
     (record,) = found(late)
     truth = expected(0, 1.0, record["channel_index"])
-    plain = delayed[:, NEIGHBOURS[record["channel_index"]]].T @ components().T
+    plain = delayed[:, NEIGHBORS[record["channel_index"]]].T @ components().T
     assert np.abs(record["projection"] - truth).max() < 0.3 * np.abs(plain - truth).max()
 
 
 def test_the_same_spikes_as_without_projections():
     data = traces([(100, 0, 1.0), (107, 1, 1.2), (598, 1, 0.8)])
     plain = match_templates(
-        data, before=BEFORE, after=AFTER, start=0, n_before=N_BEFORE, amplitude_std=np.inf, **model()
+        data, before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, amplitude_std=np.inf, **model()
     )
     records = found(data)
     for name in plain.dtype.names:
@@ -100,5 +100,5 @@ def test_a_spike_across_a_border_belongs_to_one_core():
 def test_another_window():
     with pytest.raises(ValueError, match="components have 40 samples and templates 30"):
         short = {**model(), "shifted_temporal": model()["shifted_temporal"][..., :30]}
-        match_and_project(traces([]), before=BEFORE, after=AFTER, start=0, n_before=N_BEFORE, components=components(),
-                          neighbours=NEIGHBOURS, **short)  # fmt: skip
+        match_and_project(traces([]), before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, components=components(),
+                          neighbors=NEIGHBORS, **short)  # fmt: skip

@@ -17,8 +17,8 @@ from tests.support.matching import (
 from xephys.kernels.match import features as cpu
 from xephys.kernels.match import features_device as device
 
-NEIGHBOURS = np.arange(N_CHANNELS)[:, None] + np.array([-1, 0, 1])
-NEIGHBOURS = np.where(NEIGHBOURS < N_CHANNELS, NEIGHBOURS, -1).astype(np.int32)
+NEIGHBORS = np.arange(N_CHANNELS)[:, None] + np.array([-1, 0, 1])
+NEIGHBORS = np.where(NEIGHBORS < N_CHANNELS, NEIGHBORS, -1).astype(np.int32)
 
 
 @pytest.mark.parametrize(("n_units", "count"), [(1, 5), (4, 60), (12, 250)])
@@ -28,8 +28,8 @@ def test_same_features(xp, n_units, count):
     components = np.linalg.qr(rng.standard_normal((N_SAMPLES, 4)))[0].T.astype(np.float32)
     traces = make_traces(model, random_spikes(n_units, 3000, count, seed=5), 3000, noise=1.0)
     keywords = {
-        "before": 120, "after": 130, "start": 500, "n_before": N_BEFORE, "components": np.ascontiguousarray(components),
-        "neighbours": NEIGHBOURS, **model,
+        "before": 120, "after": 130, "start": 500, "nbefore": N_BEFORE, "components": np.ascontiguousarray(components),
+        "neighbors": NEIGHBORS, **model,
     }  # fmt: skip
     expected = cpu.match_and_project(traces, **keywords)
     found = device.match_and_project(xp, xp.asarray(traces), **keywords).get()

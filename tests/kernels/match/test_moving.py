@@ -70,7 +70,7 @@ def test_spikes_of_a_tile_are_those_of_templates_at_its_displacement(place: floa
     units = rng.integers(0, 4, len(at))
     for sample, unit in zip(at, units, strict=True):
         traces[sample - N_BEFORE : sample - N_BEFORE + N_SAMPLES] += templates[unit, int(place)]
-    shared = {"before": 100, "after": 100, "n_before": N_BEFORE, "threshold": 5.0}
+    shared = {"before": 100, "after": 100, "nbefore": N_BEFORE, "threshold": 5.0}
     found = match_moving_templates(
         traces,
         start=30_100,
@@ -93,7 +93,7 @@ def test_templates_at_another_displacement_explain_less() -> None:
     _, _, model = moving(templates)
     traces = np.zeros((400, N_CHANNELS), np.float32)
     traces[185 : 185 + N_SAMPLES] = templates[0, 2]
-    tile = {"before": 100, "after": 100, "start": 0, "n_before": N_BEFORE, "tile_samples": 1000, "first_tile": 0}
+    tile = {"before": 100, "after": 100, "start": 0, "nbefore": N_BEFORE, "tile_samples": 1000, "first_tile": 0}
     gains = [
         match_moving_templates(traces, places=np.array([[place]]), n_channels_max=N_CHANNELS, **tile, **model)["gain"]
         for place in (2.0, 6.0)

@@ -90,7 +90,7 @@ def test_gains_are_those_of_single_templates_and_their_median_the_usual_one():
         "energies": np.array([9.0, 4.0, 0.0]),
     }
     gains = noise_gains(traces, **arrays)
-    correlation = 0.48  # of neighbouring samples
+    correlation = 0.48  # of neighboring samples
     expected = [1 + 2 * 0.75 * correlation, 1 - 2 * 0.75 * correlation]
     np.testing.assert_allclose(gains[:2], expected, rtol=0.05)
     assert np.isnan(gains[2])

@@ -19,7 +19,7 @@ from ...support.matching import (
     make_templates,
     make_traces,
     match,
-    neighbours,
+    neighbors,
     random_spikes,
     whole,
     with_one_between,
@@ -58,7 +58,7 @@ def test_same_picks_as_the_readable_pursuit(seed: int) -> None:
     model = make_model(make_templates(5, seed=seed), steps_per_sample=0)
     traces = make_traces(model, random_spikes(5, 1500, 40, seed=seed), 1500, noise=1.0, seed=seed)
     spikes = match_templates(
-        traces, before=0, after=0, start=0, n_before=N_BEFORE, **model, n_sweeps=0, mismatch=0.0, threshold=5.0
+        traces, before=0, after=0, start=0, nbefore=N_BEFORE, **model, n_sweeps=0, mismatch=0.0, threshold=5.0
     )
     expected = greedy_reference(traces, whole(model), threshold=5.0, std=0.1, low=0.5, high=1.5, refractory=15)
     found = sorted(zip((spikes["sample_index"] - N_BEFORE).tolist(), spikes["unit_index"].tolist(), strict=True))
@@ -79,11 +79,11 @@ def test_recovers_noise_free_spikes_exactly(amplitude: float) -> None:
 
 
 @pytest.mark.parametrize("lag", [-15, -9, -4, 0, 3, 8, 15])
-def test_resolves_overlapping_spikes_of_neighbours(lag: int) -> None:
+def test_resolves_overlapping_spikes_of_neighbors(lag: int) -> None:
     """Half a millisecond either way, channels shared, amplitudes unequal."""
     templates = make_templates(8, seed=3)
     model = make_model(templates)
-    first, second = neighbours(model)
+    first, second = neighbors(model)
     planted = [(first, 300, 1.1), (second, 300 + lag, 0.9)]
     spikes = match(make_traces(model, planted, 600, noise=0.5, seed=5), model)
     found = sorted(zip(spikes["unit_index"].tolist(), spikes["sample_index"].tolist(), strict=True))
@@ -94,7 +94,7 @@ def test_resolves_overlapping_spikes_of_neighbours(lag: int) -> None:
 def test_a_sweep_mends_what_greed_got_wrong() -> None:
     """The first of two overlapping spikes is taken too large, the other's share included, and mended in the sweep."""
     model = make_model(make_templates(8, seed=3), steps_per_sample=0)
-    first, second = neighbours(model)
+    first, second = neighbors(model)
     planted = [(unit, 100 * k, 1.0) for k in range(1, 9) for unit in (first, second)]
     traces = make_traces(model, planted, 1000)
     error, left = [], []
@@ -103,7 +103,7 @@ def test_a_sweep_mends_what_greed_got_wrong() -> None:
         assert spikes.size == len(planted)
         error.append(np.abs(spikes["amplitude"] - 1).max())
         residual = match_residual(
-            traces, before=0, after=0, start=0, n_before=N_BEFORE, **model, n_sweeps=n_sweeps, amplitude_std=np.inf
+            traces, before=0, after=0, start=0, nbefore=N_BEFORE, **model, n_sweeps=n_sweeps, amplitude_std=np.inf
         )
         left.append(np.square(residual).sum())
     assert error[1] < 0.5 * error[0]
@@ -141,12 +141,12 @@ def test_two_do_not_take_up_what_a_template_may_leave(unexplained: np.ndarray | 
 def test_tiles_own_their_spikes(borders: tuple[int, ...]) -> None:
     model = make_model(make_templates(6, seed=2))
     traces = make_traces(model, random_spikes(6, 4000, 60, seed=7), 4000, noise=1.0)
-    before, after = match_halo(N_SAMPLES, n_before=N_BEFORE)
+    before, after = match_halo(N_SAMPLES, nbefore=N_BEFORE)
     padded = np.pad(traces, ((before, after), (0, 0)))
     at_once = match(traces, model)
     tiles = [
         match_templates(
-            padded[first : last + before + after], before=before, after=after, start=first, n_before=N_BEFORE, **model
+            padded[first : last + before + after], before=before, after=after, start=first, nbefore=N_BEFORE, **model
         )
         for first, last in itertools.pairwise(borders)
     ]
@@ -182,8 +182,8 @@ def test_large_varying_spikes_leave_no_second_report() -> None:
     assert np.abs(spikes["sample_index"] - times).max() <= 1
 
 
-def test_mismatch_guards_against_a_neighbour_on_what_is_left() -> None:
-    """What a large spike may leave along its neighbour's template is reported as that neighbour only unguarded."""
+def test_mismatch_guards_against_a_neighbor_on_what_is_left() -> None:
+    """What a large spike may leave along its neighbor's template is reported as that neighbor only unguarded."""
     templates = make_templates(1, size=60.0)
     small = np.roll(templates[0], 2, axis=1) * 0.2
     model = make_model(np.stack([templates[0], small]))
@@ -205,7 +205,7 @@ def test_residual_holds_the_noise() -> None:
     planted = random_spikes(4, 1500, 12, seed=2)
     noise = np.random.default_rng(0).standard_normal((1500, N_CHANNELS)).astype(np.float32)
     traces = make_traces(model, planted, 1500, noise=1.0)
-    left = match_residual(traces, before=100, after=50, start=100, n_before=N_BEFORE, **model)
+    left = match_residual(traces, before=100, after=50, start=100, nbefore=N_BEFORE, **model)
     assert left.shape == (1350, N_CHANNELS)
     assert np.square(left).sum() < 1.005 * np.square(noise[100:-50]).sum()
 
@@ -231,7 +231,7 @@ def test_no_templates_empty_templates_one_template() -> None:
 def test_traces_shorter_than_a_template() -> None:
     model = make_model(make_templates(2))
     short = np.zeros((N_SAMPLES - 1, N_CHANNELS), np.float32)
-    assert match_templates(short, before=5, after=5, start=0, n_before=N_BEFORE, **model).size == 0
+    assert match_templates(short, before=5, after=5, start=0, nbefore=N_BEFORE, **model).size == 0
 
 
 @pytest.mark.parametrize(

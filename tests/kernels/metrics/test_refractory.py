@@ -1,4 +1,4 @@
-"""Statistics of the centre of a correlogram against a plain loop, and on trains of which one knows what they are."""
+"""Statistics of the center of a correlogram against a plain loop, and on trains of which one knows what they are."""
 
 from __future__ import annotations
 

@@ -27,15 +27,15 @@ def test_counts_equal_all_pairs(bin_samples):
     rng = np.random.default_rng(bin_samples)
     first, second = np.sort(rng.integers(0, 2000, 150)), np.sort(rng.integers(0, 2000, 90))
     lag = 6 * bin_samples
-    got = correlogram_counts(first, second, bin_samples=bin_samples, max_lag_samples=lag)
+    got = correlogram_counts(first, second, bin_samples=bin_samples, lag_samples_max=lag)
     np.testing.assert_array_equal(got, all_pairs(first, second, bin_samples, lag, False))
-    got = correlogram_counts(first, bin_samples=bin_samples, max_lag_samples=lag)
+    got = correlogram_counts(first, bin_samples=bin_samples, lag_samples_max=lag)
     np.testing.assert_array_equal(got, all_pairs(first, first, bin_samples, lag, True))
 
 
 def test_empty_trains():
     none = np.zeros(0, np.int64)
-    assert correlogram_counts(none, none, bin_samples=1, max_lag_samples=3).sum() == 0
+    assert correlogram_counts(none, none, bin_samples=1, lag_samples_max=3).sum() == 0
     assert np.isnan(refractory_contamination(none, duration_samples=1, refractory_samples=30))
     assert coincidences(none, none, refractory_samples=30, dead_samples=0, duration_samples=100) == (0, 0.0)
 
@@ -43,7 +43,7 @@ def test_empty_trains():
 @pytest.mark.parametrize(("bin_samples", "max_lag"), [(0, 10), (3, 10), (5, 0)])
 def test_impossible_bins(bin_samples, max_lag):
     with pytest.raises(ValueError, match="multiple of the bin"):
-        correlogram_counts(np.array([1]), bin_samples=bin_samples, max_lag_samples=max_lag)
+        correlogram_counts(np.array([1]), bin_samples=bin_samples, lag_samples_max=max_lag)
 
 
 def test_coincidences_equal_all_pairs():

@@ -11,7 +11,7 @@ WINDOW = spatial_windows(DEPTHS, centers_um=np.array([38.0]), scale_um=40.0, sha
 
 
 def correlation_at(early, late, lag):
-    """Weighted, centred and normalised correlation of ``early`` with ``late`` seen ``lag`` bins further up."""
+    """Weighted, centered and normalized correlation of ``early`` with ``late`` seen ``lag`` bins further up."""
     shifted = np.array([late[z + lag] if 0 <= z + lag < len(late) else 0.0 for z in range(len(late))], np.float64)
     mean = lambda values: (WINDOW * values).sum()  # noqa: E731
     a, b = early - mean(early), shifted - mean(shifted)

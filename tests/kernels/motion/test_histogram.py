@@ -32,7 +32,7 @@ def test_no_width_changes_nothing():
 
 
 @pytest.mark.parametrize("shape", ["gaussian", "triangle", "rect"])
-def test_windows_have_sum_one_and_their_centre(shape):
+def test_windows_have_sum_one_and_their_center(shape):
     depth = np.arange(0.0, 1000.0, 5)
     windows = spatial_windows(depth, centers_um=np.array([450.0, 600.0]), scale_um=200.0, shape=shape)
     np.testing.assert_allclose(windows.sum(axis=1), 1, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Artefacts are zeroed with what is near them, and nothing else is touched."""
+"""Artifacts are zeroed with what is near them, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def test_against_every_sample():
         expected = np.zeros(5) if large[row - 10 : row + 11].any() else traces[row]
         np.testing.assert_array_equal(found[row - 10], expected)
     assert (found[240] == traces[250]).all()  # not looked at
-    assert (found[-5:] == 0).all()  # an artefact beyond the end reaches in
+    assert (found[-5:] == 0).all()  # an artifact beyond the end reaches in
 
 
 def test_a_short_halo():
-    with pytest.raises(ValueError, match="artefacts reach 5 samples"):
+    with pytest.raises(ValueError, match="artifacts reach 5 samples"):
         blank_artifacts(np.zeros((9, 1)), before=2, after=5, threshold=1, reach_samples=5, used=np.ones(1, bool))

@@ -89,8 +89,8 @@ def test_interpolation_equals_spikeinterface():
     recording.set_dummy_probe_from_locations(positions)
     bad = np.array([3, 4, 20])
     want = preprocessing.interpolate_bad_channels(recording, bad_channel_ids=recording.channel_ids[bad]).get_traces()
-    neighbours, weights = interpolation_weights(positions, bad)
-    got = interpolate_channels(traces, neighbours=neighbours, weights=weights, bad=bad)
+    neighbors, weights = interpolation_weights(positions, bad)
+    got = interpolate_channels(traces, neighbors=neighbors, weights=weights, bad=bad)
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
 
 
@@ -101,8 +101,8 @@ def test_interpolation_by_hand_valid_mode_and_blocks(dtype):
     kept = traces.copy()
     positions = neuropixels_positions(12)
     bad = np.array([5, 0])
-    neighbours, weights = interpolation_weights(positions, bad, sigma_um=25)
-    arguments = {"neighbours": neighbours, "weights": weights, "bad": bad}
+    neighbors, weights = interpolation_weights(positions, bad, sigma_um=25)
+    arguments = {"neighbors": neighbors, "weights": weights, "bad": bad}
     got = interpolate_channels(traces, before=10, after=5, **arguments)
     want = traces[10:-5].astype("float64")
     for row, channel in enumerate(bad):
@@ -112,7 +112,7 @@ def test_interpolation_by_hand_valid_mode_and_blocks(dtype):
         weight /= weight.sum()
         weight[weight < 0.005] = 0
         want[:, channel] = traces[10:-5] @ weight
-        assert set(np.flatnonzero(weight)) == set(neighbours[row]) - {-1}
+        assert set(np.flatnonzero(weight)) == set(neighbors[row]) - {-1}
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
     np.testing.assert_array_equal(traces, kept)
     whole = interpolate_channels(traces, **arguments)
@@ -122,9 +122,9 @@ def test_interpolation_by_hand_valid_mode_and_blocks(dtype):
 
 
 def test_no_bad_channel_changes_nothing():
-    neighbours, weights = interpolation_weights(neuropixels_positions(6), np.array([], dtype=int))
+    neighbors, weights = interpolation_weights(neuropixels_positions(6), np.array([], dtype=int))
     traces = np.arange(12, dtype="float32").reshape(2, 6)
-    got = interpolate_channels(traces, neighbours=neighbours, weights=weights, bad=np.array([], dtype=int))
+    got = interpolate_channels(traces, neighbors=neighbors, weights=weights, bad=np.array([], dtype=int))
     np.testing.assert_array_equal(got, traces)
 
 
@@ -135,15 +135,15 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="sigma_um"):
         interpolation_weights(np.zeros((3, 2)), np.array([2]))
     with pytest.raises(ValueError, match="itself bad"):
-        interpolate_channels(np.zeros((2, 3)), neighbours=np.array([[1], [2]]), weights=np.ones((2, 1)), bad=[0, 1])
+        interpolate_channels(np.zeros((2, 3)), neighbors=np.array([[1], [2]]), weights=np.ones((2, 1)), bad=[0, 1])
     with pytest.raises(ValueError, match="rows"):
-        interpolate_channels(np.zeros((2, 3)), neighbours=np.array([[1]]), weights=np.ones((1, 2)), bad=[0])
+        interpolate_channels(np.zeros((2, 3)), neighbors=np.array([[1]]), weights=np.ones((1, 2)), bad=[0])
     with pytest.raises(ValueError, match="below 3"):
-        interpolate_channels(np.zeros((2, 3)), neighbours=np.array([[3]]), weights=np.ones((1, 1)), bad=[0])
+        interpolate_channels(np.zeros((2, 3)), neighbors=np.array([[3]]), weights=np.ones((1, 1)), bad=[0])
     with pytest.raises(ValueError, match="longer stretches"):
         channel_features(np.zeros((20, 3)), sampling_frequency=RATE)
     with pytest.raises(ValueError, match="odd"):
-        channel_features(np.zeros((2000, 3)), sampling_frequency=RATE, n_neighbours=10)
+        channel_features(np.zeros((2000, 3)), sampling_frequency=RATE, n_neighbors=10)
     features = channel_features(np.zeros((2000, 3)), sampling_frequency=RATE)
     with pytest.raises(ValueError, match="outside"):
         label_channels(features, outside="left")

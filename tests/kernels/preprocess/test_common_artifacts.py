@@ -1,4 +1,4 @@
-"""Artefacts of many channels: the fast kernel against a reference that says it in words, and its halo."""
+"""Artifacts of many channels: the fast kernel against a reference that says it in words, and its halo."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_channel_with_an_infinite_threshold_does_not_count():
     assert not found.any()
 
 
-def test_a_footprint_that_falls_off_is_no_artefact():
+def test_a_footprint_that_falls_off_is_no_artifact():
     traces = np.zeros((9, 5), np.float32)
     traces[2], traces[6] = [100, 20, 20, 20, 20], [100, 30, 30, 30, 30]
     limits = np.full(5, 10, np.float32)

@@ -58,9 +58,9 @@ def test_channels_of_no_group_are_left_as_they_are(operator):
 def test_rows_do_not_depend_on_their_block(operator):
     rng = np.random.default_rng(2)
     traces = rng.normal(0, 10, (2000, 65)).astype("float32")
-    neighbours = rng.integers(-1, 65, (65, 9)).astype("int32")
-    neighbours[:, 0] = 3
-    for function, arguments in ((common_reference, {}), (local_reference, {"neighbours": neighbours})):
+    neighbors = rng.integers(-1, 65, (65, 9)).astype("int32")
+    neighbors[:, 0] = 3
+    for function, arguments in ((common_reference, {}), (local_reference, {"neighbors": neighbors})):
         whole = function(traces, operator=operator, **arguments)
         for rows in (1, 7, 512):
             parts = [function(traces[i : i + rows], operator=operator, **arguments) for i in range(0, 600, rows)]
@@ -79,12 +79,12 @@ def test_local_reference_equals_numpy(operator, k):
     rng = np.random.default_rng(k)
     traces = rng.normal(0, 10, (50, 23)).astype("float32")
     good = rng.random(23) > 0.2
-    neighbours = np.array([rng.permutation(23)[:k] for _ in range(23)], dtype="int32")
-    neighbours[:, 0] = np.flatnonzero(good)[0]
-    neighbours[::3, k // 2 + 1 :] = -1
-    got = local_reference(traces, neighbours=neighbours, operator=operator, good=good)
+    neighbors = np.array([rng.permutation(23)[:k] for _ in range(23)], dtype="int32")
+    neighbors[:, 0] = np.flatnonzero(good)[0]
+    neighbors[::3, k // 2 + 1 :] = -1
+    got = local_reference(traces, neighbors=neighbors, operator=operator, good=good)
     for c in range(23):
-        chosen = [i for i in neighbours[c] if i >= 0 and good[i]]
+        chosen = [i for i in neighbors[c] if i >= 0 and good[i]]
         level = getattr(np, "median" if operator == "median" else "mean")(traces[:, chosen], axis=1)
         if operator == "median":
             np.testing.assert_array_equal(got[:, c], traces[:, c] - level)
@@ -92,15 +92,15 @@ def test_local_reference_equals_numpy(operator, k):
             np.testing.assert_allclose(got[:, c], traces[:, c] - level, rtol=0, atol=1e-5)
 
 
-def test_local_nan_spoils_its_neighbours_only():
-    neighbours = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [2, -1, -1]], dtype="int32")
+def test_local_nan_spoils_its_neighbors_only():
+    neighbors = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [2, -1, -1]], dtype="int32")
     traces = np.ones((20, 4), dtype="float32")
     for position in range(3):
         traces[:] = 1
         traces[5, position] = np.nan
-        got = local_reference(traces, neighbours=neighbours)
+        got = local_reference(traces, neighbors=neighbors)
         expected = np.zeros((20, 4), bool)
-        expected[5] = [position in row or position == c for c, row in enumerate(neighbours)]
+        expected[5] = [position in row or position == c for c, row in enumerate(neighbors)]
         np.testing.assert_array_equal(np.isnan(got), expected)
 
 
@@ -120,7 +120,7 @@ def test_bad_arguments_are_refused():
         common_reference(traces, groups=np.array([0, 1]))
     with pytest.raises(ValueError, match="do not fit"):
         common_reference(traces, before=3, after=3)
-    with pytest.raises(ValueError, match="channel 2 has no good neighbour"):
-        local_reference(traces, neighbours=np.array([[1], [0], [-1]]))
-    with pytest.raises(ValueError, match="neighbours"):
-        local_reference(traces, neighbours=np.array([[1], [0], [3]]))
+    with pytest.raises(ValueError, match="channel 2 has no good neighbor"):
+        local_reference(traces, neighbors=np.array([[1], [0], [-1]]))
+    with pytest.raises(ValueError, match="neighbors"):
+        local_reference(traces, neighbors=np.array([[1], [0], [3]]))

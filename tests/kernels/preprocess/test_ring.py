@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.ring import ring_neighbours
+from xephys.kernels.preprocess.ring import ring_neighbors
 
 
 @pytest.mark.parametrize("n_neighbors_min", [1, 6])
 def test_as_one_would_count(n_neighbors_min):
     rng = np.random.default_rng(0)
     positions, good = rng.uniform(0, 300, (24, 2)), rng.random(24) > 0.2
-    found = ring_neighbours(
-        positions, good, inner_radius_um=40.0, outer_radius_um=90.0, n_neighbors_min=n_neighbors_min
-    )
+    found = ring_neighbors(positions, good, inner_radius_um=40.0, outer_radius_um=90.0, n_neighbors_min=n_neighbors_min)
     assert found.dtype == np.int32
     for channel, row in enumerate(found):
         distance = {c: float(np.linalg.norm(positions[c] - positions[channel])) for c in range(24) if good[c]}
@@ -25,4 +23,4 @@ def test_as_one_would_count(n_neighbors_min):
 
 def test_no_channel_beyond():
     apart = {"inner_radius_um": 40.0, "outer_radius_um": 90.0, "n_neighbors_min": 1}
-    assert (ring_neighbours(np.zeros((3, 2)), np.ones(3, bool), **apart) < 0).all()
+    assert (ring_neighbors(np.zeros((3, 2)), np.ones(3, bool), **apart) < 0).all()

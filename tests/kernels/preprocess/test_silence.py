@@ -45,20 +45,20 @@ def test_silence_is_a_long_run_of_equal_values(seed, dtype):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_silence_is_filled_from_live_neighbours(seed):
+def test_silence_is_filled_from_live_neighbors(seed):
     traces, rng = recorded(seed), np.random.default_rng(seed)
-    neighbours = np.array([[c - 1, c + 1 if c + 1 < CHANNELS else -1] for c in range(CHANNELS)], np.int32)
-    weights = rng.uniform(0.1, 1, neighbours.shape).astype(np.float32)
+    neighbors = np.array([[c - 1, c + 1 if c + 1 < CHANNELS else -1] for c in range(CHANNELS)], np.int32)
+    weights = rng.uniform(0.1, 1, neighbors.shape).astype(np.float32)
     silent = silent_by_hand(traces)
     levels = [traces[~silent[:, c], c].astype(float).mean() for c in range(CHANNELS)]
     expected = traces.astype(np.float64)
     for t, c in np.argwhere(silent):
-        live = [(n, w) for n, w in zip(neighbours[c], weights[c], strict=True) if n >= 0 and not silent[t, n]]
+        live = [(n, w) for n, w in zip(neighbors[c], weights[c], strict=True) if n >= 0 and not silent[t, n]]
         total = sum(w for _, w in live)
         expected[t, c] = levels[c] + (sum(w * (traces[t, n] - levels[n]) for n, w in live) / total if live else 0)
-    found = fill_silence(traces, before=0, after=0, n_samples_min=RUN, neighbours=neighbours, weights=weights)
+    found = fill_silence(traces, before=0, after=0, n_samples_min=RUN, neighbors=neighbors, weights=weights)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-2)
-    inner = fill_silence(traces, before=30, after=40, n_samples_min=RUN, neighbours=neighbours, weights=weights)
+    inner = fill_silence(traces, before=30, after=40, n_samples_min=RUN, neighbors=neighbors, weights=weights)
     assert np.array_equal(inner, found[30:-40])
 
 

@@ -40,32 +40,32 @@ def test_directions_without_variance_are_left_out():
     assert np.sort(np.linalg.eigvalsh(whitened)) == pytest.approx([0, 0, 1, 1, 1, 1, 1, 1, 1, 1], abs=1e-6)
 
 
-def test_local_rows_whiten_their_neighbourhood():
+def test_local_rows_whiten_their_neighborhood():
     rng = np.random.default_rng(5)
     positions = rng.permutation(np.stack([np.arange(40) % 2 * 32.0, np.arange(40) * 10.0], axis=1))
     covariance = covariance_of(correlated(5000, 40))
     good = np.ones(40, bool)
     good[[4, 17]] = False
-    neighbours, weights = whitening_matrix_local(covariance, positions, n_nearest=8, good=good)
-    assert neighbours.dtype == np.int32 and weights.dtype == np.float32 and neighbours.shape == (40, 8)
+    neighbors, weights = whitening_matrix_local(covariance, positions, n_nearest=8, good=good)
+    assert neighbors.dtype == np.int32 and weights.dtype == np.float32 and neighbors.shape == (40, 8)
     for c in range(40):
         if not good[c]:
-            assert (neighbours[c] == -1).all() and not weights[c].any()
+            assert (neighbors[c] == -1).all() and not weights[c].any()
             continue
         distance = np.linalg.norm(positions - positions[c], axis=1)
         near = [i for i in np.argsort(distance, kind="stable") if good[i]][:8]
-        assert set(near) == set(neighbours[c]) and neighbours[c, 0] == c
+        assert set(near) == set(neighbors[c]) and neighbors[c, 0] == c
         value, vector = np.linalg.eigh(covariance[np.ix_(near, near)])
         whitening = vector @ np.diag(value**-0.5) @ vector.T
-        np.testing.assert_allclose(weights[c, np.argsort(neighbours[c])], whitening[0][np.argsort(near)], rtol=1e-5)
+        np.testing.assert_allclose(weights[c, np.argsort(neighbors[c])], whitening[0][np.argsort(near)], rtol=1e-5)
 
 
-def test_local_radius_pads_short_neighbourhoods():
+def test_local_radius_pads_short_neighborhoods():
     positions = np.stack([np.zeros(6), [0, 20, 40, 60, 80, 500]], axis=1)
     covariance = covariance_of(correlated(3000, 6))
-    neighbours, weights = whitening_matrix_local(covariance, positions, n_nearest=None, radius_um=45)
-    assert [set(row) - {-1} for row in neighbours.tolist()] == [
+    neighbors, weights = whitening_matrix_local(covariance, positions, n_nearest=None, radius_um=45)
+    assert [set(row) - {-1} for row in neighbors.tolist()] == [
         {0, 1, 2}, {0, 1, 2, 3}, {0, 1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, {5},
     ]  # fmt: skip
-    assert not weights[neighbours == -1].any()
+    assert not weights[neighbors == -1].any()
     assert weights[5, 0] == pytest.approx(covariance[5, 5] ** -0.5)

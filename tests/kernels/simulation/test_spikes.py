@@ -10,8 +10,8 @@ CHANNELS = np.array([[0.0, 0.0], [30.0, 10.0], [0.0, 40.0], [25.0, 90.0], [0.0, 
 
 def make_bank(n_units=3, seed=0):
     rng = np.random.default_rng(seed)
-    n_table, n_before, oversampling = 481, 20.0, 8.0
-    t = np.arange(n_table) / oversampling - n_before
+    n_table, nbefore, oversampling = 481, 20.0, 8.0
+    t = np.arange(n_table) / oversampling - nbefore
     table = np.stack([-np.exp(-0.5 * (t / w) ** 2) + 0.3 * np.exp(-0.5 * ((t - 12) / 5) ** 2) for w in (2.0, 3.0, 4.0)])
     table[:, [0, -1]] = 0
     angle = rng.uniform(0, 2 * np.pi, n_units)
@@ -29,14 +29,14 @@ def make_bank(n_units=3, seed=0):
         propagation=rng.uniform(0, 0.06, (n_units, 2)),
         shape=rng.integers(0, 3, (n_units, 2)),
         waveforms=table.astype(np.float32),
-        n_before=n_before,
+        nbefore=nbefore,
         oversampling=oversampling,
     )
 
 
 def reference(n_samples, start, time, unit, scale, stretch, displacement, bank, channel_xy, channel_shift):
     out = np.zeros((n_samples, len(channel_xy)))
-    table_time = np.arange(bank.waveforms.shape[1]) / bank.oversampling - bank.n_before
+    table_time = np.arange(bank.waveforms.shape[1]) / bank.oversampling - bank.nbefore
     for t, u, a, w, d in zip(time, unit, scale, stretch, displacement, strict=True):
         for c, xy in enumerate(channel_xy):
             offset = xy - bank.position[u] - [0, d]
@@ -103,7 +103,7 @@ def test_displaced_tissue_is_a_displaced_probe():
 
 def test_rest_templates_are_single_spikes():
     bank = make_bank()
-    templates = rest_templates(bank, CHANNELS, n_before=30, n_after=60, phase=0.5)
+    templates = rest_templates(bank, CHANNELS, nbefore=30, nafter=60, phase=0.5)
     args = np.array([30.5]), np.array([2]), np.ones(1), np.ones(1), np.zeros(1)
     np.testing.assert_allclose(templates[2], reference(90, 0, *args, bank, CHANNELS, np.zeros(5)), atol=1e-3)
 

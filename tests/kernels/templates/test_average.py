@@ -20,13 +20,13 @@ POSITIONS_UM = np.stack([np.tile([0.0, 20.0], 8), np.repeat(np.arange(8) * 20.0,
 
 
 def sums_by_loop(
-    traces: np.ndarray, samples: np.ndarray, units: np.ndarray, channels: np.ndarray, n_before: int, n_after: int
+    traces: np.ndarray, samples: np.ndarray, units: np.ndarray, channels: np.ndarray, nbefore: int, nafter: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sum of the waveforms of every spike, traces from sample 0."""
-    sums = np.zeros((channels.shape[0], n_before + n_after, channels.shape[1]))
+    sums = np.zeros((channels.shape[0], nbefore + nafter, channels.shape[1]))
     counts = np.zeros(channels.shape[0], np.int64)
     for sample, unit in zip(samples, units, strict=True):
-        waveform = traces[sample - n_before : sample + n_after].astype(np.float64)
+        waveform = traces[sample - nbefore : sample + nafter].astype(np.float64)
         sums[unit] += np.where(channels[unit] >= 0, waveform[:, channels[unit]], 0)
         counts[unit] += 1
     return sums, counts
@@ -37,12 +37,12 @@ def test_partial_sums_add_up_to_a_loop_over_spikes() -> None:
     traces = rng.standard_normal((3000, 16)).astype(np.float32)
     samples = np.sort(rng.integers(20, 2960, 200))
     units = rng.integers(0, 5, 200)
-    channels = nearest_channels(POSITIONS_UM, peak_channels=np.array([0, 3, 8, 12, 15]), max_channels=6, radius_um=39)
+    channels = nearest_channels(POSITIONS_UM, peak_channels=np.array([0, 3, 8, 12, 15]), n_channels_max=6, radius_um=39)
     padded = np.pad(traces, ((30, 40), (0, 0)))
     parts = [
         accumulate_waveforms(
             padded[first : first + 1000 + 70], before=30, after=40, start=first, samples=samples, units=units,
-            channels=channels, n_before=20, n_after=35,
+            channels=channels, nbefore=20, nafter=35,
         )
         for first in (0, 1000, 2000)
     ]  # fmt: skip
@@ -56,14 +56,14 @@ def test_halo_shorter_than_the_waveform_is_refused() -> None:
     with pytest.raises(ValueError, match="halo of 5 \\+ 40 samples is shorter"):
         accumulate_waveforms(
             np.zeros((100, 2), np.float32), before=5, after=40, start=0, samples=np.zeros(0, np.int64),
-            units=np.zeros(0, np.int64), channels=np.zeros((1, 1), np.int32), n_before=6, n_after=10,
+            units=np.zeros(0, np.int64), channels=np.zeros((1, 1), np.int32), nbefore=6, nafter=10,
         )  # fmt: skip
 
 
 def test_no_spikes_sum_to_zero() -> None:
     sums, counts = accumulate_waveforms(
         np.ones((100, 2), np.float32), before=10, after=10, start=0, samples=np.array([5000]), units=np.array([0]),
-        channels=np.zeros((3, 1), np.int32), n_before=5, n_after=5,
+        channels=np.zeros((3, 1), np.int32), nbefore=5, nafter=5,
     )  # fmt: skip
     assert not sums.any() and not counts.any() and counts.shape == (3,)
 
@@ -121,16 +121,16 @@ def test_empty_template_sets_pass_through() -> None:
     none = np.zeros((0, 10, 4))
     no_slots = np.zeros((0, 4), np.int32)
     assert low_rank_templates(none, rank=3)[0].shape == (0, 3, 10)
-    assert select_channels(none, channels=no_slots, max_channels=2)[0].shape == (0, 10, 2)
+    assert select_channels(none, channels=no_slots, n_channels_max=2)[0].shape == (0, 10, 2)
     assert template_peak_channels(none, channels=no_slots).shape == (0,)
-    assert align_templates(none, channels=no_slots, n_before=3, max_shift=2)[1].shape == (0,)
+    assert align_templates(none, channels=no_slots, nbefore=3, max_shift=2)[1].shape == (0,)
 
 
 def test_a_silent_template_has_no_channel_and_no_place() -> None:
     silent = np.zeros((1, 10, 3))
     channels = np.array([[4, 5, -1]], np.int32)
     assert template_peak_channels(silent, channels=channels).tolist() == [-1]
-    assert (select_channels(silent, channels=channels, max_channels=3)[1] == -1).all()
+    assert (select_channels(silent, channels=channels, n_channels_max=3)[1] == -1).all()
     assert np.isnan(template_positions(silent, channels=channels, positions_um=POSITIONS_UM)).all()
 
 
@@ -142,7 +142,7 @@ def test_few_spikes_keep_fewer_channels() -> None:
     counts = np.array([10, 10000])
     noisy = clean + rng.standard_normal(clean.shape) / np.sqrt(counts)[:, None, None]
     channels = np.broadcast_to(np.arange(16, dtype=np.int32), (2, 16))
-    _, slots = select_channels(noisy, channels=channels, max_channels=16, counts=counts)
+    _, slots = select_channels(noisy, channels=channels, n_channels_max=16, counts=counts)
     for row in slots:
         assert sorted(row[row >= 0].tolist()) == [0, 1, 2, 3]
 
@@ -151,7 +151,7 @@ def test_few_spikes_keep_fewer_channels() -> None:
 def test_alignment_finds_the_trough(shift: int) -> None:
     template = np.zeros((1, 40, 2))
     template[0, 15 + shift, 1], template[0, 18 + shift, 1], template[0, 10, 0] = -9.0, 4.0, -3.0
-    aligned, shifts = align_templates(template, channels=np.array([[3, 8]], np.int32), n_before=15, max_shift=5)
+    aligned, shifts = align_templates(template, channels=np.array([[3, 8]], np.int32), nbefore=15, max_shift=5)
     assert shifts.tolist() == [shift]
     assert aligned[0, :, 1].argmin() == 15
     assert template_peak_channels(aligned, channels=np.array([[3, 8]], np.int32)).tolist() == [8]

@@ -16,8 +16,8 @@ def test_sums_of_waveforms(xp, traces):
     channels = np.stack([rng.permutation(CHANNELS)[:5] for _ in range(7)]).astype(np.int32)
     channels[2, 3:] = -1
     keywords = {
-        **EDGES, "samples": samples, "units": rng.integers(0, 6, 400), "channels": channels, "n_before": 20,
-        "n_after": 41,
+        **EDGES, "samples": samples, "units": rng.integers(0, 6, 400), "channels": channels, "nbefore": 20,
+        "nafter": 41,
     }  # fmt: skip
     sums, counts = templates_device.accumulate_waveforms(xp, xp.asarray(traces), **keywords)
     expected = templates.accumulate_waveforms(traces, **keywords)

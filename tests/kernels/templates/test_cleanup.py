@@ -50,7 +50,7 @@ def test_delays_are_found_and_taken_away():
 def test_near_duplicates_become_their_weighted_mean():
     waveforms = np.stack([template(5, 2), template(5.4, 2.1, delay=2), template(5, 2, width=6.0), template(9, 4)])
     channels = np.array([[3, 4], [3, 4], [3, 4], [3, 4]], np.int32)
-    merged, slots, target = merge_duplicates(waveforms, channels, np.array([300, 100, 50, 80]), max_lag_samples=6)
+    merged, slots, target = merge_duplicates(waveforms, channels, np.array([300, 100, 50, 80]), lag_samples_max=6)
     # The second is the first, two samples later; the third has another shape, the fourth another size.
     assert target.tolist() == [0, 0, 1, 2]
     expected = (300 * template(5, 2) + 100 * template(5.4, 2.1)) / 400
@@ -61,7 +61,7 @@ def test_near_duplicates_become_their_weighted_mean():
 def test_channels_of_merged_templates_are_joined():
     waveforms = np.stack([template(5, 0.5), template(5, 0.5)])
     merged, slots, target = merge_duplicates(
-        waveforms, np.array([[3, 4], [3, 7]], np.int32), np.array([10, 30]), max_lag_samples=3
+        waveforms, np.array([[3, 4], [3, 7]], np.int32), np.array([10, 30]), lag_samples_max=3
     )
     assert target.tolist() == [0, 0]
     assert slots[0].tolist() == [3, 4, 7]
@@ -74,6 +74,6 @@ def test_one_template_and_none():
             np.stack([template(5, 2)] * 1)[:n],
             np.array([[3, 4]], np.int32)[:n],
             np.ones(n, np.int64),
-            max_lag_samples=3,
+            lag_samples_max=3,
         )
         assert (len(merged), len(slots), target.tolist()) == (n, n, [0] * n)

@@ -1,4 +1,4 @@
-"""Sums of two templates are recognised at every delay; other templates, and frequent ones, are not."""
+"""Sums of two templates are recognized at every delay; other templates, and frequent ones, are not."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_blurred(
 
 
 def test_whether_a_rare_one_is_a_sum_is_left_to_the_trains():
-    """Waveforms cannot tell: of templates of one time course any may be the sum of its neighbours."""
+    """Waveforms cannot tell: of templates of one time course any may be the sum of its neighbors."""
     templates = make_templates(4, seed=1)
     total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
     rare = composites(np.concatenate([templates, total[None]]), [60_000, 900, 60_000, 900, 40], chance=1e-6)

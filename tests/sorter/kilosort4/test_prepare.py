@@ -64,7 +64,7 @@ def test_bad_channels_carry_nothing(opened, expected):
         sort(opened(2.0), bad_channels=999)
 
 
-def test_artefacts_take_their_samples_only(opened, expected):
+def test_artifacts_take_their_samples_only(opened, expected):
     recording = opened(2.0)
     traces = recording.values.astype("f4")
     for sample in (2 * RATE, 5 * RATE + 77):

@@ -216,7 +216,7 @@ def test_a_channel_that_is_bad_now_contributes_nothing(two_units):
     bad[5] = True
     whitening, templates = learned.whitening_without(bad), learned.templates_without(bad)
     assert not whitening["weight"].values[5].any()
-    assert not whitening["weight"].values[learned.whitening["neighbour"].values == 5].any()
+    assert not whitening["weight"].values[learned.whitening["neighbor"].values == 5].any()
     assert (whitening["weight"].values[0] != 0).any()
     assert 5 not in templates["channel_index"].values
     assert (

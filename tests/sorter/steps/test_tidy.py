@@ -35,7 +35,7 @@ def test_weak_templates_are_not_matched():
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_what_was_merged_with_an_artefact_goes_with_it(together):
+def test_what_was_merged_with_an_artifact_goes_with_it(together):
     """Templates 0 and 1 are one unit on one channel; 2 lies far away, and fires with 0, or does not."""
     rng = np.random.default_rng(4)
     waveform = np.zeros((3, 60, 2), np.float32)

@@ -52,7 +52,7 @@ def test_whitening_may_come_after_the_mean(tmp_path, whitening):
     assert ours.attrs == {**theirs.attrs, "units": "noise"}
 
 
-def test_without_the_neighbours_of_its_channels_a_white_waveform_is_wrong(tmp_path, whitening):
+def test_without_the_neighbors_of_its_channels_a_white_waveform_is_wrong(tmp_path, whitening):
     """Why more channels are averaged than the white templates have."""
     narrow = whitened_means(means_of(tmp_path, n_nearest=6), whitening, n_nearest=6)
     error = np.abs(narrow["waveform"].values - white_templates(6)["waveform"].values).max()

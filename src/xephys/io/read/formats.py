@@ -20,7 +20,7 @@ _SCAN_LIMIT = 5000
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: how it is recognised and read.
+    """A file format: how it is recognized and read.
 
     ``locate`` returns what the reader takes (a file or a folder), or None if the path is not of this format.
     ``reader`` is SpikeInterface's name of the reader; ``argument`` how it calls the path.
@@ -301,7 +301,7 @@ def _below(path: Path, pattern: str) -> Iterable[Path]:
             yield found
 
 
-#: Tried in this order: what is recognised by its content before what is recognised by a suffix.
+#: Tried in this order: what is recognized by its content before what is recognized by a suffix.
 FORMATS: tuple[Format, ...] = (
     Format("zarr", "a Zarr store written by save_recording or SpikeInterface", _zarr, "zarr", "folder_path", False),
     Format("si-folder", "a SpikeInterface folder", _si_folder, "binaryfolder", "folder_path", False),

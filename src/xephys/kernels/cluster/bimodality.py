@@ -97,12 +97,12 @@ def _direction(
     mean_first, mean_second = first.mean(axis=0), second.mean(axis=0)
     n_features = first.shape[1]
     covariance = np.zeros((n_features, n_features))
-    # Groups large enough to know their covariance count the same, whatever their size: that of a large neighbour
+    # Groups large enough to know their covariance count the same, whatever their size: that of a large neighbor
     # must not hide a small unit. Smaller groups count by what they know.
     weights = [min(len(group) - 1, 10 * n_features) for group in (first, second)]
     for group, mean, share in ((first, mean_first, weights[0]), (second, mean_second, weights[1])):
-        centred = group - mean
-        covariance += share / max(sum(weights), 1) * (centred.T @ centred) / max(len(group) - 1, 1)
+        centered = group - mean
+        covariance += share / max(sum(weights), 1) * (centered.T @ centered) / max(len(group) - 1, 1)
     size = np.trace(covariance) / len(covariance)
     n_spikes = len(first) + len(second)
     weight = min(0.9, shrinkage + len(covariance) / (len(covariance) + n_spikes))
@@ -127,7 +127,7 @@ def held_out_projection(
     Returns
     -------
     along_first, along_second : (n_first,), (n_second,) float64
-        0 at the centre of the fitting half's first group, 1 at the centre of its second.
+        0 at the center of the fitting half's first group, 1 at the center of its second.
 
     Raises
     ------

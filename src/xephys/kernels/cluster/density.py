@@ -1,8 +1,8 @@
-"""Over-clustering of a cloud of points by following density uphill on its nearest-neighbour graph.
+"""Over-clustering of a cloud of points by following density uphill on its nearest-neighbor graph.
 
-Each point is linked to its nearest neighbour of higher density; chains end at the modes of the density
+Each point is linked to its nearest neighbor of higher density; chains end at the modes of the density
 (Koontz, Narendra & Fukunaga 1976). It needs no number of clusters and no scale other than the number of
-neighbours, and it deliberately finds too many modes: `cluster_split` joins those that no gap separates.
+neighbors, and it deliberately finds too many modes: `cluster_split` joins those that no gap separates.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def nearest_landmarks(
     Raises
     ------
     ValueError
-        If more neighbours are asked for than there are landmarks.
+        If more neighbors are asked for than there are landmarks.
 
     Examples
     --------
@@ -123,14 +123,14 @@ def _climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[
 def density_modes(points: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.int32]:
     """Label points by the mode of the density they climb to.
 
-    The density at a point is a decreasing function of the mean distance to its nearest neighbours.
+    The density at a point is a decreasing function of the mean distance to its nearest neighbors.
 
     Parameters
     ----------
     points : (n_points, n_dims) float32
     n_neighbors : int
-        Neighbours that measure the density and among which a point looks for a denser one. More
-        neighbours give fewer modes. Reduced to ``n_points - 1`` where there are fewer.
+        Neighbors that measure the density and among which a point looks for a denser one. More
+        neighbors give fewer modes. Reduced to ``n_points - 1`` where there are fewer.
 
     Returns
     -------

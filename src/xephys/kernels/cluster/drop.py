@@ -65,7 +65,7 @@ def part_weak(
     channel_index: NDArray[np.int64],
     *,
     noise: float,
-    min_spikes: int,
+    n_spikes_min: int,
     min_norm: float = 6.0,
 ) -> NDArray[np.int32]:
     """Part clusters whose mean is too small to be a unit by the peak channels of their spikes.
@@ -82,7 +82,7 @@ def part_weak(
         Peak channels.
     noise, min_norm : float
         As for :func:`drop_weak`, which then decides on the parts.
-    min_spikes : int
+    n_spikes_min : int
         Smaller parts are −1.
 
     Returns
@@ -95,7 +95,7 @@ def part_weak(
     >>> import numpy as np
     >>> means = np.array([[[9.0]], [[3.0]]])
     >>> labels, channels = np.array([0, 1, 1, 1, 1, 1], np.int32), np.array([0, 0, 0, 1, 1, 2])
-    >>> part_weak(labels, means, channels, noise=1.0, min_spikes=2)
+    >>> part_weak(labels, means, channels, noise=1.0, n_spikes_min=2)
     array([ 0,  1,  1,  2,  2, -1], dtype=int32)
     """
     weak = np.append(np.sqrt((means**2).sum(axis=(1, 2))) < min_norm * noise, False)
@@ -103,7 +103,7 @@ def part_weak(
     places, place, counts = np.unique(
         np.stack([labels[rows], channel_index[rows]]), axis=1, return_inverse=True, return_counts=True
     )
-    parts = np.where(counts >= min_spikes, len(means) + np.arange(places.shape[1]), -1)
+    parts = np.where(counts >= n_spikes_min, len(means) + np.arange(places.shape[1]), -1)
     parted = labels.copy()
     parted[rows] = parts[place.ravel()]
     return relabel(parted, np.arange(len(means) + len(parts), dtype=np.int32))

@@ -20,7 +20,7 @@ SEPARATION_MIN = 3.3
 DEPTH_MIN, RATIO_MAX = 2.5, 0.6
 
 
-def cut_in_two(points: NDArray[np.float32], *, min_spikes: int) -> NDArray[np.int32]:
+def cut_in_two(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArray[np.int32]:
     """Two-means from cuts along the leading axes, kept if the halves lie farther apart than those of one cloud.
 
     Two units of a distance of 4 to 5 in units of the noise leave no second mode in the density of a few hundred spikes
@@ -30,8 +30,8 @@ def cut_in_two(points: NDArray[np.float32], *, min_spikes: int) -> NDArray[np.in
     Parameters
     ----------
     points : (n_points, n_dims) float32
-        Centred, in order of decreasing variance: principal axes.
-    min_spikes : int
+        Centerd, in order of decreasing variance: principal axes.
+    n_spikes_min : int
         Least points of either side.
 
     Returns
@@ -43,17 +43,17 @@ def cut_in_two(points: NDArray[np.float32], *, min_spikes: int) -> NDArray[np.in
     --------
     >>> import numpy as np
     >>> points = np.random.default_rng(0).standard_normal((400, 5)).astype("float32")
-    >>> int(cut_in_two(points, min_spikes=20).sum())
+    >>> int(cut_in_two(points, n_spikes_min=20).sum())
     0
     >>> points[:150, 0] += 5
-    >>> bool(140 < cut_in_two(points - points.mean(axis=0), min_spikes=20).sum() < 160)
+    >>> bool(140 < cut_in_two(points - points.mean(axis=0), n_spikes_min=20).sum() < 160)
     True
     """
     n_points = len(points)
     best, labels = max(SEPARATION_MIN, ONE_GAUSSIAN + CHANCE / np.sqrt(max(n_points, 1))), np.zeros(n_points, np.int32)
     for axis in range(min(N_AXES, points.shape[1])):
         above = _two_means(points, points[:, axis] > 0)
-        if min(above.sum(), n_points - above.sum()) < max(min_spikes, 4):
+        if min(above.sum(), n_points - above.sum()) < max(n_spikes_min, 4):
             continue
         low, high = held_out_projection(points[~above], points[above])
         apart = separation(low, high)

@@ -1,7 +1,7 @@
 """Communities of spikes on the graph that links each of them to its nearest landmarks.
 
 Landmarks are some of the spikes; the graph is bipartite, so that its size grows with the spikes and the number of
-landmarks is bounded. Labels of spikes and landmarks maximise the bipartite modularity (Barber 2007, Phys. Rev. E
+landmarks is bounded. Labels of spikes and landmarks maximize the bipartite modularity (Barber 2007, Phys. Rev. E
 76:066102), whose null model links nodes by their degrees: with the spikes' labels fixed each landmark can be put where
 it gains most, and the reverse, so that the modularity never falls and the two steps end by themselves.
 """
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.density import nearest_landmarks
 
-#: Spikes on which first centres are looked for; the others join the nearest centre.
+#: Spikes on which first centers are looked for; the others join the nearest center.
 _START_SPIKES = 3000
-#: Centres tried for each one that is taken.
+#: Centers tried for each one that is taken.
 _CANDIDATES = 20
 
 
@@ -83,10 +83,10 @@ def landmark_graph(
 
 
 def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -> NDArray[np.int32]:
-    """First clusters: greedy centres that explain most of what is not explained yet.
+    """First clusters: greedy centers that explain most of what is not explained yet.
 
     In each round some spikes are drawn with probability proportional to their unexplained squared norm; the one that
-    explains most of all spikes' norms becomes a centre (greedy k-means++).
+    explains most of all spikes' norms becomes a center (greedy k-means++).
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -
     Returns
     -------
     labels : (n_spikes,) int32
-        0, 1, … in order of the centres; every label is in use.
+        0, 1, … in order of the centers; every label is in use.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -
     some = features[rows].astype(np.float64)
     norms = (some**2).sum(axis=1)
     best = np.zeros(len(some))
-    centres: list[int] = []
+    centers: list[int] = []
     rng = np.random.default_rng(seed)
     for _ in range(n_clusters):
         rest = np.maximum(norms - best, 0.0)
@@ -125,10 +125,10 @@ def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -
         if gains[chosen] <= 0:
             break
         best = np.maximum(best, explained[chosen])
-        centres.append(int(candidates[chosen]))
-    if not centres:
+        centers.append(int(candidates[chosen]))
+    if not centers:
         return np.zeros(len(features), np.int32)
-    points = np.ascontiguousarray(features[rows[np.array(centres)]])
+    points = np.ascontiguousarray(features[rows[np.array(centers)]])
     nearest, _ = nearest_landmarks(features, points, n_neighbors=1)
     return np.unique(nearest[:, 0], return_inverse=True)[1].astype(np.int32)
 

@@ -36,7 +36,7 @@ def join_sections(
     spikes: Sequence[NDArray[np.int64]],
     labels: Sequence[NDArray[np.int32]],
     *,
-    min_spikes: int = 20,
+    n_spikes_min: int = 20,
     min_new_fraction: float = 0.5,
 ) -> NDArray[np.int32]:
     """One label per spike from clusters found in sections that share spikes.
@@ -54,7 +54,7 @@ def join_sections(
         Spikes each section has seen.
     labels : list of (m,) int32
         Their clusters there, −1 for none.
-    min_spikes : int
+    n_spikes_min : int
         Least spikes that a cluster must have left.
     min_new_fraction : float
         Least fraction of its spikes that a cluster must have left.
@@ -70,7 +70,7 @@ def join_sections(
     >>> sections = [Section(np.array([0]), np.array([1])), Section(np.array([1]), np.array([0]))]
     >>> seen = np.arange(4)
     >>> found = [np.zeros(4, np.int32), np.zeros(4, np.int32)]
-    >>> join_sections(np.array([0, 0, 0, 1]), sections, [seen, seen], found, min_spikes=2)
+    >>> join_sections(np.array([0, 0, 0, 1]), sections, [seen, seen], found, n_spikes_min=2)
     array([0, 0, 0, 0], dtype=int32)
     """
     claims: list[tuple[bool, float, int, int]] = []
@@ -87,7 +87,7 @@ def join_sections(
     for _, _, s, cluster in sorted(claims):
         claimed = members[s, cluster]
         free = claimed[joined[claimed] < 0]
-        if len(free) < max(min_spikes, min_new_fraction * len(claimed)):
+        if len(free) < max(n_spikes_min, min_new_fraction * len(claimed)):
             continue
         joined[free] = len(kept)
         kept.append((s, cluster))
@@ -142,7 +142,7 @@ def merge_same_shape(
     dead_samples: int,
     max_residual: float = 0.25,
     min_scale: float = 0.5,
-    max_shift_samples: float = 10.0,
+    shift_samples_max: float = 10.0,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
     """Merge clusters whose means differ only by scale and delay, unless their trains forbid it.
 
@@ -168,7 +168,7 @@ def merge_same_shape(
         of sizes: a copy of another size has to fit better.
     min_scale : float
         Smallest ratio of sizes.
-    max_shift_samples : float
+    shift_samples_max : float
         Largest delay, tried in quarters of a sample.
 
     Returns
@@ -181,7 +181,7 @@ def merge_same_shape(
     """
     means, measured = cluster_means(projection, channel_index, labels, neighbors)
     n_clusters = len(means)
-    shifts = np.arange(-max_shift_samples, max_shift_samples + 0.125, 0.25)
+    shifts = np.arange(-shift_samples_max, shift_samples_max + 0.125, 0.25)
     operators = shift_operators(basis, shifts)
     sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
     energy = (means**2).sum(axis=2)

@@ -73,7 +73,7 @@ def spatial_sections(
     return sections
 
 
-def centred_sections(
+def centered_sections(
     positions: NDArray[np.float64],
     *,
     shanks: NDArray[np.integer],
@@ -81,7 +81,7 @@ def centred_sections(
     margin_um: float = 0.0,
     n_x_centers: int | None = None,
 ) -> list[Section]:
-    """Cut each shank into columns around centres in x, and these into cells of at most ``height_um``.
+    """Cut each shank into columns around centers in x, and these into cells of at most ``height_um``.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def centred_sections(
     height_um, margin_um : float
         Largest height of a core; reach of its margin, 0 for sections that do not overlap.
     n_x_centers : int, optional
-        Columns of each shank, centred by k-means on the contacts' x; one for each 50 µm if None.
+        Columns of each shank, centered by k-means on the contacts' x; one for each 50 µm if None.
 
     Returns
     -------
@@ -107,21 +107,21 @@ def centred_sections(
     Examples
     --------
     >>> positions = np.array([[0.0, 0], [300, 0], [0, 20], [300, 20]])
-    >>> parts = centred_sections(positions, shanks=np.zeros(4, int), height_um=40, n_x_centers=2)
+    >>> parts = centered_sections(positions, shanks=np.zeros(4, int), height_um=40, n_x_centers=2)
     >>> [s.core.tolist() for s in parts]
     [[0, 2], [1, 3]]
     """
     if height_um <= 0 or margin_um < 0 or (n_x_centers is not None and n_x_centers < 1):
         raise ValueError(
             f"height_um is {height_um}, margin_um {margin_um} and n_x_centers {n_x_centers}: give a positive height, "
-            "a margin >= 0 and at least one centre."
+            "a margin >= 0 and at least one center."
         )
     sections = []
     for shank in np.unique(shanks):
         own = np.flatnonzero(shanks == shank)
         x = positions[own, 0]
         wanted = max(1, round(float(np.ptp(x)) / 50.0)) if n_x_centers is None else n_x_centers
-        column = _nearest_centre(x, min(wanted, len(np.unique(x))))
+        column = _nearest_center(x, min(wanted, len(np.unique(x))))
         for number in range(int(column.max()) + 1):
             for cell in _cut(own[column == number], positions[:, 1], height_um):
                 distance = np.linalg.norm(positions[own, None, :2] - positions[None, cell, :2], axis=2).min(axis=1)
@@ -130,18 +130,18 @@ def centred_sections(
     return sections
 
 
-def _nearest_centre(values: NDArray[np.float64], n_centres: int) -> NDArray[np.int64]:
-    """Number of the nearest of the centres that a k-means puts among the values, from evenly spread starts on."""
-    centres = np.quantile(np.unique(values), (np.arange(n_centres) + 0.5) / n_centres)
+def _nearest_center(values: NDArray[np.float64], n_centers: int) -> NDArray[np.int64]:
+    """Number of the nearest of the centers that a k-means puts among the values, from evenly spread starts on."""
+    centers = np.quantile(np.unique(values), (np.arange(n_centers) + 0.5) / n_centers)
     nearest = np.zeros(len(values), np.int64)
     for _ in range(100):
-        nearest = np.abs(values[:, None] - centres[None]).argmin(axis=1)
-        counts = np.bincount(nearest, minlength=n_centres)
-        means = np.bincount(nearest, weights=values, minlength=n_centres) / np.maximum(counts, 1)
-        moved = np.where(counts > 0, means, centres)
-        if np.array_equal(moved, centres):
+        nearest = np.abs(values[:, None] - centers[None]).argmin(axis=1)
+        counts = np.bincount(nearest, minlength=n_centers)
+        means = np.bincount(nearest, weights=values, minlength=n_centers) / np.maximum(counts, 1)
+        moved = np.where(counts > 0, means, centers)
+        if np.array_equal(moved, centers):
             break
-        centres = moved
+        centers = moved
     return np.unique(nearest, return_inverse=True)[1].astype(np.int64)
 
 
@@ -158,7 +158,7 @@ def _cut(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: flo
 
 
 def section_channels(
-    section: Section, neighbors: NDArray[np.int32], *, min_channels: int = 6
+    section: Section, neighbors: NDArray[np.int32], *, n_channels_min: int = 6
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Channels on which the spikes of a section are compared, and where its spikes have them.
 
@@ -171,7 +171,7 @@ def section_channels(
     section : Section
     neighbors : (n_channels, k) int32
         Channels on which the features of a peak on each channel were measured, −1 padded.
-    min_channels : int
+    n_channels_min : int
         Channels that must be found, as far as the probe has them.
 
     Returns
@@ -186,14 +186,14 @@ def section_channels(
     >>> import numpy as np
     >>> neighbors = np.array([[0, 1], [0, 1], [1, 2]], np.int32)
     >>> section = Section(np.array([0, 1], np.int32), np.array([2], np.int32))
-    >>> channels, slots = section_channels(section, neighbors, min_channels=1)
+    >>> channels, slots = section_channels(section, neighbors, n_channels_min=1)
     >>> channels, slots[:, 0]
     (array([1], dtype=int32), array([1, 1, 0], dtype=int32))
     """
     seen_from = np.concatenate([section.core, section.margin])
     around = neighbors[seen_from]
     counts = np.bincount(around[around >= 0].ravel(), minlength=len(neighbors))
-    needed = min(min_channels, int((counts > 0).sum()))
+    needed = min(n_channels_min, int((counts > 0).sum()))
     threshold = len(seen_from)
     while (counts >= threshold).sum() < needed:
         threshold -= 1

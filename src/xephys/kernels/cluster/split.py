@@ -44,7 +44,7 @@ def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[n
     Returns
     -------
     projected : (n_spikes, min(max_dims, n_features)) float32
-        Centred. The sign of an axis makes its largest coefficient positive, so that it is reproducible.
+        Centerd. The sign of an axis makes its largest coefficient positive, so that it is reproducible.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def join_modes(
     labels: NDArray[np.int32],
     links: NDArray[np.float64],
     *,
-    min_spikes: int,
+    n_spikes_min: int,
     min_depth: float,
     max_ratio: float,
 ) -> NDArray[np.int32]:
@@ -93,9 +93,9 @@ def join_modes(
     labels : (n_points,) int32
         Groups 0 … n − 1.
     links : (n, n) float64
-        Symmetric: how many neighbour relations join two groups.
-    min_spikes : int
-        Smaller groups join their most linked neighbour untested.
+        Symmetric: how many neighbor relations join two groups.
+    n_spikes_min : int
+        Smaller groups join their most linked neighbor untested.
     min_depth, max_ratio : float
         A gap is a valley at least this number of standard errors deep and at most this full, see `valley_depth`.
 
@@ -115,7 +115,7 @@ def join_modes(
     def offer(a: int, b: int) -> None:
         if weight[a, b] > 0:
             first, second = min(a, b), max(a, b)
-            small = min(len(members[a]), len(members[b])) < min_spikes
+            small = min(len(members[a]), len(members[b])) < n_spikes_min
             strength = weight[a, b] / (degree[a] * degree[b])
             # Tiny groups first: they can't be tested.
             heapq.heappush(heap, (-strength - (1e9 if small else 0.0), first, second, version[first], version[second]))
@@ -126,7 +126,7 @@ def join_modes(
         _, a, b, version_a, version_b = heapq.heappop(heap)
         if a not in members or b not in members or (version[a], version[b]) != (version_a, version_b):
             continue
-        if min(len(members[a]), len(members[b])) >= min_spikes:
+        if min(len(members[a]), len(members[b])) >= n_spikes_min:
             depth, ratio = bimodality(points[members[a]], points[members[b]])
             if depth >= min_depth and ratio <= max_ratio:
                 continue
@@ -163,7 +163,7 @@ def split_once(
     *,
     max_dims: int,
     n_neighbors: int,
-    min_spikes: int,
+    n_spikes_min: int,
     min_depth: float,
     max_ratio: float,
     max_landmarks: int,
@@ -174,7 +174,7 @@ def split_once(
     n_spikes = len(projected)
     stride = max(1, -(-n_spikes // max_landmarks))
     landmarks = np.ascontiguousarray(projected[::stride])
-    if len(landmarks) <= max(min_spikes, 2):
+    if len(landmarks) <= max(n_spikes_min, 2):
         return np.zeros(n_spikes, np.int32)
     indices, squares = _nearest(landmarks, landmarks, True, min(n_neighbors, len(landmarks) - 1))
     density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
@@ -183,12 +183,12 @@ def split_once(
         landmarks,
         modes,
         _links(indices, modes, int(modes.max()) + 1),
-        min_spikes=max(4, min_spikes // stride),
+        n_spikes_min=max(4, n_spikes_min // stride),
         min_depth=min_depth,
         max_ratio=max_ratio,
     )
     if halve and labels.max() == 0:
-        labels = cut_in_two(landmarks, min_spikes=max(4, min_spikes // stride))
+        labels = cut_in_two(landmarks, n_spikes_min=max(4, n_spikes_min // stride))
     if stride > 1 and labels.max() > 0:
         nearest, _ = _nearest(projected, landmarks, False, 5)
         labels = _vote(nearest, labels, int(labels.max()) + 1)
@@ -202,7 +202,7 @@ def split_features(
     *,
     max_dims: int = 8,
     n_neighbors: int = 15,
-    min_spikes: int = 20,
+    n_spikes_min: int = 20,
     min_depth: float = 3.5,
     max_ratio: float = 0.7,
     max_landmarks: int = 4000,
@@ -218,8 +218,8 @@ def split_features(
     max_dims : int
         Principal axes of each cloud and sub-cloud that are looked at.
     n_neighbors : int
-        Neighbours that measure the density, see `density_modes`.
-    min_spikes : int
+        Neighbors that measure the density, see `density_modes`.
+    n_spikes_min : int
         Smallest cluster.
     min_depth, max_ratio : float
         Two groups stay apart if the valley between them is at least this number of standard errors deep and holds
@@ -234,7 +234,7 @@ def split_features(
     Returns
     -------
     labels : (n_spikes,) int32
-        0, 1, … by decreasing size. Parts smaller than ``min_spikes`` are −1.
+        0, 1, … by decreasing size. Parts smaller than ``n_spikes_min`` are −1.
 
     Examples
     --------
@@ -250,16 +250,16 @@ def split_features(
     pending = [(np.arange(n_spikes), 0)]
     while pending:
         part, level = pending.pop()
-        if len(part) < min_spikes:
+        if len(part) < n_spikes_min:
             continue
-        if len(part) < 2 * min_spikes or level == max_levels:
+        if len(part) < 2 * n_spikes_min or level == max_levels:
             parts.append(part)
             continue
         split = split_once(
             features[part],
             max_dims=max_dims,
             n_neighbors=n_neighbors,
-            min_spikes=min_spikes,
+            n_spikes_min=n_spikes_min,
             min_depth=min_depth,
             max_ratio=max_ratio,
             max_landmarks=max_landmarks,
@@ -315,9 +315,9 @@ def split_evidence(
     n_parts = int(labels.max(initial=-1)) + 1
     splits = []
     groups = [features[labels == part] for part in range(n_parts)]
-    centres = [group.mean(axis=0, dtype=np.float64) for group in groups]
+    centers = [group.mean(axis=0, dtype=np.float64) for group in groups]
     for part in range(1, n_parts):
-        beside = int(np.argmin([np.linalg.norm(centres[part] - centre) for centre in centres[:part]]))
+        beside = int(np.argmin([np.linalg.norm(centers[part] - center) for center in centers[:part]]))
         both = principal_axes(np.concatenate([groups[beside], groups[part]]), max_dims=max_dims)
         first, second = np.split(both, [len(groups[beside])])
         depth, ratio = bimodality(first, second)

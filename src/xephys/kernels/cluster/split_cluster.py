@@ -27,7 +27,7 @@ def cluster_section(
     channel: NDArray[np.int64],
     section: Any,
     rows: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     n_spikes_min: int,
 ) -> NDArray[np.int32]:
     """Split the peaks of one section on the channels that all of them share.
@@ -40,7 +40,7 @@ def cluster_section(
     section : Section
     rows : (n,) int64
         Peaks of the section.
-    neighbours : (n_channels, n_slots) int32
+    neighbors : (n_channels, n_slots) int32
         Channels on which a peak with each peak channel is projected.
     n_spikes_min : int
         Smallest cluster.
@@ -51,15 +51,15 @@ def cluster_section(
         As of `split_features`.
     """
 
-    _, slots = section_channels(section, neighbours)
-    return split_features(gather_features(projection[rows], channel[rows], slots), min_spikes=n_spikes_min)
+    _, slots = section_channels(section, neighbors)
+    return split_features(gather_features(projection[rows], channel[rows], slots), n_spikes_min=n_spikes_min)
 
 
 def split_cluster(
     projection: NDArray[np.float32],
     channel: NDArray[np.int64],
     rows: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     n_spikes_min: int,
 ) -> NDArray[np.int32]:
     """Split one cluster on the channels that its own peaks share.
@@ -75,7 +75,7 @@ def split_cluster(
         Peak channel of each.
     rows : (n,) int64
         Peaks of the cluster.
-    neighbours : (n_channels, n_slots) int32
+    neighbors : (n_channels, n_slots) int32
         Channels on which a peak with each peak channel is projected.
     n_spikes_min : int
         Smallest part.
@@ -90,21 +90,21 @@ def split_cluster(
     distinct, counts = np.unique(peak_channels, return_counts=True)
     usual = distinct[counts >= USUAL_FRACTION * len(rows)]
     inside = np.flatnonzero(np.isin(peak_channels, usual))
-    around, counts = np.unique(neighbours[usual], return_counts=True)
+    around, counts = np.unique(neighbors[usual], return_counts=True)
     common = around[(counts == len(usual)) & (around >= 0)]
     labels = np.zeros(len(rows), np.int32)
     if not len(common):
         return labels
-    slots = np.full((len(neighbours), len(common)), -1, np.int32)
-    for column in range(neighbours.shape[1]):
-        slots[neighbours[:, column][:, None] == common[None, :]] = column
+    slots = np.full((len(neighbors), len(common)), -1, np.int32)
+    for column in range(neighbors.shape[1]):
+        slots[neighbors[:, column][:, None] == common[None, :]] = column
     features = gather_features(projection[rows[inside]], peak_channels[inside], slots).astype(np.float64)
     mean = features.mean(axis=0)
     energy = (mean.reshape(len(common), -1) ** 2).sum(axis=1)
     reached = np.repeat(energy >= REACHED_FRACTION * energy.max(), projection.shape[2])
     features, mean = features[:, reached], mean[reached]
     features -= np.outer(features @ mean / max(float(mean @ mean), 1e-12), mean)
-    parts = split_features(features.astype(np.float32), min_spikes=n_spikes_min)
+    parts = split_features(features.astype(np.float32), n_spikes_min=n_spikes_min)
     if parts.max() > 0:
         labels[:] = -1
         labels[inside] = parts
@@ -138,7 +138,7 @@ def split_unit(
     energy = (waveforms.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
     reached = energy >= REACHED_FRACTION * energy.max()
     features = np.ascontiguousarray(waveforms[:, reached].reshape(len(rows), -1))
-    parts = split_features(features, min_spikes=n_spikes_min, halve=True, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
+    parts = split_features(features, n_spikes_min=n_spikes_min, halve=True, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
     parts = join_turns(parts, max_turn_taking=MAX_TURN_TAKING)
     splits = split_evidence(features, parts, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
     splits["unit"] = unit

@@ -11,10 +11,10 @@ def label_units(
     contamination: NDArray[np.float64],
     snr: NDArray[np.float64],
     *,
-    max_contamination: float = 0.2,
-    min_snr: float = 2.0,
-    min_good_snr: float = 5.0,
-    min_spikes: int = 20,
+    contamination_max: float = 0.2,
+    snr_min: float = 2.0,
+    good_snr_min: float = 5.0,
+    n_spikes_min: int = 20,
 ) -> NDArray[np.str_]:
     """Label units good, mua or noise.
 
@@ -25,16 +25,16 @@ def label_units(
         NaN counts as contaminated.
     snr : (n_units,) float64
         Template amplitude on the largest channel over the noise level there.
-    max_contamination, min_snr : float
-    min_good_snr : float
+    contamination_max, snr_min : float
+    good_snr_min : float
         Below it a unit may be one neuron and still miss most spikes of it, or be a small far one: such units are mua.
-    min_spikes : int
+    n_spikes_min : int
         With fewer a contamination of 0 says nothing: such units are mua.
 
     Returns
     -------
     labels : (n_units,) str
-        ``noise`` below ``min_snr``, else ``good`` if large enough, uncontaminated and with enough spikes, else ``mua``.
+        ``noise`` below ``snr_min``, else ``good`` if large enough, uncontaminated and with enough spikes, else ``mua``.
 
     Examples
     --------
@@ -43,5 +43,5 @@ def label_units(
     ['good', 'mua', 'noise']
     """
     with np.errstate(invalid="ignore"):
-        good = (contamination <= max_contamination) & (n_spikes >= min_spikes) & (snr >= min_good_snr)
-    return np.where(~(snr >= min_snr), "noise", np.where(good, "good", "mua"))
+        good = (contamination <= contamination_max) & (n_spikes >= n_spikes_min) & (snr >= good_snr_min)
+    return np.where(~(snr >= snr_min), "noise", np.where(good, "good", "mua"))

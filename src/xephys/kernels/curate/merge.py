@@ -110,7 +110,7 @@ def merge_candidates(
     waveforms: NDArray[np.float32],
     channels: NDArray[np.int32],
     *,
-    max_lag_samples: int = 30,
+    lag_samples_max: int = 30,
     min_similarity: float = 0.7,
 ) -> NDArray[np.void]:
     """Pairs of templates with similar waveforms at some lag.
@@ -120,7 +120,7 @@ def merge_candidates(
     waveforms : (n_units, n_samples, n_slots) float32
     channels : (n_units, n_slots) int32
         Channel of each slot, −1 where empty. A template is 0 on the channels it does not have.
-    max_lag_samples : int
+    lag_samples_max : int
         Largest shift of one against the other.
     min_similarity : float
         Least cosine at the best lag.
@@ -135,7 +135,7 @@ def merge_candidates(
     >>> import numpy as np
     >>> waveforms = np.zeros((2, 9, 1), np.float32)
     >>> waveforms[0, 3, 0], waveforms[1, 5, 0] = 4, 2
-    >>> merge_candidates(waveforms, np.array([[7], [7]], np.int32), max_lag_samples=3)[["lag", "scale"]].tolist()
+    >>> merge_candidates(waveforms, np.array([[7], [7]], np.int32), lag_samples_max=3)[["lag", "scale"]].tolist()
     [(2, 0.5)]
     """
     if waveforms.ndim != 3 or channels.shape != (waveforms.shape[0], waveforms.shape[2]):
@@ -148,7 +148,7 @@ def merge_candidates(
         np.ascontiguousarray(waveforms, np.float32),
         np.ascontiguousarray(channels, np.int32),
         n_channels,
-        min(max_lag_samples, max(waveforms.shape[1] - 1, 0)),
+        min(lag_samples_max, max(waveforms.shape[1] - 1, 0)),
         min_similarity,
     )
     candidates = np.zeros(len(pairs), CANDIDATE)
@@ -189,7 +189,7 @@ def repeated_fraction(
     if smaller == 0:
         return 0.0
     reach = tolerance_samples + 1
-    counts = correlogram_counts(first, second - lag, bin_samples=1, max_lag_samples=reach)
+    counts = correlogram_counts(first, second - lag, bin_samples=1, lag_samples_max=reach)
     chance = len(first) * len(second) * (2 * tolerance_samples + 1) / max(duration_samples, 1)
     return float((counts[1:].sum() - chance) / smaller)
 

@@ -58,7 +58,7 @@ def matched_filter_weights(
     depths_um: NDArray[np.float64] | None = None,
     decay_um: float = 2.5,
     n_nearest: int | None = None,
-    channel_mask: NDArray[np.bool_] | None = None,
+    good: NDArray[np.bool_] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Spatial weights of a source at each channel and depth, as tables for `detect_matched_filtering`.
 
@@ -72,7 +72,7 @@ def matched_filter_weights(
         Decay of the weights with distance.
     n_nearest : int, optional
         Most channels of a row, those nearest to its own; all that weigh something by default.
-    channel_mask : bool (channel,), optional
+    good : bool (channel,), optional
         False for channels that must neither give peaks nor add to scores (bad channels).
 
     Returns
@@ -88,7 +88,7 @@ def matched_filter_weights(
     ([0, 1, 2, 3, 4], [0, 0, 1, 1])
     """
     depths = np.linspace(0.0, 120.0, 5) if depths_um is None else np.asarray(depths_um, dtype=np.float64)
-    used = np.flatnonzero(np.ones(len(positions), dtype=bool) if channel_mask is None else channel_mask)
+    used = np.flatnonzero(np.ones(len(positions), dtype=bool) if good is None else good)
     distances = np.linalg.norm(positions[used, np.newaxis] - positions[used], axis=2)
     footprints = exponential_footprints(distances, depths_um=depths, decay_um=decay_um)
     if n_nearest is not None and n_nearest < used.size:
@@ -173,14 +173,14 @@ def detect_matched_filtering(
     weight_channels: NDArray[np.int32],
     weights: NDArray[np.float32],
     thresholds: NDArray[np.float64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
-    echo_neighbours: NDArray[np.int32] | None = None,
+    echo_neighbors: NDArray[np.int32] | None = None,
 ) -> NDArray[np.void]:
     """Detect peaks whose shape matches the prototype and whose footprint that of a source near a channel.
 
-    A candidate is kept if no candidate on a neighbour channel within the sweep, at any depth, has a larger ratio
+    A candidate is kept if no candidate on a neighbor channel within the sweep, at any depth, has a larger ratio
     score / threshold. Of equal ratios the earlier wins, then the lower channel, then the lesser depth.
 
     Parameters
@@ -199,13 +199,13 @@ def detect_matched_filtering(
         The tables from `matched_filter_weights`.
     thresholds : float64 (channel, depth)
         From `matched_filter_thresholds`; NaN excludes a score.
-    neighbours : int32 (channel, k)
+    neighbors : int32 (channel, k)
         Channels that compete with each channel, itself included, padded with -1.
     peak_sign : {"neg", "pos", "both"}
         With "both", the inverted prototype is matched too.
     exclude_sweep_samples : int
         Half width of the exclusion window.
-    echo_neighbours : int32 (channel, k), optional
+    echo_neighbors : int32 (channel, k), optional
         Channels on which a candidate `ECHO_RATIO` times as strong drops this channel's, padded with -1: a large spike
         is seen farther than small ones compete.
 
@@ -226,7 +226,7 @@ def detect_matched_filtering(
     >>> tables = matched_filter_weights(np.array([[0.0, 0.0], [0.0, 20.0]]), depths_um=np.array([0.0]))
     >>> peaks = detect_matched_filtering(
     ...     traces, before=12, after=12, start=0, prototype=np.array([-0.5, -1, -0.5]), nbefore=1, **tables,
-    ...     thresholds=np.full((2, 1), 5.0), neighbours=np.array([[0, 1], [0, 1]], dtype=np.int32),
+    ...     thresholds=np.full((2, 1), 5.0), neighbors=np.array([[0, 1], [0, 1]], dtype=np.int32),
     ...     exclude_sweep_samples=10)
     >>> peaks["sample_index"], peaks["channel_index"], peaks["amplitude"]
     (array([18]), array([1]), array([-9.]))
@@ -248,9 +248,9 @@ def detect_matched_filtering(
     )
     order = np.lexsort((depths, channels, rows))
     rows, channels, depths, ratios = rows[order], channels[order], depths[order], ratios[order]
-    keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
-    if echo_neighbours is not None:
-        keep &= suppress_weaker(rows, channels, ratios, echo_neighbours, exclude_sweep_samples, ECHO_RATIO)
+    keep = suppress_weaker(rows, channels, ratios, neighbors, exclude_sweep_samples)
+    if echo_neighbors is not None:
+        keep &= suppress_weaker(rows, channels, ratios, echo_neighbors, exclude_sweep_samples, ECHO_RATIO)
     keep &= (rows >= before) & (rows < stop)
     peaks: NDArray[np.void] = np.empty(int(keep.sum()), dtype=MATCHED_PEAK_DTYPE)
     peaks["sample_index"] = rows[keep] + (start - before)

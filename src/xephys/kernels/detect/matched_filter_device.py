@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.matched_filter import ECHO_RATIO, check_arguments, unit_norm
-from xephys.kernels.detect.peaks_device import beaten_by_neighbours, peak_columns
+from xephys.kernels.detect.peaks_device import beaten_by_neighbors, peak_columns
 from xephys.kernels.detect.threshold_scan import PeakSign
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
@@ -31,16 +31,16 @@ def detect_matched_filtering(
     weight_channels: NDArray[np.int32],
     weights: NDArray[np.float32],
     thresholds: NDArray[np.float64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
-    echo_neighbours: NDArray[np.int32] | None = None,
+    echo_neighbors: NDArray[np.int32] | None = None,
 ) -> Columns:
     """As `xephys.kernels.detect.matched_filter.detect_matched_filtering`; the records stay on the device."""
     check_arguments(before, after, prototype, nbefore, thresholds, peak_sign, exclude_sweep_samples)
     stop = len(traces) - after
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
-    n_scores = last - first + 2  # with a neighbour in time on either side
+    n_scores = last - first + 2  # with a neighbor in time on either side
     filtered = xp.zeros((n_scores, traces.shape[1]), dtype=np.float32)
     for lag, tap in enumerate(unit_norm(prototype)):
         begin = first - 1 - nbefore + lag
@@ -62,11 +62,11 @@ def detect_matched_filtering(
     rows, channels = xp.nonzero(best > 0)
     ratios, depths = best[rows, channels], best_depth[rows, channels]
     rows = rows + first
-    around = resident(xp, as_index, neighbours)
-    keep = ~beaten_by_neighbours(xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces))
-    if echo_neighbours is not None:
-        around = resident(xp, as_index, echo_neighbours)
-        keep &= ~beaten_by_neighbours(
+    around = resident(xp, as_index, neighbors)
+    keep = ~beaten_by_neighbors(xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces))
+    if echo_neighbors is not None:
+        around = resident(xp, as_index, echo_neighbors)
+        keep &= ~beaten_by_neighbors(
             xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces), margin=ECHO_RATIO
         )
     keep &= (rows >= before) & (rows < stop)

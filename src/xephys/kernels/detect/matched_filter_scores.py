@@ -133,7 +133,7 @@ def scan_scores(
     depths = np.empty(4096, dtype=np.int64)
     ratios = np.empty(4096, dtype=np.float64)
     count = 0
-    # The first and the last score of a block only serve as neighbours in time.
+    # The first and the last score of a block only serve as neighbors in time.
     for block in range(first - 1, last - 1, _WIDTH - 2):
         _correlate_block(traces, block - nbefore, taps, columns, filtered)
         end = min(_WIDTH - 1, last - block)

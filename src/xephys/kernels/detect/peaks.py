@@ -97,7 +97,7 @@ def detect_by_channel(
     thresholds: NDArray[np.floating[Any]],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
-    channel_mask: NDArray[np.bool_] | None = None,
+    good: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.void]:
     """Detect peaks on each channel by itself.
 
@@ -118,7 +118,7 @@ def detect_by_channel(
         Sign of the peaks.
     exclude_sweep_samples : int
         Half width of the exclusion window, at least 1.
-    channel_mask : bool (channel,), optional
+    good : bool (channel,), optional
         False where a channel must not give peaks (bad channels).
 
     Returns
@@ -142,7 +142,7 @@ def detect_by_channel(
     """
     if exclude_sweep_samples < 1:
         raise ValueError(f"exclude_sweep_samples is {exclude_sweep_samples}; by-channel detection needs at least 1")
-    low, high = scan_limits(traces, thresholds, peak_sign, channel_mask, strict=True)
+    low, high = scan_limits(traces, thresholds, peak_sign, good, strict=True)
     stop = check_halo(traces, before, after, exclude_sweep_samples)
     rows, channels = find_candidates(traces, before, stop, low, high)
     keep = _beyond_sweep(traces, rows, channels, exclude_sweep_samples)
@@ -157,15 +157,15 @@ def detect_locally_exclusive(
     after: int,
     start: int,
     thresholds: NDArray[np.floating[Any]],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
-    channel_mask: NDArray[np.bool_] | None = None,
+    good: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.void]:
-    """Detect one peak per neighbourhood in space and time.
+    """Detect one peak per neighborhood in space and time.
 
     A candidate reaches its channel's threshold and is a local extremum in time: strictly beyond the sample before,
-    at least as far as the sample after. It is kept if no other candidate on a neighbour channel within the sweep
+    at least as far as the sample after. It is kept if no other candidate on a neighbor channel within the sweep
     has a larger ratio |amplitude| / threshold. Of equal ratios the earlier wins, then the lower channel. Without
     equal ratios these are the peaks of SpikeInterface's ``locally_exclusive``, which keeps both of two equal
     candidates on the same sample.
@@ -180,13 +180,13 @@ def detect_locally_exclusive(
         Absolute index of the first core sample.
     thresholds : float (channel,)
         Positive threshold of each channel, in the unit of the traces.
-    neighbours : int32 (channel, k)
+    neighbors : int32 (channel, k)
         Channels that compete with each channel, itself included, padded with -1.
     peak_sign : {"neg", "pos", "both"}
         Sign of the peaks. With "both", peaks of either sign compete with each other.
     exclude_sweep_samples : int
         Half width of the exclusion window.
-    channel_mask : bool (channel,), optional
+    good : bool (channel,), optional
         False where a channel must neither give peaks nor suppress others (bad channels).
 
     Returns
@@ -204,17 +204,17 @@ def detect_locally_exclusive(
     >>> traces = np.zeros((40, 2), dtype=np.float32)
     >>> traces[20] = -7, -9
     >>> peaks = detect_locally_exclusive(traces, before=11, after=11, start=1000, thresholds=np.full(2, 5.0),
-    ...                                  neighbours=np.array([[0, 1], [0, 1]], dtype=np.int32),
+    ...                                  neighbors=np.array([[0, 1], [0, 1]], dtype=np.int32),
     ...                                  exclude_sweep_samples=10)
     >>> peaks["sample_index"], peaks["channel_index"]
     (array([1009]), array([1]))
     """
-    low, high = scan_limits(traces, thresholds, peak_sign, channel_mask, strict=False)
+    low, high = scan_limits(traces, thresholds, peak_sign, good, strict=False)
     stop = check_halo(traces, before, after, exclude_sweep_samples)
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = find_candidates(traces, first, last, low, high)
     ratios = _threshold_ratios(traces, rows, channels, thresholds.astype(np.float64))
-    keep = suppress_weaker(rows, channels, ratios, neighbours, exclude_sweep_samples)
+    keep = suppress_weaker(rows, channels, ratios, neighbors, exclude_sweep_samples)
     keep &= (rows >= before) & (rows < stop)
     return _peak_records(traces, rows[keep], channels[keep], start - before)
 
@@ -224,13 +224,13 @@ def suppress_weaker(
     rows: NDArray[np.int64],
     channels: NDArray[np.int64],
     ratios: NDArray[np.float64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     exclude_sweep_samples: int,
     margin: float = 1.0,
 ) -> NDArray[np.bool_]:
     """Mark the candidates that no competitor beats.
 
-    A competitor is another candidate on a neighbour channel at most the sweep away, kept or not. The larger ratio
+    A competitor is another candidate on a neighbor channel at most the sweep away, kept or not. The larger ratio
     wins; of equal ratios the one that comes first in the table.
 
     Parameters
@@ -239,7 +239,7 @@ def suppress_weaker(
         Where each candidate lies, sorted by row.
     ratios : float64 (candidate,)
         Strength of each candidate.
-    neighbours : int32 (channel, k)
+    neighbors : int32 (channel, k)
         Competing channels, padded with -1.
     exclude_sweep_samples : int
         Half width of the window.
@@ -251,7 +251,7 @@ def suppress_weaker(
     bool (candidate,)
         True where the candidate is kept.
     """
-    n_channels = neighbours.shape[0]
+    n_channels = neighbors.shape[0]
     n_candidates = rows.size
     # Candidates of one channel stand together, in time order, so that a window on a channel is a short run of them.
     offsets = np.zeros(n_channels + 1, dtype=np.int64)
@@ -270,8 +270,8 @@ def suppress_weaker(
     for i in range(n_candidates):
         earliest = rows[i] - exclude_sweep_samples
         latest = rows[i] + exclude_sweep_samples
-        for n in range(neighbours.shape[1]):
-            c = neighbours[channels[i], n]
+        for n in range(neighbors.shape[1]):
+            c = neighbors[channels[i], n]
             if c < 0:
                 continue
             p = window_start[c]

@@ -27,11 +27,11 @@ def _is_extremum(traces, row, channel, low, high):  # type: ignore[no-untyped-de
 
 
 @cuda.jit(device=True)
-def _is_beaten(traces, row, channel, low, high, thresholds, neighbours, sweep):  # type: ignore[no-untyped-def]
+def _is_beaten(traces, row, channel, low, high, thresholds, neighbors, sweep):  # type: ignore[no-untyped-def]
     """Whether an extremum nearby has a larger ratio to its threshold, or an equal one and comes first."""
     ratio = abs(np.float64(traces[row, channel])) / thresholds[channel]
-    for k in range(neighbours.shape[1]):
-        other = neighbours[channel, k]
+    for k in range(neighbors.shape[1]):
+        other = neighbors[channel, k]
         if other < 0:
             continue
         for t in range(row - sweep, row + sweep + 1):
@@ -46,7 +46,7 @@ def _is_beaten(traces, row, channel, low, high, thresholds, neighbours, sweep): 
 
 
 @cuda.jit(cache=True)
-def _mark(traces, low, high, thresholds, neighbours, sweep, before, marked):  # type: ignore[no-untyped-def]
+def _mark(traces, low, high, thresholds, neighbors, sweep, before, marked):  # type: ignore[no-untyped-def]
     channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
     if channel >= traces.shape[1]:
         return
@@ -54,11 +54,11 @@ def _mark(traces, low, high, thresholds, neighbours, sweep, before, marked):  # 
     for row in range(first, min(first + ROWS, marked.shape[0])):
         at = row + before
         found = _is_extremum(traces, at, channel, low[channel], high[channel])
-        marked[row, channel] = found and not _is_beaten(traces, at, channel, low, high, thresholds, neighbours, sweep)
+        marked[row, channel] = found and not _is_beaten(traces, at, channel, low, high, thresholds, neighbors, sweep)
 
 
 def locally_exclusive_peaks(
-    xp: Any, traces: Any, *, low: Any, high: Any, thresholds: Any, neighbours: Any, sweep: int, before: int, n: int
+    xp: Any, traces: Any, *, low: Any, high: Any, thresholds: Any, neighbors: Any, sweep: int, before: int, n: int
 ) -> tuple[Any, Any]:
     """Rows of the tile and channels of the peaks in its core, by row, then channel.
 
@@ -70,7 +70,7 @@ def locally_exclusive_peaks(
     low, high : float32 (channel,)
         Limits beyond which a trough or a crest counts.
     thresholds : float64 (channel,)
-    neighbours : integer (channel, k)
+    neighbors : integer (channel, k)
         Filled up with -1.
     sweep : int
         Samples on either side within which the largest excludes the others.
@@ -81,6 +81,6 @@ def locally_exclusive_peaks(
     n_threads = 1 if isinstance(traces, np.ndarray) else N_THREADS
     grid = -(-traces.shape[1] // n_threads), -(-n // ROWS)
     if n:
-        _mark[grid, n_threads](*for_numba(traces, low, high, thresholds, neighbours), sweep, before, *for_numba(marked))
+        _mark[grid, n_threads](*for_numba(traces, low, high, thresholds, neighbors), sweep, before, *for_numba(marked))
     rows, channels = xp.nonzero(marked)
     return rows + before, channels

@@ -26,29 +26,27 @@ def detect_locally_exclusive(
     after: int,
     start: int,
     thresholds: NDArray[np.floating[Any]],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
-    channel_mask: NDArray[np.bool_] | None = None,
+    good: NDArray[np.bool_] | None = None,
 ) -> Columns:
     """As `xephys.kernels.detect.peaks.detect_locally_exclusive`; the records stay on the device."""
     stop = check_halo(traces, before, after, exclude_sweep_samples)
-    low, high = resident(
-        xp, _limits, thresholds, channel_mask, peak_sign=peak_sign, strict=False, channels=traces.shape[1]
-    )
-    own, around = resident(xp, _float64, thresholds), resident(xp, as_index, neighbours)
+    low, high = resident(xp, _limits, thresholds, good, peak_sign=peak_sign, strict=False, channels=traces.shape[1])
+    own, around = resident(xp, _float64, thresholds), resident(xp, as_index, neighbors)
     if has_cuda_kernels(xp):
         from xephys.kernels.detect.peaks_cuda import locally_exclusive_peaks
 
         rows, channels = locally_exclusive_peaks(
-            xp, traces, low=low, high=high, thresholds=own, neighbours=around, sweep=exclude_sweep_samples,
+            xp, traces, low=low, high=high, thresholds=own, neighbors=around, sweep=exclude_sweep_samples,
             before=before, n=stop - before,
         )  # fmt: skip
         return peak_columns(xp, traces, rows, channels, start - before)
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
     rows, channels = _extrema(xp, traces, first, last, low, high)
     ratios = abs(traces[rows, channels].astype(np.float64)) / own[channels]
-    keep = ~beaten_by_neighbours(xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces))
+    keep = ~beaten_by_neighbors(xp, rows, channels, ratios, around, exclude_sweep_samples, len(traces))
     keep &= (rows >= before) & (rows < stop)
     return peak_columns(xp, traces, rows[keep], channels[keep], start - before)
 
@@ -63,13 +61,11 @@ def detect_by_channel(
     thresholds: NDArray[np.floating[Any]],
     peak_sign: PeakSign = "neg",
     exclude_sweep_samples: int,
-    channel_mask: NDArray[np.bool_] | None = None,
+    good: NDArray[np.bool_] | None = None,
 ) -> Columns:
     """As `xephys.kernels.detect.peaks.detect_by_channel`; the records stay on the device."""
     stop = check_halo(traces, before, after, exclude_sweep_samples)
-    low, high = resident(
-        xp, _limits, thresholds, channel_mask, peak_sign=peak_sign, strict=True, channels=traces.shape[1]
-    )
+    low, high = resident(xp, _limits, thresholds, good, peak_sign=peak_sign, strict=True, channels=traces.shape[1])
     rows, channels = _extrema(xp, traces, before, stop, low, high)
     values = traces[rows, channels]
     sign = xp.where(values < 0, np.float32(-1), np.float32(1))
@@ -99,23 +95,23 @@ def _extrema(xp: Any, traces: Any, first: int, last: int, low: Any, high: Any) -
     return rows + first, channels
 
 
-def beaten_by_neighbours(
+def beaten_by_neighbors(
     xp: Any,
     rows: Any,
     channels: Any,
     ratios: Any,
-    neighbours: Any,
+    neighbors: Any,
     sweep: int,
     n_rows: int,
     *,
     margin: float = 1.0,
 ) -> Any:
-    """Whether a candidate on a neighbour channel within the sweep has a larger ratio, or an equal one and comes first.
+    """Whether a candidate on a neighbor channel within the sweep has a larger ratio, or an equal one and comes first.
 
     Ratios of others are divided by the margin. Sorted by channel, then row, the competitors on one channel are a run;
-    runs are short, and one step looks at one place in the runs of all candidates on all neighbours.
+    runs are short, and one step looks at one place in the runs of all candidates on all neighbors.
     """
-    n_channels = len(neighbours)
+    n_channels = len(neighbors)
     pitch = n_rows + 2 * sweep  # so that no window reaches the run of the next channel
     beaten = xp.zeros(rows.shape, dtype=bool)
     if not len(rows):
@@ -123,7 +119,7 @@ def beaten_by_neighbours(
     place = channels * pitch + rows
     order = xp.argsort(place)  # no two are equal
     place, precedence, strength = place[order], (rows * n_channels + channels)[order], ratios[order]
-    around = neighbours[channels]
+    around = neighbors[channels]
     base = around * pitch + rows[:, None]
     begin = xp.searchsorted(place, base - sweep)
     end = xp.where(around >= 0, xp.searchsorted(place, base + sweep, side="right"), begin)

@@ -23,7 +23,7 @@ def scan_limits(
     traces: NDArray[np.float32],
     thresholds: NDArray[np.floating[Any]],
     peak_sign: PeakSign,
-    channel_mask: NDArray[np.bool_] | None,
+    good: NDArray[np.bool_] | None,
     *,
     strict: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -37,7 +37,7 @@ def scan_limits(
         Positive threshold of each channel, in the unit of the traces.
     peak_sign : {"neg", "pos", "both"}
         Sign of the peaks.
-    channel_mask : bool (channel,) or None
+    good : bool (channel,) or None
         False where a channel must not give candidates.
     strict : bool
         True if a value must exceed the threshold, False if reaching it is enough.
@@ -63,7 +63,7 @@ def scan_limits(
         raise ValueError(f"thresholds have shape {thresholds.shape}; the traces have {n_channels} channels")
     if peak_sign not in ("neg", "pos", "both"):
         raise ValueError(f"peak_sign is {peak_sign!r}; use 'neg', 'pos' or 'both'")
-    used = np.ones(n_channels, dtype=bool) if channel_mask is None else channel_mask
+    used = np.ones(n_channels, dtype=bool) if good is None else good
     wrong = used & ~(thresholds > 0)
     if wrong.any():
         channel = int(np.argmax(wrong))

@@ -50,7 +50,7 @@ def detect_universal(
     nbefore: int,
     contacts: NDArray[np.int32],
     envelopes: NDArray[np.float32],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
     threshold: float,
     sweep_samples: int,
@@ -68,7 +68,7 @@ def detect_universal(
     shapes : float32 (shape, T)
         Of unit norm; entry `nbefore` is the spike's sample.
     nbefore : int
-    contacts, envelopes, neighbours
+    contacts, envelopes, neighbors
         From `universal_grid`.
     positions : float64 (channel, 2)
         µm.
@@ -98,7 +98,7 @@ def detect_universal(
     >>> traces[60:63, 1] = -4, -9, -4
     >>> shape = np.array([[-4, -9, -4]], np.float32) / np.float32(np.sqrt(113))
     >>> events = detect_universal(traces, before=20, after=20, start=0, shapes=shape, nbefore=1,
-    ...     contacts=grid.contacts, envelopes=grid.envelopes, neighbours=grid.neighbours, positions=positions,
+    ...     contacts=grid.contacts, envelopes=grid.envelopes, neighbors=grid.neighbors, positions=positions,
     ...     threshold=8.0, sweep_samples=10)
     >>> events["sample_index"].tolist(), events["channel_index"].tolist(), float(events["y"][0].round(1))
     ([41], [1], 20.0)
@@ -122,7 +122,7 @@ def detect_universal(
         nbefore,
         contacts,
         envelopes,
-        neighbours,
+        neighbors,
         float(threshold),
         sweep_samples,
     )
@@ -134,16 +134,16 @@ def detect_universal(
     events["place_index"] = places
     events["sign"] = np.sign(codes)
     events["size_index"], events["shape_index"] = np.divmod(np.abs(codes) - 1, n_shapes)
-    channels, centres = _centres(
+    channels, centers = _centers(
         traces, rows - nbefore, taps[events["shape_index"]], contacts[places], np.sign(codes), positions
     )
     events["channel_index"] = channels
-    events["x"], events["y"] = centres[:, 0], centres[:, 1]
+    events["x"], events["y"] = centers[:, 0], centers[:, 1]
     return events
 
 
 @njit(nogil=True, cache=True)
-def _centres(
+def _centers(
     traces: NDArray[np.float32],
     first_rows: NDArray[np.int64],
     taps: NDArray[np.float32],
@@ -151,9 +151,9 @@ def _centres(
     signs: NDArray[np.int64],
     positions: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Contact with the largest score of the event's sign, and the centre of these scores."""
+    """Contact with the largest score of the event's sign, and the center of these scores."""
     n_events, n_slots = contacts.shape
-    channels, centres = np.zeros(n_events, np.int64), np.zeros((n_events, 2))
+    channels, centers = np.zeros(n_events, np.int64), np.zeros((n_events, 2))
     for event in range(n_events):
         total, highest = 0.0, -1.0
         for k in range(n_slots):
@@ -167,8 +167,8 @@ def _centres(
             if score > highest:
                 highest, channels[event] = score, channel
             total += score
-            centres[event, 0] += score * positions[channel, 0]
-            centres[event, 1] += score * positions[channel, 1]
+            centers[event, 0] += score * positions[channel, 0]
+            centers[event, 1] += score * positions[channel, 1]
         if total > 0:
-            centres[event] /= total
-    return channels, centres
+            centers[event] /= total
+    return channels, centers

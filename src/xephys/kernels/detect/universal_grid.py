@@ -25,11 +25,11 @@ class UniversalGrid(NamedTuple):
     places: NDArray[np.float64]
     contacts: NDArray[np.int32]
     envelopes: NDArray[np.float32]
-    neighbours: NDArray[np.int32]
+    neighbors: NDArray[np.int32]
 
 
 def row_distance(positions: NDArray[np.floating]) -> float:
-    """Median distance of neighbouring rows of contacts, µm; 1 where there is one row.
+    """Median distance of neighboring rows of contacts, µm; 1 where there is one row.
 
     Rows nearer than `SMALLEST_STEP_UM` count as one.
 
@@ -103,14 +103,14 @@ def count_places(
 
 def _competing_places(places: NDArray[np.float64], *, n_competing: int) -> NDArray[np.int32]:
     """The nearest places of each, itself foremost, equal distances in order of place; padded with -1."""
-    neighbours = np.full((len(places), n_competing), -1, np.int32)
+    neighbors = np.full((len(places), n_competing), -1, np.int32)
     for first in range(0, len(places), BLOCK_PLACES):
         block = places[first : first + BLOCK_PLACES]
         between = np.round(((block[:, None] - places[None]) ** 2).sum(axis=2), 6)
         between[np.arange(len(block)), first + np.arange(len(block))] = -1.0
         nearest = np.argsort(between, axis=1, kind="stable")[:, :n_competing]
-        neighbours[first : first + len(block), : nearest.shape[1]] = nearest
-    return neighbours
+        neighbors[first : first + len(block), : nearest.shape[1]] = nearest
+    return neighbors
 
 
 def universal_grid(
@@ -155,7 +155,7 @@ def universal_grid(
         Nearest first. Where a shank has fewer, the last ones repeat the first with weight 0.
     envelopes : (size, place, slot) float32
         Of unit norm.
-    neighbours : (place, k) int32
+    neighbors : (place, k) int32
         Nearest first, the place itself foremost, padded with -1.
 
     Examples
@@ -183,9 +183,9 @@ def universal_grid(
             # Relative to the nearest contact, so that a narrow envelope between contacts does not vanish.
             falling = np.exp(-(near - near[:, :1]) / ((j + 1) * min_template_size) ** 2)
             envelopes[j, :, : order.shape[1]] = falling / np.linalg.norm(falling, axis=1, keepdims=True)
-        neighbours = _competing_places(places, n_competing=n_competing)
-        neighbours[neighbours >= 0] += first
-        parts.append(UniversalGrid(places, contacts, envelopes.astype(np.float32), neighbours))
+        neighbors = _competing_places(places, n_competing=n_competing)
+        neighbors[neighbors >= 0] += first
+        parts.append(UniversalGrid(places, contacts, envelopes.astype(np.float32), neighbors))
         first += len(places)
     if not parts:
         return UniversalGrid(
@@ -198,5 +198,5 @@ def universal_grid(
         np.concatenate([part.places for part in parts]),
         np.concatenate([part.contacts for part in parts]),
         np.concatenate([part.envelopes for part in parts], axis=1),
-        np.concatenate([part.neighbours for part in parts]),
+        np.concatenate([part.neighbors for part in parts]),
     )

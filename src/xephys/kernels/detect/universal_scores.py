@@ -1,4 +1,4 @@
-"""Scores of universal templates on the traces, and the largest of them in each neighbourhood of space and time.
+"""Scores of universal templates on the traces, and the largest of them in each neighborhood of space and time.
 
 A template is a shape in time and an envelope over a few contacts, both of unit norm. Every channel is correlated with
 every shape, block by block, in buffers that stay in the cache. An envelope is only evaluated where it can reach the
@@ -133,15 +133,15 @@ def _evaluate(
 
 
 @njit(nogil=True, cache=True)
-def _is_largest(best: NDArray[np.float32], neighbours: NDArray[np.int32], place: int, column: int, sweep: int) -> bool:
+def _is_largest(best: NDArray[np.float32], neighbors: NDArray[np.int32], place: int, column: int, sweep: int) -> bool:
     """Whether no score of a competing place within the sweep is larger, or as large and earlier in time, then place."""
     value = best[place, column]
-    for k in range(neighbours.shape[1]):
-        other = neighbours[place, k]
+    for k in range(neighbors.shape[1]):
+        other = neighbors[place, k]
         if other >= 0 and (best[other, column] > value or (best[other, column] == value and other < place)):
             return False
-    for k in range(neighbours.shape[1]):
-        other = neighbours[place, k]
+    for k in range(neighbors.shape[1]):
+        other = neighbors[place, k]
         if other < 0:
             continue
         for t in range(column - sweep, column + sweep + 1):
@@ -159,11 +159,11 @@ def scan_universal(
     nbefore: int,
     contacts: NDArray[np.int32],
     envelopes: NDArray[np.float32],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     threshold: float,
     sweep: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Find the scores that reach the threshold and are the largest of their neighbourhood.
+    """Find the scores that reach the threshold and are the largest of their neighborhood.
 
     Parameters
     ----------
@@ -173,11 +173,11 @@ def scan_universal(
     taps : float32 (shape, T)
         Shapes of unit norm, padded with zeros to a multiple of three; entry `nbefore` is the spike's sample.
     nbefore : int
-    contacts, envelopes, neighbours
+    contacts, envelopes, neighbors
         As in `UniversalGrid`.
     threshold : float
     sweep : int
-        Half width of the neighbourhood in time.
+        Half width of the neighborhood in time.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def scan_universal(
                 value = best[place, column]
                 if not (value >= threshold and value > best[place, column - 1] and value >= best[place, column + 1]):
                     continue
-                if not _is_largest(best, neighbours, place, column, sweep):
+                if not _is_largest(best, neighbors, place, column, sweep):
                     continue
                 if count == len(values):
                     rows_places = np.concatenate((rows_places, rows_places))

@@ -1,4 +1,4 @@
-"""Shapes of spikes on one channel: which peaks stand alone, and the centres of their clips.
+"""Shapes of spikes on one channel: which peaks stand alone, and the centers of their clips.
 
 Everything is added in the order of the clips, so that the same clips give the same bits with any number of threads.
 """
@@ -34,7 +34,7 @@ def isolated_peaks(
     samples, channels : int64 (peak,)
         In order of sample.
     near : bool (channel, channel)
-        Whether two channels are neighbours.
+        Whether two channels are neighbors.
     sweep_samples : int
         Largest time between two peaks that disturb one another.
 
@@ -55,15 +55,15 @@ def isolated_peaks(
 
 
 @njit(nogil=True, cache=True)
-def _assign(clips: NDArray[np.float64], centres: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Label of the nearest centre for every clip; the sum of the squared distances."""
+def _assign(clips: NDArray[np.float64], centers: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Label of the nearest center for every clip; the sum of the squared distances."""
     total = 0.0
     for i in range(clips.shape[0]):
         best = np.inf
-        for k in range(centres.shape[0]):
+        for k in range(centers.shape[0]):
             square = 0.0
             for t in range(clips.shape[1]):
-                difference = clips[i, t] - centres[k, t]
+                difference = clips[i, t] - centers[k, t]
                 square += difference * difference
             if square < best:
                 best, labels[i] = square, k
@@ -72,24 +72,24 @@ def _assign(clips: NDArray[np.float64], centres: NDArray[np.float64], labels: ND
 
 
 @njit(nogil=True, cache=True)
-def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centres: NDArray[np.float64]) -> None:
-    """Means of the clips of each label; a centre without clips stays where it is."""
-    sums, counts = np.zeros(centres.shape), np.zeros(centres.shape[0], np.int64)
+def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centers: NDArray[np.float64]) -> None:
+    """Means of the clips of each label; a center without clips stays where it is."""
+    sums, counts = np.zeros(centers.shape), np.zeros(centers.shape[0], np.int64)
     for i in range(clips.shape[0]):
         counts[labels[i]] += 1
         for t in range(clips.shape[1]):
             sums[labels[i], t] += clips[i, t]
-    for k in range(centres.shape[0]):
+    for k in range(centers.shape[0]):
         if counts[k]:
-            centres[k] = sums[k] / counts[k]
+            centers[k] = sums[k] / counts[k]
 
 
 @njit(nogil=True, cache=True)
-def _squares_to(clips: NDArray[np.float64], centre: NDArray[np.float64], nearest: NDArray[np.float64]) -> None:
+def _squares_to(clips: NDArray[np.float64], center: NDArray[np.float64], nearest: NDArray[np.float64]) -> None:
     for i in range(clips.shape[0]):
         square = 0.0
         for t in range(clips.shape[1]):
-            difference = clips[i, t] - centre[t]
+            difference = clips[i, t] - center[t]
             square += difference * difference
         nearest[i] = min(nearest[i], square)
 
@@ -102,7 +102,7 @@ def learn_shapes(
     n_iterations_max: int = 100,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Centres of clips of unit norm, by k-means with seeded starts (k-means++, Arthur & Vassilvitskii 2007).
+    """Centers of clips of unit norm, by k-means with seeded starts (k-means++, Arthur & Vassilvitskii 2007).
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def learn_shapes(
         Snippets on the peak channel, aligned on the peak; brought to unit norm here. Those that are all zero or not
         finite are left out.
     n_shapes : int
-        Centres; fewer where there are fewer different clips.
+        Centers; fewer where there are fewer different clips.
     n_restarts, n_iterations_max : int
         Starts, of which the one with the smallest spread is kept, and most iterations of each.
     seed : int
@@ -139,29 +139,29 @@ def learn_shapes(
     if not used.any():
         raise ValueError(f"none of {len(given)} clips is usable; give clips that are finite and not all zero")
     units = np.ascontiguousarray(given[used] / norms[used, None])
-    n_centres = min(n_shapes, len(np.unique(units.astype(np.float32), axis=0)))
+    n_centers = min(n_shapes, len(np.unique(units.astype(np.float32), axis=0)))
     rng = np.random.default_rng(seed)
-    best, lowest = np.zeros((n_centres, units.shape[1])), np.inf
+    best, lowest = np.zeros((n_centers, units.shape[1])), np.inf
     labels, final = np.zeros(len(units), np.int64), np.zeros(len(units), np.int64)
     for _ in range(n_restarts):
-        centres = np.empty((n_centres, units.shape[1]))
+        centers = np.empty((n_centers, units.shape[1]))
         nearest = np.full(len(units), np.inf)
-        centres[0] = units[rng.integers(len(units))]
-        for k in range(1, n_centres):
-            _squares_to(units, centres[k - 1], nearest)
+        centers[0] = units[rng.integers(len(units))]
+        for k in range(1, n_centers):
+            _squares_to(units, centers[k - 1], nearest)
             reach = np.cumsum(nearest)
             pick = int(np.searchsorted(reach, rng.random() * reach[-1], side="right"))
-            centres[k] = units[min(pick, len(units) - 1)]
+            centers[k] = units[min(pick, len(units) - 1)]
         spread = np.inf
         for _ in range(n_iterations_max):
-            before, spread = spread, _assign(units, centres, labels)
+            before, spread = spread, _assign(units, centers, labels)
             if spread >= before:
                 break
-            _means(units, labels, centres)
+            _means(units, labels, centers)
         if spread < lowest:
-            best, lowest, final = centres, spread, labels.copy()
+            best, lowest, final = centers, spread, labels.copy()
     best = best / np.maximum(np.linalg.norm(best, axis=1, keepdims=True), 1e-12)
-    order = np.argsort(-np.bincount(final, minlength=n_centres), kind="stable")
+    order = np.argsort(-np.bincount(final, minlength=n_centers), kind="stable")
     return np.ascontiguousarray(best[order], np.float32)
 
 

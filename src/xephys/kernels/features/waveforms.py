@@ -1,6 +1,6 @@
 """Snippets of the traces round spikes, and their projections on temporal components.
 
-Projections are computed straight from the time-major traces: a row of the neighbourhood is read once and added to
+Projections are computed straight from the time-major traces: a row of the neighborhood is read once and added to
 all components, so that the waveforms of a tile (2000 spikes × 60 samples × 30 channels would be 14 MB a second)
 never exist. Every sum runs over samples in time order for each spike by itself: the bits of a feature depend only
 on the samples in its window.
@@ -183,11 +183,11 @@ def project_waveforms(
     after: int,
     start: int,
     components: NDArray[np.float32],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     nbefore: int,
     field: str = "projection",
 ) -> NDArray[np.void]:
-    """Append the projections of each event's neighbourhood on temporal components.
+    """Append the projections of each event's neighborhood on temporal components.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def project_waveforms(
         Halo rows (at least `nbefore` and ``T - nbefore - 1``) and absolute index of the first core sample.
     components : float32 (P, T)
         Temporal components; entry `nbefore` lies on the event's sample.
-    neighbours : int32 (channel, k)
+    neighbors : int32 (channel, k)
         Channels to project for an event on each channel, padded with -1.
     nbefore : int
         Samples of the component before the event.
@@ -209,7 +209,7 @@ def project_waveforms(
     Returns
     -------
     structured ndarray
-        The events with `field`, float32 of shape (k, P): the inner product of each neighbour channel's snippet with
+        The events with `field`, float32 of shape (k, P): the inner product of each neighbor channel's snippet with
         each component, zero for padding.
 
     Raises
@@ -223,20 +223,20 @@ def project_waveforms(
     >>> events = np.zeros(1, dtype=PEAK_DTYPE)
     >>> events["sample_index"] = 11
     >>> traces = np.arange(6, dtype=np.float32).reshape(6, 1)
-    >>> neighbours = np.array([[0, -1]], dtype=np.int32)
+    >>> neighbors = np.array([[0, -1]], dtype=np.int32)
     >>> project_waveforms(traces, events, before=2, after=2, start=10, components=np.eye(2, 3, dtype=np.float32),
-    ...                   neighbours=neighbours, nbefore=1)["projection"].tolist()
+    ...                   neighbors=neighbors, nbefore=1)["projection"].tolist()
     [[[2.0, 3.0], [0.0, 0.0]]]
     """
     n_components, length = components.shape
     if not 0 <= nbefore < length:
         raise ValueError(f"nbefore is {nbefore}; it must lie inside the {length} samples of the components")
     rows = event_rows(traces, events, before=before, after=after, start=start, nbefore=nbefore, nafter=length - nbefore)
-    table = add_fields(events, [(field, "<f4", (neighbours.shape[1], n_components))])
+    table = add_fields(events, [(field, "<f4", (neighbors.shape[1], n_components))])
     channels = events["channel_index"].astype(np.int64)
     # Sample-major, so that one sample's weights of all components lie together.
     taps = np.ascontiguousarray(components.T, dtype=np.float32)
-    table[field] = _project(traces, rows, channels, neighbours, taps, nbefore)
+    table[field] = _project(traces, rows, channels, neighbors, taps, nbefore)
     return table
 
 
@@ -244,7 +244,7 @@ def learn_components(waveforms: NDArray[np.float32], *, n_components: int) -> ND
     """Learn temporal components from aligned snippets.
 
     Each snippet is divided by its norm, so that large units do not dominate, and the components are the leading
-    right singular vectors of the (uncentred) matrix of snippets.
+    right singular vectors of the (uncenterd) matrix of snippets.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def learn_components(waveforms: NDArray[np.float32], *, n_components: int) -> ND
     n_waveforms, length = waveforms.shape
     if not 1 <= n_components <= length:
         raise ValueError(f"n_components is {n_components}; it must lie between 1 and the {length} samples of a snippet")
-    gram, used = _normalised_gram(waveforms)
+    gram, used = _normalized_gram(waveforms)
     if used < n_components:
         raise ValueError(
             f"{used} of {n_waveforms} snippets are usable for {n_components} components; "
@@ -306,17 +306,17 @@ def _project(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],
     channels: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     taps: NDArray[np.float32],
     nbefore: int,
 ) -> NDArray[np.float32]:
     length, n_components = taps.shape
-    n_slots = neighbours.shape[1]
+    n_slots = neighbors.shape[1]
     projections = np.zeros((rows.size, n_slots, n_components), dtype=np.float32)
     values = np.empty(n_slots, dtype=np.float32)
     sums = np.empty((n_components, n_slots), dtype=np.float32)
     for i in range(rows.size):
-        slots = neighbours[channels[i]]
+        slots = neighbors[channels[i]]
         sums[:] = 0
         for t in range(length):
             row = traces[rows[i] - nbefore + t]
@@ -335,7 +335,7 @@ def _project(
 
 
 @njit(nogil=True, cache=True)
-def _normalised_gram(waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+def _normalized_gram(waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
     """Sum of outer products of unit snippets, added in table order: the same bits with any BLAS and thread count."""
     n_waveforms, length = waveforms.shape
     gram = np.zeros((length, length), dtype=np.float64)

@@ -40,7 +40,7 @@ def project_waveforms(
     after: int,
     start: int,
     components: NDArray[np.float32],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     nbefore: int,
     field: str = "projection",
 ) -> Columns:
@@ -49,9 +49,9 @@ def project_waveforms(
     table = on_device(xp, events)
     rows = rows_of(table, before=before, after=after, start=start, nbefore=nbefore, nafter=length - nbefore)
     taps = resident(xp, as_it_is, components)
-    projections = xp.empty((len(rows), neighbours.shape[1], n_components), dtype=np.float32)
-    around = resident(xp, as_index, neighbours)[table["channel_index"]]
-    for part in _parts(len(rows), length * neighbours.shape[1]):
+    projections = xp.empty((len(rows), neighbors.shape[1], n_components), dtype=np.float32)
+    around = resident(xp, as_index, neighbors)[table["channel_index"]]
+    for part in _parts(len(rows), length * neighbors.shape[1]):
         waveforms = _gathered(xp, traces, rows[part] - nbefore, around[part], length)
         projections[part] = xp.matmul(taps, waveforms).transpose(0, 2, 1)
     return table.extended(**{field: projections})

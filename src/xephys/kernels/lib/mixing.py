@@ -25,13 +25,13 @@ Packing = Callable[..., dict[str, NDArray[Any]]]
 
 
 def pack_sparse(
-    neighbours: NDArray[np.integer], weights: NDArray[np.floating], *, mean: NDArray[np.floating] | None = None
+    neighbors: NDArray[np.integer], weights: NDArray[np.floating], *, mean: NDArray[np.floating] | None = None
 ) -> dict[str, NDArray[Any]]:
     """Regroup sparse weights for `mix_channels`.
 
     Parameters
     ----------
-    neighbours
+    neighbors
         Shape (channel, k), integer: the inputs of each output channel, padded with −1.
     weights
         Shape (channel, k): their weights; zeros count as absent.
@@ -52,7 +52,7 @@ def pack_sparse(
 
     Notes
     -----
-    Channels are grouped in the order given or, if that gathers fewer sources, in one that brings neighbours together.
+    Channels are grouped in the order given or, if that gathers fewer sources, in one that brings neighbors together.
 
     Examples
     --------
@@ -61,14 +61,14 @@ def pack_sparse(
     >>> mix_channels(np.array([[5.0, 3.0]]), **packed)
     array([[2., 6.]], dtype=float32)
     """
-    channels = len(neighbours)
-    if neighbours.ndim != 2 or neighbours.shape != weights.shape:
-        raise ValueError(f"neighbours {neighbours.shape} and weights {weights.shape} must both be (channel, k)")
-    if neighbours.size and (neighbours.min() < -1 or neighbours.max() >= channels):
-        raise ValueError(f"neighbours must be channel indices below {channels}, or -1 for none")
-    row, column = np.nonzero((neighbours >= 0) & (weights != 0))
+    channels = len(neighbors)
+    if neighbors.ndim != 2 or neighbors.shape != weights.shape:
+        raise ValueError(f"neighbors {neighbors.shape} and weights {weights.shape} must both be (channel, k)")
+    if neighbors.size and (neighbors.min() < -1 or neighbors.max() >= channels):
+        raise ValueError(f"neighbors must be channel indices below {channels}, or -1 for none")
+    row, column = np.nonzero((neighbors >= 0) & (weights != 0))
     sparse = csr_matrix(
-        (weights[row, column].astype(np.float64), (row, neighbours[row, column])), shape=(channels, channels)
+        (weights[row, column].astype(np.float64), (row, neighbors[row, column])), shape=(channels, channels)
     )
     natural = np.arange(channels)
     gathered = reverse_cuthill_mckee(sparse).astype(np.int64) if channels else natural

@@ -1,6 +1,6 @@
-"""Positions of spikes from the sizes of their waveforms on neighbouring channels.
+"""Positions of spikes from the sizes of their waveforms on neighboring channels.
 
-Three estimates, each a feature stage: centre of mass (the fastest), convolution with a grid of expected footprints,
+Three estimates, each a feature stage: center of mass (the fastest), convolution with a grid of expected footprints,
 and a fit of a point source (Boussard et al., 2021, "Three-dimensional spike localization and improved motion
 correction for Neuropixels recordings"). ``x`` and ``y`` lie in the plane of the contacts, ``z`` is the distance from
 it, all in µm. Each event is computed by itself from the samples in its window, in float64.
@@ -28,12 +28,12 @@ def localize_center_of_mass(
     after: int,
     start: int,
     positions: NDArray[np.float64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     feature: Feature = "ptp",
-    window_before: int,
-    window_after: int,
+    nbefore: int,
+    nafter: int,
 ) -> NDArray[np.void]:
-    """Append the feature-weighted mean position of the neighbour channels.
+    """Append the feature-weighted mean position of the neighbor channels.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def localize_center_of_mass(
         Halo rows (see `xephys.kernels.features.waveforms.window_halo`) and absolute index of the first core sample.
     positions : float64 (channel, 2)
         Contact positions, µm.
-    neighbours : int32 (channel, k)
+    neighbors : int32 (channel, k)
         Channels averaged for an event on each channel, padded with -1.
     feature : {"ptp", "energy", "peak_voltage"}
         Size of the waveform on a channel: peak to peak, L2 norm, or absolute value at the event's sample.
-    window_before, window_after : int
-        The window is ``[sample - window_before, sample + window_after)``.
+    nbefore, nafter : int
+        The window is ``[sample - nbefore, sample + nafter)``.
 
     Returns
     -------
@@ -70,13 +70,13 @@ def localize_center_of_mass(
     >>> traces[2] = -3, -1
     >>> events = np.zeros(1, dtype=PEAK_DTYPE)
     >>> localize_center_of_mass(traces, events, before=2, after=2, start=0, positions=np.array([[0.0, 0], [0, 20]]),
-    ...                         neighbours=np.array([[0, 1], [0, 1]], dtype=np.int32),
-    ...                         window_before=2, window_after=3)["y"]
+    ...                         neighbors=np.array([[0, 1], [0, 1]], dtype=np.int32),
+    ...                         nbefore=2, nafter=3)["y"]
     array([5.])
     """
-    sizes, channels = _sizes(traces, events, before, after, start, neighbours, feature, window_before, window_after)
+    sizes, channels = _sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
     table = add_fields(events, _POSITION_FIELDS)
-    table["x"], table["y"] = _center_of_mass(sizes, channels, neighbours, positions.astype(np.float64)).T
+    table["x"], table["y"] = _center_of_mass(sizes, channels, neighbors, positions.astype(np.float64)).T
     return table
 
 
@@ -84,14 +84,14 @@ def localize_center_of_mass(
 def _center_of_mass(
     sizes: NDArray[np.float64],
     channels: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     centers = np.empty((channels.size, 2), dtype=np.float64)
     for i in range(channels.size):
         total = x = y = 0.0
-        for j in range(neighbours.shape[1]):
-            c = neighbours[channels[i], j]
+        for j in range(neighbors.shape[1]):
+            c = neighbors[channels[i], j]
             if c >= 0:
                 total += sizes[i, j]
                 x += sizes[i, j] * positions[c, 0]

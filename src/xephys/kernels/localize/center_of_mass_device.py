@@ -1,4 +1,4 @@
-"""Centre of mass of peaks on a device."""
+"""Center of mass of peaks on a device."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def localize_center_of_mass(
     after: int,
     start: int,
     positions: NDArray[np.float64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     feature: str = "ptp",
-    window_before: int,
-    window_after: int,
+    nbefore: int,
+    nafter: int,
 ) -> Columns:
     """As `xephys.kernels.localize.center_of_mass.localize_center_of_mass`."""
     check_feature(feature)
     table = on_device(xp, events)
-    rows = rows_of(table, before=before, after=after, start=start, nbefore=window_before, nafter=window_after)
-    around = resident(xp, as_index, neighbours)[table["channel_index"]]
+    rows = rows_of(table, before=before, after=after, start=start, nbefore=nbefore, nafter=nafter)
+    around = resident(xp, as_index, neighbors)[table["channel_index"]]
     places = resident(xp, as_it_is, positions)
     own = places[table["channel_index"]]
     centers = xp.empty((len(rows), 2), dtype=np.float64)
-    first, length = (0, 1) if feature == "peak_voltage" else (window_before, window_before + window_after)
-    for part in _parts(len(rows), length * neighbours.shape[1]):
+    first, length = (0, 1) if feature == "peak_voltage" else (nbefore, nbefore + nafter)
+    for part in _parts(len(rows), length * neighbors.shape[1]):
         waveforms = _gathered(xp, traces, rows[part] - first, around[part], length)
         sizes = _sizes(xp, waveforms, feature)
         total = sizes.sum(axis=1)[:, None]

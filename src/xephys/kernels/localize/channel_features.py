@@ -27,19 +27,17 @@ def _sizes(
     before: int,
     after: int,
     start: int,
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     feature: Feature,
-    window_before: int,
-    window_after: int,
+    nbefore: int,
+    nafter: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Feature of each event on each neighbour channel, zero for padding, and the events' channels."""
+    """Feature of each event on each neighbor channel, zero for padding, and the events' channels."""
     check_feature(feature)
-    rows = event_rows(
-        traces, events, before=before, after=after, start=start, nbefore=window_before, nafter=window_after
-    )
+    rows = event_rows(traces, events, before=before, after=after, start=start, nbefore=nbefore, nafter=nafter)
     channels = events["channel_index"].astype(np.int64)
     code = _FEATURES.index(feature)
-    return _channel_features(traces, rows, channels, neighbours, window_before, window_after, code), channels
+    return _channel_features(traces, rows, channels, neighbors, nbefore, nafter, code), channels
 
 
 @njit(nogil=True, cache=True)
@@ -47,23 +45,23 @@ def _channel_features(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],
     channels: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
-    window_before: int,
-    window_after: int,
+    neighbors: NDArray[np.int32],
+    nbefore: int,
+    nafter: int,
     code: int,
 ) -> NDArray[np.float64]:
-    n_slots = neighbours.shape[1]
+    n_slots = neighbors.shape[1]
     sizes = np.zeros((rows.size, n_slots), dtype=np.float64)
     lowest = np.empty(n_slots, dtype=np.float32)
     highest = np.empty(n_slots, dtype=np.float32)
     for i in range(rows.size):
-        slots = neighbours[channels[i]]
+        slots = neighbors[channels[i]]
         if code == 2:
             for j in range(n_slots):
                 if slots[j] >= 0:
                     sizes[i, j] = abs(traces[rows[i], slots[j]])
         elif code == 1:
-            for row in range(rows[i] - window_before, rows[i] + window_after):
+            for row in range(rows[i] - nbefore, rows[i] + nafter):
                 for j in range(n_slots):
                     if slots[j] >= 0:
                         value = np.float64(traces[row, slots[j]])
@@ -73,7 +71,7 @@ def _channel_features(
         else:
             lowest[:] = np.inf
             highest[:] = -np.inf
-            for row in range(rows[i] - window_before, rows[i] + window_after):
+            for row in range(rows[i] - nbefore, rows[i] + nafter):
                 for j in range(n_slots):
                     # Slot -1 reads the last channel, harmlessly: the branch would cost more than the read.
                     v = traces[row, slots[j]]

@@ -174,7 +174,7 @@ def average_best_points(
 
 @njit(nogil=True, cache=True)
 def _quantile(values: NDArray[np.float64], quantile: float) -> np.float64:
-    """Quantile with linear interpolation between the two neighbouring values."""
+    """Quantile with linear interpolation between the two neighboring values."""
     at = quantile * (values.size - 1)
     below = int(at)
     parts = np.partition(values, below)

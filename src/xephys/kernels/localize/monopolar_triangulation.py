@@ -19,10 +19,10 @@ def localize_monopolar_triangulation(
     after: int,
     start: int,
     positions: NDArray[np.float64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     feature: Feature = "ptp",
-    window_before: int,
-    window_after: int,
+    nbefore: int,
+    nafter: int,
     max_distance_um: float = 150.0,
     decrease_steps: NDArray[np.int32] | None = None,
 ) -> NDArray[np.void]:
@@ -32,16 +32,16 @@ def localize_monopolar_triangulation(
     ``q = 1 / sqrt((x - xi)^2 + (y - yi)^2 + z^2)`` and alpha solved in closed form: SpikeInterface's default
     objective. The closed form leaves three unknowns, found by Levenberg–Marquardt steps on the projected residual
     (Golub and Pereyra's variable projection, Kaufman's Jacobian), kept inside a box: x and y at most
-    `max_distance_um` from the centre of mass, z from 1 to ten times `max_distance_um`.
+    `max_distance_um` from the center of mass, z from 1 to ten times `max_distance_um`.
 
     Parameters
     ----------
-    traces, events, before, after, start, positions, neighbours, feature, window_before, window_after
+    traces, events, before, after, start, positions, neighbors, feature, nbefore, nafter
         As for `localize_center_of_mass`.
     max_distance_um : float
         Size of the box, µm.
     decrease_steps : int32 (channel, k, 1 + parents), optional
-        From `xephys.kernels.localize.point_source.radial_decrease_steps` with the same neighbours: features are first
+        From `xephys.kernels.localize.point_source.radial_decrease_steps` with the same neighbors: features are first
         made not to grow away from the event's channel.
 
     Returns
@@ -64,17 +64,17 @@ def localize_monopolar_triangulation(
     >>> events = np.zeros(1, dtype=PEAK_DTYPE)
     >>> source = localize_monopolar_triangulation(
     ...     traces, events, before=2, after=2, start=0, positions=positions,
-    ...     neighbours=np.tile(np.arange(10, dtype=np.int32), (10, 1)), window_before=2, window_after=3)
+    ...     neighbors=np.tile(np.arange(10, dtype=np.int32), (10, 1)), nbefore=2, nafter=3)
     >>> source["x"].round(0), source["y"].round(0)
     (array([10.]), array([45.]))
     """
     if not max_distance_um >= MIN_Z_UM:
         raise ValueError(f"max_distance_um is {max_distance_um}; it must be at least {MIN_Z_UM} µm")
-    sizes, channels = _sizes(traces, events, before, after, start, neighbours, feature, window_before, window_after)
+    sizes, channels = _sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
     if decrease_steps is not None:
         enforce_decrease(sizes, channels, decrease_steps)
-    centers = _center_of_mass(sizes, channels, neighbours, positions.astype(np.float64))
-    sources = fit_sources(sizes, channels, neighbours, positions.astype(np.float64), centers, float(max_distance_um))
+    centers = _center_of_mass(sizes, channels, neighbors, positions.astype(np.float64))
+    sources = fit_sources(sizes, channels, neighbors, positions.astype(np.float64), centers, float(max_distance_um))
     table = add_fields(events, [*_POSITION_FIELDS, ("alpha", "<f8", ())])
     table["x"], table["y"], table["z"], table["alpha"] = sources.T
     return table

@@ -23,7 +23,7 @@ _STEP_TOLERANCE_UM = 1e-4
 
 
 def radial_decrease_steps(
-    positions: NDArray[np.float64], neighbours: NDArray[np.int32], *, n_parents: int = 3
+    positions: NDArray[np.float64], neighbors: NDArray[np.int32], *, n_parents: int = 3
 ) -> NDArray[np.int32]:
     """Plan in which order features are made not to grow with the distance from the event's channel.
 
@@ -34,15 +34,15 @@ def radial_decrease_steps(
     ----------
     positions : float64 (channel, 2)
         Contact positions, µm.
-    neighbours : int32 (channel, k)
-        Neighbourhood of each channel, itself included, padded with -1.
+    neighbors : int32 (channel, k)
+        Neighborhood of each channel, itself included, padded with -1.
     n_parents : int
         Parents of each channel.
 
     Returns
     -------
     int32 (channel, k, 1 + n_parents)
-        For each step the place in the row of `neighbours` of the limited channel, then of its parents; -1 pads.
+        For each step the place in the row of `neighbors` of the limited channel, then of its parents; -1 pads.
 
     Examples
     --------
@@ -50,11 +50,11 @@ def radial_decrease_steps(
     >>> radial_decrease_steps(positions, np.tile(np.arange(3, dtype=np.int32), (3, 1)), n_parents=1)[0].tolist()
     [[1, 0], [2, 1], [-1, -1]]
     """
-    n_channels, n_slots = neighbours.shape
+    n_channels, n_slots = neighbors.shape
     steps = np.full((n_channels, n_slots, 1 + n_parents), -1, dtype=np.int32)
     for channel in range(n_channels):
-        slots = np.flatnonzero(neighbours[channel] >= 0)
-        places = positions[neighbours[channel, slots]]
+        slots = np.flatnonzero(neighbors[channel] >= 0)
+        places = positions[neighbors[channel, slots]]
         radii = np.linalg.norm(places - positions[channel], axis=1)
         n_steps = 0
         for i in np.argsort(radii, kind="stable"):
@@ -88,14 +88,14 @@ def enforce_decrease(
 def fit_sources(
     sizes: NDArray[np.float64],
     channels: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
     centers: NDArray[np.float64],
     max_distance_um: float,
 ) -> NDArray[np.float64]:
     """Sources (x, y, z, alpha) of all events."""
     sources = np.empty((channels.size, 4), dtype=np.float64)
-    n_slots = neighbours.shape[1]
+    n_slots = neighbors.shape[1]
     contact_x, contact_y, w = np.empty(n_slots), np.empty(n_slots), np.empty(n_slots)
     low, high = np.empty(3), np.empty(3)
     for i in range(channels.size):
@@ -105,7 +105,7 @@ def fit_sources(
             continue
         m = 0
         for j in range(n_slots):
-            c = neighbours[channels[i], j]
+            c = neighbors[channels[i], j]
             if c >= 0:
                 contact_x[m], contact_y[m], w[m] = positions[c, 0], positions[c, 1], sizes[i, j] / largest
                 m += 1

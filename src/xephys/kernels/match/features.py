@@ -1,7 +1,7 @@
 """Projections of matched spikes, cleaned of the spikes that overlap them.
 
 What a spike leaves behind, with all spikes taken away, plus its own template at its own amplitude, is its waveform
-without its neighbours (as in Kilosort, Pachitariu et al. 2024, Nature Methods 21:914). The template is put back without
+without its neighbors (as in Kilosort, Pachitariu et al. 2024, Nature Methods 21:914). The template is put back without
 the fraction of a sample by which the spike was late, so that one unit's spikes are one cloud: the sampling phases of a
 large spike are many noise levels apart.
 """
@@ -52,20 +52,20 @@ def match_and_project(
     before: int,
     after: int,
     start: int,
-    n_before: int,
+    nbefore: int,
     components: NDArray[np.float32],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     **parameters: Any,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, with the projections of their cleaned waveforms.
 
     Parameters
     ----------
-    traces, before, after, start, n_before
+    traces, before, after, start, nbefore
         As for `match_templates`.
     components : float32 (component, template sample)
         In the window of the templates.
-    neighbours : int32 (channel, k)
+    neighbors : int32 (channel, k)
         Channels on which a spike with this peak channel is projected, padded with -1.
     **parameters
         The arrays and limits of `match_templates`.
@@ -89,8 +89,8 @@ def match_and_project(
     >>> traces = np.zeros((60, 1), np.float32)
     >>> traces[28:34, 0] = 1.1 * shape
     >>> unit = (shape / np.linalg.norm(shape))[None].astype(np.float32)
-    >>> spikes = match_and_project(traces, before=10, after=10, start=1000, n_before=2, components=unit,
-    ...                            neighbours=np.zeros((1, 1), np.int32), **model)
+    >>> spikes = match_and_project(traces, before=10, after=10, start=1000, nbefore=2, components=unit,
+    ...                            neighbors=np.zeros((1, 1), np.int32), **model)
     >>> float((spikes["projection"][0, 0, 0] / np.linalg.norm(shape)).round(2))
     1.1
     """
@@ -100,22 +100,22 @@ def match_and_project(
             f"components have {components.shape[1]} samples and templates {shifted.shape[3]}; they need the same window"
         )
     first = start - before
-    spikes = match_templates(traces, before=0, after=0, start=first, n_before=n_before, **parameters)
+    spikes = match_templates(traces, before=0, after=0, start=first, nbefore=nbefore, **parameters)
     residual = subtract_spikes(
-        traces, spikes, start=first, n_before=n_before, shifted_temporal=shifted, spatial=spatial,
+        traces, spikes, start=first, nbefore=nbefore, shifted_temporal=shifted, spatial=spatial,
         channels=parameters["channels"],
     )  # fmt: skip
     n_core = len(traces) - before - after
     own = spikes[(spikes["sample_index"] >= start) & (spikes["sample_index"] < start + n_core)]
     records = project_waveforms(
-        residual, own, before=before, after=after, start=start, components=components, neighbours=neighbours,
-        nbefore=n_before,
+        residual, own, before=before, after=after, start=start, components=components, neighbors=neighbors,
+        nbefore=nbefore,
     )  # fmt: skip
     _add_templates(
         records["projection"],
         own["unit_index"],
         own["amplitude"],
-        np.ascontiguousarray(neighbours, np.int32)[own["channel_index"]],
+        np.ascontiguousarray(neighbors, np.int32)[own["channel_index"]],
         np.einsum("urt,pt->urp", parameters["temporal"], components, optimize=True).astype(np.float32),
         spatial,
         parameters["channels"],

@@ -1,6 +1,6 @@
 """Features of matched spikes on a device: projections of the traces, less what overlapping spikes put there.
 
-No residual has to be made: spikes that overlap in time are neighbours in the table of spikes, and are looked at one
+No residual has to be made: spikes that overlap in time are neighbors in the table of spikes, and are looked at one
 step further away at a time. Each step adds to every spike once, so that the order of additions is fixed.
 """
 
@@ -24,23 +24,23 @@ def match_and_project(
     before: int,
     after: int,
     start: int,
-    n_before: int,
+    nbefore: int,
     components: NDArray[np.float32],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     **parameters: Any,
 ) -> Columns:
     """As `xephys.kernels.match.features.match_and_project`."""
-    spikes = match_templates(xp, traces, before=0, after=0, start=start - before, n_before=n_before, **parameters)
+    spikes = match_templates(xp, traces, before=0, after=0, start=start - before, nbefore=nbefore, **parameters)
     row = spikes["sample_index"] - start
     inside = xp.nonzero((row >= 0) & (row < len(traces) - before - after))[0]
     table = Columns({name: column[inside] for name, column in spikes.columns.items()})
     table = project_waveforms(
-        xp, traces, table, before=before, after=after, start=start, components=components, neighbours=neighbours,
-        nbefore=n_before,
+        xp, traces, table, before=before, after=after, start=start, components=components, neighbors=neighbors,
+        nbefore=nbefore,
     )  # fmt: skip
     projection = table["projection"]
     reach = components.shape[1]
-    around = resident(xp, as_it_is, neighbours)[table["channel_index"]]
+    around = resident(xp, as_it_is, neighbors)[table["channel_index"]]
     taps = resident(xp, as_it_is, components)
     # A spike's own template is taken away as it was matched and put back without its fraction of a sample.
     own = {"around": around, "lead": xp.zeros(len(inside), dtype=np.int64), "components": taps, **parameters}

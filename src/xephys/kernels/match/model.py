@@ -1,7 +1,7 @@
 """What the matching pursuit needs to know about a set of templates: energies, thresholds and pairwise overlaps.
 
 The overlap of templates ``u`` and ``v`` at lag ``l`` is what one spike of ``u`` adds to the score of ``v``. It is kept
-only for pairs that share a channel, as rows of a compressed sparse table: memory grows with units × neighbours, not
+only for pairs that share a channel, as rows of a compressed sparse table: memory grows with units × neighbors, not
 with units squared. Each overlap is tabulated for a few sub-sample shifts of ``u``.
 """
 

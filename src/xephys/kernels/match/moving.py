@@ -228,7 +228,7 @@ def match_moving_templates(
     basis_overlaps: NDArray[np.float32],
     shifted_temporal: NDArray[np.float32],
     components: NDArray[np.float32] | None = None,
-    neighbours: NDArray[np.int32] | None = None,
+    neighbors: NDArray[np.int32] | None = None,
     **limits: Any,
 ) -> NDArray[np.void]:
     """Spikes of moving templates in one tile, with projections where components are given.
@@ -247,7 +247,7 @@ def match_moving_templates(
         Most channels of a template.
     temporal, patterns, slot_channels, mixing, basis_overlaps, shifted_temporal
         The arrays of `build_moving_model`.
-    components, neighbours
+    components, neighbors
         As for `features.match_and_project`.
     **limits
         Thresholds and limits of `templates.match_templates`.
@@ -266,7 +266,7 @@ def match_moving_templates(
     ...     patterns=(norm * np.eye(2, dtype=np.float32))[None, :, None, :], channels=np.array([[0, 1]], np.int32))
     >>> traces = np.zeros((60, 2), np.float32)
     >>> traces[28:34, 1] = 1.1 * shape
-    >>> spikes = match_moving_templates(traces, before=10, after=10, start=1000, n_before=2, tile_samples=1000,
+    >>> spikes = match_moving_templates(traces, before=10, after=10, start=1000, nbefore=2, tile_samples=1000,
     ...     first_tile=1, places=np.array([[1.0]]), n_channels_max=2, **model)
     >>> spikes[["sample_index", "channel_index"]].tolist()
     [(1020, 1)]
@@ -283,8 +283,8 @@ def match_moving_templates(
         basis_overlaps=basis_overlaps,
         shifted_temporal=shifted_temporal,
     )
-    if components is None or neighbours is None:
+    if components is None or neighbors is None:
         return match_templates(traces, before=before, after=after, start=start, **model, **limits)
     return match_and_project(
-        traces, before=before, after=after, start=start, components=components, neighbours=neighbours, **model, **limits
+        traces, before=before, after=after, start=start, components=components, neighbors=neighbors, **model, **limits
     )

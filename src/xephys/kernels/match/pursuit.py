@@ -11,7 +11,7 @@ channel and within one template length, so only those blocks are looked at again
 and taking them one after another costs no more than taking them at once.
 
 Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep each spike
-is put back and the best candidates in its place are taken anew, now that its neighbours in time are explained; the best
+is put back and the best candidates in its place are taken anew, now that its neighbors in time are explained; the best
 may be two at once (`match_pairs`).
 """
 
@@ -126,7 +126,7 @@ def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: 
 
 @njit(nogil=True, cache=True)
 def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
-    """Whether a score is no lower than its neighbours: the flank of a peak that is refused isn't taken in its stead."""
+    """Whether a score is no lower than its neighbors: the flank of a peak that is refused isn't taken in its stead."""
     return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
         sample == scores.size - 1 or scores[sample] >= scores[sample + 1]
     )
@@ -190,7 +190,7 @@ def _add_spike(
         overlap = pairs.overlaps[pairs.starts[unit] + index, shift, low - sample + reach : high - sample + reach]
         for t in range(row.size):
             row[t] += scale * overlap[t]
-    # One sample more than changed, for a peak depends on its neighbours; more if a spike forbids beyond its template.
+    # One sample more than changed, for a peak depends on its neighbors; more if a spike forbids beyond its template.
     margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
     first, last = max(sample - margin, 0), min(sample + margin, n_samples - 1)
     first, last = first // SEARCH_SAMPLES, last // SEARCH_SAMPLES

@@ -32,7 +32,7 @@ from xephys.kernels.match.pairs_cuda import (
     sub_sample_peak,
 )
 from xephys.kernels.match.pursuit import SEARCH_SAMPLES
-from xephys.kernels.match.pursuit_device import Spikes, neighbourhoods
+from xephys.kernels.match.pursuit_device import Spikes, neighborhoods
 
 #: Blocks of threads for each multiprocessor: all must be resident at once, as they wait for each other.
 TEAMS_A_PROCESSOR = 2
@@ -325,7 +325,7 @@ def tables(
     n_units = len(pair_starts) - 1
     pair_of = np.full((n_units, n_units), -1, np.int32)
     pair_of[np.repeat(np.arange(n_units), np.diff(pair_starts)), pair_units] = np.arange(len(pair_units))
-    *_, near, far = neighbourhoods(pair_starts, pair_units)
+    *_, near, far = neighborhoods(pair_starts, pair_units)
     within = np.zeros((n_units, n_units), bool)
     within[np.arange(n_units)[:, None], near] = True
     starts = np.concatenate([[0], np.cumsum(within.sum(axis=1))])

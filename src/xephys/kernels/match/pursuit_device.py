@@ -111,7 +111,7 @@ class Board:
         self.precision = limits.amplitude_precision * limits.noise_gain
         # Empty templates are never searched; with a free amplitude they would still divide by zero.
         self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
-        self.pairs, self.partners, self.near, self.far = resident(xp, neighbourhoods, pair_starts, pair_units)
+        self.pairs, self.partners, self.near, self.far = resident(xp, neighborhoods, pair_starts, pair_units)
         self.overlaps = resident(xp, _float32, pair_overlaps)
         self.n_units, self.n_samples = scores.shape
         self.n_blocks = -(-self.n_samples // SEARCH_SAMPLES)
@@ -302,7 +302,7 @@ class Board:
         return other, blocks & self.far[spikes.unit[:, None], spikes.unit[other]]
 
 
-def neighbourhoods(
+def neighborhoods(
     pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Which units see each other, as tables without ends of rows.
@@ -318,7 +318,7 @@ def neighbourhoods(
 
     Examples
     --------
-    >>> tables = neighbourhoods(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2]))
+    >>> tables = neighborhoods(np.array([0, 2, 5, 7]), np.int32([0, 1, 0, 1, 2, 1, 2]))
     >>> tables[0].tolist(), tables[1].tolist()
     ([[0, 1, -1], [2, 3, 4], [5, 6, -1]], [[0, 1, 0], [0, 1, 2], [1, 2, 2]])
     >>> tables[2].tolist(), bool(tables[3].all())

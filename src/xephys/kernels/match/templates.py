@@ -32,7 +32,7 @@ MATCH_DTYPE = np.dtype(
 UNEXPLAINED_MAX = 0.02
 
 
-def match_halo(n_template_samples: int, *, n_before: int, chain: int = 3) -> tuple[int, int]:
+def match_halo(n_template_samples: int, *, nbefore: int, chain: int = 3) -> tuple[int, int]:
     """Samples needed before and after a tile, so that spikes in it don't depend on where the tile ends.
 
     A spike in the core is decided together with those it overlaps, and those with the ones they overlap: `chain` such
@@ -41,7 +41,7 @@ def match_halo(n_template_samples: int, *, n_before: int, chain: int = 3) -> tup
     Parameters
     ----------
     n_template_samples : int
-    n_before : int
+    nbefore : int
         Template samples before the spike's sample.
     chain : int
         Links of overlapping spikes kept whole.
@@ -52,11 +52,11 @@ def match_halo(n_template_samples: int, *, n_before: int, chain: int = 3) -> tup
 
     Examples
     --------
-    >>> match_halo(61, n_before=20)
+    >>> match_halo(61, nbefore=20)
     (200, 220)
     """
     reach = chain * (n_template_samples - 1)
-    return reach + n_before, reach + n_template_samples - n_before - 1
+    return reach + nbefore, reach + n_template_samples - nbefore - 1
 
 
 def checked_limits(
@@ -122,7 +122,7 @@ def match_templates(
     before: int,
     after: int,
     start: int,
-    n_before: int,
+    nbefore: int,
     temporal: NDArray[np.float32],
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
@@ -153,7 +153,7 @@ def match_templates(
         Whitened traces (unit noise).
     before, after, start : int
         Rows before and after the core, and the absolute sample of the core's first row.
-    n_before : int
+    nbefore : int
         Template samples before the spike's sample.
     temporal, spatial, channels, peak_channels, energies, pair_starts, pair_units, pair_overlaps, shifted_temporal
         The arrays of `build_match_model`.
@@ -171,7 +171,7 @@ def match_templates(
     mismatch : float
         Share of a spike's energy that its template may fail to explain. A later spike within `guard_samples` of it has
         to gain that much more, in proportion to how alike the two templates are, so that what a large spike leaves
-        behind isn't reported as its neighbour's.
+        behind isn't reported as its neighbor's.
     guard_samples : int
     n_sweeps : int
         How often each spike is put back and decided anew with the others in place.
@@ -206,7 +206,7 @@ def match_templates(
     ...                           channels=np.zeros((1, 1), int), n_channels=1)
     >>> traces = np.zeros((60, 1), np.float32)
     >>> traces[28:34, 0] = 1.1 * shape
-    >>> spikes = match_templates(traces, before=10, after=10, start=1000, n_before=2, **model)
+    >>> spikes = match_templates(traces, before=10, after=10, start=1000, nbefore=2, **model)
     >>> spikes["sample_index"].tolist()
     [1020]
     """
@@ -229,7 +229,7 @@ def match_templates(
     scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels, score_step=score_step)
     picks, values = pursue(scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, left, limits)
     n_core = traces.shape[0] - before - after
-    row = picks[:, 1] + n_before - before
+    row = picks[:, 1] + nbefore - before
     inside = (row >= 0) & (row < n_core)
     picks, values, row = picks[inside], values[inside], row[inside]
     spikes = np.zeros(row.size, MATCH_DTYPE)
@@ -281,7 +281,7 @@ def subtract_spikes(
     spikes: NDArray[np.void],
     *,
     start: int,
-    n_before: int,
+    nbefore: int,
     shifted_temporal: NDArray[np.float32],
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
@@ -296,7 +296,7 @@ def subtract_spikes(
         In any order; parts that stick out of the traces are left out.
     start : int
         Absolute sample of the first row of `traces`.
-    n_before, shifted_temporal, spatial, channels
+    nbefore, shifted_temporal, spatial, channels
         As for `match_templates`.
 
     Returns
@@ -308,7 +308,7 @@ def subtract_spikes(
     >>> import numpy as np
     >>> spikes = np.zeros(1, MATCH_DTYPE)
     >>> spikes["sample_index"], spikes["amplitude"] = 11, 2.0
-    >>> residual = subtract_spikes(np.ones((3, 1), np.float32), spikes, start=10, n_before=0,
+    >>> residual = subtract_spikes(np.ones((3, 1), np.float32), spikes, start=10, nbefore=0,
     ...                            shifted_temporal=np.ones((1, 1, 1, 1), np.float32),
     ...                            spatial=np.ones((1, 1, 1), np.float32), channels=np.zeros((1, 1), np.int32))
     >>> residual[:, 0].tolist()
@@ -320,7 +320,7 @@ def subtract_spikes(
     _subtract(
         residual,
         spikes["unit_index"].astype(np.int64),
-        spikes["sample_index"] - start - n_before,
+        spikes["sample_index"] - start - nbefore,
         shifts,
         spikes["amplitude"].astype(np.float64),
         shifted_temporal,
@@ -336,7 +336,7 @@ def match_residual(
     before: int,
     after: int,
     start: int,
-    n_before: int,
+    nbefore: int,
     temporal: NDArray[np.float32],
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
@@ -354,7 +354,7 @@ def match_residual(
 
     Parameters
     ----------
-    traces, before, after, start, n_before
+    traces, before, after, start, nbefore
         As for `match_templates`.
     temporal, spatial, channels, peak_channels, energies, pair_starts, pair_units, pair_overlaps, shifted_temporal
         The arrays of `build_match_model`.
@@ -374,13 +374,13 @@ def match_residual(
     ...                           channels=np.zeros((1, 1), int), n_channels=1)
     >>> traces = np.zeros((60, 1), np.float32)
     >>> traces[28:34, 0] = shape
-    >>> residual = match_residual(traces, before=10, after=10, start=0, n_before=2, **model)
+    >>> residual = match_residual(traces, before=10, after=10, start=0, nbefore=2, **model)
     >>> residual.shape, float(abs(residual).max()) < 1e-5
     ((40, 1), True)
     """
     n_rows = traces.shape[0]
     spikes = match_templates(
-        traces, before=0, after=0, start=start - before, n_before=n_before, temporal=temporal, spatial=spatial,
+        traces, before=0, after=0, start=start - before, nbefore=nbefore, temporal=temporal, spatial=spatial,
         channels=channels, peak_channels=peak_channels, energies=energies, pair_starts=pair_starts,
         pair_units=pair_units, pair_overlaps=pair_overlaps, shifted_temporal=shifted_temporal, **limits,
     )  # fmt: skip
@@ -388,7 +388,7 @@ def match_residual(
         traces,
         spikes,
         start=start - before,
-        n_before=n_before,
+        nbefore=nbefore,
         shifted_temporal=shifted_temporal,
         spatial=spatial,
         channels=channels,

@@ -24,7 +24,7 @@ def match_templates(
     before: int,
     after: int,
     start: int,
-    n_before: int,
+    nbefore: int,
     temporal: NDArray[np.float32],
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
@@ -80,7 +80,7 @@ def match_templates(
         limits=chosen,
     )
     n_core = len(traces) - before - after
-    row = spikes.sample + (n_before - before)
+    row = spikes.sample + (nbefore - before)
     channel = resident(xp, as_index, peak_channels)[spikes.unit]
     inside = xp.nonzero((row >= 0) & (row < n_core))[0]
     n_units = max(len(energies), 1)

@@ -3,7 +3,7 @@
 The scores of one template's matches are a mixture: spikes around the template's own size, spread by noise and by how
 much they vary, and false alarms, which grow fewer the higher the score. Where noise is Gaussian and nothing else fires
 these fall off at once; where many small units fire they reach far. A normal and an exponential distribution are fitted
-to what was matched above a floor (expectation maximisation; the spikes below the floor are those of the normal one that
+to what was matched above a floor (expectation maximization; the spikes below the floor are those of the normal one that
 it hides), and the threshold stands where missed spikes and false alarms are fewest together.
 """
 

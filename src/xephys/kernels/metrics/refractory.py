@@ -74,14 +74,14 @@ def refractoriness(
     """
     if bin_samples < 1:
         raise ValueError(f"bin_samples is {bin_samples}; a bin has at least one sample")
-    # Bins are centred on multiples of 1 ms: the lags are moved by half a bin, and one bin more is counted.
+    # Bins are centered on multiples of 1 ms: the lags are moved by half a bin, and one bin more is counted.
     reach = (HALF_BINS + 1) * bin_samples
     other = first if second is None else second
     if not len(first) or not len(other):
         return _NONE
     counts = correlogram_counts(
         np.asarray(first, np.int64), np.asarray(other, np.int64) + bin_samples // 2, bin_samples=bin_samples,
-        max_lag_samples=reach,
+        lag_samples_max=reach,
     ).astype(np.float64)  # fmt: skip
     zero = HALF_BINS + 1
     if second is None:

@@ -12,21 +12,21 @@ _BATCH = 50_000
 def place_spikes(
     projection: NDArray[np.float32],
     channels: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     *,
     positions: NDArray[np.float64],
     n_nearest: int,
     limit_um: float,
     good: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Centre of mass of each spike's features, and their norm.
+    """Center of mass of each spike's features, and their norm.
 
     Parameters
     ----------
     projection : (spike, slot, component) float32
     channels : (spike,) int64
         Peak channel of each spike's template.
-    neighbours : (channel, slot) int32
+    neighbors : (channel, slot) int32
         Channels of the slots, -1 padded.
     positions : (channel, 2) float64
         µm.
@@ -39,20 +39,20 @@ def place_spikes(
 
     Returns
     -------
-    centres : (spike, 2) float64
+    centers : (spike, 2) float64
         The peak channel's position for a spike without features.
     norms : (spike,) float32
 
     Examples
     --------
     >>> projection = np.array([[[3.0, 4.0], [0, 5]]], np.float32)
-    >>> centres, norms = place_spikes(projection, np.array([0]), np.array([[0, 1], [0, 1]]),
+    >>> centers, norms = place_spikes(projection, np.array([0]), np.array([[0, 1], [0, 1]]),
     ...     positions=np.array([[0, 0], [0, 20.0]]), n_nearest=2, limit_um=100.0, good=np.ones(2, bool))
-    >>> centres.tolist(), norms.round(2).tolist()
+    >>> centers.tolist(), norms.round(2).tolist()
     ([[0.0, 10.0]], [7.070000171661377])
     """
-    counted, near = _counted_slots(neighbours, positions, n_nearest=n_nearest, limit_um=limit_um, good=good)
-    centres, norms = np.zeros((len(channels), 2)), np.zeros(len(channels), np.float32)
+    counted, near = _counted_slots(neighbors, positions, n_nearest=n_nearest, limit_um=limit_um, good=good)
+    centers, norms = np.zeros((len(channels), 2)), np.zeros(len(channels), np.float32)
     for first in range(0, len(channels), _BATCH):
         rows = slice(first, first + _BATCH)
         own = channels[rows]
@@ -60,13 +60,13 @@ def place_spikes(
         norms[rows] = np.sqrt(squares.sum(axis=1))
         weights = np.sqrt(squares) * near[own]
         total = weights.sum(axis=1, keepdims=True)
-        places = np.einsum("sk,skd->sd", weights, positions[np.maximum(neighbours[own], 0)])
-        centres[rows] = np.where(total > 0, places / np.maximum(total, 1e-12), positions[own])
-    return centres, norms
+        places = np.einsum("sk,skd->sd", weights, positions[np.maximum(neighbors[own], 0)])
+        centers[rows] = np.where(total > 0, places / np.maximum(total, 1e-12), positions[own])
+    return centers, norms
 
 
 def _counted_slots(
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
     *,
     n_nearest: int,
@@ -74,8 +74,8 @@ def _counted_slots(
     good: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which slots of each channel count at all, and which of them for the position."""
-    distance = np.linalg.norm(positions[np.maximum(neighbours, 0)] - positions[:, None], axis=2).round(3)
-    distance[(neighbours < 0) | ~good[np.maximum(neighbours, 0)]] = np.inf
+    distance = np.linalg.norm(positions[np.maximum(neighbors, 0)] - positions[:, None], axis=2).round(3)
+    distance[(neighbors < 0) | ~good[np.maximum(neighbors, 0)]] = np.inf
     rank = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1, kind="stable")
     counted = (rank < n_nearest) & np.isfinite(distance)
     return counted, counted & (distance <= limit_um)
@@ -85,7 +85,7 @@ def features_on(
     projection: NDArray[np.float32],
     channels: NDArray[np.int64],
     units: NDArray[np.int64],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     wanted: NDArray[np.int32],
 ) -> NDArray[np.float32]:
     """Features of spikes on the channels of their units, 0 where they were not measured.
@@ -95,7 +95,7 @@ def features_on(
     projection : (spike, slot, component) float32
     channels, units : (spike,) int64
         Peak channel of each spike's template, and its unit.
-    neighbours : (channel, slot) int32
+    neighbors : (channel, slot) int32
         Channels of the slots.
     wanted : (unit, k) int32
         Channels of each unit.
@@ -118,7 +118,7 @@ def features_on(
     for number, (channel, unit) in enumerate(pairs.tolist()):
         rows = order[bounds[number] : bounds[number + 1]]
         for k, target in enumerate(wanted[unit].tolist()):
-            slot = np.flatnonzero(neighbours[channel] == target)
+            slot = np.flatnonzero(neighbors[channel] == target)
             if target >= 0 and slot.size:
                 out[rows, k] = projection[rows, slot[0]]
     return out

@@ -38,7 +38,7 @@ def correlogram_counts(
     second: NDArray[np.int64] | None = None,
     *,
     bin_samples: int,
-    max_lag_samples: int,
+    lag_samples_max: int,
 ) -> NDArray[np.int64]:
     """Count pairs of spikes by lag.
 
@@ -48,34 +48,34 @@ def correlogram_counts(
         Sorted sample indices. Without ``second``, the auto-correlogram: pairs of a spike with itself are not
         counted, distinct spikes on the same sample are.
     bin_samples : int
-    max_lag_samples : int
+    lag_samples_max : int
         A multiple of ``bin_samples``.
 
     Returns
     -------
-    counts : (2 * max_lag_samples / bin_samples,) int64
-        Bin b holds lags ``second − first`` in ``[b * bin_samples − max_lag_samples, … + bin_samples)``.
+    counts : (2 * lag_samples_max / bin_samples,) int64
+        Bin b holds lags ``second − first`` in ``[b * bin_samples − lag_samples_max, … + bin_samples)``.
 
     Raises
     ------
     ValueError
-        If ``max_lag_samples`` is not a positive multiple of ``bin_samples``.
+        If ``lag_samples_max`` is not a positive multiple of ``bin_samples``.
 
     Examples
     --------
     >>> import numpy as np
-    >>> correlogram_counts(np.array([0, 10, 13]), bin_samples=5, max_lag_samples=15)
+    >>> correlogram_counts(np.array([0, 10, 13]), bin_samples=5, lag_samples_max=15)
     array([1, 1, 1, 1, 0, 2])
     """
-    if bin_samples < 1 or max_lag_samples < bin_samples or max_lag_samples % bin_samples:
+    if bin_samples < 1 or lag_samples_max < bin_samples or lag_samples_max % bin_samples:
         raise ValueError(
-            f"max_lag_samples is {max_lag_samples} and bin_samples {bin_samples}: "
+            f"lag_samples_max is {lag_samples_max} and bin_samples {bin_samples}: "
             "the lag must be a positive multiple of the bin."
         )
     first = np.ascontiguousarray(first, np.int64)
     other = first if second is None else np.ascontiguousarray(second, np.int64)
     counts: NDArray[np.int64] = _correlogram(
-        first, other, int(bin_samples), int(max_lag_samples // bin_samples), second is None
+        first, other, int(bin_samples), int(lag_samples_max // bin_samples), second is None
     )
     return counts
 
@@ -112,10 +112,10 @@ def coincidences(
     ...              duration_samples=1000)
     (1, 0.24)
     """
-    near = correlogram_counts(first, second, bin_samples=1, max_lag_samples=refractory_samples)
-    centre = refractory_samples
+    near = correlogram_counts(first, second, bin_samples=1, lag_samples_max=refractory_samples)
+    center = refractory_samples
     # Bins run from −refractory; the open end at +refractory and the closed one at −refractory are both left out.
-    observed = int(near[1 : centre - dead_samples + 1].sum() + near[centre + dead_samples :].sum())
+    observed = int(near[1 : center - dead_samples + 1].sum() + near[center + dead_samples :].sum())
     n_lags = 2 * (refractory_samples - dead_samples)
     return observed, len(first) * len(second) * n_lags / max(duration_samples, 1)
 
@@ -159,7 +159,7 @@ def refractory_contamination(
             f"censored_samples is {censored_samples}: it must be from 0 to refractory_samples − 1 "
             f"({refractory_samples - 1})."
         )
-    counts = correlogram_counts(samples, bin_samples=1, max_lag_samples=refractory_samples + 1)
+    counts = correlogram_counts(samples, bin_samples=1, lag_samples_max=refractory_samples + 1)
     zero = refractory_samples + 1
     # Pairs once, hence lags above 0 and half of those at 0.
     violations = int(counts[zero + 1 :].sum() + counts[zero] // 2)
@@ -204,7 +204,7 @@ def sliding_contamination(
     """
     bin_samples = max(1, round(0.25e-3 * sampling_frequency_hz))
     n_bins = max(1, round(max_refractory_ms * 1e-3 * sampling_frequency_hz / bin_samples))
-    counts = correlogram_counts(samples, bin_samples=bin_samples, max_lag_samples=bin_samples * n_bins)
+    counts = correlogram_counts(samples, bin_samples=bin_samples, lag_samples_max=bin_samples * n_bins)
     violations = np.cumsum(counts[n_bins:])
     periods = (np.arange(n_bins) + 1.0) * bin_samples
     tried = periods > exclude_below_ms * 1e-3 * sampling_frequency_hz

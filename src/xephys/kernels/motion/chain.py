@@ -1,6 +1,6 @@
 """Displacements of all bins from displacements between pairs of them: a banded linear system.
 
-Pairs reach no farther than the time horizon, and windows are coupled with their neighbours along depth only. With bins
+Pairs reach no farther than the time horizon, and windows are coupled with their neighbors along depth only. With bins
 in the order of time, and the windows of a bin side by side, the system has a band: memory and time are linear in the
 number of bins.
 """
@@ -28,7 +28,7 @@ def solve_pairs(
     """Displacements that agree best with those between pairs, and are smooth.
 
     Minimises the weighted squares of ``lag - (p[t] - p[t - k])`` plus ``time_smoothness`` times the squared steps in
-    time and ``depth_smoothness`` times those between neighbouring windows.
+    time and ``depth_smoothness`` times those between neighboring windows.
 
     Parameters
     ----------

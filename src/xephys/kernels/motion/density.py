@@ -128,7 +128,7 @@ def pulls(
         for i in range(first, last):
             _add(own, depth_um[i] - displacement_um[i], level[i], depth_kernel, level_kernel, low_um, bin_um, share[i])
         for i in range(first, last):
-            # The value of a bin of the table belongs to its centre.
+            # The value of a bin of the table belongs to its center.
             place = (depth_um[i] - displacement_um[i] - low_um) / bin_um - 0.5
             z = int(np.floor(place))
             seen = int(np.floor((depth_um[i] - low_um) / bin_um))

@@ -38,7 +38,7 @@ def pair_lags(
     -------
     lag, correlation
         ``(time, time lag)``, float32. The lag, in bins with a fraction from the parabola through the highest
-        correlation and its neighbours, is how far the later bin lies above the earlier one. Correlation 0 where there
+        correlation and its neighbors, is how far the later bin lies above the earlier one. Correlation 0 where there
         is no such pair, or nothing in the window of one of the two.
     """
     n_times, n_depths = raster.shape

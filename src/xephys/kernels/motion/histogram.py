@@ -78,9 +78,9 @@ def spatial_windows(
     Parameters
     ----------
     depth_um
-        Centres of the depth bins.
+        Centers of the depth bins.
     centers_um
-        Centres of the windows.
+        Centers of the windows.
     scale_um
         Width: twice the standard deviation of a Gaussian, or the whole width of a triangle or rectangle.
     shape

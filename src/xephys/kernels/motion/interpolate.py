@@ -33,7 +33,7 @@ def displacement_at(
     displacement_um
         ``(shank, time, depth)``.
     cell_time_s, cell_depth_um
-        Ascending centres of the cells, ``(time,)`` and ``(depth,)``.
+        Ascending centers of the cells, ``(time,)`` and ``(depth,)``.
     shank_index, time_s, depth_um
         One value per point.
     registered

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 @njit(nogil=True, cache=True)
 def _blank(
-    traces: NDArray[np.float32], threshold: np.float32, used: NDArray[np.bool_], reach: int, blank: NDArray[np.bool_]
+    traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_], reach: int, blank: NDArray[np.bool_]
 ) -> None:
     for t in range(traces.shape[0]):
         for c in range(traces.shape[1]):
-            if used[c] and abs(traces[t, c]) >= threshold:
+            if good[c] and abs(traces[t, c]) >= threshold:
                 blank[max(t - reach, 0) : t + reach + 1] = True
                 break
 
@@ -27,7 +27,7 @@ def blank_artifacts(
     after: int,
     threshold: float,
     reach_samples: int,
-    used: NDArray[np.bool_],
+    good: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Zero the samples at which any channel reaches the threshold, and those around them.
 
@@ -37,10 +37,10 @@ def blank_artifacts(
     before, after : int
         Halo rows, both at least ``reach_samples``.
     threshold : float
-        Least absolute value of an artefact.
+        Least absolute value of an artifact.
     reach_samples : int
         Samples zeroed on each side.
-    used : bool (channel,)
+    good : bool (channel,)
         Channels that are looked at.
 
     Returns
@@ -50,13 +50,13 @@ def blank_artifacts(
     Examples
     --------
     >>> traces = np.array([[0], [1], [9], [1], [2], [2], [0]], np.float32)
-    >>> blank_artifacts(traces, before=1, after=1, threshold=5, reach_samples=1, used=np.array([True])).ravel()
+    >>> blank_artifacts(traces, before=1, after=1, threshold=5, reach_samples=1, good=np.array([True])).ravel()
     array([0., 0., 0., 2., 2.], dtype=float32)
     """
     if before < reach_samples or after < reach_samples:
-        raise ValueError(f"halo is {before} before and {after} after; artefacts reach {reach_samples} samples")
+        raise ValueError(f"halo is {before} before and {after} after; artifacts reach {reach_samples} samples")
     values = np.ascontiguousarray(traces, np.float32)
     blank = np.zeros(len(values), np.bool_)
-    _blank(values, np.float32(threshold), used, reach_samples, blank)
+    _blank(values, np.float32(threshold), good, reach_samples, blank)
     core = slice(before, len(values) - after)
     return np.where(blank[core, None], np.float32(0.0), values[core])

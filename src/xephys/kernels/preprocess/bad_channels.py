@@ -1,4 +1,4 @@
-"""Find bad channels, and fill them in from their neighbours.
+"""Find bad channels, and fill them in from their neighbors.
 
 The labels follow the International Brain Laboratory's method (IBL et al. 2022, "Spike sorting pipeline for the
 International Brain Laboratory", figshare): how well each channel follows the median of all, compared with its vicinity,
@@ -42,7 +42,7 @@ def channel_features(
     sampling_frequency: float,
     window_ms: float = 10.0,
     nyquist_fraction: float = 0.8,
-    n_neighbours: int = 11,
+    n_neighbors: int = 11,
 ) -> ChannelFeatures:
     """Similarity and high-frequency power of each channel in one stretch of high-passed traces.
 
@@ -56,7 +56,7 @@ def channel_features(
         Length of the Hann windows of the spectrum (Welch).
     nyquist_fraction
         Power counts above this fraction of the Nyquist frequency.
-    n_neighbours
+    n_neighbors
         Channels over which the trend is a running median, odd; the window shrinks towards the ends.
 
     Returns
@@ -66,30 +66,30 @@ def channel_features(
     Raises
     ------
     ValueError
-        If the stretch is shorter than a window or ``n_neighbours`` is even.
+        If the stretch is shorter than a window or ``n_neighbors`` is even.
 
     Examples
     --------
     >>> import numpy as np
     >>> common = np.sin(np.arange(3000.0))[:, None]
-    >>> features = channel_features(common * [1.0, 1.0, 0.0, 1.0, 1.0], sampling_frequency=30_000, n_neighbours=3)
+    >>> features = channel_features(common * [1.0, 1.0, 0.0, 1.0, 1.0], sampling_frequency=30_000, n_neighbors=3)
     >>> features.local_similarity.round(6) + 0.0
     array([ 0.,  0., -1.,  0.,  0.])
     """
     samples = round(window_ms * 1e-3 * sampling_frequency)
     if len(traces) < samples:
         raise ValueError(f"{len(traces)} samples are fewer than a window of {samples}; give longer stretches")
-    if n_neighbours < 1 or n_neighbours % 2 == 0:
-        raise ValueError(f"n_neighbours is {n_neighbours}, but must be odd so that the window has a middle")
-    centred = traces.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    frequency, power = welch(centred, fs=sampling_frequency, window="hann", nperseg=samples, axis=0)
+    if n_neighbors < 1 or n_neighbors % 2 == 0:
+        raise ValueError(f"n_neighbors is {n_neighbors}, but must be odd so that the window has a middle")
+    centered = traces.astype(np.float64)
+    centered -= centered.mean(axis=0)
+    frequency, power = welch(centered, fs=sampling_frequency, window="hann", nperseg=samples, axis=0)
     high_power = power[frequency > nyquist_fraction * sampling_frequency / 2].mean(axis=0)
-    reference = np.median(centred, axis=1)
+    reference = np.median(centered, axis=1)
     energy = float(reference @ reference)
     # Without any common signal nothing is similar to it.
-    similarity = reference @ centred / energy if energy > 0 else np.zeros(centred.shape[1])
-    trend = _running_median(similarity, n_neighbours)
+    similarity = reference @ centered / energy if energy > 0 else np.zeros(centered.shape[1])
+    trend = _running_median(similarity, n_neighbors)
     return ChannelFeatures(similarity - trend, trend, high_power)
 
 
@@ -206,7 +206,7 @@ def interpolation_weights(
 
     Returns
     -------
-    neighbours
+    neighbors
         Shape (bad, k), int32, ascending, padded with −1.
     weights
         Shape (bad, k), float32; each row sums to 1 within what the second drop removes.
@@ -241,13 +241,13 @@ def interpolation_weights(
     kernel /= totals
     kernel[kernel < smallest_weight] = 0
     k = int((kernel > 0).sum(axis=1).max(initial=1))
-    neighbours = np.full((len(broken), k), -1, np.int32)
+    neighbors = np.full((len(broken), k), -1, np.int32)
     weights = np.zeros((len(broken), k), np.float32)
     for row in range(len(broken)):
         used = np.flatnonzero(kernel[row])
-        neighbours[row, : len(used)] = good[used]
+        neighbors[row, : len(used)] = good[used]
         weights[row, : len(used)] = kernel[row, used]
-    return neighbours, weights
+    return neighbors, weights
 
 
 @with_device_twin
@@ -256,7 +256,7 @@ def interpolate_channels(
     *,
     before: int = 0,
     after: int = 0,
-    neighbours: NDArray[np.integer],
+    neighbors: NDArray[np.integer],
     weights: NDArray[np.floating],
     bad: NDArray[np.integer],
 ) -> NDArray[np.float32]:
@@ -268,8 +268,8 @@ def interpolate_channels(
         Shape (before + n + after, channel).
     before, after
         Rows to leave out; this stage needs none.
-    neighbours, weights
-        Shape (bad, k), from `interpolation_weights`. Index −1 is skipped; no neighbour may itself be bad.
+    neighbors, weights
+        Shape (bad, k), from `interpolation_weights`. Index −1 is skipped; no neighbor may itself be bad.
     bad
         Shape (bad,): indices of the channels to replace.
 
@@ -281,37 +281,37 @@ def interpolate_channels(
     Raises
     ------
     ValueError
-        If shapes disagree, an index is out of range, or a neighbour is bad.
+        If shapes disagree, an index is out of range, or a neighbor is bad.
 
     Examples
     --------
     >>> import numpy as np
-    >>> neighbours, weights = np.array([[0, 2]]), np.array([[0.5, 0.5]])
-    >>> interpolate_channels(np.array([[1, 99, 3]]), neighbours=neighbours, weights=weights, bad=np.array([1]))
+    >>> neighbors, weights = np.array([[0, 2]]), np.array([[0.5, 0.5]])
+    >>> interpolate_channels(np.array([[1, 99, 3]]), neighbors=neighbors, weights=weights, bad=np.array([1]))
     array([[1., 2., 3.]], dtype=float32)
     """
     if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
         raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
-    broken, near = checked_neighbours(neighbours, weights, bad, channels=traces.shape[1])
+    broken, near = checked_neighbors(neighbors, weights, bad, channels=traces.shape[1])
     filled = traces[before : len(traces) - after].astype(np.float32)
     _fill(filled, np.ascontiguousarray(near), np.asarray(weights, np.float32), broken)
     return filled
 
 
-def checked_neighbours(
-    neighbours: NDArray[np.integer], weights: NDArray[np.floating], bad: NDArray[np.integer], *, channels: int
+def checked_neighbors(
+    neighbors: NDArray[np.integer], weights: NDArray[np.floating], bad: NDArray[np.integer], *, channels: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bad channels and their neighbours as int64, once they are known to fit."""
-    broken, near = np.asarray(bad, np.int64), np.asarray(neighbours, np.int64)
+    """Bad channels and their neighbors as int64, once they are known to fit."""
+    broken, near = np.asarray(bad, np.int64), np.asarray(neighbors, np.int64)
     if near.shape != weights.shape or near.ndim != 2 or len(near) != len(broken):
         raise ValueError(
-            f"neighbours {near.shape} and weights {weights.shape} must have {len(broken)} rows, one a bad channel"
+            f"neighbors {near.shape} and weights {weights.shape} must have {len(broken)} rows, one a bad channel"
         )
     indices = np.concatenate([broken, near[near >= 0]])
     if indices.size and (indices.min() < 0 or indices.max() >= channels or near.min(initial=-1) < -1):
-        raise ValueError(f"bad and neighbours must be channel indices below {channels} (-1: no neighbour)")
+        raise ValueError(f"bad and neighbors must be channel indices below {channels} (-1: no neighbor)")
     if np.isin(near, broken).any():
-        raise ValueError("a neighbour is itself bad; make the weights with all bad channels listed")
+        raise ValueError("a neighbor is itself bad; make the weights with all bad channels listed")
     return broken, near
 
 
@@ -323,11 +323,11 @@ def _running_median(values: NDArray[np.float64], width: int) -> NDArray[np.float
 
 
 @njit(nogil=True, cache=True)
-def _fill(filled, neighbours, weights, bad):  # type: ignore[no-untyped-def]
+def _fill(filled, neighbors, weights, bad):  # type: ignore[no-untyped-def]
     for t in range(len(filled)):
         for b in range(len(bad)):
             total = np.float32(0)
-            for j in range(neighbours.shape[1]):
-                if neighbours[b, j] >= 0:
-                    total += filled[t, neighbours[b, j]] * weights[b, j]
+            for j in range(neighbors.shape[1]):
+                if neighbors[b, j] >= 0:
+                    total += filled[t, neighbors[b, j]] * weights[b, j]
             filled[t, bad[b]] = total

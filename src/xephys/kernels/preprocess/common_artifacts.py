@@ -1,4 +1,4 @@
-"""Artefacts that reach most channels at once: samples at which they do, and silence in their place."""
+"""Artifacts that reach most channels at once: samples at which they do, and silence in their place."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def artifact_samples(
     thresholds : (n_channels,)
         Of the absolute value; infinite for a channel that does not count.
     n_channels_min : int
-        Channels that make an artefact.
+        Channels that make an artifact.
     peak_fraction : float
         They must also be beyond this fraction of the largest value within ``guard_samples``: a large spike is beyond
-        the noise on many channels of a short probe, but far smaller on most of them than at its centre.
+        the noise on many channels of a short probe, but far smaller on most of them than at its center.
     guard_samples : int
 
     Returns
@@ -106,7 +106,7 @@ def blank_common_artifacts(
     peak_fraction: float,
     guard_samples: int,
 ) -> NDArray[np.float32]:
-    """Traces without the halo, 0 on all channels wherever `artifact_samples` finds an artefact.
+    """Traces without the halo, 0 on all channels wherever `artifact_samples` finds an artifact.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def blank_common_artifacts(
     Returns
     -------
     (n, n_channels) float32
-        A view of ``traces`` if there is no artefact.
+        A view of ``traces`` if there is no artifact.
     """
     stop = len(traces) - after
     core = np.asarray(traces, np.float32)[before:stop]

@@ -1,4 +1,4 @@
-"""Artefacts of many channels on a device: counts and largest values by sample, spread over the guard."""
+"""Artifacts of many channels on a device: counts and largest values by sample, spread over the guard."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Delay each channel by a fraction of a sample, to undo the staggered sampling of multiplexed converters.
 
-The delay is a windowed sinc of fixed length (Kaiser, β = 10), so a sample depends on a few neighbours only and the
+The delay is a windowed sinc of fixed length (Kaiser, β = 10), so a sample depends on a few neighbors only and the
 result does not change with the length of the chunk, as that of a Fourier transform does.
 """
 
@@ -66,8 +66,8 @@ def delay_filter(shifts: NDArray[np.floating], taps: int = TAPS) -> NDArray[np.f
     distance = np.arange(-halo, halo + 1)[:, None] - wanted
     inside = np.clip(1 - (distance / (taps / 2)) ** 2, 0, None)
     response = np.sinc(distance) * np.i0(BETA * np.sqrt(inside)) * (inside > 0)
-    normalised: NDArray[np.float32] = (response / response.sum(axis=0)).astype(np.float32)
-    return normalised
+    normalized: NDArray[np.float32] = (response / response.sum(axis=0)).astype(np.float32)
+    return normalized
 
 
 @with_device_twin

@@ -97,11 +97,11 @@ def local_reference(
     *,
     before: int = 0,
     after: int = 0,
-    neighbours: NDArray[np.integer],
+    neighbors: NDArray[np.integer],
     operator: Operator = "median",
     good: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
-    """Subtract from each channel the median or mean over its own set of neighbours.
+    """Subtract from each channel the median or mean over its own set of neighbors.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def local_reference(
         Shape (before + n + after, channel).
     before, after
         Rows to leave out; this stage needs none.
-    neighbours
-        Shape (channel, k): indices of the neighbours of each channel, padded with −1.
+    neighbors
+        Shape (channel, k): indices of the neighbors of each channel, padded with −1.
     operator, good
         As in `common_reference`.
 
@@ -122,30 +122,30 @@ def local_reference(
     Raises
     ------
     ValueError
-        If an operator is unknown, a shape or index is wrong, or a channel has no good neighbour.
+        If an operator is unknown, a shape or index is wrong, or a channel has no good neighbor.
 
     Examples
     --------
     >>> import numpy as np
-    >>> neighbours = np.array([[1, 2], [2, -1], [0, 1]], dtype="int32")
-    >>> local_reference(np.array([[1, 2, 9]]), neighbours=neighbours)
+    >>> neighbors = np.array([[1, 2], [2, -1], [0, 1]], dtype="int32")
+    >>> local_reference(np.array([[1, 2, 9]]), neighbors=neighbors)
     array([[-4.5, -7. ,  7.5]], dtype=float32)
     """
     _check_operator(operator)
     source = _core(traces, before, after)
     channels = source.shape[1]
-    if neighbours.ndim != 2 or len(neighbours) != channels:
-        raise ValueError(f"neighbours has shape {neighbours.shape}, but must be ({channels}, k)")
-    if neighbours.size and (neighbours.min() < -1 or neighbours.max() >= channels):
-        raise ValueError(f"neighbours must be channel indices below {channels}, or -1 for none")
-    usable = neighbours >= 0
+    if neighbors.ndim != 2 or len(neighbors) != channels:
+        raise ValueError(f"neighbors has shape {neighbors.shape}, but must be ({channels}, k)")
+    if neighbors.size and (neighbors.min() < -1 or neighbors.max() >= channels):
+        raise ValueError(f"neighbors must be channel indices below {channels}, or -1 for none")
+    usable = neighbors >= 0
     if good is not None:
-        usable &= _checked_mask(good, channels)[neighbours]
+        usable &= _checked_mask(good, channels)[neighbors]
     counts = usable.sum(axis=1)
     if np.any(counts == 0):
-        raise ValueError(f"channel {int(np.argmin(counts))} has no good neighbour; widen the outer radius")
+        raise ValueError(f"channel {int(np.argmin(counts))} has no good neighbor; widen the outer radius")
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    members = np.ascontiguousarray(neighbours[usable], np.int64)
+    members = np.ascontiguousarray(neighbors[usable], np.int64)
     referenced = np.empty_like(source)
     if referenced.size:
         _local(source, members, offsets, operator == "median", referenced)
@@ -285,7 +285,7 @@ def _mean(values, size):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _local(source, members, offsets, median, referenced):  # type: ignore[no-untyped-def]
-    """Sixteen samples at a time, one per lane, so that neighbours in any order cost the same."""
+    """Sixteen samples at a time, one per lane, so that neighbors in any order cost the same."""
     rows, channels = source.shape
     most = 0
     for c in range(channels):
@@ -326,7 +326,7 @@ def _local(source, members, offsets, median, referenced):  # type: ignore[no-unt
 
 @njit(nogil=True, cache=True)
 def _sort_lanes(sorting, size):  # type: ignore[no-untyped-def]
-    """Sort in every lane by exchanging neighbours: neighbourhoods are small."""
+    """Sort in every lane by exchanging neighbors: neighborhoods are small."""
     for last in range(size - 1, 0, -1):
         for i in range(last):
             a, b = load_f32(sorting, i * LANES), load_f32(sorting, (i + 1) * LANES)

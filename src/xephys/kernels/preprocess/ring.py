@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def ring_neighbours(
+def ring_neighbors(
     positions: NDArray[np.float64],
     good: NDArray[np.bool_],
     *,
@@ -31,14 +31,14 @@ def ring_neighbours(
 
     Returns
     -------
-    neighbours : (n_channels, n_slots) int32
+    neighbors : (n_channels, n_slots) int32
         Ascending, -1 where empty.
 
     Examples
     --------
     >>> line = np.array([[0.0, 0.0], [0.0, 20.0], [0.0, 40.0], [0.0, 100.0]])
     >>> ring = {"inner_radius_um": 30.0, "outer_radius_um": 50.0, "n_neighbors_min": 1}
-    >>> ring_neighbours(line, np.ones(4, bool), **ring).ravel().tolist()
+    >>> ring_neighbors(line, np.ones(4, bool), **ring).ravel().tolist()
     [2, 3, 0, 2]
     """
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
@@ -50,7 +50,7 @@ def ring_neighbours(
         beyond = beyond[np.argsort(row[beyond], kind="stable")]
         inside = np.count_nonzero(row[beyond] <= outer_radius_um)
         rings.append(np.sort(beyond[: max(int(inside), n_neighbors_min)]))
-    neighbours = np.full((len(rings), max(map(len, rings), default=0)), -1, np.int32)
+    neighbors = np.full((len(rings), max(map(len, rings), default=0)), -1, np.int32)
     for channel, ring in enumerate(rings):
-        neighbours[channel, : len(ring)] = ring
-    return neighbours
+        neighbors[channel, : len(ring)] = ring
+    return neighbors

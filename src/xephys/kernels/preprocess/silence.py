@@ -83,11 +83,11 @@ def live_rows(silent: list[NDArray[np.bool_]], *, share_min: float = 0.05) -> li
 def _fill(
     traces: NDArray[Any],
     silent: NDArray[np.bool_],
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     weights: NDArray[np.float32],
     filled: NDArray[Any],
 ) -> None:
-    """Each silent sample from its own channel's level and the deviations of live neighbours from theirs."""
+    """Each silent sample from its own channel's level and the deviations of live neighbors from theirs."""
     n, n_channels = traces.shape
     levels = np.zeros(n_channels, np.float64)
     for c in range(n_channels):
@@ -103,8 +103,8 @@ def _fill(
                 filled[t, c] = traces[t, c]
                 continue
             total, weight = 0.0, 0.0
-            for k in range(neighbours.shape[1]):
-                other = neighbours[c, k]
+            for k in range(neighbors.shape[1]):
+                other = neighbors[c, k]
                 if other >= 0 and not silent[t, other]:
                     total += weights[c, k] * (traces[t, other] - levels[other])
                     weight += weights[c, k]
@@ -117,7 +117,7 @@ def fill_silence(
     before: int,
     after: int,
     n_samples_min: int,
-    neighbours: NDArray[np.int32],
+    neighbors: NDArray[np.int32],
     weights: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Silence filled from the channels around it, or with the channel's own level where they are silent too.
@@ -133,7 +133,7 @@ def fill_silence(
         Rows of halo.
     n_samples_min : int
         Shortest run of equal values that is silence.
-    neighbours : (channel, k) int32
+    neighbors : (channel, k) int32
         Channels around each, itself left out, padded with -1.
     weights : (channel, k) float32
         Of those channels; those of live ones are made to sum to 1.
@@ -146,12 +146,12 @@ def fill_silence(
     --------
     >>> traces = np.array([[7, 9], [0, 8], [0, 10], [0, 9], [7, 9]], "int16")
     >>> around, weights = np.array([[1], [0]], "int32"), np.ones((2, 1), "float32")
-    >>> fill_silence(traces, before=0, after=0, n_samples_min=3, neighbours=around, weights=weights)[:, 0].tolist()
+    >>> fill_silence(traces, before=0, after=0, n_samples_min=3, neighbors=around, weights=weights)[:, 0].tolist()
     [7.0, 6.0, 8.0, 7.0, 7.0]
     """
     silent = silent_samples(traces, n_samples_min)
     if not silent.any():
         return np.asarray(traces[before : len(traces) - after], np.float32)
     filled = np.empty(traces.shape, np.float32)
-    _fill(traces, silent, neighbours, weights, filled)
+    _fill(traces, silent, neighbors, weights, filled)
     return filled[before : len(filled) - after]

@@ -1,7 +1,7 @@
 """Whitening: estimate the covariance of the channels, turn it into weights, apply these to every sample.
 
 Zero-phase (ZCA) whitening keeps each channel where it is: W = U diag(1/√(s + ε)) Uᵀ for a covariance U diag(s) Uᵀ.
-The local form whitens each channel's neighbourhood and keeps that channel's row of the result.
+The local form whitens each channel's neighborhood and keeps that channel's row of the result.
 """
 
 from typing import Any
@@ -102,7 +102,7 @@ def whitening_matrix_local(
     good: NDArray[np.bool_] | None = None,
     groups: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """For each channel, the row that whitens it against its neighbourhood.
+    """For each channel, the row that whitens it against its neighborhood.
 
     Parameters
     ----------
@@ -111,31 +111,31 @@ def whitening_matrix_local(
     positions
         Shape (channel, 2 or 3), µm.
     n_nearest
-        Size of the neighbourhood, itself included; the lower index first at equal distance. None: only ``radius_um``.
+        Size of the neighborhood, itself included; the lower index first at equal distance. None: only ``radius_um``.
     radius_um
-        Farthest neighbour. None: only ``n_nearest``.
+        Farthest neighbor. None: only ``n_nearest``.
     eps, regularization, good
         As in `whitening_matrix_global`.
     groups
-        Group of each channel: one of another group is no neighbour. One group if None.
+        Group of each channel: one of another group is no neighbor. One group if None.
 
     Returns
     -------
-    neighbours
+    neighbors
         Shape (channel, k), int32, by increasing distance, padded with −1.
     weights
-        Shape (channel, k), float32, padded with 0. A bad or constant channel has no neighbours: it whitens to 0.
+        Shape (channel, k), float32, padded with 0. A bad or constant channel has no neighbors: it whitens to 0.
 
     Raises
     ------
     ValueError
-        If shapes disagree, values are not finite, or neither size of neighbourhood is given.
+        If shapes disagree, values are not finite, or neither size of neighborhood is given.
 
     Examples
     --------
     >>> import numpy as np
-    >>> neighbours, weights = whitening_matrix_local(np.diag([4.0, 25.0, 1.0]), np.eye(3), n_nearest=1)
-    >>> neighbours.ravel(), weights.ravel()
+    >>> neighbors, weights = whitening_matrix_local(np.diag([4.0, 25.0, 1.0]), np.eye(3), n_nearest=1)
+    >>> neighbors.ravel(), weights.ravel()
     (array([0, 1, 2], dtype=int32), array([0.5, 0.2, 1. ], dtype=float32))
     """
     matrix, usable = _checked_covariance(covariance, eps, regularization, good)
@@ -146,7 +146,7 @@ def whitening_matrix_local(
     if n_nearest is None and radius_um is None:
         raise ValueError("give n_nearest or radius_um: without either, use whitening_matrix_global")
     if n_nearest is not None and n_nearest < 1:
-        raise ValueError(f"n_nearest is {n_nearest}, but a neighbourhood holds at least the channel itself")
+        raise ValueError(f"n_nearest is {n_nearest}, but a neighborhood holds at least the channel itself")
     chosen = np.flatnonzero(usable)
     distances = np.linalg.norm(places[chosen, None] - places[None, chosen], axis=2)
     if groups is not None:
@@ -157,15 +157,15 @@ def whitening_matrix_local(
     reach = np.inf if radius_um is None else radius_um
     sizes = np.minimum(((distances <= reach) & np.isfinite(distances)).sum(axis=1), widest)
     k = int(sizes.max(initial=1))
-    neighbours = np.full((channels, k), -1, np.int32)
+    neighbors = np.full((channels, k), -1, np.int32)
     weights = np.zeros((channels, k), np.float32)
     for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
         near = chosen[order[rows, :size]]
         whitening = _inverse_square_roots(matrix[near[:, :, None], near[:, None, :]], eps, regularization)
-        neighbours[chosen[rows], :size] = near
+        neighbors[chosen[rows], :size] = near
         weights[chosen[rows], :size] = whitening[:, 0]
-    return neighbours, weights
+    return neighbors, weights
 
 
 def _checked_covariance(
@@ -199,11 +199,11 @@ def whiten_sparse(
     *,
     before: int = 0,
     after: int = 0,
-    neighbours: NDArray[np.integer],
+    neighbors: NDArray[np.integer],
     weights: NDArray[np.floating],
     mean: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
-    """Output channel c is Σⱼ weights[c, j] · (x − mean)[neighbours[c, j]].
+    """Output channel c is Σⱼ weights[c, j] · (x − mean)[neighbors[c, j]].
 
     Indices are padded with −1. The weights are regrouped by `pack_sparse` and the result remembered; a stage that
     runs on many short blocks does better to call `mix_channels` with packed weights.
@@ -211,11 +211,11 @@ def whiten_sparse(
     Examples
     --------
     >>> import numpy as np
-    >>> neighbours = np.array([[0, 1], [1, -1]], dtype="int32")
-    >>> whiten_sparse(np.array([[5, 3]]), neighbours=neighbours, weights=np.array([[1.0, -1.0], [2.0, 0.0]]))
+    >>> neighbors = np.array([[0, 1], [1, -1]], dtype="int32")
+    >>> whiten_sparse(np.array([[5, 3]]), neighbors=neighbors, weights=np.array([[1.0, -1.0], [2.0, 0.0]]))
     array([[2., 6.]], dtype=float32)
     """
-    return mix_channels(traces, before=before, after=after, **packed_once(pack_sparse, neighbours, weights, mean=mean))
+    return mix_channels(traces, before=before, after=after, **packed_once(pack_sparse, neighbors, weights, mean=mean))
 
 
 def whiten_dense(

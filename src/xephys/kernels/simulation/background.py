@@ -1,4 +1,4 @@
-"""Backgrounds of a simulated recording: slow fields, mains, artefacts, and the converter."""
+"""Backgrounds of a simulated recording: slow fields, mains, artifacts, and the converter."""
 
 import numpy as np
 from numba import njit

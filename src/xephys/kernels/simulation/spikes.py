@@ -34,7 +34,7 @@ class UnitBank(NamedTuple):
     propagation: NDArray[np.float64]  # (U, K) samples / µm
     shape: NDArray[np.int64]  # (U, K) row of ``waveforms``
     waveforms: NDArray[np.float32]  # (S, L) on the fine time axis, zero at both ends
-    n_before: float  # samples from the start of a waveform to its zero of time
+    nbefore: float  # samples from the start of a waveform to its zero of time
     oversampling: float  # table entries per sample
 
 
@@ -104,10 +104,10 @@ def add_spikes(
         if n_near == 0:
             continue
         zero = time[s] - bank.trough[u] - start
-        first = max(0, int(np.floor(zero - bank.n_before * stretch[s])) - 1)
-        last = min(n_samples, int(np.ceil(zero + (duration - bank.n_before) * stretch[s] + longest)) + 2)
+        first = max(0, int(np.floor(zero - bank.nbefore * stretch[s])) - 1)
+        last = min(n_samples, int(np.ceil(zero + (duration - bank.nbefore) * stretch[s] + longest)) + 2)
         rate = bank.oversampling / stretch[s]
-        origin = bank.n_before * bank.oversampling
+        origin = bank.nbefore * bank.oversampling
         for k in range(n_components):
             if bank.gain[u, k] == 0.0:
                 continue
@@ -125,19 +125,19 @@ def rest_templates(
     bank: UnitBank,
     channel_xy: NDArray[np.float64],
     *,
-    n_before: int,
-    n_after: int,
+    nbefore: int,
+    nafter: int,
     phase: float = 0.0,
 ) -> NDArray[np.float32]:
     """Sampled templates of all units at rest: float32 (unit, sample, channel), µV.
 
-    Row ``n_before`` is the extremum on the peak channel, to a fraction ``phase`` of a sample.
+    Row ``nbefore`` is the extremum on the peak channel, to a fraction ``phase`` of a sample.
     """
     n_units = len(bank.position)
-    templates = np.zeros((n_units, n_before + n_after, len(channel_xy)), np.float32)
+    templates = np.zeros((n_units, nbefore + nafter, len(channel_xy)), np.float32)
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
     no_shift = np.zeros(len(channel_xy))
-    at = np.array([n_before + phase])
+    at = np.array([nbefore + phase])
     for u in range(n_units):
         add_spikes(templates[u], 0, at, np.array([u]), one, one, zero, bank, channel_xy, no_shift)
     return templates

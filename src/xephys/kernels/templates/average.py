@@ -28,7 +28,7 @@ def nearest_channels(
     positions_um: NDArray[np.floating],
     *,
     peak_channels: NDArray[np.integer],
-    max_channels: int,
+    n_channels_max: int,
     radius_um: float = np.inf,
     groups: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int32]:
@@ -38,7 +38,7 @@ def nearest_channels(
     ----------
     positions_um : array of shape (channel, 2 or 3)
     peak_channels : integer array of shape (unit,)
-    max_channels : int
+    n_channels_max : int
         Slots per unit.
     radius_um : float
         Farther channels are left out.
@@ -47,21 +47,21 @@ def nearest_channels(
 
     Returns
     -------
-    int32 array of shape (unit, min(max_channels, n_channels))
+    int32 array of shape (unit, min(n_channels_max, n_channels))
         Channel of each slot, -1 where empty. Equal distances in order of channel.
 
     Examples
     --------
     >>> import numpy as np
     >>> line = np.array([[0, 0], [0, 20], [0, 40.0]])
-    >>> nearest_channels(line, peak_channels=np.array([0, 2]), max_channels=3, radius_um=25)
+    >>> nearest_channels(line, peak_channels=np.array([0, 2]), n_channels_max=3, radius_um=25)
     array([[ 0,  1, -1],
            [ 2,  1, -1]], dtype=int32)
     """
     distance = np.linalg.norm(positions_um[peak_channels][:, None] - positions_um[None], axis=2)
     if groups is not None:
         distance[groups[peak_channels][:, None] != groups[None]] = np.inf
-    order = np.argsort(distance, axis=1, kind="stable")[:, :max_channels]
+    order = np.argsort(distance, axis=1, kind="stable")[:, :n_channels_max]
     reached = np.take_along_axis(distance, order, axis=1)
     near = (reached <= radius_um) & np.isfinite(reached)
     return np.where(near, order, -1).astype(np.int32)
@@ -97,8 +97,8 @@ def accumulate_waveforms(
     samples: NDArray[np.int64],
     units: NDArray[np.integer],
     channels: NDArray[np.int32],
-    n_before: int,
-    n_after: int,
+    nbefore: int,
+    nafter: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Sum of the waveforms of each unit's spikes in one tile: a partial sum for a tree reduction.
 
@@ -112,12 +112,12 @@ def accumulate_waveforms(
     units : integer array of shape (spike,)
     channels : int32 array of shape (unit, slot)
         Channels to sum on for each unit, -1 where empty.
-    n_before, n_after : int
+    nbefore, nafter : int
         Samples of the waveform before, and from, the spike's sample.
 
     Returns
     -------
-    sums : float64 array of shape (unit, n_before + n_after, slot)
+    sums : float64 array of shape (unit, nbefore + nafter, slot)
         Zero in empty slots.
     counts : int64 array of shape (unit,)
 
@@ -132,20 +132,20 @@ def accumulate_waveforms(
     >>> traces = np.arange(10, dtype=np.float32)[:, None]
     >>> sums, counts = accumulate_waveforms(
     ...     traces, before=2, after=2, start=100, samples=np.array([101, 103, 106]), units=np.array([0, 0, 0]),
-    ...     channels=np.zeros((1, 1), np.int32), n_before=1, n_after=2)
+    ...     channels=np.zeros((1, 1), np.int32), nbefore=1, nafter=2)
     >>> sums[0, :, 0].tolist(), counts.tolist()
     ([6.0, 8.0, 10.0], [2])
     """
-    if n_before > before or n_after - 1 > after:
+    if nbefore > before or nafter - 1 > after:
         raise ValueError(
-            f"the halo of {before} + {after} samples is shorter than the waveform's {n_before} + {n_after - 1}: "
+            f"the halo of {before} + {after} samples is shorter than the waveform's {nbefore} + {nafter - 1}: "
             "give the stage the waveform's length as its halo."
         )
     stop = start + traces.shape[0] - before - after
     first, last = np.searchsorted(samples, [start, stop])
-    sums = np.zeros((channels.shape[0], n_before + n_after, channels.shape[1]))
+    sums = np.zeros((channels.shape[0], nbefore + nafter, channels.shape[1]))
     counts = np.zeros(channels.shape[0], np.int64)
-    rows = np.ascontiguousarray(samples[first:last] - start + before - n_before, dtype=np.int64)
+    rows = np.ascontiguousarray(samples[first:last] - start + before - nbefore, dtype=np.int64)
     owners = np.ascontiguousarray(units[first:last], dtype=np.int64)
     _add_waveforms(traces, rows, owners, np.maximum(channels, 0).astype(np.int64), sums, counts)
     sums.transpose(0, 2, 1)[channels < 0] = 0.0  # summed all the same: quicker than to ask for every sample
@@ -182,7 +182,7 @@ def select_channels(
     templates: NDArray[np.floating],
     *,
     channels: NDArray[np.int32],
-    max_channels: int,
+    n_channels_max: int,
     min_energy: float = 0.5,
     min_fraction: float = 0.002,
     counts: NDArray[np.integer] | None = None,
@@ -197,7 +197,7 @@ def select_channels(
     templates : array of shape (unit, sample, slot)
         In units of the noise (whitened).
     channels : int32 array of shape (unit, slot)
-    max_channels : int
+    n_channels_max : int
         Slots kept per unit.
     min_energy : float
         Squared norm of one channel, in units of the noise variance.
@@ -208,22 +208,22 @@ def select_channels(
 
     Returns
     -------
-    templates : float64 array of shape (unit, sample, max_channels or fewer)
-    channels : int32 array of shape (unit, max_channels or fewer)
+    templates : float64 array of shape (unit, sample, n_channels_max or fewer)
+    channels : int32 array of shape (unit, n_channels_max or fewer)
         Strongest first, -1 where empty.
 
     Examples
     --------
     >>> import numpy as np
     >>> kept, slots = select_channels(np.array([[[1.0, 5.0, 0.1]]]), channels=np.array([[3, 4, 5]], np.int32),
-    ...                               max_channels=2, min_energy=0.5)
+    ...                               n_channels_max=2, min_energy=0.5)
     >>> slots.tolist(), kept.tolist()
     ([[4, 3]], [[[5.0, 1.0]]])
     """
     energy = np.where(channels >= 0, np.einsum("utk,utk->uk", templates, templates), -np.inf)
     noise = 0.0 if counts is None else 2.0 * templates.shape[1] / np.maximum(counts, 1)
     floor = np.maximum(min_fraction * energy.max(axis=1, initial=0.0), min_energy + noise)
-    order = np.argsort(-energy, axis=1, kind="stable")[:, :max_channels]
+    order = np.argsort(-energy, axis=1, kind="stable")[:, :n_channels_max]
     kept = np.take_along_axis(energy, order, axis=1) > floor[:, None]
     slots = np.where(kept, np.take_along_axis(channels, order, axis=1), -1).astype(np.int32)
     chosen = np.take_along_axis(np.asarray(templates, np.float64), order[:, None, :], axis=2)
@@ -320,17 +320,17 @@ def without_weak_ranks(
 
 
 def align_templates(
-    templates: NDArray[np.floating], *, channels: NDArray[np.int32], n_before: int, max_shift: int
+    templates: NDArray[np.floating], *, channels: NDArray[np.int32], nbefore: int, max_shift: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Shift each template so that the largest deflection of its main channel lies at sample `n_before`.
+    """Shift each template so that the largest deflection of its main channel lies at sample `nbefore`.
 
     Parameters
     ----------
     templates : array of shape (unit, sample, slot)
     channels : int32 array of shape (unit, slot)
-    n_before : int
+    nbefore : int
     max_shift : int
-        The deflection is looked for within this distance of `n_before`.
+        The deflection is looked for within this distance of `nbefore`.
 
     Returns
     -------
@@ -343,18 +343,18 @@ def align_templates(
     --------
     >>> import numpy as np
     >>> moved, shifts = align_templates(np.array([[[0], [0], [-5], [2.0]]]), channels=np.array([[0]], np.int32),
-    ...                                 n_before=1, max_shift=2)
+    ...                                 nbefore=1, max_shift=2)
     >>> moved[0, :, 0].tolist(), shifts.tolist()
     ([0.0, -5.0, 2.0, 0.0], [1])
     """
     n_units, n_samples, _ = templates.shape
     aligned = np.zeros(templates.shape)
     shifts = np.zeros(n_units, np.int64)
-    first, last = max(n_before - max_shift, 0), min(n_before + max_shift + 1, n_samples)
+    first, last = max(nbefore - max_shift, 0), min(nbefore + max_shift + 1, n_samples)
     for unit in range(n_units):
         amplitude = np.where(channels[unit] >= 0, np.ptp(templates[unit], axis=0), -1.0)
         main = templates[unit, first:last, int(amplitude.argmax())]
-        shift = first + int(np.abs(main).argmax()) - n_before if np.any(main) else 0
+        shift = first + int(np.abs(main).argmax()) - nbefore if np.any(main) else 0
         shifts[unit] = shift
         taken = templates[unit, max(shift, 0) : n_samples + min(shift, 0)]
         aligned[unit, max(-shift, 0) : max(-shift, 0) + taken.shape[0]] = taken
@@ -364,7 +364,7 @@ def align_templates(
 def template_positions(
     templates: NDArray[np.floating], *, channels: NDArray[np.int32], positions_um: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Centre of mass of each template: contacts weighted by their peak-to-peak amplitude.
+    """Center of mass of each template: contacts weighted by their peak-to-peak amplitude.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ def accumulate_waveforms(
     samples: NDArray[np.int64],
     units: NDArray[np.integer],
     channels: NDArray[np.int32],
-    n_before: int,
-    n_after: int,
+    nbefore: int,
+    nafter: int,
 ) -> tuple[Any, Any]:
     """As `xephys.kernels.templates.average.accumulate_waveforms`.
 
@@ -32,9 +32,9 @@ def accumulate_waveforms(
     stop = start + len(traces) - before - after
     first, last = (int(i) for i in np.searchsorted(samples, [start, stop]))
     n_units, n_slots = channels.shape
-    length = n_before + n_after
+    length = nbefore + nafter
     own = resident(xp, as_index, units)[first:last]
-    rows = resident(xp, as_index, samples)[first:last] - (start - before + n_before)
+    rows = resident(xp, as_index, samples)[first:last] - (start - before + nbefore)
     around = resident(xp, as_index, channels)[own]
     member = (xp.arange(n_units)[:, None] == own).astype(np.float64)
     sums = xp.zeros((n_units, length * n_slots), dtype=np.float64)

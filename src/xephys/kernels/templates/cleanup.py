@@ -101,7 +101,7 @@ def merge_duplicates(
     channels: NDArray[np.int32],
     counts: NDArray[np.int64],
     *,
-    max_lag_samples: int,
+    lag_samples_max: int,
     min_similarity: float = 0.9,
     max_difference: float = 0.2,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
@@ -114,7 +114,7 @@ def merge_duplicates(
         -1 where empty.
     counts : (unit,) int64
         Spikes of each: weights of the mean.
-    max_lag_samples : int
+    lag_samples_max : int
         Largest delay of one against the other.
     min_similarity : float
         Least cosine at the best delay.
@@ -133,7 +133,7 @@ def merge_duplicates(
     >>> waveforms = np.zeros((3, 4, 1), np.float32)
     >>> waveforms[:, 1, 0] = 5, 5.2, 9
     >>> merged, _, target = merge_duplicates(waveforms, np.zeros((3, 1), np.int32), np.array([3, 1, 1]),
-    ...                                      max_lag_samples=1)
+    ...                                      lag_samples_max=1)
     >>> target.tolist(), round(float(merged[0, 1, 0]), 2)
     ([0, 0, 1], 5.05)
     """
@@ -141,7 +141,7 @@ def merge_duplicates(
     norms = np.sqrt((waveforms.astype(np.float64) ** 2).sum(axis=(1, 2)))
     partners: dict[int, list[tuple[float, int, int]]] = {unit: [] for unit in range(n_units)}
     for a, b, similarity, lag, _ in merge_candidates(
-        waveforms, channels, max_lag_samples=max_lag_samples, min_similarity=min_similarity
+        waveforms, channels, lag_samples_max=lag_samples_max, min_similarity=min_similarity
     ).tolist():
         if 2.0 * abs(norms[a] - norms[b]) / max(norms[a] + norms[b], 1e-12) < max_difference:
             partners[a].append((-similarity, b, lag))

@@ -250,7 +250,7 @@ def missed_together(
         n_all = float(np.prod([max(counts[composite[name]], 1) for name in names]))
         expected = len(first) * len(second) * (2 * reach_samples + 1) / duration_samples
         reach = reach_samples + 1
-        lags = correlogram_counts(first, second - composite["lag"], bin_samples=1, max_lag_samples=reach)
+        lags = correlogram_counts(first, second - composite["lag"], bin_samples=1, lag_samples_max=reach)
         lacking = expected - lags[1:].sum()
         its_own = counts[composite["unit"]] * len(first) * len(second) / n_all
         missed[row] = lacking >= max(min_share * its_own, min_gap * expected, min_deviation * np.sqrt(expected), 1.0)

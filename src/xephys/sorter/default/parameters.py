@@ -18,7 +18,7 @@ class DefaultParameters(BaseModel):
     reference: Literal["median", "average", "none"] = Field(
         "median", description="common reference over each shank; none is used below 12 channels"
     )
-    whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
+    whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighborhood")
     detect_threshold: float = Field(4.5, gt=0, description="detection threshold, in units of the noise")
     peak_sign: Literal["neg", "pos", "both"] = Field("both", description="sign of the peaks that are detected")
     exclude_sweep_ms: float = Field(0.5, gt=0, description="shortest time between two detected peaks of one place")

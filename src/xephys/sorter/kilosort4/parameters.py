@@ -37,7 +37,7 @@ class Kilosort4Parameters(BaseModel):
         description="filtered samples that reach it are zeroed, 3 ms around; unit of the data",
     )
     nskip: int = Field(25, ge=1, description="whitening reads every nth excerpt of 2 s; 20 to 40 in all")
-    whitening_range: int = Field(32, ge=1, description="channels of a whitening neighbourhood")
+    whitening_range: int = Field(32, ge=1, description="channels of a whitening neighborhood")
     highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass, Hz")
     binning_depth: float = Field(5.0, gt=0, description="depth of a bin in which drift is estimated, um")
     sig_interp: float = Field(20.0, gt=0, description="reach of the interpolation that corrects drift, um")

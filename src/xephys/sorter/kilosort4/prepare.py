@@ -1,4 +1,4 @@
-"""The first part of the preset ``kilosort4``: what is to be sorted, filtered, referenced, without artefacts, white."""
+"""The first part of the preset ``kilosort4``: what is to be sorted, filtered, referenced, without artifacts, white."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray
 
 
 def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> Prepared:
-    """Scale, align, high-pass, reference, blank artefacts and whiten, lazily, after the few estimates that this takes.
+    """Scale, align, high-pass, reference, blank artifacts and whiten, lazily, after the few estimates that this takes.
 
     The reference follows the filter, which takes away offsets and slow waves that would decide a median otherwise; and
     it is one for each shank.

@@ -110,7 +110,7 @@ def learned_templates(
         kernel.moved_templates(waveforms, delays),
         channels,
         counts,
-        max_lag_samples=shapes.sizes["sample"] // 2,
+        lag_samples_max=shapes.sizes["sample"] // 2,
         min_similarity=DUPLICATE_SIMILARITY,
         max_difference=DUPLICATE_DIFFERENCE,
     )
@@ -178,7 +178,7 @@ def merged_units(
     first = plan.first_sample
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
     candidates = merge_candidates(
-        waveforms, channels, max_lag_samples=shapes.sizes["sample"] // 2, min_similarity=MERGE_SIMILARITY
+        waveforms, channels, lag_samples_max=shapes.sizes["sample"] // 2, min_similarity=MERGE_SIMILARITY
     )
     target, shift, decisions = merge_refractory(
         candidates,
@@ -240,12 +240,12 @@ def _describe(
     n_units = len(waveforms)
     templates = template_set(recording, waveforms, channels, counts, nbefore=int(shapes.attrs["nbefore"]))
     positions = schema.positions_of(recording, why="the positions of spikes")
-    neighbours = feature_channels(recording, spikes.dtype["projection"].shape[0])
+    neighbors = feature_channels(recording, spikes.dtype["projection"].shape[0])
     projection, peak_channel = spikes["projection"][rows], spikes["channel_index"][rows]
-    centres, norms = place_spikes(
+    centers, norms = place_spikes(
         projection,
         peak_channel,
-        neighbours,
+        neighbors,
         positions=positions,
         n_nearest=p.nearest_chans,
         limit_um=p.position_limit,
@@ -255,7 +255,7 @@ def _describe(
     out = np.zeros(len(rows), SPIKE)
     out["sample_index"], out["unit_index"] = single["sample_index"], units
     out["amplitude"] = norms / np.maximum(typical[units], 1e-12) if n_units else 0.0
-    out["x"], out["y"] = centres[:, 0], centres[:, 1]
+    out["x"], out["y"] = centers[:, 0], centers[:, 1]
     wanted = feature_channels(recording, p.nearest_chans)[templates["channel_index"].values[:n_units, 0]]
     bin_samples = _bin_samples(float(recording.attrs["sampling_frequency"]))
     ratio, good = refractory_ratios(
@@ -272,7 +272,7 @@ def _describe(
         similarity=lagged_similarity(templates),
         detection_template=spikes["unit_index"][rows].astype(np.int32),
         feature_norm=norms,
-        projection=features_on(projection, peak_channel, units, neighbours, wanted),
+        projection=features_on(projection, peak_channel, units, neighbors, wanted),
         feature_channel=wanted,
         kept=kept,
         ratio=ratio,

@@ -41,9 +41,9 @@ def judge_units(
         columns["num_spikes"],
         columns["contamination"],
         columns["snr"],
-        max_contamination=contamination_max,
-        min_good_snr=good_snr_min,
-        min_spikes=n_spikes_min,
+        contamination_max=contamination_max,
+        good_snr_min=good_snr_min,
+        n_spikes_min=n_spikes_min,
     )
     return {"label": label, **columns}
 

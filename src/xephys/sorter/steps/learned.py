@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POSITION_TOLERANCE_UM = 1.0
 
 
-#: What is known of the channels by which neighbourhoods are made.
+#: What is known of the channels by which neighborhoods are made.
 _CHANNEL_NAMES = ("channel", "x", "y", "probe", "shank", "group")
 
 
@@ -89,8 +89,8 @@ class Learned:
             kept = ~lost
             matrix = self.whitening["matrix"]
             return self.whitening.assign(matrix=(matrix.dims, matrix.values * kept[:, None] * kept[None, :]))
-        weight, neighbour = self.whitening["weight"], self.whitening["neighbour"].values
-        silent = lost[:, None] | (lost[neighbour] & (neighbour >= 0))
+        weight, neighbor = self.whitening["weight"], self.whitening["neighbor"].values
+        silent = lost[:, None] | (lost[neighbor] & (neighbor >= 0))
         return self.whitening.assign(weight=(weight.dims, np.where(silent, 0, weight.values).astype(weight.dtype)))
 
     def templates_without(self, bad: NDArray[np.bool_]) -> xr.Dataset:
