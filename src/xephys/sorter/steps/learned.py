@@ -170,6 +170,8 @@ def read_learned(sorting: Any) -> Learned:
     channels, whitening, components, templates = (tree[f"learned/{name}"].to_dataset(inherit=False) for name in names)
     if "relative_threshold" not in templates:  # of a version that matched every unit at one threshold
         templates = templates.assign(relative_threshold=("unit", np.ones(templates.sizes["unit"])))
+    if "neighbour" in whitening:  # of a version that spelled it so
+        whitening = whitening.rename(neighbour="neighbor")
     learned = Learned(channels, whitening, components["components"], templates)
     n_units, n_learned = tree["units"].sizes["unit"], int(templates["represents"].sum())
     if n_units != n_learned:
