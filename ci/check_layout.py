@@ -21,7 +21,8 @@ SHARED_PREFIX_MAX = 3
 TWINS = ("_device", "_torch", "_cuda")
 #: Modules without a test file of their name, each with the file that tests it, or the reason why nothing has to.
 TESTED_ELSEWHERE: dict[str, str] = {
-    "xephys.__main__": "tests/cli/test_commands.py",
+    "xephys.__main__": "tests/cli/test_app.py",
+    "xephys.cli.options": "names of options only",
     "xephys.typing": "aliases only",
     "xephys.detect.rules": "names for what every method is given",
     "xephys.kernels.match.limits": "names for numbers and arrays",

@@ -1,4 +1,4 @@
-"""What the command line says: exit status, warnings, progress, room on the disk."""
+"""How a command speaks: exit status, warnings, progress."""
 
 import warnings
 
@@ -56,39 +56,6 @@ def test_progress_is_drawn_on_a_terminal_only(monkeypatch, capsys):
     assert "detect" in text
     assert "2/2" in text
     assert "match" in text
-
-
-def test_space_grows_with_the_recording():
-    hour = console.sort_bytes(384, 3600.0)
-    assert 1e9 < hour < 1e10
-    assert console.sort_bytes(4, 10.0) < 5e7
-
-
-def test_work_folder_of_an_unfinished_run_is_no_result(tmp_path):
-    names = ("sorting.zarr", "phy")
-    out = tmp_path / "out"
-    console.check_result_folder(out, names, overwrite=False)
-    (out / ".work").mkdir(parents=True)
-    console.check_result_folder(out, names, overwrite=False)
-    (out / "sorting.zarr").mkdir()
-    console.check_result_folder(out, names, overwrite=False)
-    (out / "phy").mkdir()
-    with pytest.raises(OutputError, match="already holds"):
-        console.check_result_folder(out, names, overwrite=False)
-    (out / ".work").rmdir()
-    (out / "phy").rmdir()
-    with pytest.raises(OutputError, match=r"already holds sorting\.zarr;"):
-        console.check_result_folder(out, names, overwrite=False)
-    console.check_result_folder(out, names, overwrite=True)
-
-
-def test_a_later_result_alone_is_not_an_unfinished_run(tmp_path):
-    """Of the two, phy is written last; it may have been curated by hand, and the sorting moved away."""
-    for name in (".work", "phy"):
-        (tmp_path / name).mkdir()
-    with pytest.raises(OutputError, match=r"already holds phy; .*--overwrite"):
-        console.check_result_folder(tmp_path, ("sorting.zarr", "phy"), overwrite=False)
-    console.check_result_folder(tmp_path, ("sorting.zarr", "phy"), overwrite=True)
 
 
 def test_debug_shows_the_traceback(tmp_path):

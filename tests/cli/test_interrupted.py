@@ -1,4 +1,4 @@
-"""Interrupted or failed, a sort leaves what it can go on from, or nothing; the next does only what is missing."""
+"""An interrupted or failed sort leaves what it can resume from, or nothing; the next one does only what is missing."""
 
 import os
 import signal
@@ -14,12 +14,12 @@ from ..support.processes import hear_ctrl_c
 from .commands import refused, run
 
 
-def test_an_interrupt_says_how_to_go_on(simulated, tmp_path, monkeypatch):
+def test_an_interrupt_says_how_to_resume(simulated, tmp_path, monkeypatch):
     out = tmp_path / "out"
     monkeypatch.setattr("xephys.sorter.run.sort_with", _interrupt)
     result = run("sort", simulated / "recording", "--out", out, expect=130)
     assert str(out / ".work") in result.stderr
-    assert "goes on from there" in result.stderr
+    assert "resumes from there" in result.stderr
     monkeypatch.undo()
     run("sort", simulated / "recording", "--out", out)
     assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
@@ -49,10 +49,10 @@ def test_a_failure_in_the_middle_leaves_no_results(simulated, tmp_path, monkeypa
     monkeypatch.setattr("xephys.io.export.phy.export_phy", fail)
     message = refused("sort", simulated / "recording", "--out", out, status=5)
     assert "no space left" in message
-    assert "goes on from there" in message
+    assert "resumes from there" in message
     assert (out / ".work").is_dir()
     monkeypatch.undo()
-    run("sort", simulated / "recording", "--out", out)  # sorting.zarr is there, phy is not: goes on without --overwrite
+    run("sort", simulated / "recording", "--out", out)  # sorting.zarr exists, phy does not: resumes without --overwrite
     assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]
 
 
@@ -110,7 +110,7 @@ def test_ctrl_c_in_a_process(simulated, tmp_path):
     _, stderr = process.communicate(timeout=300)
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
-    assert "goes on from there" in stderr
+    assert "resumes from there" in stderr
     assert not (out / "sorting.zarr").exists()
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -1,33 +1,13 @@
-"""What each command writes and prints; what it writes is whole."""
+"""What a sort writes and prints; what it writes is whole."""
 
 import json
-import shutil
 
 import numpy as np
 
 import xephys
-from xephys.cli.paths import find_sorting
 
 from ..support import device_arrays
-from .commands import refused, run
-
-
-def test_simulate_writes_recording_and_truth(simulated):
-    recording, truth = xephys.testing.simulate_recording(duration_s=12, n_channels=16, n_units=4, seed=1)
-    saved = xephys.open_recording(simulated / "recording")
-    np.testing.assert_array_equal(saved.isel(time=slice(0, 1000)).values, recording.isel(time=slice(0, 1000)).values)
-    np.testing.assert_array_equal(saved.y.values, recording.y.values)
-    stored = xephys.open_sorting(simulated / "truth.zarr")
-    np.testing.assert_array_equal(stored["spikes"]["sample_index"].values, truth.spikes["sample_index"])
-    assert json.loads((simulated / "info.json").read_text())["units_info"][0]["unit"] == 0
-    assert sorted(p.name for p in simulated.iterdir()) == ["far.npz", "info.json", "recording", "truth.zarr"]
-
-
-def test_simulate_takes_every_parameter(tmp_path):
-    options = ["--set", "probe=tetrode", "--set", "amplitude_range_uv=(90, 100)", "--format", "zarr"]
-    run("simulate", "--out", tmp_path / "a", "--duration-s", 1, "--n-channels", 4, "--n-units", 1, *options)
-    saved = xephys.open_recording(tmp_path / "a" / "recording.zarr")
-    assert sorted(set(saved.x.values.tolist())) == [0.0, 20.0]
+from .commands import run
 
 
 def test_sort_writes_whole_results_and_nothing_else(sorted_folder):
@@ -44,46 +24,6 @@ def test_sort_equals_the_function(simulated, sorted_folder):
     stored = xephys.open_sorting(sorted_folder / "sorting.zarr")
     for name in ("sample_index", "unit_index"):
         np.testing.assert_array_equal(stored["spikes"][name].values, direct["spikes"][name].values)
-
-
-def test_compare_prints_the_table_and_draws(simulated, sorted_folder, tmp_path):
-    figure = tmp_path / "report.png"
-    text = run("compare", sorted_folder, simulated, "--figure", figure).stdout
-    ours = xephys.compare(find_sorting(sorted_folder), find_sorting(simulated))
-    assert f"mean accuracy {ours.summary['accuracy']:.3f}" in text
-    assert "4 true and" in text
-    assert figure.stat().st_size > 30_000
-    assert "exists already" in refused("compare", sorted_folder, simulated, "--figure", figure, status=4)
-    run("compare", sorted_folder, simulated, "--figure", figure, "--overwrite")
-    run("compare", sorted_folder / "phy", simulated / "truth.zarr")
-    assert [p.name for p in tmp_path.iterdir()] == ["report.png"]
-
-
-def test_compare_of_a_folder_with_both_takes_its_truth(simulated, sorted_folder, tmp_path):
-    shutil.copytree(simulated / "truth.zarr", tmp_path / "truth.zarr")
-    shutil.copytree(sorted_folder / "sorting.zarr", tmp_path / "sorting.zarr")
-    assert run("compare", tmp_path, tmp_path).stdout == run("compare", sorted_folder, simulated).stdout
-
-
-def test_info_says_what_is_there(simulated):
-    text = run("info", simulated / "recording").stdout
-    for fact in (
-        "16 (0 to 15)",
-        "30000 Hz",
-        "12 s (360,000 samples)",
-        "0.195 µV per count",
-        "16 contacts",
-        "1 task each",
-    ):
-        assert fact in text
-
-
-def test_info_of_a_raw_file(tmp_path):
-    file = tmp_path / "a.bin"
-    np.zeros((3000, 2), "<i2").tofile(file)
-    text = run("info", file, "--n-channels", 2, "--sampling-frequency", 1000, "--dtype", "int16").stdout
-    assert "3 s (3,000 samples)" in text
-    assert "none: sorting needs one" in text
 
 
 def test_overwrite_replaces(simulated, tmp_path):

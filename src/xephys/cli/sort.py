@@ -1,0 +1,172 @@
+"""``xephys sort``: sorts a recording, after everything that can be refused before the work has been checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..sorter.presets import DEFAULT_PRESET
+from .console import console, progress_bar
+from .folders import PHY_NAME, SORTING_NAME, check_result_folder, sort_bytes, work_folder
+from .options import (
+    Channels,
+    ChunkDuration,
+    Debug,
+    Gain,
+    Out,
+    Overwrite,
+    ProbeFile,
+    Rate,
+    ReaderOptions,
+    RecordingPath,
+    SampleType,
+    Segment,
+    Settings,
+    StreamId,
+    Trust,
+)
+from .settings import reader_options, split_settings
+
+
+def sort(
+    path: RecordingPath,
+    out: Out,
+    preset: Annotated[str, typer.Option("--preset", help="Which sorter.")] = DEFAULT_PRESET,
+    settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
+    learned: Annotated[
+        Path | None,
+        typer.Option("--learned", metavar="DIR", help="Use the templates, and so the units, of an earlier sort."),
+    ] = None,
+    learn_s: Annotated[
+        float | None,
+        typer.Option(
+            "--learn-s", metavar="SECONDS", help="Learn from excerpts of this total length; match everywhere."
+        ),
+    ] = None,
+    probe: ProbeFile = None,
+    stream_id: StreamId = None,
+    segment: Segment = None,
+    n_channels: Channels = None,
+    sampling_frequency: Rate = None,
+    dtype: SampleType = None,
+    gain_to_uv: Gain = None,
+    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
+    trust: Trust = False,
+    device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
+    ] = "threads",
+    cache: Annotated[
+        str,
+        typer.Option(
+            "--cache",
+            metavar="auto|memory|disk|none",
+            help="Where white traces are kept between passes; the spikes are the same.",
+        ),
+    ] = "auto",
+    chunk_duration_s: ChunkDuration = 2.0,
+    kilosort_files: Annotated[
+        bool,
+        typer.Option(
+            "--kilosort-files",
+            help="Fill DIR/phy with every file that Kilosort4 writes, principal components included (one more pass).",
+        ),
+    ] = False,
+    discard_work: Annotated[
+        bool,
+        typer.Option(
+            "--discard-work",
+            help="Remove DIR/.work when the results are whole; while it exists, another run repeats only what changed.",
+        ),
+    ] = False,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Sort the spikes of a recording. DIR gets sorting.zarr and phy/; a stopped run resumes where it stopped.
+
+    After a change of late parameters only the stages from there on run again.
+    """
+    from ..checks import check_choice
+    from ..graph.kept import PLACES
+    from ..io.store.atomic import check_room
+    from ..kernels.lib.dispatch import namespace_of_device
+    from ..sorter.presets import find_preset, read_parameters
+    from ..sorter.steps.reuse import parameters_with
+    from .heap import share_one_heap
+    from .paths import find_learned, one_segment
+
+    share_one_heap()
+    given = split_settings(settings)
+    earlier = None if learned is None else find_learned(learned)
+    parameters = read_parameters(preset, given) if earlier is None else parameters_with(earlier, given, preset=preset)
+    sorter = find_preset(preset)
+    sorter.check_use(device=device, learn_s=learn_s)
+    check_choice("device", device, ("cpu", "cuda"))
+    check_choice("cache", cache, PLACES)
+    if device != "cpu":
+        namespace_of_device(device)
+    check_result_folder(out, (SORTING_NAME, PHY_NAME), overwrite=overwrite)
+    recording = one_segment(
+        path,
+        segment=segment,
+        probe=probe,
+        stream_id=stream_id,
+        n_channels=n_channels,
+        sampling_frequency=sampling_frequency,
+        dtype=dtype,
+        gain_to_uv=gain_to_uv,
+        trust=trust,
+        chunk_duration_s=chunk_duration_s,
+        **reader_options(reader),
+    )
+    sorter.check_recording(recording, parameters)
+    duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
+    check_room(out, n_bytes=sort_bytes(recording.sizes["channel"], duration_s))
+
+    from ..graph.scheduler import connect
+    from ..io.export.kilosort import export_kilosort
+    from ..io.export.phy import export_phy
+    from ..io.store.sorting import save_sorting
+    from ..sorter.run import sort_with
+    from ..sorter.steps.reuse import whiten_like
+
+    with connect(scheduler), work_folder(out, discard=discard_work) as work, progress_bar() as progress:
+        sorting = sort_with(
+            recording,
+            sorter,
+            parameters,
+            learned=earlier,
+            learn_s=learn_s,
+            device=device,
+            folder=work,
+            cache=cache,
+            progress=progress,
+        )
+        save_sorting(sorting, out / SORTING_NAME, overwrite=True)
+        keeps_features = "kilosort" in sorter.exports
+        if (kilosort_files or keeps_features) and sorting["units"].sizes["unit"]:
+            export_kilosort(
+                sorting,
+                out / PHY_NAME,
+                recording=recording,
+                whitened=None if keeps_features else whiten_like(recording, learned=sorting),
+                progress=lambda done, total: progress("features", done, total),
+                overwrite=True,
+            )
+        else:
+            export_phy(sorting, out / PHY_NAME, recording=recording, overwrite=True)
+    _print_sorting(sorting, out)
+
+
+def _print_sorting(sorting: Any, out: Path) -> None:
+    labels = sorting["units"]["label"].values.astype(str)
+    kinds = ", ".join(f"{int((labels == kind).sum())} {kind}" for kind in ("good", "mua", "noise"))
+    screen = console()
+    screen.print(f"{len(labels)} units ({kinds}), {sorting['spikes'].sizes['spike']:,} spikes")
+    if not len(labels):
+        screen.print(
+            "no units: too few spikes cross detect_threshold; the recording is silent, short, or needs a lower one"
+        )
+    screen.print(f"{out / SORTING_NAME}\n{out / PHY_NAME}")
