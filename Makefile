@@ -40,6 +40,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/mypy
 	$(BIN)/python ci/check_layers.py
 	$(BIN)/python ci/check_layout.py
+	$(BIN)/python ci/check_unused.py
 	$(BIN)/python ci/make_coverage_table.py --check
 	$(SINGLE) $(BIN)/python ci/check_docs_examples.py
 

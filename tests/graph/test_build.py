@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.graph import toys
-from xephys.graph.build import count_tasks, extend, plan_of, root_plan, to_dask
+from tests.support.staged import extend
+from xephys.graph.build import count_tasks, plan_of, root_plan, to_dask
 from xephys.graph.plan import Plan, Stage
 from xephys.graph.source import BinarySource
 

@@ -13,7 +13,7 @@ from tests.support.device_arrays import StrictArray
 from tests.support.on_device import recording
 from tests.support.spiking import RATE, case
 from xephys.errors import ParameterError
-from xephys.graph.build import count_tasks, extend_plan, plan_of, to_dask
+from xephys.graph.build import count_tasks, plan_of, root_plan, to_dask
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage, runs_on_devices
 from xephys.graph.reduce import tree_sum
@@ -162,7 +162,7 @@ def test_one_chunk_at_a_time_is_on_the_device(device):
     for there in (True, False):
         most.clear()
         traces = xephys.to_device(recording(), device) if there else recording()
-        plan = extend_plan(traces.data, Stage(runs_on_devices(slow), dtype="i2", before=1), sampling_frequency=RATE)
+        plan = root_plan(traces.data, sampling_frequency=RATE).then(Stage(runs_on_devices(slow), dtype="i2", before=1))
         to_dask(plan).compute(scheduler="threads", num_workers=4)
         assert (max(most) == 1) is there
 

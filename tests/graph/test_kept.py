@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.graph import toys
-from xephys.graph.build import extend_plan, plan_of, to_dask
+from xephys.graph.build import plan_of, root_plan, to_dask
 from xephys.graph.events import SpikeTable
 from xephys.graph.kept import KeptSource, chosen_place, forget_kept, keep_traces
 from xephys.graph.plan import Stage
@@ -27,7 +27,7 @@ def make_plan(source):
     def make(array=None, start=None, stop=None):
         array = to_dask(toys.plan_on(source)) if array is None else array
         array = array if start is None else array[start:stop]
-        return extend_plan(array, toys.MEAN, sampling_frequency=toys.RATE).then(ROUND)
+        return root_plan(array, sampling_frequency=toys.RATE).then(toys.MEAN).then(ROUND)
 
     return make
 

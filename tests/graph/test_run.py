@@ -192,7 +192,7 @@ def numbers(traces, *, before, after, start):
 def test_a_timed_stage_knows_the_absolute_time_of_what_it_returns():
     import dask.array as da
 
-    from xephys.graph.build import extend
+    from tests.support.staged import extend
     from xephys.graph.plan import Stage
 
     given = da.zeros((2500, 2), chunks=(700, 2), dtype="f8")

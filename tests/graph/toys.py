@@ -11,7 +11,8 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from xephys.graph.build import extend, to_dask
+from tests.support.staged import extend
+from xephys.graph.build import to_dask
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Plan, Stage
 from xephys.graph.source import BinarySource, file_token

@@ -1,13 +1,18 @@
-"""A stage with a halo and an array, as somebody else might write it."""
+"""A stage with a halo and an array, as somebody else might write it, and a stage more on an array of Dask."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
 
-from xephys.graph.build import extend
+from xephys.graph.build import root_plan, to_dask
 from xephys.graph.plan import Stage
 from xephys.schema import wrap_like
+
+
+def extend(array, stage: Stage, *, sampling_frequency: float):
+    """The array with one stage more; the rate sets the tiles where the array is opaque and starts a new plan."""
+    return to_dask(root_plan(array, sampling_frequency=sampling_frequency).then(stage))
 
 
 def moving_sum(traces: np.ndarray, *, before: int, after: int, weights: np.ndarray) -> np.ndarray:

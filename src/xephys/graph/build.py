@@ -47,18 +47,6 @@ def plan_of(array: Any) -> Plan | None:
     return plan.then(select_channels_stage(plan, selection.channels))
 
 
-def extend(array: da.Array, stage: Stage, *, sampling_frequency: float) -> da.Array:
-    """The array with one stage more.
-
-    ``sampling_frequency`` (Hz) sets the tile grid where the array is opaque and starts a new plan.
-    """
-    return to_dask(extend_plan(array, stage, sampling_frequency=sampling_frequency))
-
-
-def extend_plan(array: da.Array, stage: Stage, *, sampling_frequency: float) -> Plan:
-    return root_plan(array, sampling_frequency=sampling_frequency).then(stage)
-
-
 def root_plan(array: da.Array, *, sampling_frequency: float, origin: int = 0) -> Plan:
     """The array's plan, or a new one that takes the array as its source and counts its samples from ``origin``."""
     plan = plan_of(array)

@@ -8,8 +8,6 @@ import pytest
 from tests.support.whitening import correlated, covariance_of
 from xephys.kernels.lib.mixing import mix_channels, pack_dense, pack_sparse
 from xephys.kernels.preprocess.whiten import (
-    whiten_dense,
-    whiten_sparse,
     whitening_matrix_global,
     whitening_matrix_local,
 )
@@ -31,9 +29,9 @@ def test_sparse_application_equals_numpy(channels, order):
         for i, weight in zip(neighbors[c], weights[c], strict=True):
             if i >= 0:
                 matrix[i, c] += weight
-    got = whiten_sparse(traces, before=3, after=30, neighbors=neighbors, weights=weights, mean=mean)
+    got = mix_channels(traces, before=3, after=30, **pack_sparse(neighbors, weights, mean=mean))
     np.testing.assert_allclose(got, ((traces - mean) @ matrix)[3:303], rtol=0, atol=3e-4)
-    dense = whiten_dense(traces, before=3, after=30, matrix=matrix, mean=mean)
+    dense = mix_channels(traces, before=3, after=30, **pack_dense(matrix, mean=mean))
     np.testing.assert_allclose(dense, ((traces - mean) @ matrix)[3:303], rtol=0, atol=3e-4)
 
 
@@ -68,12 +66,12 @@ def _band(channels, k):
 def test_int16_is_converted_and_input_is_kept():
     traces = np.arange(60, dtype="int16").reshape(10, 6)
     traces.setflags(write=False)
-    np.testing.assert_array_equal(whiten_dense(traces, matrix=np.eye(6)), traces.astype("float32"))
+    np.testing.assert_array_equal(mix_channels(traces, **pack_dense(np.eye(6))), traces.astype("float32"))
 
 
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="weights are for 3"):
-        whiten_dense(np.zeros((5, 4)), matrix=np.eye(3))
+        mix_channels(np.zeros((5, 4)), **pack_dense(np.eye(3)))
     with pytest.raises(ValueError, match="channel, channel"):
         pack_dense(np.zeros((3, 4)))
     with pytest.raises(ValueError, match="below 2"):
@@ -87,4 +85,4 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="n_nearest or radius_um"):
         whitening_matrix_local(np.eye(2), np.eye(2), n_nearest=None)
     with pytest.raises(ValueError, match="do not fit"):
-        whiten_dense(np.zeros((5, 3)), before=4, after=4, matrix=np.eye(3))
+        mix_channels(np.zeros((5, 3)), before=4, after=4, **pack_dense(np.eye(3)))

@@ -16,7 +16,6 @@ from xephys.kernels.preprocess.bad_channels import (
     label_channels,
     most_common_labels,
     outlying_channels,
-    unusable_channels,
 )
 
 RATE = 30_000
@@ -63,15 +62,10 @@ def test_silence_is_not_similar_to_anything():
     assert not features.local_similarity.any() and not features.trend.any()
 
 
-def test_votes_outliers_and_unusable_channels():
+def test_votes_and_outliers():
     votes = np.array([[0, 1, 3, 2], [0, 1, 3, 1], [1, 0, 0, 1]], dtype="int8")
     np.testing.assert_array_equal(most_common_labels(votes), [0, 1, 3, 1])
     np.testing.assert_array_equal(outlying_channels(np.array([1.0, 1, 1, 5.1, 4.9])), [0, 0, 0, 1, 0])
-    traces = np.random.default_rng(0).normal(0, 1, (100, 4))
-    traces[:, 1] = 7
-    traces[50, 2] = np.inf
-    np.testing.assert_array_equal(unusable_channels(traces), [False, True, True, False])
-    np.testing.assert_array_equal(unusable_channels(np.array([[1, 2], [1, 3]], "int16")), [True, False])
 
 
 def neuropixels_positions(channels):

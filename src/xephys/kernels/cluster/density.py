@@ -2,7 +2,7 @@
 
 Each point is linked to its nearest neighbor of higher density; chains end at the modes of the density
 (Koontz, Narendra & Fukunaga 1976). It needs no number of clusters and no scale other than the number of
-neighbors, and it deliberately finds too many modes: `cluster_split` joins those that no gap separates.
+neighbors, and it deliberately finds too many modes: `join_modes` joins those that no gap separates.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _nearest(
+def nearest_points(
     points: NDArray[np.float32], landmarks: NDArray[np.float32], skip_self: bool, n_neighbors: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """As `nearest_landmarks`, unchecked; with ``skip_self``, of the same array twice, no point is its own neighbor."""
     n_points, n_dims = points.shape
     n_landmarks = landmarks.shape[0]
     # Landmarks along the fast axis: the distance loop then runs over contiguous memory.
@@ -85,11 +86,24 @@ def nearest_landmarks(
             f"n_neighbors is {n_neighbors}, but there are {landmarks.shape[0]} landmarks: "
             f"give a number from 1 to {landmarks.shape[0]}."
         )
-    return _nearest(points, landmarks, False, n_neighbors)
+    return nearest_points(points, landmarks, False, n_neighbors)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[np.int32]:
+def climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Label points by the mode of the density they climb to, over their nearest neighbors of higher density.
+
+    Parameters
+    ----------
+    indices : (n_points, n_neighbors) int32
+        Neighbors of each point, nearest first.
+    density : (n_points,) float64
+
+    Returns
+    -------
+    labels : (n_points,) int32
+        0, 1, … in the order of the index of the modes.
+    """
     n_points, n_neighbors = indices.shape
     parent = np.empty(n_points, np.int32)
     for i in range(n_points):
@@ -118,35 +132,3 @@ def _climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[
     for i in range(n_points):
         labels[i] = labels[parent[i]]
     return labels
-
-
-def density_modes(points: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.int32]:
-    """Label points by the mode of the density they climb to.
-
-    The density at a point is a decreasing function of the mean distance to its nearest neighbors.
-
-    Parameters
-    ----------
-    points : (n_points, n_dims) float32
-    n_neighbors : int
-        Neighbors that measure the density and among which a point looks for a denser one. More
-        neighbors give fewer modes. Reduced to ``n_points - 1`` where there are fewer.
-
-    Returns
-    -------
-    labels : (n_points,) int32
-        0, 1, … in the order of the index of the modes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> points = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], np.float32)
-    >>> density_modes(points, n_neighbors=2)
-    array([0, 0, 0, 1, 1, 1], dtype=int32)
-    """
-    n_points = points.shape[0]
-    if n_points <= 1:
-        return np.zeros(n_points, np.int32)
-    indices, squares = _nearest(points, points, True, min(n_neighbors, n_points - 1))
-    density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
-    return _climb(indices, density)

@@ -248,21 +248,3 @@ def modularity_labels(
     found = number_of[landmark_labels]
     spike_labels = numbers.astype(np.int32)
     return spike_labels, np.where(found >= 0, found, spike_labels[landmarks]).astype(np.int32)
-
-
-def modularity(
-    links: NDArray[np.int32], labels: NDArray[np.int32], landmark_labels: NDArray[np.int32], *, resolution: float = 1.0
-) -> float:
-    """Bipartite modularity: share of links within labels, less what the degrees alone would give.
-
-    Examples
-    --------
-    >>> links = np.array([[0], [0], [1], [1]], np.int32)
-    >>> modularity(links, np.array([0, 0, 1, 1]), np.array([0, 1]))
-    0.5
-    """
-    n = int(max(labels.max(initial=0), landmark_labels.max(initial=0))) + 1
-    inside = float((labels[:, None] == landmark_labels[links]).mean())
-    rows = np.bincount(labels, minlength=n) / len(labels)
-    columns = np.bincount(landmark_labels[links].ravel(), minlength=n) / links.size
-    return inside - resolution * float(rows @ columns)

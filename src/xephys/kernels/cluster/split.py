@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, separation
-from xephys.kernels.cluster.density import _climb, _nearest
+from xephys.kernels.cluster.density import climb, nearest_points
 from xephys.kernels.cluster.halves import cut_in_two
 
 SPLIT = np.dtype(
@@ -176,9 +176,9 @@ def split_once(
     landmarks = np.ascontiguousarray(projected[::stride])
     if len(landmarks) <= max(n_spikes_min, 2):
         return np.zeros(n_spikes, np.int32)
-    indices, squares = _nearest(landmarks, landmarks, True, min(n_neighbors, len(landmarks) - 1))
+    indices, squares = nearest_points(landmarks, landmarks, True, min(n_neighbors, len(landmarks) - 1))
     density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
-    modes = _climb(indices, density)
+    modes = climb(indices, density)
     labels = join_modes(
         landmarks,
         modes,
@@ -190,7 +190,7 @@ def split_once(
     if halve and labels.max() == 0:
         labels = cut_in_two(landmarks, n_spikes_min=max(4, n_spikes_min // stride))
     if stride > 1 and labels.max() > 0:
-        nearest, _ = _nearest(projected, landmarks, False, 5)
+        nearest, _ = nearest_points(projected, landmarks, False, 5)
         labels = _vote(nearest, labels, int(labels.max()) + 1)
     elif stride > 1:
         labels = np.zeros(n_spikes, np.int32)
@@ -218,7 +218,7 @@ def split_features(
     max_dims : int
         Principal axes of each cloud and sub-cloud that are looked at.
     n_neighbors : int
-        Neighbors that measure the density, see `density_modes`.
+        Neighbors that measure the density, and among which a spike looks for a denser one. More give fewer modes.
     n_spikes_min : int
         Smallest cluster.
     min_depth, max_ratio : float

@@ -4,8 +4,6 @@ Sixteen output channels are computed at a time. The inputs these need, their *so
 in one fixed order: a sample's result is the same, to the bit, whichever samples come with it.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,6 @@ from xephys.kernels.lib.lanes import fma, load_f32, splat_f32, store
 LANES = 16  # output channels computed together
 TILE = 8  # rows computed together: eight running sums in registers hide the multiply-add's latency
 BLOCK = 64  # rows for which a group's weights are kept in the L1 cache
-
-Packing = Callable[..., dict[str, NDArray[Any]]]
 
 
 def pack_sparse(
@@ -152,20 +148,6 @@ def mix_channels(
     if mixed.size:
         _apply(source.reshape(-1), channels, outputs, sources, counts, weights.reshape(-1), offsets, mixed.reshape(-1))
     return mixed
-
-
-def packed_once(pack: Packing, *arrays: NDArray[Any], mean: NDArray[Any] | None = None) -> dict[str, NDArray[Any]]:
-    """``pack(*arrays, mean=mean)``, remembered by content: comparing the arrays takes far less time than packing."""
-    given = [*arrays] if mean is None else [*arrays, mean]
-    return _packed(pack, len(arrays), tuple((array.shape, array.dtype.str, array.tobytes()) for array in given))
-
-
-@lru_cache(maxsize=8)
-def _packed(
-    pack: Packing, count: int, contents: tuple[tuple[tuple[int, ...], str, bytes], ...]
-) -> dict[str, NDArray[Any]]:
-    arrays = [np.frombuffer(data, dtype).reshape(shape) for shape, dtype, data in contents]
-    return pack(*arrays[:count], mean=arrays[count] if len(arrays) > count else None)
 
 
 def _sources(sparse: Any, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:

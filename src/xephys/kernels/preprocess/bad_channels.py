@@ -170,17 +170,6 @@ def outlying_channels(levels: NDArray[np.floating], *, factor: float = 5.0) -> N
     return outlying
 
 
-def unusable_channels(traces: NDArray[Any]) -> NDArray[np.bool_]:
-    """Channels that are constant, or hold NaN or infinity, in these traces (sample, channel).
-
-    >>> import numpy as np
-    >>> unusable_channels(np.array([[1.0, 5.0, np.nan], [2.0, 5.0, 0.0]]))
-    array([False,  True,  True])
-    """
-    constant: NDArray[np.bool_] = (traces == traces[:1]).all(axis=0)
-    return constant if traces.dtype.kind in "iu" else constant | ~np.isfinite(traces).all(axis=0)
-
-
 def interpolation_weights(
     positions: NDArray[np.floating],
     bad: NDArray[np.integer],

@@ -1,4 +1,4 @@
-"""Whitening: estimate the covariance of the channels, turn it into weights, apply these to every sample.
+"""Whitening: the covariance of the channels, and the weights that make it the identity.
 
 Zero-phase (ZCA) whitening keeps each channel where it is: W = U diag(1/√(s + ε)) Uᵀ for a covariance U diag(s) Uᵀ.
 The local form whitens each channel's neighborhood and keeps that channel's row of the result.
@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from xephys.kernels.lib.mixing import mix_channels, pack_dense, pack_sparse, packed_once
 
 SUM_ROWS = 4096
 NOTHING = 1e-11  # variance, relative to the largest, that float32 rounding alone leaves where there is none
@@ -34,17 +32,6 @@ def covariance_sums(traces: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[
     return sum_x, sum_xx, len(traces)
 
 
-def default_eps(median_square: float) -> float:
-    """SpikeInterface's ε: 1e-16, but a thousandth of median(x²) where the data are so small that this is below 1.
-
-    Examples
-    --------
-    >>> default_eps(45.0), default_eps(0.5)
-    (1e-16, 0.0005)
-    """
-    return max(1e-16, 1e-3 * median_square) if 0 < median_square < 1 else 1e-16
-
-
 def whitening_matrix_global(
     covariance: NDArray[np.floating],
     *,
@@ -59,7 +46,7 @@ def whitening_matrix_global(
     covariance
         Shape (channel, channel).
     eps
-        Added to every eigenvalue; `default_eps` is SpikeInterface's choice.
+        Added to every eigenvalue.
     regularization
         Added likewise, as a fraction of the median eigenvalue: independent of the data's unit.
     good
@@ -192,46 +179,3 @@ def _inverse_square_roots(blocks: NDArray[np.float64], eps: float, regularizatio
     roots = np.where(present, 1 / np.sqrt(np.where(present, values + added, 1.0)), 0.0)
     inverse: NDArray[np.float64] = (vectors * roots[:, None, :]) @ vectors.transpose(0, 2, 1)
     return inverse
-
-
-def whiten_sparse(
-    traces: NDArray[Any],
-    *,
-    before: int = 0,
-    after: int = 0,
-    neighbors: NDArray[np.integer],
-    weights: NDArray[np.floating],
-    mean: NDArray[np.floating] | None = None,
-) -> NDArray[np.float32]:
-    """Output channel c is Σⱼ weights[c, j] · (x − mean)[neighbors[c, j]].
-
-    Indices are padded with −1. The weights are regrouped by `pack_sparse` and the result remembered; a stage that
-    runs on many short blocks does better to call `mix_channels` with packed weights.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> neighbors = np.array([[0, 1], [1, -1]], dtype="int32")
-    >>> whiten_sparse(np.array([[5, 3]]), neighbors=neighbors, weights=np.array([[1.0, -1.0], [2.0, 0.0]]))
-    array([[2., 6.]], dtype=float32)
-    """
-    return mix_channels(traces, before=before, after=after, **packed_once(pack_sparse, neighbors, weights, mean=mean))
-
-
-def whiten_dense(
-    traces: NDArray[Any],
-    *,
-    before: int = 0,
-    after: int = 0,
-    matrix: NDArray[np.floating],
-    mean: NDArray[np.floating] | None = None,
-) -> NDArray[np.float32]:
-    """(traces − mean) @ matrix. The regrouped weights are remembered, as in `whiten_sparse`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> whiten_dense(np.array([[5, 3]]), matrix=np.array([[1.0, 0.0], [1.0, 2.0]]), mean=np.array([1.0, 1.0]))
-    array([[6., 4.]], dtype=float32)
-    """
-    return mix_channels(traces, before=before, after=after, **packed_once(pack_dense, matrix, mean=mean))
