@@ -9,8 +9,10 @@ from typing import Any
 from ..errors import ParameterError
 
 #: Arguments of ``open_recording`` that have an option of their own.
-_OWN_OPTIONS = ("probe", "stream_id", "segment", "n_channels", "sampling_frequency", "dtype", "gain_to_uv", "trust")
-_OWN_OPTIONS += ("chunk_duration_s", "path")
+_OWN_OPTIONS = (
+    "probe", "stream_id", "segment", "n_channels", "sampling_frequency", "dtype", "gain_to_uv", "trust",
+    "chunk_duration_s", "path",
+)  # fmt: skip
 
 
 def reader_options(settings: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whitening: estimate the matrix once, look at it, apply it lazily."""
+"""Whitening: the matrix is estimated once, can be looked at, and is applied lazily."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..checks import check_choice, check_positive
-from ..errors import ParameterError, RecordingError
+from ..checks import check_choice, check_keywords, check_positive
+from ..errors import ParameterError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
 from ..recording.excerpts import Sample, sample_traces
-from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording
+from .noise_covariance import noise_covariance
+from .whiten_global import whiten_global
+from .whiten_local import whiten_local
+
+#: One row a mode: what makes its variables.
+MODES = {"global": whiten_global, "local": whiten_local}
 
 
 def estimate_whitening(
     recording: xr.DataArray,
     *,
     mode: str = "local",
-    n_nearest: int = 32,
     regularization: float = 1e-3,
     sample: Sample | None = None,
     seed: int = 0,
+    **parameters: Any,
 ) -> xr.Dataset:
     """Estimate the matrix that makes the noise of all channels white, zero-phase (ZCA). Computes.
 
@@ -35,16 +40,17 @@ def estimate_whitening(
     recording
         Filtered and referenced traces. Channels marked ``bad`` are left out; their output is zero.
     mode
-        ``"global"``: one matrix over all channels; ``"local"``: each channel from the whitening of its ``n_nearest``
-        channels, kept as a sparse operator.
-    n_nearest
-        Channels of a local neighborhood, itself included.
+        ``"global"``: one matrix over all channels; ``"local"``: each channel from the whitening of the channels around
+        it, kept as a sparse operator.
     regularization
         Added to the eigenvalues, as a fraction of the channels' median variance.
     sample
-        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
+    **parameters
+        Of the mode: ``n_nearest`` and ``radius_um`` (local). See :func:`xephys.preprocess.whiten_local.whiten_local`
+        and :func:`xephys.preprocess.whiten_global.whiten_global`.
 
     Returns
     -------
@@ -53,8 +59,10 @@ def estimate_whitening(
 
     Raises
     ------
+    ParameterError
+        If a name is unknown or a number outside its limits.
     RecordingError
-        If positions are missing for a local estimate, or the traces are not finite.
+        If positions are missing for a local estimate, every channel is bad or constant, or the traces are not finite.
 
     Notes
     -----
@@ -69,34 +77,15 @@ def estimate_whitening(
     >>> estimate_whitening(filtered, n_nearest=4).sizes["slot"]
     4
     """
-    from ..kernels.preprocess import whiten as kernel
-
-    check_choice("mode", mode, ("global", "local"))
-    check_positive(n_nearest=n_nearest, regularization=regularization)
+    check_choice("mode", mode, MODES)
+    check_positive(regularization=regularization)
+    check_keywords(parameters, MODES[mode], what=f"mode {mode!r}")
     info = schema.validate_recording(recording)
-    good = ~schema.bad_channels_of(recording)
-    if not good.any():
-        raise RecordingError("every channel is marked bad, so there is nothing to whiten; check the coordinate bad")
-    covariance = _covariance(sample_traces(recording, seed=seed) if sample is None else sample, info.n_channels)
-    silent = good & (np.diag(covariance) <= 0)
-    good = good & ~silent
-    if not good.any():
-        raise RecordingError("all channels are constant after the transforms so far; there is nothing to whiten")
+    excerpts = sample_traces(recording, seed=seed) if sample is None else sample
+    noise = noise_covariance(recording, excerpts, regularization=regularization)
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     attributes = {"mode": mode, "units": "1/" + info.units}
-    eps = regularization * float(np.median(np.diag(covariance)[good]))
-    if mode == "global":
-        matrix = kernel.whitening_matrix_global(covariance, good=good, eps=eps)
-        return xr.Dataset({"matrix": (("channel", "channel_out"), matrix)}, coords=coords, attrs=attributes)
-    positions = schema.positions_of(recording, why="local whitening")
-    neighbors, weights = kernel.whitening_matrix_local(
-        covariance, positions, n_nearest=n_nearest, good=good, eps=eps, groups=channel_groups(recording)
-    )
-    return xr.Dataset(
-        {"neighbor": (("channel", "slot"), neighbors), "weight": (("channel", "slot"), weights)},
-        coords=coords,
-        attrs=attributes,
-    )
+    return xr.Dataset(MODES[mode](noise, **parameters), coords=coords, attrs=attributes)
 
 
 def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
@@ -164,13 +153,3 @@ def _packed(whitening: xr.Dataset) -> dict[str, Any]:
     if "matrix" in whitening:
         return mixing.pack_dense(whitening["matrix"].values)
     return mixing.pack_sparse(whitening["neighbor"].values, whitening["weight"].values)
-
-
-def _covariance(sample: Sample, n_channels: int) -> Any:
-    from ..kernels.preprocess.whiten import covariance_sums
-
-    total, products, n = np.zeros(n_channels), np.zeros((n_channels, n_channels)), 0
-    for sums, squares, count in map_in_threads(covariance_sums, sample):
-        total, products, n = total + sums, products + squares, n + count
-    mean = total / n
-    return products / n - np.outer(mean, mean)

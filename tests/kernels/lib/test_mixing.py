@@ -82,7 +82,7 @@ def test_bad_arguments_are_refused():
         whitening_matrix_global(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="negative"):
         whitening_matrix_global(np.eye(2), eps=-1)
-    with pytest.raises(ValueError, match="n_nearest or radius_um"):
-        whitening_matrix_local(np.eye(2), np.eye(2), n_nearest=None)
+    with pytest.raises(ValueError, match="at least the channel itself"):
+        whitening_matrix_local(np.eye(2), np.eye(2), n_nearest=0)
     with pytest.raises(ValueError, match="do not fit"):
         mix_channels(np.zeros((5, 3)), before=4, after=4, **pack_dense(np.eye(3)))

@@ -62,7 +62,7 @@ def test_local_rows_whiten_their_neighborhood():
 def test_local_radius_pads_short_neighborhoods():
     positions = np.stack([np.zeros(6), [0, 20, 40, 60, 80, 500]], axis=1)
     covariance = covariance_of(correlated(3000, 6))
-    neighbors, weights = whitening_matrix_local(covariance, positions, n_nearest=None, radius_um=45)
+    neighbors, weights = whitening_matrix_local(covariance, positions, radius_um=45)
     assert [set(row) - {-1} for row in neighbors.tolist()] == [
         {0, 1, 2}, {0, 1, 2, 3}, {0, 1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, {5},
     ]  # fmt: skip

@@ -82,8 +82,8 @@ def whitening_matrix_local(
     covariance: NDArray[np.floating],
     positions: NDArray[np.floating],
     *,
-    n_nearest: int | None = 32,
-    radius_um: float | None = None,
+    n_nearest: int = 32,
+    radius_um: float = np.inf,
     eps: float = 1e-16,
     regularization: float = 0.0,
     good: NDArray[np.bool_] | None = None,
@@ -98,13 +98,13 @@ def whitening_matrix_local(
     positions
         Shape (channel, 2 or 3), µm.
     n_nearest
-        Size of the neighborhood, itself included; the lower index first at equal distance. None: only ``radius_um``.
+        Most channels of a neighborhood, itself included; the lower index first at equal distance.
     radius_um
-        Farthest neighbor. None: only ``n_nearest``.
+        Farther channels are left out.
     eps, regularization, good
         As in `whitening_matrix_global`.
     groups
-        Group of each channel: one of another group is no neighbor. One group if None.
+        Group of each channel: channels of other groups are not neighbors. One group if None.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def whitening_matrix_local(
     Raises
     ------
     ValueError
-        If shapes disagree, values are not finite, or neither size of neighborhood is given.
+        If shapes disagree, values are not finite, or ``n_nearest`` is below 1.
 
     Examples
     --------
@@ -130,9 +130,7 @@ def whitening_matrix_local(
     channels = len(matrix)
     if places.ndim != 2 or len(places) != channels or not np.isfinite(places).all():
         raise ValueError(f"positions has shape {places.shape}, but must be finite and ({channels}, 2 or 3)")
-    if n_nearest is None and radius_um is None:
-        raise ValueError("give n_nearest or radius_um: without either, use whitening_matrix_global")
-    if n_nearest is not None and n_nearest < 1:
+    if n_nearest < 1:
         raise ValueError(f"n_nearest is {n_nearest}, but a neighborhood holds at least the channel itself")
     chosen = np.flatnonzero(usable)
     distances = np.linalg.norm(places[chosen, None] - places[None, chosen], axis=2)
@@ -140,9 +138,8 @@ def whitening_matrix_local(
         distances[groups[chosen][:, None] != groups[chosen][None]] = np.inf
     np.fill_diagonal(distances, -1.0)  # first even where contacts share a place
     order = np.argsort(distances, axis=1, kind="stable")
-    widest = len(chosen) if n_nearest is None else min(n_nearest, len(chosen))
-    reach = np.inf if radius_um is None else radius_um
-    sizes = np.minimum(((distances <= reach) & np.isfinite(distances)).sum(axis=1), widest)
+    within = (distances <= radius_um) & np.isfinite(distances)
+    sizes = np.minimum(within.sum(axis=1), n_nearest)
     k = int(sizes.max(initial=1))
     neighbors = np.full((channels, k), -1, np.int32)
     weights = np.zeros((channels, k), np.float32)
