@@ -62,6 +62,8 @@ from .plot.probe import plot_probe as plot_probe
 # Other functions, classes and errors.
 from .curate.units import select_units as select_units
 from .curate.units import relabel_units as relabel_units
+from .curate.merge import merge_units as merge_units
+from .curate.split import split_unit as split_unit
 from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
 from .io.store.sorting import open_sorting as open_sorting

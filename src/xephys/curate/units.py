@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..sorting import UNIT_IDS, unit_ids_of, validate_sorting
+from .names import unit_positions
+from .regroup import logged_tree, nodes_of, regrouped
 
 
 def select_units(sorting: xr.DataTree, unit_ids: Any) -> xr.DataTree:
@@ -50,31 +50,18 @@ def select_units(sorting: xr.DataTree, unit_ids: Any) -> xr.DataTree:
     """
     tree = validate_sorting(sorting)
     known = unit_ids_of(tree)
-    index = _positions(known, unit_ids)
-    number = np.full(len(known), -1, np.int64)
-    number[index] = np.arange(len(index))
-    units = number[tree["spikes"]["unit_index"].values]
-    kept = np.flatnonzero(units >= 0)
-    nodes = {}
-    for node in tree.subtree:
-        path = node.path.strip("/")
-        if not path or not node.has_data:
-            continue
-        if path == "learned/templates":
-            nodes[path] = _learned(node.to_dataset(inherit=False), number)
-            continue
-        dataset = node.to_dataset(inherit=False)
-        if path == "kilosort4":
-            dataset = _kept_of_found(dataset, units >= 0)
-        if not path.startswith("learned"):
-            dataset = dataset.isel({dim: index for dim in ("unit", "other") if dim in dataset.dims})
-            dataset = dataset.isel(spike=kept) if "spike" in dataset.dims else dataset
-        nodes[path] = dataset
-    attributes = {**nodes["spikes"]["unit_index"].attrs, UNIT_IDS: known[index].tolist()}
-    nodes["spikes"] = nodes["spikes"].assign(unit_index=("spike", units[kept], attributes))
+    index = unit_positions(known, unit_ids)
+    successor = np.full(len(known), -1, np.int64)
+    successor[index] = np.arange(len(index))
+    nodes = regrouped(
+        nodes_of(tree),
+        unit_of_spike=successor[tree["spikes"]["unit_index"].values],
+        source=index,
+        successor=successor,
+        unit_ids=known[index],
+    )
     gone = np.setdiff1d(np.arange(len(known)), index)
-    entry = {"step": "select_units", "removed": known[gone].tolist()}
-    return _tree(nodes, tree, entry)
+    return logged_tree(nodes, tree, {"step": "select_units", "removed": known[gone].tolist()})
 
 
 def relabel_units(
@@ -109,21 +96,17 @@ def relabel_units(
     """
     tree = validate_sorting(sorting)
     known = unit_ids_of(tree)
-    nodes = {
-        node.path.strip("/"): node.to_dataset(inherit=False)
-        for node in tree.subtree
-        if node.path != "/" and node.has_data
-    }
+    nodes = nodes_of(tree)
     entry: dict[str, Any] = {"step": "relabel_units"}
     if labels:
-        index = _positions(known, list(labels))
+        index = unit_positions(known, list(labels))
         column = nodes["units"]["label"]
         values = column.values.astype(object)
         entry["labels"] = {str(known[k]): str(values[k]) for k in index}
         values[index] = [str(label) for label in labels.values()]
         nodes["units"] = nodes["units"].assign(label=("unit", values.astype(str), column.attrs))
     if unit_ids:
-        index = _positions(known, list(unit_ids))
+        index = unit_positions(known, list(unit_ids))
         names = known.astype(object)
         names[index] = list(unit_ids.values())
         names = np.array(names.tolist())
@@ -137,45 +120,4 @@ def relabel_units(
         nodes["spikes"] = nodes["spikes"].assign(
             unit_index=("spike", column.values, {**column.attrs, UNIT_IDS: names.tolist()})
         )
-    return _tree(nodes, tree, entry)
-
-
-def _positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
-    place = {unit: k for k, unit in enumerate(known.tolist())}
-    wanted = np.atleast_1d(np.asarray(unit_ids, dtype=object)).tolist()
-    missing = [unit for unit in wanted if unit not in place]
-    if missing:
-        raise ParameterError(
-            f"there is no unit {', '.join(map(repr, missing[:8]))}; the {len(known)} units are "
-            f"{', '.join(map(repr, known.tolist()[:8]))}{', …' if len(known) > 8 else ''}"
-        )
-    if len(set(wanted)) < len(wanted):
-        raise ParameterError(f"{len(wanted)} units are given, {len(set(wanted))} different; give each wanted one once")
-    return np.array([place[unit] for unit in wanted], np.int64)
-
-
-def _learned(templates: xr.Dataset, number: NDArray[np.int64]) -> xr.Dataset:
-    """Learned templates, those of units in the units' new order first; the others belong to none any more."""
-    of_unit = templates["unit_index"].values
-    new = np.where(of_unit >= 0, number[of_unit], -1)
-    represents = templates["represents"].values & (new >= 0)
-    order = np.lexsort((np.arange(len(new)), np.where(represents, new, len(number))))
-    changed = templates.assign(
-        unit_index=("unit", new.astype(of_unit.dtype), templates["unit_index"].attrs),
-        represents=("unit", represents, templates["represents"].attrs),
-    )
-    return changed.isel(unit=order)
-
-
-def _kept_of_found(dataset: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
-    """Which of the spikes found are left, where some of those kept so far went."""
-    found = dataset["kept"].values.copy()
-    found[np.flatnonzero(found)[~kept]] = False
-    return dataset.assign(kept=("found", found))
-
-
-def _tree(nodes: Mapping[str, xr.Dataset], sorting: xr.DataTree, entry: Mapping[str, Any]) -> xr.DataTree:
-    tree = xr.DataTree.from_dict(dict(nodes))
-    log = [*json.loads(sorting.attrs.get("log", "[]")), dict(entry)]
-    tree.attrs = {**sorting.attrs, "log": json.dumps(log, default=str)}
-    return validate_sorting(tree)
+    return logged_tree(nodes, tree, entry)
