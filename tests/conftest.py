@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # read when the libraries are first imported
@@ -32,6 +33,14 @@ def forbid_compute() -> Iterator[None]:
 
     with testing.forbid_compute():
         yield
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """Figures belong to pyplot, which keeps them until they are closed."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """The README is true: its example runs, its commands and functions exist, its links lead somewhere."""
 
+import base64
+import os
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,24 @@ def test_python_blocks_run(capsys):
         assert len([line for line in block.splitlines() if line.strip()]) <= 10
         exec(compile(block, "README.md", "exec"), {})
     assert "well detected" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_ten_lines_in_a_fresh_notebook_show_a_picture_and_find_all_units(tmp_path, monkeypatch):
+    nbformat, client = import_module("nbformat"), import_module("nbclient")
+    known = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(known))
+    cells = [*_blocks("python")[0].strip().split("\n\n"), "print(sorting['units'].sizes['unit'], truth.n_units)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    folder = {"metadata": {"path": str(tmp_path)}}
+    client.NotebookClient(notebook, timeout=240, kernel_name="python3", resources=folder).execute()
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    (picture,) = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    assert len(base64.b64decode(picture)) > 20_000
+    printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+    found, true = map(int, printed.split()[-2:])
+    assert found == true
+    assert f"{true} well detected" in printed
 
 
 def test_commands_and_their_options_exist():

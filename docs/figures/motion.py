@@ -110,7 +110,7 @@ def main() -> None:
     peaks = make_peaks(np.random.default_rng(3))
     recording = make_recording()
     motion = xephys.estimate_motion(recording, peaks)
-    plot_motion(recording, motion, peaks=peaks).savefig(HERE / "motion.png", dpi=90)
+    plot_motion(recording, motion, peaks=peaks).figure.savefig(HERE / "motion.png", dpi=90)
     draw_steps(peaks, motion).savefig(HERE / "motion_steps.png", dpi=130)
 
 

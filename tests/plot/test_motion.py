@@ -44,13 +44,13 @@ def test_a_line_a_depth_with_gaps_where_nothing_is_known(moved):
 
 def test_columns_are_shanks_and_the_second_raster_is_registered(moved):
     recording, motion, peaks = moved
-    figure = plot_motion(recording, motion, peaks=peaks)
-    assert len(figure.axes) == 6
-    seen, rested = (figure.axes[k].collections[0].get_offsets()[:, 1] for k in (0, 2))
-    seconds = figure.axes[0].collections[0].get_offsets()[:, 0]
+    panels = plot_motion(recording, motion, peaks=peaks).figure.axes[1:]
+    assert len(panels) == 6
+    seen, rested = (panels[k].collections[0].get_offsets()[:, 1] for k in (0, 2))
+    seconds = panels[0].collections[0].get_offsets()[:, 0]
     np.testing.assert_allclose(seen - rested, np.interp(seconds, motion.time, up(motion.time.values, 0)), atol=1e-4)
-    assert figure.axes[0].lines  # the motion on the raster
-    assert not figure.axes[2].lines
+    assert panels[0].lines  # the motion on the raster
+    assert not panels[2].lines
 
 
 def test_motion_on_a_drift_raster(moved):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import xephys
+from xephys import plot
+from xephys.comparison.pair import compare
 from xephys.plot import plot_probe
 from xephys.plot.style import round_length
 
@@ -11,6 +14,74 @@ from xephys.plot.style import round_length
 @pytest.mark.parametrize(("length", "expected"), [(7.0, 5.0), (0.3, 0.2), (100.0, 100.0), (199.0, 100.0), (0.0, 1.0)])
 def test_round_length(length, expected):
     assert round_length(length) == pytest.approx(expected)
+
+
+def _of_a_comparison(function):
+    return lambda simulated, sorting, **given: function(compare(simulated[1], simulated[1]), **given)
+
+
+def _of_a_sorting(function):
+    return lambda simulated, sorting, **given: function(sorting, **given)
+
+
+def _of_a_recording(function):
+    return lambda simulated, sorting, **given: function(simulated[0], **given)
+
+
+def _of_peaks(simulated, sorting, **given):
+    filtered = xephys.bandpass_filter(simulated[0])
+    peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    located = xephys.localize_peaks(filtered, peaks).compute()
+    return plot.plot_motion(simulated[0], _of_a_still_probe(), peaks=located, **given)
+
+
+def _of_a_still_probe():
+    return xephys.make_motion([[0.0], [0.0]], time_s=[0.0, 4.0], depth_um=[0.0])
+
+
+FIGURES = {
+    "plot_accuracy": _of_a_comparison(plot.plot_accuracy),
+    "plot_confusion": _of_a_comparison(plot.plot_confusion),
+    "plot_displacement": lambda simulated, sorting, **given: plot.plot_displacement(_of_a_still_probe(), **given),
+    "plot_drift_raster": _of_a_sorting(plot.plot_drift_raster),
+    "plot_motion": _of_peaks,
+    "plot_probe": _of_a_recording(plot.plot_probe),
+    "plot_report": _of_a_sorting(plot.plot_report),
+    "plot_templates": _of_a_sorting(plot.plot_templates),
+    "plot_traces": _of_a_recording(plot.plot_traces),
+}
+
+
+def test_every_figure_is_in_the_table():
+    assert set(FIGURES) == set(plot.__all__)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_gives_axes_that_pyplot_can_save(name, simulated, sorting, tmp_path):
+    import matplotlib.pyplot as plt
+
+    ax = FIGURES[name](simulated, sorting)
+    assert isinstance(ax, plt.Axes)
+    assert plt.gcf() is ax.figure
+    plt.savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["subplots", "add_axes"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_into_given_axes(name, by_hand, simulated, sorting):
+    import matplotlib.pyplot as plt
+
+    if by_hand:
+        figure = plt.figure(figsize=(9, 7))
+        ax = figure.add_axes((0.1, 0.1, 0.35, 0.8))
+    else:
+        figure, (ax, _) = plt.subplots(1, 2, layout="constrained")
+    assert FIGURES[name](simulated, sorting, ax=ax) is ax
+    assert plt.get_fignums() == [figure.number]
+    figure.canvas.draw()
+    inside = [other.get_position().x1 for other in figure.axes if other is not ax and other.get_position().x0 < 0.45]
+    assert all(x1 < 0.6 for x1 in inside)
 
 
 def test_figures_leave_the_settings_alone(simulated):

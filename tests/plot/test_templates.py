@@ -13,14 +13,17 @@ from xephys.plot.templates import cell_size
 
 
 def test_templates_have_a_panel_per_unit_but_noise(sorting):
-    figure = plot_templates(sorting)
-    titles = [ax.get_title(loc="center") for ax in figure.axes if ax.get_visible()]
+    titles = [ax.get_title(loc="center") for ax in _panels(plot_templates(sorting)) if ax.get_visible()]
     assert len(titles) == 2
     assert all("good" in title or "mua" in title for title in titles)
     only = plot_templates(sorting, unit_indices=[2])
-    assert ["noise" in ax.get_title(loc="center") for ax in only.axes] == [True]
+    assert ["noise" in ax.get_title(loc="center") for ax in _panels(only)] == [True]
     with pytest.raises(ParameterError, match="3 units"):
         plot_templates(sorting, unit_indices=[3])
+
+
+def _panels(frame):
+    return frame.figure.axes[1:]
 
 
 def test_templates_need_positions(sorting):

@@ -45,7 +45,7 @@ def compare(
 
         drawn = plot_report(sortings[0], comparison=result)
         with whole_or_absent(figure, overwrite=overwrite) as hidden:
-            drawn.savefig(hidden, format=figure.suffix[1:])
+            drawn.figure.savefig(hidden, format=figure.suffix[1:])
         console().print(f"figure: {figure}")
 
 

@@ -1,4 +1,4 @@
-"""Figures: Matplotlib is imported inside the functions, which return its Axes or Figure and never show them."""
+"""Figures: Matplotlib is imported inside the functions, which return its Axes."""
 
 from __future__ import annotations
 

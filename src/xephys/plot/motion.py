@@ -14,11 +14,10 @@ from ..recording.clock import first_sample, sample_times
 from ..recording.geometry import shank_numbers
 from ..schema import validate_recording
 from .raster import draw_motion, plot_drift_raster
-from .style import INK, MUTED, axes_or_new, new_figure, paper_style, unit_color
+from .style import INK, MUTED, axes_for_panels, axes_or_new, panels_in, paper_style, unit_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: More lines than this cannot be told apart.
 N_DEPTHS_MAX = 5
@@ -75,7 +74,9 @@ def plot_displacement(
     return ax
 
 
-def plot_motion(recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[Any], seed: int = 0) -> Figure:
+def plot_motion(
+    recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[Any], seed: int = 0, ax: Axes | None = None
+) -> Axes:
     """Draw, for each shank, the peaks as seen with the motion on them, the same peaks registered, and the displacement.
 
     Parameters
@@ -88,6 +89,12 @@ def plot_motion(recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[A
         Computed peaks with ``sample_index``, ``channel_index``, ``y`` and ``amplitude``.
     seed
         Of the choice of peaks, where there are too many to be seen.
+    ax
+        Axes in whose place the panels are drawn; a new figure if None.
+
+    Returns
+    -------
+    These axes, empty but for the panels that lie in them; ``ax.figure`` has them all.
 
     Raises
     ------
@@ -103,8 +110,8 @@ def plot_motion(recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[A
     >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
     >>> located = xephys.localize_peaks(filtered, peaks, method="grid_convolution").compute()
     >>> motion = xephys.estimate_motion(filtered, located)
-    >>> len(plot_motion(recording, motion, peaks=located).axes)
-    3
+    >>> len(plot_motion(recording, motion, peaks=located).figure.axes)  # three panels in these axes
+    4
     """
     rate = validate_recording(recording).sampling_frequency
     validate_motion(motion)
@@ -115,8 +122,8 @@ def plot_motion(recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[A
     n_shanks = motion.sizes["shank"]
     start = first_sample(recording)
     with paper_style():
-        figure = new_figure((max(6.5, 4.2 * n_shanks), 7.6))
-        axes = figure.subplots(3, n_shanks, squeeze=False, height_ratios=[3, 3, 2])
+        frame = axes_for_panels(ax, figsize=(max(6.5, 4.2 * n_shanks), 7.6))
+        axes = panels_in(frame, 3, n_shanks, height_ratios=[3, 3, 2])
         for column, name in enumerate(motion["shank"].values):
             own = peaks[shanks == column] if n_shanks > 1 else peaks
             times = sample_times(recording, own["sample_index"])
@@ -124,13 +131,13 @@ def plot_motion(recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[A
             rested["y"] -= displacement_at(motion, time_s=times, depth_um=own["y"], shank=name)
             for shown in (seen, rested):  # rasters begin with the recording
                 shown["sample_index"] -= start
-            for ax, shown, title in ((axes[0, column], seen, "as seen"), (axes[1, column], rested, "registered")):
-                plot_drift_raster(shown, sampling_frequency=rate, seed=seed, ax=ax)
-                ax.set_title(f"shank {name}, {title}" if n_shanks > 1 else f"peaks {title}", color=INK)
+            for panel, shown, title in ((axes[0, column], seen, "as seen"), (axes[1, column], rested, "registered")):
+                plot_drift_raster(shown, sampling_frequency=rate, seed=seed, ax=panel)
+                panel.set_title(f"shank {name}, {title}" if n_shanks > 1 else f"peaks {title}", color=INK)
             axes[1, column].set_ylim(axes[0, column].get_ylim())
             draw_motion(axes[0, column], motion, shank=name)
             plot_displacement(motion, shank=name, ax=axes[2, column])
-    return figure
+    return frame
 
 
 def _spread(n: int, n_max: int) -> NDArray[np.int64]:

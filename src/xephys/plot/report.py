@@ -10,14 +10,19 @@ import xarray as xr
 from ..comparison.pair import Comparison
 from .confusion import plot_accuracy, plot_confusion
 from .raster import plot_drift_raster
-from .style import INK, new_figure, paper_style
+from .style import INK, axes_for_panels, panels_in, paper_style
 from .templates import plot_templates
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+#: Height of a row that holds a title only, in inches.
+HEADING = 0.02
 
 
-def plot_report(sorting: Any, *, comparison: Comparison | None = None, title: str | None = None) -> Figure:
+def plot_report(
+    sorting: Any, *, comparison: Comparison | None = None, title: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw a report of one page.
 
     Parameters
@@ -29,6 +34,12 @@ def plot_report(sorting: Any, *, comparison: Comparison | None = None, title: st
         Of :func:`xephys.compare`, for the confusion matrix and the accuracy of each unit.
     title
         Of the page; numbers of units and spikes if None.
+    ax
+        Axes in whose place the page is drawn; a new figure if None.
+
+    Returns
+    -------
+    These axes, empty but for the panels that lie in them; ``ax.figure`` has them all, the title's first.
 
     Raises
     ------
@@ -41,7 +52,9 @@ def plot_report(sorting: Any, *, comparison: Comparison | None = None, title: st
     >>> from xephys.testing import simulate_recording
     >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
     >>> sorting = xephys.sort(recording)
-    >>> figure = plot_report(sorting, comparison=xephys.compare(sorting, truth))
+    >>> page = plot_report(sorting, comparison=xephys.compare(sorting, truth))
+    >>> page.figure.axes[1].get_title(loc="left")[:7]
+    '3 units'
     """
     ours = isinstance(sorting, xr.DataTree) and "templates" in sorting.children
     if not ours and comparison is None:
@@ -52,25 +65,33 @@ def plot_report(sorting: Any, *, comparison: Comparison | None = None, title: st
     if ours:
         n_shown = min(24, int(np.sum(sorting["units"]["label"].values.astype(str) != "noise")))
         n_rows = max(1, -(-n_shown // 8))
-    heights = [2.6] * ours + [3.4] * (comparison is not None) + [0.4 + 1.35 * n_rows] * ours
+    heights = [HEADING] + [2.6] * ours + [3.4] * (comparison is not None) + [HEADING, 0.4 + 1.35 * n_rows] * ours
     with paper_style():
-        figure = new_figure((9.0, 0.5 + sum(heights)))
-        figure.suptitle(title or _title(sorting, comparison, ours=ours), x=0.01, ha="left", fontsize=10, color=INK)
-        parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+        frame = axes_for_panels(ax, figsize=(9.0, 0.5 + sum(heights)))
+        parts = list(panels_in(frame, len(heights), 1, height_ratios=heights)[:, 0])
+        _heading(parts.pop(0), title or _title(sorting, comparison, ours=ours), fontsize=10)
         if ours:
-            raster = parts.pop(0).add_subplot()
+            raster = parts.pop(0)
             plot_drift_raster(sorting, ax=raster)
             raster.set_title("Spikes by depth; colors are units, grey is noise")
         if comparison is not None:
-            left, right = parts.pop(0).subplots(1, 2, width_ratios=[1.25, 1.0])
+            pair = parts.pop(0)
+            pair.set_axis_off()
+            left, right = panels_in(pair, 1, 2, width_ratios=[1.25, 1.0])[0]
             plot_confusion(comparison, ax=left)
             left.set_title("Confusion with the truth")
             plot_accuracy(comparison, ax=right)
             right.set_title("Scores of the true units")
         if ours:
-            parts[0].suptitle("Templates at their contacts", x=0.01, ha="left", fontsize=9, color=INK)
-            plot_templates(sorting, n_units_max=24, n_columns=8, figure=parts[0])
-    return figure
+            _heading(parts.pop(0), "Templates at their contacts")
+            plot_templates(sorting, n_units_max=24, n_columns=8, ax=parts[0])
+    return frame
+
+
+def _heading(ax: Axes, text: str, **font: Any) -> None:
+    """A row with nothing but a title, above which a layout leaves room as above any other axes."""
+    ax.set_axis_off()
+    ax.set_title(text, color=INK, **font)
 
 
 def _title(sorting: Any, comparison: Comparison | None, *, ours: bool) -> str:

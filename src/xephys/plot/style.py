@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -47,19 +47,39 @@ def paper_style() -> AbstractContextManager[None]:
 
 
 def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
-    """The given axes, or those of a new figure (inches)."""
-    return new_figure(figsize).add_subplot() if ax is None else ax
+    """The given axes without the frame that is not part of the style, or those of a new figure (inches)."""
+    if ax is None:
+        return new_figure(figsize).add_subplot()
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
 
 
 def new_figure(figsize: tuple[float, float]) -> Figure:
-    """A figure of pyplot where that is in use, so that a notebook shows it; otherwise one that nobody has to close."""
-    if "matplotlib.pyplot" in sys.modules:
-        import matplotlib.pyplot as plt
+    """A figure of pyplot, as Xarray's plots are: a notebook shows it, and ``plt.savefig`` saves it."""
+    import matplotlib.pyplot as plt
 
-        return plt.figure(figsize=figsize, layout="constrained")
-    from matplotlib.figure import Figure
+    return plt.figure(figsize=figsize, layout="constrained")
 
-    return Figure(figsize=figsize, layout="constrained")
+
+def axes_for_panels(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
+    """The given axes, or those of a new figure (inches), as an empty frame for :func:`panels_in`."""
+    ax = axes_or_new(ax, figsize=figsize)
+    ax.set_axis_off()
+    return ax
+
+
+def panels_in(ax: Axes, n_rows: int, n_columns: int, **ratios: Any) -> NDArray[Any]:
+    """Axes ``(row, column)`` side by side in the place of ``ax``; ``ratios`` as in :meth:`Figure.subplots`."""
+    from matplotlib.gridspec import GridSpec, SubplotSpec
+
+    place = ax.get_subplotspec()
+    if place is None:  # axes put anywhere by hand
+        box = ax.get_position()
+        whole = GridSpec(1, 1, ax.get_figure(), left=box.x0, right=box.x1, bottom=box.y0, top=box.y1)
+        place = SubplotSpec(whole, 0)
+    grid = place.subgridspec(n_rows, n_columns, **ratios)
+    figure: Any = ax.get_figure()
+    return np.array([[figure.add_subplot(grid[row, k]) for k in range(n_columns)] for row in range(n_rows)])
 
 
 def unit_color(index: int) -> str:

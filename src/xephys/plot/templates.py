@@ -12,11 +12,10 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..sorting import validate_sorting
 from .probe import nearest_distance
-from .style import FAINT, INK, MUTED, new_figure, paper_style, round_length, unit_color
+from .style import FAINT, INK, MUTED, axes_for_panels, panels_in, paper_style, round_length, unit_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 
 def plot_templates(
@@ -26,8 +25,8 @@ def plot_templates(
     n_units_max: int = 32,
     n_channels_max: int = 12,
     n_columns: int = 8,
-    figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+    ax: Axes | None = None,
+) -> Axes:
     """Plot templates at the positions of the contacts, one panel per unit, units in order of depth.
 
     Each panel has its own scale of voltage, so that small units can be seen: the title gives the amplitude of the peak.
@@ -44,8 +43,12 @@ def plot_templates(
         Contacts per panel: those nearest to the unit's peak channel.
     n_columns
         Panels side by side.
-    figure
-        To draw into; a new one if None.
+    ax
+        Axes in whose place the panels are drawn; a new figure if None.
+
+    Returns
+    -------
+    These axes, empty but for the panels that lie in them; ``ax.figure`` has them all.
 
     Raises
     ------
@@ -57,30 +60,30 @@ def plot_templates(
     >>> import xephys
     >>> from xephys.testing import simulate_recording
     >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
-    >>> figure = plot_templates(xephys.sort(recording))
+    >>> len(plot_templates(xephys.sort(recording)).figure.axes) > 1
+    True
     """
     check_positive(n_units_max=n_units_max, n_channels_max=n_channels_max, n_columns=n_columns)
     units = sorting["units"].dataset
     templates, positions, rate = template_arrays(sorting)
     chosen = _choose(units, unit_indices, n_units_max)
     with paper_style():
-        if figure is None:
-            rows = max(1, -(-len(chosen) // n_columns))
-            figure = new_figure((min(9.0, 0.3 + 1.1 * min(n_columns, max(len(chosen), 1))), 0.3 + 1.45 * rows))
+        rows = max(1, -(-len(chosen) // n_columns))
+        columns = min(n_columns, max(len(chosen), 1))
+        frame = axes_for_panels(ax, figsize=(min(9.0, 0.3 + 1.1 * columns), 0.3 + 1.45 * rows))
         if not len(chosen):
-            figure.text(0.5, 0.5, "no units", ha="center", va="center", color=INK)
-            return figure
-        rows = -(-len(chosen) // n_columns)
-        grid = figure.subplots(rows, min(n_columns, len(chosen)), squeeze=False)
+            frame.text(0.5, 0.5, "no units", transform=frame.transAxes, ha="center", va="center", color=INK)
+            return frame
+        grid = panels_in(frame, rows, columns)
         rank = {int(u): k for k, u in enumerate(np.argsort(units["y"].values, kind="stable"))}
-        for ax, unit in zip(grid.flat, chosen, strict=False):
+        for panel, unit in zip(grid.flat, chosen, strict=False):
             noise = str(units["label"].values[unit]) == "noise"
-            _panel(ax, templates[unit], positions, n_channels_max, MUTED if noise else unit_color(rank[int(unit)]))
-            ax.set_title(_title(units, unit), fontsize=6.5, pad=2, loc="center", linespacing=1.1)
-        for ax in grid.flat[len(chosen) :]:
-            ax.set_visible(False)
+            _panel(panel, templates[unit], positions, n_channels_max, MUTED if noise else unit_color(rank[int(unit)]))
+            panel.set_title(_title(units, unit), fontsize=6.5, pad=2, loc="center", linespacing=1.1)
+        for panel in grid.flat[len(chosen) :]:
+            panel.set_visible(False)
         _time_bar(grid[-1, 0], templates.shape[1] / rate * 1e3)
-    return figure
+    return frame
 
 
 def template_arrays(sorting: xr.DataTree) -> tuple[NDArray[np.float32], NDArray[np.float64], float]:
