@@ -50,8 +50,8 @@ def test_in_the_pass_of_detection_or_after_it_is_the_same(records, method):
 
 def test_refusals(records):
     table = peaks()
-    with pytest.raises(ParameterError, match=r"method is 'center_of_mass'.*did you mean 'center_of_mass'"):
-        xephys.localize_peaks(case().filtered, table, method="center_of_mass")
+    with pytest.raises(ParameterError, match=r"method is 'centre_of_mass'.*did you mean 'center_of_mass'"):
+        xephys.localize_peaks(case().filtered, table, method="centre_of_mass")
     with pytest.raises(ParameterError, match=r"feature is 'ptpp'.*did you mean 'ptp'"):
         xephys.localize_peaks(case().filtered, table, feature="ptpp")
     with pytest.raises(ParameterError, match="radius_um is 0; it must be greater than 0"):

@@ -14,7 +14,7 @@ def test_against_every_sample():
     traces[[30, 31, 200, 395], [0, 4, 2, 2]] = [-9, 8, 7, 9]
     traces[250, 3] = 99
     used = np.array([True, True, True, False, True])
-    found = blank_artifacts(traces, before=10, after=10, threshold=7.0, reach_samples=10, used=used)
+    found = blank_artifacts(traces, before=10, after=10, threshold=7.0, reach_samples=10, good=used)
     large = (np.abs(traces[:, used]) >= 7.0).any(axis=1)
     for row in range(10, 390):
         expected = np.zeros(5) if large[row - 10 : row + 11].any() else traces[row]
@@ -25,4 +25,4 @@ def test_against_every_sample():
 
 def test_a_short_halo():
     with pytest.raises(ValueError, match="artifacts reach 5 samples"):
-        blank_artifacts(np.zeros((9, 1)), before=2, after=5, threshold=1, reach_samples=5, used=np.ones(1, bool))
+        blank_artifacts(np.zeros((9, 1)), before=2, after=5, threshold=1, reach_samples=5, good=np.ones(1, bool))
