@@ -40,7 +40,7 @@ np.savez(sys.argv[2], **trains)
 def run(*, peers: str, duration_s: float, n_channels: int, n_units: int, rounds: int) -> tuple[str, ...]:
     """Both sorters ``rounds`` times in turn, after one run of ours that compiles and is not counted."""
     from xephys import compare, open_sorting
-    from xephys.sorting import make_sorting
+    from xephys.sorting import build_sorting
     from xephys.testing import simulate_recording
 
     with tempfile.TemporaryDirectory() as name:
@@ -64,7 +64,7 @@ def run(*, peers: str, duration_s: float, n_channels: int, n_units: int, rounds:
         samples = np.concatenate([train for train, _ in spikes])
         units = np.concatenate([np.full(len(train), k) for train, k in spikes])
         inside = (samples >= 0) & (samples < recording.sizes["time"])
-        found["SpikeSift"] = make_sorting(
+        found["SpikeSift"] = build_sorting(
             recording,
             spikes={"sample_index": samples[inside], "unit_index": units[inside]},
             units={"label": np.full(len(spikes), "unsorted")},

@@ -12,7 +12,7 @@ import xarray as xr
 from tests.support.labelled import make_labelled, make_samples
 from tests.support.sorting_trees import sorting_of
 from xephys.errors import ParameterError
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 
 
 @pytest.fixture
@@ -69,4 +69,4 @@ def test_tree(recording: xr.DataArray, sorting: xr.DataTree) -> None:
 def test_parts_that_do_not_fit(recording: xr.DataArray, change: dict, message: str) -> None:
     parts: dict[str, Any] = {"spikes": {"sample_index": [1], "unit_index": [0]}, "units": {"label": ["good"]}}
     with pytest.raises(ParameterError, match=message):
-        make_sorting(recording, **{**parts, **change})
+        build_sorting(recording, **{**parts, **change})

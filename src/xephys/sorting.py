@@ -20,10 +20,8 @@ import xarray as xr
 
 from .errors import ParameterError
 from .metrics.table import unit_variables
-from .recording.clock import first_sample, sample_times, segment_start_s
-from .recording.fingerprint import recording_fingerprint
-from .recording.segments import segments_of
-from .schema import SPIKE_VARIABLES, Variable, has_regular_clock, validate_recording
+from .recording.axes import SegmentAxes
+from .schema import SPIKE_VARIABLES, Variable
 
 #: Columns that are stored in their declared type whatever is given.
 _SPIKE_COLUMNS = {
@@ -33,11 +31,10 @@ _SPIKE_COLUMNS = {
 #: Attribute of the spikes' ``unit_index``: the names of the units that its numbers mean.
 UNIT_IDS = "unit_ids"
 _INDEX_COLUMNS = ("channel_index", "num_spikes")
-_CHANNEL_COORDINATES = ("x", "y", "z", "probe", "shank", "group", "contact_id")
 
 
-def make_sorting(
-    recording: xr.DataArray | xr.DataTree,
+def build_sorting(
+    recording: xr.DataArray | xr.DataTree | SegmentAxes,
     *,
     spikes: Mapping[str, Any],
     units: Mapping[str, Any],
@@ -55,7 +52,7 @@ def make_sorting(
     Parameters
     ----------
     recording
-        What was sorted; nothing of it is read but its description.
+        What was sorted, or its axes alone; nothing of it is read but its description.
     spikes
         Values per spike by name: ``sample_index`` (from the start of the segment, as peaks have it, also if the
         recording is a part) and ``unit_index`` at least, then ``segment_index``, ``amplitude`` (µV), ``scale``, ``x``,
@@ -85,25 +82,21 @@ def make_sorting(
     --------
     >>> from xephys.schema import make_recording
     >>> rec = make_recording(np.zeros((30_000, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(
+    >>> sorting = build_sorting(
     ...     rec, spikes={"sample_index": [90, 30], "unit_index": [0, 1]}, units={"label": ["good", "mua"]}
     ... )
     >>> sorting["spikes"]["sample_index"].values.tolist(), sorting["units"]["num_spikes"].values.tolist()
     ([30, 90], [1, 1])
     """
-    segments = segments_of(recording)
-    rates = [validate_recording(segment).sampling_frequency for segment in segments]
-    rate = rates[0]
-    n_samples = [segment.sizes["time"] for segment in segments]
-    starts = [first_sample(segment) for segment in segments]
+    axes = recording if isinstance(recording, SegmentAxes) else SegmentAxes.of(recording)
     unit_values = {name: np.asarray(values) for name, values in units.items()}
     n_units = len(next(iter(unit_values.values()), [] if unit_ids is None else unit_ids))
-    table = _spike_table(spikes, n_units=n_units, starts=starts, n_samples=n_samples)
-    table["time"] = _spike_times(table, segments)
+    table = _spike_table(spikes, n_units=n_units, axes=axes)
+    table["time"] = axes.times_s(table["segment_index"], table["sample_index"])
     _check_lengths("unit", unit_values, n_units)
     unit_values.setdefault("label", np.full(n_units, "unsorted"))
     unit_values.setdefault("num_spikes", np.bincount(table["unit_index"], minlength=n_units))
-    unit_values.setdefault("firing_rate", unit_values["num_spikes"] * rate / sum(n_samples))
+    unit_values.setdefault("firing_rate", unit_values["num_spikes"] * axes.sampling_frequency / _length(axes, table))
     ids = np.arange(n_units) if unit_ids is None else np.asarray(unit_ids)
     if len(ids) != n_units or len(np.unique(ids)) != n_units:
         raise ParameterError(f"{len(ids)} unit_ids, {len(np.unique(ids))} of them different, for {n_units} units")
@@ -114,19 +107,19 @@ def make_sorting(
         ),
     }
     if templates is not None:
-        nodes["templates"] = _templates(templates, segments[0], ids, nbefore)
+        nodes["templates"] = _templates(templates, axes.channels, ids, nbefore)
     if motion is not None:
         nodes["motion"] = motion
     nodes.update({f"learned/{name}": dataset for name, dataset in (learned or {}).items()})
     nodes["spikes"]["unit_index"].attrs[UNIT_IDS] = ids.tolist()
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs = {
-        "sampling_frequency": rate,
-        **_axis_attributes(segments, starts, n_samples),
+        "sampling_frequency": axes.sampling_frequency,
+        **axes.attributes,
         "version": _version(),
         "preset": preset,
         "parameters": json.dumps(dict(parameters or {}), default=_plain, sort_keys=True),
-        "fingerprint": recording_fingerprint(recording),
+        "fingerprint": axes.fingerprint,
         "log": json.dumps(list(log), default=_plain),
     }
     return tree
@@ -210,23 +203,10 @@ def spike_times_s(sorting: xr.DataTree) -> Any:
     return starts[_segment_index(spikes)] + spikes["sample_index"].values / rate
 
 
-def _axis_attributes(segments: list[xr.DataArray], starts: list[int], n_samples: list[int]) -> dict[str, Any]:
-    """Where on the axes of the segments what was sorted lies, and on which clock."""
-    clocks = [segment_start_s(segment) for segment in segments]
-    known: dict[str, Any] = {"n_samples": n_samples, "first_sample": starts}
-    if None not in clocks:
-        known["start_s"] = clocks
-        known["clock"] = ["regular" if has_regular_clock(segment) else "times" for segment in segments]
-    return {name: values[0] if len(values) == 1 else values for name, values in known.items()}
-
-
-def _spike_times(table: Mapping[str, Any], segments: list[xr.DataArray]) -> Any:
-    """Times of spikes that are sorted by segment."""
-    borders = np.searchsorted(table["segment_index"], np.arange(len(segments) + 1))
-    parts = [
-        sample_times(segment, table["sample_index"][borders[k] : borders[k + 1]]) for k, segment in enumerate(segments)
-    ]
-    return np.concatenate(parts)
+def _length(axes: SegmentAxes, table: Mapping[str, Any]) -> int:
+    """Samples that were sorted; as far as the spikes reach, if that is not known."""
+    n = int(table["sample_index"].max(initial=-1)) + 1 if axes.n_samples is None else sum(axes.n_samples)
+    return max(n, 1)
 
 
 def samples_per_segment(sorting: xr.DataTree) -> list[int]:
@@ -247,7 +227,7 @@ def _segment_index(spikes: Any) -> Any:
     return np.zeros(spikes.sizes["spike"], np.int64)
 
 
-def _spike_table(spikes: Mapping[str, Any], *, n_units: int, starts: list[int], n_samples: list[int]) -> dict[str, Any]:
+def _spike_table(spikes: Mapping[str, Any], *, n_units: int, axes: SegmentAxes) -> dict[str, Any]:
     missing = [name for name in ("sample_index", "unit_index") if name not in spikes]
     if missing:
         raise ParameterError(f"spikes have no {' and no '.join(missing)}; give both")
@@ -258,17 +238,19 @@ def _spike_table(spikes: Mapping[str, Any], *, n_units: int, starts: list[int], 
     for name in ("sample_index", "unit_index", "segment_index"):
         table[name] = table[name].astype(np.int64)
     segment, sample, unit = table["segment_index"], table["sample_index"], table["unit_index"]
-    if n and (segment.min() < 0 or segment.max() >= len(n_samples)):
+    n_segments = len(axes.first_sample)
+    if n and (segment.min() < 0 or segment.max() >= n_segments):
         raise ParameterError(
-            f"spikes lie in segments {segment.min()} to {segment.max()} of {len(n_samples)}, counted from 0"
+            f"spikes lie in segments {segment.min()} to {segment.max()} of {n_segments}, counted from 0"
         )
-    first = np.asarray(starts)[segment]
-    outside = (sample < first) | (sample >= first + np.asarray(n_samples)[segment])
+    first = np.asarray(axes.first_sample)[segment]
+    stop = np.iinfo(np.int64).max if axes.n_samples is None else first + np.asarray(axes.n_samples)[segment]
+    outside = (sample < first) | (sample >= stop)
     if outside.any():
         one = int(np.flatnonzero(outside)[0])
         raise ParameterError(
             f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[one]} of "
-            f"{first[one] + n_samples[segment[one]]}{f', which begin at {first[one]}' if first[one] else ''}; was this "
+            f"{np.broadcast_to(stop, n)[one]}{f', which begin at {first[one]}' if first[one] else ''}; was this "
             "recording sorted? Samples count from the start of the segment"
         )
     if n and (unit.min() < 0 or unit.max() >= n_units):
@@ -296,19 +278,18 @@ def _dataset(
     return xr.Dataset(variables)
 
 
-def _templates(templates: Any, recording: xr.DataArray, ids: Any, nbefore: int) -> xr.Dataset:
+def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: int) -> xr.Dataset:
     values = np.asarray(templates, np.float32)
-    if values.ndim != 3 or values.shape[0] != len(ids) or values.shape[2] != recording.sizes["channel"]:
+    n_channels = len(channels["channel"]) if "channel" in channels else values.shape[-1]
+    if values.ndim != 3 or values.shape[0] != len(ids) or values.shape[2] != n_channels:
         raise ParameterError(
-            f"templates have shape {values.shape} for {len(ids)} units and {recording.sizes['channel']} channels; give "
+            f"templates have shape {values.shape} for {len(ids)} units and {n_channels} channels; give "
             "(unit, sample, channel)"
         )
     if not 0 <= nbefore < values.shape[1]:
         raise ParameterError(f"nbefore is {nbefore} for templates of {values.shape[1]} samples; give one of them")
-    coordinates: dict[str, Any] = {"channel": recording.coords["channel"].values, "unit_id": ("unit", ids)}
-    for name in _CHANNEL_COORDINATES:
-        if name in recording.coords:
-            coordinates[name] = ("channel", recording.coords[name].values)
+    coordinates: dict[str, Any] = {"channel": np.arange(n_channels), "unit_id": ("unit", ids)}
+    coordinates |= {name: ("channel", known) for name, known in channels.items()}
     attributes = {"nbefore": int(nbefore), "units": "uV"}
     return xr.Dataset({"templates": (("unit", "sample", "channel"), values, attributes)}, coords=coordinates)
 

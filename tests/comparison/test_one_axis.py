@@ -7,7 +7,7 @@ from spikeinterface import NumpySorting
 import xephys
 from xephys.errors import RecordingError
 from xephys.schema import make_recording
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 
 RATE = 1000.0
 TRAINS = np.arange(100, 20_000, 130), np.arange(111, 20_000, 170)
@@ -25,7 +25,7 @@ def sorting_of(part, trains=TRAINS):
     samples = np.concatenate(trains)
     units = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
     inside = (samples >= first) & (samples < first + part.sizes["time"])
-    return make_sorting(
+    return build_sorting(
         part, spikes={"sample_index": samples[inside], "unit_index": units[inside]}, units={"label": ["good"] * 2}
     )
 
@@ -43,7 +43,7 @@ def test_a_part_is_compared_with_the_whole_and_the_other_way_round(part_of):
     part = sorting_of(recording().isel(time=slice(4000, 9000)))
     again = part_of(recording())
     if again.attrs["segment_start_s"] != 6.29:
-        part = make_sorting(
+        part = build_sorting(
             again.compute(),
             spikes={
                 "sample_index": part["spikes"]["sample_index"].values - 4000,

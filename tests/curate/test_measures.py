@@ -10,7 +10,7 @@ from .test_merge import tree_of
 
 def test_noise_levels_follow_from_units_on_the_same_channel():
     from xephys.schema import make_recording
-    from xephys.sorting import make_sorting
+    from xephys.sorting import build_sorting
 
     templates = np.zeros((3, 10, 4), np.float32)
     templates[0, 4, 1], templates[1, 4, 1], templates[2, 4, 3] = -80, -40, -50
@@ -22,7 +22,7 @@ def test_noise_levels_follow_from_units_on_the_same_channel():
         "snr": [8.0, 4.0, 10.0],
     }
     spikes = {"sample_index": [100, 200, 300, 400], "unit_index": [0, 1, 2, 1]}
-    tree = make_sorting(rec, spikes=spikes, units=units, templates=templates, nbefore=4)
+    tree = build_sorting(rec, spikes=spikes, units=units, templates=templates, nbefore=4)
     merged = xephys.merge_units(tree, [0, 1])
     assert merged["units"]["snr"].values[0] == pytest.approx((80 + 2 * 40) / 3 / 10)
     far = xephys.merge_units(xephys.select_units(tree, [0, 2]), [0, 2])

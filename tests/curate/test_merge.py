@@ -10,7 +10,7 @@ from xephys.errors import ParameterError
 from xephys.metrics.facts import UnitFacts
 from xephys.metrics.table import compute_columns
 from xephys.schema import make_recording
-from xephys.sorting import make_sorting, validate_sorting
+from xephys.sorting import build_sorting, validate_sorting
 
 from ..support.sorting_trees import sorting_of
 from .trains import trains_of
@@ -26,7 +26,7 @@ def tree_of(trains, *, amplitudes=None, **units):
     if amplitudes is not None:
         spikes["amplitude"] = np.concatenate(amplitudes)
     rec = make_recording(np.zeros((30_000, 4), "i2"), sampling_frequency=RATE)
-    return make_sorting(rec, spikes=spikes, units={"label": np.full(len(trains), "good"), **units})
+    return build_sorting(rec, spikes=spikes, units={"label": np.full(len(trains), "good"), **units})
 
 
 def test_of_two_spikes_that_are_too_near_the_larger_stays():
@@ -45,7 +45,7 @@ def test_spikes_of_two_segments_are_not_near_to_each_other():
 
     segment = make_recording(np.zeros((2000, 2), "i2"), sampling_frequency=1000.0)
     both = DataTree.from_dict({f"segment_{k}": segment.to_dataset(name="traces") for k in range(2)})
-    tree = make_sorting(
+    tree = build_sorting(
         both,
         spikes={"sample_index": [100, 100], "unit_index": [0, 1], "segment_index": [0, 1]},
         units={"label": ["good", "good"]},
@@ -83,7 +83,7 @@ def test_the_template_is_the_mean_of_moved_templates_weighted_by_spikes():
         "amplitude": np.abs(waveform).max(axis=(1, 2)),
         "snr": np.abs(waveform).max(axis=(1, 2)) / 10.0,
     }
-    tree = make_sorting(rec, spikes=spikes, units=units, templates=waveform, nbefore=10)
+    tree = build_sorting(rec, spikes=spikes, units=units, templates=waveform, nbefore=10)
     merged = xephys.merge_units(tree, [1, 0])
     np.testing.assert_allclose(merged["templates"]["templates"].values[0], 0.9 * waveform[0], atol=1e-5)
     np.testing.assert_array_equal(merged["templates"]["templates"].values[1], waveform[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 from xephys.testing import simulate_recording
 
 
@@ -20,7 +20,7 @@ def sorting(simulated):
     recording, truth = simulated
     spikes, positions = truth.spikes, truth.unit_positions
     peak = np.abs(truth.templates).max(axis=(1, 2))
-    return make_sorting(
+    return build_sorting(
         recording,
         spikes={
             "sample_index": spikes["sample_index"],

@@ -9,13 +9,13 @@ import pytest
 
 import xephys
 from xephys import schema
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 from xephys.testing import simulate_recording
 
 
 def public_code():
     """Code of every public function, to find it on the stack."""
-    functions = [*(getattr(xephys, name) for name in xephys.__all__), make_sorting]
+    functions = [*(getattr(xephys, name) for name in xephys.__all__), build_sorting]
     return {function.__code__: function.__name__ for function in functions if hasattr(function, "__code__")}
 
 

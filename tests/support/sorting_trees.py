@@ -9,7 +9,7 @@ import xarray as xr
 
 from xephys.recording.clock import first_sample
 from xephys.recording.segments import segments_of
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 
 
 def sorting_of(recording: Any, *, n_units: int = 3, n_spikes: int = 200, n_segments: int = 1) -> xr.DataTree:
@@ -18,7 +18,7 @@ def sorting_of(recording: Any, *, n_units: int = 3, n_spikes: int = 200, n_segme
     units = rng.integers(0, max(n_units, 1), n_spikes)
     samples, index = rng.permutation(700)[:n_spikes], rng.integers(0, n_segments, n_spikes)
     starts = np.array([first_sample(segment) for segment in segments_of(recording)])
-    return make_sorting(
+    return build_sorting(
         recording,
         spikes={
             "sample_index": samples + starts[index],

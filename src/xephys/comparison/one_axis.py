@@ -91,7 +91,7 @@ def _shift(ours: Axis, theirs: Axis, rate: float, index: int) -> int:
         raise RecordingError(
             f"one of the sortings is of a part that begins at sample {max(ours.first, theirs.first)} of segment "
             f"{index}, and the other does not say when its own sample 0 is; make it with its recording "
-            "(make_sorting), or register that (sorting.register_recording)"
+            "(build_sorting), or register that (sorting.register_recording)"
         )
     apart = (ours.start_s - theirs.start_s) * rate
     if round(apart) and not (ours.is_regular and theirs.is_regular):

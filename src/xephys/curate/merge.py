@@ -64,9 +64,9 @@ def merge_units(
     Examples
     --------
     >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import make_sorting
+    >>> from xephys.sorting import build_sorting
     >>> rec = make_recording(np.zeros((3000, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(
+    >>> sorting = build_sorting(
     ...     rec, spikes={"sample_index": [100, 200, 300], "unit_index": [0, 1, 2]}, units={"label": ["good"] * 3}
     ... )
     >>> merged = merge_units(sorting, [0, 2])

@@ -69,9 +69,9 @@ def unused_ids(sorting: xr.DataTree, n: int, *, stem: Any) -> list[Any]:
     Examples
     --------
     >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import make_sorting
+    >>> from xephys.sorting import build_sorting
     >>> rec = make_recording(np.zeros((300, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(
+    >>> sorting = build_sorting(
     ...     rec, spikes={"sample_index": [10], "unit_index": [0]}, units={"label": ["good"] * 2}, unit_ids=[3, 8]
     ... )
     >>> unused_ids(sorting, 2, stem=3)

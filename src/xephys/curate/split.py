@@ -53,9 +53,9 @@ def split_unit(sorting: xr.DataTree, unit_id: Any, *, labels: Any, new_ids: Sequ
     Examples
     --------
     >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import make_sorting
+    >>> from xephys.sorting import build_sorting
     >>> rec = make_recording(np.zeros((3000, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(
+    >>> sorting = build_sorting(
     ...     rec, spikes={"sample_index": [100, 200, 300], "unit_index": [0, 0, 1]}, units={"label": ["good"] * 2}
     ... )
     >>> divided = split_unit(sorting, 0, labels=[False, True])

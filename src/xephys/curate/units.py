@@ -39,9 +39,9 @@ def select_units(sorting: xr.DataTree, unit_ids: Any) -> xr.DataTree:
     Examples
     --------
     >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import make_sorting
+    >>> from xephys.sorting import build_sorting
     >>> rec = make_recording(np.zeros((300, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(
+    >>> sorting = build_sorting(
     ...     rec, spikes={"sample_index": [10, 20, 30], "unit_index": [0, 1, 2]}, units={"label": ["good"] * 3}
     ... )
     >>> few = select_units(sorting, [2, 0])
@@ -86,9 +86,9 @@ def relabel_units(
     Examples
     --------
     >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import make_sorting
+    >>> from xephys.sorting import build_sorting
     >>> rec = make_recording(np.zeros((300, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(
+    >>> sorting = build_sorting(
     ...     rec, spikes={"sample_index": [10, 20], "unit_index": [0, 1]}, units={"label": ["good"] * 2}
     ... )
     >>> relabel_units(sorting, labels={1: "noise"})["units"]["label"].values.tolist()

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xephys.simulation.truth import Truth
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 
 
 def truth_sorting(recording: xr.DataArray, truth: Truth) -> xr.DataTree:
@@ -33,7 +33,7 @@ def truth_sorting(recording: xr.DataArray, truth: Truth) -> xr.DataTree:
     spikes, units = truth.spikes, truth.units_info()
     amplitudes = np.array([unit["amplitude_uv"] for unit in units], float)
     positions = np.asarray(truth.unit_positions, float).reshape(-1, 2)
-    return make_sorting(
+    return build_sorting(
         recording,
         spikes={
             "sample_index": spikes["sample_index"],

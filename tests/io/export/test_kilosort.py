@@ -288,7 +288,7 @@ def test_refusals_leave_nothing(sorting, white, recording, tmp_path, monkeypatch
         xephys.export_kilosort(sorting, tmp_path / "a")
     with pytest.raises(ParameterError, match=r"the white traces have 150000 samples and the sorting is of \d+; give"):
         xephys.export_kilosort(sorting, tmp_path / "a", whitened=xephys.time_slice(white, 0.0, 5.0))
-    bare = xephys.sorting.make_sorting(
+    bare = xephys.sorting.build_sorting(
         recording, spikes={"sample_index": [9], "unit_index": [0]}, units={"label": ["good"]}
     )
     with pytest.raises(ParameterError, match="neither a node kilosort4 nor a node learned"):

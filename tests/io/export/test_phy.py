@@ -17,7 +17,7 @@ from xephys.io.read.literals import read_literals
 from xephys.io.read.open import open_recording
 from xephys.recording.segments import tree_of
 from xephys.schema import make_recording
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 
 SAMPLES = np.random.default_rng(0).integers(-300, 300, (3000, 4)).astype("int16")
 
@@ -31,7 +31,7 @@ def written(folder: Path) -> tuple[xr.DataArray, xr.DataTree]:
         n_channels=4,
         probe=np.stack([np.zeros(4), np.arange(4) * 20.0], 1),
     )
-    made = make_sorting(
+    made = build_sorting(
         opened,
         spikes={"sample_index": [100, 200, 300], "unit_index": [0, 1, 0]},
         units={"label": ["good", "mua"]},

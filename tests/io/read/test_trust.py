@@ -20,7 +20,7 @@ from xephys.errors import RecordingError
 from xephys.graph.results import CallOnce
 from xephys.io.store.sorting import open_sorting, save_sorting
 from xephys.schema import make_recording
-from xephys.sorting import make_sorting
+from xephys.sorting import build_sorting
 
 
 class Evil:
@@ -219,7 +219,7 @@ def analyzer_with_pickles(folder: Path, command: str) -> Path:
 def sorting_with_pickles(folder: Path, command: str) -> Path:
     import numcodecs
 
-    made = make_sorting(recording(), spikes={"sample_index": [3], "unit_index": [0]}, units={"label": ["good"]})
+    made = build_sorting(recording(), spikes={"sample_index": [3], "unit_index": [0]}, units={"label": ["good"]})
     save_sorting(made, folder / "sorting.zarr")
     group = zarr.open_group(str(folder / "sorting.zarr"), mode="a")
     values = np.array([Evil(command)], object)

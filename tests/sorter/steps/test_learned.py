@@ -180,7 +180,7 @@ def test_recordings_that_do_not_fit(two_units, change, message):
 
 def test_sortings_that_have_learned_nothing(two_units):
     recording, earlier = two_units
-    bare = xephys.sorting.make_sorting(
+    bare = xephys.sorting.build_sorting(
         recording, spikes={"sample_index": [], "unit_index": []}, units={"label": []}, preset="default"
     )
     with pytest.raises(ParameterError, match="no node learned/channels: it found no units"):

@@ -19,7 +19,7 @@ def save_sorting(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = Fals
     Parameters
     ----------
     sorting
-        As :func:`xephys.sort` or :func:`xephys.sorting.make_sorting` gives it.
+        As :func:`xephys.sort` or :func:`xephys.sorting.build_sorting` gives it.
     path
         Folder to be written.
     overwrite
@@ -35,9 +35,9 @@ def save_sorting(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = Fals
     >>> import tempfile
     >>> import numpy as np
     >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import make_sorting
+    >>> from xephys.sorting import build_sorting
     >>> rec = make_recording(np.zeros((300, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = make_sorting(rec, spikes={"sample_index": [90], "unit_index": [0]}, units={"label": ["good"]})
+    >>> sorting = build_sorting(rec, spikes={"sample_index": [90], "unit_index": [0]}, units={"label": ["good"]})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_sorting(sorting, Path(folder) / "sorting.zarr")
     ...     open_sorting(Path(folder) / "sorting.zarr")["units"]["label"].values.tolist()

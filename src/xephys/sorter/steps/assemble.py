@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...metrics.table import empty_columns, unit_variables
-from ...sorting import make_sorting
+from ...sorting import build_sorting
 from ...templates.average import dense_templates
 from .prepared import Prepared
 
@@ -124,7 +124,7 @@ def assemble(
         For the node ``/learned``.
     """
     amplitude = seen.amplitude
-    return make_sorting(
+    return build_sorting(
         recording,
         spikes={
             "sample_index": spikes["sample_index"],
@@ -157,7 +157,7 @@ def empty_sorting(
 ) -> xr.DataTree:
     """A sorting without units: the honest result on a silent recording."""
     nbefore, n_samples = parameters.template_window(float(recording.attrs["sampling_frequency"]))
-    return make_sorting(
+    return build_sorting(
         recording,
         spikes=empty_columns(schema.SPIKE_VARIABLES),
         units=empty_columns(unit_variables()),

@@ -58,7 +58,7 @@ class Learned:
 
     @property
     def nodes(self) -> dict[str, xr.Dataset]:
-        """As :func:`xephys.sorting.make_sorting` takes it."""
+        """As :func:`xephys.sorting.build_sorting` takes it."""
         return {
             "channels": self.channels,
             "whitening": self.whitening,

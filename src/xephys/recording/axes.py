@@ -1,0 +1,91 @@
+"""Where and when the samples of a recording lie, segment by segment: what a sorting has to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..schema import has_regular_clock, validate_recording
+from .clock import first_sample, sample_times, segment_start_s
+from .fingerprint import recording_fingerprint
+from .segments import segments_of
+
+#: What templates keep of the channels.
+_CHANNEL_COORDINATES = ("x", "y", "z", "probe", "shank", "group", "contact_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentAxes:
+    """Rate, lengths, beginnings and clocks of the segments, and the channels.
+
+    Attributes
+    ----------
+    sampling_frequency
+        In hertz.
+    n_samples
+        Length of each segment; None where it is not known.
+    first_sample
+        Number of each segment's first sample that was sorted.
+    start_s
+        Time of sample 0 of each segment; None where there is no clock.
+    clock
+        ``"regular"``, or ``"times"`` where there is a time for each sample.
+    channels
+        Identifiers (``channel``) and coordinates of the channels by name, one value each.
+    fingerprint
+        Of the recording; empty where there is none.
+    segments
+        The recordings themselves, to ask them for times.
+    """
+
+    sampling_frequency: float
+    n_samples: tuple[int, ...] | None = None
+    first_sample: tuple[int, ...] = (0,)
+    start_s: tuple[float, ...] | None = None
+    clock: tuple[str, ...] = ("regular",)
+    channels: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    segments: tuple[xr.DataArray, ...] = ()
+
+    @classmethod
+    def of(cls, recording: xr.DataArray | xr.DataTree) -> SegmentAxes:
+        """Those of a recording; nothing is read but its description."""
+        segments = segments_of(recording)
+        first = segments[0]
+        rates = [validate_recording(segment).sampling_frequency for segment in segments]
+        starts = [segment_start_s(segment) for segment in segments]
+        known = [name for name in _CHANNEL_COORDINATES if name in first.coords]
+        return cls(
+            sampling_frequency=rates[0],
+            n_samples=tuple(segment.sizes["time"] for segment in segments),
+            first_sample=tuple(first_sample(segment) for segment in segments),
+            start_s=None if None in starts else tuple(start for start in starts if start is not None),
+            clock=tuple("regular" if has_regular_clock(segment) else "times" for segment in segments),
+            channels={name: first.coords[name].values for name in ("channel", *known)},
+            fingerprint=recording_fingerprint(recording),
+            segments=tuple(segments),
+        )
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """As attributes of a sorting: a number for one segment, a list for several."""
+        columns: dict[str, tuple[Any, ...]] = {"first_sample": self.first_sample}
+        if self.n_samples is not None:
+            columns["n_samples"] = self.n_samples
+        if self.start_s is not None:
+            columns |= {"start_s": self.start_s, "clock": self.clock}
+        return {name: values[0] if len(values) == 1 else list(values) for name, values in columns.items()}
+
+    def times_s(self, segment_index: NDArray[np.int64], sample_index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Times of samples that are sorted by segment, on the recording's clock."""
+        if not self.segments:
+            starts = np.zeros(len(self.first_sample)) if self.start_s is None else np.array(self.start_s)
+            return np.asarray(starts[segment_index] + sample_index / self.sampling_frequency)
+        borders = np.searchsorted(segment_index, np.arange(len(self.segments) + 1))
+        parts = [sample_times(s, sample_index[borders[k] : borders[k + 1]]) for k, s in enumerate(self.segments)]
+        return np.concatenate(parts)
