@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.checks import check_choice, check_corner, check_keywords, check_positive, nearest_name
+from xephys.checks import check_choice, check_corner, check_keywords, check_positive, check_share, nearest_name
 from xephys.errors import ParameterError
 
 
@@ -23,6 +23,13 @@ def test_positive_numbers(value):
     check_positive(a=1e-9, b=3)
     with pytest.raises(ParameterError, match=r"^b is .*; it must be greater than 0$"):
         check_positive(a=1, b=value)
+
+
+@pytest.mark.parametrize("value", [0, 1.01, -0.5, np.nan])
+def test_shares(value):
+    check_share(a=1e-9, b=1)
+    with pytest.raises(ParameterError, match=r"^b is .*; it must be above 0 and at most 1$"):
+        check_share(a=1, b=value)
 
 
 def test_choices_propose_the_nearest():

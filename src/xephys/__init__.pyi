@@ -23,11 +23,11 @@ from .recording.excerpts import sample_traces as sample_traces
 from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
 from .preprocess.whiten import estimate_whitening as estimate_whitening
 from .preprocess.whiten import whiten as whiten
-from .preprocess.common_artifacts import blank_common_artifacts as blank_common_artifacts
-from .preprocess.noisy_stretches import blank_noisy_stretches as blank_noisy_stretches
+from .preprocess.blank.common_artifacts import blank_common_artifacts as blank_common_artifacts
+from .preprocess.blank.noisy_stretches import blank_noisy_stretches as blank_noisy_stretches
 from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
-from .preprocess.artifacts import blank_artifacts as blank_artifacts
+from .preprocess.blank.artifacts import blank_artifacts as blank_artifacts
 from .preprocess.silence import fill_silence as fill_silence
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks

@@ -28,6 +28,13 @@ def check_positive(**values: float) -> None:
             raise ParameterError(f"{name} is {value!r}; it must be greater than 0")
 
 
+def check_share(**values: float) -> None:
+    """Shares, above 0 and at most 1."""
+    for name, value in values.items():
+        if not 0 < value <= 1:
+            raise ParameterError(f"{name} is {value!r}; it must be above 0 and at most 1")
+
+
 def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
     """A name out of a fixed list; the error proposes the nearest."""
     if value in choices:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
+from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.lanes import fma, load_f32, splat_f32, store
 
@@ -138,12 +139,11 @@ def mix_channels(
     >>> mix_channels(np.array([[5.0, 3.0]]), **pack_dense(np.array([[1.0, 0.0], [1.0, 2.0]])))
     array([[8., 6.]], dtype=float32)
     """
-    if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
-        raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
+    rows = core_rows(traces, before, after)
     channels = int((outputs >= 0).sum())
     if channels != traces.shape[1]:
         raise ValueError(f"traces have {traces.shape[1]} channels, but the weights are for {channels}")
-    source = np.ascontiguousarray(traces[before : len(traces) - after], np.float32)
+    source = np.ascontiguousarray(rows, np.float32)
     mixed = np.empty_like(source)
     if mixed.size:
         _apply(source.reshape(-1), channels, outputs, sources, counts, weights.reshape(-1), offsets, mixed.reshape(-1))

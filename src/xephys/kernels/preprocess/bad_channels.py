@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import welch
 
+from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 
 GOOD, DEAD, NOISE, OUTSIDE = range(4)
@@ -279,10 +280,8 @@ def interpolate_channels(
     >>> interpolate_channels(np.array([[1, 99, 3]]), neighbors=neighbors, weights=weights, bad=np.array([1]))
     array([[1., 2., 3.]], dtype=float32)
     """
-    if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
-        raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
+    filled = core_rows(traces, before, after).astype(np.float32)
     broken, near = checked_neighbors(neighbors, weights, bad, channels=traces.shape[1])
-    filled = traces[before : len(traces) - after].astype(np.float32)
     _fill(filled, np.ascontiguousarray(near), np.asarray(weights, np.float32), broken)
     return filled
 

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.lanes import (
     add,
@@ -162,9 +163,7 @@ def _core(traces: NDArray[Any], before: int, after: int) -> NDArray[np.float32]:
 
     A reference does not depend on what all channels have in common, and about 2**31 float32 steps by 256.
     """
-    if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
-        raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
-    rows = traces[before : len(traces) - after]
+    rows = core_rows(traces, before, after)
     middle = _middle_of(traces.dtype)
     if middle:
         signed = np.dtype(f"i{traces.dtype.itemsize}")

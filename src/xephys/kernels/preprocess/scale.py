@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
+from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 
 
@@ -45,9 +46,7 @@ def scale(
     >>> scale(np.array([[100, -200]], dtype="int16"), gain=np.array([0.5, 2.0]), offset=1)
     array([[  51., -399.]], dtype=float32)
     """
-    if traces.ndim != 2 or before < 0 or after < 0 or before + after > len(traces):
-        raise ValueError(f"before = {before} and after = {after} do not fit into traces of shape {traces.shape}")
-    source = traces[before : len(traces) - after]
+    source = core_rows(traces, before, after)
     if not source.dtype.isnative:
         source = source.astype(source.dtype.newbyteorder("="))
     scaled = np.empty(source.shape, np.float32)

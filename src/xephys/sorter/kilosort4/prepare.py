@@ -8,7 +8,7 @@ import xarray as xr
 from ... import schema
 from ...errors import ParameterError
 from ...graph.build import to_dask
-from ...preprocess.artifacts import blank_artifacts
+from ...preprocess.blank.artifacts import blank_artifacts
 from ...preprocess.filter import highpass_filter
 from ...preprocess.scale import scale
 from ...recording.slicing import sample_slice

@@ -15,9 +15,9 @@ from ... import schema
 from ...errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
 from ...graph.results import identity_of
 from ...preprocess.bad_channels import find_constant_channels
-from ...preprocess.common_artifacts import blank_common_artifacts
+from ...preprocess.blank.common_artifacts import blank_common_artifacts
+from ...preprocess.blank.noisy_stretches import blank_noisy_stretches
 from ...preprocess.noise import estimate_noise_levels
-from ...preprocess.noisy_stretches import blank_noisy_stretches
 from ...preprocess.phase_shift import phase_shift
 from ...preprocess.reference import common_reference
 from ...preprocess.scale import to_uv

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.common_artifacts import artifact_samples, blank_common_artifacts
+from xephys.kernels.preprocess.blank.common_artifacts import artifact_samples, blank_common_artifacts
 
 FLAT = 0.25
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import as_it_is, resident
-from xephys.kernels.preprocess.common_artifacts_device import largest_nearby
+from xephys.kernels.preprocess.blank.guard_device import blanked, within_guard
 
 
 def blank_noisy_stretches(
@@ -22,7 +22,7 @@ def blank_noisy_stretches(
     reach_samples: int,
     guard_samples: int,
 ) -> Any:
-    """As `xephys.kernels.preprocess.noisy_stretches.blank_noisy_stretches`."""
+    """As `xephys.kernels.preprocess.blank.noisy_stretches.blank_noisy_stretches`."""
     limit = resident(xp, as_it_is, thresholds)
     beyond = (abs(traces.astype(np.float32)) > limit).astype(np.int64)
     quiet = xp.zeros((reach_samples, traces.shape[1]), dtype=np.int64)
@@ -30,6 +30,4 @@ def blank_noisy_stretches(
     sums = xp.cumsum(xp.concatenate([first, quiet, beyond, quiet]), axis=0)
     counts = sums[2 * reach_samples + 1 :] - sums[: len(traces)]
     noisy = (counts > reach_samples).sum(axis=1) >= n_channels_min
-    found = largest_nearby(xp, noisy.astype(np.float32), guard_samples)
-    core = traces[before : len(traces) - after].astype(np.float32)
-    return xp.where(found[before : len(traces) - after, None] > 0, np.float32(0), core)
+    return blanked(xp, traces, within_guard(xp, noisy, guard_samples), before=before, after=after)

@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
 @njit(nogil=True, cache=True)
@@ -78,23 +79,6 @@ def artifact_samples(
     return within_guard(found, guard_samples)
 
 
-def within_guard(found: NDArray[np.bool_], guard_samples: int) -> NDArray[np.bool_]:
-    """What was found, and all samples within ``guard_samples`` of it.
-
-    Examples
-    --------
-    >>> within_guard(np.array([False, False, False, True]), 1).tolist()
-    [False, False, True, True]
-    """
-    if not guard_samples or not found.any():
-        return found
-    total = np.concatenate([[0], np.cumsum(found)])
-    at = np.arange(len(found))
-    last = np.minimum(at + guard_samples + 1, len(found))
-    near: NDArray[np.bool_] = total[last] > total[np.maximum(at - guard_samples, 0)]
-    return near
-
-
 @with_device_twin
 def blank_common_artifacts(
     traces: NDArray[np.floating],
@@ -121,16 +105,11 @@ def blank_common_artifacts(
     (n, n_channels) float32
         A view of ``traces`` if there is no artifact.
     """
-    stop = len(traces) - after
-    core = np.asarray(traces, np.float32)[before:stop]
     found = artifact_samples(
         traces,
         thresholds=thresholds,
         n_channels_min=n_channels_min,
         peak_fraction=peak_fraction,
         guard_samples=guard_samples,
-    )[before:stop]
-    if found.any():
-        core = core.copy()
-        core[found] = 0.0
-    return core
+    )
+    return blanked(traces, found, before=before, after=after)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.noisy_stretches import blank_noisy_stretches, noisy_samples
+from xephys.kernels.preprocess.blank.noisy_stretches import blank_noisy_stretches, noisy_samples
 
 LIMITS = np.full(4, 2, np.float32)
 

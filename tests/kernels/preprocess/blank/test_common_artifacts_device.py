@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.preprocess.test_common_artifacts import FLAT, noisy
+from tests.kernels.preprocess.blank.test_common_artifacts import FLAT, noisy
 from xephys.kernels.lib.dispatch import to_host
-from xephys.kernels.preprocess import common_artifacts as cpu
-from xephys.kernels.preprocess import common_artifacts_device as device
+from xephys.kernels.preprocess.blank import common_artifacts as cpu
+from xephys.kernels.preprocess.blank import common_artifacts_device as device
 
 
 @pytest.mark.parametrize("guard", [1, 4, 37])

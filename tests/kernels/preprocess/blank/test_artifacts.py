@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.artifacts import blank_artifacts
+from xephys.kernels.preprocess.blank.artifacts import blank_artifacts
 
 
 def test_against_every_sample():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.kernels.preprocess.test_noisy_stretches import moved
+from tests.kernels.preprocess.blank.test_noisy_stretches import moved
 from xephys.kernels.lib.dispatch import to_host
-from xephys.kernels.preprocess import noisy_stretches as cpu
-from xephys.kernels.preprocess import noisy_stretches_device as device
+from xephys.kernels.preprocess.blank import noisy_stretches as cpu
+from xephys.kernels.preprocess.blank import noisy_stretches_device as device
 
 
 @pytest.mark.parametrize("reach", [1, 20])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
-from .. import schema
-from ..checks import check_positive
-from ..errors import ParameterError
-from ..graph.plan import Stage
-from ..recording.stages import extend_recording
+from ... import schema
+from ...checks import check_positive
+from ...graph.plan import Stage
+from ...recording.stages import extend_recording
+from .agreement import agreement
 
 
 def blank_noisy_stretches(
@@ -64,28 +62,25 @@ def blank_noisy_stretches(
     >>> bool((silenced == 0).all("channel").any())  # nothing moves in here
     False
     """
-    from ..kernels.lib.constants import MAD_OF_NORMAL
-    from ..kernels.preprocess import noisy_stretches as kernel
+    from ...kernels.lib.constants import MAD_OF_NORMAL
+    from ...kernels.preprocess.blank import noisy_stretches as kernel
 
     check_positive(factor=factor, window_ms=window_ms, guard_ms=guard_ms)
-    if not 0 < channel_fraction <= 1:
-        raise ParameterError(f"channel_fraction is {channel_fraction!r}; it must be above 0 and at most 1")
     info = schema.validate_recording(recording)
-    levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)
-    good = ~schema.bad_channels_of(recording)
+    noisy = agreement(
+        recording, noise_levels=noise_levels, factor=factor * MAD_OF_NORMAL, channel_fraction=channel_fraction
+    )
     per_ms = 1e-3 * info.sampling_frequency
     reach, guard = max(1, round(window_ms / 2 * per_ms)), max(1, round(guard_ms * per_ms))
-    limits = np.where(good, factor * MAD_OF_NORMAL * levels, np.inf).astype(np.float32)
-    arrays: dict[str, Any] = {"thresholds": limits}
     stage = Stage(
         kernel.blank_noisy_stretches,
         dtype=np.dtype("f4"),
         parameters={
-            "n_channels_min": max(1, int(np.ceil(channel_fraction * good.sum()))),
+            "n_channels_min": noisy.n_channels_min,
             "reach_samples": reach,
             "guard_samples": guard,
         },
-        arrays=arrays,
+        arrays={"thresholds": noisy.thresholds},
         before=reach + guard,
         after=reach + guard,
     )

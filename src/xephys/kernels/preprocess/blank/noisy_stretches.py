@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.preprocess.common_artifacts import within_guard
+from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
 @njit(nogil=True, cache=True)
@@ -112,16 +112,11 @@ def blank_noisy_stretches(
     ...                       guard_samples=0).ravel().tolist()
     [0.0, 0.0, 0.0]
     """
-    stop = len(traces) - after
-    core = np.asarray(traces, np.float32)[before:stop]
     found = noisy_samples(
         traces,
         thresholds=thresholds,
         n_channels_min=n_channels_min,
         reach_samples=reach_samples,
         guard_samples=guard_samples,
-    )[before:stop]
-    if found.any():
-        core = core.copy()
-        core[found] = 0.0
-    return core
+    )
+    return blanked(traces, found, before=before, after=after)

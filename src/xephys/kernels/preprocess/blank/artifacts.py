@@ -1,4 +1,4 @@
-"""Samples that no brain makes: found by their size on any channel, set to zero on all with what the filter smeared."""
+"""Samples larger than any spike, set to zero on all channels together with the samples that a filter smeared."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.preprocess.blank.guard import blanked, within_guard
+
 
 @njit(nogil=True, cache=True)
-def _blank(
-    traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_], reach: int, blank: NDArray[np.bool_]
-) -> None:
+def _beyond(traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Samples at which any good channel reaches the threshold."""
+    found = np.zeros(traces.shape[0], np.bool_)
     for t in range(traces.shape[0]):
         for c in range(traces.shape[1]):
             if good[c] and abs(traces[t, c]) >= threshold:
-                blank[max(t - reach, 0) : t + reach + 1] = True
+                found[t] = True
                 break
+    return found
 
 
 def blank_artifacts(
@@ -37,11 +40,11 @@ def blank_artifacts(
     before, after : int
         Halo rows, both at least ``reach_samples``.
     threshold : float
-        Least absolute value of an artifact.
+        Smallest absolute value of an artifact.
     reach_samples : int
         Samples zeroed on each side.
     good : bool (channel,)
-        Channels that are looked at.
+        Channels on which artifacts are looked for.
 
     Returns
     -------
@@ -56,7 +59,5 @@ def blank_artifacts(
     if before < reach_samples or after < reach_samples:
         raise ValueError(f"halo is {before} before and {after} after; artifacts reach {reach_samples} samples")
     values = np.ascontiguousarray(traces, np.float32)
-    blank = np.zeros(len(values), np.bool_)
-    _blank(values, np.float32(threshold), good, reach_samples, blank)
-    core = slice(before, len(values) - after)
-    return np.where(blank[core, None], np.float32(0.0), values[core])
+    found = within_guard(_beyond(values, np.float32(threshold), good), reach_samples)
+    return blanked(values, found, before=before, after=after)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from .. import schema
-from ..checks import check_positive
-from ..errors import ParameterError
-from ..graph.plan import Stage
-from ..recording.stages import extend_recording
+from ... import schema
+from ...checks import check_positive
+from ...errors import ParameterError
+from ...graph.plan import Stage
+from ...recording.stages import extend_recording
 
 
 def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: float = 3.0) -> xr.DataArray:
@@ -18,9 +18,9 @@ def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: floa
     Parameters
     ----------
     recording
-        Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` are not looked at.
+        Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` are left out of account.
     threshold
-        Least absolute value of an artifact, in the recording's unit.
+        Smallest absolute value of an artifact, in the recording's unit.
     reach_ms
         Time that is zeroed before and after: what the filter has smeared. A second-order resonance at 300 Hz falls to
         a hundredth in 3 ms.
@@ -41,7 +41,7 @@ def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: floa
     >>> blank_artifacts(recording, threshold=1e6).dtype
     dtype('float32')
     """
-    from ..kernels.preprocess.artifacts import blank_artifacts as kernel
+    from ...kernels.preprocess.blank.artifacts import blank_artifacts as kernel
 
     check_positive(threshold=threshold)
     if not reach_ms >= 0:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
-from .. import schema
-from ..checks import check_positive
-from ..errors import ParameterError
-from ..graph.plan import Stage
-from ..recording.stages import extend_recording
+from ... import schema
+from ...checks import check_positive, check_share
+from ...graph.plan import Stage
+from ...recording.stages import extend_recording
+from .agreement import agreement
 
 
 def blank_common_artifacts(
@@ -64,26 +62,22 @@ def blank_common_artifacts(
     >>> bool((silenced == 0).all("channel").any())  # there is no artifact in here
     False
     """
-    from ..kernels.preprocess import common_artifacts as kernel
+    from ...kernels.preprocess.blank import common_artifacts as kernel
 
     check_positive(threshold=threshold, guard_ms=guard_ms)
-    for name, share in (("channel_fraction", channel_fraction), ("peak_fraction", peak_fraction)):
-        if not 0 < share <= 1:
-            raise ParameterError(f"{name} is {share!r}; it must be above 0 and at most 1")
+    check_share(peak_fraction=peak_fraction)
     info = schema.validate_recording(recording)
-    levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)
-    good = ~schema.bad_channels_of(recording)
+    crowded = agreement(recording, noise_levels=noise_levels, factor=threshold, channel_fraction=channel_fraction)
     guard = max(1, round(guard_ms * 1e-3 * info.sampling_frequency))
-    arrays: dict[str, Any] = {"thresholds": np.where(good, threshold * levels, np.inf).astype(np.float32)}
     stage = Stage(
         kernel.blank_common_artifacts,
         dtype=np.dtype("f4"),
         parameters={
-            "n_channels_min": max(1, int(np.ceil(channel_fraction * good.sum()))),
+            "n_channels_min": crowded.n_channels_min,
             "peak_fraction": float(peak_fraction),
             "guard_samples": guard,
         },
-        arrays=arrays,
+        arrays={"thresholds": crowded.thresholds},
         before=2 * guard,
         after=2 * guard,
     )

@@ -1,0 +1,36 @@
+"""How many channels must be beyond which value before all of them are silenced."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ... import schema
+from ...checks import check_share
+
+
+class Agreement(NamedTuple):
+    """Threshold of each channel, float32, infinite for a bad one; and how many channels must be beyond theirs."""
+
+    thresholds: NDArray[np.float32]
+    n_channels_min: int
+
+
+def agreement(
+    recording: xr.DataArray, *, noise_levels: xr.DataArray, factor: float, channel_fraction: float
+) -> Agreement:
+    """Thresholds at ``factor`` noise levels, and the number of channels in ``channel_fraction`` of the good ones.
+
+    Raises
+    ------
+    ParameterError
+        If the fraction is not in (0, 1], or the noise levels are not one for each channel.
+    """
+    check_share(channel_fraction=channel_fraction)
+    levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)
+    good = ~schema.bad_channels_of(recording)
+    thresholds = np.where(good, factor * levels, np.inf).astype(np.float32)
+    return Agreement(thresholds, max(1, int(np.ceil(channel_fraction * good.sum()))))
