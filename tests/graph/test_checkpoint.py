@@ -23,8 +23,8 @@ from xephys.graph.checkpoint import content_token, run_events, run_partials
 from xephys.graph.events import SpikeTable
 from xephys.graph.plan import Stage
 from xephys.graph.reduce import tree_sum
-from xephys.graph.source import machine_token
 from xephys.graph.workers import local_cluster
+from xephys.graph.writers import machine_token
 
 from . import slow_toys, toys
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
 
 import xephys
 from tests.support.spiking import RATE, case
 from xephys import ParameterError
+from xephys.match.settings import MatchSettings
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,17 @@ from xephys import ParameterError
 def test_wrong_parameters(templates, parameters, message):
     with pytest.raises(ParameterError, match=message):
         xephys.match_templates(case().white, templates=templates, **parameters)
+
+
+def test_defaults_are_those_of_match_templates():
+    public = signature(xephys.match_templates).parameters
+    settings = signature(MatchSettings).parameters
+    assert {name: public[name].default for name in settings} == {name: p.default for name, p in settings.items()}
+
+
+def test_an_unknown_setting_is_refused(templates):
+    with pytest.raises(ParameterError, match=r"match_residual has no parameter 'detect_treshold'.*'detect_threshold'"):
+        xephys.match_residual(case().white, templates=templates, detect_treshold=4)
 
 
 def test_projections_need_the_window_of_the_templates(templates):

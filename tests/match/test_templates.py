@@ -44,7 +44,7 @@ def test_two_spikes_of_a_unit_are_apart(matched):
 
 
 def test_unknown_names_and_other_probes(templates):
-    with pytest.raises(TypeError, match="threshold"):
+    with pytest.raises(ParameterError, match="has no parameter 'threshold'"):
         match_residual(case().white, templates=templates, threshold=3)
     with pytest.raises(RecordingError, match="for 24 channels, the recording has 4: they come from another probe"):
         xephys.match_templates(case().white.isel(channel=slice(0, 4)), templates=templates)

@@ -34,8 +34,8 @@ from .plan import Array, Plan
 from .reduce import Partial, tree_sum
 from .run import Program
 from .scheduler import active_client
-from .source import machine_token
 from .tasks import over_chunks
+from .writers import is_abandoned, writer_mark
 
 _CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
 
@@ -289,17 +289,9 @@ def write_events(
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes of this machine left half-written when they were killed.
-
-    Another run may be at work in the same folder: what a live process writes stays, and so does what another machine
-    writes, whose processes are not known here.
-    """
-    import psutil
-
-    half_written = re.compile(rf".+\.tmp-{machine_token()}-(?P<process>\d+)-[0-9a-f]{{8}}")
+    """Remove half-written files of processes that were killed; another run may be at work in the same folder."""
     for path in folder.glob("*.tmp-*"):
-        found = half_written.fullmatch(path.name)
-        if found is not None and not psutil.pid_exists(int(found["process"])):
+        if is_abandoned(path.name.rpartition(".tmp-")[2]):
             path.unlink(missing_ok=True)
 
 
@@ -337,7 +329,7 @@ def write_atomically(path: Path, write: Callable[[Any], Any], *, sync: bool = Tr
 
     Without ``sync`` a loss of power may leave a file that is too short; a killed process does not.
     """
-    temporary = path.with_name(f"{path.name}.tmp-{machine_token()}-{os.getpid()}-{uuid4().hex[:8]}")
+    temporary = path.with_name(f"{path.name}.tmp-{writer_mark()}")
     try:
         with temporary.open("wb") as file:
             write(file)

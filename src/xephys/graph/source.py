@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import socket
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -186,11 +185,6 @@ def disk_free_bytes(folder: str | Path) -> int:
         place = place.parent
     status = os.statvfs(place)
     return status.f_bavail * status.f_frsize
-
-
-def machine_token() -> str:
-    """Identity of this machine, for the names of files that processes of several machines write to one folder."""
-    return hashlib.sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 def chunked_array(array: Array, *, chunk_samples: int) -> Any:

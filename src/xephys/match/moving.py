@@ -23,17 +23,9 @@ def match_moving_templates(
     *,
     templates: xr.Dataset,
     tissue: Tissue,
-    rank: int = 5,
-    n_channels_max: int = 64,
-    detect_threshold: float = 4.0,
-    noise_gain: float = 1.0,
-    amplitude_min: float = 0.5,
-    amplitude_max: float = 1.5,
-    amplitude_std: float = 0.1,
-    refractory_ms: float = 0.5,
-    freq_max_hz: float | None = None,
     components: xr.DataArray | None = None,
     n_nearest: int = 12,
+    **settings: Any,
 ) -> SpikeTable:
     """Find the spikes of templates that move with the tissue, lazily.
 
@@ -48,9 +40,8 @@ def match_moving_templates(
         :func:`xephys.match_templates`.
     tissue
         Motion of the recording.
-    rank, n_channels_max, detect_threshold, noise_gain, amplitude_min, amplitude_max, amplitude_std, refractory_ms, \
-freq_max_hz, components, n_nearest
-        As for :func:`xephys.match_templates`.
+    components, n_nearest, **settings
+        As for :func:`xephys.match_templates`; one ``detect_threshold`` for all templates.
 
     Returns
     -------
@@ -59,28 +50,21 @@ freq_max_hz, components, n_nearest
     Raises
     ------
     ParameterError
-        If a number is outside its limits, or the components have another window than the templates.
+        If a setting is unknown or a number outside its limits, or the components and the templates have different
+        windows.
     RecordingError
         If the templates come from another probe.
     """
     from ..kernels.match.templates import MATCH_DTYPE, match_halo
 
     info = schema.validate_recording(recording)
-    settings = MatchSettings(
-        rank=rank,
-        n_channels_max=n_channels_max,
-        detect_threshold=detect_threshold,
-        noise_gain=noise_gain,
-        amplitude_min=amplitude_min,
-        amplitude_max=amplitude_max,
-        amplitude_std=amplitude_std,
-        refractory_ms=refractory_ms,
-        freq_max_hz=freq_max_hz,
-    )
+    checked = MatchSettings.read(settings, what="match_moving_templates")
+    if isinstance(checked.detect_threshold, np.ndarray):
+        raise ParameterError("templates that move have one detect_threshold; give a number")
     check_same_probe(recording, templates)
     nbefore = int(templates.attrs["nbefore"])
     before, after = match_halo(templates.sizes["sample"], nbefore=nbefore)
-    arrays, parameters = _model(recording, templates, tissue, settings)
+    arrays, parameters = _model(recording, templates, tissue, checked)
     dtype: Any = MATCH_DTYPE
     if components is not None:
         if components.sizes["sample"] != templates.sizes["sample"] or int(components.attrs["nbefore"]) != nbefore:
@@ -96,7 +80,7 @@ freq_max_hz, components, n_nearest
     stage = Stage(
         _kernel(),
         dtype=dtype,
-        parameters={"nbefore": nbefore, **parameters, **settings.of_kernel(info.sampling_frequency)},
+        parameters={"nbefore": nbefore, **parameters, **checked.of_kernel(info.sampling_frequency)},
         arrays=arrays,
         before=before,
         after=after,

@@ -1,10 +1,10 @@
-"""What template matching leaves unexplained, as lazy traces."""
+"""Traces without the spikes of known templates, lazily."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import xarray as xr
-from numpy.typing import NDArray
 
 from .. import schema
 from ..recording.stages import extend_recording
@@ -15,17 +15,9 @@ def match_residual(
     recording: xr.DataArray,
     *,
     templates: xr.Dataset,
-    rank: int = 5,
-    n_channels_max: int = 64,
-    detect_threshold: float | NDArray[np.float64] = 4.0,
-    noise_gain: float = 1.0,
-    amplitude_min: float = 0.5,
-    amplitude_max: float = 1.5,
-    amplitude_std: float = 0.1,
-    refractory_ms: float = 0.5,
-    freq_max_hz: float | None = None,
+    **settings: Any,
 ) -> xr.DataArray:
-    """Subtract the spikes of known templates from the traces, lazily: what is left shows what was missed.
+    """Subtract the spikes of known templates from the traces, lazily: the rest shows the spikes that were missed.
 
     Parameters
     ----------
@@ -33,9 +25,10 @@ def match_residual(
         Whitened traces (unit noise), on which the templates were estimated.
     templates
         From :func:`estimate_templates`.
-    rank, n_channels_max, detect_threshold, noise_gain, amplitude_min, amplitude_max, amplitude_std, refractory_ms, \
-freq_max_hz
-        As for :func:`match_templates`, whose spikes are subtracted.
+    **settings
+        ``rank``, ``n_channels_max``, ``detect_threshold``, ``noise_gain``, ``amplitude_min``, ``amplitude_max``,
+        ``amplitude_std``, ``refractory_ms`` and ``freq_max_hz``: those of :func:`match_templates`, whose spikes are
+        subtracted.
 
     Returns
     -------
@@ -44,7 +37,7 @@ freq_max_hz
     Raises
     ------
     ParameterError
-        If a number is outside its limits.
+        If a setting is unknown or a number outside its limits.
     RecordingError
         If the templates come from another probe.
 
@@ -59,15 +52,5 @@ freq_max_hz
     Frozen({'time': 60000, 'channel': 8})
     """
     schema.validate_recording(recording)
-    settings = MatchSettings(
-        rank=rank,
-        n_channels_max=n_channels_max,
-        detect_threshold=detect_threshold,
-        noise_gain=noise_gain,
-        amplitude_min=amplitude_min,
-        amplitude_max=amplitude_max,
-        amplitude_std=amplitude_std,
-        refractory_ms=refractory_ms,
-        freq_max_hz=freq_max_hz,
-    )
-    return extend_recording(recording, residual_stage(recording, templates, settings))
+    checked = MatchSettings.read(settings, what="match_residual")
+    return extend_recording(recording, residual_stage(recording, templates, checked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..checks import check_positive
+from ..checks import check_keywords, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.geometry import channel_groups, nearest_channels
@@ -27,7 +28,7 @@ BAND_FRACTION = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class MatchSettings:
-    """Limits of a match; what each means stands at :func:`xephys.match_templates`.
+    """Settings of a match with their defaults; :func:`xephys.match_templates` tells what each means.
 
     Raises
     ------
@@ -35,15 +36,15 @@ class MatchSettings:
         If a number is outside its limits.
     """
 
-    rank: int
-    n_channels_max: int
-    detect_threshold: float | NDArray[np.float64]
-    noise_gain: float
-    amplitude_min: float
-    amplitude_max: float
-    amplitude_std: float
-    refractory_ms: float
-    freq_max_hz: float | None
+    rank: int = 5
+    n_channels_max: int = 64
+    detect_threshold: float | NDArray[np.float64] = 4.0
+    noise_gain: float = 1.0
+    amplitude_min: float = 0.5
+    amplitude_max: float = 1.5
+    amplitude_std: float = 0.1
+    refractory_ms: float = 0.5
+    freq_max_hz: float | None = None
 
     def __post_init__(self) -> None:
         check_positive(
@@ -61,6 +62,12 @@ class MatchSettings:
                 f"amplitude_min ({self.amplitude_min}) must be in (0, 1] and amplitude_max ({self.amplitude_max}) at "
                 "least 1"
             )
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any], *, what: str) -> MatchSettings:
+        """Settings from keywords of a function ``what``; the error on an unknown one proposes the nearest."""
+        check_keywords(given, cls, what=what)
+        return cls(**given)
 
     @property
     def smallest_threshold(self) -> float:

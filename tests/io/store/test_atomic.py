@@ -13,7 +13,7 @@ import pytest
 
 import xephys
 from xephys.errors import OutputError
-from xephys.io.store import atomic
+from xephys.graph import writers
 from xephys.io.store.atomic import whole_or_absent
 
 WRITER = """
@@ -66,7 +66,7 @@ def test_of_another_result_or_another_machine_nothing_is_touched(tmp_path, monke
     kill(writing(tmp_path / "result"))
     write(tmp_path / "other", "whole")
     write(tmp_path / "esult", "whole")
-    monkeypatch.setattr(atomic, "machine_token", lambda: "0" * 8)
+    monkeypatch.setattr(writers, "machine_token", lambda: "0" * 8)
     write(tmp_path / "result", "whole")
     assert len(list(tmp_path.glob(".result.partial-*"))) == 1
 

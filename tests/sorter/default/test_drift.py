@@ -9,7 +9,8 @@ import pytest
 
 import xephys
 from xephys.motion.displacement import displacement_at, make_motion
-from xephys.sorter.default.drift import moves, moving_tissue
+from xephys.motion.stillness import moves
+from xephys.sorter.default.drift import moving_tissue
 from xephys.testing import simulate_recording
 
 RECORDING = {"duration_s": 60.0, "n_channels": 32, "n_units": 12, "seed": 5, "rate_median_hz": 8.0}

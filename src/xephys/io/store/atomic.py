@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
-import re
 import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import OutputError, is_disk_full
-from ...graph.source import disk_free_bytes, machine_token
+from ...graph.source import disk_free_bytes
+from ...graph.writers import is_abandoned, writer_mark
 
 #: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.
 _MARKS = (
@@ -32,7 +30,7 @@ _MARKS = (
 def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
     """Give a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it if not.
 
-    What a process that was killed left under such a name is removed by the next one that writes to ``path``.
+    What a killed process left under such a name is removed by the next one that writes to ``path``.
 
     Parameters
     ----------
@@ -41,7 +39,7 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
     overwrite
         Replace what is there, once the new one is whole.
     n_bytes
-        Room it needs at least; checked before anything is written.
+        Smallest room that it needs; checked before anything is written.
 
     Raises
     ------
@@ -87,12 +85,12 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse a path that is taken, or a folder that is no result of ours.
+    """Refuse a path that is taken, or a folder that does not hold a result of ours.
 
     Raises
     ------
     OutputError
-        See above.
+        If something is at the path and may not be overwritten.
     """
     if not path.exists():
         return
@@ -133,24 +131,21 @@ def _move(hidden: Path, target: Path) -> None:
 
 
 def _beside(target: Path, kind: str) -> Path:
-    """A hidden name beside a path that tells which process of which machine it belongs to."""
-    return target.with_name(f".{target.name}.{kind}-{machine_token()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    """A hidden name beside a path, with the mark of this process."""
+    return target.with_name(f".{target.name}.{kind}-{writer_mark()}")
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Remove what processes of this machine left beside a path when they were killed; what live ones write stays.
+    """Remove what killed processes left beside a path.
 
     What was put aside is the only copy if its writer was killed between two renames: it goes back to its place.
     """
-    import psutil
-
     if not target.parent.is_dir():
         return
     for kind in ("replaced", "partial"):
-        own = re.compile(rf"\.{re.escape(target.name)}\.{kind}-{machine_token()}-(?P<process>\d+)-[0-9a-f]{{8}}")
+        start = f".{target.name}.{kind}-"
         for path in list(target.parent.iterdir()):
-            found = own.fullmatch(path.name)
-            if found is None or psutil.pid_exists(int(found["process"])):
+            if not path.name.startswith(start) or not is_abandoned(path.name.removeprefix(start)):
                 continue
             if kind == "replaced" and not target.exists():
                 path.replace(target)
@@ -159,7 +154,7 @@ def _remove_abandoned(target: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Remove what failed, and what tasks that were still running when it did may write after: until it stays away."""
+    """Remove a result that failed, again until it stays away: tasks that were still running may write to it."""
     away = 0
     for _ in range(50):
         _remove(path)

@@ -21,6 +21,7 @@ from ...match.templates import match_templates
 from ...motion.correct import correct_motion
 from ...motion.estimate import estimate_motion
 from ...motion.registered import RegisteredEvents, Tissue
+from ...motion.stillness import moves
 from ...recording.stages import recording_plan
 from ...templates.moving import (
     displacement_grid,
@@ -38,9 +39,6 @@ from ..steps.waveforms import nearest_slots, whitened_means
 from .parameters import DefaultParameters
 
 logger = logging.getLogger(__name__)
-
-#: Tissue that stays within this for nine tenths of the time, at every depth, is still: templates hardly change.
-STILL_UM = 3.0
 
 
 def on_host(recording: xr.DataArray) -> bool:
@@ -70,19 +68,6 @@ def find_motion(white: xr.DataArray, peaks: CheckpointedEvents, run: Run) -> xr.
 def moving_tissue(white: xr.DataArray, motion: xr.Dataset | None) -> Tissue | None:
     """The motion of a recording, if there is any worth following."""
     return Tissue.of(white, motion) if motion is not None and moves(motion) else None
-
-
-def moves(motion: xr.Dataset) -> bool:
-    """Whether the tissue moves by more than templates that rest tolerate.
-
-    Examples
-    --------
-    >>> from xephys.motion.displacement import make_motion
-    >>> moves(make_motion([[0.0], [0.5], [-0.5], [0.0]], time_s=[0, 1, 2, 3], depth_um=[0]))
-    False
-    """
-    low, high = np.quantile(motion["displacement_um"].values, [0.05, 0.95], axis=1)
-    return bool((high - low).max(initial=0.0) > STILL_UM)
 
 
 def with_moved_traces(prepared: Prepared, motion: xr.Dataset, p: DefaultParameters, run: Run) -> Prepared:

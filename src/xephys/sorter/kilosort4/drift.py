@@ -11,7 +11,7 @@ from ...detect.universal import detect_universal
 from ...errors import ParameterError, RecordingError
 from ...motion.correct import correct_motion
 from ...motion.estimate import estimate_motion
-from ..default.drift import moves
+from ...motion.stillness import moves
 from ..steps.passes import Run
 from ..steps.prepare import whitened
 from ..steps.prepared import Prepared

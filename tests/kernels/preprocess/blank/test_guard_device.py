@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from xephys.kernels.lib.dispatch import to_host
+from xephys.kernels.preprocess.blank import guard as cpu
+from xephys.kernels.preprocess.blank import guard_device
 
 
 @pytest.mark.parametrize("guard", [0, 1, 4, 99])

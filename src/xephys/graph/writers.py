@@ -1,0 +1,39 @@
+"""Who writes a file: a mark in its temporary name, by which a later process knows what was abandoned."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+from uuid import uuid4
+
+_MARK = re.compile(r"(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}")
+
+
+def writer_mark() -> str:
+    """A unique mark of this process: its machine, its number and a random part.
+
+    Examples
+    --------
+    >>> is_abandoned(writer_mark())
+    False
+    """
+    return f"{machine_token()}-{os.getpid()}-{uuid4().hex[:8]}"
+
+
+def is_abandoned(mark: str) -> bool:
+    """Whether a mark is that of a process of this machine that has ended.
+
+    A live process may be at work in the same folder, and so may processes of other machines, of which nothing is known
+    here: what they write is not abandoned.
+    """
+    import psutil
+
+    found = _MARK.fullmatch(mark)
+    return found is not None and found["machine"] == machine_token() and not psutil.pid_exists(int(found["process"]))
+
+
+def machine_token() -> str:
+    """Identity of this machine among those that write to one folder."""
+    return hashlib.sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]
