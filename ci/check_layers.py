@@ -16,7 +16,7 @@ PACKAGE = "xephys"
 #: Folders and files of the package by layer, lowest first. A first name that stands nowhere here is refused.
 LAYERS = {
     "base": {"checks", "errors", "lazy", "typing"},
-    "model": {"schema"},
+    "model": {"regular_clock", "schema"},
     "kernels": {"kernels"},
     "graph": {"graph"},
     "operations": {

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from xephys.errors import RecordingError
+from xephys.regular_clock import RegularClock
 from xephys.schema import bad_channels_of, make_recording, positions_of, validate_recording, wrap_like
 
 RATE = 1000.0
@@ -18,7 +19,7 @@ def recording(**coordinates):
 
 def test_time_is_a_range_from_the_start():
     made = recording()
-    assert isinstance(made.xindexes["time"], xr.indexes.RangeIndex)
+    assert isinstance(made.xindexes["time"], RegularClock)
     np.testing.assert_allclose(made.time.values, 2.0 + np.arange(300) / RATE)
 
 

@@ -1,7 +1,7 @@
 """One registry of the names, dims, dtypes and units of everything that is passed around, and its validation.
 
 A recording is an :class:`xarray.DataArray` named ``traces`` with dims ``(time, channel)``, Dask-backed, one chunk along
-``channel``. Its time is a lazy range index in seconds; geometry and scaling are coordinates on ``channel``.
+``channel``. Its time is a lazy regular clock in seconds; geometry and scaling are coordinates on ``channel``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from . import accessor as accessor  # whoever meets a recording finds its `.ephys`
 from .errors import RecordingError
 from .kernels.lib.records import PEAK_DTYPE
+from .regular_clock import TIME_ATTRIBUTES, RegularClock, evenly_spaced
 
 __all__ = [
     "CHANNEL_COORDINATES",
@@ -30,6 +31,8 @@ __all__ = [
     "RecordingInfo",
     "Variable",
     "bad_channels_of",
+    "channel_coordinate",
+    "clock_of",
     "has_regular_clock",
     "make_recording",
     "noise_levels_of",
@@ -207,24 +210,49 @@ def make_recording(
                 f"coordinate {name!r} has shape {values.shape} for {n_channels} channels; give one value per channel"
             )
         if values.ndim == 1:
-            coords[name] = ("channel", values)
+            coords[name] = channel_coordinate(name, values)
     array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
-    array = array.assign_coords(time_coordinate(n_samples, sampling_frequency, start_s))
     array.attrs.update({SEGMENT_START: float(start_s), **(attributes or {})})
+    origin_s, rate = float(array.attrs[SEGMENT_START]), float(sampling_frequency)
+    first = round((start_s - origin_s) * rate)
+    if first < 0 or abs(origin_s + first / rate - start_s) * rate > RATE_TOLERANCE:
+        origin_s, first = float(start_s), 0
+    array = array.assign_coords(time_coordinate(n_samples, rate, origin_s, first=first))
     array.attrs.update(sampling_frequency=float(sampling_frequency), units=units)
     return array
 
 
+def channel_coordinate(name: str, values: Any) -> tuple[str, Any, dict[str, str]]:
+    """A coordinate on ``channel``, with its unit if its name has one: plots write it beside the axis."""
+    units = CHANNEL_COORDINATES[name].units if name in CHANNEL_COORDINATES else ""
+    return "channel", values, {"units": units} if units else {}
+
+
+def clock_of(recording: xr.DataArray) -> RegularClock | None:
+    """The regular clock of a recording: its index, or what was one before Xarray stored and opened it.
+
+    None for a recording without times, and for one with a time for each sample. Of such times an even stretch is none
+    either: there may be gaps in the segment before it.
+    """
+    index = recording.xindexes.get("time")
+    if index is None or isinstance(index, RegularClock):
+        return index
+    if isinstance(index, xr.indexes.RangeIndex):
+        return RegularClock.regular(index.start, 1 / index.step, size=index.size)
+    was_regular = recording.coords["time"].attrs.get("clock") == TIME_ATTRIBUTES["clock"]
+    return evenly_spaced(index.to_pandas_index().values) if was_regular else None
+
+
 def has_regular_clock(recording: xr.DataArray) -> bool:
-    """Whether the times are a range, three numbers, and not a time for each sample."""
-    return isinstance(recording.xindexes.get("time"), xr.indexes.RangeIndex)
+    """Whether a start and a rate say the times, and not a time for each sample."""
+    return clock_of(recording) is not None
 
 
-def time_coordinate(n_samples: int, sampling_frequency: float, start_s: float = 0.0) -> xr.Coordinates:
-    """A lazy time axis in seconds: three numbers, never an array of an hour's 108 million."""
-    stop_s = start_s + n_samples / sampling_frequency
-    index = xr.indexes.RangeIndex.linspace(start_s, stop_s, num=n_samples, endpoint=False, dim="time")
-    return xr.Coordinates.from_xindex(index)
+def time_coordinate(
+    n_samples: int, sampling_frequency: float, start_s: float = 0.0, *, first: int = 0
+) -> xr.Coordinates:
+    """A lazy time axis in seconds, of samples from number ``first`` on, where number 0 is at ``start_s``."""
+    return xr.Coordinates.from_xindex(RegularClock.regular(start_s, sampling_frequency, first=first, size=n_samples))
 
 
 def validate_recording(recording: Any) -> RecordingInfo:
@@ -257,9 +285,9 @@ def validate_recording(recording: Any) -> RecordingInfo:
 
 def _check_rate(recording: xr.DataArray, rate: float) -> None:
     """The times of neighboring samples must be as far apart as the rate says; nothing is computed for it."""
-    index = recording.xindexes.get("time")
-    if isinstance(index, xr.indexes.RangeIndex):
-        steps = [float(index.step)]
+    clock = clock_of(recording)
+    if clock is not None:
+        steps = [clock.step]
     elif "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
         times, n = recording.coords["time"].variable, recording.sizes["time"]
         # The least of a few, because there may be gaps, and times that were measured scatter.

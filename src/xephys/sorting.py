@@ -21,7 +21,7 @@ import xarray as xr
 from .errors import ParameterError
 from .metrics.table import unit_variables
 from .recording.axes import SegmentAxes
-from .schema import SPIKE_VARIABLES, Variable
+from .schema import SPIKE_VARIABLES, Variable, channel_coordinate
 
 #: Columns that are stored in their declared type whatever is given.
 _SPIKE_COLUMNS = {
@@ -289,7 +289,7 @@ def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: i
     if not 0 <= nbefore < values.shape[1]:
         raise ParameterError(f"nbefore is {nbefore} for templates of {values.shape[1]} samples; give one of them")
     coordinates: dict[str, Any] = {"channel": np.arange(n_channels), "unit_id": ("unit", ids)}
-    coordinates |= {name: ("channel", known) for name, known in channels.items()}
+    coordinates |= {name: channel_coordinate(name, known) for name, known in channels.items()}
     attributes = {"nbefore": int(nbefore), "units": "uV"}
     return xr.Dataset({"templates": (("unit", "sample", "channel"), values, attributes)}, coords=coordinates)
 

@@ -168,7 +168,8 @@ class PickledSource:
     def read(self, start: int, stop: int) -> Array:
         recording = unpickled(self.pickled, self.content)
         block: Array = recording.get_traces(segment_index=self.segment_index, start_frame=start, end_frame=stop)
-        return block
+        # A view may be of memory that is shared between processes, which goes with the recording.
+        return block if block.flags.owndata else block.copy()
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import RecordingError
 from ..graph.build import plan_of, to_dask
-from ..schema import SEGMENT_START, has_regular_clock
+from ..schema import SEGMENT_START, clock_of, has_regular_clock
 
 
 def first_sample(recording: xr.DataArray) -> int:
@@ -44,9 +44,9 @@ def start_time_s(recording: xr.DataArray) -> float:
     if "time" not in recording.coords:
         return 0.0
     # The index says it, whether or not somebody has chunked the coordinate.
-    index = recording.xindexes.get("time")
-    if isinstance(index, xr.indexes.RangeIndex):
-        return float(index.start)
+    clock = clock_of(recording)
+    if clock is not None:
+        return clock.start
     return float(np.asarray(recording.coords["time"].variable[:1].values)[0])
 
 

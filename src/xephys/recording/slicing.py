@@ -22,8 +22,9 @@ from .clock import start_time_s
 def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: float | None = None) -> xr.DataArray:
     """The samples of ``[start_s, stop_s)``, lazily.
 
-    A plain ``recording.sel(time=slice(...))`` gives the same values, with one more task per chunk. Here the range of
-    the plan itself is narrowed; filters still see what lies beyond the range, so the values do not change.
+    ``recording.sel(time=slice(start_s, stop_s))`` gives the same values and, as Xarray has it, the sample at ``stop_s``
+    too, with one more task per chunk. Here the range of the plan itself is narrowed; filters still see what lies beyond
+    the range, so the values do not change.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from ...graph.plan import Plan
 from ...graph.source import BinarySource, chunked_array
 from ...recording.clock import first_by_time, segment_start_s
 from ...recording.segments import segments_of, tree_of
-from ...schema import SEGMENT_START, make_recording, validate_recording
+from ...schema import SEGMENT_START, clock_of, make_recording, validate_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import source_of
@@ -191,9 +191,9 @@ def times_of(recording: xr.DataArray) -> tuple[float | None, Any | None]:
     """
     if "time" not in recording.coords:
         return None, None
-    index = recording.xindexes.get("time")
-    if isinstance(index, xr.indexes.RangeIndex):
-        start_s = float(index.start)
+    clock = clock_of(recording)
+    if clock is not None:
+        start_s = clock.start
         return (None if start_s == 0 and recording.attrs.get("start_known") is False else start_s), None
     return None, np.asarray(recording.coords["time"].values, np.float64)
 

@@ -13,6 +13,7 @@ from ...checks import nearest_name
 from ...errors import ParameterError, RecordingError, XephysWarning
 from ...recording.geometry import warn_odd_spacing
 from ...recording.segments import segments_of, tree_of
+from ...schema import channel_coordinate
 from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .formats import Format, detect_format, format_named, read_with_spikeinterface
@@ -252,7 +253,9 @@ def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any
             recording = recording.isel(channel=channels)
         coordinates, attributes = probe_coordinates(group, by_wiring=True)
         recording = recording.drop_vars([name for name in PROBE_COORDINATES if name in recording.coords])
-        recording = recording.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
+        recording = recording.assign_coords(
+            {name: channel_coordinate(name, values) for name, values in coordinates.items()}
+        )
         recording.attrs.update(attributes)
     return _scaled_as_given(recording, path, gain_to_uv, offset_to_uv)
 
@@ -280,7 +283,7 @@ def _scaled_as_given(recording: xr.DataArray, path: Path, gain_to_uv: Any, offse
     if "offset_to_uv" not in recording.coords:
         given.setdefault("offset_to_uv", 0.0)
     n_channels = recording.sizes["channel"]
-    scaling = {name: ("channel", per_channel(name, value, n_channels)) for name, value in given.items()}
+    scaling = {name: channel_coordinate(name, per_channel(name, value, n_channels)) for name, value in given.items()}
     recording = recording.assign_coords(scaling)
     recording.attrs["units"] = "counts"
     return recording
