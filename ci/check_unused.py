@@ -29,7 +29,6 @@ ALLOWED: dict[str, str] = {
     "xephys.kernels.preprocess.scale.astype": "the kernel of a change of type",
     "xephys.kernels.templates.average.align_templates": "the kernel that aligns averages on their peak",
     "xephys.kernels.templates.similarity.template_similarity": "the kernel of similarity between sortings",
-    "xephys.schema.CHANNEL_COORDINATES": "the model as it is documented",
     "xephys.schema.SORTING_NODES": "the model as it is documented",
 }
 #: Names that Python or a tool looks up.
