@@ -9,7 +9,7 @@ from xephys.kernels.detect.universal_grid import universal_grid
 
 POSITIONS = np.stack([np.arange(12) % 2 * 32.0 + np.arange(12) // 2 % 2 * 16, np.arange(12) // 2 * 20.0], axis=1)
 N_SAMPLES, NBEFORE, SWEEP = 21, 7, 8
-BEFORE, AFTER = universal_halo(n_samples=N_SAMPLES, nbefore=NBEFORE, sweep_samples=SWEEP)
+BEFORE, AFTER = universal_halo(n_samples=N_SAMPLES, nbefore=NBEFORE, exclude_sweep_samples=SWEEP)
 
 
 def shapes(n=4, seed=0):
@@ -42,7 +42,7 @@ def detected(traces, *, before=BEFORE, after=AFTER, start=0, threshold=6.0, tabl
     table = grid() if table is None else table
     given = {
         "shapes": shapes(), "nbefore": NBEFORE, "contacts": table.contacts, "envelopes": table.envelopes,
-        "neighbors": table.neighbors, "positions": POSITIONS, "threshold": threshold, "sweep_samples": SWEEP,
+        "neighbors": table.neighbors, "positions": POSITIONS, "threshold": threshold, "exclude_sweep_samples": SWEEP,
     }  # fmt: skip
     return detect_universal(traces, before=before, after=after, start=start, **{**given, **parameters})
 

@@ -185,7 +185,7 @@ def cluster_section(
     if not len(rows):
         return np.zeros(0, np.int32), np.zeros(0, DECISION)
     _, slots = section_channels(section, neighbors)
-    features = principal_axes(gather_features(projection[rows], channel[rows], slots), max_dims=N_DIMS)
+    features = principal_axes(gather_features(projection[rows], channel[rows], slots), n_dims_max=N_DIMS)
     return communities(features, sample[rows] if settings["use_times"] else None, settings)
 
 

@@ -172,7 +172,7 @@ def _lags(templates: NDArray[np.float32], members: NDArray[np.int64], largest: i
     order = np.concatenate([[largest], members[members != largest]])
     channels = np.tile(np.arange(templates.shape[2], dtype=np.int32), (len(order), 1))
     lag = int(LAG_FRACTION * templates.shape[1])
-    pairs = merge_candidates(templates[order], channels, lag_samples_max=lag, min_similarity=0.0)
+    pairs = merge_candidates(templates[order], channels, lag_samples_max=lag, similarity_min=0.0)
     pairs = pairs[pairs["first"] == 0]
     lags = np.zeros(len(templates), np.int64)
     lags[order[pairs["second"]]] = pairs["lag"]

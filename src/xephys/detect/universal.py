@@ -188,14 +188,14 @@ def detect_universal(
     nbefore, n_samples = int(templates.attrs["nbefore"]), templates.sizes["sample"]
     sweep = max(1, nbefore) if exclude_sweep_samples is None else int(exclude_sweep_samples)
     check_positive(exclude_sweep_samples=sweep)
-    before, after = kernel.universal_halo(n_samples=n_samples, nbefore=nbefore, sweep_samples=sweep)
+    before, after = kernel.universal_halo(n_samples=n_samples, nbefore=nbefore, exclude_sweep_samples=sweep)
     stage = Stage(
         kernel.detect_universal,
         dtype=kernel.UNIVERSAL_DTYPE,
         parameters={
             "nbefore": nbefore,
             "threshold": float(detect_threshold),
-            "sweep_samples": sweep,
+            "exclude_sweep_samples": sweep,
         },
         arrays={
             "shapes": templates["shape"].values,

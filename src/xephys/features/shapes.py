@@ -108,7 +108,7 @@ def learn_shapes(
     clips: list[NDArray[np.float32]] = []
     for found in compute(*[SpikeTable.of_plan(plan).data for plan in plans]):
         alone = kernel.isolated_peaks(
-            found["sample_index"], found["channel_index"], near=near, sweep_samples=n_samples // 2
+            found["sample_index"], found["channel_index"], near=near, exclude_sweep_samples=n_samples // 2
         )
         clips.append(found["waveform"][alone])
     everything = np.concatenate(clips)

@@ -213,7 +213,7 @@ def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
     table = np.eye(len(waveforms), dtype=np.float32)
     lag = int(LAG_FRACTION * waveforms.shape[1])
-    pairs = merge_candidates(waveforms, channels, lag_samples_max=lag, min_similarity=0.0)
+    pairs = merge_candidates(waveforms, channels, lag_samples_max=lag, similarity_min=0.0)
     table[pairs["first"], pairs["second"]] = table[pairs["second"], pairs["first"]] = pairs["similarity"]
     return table
 

@@ -36,19 +36,19 @@ def test_one_unit_is_cut_hardly_ever(n_spikes):
     cut = 0
     for seed in range(50):
         points, _ = two_units(0.0, sizes=(n_spikes, 0), n_features=60, seed=seed)
-        cut += int(cut_in_two(principal_axes(points, max_dims=8), n_spikes_min=10).max())
+        cut += int(cut_in_two(principal_axes(points, n_dims_max=8), n_spikes_min=10).max())
     assert cut <= 1
 
 
 def test_one_unit_with_even_amplitudes_is_not_cut():
     rng = np.random.default_rng(3)
     points = rng.uniform(0.5, 1.0, (1500, 1)) * np.full(40, 4.0) + rng.standard_normal((1500, 40))
-    assert cut_in_two(principal_axes(points.astype("float32"), max_dims=8), n_spikes_min=20).max() == 0
+    assert cut_in_two(principal_axes(points.astype("float32"), n_dims_max=8), n_spikes_min=20).max() == 0
 
 
 def test_neither_few_nor_equal_points_are_cut():
     points, _ = two_units(9.0, sizes=(12, 300), n_features=30, seed=0)
-    assert cut_in_two(principal_axes(points, max_dims=8), n_spikes_min=20).max() == 0
+    assert cut_in_two(principal_axes(points, n_dims_max=8), n_spikes_min=20).max() == 0
     assert cut_in_two(np.zeros((100, 3), np.float32), n_spikes_min=20).tolist() == [0] * 100
     assert cut_in_two(np.zeros((0, 3), np.float32), n_spikes_min=20).tolist() == []
 

@@ -15,7 +15,7 @@ def test_means_equal_a_plain_loop():
     channel = rng.integers(0, 4, 200)
     labels = rng.integers(-1, 3, 200).astype(np.int32)
     projection = rng.standard_normal((200, 3, 2)).astype("float32")
-    means, measured = cluster_means(projection, channel, labels, neighbors, min_fraction=0.3)
+    means, measured = cluster_means(projection, channel, labels, neighbors, fraction_min=0.3)
     for cluster in range(3):
         for c in range(4):
             found = [
@@ -39,6 +39,6 @@ def test_shift_operator_delays(basis):
 
 def test_scale_is_bounded():
     mean = np.array([[1.0, 2.0]])
-    residual, scale, _ = shape_residual(mean, 0.1 * mean, np.eye(2)[None], min_scale=0.5)
+    residual, scale, _ = shape_residual(mean, 0.1 * mean, np.eye(2)[None], scale_min=0.5)
     assert scale == 0.5
     assert residual == pytest.approx(4.0)

@@ -53,7 +53,7 @@ def test_amplitude_variation_does_not_split():
 
 def test_landmarks_give_the_same_clusters():
     points, truth = clouds([6000, 3000, 1500, 700], 20, 7.0, 3)
-    labels = split_features(points, max_landmarks=1000)
+    labels = split_features(points, n_landmarks_max=1000)
     assert labels.max() + 1 == 4
     assert accuracy(labels, truth) > 0.97
 
@@ -95,7 +95,7 @@ def test_single_feature():
 def test_axes_are_sorted_and_signed():
     rng = np.random.default_rng(1)
     points = (rng.standard_normal((200, 6)) * [1, 5, 1, 3, 1, 1]).astype("float32")
-    projected = principal_axes(points, max_dims=2)
+    projected = principal_axes(points, n_dims_max=2)
     assert projected.shape == (200, 2)
     np.testing.assert_allclose(projected[:, 0], points[:, 1] - points[:, 1].mean(), atol=2.0)
     assert projected[:, 0].std() > projected[:, 1].std()
@@ -104,7 +104,7 @@ def test_axes_are_sorted_and_signed():
 def test_a_split_says_what_lies_between_its_parts():
     points, _ = clouds([300, 200, 100], 10, 9.0, 2)
     labels = split_features(points)
-    splits = split_evidence(points, labels, min_depth=3.5, max_ratio=0.7)
+    splits = split_evidence(points, labels, depth_min=3.5, ratio_max=0.7)
     assert splits["part"].tolist() == [1, 2]
     assert splits["num_spikes"].tolist() == np.bincount(labels)[1:].tolist()
     assert (splits["beside"] < splits["part"]).all()
@@ -112,7 +112,7 @@ def test_a_split_says_what_lies_between_its_parts():
     assert (splits["separation"] > 5).all()
     assert set(splits["reason"]) == {"a gap between their spikes"}
     one = np.random.default_rng(0).standard_normal((400, 10)).astype("float32")
-    halves = split_evidence(one, (one[:, 0] > 0).astype(np.int32), min_depth=3.5, max_ratio=0.7)
+    halves = split_evidence(one, (one[:, 0] > 0).astype(np.int32), depth_min=3.5, ratio_max=0.7)
     assert halves["reason"].tolist() == ["too far apart for one cloud"]
     assert 2.3 < halves["separation"][0] < 3.0  # and here that is not so: those of a Gaussian are 2.65 apart
-    assert split_evidence(one, np.zeros(400, np.int32), min_depth=3.5, max_ratio=0.7).size == 0
+    assert split_evidence(one, np.zeros(400, np.int32), depth_min=3.5, ratio_max=0.7).size == 0

@@ -47,7 +47,7 @@ def test_a_drifting_neuron_is_put_together_and_its_neighbor_left_apart():
     labels = np.where(rng.random(900) < 0.2, 3, place).astype(np.int32)
     labels[::50] = -1
     neighbor = labels == 3
-    joined = join_turns(labels, max_turn_taking=0.4)
+    joined = join_turns(labels, turn_taking_max=0.4)
     assert set(joined[neighbor]) == {1}
     assert set(joined[~neighbor & (labels >= 0)]) == {0}
     assert (joined[labels < 0] == -1).all()
@@ -57,5 +57,5 @@ def test_two_neurons_with_rates_of_their_own_stay_apart():
     """Each three times as active in one half of the recording as in the other."""
     rng = np.random.default_rng(3)
     labels = (rng.random(600) < np.repeat([0.25, 0.75], 300)).astype(np.int32)
-    assert join_turns(labels, max_turn_taking=0.4).max() == 1
-    assert join_turns(np.zeros(0, np.int32), max_turn_taking=0.4).size == 0
+    assert join_turns(labels, turn_taking_max=0.4).max() == 1
+    assert join_turns(np.zeros(0, np.int32), turn_taking_max=0.4).size == 0

@@ -21,7 +21,7 @@ def test_similarity_equals_dense_correlation():
     channels = np.array([[0, 1, 2], [2, 1, -1], [3, 2, 1], [5, 6, 7]], np.int32)
     waveforms = rng.standard_normal((4, 20, 3)).astype("float32")
     waveforms[channels[:, None, :].repeat(20, 1) < 0] = 0
-    found = merge_candidates(waveforms, channels, lag_samples_max=6, min_similarity=-1.0)
+    found = merge_candidates(waveforms, channels, lag_samples_max=6, similarity_min=-1.0)
     full = dense(waveforms, channels, 8)
     assert {(int(c["first"]), int(c["second"])) for c in found} == {(0, 1), (0, 2), (1, 2)}
     for c in found:
@@ -76,7 +76,7 @@ def test_the_lag_of_two_windows_is_that_of_their_trains(rng, late, copies):
     course = np.zeros(90, np.float32)
     course[35:55] = np.hanning(20) * np.cos(np.arange(20) / 4)
     waveforms = np.stack([course[20:70], course[20 + late : 70 + late]])[:, :, None]
-    candidates = merge_candidates(waveforms, np.zeros((2, 1), np.int32), min_similarity=0.9)
+    candidates = merge_candidates(waveforms, np.zeros((2, 1), np.int32), similarity_min=0.9)
     whole = train(rng, 10)
     half = rng.random(len(whole)) < 0.6
     second = whole[half] if copies else whole[~half]

@@ -68,7 +68,7 @@ def test_isolated_peaks_against_every_pair():
     samples = np.sort(rng.integers(0, 4000, 150))
     channels = rng.integers(0, 6, 150)
     near = np.abs(np.arange(6)[:, None] - np.arange(6)) <= 1
-    found = isolated_peaks(samples, channels, near=near, sweep_samples=30)
+    found = isolated_peaks(samples, channels, near=near, exclude_sweep_samples=30)
     close = (np.abs(samples[:, None] - samples) <= 30) & near[channels][:, channels]
     np.testing.assert_array_equal(found, close.sum(axis=1) == 1)
     assert 0 < found.sum() < 150

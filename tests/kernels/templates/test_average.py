@@ -123,7 +123,7 @@ def test_empty_template_sets_pass_through() -> None:
     assert low_rank_templates(none, rank=3)[0].shape == (0, 3, 10)
     assert select_channels(none, channels=no_slots, n_channels_max=2)[0].shape == (0, 10, 2)
     assert template_peak_channels(none, channels=no_slots).shape == (0,)
-    assert align_templates(none, channels=no_slots, nbefore=3, max_shift=2)[1].shape == (0,)
+    assert align_templates(none, channels=no_slots, nbefore=3, shift_samples_max=2)[1].shape == (0,)
 
 
 def test_a_silent_template_has_no_channel_and_no_place() -> None:
@@ -151,7 +151,7 @@ def test_few_spikes_keep_fewer_channels() -> None:
 def test_alignment_finds_the_trough(shift: int) -> None:
     template = np.zeros((1, 40, 2))
     template[0, 15 + shift, 1], template[0, 18 + shift, 1], template[0, 10, 0] = -9.0, 4.0, -3.0
-    aligned, shifts = align_templates(template, channels=np.array([[3, 8]], np.int32), nbefore=15, max_shift=5)
+    aligned, shifts = align_templates(template, channels=np.array([[3, 8]], np.int32), nbefore=15, shift_samples_max=5)
     assert shifts.tolist() == [shift]
     assert aligned[0, :, 1].argmin() == 15
     assert template_peak_channels(aligned, channels=np.array([[3, 8]], np.int32)).tolist() == [8]

@@ -40,7 +40,7 @@ def test_no_cluster_gives_no_template():
 def test_delays_are_found_and_taken_away():
     delays = [-4, 0, 3]
     late = np.stack([template(2.0, -5.0, 1.0, delay=d) for d in delays])
-    found = template_delays(late, np.stack([shape(), shape(4.0)]).astype("f4"), nbefore=NBEFORE, max_delay=6)
+    found = template_delays(late, np.stack([shape(), shape(4.0)]).astype("f4"), nbefore=NBEFORE, delay_samples_max=6)
     assert found.tolist() == delays
     moved = moved_templates(late, found)
     inner = slice(5, -5)

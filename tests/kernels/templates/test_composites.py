@@ -54,7 +54,7 @@ def test_a_sum_that_fires_as_often_as_its_parts_is_a_unit():
 def test_amplitudes_beyond_the_limits_are_no_sum():
     templates = make_templates(3, seed=1)
     total = np.concatenate([templates, (templates[0] + 0.4 * templates[2])[None]])
-    assert len(composites(total, [500, 500, 500, 50], max_rest=0.01)) == 0
+    assert len(composites(total, [500, 500, 500, 50], rest_max=0.01)) == 0
 
 
 def test_the_noise_of_an_average_need_not_be_explained():
@@ -63,9 +63,9 @@ def test_the_noise_of_an_average_need_not_be_explained():
     total = templates[0] + templates[2]
     noise *= np.sqrt(0.2 * (total**2).sum() / (noise**2).sum())
     every = np.concatenate([templates, (total + noise)[None]])
-    assert len(composites(every, [500, 500, 500, 50], max_rest=0.05)) == 0
+    assert len(composites(every, [500, 500, 500, 50], rest_max=0.05)) == 0
     energies = np.array([0, 0, 0, 0.2 * (total**2).sum()])
-    assert composites(every, [500, 500, 500, 50], max_rest=0.1, noise_energies=energies)["unit"].tolist() == [3]
+    assert composites(every, [500, 500, 500, 50], rest_max=0.1, noise_energies=energies)["unit"].tolist() == [3]
 
 
 def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_blurred():

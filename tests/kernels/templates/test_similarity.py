@@ -18,7 +18,7 @@ def test_similarity_equals_direct_cosine_at_the_best_lag() -> None:
     channels = np.where(np.abs(templates).max(axis=1) > 0, np.arange(16), -1).astype(np.int32)
     temporal, spatial = low_rank_templates(templates, rank=5)
     dense = np.einsum("urt,urk->utk", temporal.astype(float), spatial.astype(float))
-    pairs = template_similarity(temporal=temporal, spatial=spatial, channels=channels, n_channels=16, max_lag=5)
+    pairs = template_similarity(temporal=temporal, spatial=spatial, channels=channels, n_channels=16, lag_samples_max=5)
     assert list(zip(pairs["unit_a"].tolist(), pairs["unit_b"].tolist(), strict=True)) == [(0, 1), (0, 2), (1, 2)]
     for pair in pairs:
         a, b = dense[pair["unit_a"]], dense[pair["unit_b"]]
@@ -27,17 +27,17 @@ def test_similarity_equals_direct_cosine_at_the_best_lag() -> None:
         assert pair["lag"] == int(np.argmax(cosines)) - 5
         np.testing.assert_allclose(pair["similarity"], max(cosines), rtol=1e-5)
     alike = template_similarity(
-        temporal=temporal, spatial=spatial, channels=channels, n_channels=16, max_lag=5, min_similarity=0.5
+        temporal=temporal, spatial=spatial, channels=channels, n_channels=16, lag_samples_max=5, similarity_min=0.5
     )
     assert alike["unit_b"].tolist() == [1] and alike["lag"].tolist() == [-2]
 
 
 def test_lags_must_fit_in_the_template() -> None:
-    with pytest.raises(ValueError, match="max_lag is 4"):
+    with pytest.raises(ValueError, match="lag_samples_max is 4"):
         template_similarity(
             temporal=np.ones((1, 1, 4)),
             spatial=np.ones((1, 1, 1)),
             channels=np.zeros((1, 1), int),
             n_channels=1,
-            max_lag=4,
+            lag_samples_max=4,
         )

@@ -151,14 +151,14 @@ def held_out_projection(
 
 
 def bimodality(
-    first: NDArray[np.float32], second: NDArray[np.float32], *, max_spikes: int = 20_000
+    first: NDArray[np.float32], second: NDArray[np.float32], *, n_spikes_max: int = 20_000
 ) -> tuple[float, float]:
     """Depth of the gap between two groups of spikes along their held-out discriminant.
 
     Parameters
     ----------
     first, second : (n_first, n_features), (n_second, n_features) float32
-    max_spikes : int
+    n_spikes_max : int
         Groups are thinned evenly, by the same factor, so that the larger has at most this many.
 
     Returns
@@ -175,7 +175,7 @@ def bimodality(
     >>> depth < 3 < far
     True
     """
-    stride = max(1, -(-max(len(first), len(second)) // max_spikes))
+    stride = max(1, -(-max(len(first), len(second)) // n_spikes_max))
     # The same stride for both keeps the proportions, hence the shape of the joint density. Were only the larger
     # group thinned, cutting one Gaussian in two would leave a step at the cut that looks like a gap.
     first, second = first[::stride], second[::stride]

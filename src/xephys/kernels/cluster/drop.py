@@ -26,13 +26,13 @@ def relabel(labels: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.
 
 
 def drop_weak(
-    labels: NDArray[np.int32], means: NDArray[np.float64], *, noise: float, min_norm: float = 6.0
+    labels: NDArray[np.int32], means: NDArray[np.float64], *, noise: float, norm_min: float = 6.0
 ) -> NDArray[np.int32]:
     """Remove clusters whose mean is too small to be a unit.
 
     Threshold crossings of pure noise cluster too: they share what made them cross. The norm of their mean, in
     units of the noise, is about the threshold of detection (4.5 to 6 at a threshold of 4 to 5, measured): set
-    ``min_norm`` a little above it.
+    ``norm_min`` a little above it.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def drop_weak(
     means : (n_clusters, n_channels, n_components) float64
     noise : float
         Standard deviation of a feature without spikes.
-    min_norm : float
+    norm_min : float
         Least norm of the mean, in units of the noise: the signal-to-noise ratio of its matched filter.
 
     Returns
@@ -55,7 +55,7 @@ def drop_weak(
     array([-1,  0], dtype=int32)
     """
     norm = np.sqrt((means**2).sum(axis=(1, 2)))
-    target = np.where(norm >= min_norm * noise, np.arange(len(means)), -1).astype(np.int32)
+    target = np.where(norm >= norm_min * noise, np.arange(len(means)), -1).astype(np.int32)
     return relabel(labels, target)
 
 
@@ -66,7 +66,7 @@ def part_weak(
     *,
     noise: float,
     n_spikes_min: int,
-    min_norm: float = 6.0,
+    norm_min: float = 6.0,
 ) -> NDArray[np.int32]:
     """Part clusters whose mean is too small to be a unit by the peak channels of their spikes.
 
@@ -80,7 +80,7 @@ def part_weak(
     means : (n_clusters, n_channels, n_components) float64
     channel_index : (n_spikes,) int64
         Peak channels.
-    noise, min_norm : float
+    noise, norm_min : float
         As for :func:`drop_weak`, which then decides on the parts.
     n_spikes_min : int
         Smaller parts are −1.
@@ -98,7 +98,7 @@ def part_weak(
     >>> part_weak(labels, means, channels, noise=1.0, n_spikes_min=2)
     array([ 0,  1,  1,  2,  2, -1], dtype=int32)
     """
-    weak = np.append(np.sqrt((means**2).sum(axis=(1, 2))) < min_norm * noise, False)
+    weak = np.append(np.sqrt((means**2).sum(axis=(1, 2))) < norm_min * noise, False)
     rows = np.flatnonzero(weak[labels])
     places, place, counts = np.unique(
         np.stack([labels[rows], channel_index[rows]]), axis=1, return_inverse=True, return_counts=True
@@ -116,7 +116,7 @@ def drop_misaligned(
     *,
     peak_sample: int,
     tolerance_samples: int = 6,
-    min_fraction: float = 0.8,
+    fraction_min: float = 0.8,
 ) -> NDArray[np.int32]:
     """Remove clusters of side peaks: spikes detected on the flank of another, larger waveform.
 
@@ -130,7 +130,7 @@ def drop_misaligned(
         Sample of the window at which peaks were detected.
     tolerance_samples : int
         How far from it the largest deflection of a unit may lie.
-    min_fraction : float
+    fraction_min : float
         A cluster stays if it reaches this fraction of its largest deflection within the tolerance.
 
     Returns
@@ -152,7 +152,7 @@ def drop_misaligned(
     near = slice(max(0, peak_sample - tolerance_samples), peak_sample + tolerance_samples + 1)
     for cluster, mean in enumerate(means):
         waveform = np.abs(mean @ basis)
-        if waveform[:, near].max(initial=0.0) < min_fraction * waveform.max(initial=0.0):
+        if waveform[:, near].max(initial=0.0) < fraction_min * waveform.max(initial=0.0):
             target[cluster] = -1
     return relabel(labels, target)
 

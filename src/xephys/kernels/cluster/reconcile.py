@@ -37,7 +37,7 @@ def join_sections(
     labels: Sequence[NDArray[np.int32]],
     *,
     n_spikes_min: int = 20,
-    min_new_fraction: float = 0.5,
+    new_fraction_min: float = 0.5,
 ) -> NDArray[np.int32]:
     """One label per spike from clusters found in sections that share spikes.
 
@@ -56,7 +56,7 @@ def join_sections(
         Their clusters there, −1 for none.
     n_spikes_min : int
         Least spikes that a cluster must have left.
-    min_new_fraction : float
+    new_fraction_min : float
         Least fraction of its spikes that a cluster must have left.
 
     Returns
@@ -87,7 +87,7 @@ def join_sections(
     for _, _, s, cluster in sorted(claims):
         claimed = members[s, cluster]
         free = claimed[joined[claimed] < 0]
-        if len(free) < max(n_spikes_min, min_new_fraction * len(claimed)):
+        if len(free) < max(n_spikes_min, new_fraction_min * len(claimed)):
             continue
         joined[free] = len(kept)
         kept.append((s, cluster))
@@ -140,8 +140,8 @@ def merge_same_shape(
     duration_samples: int,
     refractory_samples: int,
     dead_samples: int,
-    max_residual: float = 0.25,
-    min_scale: float = 0.5,
+    residual_max: float = 0.25,
+    scale_min: float = 0.5,
     shift_samples_max: float = 10.0,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
     """Merge clusters whose means differ only by scale and delay, unless their trains forbid it.
@@ -163,10 +163,10 @@ def merge_same_shape(
     duration_samples, refractory_samples, dead_samples : int
         For the coincidences, see `quality.coincidences`. A pair that coincides more than 0.3 times as often
         as independent trains is not one unit.
-    max_residual : float
+    residual_max : float
         Largest rest, as a fraction of the smaller mean's norm, for clusters of one size. It falls with the ratio
         of sizes: a copy of another size has to fit better.
-    min_scale : float
+    scale_min : float
         Smallest ratio of sizes.
     shift_samples_max : float
         Largest delay, tried in quarters of a sample.
@@ -199,10 +199,10 @@ def merge_same_shape(
     for a, b in np.argwhere(np.triu(alike, 1)).tolist():
         both = measured[a] & measured[b]
         large, small = (a, b) if total[a] >= total[b] else (b, a)
-        residual, scale, best = shape_residual(means[large][both], means[small][both], operators, min_scale=min_scale)
+        residual, scale, best = shape_residual(means[large][both], means[small][both], operators, scale_min=scale_min)
         spread = both.sum() * basis.shape[0] * noise**2 * (scale**2 / sizes[large] + 1.0 / sizes[small])
         residual = float(np.sqrt(max(0.0, residual**2 - spread / max(total[small], 1e-12))))
-        if residual <= 2.0 * max_residual:
+        if residual <= 2.0 * residual_max:
             pairs.append((residual, scale, float(shifts[best]), large, small))
     decisions = np.zeros(len(pairs), DECISION)
     parent = np.arange(n_clusters, dtype=np.int32)
@@ -222,7 +222,7 @@ def merge_same_shape(
         merged = False
         if first == second:
             reason = "already one"
-        elif residual > max_residual * min(scale, 1.0 / scale):
+        elif residual > residual_max * min(scale, 1.0 / scale):
             reason = "shape differs"
         elif observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01:
             reason = "coincide within the refractory period"

@@ -52,7 +52,7 @@ def cluster_means(
     labels: NDArray[np.int32],
     neighbors: NDArray[np.int32],
     *,
-    min_fraction: float = 0.25,
+    fraction_min: float = 0.25,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Mean features of each cluster on every channel of the probe.
 
@@ -63,7 +63,7 @@ def cluster_means(
     labels : (n_spikes,) int32
         −1 is left out.
     neighbors : (n_channels, k) int32
-    min_fraction : float
+    fraction_min : float
         Channels measured for a smaller fraction of the cluster's spikes count as not measured.
 
     Returns
@@ -86,7 +86,7 @@ def cluster_means(
     counts = np.zeros((n_clusters, n_channels), np.int64)
     sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
     _add_up(projection, channel_index, labels, neighbors, sums, counts)
-    measured = counts > np.maximum(min_fraction * sizes[:, None], 0)
+    measured = counts > np.maximum(fraction_min * sizes[:, None], 0)
     means = np.where(measured[:, :, None], sums / np.maximum(counts, 1)[:, :, None], 0.0)
     return means, measured
 
@@ -117,7 +117,7 @@ def shape_residual(
     second: NDArray[np.float64],
     operators: NDArray[np.float64],
     *,
-    min_scale: float = 0.5,
+    scale_min: float = 0.5,
 ) -> tuple[float, float, int]:
     """What is left of one mean after the best scaled and delayed copy of another is taken away.
 
@@ -127,7 +127,7 @@ def shape_residual(
         Means on the channels measured for both.
     operators : (n_shifts, n_components, n_components) float64
         From `shift_operators`.
-    min_scale : float
+    scale_min : float
         The copy's scale is kept between this and its inverse.
 
     Returns
@@ -148,7 +148,7 @@ def shape_residual(
     moved = np.einsum("cp,spq->scq", first, operators)
     energy = np.einsum("scq,scq->s", moved, moved)
     overlap = np.einsum("scq,cq->s", moved, second)
-    scale = np.clip(overlap / np.maximum(energy, 1e-12), min_scale, 1.0 / min_scale)
+    scale = np.clip(overlap / np.maximum(energy, 1e-12), scale_min, 1.0 / scale_min)
     rest = moved * scale[:, None, None] - second
     squares = np.einsum("scq,scq->s", rest, rest)
     best = int(squares.argmin())

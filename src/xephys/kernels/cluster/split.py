@@ -32,24 +32,24 @@ SPLIT = np.dtype(
 """A part of a unit that was split, the larger part beside it, and what lies between the two."""
 
 
-def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[np.float32]:
+def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray[np.float32]:
     """Project features on their leading principal axes.
 
     Parameters
     ----------
     features : (n_spikes, n_features) float32
-    max_dims : int
+    n_dims_max : int
         Axes kept at most.
 
     Returns
     -------
-    projected : (n_spikes, min(max_dims, n_features)) float32
+    projected : (n_spikes, min(n_dims_max, n_features)) float32
         Centerd. The sign of an axis makes its largest coefficient positive, so that it is reproducible.
 
     Examples
     --------
     >>> import numpy as np
-    >>> principal_axes(np.array([[0, 1], [0, 3]], np.float32), max_dims=1)
+    >>> principal_axes(np.array([[0, 1], [0, 3]], np.float32), n_dims_max=1)
     array([[-1.],
            [ 1.]], dtype=float32)
     """
@@ -58,7 +58,7 @@ def principal_axes(features: NDArray[np.float32], *, max_dims: int) -> NDArray[n
     mean = sample.mean(axis=0)
     sample -= mean
     _, vectors = np.linalg.eigh(sample.T @ sample)
-    axes = vectors[:, ::-1][:, :max_dims]
+    axes = vectors[:, ::-1][:, :n_dims_max]
     axes = axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1.0, 1.0)
     projected: NDArray[np.float32] = (features - mean.astype(np.float32)) @ axes.astype(np.float32)
     return projected
@@ -79,8 +79,8 @@ def join_modes(
     links: NDArray[np.float64],
     *,
     n_spikes_min: int,
-    min_depth: float,
-    max_ratio: float,
+    depth_min: float,
+    ratio_max: float,
 ) -> NDArray[np.int32]:
     """Join linked groups of points until every linked pair left has a gap between.
 
@@ -96,7 +96,7 @@ def join_modes(
         Symmetric: how many neighbor relations join two groups.
     n_spikes_min : int
         Smaller groups join their most linked neighbor untested.
-    min_depth, max_ratio : float
+    depth_min, ratio_max : float
         A gap is a valley at least this number of standard errors deep and at most this full, see `valley_depth`.
 
     Returns
@@ -128,7 +128,7 @@ def join_modes(
             continue
         if min(len(members[a]), len(members[b])) >= n_spikes_min:
             depth, ratio = bimodality(points[members[a]], points[members[b]])
-            if depth >= min_depth and ratio <= max_ratio:
+            if depth >= depth_min and ratio <= ratio_max:
                 continue
         members[a] = np.sort(np.concatenate([members[a], members.pop(b)]))
         weight[a] += weight[b]
@@ -161,18 +161,18 @@ def _vote(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) 
 def split_once(
     features: NDArray[np.float32],
     *,
-    max_dims: int,
+    n_dims_max: int,
     n_neighbors: int,
     n_spikes_min: int,
-    min_depth: float,
-    max_ratio: float,
-    max_landmarks: int,
+    depth_min: float,
+    ratio_max: float,
+    n_landmarks_max: int,
     halve: bool = False,
 ) -> NDArray[np.int32]:
     """One pass of `split_features`: labels of the parts of one cloud, all 0 if it holds together."""
-    projected = principal_axes(features, max_dims=max_dims)
+    projected = principal_axes(features, n_dims_max=n_dims_max)
     n_spikes = len(projected)
-    stride = max(1, -(-n_spikes // max_landmarks))
+    stride = max(1, -(-n_spikes // n_landmarks_max))
     landmarks = np.ascontiguousarray(projected[::stride])
     if len(landmarks) <= max(n_spikes_min, 2):
         return np.zeros(n_spikes, np.int32)
@@ -184,8 +184,8 @@ def split_once(
         modes,
         _links(indices, modes, int(modes.max()) + 1),
         n_spikes_min=max(4, n_spikes_min // stride),
-        min_depth=min_depth,
-        max_ratio=max_ratio,
+        depth_min=depth_min,
+        ratio_max=ratio_max,
     )
     if halve and labels.max() == 0:
         labels = cut_in_two(landmarks, n_spikes_min=max(4, n_spikes_min // stride))
@@ -200,13 +200,13 @@ def split_once(
 def split_features(
     features: NDArray[np.float32],
     *,
-    max_dims: int = 8,
+    n_dims_max: int = 8,
     n_neighbors: int = 15,
     n_spikes_min: int = 20,
-    min_depth: float = 3.5,
-    max_ratio: float = 0.7,
-    max_landmarks: int = 4000,
-    max_levels: int = 12,
+    depth_min: float = 3.5,
+    ratio_max: float = 0.7,
+    n_landmarks_max: int = 4000,
+    n_levels_max: int = 12,
     halve: bool = False,
 ) -> NDArray[np.int32]:
     """Cluster the spikes of one place.
@@ -215,18 +215,18 @@ def split_features(
     ----------
     features : (n_spikes, n_features) float32
         Waveform projections on channels common to all the spikes.
-    max_dims : int
+    n_dims_max : int
         Principal axes of each cloud and sub-cloud that are looked at.
     n_neighbors : int
         Neighbors that measure the density, and among which a spike looks for a denser one. More give fewer modes.
     n_spikes_min : int
         Smallest cluster.
-    min_depth, max_ratio : float
+    depth_min, ratio_max : float
         Two groups stay apart if the valley between them is at least this number of standard errors deep and holds
         at most this fraction of the spikes of the lower shoulder.
-    max_landmarks : int
+    n_landmarks_max : int
         Larger clouds are clustered on evenly spaced spikes; the others take the label of the nearest ones.
-    max_levels : int
+    n_levels_max : int
         Depth of the recursion.
     halve : bool
         Also part what holds together where its halves are those of two groups that touch, see `cut_in_two`.
@@ -252,17 +252,17 @@ def split_features(
         part, level = pending.pop()
         if len(part) < n_spikes_min:
             continue
-        if len(part) < 2 * n_spikes_min or level == max_levels:
+        if len(part) < 2 * n_spikes_min or level == n_levels_max:
             parts.append(part)
             continue
         split = split_once(
             features[part],
-            max_dims=max_dims,
+            n_dims_max=n_dims_max,
             n_neighbors=n_neighbors,
             n_spikes_min=n_spikes_min,
-            min_depth=min_depth,
-            max_ratio=max_ratio,
-            max_landmarks=max_landmarks,
+            depth_min=depth_min,
+            ratio_max=ratio_max,
+            n_landmarks_max=n_landmarks_max,
             halve=halve,
         )
         n_parts = int(split.max()) + 1
@@ -279,9 +279,9 @@ def split_evidence(
     features: NDArray[np.float32],
     labels: NDArray[np.int32],
     *,
-    min_depth: float,
-    max_ratio: float,
-    max_dims: int = 8,
+    depth_min: float,
+    ratio_max: float,
+    n_dims_max: int = 8,
 ) -> NDArray[np.void]:
     """What lies between the parts of `split_features`: one record for each part but the largest.
 
@@ -290,9 +290,9 @@ def split_evidence(
     features : (n_spikes, n_features) float32
     labels : (n_spikes,) int32
         By decreasing size; -1 is left out.
-    min_depth, max_ratio : float
+    depth_min, ratio_max : float
         What makes a gap.
-    max_dims : int
+    n_dims_max : int
         Principal axes of two parts in which they are looked at.
 
     Returns
@@ -308,7 +308,7 @@ def split_evidence(
     >>> points = np.random.default_rng(0).standard_normal((300, 5)).astype("float32")
     >>> points[200:, 0] += 9
     >>> labels = np.repeat(np.array([0, 1], np.int32), [200, 100])
-    >>> found = split_evidence(points, labels, min_depth=3.0, max_ratio=0.8)
+    >>> found = split_evidence(points, labels, depth_min=3.0, ratio_max=0.8)
     >>> found[["part", "num_spikes", "beside", "reason"]].tolist()
     [(1, 100, 0, 'a gap between their spikes')]
     """
@@ -318,11 +318,11 @@ def split_evidence(
     centers = [group.mean(axis=0, dtype=np.float64) for group in groups]
     for part in range(1, n_parts):
         beside = int(np.argmin([np.linalg.norm(centers[part] - center) for center in centers[:part]]))
-        both = principal_axes(np.concatenate([groups[beside], groups[part]]), max_dims=max_dims)
+        both = principal_axes(np.concatenate([groups[beside], groups[part]]), n_dims_max=n_dims_max)
         first, second = np.split(both, [len(groups[beside])])
         depth, ratio = bimodality(first, second)
         apart = separation(*held_out_projection(first, second)) if min(len(first), len(second)) >= 4 else 0.0
-        gap = depth >= min_depth and ratio <= max_ratio
+        gap = depth >= depth_min and ratio <= ratio_max
         reason = "a gap between their spikes" if gap else "too far apart for one cloud"
         splits.append((-1, part, len(groups[part]), beside, depth, ratio, apart, reason))
     return np.array(splits, SPLIT)

@@ -138,8 +138,8 @@ def split_unit(
     energy = (waveforms.mean(axis=0, dtype=np.float64) ** 2).sum(axis=1)
     reached = energy >= REACHED_FRACTION * energy.max()
     features = np.ascontiguousarray(waveforms[:, reached].reshape(len(rows), -1))
-    parts = split_features(features, n_spikes_min=n_spikes_min, halve=True, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
-    parts = join_turns(parts, max_turn_taking=MAX_TURN_TAKING)
-    splits = split_evidence(features, parts, min_depth=MIN_DEPTH, max_ratio=MAX_RATIO)
+    parts = split_features(features, n_spikes_min=n_spikes_min, halve=True, depth_min=MIN_DEPTH, ratio_max=MAX_RATIO)
+    parts = join_turns(parts, turn_taking_max=MAX_TURN_TAKING)
+    splits = split_evidence(features, parts, depth_min=MIN_DEPTH, ratio_max=MAX_RATIO)
     splits["unit"] = unit
     return parts, splits

@@ -105,8 +105,8 @@ def split_tree(
     n_spikes_min: int = 20,
     no_links: float = 0.02,
     few_links: float = 0.2,
-    min_score: float = 0.6,
-    min_depth: float = 3.5,
+    score_min: float = 0.6,
+    depth_min: float = 3.5,
     ratio_max: float = 0.25,
     chance_max: float = 0.05,
 ) -> tuple[NDArray[np.int32], NDArray[np.void]]:
@@ -129,8 +129,8 @@ def split_tree(
     few_links : float
         The same where a side has too few spikes to be tested. It is no limit for others: the two ends of one long
         cloud, alone in its section, have as few.
-    min_score, min_depth : float
-        The two sides are apart if the valley between them holds at most ``1 - min_score`` of the lower shoulder and
+    score_min, depth_min : float
+        The two sides are apart if the valley between them holds at most ``1 - score_min`` of the lower shoulder and
         is this number of standard errors deep (see `bimodality`, which is fitted on other spikes than it is judged on).
     ratio_max, chance_max : float
         Limits of a refractory cross-correlogram.
@@ -181,7 +181,7 @@ def split_tree(
         else:
             depth, valley = bimodality(features[first], features[second])
             score = 1.0 - valley
-            split = score >= min_score and depth >= min_depth
+            split = score >= score_min and depth >= depth_min
             reason = "two clouds" if split else "one cloud"
         decisions.append((len(first), len(second), ratio, score, split, reason))
         if split:

@@ -48,7 +48,7 @@ def turn_taking(second: NDArray[np.bool_], *, block: int = BLOCK) -> float:
     return float(1.0 - within / overall)
 
 
-def join_turns(labels: NDArray[np.int32], *, max_turn_taking: float) -> NDArray[np.int32]:
+def join_turns(labels: NDArray[np.int32], *, turn_taking_max: float) -> NDArray[np.int32]:
     """Join parts of one unit that take turns.
 
     Drift carries the waveforms of one neuron from place to place, and a clustering finds a part for each. Two neurons
@@ -58,7 +58,7 @@ def join_turns(labels: NDArray[np.int32], *, max_turn_taking: float) -> NDArray[
     ----------
     labels : (n_spikes,) int32
         Parts 0, 1, … of the spikes of a unit in order of time, -1 for none.
-    max_turn_taking : float
+    turn_taking_max : float
         Two parts stay apart up to this, see `turn_taking`.
 
     Returns
@@ -70,7 +70,7 @@ def join_turns(labels: NDArray[np.int32], *, max_turn_taking: float) -> NDArray[
     --------
     >>> import numpy as np
     >>> early_late_all = np.where(np.arange(300) % 2, 2, np.arange(300) >= 150).astype(np.int32)
-    >>> np.bincount(join_turns(early_late_all, max_turn_taking=0.5))
+    >>> np.bincount(join_turns(early_late_all, turn_taking_max=0.5))
     array([150, 150])
     """
     joined = labels.copy()
@@ -81,7 +81,7 @@ def join_turns(labels: NDArray[np.int32], *, max_turn_taking: float) -> NDArray[
                 of_both = joined[(joined == a) | (joined == b)]
                 turns[a, b] = turn_taking(of_both == b)
         first, other = divmod(int(turns.argmax()), n_parts)
-        if turns[first, other] <= max_turn_taking:
+        if turns[first, other] <= turn_taking_max:
             break
         joined[joined == other] = first
         sizes = np.bincount(joined[joined >= 0], minlength=n_parts)

@@ -48,8 +48,8 @@ def _similarities(
     waveforms: NDArray[np.float32],
     channels: NDArray[np.int32],
     n_channels: int,
-    max_lag: int,
-    min_similarity: float,
+    lag_samples_max: int,
+    similarity_min: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     n_units, n_samples, n_slots = waveforms.shape
     energy = np.zeros(n_units)
@@ -62,7 +62,7 @@ def _similarities(
                     norms[unit, slot] += waveforms[unit, t, slot] ** 2
     norms = np.sqrt(norms)
     slot_of = np.full(n_channels, -1, np.int64)
-    dots = np.zeros(2 * max_lag + 1)
+    dots = np.zeros(2 * lag_samples_max + 1)
     rows = []
     values = []
     for a in range(n_units):
@@ -76,7 +76,7 @@ def _similarities(
                 if channel >= 0 and slot_of[channel] >= 0:
                     most += norms[a, slot_of[channel]] * norms[b, slot]
             # No lag can make them more alike than this: nearly all pairs end here.
-            if most == 0.0 or most < (1.0 - 1e-9) * min_similarity * np.sqrt(energy[a] * energy[b]):
+            if most == 0.0 or most < (1.0 - 1e-9) * similarity_min * np.sqrt(energy[a] * energy[b]):
                 continue
             dots[:] = 0.0
             for slot in range(n_slots):
@@ -84,16 +84,16 @@ def _similarities(
                 if channel < 0 or slot_of[channel] < 0:
                     continue
                 other = slot_of[channel]
-                for k in range(2 * max_lag + 1):
-                    lag = k - max_lag
+                for k in range(2 * lag_samples_max + 1):
+                    lag = k - lag_samples_max
                     total = 0.0
                     for t in range(max(0, -lag), min(n_samples, n_samples - lag)):
                         total += waveforms[a, t, other] * waveforms[b, t + lag, slot]
                     dots[k] += total
             best = np.argmax(dots)
             similarity = dots[best] / np.sqrt(energy[a] * energy[b])
-            if similarity >= min_similarity:
-                rows.append((a, b, best - max_lag))
+            if similarity >= similarity_min:
+                rows.append((a, b, best - lag_samples_max))
                 values.append((similarity, np.sqrt(energy[b] / energy[a])))
         for slot in range(n_slots):
             if channels[a, slot] >= 0:
@@ -111,7 +111,7 @@ def merge_candidates(
     channels: NDArray[np.int32],
     *,
     lag_samples_max: int = 30,
-    min_similarity: float = 0.7,
+    similarity_min: float = 0.7,
 ) -> NDArray[np.void]:
     """Pairs of templates with similar waveforms at some lag.
 
@@ -122,7 +122,7 @@ def merge_candidates(
         Channel of each slot, −1 where empty. A template is 0 on the channels it does not have.
     lag_samples_max : int
         Largest shift of one against the other.
-    min_similarity : float
+    similarity_min : float
         Least cosine at the best lag.
 
     Returns
@@ -149,7 +149,7 @@ def merge_candidates(
         np.ascontiguousarray(channels, np.int32),
         n_channels,
         min(lag_samples_max, max(waveforms.shape[1] - 1, 0)),
-        min_similarity,
+        similarity_min,
     )
     candidates = np.zeros(len(pairs), CANDIDATE)
     for column, name in enumerate(("first", "second", "lag")):
@@ -203,8 +203,8 @@ def decide_merges(
     dead_samples: int,
     same_shape: float = 0.97,
     similar_shape: float = 0.85,
-    min_scale: float = 0.5,
-    max_repeated: float = 0.5,
+    scale_min: float = 0.5,
+    repeated_max: float = 0.5,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
     """Merge, drop or keep similar templates by what their spike trains say.
 
@@ -225,9 +225,9 @@ def decide_merges(
         See `quality.coincidences`.
     same_shape, similar_shape : float
         Least cosines of the two rules.
-    min_scale : float
+    scale_min : float
         Units whose sizes differ by more are not merged.
-    max_repeated : float
+    repeated_max : float
         Fraction of repeated spikes from which on the smaller unit is a copy.
 
     Returns
@@ -277,9 +277,9 @@ def decide_merges(
             )
             clash = observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01
             apart = poisson.cdf(observed, 0.4 * expected) < 0.02
-            if repeated > max_repeated:
+            if repeated > repeated_max:
                 action, reason = "drop", "repeats the spikes of the other"
-            elif not min_scale <= scale <= 1.0 / min_scale:
+            elif not scale_min <= scale <= 1.0 / scale_min:
                 reason = "sizes differ"
             elif similarity >= same_shape:
                 if clash:

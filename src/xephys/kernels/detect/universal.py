@@ -28,15 +28,15 @@ UNIVERSAL_DTYPE = np.dtype(
 """A peak with the universal template that fits best, its sign, and the position from the scores on its contacts."""
 
 
-def universal_halo(*, n_samples: int, nbefore: int, sweep_samples: int) -> tuple[int, int]:
+def universal_halo(*, n_samples: int, nbefore: int, exclude_sweep_samples: int) -> tuple[int, int]:
     """Samples that detection by universal templates needs before and after its core.
 
     Examples
     --------
-    >>> universal_halo(n_samples=61, nbefore=20, sweep_samples=20)
+    >>> universal_halo(n_samples=61, nbefore=20, exclude_sweep_samples=20)
     (41, 61)
     """
-    margin = sweep_samples + 1
+    margin = exclude_sweep_samples + 1
     return margin + nbefore, margin + n_samples - nbefore - 1
 
 
@@ -53,7 +53,7 @@ def detect_universal(
     neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
     threshold: float,
-    sweep_samples: int,
+    exclude_sweep_samples: int,
 ) -> NDArray[np.void]:
     """Detect spikes of either sign by universal templates.
 
@@ -74,7 +74,7 @@ def detect_universal(
         µm.
     threshold : float
         Least score, in units of the traces.
-    sweep_samples : int
+    exclude_sweep_samples : int
         Half width of the exclusion window.
 
     Returns
@@ -99,15 +99,15 @@ def detect_universal(
     >>> shape = np.array([[-4, -9, -4]], np.float32) / np.float32(np.sqrt(113))
     >>> events = detect_universal(traces, before=20, after=20, start=0, shapes=shape, nbefore=1,
     ...     contacts=grid.contacts, envelopes=grid.envelopes, neighbors=grid.neighbors, positions=positions,
-    ...     threshold=8.0, sweep_samples=10)
+    ...     threshold=8.0, exclude_sweep_samples=10)
     >>> events["sample_index"].tolist(), events["channel_index"].tolist(), float(events["y"][0].round(1))
     ([41], [1], 20.0)
     """
-    needed = universal_halo(n_samples=shapes.shape[1], nbefore=nbefore, sweep_samples=sweep_samples)
+    needed = universal_halo(n_samples=shapes.shape[1], nbefore=nbefore, exclude_sweep_samples=exclude_sweep_samples)
     if before < needed[0] or after < needed[1]:
         raise ValueError(
             f"halo is {before} samples before and {after} after; universal templates of {shapes.shape[1]} samples and "
-            f"a sweep of {sweep_samples} need {needed[0]} and {needed[1]}"
+            f"a sweep of {exclude_sweep_samples} need {needed[0]} and {needed[1]}"
         )
     if not threshold > 0:
         raise ValueError(f"threshold is {threshold}; it must be positive")
@@ -124,7 +124,7 @@ def detect_universal(
         envelopes,
         neighbors,
         float(threshold),
-        sweep_samples,
+        exclude_sweep_samples,
     )
     rows, places = rows_places[:, 0], rows_places[:, 1]
     events: NDArray[np.void] = np.zeros(len(rows), UNIVERSAL_DTYPE)

@@ -25,7 +25,7 @@ def _isolated(
 
 
 def isolated_peaks(
-    samples: NDArray[np.int64], channels: NDArray[np.int64], *, near: NDArray[np.bool_], sweep_samples: int
+    samples: NDArray[np.int64], channels: NDArray[np.int64], *, near: NDArray[np.bool_], exclude_sweep_samples: int
 ) -> NDArray[np.bool_]:
     """Peaks without another one nearby.
 
@@ -35,7 +35,7 @@ def isolated_peaks(
         In order of sample.
     near : bool (channel, channel)
         Whether two channels are neighbors.
-    sweep_samples : int
+    exclude_sweep_samples : int
         Largest time between two peaks that disturb one another.
 
     Returns
@@ -44,12 +44,16 @@ def isolated_peaks(
 
     Examples
     --------
-    >>> isolated_peaks(np.array([10, 15, 90]), np.array([0, 1, 0]), near=np.ones((2, 2), bool), sweep_samples=30)
+    >>> near = np.ones((2, 2), bool)
+    >>> isolated_peaks(np.array([10, 15, 90]), np.array([0, 1, 0]), near=near, exclude_sweep_samples=30)
     array([False, False,  True])
     """
     return np.asarray(
         _isolated(
-            np.ascontiguousarray(samples, np.int64), np.ascontiguousarray(channels, np.int64), near, int(sweep_samples)
+            np.ascontiguousarray(samples, np.int64),
+            np.ascontiguousarray(channels, np.int64),
+            near,
+            int(exclude_sweep_samples),
         )
     )
 

@@ -183,13 +183,13 @@ def select_channels(
     *,
     channels: NDArray[np.int32],
     n_channels_max: int,
-    min_energy: float = 0.5,
-    min_fraction: float = 0.002,
+    energy_min: float = 0.5,
+    fraction_min: float = 0.002,
     counts: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Keep the channels that carry a template; order them by energy.
 
-    A channel stays if its energy exceeds both `min_fraction` of the strongest channel's and `min_energy`, the latter
+    A channel stays if its energy exceeds both `fraction_min` of the strongest channel's and `energy_min`, the latter
     raised by twice what averaged noise alone would leave, ``n_samples / count``.
 
     Parameters
@@ -199,9 +199,9 @@ def select_channels(
     channels : int32 array of shape (unit, slot)
     n_channels_max : int
         Slots kept per unit.
-    min_energy : float
+    energy_min : float
         Squared norm of one channel, in units of the noise variance.
-    min_fraction : float
+    fraction_min : float
         Of the energy of the unit's strongest channel.
     counts : integer array of shape (unit,), optional
         Spikes averaged in each template.
@@ -216,13 +216,13 @@ def select_channels(
     --------
     >>> import numpy as np
     >>> kept, slots = select_channels(np.array([[[1.0, 5.0, 0.1]]]), channels=np.array([[3, 4, 5]], np.int32),
-    ...                               n_channels_max=2, min_energy=0.5)
+    ...                               n_channels_max=2, energy_min=0.5)
     >>> slots.tolist(), kept.tolist()
     ([[4, 3]], [[[5.0, 1.0]]])
     """
     energy = np.where(channels >= 0, np.einsum("utk,utk->uk", templates, templates), -np.inf)
     noise = 0.0 if counts is None else 2.0 * templates.shape[1] / np.maximum(counts, 1)
-    floor = np.maximum(min_fraction * energy.max(axis=1, initial=0.0), min_energy + noise)
+    floor = np.maximum(fraction_min * energy.max(axis=1, initial=0.0), energy_min + noise)
     order = np.argsort(-energy, axis=1, kind="stable")[:, :n_channels_max]
     kept = np.take_along_axis(energy, order, axis=1) > floor[:, None]
     slots = np.where(kept, np.take_along_axis(channels, order, axis=1), -1).astype(np.int32)
@@ -282,7 +282,7 @@ def without_weak_ranks(
     spatial: NDArray[np.float32],
     *,
     counts: NDArray[np.integer],
-    min_energy: float = 1.0,
+    energy_min: float = 1.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Low-rank templates without the ranks that change no decision: their patterns are zero.
 
@@ -296,7 +296,7 @@ def without_weak_ranks(
         From `low_rank_templates`, in units of the noise (whitened).
     counts : integer array of shape (unit,)
         Spikes averaged in each template.
-    min_energy : float
+    energy_min : float
         Squared norm that a rank needs, in units of the noise variance, beyond twice that of averaged noise.
 
     Returns
@@ -312,7 +312,7 @@ def without_weak_ranks(
     [9.0, 3.0]
     """
     n_slots = (np.abs(spatial).max(axis=1, initial=0.0) > 0).sum(axis=1)
-    floor = min_energy + 2.0 * (temporal.shape[2] + n_slots) / np.maximum(counts, 1)
+    floor = energy_min + 2.0 * (temporal.shape[2] + n_slots) / np.maximum(counts, 1)
     kept = np.einsum("urk,urk->ur", spatial, spatial, dtype=np.float64) > floor[:, None]
     kept[:, :1] = True
     most = int(kept.any(axis=0).sum())
@@ -320,7 +320,7 @@ def without_weak_ranks(
 
 
 def align_templates(
-    templates: NDArray[np.floating], *, channels: NDArray[np.int32], nbefore: int, max_shift: int
+    templates: NDArray[np.floating], *, channels: NDArray[np.int32], nbefore: int, shift_samples_max: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Shift each template so that the largest deflection of its main channel lies at sample `nbefore`.
 
@@ -329,7 +329,7 @@ def align_templates(
     templates : array of shape (unit, sample, slot)
     channels : int32 array of shape (unit, slot)
     nbefore : int
-    max_shift : int
+    shift_samples_max : int
         The deflection is looked for within this distance of `nbefore`.
 
     Returns
@@ -343,14 +343,14 @@ def align_templates(
     --------
     >>> import numpy as np
     >>> moved, shifts = align_templates(np.array([[[0], [0], [-5], [2.0]]]), channels=np.array([[0]], np.int32),
-    ...                                 nbefore=1, max_shift=2)
+    ...                                 nbefore=1, shift_samples_max=2)
     >>> moved[0, :, 0].tolist(), shifts.tolist()
     ([0.0, -5.0, 2.0, 0.0], [1])
     """
     n_units, n_samples, _ = templates.shape
     aligned = np.zeros(templates.shape)
     shifts = np.zeros(n_units, np.int64)
-    first, last = max(nbefore - max_shift, 0), min(nbefore + max_shift + 1, n_samples)
+    first, last = max(nbefore - shift_samples_max, 0), min(nbefore + shift_samples_max + 1, n_samples)
     for unit in range(n_units):
         amplitude = np.where(channels[unit] >= 0, np.ptp(templates[unit], axis=0), -1.0)
         main = templates[unit, first:last, int(amplitude.argmax())]

@@ -43,7 +43,7 @@ def slots_of_means(
 
 
 def template_delays(
-    waveforms: NDArray[np.float32], shapes: NDArray[np.float32], *, nbefore: int, max_delay: int
+    waveforms: NDArray[np.float32], shapes: NDArray[np.float32], *, nbefore: int, delay_samples_max: int
 ) -> NDArray[np.int64]:
     """How many samples after its place each template has its spike: where a shape fits best on any channel.
 
@@ -54,7 +54,7 @@ def template_delays(
         Aligned on `nbefore`.
     nbefore : int
         Where the spike should be.
-    max_delay : int
+    delay_samples_max : int
         Largest delay looked at, either way.
 
     Returns
@@ -64,11 +64,11 @@ def template_delays(
     Examples
     --------
     >>> shape = np.array([[0, 0, 1, 0, 0]], np.float32)
-    >>> template_delays(-np.eye(5, dtype=np.float32)[None, :, 3:4], shape, nbefore=2, max_delay=2).tolist()
+    >>> template_delays(-np.eye(5, dtype=np.float32)[None, :, 3:4], shape, nbefore=2, delay_samples_max=2).tolist()
     [1]
     """
     n_samples = waveforms.shape[1]
-    delays = np.arange(-max_delay, max_delay + 1)
+    delays = np.arange(-delay_samples_max, delay_samples_max + 1)
     best = np.zeros((len(waveforms), len(delays)))
     for d, delay in enumerate(delays):
         moved = np.zeros_like(shapes)
@@ -102,8 +102,8 @@ def merge_duplicates(
     counts: NDArray[np.int64],
     *,
     lag_samples_max: int,
-    min_similarity: float = 0.9,
-    max_difference: float = 0.2,
+    similarity_min: float = 0.9,
+    difference_max: float = 0.2,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
     """Make one of templates that are alike in shape and size, the one with most spikes first.
 
@@ -116,9 +116,9 @@ def merge_duplicates(
         Spikes of each: weights of the mean.
     lag_samples_max : int
         Largest delay of one against the other.
-    min_similarity : float
+    similarity_min : float
         Least cosine at the best delay.
-    max_difference : float
+    difference_max : float
         Largest difference of norms, as a fraction of their mean.
 
     Returns
@@ -141,9 +141,9 @@ def merge_duplicates(
     norms = np.sqrt((waveforms.astype(np.float64) ** 2).sum(axis=(1, 2)))
     partners: dict[int, list[tuple[float, int, int]]] = {unit: [] for unit in range(n_units)}
     for a, b, similarity, lag, _ in merge_candidates(
-        waveforms, channels, lag_samples_max=lag_samples_max, min_similarity=min_similarity
+        waveforms, channels, lag_samples_max=lag_samples_max, similarity_min=similarity_min
     ).tolist():
-        if 2.0 * abs(norms[a] - norms[b]) / max(norms[a] + norms[b], 1e-12) < max_difference:
+        if 2.0 * abs(norms[a] - norms[b]) / max(norms[a] + norms[b], 1e-12) < difference_max:
             partners[a].append((-similarity, b, lag))
             partners[b].append((-similarity, a, -lag))
     root, lags = np.full(n_units, -1, np.int64), np.zeros(n_units, np.int64)

@@ -41,8 +41,8 @@ def find_composites(
     noise_energies: NDArray[np.floating],
     amplitude_min: float = 0.8,
     amplitude_max: float = 1.25,
-    max_rest: float = 0.1,
-    max_share: float = 0.5,
+    rest_max: float = 0.1,
+    share_max: float = 0.5,
     chance: float = 0.0,
 ) -> NDArray[np.void]:
     """Templates that are the sum of two others at some delay.
@@ -58,9 +58,9 @@ def find_composites(
         Energy that a template has from the noise in its average; it is no part of what is to be explained.
     amplitude_min, amplitude_max : float
         Limits of the two amplitudes.
-    max_rest : float
+    rest_max : float
         Largest share of the energy that the sum may leave.
-    max_share : float
+    share_max : float
         A composite has at most this share of the spikes of either of its parts: neurons fire alone more often than
         together.
 
@@ -95,12 +95,12 @@ def find_composites(
     for unit in range(len(energies)):
         own = slice(int(pair_starts[unit]), int(pair_starts[unit + 1]))
         partners, scores = pair_units[own], pair_overlaps[own, middle].astype(np.float64)
-        eligible = (partners != unit) & (counts[unit] <= max_share * counts[partners]) & (energies[partners] > 0)
+        eligible = (partners != unit) & (counts[unit] <= share_max * counts[partners]) & (energies[partners] > 0)
         partners, scores = partners[eligible], scores[eligible]
         if len(partners) < 2:
             continue
         total = energies[unit] - noise_energies[unit]
-        allowed = {False: max_rest, True: max(max_rest, MAX_REST_BY_CHANCE)}
+        allowed = {False: rest_max, True: max(rest_max, MAX_REST_BY_CHANCE)}
         best = {by_chance: (rest * total + noise_energies[unit], -1, -1, 0) for by_chance, rest in allowed.items()}
         own_energies = energies[partners]
         row_of = np.full(len(energies), -1, np.int64)
@@ -201,9 +201,9 @@ def missed_together(
     counts: NDArray[np.integer] | NDArray[np.floating],
     duration_samples: int,
     reach_samples: int = 8,
-    min_share: float = 0.5,
-    min_gap: float = 0.25,
-    min_deviation: float = 3.0,
+    share_min: float = 0.5,
+    gap_min: float = 0.25,
+    deviation_min: float = 3.0,
 ) -> NDArray[np.bool_]:
     """Whether the two units of a composite lack the coincidences that it has: then it took them.
 
@@ -220,11 +220,11 @@ def missed_together(
         Length of the recording.
     reach_samples : int
         How far from the delay a pair of spikes counts.
-    min_share : float
+    share_min : float
         Share of the composite's spikes that have to be missing.
-    min_gap : float
+    gap_min : float
         Share of the coincidences by chance that have to be missing.
-    min_deviation : float
+    deviation_min : float
         They have to be so many times the standard deviation of chance.
 
     Returns
@@ -253,5 +253,5 @@ def missed_together(
         lags = correlogram_counts(first, second - composite["lag"], bin_samples=1, lag_samples_max=reach)
         lacking = expected - lags[1:].sum()
         its_own = counts[composite["unit"]] * len(first) * len(second) / n_all
-        missed[row] = lacking >= max(min_share * its_own, min_gap * expected, min_deviation * np.sqrt(expected), 1.0)
+        missed[row] = lacking >= max(share_min * its_own, gap_min * expected, deviation_min * np.sqrt(expected), 1.0)
     return missed

@@ -20,8 +20,8 @@ def template_similarity(
     spatial: NDArray[np.floating],
     channels: NDArray[np.integer],
     n_channels: int,
-    max_lag: int,
-    min_similarity: float = 0.0,
+    lag_samples_max: int,
+    similarity_min: float = 0.0,
 ) -> NDArray[np.void]:
     """Cosine similarity of templates over the union of their channels, at the lag where it is greatest.
 
@@ -31,9 +31,9 @@ def template_similarity(
         Low-rank templates (`low_rank_templates`).
     n_channels : int
         Channels of the recording.
-    max_lag : int
+    lag_samples_max : int
         Lags tried, in samples either way; less than the length of the templates.
-    min_similarity : float
+    similarity_min : float
         Less similar pairs are left out.
 
     Returns
@@ -46,7 +46,7 @@ def template_similarity(
     Raises
     ------
     ValueError
-        If `max_lag` is negative or as long as a template.
+        If `lag_samples_max` is negative or as long as a template.
 
     Examples
     --------
@@ -54,14 +54,14 @@ def template_similarity(
     >>> temporal = np.zeros((2, 1, 8))
     >>> temporal[0, 0, 2:5], temporal[1, 0, 3:6] = [1, -4, 2], [2, -8, 4]
     >>> pairs = template_similarity(temporal=temporal, spatial=np.ones((2, 1, 1)), channels=np.zeros((2, 1), int),
-    ...                             n_channels=1, max_lag=3)
+    ...                             n_channels=1, lag_samples_max=3)
     >>> float(pairs["similarity"][0].round(6)), int(pairs["lag"][0]), float(pairs["scale"][0])
     (1.0, -1, 2.0)
     """
     n_samples = temporal.shape[2]
-    if not 0 <= max_lag < n_samples:
+    if not 0 <= lag_samples_max < n_samples:
         raise ValueError(
-            f"max_lag is {max_lag}; it must lie between 0 and {n_samples - 1}, the template's length less one."
+            f"lag_samples_max is {lag_samples_max}; it must be 0 to {n_samples - 1}, less than the template's length."
         )
     model = build_match_model(
         temporal=temporal, spatial=spatial, channels=channels, n_channels=n_channels, steps_per_sample=0
@@ -69,12 +69,12 @@ def template_similarity(
     norms = np.sqrt(model["energies"])
     first = np.repeat(np.arange(norms.size), np.diff(model["pair_starts"]))
     second = model["pair_units"].astype(np.int64)
-    lags = np.arange(-max_lag, max_lag + 1)
+    lags = np.arange(-lag_samples_max, lag_samples_max + 1)
     overlap = model["pair_overlaps"][:, 0, lags + n_samples - 1].astype(np.float64)
     best = overlap.argmax(axis=1)
     product = norms[first] * norms[second]
     similarity = overlap[np.arange(best.size), best] / np.where(product > 0, product, 1.0)
-    keep = (first < second) & (product > 0) & (similarity >= min_similarity)
+    keep = (first < second) & (product > 0) & (similarity >= similarity_min)
     pairs = np.zeros(int(keep.sum()), SIMILARITY_DTYPE)
     pairs["unit_a"], pairs["unit_b"] = first[keep], second[keep]
     pairs["similarity"] = similarity[keep]

@@ -104,15 +104,15 @@ def learned_templates(
     waveforms, channels, counts = mean_templates(recording, chosen, labels[rows], shapes)
     nbefore = int(shapes.attrs["nbefore"])
     delays = kernel.template_delays(
-        waveforms, shapes["shape"].values, nbefore=nbefore, max_delay=min(nbefore, shapes.sizes["sample"] // 4)
+        waveforms, shapes["shape"].values, nbefore=nbefore, delay_samples_max=min(nbefore, shapes.sizes["sample"] // 4)
     )
     merged, slots, target = kernel.merge_duplicates(
         kernel.moved_templates(waveforms, delays),
         channels,
         counts,
         lag_samples_max=shapes.sizes["sample"] // 2,
-        min_similarity=DUPLICATE_SIMILARITY,
-        max_difference=DUPLICATE_DIFFERENCE,
+        similarity_min=DUPLICATE_SIMILARITY,
+        difference_max=DUPLICATE_DIFFERENCE,
     )
     counts = np.bincount(target, weights=counts, minlength=len(merged)).astype(np.int64)
     return template_set(recording, merged, slots, counts, nbefore=nbefore)
@@ -178,7 +178,7 @@ def merged_units(
     first = plan.first_sample
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
     candidates = merge_candidates(
-        waveforms, channels, lag_samples_max=shapes.sizes["sample"] // 2, min_similarity=MERGE_SIMILARITY
+        waveforms, channels, lag_samples_max=shapes.sizes["sample"] // 2, similarity_min=MERGE_SIMILARITY
     )
     target, shift, decisions = merge_refractory(
         candidates,
