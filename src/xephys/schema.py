@@ -359,7 +359,7 @@ def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | Non
     Attributes survive arithmetic in Xarray, so ``units`` is set here, by the operation that knows it, and the
     operation is appended to ``history``.
     """
-    wrapped = recording.copy(data=data)
+    wrapped = recording.copy(deep=False, data=data)
     wrapped.attrs = dict(recording.attrs)
     wrapped.attrs["history"] = [*recording.attrs.get("history", []), step]
     if units is not None:

@@ -11,7 +11,7 @@ import pytest
 import zarr
 
 from xephys.graph.build import to_dask
-from xephys.graph.source import BinarySource, PickledSource, ZarrSource, disk_free_bytes
+from xephys.graph.source import BinarySource, PickledSource, ZarrSource
 
 from . import toys
 
@@ -114,7 +114,3 @@ def test_sources_pickle_small_and_equal(tmp_path):
     assert copy == source
     assert copy.token == source.token
     assert dataclasses.replace(source, n_samples=5).token != source.token
-
-
-def test_free_space_of_a_folder_that_does_not_exist_yet(tmp_path):
-    assert disk_free_bytes(tmp_path / "not" / "yet") == pytest.approx(disk_free_bytes(tmp_path), rel=0.05)

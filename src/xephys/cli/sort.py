@@ -89,7 +89,7 @@ def sort(
     After a change of late parameters only the stages from there on run again.
     """
     from ..checks import check_choice
-    from ..graph.kept import PLACES
+    from ..graph.keep.traces import PLACES
     from ..io.store.atomic import check_room
     from ..kernels.lib.dispatch import namespace_of_device
     from ..sorter.presets import find_preset, read_parameters

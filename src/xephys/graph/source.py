@@ -179,15 +179,6 @@ def unpickled(pickled: bytes, content: str) -> Any:
     return pickle.loads(pickled)
 
 
-def disk_free_bytes(folder: str | Path) -> int:
-    """Free space of the file system that holds ``folder`` or its nearest existing parent."""
-    place = Path(folder).absolute()
-    while not place.exists():
-        place = place.parent
-    status = os.statvfs(place)
-    return status.f_bavail * status.f_frsize
-
-
 def chunked_array(array: Array, *, chunk_samples: int) -> Any:
     """A Dask array over an array in memory (or Zarr's): in chunks along time, without a copy, never split otherwise."""
     import dask.array as da

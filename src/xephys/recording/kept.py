@@ -10,7 +10,7 @@ import xarray as xr
 from .. import schema
 from ..checks import check_choice, check_positive
 from ..graph.build import to_dask
-from ..graph.kept import PLACES, keep_traces
+from ..graph.keep.traces import PLACES, keep_traces
 from ..graph.plan import Stage
 from .stages import recording_plan
 

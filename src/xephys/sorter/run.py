@@ -15,7 +15,7 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
-from ..graph.kept import forget_kept
+from ..graph.keep.traces import forget_kept
 from ..graph.results import KEPT_RESULTS
 from ..recording.device import to_device
 from ..recording.geometry import warn_odd_spacing

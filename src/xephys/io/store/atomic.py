@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import OutputError, is_disk_full
-from ...graph.source import disk_free_bytes
+from ...graph.keep.room import disk_free_bytes
 from ...graph.writers import is_abandoned, writer_mark
 
 #: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.

@@ -3,6 +3,7 @@
 Each sample's median search starts from the previous sample's: that decides how long it takes, never what it finds.
 """
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -83,7 +84,7 @@ def common_reference(
     """
     _check_operator(operator)
     source = _core(traces, before, after)
-    members, offsets, labels = reference_sets(source.shape[1], groups, reference_channels, good)
+    members, offsets, labels = _sets_once(source.shape[1], *map(_content, (groups, reference_channels, good)))
     referenced = np.empty_like(source)
     if referenced.size:
         _common(source, members, offsets, labels, operator == "median", referenced)
@@ -181,6 +182,19 @@ def _checked_mask(good: NDArray[np.bool_], channels: int) -> NDArray[np.bool_]:
     if mask.shape != (channels,) or mask.dtype != np.bool_:
         raise ValueError(f"good is {mask.dtype} of shape {mask.shape}, but must be a mask over {channels} channels")
     return mask
+
+
+def _content(array: NDArray[Any] | None) -> tuple[bytes, str, tuple[int, ...]] | None:
+    if array is None:
+        return None
+    values = np.asarray(array)
+    return values.tobytes(), values.dtype.str, values.shape
+
+
+@lru_cache(maxsize=8)
+def _sets_once(channels: int, *contents: tuple[bytes, str, tuple[int, ...]] | None) -> Any:
+    """`reference_sets`, remembered by content: every block of a recording has the same ones."""
+    return reference_sets(channels, *(None if c is None else np.frombuffer(c[0], c[1]).reshape(c[2]) for c in contents))
 
 
 def reference_sets(

@@ -107,11 +107,13 @@ def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTyp
 
 def _per_channel(value: float | NDArray[np.floating], channels: int, name: str, dtype: Any) -> NDArray[Any]:
     values = np.asarray(value, dtype)
-    if values.shape not in ((), (channels,)):
+    if values.shape == ():
+        return np.full(channels, values, dtype)  # a fraction of what broadcasting takes, and this runs on small blocks
+    if values.shape != (channels,):
         raise ValueError(
             f"{name} has shape {values.shape}, but must be one number or one for each of {channels} channels"
         )
-    return np.ascontiguousarray(np.broadcast_to(values, (channels,)))
+    return np.ascontiguousarray(values)
 
 
 @njit(nogil=True, cache=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.graph import toys
 from xephys.graph.build import plan_of, root_plan, to_dask
 from xephys.graph.events import SpikeTable
-from xephys.graph.kept import KeptSource, chosen_place, forget_kept, keep_traces
+from xephys.graph.keep.traces import KeptSource, chosen_place, forget_kept, keep_traces
 from xephys.graph.plan import Stage
 from xephys.kernels.lib.quantize import quantize
 
@@ -95,6 +95,15 @@ def test_a_tile_that_is_not_whole_is_computed_again(make_plan, tmp_path, damage)
     assert tile.stat().st_size == 1000 * toys.N_CHANNELS * 2
 
 
+def test_samples_beyond_the_range_that_is_kept_in_memory_are_computed(make_plan, tmp_path):
+    whole = to_dask(make_plan()).compute()
+    kept = keep_traces(make_plan(start=3100, stop=3900), None, place="memory")
+    for _ in range(2):
+        assert np.array_equal(kept.source.read(900, 5100), whole[900:5100])
+        assert np.array_equal(kept.source.read(2950, 4050), whole[2950:4050])
+    assert kept.source._done == {2, 3, 4}
+
+
 def test_tiles_of_other_traces_are_never_read(make_plan, tmp_path):
     to_dask(keep_traces(make_plan(), tmp_path, place="disk")).compute()
     other = make_plan(start=100, stop=5000)
@@ -107,7 +116,7 @@ def test_tiles_of_other_traces_are_never_read(make_plan, tmp_path):
 
 def test_a_full_disk_costs_time_and_nothing_else(make_plan, tmp_path, monkeypatch, caplog):
     from xephys.errors import OutputError
-    from xephys.graph import kept
+    from xephys.graph.keep import traces as kept
 
     plan = make_plan()
     expected = to_dask(plan).compute()
@@ -122,10 +131,18 @@ def test_a_full_disk_costs_time_and_nothing_else(make_plan, tmp_path, monkeypatc
 
 
 def test_the_place_follows_from_size_and_room(make_plan, tmp_path, monkeypatch, caplog):
-    from xephys.graph import kept
+    from xephys.graph.keep import traces as kept
 
     plan = make_plan()
+    monkeypatch.setattr(kept, "lies_in_memory", lambda _: False)
+    monkeypatch.setattr(kept, "memory_free_bytes", lambda: 1 << 40)
     assert chosen_place(plan, tmp_path) == "memory"
+    monkeypatch.setattr(kept, "memory_free_bytes", lambda: 8000)
+    assert chosen_place(plan, tmp_path) == "disk"  # an eighth of it does not suffice
+    assert chosen_place(plan, tmp_path, place="memory") == "memory"
+    monkeypatch.setattr(kept, "lies_in_memory", lambda _: True)
+    assert chosen_place(plan, tmp_path) == "none"  # what looks like a disk takes memory
+    monkeypatch.setattr(kept, "memory_free_bytes", lambda: 1 << 40)
     monkeypatch.setattr(kept, "MEMORY_BYTES_MAX", 1000)
     assert chosen_place(plan, tmp_path) == "disk"
     assert chosen_place(plan, tmp_path, bytes_max=5000) == "none"  # less than one tile

@@ -21,21 +21,21 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ..errors import OutputError
-from .checkpoint import content_token, write_atomically
-from .events import compute
-from .plan import Array, Plan, regular_chunks
-from .run import Program, run_traces, visible_arrays
-from .scheduler import active_client
-from .source import disk_free_bytes
-from .tasks import DaskSource, over_chunks
+from ...errors import OutputError
+from ..checkpoint import content_token, write_atomically
+from ..events import compute
+from ..plan import Array, Plan, regular_chunks
+from ..run import Program, run_traces, visible_arrays
+from ..scheduler import active_client
+from ..tasks import DaskSource, over_chunks
+from .room import disk_free_bytes, lies_in_memory, memory_free_bytes
 
 logger = logging.getLogger(__name__)
 
 Place: TypeAlias = Literal["memory", "disk", "none"]
 PLACES = ("auto", "memory", "disk", "none")
-#: Kept in memory if they take no more than this.
-MEMORY_BYTES_MAX = 256 << 20
+#: Kept in memory without being asked for if they take no more than this, and than this share of what is free.
+MEMORY_BYTES_MAX, MEMORY_SHARE = 3 << 29, 1 / 8
 #: How the folders of kept tiles begin.
 KEPT_PREFIX = "kept-"
 #: Free space that is left on a disk.
@@ -59,7 +59,8 @@ class KeptSource:
     plan: Plan
     place: Place
     folder: str = ""
-    _tiles: dict[int, Array] = field(default_factory=dict, repr=False)
+    _memory: Array | None = field(default=None, repr=False)
+    _done: set[int] = field(default_factory=set, repr=False)
 
     @property
     def n_samples(self) -> int:
@@ -78,9 +79,15 @@ class KeptSource:
         return f"kept:{content_token(self.plan)}"
 
     def read(self, start: int, stop: int) -> Array:
-        out = np.empty((stop - start, self.n_channels), self.dtype)
         tile = self.plan.tile_samples
-        for number in range(start // tile, -(-stop // tile)):
+        numbers = range(start // tile, -(-stop // tile))
+        if self._memory is not None and self._first <= start and stop <= self._first + len(self._memory):
+            for number in numbers:
+                if number not in self._done:
+                    self.keep(number, self._computed(number))
+            return self._memory[start - self._first : stop - self._first]
+        out = np.empty((stop - start, self.n_channels), self.dtype)
+        for number in numbers:
             first, last = max(start, number * tile), min(stop, (number + 1) * tile)
             self._read_tile(number, first - number * tile, out[first - start : last - start])
         return out
@@ -89,18 +96,22 @@ class KeptSource:
         """Fill ``rows`` with those of a tile from ``first`` on."""
         if self.place == "disk" and read_rows(self._path(number), first, rows, self._shape(number)[0]):
             return
-        tile = self._tiles.get(number)
-        if tile is None:
-            a, b = number * self.plan.tile_samples, number * self.plan.tile_samples + self._shape(number)[0]
-            program, arrays = self._bound
-            tile = run_traces(program, arrays, self.plan.source.read, a, b)
-            self.keep(number, tile)
+        tile = self._computed(number)
+        self.keep(number, tile)
         rows[:] = tile[first : first + len(rows)]
+
+    def _computed(self, number: int) -> Array:
+        start = number * self.plan.tile_samples
+        program, arrays = self._bound
+        return run_traces(program, arrays, self.plan.source.read, start, start + self._shape(number)[0])
 
     def keep(self, number: int, tile: Array) -> None:
         """Keep a tile, unless there is no room: then it is computed again when it is read again."""
-        if self.place == "memory":
-            self._tiles[number] = tile
+        if self._memory is not None:
+            start = number * self.plan.tile_samples - self._first
+            if 0 <= start < len(self._memory):
+                self._memory[start : start + len(tile)] = tile  # two threads may do so at once, with the same bits
+                self._done.add(number)
         elif self.place == "disk":
             try:
                 write_atomically(self._path(number), lambda file: file.write(tile.data), sync=False)
@@ -111,6 +122,11 @@ class KeptSource:
     def _bound(self) -> tuple[Program, Mapping[str, Array]]:
         return Program.of(self.plan), visible_arrays(self.plan)
 
+    @property
+    def _first(self) -> int:
+        """First sample of what is kept in memory."""
+        return kept_range(self.plan)[0]
+
     def _shape(self, number: int) -> tuple[int, int]:
         tile = self.plan.tile_samples
         return min(tile, self.n_samples - number * tile), self.n_channels
@@ -119,12 +135,12 @@ class KeptSource:
         return Path(self.folder) / f"tile_{number:08d}.bin"
 
     def __getstate__(self) -> dict[str, Any]:
-        if self.place == "memory" and self._tiles:
+        if self._done:
             raise TypeError(
                 "traces kept in the memory of this process cannot be sent to another one; keep them on disk "
                 '(cache="disk") on a cluster'
             )
-        return {"plan": self.plan, "place": self.place, "folder": self.folder, "_tiles": {}}
+        return {"plan": self.plan, "place": self.place, "folder": self.folder, "_memory": None, "_done": set()}
 
 
 def read_rows(path: Path, first: int, rows: Array, n_rows: int) -> bool:
@@ -153,8 +169,8 @@ def keep_traces(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_m
     folder
         Tiles go to a subfolder named after their content; nothing is kept on disk if None.
     place
-        ``"memory"``, ``"disk"``, ``"none"``, or ``"auto"``: memory where they are small, else disk where there is room
-        for them, else none.
+        ``"memory"``, ``"disk"``, ``"none"``, or ``"auto"``: memory where they are small for it, else disk where there
+        is room for them, else none.
     bytes_max
         Most bytes to keep; with more, nothing is kept. Unlimited if None.
 
@@ -166,11 +182,14 @@ def keep_traces(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_m
     source = KeptSource(plan, chosen)
     if chosen == "disk":
         assert folder is not None
-        source = replace(source, folder=str(folder / f"{KEPT_PREFIX}{content_token(plan)}"), _tiles={})
+        source = replace(source, folder=str(folder / f"{KEPT_PREFIX}{content_token(plan)}"))
         try:
             Path(source.folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot create {source.folder}: {error.strerror}; choose another folder") from error
+    if chosen == "memory":
+        first, stop = kept_range(plan)
+        source = replace(source, _memory=np.empty((stop - first, plan.n_channels), plan.dtype))
     if isinstance(plan.source, DaskSource) and chosen != "none":
         _fill(source)
     return replace(plan, source=source, stages=())
@@ -182,17 +201,30 @@ def forget_kept(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def kept_range(plan: Plan) -> tuple[int, int]:
+    """Samples of the tiles that a plan's range touches, and of one more on either side for later halos."""
+    tile = plan.tile_samples
+    return max(0, plan.start // tile - 1) * tile, min((-(-plan.stop // tile) + 1) * tile, plan.source.n_samples)
+
+
 def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_max: int | None = None) -> Place:
-    """Where the traces of a plan are kept: what ``"auto"`` means here, and ``"none"`` where there is no room."""
+    """Where the traces of a plan are kept: what ``"auto"`` means here, and ``"none"`` where there is no room.
+
+    A folder that lies in memory (tmpfs) is no disk: what is kept there has to fit into the memory.
+    """
     needed = sum(plan.chunks) * plan.n_channels * plan.dtype.itemsize
     if plan.device is not None or (bytes_max is not None and needed > bytes_max):
         return "none"
     alone = active_client() is None
-    if place == "memory" or (place == "auto" and alone and needed <= MEMORY_BYTES_MAX):
+    small = needed <= min(MEMORY_BYTES_MAX, MEMORY_SHARE * memory_free_bytes())
+    if place == "memory" or (place == "auto" and alone and small):
         return "memory" if alone else "none"
     if place == "none" or folder is None:
         return "none"
-    if disk_free_bytes(folder) < needed + DISK_BYTES_LEFT:
+    free = disk_free_bytes(folder)
+    if lies_in_memory(folder):
+        free = min(free, memory_free_bytes() // 2)
+    if free < needed + DISK_BYTES_LEFT:
         logger.warning(
             "%.1f GB of white traces do not fit on the disk of %s: they are computed in each pass", needed / 1e9, folder
         )
@@ -203,8 +235,7 @@ def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_
 def _fill(source: KeptSource) -> None:
     """Compute all tiles of a plan over a Dask array, whose samples only tasks of their own can have."""
     plan, tile = source.plan, source.plan.tile_samples
-    first = max(0, plan.start // tile - 1) * tile
-    stop = min((-(-plan.stop // tile) + 1) * tile, source.n_samples)
+    first, stop = kept_range(plan)
     whole = replace(plan, start=first, chunks=regular_chunks(stop - first, tile))
     name = f"keep-{whole.token}"
     n_tiles = len(whole.chunks)
