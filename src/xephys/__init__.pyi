@@ -19,6 +19,17 @@ from .preprocess.phase_shift import phase_shift as phase_shift
 from .preprocess.reference import common_reference as common_reference
 from .preprocess.scale import scale as scale
 from .preprocess.scale import to_uv as to_uv
+from .preprocess.limits import clip as clip
+from .preprocess.limits import rectify as rectify
+from .preprocess.limits import blank_saturation as blank_saturation
+from .preprocess.standardize import estimate_statistics as estimate_statistics
+from .preprocess.standardize import center as center
+from .preprocess.standardize import zscore as zscore
+from .preprocess.standardize import normalize_by_quantile as normalize_by_quantile
+from .preprocess.convert import astype as astype
+from .preprocess.convert import unsigned_to_signed as unsigned_to_signed
+from .preprocess.convert import estimate_lsb as estimate_lsb
+from .preprocess.convert import correct_lsb as correct_lsb
 from .recording.excerpts import sample_traces as sample_traces
 from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
 from .preprocess.whiten import estimate_whitening as estimate_whitening

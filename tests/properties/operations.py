@@ -54,6 +54,7 @@ def fitted() -> dict[str, Any]:
         "whitening": whitening,
         "whitening global": xephys.estimate_whitening(filtered, mode="global"),
         "noise": noise,
+        "statistics": xephys.estimate_statistics(recording()),
         "peaks": found.compute(),
         "components": xephys.learn_components(filtered, found, n_components=3),
         "matched filter": xephys.estimate_matched_filter(filtered),
@@ -117,6 +118,13 @@ TRANSFORMS: dict[str, Operation] = {
     "common_reference groups": lambda rec: xephys.common_reference(rec, groups=[0, 1, 0, 1, 0, 1, 0, 1]),
     "to_uv": xephys.to_uv,
     "scale": lambda rec: xephys.scale(rec, gain=[0.5, 1, 2, 4, 8, 16, 32, 64], offset=-3.0),
+    "clip": lambda rec: xephys.clip(rec, low=-9.0, high=20.0),
+    "rectify": xephys.rectify,
+    "blank_saturation": lambda rec: xephys.blank_saturation(rec, threshold=25.0, fill_value=1.0),
+    "center": lambda rec: xephys.center(rec, statistics=fitted()["statistics"]),
+    "zscore": lambda rec: xephys.zscore(rec, statistics=fitted()["statistics"]),
+    "normalize_by_quantile": lambda rec: xephys.normalize_by_quantile(rec, statistics=fitted()["statistics"]),
+    "astype": lambda rec: xephys.astype(rec, dtype="float32"),
     "interpolate_bad_channels": lambda rec: xephys.interpolate_bad_channels(rec, bad=[False, True] + [False] * 6),
     "blank_common_artifacts": lambda rec: xephys.blank_common_artifacts(
         xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], threshold=3.0, channel_fraction=0.25
@@ -171,6 +179,7 @@ TABLES: dict[str, Operation] = {
 #: Eager estimates.
 ESTIMATES: dict[str, Operation] = {
     "estimate_noise_levels": xephys.estimate_noise_levels,
+    "estimate_statistics": xephys.estimate_statistics,
     "estimate_matched_filter": lambda rec: xephys.estimate_matched_filter(xephys.bandpass_filter(rec)),
     "learn_components": lambda rec: xephys.learn_components(xephys.bandpass_filter(rec), peaks(rec)),
     "learn_shapes": lambda rec: xephys.learn_shapes(white(rec), n_shapes=3, n_components=3),

@@ -1,0 +1,198 @@
+"""Other types of number for the same signal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import DTypeLike, NDArray
+
+from .. import schema
+from ..errors import ParameterError, RecordingError
+from ..graph.plan import Stage
+from ..recording.excerpts import Sample, sample_traces
+from ..recording.stages import extend_recording
+
+
+def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
+    """Convert the samples to another type, lazily.
+
+    To integers: rounded half to even, and values beyond the range become its ends. ``recording.astype`` of Xarray
+    would truncate and wrap, and would lose the recording's plan.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    dtype
+        Any integer or real type of NumPy.
+
+    Returns
+    -------
+    Traces of that type, same coordinates, chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If the type is not an integer or real type.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> astype(recording, dtype="int32").dtype
+    dtype('int32')
+    """
+    from ..kernels.preprocess.scale import astype as kernel
+
+    schema.validate_recording(recording)
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError as error:
+        raise ParameterError(f"dtype is {dtype!r}, which NumPy does not know; give a name such as 'int16'") from error
+    if wanted.kind not in "iuf":
+        raise ParameterError(f"dtype is {wanted}; traces hold integers or real numbers, such as 'int16' or 'float32'")
+    return extend_recording(recording, Stage(kernel, dtype=wanted, parameters={"dtype": wanted.str}))
+
+
+def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None) -> xr.DataArray:
+    """Convert unsigned counts to signed ones of the same width by subtracting half the range, lazily.
+
+    The coordinate ``offset_to_uv`` is moved along, so that the microvolts stay what they were.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, unsigned integers.
+    bit_depth
+        Bits that the converter used; those of the type if None.
+
+    Returns
+    -------
+    Traces of the signed type, same chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    RecordingError
+        If the traces are not unsigned integers.
+    ParameterError
+        If ``bit_depth`` is not between 1 and the bits of the type.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> counts = xephys.make_recording(np.full((300, 2), 2048, "uint16"), sampling_frequency=30_000.0)
+    >>> signed = unsigned_to_signed(counts, bit_depth=12)
+    >>> signed.dtype, int(signed[0, 0])
+    (dtype('int16'), 0)
+    """
+    from ..kernels.preprocess.convert import unsigned_to_signed as kernel
+
+    schema.validate_recording(recording)
+    if recording.dtype.kind != "u":
+        raise RecordingError(f"traces are {recording.dtype}; only unsigned integers have half a range to subtract")
+    bits = 8 * recording.dtype.itemsize
+    depth = bits if bit_depth is None else bit_depth
+    if not 1 <= depth <= bits:
+        raise ParameterError(f"bit_depth is {bit_depth!r}; it must be a number from 1 to {bits} for {recording.dtype}")
+    stage = Stage(kernel, dtype=np.dtype(f"i{recording.dtype.itemsize}"), parameters={"bit_depth": int(depth)})
+    return _with_offset(extend_recording(recording, stage), np.full(recording.sizes["channel"], 1 << (depth - 1)))
+
+
+def estimate_lsb(recording: xr.DataArray, *, sample: Sample | None = None, seed: int = 0) -> xr.Dataset:
+    """Find the step between neighboring counts, where a file stores multiples of more than 1. Computes.
+
+    Parameters
+    ----------
+    recording
+        Traces as recorded, integers.
+    sample
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+    seed
+        Of that drawing.
+
+    Returns
+    -------
+    Dataset with ``lsb`` (one number) and ``center`` (channel), a count of each channel near its median.
+
+    Raises
+    ------
+    RecordingError
+        If the traces are not integers.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> counts = 12 * np.random.default_rng(0).integers(-9, 9, (3000, 2)).astype("int16")
+    >>> int(estimate_lsb(xephys.make_recording(counts, sampling_frequency=30_000.0)).lsb)
+    12
+    """
+    from ..kernels.preprocess.convert import largest_step
+
+    schema.validate_recording(recording)
+    if recording.dtype.kind not in "iu":
+        raise RecordingError(f"traces are {recording.dtype}; only counts have a smallest step: use them as recorded")
+    lsb, middle = largest_step(np.concatenate(sample_traces(recording, seed=seed) if sample is None else sample))
+    return xr.Dataset(
+        {"lsb": max(lsb, 1), "center": ("channel", middle)}, coords={"channel": recording.coords["channel"].variable}
+    )
+
+
+def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
+    """Store counts that are multiples of a larger step as neighboring integers, lazily.
+
+    Gains and offsets to microvolts are changed along, so that the microvolts stay what they were.
+
+    Parameters
+    ----------
+    recording
+        Traces as recorded, integers.
+    lsb
+        From :func:`estimate_lsb`.
+
+    Returns
+    -------
+    Traces of the same type, same chunks and unit, still lazy; one task per chunk. With a step of 1 the recording as
+    it is.
+
+    Raises
+    ------
+    RecordingError
+        If the traces are not integers, or ``lsb`` is of other channels.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> counts = 12 * np.random.default_rng(0).integers(-9, 9, (3000, 2)).astype("int16")
+    >>> recording = xephys.make_recording(counts, sampling_frequency=30_000.0)
+    >>> int(abs(correct_lsb(recording, lsb=estimate_lsb(recording))).max())
+    9
+    """
+    from ..kernels.preprocess.convert import divide_steps
+
+    info = schema.validate_recording(recording)
+    if recording.dtype.kind not in "iu":
+        raise RecordingError(f"traces are {recording.dtype}; only counts have a smallest step: use them as recorded")
+    if "lsb" not in lsb or lsb["center"].shape != (info.n_channels,):
+        raise RecordingError(f"lsb is not of these {info.n_channels} channels; make it with estimate_lsb(recording)")
+    step = int(lsb["lsb"])
+    if step == 1:
+        return recording
+    middle = lsb["center"].values.astype(np.int64)
+    if recording.dtype.kind == "u":
+        middle = middle % step  # what lies below the center has to stay at or above 0
+    stage = Stage(divide_steps, dtype=recording.dtype, parameters={"lsb": step}, arrays={"center": middle})
+    corrected = _with_offset(extend_recording(recording, stage), middle)
+    if "gain_to_uv" in corrected.coords:
+        corrected = corrected.assign_coords(gain_to_uv=corrected.coords["gain_to_uv"] * step)
+    return corrected
+
+
+def _with_offset(recording: xr.DataArray, subtracted: NDArray[Any]) -> xr.DataArray:
+    """The recording whose microvolts count what was subtracted from its counts, if it has gains."""
+    if "gain_to_uv" not in recording.coords:
+        return recording
+    gain = recording.coords["gain_to_uv"]
+    before = recording.coords["offset_to_uv"].values if "offset_to_uv" in recording.coords else 0.0
+    return recording.assign_coords(offset_to_uv=("channel", before + gain.values * subtracted))

@@ -1,0 +1,250 @@
+"""Offset and spread of each channel, estimated once and then taken out: centering, z-scores, quantiles."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..checks import check_choice
+from ..errors import ParameterError, RecordingError
+from ..graph.local import map_in_threads
+from ..kernels.lib.constants import MAD_OF_NORMAL
+from ..recording.excerpts import Sample, sample_traces
+from .scale import scale
+
+#: What :func:`estimate_statistics` finds of each channel.
+STATISTICS = ("median", "mad", "mean", "std", "quantile_low", "quantile_high")
+
+
+def estimate_statistics(
+    recording: xr.DataArray,
+    *,
+    quantile_low: float = 0.01,
+    quantile_high: float = 0.99,
+    sample: Sample | None = None,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Estimate the offset and the spread of each channel from excerpts. Computes.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    quantile_low, quantile_high
+        Which quantiles are estimated, as fractions.
+    sample
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+    seed
+        Of that drawing.
+
+    Returns
+    -------
+    Dataset with dim ``channel`` and float32 variables in the recording's unit: ``median``, ``mad`` (the standard
+    deviation that the median absolute deviation stands for, MAD / 0.6745), ``mean``, ``std``, ``quantile_low`` and
+    ``quantile_high``. All excerpts count as one.
+
+    Raises
+    ------
+    ParameterError
+        If the quantiles are not ``0 <= low < high <= 1``.
+    RecordingError
+        If the traces hold NaN or infinite values.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> sorted(estimate_statistics(recording).data_vars)
+    ['mad', 'mean', 'median', 'quantile_high', 'quantile_low', 'std']
+    """
+    if not 0 <= quantile_low < quantile_high <= 1:
+        raise ParameterError(
+            f"quantile_low is {quantile_low:g} and quantile_high {quantile_high:g}; they are fractions with "
+            "0 <= quantile_low < quantile_high <= 1"
+        )
+    info = schema.validate_recording(recording)
+    excerpts = np.concatenate(sample_traces(recording, seed=seed) if sample is None else sample)
+    columns = np.array_split(np.arange(info.n_channels), min(info.n_channels, 16))
+    of_block = partial(_statistics, excerpts, (quantile_low, quantile_high))
+    values = np.concatenate(map_in_threads(of_block, columns), axis=1)
+    coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
+    return xr.Dataset(
+        {name: ("channel", row, {"units": info.units}) for name, row in zip(STATISTICS, values, strict=True)},
+        coords=coords,
+        attrs={"units": info.units, "quantiles": [quantile_low, quantile_high]},
+    )
+
+
+def center(recording: xr.DataArray, *, statistics: xr.Dataset, operator: str = "median") -> xr.DataArray:
+    """Subtract each channel's median or mean, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    statistics
+        Of these traces, from :func:`estimate_statistics`.
+    operator
+        ``"median"`` or ``"mean"``.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If the operator is unknown.
+    RecordingError
+        If the statistics are of other channels or in another unit.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> centered = center(recording, statistics=estimate_statistics(recording))
+    >>> bool((abs(centered.median("time")) < 0.2 * recording.std("time")).all())
+    True
+    """
+    check_choice("operator", operator, ("median", "mean"))
+    known = _matching(recording, statistics)
+    return scale(recording, offset=-known[operator].values.astype(np.float64))
+
+
+def zscore(
+    recording: xr.DataArray, *, statistics: xr.Dataset, method: str = "median+mad", target_std: float = 1.0
+) -> xr.DataArray:
+    """Express each channel in multiples of its own spread around its own level, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    statistics
+        Of these traces, from :func:`estimate_statistics`.
+    method
+        ``"median+mad"``, which spikes hardly touch, or ``"mean+std"``.
+    target_std
+        Spread of the result.
+
+    Returns
+    -------
+    Traces, float32, unit ``"noise"``, same coordinates and chunks, still lazy; one task per chunk. A channel without
+    any spread becomes 0.
+
+    Raises
+    ------
+    ParameterError
+        If the method is unknown or ``target_std`` not positive.
+    RecordingError
+        If the statistics are of other channels or in another unit.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> scores = zscore(recording, statistics=estimate_statistics(recording), method="mean+std")
+    >>> bool((abs(scores.std("time") - 1) < 0.1).all())
+    True
+    """
+    check_choice("method", method, ("median+mad", "mean+std"))
+    if not np.isfinite(target_std) or target_std <= 0:
+        raise ParameterError(f"target_std is {target_std!r}; it must be greater than 0")
+    level, spread = method.split("+")
+    known = _matching(recording, statistics)
+    return _affine(recording, known[level].values, known[spread].values, target=target_std, level_out=0.0)
+
+
+def normalize_by_quantile(
+    recording: xr.DataArray,
+    *,
+    statistics: xr.Dataset,
+    target_range: float = 1.0,
+    target_median: float = 0.0,
+    mode: str = "by_channel",
+) -> xr.DataArray:
+    """Scale traces so that the distance between two quantiles is the same everywhere, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    statistics
+        Of these traces, from :func:`estimate_statistics`, which says which quantiles these are.
+    target_range
+        Distance of the upper from the lower quantile in the result.
+    target_median
+        Median of the result.
+    mode
+        ``"by_channel"``: each channel by its own quantiles; ``"pool_channel"``: all by the means over the channels.
+
+    Returns
+    -------
+    Traces, float32, unit ``"noise"``, same coordinates and chunks, still lazy; one task per chunk. A channel without
+    any spread becomes ``target_median``.
+
+    Raises
+    ------
+    ParameterError
+        If the mode is unknown or the range not positive.
+    RecordingError
+        If the statistics are of other channels or in another unit.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> scaled = normalize_by_quantile(recording, statistics=estimate_statistics(recording), target_range=2.0)
+    >>> bool((abs(scaled.quantile(0.99, "time") - scaled.quantile(0.01, "time") - 2) < 0.2).all())
+    True
+    """
+    check_choice("mode", mode, ("by_channel", "pool_channel"))
+    if not np.isfinite(target_range) or target_range <= 0:
+        raise ParameterError(f"target_range is {target_range!r}; it must be greater than 0")
+    known = _matching(recording, statistics)
+    spread = known["quantile_high"].values.astype(np.float64) - known["quantile_low"].values
+    level = known["median"].values.astype(np.float64)
+    if mode == "pool_channel":
+        spread, level = np.full_like(spread, spread.mean()), np.full_like(level, level.mean())
+    return _affine(recording, level, spread, target=target_range, level_out=target_median)
+
+
+def _affine(
+    recording: xr.DataArray, level: NDArray[Any], spread: NDArray[Any], *, target: float, level_out: float
+) -> xr.DataArray:
+    """Traces moved from ``level`` to ``level_out`` and stretched from ``spread`` to ``target``."""
+    width = spread.astype(np.float64)
+    gain = np.divide(target, width, out=np.zeros_like(width), where=width > 0)
+    return scale(recording, gain=gain, offset=level_out - level * gain, units="noise")
+
+
+def _matching(recording: xr.DataArray, statistics: xr.Dataset) -> xr.Dataset:
+    """The statistics, if they are of this recording's channels and unit."""
+    info = schema.validate_recording(recording)
+    missing = [name for name in STATISTICS if name not in statistics]
+    if missing or statistics["median"].shape != (info.n_channels,):
+        raise RecordingError(
+            f"statistics hold {', '.join(map(str, statistics.data_vars)) or 'nothing'} of "
+            f"{statistics.sizes.get('channel', 0)} channels, and the recording has {info.n_channels} channels; make "
+            "them with estimate_statistics on this recording"
+        )
+    if statistics.attrs.get("units", info.units) != info.units:
+        raise RecordingError(
+            f"the statistics are in {statistics.attrs['units']} and the traces in {info.units}; estimate them on "
+            "these traces (estimate_statistics)"
+        )
+    return statistics
+
+
+def _statistics(excerpts: NDArray[Any], quantiles: tuple[float, float], columns: NDArray[Any]) -> NDArray[Any]:
+    """Rows as in ``STATISTICS`` for some of the channels."""
+    values = excerpts[:, columns].astype(np.float64)
+    median = np.median(values, axis=0)
+    spread = np.median(np.abs(values - median), axis=0) / MAD_OF_NORMAL
+    low, high = np.quantile(values, quantiles, axis=0)
+    return np.stack([median, spread, values.mean(axis=0), values.std(axis=0), low, high]).astype(np.float32)
