@@ -40,6 +40,11 @@ from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
 from .preprocess.blank.artifacts import blank_artifacts as blank_artifacts
 from .preprocess.silence import fill_silence as fill_silence
+from .preprocess.blank.periods import silence_periods as silence_periods
+from .preprocess.blank.periods import remove_artifacts as remove_artifacts
+from .preprocess.blank.shapes import estimate_artifacts as estimate_artifacts
+from .preprocess.blank.shapes import subtract_artifacts as subtract_artifacts
+from .preprocess.blank.crossings import detect_artifact_periods as detect_artifact_periods
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks
 from .localize.peaks import localize_peaks as localize_peaks

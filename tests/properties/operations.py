@@ -54,6 +54,7 @@ def fitted() -> dict[str, Any]:
         "whitening": whitening,
         "whitening global": xephys.estimate_whitening(filtered, mode="global"),
         "noise": noise,
+        "artifacts": xephys.estimate_artifacts(recording(), trigger_times_s=[0.3, 0.9999, 1.0001, 2.4]),
         "statistics": xephys.estimate_statistics(recording()),
         "peaks": found.compute(),
         "components": xephys.learn_components(filtered, found, n_components=3),
@@ -142,6 +143,23 @@ TRANSFORMS: dict[str, Operation] = {
     ),
     "blank_artifacts": lambda rec: xephys.blank_artifacts(xephys.bandpass_filter(rec), threshold=60.0, reach_ms=2.0),
     "fill_silence": lambda rec: xephys.fill_silence(rec, silence_ms=2.0),
+    "silence_periods": lambda rec: xephys.silence_periods(rec, periods_s=[(0.2, 0.25), (0.9, 1.1), (2.5, 9.0)]),
+    "silence_periods with noise": lambda rec: xephys.silence_periods(
+        rec, periods_s=[(0.9, 1.3)], noise_levels=fitted()["noise"].assign_attrs(units="counts")
+    ),
+    "remove_artifacts linear": lambda rec: xephys.remove_artifacts(
+        rec, trigger_times_s=[0.0, 0.4, 0.4021, 0.9999, 1.0, 2.5999], mode="linear"
+    ),
+    "remove_artifacts cubic": lambda rec: xephys.remove_artifacts(
+        rec, trigger_times_s=[0.001, 0.4, 0.4021, 0.9999, 2.5999], mode="cubic"
+    ),
+    "subtract_artifacts": lambda rec: xephys.subtract_artifacts(
+        rec,
+        trigger_times_s=[0.3, 0.9999, 1.0001, 2.4],
+        artifacts=fitted()["artifacts"],
+        scale_amplitude=True,
+        time_jitter_ms=0.2,
+    ),
     "match_residual": lambda rec: match_residual(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
     "chain": lambda rec: xephys.whiten(
         xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(rec))), whitening=fitted()["whitening"]
@@ -180,6 +198,8 @@ TABLES: dict[str, Operation] = {
 ESTIMATES: dict[str, Operation] = {
     "estimate_noise_levels": xephys.estimate_noise_levels,
     "estimate_statistics": xephys.estimate_statistics,
+    "estimate_artifacts": lambda rec: xephys.estimate_artifacts(rec, trigger_times_s=[0.3, 0.9999, 1.0001, 2.4]),
+    "detect_artifact_periods": lambda rec: xephys.detect_artifact_periods(rec, threshold=40.0),
     "estimate_matched_filter": lambda rec: xephys.estimate_matched_filter(xephys.bandpass_filter(rec)),
     "learn_components": lambda rec: xephys.learn_components(xephys.bandpass_filter(rec), peaks(rec)),
     "learn_shapes": lambda rec: xephys.learn_shapes(white(rec), n_shapes=3, n_components=3),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import schema
 from ..checks import check_positive
@@ -143,14 +144,20 @@ def sample_at(recording: xr.DataArray, time_s: float) -> int:
 
     In a gap between samples it is the first one behind the gap.
     """
+    return int(samples_at(recording, np.array([time_s], np.float64))[0])
+
+
+def samples_at(recording: xr.DataArray, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Numbers of the samples nearest to times, as :func:`sample_at` gives one."""
+    rate = float(recording.attrs["sampling_frequency"])
     if "time" in recording.coords and not schema.has_regular_clock(recording):
         times = recording.coords["time"].values
-        after = int(np.searchsorted(times, time_s))
+        after = np.searchsorted(times, times_s).astype(np.int64)
         # Nearest, as on a regular clock, but never back across a gap.
-        late = float(time_s) - times[after - 1] if after > 0 else np.inf
-        is_nearer = after == len(times) or late < times[after] - float(time_s)
-        return after - 1 if is_nearer and late <= 0.5 / float(recording.attrs["sampling_frequency"]) else after
-    return round((float(time_s) - start_time_s(recording)) * float(recording.attrs["sampling_frequency"]))
+        late = np.where(after > 0, times_s - times[np.maximum(after - 1, 0)], np.inf)
+        early = np.where(after < len(times), times[np.minimum(after, len(times) - 1)] - times_s, np.inf)
+        return np.where((late < early) & (late <= 0.5 / rate), after - 1, after)
+    return np.rint((times_s - start_time_s(recording)) * rate).astype(np.int64)
 
 
 def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:

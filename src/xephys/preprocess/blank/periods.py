@@ -1,0 +1,169 @@
+"""Periods that are known to hold no signal: silenced, or bridged by what lies around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ... import schema
+from ...checks import check_choice
+from ...errors import ParameterError
+from ...graph.plan import Stage
+from ...recording.slicing import samples_at
+from ...recording.stages import extend_recording, recording_plan
+
+#: How an artifact is replaced: points on either side, ms between them, samples of which each is the median.
+_BRIDGES = {"linear": (1, 1.0, 1), "cubic": (3, 1.0, 5)}
+
+
+def silence_periods(
+    recording: xr.DataArray, *, periods_s: Any, noise_levels: xr.DataArray | None = None, seed: int = 0
+) -> xr.DataArray:
+    """Set the samples of given periods to zero, or to noise, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    periods_s
+        Pairs ``(start, stop)`` in seconds on the recording's clock, of shape (period, 2), or the Dataset of
+        :func:`detect_saturation`. Overlapping periods are joined.
+    noise_levels
+        Of these traces, from :func:`estimate_noise_levels`: the periods hold normal noise of this size. Zeros if None.
+    seed
+        Of the noise, which does not depend on chunks.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If a period is not a pair of finite times, or ends before it begins.
+    RecordingError
+        If the noise levels are not one for each channel, or in another unit.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> silenced = silence_periods(recording, periods_s=[(0.5, 0.6), (0.55, 0.7)])
+    >>> int((silenced == 0).all("channel").sum()) / 30_000
+    0.2
+    """
+    from ...kernels.preprocess.blank.periods import silence_periods as kernel
+
+    n = schema.validate_recording(recording).n_channels
+    first, last = period_samples(recording, periods_s)
+    levels = np.zeros(n) if noise_levels is None else schema.noise_levels_of(recording, noise_levels)
+    stage = Stage(
+        kernel,
+        dtype=np.dtype("f4"),
+        parameters={"seed": int(seed)},
+        arrays={"first": first, "last": last, "noise_levels": np.ascontiguousarray(levels, np.float32)},
+        timed=True,
+    )
+    return extend_recording(recording, stage)
+
+
+def remove_artifacts(
+    recording: xr.DataArray,
+    *,
+    trigger_times_s: Any,
+    ms_before: float = 0.5,
+    ms_after: float = 3.0,
+    mode: str = "zeros",
+) -> xr.DataArray:
+    """Replace what lies around given triggers, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``. Before a filter, which would smear an artifact over more than its period.
+    trigger_times_s
+        Times of the artifacts in seconds on the recording's clock.
+    ms_before, ms_after
+        The period that is replaced begins and ends so much before and after the trigger. Overlapping ones are joined.
+    mode
+        ``"zeros"``; ``"linear"``: a line between the samples beside the period; ``"cubic"``: a spline through three
+        points on each side, a millisecond apart, each the median of five samples. Where the recording ends beside the
+        period, the nearest value is held. For artifacts that are alike, see :func:`subtract_artifacts`.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If the mode is unknown, a time not finite, or the period empty.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> clean = remove_artifacts(recording, trigger_times_s=[0.5, 1.25], mode="linear")
+    >>> changed = (clean != recording).any("channel")
+    >>> int(changed.isel(time=slice(0, 14_985)).sum()), bool(changed.isel(time=15_000))
+    (0, True)
+    """
+    from ...kernels.preprocess.blank.periods import bridge_periods
+
+    check_choice("mode", mode, ("zeros", *_BRIDGES))
+    rate = schema.validate_recording(recording).sampling_frequency
+    times = np.asarray(trigger_times_s, np.float64).ravel()
+    if not np.isfinite([ms_before, ms_after]).all() or ms_before + ms_after <= 0:
+        raise ParameterError(f"ms_before is {ms_before!r} and ms_after {ms_after!r}; together they must exceed 0 ms")
+    periods = np.stack([times - 1e-3 * ms_before, times + 1e-3 * ms_after], axis=1)
+    if mode == "zeros":
+        return silence_periods(recording, periods_s=periods)
+    n_points, step_ms, window = _BRIDGES[mode]
+    step = max(1, round(1e-3 * step_ms * rate))
+    first, last = period_samples(recording, periods)
+    reach = int((last - first).max(initial=0)) + n_points * step + window
+    stage = Stage(
+        bridge_periods,
+        dtype=np.dtype("f4"),
+        parameters={
+            "n_samples": recording_plan(recording).source.n_samples,
+            "n_fit_points": n_points,
+            "fit_step_samples": step,
+            "fit_window_samples": window,
+        },
+        arrays={"first": first, "last": last},
+        before=reach,
+        after=reach,
+        timed=True,
+    )
+    return extend_recording(recording, stage)
+
+
+def period_samples(recording: xr.DataArray, periods_s: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First samples and ends of periods as the plan's stages count them, ascending and disjoint.
+
+    Raises
+    ------
+    ParameterError
+        If a period is not a pair of finite times, or ends before it begins.
+    """
+    from ...kernels.preprocess.blank.periods import merged_periods
+
+    if isinstance(periods_s, xr.Dataset):
+        periods_s = np.stack([periods_s["start_s"].values, periods_s["stop_s"].values], axis=1)
+    pairs = np.asarray(periods_s, np.float64).reshape(-1, 2) if np.size(periods_s) == 0 else np.asarray(periods_s, "f8")
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ParameterError(f"periods_s has shape {pairs.shape}; give pairs (start, stop) in seconds, (period, 2)")
+    wrong = np.flatnonzero(~(np.isfinite(pairs).all(axis=1) & (pairs[:, 0] <= pairs[:, 1])))
+    if len(wrong):
+        start, stop = pairs[wrong[0]]
+        raise ParameterError(
+            f"period {wrong[0]} lasts from {start:g} to {stop:g} s; give finite times, the start before the stop"
+        )
+    begin = recording_plan(recording).start
+    first, last = (begin + samples_at(recording, edge) for edge in pairs.T)
+    kept = last > first
+    return merged_periods(first[kept], last[kept])
