@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.templates.combine import dense_waveforms, merge_waveforms, whiten_waveforms
+from xephys.kernels.templates.combine import color_waveforms, dense_waveforms, merge_waveforms
 
 N_CHANNELS, N_SAMPLES, N_SLOTS = 7, 9, 4
 
@@ -31,16 +31,20 @@ def test_dense_waveforms_have_each_value_at_its_channel(kept):
             np.testing.assert_array_equal(dense[unit, :, channel], expected)
 
 
-def test_white_waveforms_are_products_of_the_matrix_on_the_kept_channels(kept):
+def test_colored_waveforms_are_those_that_the_matrix_makes_white(kept):
     waveforms, channels = kept
     matrix = np.random.default_rng(1).standard_normal((N_CHANNELS, N_CHANNELS)).astype(np.float32)
-    white = whiten_waveforms(waveforms, channels, matrix, n_nearest=2)
-    every = dense_waveforms(waveforms, channels, n_channels=N_CHANNELS) @ matrix.T
-    for unit in range(3):
-        np.testing.assert_allclose(white[unit], every[unit][:, channels[unit, :2]], rtol=1e-5, atol=1e-6)
-    wide = whiten_waveforms(waveforms, channels, matrix, n_nearest=10)
-    assert wide.shape == waveforms.shape
-    assert (wide[2, :, 3] == 0).all()
+    matrix[1] = matrix[:, 1] = 0  # a channel that the whitening leaves out
+    for unit, slots in enumerate(channels):
+        used = [slot for slot, channel in enumerate(slots) if channel not in (-1, 1)]
+        square = matrix[np.ix_(slots[used], slots[used])]
+        filtered = np.zeros((N_SAMPLES, N_SLOTS))
+        filtered[:, used] = waveforms[unit][:, used]
+        white = np.zeros_like(waveforms)
+        white[unit][:, used] = filtered[:, used] @ square.T
+        found = color_waveforms(white, channels, matrix, n_nearest=N_SLOTS)
+        np.testing.assert_allclose(found[unit], filtered, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(color_waveforms(white, channels, matrix, n_nearest=2), found[:, :, :2])
 
 
 @pytest.mark.parametrize("shift", [-3, 0, 2])

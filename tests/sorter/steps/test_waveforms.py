@@ -1,4 +1,4 @@
-"""One pass for both kinds of templates: white ones are those of the white traces; merged units have one waveform."""
+"""One pass for both kinds of means, white and filtered; merged units have one waveform."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import xephys
 from tests.support.spiking import case
 from xephys.sorter.steps.passes import Run
 from xephys.sorter.steps.tidy import Origin
-from xephys.sorter.steps.waveforms import mean_waveforms, nearest_slots, unit_means, whitened_means
+from xephys.sorter.steps.waveforms import colored_means, mean_waveforms, nearest_slots, unit_means
 
 WINDOW = {"ms_before": 0.9, "ms_after": 1.3, "seed": 0}
 
@@ -19,9 +19,9 @@ def whitening():
     return xephys.estimate_whitening(case().filtered, n_nearest=8)
 
 
-def means_of(tmp_path, *, n_nearest):
+def means_of(tmp_path, *, n_nearest, traces=None):
     return mean_waveforms(
-        case().filtered,
+        case().filtered if traces is None else traces,
         case().spikes,
         Run(tmp_path),
         peak_channels=case().truth.peak_channels,
@@ -31,31 +31,21 @@ def means_of(tmp_path, *, n_nearest):
     )
 
 
-def white_templates(n_nearest):
-    return xephys.estimate_templates(
-        case().white,
-        case().spikes,
-        peak_channels=case().truth.peak_channels,
-        ms_before=0.9,
-        ms_after=1.3,
-        n_nearest=n_nearest,
-        n_spikes_max=50,
-    )
-
-
-def test_whitening_may_come_after_the_mean(tmp_path, whitening):
-    ours = whitened_means(means_of(tmp_path, n_nearest=24), whitening, n_nearest=6)
-    theirs = white_templates(6)
+def test_whitening_may_be_undone_after_the_mean(tmp_path, whitening):
+    white = xephys.whiten(case().filtered, whitening=whitening)
+    ours = colored_means(means_of(tmp_path, n_nearest=24, traces=white), whitening, n_nearest=6)
+    theirs = means_of(tmp_path, n_nearest=6)
     np.testing.assert_array_equal(ours["channel_index"], theirs["channel_index"])
     np.testing.assert_array_equal(ours["num_averaged"], theirs["num_averaged"])
-    np.testing.assert_allclose(ours["waveform"], theirs["waveform"], atol=1e-5)
-    assert ours.attrs == {**theirs.attrs, "units": "noise"}
+    np.testing.assert_allclose(ours["waveform"], theirs["waveform"], atol=1e-3)
+    assert ours.attrs == theirs.attrs
 
 
-def test_without_the_neighbors_of_its_channels_a_white_waveform_is_wrong(tmp_path, whitening):
-    """Why more channels are averaged than the white templates have."""
-    narrow = whitened_means(means_of(tmp_path, n_nearest=6), whitening, n_nearest=6)
-    error = np.abs(narrow["waveform"].values - white_templates(6)["waveform"].values).max()
+def test_without_the_neighbors_of_its_channels_a_filtered_waveform_is_wrong(tmp_path, whitening):
+    """Why more channels are averaged than the waveforms have."""
+    white = xephys.whiten(case().filtered, whitening=whitening)
+    narrow = colored_means(means_of(tmp_path, n_nearest=6, traces=white), whitening, n_nearest=6)
+    error = np.abs(narrow["waveform"].values - means_of(tmp_path, n_nearest=6)["waveform"].values).max()
     assert error > 0.1
 
 

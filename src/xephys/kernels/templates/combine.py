@@ -39,14 +39,17 @@ def dense_waveforms(
     return dense
 
 
-def whiten_waveforms(
+def color_waveforms(
     waveforms: NDArray[np.floating[Any]],
     channels: NDArray[np.integer[Any]],
     matrix: NDArray[np.floating[Any]],
     *,
     n_nearest: int,
 ) -> NDArray[np.float32]:
-    """Mean waveforms of white traces from those of filtered traces: whitening is linear.
+    """Mean waveforms of filtered traces from those of white traces: whitening is linear, and can be undone.
+
+    The equations of a waveform's own channels are solved for its filtered values there. What lies beyond them is taken
+    for zero, which is felt at the border only, so that a waveform needs more channels than are wanted.
 
     Parameters
     ----------
@@ -54,27 +57,28 @@ def whiten_waveforms(
     channels : (unit, slot) int
         Negative where empty; the nearest first.
     matrix : (channel_out, channel) float
-        Of the whitening.
+        Of the whitening; a row of zeros for a channel that it leaves out.
     n_nearest : int
-        Slots of the result. A white channel is made of its neighbors, so that the waveforms need more than these.
+        Slots of the result.
 
     Returns
     -------
     (unit, sample, n_nearest) float32
+        Zero on channels that the whitening leaves out.
 
     Examples
     --------
-    >>> matrix = np.array([[1.0, 0.5], [0.0, 1.0]])
-    >>> whiten_waveforms(np.array([[[2.0, 3.0]]]), np.array([[1, 0]]), matrix, n_nearest=1).tolist()
-    [[[2.0]]]
+    >>> matrix = np.array([[1.0, 0.5], [0.0, 2.0]])
+    >>> color_waveforms(np.array([[[4.0, 3.5]]]), np.array([[1, 0]]), matrix, n_nearest=2).tolist()
+    [[[2.0, 2.5]]]
     """
-    near = channels[:, :n_nearest]
-    white = np.zeros((*waveforms.shape[:2], near.shape[1]), np.float32)
-    for unit, (out, measured) in enumerate(zip(near, channels, strict=True)):
-        known = (out >= 0)[:, None] & (measured >= 0)[None, :]
-        weights = np.where(known, matrix[out[:, None], measured[None, :]], 0.0)
-        white[unit] = waveforms[unit].astype(np.float64) @ weights.T
-    return white
+    filtered = np.zeros(waveforms.shape, np.float32)
+    whitens = matrix.any(axis=1)
+    for unit, measured in enumerate(channels):
+        slots = np.flatnonzero((measured >= 0) & whitens[measured])
+        square = matrix[np.ix_(measured[slots], measured[slots])].astype(np.float64)
+        filtered[unit][:, slots] = np.linalg.solve(square, waveforms[unit][:, slots].T.astype(np.float64)).T
+    return filtered[:, :, :n_nearest]
 
 
 def merge_waveforms(

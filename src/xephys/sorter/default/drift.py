@@ -35,7 +35,6 @@ from ..steps.passes import Run
 from ..steps.prepare import whitened as whiten_prepared
 from ..steps.prepared import Prepared
 from ..steps.tidy import DEAD_MS, REFRACTORY_MS, MatchableTemplates
-from ..steps.waveforms import nearest_slots, whitened_means
 from .parameters import DefaultParameters
 
 logger = logging.getLogger(__name__)
@@ -126,30 +125,11 @@ def templates_of(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
     return means if tissue is None else moving_templates(means, positions_um=tissue.apart_um)
 
 
-def whitened(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -> xr.Dataset:
-    """Means of white traces from means of filtered ones, also where there is one for each displacement."""
-    if "displacement" not in means.dims:
-        return whitened_means(means, whitening, n_nearest=n_nearest)
-    n_units, n_places, length, n_slots = means["waveform"].shape
-    rows = xr.Dataset(
-        {
-            "waveform": (("unit", "sample", "slot"), means["waveform"].values.reshape(-1, length, n_slots)),
-            "channel_index": (("unit", "slot"), np.repeat(means["channel_index"].values, n_places, axis=0)),
-        },
-        attrs=means.attrs,
-    )
-    white = whitened_means(rows, whitening, n_nearest=n_nearest)["waveform"].values
-    near = nearest_slots(means, n_nearest)
-    waveform = (means["waveform"].dims, white.reshape(n_units, n_places, length, -1))
-    return near.assign(waveform=waveform).assign_attrs(units="noise")
-
-
-def mean_at_rest(means: xr.Dataset, tissue: Tissue | None, *, n_nearest: int) -> xr.Dataset:
-    """One mean waveform a unit, on its nearest channels: where there are several, that at displacement zero."""
-    near = nearest_slots(means, n_nearest)
+def mean_at_rest(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
+    """One mean waveform a unit: where there are several, that at displacement zero."""
     if tissue is None:
-        return near
-    rest = moving_templates(near, positions_um=tissue.apart_um, displacement_um=np.zeros(1))
+        return means
+    rest = moving_templates(means, positions_um=tissue.apart_um, displacement_um=np.zeros(1))
     return rest.isel(displacement=0, drop=True).assign(num_averaged=means["num_averaged"].sum("displacement"))
 
 

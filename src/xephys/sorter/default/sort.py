@@ -31,7 +31,7 @@ from ..steps.learned import learned_nodes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.tidy import MatchableTemplates, above_thresholds, tidy_templates, tidy_units
-from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_WHITEN, mean_waveforms, unit_means
+from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, mean_waveforms, nearest_slots, unit_means
 from .drift import (
     at_rest,
     find_motion,
@@ -46,7 +46,6 @@ from .drift import (
     pieces_of_units,
     spikes_at_rest,
     templates_of,
-    whitened,
     with_moved_traces,
 )
 from .parameters import DefaultParameters
@@ -88,9 +87,9 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         resting_spikes = spikes_at_rest(matched, tissue, templates=templates, components=components)
         clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number)
 
-    means = _mean_waveforms(prepared.filtered, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_WHITEN)
-    white_means = whitened(means, prepared.whitening, n_nearest=N_NEAREST)
-    matchable, templates = _matchable_templates(templates_of(white_means, tissue), clusters, prepared, p, run)
+    means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
+    last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
+    matchable, templates = _matchable_templates(last_templates, clusters, prepared, p, run)
     spikes = _match(white, templates, p, tissue, detect_threshold=LOWEST * p.match_threshold)
     matched = run.collect("match", localize_peaks(white, spikes))
     resting = _with_thresholds(matchable.templates, matched, prepared, p, run)
@@ -104,8 +103,9 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
-    resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue, n_nearest=N_CHANNELS)
-    seen = appearance_of(unit_means(resting_means, units.origin), prepared)
+    resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue)
+    filtered_means = colored_means(resting_means, prepared.whitening, n_nearest=N_CHANNELS)
+    seen = appearance_of(unit_means(filtered_means, units.origin), prepared)
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
     learned = learned_nodes(prepared, resting, units.origin, components=components)
     return assemble(
