@@ -20,8 +20,8 @@ LAYERS = {
     "kernels": {"kernels"},
     "graph": {"graph"},
     "operations": {
-        "cluster", "curate", "detect", "features", "localize", "match", "metrics", "motion", "preprocess", "recording",
-        "simulation", "sorting", "templates", "track",
+        "analysis", "cluster", "curate", "detect", "features", "localize", "match", "metrics", "motion", "preprocess",
+        "recording", "simulation", "sorting", "templates", "track",
     },
     "composition": {"sorter", "realtime"},
     "files": {"io"},

@@ -80,6 +80,7 @@ from .curate.units import select_units as select_units
 from .curate.units import relabel_units as relabel_units
 from .curate.merge import merge_units as merge_units
 from .curate.split import split_unit as split_unit
+from .analysis.run import analyze as analyze
 from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
 from .io.store.sorting import open_sorting as open_sorting

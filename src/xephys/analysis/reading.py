@@ -1,0 +1,283 @@
+"""The one pass over the recording: what is wanted of each spike is taken from its tile while that is in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph.events import given_events_stage
+from ..graph.gather import gather, tile_runs
+from ..graph.plan import Stage
+from ..recording.stages import recording_plan
+from .subject import Subject
+
+#: Length of a tile's part of which the noise is estimated.
+NOISE_DURATION_S = 0.5
+#: Names of the arrays that are added over the tiles.
+SUMMED = ("sums", "squares", "counts")
+#: What a tile is told of a spike; ``spike`` is its place among those of the segment.
+EVENT_DTYPE = np.dtype(
+    [
+        ("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("spike", "<i8"), ("wanted", "?"),
+        ("chosen", "?"),
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a pass has to bring.
+
+    Attributes
+    ----------
+    wanted
+        Spikes of which something is wanted.
+    chosen
+        Spikes whose waveforms are averaged or kept.
+    channels
+        ``(unit, slot)``: channels of each unit, -1 padded.
+    nbefore, nafter
+        Samples of a waveform before the spike, and from it on.
+    averages, waveforms
+        Whether the chosen waveforms are averaged, and kept.
+    peak_channels, shifts
+        ``(unit,)``: channel and lag at which the amplitude of a spike is read, if that is wanted.
+    locate, place_fields
+        Stage that adds the place of a spike, its ``place_fields``, to a record with ``sample_index`` and
+        ``channel_index``; needs ``peak_channels``.
+    templates, template_nbefore, lag_samples
+        What the scale of a spike is a multiple of, ``(unit, sample, slot)``, and at which lags spikes collide.
+    noise_tiles
+        How many tiles of each segment the noise is estimated in.
+    noise_starts
+        For each segment the samples at which a stretch as long as a waveform is cut out on all channels.
+    """
+
+    wanted: NDArray[np.bool_]
+    chosen: NDArray[np.bool_]
+    channels: NDArray[np.int32]
+    nbefore: int
+    nafter: int
+    averages: bool = False
+    waveforms: bool = False
+    peak_channels: NDArray[np.int64] | None = None
+    shifts: NDArray[np.int64] | None = None
+    locate: Stage | None = None
+    place_fields: tuple[str, ...] = ()
+    templates: NDArray[np.float32] | None = None
+    template_nbefore: int = 0
+    lag_samples: int = 0
+    noise_tiles: int = 0
+    noise_starts: tuple[NDArray[np.int64], ...] = field(default=())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has to be read."""
+        spikes = self.averages or self.waveforms or self.shifts is not None or self.locate or self.templates is not None
+        return not ((spikes and (self.wanted | self.chosen).any()) or self.noise_tiles or len(self.noise_starts))
+
+
+def read_spikes(subject: Subject, reading: Reading) -> dict[str, NDArray[Any]]:
+    """Read the recording once. Computes.
+
+    Returns
+    -------
+    Arrays by name. ``spike``: positions along the sorting's spikes, ascending, of ``amplitude``, ``x``, ``y``, ``z``,
+    ``alpha``, ``scale`` and ``collides``; ``waveform_spike`` those of ``waveform``; ``sums``, ``squares`` and
+    ``counts`` by unit; ``noise_level`` and ``noise_std`` ``(tile, channel)``, ``noise_waveform (stretch, sample,
+    channel)``. What was not wanted is missing.
+    """
+    if reading.is_empty:
+        return {}
+    parts = [_read_segment(subject, reading, number) for number in range(len(subject.segments))]
+    out: dict[str, NDArray[Any]] = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        arrays = [part[name] for part in parts if name in part]
+        out[name] = np.sum(arrays, axis=0) if name in SUMMED else np.concatenate(arrays)
+    return out
+
+
+def _read_segment(subject: Subject, reading: Reading, number: int) -> dict[str, NDArray[Any]]:
+    recording = subject.segments[number]
+    plan = recording_plan(recording)
+    lead = plan.start % plan.tile_samples
+    plan = replace(plan, start=plan.start - lead, chunks=(plan.chunks[0] + lead, *plan.chunks[1:]))
+    first, last = subject.segment_bounds[number : number + 2]
+    samples = subject.sample_index[first:last]
+    used = (reading.wanted | reading.chosen)[first:last]
+    tiles = np.unique((samples[used] - plan.origin) // plan.tile_samples)
+    noise_tiles = _noise_tiles(plan.tiles(plan.start, plan.stop), reading.noise_tiles)
+    starts = reading.noise_starts[number] if reading.noise_starts else np.zeros(0, np.int64)
+    tiles = np.unique(np.concatenate([tiles, noise_tiles, (starts - plan.origin) // plan.tile_samples]))
+    for stage in _stages(subject, reading, number, noise_tiles * plan.tile_samples + plan.origin, starts):
+        plan = plan.then(stage)
+    found = gather(tile_runs(plan, tiles), summed=SUMMED)
+    for name in ("spike", "waveform_spike"):
+        if name in found:
+            found[name] = found[name] + first
+    return found
+
+
+def _noise_tiles(tiles: range, n_tiles: int) -> NDArray[np.int64]:
+    """Numbers of tiles spread evenly over all."""
+    if not len(tiles) or not n_tiles:
+        return np.zeros(0, np.int64)
+    return np.unique(np.linspace(tiles[0], tiles[-1], min(n_tiles, len(tiles))).round().astype(np.int64))
+
+
+def _stages(
+    subject: Subject, reading: Reading, number: int, noise_samples: NDArray[np.int64], starts: NDArray[np.int64]
+) -> list[Stage]:
+    """Records of the spikes, their places if they are wanted, and what is taken from the tile."""
+    first, last = subject.segment_bounds[number : number + 2]
+    used = np.flatnonzero((reading.wanted | reading.chosen)[first:last])
+    records = np.zeros(len(used), EVENT_DTYPE)
+    records["sample_index"] = subject.sample_index[first:last][used]
+    records["unit_index"] = subject.unit_index[first:last][used]
+    records["spike"] = used
+    records["wanted"], records["chosen"] = reading.wanted[first:last][used], reading.chosen[first:last][used]
+    if reading.peak_channels is not None:
+        records["channel_index"] = reading.peak_channels[records["unit_index"]]
+    stages = [given_events_stage(records)]
+    if reading.locate is not None:
+        fields = [(name, "<f8") for name in reading.place_fields]
+        stages.append(replace(reading.locate, dtype=np.dtype([*EVENT_DTYPE.descr, *fields])))
+    arrays: dict[str, Any] = {
+        "channels": reading.channels,
+        "noise_samples": noise_samples,
+        "noise_starts": np.sort(starts),
+    }
+    before, after = reading.nbefore, reading.nafter
+    if reading.shifts is not None:
+        arrays["shifts"] = reading.shifts
+        reach = int(np.abs(reading.shifts).max(initial=0))
+        before, after = max(before, reach), max(after, reach + 1)
+    if reading.templates is not None:
+        arrays.update(
+            samples=subject.sample_index[first:last],
+            units=subject.unit_index[first:last],
+            templates=reading.templates,
+            overlap=shared_channels(reading.channels, subject.n_channels),
+        )
+        before = max(before, reading.template_nbefore + reading.lag_samples)
+        after = max(after, reading.templates.shape[1] - reading.template_nbefore + reading.lag_samples)
+    origin = int(subject.first_samples[number])
+    parameters = {
+        "nbefore": reading.nbefore,
+        "nafter": reading.nafter,
+        "averages": reading.averages,
+        "waveforms": reading.waveforms,
+        "template_nbefore": reading.template_nbefore,
+        "lag_samples": reading.lag_samples,
+        "noise_length": round(NOISE_DURATION_S * subject.sampling_frequency),
+        "place_fields": reading.place_fields if reading.locate is not None else (),
+        "first_sample": origin,
+        "stop_sample": origin + int(subject.n_samples[number]),
+    }
+    dtype = np.dtype("f8")
+    stages.append(
+        Stage(
+            read_tile, dtype=dtype, parameters=parameters, arrays=arrays, before=before, after=after, emits="partials"
+        )
+    )
+    return stages
+
+
+def shared_channels(channels: NDArray[np.int32], n_channels: int) -> NDArray[np.bool_]:
+    """Which units have a channel in common.
+
+    Examples
+    --------
+    >>> shared_channels(np.array([[0, 1], [1, -1], [2, -1]], np.int32), 3).astype(int).tolist()
+    [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+    """
+    member = channel_mask(channels, n_channels).astype(np.int32)
+    return np.asarray(member @ member.T > 0)
+
+
+def channel_mask(channels: NDArray[np.int32], n_channels: int) -> NDArray[np.bool_]:
+    """Channels of each unit ``(unit, channel)``.
+
+    Examples
+    --------
+    >>> channel_mask(np.array([[2, -1]], np.int32), 3).tolist()
+    [[False, False, True]]
+    """
+    mask = np.zeros((len(channels), n_channels + 1), bool)
+    np.put_along_axis(mask, channels.astype(np.int64), True, axis=1)  # -1 goes to the last column
+    return mask[:, :n_channels]
+
+
+def read_tile(
+    traces: NDArray[Any],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    channels: NDArray[np.int32],
+    noise_samples: NDArray[np.int64],
+    noise_starts: NDArray[np.int64],
+    nbefore: int,
+    nafter: int,
+    averages: bool,
+    waveforms: bool,
+    template_nbefore: int,
+    lag_samples: int,
+    noise_length: int,
+    place_fields: tuple[str, ...],
+    first_sample: int,
+    stop_sample: int,
+    shifts: NDArray[np.int64] | None = None,
+    samples: NDArray[np.int64] | None = None,
+    units: NDArray[np.int64] | None = None,
+    templates: NDArray[np.float32] | None = None,
+    overlap: NDArray[np.bool_] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """The stage behind :func:`read_spikes`: rows and sums of one tile."""
+    from ..kernels.analysis import snippets
+    from ..kernels.analysis.scalings import scale_spikes
+    from ..kernels.preprocess.noise import noise_levels
+
+    traces = np.ascontiguousarray(traces)
+    row_of = start - before
+    lo, hi = snippets.inside_rows(len(traces), first_row=row_of, first_sample=first_sample, stop_sample=stop_sample)
+    rows = np.ascontiguousarray(events["sample_index"]) - row_of
+    owners = np.ascontiguousarray(events["unit_index"])
+    out: dict[str, NDArray[Any]] = {}
+    chosen = events["chosen"] & (averages or waveforms)
+    if chosen.any():
+        cut = snippets.cut_waveforms(traces, rows[chosen], owners[chosen], channels, nbefore, nafter, lo, hi)
+        if averages:
+            out["sums"], out["squares"], out["counts"] = snippets.sum_by_unit(cut, owners[chosen], len(channels))
+        if waveforms:
+            out["waveform_spike"], out["waveform"] = events["spike"][chosen], cut
+    wanted = events["wanted"]
+    if wanted.any() and (shifts is not None or place_fields or templates is not None):
+        out["spike"] = events["spike"][wanted]
+        own = np.ascontiguousarray(rows[wanted])
+        if shifts is not None:
+            peaks = np.ascontiguousarray(events["channel_index"][wanted])
+            out["amplitude"] = snippets.values_at(traces, own + shifts[owners[wanted]], peaks, lo, hi)
+        out.update({name: events[name][wanted] for name in place_fields})
+        if templates is not None and samples is not None and units is not None and overlap is not None:
+            a, b = np.searchsorted(samples, [start - lag_samples, start + len(traces) - before - after + lag_samples])
+            out["scale"], out["collides"] = scale_spikes(
+                traces, samples[a:b] - row_of, units[a:b], out["spike"] - a, templates, channels, overlap,
+                template_nbefore, lag_samples, lo, hi,
+            )  # fmt: skip
+    if start in noise_samples:
+        core = traces[before : len(traces) - after]
+        stretch = core[max(0, (len(core) - noise_length) // 2) :][:noise_length]
+        out["noise_level"] = noise_levels(stretch, method="mad")[None]
+        out["noise_std"] = noise_levels(stretch, method="std")[None]
+    here = noise_starts[(noise_starts >= start) & (noise_starts < start + len(traces) - before - after)]
+    if len(here):
+        everywhere = np.arange(traces.shape[1], dtype=np.int32)[None]
+        out["noise_waveform"] = snippets.cut_waveforms(
+            traces, here - row_of + nbefore, np.zeros(len(here), np.int64), everywhere, nbefore, nafter, lo, hi
+        )
+    return out

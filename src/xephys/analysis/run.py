@@ -1,0 +1,152 @@
+"""Everything that is asked of a sorting together, in one pass over its recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..checks import check_positive
+from ..errors import ParameterError
+from .reading import read_spikes
+from .results import Analysis, Settings, described
+from .spikes import Rows, locating, peak_shifts, reading_of, scaling_fields
+from .subject import Subject
+from .table import EXTENSIONS, parameters_of, with_needs
+from .waveforms import are_aligned
+
+#: What is computed if nothing is named: what SpikeInterface's analyzer is usually asked for.
+DEFAULT = (
+    "noise_levels", "templates", "spike_amplitudes", "unit_locations", "template_similarity", "correlograms",
+    "isi_histograms",
+)  # fmt: skip
+
+
+def analyze(
+    sorting: xr.DataTree,
+    recording: xr.DataArray | xr.DataTree,
+    extensions: Iterable[str] = DEFAULT,
+    *,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    ms_before: float = 1.0,
+    ms_after: float = 2.0,
+    n_spikes_max: int | None = 500,
+    seed: int = 0,
+) -> xr.DataTree:
+    """Compute what is wanted of a sorting, reading its recording once. Computes.
+
+    What is known already, on ``sorting``, is not computed again: results hold for a unit as long as its spikes, the
+    recording and the parameters are the same. After a merge, a split or new labels only what depends on units that
+    changed is brought up to date, and only the tiles with their spikes are read.
+
+    Parameters
+    ----------
+    sorting
+        Any sorting tree. Columns ``channel_index`` and the node ``/templates`` are used if it has them; without the
+        first, a few tiles are read to find the units' channels.
+    recording
+        The recording that was sorted, filtered as the waveforms are to be; its segments, in a tree, if it has several.
+        Counts become microvolts where the channels have gains.
+    extensions
+        Names as in the table below; what they need is added.
+    parameters
+        Of single extensions, by name, such as ``{"correlograms": {"window_ms": 100.0}}``.
+    ms_before, ms_after
+        Window of waveforms and templates around a spike.
+    n_spikes_max
+        Most spikes of a unit whose waveforms are averaged or kept; all if None.
+    seed
+        Of the choice of spikes.
+
+    Returns
+    -------
+    The sorting with a node ``/analysis/NAME`` for each extension: see :ref:`the table <extensions>`.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, a number outside its limits, or the recording is not that of the sorting.
+
+    Examples
+    --------
+    >>> from xephys.simulation.sorting import truth_sorting
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> analyzed = analyze(truth_sorting(recording, truth), recording, ["spike_amplitudes", "unit_locations"])
+    >>> bool((analyzed["analysis/spike_amplitudes"]["amplitude"] < 0).all())
+    True
+    >>> analyzed["analysis/unit_locations"]["y"].dims
+    ('unit',)
+    """
+    check_positive(ms_after=ms_after, **({} if n_spikes_max is None else {"n_spikes_max": n_spikes_max}))
+    if ms_before < 0:
+        raise ParameterError(f"ms_before is {ms_before:g}; it must be at least 0")
+    settings = Settings(ms_before=ms_before, ms_after=ms_after, n_spikes_max=n_spikes_max, seed=seed)
+    analysis = Analysis(subject=Subject.of(sorting, recording), settings=settings)
+    update(analysis, extensions, parameters or {})
+    return analysis.tree()
+
+
+def update(analysis: Analysis, extensions: Iterable[str], parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    """Bring extensions, and what they need, up to date."""
+    names = with_needs(extensions)
+    for name in parameters:
+        if name not in names:
+            raise ParameterError(f"parameters are given for {name!r}, which is not computed; name it in extensions")
+    given = {name: parameters_of(name, dict(parameters.get(name, {}))) for name in names}
+    texts: dict[str, str] = {}
+    for name in names:
+        extension = EXTENSIONS[name]
+        common = {key: asdict(analysis.settings)[key] for key in extension.settings}
+        needed = {need: texts[need] for need in extension.needs}
+        texts[name] = described({**given[name], "settings": common, "needs": needed})
+        analysis.compare(name, described=texts[name], reads=_depends_on_traces(name))
+    rows: Rows | None = None
+    moved = "waveforms" in analysis.nodes and not are_aligned(analysis)
+    for name in names:
+        extension = EXTENSIONS[name]
+        changed = name not in analysis.nodes or analysis.changed[name].any()
+        if not changed and not (moved and "waveform" in analysis.nodes[name].dims):
+            continue
+        if changed and extension.reads and rows is None:
+            rows = _read(analysis, names, given)
+        node = extension.compute(analysis, rows or {}, given[name])
+        analysis.put(name, node, described=texts[name], reads=_depends_on_traces(name))
+        analysis.changed[name] = np.zeros(analysis.subject.n_units, bool)
+
+
+def _depends_on_traces(name: str) -> bool:
+    extension = EXTENSIONS[name]
+    return bool(extension.reads) or any(_depends_on_traces(need) for need in extension.needs)
+
+
+def _read(analysis: Analysis, names: list[str], given: Mapping[str, dict[str, Any]]) -> dict[str, NDArray[Any]]:
+    """The one pass: what all extensions take from the traces of the units that changed."""
+    subject = analysis.subject
+    of_spike = subject.unit_index
+    fields: dict[str, Any] = {}
+    wanted, chosen = np.zeros(subject.n_spikes, bool), np.zeros(subject.n_spikes, bool)
+    for name in names:
+        if EXTENSIONS[name].reads == "spikes":
+            wanted |= analysis.changed[name][of_spike]
+        if EXTENSIONS[name].reads == "waveforms":
+            chosen |= analysis.changed[name][of_spike] & analysis.nodes["random_spikes"]["chosen"].values
+    medians = "median" in given.get("templates", {}).get("operators", ())
+    if chosen.any():
+        fields.update(averages="templates" in names, waveforms="waveforms" in names or medians)
+    if "spike_amplitudes" in names:
+        fields["shifts"] = peak_shifts(analysis)
+    if "spike_locations" in names:
+        fields["locate"], fields["place_fields"] = locating(analysis, given["spike_locations"])
+    if "amplitude_scalings" in names:
+        fields.update(scaling_fields(analysis, given["amplitude_scalings"]))
+    if "noise_levels" in names and "noise_levels" not in analysis.nodes:
+        fields["noise_tiles"] = int(given["noise_levels"]["n_tiles"])
+    rows = read_spikes(subject, reading_of(analysis, wanted=wanted, chosen=chosen, **fields))
+    if "shifts" in fields:
+        rows["shifts"] = fields["shifts"]
+    return rows

@@ -1,0 +1,165 @@
+"""What is analyzed: the spikes of a sorting segment by segment, its units by content, and the traces in microvolts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..errors import ParameterError
+from ..preprocess.scale import to_uv
+from ..recording.clock import first_sample
+from ..recording.segments import segments_of
+from ..sorting import unit_ids_of, validate_sorting
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A sorting and the recording that its waveforms are read from.
+
+    Attributes
+    ----------
+    sorting
+        A valid sorting tree.
+    segments
+        The segments of the recording, in microvolts where their channels have gains.
+    """
+
+    sorting: xr.DataTree
+    segments: tuple[xr.DataArray, ...]
+
+    @classmethod
+    def of(cls, sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree) -> Subject:
+        """Check that sorting and recording belong together.
+
+        Raises
+        ------
+        ParameterError
+            If their rates or numbers of segments differ, or spikes lie outside the recording.
+        """
+        validate_sorting(sorting)
+        parts = segments_of(recording)
+        infos = [schema.validate_recording(part) for part in parts]
+        rate = float(sorting.attrs["sampling_frequency"])
+        if abs(infos[0].sampling_frequency / rate - 1) > 1e-6:
+            raise ParameterError(
+                f"the recording is sampled at {infos[0].sampling_frequency:g} Hz and the sorting at {rate:g} Hz; give "
+                "the recording that was sorted"
+            )
+        subject = cls(sorting, tuple(_scaled(part) for part in parts))
+        if len(subject.segment_index) and int(subject.segment_index.max()) >= len(parts):
+            raise ParameterError(
+                f"spikes lie in segments up to {subject.segment_index.max()} and the recording has {len(parts)}, "
+                "counted from 0; give all segments that were sorted"
+            )
+        bounds = zip(parts, pairwise(subject.segment_bounds), strict=True)
+        for number, (part, (first, last)) in enumerate(bounds):
+            samples, start = subject.sample_index[first:last], first_sample(part)
+            if len(samples) and (samples[0] < start or samples[-1] >= start + part.sizes["time"]):
+                raise ParameterError(
+                    f"spikes of segment {number} lie at samples {samples[0]} to {samples[-1]} and the recording has "
+                    f"{start} to {start + part.sizes['time'] - 1}; give the recording that was sorted"
+                )
+        return subject
+
+    @property
+    def recording(self) -> xr.DataArray:
+        """The first segment: what it says of channels holds for all."""
+        return self.segments[0]
+
+    @property
+    def sampling_frequency(self) -> float:
+        return float(self.sorting.attrs["sampling_frequency"])
+
+    @property
+    def n_units(self) -> int:
+        return len(unit_ids_of(self.sorting))
+
+    @property
+    def n_channels(self) -> int:
+        return int(self.recording.sizes["channel"])
+
+    @property
+    def n_spikes(self) -> int:
+        return len(self.sample_index)
+
+    @cached_property
+    def sample_index(self) -> NDArray[np.int64]:
+        return np.asarray(self.sorting["spikes"]["sample_index"].values, np.int64)
+
+    @cached_property
+    def unit_index(self) -> NDArray[np.int64]:
+        return np.asarray(self.sorting["spikes"]["unit_index"].values, np.int64)
+
+    @cached_property
+    def segment_index(self) -> NDArray[np.int64]:
+        spikes = self.sorting["spikes"].dataset
+        known = spikes["segment_index"].values if "segment_index" in spikes else np.zeros(self.n_spikes)
+        return np.asarray(known, np.int64)
+
+    @cached_property
+    def segment_bounds(self) -> NDArray[np.int64]:
+        """Where the spikes of each segment begin, and the end of the last; spikes are in order of segment and sample.
+
+        Raises
+        ------
+        ParameterError
+            If they are in another order.
+        """
+        key = self.segment_index * (1 << 48) + self.sample_index
+        if np.any(np.diff(key) < 0):
+            raise ParameterError("the spikes are not in order of segment and sample; build the sorting by build_sorting")
+        return np.searchsorted(self.segment_index, np.arange(len(self.segments) + 1))
+
+    @cached_property
+    def first_samples(self) -> NDArray[np.int64]:
+        """Number of the first sample of each segment of the recording."""
+        return np.array([first_sample(part) for part in self.segments], np.int64)
+
+    @cached_property
+    def n_samples(self) -> NDArray[np.int64]:
+        """Length of each segment."""
+        return np.array([part.sizes["time"] for part in self.segments], np.int64)
+
+    @cached_property
+    def positions(self) -> NDArray[np.float64]:
+        return schema.positions_of(self.recording, why="the analysis of units")
+
+    @cached_property
+    def unit_keys(self) -> NDArray[np.int64]:
+        """A number for each unit that follows from its spikes and its channel alone.
+
+        It is the same whatever the unit is called, and whatever other units there are.
+        """
+        from ..kernels.metrics.trains import split_trains
+
+        joined = self.segment_index * (1 << 48) + self.sample_index
+        trains = split_trains(joined, self.unit_index, n_units=self.n_units)
+        columns = self.sorting["units"].dataset
+        peak = columns["channel_index"].values if "channel_index" in columns else np.full(self.n_units, -1)
+        keys = [content_key(np.append(train, channel)) for train, channel in zip(trains, peak, strict=True)]
+        return np.array(keys, np.int64)
+
+
+def content_key(values: NDArray[np.int64]) -> int:
+    """64 bits of a digest of numbers.
+
+    Examples
+    --------
+    >>> content_key(np.array([1, 2])) == content_key(np.array([1, 2])), content_key(np.array([1, 3])) == 0
+    (True, False)
+    """
+    digest = hashlib.sha1(np.ascontiguousarray(values, np.int64).tobytes(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "little", signed=True)
+
+
+def _scaled(recording: xr.DataArray) -> xr.DataArray:
+    """The recording in microvolts; as it is where its channels have no gain."""
+    info = schema.validate_recording(recording)
+    return to_uv(recording) if info.units == "uV" or "gain_to_uv" in recording.coords else recording

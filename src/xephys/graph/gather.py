@@ -1,0 +1,130 @@
+"""What a pass over a recording brings back: rows of each tile, and sums over all tiles, from the same reading.
+
+The last stage of the plan emits a dict of arrays for each tile. Those named in ``summed`` are added along the fixed
+tree of :mod:`xephys.graph.reduce`; of the others every tile's rows are kept and joined in the order of the tiles. So
+neither depends on chunks, workers or the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from dask._task_spec import List, Task, TaskRef
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+
+from .build import plan_label
+from .events import compute
+from .plan import Array, Plan
+from .reduce import Nodes, Partial, fold, grow
+from .run import Program, run_partials
+from .tasks import over_chunks
+
+#: Rows of each tile by name, by the number of the tile.
+Rows: TypeAlias = dict[int, Partial]
+
+_FAN_IN = 8
+
+
+def gather(plans: Sequence[Plan], *, summed: tuple[str, ...] = ()) -> Partial:
+    """Read parts of one recording and bring back rows and sums.
+
+    Parameters
+    ----------
+    plans
+        Parts of one plan that ends in a stage of partials: each a run of whole tiles. Tiles in none of them are not
+        read, and count as holding nothing.
+    summed
+        Names of the arrays that are added; the rows of all others are joined.
+
+    Returns
+    -------
+    Arrays by name; a name that no tile has is missing.
+    """
+    merged = _merge(list(compute(*[lazy_gather(plan, summed=summed) for plan in plans])))
+    return joined(merged)
+
+
+def lazy_gather(plan: Plan, *, summed: tuple[str, ...] = ()) -> Delayed:
+    """Rows and sums of a plan as one Delayed: a task per chunk, then merges of eight."""
+    if plan.emits != "partials":
+        raise ValueError(
+            f"{plan_label(plan)} emits {plan.emits}, not arrays of a tile; add a stage that emits partials"
+        )
+    name = f"gather-{plan_label(plan)}-{plan.token}"
+    leaves = over_chunks(
+        plan, run_gather, name=name, dtype=object, chunks=((1,) * len(plan.chunks),), options={"summed": summed}
+    )
+    level: list[Any] = [(name, i) for i in range(len(plan.chunks))]
+    merges: dict[Any, Any] = {}
+    depth = 0
+    while len(level) > 1 or depth == 0:
+        depth += 1
+        parents = []
+        for i in range(0, len(level), _FAN_IN):
+            key = (f"merge-{name}", depth, i)
+            merges[key] = Task(key, _merge, List(*(TaskRef(child) for child in level[i : i + _FAN_IN])))
+            parents.append(key)
+        level = parents
+    top = level[0]
+    return Delayed(
+        top, HighLevelGraph.from_collections(f"merge-{name}", merges, dependencies=[leaves]), layer=f"merge-{name}"
+    )
+
+
+def run_gather(
+    program: Program,
+    arrays: Mapping[str, Array],
+    read: Callable[[int, int], Array],
+    start: int,
+    stop: int,
+    *,
+    summed: tuple[str, ...],
+) -> tuple[Nodes, Rows]:
+    """The task of one chunk: its tiles' sums, joined as far as the tree allows, and its tiles' rows."""
+    found = run_partials(program, arrays, read, start, stop)
+    leaves = {(0, k): {n: v for n, v in partial.items() if n in summed} for k, partial in found.items()}
+    rows = {k: {n: v for n, v in partial.items() if n not in summed} for k, partial in found.items()}
+    return grow(leaves), rows
+
+
+def _merge(parts: list[tuple[Nodes, Rows]]) -> tuple[Nodes, Rows]:
+    nodes: Nodes = {}
+    rows: Rows = {}
+    for some_nodes, some_rows in parts:
+        nodes.update(some_nodes)
+        rows.update(some_rows)
+    return grow(nodes), rows
+
+
+def joined(merged: tuple[Nodes, Rows]) -> Partial:
+    """Sums, and the rows of all tiles in their order; the rows of a name are let go as soon as they are joined."""
+    nodes, rows = merged
+    tiles = sorted(rows)
+    # Empty leaves for tiles that were not read: the tree has the same shape as if they had been, and held nothing.
+    gaps = sorted(set(range(tiles[0], tiles[-1] + 1)) - set(tiles)) if tiles else []
+    total = fold(grow({**nodes, **{(0, k): {} for k in gaps}}))
+    for name in list(dict.fromkeys(name for k in tiles for name in rows[k])):
+        total[name] = np.concatenate([rows[k].pop(name) for k in tiles if name in rows[k]])
+    return total
+
+
+def tile_runs(plan: Plan, tiles: Array) -> list[Plan]:
+    """The plan narrowed to some of its tiles, by ascending number: one part for each run of neighbors.
+
+    Chunk borders stay where they are.
+    """
+    wanted = np.asarray(tiles, np.int64)
+    if not len(wanted):
+        return []
+    breaks = np.flatnonzero(np.diff(wanted) > 1) + 1
+    parts = []
+    for run in np.split(wanted, breaks):
+        start = max(plan.start, int(run[0]) * plan.tile_samples)
+        stop = min(plan.stop, (int(run[-1]) + 1) * plan.tile_samples)
+        inner = plan.starts[(plan.starts > start) & (plan.starts < stop)]
+        edges = np.concatenate([[start], inner, [stop]])
+        parts.append(plan.narrowed(start, tuple(np.diff(edges).tolist())))
+    return parts

@@ -1,0 +1,179 @@
+"""Principal components of waveforms from exact covariances in float64, added in the order of the waveforms."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+class Model(NamedTuple):
+    """Components ``(model, component, feature)``, means ``(model, feature)``, variances ``(model, component)``.
+
+    A model for each channel, or one for all; those that were fitted to fewer waveforms than components are zero.
+    """
+
+    components: NDArray[np.float32]
+    means: NDArray[np.float32]
+    variances: NDArray[np.float32]
+
+
+def fit(
+    waveforms: NDArray[np.float32],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int32],
+    *,
+    mode: str,
+    n_components: int,
+    n_channels: int,
+) -> Model:
+    """Leading eigenvectors of the covariance; the largest entry of each is positive.
+
+    Parameters
+    ----------
+    waveforms : (waveform, sample, slot) float32
+    units : (waveform,) int64
+    channels : (unit, slot) int32
+        -1 padded.
+    mode : {"by_channel_local", "by_channel_global", "concatenated"}
+        A model for each channel, one for the waveforms on all channels, or one for whole waveforms on all channels.
+    n_components, n_channels : int
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> waveforms = (rng.normal(size=(50, 1, 1)) * np.float32([[[1], [2], [0]]])).astype(np.float32)
+    >>> model = fit(waveforms, np.zeros(50, int), np.array([[0]], np.int32), mode="by_channel_local", n_components=1,
+    ...     n_channels=1)
+    >>> model.components[0, 0].astype(float).round(3).tolist()
+    [0.447, 0.894, 0.0]
+    """
+    n_samples = waveforms.shape[1]
+    if mode == "concatenated":
+        dense = _dense(waveforms, units, channels, n_channels).reshape(len(waveforms), -1)
+        moments = [_moments_of_rows(dense)]
+    else:
+        sums, products, counts = _moments(
+            waveforms, units, channels, n_channels if mode == "by_channel_local" else 1, mode == "by_channel_local"
+        )
+        moments = list(zip(sums, products, counts, strict=True))
+    size = n_samples * n_channels if mode == "concatenated" else n_samples
+    components = np.zeros((len(moments), n_components, size), np.float32)
+    means = np.zeros((len(moments), size), np.float32)
+    variances = np.zeros((len(moments), n_components), np.float32)
+    for number, (total, product, count) in enumerate(moments):
+        kept = min(n_components, size)
+        if count < n_components:
+            continue
+        mean = total / count
+        values, vectors = np.linalg.eigh((product - count * np.outer(mean, mean)) / max(count - 1, 1))
+        leading = vectors[:, ::-1][:, :kept].T
+        largest = np.take_along_axis(leading, np.abs(leading).argmax(axis=1)[:, None], axis=1)
+        components[number, :kept] = leading * np.sign(largest)
+        means[number] = mean
+        variances[number, :kept] = np.maximum(values[::-1][:kept], 0.0)
+    return Model(components, means, variances)
+
+
+def project(
+    waveforms: NDArray[np.float32],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int32],
+    model: Model,
+    *,
+    mode: str,
+    whiten: bool,
+) -> NDArray[np.float32]:
+    """Scores of the waveforms ``(waveform, component, slot)``, or ``(waveform, component)`` of whole ones.
+
+    Parameters
+    ----------
+    waveforms, units, channels, mode
+        As for :func:`fit`.
+    model : Model
+    whiten : bool
+        Divide each score by its standard deviation.
+
+    Examples
+    --------
+    >>> model = Model(np.float32([[[1, 0]]]), np.float32([[1, 0]]), np.float32([[4]]))
+    >>> project(np.float32([[[5], [9]]]), np.array([0]), np.array([[0]], np.int32), model, mode="by_channel_local",
+    ...     whiten=True).tolist()
+    [[[2.0]]]
+    """
+    scale = np.where(model.variances > 0, model.variances.astype(np.float64), np.inf) ** -0.5
+    taps = model.components.astype(np.float64)
+    if whiten:
+        taps = taps * scale[:, :, None]
+    if mode == "concatenated":
+        n_channels = model.means.shape[1] // waveforms.shape[1]
+        dense = _dense(waveforms, units, channels, n_channels).reshape(len(waveforms), -1)
+        return np.asarray((dense - model.means[0]) @ taps[0].T, np.float32)
+    return _scores(waveforms, units, channels, taps, model.means, mode == "by_channel_local")
+
+
+@njit(nogil=True, cache=True)
+def _moments(
+    waveforms: NDArray[np.float32], units: NDArray[np.int64], channels: NDArray[np.int32], n_models: int, local: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    n, length, n_slots = waveforms.shape
+    sums, products = np.zeros((n_models, length)), np.zeros((n_models, length, length))
+    counts = np.zeros(n_models, np.int64)
+    row = np.empty(length)
+    for i in range(n):
+        for k in range(n_slots):
+            channel = channels[units[i], k]
+            if channel < 0:
+                continue
+            model = channel if local else 0
+            counts[model] += 1
+            for t in range(length):
+                row[t] = waveforms[i, t, k]
+            for t in range(length):
+                sums[model, t] += row[t]
+                value, into = row[t], products[model, t]
+                for u in range(length):
+                    into[u] += value * row[u]
+    return sums, products, counts
+
+
+def _moments_of_rows(rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    values = rows.astype(np.float64)
+    return values.sum(axis=0), values.T @ values, len(values)
+
+
+@njit(nogil=True, cache=True)
+def _scores(
+    waveforms: NDArray[np.float32],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int32],
+    taps: NDArray[np.float64],
+    means: NDArray[np.float32],
+    local: bool,
+) -> NDArray[np.float32]:
+    n, length, n_slots = waveforms.shape
+    n_components = taps.shape[1]
+    out = np.zeros((n, n_components, n_slots), np.float32)
+    for i in range(n):
+        for k in range(n_slots):
+            channel = channels[units[i], k]
+            if channel < 0:
+                continue
+            model = channel if local else 0
+            for p in range(n_components):
+                total = 0.0
+                for t in range(length):
+                    total += taps[model, p, t] * (np.float64(waveforms[i, t, k]) - means[model, t])
+                out[i, p, k] = total
+    return out
+
+
+def _dense(
+    waveforms: NDArray[np.float32], units: NDArray[np.int64], channels: NDArray[np.int32], n_channels: int
+) -> NDArray[np.float32]:
+    """Waveforms on all channels ``(waveform, sample, channel)``, zero where a unit is not looked at."""
+    out = np.zeros((*waveforms.shape[:2], n_channels + 1), np.float32)
+    np.put_along_axis(out, channels[units][:, None, :].astype(np.int64), waveforms, axis=2)
+    return out[:, :, :n_channels]

@@ -1,0 +1,63 @@
+"""Channels of units by each method, beside those of SpikeInterface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xephys.analysis.run import analyze
+from xephys.analysis.sparsity import METHODS
+from xephys.errors import ParameterError
+from xephys.sorting import build_sorting
+
+
+def channels_of(found: xr.DataTree) -> list[list[int]]:
+    return [[int(c) for c in row if c >= 0] for row in found["analysis/sparsity"]["channel_index"].values]
+
+
+@pytest.mark.parametrize("method", ["radius", "best_channels", "closest_channels"])
+def test_as_spikeinterface_chooses(sorting: xr.DataTree, recording: xr.DataArray, analyzer: Any, method: str) -> None:
+    import spikeinterface.full as si
+
+    dense = si.create_sorting_analyzer(
+        analyzer.sorting, analyzer.recording, sparse=False,
+        main_channel_indices=sorting["units"]["channel_index"].values, return_in_uV=True,
+    )  # fmt: skip
+    dense.compute(["random_spikes", "templates"], progress_bar=False)
+    expected = si.compute_sparsity(dense, method=method).mask
+    found = channels_of(analyze(sorting, recording, ["sparsity"], parameters={"sparsity": {"method": method}}))
+    wrong = [set(np.flatnonzero(row)) ^ set(mine) for row, mine in zip(expected, found, strict=True)]
+    assert all(
+        len(one) <= (0 if method == "radius" else 2) for one in wrong
+    )  # ties, and others' spikes in the averages
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_has_the_peak_channel_and_ascends(
+    sorting: xr.DataTree, recording: xr.DataArray, method: str
+) -> None:
+    found = analyze(sorting, recording, ["sparsity"], parameters={"sparsity": {"method": method}})
+    peaks = found["analysis/sparsity"]["peak_channel"].values
+    for peak, row in zip(peaks, channels_of(found), strict=True):
+        assert peak in row
+        assert row == sorted(set(row))
+
+
+def test_a_property_that_is_not_there(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    with pytest.raises(ParameterError, match="no such coordinate"):
+        analyze(
+            sorting, recording, ["sparsity"], parameters={"sparsity": {"method": "by_property", "by_property": "area"}}
+        )
+
+
+def test_a_channel_that_is_not_there(recording: xr.DataArray) -> None:
+    sorting = build_sorting(
+        recording,
+        spikes={"sample_index": [5], "unit_index": [0]},
+        units={"label": ["good"], "channel_index": [99]},
+    )
+    with pytest.raises(ParameterError, match="units name channels 99 to 99 and the recording has 16"):
+        analyze(sorting, recording, ["sparsity"])

@@ -1,0 +1,30 @@
+"""Waveforms, templates and noise beside those of SpikeInterface's analyzer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+
+@pytest.mark.parametrize(("operator", "tolerance"), [("average", 1e-4), ("std", 1e-4), ("median", 0.0)])
+def test_templates(analyzed: xr.DataTree, analyzer: Any, operator: str, tolerance: float) -> None:
+    node = analyzed["analysis/templates"]
+    channels = node["channel_index"].values
+    dense = analyzer.get_extension("templates").get_data(operator=operator)
+    sparse = np.take_along_axis(dense, np.maximum(channels, 0)[:, None, :], axis=2) * (channels >= 0)[:, None]
+    np.testing.assert_allclose(node[operator].values, sparse, atol=tolerance)
+
+
+def test_waveforms(analyzed: xr.DataTree, analyzer: Any) -> None:
+    node = analyzed["analysis/waveforms"]
+    np.testing.assert_allclose(
+        node["waveform"].values, analyzer.get_extension("waveforms").data["waveforms"], atol=1e-4
+    )
+
+
+def test_noise_is_near_that_of_other_stretches(analyzed: xr.DataTree, analyzer: Any) -> None:
+    expected = analyzer.get_extension("noise_levels").get_data()
+    np.testing.assert_allclose(analyzed["analysis/noise_levels"]["noise_level"].values, expected, rtol=0.05)

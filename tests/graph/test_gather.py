@@ -1,0 +1,59 @@
+"""Rows and sums of a pass: the same bits whatever the chunks, and whichever empty tiles are left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xephys.graph.build import root_plan
+from xephys.graph.gather import gather, lazy_gather, tile_runs
+from xephys.graph.plan import Plan, Stage
+
+from . import toys
+
+
+def rows_and_sums(traces: Any, *, before: int, after: int, start: int) -> dict[str, Any]:
+    """The sum of a tile, and its rows that are multiples of seven; nothing of tile 2."""
+    if start == 2000:
+        return {}
+    core = traces[before : len(traces) - after].astype(np.float64)
+    where = np.arange(start, start + len(core))
+    return {"sum": (core * 0.1).sum(axis=0), "row": where[where % 7 == 0]}
+
+
+def plan_in(chunk: int) -> Plan:
+    rng = np.random.default_rng(0)
+    import dask.array as da
+
+    data = da.from_array(rng.normal(size=(toys.N_SAMPLES, toys.N_CHANNELS)), chunks=(chunk, -1))
+    stage = Stage(rows_and_sums, dtype=np.dtype("f8"), emits="partials", before=3, after=2)
+    return root_plan(data, sampling_frequency=toys.RATE).then(stage)
+
+
+@pytest.mark.parametrize("chunk", [700, 1000, 2300, toys.N_SAMPLES])
+def test_chunks_do_not_matter(chunk: int) -> None:
+    expected = gather([plan_in(toys.N_SAMPLES)], summed=("sum",))
+    found = gather([plan_in(chunk)], summed=("sum",))
+    np.testing.assert_array_equal(found["sum"], expected["sum"])
+    np.testing.assert_array_equal(found["row"], expected["row"])
+
+
+def test_tiles_that_hold_nothing_may_be_left_out() -> None:
+    plan = plan_in(1500)
+    expected = gather([plan], summed=("sum",))
+    parts = tile_runs(plan, np.array([0, 1, 3, 4, 5]))
+    assert [(part.start, part.stop) for part in parts] == [(0, 2000), (3000, toys.N_SAMPLES)]
+    found = gather(parts, summed=("sum",))
+    np.testing.assert_array_equal(found["sum"], expected["sum"])
+    np.testing.assert_array_equal(found["row"], expected["row"])
+
+
+def test_no_tiles() -> None:
+    assert gather(tile_runs(plan_in(1000), np.zeros(0, int))) == {}
+
+
+def test_only_partials_can_be_gathered() -> None:
+    with pytest.raises(ValueError, match="add a stage that emits partials"):
+        lazy_gather(Plan(plan_in(1000).source, toys.RATE, 0, (1000,), 1000))

@@ -1,0 +1,83 @@
+"""Scales of spikes: what was put in comes out, alone and in collisions, beside SciPy's solver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+
+from xephys.kernels.analysis.scalings import nonnegative, scale_spikes
+
+CHANNELS = np.array([[0, 1, 2], [1, 2, 3], [6, 7, -1]], np.int32)
+OVERLAP = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
+
+
+def templates() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    made = rng.normal(size=(3, 20, 3)).astype(np.float32)
+    made[2, :, 2] = 0
+    return made
+
+
+def planted(spikes: list[tuple[int, int, float]]) -> np.ndarray:
+    traces = np.zeros((300, 8), np.float32)
+    for row, unit, scale in spikes:
+        for k, channel in enumerate(CHANNELS[unit]):
+            if channel >= 0:
+                traces[row - 8 : row + 12, channel] += np.float32(scale) * templates()[unit, :, k]
+    return traces
+
+
+def scales(traces: np.ndarray, spikes: list[tuple[int, int, float]], lag: int = 15) -> Any:
+    rows, units = np.array([s[0] for s in spikes]), np.array([s[1] for s in spikes])
+    return scale_spikes(
+        traces, rows, units, np.arange(len(rows)), templates(), CHANNELS, OVERLAP, 8, lag, 0, len(traces)
+    )
+
+
+def test_spikes_alone_and_together() -> None:
+    spikes = [(20, 0, 1.2), (100, 0, 0.8), (106, 1, 1.5), (108, 2, 0.7), (200, 2, 1.1)]
+    found, collides = scales(planted(spikes), spikes)
+    np.testing.assert_allclose(found, [s[2] for s in spikes], rtol=1e-5)
+    assert collides.tolist() == [False, True, True, False, False]
+
+
+def test_without_collisions_each_is_fitted_alone() -> None:
+    spikes = [(100, 0, 0.8), (104, 1, 1.5)]
+    traces = planted(spikes)
+    found, collides = scales(traces, spikes, lag=0)
+    assert not collides.any()
+    x = templates()[0].astype(float)
+    y = traces[92:112, CHANNELS[0]].astype(float)
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+    np.testing.assert_allclose(found[0], slope, rtol=1e-5)
+
+
+def test_an_offset_is_no_spike() -> None:
+    spikes = [(100, 0, 0.9)]
+    found, _ = scales(planted(spikes) + np.float32(50), spikes)
+    np.testing.assert_allclose(found, 0.9, rtol=1e-4)
+
+
+def test_a_zero_template_has_scale_zero() -> None:
+    found, _ = scale_spikes(
+        np.ones((50, 8), np.float32), np.array([20]), np.array([0]), np.array([0]), np.zeros((1, 20, 3), np.float32),
+        CHANNELS[:1], np.ones((1, 1), bool), 8, 0, 0, 50,
+    )  # fmt: skip
+    assert found.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nonnegative_least_squares_as_scipy_solves_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    columns = rng.normal(size=(60, 5)) + rng.normal(size=(60, 1))
+    target = columns @ rng.normal(size=5) + rng.normal(size=60)
+    expected = nnls(columns, target)[0]
+    np.testing.assert_allclose(nonnegative(columns.T @ columns, columns.T @ target), expected, atol=1e-8)
+
+
+def test_two_copies_of_one_template_share() -> None:
+    gram = np.full((2, 2), 4.0)
+    assert nonnegative(gram, np.array([8.0, 8.0])).sum() == pytest.approx(2.0, rel=1e-5)

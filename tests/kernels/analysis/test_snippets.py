@@ -1,0 +1,47 @@
+"""Waveforms cut out of a tile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xephys.kernels.analysis.snippets import cut_waveforms, inside_rows, sum_by_unit, values_at
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i2"])
+def test_cutting_as_by_slices(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    traces = rng.integers(-99, 99, (60, 5)).astype(dtype)
+    channels = np.array([[3, 0, -1], [4, -1, -1]], np.int32)
+    rows, units = np.array([1, 30, 58]), np.array([0, 1, 0])
+    found = cut_waveforms(traces, rows, units, channels, 4, 6, 2, 57)
+    assert found.dtype == np.float32
+    live = np.zeros_like(traces, dtype=np.float32)
+    live[2:57] = traces[2:57]
+    live = np.pad(live, ((10, 10), (0, 0)))
+    for i, (row, unit) in enumerate(zip(rows, units, strict=True)):
+        for k, channel in enumerate(channels[unit]):
+            expected = live[row + 6 : row + 16, channel] if channel >= 0 else np.zeros(10)
+            np.testing.assert_array_equal(found[i, :, k], expected)
+
+
+def test_sums_by_unit() -> None:
+    rng = np.random.default_rng(1)
+    waveforms, units = rng.normal(size=(40, 7, 3)).astype(np.float32), rng.integers(0, 3, 40)
+    sums, squares, counts = sum_by_unit(waveforms, units, 4)
+    for unit in range(4):
+        own = waveforms[units == unit].astype(float)
+        np.testing.assert_allclose(sums[unit], own.sum(axis=0), atol=1e-12)
+        np.testing.assert_allclose(squares[unit], (own**2).sum(axis=0), atol=1e-12)
+        assert counts[unit] == len(own)
+
+
+def test_values_outside_are_zero() -> None:
+    traces = np.arange(12, dtype=np.float32).reshape(6, 2)
+    found = values_at(traces, np.array([-1, 0, 5, 7]), np.array([1, 1, 0, 0]), 0, 5)
+    assert found.tolist() == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_rows_of_the_recording() -> None:
+    assert inside_rows(100, first_row=50, first_sample=0, stop_sample=1000) == (0, 100)
+    assert inside_rows(100, first_row=950, first_sample=0, stop_sample=1000) == (0, 50)
