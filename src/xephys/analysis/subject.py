@@ -114,7 +114,9 @@ class Subject:
         """
         key = self.segment_index * (1 << 48) + self.sample_index
         if np.any(np.diff(key) < 0):
-            raise ParameterError("the spikes are not in order of segment and sample; build the sorting by build_sorting")
+            raise ParameterError(
+                "the spikes are not in order of segment and sample; build the sorting by build_sorting"
+            )
         return np.searchsorted(self.segment_index, np.arange(len(self.segments) + 1))
 
     @cached_property
