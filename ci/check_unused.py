@@ -25,7 +25,6 @@ ALLOWED: dict[str, str] = {
     "xephys.kernels.lib.dispatch.forget_device": "its counterpart",
     "xephys.kernels.lib.lanes.LanesModel": "Numba finds it by its decorator",
     "xephys.kernels.metrics.spike_trains.sliding_contamination": "the kernel of a metric",
-    "xephys.kernels.preprocess.filter.sos_filter": "the kernel of causal filters",
     "xephys.kernels.templates.average.align_templates": "the kernel that aligns averages on their peak",
     "xephys.kernels.templates.similarity.template_similarity": "the kernel of similarity between sortings",
     "xephys.schema.SORTING_NODES": "the model as it is documented",

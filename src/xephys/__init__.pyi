@@ -14,7 +14,9 @@ from .recording.device import to_device as to_device
 from .preprocess.filter import bandpass_filter as bandpass_filter
 from .preprocess.filter import highpass_filter as highpass_filter
 from .preprocess.filter import notch_filter as notch_filter
+from .preprocess.filter import filter as filter
 from .preprocess.filter import filter_with_sos as filter_with_sos
+from .preprocess.gaussian import gaussian_filter as gaussian_filter
 from .preprocess.phase_shift import phase_shift as phase_shift
 from .preprocess.reference import common_reference as common_reference
 from .preprocess.scale import scale as scale

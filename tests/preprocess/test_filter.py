@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import signal
 
 import xephys
 from xephys import ParameterError, RecordingError
@@ -100,3 +101,37 @@ def test_an_unstable_filter_is_refused():
 def test_too_short_for_the_halo():
     with pytest.raises(RecordingError, match=r"200 samples, no more than the halo of \d+ .*use a longer recording"):
         xephys.bandpass_filter(sines(1000).isel(time=slice(0, 200)).copy())
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_one_direction_is_scipys(direction):
+    rng = np.random.default_rng(0)
+    traces = np.cumsum(rng.standard_normal((40_000, 2)), axis=0).astype("f4")
+    recording = make_recording(traces, sampling_frequency=RATE).chunk({"time": 9_001})
+    sos = signal.iirfilter(3, 500.0, btype="highpass", ftype="butter", fs=RATE, output="sos")
+    got = xephys.filter(recording, freq_hz=500.0, btype="highpass", order=3, direction=direction).values
+    ordered = traces if direction == "forward" else traces[::-1]
+    state = signal.sosfilt_zi(sos)[:, :, None] * ordered[0]
+    want, _ = signal.sosfilt(sos, ordered.astype("f8"), axis=0, zi=state)
+    np.testing.assert_allclose(got, want if direction == "forward" else want[::-1], atol=1e-3)
+
+
+def test_a_pulse_is_not_seen_before_it_comes():
+    traces = np.zeros((30_000, 1), "f4")
+    traces[15_000] = 100
+    recording = make_recording(traces, sampling_frequency=RATE)
+    assert (xephys.filter(recording, direction="forward").values[:15_000] == 0).all()
+    assert (xephys.filter(recording, direction="backward").values[15_001:] == 0).all()
+
+
+def test_designs_by_their_kind():
+    assert gain_at(xephys.filter(sines(200), freq_hz=1000.0, btype="lowpass"), 200)[0] == pytest.approx(1, abs=1e-3)
+    assert gain_at(xephys.filter(sines(200), freq_hz=(100, 400), btype="bandstop", order=2), 200)[0] < 0.01
+    with pytest.raises(ParameterError, match=r"freq_hz is 300; a bandpass needs two frequencies"):
+        xephys.filter(sines(200), freq_hz=300)
+    with pytest.raises(ParameterError, match=r"freq_hz is \(400, 300\); give the lower frequency first"):
+        xephys.filter(sines(200), freq_hz=(400, 300))
+    with pytest.raises(ParameterError, match="did you mean 'highpass'"):
+        xephys.filter(sines(200), freq_hz=300, btype="hipass")
+    with pytest.raises(ParameterError, match="did you mean 'forward'"):
+        xephys.filter(sines(200), direction="forwards")

@@ -1,4 +1,4 @@
-"""Zero-phase filters: band-pass, high-pass, notch."""
+"""Recursive filters: band-pass, high-pass, notch, and any other, without delay or causal."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
-from ..checks import check_corner, check_positive
+from ..checks import check_choice, check_corner, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
 #: Largest admissible influence of what lies beyond the halo, as a fraction of the signal.
 HALO_TOLERANCE = 1e-6
+#: Corner frequencies of each kind of filter.
+_N_CORNERS = {"bandpass": 2, "bandstop": 2, "highpass": 1, "lowpass": 1}
 
 
 def bandpass_filter(
@@ -143,10 +145,74 @@ def notch_filter(
     return filter_with_sos(recording, sos=tf2sos(*iirnotch(freq_hz, quality, fs=rate)), tolerance=tolerance)
 
 
-def filter_with_sos(
-    recording: xr.DataArray, *, sos: np.ndarray[Any, Any], tolerance: float = HALO_TOLERANCE
+def filter(  # the field's name; nothing in here needs Python's own
+    recording: xr.DataArray,
+    *,
+    freq_hz: float | tuple[float, float] = (300.0, 6000.0),
+    btype: str = "bandpass",
+    order: int = 5,
+    ftype: str = "butter",
+    direction: str = "both",
+    tolerance: float = HALO_TOLERANCE,
+    **design: Any,
 ) -> xr.DataArray:
-    """Apply any stable cascade of second-order sections, forwards and backwards, lazily.
+    """Filter each channel with any recursive design, in both directions or in one of them, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``, counts or microvolts, any real dtype.
+    freq_hz
+        Corner frequency; two of them for a ``"bandpass"`` or ``"bandstop"``.
+    btype
+        ``"bandpass"``, ``"bandstop"``, ``"highpass"`` or ``"lowpass"``.
+    order, ftype, **design
+        As in :func:`bandpass_filter`.
+    direction
+        ``"both"``: forwards and then backwards, without delay; ``"forward"``: causal, with the filter's own delay, as
+        hardware and a live display have it; ``"backward"``.
+    tolerance
+        As in :func:`bandpass_filter`.
+
+    Returns
+    -------
+    Filtered traces, float32, same coordinates, chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If a corner is not inside (0, Nyquist), their number does not fit ``btype``, or a name is unknown.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> filter(recording, freq_hz=300.0, btype="highpass", order=3, direction="forward").dtype
+    dtype('float32')
+    """
+    rate = schema.validate_recording(recording).sampling_frequency
+    check_choice("btype", btype, tuple(_N_CORNERS))
+    corners = np.atleast_1d(np.asarray(freq_hz, np.float64))
+    if corners.shape != (_N_CORNERS[btype],):
+        needed = "one frequency" if _N_CORNERS[btype] == 1 else "two frequencies, such as (300, 6000)"
+        raise ParameterError(f"freq_hz is {freq_hz!r}; a {btype} needs {needed}")
+    for corner in corners:
+        check_corner("freq_hz", corner, rate)
+    if (np.diff(corners) <= 0).any():
+        raise ParameterError(f"freq_hz is {freq_hz!r}; give the lower frequency first")
+    given = corners.tolist() if len(corners) > 1 else corners.item()
+    sos = _design(order, given, btype, ftype, rate, design)
+    return filter_with_sos(recording, sos=sos, direction=direction, tolerance=tolerance)
+
+
+def filter_with_sos(
+    recording: xr.DataArray,
+    *,
+    sos: np.ndarray[Any, Any],
+    direction: str = "both",
+    tolerance: float = HALO_TOLERANCE,
+) -> xr.DataArray:
+    """Apply any stable cascade of second-order sections, lazily.
 
     Parameters
     ----------
@@ -154,13 +220,15 @@ def filter_with_sos(
         Traces with dims ``(time, channel)``.
     sos
         Sections ``(n_sections, 6)``, as every design function of :mod:`scipy.signal` returns with ``output="sos"``.
+    direction
+        As in :func:`filter`.
     tolerance
         As in :func:`bandpass_filter`.
 
     Raises
     ------
     ParameterError
-        If the tolerance is not inside (0, 1).
+        If the tolerance is not inside (0, 1), or the direction unknown.
 
     Examples
     --------
@@ -171,13 +239,19 @@ def filter_with_sos(
     >>> filter_with_sos(recording, sos=sos).dtype
     dtype('float32')
     """
-    from ..kernels.preprocess.filter import sos_filtfilt, sos_halo
+    from ..kernels.preprocess import filter as kernel
 
+    check_choice("direction", direction, ("both", "forward", "backward"))
     if not 0 < tolerance < 1:
         raise ParameterError(f"tolerance is {tolerance:g}; it is a fraction between 0 and 1, such as 1e-6")
     sections = np.ascontiguousarray(sos, np.float64)
-    halo = sos_halo(sections, tolerance)
-    stage = Stage(sos_filtfilt, dtype=np.dtype("f4"), arrays={"sos": sections}, before=halo, after=halo)
+    halo = kernel.sos_halo(sections, tolerance)
+    func, before, after = {
+        "both": (kernel.sos_filtfilt, halo, halo),
+        "forward": (kernel.sos_filter, halo, 0),
+        "backward": (kernel.sos_filter_backward, 0, halo),
+    }[direction]
+    stage = Stage(func, dtype=np.dtype("f4"), arrays={"sos": sections}, before=before, after=after)
     return extend_recording(recording, stage)
 
 

@@ -125,6 +125,25 @@ def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArra
     return filtered
 
 
+def sos_filter_backward(
+    traces: NDArray[Any], *, before: int = 0, after: int, sos: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Filter backwards only, from the last sample to the first. Arguments and errors as `sos_filtfilt`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.signal import butter
+    >>> sos = butter(1, 3000, fs=30_000, output="sos")
+    >>> pulse = np.zeros((9, 1), dtype="float32")
+    >>> pulse[5] = 1.0
+    >>> sos_filter_backward(pulse, after=0, sos=sos).ravel().round(2)
+    array([0.02, 0.05, 0.1 , 0.19, 0.37, 0.25, 0.  , 0.  , 0.  ],
+          dtype=float32)
+    """
+    return np.ascontiguousarray(sos_filter(traces[::-1], before=after, after=before, sos=sos)[::-1])
+
+
 def _checked_sections(sos: NDArray[np.floating]) -> NDArray[np.float64]:
     sections = np.asarray(sos, np.float64)
     if sections.ndim != 2 or sections.shape[1] != 6 or len(sections) == 0:
