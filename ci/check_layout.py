@@ -1,8 +1,8 @@
 """Check what keeps the layout findable: python ci/check_layout.py [ROOT]
 
 Every module has a test file of its name in the same place below ``tests/``; a folder holds at most twenty files, and no
-four of them share a first word; no module imports itself by way of others; and no loop over spikes, units or channels
-stands above the kernels. Prints each breach with the remedy and exits with 1.
+four of them share a first word; no module imports itself by way of others, or a private name of another; and no loop
+over spikes, units or channels stands above the kernels. Prints each breach with the remedy and exits with 1.
 """
 
 from __future__ import annotations
@@ -58,6 +58,16 @@ def modules(source: Path) -> Iterator[tuple[str, Path]]:
     for file in sorted(source.joinpath(PACKAGE).rglob("*.py")):
         parts = list(file.relative_to(source).with_suffix("").parts)
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+
+
+def private_imports(root: Path) -> Iterator[str]:
+    """Names with an underscore that one module takes from another."""
+    for module, file in modules(root / "src"):
+        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+        for found in imports_of(tree, module, is_package=file.name == "__init__.py", static=True):
+            home, _, name = found.module.rpartition(".")
+            if found.module.startswith(PACKAGE) and name.startswith("_") and not name.startswith("__"):
+                yield f"{file}:{found.line}: {name} is private to {home}; make it public, or move its use there"
 
 
 def without_a_test(root: Path) -> Iterator[str]:
@@ -162,7 +172,7 @@ def words_of(node: ast.AST) -> list[str]:
 
 def check(root: Path) -> list[str]:
     """All breaches."""
-    return [*crowded(root), *circles(root), *loops(root), *without_a_test(root)]
+    return [*crowded(root), *circles(root), *loops(root), *private_imports(root), *without_a_test(root)]
 
 
 def main() -> int:

@@ -43,7 +43,8 @@ __all__ = [
 ]
 
 
-#: Steps of the time coordinate may differ from those of the rate by this fraction.
+#: Two rates that differ by less than this fraction are the same: less than a sample over a template. So may the steps
+#: of a time coordinate differ from those of the rate.
 RATE_TOLERANCE = 1e-3
 #: The same where there is a time for each sample: clocks that were synchronised scatter.
 TIMES_TOLERANCE = 0.3

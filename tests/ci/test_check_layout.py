@@ -53,6 +53,12 @@ def test_a_tidy_tree_passes(tree):
     )
 
 
+def test_a_private_name_of_another_module_is_found(tree):
+    root = tree({"detect/peaks.py": "_find = 3\n", "detect/universal.py": "from .peaks import __name__, _find\n"})
+    (found,) = breaches(root)
+    assert "universal.py:1: _find is private to xephys.detect.peaks; make it public" in found
+
+
 def test_a_module_without_a_test_is_found(tree):
     root = tree({"detect/peaks.py": "", "detect/universal.py": ""})
     (root / "tests" / "detect" / "test_universal.py").rename(root / "tests" / "test_universal.py")

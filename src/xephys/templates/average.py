@@ -17,9 +17,6 @@ from ..graph.reduce import tree_sum
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
-#: Clocks of two recordings may differ by this fraction: less than a sample over a template.
-RATE_TOLERANCE = 1e-3
-
 #: Largest lag at which two templates are compared, as a fraction of their length.
 LAG_FRACTION = 0.5
 
@@ -230,7 +227,7 @@ def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, 
 def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
     """Templates must come from a recording with as many channels and of the same rate."""
     rate, given = float(recording.attrs["sampling_frequency"]), templates.attrs.get("sampling_frequency")
-    if given is not None and abs(rate / float(given) - 1) > RATE_TOLERANCE:
+    if given is not None and abs(rate / float(given) - 1) > schema.RATE_TOLERANCE:
         raise RecordingError(
             f"the templates are sampled at {float(given):g} Hz and the recording at {rate:g} Hz; resample it, or "
             "estimate templates on it"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xephys.kernels.lib.records import PEAK_DTYPE
-from xephys.kernels.localize.channel_features import _sizes, check_feature
+from xephys.kernels.localize.channel_features import channel_sizes, check_feature
 
 TRACES = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 NEIGHBORS = np.array([[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]], np.int32)
@@ -23,7 +23,7 @@ NEIGHBORS = np.array([[0, 1, -1], [0, 1, 2], [1, 2, 3], [2, 3, -1]], np.int32)
 def test_sizes(feature, of):
     events = np.zeros(4, PEAK_DTYPE)
     events["sample_index"], events["channel_index"] = [100, 107, 112, 119], [0, 1, 2, 3]
-    sizes, channels = _sizes(TRACES, events, 20, 20, 100, NEIGHBORS, feature, 6, 9)
+    sizes, channels = channel_sizes(TRACES, events, 20, 20, 100, NEIGHBORS, feature, 6, 9)
     assert channels.tolist() == [0, 1, 2, 3]
     for event in range(4):
         row = 20 + events["sample_index"][event] - 100

@@ -289,3 +289,16 @@ def test_a_sorting_from_before_thresholds_were_balanced_can_be_given(two_units):
     older["learned/templates"] = xr.DataTree(flat)
     assert_same_spikes(sorting, xephys.sort(recording, learned=older))
     assert sorting["spikes"].sizes["spike"] > 0
+
+
+def test_a_sorting_whose_whitening_has_the_former_spelling_can_be_given(two_units, tmp_path):
+    recording, earlier = two_units
+    older = earlier.copy()
+    whitening = earlier["learned/whitening"].to_dataset().rename(neighbor="neighbour")
+    older["learned/whitening"] = xr.DataTree(whitening)
+    xephys.save_sorting(older, tmp_path / "older.zarr")
+    stored = xephys.open_sorting(tmp_path / "older.zarr")
+    assert "neighbour" in stored["learned/whitening"]
+    assert_same_spikes(xephys.sort(recording, learned=stored), xephys.sort(recording, learned=earlier))
+    traces = [xephys.whiten_like(recording, learned=tree).isel(time=slice(0, 500)).values for tree in (stored, earlier)]
+    np.testing.assert_array_equal(*traces)

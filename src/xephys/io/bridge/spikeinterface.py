@@ -91,7 +91,7 @@ def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
     from .si_recording import XarrayRecording
 
     segments = segments_of(obj)
-    _check_alike(segments)
+    check_alike(segments)
     first = segments[0]
     probegroup = probegroup_of(first)
     return XarrayRecording(
@@ -215,7 +215,7 @@ def _encoded_segment(segment: xr.DataArray) -> dict[str, Any]:
     }
 
 
-def _check_alike(segments: list[xr.DataArray]) -> None:
+def check_alike(segments: list[xr.DataArray]) -> None:
     first = segments[0]
     for number, segment in enumerate(segments[1:], start=1):
         for what, ours, theirs in (

@@ -19,7 +19,7 @@ from ...recording.clock import on_segment_axis
 from ...recording.segments import segments_of, tree_of
 from ...schema import validate_recording
 from ...typing import PathLike
-from ..bridge.spikeinterface import _check_alike, from_spikeinterface, times_of, to_spikeinterface
+from ..bridge.spikeinterface import check_alike, from_spikeinterface, times_of, to_spikeinterface
 from ..read.binary import allocate, write_rows
 from ..read.properties import coordinates_of_properties, properties_of
 from . import zarr as stores
@@ -84,7 +84,7 @@ def save_recording(
     if format not in ("zarr", "binary"):
         raise ParameterError(f"format {format!r} cannot be written; choose 'zarr' or 'binary'")
     segments = segments_of(recording)
-    _check_alike(segments)
+    check_alike(segments)
     target = Path(path)
     kind = np.dtype(segments[0].dtype if dtype is None else dtype)
     n_bytes = sum(segment.size for segment in segments) * kind.itemsize

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.universal_scores import _GROUP, scan_universal
+from xephys.kernels.detect.universal_scores import GROUP, scan_universal
 from xephys.kernels.lib.records import PEAK_DTYPE
 
 UNIVERSAL_DTYPE = np.dtype(
@@ -111,7 +111,7 @@ def detect_universal(
         )
     if not threshold > 0:
         raise ValueError(f"threshold is {threshold}; it must be positive")
-    n_shapes = -(-len(shapes) // _GROUP) * _GROUP
+    n_shapes = -(-len(shapes) // GROUP) * GROUP
     taps = np.zeros((n_shapes, shapes.shape[1]), np.float32)
     taps[: len(shapes)] = shapes
     rows_places, scores, codes = scan_universal(

@@ -18,7 +18,7 @@ from xephys.kernels.lib.lanes import fma, larger, largest_lane, load_f32, splat_
 _WIDTH = 128
 _LANES = 16
 #: Shapes correlated at a time.
-_GROUP = 3
+GROUP = 3
 
 
 @njit(nogil=True, cache=True)
@@ -40,14 +40,14 @@ def _columns(traces: NDArray[np.float32], first: int, columns: NDArray[np.float3
 def _correlate(
     columns: NDArray[np.float32], taps: NDArray[np.float32], scores: NDArray[np.float32], used: NDArray[np.bool_]
 ) -> None:
-    """``scores[c, l, t] = Σ_j taps[l, j] columns[c, t + j]``; `taps` holds a multiple of `_GROUP` shapes."""
+    """``scores[c, l, t] = Σ_j taps[l, j] columns[c, t + j]``; `taps` holds a multiple of `GROUP` shapes."""
     n_channels, stride = columns.shape
     n_shapes, length = taps.shape
     for c in range(n_channels):
         if not used[c]:
             scores[c] = 0.0
             continue
-        for shape in range(0, n_shapes, _GROUP):
+        for shape in range(0, n_shapes, GROUP):
             for t in range(0, _WIDTH, 2 * _LANES):
                 start = c * stride + t
                 zero = splat_f32(np.float32(0.0))

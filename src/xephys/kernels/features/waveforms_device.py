@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import as_index, as_it_is, resident
-from xephys.kernels.lib.gather_device import _gathered, _parts
+from xephys.kernels.lib.gather_device import event_parts, gathered_windows
 from xephys.kernels.lib.records_device import Columns, on_device, rows_of
 
 
@@ -51,7 +51,7 @@ def project_waveforms(
     taps = resident(xp, as_it_is, components)
     projections = xp.empty((len(rows), neighbors.shape[1], n_components), dtype=np.float32)
     around = resident(xp, as_index, neighbors)[table["channel_index"]]
-    for part in _parts(len(rows), length * neighbors.shape[1]):
-        waveforms = _gathered(xp, traces, rows[part] - nbefore, around[part], length)
+    for part in event_parts(len(rows), length * neighbors.shape[1]):
+        waveforms = gathered_windows(xp, traces, rows[part] - nbefore, around[part], length)
         projections[part] = xp.matmul(taps, waveforms).transpose(0, 2, 1)
     return table.extended(**{field: projections})

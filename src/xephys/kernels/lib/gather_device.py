@@ -10,13 +10,13 @@ import numpy as np
 GATHERED = 1 << 24
 
 
-def _parts(n: int, numbers_each: int) -> list[slice]:
+def event_parts(n: int, numbers_each: int) -> list[slice]:
     """Slices of ``n`` events, each few enough for their waveforms to be gathered at once."""
     size = max(1, GATHERED // max(1, numbers_each))
     return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
 
-def _gathered(xp: Any, traces: Any, rows: Any, channels: Any, length: int) -> Any:
+def gathered_windows(xp: Any, traces: Any, rows: Any, channels: Any, length: int) -> Any:
     """Waveforms (event, sample, slot) from ``rows`` on; zero in slots without a channel."""
     window = rows[:, None] + xp.arange(length)
     waveforms = traces[window[:, :, None], channels[:, None, :]]

@@ -41,8 +41,10 @@ class LanesModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(scalar, fe_type.width))  # type: ignore[no-untyped-call]
 
 
-F64 = Lanes(types.float64, 8)
-F32 = Lanes(types.float32, 16)
+#: Numbers of a float32 vector: 64 bytes, one register of AVX-512 or two of AVX2.
+LANES = 16
+F64 = Lanes(types.float64, LANES // 2)
+F32 = Lanes(types.float32, LANES)
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

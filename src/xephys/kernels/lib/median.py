@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from xephys.kernels.lib.lanes import (
+    LANES,
     count_less,
     larger,
     largest_lane,
@@ -20,7 +21,6 @@ from xephys.kernels.lib.lanes import (
     where_nan,
 )
 
-LANES = 16
 QUICK_MOVES = 4  # interpolating moves of the pivot before each further one also steps past a value
 
 

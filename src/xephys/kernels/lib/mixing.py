@@ -14,9 +14,8 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.lanes import fma, load_f32, splat_f32, store
+from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
-LANES = 16  # output channels computed together
 TILE = 8  # rows computed together: eight running sums in registers hide the multiply-add's latency
 BLOCK = 64  # rows for which a group's weights are kept in the L1 cache
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.localize.channel_features import Feature, _sizes
+from xephys.kernels.localize.channel_features import Feature, channel_sizes
 
-_POSITION_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [("x", "<f8", ()), ("y", "<f8", ()), ("z", "<f8", ())]
+POSITION_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [("x", "<f8", ()), ("y", "<f8", ()), ("z", "<f8", ())]
 
 
 @with_device_twin
@@ -74,14 +74,14 @@ def localize_center_of_mass(
     ...                         nbefore=2, nafter=3)["y"]
     array([5.])
     """
-    sizes, channels = _sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
-    table = add_fields(events, _POSITION_FIELDS)
-    table["x"], table["y"] = _center_of_mass(sizes, channels, neighbors, positions.astype(np.float64)).T
+    sizes, channels = channel_sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
+    table = add_fields(events, POSITION_FIELDS)
+    table["x"], table["y"] = center_of_weights(sizes, channels, neighbors, positions.astype(np.float64)).T
     return table
 
 
 @njit(nogil=True, cache=True)
-def _center_of_mass(
+def center_of_weights(
     sizes: NDArray[np.float64],
     channels: NDArray[np.int64],
     neighbors: NDArray[np.int32],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import as_index, as_it_is, resident
-from xephys.kernels.lib.gather_device import _gathered, _parts
+from xephys.kernels.lib.gather_device import event_parts, gathered_windows
 from xephys.kernels.lib.records_device import Columns, on_device, rows_of
 from xephys.kernels.localize.channel_features import check_feature
 
@@ -36,8 +36,8 @@ def localize_center_of_mass(
     own = places[table["channel_index"]]
     centers = xp.empty((len(rows), 2), dtype=np.float64)
     first, length = (0, 1) if feature == "peak_voltage" else (nbefore, nbefore + nafter)
-    for part in _parts(len(rows), length * neighbors.shape[1]):
-        waveforms = _gathered(xp, traces, rows[part] - first, around[part], length)
+    for part in event_parts(len(rows), length * neighbors.shape[1]):
+        waveforms = gathered_windows(xp, traces, rows[part] - first, around[part], length)
         sizes = _sizes(xp, waveforms, feature)
         total = sizes.sum(axis=1)[:, None]
         weighted = (sizes[:, :, None] * places[around[part]]).sum(axis=1)

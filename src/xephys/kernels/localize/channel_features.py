@@ -21,7 +21,7 @@ def check_feature(feature: str) -> None:
         raise ValueError(f"feature is {feature!r}; use one of {', '.join(_FEATURES)}")
 
 
-def _sizes(
+def channel_sizes(
     traces: NDArray[np.float32],
     events: NDArray[np.void],
     before: int,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.features.waveforms import event_rows
-from xephys.kernels.localize.center_of_mass import _POSITION_FIELDS
+from xephys.kernels.localize.center_of_mass import POSITION_FIELDS
 from xephys.kernels.localize.footprint_grid import average_best_points
 
 
@@ -94,6 +94,6 @@ def localize_grid_convolution(
         footprint_weights,
         1 - kept_percent / 100,
     )
-    table = add_fields(events, _POSITION_FIELDS)
+    table = add_fields(events, POSITION_FIELDS)
     table["x"], table["y"], table["z"] = found.T
     return table

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
-from xephys.kernels.localize.center_of_mass import _POSITION_FIELDS, _center_of_mass
-from xephys.kernels.localize.channel_features import Feature, _sizes
+from xephys.kernels.localize.center_of_mass import POSITION_FIELDS, center_of_weights
+from xephys.kernels.localize.channel_features import Feature, channel_sizes
 from xephys.kernels.localize.point_source import MIN_Z_UM, enforce_decrease, fit_sources
 
 
@@ -70,11 +70,11 @@ def localize_monopolar_triangulation(
     """
     if not max_distance_um >= MIN_Z_UM:
         raise ValueError(f"max_distance_um is {max_distance_um}; it must be at least {MIN_Z_UM} µm")
-    sizes, channels = _sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
+    sizes, channels = channel_sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
     if decrease_steps is not None:
         enforce_decrease(sizes, channels, decrease_steps)
-    centers = _center_of_mass(sizes, channels, neighbors, positions.astype(np.float64))
+    centers = center_of_weights(sizes, channels, neighbors, positions.astype(np.float64))
     sources = fit_sources(sizes, channels, neighbors, positions.astype(np.float64), centers, float(max_distance_um))
-    table = add_fields(events, [*_POSITION_FIELDS, ("alpha", "<f8", ())])
+    table = add_fields(events, [*POSITION_FIELDS, ("alpha", "<f8", ())])
     table["x"], table["y"], table["z"], table["alpha"] = sources.T
     return table

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.constants import ENERGY_FRACTION, ENERGY_MIN
 from xephys.kernels.lib.dispatch import runs_on_devices
 from xephys.kernels.match.features import match_and_project
 from xephys.kernels.match.model import MatchModel, sharing_pairs, shift_matrices
@@ -23,9 +24,6 @@ __all__ = ["MovingModel", "build_moving_model", "match_moving_templates", "model
 
 #: Members of the basis in which all time courses are written: what they miss of a waveform of 2 ms is below its noise.
 N_BASIS = 20
-#: As for templates that rest: a channel stays if its energy exceeds both this and a share of the strongest channel's.
-ENERGY_MIN = 0.5
-ENERGY_FRACTION = 0.002
 
 
 class MovingModel(TypedDict):

@@ -95,7 +95,7 @@ def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[
     >>> filtered.shape, bool(abs(filtered).max() < 1e-6)
     ((1000, 4), True)
     """
-    coefficients, gain = _normalized(sos)
+    coefficients, gain = normalized_sections(sos)
     source, n = _prepared(traces, before, after)
     filtered = np.empty((n, source.shape[1]), np.float32)
     if filtered.size:
@@ -117,7 +117,7 @@ def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArra
     >>> float(abs(sos_filter(step, before=500, sos=sos)).max())
     0.0
     """
-    coefficients, gain = _normalized(sos)
+    coefficients, gain = normalized_sections(sos)
     source, n = _prepared(traces, before, after)
     filtered = np.empty((n, source.shape[1]), np.float32)
     if filtered.size:
@@ -164,7 +164,7 @@ def _largest_pole(sections: NDArray[np.float64]) -> float:
     return float(max(np.abs(-a1 + root).max(), np.abs(-a1 - root).max()) / 2)
 
 
-def _normalized(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+def normalized_sections(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
     """Coefficients (b1, b2, −a1, −a2) of sections whose b0 is 1, and the gain taken out of them."""
     sections = _checked_sections(sos)
     b0 = sections[:, 0]

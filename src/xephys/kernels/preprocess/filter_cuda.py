@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.cuda import for_numba
 from xephys.kernels.lib.dispatch import resident
-from xephys.kernels.preprocess.filter import _normalized, sos_halo
+from xephys.kernels.preprocess.filter import normalized_sections, sos_halo
 
 #: Samples of a stretch: the more stretches, the more threads, and the more samples are only led up to.
 STRETCH = 512
@@ -69,7 +69,7 @@ def _kernel(n_sections: int) -> Any:
 
 
 def _coefficients(sos: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    return _normalized(sos)[0]
+    return normalized_sections(sos)[0]
 
 
 def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[np.floating[Any]]) -> Any:
@@ -82,7 +82,7 @@ def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[
     filtered = xp.empty((n, n_channels), dtype=np.float32)
     if not n or not n_channels:
         return filtered
-    coefficients, gain, halo = resident(xp, _coefficients, sos), _normalized(sos)[1], sos_halo(sos)
+    coefficients, gain, halo = resident(xp, _coefficients, sos), normalized_sections(sos)[1], sos_halo(sos)
     # Forwards from the first wanted row to the end, backwards from there to the first wanted row.
     forward = xp.empty((rows - before, n_channels), dtype=np.float32)
     simulated = isinstance(traces, np.ndarray)

@@ -11,11 +11,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.lanes import fma, load_f32, splat_f32, store
+from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
 TAPS = 32  # with this window: error below 1e-5 up to 0.5 and below 1e-4 up to 0.8 of the Nyquist frequency
 BETA = 10.0
-LANES = 16
 TILE = 8  # rows computed together
 BLOCK = 128  # rows converted to float32 at a time
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.lanes import (
+    LANES,
     add,
     larger,
     load_f32,
@@ -28,7 +29,6 @@ from xephys.kernels.lib.lanes import (
 from xephys.kernels.lib.median import median_of
 
 Operator = Literal["median", "average"]
-LANES = 16
 
 
 @with_device_twin

@@ -11,7 +11,7 @@ from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.preprocess.reference import reference_sets
 
 
-def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xephys.kernels.lib.dispatch import resident
-from xephys.kernels.preprocess.reference_device import _float32
+from xephys.kernels.preprocess.reference_device import as_float32
 
 
 def scale(xp: Any, traces: Any, *, before: int = 0, after: int = 0, gain: Any = 1.0, offset: Any = 0.0) -> Any:
@@ -19,4 +19,4 @@ def scale(xp: Any, traces: Any, *, before: int = 0, after: int = 0, gain: Any = 
 
 def _row(xp: Any, value: Any) -> Any:
     """One number, or one for each channel, as float32."""
-    return resident(xp, _float32, value) if isinstance(value, np.ndarray) else np.float32(value)
+    return resident(xp, as_float32, value) if isinstance(value, np.ndarray) else np.float32(value)

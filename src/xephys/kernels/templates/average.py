@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.constants import ENERGY_FRACTION, ENERGY_MIN
 from xephys.kernels.lib.dispatch import with_device_twin
 
 __all__ = [
@@ -183,8 +184,8 @@ def select_channels(
     *,
     channels: NDArray[np.int32],
     n_channels_max: int,
-    energy_min: float = 0.5,
-    fraction_min: float = 0.002,
+    energy_min: float = ENERGY_MIN,
+    fraction_min: float = ENERGY_FRACTION,
     counts: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Keep the channels that carry a template; order them by energy.

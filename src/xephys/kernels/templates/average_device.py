@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import as_index, resident
-from xephys.kernels.lib.gather_device import _gathered, _parts
+from xephys.kernels.lib.gather_device import event_parts, gathered_windows
 
 
 def accumulate_waveforms(
@@ -38,7 +38,7 @@ def accumulate_waveforms(
     around = resident(xp, as_index, channels)[own]
     member = (xp.arange(n_units)[:, None] == own).astype(np.float64)
     sums = xp.zeros((n_units, length * n_slots), dtype=np.float64)
-    for part in _parts(last - first, length * n_slots):
-        waveforms = _gathered(xp, traces, rows[part], around[part], length).astype(np.float64)
+    for part in event_parts(last - first, length * n_slots):
+        waveforms = gathered_windows(xp, traces, rows[part], around[part], length).astype(np.float64)
         sums += xp.matmul(member[:, part], waveforms.reshape(len(waveforms), -1))
     return sums.reshape(n_units, length, n_slots), member.sum(axis=1).astype(np.int64)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ... import schema
 from ...errors import ParameterError, RecordingError
 from ...sorting import validate_sorting
-from ...templates.average import RATE_TOLERANCE
 
 if TYPE_CHECKING:
     from .prepared import Prepared
@@ -199,7 +198,7 @@ def check_fits(learned: Learned, recording: xr.DataArray) -> None:
             f"another probe; {remedy}"
         )
     rate = float(learned.templates.attrs["sampling_frequency"])
-    if abs(sampling_frequency / rate - 1) > RATE_TOLERANCE:
+    if abs(sampling_frequency / rate - 1) > schema.RATE_TOLERANCE:
         raise RecordingError(
             f"the recording has {sampling_frequency:g} samples a second and the templates were learned at "
             f"{rate:g}; resample it, or {remedy}"
