@@ -53,4 +53,4 @@ def test_bad_channels_are_left_out(components):
 
 def test_too_short(components):
     with pytest.raises(RecordingError, match="shorter than a component of 20 samples"):
-        xephys.estimate_feature_noise(tetrode(0), components=components, sample=[np.zeros((10, 4), np.float32)])
+        xephys.estimate_feature_noise(tetrode(0), components=components, excerpts=[np.zeros((10, 4), np.float32)])

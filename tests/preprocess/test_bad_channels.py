@@ -76,9 +76,9 @@ def test_a_short_recording_is_voted_on_by_as_many_slices_as_asked_for(monkeypatc
 
     recording, _ = simulate_recording(duration_s=1.5, n_channels=32, n_units=2, seed=0)
     counted = []
-    original = bad_channels.overlapping_slices
+    original = bad_channels.draw_overlapping_excerpts
     monkeypatch.setattr(
-        bad_channels, "overlapping_slices", lambda *a, **k: counted.append(original(*a, **k)) or counted[-1]
+        bad_channels, "draw_overlapping_excerpts", lambda *a, **k: counted.append(original(*a, **k)) or counted[-1]
     )
     xephys.detect_bad_channels(recording, n_slices=37)
     assert [len(slices) for slices in counted] == [37]

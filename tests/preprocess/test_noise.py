@@ -43,9 +43,9 @@ def test_spikes_hardly_move_the_median_deviation():
 
 def test_a_sample_can_be_shared():
     rec = recording(noise())
-    sample = sample_traces(rec, seed=4)
+    excerpts = sample_traces(rec, seed=4)
     assert np.array_equal(
-        xephys.estimate_noise_levels(rec, sample=sample).values, xephys.estimate_noise_levels(rec, seed=4).values
+        xephys.estimate_noise_levels(rec, excerpts=excerpts).values, xephys.estimate_noise_levels(rec, seed=4).values
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 import xephys
 from tests.support.correlated import TRACES, N, noise_recording
 from xephys import ParameterError, RecordingError
-from xephys.preprocess.whiten import whiten_sample
+from xephys.preprocess.whiten import whiten_excerpts
 
 
 @pytest.mark.parametrize("parameters", [{"mode": "global"}, {"mode": "local", "n_nearest": N}])
@@ -42,7 +42,7 @@ def test_constant_channels_are_zero():
 def test_an_array_at_once():
     rec = noise_recording()
     whitening = xephys.estimate_whitening(rec, n_nearest=5)
-    (alone,) = whiten_sample([TRACES], whitening=whitening)
+    (alone,) = whiten_excerpts([TRACES], whitening=whitening)
     assert np.array_equal(alone, xephys.whiten(rec, whitening=whitening).values)
 
 

@@ -10,7 +10,7 @@ import pytest
 import xephys
 from tests.support.quiet import RATE, recording_of
 from xephys import ParameterError, RecordingError, XephysWarning
-from xephys.graph.sample import tile_plans
+from xephys.graph.excerpts import tile_plans
 from xephys.recording.stages import recording_plan
 from xephys.schema import make_recording
 from xephys.testing import simulate_recording

@@ -14,7 +14,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..features.events import window_samples
 from ..features.prototype import trough_prototype
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.geometry import separated_positions
 from ..typing import PeakSign
 
@@ -80,7 +80,7 @@ def estimate_matched_filter(
     decay_um: float = 2.5,
     depths_um: Sequence[float] | None = None,
     n_nearest: int | None = None,
-    sample: Sample | None = None,
+    excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
     """Fit what ``detect_peaks(method="matched_filtering")`` needs. Computes.
@@ -101,8 +101,8 @@ def estimate_matched_filter(
         Distances of the sources from the contacts; 0, 30, 60, 90 and 120 if None. Each takes as long as the others.
     n_nearest
         Most channels to which a source reaches, itself included; all that weigh something if None.
-    sample
-        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    excerpts
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
 
@@ -150,7 +150,7 @@ def estimate_matched_filter(
         n_nearest=n_nearest,
         good=~schema.bad_channels_of(recording),
     )
-    parts = sample_traces(recording, seed=seed) if sample is None else sample
+    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     thresholds = kernel.matched_filter_thresholds(
         [np.ascontiguousarray(part, np.float32) for part in parts],
         prototype=shape,

@@ -7,7 +7,7 @@ import xarray as xr
 
 from ..errors import RecordingError, SilentRecordingError
 from ..graph.events import SpikeTable, compute
-from ..graph.sample import tile_plans
+from ..graph.excerpts import tile_plans
 from .events import window_samples
 from .waveforms import extract_snippets
 

@@ -7,11 +7,11 @@ import xarray as xr
 
 from .. import schema
 from ..errors import RecordingError
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 
 
 def estimate_feature_noise(
-    recording: xr.DataArray, *, components: xr.DataArray, sample: Sample | None = None, seed: int = 0
+    recording: xr.DataArray, *, components: xr.DataArray, excerpts: Excerpts | None = None, seed: int = 0
 ) -> float:
     """Standard deviation of the projections of noise on temporal components. Computes.
 
@@ -24,8 +24,8 @@ def estimate_feature_noise(
         The traces on which peaks are projected.
     components
         From :func:`learn_components`.
-    sample
-        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    excerpts
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
 
@@ -52,7 +52,7 @@ def estimate_feature_noise(
     from ..kernels.features.noise import feature_noise
 
     schema.validate_recording(recording)
-    parts = sample_traces(recording, seed=seed) if sample is None else sample
+    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     basis = np.asarray(components.values, np.float64)
     noise = feature_noise(parts, basis, good=~schema.bad_channels_of(recording))
     if not noise > 0:

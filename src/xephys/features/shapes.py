@@ -11,7 +11,7 @@ from ..checks import check_positive
 from ..detect.peaks import detect_peaks
 from ..errors import ParameterError, RecordingError, SilentRecordingError
 from ..graph.events import SpikeTable, compute
-from ..graph.sample import tile_plans
+from ..graph.excerpts import tile_plans
 from ..recording.geometry import separated_positions
 from .waveforms import extract_snippets
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
@@ -19,7 +19,7 @@ def estimate_noise_gain(
     templates: xr.Dataset,
     rank: int = 5,
     n_channels_max: int = 64,
-    sample: Sample | None = None,
+    excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> float:
     """Variance of the noise along the templates, relative to white noise of the traces' own variance. Computes.
@@ -33,8 +33,8 @@ def estimate_noise_gain(
         Whitened traces (unit noise), on which the templates were estimated.
     templates, rank, n_channels_max
         As for :func:`match_templates`.
-    sample
-        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    excerpts
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
 
@@ -63,6 +63,6 @@ def estimate_noise_gain(
         "channels": channels,
         "energies": np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64),
     }
-    parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
+    parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
     gains = map_in_threads(partial(kernel, **factors), parts)
     return max(1.0, float(np.median(gains)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
@@ -30,7 +30,7 @@ def balance_thresholds(
     amplitude_std: float = 0.1,
     rank: int = 5,
     n_channels_max: int = 64,
-    sample: Sample | None = None,
+    excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Thresholds at which each template's missed spikes and false alarms are fewest together. Computes.
@@ -50,8 +50,8 @@ def balance_thresholds(
         With which they were matched.
     detect_threshold
         That of templates with too few matches to tell; the others lie between 0.8 and 1.3 times this.
-    sample
-        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    excerpts
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
 
@@ -78,7 +78,7 @@ def balance_thresholds(
     temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
     energies = np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64)
     factors = {"temporal": temporal, "spatial": spatial, "channels": channels, "energies": energies}
-    parts = sample_traces(recording, n_slices=6, seed=seed) if sample is None else sample
+    parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
     gains = np.median(map_in_threads(partial(noise_gains, **factors), parts), axis=0)
     records = spikes.load(("unit_index", "amplitude")) if isinstance(spikes, CheckpointedEvents) else spikes
     return balanced_thresholds(

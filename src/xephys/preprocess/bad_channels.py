@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from .. import schema
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError, RecordingError
+from ..graph.excerpts import draw_overlapping_excerpts
 from ..graph.plan import Stage
-from ..graph.sample import overlapping_slices
 from ..kernels.lib.constants import MAD_OF_NORMAL
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.geometry import channel_groups, separated_positions
 from ..recording.stages import extend_recording, recording_plan
 from .filter import highpass_filter
@@ -23,11 +23,11 @@ METHODS = ("coherence+psd", "std", "mad")
 
 
 def find_constant_channels(
-    recording: xr.DataArray, *, sample: Sample | None = None, seed: int = 0
+    recording: xr.DataArray, *, excerpts: Excerpts | None = None, seed: int = 0
 ) -> NDArray[np.bool_]:
     """Mask of the channels that never change in seeded stretches of the recording. Computes.
 
-    ``sample`` holds stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    ``excerpts`` are some of these very traces, from :func:`sample_traces`; drawn here if None.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def find_constant_channels(
     >>> int(find_constant_channels(recording).sum())
     0
     """
-    parts = sample_traces(recording, seed=seed) if sample is None else sample
+    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     first = parts[0][0]
     constant: NDArray[np.bool_] = np.all([(part == first).all(axis=0) for part in parts], axis=0)
     return constant
@@ -109,7 +109,7 @@ def detect_bad_channels(
     slices = sample_traces(high, n_slices=n_slices, slice_duration_s=slice_duration_s, seed=seed)
     plan = recording_plan(high)
     if plan.n_samples < n_slices * plan.tile_samples:  # too short for one each second: as many as were asked for vote
-        slices = overlapping_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
+        slices = draw_overlapping_excerpts(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
         positions = schema.positions_of(recording, why="the coherence of neighboring channels")
         groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbors

@@ -1,4 +1,4 @@
-"""Noise levels per channel, from seeded stretches of the recording."""
+"""Noise levels per channel, from seeded excerpts of the recording."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import xarray as xr
 from .. import schema
 from ..checks import check_choice
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 
 
 def estimate_noise_levels(
     recording: xr.DataArray,
     *,
     method: str = "mad",
-    sample: Sample | None = None,
+    excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> xr.DataArray:
     """Estimate the noise level of each channel. Computes.
@@ -28,14 +28,14 @@ def estimate_noise_levels(
         Traces with dims ``(time, channel)``.
     method
         ``"mad"``: median absolute deviation over 0.6745, ``"std"`` or ``"rms"``.
-    sample
-        Stretches of these very traces, from :func:`sample_traces`; drawn here if None.
+    excerpts
+        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
 
     Returns
     -------
-    DataArray ``noise_level`` with dim ``channel``, float32, in the recording's unit: the median over the stretches.
+    DataArray ``noise_level`` with dim ``channel``, float32, in the recording's unit: the median over the excerpts.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def estimate_noise_levels(
 
     check_choice("method", method, kernel.METHODS)
     info = schema.validate_recording(recording)
-    parts = sample_traces(recording, seed=seed) if sample is None else sample
+    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     levels = np.stack(map_in_threads(partial(kernel.noise_levels, method=method), parts))
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     return xr.DataArray(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import RecordingError
 from ..graph.local import map_in_threads
-from ..recording.excerpts import Sample
+from ..recording.excerpts import Excerpts
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class NoiseCovariance:
     eps: float
 
 
-def noise_covariance(recording: xr.DataArray, excerpts: Sample, *, regularization: float) -> NoiseCovariance:
+def noise_covariance(recording: xr.DataArray, excerpts: Excerpts, *, regularization: float) -> NoiseCovariance:
     """Covariance over excerpts of these traces.
 
     Parameters

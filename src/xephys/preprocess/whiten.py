@@ -14,7 +14,7 @@ from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.stages import extend_recording
 from .noise_covariance import noise_covariance
 from .whiten_global import whiten_global
@@ -29,7 +29,7 @@ def estimate_whitening(
     *,
     mode: str = "local",
     regularization: float = 1e-3,
-    sample: Sample | None = None,
+    excerpts: Excerpts | None = None,
     seed: int = 0,
     **parameters: Any,
 ) -> xr.Dataset:
@@ -81,8 +81,8 @@ def estimate_whitening(
     check_positive(regularization=regularization)
     check_keywords(parameters, MODES[mode], what=f"mode {mode!r}")
     info = schema.validate_recording(recording)
-    excerpts = sample_traces(recording, seed=seed) if sample is None else sample
-    noise = noise_covariance(recording, excerpts, regularization=regularization)
+    parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
+    noise = noise_covariance(recording, parts, regularization=regularization)
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     attributes = {"mode": mode, "units": "1/" + info.units}
     return xr.Dataset(MODES[mode](noise, **parameters), coords=coords, attrs=attributes)
@@ -129,11 +129,11 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     return extend_recording(recording, stage, units="noise")
 
 
-def whiten_sample(sample: Sample, *, whitening: xr.Dataset) -> Sample:
+def whiten_excerpts(excerpts: Excerpts, *, whitening: xr.Dataset) -> Excerpts:
     """Apply a whitening matrix to ``(sample, channel)`` arrays at once."""
     from ..kernels.lib.mixing import mix_channels
 
-    return map_in_threads(partial(mix_channels, **_packed(whitening)), sample)
+    return map_in_threads(partial(mix_channels, **_packed(whitening)), excerpts)
 
 
 def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:

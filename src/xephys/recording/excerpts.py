@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from .. import schema
 from ..checks import check_positive
 from ..errors import RecordingError
+from ..graph.excerpts import draw_excerpts
 from ..graph.local import map_in_threads
-from ..graph.sample import sample_slices
 from .stages import recording_plan
 
-Sample: TypeAlias = Sequence[NDArray[Any]]
+#: Arrays ``(sample, channel)``, in time order.
+Excerpts: TypeAlias = Sequence[NDArray[Any]]
 
 #: Shortest run of equal values, on one channel of the traces as recorded, that is silence.
 SILENCE_MS = 5.0
@@ -26,7 +27,7 @@ SILENCE_MS = 5.0
 
 def sample_traces(
     recording: xr.DataArray, *, n_slices: int = 20, slice_duration_s: float = 0.5, seed: int = 0
-) -> Sample:
+) -> Excerpts:
     """Draw excerpts of a recording for the ``estimate_*`` functions. Computes.
 
     Samples at which a channel was silent as recorded, before the recording's transforms, are left out: after lost
@@ -61,18 +62,18 @@ def sample_traces(
     check_positive(n_slices=n_slices, slice_duration_s=slice_duration_s)
     schema.validate_recording(recording)
     plan = recording_plan(recording)
-    sample = sample_slices(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
-    for part in sample:
+    excerpts = draw_excerpts(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
+    for part in excerpts:
         finite = np.isfinite(part).all(axis=0) if part.dtype.kind == "f" else np.ones(part.shape[1], bool)
         if not finite.all():
             names = ", ".join(map(str, recording.channel.values[~finite][:8]))
             raise RecordingError(
                 f"channels {names} hold NaN or infinite values; repair them, or drop them: recording.sel(channel=...)"
             )
-    recorded = sample_slices(
+    recorded = draw_excerpts(
         replace(plan, stages=()), n_slices=n_slices, duration_s=slice_duration_s, seed=seed
-    ) if plan.stages else sample  # fmt: skip
-    return _live(sample, recorded, plan.sampling_frequency)
+    ) if plan.stages else excerpts  # fmt: skip
+    return _live(excerpts, recorded, plan.sampling_frequency)
 
 
 def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int = 0) -> float:
@@ -88,11 +89,11 @@ def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int =
     from ..kernels.preprocess.silence import live_rows
 
     plan = replace(recording_plan(recording), stages=())
-    silent = _silent(sample_slices(plan, n_slices=n_slices, duration_s=0.5, seed=seed), plan.sampling_frequency)
+    silent = _silent(draw_excerpts(plan, n_slices=n_slices, duration_s=0.5, seed=seed), plan.sampling_frequency)
     return 1.0 - float(np.concatenate(live_rows(silent, share_min=0.0)).mean())
 
 
-def _silent(recorded: Sample, sampling_frequency: float) -> list[NDArray[np.bool_]]:
+def _silent(recorded: Excerpts, sampling_frequency: float) -> list[NDArray[np.bool_]]:
     """Which samples of excerpts are silent, as recorded."""
     from ..kernels.preprocess.silence import silent_samples
 
@@ -100,12 +101,12 @@ def _silent(recorded: Sample, sampling_frequency: float) -> list[NDArray[np.bool
     return map_in_threads(partial(silent_samples, n_samples_min=run), recorded)
 
 
-def _live(sample: Sample, recorded: Sample, sampling_frequency: float) -> Sample:
+def _live(excerpts: Excerpts, recorded: Excerpts, sampling_frequency: float) -> Excerpts:
     """Excerpts without the samples that were silent as recorded."""
     from ..kernels.preprocess.silence import live_rows
 
     silent = _silent(recorded, sampling_frequency)
     if not any(part.any() for part in silent):
-        return sample
-    kept = [part[rows] for part, rows in zip(sample, live_rows(silent), strict=True) if rows.any()]
-    return kept or sample
+        return excerpts
+    kept = [part[rows] for part, rows in zip(excerpts, live_rows(silent), strict=True) if rows.any()]
+    return kept or excerpts

@@ -232,8 +232,8 @@ def test_the_white_traces_of_a_sort(two_units):
         white = xephys.whiten_like(recording, learned=earlier)
     assert white.attrs["units"] == "noise"
     assert count_tasks(white.data) <= len(white.chunks[0]) + 1
-    sample = xephys.sample_traces(white, n_slices=N_SLICES)
-    levels = xephys.estimate_noise_levels(white, sample=sample).values
+    excerpts = xephys.sample_traces(white, n_slices=N_SLICES)
+    levels = xephys.estimate_noise_levels(white, excerpts=excerpts).values
     assert levels.tobytes() == earlier["learned/channels"]["white_noise_level"].values.tobytes()
     left = xephys.match_residual(white, templates=templates, noise_gain=templates.attrs["noise_gain"])
     at = int(earlier["spikes"]["sample_index"].values[5])

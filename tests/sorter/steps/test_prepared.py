@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xephys.sorter.steps.prepared import DrawnSample
+from xephys.sorter.steps.prepared import DrawnExcerpts
 
 
 def test_drawn_once_and_late():
@@ -12,12 +12,12 @@ def test_drawn_once_and_late():
         calls.append(1)
         return ["a", "b"]
 
-    sample = DrawnSample(draw, token="t")
-    assert not sample.is_drawn
+    excerpts = DrawnExcerpts(draw, token="t")
+    assert not excerpts.is_drawn
     assert not calls
-    assert len(sample) == 2
-    assert list(sample) == ["a", "b"]
-    assert sample[1] == "b"
-    assert sample.is_drawn
+    assert len(excerpts) == 2
+    assert list(excerpts) == ["a", "b"]
+    assert excerpts[1] == "b"
+    assert excerpts.is_drawn
     assert calls == [1]
-    assert sample.token == "t"
+    assert excerpts.token == "t"

@@ -105,7 +105,7 @@ def matched_filter_weights(
 
 
 def matched_filter_thresholds(
-    samples: Sequence[NDArray[np.float32]],
+    excerpts: Sequence[NDArray[np.float32]],
     *,
     prototype: NDArray[np.floating[Any]],
     weight_offsets: NDArray[np.int64],
@@ -117,8 +117,8 @@ def matched_filter_thresholds(
 
     Parameters
     ----------
-    samples : sequence of float32 (sample, channel)
-        Stretches of the traces, each longer than the prototype.
+    excerpts : sequence of float32 (sample, channel)
+        Excerpts of the traces, each longer than the prototype.
     prototype : float (T,)
         Prototype waveform; brought to unit norm here and in detection.
     weight_offsets, weight_channels, weights
@@ -134,7 +134,7 @@ def matched_filter_thresholds(
     Raises
     ------
     ValueError
-        If a stretch is shorter than the prototype.
+        If an excerpt is shorter than the prototype.
 
     Examples
     --------
@@ -144,11 +144,11 @@ def matched_filter_thresholds(
     (2, 5)
     """
     taps = unit_norm(prototype)
-    short = min(len(stretch) for stretch in samples)
+    short = min(len(excerpt) for excerpt in excerpts)
     if short < taps.size:
-        raise ValueError(f"a stretch has {short} samples; give at least the {taps.size} of the prototype")
-    n_channels = samples[0].shape[1]
-    filtered = np.concatenate([correlate_all(stretch, taps) for stretch in samples], axis=1)
+        raise ValueError(f"an excerpt has {short} samples; give at least the {taps.size} of the prototype")
+    n_channels = excerpts[0].shape[1]
+    filtered = np.concatenate([correlate_all(excerpt, taps) for excerpt in excerpts], axis=1)
     thresholds = np.full(weight_offsets.size - 1, np.nan)
     for row in range(thresholds.size):
         entries = slice(weight_offsets[row], weight_offsets[row + 1])

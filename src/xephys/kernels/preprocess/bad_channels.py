@@ -45,7 +45,7 @@ def channel_features(
     nyquist_fraction: float = 0.8,
     n_neighbors: int = 11,
 ) -> ChannelFeatures:
-    """Similarity and high-frequency power of each channel in one stretch of high-passed traces.
+    """Similarity and high-frequency power of each channel in one excerpt of high-passed traces.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def channel_features(
     Raises
     ------
     ValueError
-        If the stretch is shorter than a window or ``n_neighbors`` is even.
+        If the excerpt is shorter than a window or ``n_neighbors`` is even.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def channel_features(
     """
     samples = round(window_ms * 1e-3 * sampling_frequency)
     if len(traces) < samples:
-        raise ValueError(f"{len(traces)} samples are fewer than a window of {samples}; give longer stretches")
+        raise ValueError(f"{len(traces)} samples are fewer than a window of {samples}; give longer excerpts")
     if n_neighbors < 1 or n_neighbors % 2 == 0:
         raise ValueError(f"n_neighbors is {n_neighbors}, but must be odd so that the window has a middle")
     centered = traces.astype(np.float64)
@@ -103,7 +103,7 @@ def label_channels(
     outside_threshold: float = -0.75,
     outside: Literal["top", "bottom", "both"] = "top",
 ) -> NDArray[np.int8]:
-    """Label the channels of one stretch.
+    """Label the channels of one excerpt.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def label_channels(
 
 
 def most_common_labels(labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Each channel's most frequent label over stretches, shape (stretch, channel); the lower code on a tie.
+    """Each channel's most frequent label over excerpts, shape (excerpt, channel); the lower code on a tie.
 
     >>> import numpy as np
     >>> most_common_labels(np.array([[0, 1, 2], [0, 1, 0], [3, 0, 0]], dtype="int8"))

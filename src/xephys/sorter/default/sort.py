@@ -143,7 +143,7 @@ def _learn_features(prepared: Prepared, peaks: SpikeTable, p: DefaultParameters,
     )
     if components is None:
         raise NoUnits
-    noise = run.once(estimate_feature_noise, prepared.whitened, components=components, sample=prepared.white_sample)
+    noise = run.once(estimate_feature_noise, prepared.whitened, components=components, excerpts=prepared.white_excerpts)
     return Features(components, noise)
 
 
@@ -236,8 +236,8 @@ def _matchable_templates(
     )
     if not matchable.templates.sizes["unit"]:
         raise NoUnits(clusters.log + matchable.log)
-    resting, sample = matchable.templates, prepared.white_sample
-    gain = run.once(estimate_noise_gain, prepared.whitened, templates=resting, sample=sample)
+    resting, excerpts = matchable.templates, prepared.white_excerpts
+    gain = run.once(estimate_noise_gain, prepared.whitened, templates=resting, excerpts=excerpts)
     matchable = replace(matchable, templates=resting.assign_attrs(noise_gain=float(gain)))
     return matchable, matchable_at_every_displacement(matchable, templates)
 
@@ -253,7 +253,7 @@ def _with_thresholds(
         templates=templates,
         detect_threshold=p.match_threshold,
         noise_gain=templates.attrs["noise_gain"],
-        sample=prepared.white_sample,
+        excerpts=prepared.white_excerpts,
     )
     return templates.assign(relative_threshold=("unit", thresholds / p.match_threshold))
 

@@ -16,7 +16,7 @@ from ..steps.passes import Run
 from ..steps.prepare import whitened
 from ..steps.prepared import Prepared
 from .parameters import Kilosort4Parameters
-from .prepare import STRETCH_S, n_excerpts
+from .prepare import BATCH_S, n_excerpts
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def estimate_drift(prepared: Prepared, universal: xr.Dataset, p: Kilosort4Parame
             white,
             located,
             method="kilosort",
-            bin_s=STRETCH_S,
+            bin_s=BATCH_S,
             nblocks=p.nblocks,
             binning_depth=p.binning_depth,
             drift_smoothing=p.drift_smoothing,

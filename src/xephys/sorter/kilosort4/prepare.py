@@ -18,9 +18,10 @@ from ..steps.prepare import check_filterable, in_microvolts, referenced, whitene
 from ..steps.prepared import Prepared
 from .parameters import Kilosort4Parameters
 
-#: Stretches of half a second that estimates read, one from each of as many parts of the recording, all held at once.
-N_STRETCHES_MIN, N_STRETCHES_MAX = 20, 40
-STRETCH_S = 2.0
+#: Excerpts of half a second from which estimates are made, one from each of as many equal parts of the recording.
+N_EXCERPTS_MIN, N_EXCERPTS_MAX = 20, 40
+#: Kilosort's batch: the time in which drift is one number, and of which every `nskip`-th gives an excerpt.
+BATCH_S = 2.0
 
 
 def check_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters) -> None:
@@ -90,7 +91,7 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> 
 def n_excerpts(recording: xr.DataArray, p: Kilosort4Parameters) -> int:
     """How many excerpts of a recording its estimates read."""
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
-    return min(max(int(duration_s / (STRETCH_S * p.nskip)), N_STRETCHES_MIN), N_STRETCHES_MAX)
+    return min(max(int(duration_s / (BATCH_S * p.nskip)), N_EXCERPTS_MIN), N_EXCERPTS_MAX)
 
 
 def _bad_or_unnamed(recording: xr.DataArray, p: Kilosort4Parameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -33,7 +33,7 @@ from ...match.templates import match_templates
 from ..steps.passes import NoUnits, Run
 from .drift import estimate_drift, without_drift
 from .parameters import Kilosort4Parameters
-from .prepare import STRETCH_S, chosen_part, prepare_white
+from .prepare import BATCH_S, chosen_part, prepare_white
 from .units import assemble_kilosort4, learned_templates, merged_units
 
 #: Amplitudes of a spike as a multiple of its template: free, within what can be the same neuron.
@@ -141,7 +141,7 @@ def _thinned_events(events: CheckpointedEvents, p: Kilosort4Parameters) -> Check
     """The events of one in ``batch_downsampling`` excerpts of 2 s."""
     if p.batch_downsampling == 1:
         return events
-    excerpt = events.load(("sample_index",))["sample_index"] // round(STRETCH_S * events.sampling_frequency)
+    excerpt = events.load(("sample_index",))["sample_index"] // round(BATCH_S * events.sampling_frequency)
     return events.load(rows=np.flatnonzero(excerpt % p.batch_downsampling == 0))
 
 

@@ -22,13 +22,13 @@ from ...preprocess.phase_shift import phase_shift
 from ...preprocess.reference import common_reference
 from ...preprocess.scale import to_uv
 from ...preprocess.silence import fill_silence
-from ...preprocess.whiten import estimate_whitening, whiten, whiten_sample
-from ...recording.excerpts import Sample, sample_traces, share_of_silence
+from ...preprocess.whiten import estimate_whitening, whiten, whiten_excerpts
+from ...recording.excerpts import Excerpts, sample_traces, share_of_silence
 from ...recording.geometry import shank_numbers
 from ...recording.stages import recording_plan
 from .learned import Learned
 from .passes import Run
-from .prepared import DrawnSample, Prepared
+from .prepared import DrawnExcerpts, Prepared
 
 BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
 
@@ -169,32 +169,32 @@ def whitened(
     learned: Learned | None = None,
     n_slices: int = N_SLICES,
 ) -> Prepared:
-    """White traces and the noise levels before and after, estimated on ``n_slices`` stretches of the filtered ones."""
+    """White traces and the noise levels before and after, estimated on ``n_slices`` excerpts of the filtered ones."""
     token = f"{identity_of(filtered)}-{seed}-{n_slices}"
-    sample = DrawnSample(lambda: sample_traces(filtered, n_slices=n_slices, seed=seed), token=token)
+    excerpts = DrawnExcerpts(lambda: sample_traces(filtered, n_slices=n_slices, seed=seed), token=token)
     if learned is None:
-        levels, whitening, white_levels = run.once(_estimates, filtered, sample=sample, n_nearest=n_nearest)
+        levels, whitening, white_levels = run.once(_estimates, filtered, excerpts=excerpts, n_nearest=n_nearest)
     else:
         levels, white_levels = learned.noise_levels, learned.white_noise_levels
         whitening = learned.whitening_without(schema.bad_channels_of(filtered))
-    white_sample = DrawnSample(lambda: _thinned_white(sample, whitening), token=f"{sample.token}-{n_nearest}")
-    if sample.is_drawn:
-        white_sample[:]  # now, so that the other stretches can go
+    white_excerpts = DrawnExcerpts(lambda: _thinned_white(excerpts, whitening), token=f"{excerpts.token}-{n_nearest}")
+    if excerpts.is_drawn:
+        white_excerpts[:]  # now, so that the other excerpts can be freed
     white = run.keep(whiten(filtered, whitening=whitening))
-    return Prepared(filtered, white, levels, white_levels, white_sample, whitening)
+    return Prepared(filtered, white, levels, white_levels, white_excerpts, whitening)
 
 
-def _estimates(filtered: xr.DataArray, *, sample: Sample, n_nearest: int) -> tuple[Any, xr.Dataset, Any]:
+def _estimates(filtered: xr.DataArray, *, excerpts: Excerpts, n_nearest: int) -> tuple[Any, xr.Dataset, Any]:
     """Noise levels, the whitening, and the noise levels after it."""
-    levels = estimate_noise_levels(filtered, sample=sample)
-    whitening = estimate_whitening(filtered, n_nearest=n_nearest, sample=sample)
-    white_sample = whiten_sample(sample, whitening=whitening)
-    return levels, whitening, estimate_noise_levels(whiten(filtered, whitening=whitening), sample=white_sample)
+    levels = estimate_noise_levels(filtered, excerpts=excerpts)
+    whitening = estimate_whitening(filtered, n_nearest=n_nearest, excerpts=excerpts)
+    white_excerpts = whiten_excerpts(excerpts, whitening=whitening)
+    return levels, whitening, estimate_noise_levels(whiten(filtered, whitening=whitening), excerpts=white_excerpts)
 
 
-def _thinned_white(sample: Sample, whitening: xr.Dataset) -> Sample:
-    """Five to seven of the stretches, white."""
-    return whiten_sample(sample[:: max(1, round(len(sample) / 6))], whitening=whitening)
+def _thinned_white(excerpts: Excerpts, whitening: xr.Dataset) -> Excerpts:
+    """Five to seven of the excerpts, white."""
+    return whiten_excerpts(excerpts[:: max(1, round(len(excerpts) / 6))], whitening=whitening)
 
 
 def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArray:
@@ -234,7 +234,7 @@ def without_noisy(filtered: xr.DataArray, run: Run, *, seed: int) -> tuple[xr.Da
 
 
 def _plain_noise_levels(filtered: xr.DataArray, *, seed: int) -> xr.DataArray:
-    return estimate_noise_levels(filtered, sample=sample_traces(filtered, n_slices=N_SLICES, seed=seed))
+    return estimate_noise_levels(filtered, excerpts=sample_traces(filtered, n_slices=N_SLICES, seed=seed))
 
 
 def _mark_bad(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:

@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...recording.excerpts import Sample
+from ...recording.excerpts import Excerpts
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class Prepared:
     whitened: xr.DataArray
     noise_levels: xr.DataArray
     white_noise_levels: xr.DataArray
-    white_sample: Sample
+    white_excerpts: Excerpts
     whitening: xr.Dataset
     plain_noise_levels: xr.DataArray | None = None
 
 
-class DrawnSample(Sequence[NDArray[Any]]):
+class DrawnExcerpts(Sequence[NDArray[Any]]):
     """Excerpts of a recording, drawn at the first access: not at all where every estimate made of them is stored."""
 
-    def __init__(self, draw: Callable[[], Sample], *, token: str) -> None:
+    def __init__(self, draw: Callable[[], Excerpts], *, token: str) -> None:
         self.token = token
-        self._draw: Callable[[], Sample] | None = draw
-        self._parts: Sample = ()
+        self._draw: Callable[[], Excerpts] | None = draw
+        self._parts: Excerpts = ()
 
     @property
     def is_drawn(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.graph.sample import overlapping_slices, sample_slices, tile_plans
+from xephys.graph.excerpts import draw_excerpts, draw_overlapping_excerpts, tile_plans
 
 from . import toys
 
@@ -18,16 +18,16 @@ def chain(source, chunk_samples):
 
 
 def test_the_same_samples_whatever_the_chunks(source):
-    drawn = [sample_slices(chain(source, n), n_slices=4, duration_s=0.05, seed=3) for n in (333, 1000, 2500)]
+    drawn = [draw_excerpts(chain(source, n), n_slices=4, duration_s=0.05, seed=3) for n in (333, 1000, 2500)]
     assert len(drawn[0]) == 4
     assert len({tuple(piece.tobytes() for piece in pieces) for pieces in drawn}) == 1
-    other = sample_slices(chain(source, 1000), n_slices=4, duration_s=0.05, seed=4)
+    other = draw_excerpts(chain(source, 1000), n_slices=4, duration_s=0.05, seed=4)
     assert other[0].tobytes() != drawn[0][0].tobytes()
 
 
 def test_samples_are_stretches_of_the_traces_each_inside_another_tile(source):
     whole = toys.reference_traces(toys.samples())
-    pieces = sample_slices(chain(source, 700), n_slices=5, duration_s=0.02, seed=0)
+    pieces = draw_excerpts(chain(source, 700), n_slices=5, duration_s=0.02, seed=0)
     for k, piece in enumerate(pieces):
         assert piece.shape == (20, toys.N_CHANNELS)
         start = np.flatnonzero((whole[:, 0] == piece[0, 0]) & (whole[:, 1] == piece[0, 1]))
@@ -38,9 +38,9 @@ def test_samples_are_stretches_of_the_traces_each_inside_another_tile(source):
 
 def test_a_recording_shorter_than_a_tile_gives_one_stretch(source):
     short = toys.plan_on(source).narrowed(1000, (95,))
-    (piece,) = sample_slices(short, n_slices=50, duration_s=0.03, seed=0)
+    (piece,) = draw_excerpts(short, n_slices=50, duration_s=0.03, seed=0)
     assert len(piece) == 30
-    (whole,) = sample_slices(short, n_slices=4, duration_s=1.0, seed=0)
+    (whole,) = draw_excerpts(short, n_slices=4, duration_s=1.0, seed=0)
     np.testing.assert_array_equal(whole, toys.samples()[1000:1095])
 
 
@@ -60,9 +60,9 @@ def test_a_range_without_a_whole_tile_is_its_own_sample(source):
 
 def test_as_many_slices_as_asked_for(source):
     plan = toys.plan_on(source)
-    n_tiles = len(sample_slices(plan, n_slices=10_000, duration_s=0.1, seed=0))
+    n_tiles = len(draw_excerpts(plan, n_slices=10_000, duration_s=0.1, seed=0))
     for n in (1, n_tiles, n_tiles + 3, 5 * n_tiles):
-        slices = overlapping_slices(plan, n_slices=n, duration_s=0.1, seed=0)
+        slices = draw_overlapping_excerpts(plan, n_slices=n, duration_s=0.1, seed=0)
         assert len(slices) == n
-        again = overlapping_slices(plan.rechunked(77), n_slices=n, duration_s=0.1, seed=0)
+        again = draw_overlapping_excerpts(plan.rechunked(77), n_slices=n, duration_s=0.1, seed=0)
         assert all(np.array_equal(a, b) for a, b in zip(slices, again, strict=True))

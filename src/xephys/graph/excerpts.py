@@ -1,4 +1,4 @@
-"""Samples of a recording drawn by absolute position, so that what is estimated from them does not depend on chunks."""
+"""Excerpts of a recording, drawn by absolute position so that estimates from them do not depend on chunks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .events import compute
 from .plan import Array, Plan
 
 
-def sample_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
-    """Compute up to ``n_slices`` stretches of the plan's traces, each inside one tile, in time order.
+def draw_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
+    """Compute up to ``n_slices`` excerpts of the plan's traces, each inside one tile, in time order.
 
     The range is divided into equal strata and one tile is drawn from each, so that a change in the middle of a
-    recording is seen by its share of the stretches, and no more than one tile is computed for each of them.
+    recording is seen by its share of the excerpts, and no more than one tile is computed for each of them.
 
     Returns
     -------
@@ -30,10 +30,10 @@ def sample_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: int) ->
     return list(compute(*pieces))
 
 
-def overlapping_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
-    """Compute exactly ``n_slices`` stretches, several of each tile where there are fewer tiles; they may overlap.
+def draw_overlapping_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
+    """Compute exactly ``n_slices`` excerpts, several of each tile where there are fewer tiles; they may overlap.
 
-    For votes, which are taken over as many stretches as were asked for. Each tile is computed once.
+    For votes, which are taken over the number of excerpts that was asked for. Each tile is computed once.
     """
     tiles = tile_plans(plan, n_tiles=n_slices, seed=seed)
     rng = np.random.default_rng(seed)
@@ -47,9 +47,9 @@ def overlapping_slices(plan: Plan, *, n_slices: int, duration_s: float, seed: in
 
 
 def tile_plans(plan: Plan, *, n_tiles: int, seed: int) -> list[Plan]:
-    """Plans of ``n_tiles`` whole tiles drawn without repetition, one from each of as many strata, in time order."""
+    """Plans of ``n_tiles`` whole tiles drawn without repetition, one from each of ``n_tiles`` strata, in time order."""
     first, last = -(-plan.start // plan.tile_samples), plan.stop // plan.tile_samples
-    if last <= first:  # no whole tile in the range: all of it is the sample
+    if last <= first:  # no whole tile in the range: the excerpt is all of it
         return [replace(plan, chunks=(plan.n_samples,))]
     n_tiles = min(n_tiles, last - first)
     rng = np.random.default_rng(seed)
