@@ -48,7 +48,7 @@ def correlograms(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> 
             counts, subject.sample_index[first:last], subject.unit_index[first:last], changed, bin_samples, n_half
         )
     return xr.Dataset(
-        {"counts": (("unit", "other", "bin"), _pairs(analysis, "correlograms", "counts", counts))},
+        {"counts": (("unit", "other", "bin"), of_pairs(analysis, "correlograms", "counts", counts))},
         coords={"bin": _lags_ms(subject, bin_samples, n_half)},
     )
 
@@ -113,7 +113,7 @@ def _trains(subject: Subject) -> list[tuple[NDArray[np.int64], NDArray[np.int64]
     return trains
 
 
-def _pairs(analysis: Analysis, name: str, variable: str, values: NDArray[Any]) -> NDArray[Any]:
+def of_pairs(analysis: Analysis, name: str, variable: str, values: NDArray[Any]) -> NDArray[Any]:
     """Values of pairs: new ones where either unit changed, known ones elsewhere."""
     old, changed = analysis.old(name, variable), analysis.changed[name]
     if old is None:

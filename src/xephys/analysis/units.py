@@ -16,7 +16,7 @@ from ..localize.center_of_mass import FEATURES
 from .reading import channel_mask
 from .results import Analysis
 from .spikes import Rows
-from .trains import _pairs
+from .trains import of_pairs
 
 
 class Placing(NamedTuple):
@@ -121,7 +121,7 @@ def similarity(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr
     name = "template_similarity"
     return xr.Dataset(
         {
-            "similarity": (("unit", "other"), _pairs(analysis, name, "similarity", values)),
-            "lag": (("unit", "other"), _pairs(analysis, name, "lag", lags), {"units": "samples"}),
+            "similarity": (("unit", "other"), of_pairs(analysis, name, "similarity", values)),
+            "lag": (("unit", "other"), of_pairs(analysis, name, "lag", lags), {"units": "samples"}),
         }
     )

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.stages import extend_recording
 
 
@@ -100,14 +100,14 @@ def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None)
     return _with_offset(extend_recording(recording, stage), np.full(recording.sizes["channel"], 1 << (depth - 1)))
 
 
-def estimate_lsb(recording: xr.DataArray, *, sample: Sample | None = None, seed: int = 0) -> xr.Dataset:
+def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, seed: int = 0) -> xr.Dataset:
     """Find the step between neighboring counts, where a file stores multiples of more than 1. Computes.
 
     Parameters
     ----------
     recording
         Traces as recorded, integers.
-    sample
+    excerpts
         Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
@@ -133,7 +133,7 @@ def estimate_lsb(recording: xr.DataArray, *, sample: Sample | None = None, seed:
     schema.validate_recording(recording)
     if recording.dtype.kind not in "iu":
         raise RecordingError(f"traces are {recording.dtype}; only counts have a smallest step: use them as recorded")
-    lsb, middle = largest_step(np.concatenate(sample_traces(recording, seed=seed) if sample is None else sample))
+    lsb, middle = largest_step(np.concatenate(sample_traces(recording, seed=seed) if excerpts is None else excerpts))
     return xr.Dataset(
         {"lsb": max(lsb, 1), "center": ("channel", middle)}, coords={"channel": recording.coords["channel"].variable}
     )

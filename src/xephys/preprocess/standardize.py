@@ -14,7 +14,7 @@ from ..checks import check_choice
 from ..errors import ParameterError, RecordingError
 from ..graph.local import map_in_threads
 from ..kernels.lib.constants import MAD_OF_NORMAL
-from ..recording.excerpts import Sample, sample_traces
+from ..recording.excerpts import Excerpts, sample_traces
 from .scale import scale
 
 #: What :func:`estimate_statistics` finds of each channel.
@@ -26,7 +26,7 @@ def estimate_statistics(
     *,
     quantile_low: float = 0.01,
     quantile_high: float = 0.99,
-    sample: Sample | None = None,
+    excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
     """Estimate the offset and the spread of each channel from excerpts. Computes.
@@ -37,7 +37,7 @@ def estimate_statistics(
         Traces with dims ``(time, channel)``.
     quantile_low, quantile_high
         Which quantiles are estimated, as fractions.
-    sample
+    excerpts
         Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
@@ -68,9 +68,9 @@ def estimate_statistics(
             "0 <= quantile_low < quantile_high <= 1"
         )
     info = schema.validate_recording(recording)
-    excerpts = np.concatenate(sample_traces(recording, seed=seed) if sample is None else sample)
+    traces = np.concatenate(sample_traces(recording, seed=seed) if excerpts is None else excerpts)
     columns = np.array_split(np.arange(info.n_channels), min(info.n_channels, 16))
-    of_block = partial(_statistics, excerpts, (quantile_low, quantile_high))
+    of_block = partial(_statistics, traces, (quantile_low, quantile_high))
     values = np.concatenate(map_in_threads(of_block, columns), axis=1)
     coords = {name: c for name, c in recording.coords.items() if c.dims == ("channel",)}
     return xr.Dataset(

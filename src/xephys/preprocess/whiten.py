@@ -44,7 +44,7 @@ def estimate_whitening(
         it, kept as a sparse operator.
     regularization
         Added to the eigenvalues, as a fraction of the channels' median variance.
-    sample
+    excerpts
         Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
     seed
         Of that drawing.
