@@ -90,26 +90,114 @@ def valley_depth(values: NDArray[np.float64], *, low: float, high: float) -> tup
     return float(depth), float(ratio)
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add_fold(
+    group: NDArray[np.float32],
+    fold: int,
+    share: float,
+    mean: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+) -> None:
+    """Mean of every other spike, and ``share`` of their covariance added to the lower triangle."""
+    n_features = group.shape[1]
+    n = 0
+    mean[:] = 0.0
+    for i in range(fold, group.shape[0], 2):
+        n += 1
+        for a in range(n_features):
+            mean[a] += group[i, a]
+    mean /= n
+    factor = share / max(n - 1, 1)
+    centered = np.empty(n_features)
+    for i in range(fold, group.shape[0], 2):
+        for a in range(n_features):
+            centered[a] = group[i, a] - mean[a]
+        for a in range(n_features):
+            scaled = factor * centered[a]
+            for b in range(a + 1):
+                covariance[a, b] += scaled * centered[b]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _solve(matrix: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    """Replace ``values`` by the solution; ``matrix`` is positive definite, its lower triangle becomes its factor."""
+    n = len(values)
+    for a in range(n):
+        for b in range(a + 1):
+            total = matrix[a, b]
+            for k in range(b):
+                total -= matrix[a, k] * matrix[b, k]
+            matrix[a, b] = np.sqrt(total) if a == b else total / matrix[b, b]
+    for a in range(n):
+        for k in range(a):
+            values[a] -= matrix[a, k] * values[k]
+        values[a] /= matrix[a, a]
+    for a in range(n - 1, -1, -1):
+        for k in range(a + 1, n):
+            values[a] -= matrix[k, a] * values[k]
+        values[a] /= matrix[a, a]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _direction(
-    first: NDArray[np.float64], second: NDArray[np.float64], shrinkage: float
+    first: NDArray[np.float32], second: NDArray[np.float32], fold: int, shrinkage: float
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Regularised Fisher direction, and the two means along it."""
-    mean_first, mean_second = first.mean(axis=0), second.mean(axis=0)
+    """Regularised Fisher direction of every other spike, and the two means along it."""
     n_features = first.shape[1]
-    covariance = np.zeros((n_features, n_features))
+    n_first, n_second = (len(first) - fold + 1) // 2, (len(second) - fold + 1) // 2
     # Groups large enough to know their covariance count the same, whatever their size: that of a large neighbor
     # must not hide a small unit. Smaller groups count by what they know.
-    weights = [min(len(group) - 1, 10 * n_features) for group in (first, second)]
-    for group, mean, share in ((first, mean_first, weights[0]), (second, mean_second, weights[1])):
-        centered = group - mean
-        covariance += share / max(sum(weights), 1) * (centered.T @ centered) / max(len(group) - 1, 1)
-    size = np.trace(covariance) / len(covariance)
-    n_spikes = len(first) + len(second)
-    weight = min(0.9, shrinkage + len(covariance) / (len(covariance) + n_spikes))
+    weight_first, weight_second = min(n_first - 1, 10 * n_features), min(n_second - 1, 10 * n_features)
+    weights = max(weight_first + weight_second, 1)
+    mean_first, mean_second = np.empty(n_features), np.empty(n_features)
+    covariance = np.zeros((n_features, n_features))
+    _add_fold(first, fold, weight_first / weights, mean_first, covariance)
+    _add_fold(second, fold, weight_second / weights, mean_second, covariance)
+    size = 0.0
+    for a in range(n_features):
+        size += covariance[a, a]
+    size /= n_features
+    weight = min(0.9, shrinkage + n_features / (n_features + n_first + n_second))
     covariance *= 1.0 - weight
-    covariance[np.diag_indices_from(covariance)] += weight * size + 1e-12
-    direction = np.linalg.solve(covariance, mean_second - mean_first)
-    return direction, float(mean_first @ direction), float(mean_second @ direction)
+    for a in range(n_features):
+        covariance[a, a] += weight * size + 1e-12
+    direction = mean_second - mean_first
+    _solve(covariance, direction)
+    start, end = 0.0, 0.0
+    for a in range(n_features):
+        start += mean_first[a] * direction[a]
+        end += mean_second[a] * direction[a]
+    return direction, start, end
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _project_fold(
+    group: NDArray[np.float32],
+    fold: int,
+    direction: NDArray[np.float64],
+    start: float,
+    span: float,
+    along: NDArray[np.float64],
+) -> None:
+    for i in range(fold, group.shape[0], 2):
+        total = 0.0
+        for a in range(group.shape[1]):
+            total += group[i, a] * direction[a]
+        along[i] = (total - start) / span
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _held_out(
+    first: NDArray[np.float32], second: NDArray[np.float32], shrinkage: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    along_first, along_second = np.zeros(len(first)), np.zeros(len(second))
+    for fold in (0, 1):
+        direction, start, end = _direction(first, second, fold, shrinkage)
+        span = end - start
+        if span > 0:
+            _project_fold(first, 1 - fold, direction, start, span, along_first)
+            _project_fold(second, 1 - fold, direction, start, span, along_second)
+    return along_first, along_second
 
 
 def held_out_projection(
@@ -138,16 +226,10 @@ def held_out_projection(
         raise ValueError(
             f"The groups have {len(first)} and {len(second)} spikes: a held-out projection needs 2 in each."
         )
-    first64, second64 = first.astype(np.float64), second.astype(np.float64)
-    along_first, along_second = np.zeros(len(first)), np.zeros(len(second))
-    for fold in (0, 1):
-        direction, start, end = _direction(first64[fold::2], second64[fold::2], shrinkage)
-        span = end - start
-        if span <= 0:
-            continue
-        along_first[1 - fold :: 2] = (first64[1 - fold :: 2] @ direction - start) / span
-        along_second[1 - fold :: 2] = (second64[1 - fold :: 2] @ direction - start) / span
-    return along_first, along_second
+    found: tuple[NDArray[np.float64], NDArray[np.float64]] = _held_out(
+        np.ascontiguousarray(first, np.float32), np.ascontiguousarray(second, np.float32), shrinkage
+    )
+    return found
 
 
 def bimodality(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import held_out_projection, separation, valley_depth
@@ -52,7 +53,7 @@ def cut_in_two(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArray[np.
     n_points = len(points)
     best, labels = max(SEPARATION_MIN, ONE_GAUSSIAN + CHANCE / np.sqrt(max(n_points, 1))), np.zeros(n_points, np.int32)
     for axis in range(min(N_AXES, points.shape[1])):
-        above = _two_means(points, points[:, axis] > 0)
+        above = _two_means(points, axis, N_ROUNDS)
         if min(above.sum(), n_points - above.sum()) < max(n_spikes_min, 4):
             continue
         low, high = held_out_projection(points[~above], points[above])
@@ -65,13 +66,31 @@ def cut_in_two(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArray[np.
     return labels if 2 * labels.sum() <= n_points else 1 - labels
 
 
-def _two_means(points: NDArray[np.float32], above: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    for _ in range(N_ROUNDS):
-        if above.all() or not above.any():
+@njit(nogil=True, cache=True, error_model="numpy")
+def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray[np.bool_]:
+    """Which points are nearer to the upper mean, from a cut at the center of an axis."""
+    n_points, n_dims = points.shape
+    above = points[:, axis] > 0
+    means = np.empty((2, n_dims))
+    for _ in range(n_rounds):
+        means[:] = 0.0
+        counts = np.zeros(2, np.int64)
+        for i in range(n_points):
+            side = np.int64(above[i])
+            counts[side] += 1
+            for d in range(n_dims):
+                means[side, d] += points[i, d]
+        if counts.min() == 0:
             break
-        high, low = points[above].mean(axis=0), points[~above].mean(axis=0)
-        again = (points - (high + low) / 2) @ (high - low) > 0
-        if np.array_equal(again, above):
+        for side in range(2):
+            means[side] /= counts[side]
+        changed = False
+        for i in range(n_points):
+            along = 0.0
+            for d in range(n_dims):
+                along += (points[i, d] - (means[1, d] + means[0, d]) / 2) * (means[1, d] - means[0, d])
+            changed |= above[i] != (along > 0)
+            above[i] = along > 0
+        if not changed:
             break
-        above = again
     return above

@@ -73,9 +73,9 @@ def color_waveforms(
     [[[2.0, 2.5]]]
     """
     filtered = np.zeros(waveforms.shape, np.float32)
-    whitens = matrix.any(axis=1)
+    whitens = np.flatnonzero(np.any(matrix != 0, axis=1))
     for unit, measured in enumerate(channels):
-        slots = np.flatnonzero((measured >= 0) & whitens[measured])
+        slots = np.flatnonzero(np.isin(measured, whitens))
         square = matrix[np.ix_(measured[slots], measured[slots])].astype(np.float64)
         filtered[unit][:, slots] = np.linalg.solve(square, waveforms[unit][:, slots].T.astype(np.float64)).T
     return filtered[:, :, :n_nearest]
