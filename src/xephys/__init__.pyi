@@ -85,7 +85,8 @@ from .curate.split import split_unit as split_unit
 from .analysis.run import analyze as analyze
 from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
-from .io.store.sorting import open_sorting as open_sorting
+from .curate.make import make_sorting as make_sorting
+from .io.read.sortings import open_sorting as open_sorting
 from .io.store.sorting import save_sorting as save_sorting
 from .io.bridge.si_motion import from_spikeinterface_motion as from_spikeinterface_motion
 from .io.bridge.si_motion import to_spikeinterface_motion as to_spikeinterface_motion

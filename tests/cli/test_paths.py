@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.curate.trains import trains_of
 from xephys.cli.paths import find_learned, find_sorting, one_segment
 from xephys.errors import ParameterError, RecordingError
 from xephys.io.store.save import save_recording
@@ -24,8 +25,7 @@ def test_spikes_in_a_file_of_arrays(tmp_path):
     path = tmp_path / "spikes.npz"
     np.savez(path, sample=[10, 20, 30], unit=[4, 9, 4], sampling_frequency=1000.0)
     found = find_sorting(path)
-    assert found.unit_ids.tolist() == [4, 9]
-    assert found.get_unit_spike_train(4, segment_index=0).tolist() == [10, 30]
+    assert trains_of(found) == {4: [10, 30], 9: [20]}
     with pytest.raises(ParameterError, match="is no result of xephys sort"):
         find_learned(path)
 

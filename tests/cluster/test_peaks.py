@@ -54,3 +54,13 @@ def test_identical_peaks_are_one_cluster(components, n_peaks):
     )
     assert found.labels.tolist() == [0] * n_peaks
     assert not found.sample_shift.any() or len(set(found.sample_shift.tolist())) == 1
+
+
+def test_peaks_that_are_not_computed_or_not_projected_say_what_to_call(components):
+    recording, _ = xephys.testing.simulate_recording(duration_s=1, n_channels=4, n_units=1, seed=0)
+    filtered = xephys.bandpass_filter(recording)
+    peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
+    with pytest.raises(xephys.ParameterError, match=r"compute them first: peaks\.compute\(\)"):
+        xephys.cluster_peaks(filtered, peaks, components=components)
+    with pytest.raises(xephys.ParameterError, match=r"the peaks have no projection; project them first"):
+        xephys.cluster_peaks(filtered, peaks.compute(), components=components)

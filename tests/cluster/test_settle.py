@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xephys import ParameterError
 from xephys.cluster.settle import Clustering, Refractory, spread_over_all, take_records, thinned_sections, without_weak
 from xephys.kernels.cluster.drop import DROPPED
 from xephys.kernels.cluster.reconcile import DECISION
@@ -54,3 +55,12 @@ def test_some_fields_of_some_peaks(rows):
     taken = take_records(peaks, ("a", "c"), rows)
     assert taken.dtype.names == ("a", "c")
     assert taken["c"].tolist() == ([3, 6, 9] if rows is None else [3, 9])
+
+
+def test_clustered_peaks_as_spikes():
+    peaks = np.zeros(4, [("sample_index", "i8"), ("channel_index", "i8")])
+    peaks["sample_index"], peaks["channel_index"] = [10, 12, 13, 20], [3, 4, 5, 3]
+    spikes = clustering([1, 0, -1, 1], [5, 0, 0, -1]).spikes(peaks)
+    assert spikes[["sample_index", "channel_index", "unit_index"]].tolist() == [(12, 4, 0), (15, 3, 1), (19, 3, 1)]
+    with pytest.raises(ParameterError, match="3 peaks are given and 4 were clustered"):
+        clustering([1, 0, -1, 1], [0] * 4).spikes(peaks[:3])

@@ -95,3 +95,52 @@ def test_given_events_must_be_sorted():
     events["sample_index"] = 5, 3
     with pytest.raises(ValueError, match="not sorted by sample_index; sort them first"):
         given_events_stage(events)
+
+
+def test_masks_and_windows_stay_lazy(source, records):
+    from xephys.testing import forbid_compute
+
+    table = toys.events_on(source)
+    with forbid_compute():
+        masked = table[table["amplitude"] < -3.0]
+        both = masked[masked["channel_index"] == 1]
+        window = table.between(2.5, 4.1)
+    rate = table.sampling_frequency
+    np.testing.assert_array_equal(masked.compute(), records[records["amplitude"] < -3.0])
+    np.testing.assert_array_equal(
+        both.compute(), records[(records["amplitude"] < -3.0) & (records["channel_index"] == 1)]
+    )
+    seconds = records["sample_index"] / rate
+    np.testing.assert_array_equal(window.compute(), records[(seconds >= 2.5) & (seconds < 4.1)])
+
+
+@pytest.mark.parametrize("window", [(0.0, 100.0), (1.0, 1.5), (-3.0, 0.1), (90.0, 100.0), (2.0, 4.0)])
+def test_windows_at_any_border(source, records, window):
+    table = toys.events_on(source)
+    start, stop = (second * table.sampling_frequency for second in window)
+    inside = (records["sample_index"] >= start) & (records["sample_index"] < stop)
+    found = table.between(*window)
+    np.testing.assert_array_equal(found.compute(), records[inside])
+    assert found.n_chunks <= table.n_chunks
+
+
+def test_tables_of_other_kinds(source, records):
+    table = toys.events_on(source)
+    dataset, frame = table.to_dataset(), table.to_dataframe()
+    assert dataset["wave"].dims == ("spike", "wave_dim_1") and dataset.sizes["spike"] == len(records)
+    np.testing.assert_array_equal(dataset["wave"], records["wave"])
+    assert dataset.attrs["sampling_frequency"] == table.sampling_frequency
+    assert list(frame)[:4] == ["sample_index", "channel_index", "amplitude", "wave_0"]
+    np.testing.assert_array_equal(frame["wave_2"], records["wave"][:, 2])
+
+
+def test_what_a_lazy_table_cannot_do_says_what_to_call(source):
+    table = toys.events_on(source)
+    with pytest.raises(TypeError, match=r"call \.compute\(\) for its records"):
+        np.asarray(table)
+    with pytest.raises(TypeError, match="by a mask of its own columns"):
+        table[np.ones(3, bool)]
+    with pytest.raises(TypeError, match="the mask is float"):
+        table[table["amplitude"]]
+    with pytest.raises(ValueError, match="it must end after it begins"):
+        table.between(2.0, 1.0)

@@ -8,7 +8,7 @@ import pytest
 import xephys
 from xephys import ParameterError, RecordingError
 from xephys.schema import make_recording
-from xephys.templates.average import choose_spikes, dense_templates
+from xephys.templates.average import choose_spikes, dense_templates, usual_channels
 from xephys.testing import simulate_recording
 
 from ..support.spiking import RATE, case
@@ -121,3 +121,26 @@ def test_spikes_beyond_a_part_take_no_place_among_the_chosen():
         xephys.time_slice(recording, 0.5, 2.5), truth.spikes, peak_channels=truth.peak_channels, n_spikes_max=3
     )
     assert templates["num_averaged"].values.tolist() == np.minimum(counts, 3).tolist()
+
+
+def test_peak_channels_are_found():
+    """On the channel of most peaks where spikes have one, else on that of the mean of some of them."""
+    filtered, spikes, truth = case().filtered, case().spikes, case().truth
+    given = xephys.estimate_templates(filtered, spikes, peak_channels=truth.peak_channels)
+    plain = {name: spikes[name] for name in ("sample_index", "unit_index")}
+    assert given.identical(xephys.estimate_templates(filtered, plain))
+    with_channels = {**plain, "channel_index": truth.peak_channels[spikes["unit_index"]]}
+    assert given.identical(xephys.estimate_templates(filtered, with_channels))
+    unnamed = {"sample_index": spikes["sample_index"]}
+    assert given.identical(xephys.estimate_templates(filtered, unnamed, labels=spikes["unit_index"]))
+
+
+def test_lazy_spikes_are_refused_with_what_to_call():
+    noise = xephys.estimate_noise_levels(case().filtered)
+    with pytest.raises(ParameterError, match=r"call \.compute\(\)"):
+        xephys.estimate_templates(case().filtered, xephys.detect_peaks(case().filtered, noise_levels=noise))
+
+
+def test_usual_channels_of_units_without_spikes():
+    none = np.zeros(0, np.int64)
+    assert usual_channels(none, none, n_units=2).tolist() == [0, 0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ..errors import ParameterError, RecordingError
@@ -30,9 +29,8 @@ def one_segment(path: Path, *, segment: int | None = None, **options: Any) -> xr
     return pieces[0]
 
 
-def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> Any:
-    """The sorting at a path: a store of ours, a folder of ``xephys sort`` or ``xephys simulate``, a phy folder, an
-    ``.npz`` with the arrays ``sample``, ``unit`` and ``sampling_frequency``, or whatever SpikeInterface loads.
+def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.DataTree:
+    """The sorting at a path: whatever :func:`xephys.open_sorting` opens.
 
     Of a folder with both a sorting and the truth, it is the truth where that is asked for. With ``trust`` files are
     loaded even if that runs code of whoever wrote them.
@@ -46,27 +44,11 @@ def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> Any
     """
     if not path.exists():
         raise FileNotFoundError(f"{path.absolute()} does not exist; check the path")
-    from ..io.read.trust import check_parameters, load_spikeinterface
-    from ..io.store.sorting import open_sorting
+    from ..io.read.sortings import open_sorting
 
-    names = ("truth.zarr", "sorting.zarr") if truth else ("sorting.zarr", "truth.zarr")
-    for store in (*(path / name for name in names), path):
-        if store.suffix == ".zarr" and store.is_dir():
-            return open_sorting(store)
-    if path.suffix == ".npz":
-        return _of_arrays(path)
-    if (path / "params.py").is_file():
-        from spikeinterface.extractors import read_phy
-
-        if not trust:
-            check_parameters(path / "params.py")  # SpikeInterface runs it
-        return read_phy(path)
-    from spikeinterface import BaseSorting
-
-    found = load_spikeinterface(path, trust=trust, what="sorting")
-    if not isinstance(found, BaseSorting):
-        raise RecordingError(f"{path} holds a {type(found).__name__}, not a sorting")
-    return found
+    if truth and (path / "truth.zarr").is_dir():
+        path = path / "truth.zarr"
+    return open_sorting(path, trust=trust)
 
 
 def find_learned(path: Path) -> xr.DataTree:
@@ -80,24 +62,6 @@ def find_learned(path: Path) -> xr.DataTree:
         If it is a sorting of another kind.
     """
     found = find_sorting(path)
-    if not isinstance(found, xr.DataTree):
+    if "learned" not in found.children:
         raise ParameterError(f"{path} is no result of xephys sort, so it has learned nothing; give the folder of one")
     return found
-
-
-def _of_arrays(path: Path) -> Any:
-    from spikeinterface import NumpySorting
-
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (ValueError, EOFError, OSError, AttributeError) as error:
-        raise RecordingError(f"{path} is not an .npz file of arrays ({error})") from error
-    missing = {"sample", "unit", "sampling_frequency"} - set(arrays)
-    if missing:
-        raise RecordingError(
-            f"{path} has no array {', '.join(sorted(missing))}; it needs sample, unit, sampling_frequency"
-        )
-    sample, unit = arrays["sample"].astype(np.int64), arrays["unit"].astype(np.int64)
-    rate = float(arrays["sampling_frequency"])
-    return NumpySorting.from_samples_and_labels([sample], [unit], rate, unit_ids=np.unique(unit))

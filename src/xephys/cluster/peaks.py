@@ -18,6 +18,7 @@ from ..recording.geometry import channel_groups, nearest_channels, separated_pos
 from .settle import (
     Clustering,
     Refractory,
+    check_fields,
     settle_clusters,
     spread_over_all,
     take_records,
@@ -71,7 +72,8 @@ def cluster_peaks(
     Raises
     ------
     ParameterError
-        If the projections were made on other channels than their number says.
+        If the peaks are not computed or not projected, or the projections were made on other channels than their number
+        says.
 
     Examples
     --------
@@ -138,6 +140,7 @@ def projected_channels(
     groups: NDArray[np.integer[Any]] | None,
 ) -> NDArray[np.int32]:
     """Channels on which peaks on each channel were projected, once it is sure that they were on this probe."""
+    check_fields(peaks, ("sample_index", "channel_index", "projection"))
     n_slots, n_components = peaks.dtype["projection"].shape
     neighbors = nearest_channels(positions, n_nearest=n_slots, groups=groups)
     if neighbors.shape[1] != n_slots or n_components != components.sizes["component"]:

@@ -9,8 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..errors import ParameterError
 from ..graph.archive import storable
 from ..graph.checkpoint import StoredRecords
+from ..graph.events import SpikeTable
 
 
 def _none_dropped() -> NDArray[Any]:
@@ -25,6 +27,8 @@ def _no_splits() -> NDArray[Any]:
     return np.empty(0, SPLIT)
 
 
+#: A clustered peak, as a spike of its unit.
+SPIKE = np.dtype([("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")])
 #: A section with more peaks than are clustered: how many of them were, and the fewest spikes of a unit that is found.
 THINNED = np.dtype(
     [
@@ -68,6 +72,28 @@ class Clustering:
     @property
     def n_clusters(self) -> int:
         return int(self.labels.max(initial=-1)) + 1
+
+    def spikes(self, peaks: NDArray[Any] | StoredRecords) -> NDArray[Any]:
+        """The clustered peaks as spikes of units, aligned alike within each cluster, in time order.
+
+        Parameters
+        ----------
+        peaks
+            Those that were clustered: computed records, or on disk.
+
+        Returns
+        -------
+        Records with ``sample_index``, ``unit_index`` (the label) and ``channel_index``, which
+        :func:`xephys.estimate_templates` and :func:`xephys.make_sorting` take.
+        """
+        found, kept = take_records(peaks, ("sample_index", "channel_index")), self.labels >= 0
+        if len(found) != len(kept):
+            raise ParameterError(f"{len(found)} peaks are given and {len(kept)} were clustered; give these")
+        spikes = np.zeros(int(kept.sum()), SPIKE)
+        spikes["sample_index"] = found["sample_index"][kept] + self.sample_shift[kept]
+        spikes["channel_index"] = found["channel_index"][kept]
+        spikes["unit_index"] = self.labels[kept]
+        return spikes[np.argsort(spikes["sample_index"], kind="stable")]
 
 
 @dataclass(frozen=True)
@@ -153,6 +179,22 @@ def take_records(
     peaks: NDArray[Any] | StoredRecords, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
 ) -> NDArray[Any]:
     """Some fields of peaks, in memory or on disk; of the given ascending rows, or of all."""
+    check_fields(peaks, fields)
     if not isinstance(peaks, np.ndarray):
         return peaks.load(fields, rows=rows)
     return peaks[list(fields)] if rows is None else peaks[list(fields)][rows]
+
+
+def check_fields(peaks: Any, fields: tuple[str, ...]) -> None:
+    """Refuse peaks that are not computed, or lack what is needed.
+
+    Raises
+    ------
+    ParameterError
+        With what to call.
+    """
+    if isinstance(peaks, SpikeTable):
+        raise ParameterError("these peaks are not computed; compute them first: peaks.compute()")
+    if missing := [name for name in fields if name not in (peaks.dtype.names or ())]:
+        remedy = "project them first (project_peaks)" if "projection" in missing else "give records of detect_peaks"
+        raise ParameterError(f"the peaks have no {' and no '.join(missing)}; {remedy}")

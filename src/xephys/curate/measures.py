@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def put_metrics(
     *,
     units: Sequence[int],
     members: Sequence[NDArray[np.int64]],
+    names: Collection[str] = tuple(METRICS),
 ) -> dict[str, str]:
     """Put the metrics of some new units into ``nodes["units"]``, and say which are unknown.
 
@@ -44,13 +45,15 @@ def put_metrics(
         Positions of the new units.
     members
         For each of them the positions of the earlier units whose spikes it has.
+    names
+        Metrics of which the tree has this package's values; any other column is foreign, whatever its name.
 
     Returns
     -------
     Why a column is unknown, by its name.
     """
     table = nodes["units"]
-    values, unknown = _computed(sorting, nodes, np.asarray(units, np.int64))
+    values, unknown = _computed(sorting, nodes, np.asarray(units, np.int64), names)
     for name in map(str, nodes["units"].data_vars):
         if name in UNIT_VARIABLES or name == "z":
             continue
@@ -94,7 +97,7 @@ def largest_values(templates: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def _computed(
-    sorting: xr.DataTree, nodes: dict[str, xr.Dataset], units: NDArray[np.int64]
+    sorting: xr.DataTree, nodes: dict[str, xr.Dataset], units: NDArray[np.int64], wanted: Collection[str]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Metrics of some new units, as far as the tree tells them, and why the others are unknown."""
     amplitude = np.full(len(units), np.nan)
@@ -107,7 +110,8 @@ def _computed(
     if not np.isfinite(amplitude / noise).all():
         unknown["snr"] = unknown.get("amplitude", "the noise level of the peak channel is not known")
     facts = _facts(sorting, nodes["spikes"], units, amplitude=amplitude, noise=noise)
-    names = [name for name, metric in METRICS.items() if name in nodes["units"] and set(metric.needs) <= KNOWN_FACTS]
+    told = [name for name, metric in METRICS.items() if set(metric.needs) <= KNOWN_FACTS]
+    names = [name for name in told if name in wanted and name in nodes["units"]]
     if "kilosort4" not in nodes:
         return compute_columns(facts, names), unknown
     columns = compute_columns(facts, [name for name in names if name != "contamination"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,81 @@ def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> Sp
     schema.validate_recording(recording)
     stage = given_events_stage(np.asarray(peaks))
     return SpikeTable.of_plan(recording_plan(recording).then(stage))
+
+
+def columns_of(spikes: Any) -> dict[str, NDArray[Any]]:
+    """Columns of peaks or spikes by name, whatever holds them: records, a DataFrame, a Dataset, a dict, a sorting.
+
+    Raises
+    ------
+    ParameterError
+        If they are not computed, or columns have different lengths.
+    TypeError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> columns_of(np.zeros(2, [("sample_index", "i8")]))["sample_index"].tolist()
+    [0, 0]
+    """
+    if isinstance(spikes, SpikeTable) or hasattr(spikes, "iter_chunks"):
+        raise ParameterError("these peaks are not computed; call .compute() on the table first")
+    if isinstance(spikes, xr.DataTree):
+        spikes = spikes["spikes"].to_dataset() if "spikes" in spikes.children else spikes.to_dataset()
+    if isinstance(spikes, np.ndarray) and spikes.dtype.names:
+        columns = {name: spikes[name] for name in spikes.dtype.names}
+    elif isinstance(spikes, xr.Dataset):
+        columns = {str(name): np.asarray(values) for name, values in spikes.data_vars.items()}
+    elif isinstance(spikes, Mapping):
+        columns = {str(name): np.asarray(values) for name, values in spikes.items()}
+    elif hasattr(spikes, "columns") and hasattr(spikes, "to_numpy"):
+        columns = {str(name): spikes[name].to_numpy() for name in spikes.columns}
+    else:
+        raise TypeError(
+            f"expected spikes (records, a DataFrame, a Dataset or a dict of columns), got {type(spikes).__name__}"
+        )
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ParameterError(f"the columns have different lengths: {lengths}; give one value a spike")
+    return columns
+
+
+def spike_records(spikes: Any, *, labels: Any = None) -> NDArray[Any]:
+    """Records with ``sample_index``, ``unit_index`` and, where it is known, ``channel_index``, in order of sample.
+
+    Parameters
+    ----------
+    spikes
+        What :func:`columns_of` takes.
+    labels
+        The unit of each, negative for none; a column ``unit_index`` if None.
+
+    Raises
+    ------
+    ParameterError
+        If a column is missing, or there is not one label for each.
+    """
+    columns = columns_of(spikes)
+    units = columns.get("unit_index") if labels is None else np.asarray(labels)
+    if "sample_index" not in columns or units is None:
+        missing = "sample_index" if "sample_index" not in columns else "unit_index"
+        raise ParameterError(
+            f"the spikes have no {missing}, they have {', '.join(columns)}; of clustered peaks give "
+            "clustering.spikes(peaks)"
+        )
+    if units.shape != columns["sample_index"].shape or units.dtype.kind not in "iu":
+        raise ParameterError(
+            f"labels are {units.dtype} of shape {units.shape} for {len(columns['sample_index'])} spikes; give one "
+            "integer for each"
+        )
+    known = {"sample_index": columns["sample_index"], "unit_index": units}
+    if "channel_index" in columns:
+        known["channel_index"] = columns["channel_index"]
+    records = np.zeros(len(units), [(name, "<i8") for name in known])
+    for name, values in known.items():
+        records[name] = values
+    samples = records["sample_index"]
+    return records if np.all(samples[1:] >= samples[:-1]) else records[np.argsort(samples, kind="stable")]
 
 
 def window_samples(ms_before: float, ms_after: float, sampling_frequency: float) -> tuple[int, int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import dask
 import dask.array as da
 import numpy as np
+import xarray as xr
 
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage, runs_on_devices
@@ -48,10 +50,54 @@ class SpikeTable:
     def n_chunks(self) -> int:
         return int(self.data.numblocks[0])
 
-    def __getitem__(self, field: str) -> da.Array:
+    @overload
+    def __getitem__(self, field: str) -> da.Array: ...
+    @overload
+    def __getitem__(self, field: da.Array) -> SpikeTable: ...
+    def __getitem__(self, field: str | da.Array) -> da.Array | SpikeTable:
+        """A column by its name, or the rows for which a lazy mask of the table's own columns is true."""
+        if isinstance(field, da.Array):
+            return self._masked(field)
+        if not isinstance(field, str):
+            raise TypeError(
+                f"a lazy table is indexed by the name of a column or by a mask of its own columns, such as "
+                f"peaks[peaks['amplitude'] < -50], not by {type(field).__name__}; compute it first: .compute()"
+            )
         if field not in self.fields:
             raise KeyError(f"no field {field!r}; this table has {', '.join(self.fields)}")
         return map_records(self.data, _field, field=field, dtype=self.dtype[field])
+
+    def _masked(self, mask: da.Array) -> SpikeTable:
+        if mask.dtype != bool or mask.ndim != 1 or mask.numblocks != self.data.numblocks:
+            raise TypeError(
+                f"the mask is {mask.dtype} with {mask.ndim} dimensions and {mask.numblocks} chunks; make it of this "
+                f"table's own columns ({self.n_chunks} chunks), such as peaks['amplitude'] < -50"
+            )
+        rows = da.blockwise(
+            _select, "i", self.data, "i", mask, "i", dtype=self.dtype, meta=np.empty(0, self.dtype), align_arrays=False
+        )
+        return SpikeTable(rows, self.sampling_frequency)
+
+    def between(self, start_s: float, stop_s: float) -> SpikeTable:
+        """The rows from ``start_s`` until before ``stop_s``, in seconds from the start of the segment.
+
+        Chunks that lie outside are not computed.
+        """
+        if not start_s < stop_s:
+            raise ValueError(f"the window is {start_s:g} to {stop_s:g} s; it must end after it begins")
+        start, stop = (math.ceil(round(second * self.sampling_frequency, 6)) for second in (start_s, stop_s))
+        data, plan = self.data, self.plan
+        if plan is not None:
+            borders = plan.first_sample + np.cumsum([0, *plan.chunks])
+            first = int(np.searchsorted(borders[1:], start, side="right"))
+            last = int(np.searchsorted(borders[:-1], stop, side="left"))
+            first = min(first, self.n_chunks - 1)
+            data = data.blocks[first : max(last, first + 1)]
+        rows = map_records(data, _within, start=start, stop=stop, dtype=self.dtype)
+        return SpikeTable(rows, self.sampling_frequency)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise TypeError("this table is not computed; call .compute() for its records, or take a column: table['y']")
 
     def __len__(self) -> int:
         raise TypeError("the number of spikes is unknown until they are computed; use .compute() or .count_per_chunk()")
@@ -79,6 +125,14 @@ class SpikeTable:
         (counts,) = compute(self.data.map_blocks(_count, dtype=np.int64, chunks=ones, meta=np.empty(0, np.int64)))
         return np.asarray(counts)
 
+    def to_dataset(self) -> xr.Dataset:
+        """The computed records as a Dataset with dim ``spike``."""
+        return dataset_of(self.compute(), sampling_frequency=self.sampling_frequency)
+
+    def to_dataframe(self) -> Any:
+        """The computed records as a DataFrame; fields of several values a row become a column for each."""
+        return dataframe_of(self.compute())
+
     def compute(self, **kwargs: Any) -> Array:
         """All records, in time order."""
         with dask.config.set({"optimization.fuse.active": False}):
@@ -91,6 +145,29 @@ def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
     with dask.config.set({"optimization.fuse.active": False}):
         results: tuple[Any, ...] = dask.compute(*collections, **kwargs)
     return results
+
+
+def dataset_of(records: Array, *, sampling_frequency: float | None = None) -> xr.Dataset:
+    """Records as a Dataset with dim ``spike``."""
+    variables = {
+        name: (("spike", *(f"{name}_dim_{k}" for k in range(1, records[name].ndim))), records[name])
+        for name in records.dtype.names or ()
+    }
+    known = {} if sampling_frequency is None else {"sampling_frequency": float(sampling_frequency)}
+    return xr.Dataset(variables, attrs=known)
+
+
+def dataframe_of(records: Array) -> Any:
+    """Records as a DataFrame; a field of 3 by 2 values a row becomes columns ``NAME_0_0`` to ``NAME_2_1``."""
+    import pandas as pd  # type: ignore[import-untyped]
+
+    columns = {}
+    for name in records.dtype.names or ():
+        values = records[name].reshape(len(records), -1)
+        shape = records.dtype[name].shape
+        for place, index in enumerate(np.ndindex(*shape)):
+            columns["_".join(map(str, (name, *index)))] = values[:, place]
+    return pd.DataFrame(columns)
 
 
 @runs_on_devices
@@ -112,6 +189,16 @@ def given_events_stage(events: Array) -> Stage:
 def _field(records: Array, *, field: str) -> Array:
     values: Array = records[field]
     return values
+
+
+def _select(records: Array, mask: Array) -> Array:
+    chosen: Array = records[mask]
+    return chosen
+
+
+def _within(records: Array, *, start: int, stop: int) -> Array:
+    samples = records["sample_index"]
+    return records[(samples >= start) & (samples < stop)]
 
 
 def _count(records: Array) -> Array:

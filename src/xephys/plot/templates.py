@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..errors import ParameterError
+from ..recording.geometry import shank_labels
 from ..sorting import validate_sorting
 from .probe import nearest_distance
 from .style import FAINT, INK, MUTED, axes_for_panels, panels_in, paper_style, round_length, unit_color
@@ -27,20 +28,22 @@ def plot_templates(
     n_columns: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot templates at the positions of the contacts, one panel per unit, units in order of depth.
+    """Plot templates at the positions of the contacts, one panel per unit, units in order of shank and depth.
 
-    Each panel has its own scale of voltage, so that small units can be seen: the title gives the amplitude of the peak.
+    A panel shows contacts of the unit's shank only, and has its own scale of voltage, so that small units can be seen:
+    the title gives the amplitude of the peak.
 
     Parameters
     ----------
     sorting
         Of :func:`xephys.sort` or :func:`xephys.open_sorting`.
     unit_indices
-        Which units; if None, all but noise, or the ``n_units_max`` with the largest signal-to-noise ratio.
+        Which units; if None, all but noise, or the ``n_units_max`` with the largest signal-to-noise ratio (amplitude,
+        where that is not known).
     n_units_max
         Most panels.
     n_channels_max
-        Contacts per panel: those nearest to the unit's peak channel.
+        Contacts per panel: those of its shank nearest to the unit's peak channel.
     n_columns
         Panels side by side.
     ax
@@ -66,7 +69,12 @@ def plot_templates(
     check_positive(n_units_max=n_units_max, n_channels_max=n_channels_max, n_columns=n_columns)
     units = sorting["units"].dataset
     templates, positions, rate = template_arrays(sorting)
-    chosen = _choose(units, unit_indices, n_units_max)
+    peaks = np.abs(templates).max(axis=1)
+    shanks = shank_labels(sorting["templates"].dataset)
+    shank_of_unit = shanks[peaks.argmax(axis=1)] if len(peaks) else shanks[:0]
+    several = len(np.unique(shanks)) > 1
+    sizes = units["snr"].values if "snr" in units else peaks.max(axis=1, initial=0.0)
+    chosen = _choose(units, unit_indices, n_units_max, sizes=sizes, shanks=shank_of_unit)
     with paper_style():
         rows = max(1, -(-len(chosen) // n_columns))
         columns = min(n_columns, max(len(chosen), 1))
@@ -78,8 +86,11 @@ def plot_templates(
         rank = {int(u): k for k, u in enumerate(np.argsort(units["y"].values, kind="stable"))}
         for panel, unit in zip(grid.flat, chosen, strict=False):
             noise = str(units["label"].values[unit]) == "noise"
-            _panel(panel, templates[unit], positions, n_channels_max, MUTED if noise else unit_color(rank[int(unit)]))
-            panel.set_title(_title(units, unit), fontsize=6.5, pad=2, loc="center", linespacing=1.1)
+            own = np.flatnonzero(shanks == shank_of_unit[unit])
+            color = MUTED if noise else unit_color(rank[int(unit)])
+            _panel(panel, templates[unit][:, own], positions[own], n_channels_max, color)
+            title = _title(units, unit, peaks[unit].max(), f"\nshank {shank_of_unit[unit]}" if several else "")
+            panel.set_title(title, fontsize=6.5, pad=2, loc="center", linespacing=1.1)
         for panel in grid.flat[len(chosen) :]:
             panel.set_visible(False)
         _time_bar(grid[-1, 0], templates.shape[1] / rate * 1e3)
@@ -103,8 +114,10 @@ def template_arrays(sorting: xr.DataTree) -> tuple[NDArray[np.float32], NDArray[
     return np.asarray(node["templates"].values, np.float32), positions, float(sorting.attrs["sampling_frequency"])
 
 
-def _choose(units: xr.Dataset, given: Any, n_units_max: int) -> NDArray[np.int64]:
-    """Indices of the units to show, in order of depth, the deepest first."""
+def _choose(
+    units: xr.Dataset, given: Any, n_units_max: int, *, sizes: NDArray[Any], shanks: NDArray[np.str_]
+) -> NDArray[np.int64]:
+    """Indices of the units to show, shank by shank and in order of depth, the deepest first."""
     n = units.sizes["unit"]
     if given is not None:
         chosen = np.atleast_1d(np.asarray(given, np.int64))
@@ -113,8 +126,8 @@ def _choose(units: xr.Dataset, given: Any, n_units_max: int) -> NDArray[np.int64
         return chosen
     chosen = np.flatnonzero(units["label"].values.astype(str) != "noise")
     if len(chosen) > n_units_max:
-        chosen = chosen[np.argsort(-units["snr"].values[chosen], kind="stable")[:n_units_max]]
-    return np.asarray(chosen[np.argsort(units["y"].values[chosen], kind="stable")], np.int64)
+        chosen = chosen[np.argsort(-sizes[chosen], kind="stable")[:n_units_max]]
+    return np.asarray(chosen[np.lexsort((units["y"].values[chosen], shanks[chosen]))], np.int64)
 
 
 def _panel(ax: Axes, template: NDArray[np.float32], positions: NDArray[np.float64], n_max: int, color: str) -> None:
@@ -143,10 +156,10 @@ def cell_size(xy: NDArray[np.float64]) -> tuple[float, float]:
     return width, float(above.min()) if above.size else pitch
 
 
-def _title(units: xr.Dataset, unit: int) -> str:
+def _title(units: xr.Dataset, unit: int, amplitude: float, shank: str) -> str:
     name = units.coords["unit_id"].values[unit] if "unit_id" in units.coords else unit
-    amplitude, snr = units["amplitude"].values[unit], units["snr"].values[unit]
-    return f"unit {name} ({units['label'].values[unit]})\n{amplitude:.0f} µV, SNR {snr:.1f}"
+    snr = f", SNR {units['snr'].values[unit]:.1f}" if "snr" in units else ""
+    return f"unit {name} ({units['label'].values[unit]})\n{amplitude:.0f} µV{snr}{shank}"
 
 
 def _time_bar(ax: Axes, window_ms: float) -> None:

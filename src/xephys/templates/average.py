@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import ParameterError, RecordingError
-from ..features.events import window_samples
+from ..features.events import spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
+
+#: Most spikes of each unit from which its peak channel is found.
+N_SPIKES_FIRST = 200
 
 #: Largest lag at which two templates are compared, as a fraction of their length.
 LAG_FRACTION = 0.5
@@ -23,9 +26,10 @@ LAG_FRACTION = 0.5
 
 def estimate_templates(
     recording: xr.DataArray,
-    spikes: NDArray[Any],
+    spikes: Any,
     *,
-    peak_channels: NDArray[np.integer[Any]],
+    labels: NDArray[np.integer[Any]] | None = None,
+    peak_channels: NDArray[np.integer[Any]] | None = None,
     ms_before: float = 0.7,
     ms_after: float = 1.3,
     n_nearest: int = 32,
@@ -40,10 +44,15 @@ def estimate_templates(
         Traces with dims ``(time, channel)``, in the unit the templates are to have. Channels marked ``bad`` are left
         out of the templates.
     spikes
-        Records with ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored). Samples are
-        those of the whole recording, also for a part of it in time; spikes outside the part are ignored.
+        ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored): records, a DataFrame, a Dataset, a
+        dict, or a sorting. Samples are those of the whole recording, also for a part of it in time; spikes outside the
+        part are ignored.
+    labels
+        Unit of each spike, in place of ``unit_index``.
     peak_channels
-        Channel index of each unit around which its template is kept.
+        Channel index of each unit around which its template is kept. If None, the channel on which most of the unit's
+        spikes are, where the spikes have a ``channel_index``; else that on which the mean of some of them is largest,
+        which takes a pass over the traces more.
     ms_before, ms_after
         Window around the spike.
     n_nearest
@@ -60,19 +69,25 @@ def estimate_templates(
 
     Raises
     ------
+    ParameterError
+        If the spikes are not computed, or have no units.
     RecordingError
         If positions are missing.
 
     Examples
     --------
-    >>> import numpy as np, xephys
+    >>> import xephys
     >>> from xephys.testing import simulate_recording
     >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
-    >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
-    >>> estimate_templates(recording, spikes, peak_channels=np.array([3]), n_nearest=4).sizes["slot"]
-    4
+    >>> spikes = {"sample_index": [1000, 2000, 3000], "unit_index": [0, 1, 0]}
+    >>> templates = estimate_templates(recording, spikes, n_nearest=4)
+    >>> templates.sizes["unit"], templates.sizes["slot"]
+    (2, 4)
     """
     schema.validate_recording(recording)
+    spikes = spike_records(spikes, labels=labels)
+    if peak_channels is None:
+        peak_channels = find_peak_channels(recording, spikes, ms_before=ms_before, ms_after=ms_after, seed=seed)
     plan = template_plan(
         recording,
         spikes,
@@ -100,23 +115,71 @@ def template_plan(
     """The reduction behind :func:`estimate_templates`, for callers that store its sums; parameters are the same."""
     from ..kernels.templates.average import nearest_channels
 
+    channels = nearest_channels(
+        schema.positions_of(recording, why="a template"),
+        peak_channels=np.asarray(peak_channels),
+        n_channels_max=n_nearest,
+        groups=channel_groups(recording),
+    )
+    return _sum_plan(
+        recording, spikes, channels=channels, ms_before=ms_before, ms_after=ms_after, n_spikes_max=n_spikes_max,
+        seed=seed,
+    )  # fmt: skip
+
+
+def find_peak_channels(
+    recording: xr.DataArray, spikes: NDArray[Any], *, ms_before: float, ms_after: float, seed: int
+) -> NDArray[np.int64]:
+    """Where units are largest: on the channel of most of their spikes, or of the mean of some. Computes if need be."""
+    n_units = int(spikes["unit_index"].max(initial=-1)) + 1
+    known = spikes["unit_index"] >= 0
+    if "channel_index" in (spikes.dtype.names or ()):
+        return usual_channels(spikes["channel_index"][known], spikes["unit_index"][known], n_units=n_units)
+    channels = np.tile(np.arange(recording.sizes["channel"], dtype=np.int32), (n_units, 1))
+    plan = _sum_plan(
+        recording, spikes, channels=channels, ms_before=ms_before, ms_after=ms_after, n_spikes_max=N_SPIKES_FIRST,
+        seed=seed,
+    )  # fmt: skip
+    waveform = templates_of_sums(recording, plan, tree_sum(plan))["waveform"].values
+    return np.asarray(np.ptp(waveform, axis=1).argmax(axis=1), np.int64)
+
+
+def usual_channels(
+    channel_index: NDArray[np.integer[Any]], unit_index: NDArray[np.integer[Any]], *, n_units: int
+) -> NDArray[np.int64]:
+    """The channel on which most spikes of each unit are; the first of several.
+
+    Examples
+    --------
+    >>> usual_channels(np.array([5, 3, 3, 4]), np.array([0, 0, 0, 1]), n_units=2).tolist()
+    [3, 4]
+    """
+    counts = np.zeros((n_units, int(channel_index.max(initial=0)) + 1), np.int64)
+    np.add.at(counts, (unit_index, channel_index), 1)
+    return np.asarray(counts.argmax(axis=1), np.int64)
+
+
+def _sum_plan(
+    recording: xr.DataArray,
+    spikes: NDArray[Any],
+    *,
+    channels: NDArray[np.int32],
+    ms_before: float,
+    ms_after: float,
+    n_spikes_max: int,
+    seed: int,
+) -> Plan:
+    """The sums of some spikes of each unit on its ``channels``."""
     rate = float(recording.attrs["sampling_frequency"])
-    positions = schema.positions_of(recording, why="a template")
     nbefore, nafter = window_samples(ms_before, ms_after, rate)
     span = recording_plan(recording)
     first, stop = span.first_sample, span.first_sample + span.n_samples
     inside = (spikes["sample_index"] >= first) & (spikes["sample_index"] < stop)
     # Marked, not taken out: each of the others keeps the number by which it is chosen.
     units = np.where(inside, spikes["unit_index"].astype(np.int64), -1)
-    chosen = choose_spikes(units, n_units=len(peak_channels), n_spikes_max=n_spikes_max, seed=seed)
+    chosen = choose_spikes(units, n_units=len(channels), n_spikes_max=n_spikes_max, seed=seed)
     samples = spikes["sample_index"][chosen].astype(np.int64)
     order = np.argsort(samples, kind="stable")
-    channels = nearest_channels(
-        positions,
-        peak_channels=np.asarray(peak_channels),
-        n_channels_max=n_nearest,
-        groups=channel_groups(recording),
-    )
     # A reference puts on a dead channel what the others have in common, artifacts included, with the sign inverted.
     channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
     stage = Stage(

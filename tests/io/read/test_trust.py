@@ -18,7 +18,8 @@ from tests.cli.commands import refused, run
 from xephys.cli.paths import find_sorting
 from xephys.errors import RecordingError
 from xephys.graph.results import CallOnce
-from xephys.io.store.sorting import open_sorting, save_sorting
+from xephys.io.read.sortings import open_sorting
+from xephys.io.store.sorting import save_sorting
 from xephys.schema import make_recording
 from xephys.sorting import build_sorting
 
@@ -297,6 +298,6 @@ def test_harmless_files_need_no_trust(tmp_path: Path) -> None:
     assert xephys.open_recording(tmp_path / "chain.json").sizes["time"] == 200
     theirs, sorting = si.generate_ground_truth_recording(durations=[2.0], num_channels=4, num_units=2, seed=0)
     sorting.save(folder=tmp_path / "sorting")
-    assert len(find_sorting(tmp_path / "sorting").unit_ids) == 2
+    assert find_sorting(tmp_path / "sorting")["units"].sizes["unit"] == 2
     theirs.save(folder=tmp_path / "theirs.zarr", format="zarr")
     assert xephys.open_recording(tmp_path / "theirs.zarr").sizes["channel"] == 4

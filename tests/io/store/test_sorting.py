@@ -10,7 +10,8 @@ import xarray as xr
 
 from tests.support.sorting_trees import sorting_of
 from xephys.errors import OutputError, ParameterError, RecordingError
-from xephys.io.store.sorting import open_sorting, save_sorting
+from xephys.io.read.sortings import open_sorting
+from xephys.io.store.sorting import save_sorting
 
 
 def test_saved_and_opened(tmp_path: Path, recording: xr.DataArray, sorting: xr.DataTree) -> None:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from xephys.cluster.settle import THINNED, Clustering
 from xephys.kernels.cluster.reconcile import DECISION
-from xephys.sorter.steps.clusters import Clusters, check_found, clustered_spikes, clustering_log
+from xephys.sorter.steps.clusters import Clusters, check_found, clustering_log
 from xephys.sorter.steps.passes import NoUnits
 
 EVENT = [("sample_index", "i8"), ("channel_index", "i8"), ("amplitude", "f8")]
@@ -20,17 +20,15 @@ def clustering(labels, shifts, **more):
 
 def test_spikes_are_aligned_and_in_order():
     events = np.array([(10, 3, -1.0), (12, 4, -2.0), (13, 5, -3.0), (20, 3, -4.0)], EVENT)
-    spikes = clustered_spikes(events, clustering([1, 0, -1, 1], [5, 0, 0, -1]))
+    spikes = clustering([1, 0, -1, 1], [5, 0, 0, -1]).spikes(events)
     assert spikes.tolist() == [(12, 4, 0), (15, 3, 1), (19, 3, 1)]
 
 
 def test_the_peak_channel_is_where_most_peaks_are():
-    spikes = clustered_spikes(
-        np.array([(t, c, 0.0) for t, c in enumerate([2, 2, 1, 0, 3, 3])], EVENT),
-        clustering([0, 0, 0, 1, 1, 1], [0] * 6),
-    )
+    events = np.array([(t, c, 0.0) for t, c in enumerate([2, 2, 1, 0, 3, 3])], EVENT)
+    spikes = clustering([0, 0, 0, 1, 1, 1], [0] * 6).spikes(events)
     clusters = Clusters(spikes, np.array([3.0, 3.0]), [])
-    assert clusters.peak_channels(5).tolist() == [2, 3]
+    assert clusters.peak_channels().tolist() == [2, 3]
 
 
 def test_templates_get_the_share_that_is_left_once_it_is_known():

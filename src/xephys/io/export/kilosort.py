@@ -17,7 +17,7 @@ from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 from .kilosort_fields import kilosort_fields, spike_places, write_features
-from .phy import raw_file, write_channels, write_column, write_parameters, write_units
+from .phy import raw_file, write_channels, write_column, write_description, write_parameters, write_units
 
 #: Added to the diagonal before the whitening is inverted: channels that were left out have no row.
 RIDGE = 1e-5
@@ -105,6 +105,7 @@ def export_kilosort(
         write_units(hidden, tree["units"].dataset)
         _write_quality(hidden, tree, norms)
         write_parameters(hidden, file, float(tree.attrs["sampling_frequency"]))
+        write_description(hidden, tree)
         _write_settings(hidden, tree, fields, file)
         if pictures and find_spec("matplotlib") is not None:
             from .kilosort_pictures import draw_pictures

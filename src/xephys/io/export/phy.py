@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,12 @@ from ..store.atomic import whole_or_absent
 N_FOLDERS_UP_MAX = 3
 _GROUPS = ("good", "mua", "noise")
 #: Columns of the units that phy has itself, or that have a file of their own.
-_OWN_COLUMNS = {"label", "num_spikes", "firing_rate", "x", "y", "z", "channel_index", "unit_id"}
+_OWN_COLUMNS = {"label", "num_spikes", "firing_rate", "x", "y", "z", "channel_index", "unit_id", "cluster_id"}
+#: Attributes of a sorting that phy's files cannot tell.
+_KEPT_ATTRIBUTES = (
+    "sampling_frequency", "n_samples", "first_sample", "start_s", "clock", "version", "preset", "parameters",
+    "fingerprint", "log",
+)  # fmt: skip
 
 
 def export_phy(
@@ -72,6 +78,21 @@ def export_phy(
         write_channels(hidden, templates, file)
         write_units(hidden, sorting["units"].dataset)
         write_parameters(hidden, file, float(sorting.attrs["sampling_frequency"]))
+        write_description(hidden, sorting, amplitudes="uV" if "amplitude" in sorting["spikes"].data_vars else "")
+
+
+def write_description(folder: Path, sorting: xr.DataTree, **units: Any) -> None:
+    """What phy's files cannot tell, as JSON: with it :func:`xephys.open_sorting` gives the sorting back."""
+    templates, labels = sorting["templates"].dataset, sorting["units"]["label"].values.astype(str)
+    described = {name: sorting.attrs[name] for name in _KEPT_ATTRIBUTES if name in sorting.attrs}
+    described |= {
+        "nbefore": int(templates["templates"].attrs.get("nbefore", 0)),
+        "channel_ids": templates["channel"].values.tolist() if "channel" in templates.coords else [],
+        "labels": {str(k): label for k, label in enumerate(labels.tolist()) if label not in _GROUPS},
+        **units,
+    }
+    text = json.dumps(described, default=lambda value: np.asarray(value).tolist(), indent=1)
+    (folder / "sorting.json").write_text(text + "\n", encoding="utf8")
 
 
 def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:

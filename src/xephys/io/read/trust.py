@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ...errors import RecordingError
-from .literals import read_literals
 
 _PICKLES = (".pkl", ".pickle")
 #: Where classes that a dump may name are defined.
@@ -94,17 +93,6 @@ def check_zarr(path: Path) -> None:
             if array.dtype.kind == "O" and array.size <= 1:
                 for value in np.asarray(array[...], object).ravel().tolist():
                     check_dump(value, path)
-
-
-def check_parameters(path: Path) -> dict[str, Any]:
-    """The variables of phy's ``params.py``, which must be literals: SpikeInterface and phy run the file.
-
-    Raises
-    ------
-    RecordingError
-        If anything else stands in it.
-    """
-    return read_literals(path)
 
 
 def _check_folder(path: Path) -> None:

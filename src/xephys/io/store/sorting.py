@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import xarray as xr
 
-from ...errors import RecordingError
 from ...sorting import validate_sorting
 from ...typing import PathLike
-from ..read.trust import check_zarr
 from .atomic import whole_or_absent
 
 
@@ -19,7 +15,7 @@ def save_sorting(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = Fals
     Parameters
     ----------
     sorting
-        As :func:`xephys.sort` or :func:`xephys.sorting.build_sorting` gives it.
+        As :func:`xephys.sort` or :func:`xephys.make_sorting` gives it.
     path
         Folder to be written.
     overwrite
@@ -33,38 +29,14 @@ def save_sorting(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = Fals
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
-    >>> from xephys.schema import make_recording
-    >>> from xephys.sorting import build_sorting
-    >>> rec = make_recording(np.zeros((300, 2), "int16"), sampling_frequency=30_000.0)
-    >>> sorting = build_sorting(rec, spikes={"sample_index": [90], "unit_index": [0]}, units={"label": ["good"]})
+    >>> import xephys
+    >>> sorting = xephys.make_sorting(times_s=[0.5, 1.5, 2.5], labels=[3, 8, 3], sampling_frequency=30_000.0)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_sorting(sorting, Path(folder) / "sorting.zarr")
-    ...     open_sorting(Path(folder) / "sorting.zarr")["units"]["label"].values.tolist()
-    ['good']
+    ...     save_sorting(sorting, folder + "/sorting.zarr")
+    ...     xephys.open_sorting(folder + "/sorting.zarr")["units"]["unit_id"].values.tolist()
+    [3, 8]
     """
     validate_sorting(sorting)
     n_bytes = sum(variable.nbytes for node in sorting.subtree for variable in node.variables.values())
     with whole_or_absent(path, overwrite=overwrite, n_bytes=n_bytes // 4) as hidden:
         sorting.load().to_zarr(str(hidden), mode="w-", consolidated=False)
-
-
-def open_sorting(path: PathLike) -> xr.DataTree:
-    """Open a sorting that :func:`save_sorting` wrote, in memory.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing at the path.
-    RecordingError
-        If it is no sorting, or holds pickles.
-    """
-    place = Path(path)
-    if not place.exists():
-        raise FileNotFoundError(f"{place.absolute()} does not exist; check the path")
-    stored = any((place / name).is_file() for name in (".zgroup", "zarr.json")) and (place / "spikes").is_dir()
-    if not stored:
-        raise RecordingError(f"{place} is no sorting: it is not a Zarr store with spikes; see save_sorting")
-    check_zarr(place)
-    with xr.open_datatree(place, engine="zarr", consolidated=False) as tree:
-        return validate_sorting(tree.load())

@@ -25,7 +25,7 @@ from ...match.thresholds import LOWEST, balance_thresholds
 from ...motion.registered import Tissue
 from ...recording.clock import first_sample
 from ..steps.assemble import appearance_of, assemble
-from ..steps.clusters import Clusters, check_found, clustered_spikes, clustering_log
+from ..steps.clusters import Clusters, check_found, clustering_log
 from ..steps.judge import judge_units
 from ..steps.learned import learned_nodes
 from ..steps.passes import NoUnits, Run
@@ -168,7 +168,7 @@ def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: D
     )
     log = clustering_log(clustering, step="cluster")
     check_found(clustering, log)
-    spikes = clustered_spikes(peaks, clustering)
+    spikes = clustering.spikes(peaks)
     return Clusters(spikes, np.bincount(spikes["unit_index"]).astype(np.float64), log)
 
 
@@ -194,7 +194,7 @@ def _refine(
     log = clusters.log + clustering_log(clustering, step=f"refine {number}")
     check_found(clustering, log)
     return Clusters(
-        clustered_spikes(spikes, clustering),
+        clustering.spikes(spikes),
         estimated_counts(spikes, clustering.labels),
         log,
         estimate_unexplained(spikes, clustering.labels, feature_noise=features.noise),
@@ -212,7 +212,7 @@ def _mean_waveforms(
 ) -> xr.Dataset:
     """Mean waveforms of clusters around the channel where most of their peaks are; by displacement if tissue moves."""
     settings: dict[str, Any] = {
-        "peak_channels": clusters.peak_channels(traces.sizes["channel"]),
+        "peak_channels": clusters.peak_channels(),
         "ms_before": p.ms_before,
         "ms_after": p.ms_after,
         "seed": p.seed,

@@ -9,11 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...cluster.settle import Clustering, take_records
-from ...graph.checkpoint import StoredRecords
+from ...cluster.settle import Clustering
+from ...templates.average import usual_channels
 from .passes import NoUnits
-
-SPIKE = np.dtype([("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")])
 
 
 @dataclass(frozen=True)
@@ -37,25 +35,13 @@ class Clusters:
     log: list[dict[str, Any]]
     unexplained: NDArray[np.float64] | None = None
 
-    def peak_channels(self, n_channels: int) -> NDArray[np.int64]:
+    def peak_channels(self) -> NDArray[np.int64]:
         """The channel where most of a cluster's peaks are."""
-        counts = np.zeros((len(self.num_spikes), n_channels), np.int64)
-        np.add.at(counts, (self.spikes["unit_index"], self.spikes["channel_index"]), 1)
-        return counts.argmax(axis=1)
+        return usual_channels(self.spikes["channel_index"], self.spikes["unit_index"], n_units=len(self.num_spikes))
 
     def with_unexplained(self, templates: xr.Dataset) -> xr.Dataset:
         """Their templates with the share that they leave unexplained: with it, pairs of spikes are weighed."""
         return templates if self.unexplained is None else templates.assign(unexplained=("unit", self.unexplained))
-
-
-def clustered_spikes(events: NDArray[Any] | StoredRecords, clustering: Clustering) -> NDArray[Any]:
-    """The clustered events as spikes, aligned alike within each cluster, in time order."""
-    peaks, kept = take_records(events, ("sample_index", "channel_index")), clustering.labels >= 0
-    spikes = np.zeros(int(kept.sum()), SPIKE)
-    spikes["sample_index"] = peaks["sample_index"][kept] + clustering.sample_shift[kept]
-    spikes["channel_index"] = peaks["channel_index"][kept]
-    spikes["unit_index"] = clustering.labels[kept]
-    return spikes[np.argsort(spikes["sample_index"], kind="stable")]
 
 
 def check_found(clustering: Clustering, log: list[dict[str, Any]]) -> None:

@@ -1,0 +1,252 @@
+"""A sorting made by hand: of times and labels, of matched spikes, of the steps of a sort of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..checks import check_positive
+from ..errors import ParameterError
+from ..features.events import columns_of
+from ..metrics.facts import UnitFacts
+from ..metrics.table import METRICS, compute_columns
+from ..recording.axes import SegmentAxes
+from ..sorting import build_sorting
+from ..templates.average import dense_templates, usual_channels
+from .times import samples_at
+
+#: Fields of the records of matched spikes, whose ``amplitude`` is a multiple of the template.
+_MATCHED = {"unit_index", "amplitude", "gain", "sample_offset"}
+#: Columns of spikes that a sorting keeps.
+_KEPT = ("amplitude", "scale", "x", "y", "z")
+
+
+def make_sorting(
+    spikes: Any = None,
+    *,
+    sample_index: Any = None,
+    times_s: Any = None,
+    labels: Any = None,
+    segment_index: Any = None,
+    recording: xr.DataArray | xr.DataTree | None = None,
+    sampling_frequency: float | None = None,
+    templates: xr.Dataset | None = None,
+    noise_levels: xr.DataArray | None = None,
+    units: Mapping[str, Any] | None = None,
+    unit_ids: Sequence[Any] | None = None,
+    ignore: Any = -1,
+) -> xr.DataTree:
+    """Make a sorting of spikes and their units, which everything takes that takes one of :func:`xephys.sort`.
+
+    Parameters
+    ----------
+    spikes
+        Computed records (as of :func:`xephys.match_templates`, or ``clustering.spikes(peaks)``), a DataFrame, a Dataset
+        or a dict with the column ``sample_index``, and ``unit_index`` unless ``labels`` are given; further columns
+        ``segment_index``, ``channel_index``, ``amplitude``, ``scale``, ``x``, ``y`` are used. The amplitude of matched
+        spikes is taken for a multiple of their template. Give this, or one of the next two.
+    sample_index
+        Sample of each spike, from the start of its segment.
+    times_s
+        Time of each spike in seconds: on the clock of the recording, without one from the start.
+    labels
+        Name of each spike's unit: integers or texts. Units stand in sorted order.
+    segment_index
+        Segment of each spike; the first if None.
+    recording
+        What was sorted: its rate, length, clock and channels are used, nothing is read but times.
+    sampling_frequency
+        In hertz; needed without a recording.
+    templates
+        From :func:`xephys.estimate_templates`, for the units in their order, in the unit of the recording (µV), not of
+        white traces. With them units have places and amplitudes, and spikes the places of their units if they have
+        none of their own.
+    noise_levels
+        From :func:`xephys.estimate_noise_levels`, of the same traces: for the signal-to-noise ratio.
+    units
+        Further columns, one value a unit, such as ``{"label": ["good", "mua"]}``.
+    unit_ids
+        Names of all units in their order, also of those without spikes; those that occur if None.
+    ignore
+        Spikes of this label belong to no unit and are left out; None if every label is a unit.
+
+    Returns
+    -------
+    A sorting with the metrics that follow from what is given.
+
+    Raises
+    ------
+    ParameterError
+        If there are no times or no labels, their numbers differ, a spike lies outside the recording, or templates are
+        those of other units.
+
+    Examples
+    --------
+    >>> sorting = make_sorting(times_s=[0.5, 1.5, 2.5], labels=["a", "b", "a"], sampling_frequency=30_000.0)
+    >>> sorting["units"]["num_spikes"].values.tolist(), sorting["spikes"]["sample_index"].values.tolist()
+    ([2, 1], [15000, 45000, 75000])
+    """
+    axes = _axes(recording, sampling_frequency)
+    columns = {} if spikes is None else dict(columns_of(spikes))
+    given = {"spikes": spikes, "sample_index": sample_index, "times_s": times_s}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        said = f"{' and '.join(named)} are given" if named else "no spikes are given"
+        raise ParameterError(f"{said}; give one of spikes, sample_index and times_s")
+    if segment_index is not None:
+        columns["segment_index"] = np.asarray(segment_index)
+    if sample_index is not None:
+        columns["sample_index"] = np.asarray(sample_index)
+    if times_s is not None:
+        columns["sample_index"] = samples_at(axes, np.asarray(times_s, np.float64), columns.get("segment_index"))
+    if "sample_index" not in columns:
+        raise ParameterError(f"the spikes have no sample_index; they have {', '.join(map(str, columns))}")
+    names = columns.get("unit_index") if labels is None else np.asarray(labels)
+    ids, unit_index = _units(names, len(columns["sample_index"]), unit_ids, ignore, templates)
+    kept = np.flatnonzero(unit_index >= 0)
+    columns = {name: np.asarray(values)[kept] for name, values in columns.items()}
+    columns["unit_index"] = unit_index[kept]
+    table = {name: columns[name] for name in ("sample_index", "unit_index", "segment_index", *_KEPT) if name in columns}
+    seen, waveforms, nbefore = _seen(templates, axes, len(ids))
+    if waveforms is None and "channel_index" in columns:
+        seen["channel_index"] = usual_channels(columns["channel_index"], columns["unit_index"], n_units=len(ids))
+    table |= _sizes(columns, seen.get("amplitude"), matched=set(columns) >= _MATCHED)
+    if "x" not in table and "x" in seen:
+        table |= {name: seen[name][table["unit_index"]] for name in ("x", "y")}
+    further = {name: np.asarray(values) for name, values in (units or {}).items()}
+    metrics = _metrics(axes, table, seen, noise_levels, n_units=len(ids))
+    return build_sorting(
+        axes,
+        spikes=table,
+        units={"label": np.full(len(ids), "unsorted"), **seen, **metrics, **further},
+        templates=waveforms,
+        nbefore=nbefore,
+        unit_ids=ids,
+        preset="by hand",
+    )
+
+
+def _axes(recording: Any, sampling_frequency: float | None) -> SegmentAxes:
+    if recording is not None:
+        axes = SegmentAxes.of(recording)
+        if sampling_frequency is not None and sampling_frequency != axes.sampling_frequency:
+            raise ParameterError(
+                f"sampling_frequency is {sampling_frequency:g} and the recording has {axes.sampling_frequency:g} Hz; "
+                "leave it out"
+            )
+        return axes
+    if sampling_frequency is None:
+        raise ParameterError(
+            "neither recording nor sampling_frequency is given; give the recording, or its rate in hertz"
+        )
+    check_positive(sampling_frequency=sampling_frequency)
+    return SegmentAxes(sampling_frequency=float(sampling_frequency))
+
+
+def _units(
+    names: Any, n_spikes: int, unit_ids: Sequence[Any] | None, ignore: Any, templates: xr.Dataset | None
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Names of the units, and the unit of each spike; -1 for one that belongs to none."""
+    if names is None:
+        raise ParameterError("the spikes have no unit_index, and no labels are given; give one label for each spike")
+    names = np.asarray(names)
+    if names.shape != (n_spikes,):
+        raise ParameterError(f"labels have shape {names.shape} for {n_spikes} spikes; give one for each spike")
+    if names.dtype.kind not in "iuUSO":
+        raise ParameterError(f"labels are {names.dtype}; give integers or texts")
+    none = np.zeros(n_spikes, bool) if ignore is None else names == ignore
+    if unit_ids is None and templates is not None and names.dtype.kind in "iu":
+        unit_ids = list(range(templates.sizes["unit"]))  # rows of the templates, also of those without spikes
+    ids = np.unique(names[~none]) if unit_ids is None else np.asarray(unit_ids)
+    if len(ids) == 0:
+        return np.empty(0, np.int64), np.full(n_spikes, -1, np.int64)
+    order = np.argsort(ids, kind="stable")
+    place = np.searchsorted(ids[order], names).clip(max=len(ids) - 1)
+    found = order[place]
+    foreign = ~none & (ids[found] != names)
+    if foreign.any():
+        one = np.asarray(names[foreign][:1]).tolist()[0]
+        raise ParameterError(f"label {one!r} is none of the {len(ids)} unit_ids; name all units, or leave unit_ids out")
+    return ids, np.where(none, -1, found)
+
+
+def _seen(
+    templates: xr.Dataset | None, axes: SegmentAxes, n_units: int
+) -> tuple[dict[str, Any], NDArray[np.float32] | None, int]:
+    """Peak channel, amplitude and place of each unit by its template; the template on all channels."""
+    if templates is None:
+        return {}, None, 0
+    from ..kernels.templates.average import template_peak_channels, template_positions
+
+    if templates.sizes["unit"] != n_units:
+        raise ParameterError(
+            f"there are {templates.sizes['unit']} templates and {n_units} units; estimate templates of these units, "
+            "in their order"
+        )
+    if templates.attrs.get("units") == "noise":
+        raise ParameterError(
+            "these templates are of white traces, in units of the noise; estimate them on the filtered traces, whose "
+            "amplitudes mean something"
+        )
+    waveform, channels = templates["waveform"].values, templates["channel_index"].values
+    dense = dense_templates(templates).values
+    seen: dict[str, Any] = {
+        "channel_index": template_peak_channels(waveform, channels=channels.astype(np.int32)),
+        "amplitude": np.abs(dense).max(axis=(1, 2), initial=0.0),
+    }
+    if "x" in axes.channels and "y" in axes.channels:
+        places = np.stack([axes.channels["x"], axes.channels["y"]], axis=1)
+        positions = template_positions(waveform, channels=channels.astype(np.int32), positions_um=places)
+        seen |= {"x": positions[:, 0], "y": positions[:, 1]}
+    return seen, dense, int(templates.attrs["nbefore"])
+
+
+def _sizes(columns: Mapping[str, Any], amplitude: Any, *, matched: bool) -> dict[str, Any]:
+    """Sizes of spikes in µV and as a multiple of the template, as far as they are known."""
+    if not matched:
+        return {}
+    scale = np.asarray(columns["amplitude"], np.float64)
+    if amplitude is None:  # of templates that are not given
+        return {"scale": scale, "amplitude": np.full(len(scale), np.nan)}
+    return {"scale": scale, "amplitude": scale * np.asarray(amplitude)[columns["unit_index"]]}
+
+
+def _metrics(
+    axes: SegmentAxes,
+    table: Mapping[str, Any],
+    seen: Mapping[str, Any],
+    noise_levels: Any,
+    *,
+    n_units: int,
+) -> dict[str, Any]:
+    """The metrics that follow from what is given."""
+    lengths = np.asarray(axes.n_samples or (int(np.max(table["sample_index"], initial=0)) + 1,), np.int64)
+    moved = np.concatenate([[0], np.cumsum(lengths)[:-1]]) - np.asarray(axes.first_sample)
+    segment = np.asarray(table.get("segment_index", np.zeros(len(table["sample_index"]))), np.int64)
+    samples = np.asarray(table["sample_index"], np.int64) + moved[segment.clip(0, len(moved) - 1)]
+    order = np.argsort(samples, kind="stable")
+    noise = np.full(n_units, np.nan)
+    if noise_levels is not None and "channel_index" in seen:
+        levels = np.asarray(noise_levels, np.float64)
+        if len(levels) != len(axes.channels.get("channel", levels)):
+            raise ParameterError(
+                f"there are {len(levels)} noise_levels and {len(axes.channels['channel'])} channels; estimate them on "
+                "this recording"
+            )
+        noise = np.maximum(levels, 1e-9)[seen["channel_index"]]
+    facts = UnitFacts(
+        sample_index=samples[order],
+        unit_index=np.asarray(table["unit_index"])[order],
+        n_units=n_units,
+        n_samples=max(int(lengths.sum()), 1),
+        sampling_frequency=axes.sampling_frequency,
+        amplitude=np.asarray(seen.get("amplitude", np.full(n_units, np.nan))),
+        noise=noise,
+    )
+    missing = {"amplitude": "amplitude" not in seen, "noise": not np.isfinite(noise).all() or not n_units}
+    known = {"sample_index", "unit_index", "n_samples"} | {name for name, lacks in missing.items() if not lacks}
+    return compute_columns(facts, [name for name, metric in METRICS.items() if set(metric.needs) <= known])

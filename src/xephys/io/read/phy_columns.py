@@ -1,0 +1,126 @@
+"""The properties of clusters in a folder of phy's: ``cluster_*.tsv``, and phy's own table ``cluster_info``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Columns of ``cluster_info`` that phy computes for its table, and names of the clusters.
+_DERIVED = {"id", "cluster_id", "n_spikes", "ch", "depth", "fr", "amp", "sh"}
+
+
+def cluster_columns(folder: Path, clusters: Sequence[int]) -> dict[str, NDArray[Any]]:
+    """Values for some clusters by column, in the type in which they are written.
+
+    Parameters
+    ----------
+    folder
+        With files ``*.tsv`` or ``*.csv`` that have a column ``cluster_id``.
+    clusters
+        Numbers of the clusters, in the order wanted.
+
+    Returns
+    -------
+    Integers, floats (NaN where a cluster has no value), booleans or texts (empty where there is none).
+    """
+    written: dict[str, dict[int, str]] = {}
+    for path in _files(folder):
+        info = path.stem == "cluster_info"
+        for name, values in _read(path).items():
+            if info and name in _DERIVED:
+                continue
+            known = written.setdefault(name, {})
+            # The table of phy's own comes last, so that a file of its own goes before it.
+            known.update({k: v for k, v in values.items() if k not in known or not info})
+    return {
+        name: _typed([values.get(k, "") for k in clusters], given=[value for value in values.values() if value])
+        for name, values in written.items()
+    }
+
+
+def listed_clusters(folder: Path) -> set[int]:
+    """Every cluster that some file names."""
+    return {k for path in _files(folder) for values in _read(path).values() for k in values}
+
+
+def _files(folder: Path) -> list[Path]:
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in (".tsv", ".csv") and path.is_file()]
+    return sorted(files, key=lambda path: path.stem == "cluster_info")
+
+
+def _read(path: Path) -> dict[str, dict[int, str]]:
+    """Texts by column and cluster."""
+    text = path.read_text(encoding="utf8", errors="replace").replace("\x00", "")
+    rows = list(csv.reader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ","))
+    if not rows:
+        return {}
+    header = [name.strip() for name in rows[0]]
+    key = next((header.index(name) for name in ("cluster_id", "id") if name in header), None)
+    if key is None:
+        return {}
+    return {
+        name: {int(k): value.strip() for k, value in _pairs(rows[1:], key, place)}
+        for place, name in enumerate(header)
+        if place != key and name
+    }
+
+
+def _pairs(rows: Sequence[Sequence[str]], key: int, place: int) -> Iterator[tuple[float, str]]:
+    for row in rows:
+        if len(row) > max(key, place):
+            try:
+                yield float(row[key]), row[place]
+            except ValueError:  # a line of something else
+                continue
+
+
+def _typed(values: list[str], *, given: list[str]) -> NDArray[Any]:
+    """Texts in the narrowest type that holds all that are given for any cluster."""
+    if given and set(given) <= {"True", "False"} and all(values):
+        return np.array([value == "True" for value in values])
+    if not given or not all(_is_number(value) for value in given):
+        return np.array(values, str)
+    if all(values) and all(value.lstrip("+-").isdigit() for value in given):
+        return np.array([int(value) for value in values], np.int64)
+    return np.array([float(value) if value else np.nan for value in values], np.float64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def unit_names(folder: Path, clusters: Sequence[int]) -> NDArray[Any]:
+    """Names of units: those under which they were exported where they are still one's own, else new ones.
+
+    phy gives the parts of a cluster the properties of the cluster, so that a name that two have is neither's. A new
+    name is one that no cluster of the folder has had.
+    """
+    everyone = sorted({*listed_clusters(folder), *clusters})
+    columns = cluster_columns(folder, everyone)
+    current = np.isin(everyone, clusters)
+    if "si_unit_id" in columns and columns["si_unit_id"].dtype.kind in "if":
+        known = columns["si_unit_id"].astype(np.float64)
+        numbers = np.where(_single(known) & np.isfinite(known), np.nan_to_num(known), -1).astype(np.int64)
+        new = np.flatnonzero((numbers < 0) & current)
+        numbers[new] = int(np.nanmax(known)) + 1 + np.arange(len(new))
+        return numbers[current]
+    if "unit_name" in columns:
+        texts = columns["unit_name"].astype(str)
+        own = np.where(_single(texts) & (texts != ""), texts, [f"cluster {k}" for k in everyone])[current]
+        return own if len(np.unique(own)) == len(own) else np.array([f"cluster {k}" for k in clusters])
+    return np.asarray(clusters, np.int64)
+
+
+def _single(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values occur once."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray(counts[place.ravel()] == 1)
