@@ -68,10 +68,34 @@ def test_the_noise_of_an_average_need_not_be_explained():
     assert composites(every, [500, 500, 500, 50], rest_max=0.1, noise_energies=energies)["unit"].tolist() == [3]
 
 
-def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_blurred():
-    """Of coincidences at many lags; the same template with more spikes than chance can make is a unit."""
+def test_a_sum_at_varying_delays_is_found():
     templates = make_templates(4, seed=1)
     total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
+    found = composites(np.concatenate([templates, total[None]]), [500, 500, 500, 500, 60])
+    assert found["unit"].tolist() == [4]
+    assert {int(found["first"][0]), int(found["second"][0])} == {0, 2}
+    assert (found["by_chance"][0], found["rest"][0] < 0.05) == (False, True)
+
+
+def test_both_parts_of_a_sum_are_placed_against_it():
+    templates = make_templates(5, seed=4)
+    total = moved(templates[1], -4) + moved(templates[3], 3)
+    found = composites(np.concatenate([templates, total[None]]), [500] * 5 + [60])[0]
+    delays = {int(found["first"]): found["first_lag"], int(found["second"]): found["first_lag"] + found["lag"]}
+    assert delays == {1: -4, 3: 3}
+
+
+def blurred(templates):
+    """The sum of two at varying delays, with something that is in neither."""
+    total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
+    other = np.random.default_rng(0).standard_normal(total.shape)
+    return total + other * np.sqrt(0.25 * (total**2).sum() / (other**2).sum())
+
+
+def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_no_sum():
+    """Of coincidences at many lags; the same template with more spikes than chance can make is a unit."""
+    templates = make_templates(4, seed=1)
+    total = blurred(templates)
     every = np.concatenate([templates, total[None]])
     counts = [60_000, 900, 60_000, 900, 40]
     chance = 15 / (1800 * 30_000)
@@ -84,8 +108,9 @@ def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_blurred(
 def test_whether_a_rare_one_is_a_sum_is_left_to_the_trains():
     """Waveforms cannot tell: of templates of one time course any may be the sum of its neighbors."""
     templates = make_templates(4, seed=1)
-    total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
-    rare = composites(np.concatenate([templates, total[None]]), [60_000, 900, 60_000, 900, 40], chance=1e-6)
+    rare = composites(
+        np.concatenate([templates, blurred(templates)[None]]), [60_000, 900, 60_000, 900, 40], chance=1e-6
+    )
     plain = composites(np.concatenate([templates, (templates[0] + templates[2])[None]]), [500, 500, 500, 500, 50])
     assert (rare["by_chance"].tolist(), plain["by_chance"].tolist()) == ([True], [False])
 
@@ -94,7 +119,7 @@ def test_whether_a_rare_one_is_a_sum_is_left_to_the_trains():
 def test_coincidences_that_a_third_took_are_missed(lag):
     rng, n = np.random.default_rng(3), 3_000_000
     first, second = (np.sort(rng.choice(n, 10_000, replace=False)) for _ in range(2))
-    pair = np.array([(2, 0, 1, lag, 0.3, True)], COMPOSITE)
+    pair = np.array([(2, 0, 1, 0, lag, 0.3, True)], COMPOSITE)
     taken = np.abs(
         first[:, None] + lag - second[np.searchsorted(second, first + lag).clip(1, 9_999)[:, None] + [-1, 0]]
     )

@@ -9,26 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.metrics.spike_trains import correlogram_counts
+from xephys.kernels.templates.blurred_sums import blurred_sum
 
 COMPOSITE = np.dtype(
     [
         ("unit", np.int64),
         ("first", np.int64),
         ("second", np.int64),
+        ("first_lag", np.int64),
         ("lag", np.int64),
         ("rest", np.float64),
         ("by_chance", np.bool_),
     ]
 )
-"""A template, the two whose sum it is, the second's delay against the first (samples), the energy left of it, and
-whether that is more than a plain sum may leave: then only `missed_together` can tell."""
+"""A template, the two whose sum it is, the delay of the first against it and of the second against the first (samples),
+the energy left of it, and whether that is more than a sum may leave: then only `missed_together` can tell."""
 
 #: A pair is looked at closely if the lags that each part prefers leave less than this share of the energy.
 COARSE_REST = 0.7
 #: What a template may leave that is as rare as chance makes coincidences, and how small its parts may be.
 MAX_REST_BY_CHANCE, AMPLITUDE_MIN_BY_CHANCE = 0.45, 0.35
-#: Samples around them that are tried.
-LAG_REACH = 10
+#: Samples around them that are tried; if the lags vary, the one that is preferred may be at an end of them.
+LAG_REACH, BLUR_REACH = 10, 20
+#: How small a part may be if its lags vary: the mean of a few spikes has not much of each.
+BLURRED_AMPLITUDE_MIN = 0.75
 
 
 def find_composites(
@@ -45,7 +49,7 @@ def find_composites(
     share_max: float = 0.5,
     chance: float = 0.0,
 ) -> NDArray[np.void]:
-    """Templates that are the sum of two others at some delay.
+    """Templates that are the sum of two others at some delay, or at delays that vary.
 
     Parameters
     ----------
@@ -91,6 +95,7 @@ def find_composites(
     [(2, 0, 1, 3)]
     """
     middle, center = pair_overlaps.shape[1] // 2, pair_overlaps.shape[2] // 2
+    table = pair_starts, pair_units, pair_overlaps[:, middle]
     found = []
     for unit in range(len(energies)):
         own = slice(int(pair_starts[unit]), int(pair_starts[unit + 1]))
@@ -101,7 +106,9 @@ def find_composites(
             continue
         total = energies[unit] - noise_energies[unit]
         allowed = {False: rest_max, True: max(rest_max, MAX_REST_BY_CHANCE)}
-        best = {by_chance: (rest * total + noise_energies[unit], -1, -1, 0) for by_chance, rest in allowed.items()}
+        none = (-1, -1, 0, 0)
+        best = {by_chance: (rest * total + noise_energies[unit], *none) for by_chance, rest in allowed.items()}
+        blurred = best[False]
         own_energies = energies[partners]
         row_of = np.full(len(energies), -1, np.int64)
         row_of[partners] = np.arange(len(partners))
@@ -123,12 +130,9 @@ def find_composites(
             coarse[row] = np.inf
             for other in np.flatnonzero(coarse < COARSE_REST * total):
                 # Overlapping parts pull each other's lag: both are looked for around where they were found.
-                near, far = _around(lag, scores.shape[1]), _around(int(lags[other]), scores.shape[1])
-                cross = np.zeros((len(near), len(far)))
-                delays = far[None, :] - near[:, None] + center
-                inside = (delays >= 0) & (delays < scores.shape[1])
-                alone = np.roll(seen[other], center - lag)  # the overlap at every delay; what enters is beyond reach
-                cross[inside] = alone[delays[inside]]
+                near, far = (_around(int(at), scores.shape[1], LAG_REACH) for at in (lag, lags[other]))
+                alone = _overlap(first, partners[other], *table)
+                cross = _crossed(alone, near, far)
                 coincidences = chance * counts[first] * counts[partners[other]]
                 for by_chance in (False, True)[: 1 + (counts[unit] <= coincidences)]:
                     rest = _rests(
@@ -139,17 +143,60 @@ def find_composites(
                     least = int(rest.argmin())
                     if rest.flat[least] < best[by_chance][0]:
                         i, j = divmod(least, len(far))
-                        lag_between = int(far[j] - near[i])
-                        best[by_chance] = (float(rest.flat[least]), int(first), int(partners[other]), lag_between)
-        by_chance = best[False][1] < 0  # a plain sum needs no further proof
+                        lags_of_parts = int(near[i]) - center, int(far[j] - near[i])
+                        best[by_chance] = (float(rest.flat[least]), int(first), int(partners[other]), *lags_of_parts)
+                if best[False][1] >= 0:
+                    continue  # a plain sum is no blurred one
+                near, far = (_around(int(at), scores.shape[1], BLUR_REACH) for at in (lag, lags[other]))
+                left_of_all, *amplitudes = blurred_sum(
+                    energy=float(energies[unit]),
+                    first_scores=scores[row, near],
+                    second_scores=scores[other, far],
+                    first_overlaps=_at_lags(_overlap(first, first, *table), len(near)),
+                    second_overlaps=_at_lags(_overlap(partners[other], partners[other], *table), len(far)),
+                    cross=_crossed(alone, near, far),
+                )
+                within = min(amplitudes) >= BLURRED_AMPLITUDE_MIN and max(amplitudes) <= amplitude_max
+                if within and left_of_all < blurred[0]:
+                    lags_of_parts = lag - center, int(lags[other]) - lag
+                    blurred = (left_of_all, int(first), int(partners[other]), *lags_of_parts)
+        if best[False][1] < 0:
+            best[False] = blurred
+        by_chance = best[False][1] < 0  # a sum needs no further proof
         if best[by_chance][1] >= 0:
             left_over = max(0.0, best[by_chance][0] - noise_energies[unit]) / max(total, 1e-12)
             found.append((unit, *best[by_chance][1:], left_over, by_chance))
     return np.array(found, COMPOSITE)
 
 
-def _around(lag: int, n_lags: int) -> NDArray[np.int64]:
-    return np.arange(max(0, lag - LAG_REACH), min(n_lags, lag + LAG_REACH + 1))
+def _around(lag: int, n_lags: int, reach: int) -> NDArray[np.int64]:
+    return np.arange(max(0, lag - reach), min(n_lags, lag + reach + 1))
+
+
+def _crossed(alone: NDArray[np.float64], near: NDArray[np.int64], far: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Overlap of two templates at every pair of delays, from that at every lag between them; none beyond its length."""
+    lags = far[None, :] - near[:, None] + len(alone) // 2
+    inside = (lags >= 0) & (lags < len(alone))
+    return np.where(inside, alone[np.where(inside, lags, 0)], 0.0)
+
+
+def _overlap(
+    unit: int,
+    other: int,
+    pair_starts: NDArray[np.int64],
+    pair_units: NDArray[np.int32],
+    overlaps: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """Overlap of two templates at every lag; zero if they share no channel."""
+    row = np.flatnonzero(pair_units[pair_starts[unit] : pair_starts[unit + 1]] == other)
+    if not row.size:
+        return np.zeros(overlaps.shape[1])
+    return overlaps[pair_starts[unit] + row[0]].astype(np.float64)
+
+
+def _at_lags(overlap: NDArray[np.float64], n_delays: int) -> NDArray[np.float64]:
+    """The overlap at every lag between two of so many delays."""
+    return _crossed(overlap, np.zeros(1, np.int64), np.arange(1 - n_delays, n_delays))[0]
 
 
 def _seen_at(
@@ -236,7 +283,7 @@ def missed_together(
     >>> rng = np.random.default_rng(0)
     >>> samples = np.sort(rng.choice(10**6, 40_000, replace=False))
     >>> units = rng.integers(0, 2, 40_000)
-    >>> pair, chosen = np.array([(2, 0, 1, 5, 0.3, True)], COMPOSITE), {"counts": [20_000, 20_000, 500]}
+    >>> pair, chosen = np.array([(2, 0, 1, 0, 5, 0.3, True)], COMPOSITE), {"counts": [20_000, 20_000, 500]}
     >>> missed_together(pair, samples, units, **chosen, duration_samples=10**6).tolist()
     [False]
     >>> apart = np.flatnonzero(np.diff(samples, prepend=-99) > 30)

@@ -16,7 +16,7 @@ class DefaultParameters(BaseModel):
     freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band-pass; lowered to 0.45 of the rate")
     filter_order: int = Field(5, ge=1, le=10, description="order of the band-pass, applied twice")
     reference: Literal["median", "average", "none"] = Field(
-        "median", description="common reference over each shank; none is used below 12 channels"
+        "median", description="common reference over each shank; none is used below 24 channels"
     )
     whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighborhood")
     detect_threshold: float = Field(4.5, gt=0, description="detection threshold, in units of the noise")

@@ -66,7 +66,7 @@ class Kilosort4Parameters(BaseModel):
     cluster_init_seed: int = Field(5, ge=0, description="of every random choice")
     duplicate_spike_ms: float = Field(0.25, ge=0, le=5, description="nearer spikes of a unit are one; 0 keeps all")
     position_limit: float = Field(100.0, gt=0, description="channels up to this far say where a spike comes from, um")
-    do_CAR: bool = Field(True, description="subtract the median over each shank's channels; from 12 channels on")
+    do_CAR: bool = Field(True, description="subtract the median over each shank's channels; from 24 channels on")
     invert_sign: bool = Field(False, description="multiply the data by -1, in every step")
     bad_channels: tuple[Any, ...] = Field((), description="channels to leave out, by their identifiers")
     shank_idx: tuple[Any, ...] | None = Field(None, description="shanks to sort, by their identifiers; or all")

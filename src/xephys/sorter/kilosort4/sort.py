@@ -31,6 +31,7 @@ from ...graph.checkpoint import CheckpointedEvents
 from ...graph.events import SpikeTable
 from ...match.templates import match_templates
 from ..steps.passes import NoUnits, Run
+from ..steps.sums import log_of_sums, sums_of_two
 from .drift import estimate_drift, without_drift
 from .parameters import Kilosort4Parameters
 from .prepare import BATCH_S, chosen_part, prepare_white
@@ -77,6 +78,9 @@ def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run
     if first.n_clusters == 0:
         raise NoUnits(log)
     templates = learned_templates(white, detected, first.labels, shapes=shapes)
+    sums = sums_of_two(templates, templates["num_averaged"].values)
+    log += log_of_sums(sums, step="templates", reason="two units at once")
+    templates = templates.isel(unit=np.setdiff1d(np.arange(templates.sizes["unit"]), sums["unit"]))
 
     matched = _thinned_events(run.collect("match", _match(white, templates, shapes, p)), p)
     spikes = matched if isinstance(matched, np.ndarray) else matched.load()

@@ -32,8 +32,9 @@ from .prepared import DrawnExcerpts, Prepared
 
 BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
 
-#: With fewer channels the median contains the spikes, so referencing would remove them.
-REFERENCE_CHANNELS_MIN = 12
+#: With fewer channels spikes move the median: of four wires it holds them, and on sixteen two spikes that come together
+#: are not the sum of what each is alone, so that they become a unit of their own.
+REFERENCE_CHANNELS_MIN = 24
 #: With fewer channels a large spike may be seen by half of them, and be taken for an artifact ...
 ARTIFACT_CHANNELS_MIN = 32
 #: ... unless it has to be of a size that no spike has: so many noise levels, and a millivolt (or 1000 counts). What the

@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from .sums import log_of_sums, sums_of_two
+
 
 @dataclass(frozen=True)
 class MatchableTemplates:
@@ -59,8 +61,6 @@ NORM_MIN = 6.0
 #: Two trains that never meet between these lags may be one neuron's; nearer, the matcher reports only one of them.
 REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
-#: Coincidences whose lags lie within so much of each other may end up in one cluster.
-COINCIDENT_MS = 0.5
 #: A unit that fires within this of a unit that it cannot see, more often than not, is an artifact of the whole probe.
 COMMON_MS = 0.5
 
@@ -83,45 +83,15 @@ def tidy_templates(
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
     keep = (strength >= NORM_MIN) & (counts >= n_spikes_min)
-    sums = _composites(templates, counts, matched, n_samples)
+    sums = sums_of_two(templates, counts, matched=matched, n_samples=n_samples)
     log = [
         {"step": "templates", "unit": int(u), "reason": "too weak to match", "norm": float(strength[u])}
         for u in np.flatnonzero(~keep)
     ]
-    log += [
-        {"step": "templates", "reason": "two units at once", **{n: row[n].item() for n in sums.dtype.names or ()}}
-        for row in sums
-        if keep[row["unit"]]
-    ]
+    log += log_of_sums(sums[keep[sums["unit"]]], step="templates", reason="two units at once")
     keep[sums["unit"]] = False
     kept = np.flatnonzero(keep)
     return MatchableTemplates(templates.isel(unit=kept), kept, log)
-
-
-def _composites(
-    templates: xr.Dataset, counts: NDArray[np.floating[Any]], matched: NDArray[Any] | None, n_samples: int
-) -> NDArray[np.void]:
-    """Templates that are the sum of two others, which matching can tell apart by itself."""
-    from ...kernels.templates.composites import find_composites, missed_together
-    from ...match.settings import match_model
-
-    model = match_model(templates, steps_per_sample=0)
-    averaged = np.maximum(templates["num_averaged"].values, 1)
-    used = (model["channels"] >= 0).sum(axis=1)
-    names = ("energies", "pair_starts", "pair_units", "pair_overlaps")
-    coincident = 0.0 if matched is None else COINCIDENT_MS * 1e-3 * float(templates.attrs["sampling_frequency"])
-    sums = find_composites(
-        counts=counts,
-        chance=coincident / max(n_samples, 1),
-        noise_energies=templates.sizes["sample"] * used / averaged,
-        **{name: model[name] for name in names},  # type: ignore[literal-required]
-    )
-    if matched is None:
-        return sums
-    missed = missed_together(
-        sums, matched["sample_index"], matched["unit_index"], counts=counts, duration_samples=n_samples
-    )
-    return sums[missed | ~sums["by_chance"]]
 
 
 def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: float) -> NDArray[Any]:
@@ -156,6 +126,7 @@ def tidy_units(
     """
     from ...kernels.curate.common_events import common_events
     from ...kernels.curate.merge import decide_merges, merge_candidates
+    from ...kernels.curate.parts_of_sums import give_to_parts
     from ...kernels.curate.pieces import PIECE, join_pieces
     from ...kernels.curate.relative_sizes import relative_sizes
     from ...kernels.curate.repeats import drop_repeats
@@ -184,13 +155,14 @@ def tidy_units(
         n_samples=n_samples,
     )
     num_matched = np.bincount(matches["unit_index"], minlength=n_units)
-    sums = _composites(templates, num_matched, matches, n_samples)
+    sums = sums_of_two(templates, num_matched, matched=matches, n_samples=n_samples)
+    sums = sums[target[sums["unit"]] == sums["unit"]]  # what was merged into one of the two is its
     together = np.zeros(n_units, bool)
-    together[sums["unit"][sums["by_chance"]]] = True
-    together &= target == np.arange(n_units)  # what was merged into one of the two is its
+    together[sums["unit"]] = True
     gone = artifact | together
     target = np.where(gone | gone[target], -1, target)  # with all that was merged into it
-    spikes = matches[target[matches["unit_index"]] >= 0]
+    spikes = give_to_parts(matches, sums)
+    spikes = spikes[target[spikes["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
     spikes["sample_index"] = np.clip(moved, first_sample, last)
     sizes = relative_sizes(norms, target, num_matched)
@@ -214,11 +186,7 @@ def tidy_units(
         {"step": "units", "unit": int(u), "reason": "fires with units far away: an artifact"}
         for u in np.flatnonzero(artifact)
     ]
-    log += [
-        {"step": "units", "reason": "coincidences of two units", **{n: row[n].item() for n in sums.dtype.names or ()}}
-        for row in sums
-        if together[row["unit"]]
-    ]
+    log += log_of_sums(sums, step="units", reason="coincidences of two units")
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]

@@ -1,0 +1,52 @@
+"""Templates that are two units at once: matching tells the two apart by itself, and they would take its spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+#: Coincidences whose lags lie within so much of each other may end up in one cluster.
+COINCIDENT_MS = 0.5
+
+
+def sums_of_two(
+    templates: xr.Dataset,
+    counts: NDArray[np.integer[Any]] | NDArray[np.floating[Any]],
+    *,
+    matched: NDArray[Any] | None = None,
+    n_samples: int = 0,
+) -> NDArray[np.void]:
+    """Templates that are the sum of two others, as records of ``kernels.templates.composites.COMPOSITE``.
+
+    ``counts`` are their spikes. With those that were ``matched``, in a recording of so many samples, rare templates are
+    seen to be coincidences also where their average is no sum.
+    """
+    from ...kernels.templates.composites import find_composites, missed_together
+    from ...match.settings import match_model
+
+    model = match_model(templates, steps_per_sample=0)
+    averaged = np.maximum(templates["num_averaged"].values, 1)
+    used = (model["channels"] >= 0).sum(axis=1)
+    names = ("energies", "pair_starts", "pair_units", "pair_overlaps")
+    coincident = 0.0 if matched is None else COINCIDENT_MS * 1e-3 * float(templates.attrs["sampling_frequency"])
+    sums = find_composites(
+        counts=counts,
+        chance=coincident / max(n_samples, 1),
+        noise_energies=templates.sizes["sample"] * used / averaged,
+        **{name: model[name] for name in names},  # type: ignore[literal-required]
+    )
+    if matched is None:
+        return sums
+    missed = missed_together(
+        sums, matched["sample_index"], matched["unit_index"], counts=counts, duration_samples=n_samples
+    )
+    return sums[missed | ~sums["by_chance"]]
+
+
+def log_of_sums(sums: Iterable[Any], *, step: str, reason: str) -> list[dict[str, Any]]:
+    """The records of sums as entries of a log."""
+    return [{"step": step, "reason": reason, **{n: row[n].item() for n in row.dtype.names or ()}} for row in sums]
