@@ -177,7 +177,7 @@ def _crossed(alone: NDArray[np.float64], near: NDArray[np.int64], far: NDArray[n
     """Overlap of two templates at every pair of delays, from that at every lag between them; none beyond its length."""
     lags = far[None, :] - near[:, None] + len(alone) // 2
     inside = (lags >= 0) & (lags < len(alone))
-    return np.where(inside, alone[np.where(inside, lags, 0)], 0.0)
+    return np.asarray(np.where(inside, alone[np.where(inside, lags, 0)], 0.0))
 
 
 def _overlap(
@@ -191,12 +191,12 @@ def _overlap(
     row = np.flatnonzero(pair_units[pair_starts[unit] : pair_starts[unit + 1]] == other)
     if not row.size:
         return np.zeros(overlaps.shape[1])
-    return overlaps[pair_starts[unit] + row[0]].astype(np.float64)
+    return np.asarray(overlaps[pair_starts[unit] + row[0]], np.float64)
 
 
 def _at_lags(overlap: NDArray[np.float64], n_delays: int) -> NDArray[np.float64]:
     """The overlap at every lag between two of so many delays."""
-    return _crossed(overlap, np.zeros(1, np.int64), np.arange(1 - n_delays, n_delays))[0]
+    return np.asarray(_crossed(overlap, np.zeros(1, np.int64), np.arange(1 - n_delays, n_delays))[0])
 
 
 def _seen_at(
