@@ -27,6 +27,7 @@ ALLOWED: dict[str, str] = {
     "xephys.kernels.metrics.spike_trains.sliding_contamination": "the kernel of a metric",
     "xephys.kernels.templates.average.align_templates": "the kernel that aligns averages on their peak",
     "xephys.kernels.templates.similarity.template_similarity": "the kernel of similarity between sortings",
+    "xephys.recording.segments.each_segment": "the package's face wraps functions by it, as its stub says",
     "xephys.schema.SORTING_NODES": "the model as it is documented",
 }
 #: Names that Python or a tool looks up.

@@ -28,8 +28,9 @@ def api_page() -> str:
         public = getattr(xephys, name)
         if not callable(public):
             continue
-        if public.__module__ != group:
-            group = public.__module__
+        module = getattr(inspect.unwrap(public), "__module__", "") if callable(public) else ""
+        if module != group:
+            group = module
             lines += ["", f"## `{group}`", "", summary_of(import_module(group)), "", "| | |", "|---|---|"]
         mark = " ●" if hasattr(RecordingAccessor, name) else ""
         lines.append(f"| `{name}{signature_of(public)}`{mark} | {summary_of(public)} |")

@@ -12,7 +12,9 @@ from .lazy import attach_stub
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(
+    __name__, __file__, wrappers={"Functions of a recording that give a recording": ".recording.segments:each_segment"}
+)
 __all__ += ["__version__"]
 
 if "xarray" in sys.modules:  # else with the first module that needs it: Xarray takes longer than all the rest here

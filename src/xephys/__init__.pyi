@@ -1,14 +1,12 @@
 """The public names of xephys, and where each is defined: what is imported, completed and documented follows from here.
 
-A name in the first block takes a recording as its first argument and is a method of ``recording.ephys`` too.
+A name in the first two blocks takes a recording as its first argument and is a method of ``recording.ephys`` too. Those
+of the first block are wrapped, so that they take a DataTree of segments as well.
 """
 
 # ruff: noqa: I001  (blocks by use, not by alphabet)
 
-# Functions of a recording, also methods of its accessor ``.ephys``.
-from .recording.slicing import time_slice as time_slice
-from .recording.slicing import spread_slices as spread_slices
-from .recording.clock import sample_times as sample_times
+# Functions of a recording that give a recording, and of a tree of segments a tree; also methods of ``.ephys``.
 from .recording.slicing import select_channels as select_channels
 from .recording.device import to_device as to_device
 from .preprocess.filter import bandpass_filter as bandpass_filter
@@ -24,35 +22,43 @@ from .preprocess.scale import to_uv as to_uv
 from .preprocess.limits import clip as clip
 from .preprocess.limits import rectify as rectify
 from .preprocess.limits import blank_saturation as blank_saturation
-from .preprocess.standardize import estimate_statistics as estimate_statistics
 from .preprocess.standardize import center as center
 from .preprocess.standardize import zscore as zscore
 from .preprocess.standardize import normalize_by_quantile as normalize_by_quantile
 from .preprocess.convert import astype as astype
 from .preprocess.convert import unsigned_to_signed as unsigned_to_signed
-from .preprocess.convert import estimate_lsb as estimate_lsb
 from .preprocess.convert import correct_lsb as correct_lsb
-from .recording.excerpts import sample_traces as sample_traces
-from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
-from .preprocess.whiten import estimate_whitening as estimate_whitening
 from .preprocess.whiten import whiten as whiten
 from .preprocess.blank.common_artifacts import blank_common_artifacts as blank_common_artifacts
 from .preprocess.blank.noisy_stretches import blank_noisy_stretches as blank_noisy_stretches
-from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
 from .preprocess.blank.artifacts import blank_artifacts as blank_artifacts
 from .preprocess.silence import fill_silence as fill_silence
 from .preprocess.blank.periods import silence_periods as silence_periods
 from .preprocess.blank.periods import remove_artifacts as remove_artifacts
-from .preprocess.blank.shapes import estimate_artifacts as estimate_artifacts
 from .preprocess.blank.shapes import subtract_artifacts as subtract_artifacts
+from .motion.correct import correct_motion as correct_motion
+from .sorter.steps.reuse import whiten_like as whiten_like
+
+# Functions of a recording, also methods of its accessor ``.ephys``.
+from .recording.slicing import time_slice as time_slice
+from .recording.slicing import spread_slices as spread_slices
+from .recording.clock import sample_times as sample_times
+from .recording.joined import split_segments as split_segments
+from .recording.channels import split_channels as split_channels
+from .preprocess.standardize import estimate_statistics as estimate_statistics
+from .preprocess.convert import estimate_lsb as estimate_lsb
+from .recording.excerpts import sample_traces as sample_traces
+from .preprocess.noise import estimate_noise_levels as estimate_noise_levels
+from .preprocess.whiten import estimate_whitening as estimate_whitening
+from .preprocess.bad_channels import detect_bad_channels as detect_bad_channels
+from .preprocess.blank.shapes import estimate_artifacts as estimate_artifacts
 from .preprocess.blank.crossings import detect_artifact_periods as detect_artifact_periods
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks
 from .localize.peaks import localize_peaks as localize_peaks
 from .motion.estimate import estimate_motion as estimate_motion
 from .motion.extend import extend_motion as extend_motion
-from .motion.correct import correct_motion as correct_motion
 from .features.noise import estimate_feature_noise as estimate_feature_noise
 from .features.waveforms import extract_snippets as extract_snippets
 from .features.components import learn_components as learn_components
@@ -69,7 +75,6 @@ from .match.templates import match_templates as match_templates
 from .match.thresholds import balance_thresholds as balance_thresholds
 from .match.residual import match_residual as match_residual
 from .sorter.run import sort as sort
-from .sorter.steps.reuse import whiten_like as whiten_like
 from .io.checkpoint import checkpoint as checkpoint
 from .io.store.save import save_recording as save_recording
 from .io.bridge.spikeinterface import to_spikeinterface as to_spikeinterface
@@ -78,6 +83,13 @@ from .plot.traces import plot_traces as plot_traces
 from .plot.probe import plot_probe as plot_probe
 
 # Other functions, classes and errors.
+from .recording.segments import append_segments as append_segments
+from .recording.joined import concatenate_segments as concatenate_segments
+from .recording.channels import aggregate_channels as aggregate_channels
+from .curate.segments import split_sorting as split_sorting
+from .curate.segments import select_segments as select_segments
+from .curate.together import append_sortings as append_sortings
+from .curate.together import aggregate_units as aggregate_units
 from .curate.units import select_units as select_units
 from .curate.units import relabel_units as relabel_units
 from .curate.merge import merge_units as merge_units

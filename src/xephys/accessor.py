@@ -16,19 +16,20 @@ METHODS = "Functions of a recording"
 
 
 class _Forward:
-    """A function of another module, imported on first use and bound to the recording like a method."""
+    """A public function, imported on first use and bound to the recording like a method."""
 
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def __get__(self, accessor: RecordingAccessor | None, owner: type) -> Any:
-        function = getattr(import_module(self.module, __package__), self.name)
+        function = getattr(import_module(__package__), self.name)
         return function if accessor is None else MethodType(function, accessor.recording)
 
 
+@xr.register_datatree_accessor("ephys")  # type: ignore[no-untyped-call]
 @xr.register_dataarray_accessor("ephys")  # type: ignore[no-untyped-call]
 class RecordingAccessor:
-    """Methods of a recording; each has the parameters and the documentation of the function of its name.
+    """Methods of a recording or a tree of segments; each has the parameters and the documentation of its function.
 
     Examples
     --------
@@ -38,10 +39,10 @@ class RecordingAccessor:
     dtype('float32')
     """
 
-    def __init__(self, recording: xr.DataArray) -> None:
+    def __init__(self, recording: xr.DataArray | xr.DataTree) -> None:
         self.recording = recording
 
 
 for _name, _public in read_stub(Path(__file__).with_name("__init__.pyi")).items():
     if _public.block.startswith(METHODS):
-        setattr(RecordingAccessor, _name, _Forward(_public.module, _name))
+        setattr(RecordingAccessor, _name, _Forward(_name))

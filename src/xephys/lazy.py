@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,13 +45,18 @@ def read_stub(stub: Path) -> dict[str, PublicName]:
     return names
 
 
-def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def attach_stub(
+    package: str, file: str, *, wrappers: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose ``__init__.pyi`` lists its public names.
 
     Parameters
     ----------
     package, file
         ``__name__`` and ``__file__`` of the package.
+    wrappers
+        ``"module:function"`` by the beginning of a block's comment: the public names of that block are what this
+        function makes of those that are defined.
     """
     names = read_stub(Path(file).with_suffix(".pyi"))
 
@@ -60,6 +65,11 @@ def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = names[name].module
         value = import_module(f".{name}", package) if module == "." else getattr(import_module(module, package), name)
+        for block, wrapper in (wrappers or {}).items():
+            if names[name].block.startswith(block):
+                place, _, own = wrapper.partition(":")
+                value = getattr(import_module(place, package), own)(value)
+                value.__module__ = package  # where pickle finds it
         # Kept in the package: the next use costs no call, and a submodule of the same name cannot take its place.
         setattr(sys.modules[package], name, value)
         return value

@@ -21,7 +21,7 @@ def test_the_table_of_the_readme_is_current():
     ("names", "row"),
     [
         ("`estimate_whitening`", "| ● |  |  |"),
-        ("`bandpass_filter` `highpass_filter` `notch_filter` `filter_with_sos`", "|  | ● | ● |"),
+        ("`bandpass_filter` `highpass_filter` `notch_filter` `filter` `filter_with_sos`", "|  | ● | ● |"),
         ("`detect_peaks`", "|  | ● | ● |"),
         ("`detect_universal`", "|  | ● |  |"),
     ],

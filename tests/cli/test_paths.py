@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 
 from tests.curate.trains import trains_of
-from xephys.cli.paths import find_learned, find_sorting, one_segment
+from xephys.cli.paths import find_learned, find_sorting, open_segments
 from xephys.errors import ParameterError, RecordingError
 from xephys.io.store.save import save_recording
-from xephys.recording.segments import tree_of
+from xephys.recording.segments import segments_of, tree_of
 from xephys.schema import make_recording
 
 
-def test_of_several_segments_one_must_be_named(tmp_path):
+def test_several_segments_and_paths_or_one_that_is_named(tmp_path):
     whole = make_recording(np.arange(4000, dtype="i2").reshape(2000, 2), sampling_frequency=1000.0)
     save_recording(tree_of([whole[:1200], whole[1200:]]), tmp_path / "two")
-    with pytest.raises(RecordingError, match=r"has 2 segments .*give --segment 0 to 1"):
-        one_segment(tmp_path / "two")
-    np.testing.assert_array_equal(one_segment(tmp_path / "two", segment=1).values, whole[1200:].values)
+    tree = open_segments([tmp_path / "two", tmp_path / "two"])
+    assert [piece.sizes["time"] for piece in segments_of(tree)] == [1200, 800, 1200, 800]
+    np.testing.assert_array_equal(open_segments([tmp_path / "two"], segment=1).values, whole[1200:].values)
+    save_recording(whole[:, :1], tmp_path / "narrow")
+    with pytest.raises(RecordingError, match=r"segment 2 has channels \[0\] and segment 0 has \[0, 1\]"):
+        open_segments([tmp_path / "two", tmp_path / "narrow"])
 
 
 def test_spikes_in_a_file_of_arrays(tmp_path):

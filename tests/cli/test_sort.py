@@ -94,3 +94,18 @@ def test_noise_alone_is_sorted_into_nothing(tmp_path):
     assert "0 units" in text
     assert "too few spikes" in text
     assert xephys.open_sorting(tmp_path / "out" / "sorting.zarr")["units"].sizes["unit"] == 0
+
+
+def test_several_paths_are_segments_of_one_sort(simulated, tmp_path):
+    whole = xephys.open_recording(simulated / "recording")
+    for name, part in (("a", whole[:200_000]), ("b", whole[200_000:])):
+        xephys.save_recording(part, tmp_path / name)
+    assert "2 segments" not in run("sort", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "out").output
+    sorting = xephys.open_sorting(tmp_path / "out" / "sorting.zarr")
+    assert sorting.attrs["n_samples"] == [200_000, 160_000]
+    assert np.bincount(sorting["spikes"]["segment_index"].values, minlength=2).min() > 0
+    from spikeinterface.extractors import read_phy
+
+    assert (
+        sum(read_phy(tmp_path / "out" / "phy").count_num_spikes_per_unit().values()) == sorting["spikes"].sizes["spike"]
+    )

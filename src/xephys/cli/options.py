@@ -10,6 +10,10 @@ import typer
 RecordingPath = Annotated[
     Path, typer.Argument(metavar="PATH", help="A recording: a file or a folder of any known format.")
 ]
+RecordingPaths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Recordings (files or folders of any known format); several are segments."),
+]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the results.")]
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set one parameter; can be repeated.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results, once the new ones are whole.")]

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from ..errors import ParameterError, RecordingError
+from ..errors import ParameterError
 
 
-def one_segment(path: Path, *, segment: int | None = None, **options: Any) -> xr.DataArray:
-    """Open a recording that must have, or be cut down to, one segment.
+def open_segments(paths: Sequence[Path], *, segment: int | None = None, **options: Any) -> xr.DataArray | xr.DataTree:
+    """Open recordings of which all, or one named segment of each, are sorted together.
 
     Raises
     ------
     RecordingError
-        If it has several and none is named.
+        If they differ in channels, their places or gains, sample type, unit or sampling frequency.
     """
     from ..io.read.open import open_recording
-    from ..recording.segments import segments_of
+    from ..recording.segments import append_segments, segments_of
 
-    pieces = segments_of(open_recording(path, segment=segment, **options))
-    if len(pieces) > 1:
-        raise RecordingError(
-            f"{path} has {len(pieces)} segments and they are sorted one by one; give --segment 0 to {len(pieces) - 1}"
-        )
-    return pieces[0]
+    opened = append_segments([open_recording(path, segment=segment, **options) for path in paths])
+    pieces = segments_of(opened)
+    return pieces[0] if len(pieces) == 1 else opened
 
 
 def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.DataTree:

@@ -20,7 +20,7 @@ from .options import (
     ProbeFile,
     Rate,
     ReaderOptions,
-    RecordingPath,
+    RecordingPaths,
     SampleType,
     Segment,
     Settings,
@@ -31,7 +31,7 @@ from .settings import reader_options, split_settings
 
 
 def sort(
-    path: RecordingPath,
+    paths: RecordingPaths,
     out: Out,
     preset: Annotated[str, typer.Option("--preset", help="Which sorter.")] = DEFAULT_PRESET,
     settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
@@ -86,6 +86,7 @@ def sort(
 ) -> None:
     """Sort the spikes of a recording. DIR gets sorting.zarr and phy/; a stopped run resumes where it stopped.
 
+    Several segments or paths, with the same channels, are sorted jointly: units are shared, each spike has its segment.
     After a change of late parameters only the stages from there on run again.
     """
     from ..checks import check_choice
@@ -93,9 +94,10 @@ def sort(
     from ..io.store.atomic import check_room
     from ..kernels.lib.dispatch import namespace_of_device
     from ..sorter.presets import find_preset, read_parameters
+    from ..sorter.segments import join_segments
     from ..sorter.steps.reuse import parameters_with
     from .heap import share_one_heap
-    from .paths import find_learned, one_segment
+    from .paths import find_learned, open_segments
 
     share_one_heap()
     given = split_settings(settings)
@@ -108,8 +110,8 @@ def sort(
     if device != "cpu":
         namespace_of_device(device)
     check_result_folder(out, (SORTING_NAME, PHY_NAME), overwrite=overwrite)
-    recording = one_segment(
-        path,
+    opened = open_segments(
+        paths,
         segment=segment,
         probe=probe,
         stream_id=stream_id,
@@ -121,6 +123,7 @@ def sort(
         chunk_duration_s=chunk_duration_s,
         **reader_options(reader),
     )
+    recording = join_segments(opened)
     sorter.check_recording(recording, parameters)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
     check_room(out, n_bytes=sort_bytes(recording.sizes["channel"], duration_s))
@@ -130,10 +133,11 @@ def sort(
     from ..io.export.phy import export_phy
     from ..io.store.sorting import save_sorting
     from ..sorter.run import sort_with
+    from ..sorter.segments import sorting_of_segments
     from ..sorter.steps.reuse import whiten_like
 
     with connect(scheduler), work_folder(out, discard=discard_work) as work, progress_bar() as progress:
-        sorting = sort_with(
+        joint = sort_with(
             recording,
             sorter,
             parameters,
@@ -144,19 +148,20 @@ def sort(
             cache=cache,
             progress=progress,
         )
+        sorting = sorting_of_segments(joint, opened, recording)
         save_sorting(sorting, out / SORTING_NAME, overwrite=True)
         keeps_features = "kilosort" in sorter.exports
         if (kilosort_files or keeps_features) and sorting["units"].sizes["unit"]:
-            export_kilosort(
-                sorting,
+            export_kilosort(  # its files know one axis of time: that on which the segments follow each other
+                joint,
                 out / PHY_NAME,
                 recording=recording,
-                whitened=None if keeps_features else whiten_like(recording, learned=sorting),
+                whitened=None if keeps_features else whiten_like(recording, learned=joint),
                 progress=lambda done, total: progress("features", done, total),
                 overwrite=True,
             )
         else:
-            export_phy(sorting, out / PHY_NAME, recording=recording, overwrite=True)
+            export_phy(sorting, out / PHY_NAME, recording=opened, overwrite=True)
     _print_sorting(sorting, out)
 
 

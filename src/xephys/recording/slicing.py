@@ -13,9 +13,9 @@ from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.build import plan_of, select_channels_stage, to_dask
+from ..graph.compose.splice import SplicedSource, spread_starts
 from ..graph.plan import regular_chunks
 from ..graph.source import chunked_array
-from ..graph.splice import SplicedSource, spread_starts
 from ..graph.tasks import DaskSource
 from .clock import start_time_s
 

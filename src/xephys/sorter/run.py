@@ -22,11 +22,12 @@ from ..recording.geometry import warn_odd_spacing
 from ..recording.slicing import spread_slices
 from ..typing import PathLike
 from .presets import DEFAULT_PRESET, Preset, find_preset, read_parameters
+from .segments import join_segments, sorting_of_segments
 from .steps.passes import NoUnits, Report, Run
 
 
 def sort(
-    recording: xr.DataArray,
+    recording: xr.DataArray | xr.DataTree,
     *,
     preset: str = DEFAULT_PRESET,
     learned: xr.DataTree | None = None,
@@ -43,7 +44,9 @@ def sort(
     Parameters
     ----------
     recording
-        Raw traces with dims ``(time, channel)`` and positions ``x``, ``y`` on the channels.
+        Raw traces with dims ``(time, channel)`` and positions ``x``, ``y`` on the channels; or a DataTree of segments
+        with the same channels (:func:`xephys.append_segments`), which are sorted jointly: estimates, templates and
+        units are shared, and each spike has its segment and the sample there.
     preset
         ``"default"``, or ``"kilosort4"``: that system's steps, under its parameters.
     learned
@@ -86,7 +89,7 @@ def sort(
         If the preset, a parameter or the device does not exist, or a value is outside its limits.
     RecordingError
         If the recording cannot be sorted: no positions, not finite, all channels constant, too short; or if it is of
-        another probe or rate than ``learned``.
+        another probe or rate than ``learned``; or if its segments differ in channels, gains, type or rate.
 
     Examples
     --------
@@ -102,8 +105,9 @@ def sort(
         chosen = read_parameters(preset, parameters)
     else:
         chosen = parameters_with(learned, parameters, preset=preset)
-    return sort_with(
-        recording,
+    joined = join_segments(recording)
+    sorting = sort_with(
+        joined,
         find_preset(preset),
         chosen,
         learned=learned,
@@ -114,6 +118,7 @@ def sort(
         cache_bytes_max=cache_bytes_max,
         progress=_callback(progress),
     )
+    return sorting_of_segments(sorting, recording, joined)
 
 
 def _callback(progress: Any) -> Report | None:

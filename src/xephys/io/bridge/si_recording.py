@@ -62,7 +62,7 @@ class XarrayRecording(BaseRecording):
             if "group" in properties:
                 self._probegroup = group
             else:
-                self.set_probegroup(group)
+                self.set_probegroup(group, check_overlap=False)  # probes may lie at one place, each on its own axes
         self.attributes = attributes
         in_memory = any(isinstance(segment["plan"], Plan) for segment in segments)
         self._serializability["json"] = not (in_memory or any(isinstance(v, np.ndarray) for v in properties.values()))

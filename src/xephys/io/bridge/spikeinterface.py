@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...errors import RecordingError
 from ...graph.build import root_plan, to_dask
 from ...graph.plan import Plan
 from ...graph.source import BinarySource, chunked_array
 from ...recording.clock import first_by_time, segment_start_s
-from ...recording.segments import segments_of, tree_of
+from ...recording.segments import check_alike, segments_of, tree_of
 from ...schema import SEGMENT_START, clock_of, make_recording, validate_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
@@ -213,18 +212,3 @@ def _encoded_segment(segment: xr.DataArray) -> dict[str, Any]:
         "times": None if times is None else encode_array(times),
         SEGMENT_START: segment_start_s(segment),
     }
-
-
-def check_alike(segments: list[xr.DataArray]) -> None:
-    first = segments[0]
-    for number, segment in enumerate(segments[1:], start=1):
-        for what, ours, theirs in (
-            ("channels", segment.coords["channel"].values.tolist(), first.coords["channel"].values.tolist()),
-            ("dtype", segment.dtype, first.dtype),
-            ("sampling frequency", segment.attrs["sampling_frequency"], first.attrs["sampling_frequency"]),
-        ):
-            if ours != theirs:
-                raise RecordingError(
-                    f"segment {number} has {what} {ours} and segment 0 has {theirs}; segments of one recording must "
-                    "agree: convert them one by one"
-                )

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ...errors import RecordingError, XephysWarning
 from ...graph.build import to_dask
+from ...graph.compose.splice import SplicedSource
 from ...graph.plan import Plan
-from ...graph.splice import SplicedSource
 from ...recording.stages import recording_plan
 from ...schema import SEGMENT_START, time_coordinate
 

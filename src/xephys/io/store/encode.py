@@ -20,12 +20,16 @@ import numpy as np
 
 from ...errors import RecordingError
 from ...graph.build import take_channels
+from ...graph.compose.join import BesideSource, JoinedSource
+from ...graph.compose.splice import SplicedSource
 from ...graph.plan import Plan, Source, Stage, regular_chunks
 from ...graph.source import BinarySource, PickledSource, ZarrSource, unpickled
-from ...graph.splice import SplicedSource
 
 #: Sources that a text may name: they read what their fields say and do nothing else.
 _SOURCES: dict[str, type[Any]] = {"binary": BinarySource, "zarr": ZarrSource, "spliced": SplicedSource}
+#: Those that are made of the plans of others.
+_OF_PLANS: dict[str, type[Any]] = {"joined": JoinedSource, "beside": BesideSource}
+_SOURCES |= _OF_PLANS
 _SOURCE_NAMES = {cls: name for name, cls in _SOURCES.items()}
 #: Where a text may take kernels from: arrays in, arrays out.
 _KERNELS = f"{__name__.partition('.')[0]}.kernels."
@@ -177,7 +181,9 @@ def _encode_source(source: Source) -> dict[str, Any]:
             "JSON; save_recording it first, or use pickle, which takes the data along"
         )
     fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(source) if field.init}
-    inner = {"source": _encode_source(fields.pop("source"))} if name == "spliced" else {}
+    inner: dict[str, Any] = {"source": _encode_source(fields.pop("source"))} if name == "spliced" else {}
+    if name in _OF_PLANS:
+        inner = {"parts": [encode_plan(part) for part in fields.pop("parts")]}
     return {"class": name, "fields": {key: _encode_plain(value) for key, value in fields.items()}, **inner}
 
 
@@ -194,7 +200,9 @@ def _decode_source(encoded: dict[str, Any]) -> Source:
     if name not in _SOURCES:
         raise RecordingError(f"a recording names the source {name[:80]!r}, which is not one of {', '.join(_SOURCES)}")
     fields = {key: _decode_plain(value) for key, value in encoded["fields"].items()}
-    inner = {"source": _decode_source(encoded["source"])} if name == "spliced" else {}
+    inner: dict[str, Any] = {"source": _decode_source(encoded["source"])} if name == "spliced" else {}
+    if name in _OF_PLANS:
+        inner = {"parts": tuple(decode_plan(part) for part in encoded["parts"])}
     source: Source = _SOURCES[name](**fields, **inner)
     return source
 

@@ -16,10 +16,10 @@ from ...graph.events import compute
 from ...graph.plan import Array, Plan
 from ...graph.source import chunked_array
 from ...recording.clock import on_segment_axis
-from ...recording.segments import segments_of, tree_of
+from ...recording.segments import check_alike, segments_of, tree_of
 from ...schema import validate_recording
 from ...typing import PathLike
-from ..bridge.spikeinterface import check_alike, from_spikeinterface, times_of, to_spikeinterface
+from ..bridge.spikeinterface import from_spikeinterface, times_of, to_spikeinterface
 from ..read.binary import allocate, write_rows
 from ..read.properties import coordinates_of_properties, properties_of
 from . import zarr as stores

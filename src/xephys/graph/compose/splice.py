@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Array, Source
+from ..plan import Array, Source
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import pytest
 import xephys
 from xephys import ParameterError
 from xephys.graph.build import count_tasks, plan_of
+from xephys.graph.compose.splice import SplicedSource, spread_starts
 from xephys.graph.plan import Source
-from xephys.graph.splice import SplicedSource, spread_starts
 from xephys.testing import assert_chunk_invariant, forbid_compute, simulate_recording
 
-from . import toys
+from .. import toys
 
 
 @pytest.fixture

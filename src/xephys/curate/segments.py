@@ -1,0 +1,181 @@
+"""Sortings of several segments: taken apart by segment, or with some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..graph.compose.join import joined_starts
+from ..recording.axes import SegmentAxes
+from ..recording.joined import joined_layout, split_segments
+from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
+from .measures import put_metrics
+from .regroup import logged_tree, nodes_of, regrouped
+
+
+def split_sorting(sorting: xr.DataTree, joined: xr.DataArray) -> xr.DataTree:
+    """The sorting of joined segments as one of several segments, each with its own samples and times.
+
+    Parameters
+    ----------
+    sorting
+        Of the recording ``joined``, as a whole.
+    joined
+        As :func:`xephys.concatenate_segments` made it, also after filters and other steps.
+
+    Returns
+    -------
+    The same units, with ``segment_index`` and samples from the start of each segment. Spikes in the gaps between
+    segments are dropped, and counted in the log. A motion keeps the time axis of the joined recording; its
+    attribute ``segment_starts_on_time_axis_s`` says where each segment begins there.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting is of another recording.
+    RecordingError
+        If the recording was not joined.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.schema import make_recording
+    >>> from xephys.sorting import build_sorting
+    >>> rec = make_recording(np.zeros((3000, 2), "int16"), sampling_frequency=30_000.0)
+    >>> joined = xephys.concatenate_segments([rec, rec])
+    >>> spikes = {"sample_index": [90, 3010], "unit_index": [0, 0]}
+    >>> sorting = build_sorting(joined, spikes=spikes, units={"label": ["good"]})
+    >>> spikes = split_sorting(sorting, joined)["spikes"]
+    >>> spikes["segment_index"].values.tolist(), spikes["sample_index"].values.tolist()
+    ([0, 1], [90, 10])
+    """
+    axes = SegmentAxes.of(split_segments(joined))
+    layout = joined_layout(joined)
+    return spread_over_segments(sorting, axes, starts=joined_starts(layout["n_samples"], layout["bridge"]))
+
+
+def spread_over_segments(sorting: xr.DataTree, axes: SegmentAxes, *, starts: Sequence[int]) -> xr.DataTree:
+    """:func:`split_sorting` with the axes of the segments, and where each begins on the joined axis, and its end."""
+    tree = validate_sorting(sorting)
+    if samples_per_segment(tree) != [starts[-1]]:
+        raise ParameterError(
+            f"the sorting is of {samples_per_segment(tree)} samples and the joined recording has {starts[-1]}; give "
+            "the recording that was sorted"
+        )
+    assert axes.n_samples is not None
+    spikes = tree["spikes"].dataset
+    sample = np.asarray(spikes["sample_index"].values, np.int64)
+    segment = np.searchsorted(np.asarray(starts[:-1]), sample, side="right") - 1
+    within = sample - np.asarray(starts[:-1])[segment]
+    inside = within < np.asarray(axes.n_samples)[segment]
+    within += np.asarray(axes.first_sample)[segment]
+    nodes = nodes_of(tree)
+    times = np.zeros(len(sample))
+    times[inside] = axes.times_s(segment[inside], within[inside])
+    nodes["spikes"] = nodes["spikes"].assign(
+        {
+            name: ("spike", values, spikes[name].attrs if name in spikes else {})
+            for name, values in (("sample_index", within), ("segment_index", segment), ("time", times))
+        }
+    )
+    if "motion" in nodes:
+        begins = [start / axes.sampling_frequency for start in starts[:-1]]
+        nodes["motion"] = nodes["motion"].assign_attrs(segment_starts_on_time_axis_s=begins)
+    nodes = _without_spikes(nodes, tree, kept=inside)
+    moved = xr.DataTree()
+    moved.attrs = {**tree.attrs, **axes.attributes, "fingerprint": axes.fingerprint}
+    recount(nodes, moved)
+    entry = {"step": "split_sorting", "segments": len(axes.n_samples), "spikes_in_gaps": int((~inside).sum())}
+    return logged_tree(nodes, moved, entry)
+
+
+def select_segments(sorting: xr.DataTree, segments: int | Sequence[int]) -> xr.DataTree:
+    """Some of the segments of a sorting, in the order given, with all units and the metrics of what is left.
+
+    Parameters
+    ----------
+    sorting
+        Any sorting tree.
+    segments
+        Number of a segment, or several, counted from 0.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such segment, or one is given twice.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.schema import make_recording
+    >>> from xephys.sorting import build_sorting
+    >>> rec = make_recording(np.zeros((3000, 2), "int16"), sampling_frequency=30_000.0)
+    >>> one = build_sorting(rec, spikes={"sample_index": [90], "unit_index": [0]}, units={"label": ["good"]})
+    >>> two = xephys.append_sortings([one, one])
+    >>> select_segments(two, 1)["spikes"].sizes["spike"], two["spikes"].sizes["spike"]
+    (1, 2)
+    """
+    tree = validate_sorting(sorting)
+    lengths, chosen = samples_per_segment(tree), np.atleast_1d(np.asarray(segments, np.int64)).tolist()
+    if not chosen or len(set(chosen)) < len(chosen) or not all(0 <= k < len(lengths) for k in chosen):
+        raise ParameterError(f"segments is {segments}; give some of 0 to {len(lengths) - 1}, each once")
+    new = np.full(len(lengths), -1, np.int64)
+    new[chosen] = np.arange(len(chosen))
+    nodes = nodes_of(tree)
+    segment = new[segment_numbers(tree)]
+    nodes["spikes"] = nodes["spikes"].assign(segment_index=("spike", segment, column_attributes(tree, "segment_index")))
+    nodes = _without_spikes(nodes, tree, kept=segment >= 0)
+    order = np.argsort(nodes["spikes"]["segment_index"].values, kind="stable")
+    if (np.diff(order) < 0).any():
+        nodes.pop("kilosort4", None)  # its spikes are in the order in which they were found
+        nodes = {path: node.isel(spike=order) if "spike" in node.dims else node for path, node in nodes.items()}
+    moved = xr.DataTree()
+    moved.attrs = dict(tree.attrs)
+    for name in ("n_samples", "first_sample", "start_s", "clock"):
+        if name in moved.attrs:
+            values = np.broadcast_to(np.asarray(moved.attrs[name]), len(lengths))[chosen].tolist()
+            moved.attrs[name] = values[0] if len(values) == 1 else values
+    moved.attrs.setdefault("n_samples", [lengths[k] for k in chosen])
+    recount(nodes, moved)
+    known = xr.DataTree.from_dict(nodes)
+    known.attrs = moved.attrs
+    n_units = nodes["units"].sizes["unit"]
+    put_metrics(known, nodes, units=range(n_units), members=[np.array([k]) for k in range(n_units)])
+    return logged_tree(nodes, moved, {"step": "select_segments", "segments": chosen})
+
+
+def _without_spikes(
+    nodes: Mapping[str, xr.Dataset], tree: xr.DataTree, *, kept: NDArray[np.bool_]
+) -> dict[str, xr.Dataset]:
+    """The nodes with some of the spikes, and all units."""
+    every = np.arange(len(unit_ids_of(tree)))
+    units = np.where(kept, nodes["spikes"]["unit_index"].values, -1)
+    return regrouped(nodes, unit_of_spike=units, source=every, successor=every, unit_ids=np.asarray(unit_ids_of(tree)))
+
+
+def recount(nodes: dict[str, xr.Dataset], tree: xr.DataTree) -> None:
+    """Put the number of spikes and the firing rate of each unit in step with the spikes."""
+    units, n = nodes["units"], nodes["units"].sizes["unit"]
+    counts = np.bincount(nodes["spikes"]["unit_index"].values, minlength=n)
+    known = np.atleast_1d(tree.attrs["n_samples"]).sum() / float(tree.attrs["sampling_frequency"])
+    values = {"num_spikes": counts, "firing_rate": counts / max(float(known), 1e-9)}
+    nodes["units"] = units.assign(
+        {name: ("unit", column, units[name].attrs if name in units else {}) for name, column in values.items()}
+    )
+
+
+def segment_numbers(tree: xr.DataTree) -> NDArray[np.int64]:
+    spikes = tree["spikes"].dataset
+    if "segment_index" in spikes:
+        return np.asarray(spikes["segment_index"].values, np.int64)
+    return np.zeros(spikes.sizes["spike"], np.int64)
+
+
+def column_attributes(tree: xr.DataTree, name: str) -> Mapping[Any, Any]:
+    spikes = tree["spikes"].dataset
+    return spikes[name].attrs if name in spikes else {}

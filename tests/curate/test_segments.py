@@ -1,0 +1,83 @@
+"""Sortings taken apart by segment keep every spike, its sample, its time and its unit."""
+
+import json
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys.errors import ParameterError, RecordingError
+from xephys.recording.segments import segments_of
+from xephys.schema import make_recording
+
+from ..support.sorting_trees import sorting_of
+
+PLACES = {"x": np.zeros(4), "y": 20.0 * np.arange(4)}
+
+
+def segment(n, start_s=0.0):
+    return make_recording(
+        np.zeros((n, 4), "i2"), sampling_frequency=1000.0, start_s=start_s, coordinates=PLACES, units="uV"
+    )
+
+
+def spikes_of(tree):
+    spikes = tree["spikes"].dataset
+    names = ("segment_index", "sample_index", "unit_index", "amplitude", "time")
+    return [tuple(row) for row in np.stack([spikes[name].values for name in names], axis=1).tolist()]
+
+
+def test_a_sorting_of_joined_segments_is_split():
+    parts = [segment(300, start_s=5.0), segment(400)[100:], segment(200, start_s=9.0)]
+    joined = xephys.concatenate_segments(parts, gap_ms=50)
+    whole = sorting_of(joined)
+    tree = xephys.split_sorting(whole, joined)
+    expected, lost = [], 0
+    for _, sample, unit, amplitude, _ in spikes_of(whole):
+        for k, (start, n, first, origin) in enumerate(((0, 300, 0, 5.0), (350, 300, 100, 0.0), (700, 200, 0, 9.0))):
+            if start <= sample < start + n:
+                own = sample - start + first
+                expected.append((k, own, unit, amplitude, pytest.approx(origin + own / 1000.0)))
+                break
+        else:
+            lost += 1
+    assert spikes_of(tree) == expected and lost > 0
+    assert json.loads(tree.attrs["log"])[-1]["spikes_in_gaps"] == lost
+    assert (tree.attrs["n_samples"], tree.attrs["first_sample"]) == ([300, 300, 200], [0, 100, 0])
+    assert tree["units"]["num_spikes"].values.sum() == len(expected)
+    np.testing.assert_allclose(tree["units"]["firing_rate"], tree["units"]["num_spikes"].values / 0.8)
+    assert tree["units"]["unit_id"].values.tolist() == whole["units"]["unit_id"].values.tolist()
+    theirs = xephys.to_spikeinterface(tree)
+    assert theirs.get_num_segments() == 3
+    with pytest.raises(ParameterError, match=r"sorting is of \[300\] samples and the joined recording has 900"):
+        xephys.split_sorting(sorting_of(parts[0], n_spikes=0), joined)
+    with pytest.raises(RecordingError, match="was not joined"):
+        xephys.split_sorting(whole, segment(900))
+
+
+def test_segments_are_chosen():
+    parts = xephys.append_segments([segment(800, start_s=1.0), segment(750)[20:], segment(720, start_s=9.0)])
+    whole = sorting_of(parts, n_segments=3)
+    for chosen in ([1], [2, 0], [0, 1, 2], 2):
+        few = xephys.select_segments(whole, chosen)
+        order = np.atleast_1d(chosen).tolist()
+        expected = [(order.index(k), *rest) for k, *rest in spikes_of(whole) if k in order]
+        assert spikes_of(few) == sorted(expected, key=lambda row: row[:2])
+        n = [segments_of(parts)[k].sizes["time"] for k in order]
+        assert few.attrs["n_samples"] == (n[0] if len(n) == 1 else n)
+        assert few["units"].sizes["unit"] == 3
+        assert few["units"]["num_spikes"].values.sum() == len(expected)
+        assert xephys.to_spikeinterface(few).get_num_segments() == len(order)
+    for wrong in ([3], [0, 0], [], [-1]):
+        with pytest.raises(ParameterError, match="give some of 0 to 2, each once"):
+            xephys.select_segments(whole, wrong)
+
+
+def test_split_and_listed_again_is_the_same():
+    parts = xephys.append_segments([segment(800, start_s=1.0), segment(750)[20:], segment(720, start_s=9.0)])
+    whole = sorting_of(parts, n_segments=3)
+    again = xephys.append_sortings([xephys.select_segments(whole, k) for k in range(3)])
+    assert spikes_of(again) == spikes_of(whole)
+    for name in ("n_samples", "first_sample", "start_s", "clock"):
+        assert again.attrs[name] == whole.attrs[name]
+    np.testing.assert_array_equal(again["templates"]["templates"], whole["templates"]["templates"])
