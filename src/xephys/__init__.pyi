@@ -95,6 +95,11 @@ from .curate.units import relabel_units as relabel_units
 from .curate.merge import merge_units as merge_units
 from .curate.split import split_unit as split_unit
 from .analysis.run import analyze as analyze
+from .analysis.extract import extract_waveforms as extract_waveforms
+from .analysis.tables import compute_quality_metrics as compute_quality_metrics
+from .analysis.tables import compute_template_metrics as compute_template_metrics
+from .analysis.tables import quality_metric_names as quality_metric_names
+from .analysis.tables import template_metric_names as template_metric_names
 from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
 from .curate.make import make_sorting as make_sorting

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from ..recording.fingerprint import recording_fingerprint
 from ..recording.segments import tree_of
-from .subject import Subject
+from .subject import Subject, content_key
 
 NODE = "analysis"
 KEY = "unit_key"
+POPULATION = "population"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,11 @@ class Analysis:
     def recording_identity(self) -> str:
         segments = self.subject.segments
         return recording_fingerprint(segments[0] if len(segments) == 1 else tree_of(segments))
+
+    @cached_property
+    def population(self) -> int:
+        """A number that follows from which units there are."""
+        return content_key(np.sort(self.subject.unit_keys))
 
     @property
     def window(self) -> tuple[int, int]:
@@ -124,7 +130,7 @@ class Analysis:
     def put(self, name: str, dataset: xr.Dataset, *, described: str, reads: bool) -> None:
         """Keep a result, with what it holds for."""
         node = dataset.assign({KEY: ("unit", self.subject.unit_keys)})
-        node.attrs.update(parameters=described)
+        node.attrs.update({"parameters": described, POPULATION: self.population})
         if reads:
             node.attrs["recording"] = self.recording_identity
         self.nodes[name] = node

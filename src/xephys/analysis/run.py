@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ..checks import check_positive
 from ..errors import ParameterError
 from .reading import read_spikes
-from .results import Analysis, Settings, described
+from .results import POPULATION, Analysis, Settings, described
 from .spikes import Rows, locating, peak_shifts, reading_of, scaling_fields
 from .subject import Subject
-from .table import EXTENSIONS, parameters_of, with_needs
-from .waveforms import are_aligned
+from .table import EXTENSIONS, needs_of, parameters_of, with_needs
+from .waveforms import are_aligned, noise_starts
 
 #: What is computed if nothing is named: what SpikeInterface's analyzer is usually asked for.
 DEFAULT = (
@@ -93,35 +93,34 @@ def analyze(
 
 def update(analysis: Analysis, extensions: Iterable[str], parameters: Mapping[str, Mapping[str, Any]]) -> None:
     """Bring extensions, and what they need, up to date."""
-    names = with_needs(extensions)
+    names = with_needs(extensions, parameters)
     for name in parameters:
         if name not in names:
             raise ParameterError(f"parameters are given for {name!r}, which is not computed; name it in extensions")
     given = {name: parameters_of(name, dict(parameters.get(name, {}))) for name in names}
     texts: dict[str, str] = {}
+    depends: dict[str, bool] = {}  # on the traces
     for name in names:
         extension = EXTENSIONS[name]
         common = {key: asdict(analysis.settings)[key] for key in extension.settings}
-        needed = {need: texts[need] for need in extension.needs}
+        needed = {need: texts[need] for need in needs_of(name, given[name])}
         texts[name] = described({**given[name], "settings": common, "needs": needed})
-        analysis.compare(name, described=texts[name], reads=_depends_on_traces(name))
+        depends[name] = bool(extension.reads) or any(depends[need] for need in needed)
+        analysis.compare(name, described=texts[name], reads=depends[name])
     rows: Rows | None = None
     moved = "waveforms" in analysis.nodes and not are_aligned(analysis)
     for name in names:
         extension = EXTENSIONS[name]
-        changed = name not in analysis.nodes or analysis.changed[name].any()
+        changed = name not in analysis.nodes or bool(analysis.changed[name].any())
+        if not changed and extension.whole:
+            changed = analysis.nodes[name].attrs.get(POPULATION) != analysis.population
         if not changed and not (moved and "waveform" in analysis.nodes[name].dims):
             continue
         if changed and extension.reads and rows is None:
             rows = _read(analysis, names, given)
         node = extension.compute(analysis, rows or {}, given[name])
-        analysis.put(name, node, described=texts[name], reads=_depends_on_traces(name))
+        analysis.put(name, node, described=texts[name], reads=depends[name])
         analysis.changed[name] = np.zeros(analysis.subject.n_units, bool)
-
-
-def _depends_on_traces(name: str) -> bool:
-    extension = EXTENSIONS[name]
-    return bool(extension.reads) or any(_depends_on_traces(need) for need in extension.needs)
 
 
 def _read(analysis: Analysis, names: list[str], given: Mapping[str, dict[str, Any]]) -> dict[str, NDArray[Any]]:
@@ -146,6 +145,8 @@ def _read(analysis: Analysis, names: list[str], given: Mapping[str, dict[str, An
         fields.update(scaling_fields(analysis, given["amplitude_scalings"]))
     if "noise_levels" in names and "noise_levels" not in analysis.nodes:
         fields["noise_tiles"] = int(given["noise_levels"]["n_tiles"])
+    if "noise_waveforms" in names and "noise_waveforms" not in analysis.nodes:
+        fields["noise_starts"] = noise_starts(analysis, int(given["noise_waveforms"]["n_stretches"]))
     rows = read_spikes(subject, reading_of(analysis, wanted=wanted, chosen=chosen, **fields))
     if "shifts" in fields:
         rows["shifts"] = fields["shifts"]

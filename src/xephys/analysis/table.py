@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import xarray as xr
 
 from ..checks import check_choice
 from ..errors import ParameterError
-from . import components, spikes, trains, units, waveforms
+from . import components, quality, shapes, spikes, trains, units, waveforms
 from .results import Analysis
 from .sparsity import find_channels
 
@@ -20,7 +20,8 @@ class Extension(NamedTuple):
     """A row: what makes the node, what it needs first, its parameters, and what it takes from the pass.
 
     ``reads``: ``""`` nothing, ``"spikes"`` every spike of changed units, ``"waveforms"`` the chosen ones, ``"noise"``
-    a few tiles; ``settings`` are the common settings on which it depends.
+    a few tiles; ``settings`` are the common settings on which it depends; ``whole``: some
+    of it depends on all units there are, also on those that went.
     """
 
     compute: Compute
@@ -29,6 +30,7 @@ class Extension(NamedTuple):
     reads: str = ""
     settings: tuple[str, ...] = ()
     doc: str = ""
+    whole: bool = False
 
 
 def _sparsity(analysis: Analysis, rows: spikes.Rows, parameters: dict[str, Any]) -> xr.Dataset:
@@ -51,6 +53,9 @@ EXTENSIONS: dict[str, Extension] = {
         spikes.choose, (), {}, settings=("n_spikes_max", "seed"), doc="spikes whose waveforms are averaged and kept"
     ),
     "noise_levels": Extension(waveforms.noise, (), {"n_tiles": 20}, "noise", doc="noise of each channel"),
+    "noise_waveforms": Extension(
+        waveforms.noise_waveforms, (), {"n_stretches": 1000}, "noise", _WINDOW, "stretches of noise on all channels"
+    ),
     "waveforms": Extension(
         waveforms.keep_waveforms, ("sparsity", "random_spikes"), {}, "waveforms", _WINDOW, "waveforms of chosen spikes"
     ),
@@ -112,10 +117,26 @@ EXTENSIONS: dict[str, Extension] = {
         settings=_WINDOW,
         doc="projections of the waveforms on principal components",
     ),
+    "template_metrics": Extension(
+        shapes.template_metrics, ("templates",), {}, settings=_WINDOW, doc="shapes of the templates, and their spread"
+    ),
+    "quality_metrics": Extension(
+        quality.quality,
+        (),
+        {"names": None},
+        settings=_WINDOW,
+        doc="quality metrics, by SpikeInterface's names",
+        whole=True,
+    ),
 }
 
 
-def with_needs(names: Iterable[str]) -> list[str]:
+def needs_of(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an extension needs first: of the metrics only what the wanted ones take."""
+    return quality.needs_of(dict(parameters)) if name == "quality_metrics" else EXTENSIONS[name].needs
+
+
+def with_needs(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
     """Extensions and what they need, in the order of the table.
 
     Raises
@@ -135,7 +156,7 @@ def with_needs(names: Iterable[str]) -> list[str]:
         check_choice("extension", name, EXTENSIONS)
         if name not in wanted:
             wanted.add(name)
-            pending += EXTENSIONS[name].needs
+            pending += needs_of(name, {**EXTENSIONS[name].parameters, **(parameters or {}).get(name, {})})
     return [name for name in EXTENSIONS if name in wanted]
 
 

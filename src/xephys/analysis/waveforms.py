@@ -120,3 +120,26 @@ def noise(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Data
         },
         coords=coords,
     )
+
+
+def noise_starts(analysis: Analysis, n_stretches: int) -> tuple[Any, ...]:
+    """Samples at which stretches as long as a waveform begin, drawn in each segment by its length."""
+    subject, length = analysis.subject, sum(analysis.window)
+    rng = np.random.default_rng(analysis.settings.seed)
+    room = np.maximum(subject.n_samples - length, 0)
+    numbers = np.floor(n_stretches * subject.n_samples / subject.n_samples.sum()).astype(np.int64)
+    return tuple(
+        first + rng.integers(0, n + 1, number)
+        for first, n, number in zip(subject.first_samples, room, numbers, strict=True)
+    )
+
+
+def noise_waveforms(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
+    """The node ``noise_waveforms``: ``waveform (stretch, sample, channel)`` at random places of the recording."""
+    known = analysis.nodes.get("noise_waveforms")
+    if "noise_waveform" not in rows and known is not None:
+        return known.drop_vars(KEY)
+    dims = ("stretch", "sample", "channel")
+    units = {"units": str(analysis.subject.recording.attrs.get("units", "counts"))}
+    coords = {"channel": analysis.subject.recording.coords["channel"].values}
+    return xr.Dataset({"waveform": (dims, rows["noise_waveform"], units)}, coords=coords)

@@ -1,0 +1,270 @@
+"""What the amplitudes of a unit's spikes say of it: how many spikes are missing, and how steady it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+N_BINS = 100
+#: Bins of the kernel that smooths the histogram, and spikes a bin that it takes.
+SMOOTH_BINS, SPIKES_A_BIN = 3.0, 5
+#: Share of spikes that form the low end, and share that forms the high end, of :func:`noise_cutoff`.
+LOW, HIGH = 0.1, 0.25
+
+
+def over_units(
+    values: NDArray[np.floating], bounds: NDArray[np.int64], func: Callable[[NDArray[np.floating]], float]
+) -> NDArray[np.float64]:
+    """A function of the values of each unit; NaN without any.
+
+    Parameters
+    ----------
+    values : (spike,) float
+        Those of one unit after another.
+    bounds : (unit + 1,) int64
+        Where each begins.
+    func : callable
+
+    Examples
+    --------
+    >>> over_units(np.array([1.0, 3.0]), np.array([0, 2, 2]), np.median).tolist()
+    [2.0, nan]
+    """
+    found = [func(values[a:b]) if b > a else np.nan for a, b in pairwise(bounds)]
+    return np.array(found, np.float64)
+
+
+def upright(amplitudes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Amplitudes with a sign that makes their median positive."""
+    return -amplitudes if np.median(amplitudes) < 0 else amplitudes
+
+
+def amplitude_cutoff(amplitudes: NDArray[np.floating]) -> float:
+    """Share of spikes below the detection threshold, if the distribution of amplitudes is symmetric (Hill et al. 2011).
+
+    The smoothed histogram is cut off at its low end, at some height; what lies above the last bin of that height at the
+    high end is taken to be missing at the low end. At most 0.5; NaN for fewer than 500 spikes.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> amplitudes = rng.normal(100, 10, 20_000)
+    >>> amplitude_cutoff(amplitudes) < 0.01, 0.1 < amplitude_cutoff(amplitudes[amplitudes > 90]) < 0.25
+    (True, True)
+    """
+    n = len(amplitudes)
+    if n / N_BINS < SPIKES_A_BIN:
+        return float("nan")
+    # The histogram is smoothed in whole spikes, as SpikeInterface does it.
+    heights = gaussian_filter1d(np.histogram(upright(amplitudes), N_BINS)[0], SMOOTH_BINS, mode="nearest")
+    last = np.flatnonzero(heights >= heights[0])[-1]
+    missing = heights[last + 1 :].sum()
+    return float(min(missing / (n + missing), 0.5))
+
+
+def noise_cutoff(amplitudes: NDArray[np.floating]) -> tuple[float, float]:
+    """How far the lowest bins of amplitudes lie from the highest in their standard deviation, and over the tallest bin.
+
+    Returns
+    -------
+    cutoff : float
+        NaN if fewer than two bins are high, or all high ones are equal.
+    ratio : float
+        NaN if no bin is low.
+
+    Examples
+    --------
+    >>> amplitudes = np.random.default_rng(0).normal(100, 10, 5000)
+    >>> cutoff, ratio = noise_cutoff(amplitudes)
+    >>> abs(cutoff) < 2, ratio < 0.2
+    (True, True)
+    """
+    values = upright(amplitudes)
+    heights, edges = np.histogram(values, N_BINS)
+    low = edges[1:] <= np.quantile(values, LOW)
+    high = edges[:-1] >= np.quantile(values, 1 - HIGH)
+    if not low.any():
+        return float("nan"), float("nan")
+    ratio = float(heights[low].mean() / heights.max())
+    if high.sum() < 2 or heights[high].std() == 0:
+        return float("nan"), ratio
+    return float((heights[low].mean() - heights[high].mean()) / heights[high].std()), ratio
+
+
+def noise_cutoffs(amplitudes: NDArray[np.floating], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """:func:`noise_cutoff` of every unit ``(unit, 2)``; NaN for one without spikes.
+
+    Parameters
+    ----------
+    amplitudes : (spike,) float
+        Those of one unit after another.
+    bounds : (unit + 1,) int64
+        Where each begins.
+    """
+    out = np.full((len(bounds) - 1, 2), np.nan)
+    for unit, (a, b) in enumerate(pairwise(bounds)):
+        if b > a:
+            out[unit] = noise_cutoff(amplitudes[a:b])
+    return out
+
+
+def amplitude_spreads(
+    samples: list[NDArray[np.int64]],
+    amplitudes: list[NDArray[np.floating]],
+    n_samples: NDArray[np.int64],
+    *,
+    spikes_a_bin: int = 50,
+    n_bins_min: int = 10,
+) -> tuple[float, float]:
+    """Coefficient of variation of a unit's amplitudes in bins of 50 spikes on average: its median and its range.
+
+    Parameters
+    ----------
+    samples, amplitudes : list of (n,)
+        Those of one unit in each segment; samples from the segment's start.
+    n_samples : (segment,) int64
+        Lengths of the segments.
+
+    Returns
+    -------
+    median, range : float
+        The range is from the 5th to the 95th percentile. Bins without spikes are left out. NaN with fewer than
+        ten bins.
+
+    Examples
+    --------
+    >>> train, sizes = np.arange(0, 30_000, 30), np.tile([90.0, 110.0], 500)
+    >>> median, spread = amplitude_spreads([train], [sizes], np.array([30_000]))
+    >>> round(median, 3), round(spread, 3)
+    (0.1, 0.0)
+    """
+    total = sum(len(train) for train in samples)
+    if not total:
+        return float("nan"), float("nan")
+    length = int(spikes_a_bin / (total / n_samples.sum()))
+    spreads: list[float] = []
+    for train, values, n in zip(samples, amplitudes, n_samples, strict=True):
+        if not len(train):
+            continue
+        mean = abs(values.mean(dtype=np.float64))
+        parts = np.split(values.astype(np.float64), np.searchsorted(train, np.arange(0, n + 1, length)))[1:-1]
+        spreads += [part.std() / mean if len(part) else np.nan for part in parts]
+    found = np.array(spreads)
+    if len(found) < n_bins_min or np.isnan(found).all():
+        return float("nan"), float("nan")
+    low, high = np.nanpercentile(found, (5, 95))
+    return float(np.nanmedian(found)), float(high - low)
+
+
+def spreads_of_units(
+    samples: NDArray[np.int64], amplitudes: NDArray[np.floating], parts: NDArray[np.int64], n_samples: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """:func:`amplitude_spreads` of every unit ``(unit, 2)``.
+
+    Parameters
+    ----------
+    samples, amplitudes : (spike,)
+        Unit after unit, segment after segment; samples from the segment's start.
+    parts : (unit, segment + 1) int64
+        Where the spikes of each unit in each segment begin.
+    n_samples : (segment,) int64
+    """
+    out = np.full((len(parts), 2), np.nan)
+    for unit, edges in enumerate(parts):
+        out[unit] = amplitude_spreads(
+            [samples[a:b] for a, b in pairwise(edges)], [amplitudes[a:b] for a, b in pairwise(edges)], n_samples
+        )
+    return out
+
+
+@njit(nogil=True, cache=True)
+def first_of_near(samples: NDArray[np.int64], within_samples: int) -> NDArray[np.bool_]:
+    """Spikes that are farther from the last one kept.
+
+    Examples
+    --------
+    >>> first_of_near(np.array([0, 5, 9, 12]), 10).tolist()
+    [True, False, False, True]
+    """
+    kept = np.ones(samples.size, np.bool_)
+    last = 0
+    for i in range(1, samples.size):
+        if samples[i] - samples[last] <= within_samples:
+            kept[i] = False
+        else:
+            last = i
+    return kept
+
+
+def sd_ratio(
+    amplitudes: NDArray[np.floating], *, noise_std: float, template: NDArray[np.floating], spikes_a_sample: float
+) -> float:
+    """Spread of a unit's amplitudes over that of the noise, without what the unit itself brings (Pouzat et al. 2002).
+
+    Parameters
+    ----------
+    amplitudes : (spike,) float
+        In order of time, without near repeats: their differences do not see slow changes.
+    noise_std : float
+        Standard deviation of the peak channel.
+    template : (sample,) float
+        The unit's, on its peak channel: its part of the variance is taken out.
+    spikes_a_sample : float
+        How many of its spikes there are a sample of the recording.
+
+    Examples
+    --------
+    >>> amplitudes = np.random.default_rng(0).normal(100, 10, 5000)
+    >>> 0.95 < sd_ratio(amplitudes, noise_std=10.0, template=np.zeros(9), spikes_a_sample=0.0) < 1.05
+    True
+    """
+    if len(amplitudes) < 2:
+        return float("nan") if not len(amplitudes) else 0.0
+    spread = np.std(np.diff(amplitudes.astype(np.float64))) / np.sqrt(2)
+    values = template.astype(np.float64)
+    share = len(values) * spikes_a_sample
+    own = share * np.mean(values**2) - share**2 * np.mean(values) ** 2
+    left = noise_std**2 - own
+    return float(spread / np.sqrt(left)) if left > 0 else float("nan")
+
+
+def sd_ratios(
+    samples: NDArray[np.int64],
+    amplitudes: NDArray[np.floating],
+    parts: NDArray[np.int64],
+    *,
+    censored_samples: int,
+    noise_std: NDArray[np.float64],
+    templates: NDArray[np.floating],
+    total_samples: int,
+) -> NDArray[np.float64]:
+    """:func:`sd_ratio` of every unit.
+
+    Parameters
+    ----------
+    samples, amplitudes, parts
+        As for :func:`spreads_of_units`.
+    censored_samples : int
+        Spikes that follow so soon are left out.
+    noise_std : (unit,) float64
+        Of each unit's peak channel.
+    templates : (unit, sample)
+        On that channel.
+    total_samples : int
+        Of the recording.
+    """
+    out = np.full(len(parts), np.nan)
+    for unit, edges in enumerate(parts):
+        kept = [amplitudes[a:b][first_of_near(samples[a:b], censored_samples)] for a, b in pairwise(edges)]
+        out[unit] = sd_ratio(
+            np.concatenate(kept),
+            noise_std=float(noise_std[unit]),
+            template=templates[unit],
+            spikes_a_sample=float(edges[-1] - edges[0]) / total_samples,
+        )
+    return out
