@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..checks import check_positive
-from ..graph.checkpoint import CheckpointedEvents
+from ..graph.checkpoint import StoredRecords
 from ..graph.local import map_in_threads
 from ..recording.excerpts import Excerpts, sample_traces
 from ..templates.average import check_same_probe
@@ -22,7 +22,7 @@ LOWEST, HIGHEST = 0.8, 1.3
 
 def balance_thresholds(
     recording: xr.DataArray,
-    spikes: NDArray[Any] | CheckpointedEvents,
+    spikes: NDArray[Any] | StoredRecords,
     *,
     templates: xr.Dataset,
     detect_threshold: float = 5.0,
@@ -80,7 +80,7 @@ def balance_thresholds(
     factors = {"temporal": temporal, "spatial": spatial, "channels": channels, "energies": energies}
     parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
     gains = np.median(map_in_threads(partial(noise_gains, **factors), parts), axis=0)
-    records = spikes.load(("unit_index", "amplitude")) if isinstance(spikes, CheckpointedEvents) else spikes
+    records = spikes if isinstance(spikes, np.ndarray) else spikes.load(("unit_index", "amplitude"))
     return balanced_thresholds(
         np.ascontiguousarray(records["unit_index"], np.int64),
         np.ascontiguousarray(records["amplitude"], np.float64),

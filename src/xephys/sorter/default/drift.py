@@ -17,6 +17,8 @@ from ...errors import ParameterError, RecordingError
 from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...match.moving import match_moving_templates
+from ...match.presence import fires_there
+from ...match.selected import SelectedRecords
 from ...match.templates import match_templates
 from ...motion.correct import correct_motion
 from ...motion.estimate import estimate_motion
@@ -83,8 +85,24 @@ def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRec
     return peaks if tissue is None else RegisteredEvents(peaks, tissue)
 
 
+def where_units_fire(
+    spikes: CheckpointedEvents, templates: xr.Dataset, tissue: Tissue | None, *, detect_threshold: float
+) -> StoredRecords:
+    """Matched spikes without those at displacements at which their unit does not fire."""
+    if tissue is None:
+        return spikes
+    firing = fires_there(
+        spikes.load(("sample_index", "channel_index", "unit_index", "amplitude", "gain")),
+        tissue=tissue,
+        n_units=templates.sizes["unit"],
+        detect_threshold=detect_threshold,
+        noise_gain=templates.attrs["noise_gain"],
+    )
+    return SelectedRecords(spikes, np.flatnonzero(firing))
+
+
 def spikes_at_rest(
-    spikes: CheckpointedEvents, tissue: Tissue | None, *, templates: xr.Dataset, components: xr.DataArray
+    spikes: StoredRecords, tissue: Tissue | None, *, templates: xr.Dataset, components: xr.DataArray
 ) -> StoredRecords:
     """Matched spikes as they would be seen if the tissue had not moved, with the help of their templates."""
     if tissue is None:

@@ -46,6 +46,7 @@ from .drift import (
     pieces_of_units,
     spikes_at_rest,
     templates_of,
+    where_units_fire,
     with_moved_traces,
 )
 from .parameters import DefaultParameters
@@ -84,7 +85,8 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
         spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest)
         matched = run.collect(f"refine {number}", spikes)
-        resting_spikes = spikes_at_rest(matched, tissue, templates=templates, components=components)
+        firing = where_units_fire(matched, templates, tissue, detect_threshold=p.match_threshold)
+        resting_spikes = spikes_at_rest(firing, tissue, templates=templates, components=components)
         clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number)
 
     means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
@@ -92,8 +94,9 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     matchable, templates = _matchable_templates(last_templates, clusters, prepared, p, run)
     spikes = _match(white, templates, p, tissue, detect_threshold=LOWEST * p.match_threshold)
     matched = run.collect("match", localize_peaks(white, spikes))
-    resting = _with_thresholds(matchable.templates, matched, prepared, p, run)
-    matches = above_thresholds(matched.load(), resting, p.match_threshold)
+    firing = where_units_fire(matched, templates, tissue, detect_threshold=LOWEST * p.match_threshold)
+    resting = _with_thresholds(matchable.templates, firing, prepared, p, run)
+    matches = above_thresholds(firing.load(), resting, p.match_threshold)
 
     first, n_samples = first_sample(recording), recording.sizes["time"]
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=n_samples)
@@ -243,7 +246,7 @@ def _matchable_templates(
 
 
 def _with_thresholds(
-    templates: xr.Dataset, matches: CheckpointedEvents, prepared: Prepared, p: DefaultParameters, run: Run
+    templates: xr.Dataset, matches: StoredRecords, prepared: Prepared, p: DefaultParameters, run: Run
 ) -> xr.Dataset:
     """The templates with ``relative_threshold``, by which the usual one is multiplied for each."""
     thresholds = run.once(

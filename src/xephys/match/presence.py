@@ -1,0 +1,65 @@
+"""Spikes of units at displacements at which they fire at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..motion.registered import Tissue
+from .settings import MatchSettings
+
+#: Displacements are told apart in steps of this.
+STEP_UM = 8.0
+
+
+def fires_there(
+    spikes: NDArray[Any],
+    *,
+    tissue: Tissue,
+    n_units: int,
+    detect_threshold: float,
+    noise_gain: float,
+    amplitude_std: float = MatchSettings.amplitude_std,
+) -> NDArray[np.bool_]:
+    """Which matched spikes were seen at a displacement at which their unit fires.
+
+    A unit may fire for a part of the recording only. At displacements that the tissue has at other times its template
+    is interpolated, and what it matches there are false alarms, which must not be averaged into it.
+
+    Parameters
+    ----------
+    spikes
+        Records with ``sample_index``, ``channel_index``, ``unit_index``, ``amplitude`` and ``gain``, from
+        :func:`xephys.match.moving.match_moving_templates`.
+    tissue
+        Motion of the recording.
+    n_units
+        Templates with which they were matched.
+    detect_threshold, noise_gain, amplitude_std
+        As they were matched.
+
+    Returns
+    -------
+    bool (spike,); all where too little was matched to tell.
+    """
+    from ..kernels.match.presence import absent_places, expected_levels
+
+    if not len(spikes):
+        return np.zeros(0, bool)
+    moved = tissue.of_samples(spikes["sample_index"], spikes["channel_index"])
+    place = np.floor(moved / STEP_UM).astype(np.int64)
+    place -= place.min()
+    n_places = int(place.max()) + 1
+    units, gains = spikes["unit_index"].astype(np.int64), spikes["gain"].astype(np.float64)
+    expected = expected_levels(
+        units * n_places + place,
+        spikes["amplitude"].astype(np.float64),
+        gains,
+        n_cells=n_units * n_places,
+        noise_gain=noise_gain,
+        amplitude_std=amplitude_std,
+    ).reshape(n_units, n_places)
+    absent = absent_places(units, place, np.sqrt(gains), expected=expected, threshold=detect_threshold)
+    return ~absent[units, place]

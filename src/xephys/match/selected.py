@@ -1,0 +1,47 @@
+"""Some of the records of a pass, where all are expected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph.checkpoint import StoredRecords
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedRecords:
+    """Records on disk of which only some count.
+
+    Attributes
+    ----------
+    events
+        All of them.
+    selected
+        Ascending numbers of those that count.
+    """
+
+    events: StoredRecords
+    selected: NDArray[np.int64]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.events.dtype
+
+    @property
+    def count(self) -> int:
+        return len(self.selected)
+
+    @cached_property
+    def token(self) -> str:
+        digest = hashlib.sha1(np.ascontiguousarray(self.selected, "<i8").tobytes(), usedforsecurity=False)
+        return f"{self.events.token}-{digest.hexdigest()[:16]}"
+
+    def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """Those that count, or the ones among them with the given ascending numbers."""
+        return self.events.load(fields, rows=self.selected if rows is None else self.selected[rows])

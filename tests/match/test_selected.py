@@ -1,0 +1,44 @@
+"""Selected records load like all of them, without those that were left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xephys.match.selected import SelectedRecords
+
+
+@dataclass(frozen=True)
+class InMemory:
+    records: np.ndarray
+    token: str = "these"
+
+    @property
+    def dtype(self):
+        return self.records.dtype
+
+    @property
+    def count(self):
+        return len(self.records)
+
+    def load(self, fields=None, *, rows=None):
+        own = self.records if fields is None else self.records[list(fields)]
+        return own if rows is None else own[rows]
+
+
+RECORDS = np.array([(3, 0), (5, 1), (8, 0), (9, 2)], [("sample_index", "i8"), ("unit_index", "i8")])
+
+
+def test_only_the_selected_are_loaded():
+    some = SelectedRecords(InMemory(RECORDS), np.array([1, 2, 3]))
+    assert some.count == 3 and some.dtype == RECORDS.dtype
+    assert some.load().tolist() == RECORDS[1:].tolist()
+    assert some.load(("unit_index",), rows=np.array([0, 2]))["unit_index"].tolist() == [1, 2]
+
+
+def test_the_token_is_that_of_the_records_and_the_selection():
+    first, again = (SelectedRecords(InMemory(RECORDS), np.array([1, 2])) for _ in range(2))
+    assert first.token == again.token
+    assert first.token != SelectedRecords(InMemory(RECORDS), np.array([1, 3])).token
+    assert first.token != SelectedRecords(InMemory(RECORDS, "those"), np.array([1, 2])).token
