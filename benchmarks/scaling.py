@@ -1,8 +1,9 @@
 """What a sort does with more cores: wall and CPU time by stage at 1, 2, 4 … of them, and the bound that follows.
 
-    python benchmarks/scaling.py [--quick] [--recording FOLDER] [--duration-s 20] [--cores 1,2,4]
+    python benchmarks/scaling.py [--quick] [--recording FOLDER] [--duration-s 20] [--cores 1,2,4] [--processes 1,2,4]
 
-Every run is a process of its own on that many cores. Where a stage takes ``w1`` on one core and ``wk`` on k, the part
+Every run is a process of its own on that many cores; then the same on a cluster of 1, 2, 4 … worker processes of one
+thread each, on all cores. Where a stage takes ``w1`` on one core and ``wk`` on k, the part
 of it that runs alone is ``s = (k wk - w1) / (k - 1)``, at least 0, and n cores take at best ``s + (w1 - s) / n``.
 """
 
@@ -13,7 +14,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,10 +47,25 @@ def now() -> Use:
     return Use(time.perf_counter(), own.ru_utime + own.ru_stime, own.ru_stime, own.ru_minflt, own.ru_nvcsw)
 
 
-def sort_once(recording: Path, *, n_cores: int, duration_s: float, device: str | None) -> dict[str, Use]:
-    """Sort in this process twice, as the first time loads kernels, and return what each stage of the second used."""
+@contextmanager
+def at_work(n_cores: int, *, processes: bool) -> Iterator[None]:
+    """Threads of this process, or worker processes of one thread each."""
     import dask
 
+    from xephys.graph.workers import local_cluster
+
+    if processes:
+        with local_cluster(n_workers=n_cores, threads_per_worker=1):
+            yield
+    else:
+        with dask.config.set(scheduler="threads", num_workers=n_cores):
+            yield
+
+
+def sort_once(
+    recording: Path, *, n_cores: int, duration_s: float, device: str | None, processes: bool = False
+) -> dict[str, Use]:
+    """Sort twice, as the first time loads kernels, and return what each stage of the second used in this process."""
     import xephys
     from xephys.cli.heap import share_one_heap
     from xephys.sorter.steps.passes import CallOnce, Run
@@ -81,7 +98,7 @@ def sort_once(recording: Path, *, n_cores: int, duration_s: float, device: str |
     traces = xephys.open_recording(recording)
     part = traces.isel(time=slice(0, round(duration_s * traces.attrs["sampling_frequency"])))
     more = {} if device is None else {"device": device}
-    with dask.config.set(scheduler="threads", num_workers=n_cores):
+    with at_work(n_cores, processes=processes):
         xephys.sort(part, **more)
         stages.clear()
         begin = now()
@@ -93,18 +110,25 @@ def sort_once(recording: Path, *, n_cores: int, duration_s: float, device: str |
     return {**stages, "the rest": rest, "whole sort": whole}
 
 
-def measure(recording: Path, *, cores: list[int], duration_s: float, device: str | None) -> dict[int, dict[str, Use]]:
-    """The stages at each number of cores."""
+def measure(
+    recording: Path, *, cores: list[int], duration_s: float, device: str | None, processes: bool = False
+) -> dict[int, dict[str, Use]]:
+    """The stages at each number of cores, or of worker processes on all cores."""
     found = {}
     for n_cores in cores:
         arguments = [sys.executable, __file__, "--child", "--recording", str(recording), "--cores", str(n_cores)]
         arguments += ["--duration-s", str(duration_s), *(["--device", device] if device else [])]
+        arguments += ["--in-processes"] if processes else []
+        n_usable = len(os.sched_getaffinity(0)) if processes else n_cores
         process = run_process(
-            arguments, n_cores=n_cores, NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
+            arguments, n_cores=n_usable, NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
         )
         stages = json.loads(process.output.strip().splitlines()[-1])
         found[n_cores] = {name: Use(*values) for name, values in stages.items()}
-        print(f"{n_cores} cores: {found[n_cores]['whole sort'].wall_s:.2f} s", flush=True)
+        print(
+            f"{n_cores} {'processes' if processes else 'cores'}: {found[n_cores]['whole sort'].wall_s:.2f} s",
+            flush=True,
+        )
     return found
 
 
@@ -150,19 +174,44 @@ def report(found: dict[int, dict[str, Use]], *, duration_s: float) -> tuple[str,
     )
 
 
+def report_processes(found: dict[int, dict[str, Use]]) -> tuple[str, ...]:
+    """Wall time by stage on a cluster of worker processes."""
+    counts = sorted(found)
+    whole = found[counts[0]]["whole sort"].wall_s
+    rows = [
+        (name, *(f"{found[n][name].wall_s:.2f}" for n in counts))
+        for name in found[counts[0]]
+        if all(name in found[n] for n in counts) and found[counts[0]][name].wall_s >= 0.1
+    ]
+    rows.append(("times one process", *(f"{whole / found[n]['whole sort'].wall_s:.2f}" for n in counts)))
+    return (
+        "## Worker processes",
+        "The same on a cluster of worker processes of one thread each, all on this machine; white traces on disk.",
+        table(("stage", *(f"wall, {n}" for n in counts)), rows),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="16 channels, six seconds; writes no table")
     parser.add_argument("--recording", type=Path, help="folder of a recording; simulated if absent")
     parser.add_argument("--duration-s", type=float, default=20.0)
     parser.add_argument("--cores", default="", help="numbers of cores, such as 1,2,4; all powers of two if absent")
+    parser.add_argument("--processes", default="1,2,4", help="numbers of worker processes; none if empty")
     parser.add_argument("--device", help="sort on a device")
+    parser.add_argument("--in-processes", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     n_all = len(os.sched_getaffinity(0))
     cores = [int(n) for n in given.cores.split(",") if n] or [2**k for k in range(8) if 2**k <= n_all]
     if given.child:
-        stages = sort_once(given.recording, n_cores=cores[0], duration_s=given.duration_s, device=given.device)
+        stages = sort_once(
+            given.recording,
+            n_cores=cores[0],
+            duration_s=given.duration_s,
+            device=given.device,
+            processes=given.in_processes,
+        )
         print(json.dumps(stages))
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -173,6 +222,10 @@ def main() -> None:
         parts = report(
             measure(recording, cores=cores, duration_s=duration_s, device=given.device), duration_s=duration_s
         )
+        counts = [int(n) for n in given.processes.split(",") if n]
+        if counts and given.device is None:
+            on_workers = measure(recording, cores=counts, duration_s=duration_s, device=None, processes=True)
+            parts += report_processes(on_workers)
     if given.quick or given.recording:
         print("\n\n".join(parts))
     else:

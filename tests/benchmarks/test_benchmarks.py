@@ -102,6 +102,15 @@ def test_scaling(load, tmp_path):
         assert sum(stage.cpu_s for stage in stages.values()) == pytest.approx(whole.cpu_s)
 
 
+@pytest.mark.slow
+def test_scaling_on_worker_processes(load, tmp_path):
+    scaling = load("scaling")
+    duration_s = scaling.simulate(tmp_path / "recording", quick=True, duration_s=0.0)
+    found = scaling.measure(tmp_path / "recording", cores=[1, 2], duration_s=duration_s, device=None, processes=True)
+    table = "".join(scaling.report_processes(found))
+    assert "| whole sort |" in table and "| times one process | 1.00 |" in table
+
+
 def test_what_runs_alone_follows_from_two_walls(load):
     scaling = load("scaling")
     assert scaling.alone_s(10.0, 5.0, 2) == 0.0

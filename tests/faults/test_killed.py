@@ -37,6 +37,31 @@ def test_a_worker_killed_in_mid_sort(opened, expected, tmp_path, stage):
     assert_identical(sorting, expected)
 
 
+def test_workers_that_come_and_go(opened, expected, tmp_path):
+    """One joins while peaks are detected, the first leaves while spikes are matched, and the last pass is adaptive."""
+    changed = []
+    with local_cluster(n_workers=1, threads_per_worker=1) as client:
+        (first,) = client.scheduler_info()["workers"]
+
+        def change(stage, done, total):
+            if done < 5 or stage in changed:
+                return
+            assert done < total
+            changed.append(stage)
+            if stage == "detect":
+                client.cluster.scale(2)
+                client.wait_for_workers(2)
+            elif stage == "refine 1":
+                client.retire_workers([first])
+                assert first not in client.scheduler_info()["workers"]
+            elif stage == "match":
+                client.cluster.adapt(minimum=1, maximum=2, interval="50ms", wait_count=1)
+
+        sorting = xephys.sort(opened(CHUNK_S), folder=tmp_path, progress=change)
+    assert changed == ["detect", "refine 1", "refine 2", "match"]
+    assert_identical(sorting, expected)
+
+
 def chunk_files(folder):
     return sorted(folder.glob("*/chunk_*.npy"))
 

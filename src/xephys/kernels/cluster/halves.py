@@ -82,8 +82,8 @@ def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray
                 means[side, d] += points[i, d]
         if counts.min() == 0:
             break
-        for side in range(2):
-            means[side] /= counts[side]
+        means[0] /= counts[0]
+        means[1] /= counts[1]
         changed = False
         for i in range(n_points):
             along = 0.0
