@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = "xephys"
 #: Folders and files of the package by layer, lowest first. A first name that stands nowhere here is refused.
 LAYERS = {
-    "base": {"checks", "errors", "lazy", "typing"},
+    "base": {"calls", "checks", "errors", "lazy", "typing", "written"},
     "model": {"regular_clock", "schema"},
     "kernels": {"kernels"},
     "graph": {"graph"},
@@ -26,7 +26,7 @@ LAYERS = {
     "composition": {"sorter", "realtime"},
     "files": {"io"},
     "application": {
-        "__init__", "__main__", "accessor", "cli", "comparison", "pipeline", "plot", "testing", "viewer",
+        "__init__", "__main__", "accessor", "cli", "comparison", "pipeline", "plot", "provenance", "testing", "viewer",
     },
 }  # fmt: skip
 #: Which layers a layer may not import, not even inside a function.

@@ -112,6 +112,8 @@ from .motion.displacement import displacement_at as displacement_at
 from .io.export.phy import export_phy as export_phy
 from .io.export.kilosort import export_kilosort as export_kilosort
 from .schema import make_recording as make_recording
+from .provenance import replay as replay
+from .provenance import history_text as history_text
 from .detect.matched_filter import prototype_of_components as prototype_of_components
 from .features.shapes import standard_shapes as standard_shapes
 from .templates.average import dense_templates as dense_templates

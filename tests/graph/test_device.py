@@ -112,7 +112,7 @@ def test_matches_are_those_of_the_host(estimates, device):
 def test_residuals_have_no_kernel_there(estimates, device):
     there = chain(xephys.to_device(recording(), device), estimates)
     templates = xephys.estimate_templates(there, case().spikes, peak_channels=case().truth.peak_channels)
-    with pytest.raises(ParameterError, match="residual_of_tile has no kernel for device 'strict'"):
+    with pytest.raises(ParameterError, match="match_residual has no kernel for device 'strict'"):
         xephys.match_residual(there, templates=templates)
 
 

@@ -21,7 +21,7 @@ def device():
 
 def test_only_what_runs_there_may_follow(device):
     there = xephys.to_device(recording(), device)
-    with pytest.raises(ParameterError, match="local_reference has no kernel for device 'strict'; leave out to_device"):
+    with pytest.raises(ParameterError, match="common_reference has no kernel for device 'strict'; leave out to_device"):
         xephys.common_reference(there, reference="local")
 
 

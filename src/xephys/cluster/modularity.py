@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
@@ -24,6 +25,7 @@ N_START = 200
 N_LANDMARKS_MIN = 4000
 
 
+@operation
 def cluster_by_modularity(
     recording: xr.DataArray,
     peaks: NDArray[Any] | CheckpointedEvents,

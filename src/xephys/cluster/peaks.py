@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
@@ -27,6 +28,7 @@ from .settle import (
 )
 
 
+@operation
 def cluster_peaks(
     recording: xr.DataArray,
     peaks: NDArray[Any] | StoredRecords,

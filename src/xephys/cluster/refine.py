@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
@@ -21,6 +22,7 @@ from .settle import Clustering, Refractory, settle_clusters, spread_over_all, ta
 N_SPIKES_PER_UNIT_MAX = 4000
 
 
+@operation
 def refine_clusters(
     recording: xr.DataArray,
     spikes: NDArray[Any] | StoredRecords,

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..features.events import window_samples
@@ -70,6 +71,7 @@ def prototype_of_components(
     return shape if peak_sign == "pos" else -shape
 
 
+@operation
 def estimate_matched_filter(
     recording: xr.DataArray,
     *,

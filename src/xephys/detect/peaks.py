@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_keywords, check_positive
 from ..graph.events import SpikeTable
 from ..recording.stages import recording_plan
@@ -23,6 +24,7 @@ METHODS = {
 }
 
 
+@operation
 def detect_peaks(
     recording: xr.DataArray,
     *,

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.events import SpikeTable
@@ -17,6 +18,7 @@ from ..recording.stages import recording_plan
 PLACES_MAX = 20_000
 
 
+@operation
 def universal_templates(
     recording: xr.DataArray,
     *,
@@ -131,6 +133,7 @@ def universal_templates(
     )
 
 
+@operation
 def detect_universal(
     recording: xr.DataArray,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from ..calls import operation
 from ..errors import RecordingError, SilentRecordingError
 from ..graph.events import SpikeTable, compute
 from ..graph.excerpts import tile_plans
@@ -12,6 +13,7 @@ from .events import window_samples
 from .waveforms import extract_snippets
 
 
+@operation
 def learn_components(
     recording: xr.DataArray,
     peaks: SpikeTable,

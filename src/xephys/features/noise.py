@@ -6,10 +6,12 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..errors import RecordingError
 from ..recording.excerpts import Excerpts, sample_traces
 
 
+@operation
 def estimate_feature_noise(
     recording: xr.DataArray, *, components: xr.DataArray, excerpts: Excerpts | None = None, seed: int = 0
 ) -> float:

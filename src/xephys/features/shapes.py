@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..detect.peaks import detect_peaks
 from ..errors import ParameterError, RecordingError, SilentRecordingError
@@ -22,6 +23,7 @@ PEAK_RADIUS_UM = 60.0
 PEAK_SWEEP_SAMPLES = 5
 
 
+@operation
 def learn_shapes(
     recording: xr.DataArray,
     *,

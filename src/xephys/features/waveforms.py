@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
@@ -16,6 +17,7 @@ from ..recording.geometry import channel_groups, nearest_channels
 from .events import event_table, window_samples
 
 
+@operation
 def extract_snippets(
     recording: xr.DataArray,
     peaks: SpikeTable | NDArray[Any],
@@ -63,6 +65,7 @@ def extract_snippets(
     return table.then(stage)
 
 
+@operation
 def project_peaks(
     recording: xr.DataArray,
     peaks: SpikeTable | NDArray[Any],

@@ -77,8 +77,13 @@ def count_tasks(array: Any) -> int:
 
 
 def plan_label(plan: Plan) -> str:
-    """Readable prefix of the names of its tasks, by which dashboards group."""
+    """Prefix of the names of its tasks, by which dashboards group: the operation that comes last."""
     return plan.stages[-1].name if plan.stages else type(plan.source).__name__.lower()
+
+
+def kernel_label(plan: Plan) -> str:
+    """The same by the kernel, which is known wherever the stage was added: for names of files."""
+    return plan.stages[-1].kernel if plan.stages else type(plan.source).__name__.lower()
 
 
 def select_channels_stage(plan: Plan, channels: Array) -> Stage:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import OutputError, ResourceError, is_disk_full
 from . import run
-from .build import plan_label
+from .build import kernel_label, plan_label
 from .events import SpikeTable, compute
 from .plan import Array, Plan
 from .reduce import Partial, tree_sum
@@ -152,7 +152,7 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
     if plan is None:
         raise ValueError("this table was filtered or changed by hand and has no plan; checkpoint it before that")
     token = content_token(plan)
-    place = Path(folder).absolute() / f"{plan_label(plan)}-{token}"
+    place = Path(folder).absolute() / f"{kernel_label(plan)}-{token}"
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -183,7 +183,7 @@ def run_partials(plan: Plan, folder: str | Path) -> Partial:
 
     Like the sum itself, the file does not depend on the chunks.
     """
-    path = Path(folder).absolute() / f"{plan_label(plan)}-{content_token(plan)}.npz"
+    path = Path(folder).absolute() / f"{kernel_label(plan)}-{content_token(plan)}.npz"
     if not path.exists():
         total: dict[str, Any] = tree_sum(plan)
         try:

@@ -16,9 +16,10 @@ from .tasks import DaskSource
 
 @dataclass(frozen=True)
 class StageDescription:
-    """One stage: what it emits and how far it looks beyond a tile, in samples and milliseconds."""
+    """One stage: the call that added it, what it emits, how far it looks beyond a tile, in samples and milliseconds."""
 
     name: str
+    call: str
     emits: str
     before: int
     after: int
@@ -81,7 +82,7 @@ class Description:
         for k, stage in enumerate(self.stages, 1):
             halo = f"halo {stage.before} + {stage.after} samples ({stage.before_ms:.3g} + {stage.after_ms:.3g} ms)"
             arrays = f", arrays of {_size(stage.array_bytes)}" if stage.array_bytes else ""
-            lines.append((f"stage {k}", f"{stage.name} → {stage.emits}, {halo}{arrays}"))
+            lines.append((f"stage {k}", f"{stage.call} → {stage.emits}, {halo}{arrays}"))
         ms = [1000 * n / self.sampling_frequency for n in self.halo]
         seconds = self.chunk_samples / self.sampling_frequency
         lines += [
@@ -152,6 +153,7 @@ def _of_plan(data: da.Array, plan: Plan, tasks: float) -> Description:
     stages = tuple(
         StageDescription(
             s.name,
+            s.call or s.name,
             s.emits,
             s.before,
             s.after,

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calls import current_call
 from ..errors import ParameterError, RecordingError
 
 Array: TypeAlias = NDArray[Any]
@@ -71,6 +72,8 @@ class Stage:
     timed
         What the stage does depends on the time: its kernel is told ``start``, the absolute number of the first sample
         that it returns.
+    call
+        The public operation that adds the stage, with its parameters, for people only; that at work if not given.
     """
 
     func: Callable[..., Any]
@@ -83,6 +86,7 @@ class Stage:
     n_channels: int | None = None
     device: str | None = None
     timed: bool = False
+    call: str = field(default_factory=current_call, compare=False)
 
     def __post_init__(self) -> None:
         if self.before < 0 or self.after < 0:
@@ -99,6 +103,11 @@ class Stage:
 
     @property
     def name(self) -> str:
+        """The public operation's name, or the kernel's where no operation added the stage."""
+        return self.call.partition("(")[0] or self.kernel
+
+    @property
+    def kernel(self) -> str:
         return getattr(self.func, "__name__", str(self.func))
 
     @property

@@ -18,7 +18,7 @@ from .build import plan_label
 from .events import compute
 from .plan import Array, Plan
 from .run import Program, run_partials
-from .tasks import over_chunks
+from .tasks import over_chunks, part_key
 
 Partial: TypeAlias = dict[str, Array]
 #: (level, position): the node holds tiles ``[position * 2**level, (position + 1) * 2**level)``.
@@ -50,11 +50,11 @@ def lazy_tree(plan: Plan) -> Delayed:
         depth += 1
         parents = []
         for i in range(0, len(level), _FAN_IN):
-            key = (f"merge-{name}", depth, i)
+            key = (part_key(name, "merge"), depth, i)
             merges[key] = Task(key, _merge, List(*(TaskRef(child) for child in level[i : i + _FAN_IN])))
             parents.append(key)
         level = parents
-    top = f"sum-{name}"
+    top = part_key(name, "sum")
     merges[top] = Task(top, fold, TaskRef(level[0]))
     return Delayed(top, HighLevelGraph.from_collections(top, merges, dependencies=[leaves]), layer=top)
 

@@ -153,8 +153,20 @@ class Work:
 
 
 def work_key(name: str) -> str:
-    """Key of the work that the tasks of an array share."""
-    return f"work-{name}"
+    """Key of the work that the tasks of an array share; Dask groups by what stands before the token."""
+    return part_key(name, "inputs")
+
+
+def part_key(name: str, part: str) -> str:
+    """Name for a part of the work of an array that is called ``label-token``; Dask shows ``label-part``.
+
+    Examples
+    --------
+    >>> part_key("detect_peaks-0123456789abcdef", "merge")
+    'detect_peaks-merge-0123456789abcdef'
+    """
+    label, _, token = name.partition("-")
+    return f"{label}-{part}-{token}"
 
 
 def on_source(*, shared: Work, block_id: tuple[int, ...] = ()) -> Any:

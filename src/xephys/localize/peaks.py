@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_keywords
 from ..errors import ParameterError
 from ..features.events import event_table, window_samples
@@ -38,6 +39,7 @@ METHODS = {
 }
 
 
+@operation
 def localize_peaks(
     recording: xr.DataArray,
     peaks: SpikeTable | NDArray[Any],

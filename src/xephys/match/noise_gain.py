@@ -7,12 +7,14 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from ..calls import operation
 from ..graph.local import map_in_threads
 from ..recording.excerpts import Excerpts, sample_traces
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
 
+@operation
 def estimate_noise_gain(
     recording: xr.DataArray,
     *,

@@ -7,10 +7,12 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..recording.stages import extend_recording
 from .settings import MatchSettings, residual_stage
 
 
+@operation
 def match_residual(
     recording: xr.DataArray,
     *,

@@ -7,11 +7,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..graph.events import SpikeTable
 from ..recording.stages import recording_plan
 from .settings import MatchSettings, spikes_stage
 
 
+@operation
 def match_templates(
     recording: xr.DataArray,
     *,

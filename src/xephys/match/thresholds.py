@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..calls import operation
 from ..checks import check_positive
 from ..graph.checkpoint import StoredRecords
 from ..graph.local import map_in_threads
@@ -20,6 +21,7 @@ from ..templates.low_rank import low_rank
 LOWEST, HIGHEST = 0.8, 1.3
 
 
+@operation
 def balance_thresholds(
     recording: xr.DataArray,
     spikes: NDArray[Any] | StoredRecords,

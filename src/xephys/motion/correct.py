@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
@@ -21,6 +22,7 @@ _STEP_UM = 0.5
 _DISPLACEMENT_MAX_UM = 2000.0
 
 
+@operation
 def correct_motion(
     recording: xr.DataArray,
     *,

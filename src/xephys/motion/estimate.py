@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.checkpoint import CheckpointedEvents
@@ -34,6 +35,7 @@ METHODS: dict[str, Callable[..., Course]] = {
 HEIGHT_MIN_UM = 100.0
 
 
+@operation
 def estimate_motion(
     recording: xr.DataArray,
     peaks: SpikeTable | CheckpointedEvents | NDArray[Any],

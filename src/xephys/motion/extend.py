@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..calls import operation
 from ..errors import ParameterError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
@@ -19,6 +20,7 @@ from .dredge import estimate_by_dredge
 from .shank_peaks import Course, split_by_shank
 
 
+@operation
 def extend_motion(
     recording: xr.DataArray, peaks: SpikeTable | CheckpointedEvents | NDArray[Any], *, motion: xr.Dataset
 ) -> xr.Dataset:

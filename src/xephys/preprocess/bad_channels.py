@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.excerpts import draw_overlapping_excerpts
@@ -47,6 +48,7 @@ def find_constant_channels(
     return constant
 
 
+@operation
 def detect_bad_channels(
     recording: xr.DataArray,
     *,
@@ -135,6 +137,7 @@ def detect_bad_channels(
     return xr.DataArray(labels.astype("<U7"), dims="channel", coords=coords, name="channel_label")
 
 
+@operation
 def interpolate_bad_channels(
     recording: xr.DataArray, *, bad: Any = None, sigma_um: float | None = None
 ) -> xr.DataArray:

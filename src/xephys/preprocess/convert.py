@@ -9,12 +9,14 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.stages import extend_recording
 
 
+@operation
 def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
     """Convert the samples to another type, lazily.
 
@@ -56,6 +58,7 @@ def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
     return extend_recording(recording, Stage(kernel, dtype=wanted, parameters={"dtype": wanted.str}))
 
 
+@operation
 def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None) -> xr.DataArray:
     """Convert unsigned counts to signed ones of the same width by subtracting half the range, lazily.
 
@@ -100,6 +103,7 @@ def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None)
     return _with_offset(extend_recording(recording, stage), np.full(recording.sizes["channel"], 1 << (depth - 1)))
 
 
+@operation
 def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, seed: int = 0) -> xr.Dataset:
     """Find the step between neighboring counts, where a file stores multiples of more than 1. Computes.
 
@@ -139,6 +143,7 @@ def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, s
     )
 
 
+@operation
 def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
     """Store counts that are multiples of a larger step as neighboring integers, lazily.
 

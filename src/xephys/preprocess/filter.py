@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_corner, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
@@ -19,6 +20,7 @@ HALO_TOLERANCE = 1e-6
 _N_CORNERS = {"bandpass": 2, "bandstop": 2, "highpass": 1, "lowpass": 1}
 
 
+@operation
 def bandpass_filter(
     recording: xr.DataArray,
     *,
@@ -77,6 +79,7 @@ def bandpass_filter(
     return filter_with_sos(recording, sos=sos, tolerance=tolerance)
 
 
+@operation
 def highpass_filter(
     recording: xr.DataArray,
     *,
@@ -109,6 +112,7 @@ def highpass_filter(
     )
 
 
+@operation
 def notch_filter(
     recording: xr.DataArray, *, freq_hz: float = 50.0, quality: float = 30.0, tolerance: float = HALO_TOLERANCE
 ) -> xr.DataArray:
@@ -145,6 +149,7 @@ def notch_filter(
     return filter_with_sos(recording, sos=tf2sos(*iirnotch(freq_hz, quality, fs=rate)), tolerance=tolerance)
 
 
+@operation
 def filter(  # the field's name; nothing in here needs Python's own
     recording: xr.DataArray,
     *,
@@ -205,6 +210,7 @@ def filter(  # the field's name; nothing in here needs Python's own
     return filter_with_sos(recording, sos=sos, direction=direction, tolerance=tolerance)
 
 
+@operation
 def filter_with_sos(
     recording: xr.DataArray,
     *,

@@ -6,12 +6,14 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_corner
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
 
+@operation
 def gaussian_filter(
     recording: xr.DataArray, *, freq_min_hz: float | None = 300.0, freq_max_hz: float | None = 5000.0
 ) -> xr.DataArray:

@@ -6,12 +6,14 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
 
+@operation
 def clip(recording: xr.DataArray, *, low: float | None = None, high: float | None = None) -> xr.DataArray:
     """Move samples that lie outside two limits to the nearer one, lazily.
 
@@ -46,6 +48,7 @@ def clip(recording: xr.DataArray, *, low: float | None = None, high: float | Non
     return extend_recording(recording, Stage(kernel, dtype=np.dtype("f4"), parameters=parameters))
 
 
+@operation
 def rectify(recording: xr.DataArray) -> xr.DataArray:
     """Take the absolute value of every sample, lazily.
 
@@ -62,6 +65,7 @@ def rectify(recording: xr.DataArray) -> xr.DataArray:
     return extend_recording(recording, Stage(kernel, dtype=np.dtype("f4")))
 
 
+@operation
 def blank_saturation(
     recording: xr.DataArray, *, threshold: float, fill_value: float = 0.0, direction: str = "both"
 ) -> xr.DataArray:

@@ -8,11 +8,13 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice
 from ..graph.local import map_in_threads
 from ..recording.excerpts import Excerpts, sample_traces
 
 
+@operation
 def estimate_noise_levels(
     recording: xr.DataArray,
     *,

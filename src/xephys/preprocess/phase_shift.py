@@ -8,11 +8,13 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
 
+@operation
 def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> xr.DataArray:
     """Shift each channel by a fraction of a sample, lazily, so that all are sampled at the same times.
 

@@ -8,11 +8,13 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
 
+@operation
 def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units: str | None = None) -> xr.DataArray:
     """Multiply by a gain and add an offset, lazily.
 
@@ -56,6 +58,7 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
     return extend_recording(recording, Stage(kernel.scale, dtype=np.dtype("f4"), arrays=arrays), units=units)
 
 
+@operation
 def to_uv(recording: xr.DataArray) -> xr.DataArray:
     """Convert counts to microvolts with the recording's own gains and offsets, lazily.
 

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..graph.plan import Stage
 from ..recording.excerpts import SILENCE_MS
@@ -16,6 +17,7 @@ from ..recording.stages import extend_recording
 RADIUS_UM, FALL_OFF_UM = 60.0, 20.0
 
 
+@operation
 def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> xr.DataArray:
     """Fill stretches in which a channel does not change from the channels around it, lazily.
 

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice
 from ..errors import ParameterError, RecordingError
 from ..graph.local import map_in_threads
@@ -21,6 +22,7 @@ from .scale import scale
 STATISTICS = ("median", "mad", "mean", "std", "quantile_low", "quantile_high")
 
 
+@operation
 def estimate_statistics(
     recording: xr.DataArray,
     *,
@@ -80,6 +82,7 @@ def estimate_statistics(
     )
 
 
+@operation
 def center(recording: xr.DataArray, *, statistics: xr.Dataset, operator: str = "median") -> xr.DataArray:
     """Subtract each channel's median or mean, lazily.
 
@@ -116,6 +119,7 @@ def center(recording: xr.DataArray, *, statistics: xr.Dataset, operator: str = "
     return scale(recording, offset=-known[operator].values.astype(np.float64))
 
 
+@operation
 def zscore(
     recording: xr.DataArray, *, statistics: xr.Dataset, method: str = "median+mad", target_std: float = 1.0
 ) -> xr.DataArray:
@@ -160,6 +164,7 @@ def zscore(
     return _affine(recording, known[level].values, known[spread].values, target=target_std, level_out=0.0)
 
 
+@operation
 def normalize_by_quantile(
     recording: xr.DataArray,
     *,

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError
 from ..graph.local import map_in_threads
@@ -24,6 +25,7 @@ from .whiten_local import whiten_local
 MODES = {"global": whiten_global, "local": whiten_local}
 
 
+@operation
 def estimate_whitening(
     recording: xr.DataArray,
     *,
@@ -88,6 +90,7 @@ def estimate_whitening(
     return xr.Dataset(MODES[mode](noise, **parameters), coords=coords, attrs=attributes)
 
 
+@operation
 def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     """Apply a whitening matrix, lazily.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from .stages import extend_recording, recording_plan
 
 
+@operation
 def to_device(recording: xr.DataArray, device: str = "cuda") -> xr.DataArray:
     """Compute everything that follows on a device, lazily.
 

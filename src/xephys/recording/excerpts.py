@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..errors import RecordingError
 from ..graph.excerpts import draw_excerpts
@@ -25,6 +26,7 @@ Excerpts: TypeAlias = Sequence[NDArray[Any]]
 SILENCE_MS = 5.0
 
 
+@operation
 def sample_traces(
     recording: xr.DataArray, *, n_slices: int = 20, slice_duration_s: float = 0.5, seed: int = 0
 ) -> Excerpts:

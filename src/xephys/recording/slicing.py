@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.build import plan_of, select_channels_stage, to_dask
@@ -20,6 +21,7 @@ from ..graph.tasks import DaskSource
 from .clock import start_time_s
 
 
+@operation
 def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: float | None = None) -> xr.DataArray:
     """The samples of ``[start_s, stop_s)``, lazily.
 
@@ -76,6 +78,7 @@ def sample_slice(recording: xr.DataArray, first: int, last: int) -> xr.DataArray
     return part.copy(data=to_dask(plan.narrowed(plan.start + first, chunks)))
 
 
+@operation
 def spread_slices(
     recording: xr.DataArray, *, total_s: float = 300.0, slice_duration_s: float = 10.0, fade_ms: float = 10.0
 ) -> xr.DataArray:
@@ -160,6 +163,7 @@ def samples_at(recording: xr.DataArray, times_s: NDArray[np.float64]) -> NDArray
     return np.rint((times_s - start_time_s(recording)) * rate).astype(np.int64)
 
 
+@operation
 def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
     """Some of the channels, in the order given, lazily.
 

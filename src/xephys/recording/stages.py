@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
+from ..calls import HISTORY, UNKNOWN_STEP, history_of
 from ..graph.build import plan_of, root_plan, to_dask
 from ..graph.plan import Plan, Stage
 from .clock import first_by_time
@@ -15,9 +16,12 @@ from .clock import first_by_time
 def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None = None) -> xr.DataArray:
     """A valid recording with one trace stage more; coordinates kept, units set, history lengthened.
 
-    Operations validate what they are given, once; this function relies on it.
+    Operations validate what they are given, once; this function relies on it. A recording that lost its plan has an
+    unknown step: arithmetic may have changed it.
     """
     data = to_dask(recording_plan(recording).then(stage))
+    if history_of(recording) and recording.chunks is not None and plan_of(recording.data) is None:
+        recording = recording.assign_attrs({HISTORY: [*history_of(recording), UNKNOWN_STEP]})
     return schema.wrap_like(recording, data, step=describe_step(stage), units=units)
 
 
@@ -38,7 +42,7 @@ def as_lazy(recording: xr.DataArray) -> Any:
 def describe_step(stage: Stage) -> str:
     """One line of a recording's history."""
     given = ", ".join(f"{key}={value!r}" for key, value in stage.parameters.items())
-    return f"{stage.name}({given})"
+    return f"{stage.kernel}({given})"
 
 
 def same_traces(recording: xr.DataArray, plan: Plan | None) -> bool:

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..features.events import spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
@@ -24,6 +25,7 @@ N_SPIKES_FIRST = 200
 LAG_FRACTION = 0.5
 
 
+@operation
 def estimate_templates(
     recording: xr.DataArray,
     spikes: Any,

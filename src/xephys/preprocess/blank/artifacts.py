@@ -6,12 +6,14 @@ import numpy as np
 import xarray as xr
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...graph.plan import Stage
 from ...recording.stages import extend_recording
 
 
+@operation
 def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: float = 3.0) -> xr.DataArray:
     """Set all channels to zero where one of them reaches a threshold, lazily.
 

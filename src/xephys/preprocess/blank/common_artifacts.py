@@ -6,12 +6,14 @@ import numpy as np
 import xarray as xr
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_positive, check_share
 from ...graph.plan import Stage
 from ...recording.stages import extend_recording
 from .agreement import agreement
 
 
+@operation
 def blank_common_artifacts(
     recording: xr.DataArray,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...graph.events import SpikeTable
@@ -16,6 +17,7 @@ from ...recording.clock import sample_times
 from ...recording.stages import recording_plan
 
 
+@operation
 def detect_artifact_periods(
     recording: xr.DataArray,
     *,

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_choice
 from ...errors import ParameterError
 from ...graph.plan import Stage
@@ -19,6 +20,7 @@ from ...recording.stages import extend_recording, recording_plan
 _BRIDGES = {"linear": (1, 1.0, 1), "cubic": (3, 1.0, 5)}
 
 
+@operation
 def silence_periods(
     recording: xr.DataArray, *, periods_s: Any, noise_levels: xr.DataArray | None = None, seed: int = 0
 ) -> xr.DataArray:
@@ -70,6 +72,7 @@ def silence_periods(
     return extend_recording(recording, stage)
 
 
+@operation
 def remove_artifacts(
     recording: xr.DataArray,
     *,

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_choice
 from ...errors import ParameterError
 from ...features.events import window_samples
@@ -21,6 +22,7 @@ from ...recording.stages import extend_recording, recording_plan
 _OPERATORS = {"median": np.median, "average": np.mean}
 
 
+@operation
 def estimate_artifacts(
     recording: xr.DataArray,
     *,
@@ -94,6 +96,7 @@ def estimate_artifacts(
     )
 
 
+@operation
 def subtract_artifacts(
     recording: xr.DataArray,
     *,

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
+from ...calls import operation
 from ...errors import ParameterError
 from ...localize.peaks import localize_peaks
 from ...match.templates import match_templates
@@ -34,6 +35,7 @@ LATE_PARAMETERS = (
 )  # fmt: skip
 
 
+@operation
 def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArray:
     """The white traces that a sort matched, or would match with what it learned, lazily.
 

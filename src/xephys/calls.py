@@ -1,0 +1,129 @@
+"""Operations say what they were called with: in a recording's history, in ``describe``, and in the names of tasks.
+
+Inside an operation others may run, such as the filter of any design inside the band-pass; what counts is the one that
+was called from outside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from .written import show_value, write_call
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Attribute of a recording: the calls that made it, in order.
+HISTORY = "history"
+#: Attribute of an estimate: the call that made it, after how many steps, and what its values were.
+MADE_BY = "made_by"
+#: Step of a history that nobody knows: values were changed by other means than an operation.
+UNKNOWN_STEP = "unknown"
+
+_CURRENT: ContextVar[str] = ContextVar("xephys_operation", default="")
+
+
+def operation(function: Callable[P, T]) -> Callable[P, T]:
+    """A function of a recording whose call is a step of the history of what it returns.
+
+    A recording that it returns has the call, with all parameters, as the last step of its history; an estimate (any
+    other labelled array) knows the call that made it, so that a step that uses it can be made again.
+    """
+    kinds = signature(function).parameters
+    first = next(iter(kinds))
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        if _CURRENT.get():
+            return function(*args, **kwargs)
+        bound = signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = dict(bound.arguments)
+        recording = given.pop(first)
+        for name in [name for name in given if kinds[name].kind is Parameter.VAR_KEYWORD]:
+            given |= given.pop(name)
+        shown = ", ".join(f"{name}={show_value(value)}" for name, value in given.items() if value is not None)
+        token = _CURRENT.set(f"{function.__name__}({shown})")
+        try:
+            result = function(*args, **kwargs)
+        finally:
+            _CURRENT.reset(token)
+        _sign(result, recording, function.__name__, given)
+        return result
+
+    call.is_operation = True  # type: ignore[attr-defined]
+    return call
+
+
+def current_call() -> str:
+    """The operation at work, as text; empty outside of one."""
+    return _CURRENT.get()
+
+
+def history_of(recording: Any) -> list[str]:
+    """The steps that made a recording, as its attributes say."""
+    return [str(step) for step in getattr(recording, "attrs", {}).get(HISTORY, [])]
+
+
+def made_by(estimate: Any, history: list[str]) -> str | None:
+    """The call that made an estimate on a recording with the first of these steps; None if its values are others now.
+
+    The number of these steps is its first argument, ``after``.
+    """
+    known = getattr(estimate, "attrs", {}).get(MADE_BY)
+    if not isinstance(known, str) or known.count("#") < 2:
+        return None
+    text, after, digest = known.rsplit("#", 2)
+    if not after.isdecimal() or int(after) > len(history):
+        return None
+    return text if digest == _digest(estimate, history[: int(after)]) else None
+
+
+def _sign(result: Any, recording: Any, name: str, given: Mapping[str, Any]) -> None:
+    """Say in the attributes of a result how it was made."""
+    attributes = getattr(result, "attrs", None)
+    if not isinstance(attributes, dict) or result is recording:
+        return
+    history = history_of(recording)
+    if "sampling_frequency" in attributes and tuple(getattr(result, "dims", ())) == ("time", "channel"):
+        own = history_of(result)[len(history) :]
+        history += own[:1] if own[:1] == [UNKNOWN_STEP] else []
+        attributes[HISTORY] = [*history, _step(name, given, history)]
+    elif _CURRENT.get() == "":
+        try:
+            text = write_call(name, {"after": len(history), **given})
+        except TypeError:
+            return  # made with what no text can hold, such as stretches of traces
+        attributes[MADE_BY] = f"{text}#{len(history)}#{_digest(result, history)}"
+
+
+def _step(name: str, given: Mapping[str, Any], history: list[str]) -> str:
+    """A call with all it needs; estimates are written as the calls that made them."""
+    made = {key: made_by(value, history) for key, value in given.items()}
+    plain = {key: value for key, value in given.items() if made[key] is None}
+    try:
+        text = write_call(name, plain)
+    except TypeError as error:
+        shown = ", ".join(f"{key}={show_value(value)}" for key, value in plain.items() if value is not None)
+        return f"{name}({shown})  # {error}"
+    estimates = ", ".join(f"{key}={call}" for key, call in made.items() if call is not None)
+    return f"{text[:-1]}{', ' if estimates and not text.endswith('()') else ''}{estimates})"
+
+
+def _digest(estimate: Any, history: list[str]) -> str:
+    digest = hashlib.sha1(repr(history).encode(), usedforsecurity=False)
+    variables = estimate.data_vars.values() if hasattr(estimate, "data_vars") else [estimate]
+    for variable in variables:
+        values = np.asarray(variable.values)
+        digest.update(f"{variable.name}{variable.dims}{values.dtype.str}{values.shape}".encode())
+        digest.update(
+            repr(values.tolist()).encode() if values.dtype.hasobject else np.ascontiguousarray(values).tobytes()
+        )
+    return digest.hexdigest()[:16]

@@ -1,0 +1,185 @@
+"""A chain made again from its history, on the same recording or another one; the history as text to be stored."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from . import schema
+from .calls import UNKNOWN_STEP, history_of
+from .checks import check_choice, nearest_name
+from .errors import ParameterError
+from .typing import PathLike
+from .written import read_call
+
+#: Steps that change where traces are computed or stored, and not what they are.
+NEUTRAL = ("checkpoint", "to_device")
+
+
+def replay(
+    history: Any, recording: xr.DataArray, *, operations: Mapping[str, Callable[..., Any]] | None = None
+) -> xr.DataArray:
+    """Make a chain of operations again, lazily.
+
+    Estimates that a step needs, such as the whitening, are estimated on this recording as they were on the first one.
+    Values that were given or changed by hand are taken as they are.
+
+    Parameters
+    ----------
+    history
+        A recording that was made by operations; its steps, ``recording.attrs["history"]``; their text, from
+        :func:`history_text`; or the path of a file with such a text. Nothing in it is run but operations of xephys.
+    recording
+        What the first step begins with, as it was opened. Parts that Xarray itself took are no steps.
+    operations
+        Your own operations by name, where the history has some.
+
+    Returns
+    -------
+    The recording after the last step; of the same recording the same values, to the bit.
+
+    Raises
+    ------
+    ParameterError
+        If a step is unknown (after arithmetic, for instance), or cannot be read.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> filtered = recording.ephys.bandpass_filter(freq_min_hz=500).ephys.common_reference()
+    >>> again = replay(filtered, recording)
+    >>> again.attrs["history"] == filtered.attrs["history"], bool((again == filtered).all())
+    (True, True)
+    """
+    schema.validate_recording(recording)
+    steps, known = _steps_of(history), {**_operations(), **(operations or {})}
+    made = [recording]
+    for number, text in enumerate(steps, 1):
+        if text == UNKNOWN_STEP:
+            raise ParameterError(
+                f"step {number} of {len(steps)} is unknown: between operations the traces were changed by other means, "
+                "such as arithmetic. Replay the steps before it, do that by hand, and replay the steps after it"
+            )
+        name, arguments = read_call(text, readers=_estimates(made, known))
+        if name in NEUTRAL:
+            made.append(made[-1])
+            continue
+        if name not in known:
+            near = nearest_name(name, known)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ParameterError(
+                f"step {number}, {name}, is not an operation of xephys{hint}; give your own as "
+                f"operations={{{name!r}: function}}"
+            )
+        made.append(known[name](made[-1], **arguments))
+    return made[-1]
+
+
+def history_text(history: Any, *, format: str = "toml") -> str:
+    """The history of a recording as text to be stored, which :func:`replay` takes.
+
+    Parameters
+    ----------
+    history
+        As in :func:`replay`.
+    format
+        ``"toml"`` or ``"json"``: version of xephys and the list of steps.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such format, or no history.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> print(history_text(recording.ephys.notch_filter(freq_hz=3000.0)))
+    xephys = "0.1.0"
+    steps = [
+      "notch_filter(freq_hz=3000.0, quality=30.0, tolerance=1e-06)",
+    ]
+    <BLANKLINE>
+    """
+    from . import __version__
+
+    check_choice("format", format, ("toml", "json"))
+    steps = _steps_of(history)
+    if format == "json":
+        return json.dumps({"xephys": __version__, "steps": steps}, indent=1, ensure_ascii=False)
+    # A JSON string is a TOML string, but for one control character that no call has.
+    lines = [f"  {json.dumps(step, ensure_ascii=False)},\n" for step in steps]
+    return f"xephys = {json.dumps(__version__)}\nsteps = [\n{''.join(lines)}]\n"
+
+
+def _operations() -> dict[str, Callable[..., Any]]:
+    """Every public operation by name."""
+    import xephys
+
+    from .accessor import RecordingAccessor
+
+    public = [name for name in vars(RecordingAccessor) if not name.startswith("_")]
+    return {name: f for name in public if getattr(f := getattr(xephys, name), "is_operation", False)}
+
+
+def _estimates(made: Sequence[xr.DataArray], known: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+    """What a call inside of a step means: an estimate on the recording after so many steps."""
+
+    def reader(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
+        def read(given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+            after = named.pop("after", None)
+            if given or not isinstance(after, int) or not 0 <= after < len(made):
+                raise ParameterError(
+                    f"{function.__name__}(after={after!r}) is not after one of the {len(made) - 1} steps before it"
+                )
+            return function(made[after], **named)
+
+        return read
+
+    return {name: reader(function) for name, function in known.items()}
+
+
+def _steps_of(history: Any) -> list[str]:
+    if isinstance(history, xr.DataArray):
+        steps = history_of(history)
+        if not steps:
+            raise ParameterError("this recording has no history: no operation made it; give one that was processed")
+        return steps
+    if isinstance(history, (list, tuple)):
+        return [str(step) for step in history]
+    if isinstance(history, Path) or (isinstance(history, str) and "\n" not in history and "(" not in history):
+        history = _text_of(history)
+    if isinstance(history, str):
+        return _parsed(history)
+    raise ParameterError(
+        f"history is a {type(history).__name__}; give a processed recording, its steps, their text, or a file of it"
+    )
+
+
+def _text_of(path: PathLike) -> str:
+    place = Path(path)
+    if not place.is_file():
+        raise ParameterError(f"{place} is neither a history nor a file; check the path")
+    try:
+        return place.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{place} is not a file of text; give one with what history_text returns") from error
+
+
+def _parsed(text: str) -> list[str]:
+    try:
+        stored = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ParameterError(
+            f"the history is neither TOML nor JSON ({error}); give what history_text returns"
+        ) from error
+    steps = stored.get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+        raise ParameterError("the text has no list of steps; give what history_text returns")
+    return steps
