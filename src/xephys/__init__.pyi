@@ -31,6 +31,8 @@ from .preprocess.convert import correct_lsb as correct_lsb
 from .preprocess.whiten import whiten as whiten
 from .preprocess.blank.common_artifacts import blank_common_artifacts as blank_common_artifacts
 from .preprocess.blank.noisy_stretches import blank_noisy_stretches as blank_noisy_stretches
+from .preprocess.marked_channels import mark_bad_channels as mark_bad_channels
+from .preprocess.marked_channels import drop_bad_channels as drop_bad_channels
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
 from .preprocess.blank.artifacts import blank_artifacts as blank_artifacts
 from .preprocess.silence import fill_silence as fill_silence
@@ -112,6 +114,7 @@ from .motion.displacement import displacement_at as displacement_at
 from .io.export.phy import export_phy as export_phy
 from .io.export.kilosort import export_kilosort as export_kilosort
 from .schema import make_recording as make_recording
+from .sorter.parameters import parameters as parameters
 from .provenance import replay as replay
 from .provenance import history_text as history_text
 from .detect.matched_filter import prototype_of_components as prototype_of_components

@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 
 from .errors import ParameterError
+from .foreign import note_on, our_name
+
+#: A rate below this, of a recording that is to be filtered for spikes, was most likely given in kilohertz.
+KILOHERTZ_BELOW = 500.0
 
 
 def check_corner(name: str, value_hz: float, sampling_frequency: float) -> None:
     """A corner frequency must lie strictly between 0 and the Nyquist frequency."""
     nyquist = sampling_frequency / 2
     if not np.isfinite(value_hz) or not 0 < value_hz < nyquist:
+        kilo = f"; if its rate is {sampling_frequency:g} kHz, sampling_frequency is {1000 * sampling_frequency:g}"
         raise ParameterError(
             f"{name} is {value_hz:g} Hz; it must lie between 0 and the Nyquist frequency, {nyquist:g} Hz, "
-            f"of this {sampling_frequency:g} Hz recording"
+            f"of this {sampling_frequency:g} Hz recording{kilo if sampling_frequency < KILOHERTZ_BELOW else ''}"
         )
 
 
@@ -39,9 +44,9 @@ def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, 
     """A name out of a fixed list; the error proposes the nearest."""
     if value in choices:
         return
-    near = nearest_name(value, choices)
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint}")
+    raise ParameterError(
+        f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint_for(value, choices)}"
+    )
 
 
 def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, what: str) -> None:
@@ -65,9 +70,8 @@ def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, wha
     known = {p.name: p.default is p.empty for p in kinds if p.kind is p.KEYWORD_ONLY}
     for name in given:
         if name not in known:
-            near = nearest_name(name, known)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ParameterError(f"{what} has no parameter {name!r}; it has {', '.join(known) or 'none'}{hint}")
+            listed = ", ".join(known) or "none"
+            raise ParameterError(f"{what} has no parameter {name!r}; it has {listed}{hint_for(name, known)}")
     missing = [name for name, needed in known.items() if needed and name not in given]
     if missing:
         raise ParameterError(f"{what} needs {' and '.join(missing)}; give it")
@@ -83,5 +87,20 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name), list(known), n=1, cutoff=0.4)
-    return near[0] if near else None
+    names = list(known)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.4)
+    return our_name(str(name), names) or (near[0] if near else None)
+
+
+def hint_for(name: Any, known: Iterable[str]) -> str:
+    """How an error about an unknown name ends: with the one that was meant, or with what to do instead.
+
+    Examples
+    --------
+    >>> hint_for("freq_min", ["freq_min_hz"]), hint_for("xyz", ["seed"])
+    ("; did you mean 'freq_min_hz'?", '')
+    """
+    note, names = note_on(str(name)), list(known)
+    near = our_name(str(name), names) if note else nearest_name(name, names)
+    mean = f"; did you mean {near!r}?" if near else ""
+    return f"{mean}{f' ({note})' if near else f'; {note}'}" if note else mean

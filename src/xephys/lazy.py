@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 _LINE = re.compile(r"^from (?P<module>\.[\w.]*) import (?P<name>\w+) as (?P=name)$|^# (?P<block>.*)$", re.MULTILINE)
@@ -50,6 +51,8 @@ def attach_stub(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose ``__init__.pyi`` lists its public names.
 
+    Functions are wrapped so that wrong calls are answered in a sentence (see ``wrong_calls``).
+
     Parameters
     ----------
     package, file
@@ -70,6 +73,10 @@ def attach_stub(
                 place, _, own = wrapper.partition(":")
                 value = getattr(import_module(place, package), own)(value)
                 value.__module__ = package  # where pickle finds it
+        if isinstance(value, FunctionType):
+            from .wrong_calls import explained
+
+            value = explained(value, package=package)
         # Kept in the package: the next use costs no call, and a submodule of the same name cannot take its place.
         setattr(sys.modules[package], name, value)
         return value

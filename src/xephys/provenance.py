@@ -12,7 +12,7 @@ import xarray as xr
 
 from . import schema
 from .calls import UNKNOWN_STEP, history_of
-from .checks import check_choice, nearest_name
+from .checks import check_choice, hint_for
 from .errors import ParameterError
 from .typing import PathLike
 from .written import read_call
@@ -71,10 +71,8 @@ def replay(
             made.append(made[-1])
             continue
         if name not in known:
-            near = nearest_name(name, known)
-            hint = f"; did you mean {near!r}?" if near else ""
             raise ParameterError(
-                f"step {number}, {name}, is not an operation of xephys{hint}; give your own as "
+                f"step {number}, {name}, is not an operation of xephys{hint_for(name, known)}; give your own as "
                 f"operations={{{name!r}: function}}"
             )
         made.append(known[name](made[-1], **arguments))

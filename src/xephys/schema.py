@@ -81,6 +81,9 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
     )
 }
 
+#: An array with more channels than this, and fewer samples, was most likely given as (channel, time).
+CHANNELS_MAX = 10_000
+
 #: Attribute of a recording: time in seconds of sample 0 of its segment. A part keeps it, and so knows where it lies.
 SEGMENT_START = "segment_start_s"
 
@@ -190,7 +193,7 @@ def make_recording(
     Raises
     ------
     RecordingError
-        If the array has not two dimensions, or a coordinate has not one value per channel.
+        If the array has not two dimensions, or looks transposed, or a coordinate has not one value per channel.
 
     Examples
     --------
@@ -202,6 +205,11 @@ def make_recording(
     if data.ndim != 2:
         raise RecordingError(f"traces have {data.ndim} dimensions; give a (time, channel) array")
     n_samples, n_channels = data.shape
+    if n_channels > max(n_samples, CHANNELS_MAX):
+        raise RecordingError(
+            f"traces have {n_samples} samples of {n_channels} channels, and they are (time, channel): it looks "
+            "transposed; give (time, channel), such as data.T"
+        )
     ids = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
     coords: dict[str, Any] = {"channel": ids}
     for name, values in (coordinates or {}).items():

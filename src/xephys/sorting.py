@@ -107,7 +107,7 @@ def build_sorting(
         ),
     }
     if templates is not None:
-        nodes["templates"] = _templates(templates, axes.channels, ids, nbefore)
+        nodes["templates"] = _templates(templates, axes.channels, ids, nbefore, axes.sampling_frequency)
     if motion is not None:
         nodes["motion"] = motion
     nodes.update({f"learned/{name}": dataset for name, dataset in (learned or {}).items()})
@@ -278,7 +278,7 @@ def _dataset(
     return xr.Dataset(variables)
 
 
-def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: int) -> xr.Dataset:
+def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: int, rate: float) -> xr.Dataset:
     values = np.asarray(templates, np.float32)
     n_channels = len(channels["channel"]) if "channel" in channels else values.shape[-1]
     if values.ndim != 3 or values.shape[0] != len(ids) or values.shape[2] != n_channels:
@@ -290,6 +290,8 @@ def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: i
         raise ParameterError(f"nbefore is {nbefore} for templates of {values.shape[1]} samples; give one of them")
     coordinates: dict[str, Any] = {"channel": np.arange(n_channels), "unit_id": ("unit", ids)}
     coordinates |= {name: channel_coordinate(name, known) for name, known in channels.items()}
+    time_ms = (np.arange(values.shape[1]) - nbefore) / rate * 1e3
+    coordinates["time_ms"] = ("sample", time_ms, {"units": "ms", "long_name": "time from the spike"})
     attributes = {"nbefore": int(nbefore), "units": "uV"}
     return xr.Dataset({"templates": (("unit", "sample", "channel"), values, attributes)}, coords=coordinates)
 

@@ -61,7 +61,7 @@ def test_refusals(simulated):
         xephys.detect_bad_channels(recording.drop_vars("gain_to_uv"))
     with pytest.raises(RecordingError, match="needs the positions"):
         xephys.detect_bad_channels(recording.drop_vars(["x", "y"]))
-    with pytest.raises(ParameterError, match=r"marks 64 of 64 channels; leave at least one good"):
+    with pytest.raises(ParameterError, match=r"marks all 64 channels; leave at least one good"):
         xephys.interpolate_bad_channels(recording, bad=np.ones(64, bool))
     with pytest.raises(ParameterError, match=r"bad has shape \(3,\)"):
         xephys.interpolate_bad_channels(recording, bad=[True, False, False])

@@ -129,6 +129,8 @@ TRANSFORMS: dict[str, Operation] = {
     "zscore": lambda rec: xephys.zscore(rec, statistics=fitted()["statistics"]),
     "normalize_by_quantile": lambda rec: xephys.normalize_by_quantile(rec, statistics=fitted()["statistics"]),
     "astype": lambda rec: xephys.astype(rec, dtype="float32"),
+    "mark_bad_channels": lambda rec: xephys.mark_bad_channels(rec, [False, True] + [False] * 6),
+    "drop_bad_channels": lambda rec: xephys.drop_bad_channels(rec, [False, True] + [False] * 6),
     "interpolate_bad_channels": lambda rec: xephys.interpolate_bad_channels(rec, bad=[False, True] + [False] * 6),
     "blank_common_artifacts": lambda rec: xephys.blank_common_artifacts(
         xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], threshold=3.0, channel_fraction=0.25

@@ -284,5 +284,5 @@ def test_a_single_template(noise):
 def test_progress_is_a_function_or_nothing(noise):
     for nothing in (None, False):
         xephys.sort(recording_of(noise), progress=nothing)
-    with pytest.raises(ParameterError, match=r"progress is True; give a function of \(stage, done, total\)"):
-        xephys.sort(recording_of(noise), progress=True)
+    with pytest.raises(ParameterError, match=r"progress is 'yes'; give True, False or a function"):
+        xephys.sort(recording_of(noise), progress="yes")

@@ -19,6 +19,7 @@ from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.geometry import channel_groups, separated_positions
 from ..recording.stages import extend_recording, recording_plan
 from .filter import highpass_filter
+from .marked_channels import bad_mask
 
 METHODS = ("coherence+psd", "std", "mad")
 
@@ -80,8 +81,8 @@ def detect_bad_channels(
 
     Returns
     -------
-    DataArray ``channel_label`` of strings with dim ``channel``. Mark channels with
-    ``recording.assign_coords(bad=labels != "good")``.
+    DataArray ``channel_label`` of strings, dim ``channel``, for :func:`mark_bad_channels`, :func:`drop_bad_channels`
+    and :func:`interpolate_bad_channels`.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def detect_bad_channels(
 
 @operation
 def interpolate_bad_channels(
-    recording: xr.DataArray, *, bad: Any = None, sigma_um: float | None = None
+    recording: xr.DataArray, bad: Any = None, *, sigma_um: float | None = None
 ) -> xr.DataArray:
     """Replace bad channels by a weighted mean of the good ones around them, lazily.
 
@@ -148,7 +149,8 @@ def interpolate_bad_channels(
     recording
         Traces with dims ``(time, channel)``.
     bad
-        Mask over channels; the coordinate ``bad`` if None.
+        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels; those marked
+        by the coordinate ``bad`` if None.
     sigma_um
         Reach of the weights ``exp(-(d / sigma)**1.3)``; the commonest vertical spacing if None.
 
@@ -159,7 +161,7 @@ def interpolate_bad_channels(
     Raises
     ------
     ParameterError
-        If the mask does not fit, or every channel is bad.
+        If the mask does not fit, or holds neither labels nor booleans, or every channel is bad.
     RecordingError
         If positions are missing, or a bad channel has no good one of its shank near enough.
 
@@ -174,11 +176,9 @@ def interpolate_bad_channels(
     from ..kernels.preprocess import bad_channels as kernel
 
     n = schema.validate_recording(recording).n_channels
-    mask = schema.bad_channels_of(recording) if bad is None else np.asarray(bad, bool)
-    if mask.shape != (n,) or mask.all():
-        raise ParameterError(
-            f"bad has shape {mask.shape} and marks {mask.sum()} of {n} channels; leave at least one good"
-        )
+    mask = bad_mask(recording, bad)
+    if mask.all():
+        raise ParameterError(f"bad marks all {n} channels; leave at least one good")
     positions = separated_positions(recording, why="interpolation")
     if sigma_um is not None:
         check_positive(sigma_um=sigma_um)

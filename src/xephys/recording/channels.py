@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.compose.join import arrays_beside
 from .slicing import select_channels, start_time_s
@@ -73,6 +74,7 @@ def aggregate_channels(recordings: Iterable[xr.DataArray]) -> xr.DataArray:
     return whole.assign_coords(xr.Coordinates({"time": first.coords["time"].variable}, indexes=indexes))
 
 
+@operation
 def split_channels(recording: xr.DataArray, *, by: str = "probe") -> dict[Any, xr.DataArray]:
     """Take a recording apart by what its channels say, such as their probe, shank or group, lazily.
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.compose.join import join_arrays, joined_starts
 from ..schema import SEGMENT_START, bad_channels_of, time_coordinate
@@ -75,6 +76,7 @@ def concatenate_segments(
     return joined.assign_coords(time_coordinate(len(data), rate))
 
 
+@operation
 def split_segments(recording: xr.DataArray) -> xr.DataTree:
     """Take a recording apart that :func:`concatenate_segments` joined, also after filters and other steps, lazily.
 

@@ -164,15 +164,21 @@ def samples_at(recording: xr.DataArray, times_s: NDArray[np.float64]) -> NDArray
 
 
 @operation
-def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
-    """Some of the channels, in the order given, lazily.
+def select_channels(
+    recording: xr.DataArray, channel_ids: Any = None, *, depth_um: Any = None, shank: Any = None, group: Any = None
+) -> xr.DataArray:
+    """Some of the channels, by name or by place, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     channel_ids
-        Identifiers, as in the coordinate ``channel``.
+        Identifiers, as in the coordinate ``channel``, in the order wanted; all if None.
+    depth_um
+        Of these, those between two depths ``(lowest, highest)`` along the probe, both included.
+    shank, group
+        Of these, those of a shank or a group, or of several (a list).
 
     Returns
     -------
@@ -181,7 +187,7 @@ def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If no channel is given, one does not exist, or one is given twice.
+        If no channel is chosen, one does not exist, or one is given twice.
 
     Examples
     --------
@@ -190,11 +196,14 @@ def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
     >>> ids = recording.channel.values[[5, 2]]
     >>> select_channels(recording, ids).sizes["channel"]
     2
+    >>> select_channels(recording, depth_um=(0, 20)).y.values.tolist()
+    [0.0, 0.0, 20.0, 20.0]
     """
     schema.validate_recording(recording)
     known = recording.channel.values
     place = {identifier: k for k, identifier in enumerate(known.tolist())}
-    wanted = np.atleast_1d(np.asarray(channel_ids)).tolist()
+    inside = _at_place(recording, depth_um=depth_um, shank=shank, group=group)
+    wanted = known.tolist() if channel_ids is None else np.atleast_1d(np.asarray(channel_ids)).tolist()
     missing = [str(w) for w in wanted if w not in place]
     if missing:
         raise ParameterError(
@@ -204,7 +213,35 @@ def select_channels(recording: xr.DataArray, channel_ids: Any) -> xr.DataArray:
         raise ParameterError(
             f"{len(wanted)} channels are given, {len(set(wanted))} different; give each wanted one once"
         )
-    indices = np.array([place[w] for w in wanted], np.int64)
+    indices = np.array([place[w] for w in wanted if inside[place[w]]], np.int64)
+    if not len(indices):
+        raise ParameterError(f"none of the {len(wanted)} channels lies there; widen depth_um, shank or group")
     part = recording.isel(channel=indices)
     plan = plan_of(recording)
     return part if plan is None else part.copy(data=to_dask(plan.then(select_channels_stage(plan, indices))))
+
+
+def _at_place(recording: xr.DataArray, *, depth_um: Any, shank: Any, group: Any) -> NDArray[np.bool_]:
+    """Mask of the channels at some depths, on some shanks and in some groups."""
+    inside = np.ones(recording.sizes["channel"], bool)
+    if depth_um is not None:
+        try:
+            low, high = (float(edge) for edge in depth_um)
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"depth_um is {depth_um!r}; give two depths in µm, such as (0, 500)") from error
+        if not low <= high:
+            raise ParameterError(f"depth_um is {depth_um!r}; give the lower depth first")
+        depth = schema.positions_of(recording, why="a choice by depth")[:, 1]
+        inside &= (depth >= low) & (depth <= high)
+    for name, wanted in (("shank", shank), ("group", group)):
+        if wanted is None:
+            continue
+        if name not in recording.coords:
+            raise ParameterError(f"{name} is {wanted!r}, and this recording's channels have no {name}; leave it out")
+        known, given = recording.coords[name].values, np.atleast_1d(np.asarray(wanted))
+        names = list(dict.fromkeys(map(str, known.tolist())))
+        missing = [str(one) for one in given.tolist() if str(one) not in names]
+        if missing:
+            raise ParameterError(f"{name} {', '.join(missing)} does not exist; there is {', '.join(names)}")
+        inside &= np.isin(known.astype(str), given.astype(str))
+    return inside

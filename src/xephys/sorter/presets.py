@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..checks import nearest_name
+from ..checks import hint_for
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class Parameters(Protocol):
 
     def model_dump(self) -> dict[str, Any]:
         """All values by name, for the sorting's provenance."""
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the recording that collect events, for the bar of progress."""
 
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
         """Samples of a template before its spike, and in all."""
@@ -136,7 +140,7 @@ def find_preset(name: str) -> Preset:
         If there is none; the nearest is proposed.
     """
     if name not in PRESETS:
-        raise ParameterError(f"preset {name!r} does not exist{_nearest(name, PRESETS)}; there is {', '.join(PRESETS)}")
+        raise ParameterError(f"preset {name!r} does not exist{hint_for(name, PRESETS)}; there is {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
@@ -158,15 +162,17 @@ def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
     model = find_preset(preset).model
     for name in given:
         if name not in model.model_fields:
+            others = [other for other in PRESETS if name in find_preset(other).model.model_fields]
+            owner = f"; preset {others[0]!r} has it" if others else ""
             raise ParameterError(
-                f"preset {preset!r} has no parameter {name!r}{_nearest(name, model.model_fields)}; "
-                f"it has {', '.join(model.model_fields)}"
+                f"preset {preset!r} has no parameter {name!r}{hint_for(name, model.model_fields)}{owner}; "
+                f"xephys.parameters({preset!r}) lists those it has"
             )
     try:
         return model(**given)
     except ValidationError as error:
         faults = "; ".join(_fault(e) for e in error.errors())
-        raise ParameterError(f"{faults}; see the limits of preset {preset!r} in the documentation") from error
+        raise ParameterError(f"{faults}; xephys.parameters({preset!r}) lists the limits") from error
 
 
 def presets_that(can: Callable[[Preset], bool]) -> Iterator[str]:
@@ -190,8 +196,3 @@ def _imported(path: str) -> Any:
 def _fault(error: Any) -> str:
     """One fault of a model: of a parameter with its value, or of several that do not fit together."""
     return f"{error['loc'][0]} is {error['input']!r}: {error['msg']}" if error["loc"] else str(error["msg"])
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = nearest_name(name, known)
-    return f", did you mean {near!r}?" if near else ""

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import xarray as xr
 
@@ -22,6 +22,7 @@ from ..recording.geometry import warn_odd_spacing
 from ..recording.slicing import spread_slices
 from ..typing import PathLike
 from .presets import DEFAULT_PRESET, Preset, find_preset, read_parameters
+from .progress import shown_progress
 from .segments import join_segments, sorting_of_segments
 from .steps.passes import NoUnits, Report, Run
 
@@ -36,7 +37,7 @@ def sort(
     folder: PathLike | None = None,
     cache: str = "auto",
     cache_bytes_max: int | None = None,
-    progress: Report | Literal[False] | None = None,
+    progress: Report | bool | None = None,
     **parameters: Any,
 ) -> xr.DataTree:
     """Sort the spikes of a recording. Computes.
@@ -73,10 +74,10 @@ def sort(
     cache_bytes_max
         Most bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
     progress
-        Called with ``(stage, done, total)`` after each chunk; nobody hears of it if None or False.
+        A bar for the whole sort: by default in a notebook, with True in a terminal as well, with False nowhere. Or a
+        function, called with ``(stage, done, total)`` after each chunk of each pass.
     **parameters
-        Parameters of the preset; see :class:`xephys.sorter.default.parameters.DefaultParameters` and
-        :class:`xephys.sorter.kilosort4.parameters.Kilosort4Parameters`.
+        Parameters of the preset: :func:`xephys.parameters` lists them with defaults, limits and units.
 
     Returns
     -------
@@ -106,28 +107,21 @@ def sort(
     else:
         chosen = parameters_with(learned, parameters, preset=preset)
     joined = join_segments(recording)
-    sorting = sort_with(
-        joined,
-        find_preset(preset),
-        chosen,
-        learned=learned,
-        learn_s=learn_s,
-        device=device,
-        folder=folder,
-        cache=cache,
-        cache_bytes_max=cache_bytes_max,
-        progress=_callback(progress),
-    )
+    passes = chosen.n_passes if learned is None else 1
+    with shown_progress(progress, n_passes=passes if learn_s is None else passes + 1) as report:
+        sorting = sort_with(
+            joined,
+            find_preset(preset),
+            chosen,
+            learned=learned,
+            learn_s=learn_s,
+            device=device,
+            folder=folder,
+            cache=cache,
+            cache_bytes_max=cache_bytes_max,
+            progress=report,
+        )
     return sorting_of_segments(sorting, recording, joined)
-
-
-def _callback(progress: Any) -> Report | None:
-    if progress is None or progress is False:
-        return None
-    if not callable(progress):
-        raise ParameterError(f"progress is {progress!r}; give a function of (stage, done, total), or leave it out")
-    report: Report = progress
-    return report
 
 
 def sort_with(

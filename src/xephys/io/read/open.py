@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from ...checks import nearest_name
+from ...checks import hint_for
 from ...errors import ParameterError, RecordingError, XephysWarning
 from ...recording.geometry import warn_odd_spacing
 from ...recording.segments import segments_of, tree_of
@@ -162,8 +162,7 @@ def open_recording(
 def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str | None) -> None:
     """Refuse what would be lost without a sound where no reader of SpikeInterface takes the rest."""
     for name in options:
-        near = nearest_name(name, inspect.signature(open_recording).parameters)
-        hint = f", did you mean {near!r}?" if near else ""
+        hint = hint_for(name, inspect.signature(open_recording).parameters)
         raise ParameterError(f"open_recording has no parameter {name!r} for {what}, as {path} is{hint}")
     if stream_id is not None:
         raise ParameterError(f"stream_id is {stream_id!r}, and {path} is {what}, which has no streams; leave it out")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+#: A pass-band that ends below this has no spikes.
+SPIKES_ABOVE_HZ = 100.0
 
 
 class DefaultParameters(BaseModel):
     """Parameters of ``preset="default"``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    #: Of what the names do not tell; for tables.
+    UNITS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("detect_threshold", "match_threshold"), "noise"),
+        **dict.fromkeys(("ms_before", "ms_after"), "ms"),
+        **dict.fromkeys(("amplitude_min", "amplitude_max"), "template"),
+    }
 
     freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band-pass")
     freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band-pass; lowered to 0.45 of the rate")
@@ -19,7 +28,7 @@ class DefaultParameters(BaseModel):
         "median", description="common reference over each shank; none is used below 24 channels"
     )
     whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighborhood")
-    detect_threshold: float = Field(4.5, gt=0, description="detection threshold, in units of the noise")
+    detect_threshold: float = Field(4.5, gt=0, description="detection threshold")
     peak_sign: Literal["neg", "pos", "both"] = Field("both", description="sign of the peaks that are detected")
     exclude_sweep_ms: float = Field(0.5, gt=0, description="shortest time between two detected peaks of one place")
     exclude_radius_um: float = Field(50.0, ge=0, description="reach of a peak in space")
@@ -30,15 +39,29 @@ class DefaultParameters(BaseModel):
     n_peaks_per_section_max: int = Field(30_000, ge=100, description="peaks clustered in one section of the probe")
     n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit; more where the log says thin")
     n_refinements: int = Field(2, ge=0, le=5, description="how often matched units are split and merged again")
-    match_threshold: float = Field(5.0, gt=0, description="drop of the residual that makes a spike, in noise units")
-    amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest spike, as a multiple of its template")
-    amplitude_max: float = Field(1.5, ge=1, description="largest spike, as a multiple of its template")
+    match_threshold: float = Field(5.0, gt=0, description="drop of the residual that makes a spike")
+    amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest spike")
+    amplitude_max: float = Field(1.5, ge=1, description="largest spike")
     drift: Literal["follow", "interpolate", "off"] = Field(
         "follow", description="where the tissue moves, move the templates, or interpolate the traces, or do nothing"
     )
     contamination_max: float = Field(0.2, gt=0, le=1, description="largest contamination of a good unit")
     good_snr_min: float = Field(5.0, ge=0, description="smallest signal-to-noise ratio of a good unit")
     seed: int = Field(0, ge=0, description="of every random choice")
+
+    @model_validator(mode="after")
+    def _fit(self) -> DefaultParameters:
+        if self.freq_max_hz < SPIKES_ABOVE_HZ:
+            raise ValueError(
+                f"freq_max_hz is {self.freq_max_hz:g} Hz, and spikes are above {SPIKES_ABOVE_HZ:g} Hz; "
+                f"if {self.freq_max_hz:g} kHz is meant, give {1000 * self.freq_max_hz:g}"
+            )
+        return self
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the recording that collect events: detection, refinements, and the last matching."""
+        return 2 + self.n_refinements + (self.drift == "interpolate")
 
     @property
     def good_limits(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -13,15 +13,24 @@ class Kilosort4Parameters(BaseModel):
     """Parameters of ``preset="kilosort4"``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    #: Of what the names do not tell; for tables.
+    UNITS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("fs", "highpass_cutoff"), "Hz"),
+        **dict.fromkeys(("tmin", "tmax"), "s"),
+        **dict.fromkeys(("batch_size", "nt", "nt0min"), "samples"),
+        **dict.fromkeys(("Th_universal", "Th_learned", "Th_single_ch"), "noise"),
+        **dict.fromkeys(("binning_depth", "sig_interp", "dmin", "dminx", "min_template_size"), "µm"),
+        **dict.fromkeys(("max_channel_distance", "position_limit"), "µm"),
+    }
 
     n_chan_bin: int | None = Field(None, ge=1, description="channels of the file; checked if given, else the file says")
-    fs: float | None = Field(None, gt=0, description="sampling rate in Hz; checked if given, else the file says")
+    fs: float | None = Field(None, gt=0, description="sampling rate; checked if given, else the file says")
     batch_size: int = Field(
         60000, ge=1000, description="samples of a chunk, if given; it schedules only: results do not depend on it"
     )
     nblocks: int = Field(1, ge=0, description="blocks of a shank in which drift is estimated; 0: no correction")
-    Th_universal: float = Field(9.0, gt=0, description="least score of a universal template, in whitened units")
-    Th_learned: float = Field(8.0, gt=0, description="least score of a learned template, in whitened units")
+    Th_universal: float = Field(9.0, gt=0, description="least score of a universal template")
+    Th_learned: float = Field(8.0, gt=0, description="least score of a learned template")
     tmin: float = Field(0.0, ge=0, description="sort from this time on, seconds from the beginning")
     tmax: float = Field(
         float("inf"), gt=0, allow_inf_nan=True, description="sort up to this time, seconds from the beginning"
@@ -38,25 +47,25 @@ class Kilosort4Parameters(BaseModel):
     )
     nskip: int = Field(25, ge=1, description="whitening reads every nth excerpt of 2 s; 20 to 40 in all")
     whitening_range: int = Field(32, ge=1, description="channels of a whitening neighborhood")
-    highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass, Hz")
-    binning_depth: float = Field(5.0, gt=0, description="depth of a bin in which drift is estimated, um")
-    sig_interp: float = Field(20.0, gt=0, description="reach of the interpolation that corrects drift, um")
+    highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass")
+    binning_depth: float = Field(5.0, gt=0, description="depth of a bin in which drift is estimated")
+    sig_interp: float = Field(20.0, gt=0, description="reach of the interpolation that corrects drift")
     drift_smoothing: tuple[float, float, float] = Field(
         (0.5, 0.5, 0.5), description="smoothing of the drift estimate over shifts, time and depth, in bins"
     )
     nt0min: int | None = Field(None, ge=1, description="samples before the trough; int(20 nt / 61) if not given")
     dmin: float | None = Field(None, gt=0, description="twice the step of the grid along the probe, um; from the probe")
-    dminx: float = Field(32.0, gt=0, description="twice the step of the grid across the probe, um")
-    min_template_size: float = Field(10.0, gt=0, description="smallest envelope of a universal template, um")
+    dminx: float = Field(32.0, gt=0, description="twice the step of the grid across the probe")
+    min_template_size: float = Field(10.0, gt=0, description="smallest envelope of a universal template")
     template_sizes: int = Field(5, ge=1, le=20, description="number of envelopes, multiples of the smallest")
     nearest_chans: int = Field(10, ge=1, description="channels of a universal template and of a spike's position")
     nearest_templates: int = Field(100, ge=1, description="places of the grid that compete for a spike")
-    max_channel_distance: float = Field(32.0, gt=0, description="farthest place of the grid from a contact, um")
+    max_channel_distance: float = Field(32.0, gt=0, description="farthest place of the grid from a contact")
     max_peels: int = Field(100, ge=1, description="accepted; matching goes on until nothing is left to take")
     templates_from_data: bool = Field(True, description="learn shapes and components; False takes drawn ones")
     n_templates: int = Field(6, ge=1, le=50, description="shapes of spikes on one channel")
     n_pcs: int = Field(6, ge=1, le=20, description="temporal components of the features")
-    Th_single_ch: float = Field(6.0, gt=0, description="least peak of a clip to learn from, in whitened units")
+    Th_single_ch: float = Field(6.0, gt=0, description="least peak of a clip to learn from")
     acg_threshold: Fraction = Field(0.2, description="largest central rate of a good unit, relative to its shoulders")
     ccg_threshold: Fraction = Field(0.25, description="largest central rate of a pair that is one unit")
     cluster_neighbors: int = Field(10, ge=2, description="landmarks to which a spike is linked")
@@ -65,7 +74,7 @@ class Kilosort4Parameters(BaseModel):
     x_centers: int | None = Field(None, ge=1, description="columns of sections on a shank; one for 50 um if not given")
     cluster_init_seed: int = Field(5, ge=0, description="of every random choice")
     duplicate_spike_ms: float = Field(0.25, ge=0, le=5, description="nearer spikes of a unit are one; 0 keeps all")
-    position_limit: float = Field(100.0, gt=0, description="channels up to this far say where a spike comes from, um")
+    position_limit: float = Field(100.0, gt=0, description="channels up to this far say where a spike comes from")
     do_CAR: bool = Field(True, description="subtract the median over each shank's channels; from 24 channels on")
     invert_sign: bool = Field(False, description="multiply the data by -1, in every step")
     bad_channels: tuple[Any, ...] = Field((), description="channels to leave out, by their identifiers")
@@ -100,6 +109,11 @@ class Kilosort4Parameters(BaseModel):
         if self.n_pcs > self.nt:
             raise ValueError(f"n_pcs is {self.n_pcs}; it can be at most nt, {self.nt}")
         return self
+
+    @property
+    def n_passes(self) -> int:
+        """Passes over the recording that collect events: detection and matching, and one before for drift."""
+        return 2 + (self.nblocks > 0)
 
     @property
     def nbefore(self) -> int:

@@ -137,6 +137,7 @@ def assemble(
         },
         units={
             "channel_index": seen.channel_index,
+            **groups_of(recording, seen.channel_index),
             "x": seen.positions[:, 0],
             "y": seen.positions[:, 1],
             **quality,
@@ -152,6 +153,12 @@ def assemble(
     )
 
 
+def groups_of(recording: xr.DataArray, channel_index: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Shank and group of each unit's peak channel, where the recording has them, for ``/units``."""
+    known = [name for name in ("shank", "group") if name in recording.coords]
+    return {name: recording.coords[name].values[channel_index] for name in known}
+
+
 def empty_sorting(
     recording: xr.DataArray, *, preset: str, parameters: Parameters, log: Sequence[Mapping[str, Any]] = ()
 ) -> xr.DataTree:
@@ -160,7 +167,7 @@ def empty_sorting(
     return build_sorting(
         recording,
         spikes=empty_columns(schema.SPIKE_VARIABLES),
-        units=empty_columns(unit_variables()),
+        units={**empty_columns(unit_variables()), **groups_of(recording, np.zeros(0, np.int64))},
         templates=np.empty((0, n_samples, recording.sizes["channel"]), np.float32),
         nbefore=nbefore,
         preset=preset,

@@ -1,0 +1,122 @@
+"""Bad channels marked, dropped, or given as a mask: from labels, each in one word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .. import schema
+from ..calls import operation
+from ..errors import ParameterError
+from ..recording.slicing import select_channels
+
+#: What :func:`xephys.detect_bad_channels` says of a channel.
+LABELS = ("good", "dead", "noise", "outside")
+
+
+@operation
+def mark_bad_channels(recording: xr.DataArray, bad: Any) -> xr.DataArray:
+    """Mark channels as bad: they stay, and references, whitening, detection and sorting leave them out.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    bad
+        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels. Replaces the
+        marks that are there.
+
+    Returns
+    -------
+    The same traces with the coordinate ``bad``, still lazy.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither, or of other channels.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> marked = mark_bad_channels(recording, recording.channel.isin([2, 5]))
+    >>> marked.channel.values[marked.bad].tolist()
+    [2, 5]
+    """
+    schema.validate_recording(recording)
+    return recording.assign_coords(bad=("channel", bad_mask(recording, bad)))
+
+
+@operation
+def drop_bad_channels(recording: xr.DataArray, bad: Any = None) -> xr.DataArray:
+    """Leave out bad channels, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    bad
+        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels; those marked
+        by the coordinate ``bad`` if None.
+
+    Returns
+    -------
+    The good channels with their coordinates, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither, or of other channels, or no channel is good.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> drop_bad_channels(recording, recording.channel.isin([2, 5])).sizes["channel"]
+    6
+    """
+    n = schema.validate_recording(recording).n_channels
+    mask = bad_mask(recording, bad)
+    if mask.all():
+        raise ParameterError(f"bad marks all {n} channels, and a recording has at least one; check the labels")
+    return select_channels(recording, recording.channel.values[~mask]) if mask.any() else recording.copy()
+
+
+def bad_mask(recording: xr.DataArray, bad: Any = None) -> NDArray[np.bool_]:
+    """The mask over channels that labels, or a mask with or without labels, stand for; the marks there are if None.
+
+    Raises
+    ------
+    ParameterError
+        If it has not one value per channel, or values that are neither labels nor booleans.
+    """
+    if bad is None:
+        return schema.bad_channels_of(recording)
+    n = recording.sizes["channel"]
+    if isinstance(bad, xr.DataArray) and "channel" in bad.coords and bad.dims == ("channel",):
+        own = recording.channel.values
+        missing = ~np.isin(own, bad.channel.values)
+        if missing.any():
+            raise ParameterError(
+                f"bad says nothing of {missing.sum()} of the {n} channels, such as {own[missing][0]}; detect bad "
+                "channels on this recording (detect_bad_channels)"
+            )
+        bad = bad.sel(channel=own)
+    values = np.asarray(bad)
+    if values.shape != (n,):
+        raise ParameterError(
+            f"bad has shape {values.shape} for {n} channels; give a label or True or False for each (for identifiers: "
+            "recording.channel.isin(ids))"
+        )
+    if values.dtype.kind == "b":
+        return np.asarray(values, bool)
+    if values.dtype.kind in "UO" and set(map(str, values.tolist())) <= set(LABELS):
+        return np.asarray(values != "good", bool)
+    odd = next(value for value in values.tolist() if str(value) not in LABELS)
+    raise ParameterError(
+        f"bad holds {odd!r}; give labels ({', '.join(LABELS)}) or True and False (for identifiers: "
+        "recording.channel.isin(ids))"
+    )

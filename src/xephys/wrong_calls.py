@@ -1,0 +1,225 @@
+"""Calls of public functions that cannot be right, answered in one sentence: what was given, what is taken, what to do.
+
+One wrapper around every public function checks names and kinds of arguments, by what the function itself declares. What
+depends on values, such as limits, is checked where it is used.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checks import hint_for
+from .errors import ParameterError
+from .foreign import our_name
+
+#: What makes an argument, where something without labels was given for it.
+MAKERS = {
+    "whitening": "estimate_whitening",
+    "components": "learn_components",
+    "templates": "estimate_templates",
+    "motion": "estimate_motion or make_motion",
+    "shapes": "learn_shapes or standard_shapes",
+    "noise_levels": "estimate_noise_levels",
+    "sorting": "sort, open_sorting or from_spikeinterface",
+    "learned": "sort or open_sorting",
+}
+#: Arguments with labels that functions also take without them.
+_LABELS_OPTIONAL = ("noise_levels",)
+
+
+class CallError(ParameterError, TypeError):
+    """A function was called with arguments that it does not have, or of a kind that it does not take."""
+
+
+def explained(function: Callable[..., Any], *, package: str) -> Callable[..., Any]:
+    """The function with its calls checked; pickled and shown as a member of the package."""
+    own: list[Signature] = []
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not own:
+            own.append(signature(function))
+        return function(*_checked(own[0], function.__name__, args, kwargs), **kwargs)
+
+    call.__module__ = package
+    return call
+
+
+def _checked(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments by position; refused if they do not fit what is known of the function."""
+    parameters = known.parameters
+    by_position = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()) and len(args) > len(by_position):
+        raise CallError(_too_many(name, by_position, parameters, args))
+    for given in kwargs:
+        names = [p.name for p in parameters.values() if p.name != "recording" and p.kind is not p.VAR_KEYWORD]
+        if given not in parameters and (our_name(given, names) if takes_any else True):
+            listed = ", ".join(names) or "none but the first"
+            raise CallError(f"{name} has no parameter {given!r}{hint_for(given, names)}; it has {listed}")
+    for parameter in by_position[: len(args)]:
+        if parameter.name in kwargs:
+            raise CallError(f"{name} is given {parameter.name} twice, by position and by name; give it once")
+    missing = [
+        p.name for p in parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and p.name not in kwargs and p not in by_position[: len(args)]
+    ]  # fmt: skip
+    if missing:
+        made = ", ".join(f"{one} from {MAKERS[one]}" for one in missing if one in MAKERS)
+        raise CallError(f"{name} needs {' and '.join(missing)}; give it{f' ({made})' if made else ''}")
+    for parameter, value in (
+        *zip(by_position, args, strict=False),
+        *((parameters[key], value) for key, value in kwargs.items() if key in parameters),
+    ):
+        fault = _fault(parameter, value)
+        if fault:
+            raise CallError(f"{name}: {parameter.name} is {fault}")
+    return args
+
+
+def _too_many(name: str, by_position: list[Parameter], parameters: Mapping[str, Parameter], args: Any) -> str:
+    extra = args[len(by_position) :]
+    named = [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY][: len(extra)]
+    example = ", ".join(f"{one}={_shown(value)}" for one, value in zip(named, extra, strict=False))
+    taken = ", ".join(p.name for p in by_position) or "nothing"
+    then = f"; give the others by name, such as {example}" if example else "; leave the rest out"
+    return f"{name} takes {taken} by position and was given {len(extra)} more{then}"
+
+
+def _fault(parameter: Parameter, value: Any) -> str | None:
+    """What is wrong with the kind of a value, and what to give; None if nothing is."""
+    declared = [part.strip() for part in str(parameter.annotation).split("|")]
+    if value is None:
+        plain = len(declared) == 1 and declared[0] in _KINDS
+        return "None; give a value, or leave it out" if plain and parameter.default is parameter.empty else None
+    kinds = [part for part in declared if part != "None"]
+    if len(kinds) != 1 or kinds[0] not in _KINDS:
+        return None
+    return _KINDS[kinds[0]](parameter.name, value)
+
+
+def _number(name: str, value: Any) -> str | None:
+    if isinstance(value, (numbers.Real, np.number)) and not isinstance(value, (bool, np.bool_)):
+        return None
+    if getattr(value, "ndim", None) == 0 and np.asarray(value).dtype.kind in "biuf":
+        return None
+    unit = next((f" in {word}" for end, word in _UNITS.items() if name.endswith(end)), "")
+    if isinstance(value, str):
+        return f"{value!r}, a text; give a number{unit}{_without_unit(value, name)}"
+    return f"{_shown(value)}; give one number{unit}"
+
+
+def _whole(name: str, value: Any) -> str | None:
+    fault = _number(name, value)
+    if fault:
+        return fault.replace("a number", "a whole number").replace("one number", "one whole number")
+    return None if float(value) == int(value) else f"{_shown(value)}; give a whole number"
+
+
+def _text(name: str, value: Any) -> str | None:
+    return None if isinstance(value, str) else f"{_shown(value)}; give a name, as text"
+
+
+def _flag(name: str, value: Any) -> str | None:
+    return None if isinstance(value, (bool, np.bool_)) or value in (0, 1) else f"{_shown(value)}; give True or False"
+
+
+def _labelled(name: str, value: Any) -> str | None:
+    if _is_xarray(value, "DataArray") or (
+        name == "recording" and _is_xarray(value, "DataTree") and not _is_sorting(value)
+    ):
+        return None
+    if name in _LABELS_OPTIONAL and not isinstance(value, str):
+        return None
+    return _not_a_recording(value) if name == "recording" else _not_made(name, value, "DataArray")
+
+
+def _dataset(name: str, value: Any) -> str | None:
+    return None if _is_xarray(value, "Dataset") else _not_made(name, value, "Dataset")
+
+
+def _tree(name: str, value: Any) -> str | None:
+    return None if _is_xarray(value, "DataTree") else _not_made(name, value, "DataTree")
+
+
+def _not_a_recording(value: Any) -> str:
+    if isinstance(value, (str, Path)):
+        return f"a path, {str(value)!r}; open it first: open_recording({str(value)!r})"
+    if _is_spikeinterface(value):
+        return f"SpikeInterface's {type(value).__name__}; convert it first: from_spikeinterface(recording)"
+    if _is_sorting(value):
+        return "a sorting; give the recording that was sorted"
+    if _is_xarray(value, "Dataset"):
+        names = ", ".join(map(str, value.data_vars))
+        return f"a Dataset; give one of its variables ({names}), or recordings from open_recording"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        turned = ".T" if len(value.shape) == 2 and value.shape[0] < value.shape[1] else ""
+        why = " (it looks transposed: traces are (time, channel))" if turned else ""
+        return (
+            f"an array of shape {tuple(value.shape)} without labels{why}; wrap it first: "
+            f"make_recording(array{turned}, sampling_frequency=...)"
+        )
+    return f"{_shown(value)}; give a recording, from open_recording or make_recording"
+
+
+def _not_made(name: str, value: Any, kind: str) -> str:
+    if _is_spikeinterface(value):
+        convert = "from_spikeinterface_motion" if name == "motion" else "from_spikeinterface"
+        return f"SpikeInterface's {type(value).__name__}; convert it first: {convert}({name})"
+    if isinstance(value, (str, Path)) and kind == "DataTree":
+        return f"a path, {str(value)!r}; open it first: open_sorting({str(value)!r})"
+    made = f", from {MAKERS[name]}" if name in MAKERS else ""
+    return f"{_shown(value)}; give a labelled {kind}{made}"
+
+
+def _is_xarray(value: Any, kind: str) -> bool:
+    return any(base.__name__ == kind and base.__module__.startswith("xarray.") for base in type(value).__mro__)
+
+
+def _is_spikeinterface(value: Any) -> bool:
+    return any(base.__module__.partition(".")[0] == "spikeinterface" for base in type(value).__mro__)
+
+
+def _is_sorting(value: Any) -> bool:
+    return _is_xarray(value, "DataTree") and "spikes" in value.children
+
+
+def _shown(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"an array of shape {shape}"
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"
+
+
+def _without_unit(text: str, name: str) -> str:
+    """What a text such as ``"300 Hz"`` means as a number in the parameter's unit."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzHKMVµ %").strip()
+    unit = text.strip()[len(number) :].strip().lower()
+    try:
+        value = float(number) * _FACTORS.get(unit, 1.0)
+    except ValueError:
+        return ""
+    return f", such as {name}={value:g}"
+
+
+_UNITS = {"_hz": "hertz", "sampling_frequency": "hertz", "_um": "micrometers", "_ms": "milliseconds", "_s": "seconds"}
+_FACTORS = {"khz": 1000.0, "mhz": 1e6}
+#: By what a parameter is declared as; a parameter of any other kind is not checked here.
+_KINDS: dict[str, Callable[[str, Any], str | None]] = {
+    "float": _number,
+    "int": _whole,
+    "str": _text,
+    "bool": _flag,
+    "xr.DataArray": _labelled,
+    "xr.Dataset": _dataset,
+    "xr.DataTree": _tree,
+}
