@@ -101,6 +101,8 @@ def _fault(parameter: Parameter, value: Any) -> str | None:
         plain = len(declared) == 1 and declared[0] in _KINDS
         return "None; give a value, or leave it out" if plain and parameter.default is parameter.empty else None
     kinds = [part for part in declared if part != "None"]
+    if parameter.name == "recording" and "xr.DataArray" in kinds:
+        return _labelled(parameter.name, value)
     if len(kinds) != 1 or kinds[0] not in _KINDS:
         return None
     return _KINDS[kinds[0]](parameter.name, value)
