@@ -69,7 +69,7 @@ def run(quick: bool = False) -> Result:
         folder = Path(name)
         recording_on_disk(folder, duration_s=duration_s, n_channels=n_channels, n_units=n_units, seed=10)
         arguments = json.dumps({"duration_s": duration_s, "n_channels": n_channels, "n_units": n_units, "seed": 10})
-        excerpt_s = min(duration_s, 30.0)
+        excerpt_s = min(duration_s, 10.0)
         tried = {} if quick else {n: _side("theirs", folder, arguments, n, excerpt_s)[1]["seconds"] for n in (1, 2)}
         best = min(tried, key=lambda n: tried[n]) if tried else 1
         ours, mine = _side("ours", folder, arguments, 2, duration_s)
@@ -232,7 +232,7 @@ def report(result: Result) -> tuple[str, ...]:
         f"xephys read the recording {result.passes} time{'s' * (result.passes != 1)}. Columns that follow from spike "
         f"times are {agreement}. The seconds are those of the analysis; CPU time and memory are those of the whole "
         "process, with imports and the making of the sorting.",
-        *([f"SpikeInterface on {min(result.duration_s, 30.0):g} s: {tried}."] if tried else []),
+        *([f"SpikeInterface on {min(result.duration_s, 10.0):g} s: {tried}."] if tried else []),
         f"{result.many_what}; peak {result.many.peak_bytes / 2**30:.2f} GiB.",
     )
 

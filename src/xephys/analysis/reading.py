@@ -96,7 +96,10 @@ def read_spikes(subject: Subject, reading: Reading) -> dict[str, NDArray[Any]]:
     out: dict[str, NDArray[Any]] = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         arrays = [part[name] for part in parts if name in part]
-        out[name] = np.sum(arrays, axis=0) if name in SUMMED else np.concatenate(arrays)
+        if len(arrays) == 1:
+            out[name] = arrays[0]  # the waveforms of one segment are not copied
+        else:
+            out[name] = np.sum(arrays, axis=0) if name in SUMMED else np.concatenate(arrays)
     return out
 
 

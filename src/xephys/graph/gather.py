@@ -107,8 +107,22 @@ def joined(merged: tuple[Nodes, Rows]) -> Partial:
     gaps = sorted(set(range(tiles[0], tiles[-1] + 1)) - set(tiles)) if tiles else []
     total = fold(grow({**nodes, **{(0, k): {} for k in gaps}}))
     for name in list(dict.fromkeys(name for k in tiles for name in rows[k])):
-        total[name] = np.concatenate([rows[k].pop(name) for k in tiles if name in rows[k]])
+        total[name] = _filled([rows[k] for k in tiles if name in rows[k]], name)
     return total
+
+
+def _filled(parts: list[Partial], name: str) -> Array:
+    """The rows of all parts, each let go once it is copied: the largest arrays are in memory little more than once."""
+    if len(parts) == 1:
+        return parts[0].pop(name)
+    n_rows = sum(len(part[name]) for part in parts)
+    out = np.empty((n_rows, *parts[0][name].shape[1:]), parts[0][name].dtype)
+    first = 0
+    for part in parts:
+        values = part.pop(name)
+        out[first : first + len(values)] = values
+        first += len(values)
+    return out
 
 
 def tile_runs(plan: Plan, tiles: Array) -> list[Plan]:

@@ -90,7 +90,8 @@ def source_places(
         ]
         if not np.all((guess > low) & (guess < high)):
             continue
-        out[unit] = least_squares(_source_error, guess, bounds=(low, high), args=(values, places)).x
+        fitted = least_squares(_source_error, guess, _source_slopes, bounds=(low, high), args=(values, places))
+        out[unit] = fitted.x
     return out
 
 
@@ -99,6 +100,16 @@ def _source_error(
 ) -> NDArray[np.float64]:
     distance = np.sqrt(((places - source[:2]) ** 2).sum(axis=1) + source[2] ** 2)
     return np.asarray(values - source[3] / distance)
+
+
+def _source_slopes(
+    source: NDArray[np.float64], values: NDArray[np.float64], places: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Derivatives of the errors by x, y, z and alpha."""
+    apart = source[:2] - places
+    distance = np.sqrt((apart**2).sum(axis=1) + source[2] ** 2)
+    pull = source[3] / distance**3
+    return np.stack([pull * apart[:, 0], pull * apart[:, 1], pull * source[2], -1 / distance], axis=1)
 
 
 def grid_places(
