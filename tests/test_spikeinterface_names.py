@@ -1,4 +1,4 @@
-"""Every name of SpikeInterface's API list of 2021-22 is found here: as our own, through the bridge, or by its remedy."""
+"""Every name of SpikeInterface's API list of 2021-22 is found: as our own, through the bridge, or what replaces it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ import xephys
 from xephys.match.moving import match_moving_templates
 from xephys.match.residual import match_residual
 from xephys.motion.registered import Tissue
+from xephys.simulation.sorting import truth_sorting
 from xephys.testing import simulate_recording
 
 RATE = 30_000
@@ -105,6 +106,22 @@ def followed(rec: xr.DataArray) -> Any:
     return match_moving_templates(filtered, templates=moving, tissue=tissue)
 
 
+@cache
+def sorted_truth() -> xr.DataTree:
+    return truth_sorting(*simulated())
+
+
+def analyzed(rec: xr.DataArray) -> dict[str, Any]:
+    """Everything that an analysis takes from the traces, by node and variable."""
+    names = ["noise_levels", "waveforms", "templates", "spike_amplitudes", "spike_locations", "amplitude_scalings"]
+    tree = xephys.analyze(sorted_truth(), xephys.bandpass_filter(rec), names, n_spikes_max=20)
+    return {
+        f"{node.name}/{name}": variable.values
+        for node in tree["analysis"].subtree
+        for name, variable in node.data_vars.items()
+    }
+
+
 #: Lazy transforms from traces to traces.
 TRANSFORMS: dict[str, Operation] = {
     "bandpass_filter": xephys.bandpass_filter,
@@ -185,6 +202,9 @@ TABLES: dict[str, Operation] = {
     "project_peaks": lambda rec: xephys.project_peaks(
         xephys.bandpass_filter(rec), peaks(rec), components=fitted()["components"], n_nearest=4
     ),
+    "extract_waveforms": lambda rec: xephys.extract_waveforms(
+        sorted_truth(), xephys.bandpass_filter(rec), n_spikes_max=20
+    )[0],
     "features of given peaks": lambda rec: xephys.localize_peaks(xephys.bandpass_filter(rec), fitted()["peaks"]),
     "detect_universal": lambda rec: xephys.detect_universal(
         white(rec), templates=fitted()["universal"], detect_threshold=6.0
@@ -202,6 +222,7 @@ TABLES: dict[str, Operation] = {
 #: Eager estimates.
 ESTIMATES: dict[str, Operation] = {
     "estimate_noise_levels": xephys.estimate_noise_levels,
+    "analyze": analyzed,
     "estimate_statistics": xephys.estimate_statistics,
     "estimate_artifacts": lambda rec: xephys.estimate_artifacts(rec, trigger_times_s=[0.3, 0.9999, 1.0001, 2.4]),
     "detect_artifact_periods": lambda rec: xephys.detect_artifact_periods(rec, threshold=40.0),
