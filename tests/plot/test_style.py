@@ -8,7 +8,7 @@ import xephys
 from xephys import plot
 from xephys.comparison.pair import compare
 from xephys.plot import plot_probe
-from xephys.plot.style import round_length
+from xephys.plot.style import paper_style, round_length
 
 
 @pytest.mark.parametrize(("length", "expected"), [(7.0, 5.0), (0.3, 0.2), (100.0, 100.0), (199.0, 100.0), (0.0, 1.0)])
@@ -90,3 +90,18 @@ def test_figures_leave_the_settings_alone(simulated):
     before = dict(mpl.rcParams)
     plot_probe(simulated[0])
     assert dict(mpl.rcParams) == before
+
+
+def test_what_a_backend_sets_while_a_figure_is_made_stays_set():
+    """The first figure of a notebook loads the backend, which turns ``interactive`` on; later figures need it."""
+    import matplotlib as mpl
+
+    before = mpl.rcParams["interactive"], mpl.rcParams["font.size"]
+    try:
+        with paper_style():
+            mpl.rcParams["interactive"] = not before[0]
+            assert mpl.rcParams["font.size"] == 8
+        assert mpl.rcParams["interactive"] is not before[0]
+        assert mpl.rcParams["font.size"] == before[1]
+    finally:
+        mpl.rcParams["interactive"] = before[0]

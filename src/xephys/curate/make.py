@@ -194,8 +194,9 @@ def _seen(
         )
     waveform, channels = templates["waveform"].values, templates["channel_index"].values
     dense = dense_templates(templates).values
+    peaks = template_peak_channels(waveform, channels=channels.astype(np.int32))
     seen: dict[str, Any] = {
-        "channel_index": template_peak_channels(waveform, channels=channels.astype(np.int32)),
+        "channel_index": np.where(peaks < 0, channels[:, 0].clip(min=0), peaks),  # a unit without spikes is flat
         "amplitude": np.abs(dense).max(axis=(1, 2), initial=0.0),
     }
     if "x" in axes.channels and "y" in axes.channels:

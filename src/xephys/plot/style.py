@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -39,11 +39,21 @@ _RC: Any = {
 }
 
 
-def paper_style() -> AbstractContextManager[None]:
-    """Context with the sizes and colors of all figures; leaves the user's settings alone."""
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Context with the sizes and colors of all figures; leaves the user's settings alone.
+
+    Other settings stay as they were changed meanwhile: the first figure of a notebook loads its backend,
+    which turns on that figures are shown.
+    """
     import matplotlib as mpl
 
-    return mpl.rc_context(_RC)
+    before = {name: mpl.rcParams[name] for name in _RC}
+    mpl.rcParams.update(_RC)
+    try:
+        yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
