@@ -7,7 +7,7 @@ import errno
 
 
 class RecordingError(ValueError):
-    """The recording cannot be used as it is: wrong dimensions, no probe, non-finite samples, too short."""
+    """The recording cannot be used: wrong dimensions, no probe, non-finite samples, too short."""
 
 
 class SilentRecordingError(RecordingError):

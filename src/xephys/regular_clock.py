@@ -1,4 +1,4 @@
-"""The index of a recording's times: sample numbers of its segment, told in seconds by a start and a rate.
+"""The index of a recording's times: sample numbers of its segment, in seconds by a start and a rate.
 
 Three whole numbers and two real ones stand for the times of all samples. What is chosen by time is found by arithmetic
 on sample numbers, so that a window knows where it lies in its segment, and windows that adjoin make one again.
@@ -22,7 +22,7 @@ from .errors import RecordingError
 _EXACT = 1e-3
 #: Times that are that close to evenly spaced, in samples, are a regular clock: real numbers of 1e6 s are not closer.
 _EVEN = 0.01
-#: Times looked at, evenly spread, to know whether all of them are evenly spaced.
+#: How many times, evenly spread, decide whether all are evenly spaced.
 _N_LOOKED_AT = 1024
 #: Attributes of the coordinate: plots write unit and name beside the axis; where the times were stored one by one, the
 #: last of them tells that a start and a rate say them all.
@@ -300,7 +300,7 @@ _ROUNDED: dict[str, Any] = {
 
 
 def evenly_spaced(times: Any, *, name: Hashable = "time", dim: str = "time") -> RegularClock | None:
-    """The regular clock of stored times, if they are one; of many, those looked at are spread over all of them.
+    """The regular clock of stored times, if they are one; of many, a few spread over all of them decide.
 
     Examples
     --------

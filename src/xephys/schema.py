@@ -270,7 +270,7 @@ def validate_recording(recording: Any) -> RecordingInfo:
     Raises
     ------
     TypeError
-        If it is no DataArray.
+        If it is not a DataArray.
     RecordingError
         If dims, dtype, chunks or the sampling frequency are not those of a recording.
     """
@@ -299,7 +299,7 @@ def _check_rate(recording: xr.DataArray, rate: float) -> None:
         steps = [clock.step]
     elif "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
         times, n = recording.coords["time"].variable, recording.sizes["time"]
-        # The least of a few, because there may be gaps, and times that were measured scatter.
+        # The smallest of a few, because there may be gaps, and measured times scatter.
         steps = [float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)]
     else:
         return

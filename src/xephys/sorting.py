@@ -131,7 +131,7 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
     Raises
     ------
     TypeError
-        If it is no DataTree.
+        If it is not a DataTree.
     ParameterError
         If spikes or units are missing, or disagree.
     """

@@ -29,7 +29,7 @@ def test_spikes_in_a_file_of_arrays(tmp_path):
     np.savez(path, sample=[10, 20, 30], unit=[4, 9, 4], sampling_frequency=1000.0)
     found = find_sorting(path)
     assert trains_of(found) == {4: [10, 30], 9: [20]}
-    with pytest.raises(ParameterError, match="is no result of xephys sort"):
+    with pytest.raises(ParameterError, match="is not a result of xephys sort"):
         find_learned(path)
 
 

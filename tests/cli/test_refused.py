@@ -96,7 +96,7 @@ def test_no_scheduler_at_the_address(simulated, tmp_path, monkeypatch):
 def test_comparisons_that_cannot_be_made(simulated, tmp_path):
     assert "does not exist" in refused("compare", tmp_path / "a", simulated, status=3)
     (tmp_path / "b").mkdir()
-    assert "no sorting" in refused("compare", tmp_path / "b", simulated, status=3)
+    assert "not a sorting" in refused("compare", tmp_path / "b", simulated, status=3)
     assert "choose one" in refused("compare", simulated, simulated, "--figure", tmp_path / "r.jpg", status=2)
     np.savez(tmp_path / "c.npz", sample=[1])
     assert "no array sampling_frequency, unit" in refused("compare", tmp_path / "c.npz", simulated, status=3)
@@ -117,7 +117,7 @@ def test_a_useless_recording_leaves_nothing(tmp_path):
 def test_what_cannot_be_learned_from_is_refused(simulated, sorted_folder, tmp_path):
     command = ("sort", simulated / "recording", "--out", tmp_path / "out", "--learned")
     assert "does not exist" in refused(*command, tmp_path / "none", status=3)
-    assert "learned nothing; give the folder" in refused(*command, sorted_folder / "phy", status=2)
+    assert "learned nothing; give such a folder" in refused(*command, sorted_folder / "phy", status=2)
     changed = (*command, sorted_folder, "--set", "freq_min_hz=500")
     assert "freq_min_hz is 500.0 and the earlier sorting learned with 300.0" in refused(*changed, status=2)
     assert not (tmp_path / "out").exists()

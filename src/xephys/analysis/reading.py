@@ -18,7 +18,7 @@ from .subject import Subject
 NOISE_DURATION_S = 0.5
 #: Names of the arrays that are added over the tiles.
 SUMMED = ("sums", "squares", "counts")
-#: What a tile is told of a spike; ``spike`` is its place among those of the segment.
+#: Fields of a spike that a tile needs; ``spike`` is its place among those of the segment.
 EVENT_DTYPE = np.dtype(
     [
         ("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("spike", "<i8"), ("wanted", "?"),

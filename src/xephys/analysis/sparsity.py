@@ -1,4 +1,4 @@
-"""On which channels a unit is looked at: its peak channel, those around it, and when its template peaks."""
+"""The channels of a unit: its peak channel, those around it, and the sample at which its template peaks."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ EXTENSIONS: dict[str, Extension] = {
         (),
         {"method": "radius", "radius_um": 100.0, "n_channels_max": 5, "threshold": 5.0, "by_property": "group"},
         settings=("seed",),
-        doc="peak channel of each unit, and the channels on which it is looked at",
+        doc="peak channel of each unit, and the channels that count as its own",
     ),
     "random_spikes": Extension(
         spikes.choose, (), {}, settings=("n_spikes_max", "seed"), doc="spikes whose waveforms are averaged and kept"

@@ -92,7 +92,7 @@ METHODS = {
 
 
 def dense_averages(analysis: Analysis) -> NDArray[np.float32]:
-    """Templates on all channels, zero where a unit is not looked at."""
+    """Templates on all channels, zero on channels that are not the unit's."""
     from ..kernels.templates.combine import dense_waveforms
 
     node = analysis.nodes["templates"]

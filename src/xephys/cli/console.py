@@ -28,7 +28,7 @@ STATUS_HELP = (
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console of the stream as it is now, so that redirections are seen."""
+    """A console of the current stream, so that redirections are seen."""
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 

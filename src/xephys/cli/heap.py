@@ -8,7 +8,7 @@ import sys
 
 #: Settings of glibc's ``mallopt`` by their numbers: one arena (-8); nothing is mapped by itself (-4), however large (a
 #: tile of 384 channels has 46 MB); the arena grows by 256 MB more than it must (-2), which take no memory before they
-#: are written to and serve larger arrays as well, and keeps up to 1 GB of free memory at its end (-1).
+#: are written to and serve larger arrays too, and keeps up to 1 GB of free memory at its end (-1).
 _SETTINGS = {-8: 1, -4: 0, -2: 256 << 20, -1: 1 << 30}
 
 

@@ -38,7 +38,7 @@ def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.
     FileNotFoundError
         If there is nothing at the path.
     RecordingError
-        If it is no sorting, or loading it would run code and it is not trusted.
+        If it is not a sorting, or loading it would run code and it is not trusted.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path.absolute()} does not exist; check the path")
@@ -61,5 +61,5 @@ def find_learned(path: Path) -> xr.DataTree:
     """
     found = find_sorting(path)
     if "learned" not in found.children:
-        raise ParameterError(f"{path} is no result of xephys sort, so it has learned nothing; give the folder of one")
+        raise ParameterError(f"{path} is not a result of xephys sort, so it has learned nothing; give such a folder")
     return found

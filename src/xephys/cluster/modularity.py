@@ -72,7 +72,7 @@ def cluster_by_modularity(
     max_cluster_subset
         Most landmarks of a section: memory and time grow with it. No limit if None.
     n_spikes_min
-        Parts of fewer peaks are not told apart, and clusters of fewer are left out where sections overlap.
+        Parts of fewer peaks are not separated, and clusters of fewer are left out where sections overlap.
     n_peaks_per_section_max
         Where a section has more peaks, this many, evenly spread over time, are clustered; all if None. A unit there
         needs as many times more peaks than ``n_spikes_min``: see ``thinned`` of the result.
@@ -84,7 +84,7 @@ def cluster_by_modularity(
     Returns
     -------
     Labels from 0, -1 for peaks of no cluster; ``sample_shift`` is 0 everywhere; ``decisions`` are the merges that were
-    looked at, those of one section after the other.
+    tested, those of one section after the other.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def cluster_section(
 def communities(
     features: NDArray[np.float32], samples: NDArray[np.int64] | None, settings: dict[str, Any]
 ) -> tuple[NDArray[np.int32], NDArray[np.void]]:
-    """Labels of one cloud of features, and the merges that were looked at."""
+    """Labels of one cloud of features, and the merges that were tested."""
     from ..kernels.cluster import modularity as graph
     from ..kernels.cluster.tree import DECISION, link_counts, merge_tree, split_tree
 

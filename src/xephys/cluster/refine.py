@@ -1,4 +1,4 @@
-"""Clusters looked at again, once their spikes are matched: more spikes, each without its neighbors."""
+"""Refinement of clusters once their spikes are matched: more spikes, each without the spikes that overlap it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of every clustering: clusters that are no units dropped, those that are one unit joined."""
+"""The end of every clustering: clusters that are not units are dropped, those that are one unit joined."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def settle_clusters(
 def without_weak(
     labels: NDArray[np.int32], means: NDArray[np.float64], channel: NDArray[np.int64], *, noise: float
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """Labels without clusters that are too weak to be units, and the records of these."""
+    """Labels without clusters that are too weak to be units, and their records."""
     from ..kernels.cluster import drop as cluster_drop
 
     kept = cluster_drop.drop_weak(labels, means, noise=noise)

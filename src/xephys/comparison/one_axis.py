@@ -80,7 +80,7 @@ def on_one_axis(tested: Any, truth: Any, found: BaseSorting, true: BaseSorting) 
             )
         shifts.append(shift)
         ranges.append((low, high))
-    return _moved(found, shifts, ranges), _moved(true, [0] * len(shifts), ranges)
+    return _shifted_sorting(found, shifts, ranges), _shifted_sorting(true, [0] * len(shifts), ranges)
 
 
 def _shift(ours: Axis, theirs: Axis, rate: float, index: int) -> int:
@@ -102,7 +102,7 @@ def _shift(ours: Axis, theirs: Axis, rate: float, index: int) -> int:
     return round(apart) + ours.first - theirs.first
 
 
-def _moved(sorting: BaseSorting, shifts: list[int], ranges: list[tuple[int, int]]) -> BaseSorting:
+def _shifted_sorting(sorting: BaseSorting, shifts: list[int], ranges: list[tuple[int, int]]) -> BaseSorting:
     vector: NDArray[Any] = sorting.to_spike_vector()
     segment = vector["segment_index"]
     sample = vector["sample_index"] + np.asarray(shifts, np.int64)[segment]

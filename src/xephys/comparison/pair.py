@@ -91,7 +91,7 @@ def compare(
     match_score
         Smallest agreement of units that are matched.
     well_detected_score
-        Agreement from which a matched unit counts as well detected.
+        Smallest agreement of a matched unit that counts as well detected.
     redundant_score
         Agreement from which an unmatched tested unit is a second copy, and below which it is a false positive.
     overmerged_score

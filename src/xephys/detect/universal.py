@@ -39,7 +39,7 @@ def universal_templates(
     Parameters
     ----------
     recording
-        The recording whose geometry is meant; channels marked ``bad`` are left out.
+        Recording that gives the geometry; channels marked ``bad`` are left out.
     shapes
         From :func:`learn_shapes`.
     dmin, dminx

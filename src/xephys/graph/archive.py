@@ -56,7 +56,7 @@ def write_archive(file: Any, value: Any) -> None:
     {'a': (1, 2.5), 'b': array([0, 1, 2])}
     """
     arrays: dict[str, Array] = {}
-    tree = json.dumps(_packed(value, arrays))
+    tree = json.dumps(_encoded(value, arrays))
     members: dict[str, Any] = {_TREE: np.frombuffer(tree.encode("utf8"), np.uint8), **arrays}
     np.savez(file, **members)
 
@@ -74,34 +74,37 @@ def read_archive(file: Any) -> Any:
     try:
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return _unpacked(json.loads(arrays.pop(_TREE).tobytes().decode("utf8")), arrays)
+        return _decoded(json.loads(arrays.pop(_TREE).tobytes().decode("utf8")), arrays)
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(f"not an archive of values: {error}") from error
 
 
-def _packed(value: Any, arrays: dict[str, Array]) -> Any:
+def _encoded(value: Any, arrays: dict[str, Array]) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, list):
-        return [_packed(item, arrays) for item in value]
+        return [_encoded(item, arrays) for item in value]
     if isinstance(value, tuple) and type(value) is tuple:
-        return {"tuple": [_packed(item, arrays) for item in value]}
+        return {"tuple": [_encoded(item, arrays) for item in value]}
     if isinstance(value, Mapping) and not isinstance(value, xr.Dataset):
-        return {"dict": [[_packed(key, arrays), _packed(item, arrays)] for key, item in value.items()]}
+        return {"dict": [[_encoded(key, arrays), _encoded(item, arrays)] for key, item in value.items()]}
     if isinstance(value, bytes):
         return {"bytes": _put(np.frombuffer(value, np.uint8), arrays)}
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return {"objects": [_packed(item, arrays) for item in value.ravel().tolist()], "shape": list(value.shape)}
+        return {
+            "objects": [_encoded(item, arrays) for item in value.ravel().tolist()],
+            "shape": list(value.shape),
+        }
     if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, np.ma.MaskedArray):
         return {"array" if isinstance(value, np.ndarray) else "scalar": _put(np.asarray(value), arrays)}
     if isinstance(value, xr.DataArray):
         name = None if value.name is None else str(value.name)
         return {"labelled": name, **_packed_labels(value, arrays), **_packed_variable(value.variable, arrays)}
     if isinstance(value, xr.Dataset):
-        own = [[_packed(name, arrays), _packed_variable(value.variables[name], arrays)] for name in value.data_vars]
-        return {"dataset": own, **_packed_labels(value, arrays), "attrs": _packed(dict(value.attrs), arrays)}
+        own = [[_encoded(name, arrays), _packed_variable(value.variables[name], arrays)] for name in value.data_vars]
+        return {"dataset": own, **_packed_labels(value, arrays), "attrs": _encoded(dict(value.attrs), arrays)}
     if type(value) is _STORABLE.get(_name(type(value))):
-        own = [[field.name, _packed(getattr(value, field.name), arrays)] for field in fields(value)]
+        own = [[field.name, _encoded(getattr(value, field.name), arrays)] for field in fields(value)]
         return {"class": _name(type(value)), "fields": own}
     if is_dataclass(value):
         raise TypeError(f"{_name(type(value))} is kept in a file and is not declared for it; decorate it with storable")
@@ -122,8 +125,8 @@ def _packed_variable(variable: xr.Variable, arrays: dict[str, Array]) -> dict[st
         raise NotStorable("a lazy array is not made of data alone; compute it")
     return {
         "dims": list(map(str, variable.dims)),
-        "values": _packed(np.asarray(variable.values), arrays),
-        "attrs": _packed(dict(variable.attrs), arrays),
+        "values": _encoded(np.asarray(variable.values), arrays),
+        "attrs": _encoded(dict(variable.attrs), arrays),
     }
 
 
@@ -137,19 +140,19 @@ def _packed_labels(value: xr.DataArray | xr.Dataset, arrays: dict[str, Array]) -
     return {"coords": [[str(name), _packed_variable(c.variable, arrays)] for name, c in value.coords.items()]}
 
 
-def _unpacked(tree: Any, arrays: Mapping[str, Array]) -> Any:
+def _decoded(tree: Any, arrays: Mapping[str, Array]) -> Any:
     if isinstance(tree, list):
-        return [_unpacked(item, arrays) for item in tree]
+        return [_decoded(item, arrays) for item in tree]
     if not isinstance(tree, dict):
         return tree
     if "tuple" in tree:
-        return tuple(_unpacked(item, arrays) for item in tree["tuple"])
+        return tuple(_decoded(item, arrays) for item in tree["tuple"])
     if "dict" in tree:
-        return {_unpacked(key, arrays): _unpacked(item, arrays) for key, item in tree["dict"]}
+        return {_decoded(key, arrays): _decoded(item, arrays) for key, item in tree["dict"]}
     if "bytes" in tree:
         return arrays[tree["bytes"]].tobytes()
     if "objects" in tree:
-        items = [_unpacked(item, arrays) for item in tree["objects"]]
+        items = [_decoded(item, arrays) for item in tree["objects"]]
         out = np.empty(len(items), object)
         for k, item in enumerate(items):  # one by one: NumPy would make rows of lists
             out[k] = item
@@ -163,12 +166,12 @@ def _unpacked(tree: Any, arrays: Mapping[str, Array]) -> Any:
         coordinates = {name: _unpacked_variable(c, arrays) for name, c in tree["coords"]}
         return xr.DataArray(own, coords=coordinates, name=tree["labelled"])
     if "dataset" in tree:
-        variables = {_unpacked(name, arrays): _unpacked_variable(v, arrays) for name, v in tree["dataset"]}
+        variables = {_decoded(name, arrays): _unpacked_variable(v, arrays) for name, v in tree["dataset"]}
         coordinates = {name: _unpacked_variable(c, arrays) for name, c in tree["coords"]}
-        return xr.Dataset(variables, coords=coordinates, attrs=_unpacked(tree["attrs"], arrays))
+        return xr.Dataset(variables, coords=coordinates, attrs=_decoded(tree["attrs"], arrays))
     if "class" in tree:
         cls = _STORABLE[tree["class"]]
-        own_fields = {name: _unpacked(item, arrays) for name, item in tree["fields"]}
+        own_fields = {name: _decoded(item, arrays) for name, item in tree["fields"]}
         if set(own_fields) != {field.name for field in fields(cls)}:
             raise ValueError(f"{tree['class']} has other fields now")
         return cls(**own_fields)
@@ -176,7 +179,7 @@ def _unpacked(tree: Any, arrays: Mapping[str, Array]) -> Any:
 
 
 def _unpacked_variable(tree: Mapping[str, Any], arrays: Mapping[str, Array]) -> xr.Variable:
-    return xr.Variable(tree["dims"], _unpacked(tree["values"], arrays), _unpacked(tree["attrs"], arrays))
+    return xr.Variable(tree["dims"], _decoded(tree["values"], arrays), _decoded(tree["attrs"], arrays))
 
 
 def _name(cls: type[Any]) -> str:

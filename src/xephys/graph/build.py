@@ -63,7 +63,7 @@ def root_plan(array: da.Array, *, sampling_frequency: float, origin: int = 0) ->
 
 
 def count_tasks(array: Any) -> int:
-    """Tasks left after optimisation, as a compute would run them; stored data are no tasks."""
+    """Tasks left after optimisation, as a compute would run them; stored data are not tasks."""
     from dask._task_spec import DataNode, convert_legacy_graph
 
     data = getattr(array, "data", array)

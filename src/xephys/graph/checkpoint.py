@@ -1,4 +1,4 @@
-"""Results kept on disk as they are finished, so that a killed worker, a full disk or a Ctrl-C loses one chunk at most.
+"""Finished chunks kept on disk, so that a killed worker, a full disk or a Ctrl-C loses one chunk at most.
 
 Every task writes its own chunk: to a temporary name, flushed to the disk, then renamed, so that a file is whole or
 absent. What has been computed is known by its content: source, stages, tiles and the code that computes them name the
@@ -125,7 +125,7 @@ class CheckpointedEvents:
 def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | None = None) -> CheckpointedEvents:
     """Compute a table of events chunk by chunk into files, skipping the chunks that are there already.
 
-    Chunks of another length that are there count as well: only what lies between them is computed.
+    Chunks of another length that are stored count too: only the samples between them are computed.
 
     Runs on the active scheduler: threads by default, or the active ``distributed`` client. Tasks return counts only,
     so memory does not grow with the number of events.

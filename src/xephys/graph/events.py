@@ -23,7 +23,7 @@ class SpikeTable:
     """Peaks or spikes of a recording, not computed yet.
 
     A thin wrapper around a 1-D Dask array with a structured dtype. Its number of rows is unknown until it is computed,
-    so it has no length and is no Xarray object; ``compute`` gives one NumPy record array in time order.
+    so it has no length and is not an Xarray object; ``compute`` gives one NumPy record array in time order.
     """
 
     data: da.Array

@@ -100,7 +100,7 @@ def _merge(parts: list[tuple[Nodes, Rows]]) -> tuple[Nodes, Rows]:
 
 
 def joined(merged: tuple[Nodes, Rows]) -> Partial:
-    """Sums, and the rows of all tiles in their order; the rows of a name are let go as soon as they are joined."""
+    """Sums, and the rows of all tiles in their order; the rows of a name are freed as soon as they are joined."""
     nodes, rows = merged
     tiles = sorted(rows)
     # Empty leaves for tiles that were not read: the tree has the same shape as if they had been, and held nothing.

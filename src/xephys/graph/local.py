@@ -19,7 +19,7 @@ R = TypeVar("R")
 def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """What ``func`` makes of each item, in order, on as many threads as Dask's threaded scheduler would take.
 
-    For kernels that release the GIL. One thread where Dask is told to be synchronous.
+    For kernels that release the GIL. One thread where Dask is set to be synchronous.
 
     Examples
     --------

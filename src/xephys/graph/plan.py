@@ -52,7 +52,7 @@ class Stage:
     Parameters
     ----------
     func
-        Module-level kernel: ``func(traces, *, before, after, **parameters)`` for traces, with ``start`` as well for
+        Module-level kernel: ``func(traces, *, before, after, **parameters)`` for traces, and with ``start`` for
         events, partials and timed stages, and with ``events`` as second argument for every event stage but the first.
     parameters
         Plain numbers and strings.
@@ -70,7 +70,7 @@ class Stage:
         Name of the device to which the stage moves the traces, if it does that. The stages after it run there, on
         whole tiles.
     timed
-        What the stage does depends on the time: its kernel is told ``start``, the absolute number of the first sample
+        The stage depends on the time: its kernel is given ``start``, the absolute number of the first sample
         that it returns.
     call
         The public operation that adds the stage, with its parameters, for people only; that at work if not given.

@@ -1,4 +1,4 @@
-"""Results in memory kept on disk as well, so that a changed late parameter repeats only what depends on it.
+"""Results kept on disk beside those in memory, so that a changed late parameter repeats only what depends on it.
 
 A result is known by what was called: the function, its arguments and the code of the package. Recordings and tables
 among the arguments are known by their plan, so nothing is read to find out whether a result is there. The files hold
@@ -70,7 +70,7 @@ class CallOnce:
         name = getattr(func, "__name__", type(func).__name__)
         identity = (name, getattr(func, "__module__", ""), _code(), identity_of(args), identity_of(kwargs))
         path = self.folder / f"{name.lstrip('_')}-{_digest(repr(identity).encode())}.result.npz"
-        stored = _stored(path)
+        stored = _stored_result(path)
         if stored is not None:
             result: T = stored[0]
             return result
@@ -129,7 +129,7 @@ def _identity_of_array(array: xr.DataArray) -> str:
         if "time" not in coordinate.dims and name != array.name:  # an hour's time axis would be 864 MB
             coordinates[str(name)] = identity_of(coordinate.values)
     if array.chunks is None:
-        values, attributes = identity_of(array.values), identity_of(_settled(array.attrs))
+        values, attributes = identity_of(array.values), identity_of(_identifying_attributes(array.attrs))
         return f"{array.dims}:{values}:{identity_of(coordinates)}:{attributes}"
     plan = plan_of(array.data)
     source = array.data.name if plan is None else content_token(plan)
@@ -137,7 +137,7 @@ def _identity_of_array(array: xr.DataArray) -> str:
     return f"{array.dims}:{array.shape}:{source}:{identity_of(coordinates)}:{identity_of(known)}"
 
 
-def _settled(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+def _identifying_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Attributes that say something about the values; annotations of any kind may hang on a recording beside them."""
     simple = (*_PLAIN, tuple, list, np.ndarray)
     return {str(name): value for name, value in attributes.items() if isinstance(value, simple) and name != "history"}
@@ -149,7 +149,7 @@ def _bytes_digest(array: np.ndarray[Any, Any]) -> str:
     return _digest(array.tobytes())
 
 
-def _stored(path: Path) -> tuple[Any] | None:
+def _stored_result(path: Path) -> tuple[Any] | None:
     """The result in a file; None if it is absent, not whole, or something else."""
     try:
         stored = read_archive(path)

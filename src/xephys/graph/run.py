@@ -89,7 +89,7 @@ class Reader:
             row = int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise RecordingError(
                 f"sample {self.offset + row} is NaN or infinite on {(~np.isfinite(block[row])).sum()} channels; "
-                "repair the recording (fillna, interpolate) or sort the stretches without it"
+                "repair the recording (fillna, interpolate) or sort the parts without it"
             )
         # Kernels are compiled for native byte order and rows that lie together; sources may give neither.
         self.block: Array = np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("="))
@@ -224,7 +224,7 @@ def on_host(result: Any) -> Any:
 
 
 def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array) -> Array:
-    """Consecutive pointwise stages, sub-block by sub-block, so that what one leaves is still in cache for the next.
+    """Consecutive pointwise stages, sub-block by sub-block, so that the output of one is still in cache for the next.
 
     They write over what an earlier stage made, where it has their shape, but never over what the source gave. A device
     has another cache and a price for each call: there each stage runs on the whole tile.

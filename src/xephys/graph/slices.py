@@ -1,4 +1,4 @@
-"""The plan below a chain of slices: found in the graph or the expression, and what the slices leave of it.
+"""The plan below a chain of slices: found in the graph or the expression, and the part that the slices select.
 
 The slices are replayed on stand-ins for the blocks, by Dask's own tasks, so that no rule of indexing is repeated here.
 """
@@ -109,7 +109,7 @@ class _Block:
 
 
 def selected(array: da.Array, found: FoundPlan) -> Selection | None:
-    """What the slices between an array and its plan leave of it; None if it is no range of samples."""
+    """The part of a plan that the slices above it select; None if that is not a range of samples."""
     plan = found.plan
     if plan.emits != "traces" or array.ndim != 2 or len(array.chunks[1]) != 1 or 0 in array.shape:
         return None

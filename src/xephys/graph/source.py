@@ -175,7 +175,7 @@ class PickledSource:
 @lru_cache(maxsize=8)
 def unpickled(pickled: bytes, content: str) -> Any:
     """The recording behind a :class:`PickledSource`, pickled by this process or one it works with: never a file."""
-    # `content` only tells versions of a file apart: readers keep open the one that was there when they were unpickled.
+    # `content` only tells versions of a file apart: readers keep open the version that they were unpickled with.
     return pickle.loads(pickled)
 
 

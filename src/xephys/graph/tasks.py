@@ -79,7 +79,7 @@ def over_chunks(
     name
         Of the array and its layer; it must identify what is computed.
     dtype, chunks
-        Of the array; object dtype where the blocks are no arrays.
+        Of the array; object dtype where the blocks are not arrays.
     numbers
         Which chunks of the plan; all if None.
     options

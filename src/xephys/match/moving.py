@@ -1,4 +1,4 @@
-"""Template matching on a recording that drifts: the templates move, the traces stay as they are."""
+"""Template matching on a recording that drifts: the templates move, the traces are left alone."""
 
 from __future__ import annotations
 

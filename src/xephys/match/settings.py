@@ -102,15 +102,15 @@ def spikes_stage(
     from ..kernels.match import templates as kernel
 
     check_positive(n_nearest=n_nearest)
-    shared = _shared(recording, templates, settings)
+    shared = _matching_arguments(recording, templates, settings)
     if components is not None:
-        return _projecting(recording, components, shared, n_nearest=n_nearest)
+        return _projection(recording, components, shared, n_nearest=n_nearest)
     return Stage(kernel.match_templates, dtype=kernel.MATCH_DTYPE, emits="events", **shared)
 
 
 def residual_stage(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSettings) -> Stage:
     """The stage that subtracts the spikes of templates from the traces."""
-    return Stage(residual_of_tile, dtype=np.dtype("f4"), **_shared(recording, templates, settings))
+    return Stage(residual_of_tile, dtype=np.dtype("f4"), **_matching_arguments(recording, templates, settings))
 
 
 def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:
@@ -133,7 +133,7 @@ def match_model(
     )
 
 
-def _shared(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSettings) -> dict[str, Any]:
+def _matching_arguments(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSettings) -> dict[str, Any]:
     """Parameters, arrays and halo of every stage that matches these templates."""
     from ..kernels.match.templates import match_halo
 
@@ -143,14 +143,14 @@ def _shared(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSetti
     if "unexplained" in templates:
         arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
     if isinstance(settings.detect_threshold, np.ndarray):
-        arrays["thresholds"] = _of_units(settings.detect_threshold, templates.sizes["unit"])
+        arrays["thresholds"] = _thresholds_of_units(settings.detect_threshold, templates.sizes["unit"])
     nbefore = int(templates.attrs["nbefore"])
     before, after = match_halo(templates.sizes["sample"], nbefore=nbefore)
     parameters = {"nbefore": nbefore, **settings.of_kernel(float(recording.attrs["sampling_frequency"]))}
     return {"parameters": parameters, "arrays": arrays, "before": before, "after": after}
 
 
-def _of_units(thresholds: NDArray[np.float64], n_units: int) -> NDArray[np.float64]:
+def _thresholds_of_units(thresholds: NDArray[np.float64], n_units: int) -> NDArray[np.float64]:
     """Thresholds that were given for each template, once it is sure that there are as many."""
     if thresholds.shape != (n_units,):
         raise ParameterError(
@@ -160,7 +160,7 @@ def _of_units(thresholds: NDArray[np.float64], n_units: int) -> NDArray[np.float
     return np.ascontiguousarray(thresholds, np.float64)
 
 
-def _projecting(recording: xr.DataArray, components: xr.DataArray, shared: dict[str, Any], *, n_nearest: int) -> Stage:
+def _projection(recording: xr.DataArray, components: xr.DataArray, shared: dict[str, Any], *, n_nearest: int) -> Stage:
     """The stage that adds the projections of cleaned waveforms."""
     from ..kernels.match.features import match_and_project
     from ..kernels.match.templates import MATCH_DTYPE

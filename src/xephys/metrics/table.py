@@ -56,7 +56,7 @@ def compute_columns(facts: UnitFacts, names: Iterable[str] = tuple(METRICS)) -> 
     Raises
     ------
     ParameterError
-        If there is no metric of a name.
+        If a name is not that of a metric.
 
     Examples
     --------

@@ -131,7 +131,7 @@ def register_to_density(
 
 
 def _trend(course: NDArray[np.float64], information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is expected of a course that is faster than one bin can be known: that it goes on smoothly.
+    """Prior of a course that changes faster than one bin shows: it continues smoothly.
 
     Where a typical step is much larger than the error of a single bin, a walk at random hardly smooths; steps are then
     counted from a parabola through the bins around. Slower movement is better smoothed as a walk.

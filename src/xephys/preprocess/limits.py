@@ -72,7 +72,7 @@ def blank_saturation(
     """Replace samples at or beyond the range of the amplifier, lazily.
 
     Only the samples themselves are replaced. Where a filter follows, :func:`fill_silence` keeps the step of a rail from
-    ringing, and :func:`blank_artifacts` removes what lies around an artifact as well.
+    ringing, and :func:`blank_artifacts` also removes what lies around an artifact.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def common_reference(
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``. Channels marked ``bad`` do not contribute, but are referenced as well.
+        Traces with dims ``(time, channel)``. Channels marked ``bad`` do not contribute, but are referenced too.
     reference
         ``"global"``: over all channels, or over those of the same group; ``"local"``: over the channels in a ring
         around each.
@@ -49,7 +49,7 @@ def common_reference(
     n_neighbors_min
         Where the ring holds fewer channels, the nearest beyond its inner radius are taken up to this number.
     n_channels_min
-        Fewest good channels of a global reference: a group with fewer is left as it is. The median
+        Smallest number of good channels of a global reference: a group with fewer is not referenced. The median
         of a few channels holds their spikes.
 
     Returns

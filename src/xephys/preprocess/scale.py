@@ -62,7 +62,7 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
 def to_uv(recording: xr.DataArray) -> xr.DataArray:
     """Convert counts to microvolts with the recording's own gains and offsets, lazily.
 
-    A recording that is in microvolts already is returned as it is.
+    A recording that is in microvolts already is returned unchanged.
 
     Raises
     ------

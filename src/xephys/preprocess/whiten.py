@@ -1,4 +1,4 @@
-"""Whitening: the matrix is estimated once, can be looked at, and is applied lazily."""
+"""Whitening: a matrix that is estimated once and applied lazily."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
             f"the whitening matrix is for {whitening.sizes['channel']} channels, the recording has {n}; "
             "estimate it on this recording"
         )
-    stage = Stage(mix_channels, dtype=np.dtype("f4"), arrays=_packed(whitening))
+    stage = Stage(mix_channels, dtype=np.dtype("f4"), arrays=_packed_weights(whitening))
     return extend_recording(recording, stage, units="noise")
 
 
@@ -136,7 +136,7 @@ def whiten_excerpts(excerpts: Excerpts, *, whitening: xr.Dataset) -> Excerpts:
     """Apply a whitening matrix to ``(sample, channel)`` arrays at once."""
     from ..kernels.lib.mixing import mix_channels
 
-    return map_in_threads(partial(mix_channels, **_packed(whitening)), excerpts)
+    return map_in_threads(partial(mix_channels, **_packed_weights(whitening)), excerpts)
 
 
 def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
@@ -150,7 +150,7 @@ def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
     return matrix
 
 
-def _packed(whitening: xr.Dataset) -> dict[str, Any]:
+def _packed_weights(whitening: xr.Dataset) -> dict[str, Any]:
     from ..kernels.lib import mixing
 
     if "matrix" in whitening:

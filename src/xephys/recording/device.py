@@ -23,7 +23,7 @@ def to_device(recording: xr.DataArray, device: str = "cuda") -> xr.DataArray:
     recording
         Traces with dims ``(time, channel)``; best before any other step, while they are 16-bit integers.
     device
-        ``"cuda"``, through CuPy; ``"cpu"`` leaves the recording as it is.
+        ``"cuda"``, through CuPy; ``"cpu"`` returns the recording unchanged.
 
     Returns
     -------

@@ -75,7 +75,7 @@ def sample_traces(
     recorded = draw_excerpts(
         replace(plan, stages=()), n_slices=n_slices, duration_s=slice_duration_s, seed=seed
     ) if plan.stages else excerpts  # fmt: skip
-    return _live(excerpts, recorded, plan.sampling_frequency)
+    return _live_parts(excerpts, recorded, plan.sampling_frequency)
 
 
 def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int = 0) -> float:
@@ -91,11 +91,11 @@ def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int =
     from ..kernels.preprocess.silence import live_rows
 
     plan = replace(recording_plan(recording), stages=())
-    silent = _silent(draw_excerpts(plan, n_slices=n_slices, duration_s=0.5, seed=seed), plan.sampling_frequency)
+    silent = _silence(draw_excerpts(plan, n_slices=n_slices, duration_s=0.5, seed=seed), plan.sampling_frequency)
     return 1.0 - float(np.concatenate(live_rows(silent, share_min=0.0)).mean())
 
 
-def _silent(recorded: Excerpts, sampling_frequency: float) -> list[NDArray[np.bool_]]:
+def _silence(recorded: Excerpts, sampling_frequency: float) -> list[NDArray[np.bool_]]:
     """Which samples of excerpts are silent, as recorded."""
     from ..kernels.preprocess.silence import silent_samples
 
@@ -103,11 +103,11 @@ def _silent(recorded: Excerpts, sampling_frequency: float) -> list[NDArray[np.bo
     return map_in_threads(partial(silent_samples, n_samples_min=run), recorded)
 
 
-def _live(excerpts: Excerpts, recorded: Excerpts, sampling_frequency: float) -> Excerpts:
+def _live_parts(excerpts: Excerpts, recorded: Excerpts, sampling_frequency: float) -> Excerpts:
     """Excerpts without the samples that were silent as recorded."""
     from ..kernels.preprocess.silence import live_rows
 
-    silent = _silent(recorded, sampling_frequency)
+    silent = _silence(recorded, sampling_frequency)
     if not any(part.any() for part in silent):
         return excerpts
     kept = [part[rows] for part, rows in zip(excerpts, live_rows(silent), strict=True) if rows.any()]

@@ -33,7 +33,7 @@ def recording_fingerprint(recording: xr.DataArray | xr.DataTree) -> str:
         if not hasattr(data, "chunks"):
             data = chunked_array(data, chunk_samples=segment.sizes["time"])
         plan = root_plan(data, sampling_frequency=float(segment.attrs["sampling_frequency"]))
-        # Where it is computed is no part of what it is.
+        # The device is not part of a recording's identity.
         plan = replace(plan, stages=tuple(stage for stage in plan.stages if stage.device is None))
         digest.update(f"{plan.identity}:{plan.start}:{plan.n_samples};".encode())
         for name in ("channel", "x", "y", "z", "probe", "shank", "group", "gain_to_uv", "offset_to_uv", "bad"):

@@ -92,7 +92,7 @@ def padded(rows: list[Any]) -> NDArray[np.int32]:
 def warn_odd_spacing(recording: xr.DataArray) -> None:
     """Warn where positions cannot be in µm: nearest contacts less than 1 µm or more than 5 mm apart.
 
-    Contacts at one place, such as tetrodes whose geometry is unknown, are told apart by their shank and say nothing.
+    Contacts at one place, such as tetrodes whose geometry is unknown, are separated by their shank and say nothing.
     """
     if "x" not in recording.coords or "y" not in recording.coords or recording.sizes["channel"] < 2:
         return

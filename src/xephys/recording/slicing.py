@@ -59,7 +59,7 @@ def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: fl
     if not 0 <= first < last <= info.n_samples:
         origin = start_time_s(recording)
         raise ParameterError(
-            f"start_s={start_s}, stop_s={stop_s} is no range inside the recording, which lasts from {origin:g} to "
+            f"start_s={start_s}, stop_s={stop_s} is not a range inside the recording, which lasts from {origin:g} to "
             f"{origin + info.n_samples / info.sampling_frequency:g} s; give start_s < stop_s within it"
         )
     return sample_slice(recording, first, last)
@@ -92,7 +92,7 @@ def spread_slices(
     recording
         Traces with dims ``(time, channel)``, from a file or in memory, with any transforms.
     total_s
-        Length of all stretches together. A recording that is no longer is returned as it is.
+        Length of all slices together. A recording that is no longer is returned unchanged.
     slice_duration_s
         Length of each; they begin on whole seconds of the recording.
     fade_ms

@@ -138,8 +138,8 @@ class SimulationConfig:
         low, high = self.amplitude_range_uv
         if not 0 < low <= high:
             raise ParameterError(f"amplitude_range_uv={self.amplitude_range_uv} is not 0 < low <= high; give two in µV")
-        least, most = self.synchronous_share
-        if not 0 <= least <= most <= 1:
+        low, high = self.synchronous_share
+        if not 0 <= low <= high <= 1:
             raise ParameterError(f"synchronous_share={self.synchronous_share} is not 0 <= low <= high <= 1; give two")
         if self.gain_uv <= 0 or self.full_scale_uv / self.gain_uv > 32767:
             raise ParameterError(

@@ -22,9 +22,9 @@ MEASURED = (
     (7000.0, 0.113), (8000.0, 0.103), (9000.0, 0.094), (10000.0, 0.088), (11000.0, 0.086), (12000.0, 0.083),
     (14000.0, 0.079),
 )  # fmt: skip
-#: Length of the filter that gives noise this spectrum: below 150 Hz, where the field is, it stays as it is there.
+#: Length of the filter that gives noise this spectrum: below 150 Hz, where the field dominates, it is flat.
 MEASURED_TAPS_MS = 6.0
-#: Share of its variance that a contact keeps for itself, so that contacts in one place are no exact copies.
+#: Share of its variance that a contact keeps for itself, so that contacts in one place are not exact copies.
 OWN_VARIANCE = 1e-4
 
 

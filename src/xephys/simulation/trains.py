@@ -42,7 +42,7 @@ def draw_trains(config: SimulationConfig, population: Population) -> SpikeTrains
         rate = population.rate_hz[u] * activity
         t = _bursts(rate, grid, rng) if population.bursting[u] else _renewals(rate, grid, rng.uniform(1.2, 3.5), rng)
         times.append(_refractory(t, population.refractory_ms[u], duration))
-    times = _synchronised(times, population, config)
+    times = _with_partners_spikes(times, population, config)
     units, scales, stretches = [], [], []
     for u, t in enumerate(times):
         rng = np.random.default_rng([config.seed, 5, u])
@@ -113,7 +113,7 @@ def _refractory(t: NDArray[np.float64], refractory_ms: float, duration: float) -
     return t[keep_refractory(t, refractory_ms / 1000)]
 
 
-def _synchronised(
+def _with_partners_spikes(
     times: list[NDArray[np.float64]], population: Population, config: SimulationConfig
 ) -> list[NDArray[np.float64]]:
     """Give units with a partner a share of the partner's spikes, within half a millisecond."""

@@ -84,7 +84,7 @@ def _bank(
     )
 
 
-def _calibrated(bank: UnitBank, amplitude: NDArray[np.float64], layout: ProbeLayout, fs: float) -> UnitBank:
+def _calibrated_bank(bank: UnitBank, amplitude: NDArray[np.float64], layout: ProbeLayout, fs: float) -> UnitBank:
     """Scale each unit to its peak amplitude and put its zero of time at the extremum on the peak channel."""
     before, after = round(BEFORE_MS * fs / 1000), round(2.5 * fs / 1000)
     trough, peak = np.zeros(len(amplitude)), np.zeros(len(amplitude))
@@ -111,9 +111,9 @@ def draw_population(config: SimulationConfig, layout: ProbeLayout) -> Population
     waveforms = np.stack([*somatic, *dendritic]) if n else np.zeros((1, len(t)), np.float32)
     rows = np.stack([np.arange(n), n + np.arange(n)], axis=1)
     low, high = np.log(config.amplitude_range_uv)
-    amplitude = np.exp(low + (high - low) * rng.permutation(_even(n, rng)) ** config.amplitude_skew)
+    amplitude = np.exp(low + (high - low) * rng.permutation(_evenly_spread(n, rng)) ** config.amplitude_skew)
     bank = _bank(kinds, rows, waveforms, _places(layout, n, 10.0, rng), (18.0, 45.0), fs, rng)
-    bank = _calibrated(bank, amplitude, layout, fs)
+    bank = _calibrated_bank(bank, amplitude, layout, fs)
     rate = config.rate_median_hz * np.exp(config.rate_sigma * rng.standard_normal(n))
     rate[kinds == "narrow"] *= 1.5
     flags = [rng.permutation(n) < round(f * n) for f in (config.bursting_fraction, config.partial_fraction)]
@@ -139,12 +139,12 @@ def draw_far_units(config: SimulationConfig, layout: ProbeLayout) -> tuple[UnitB
     rows, places = np.stack([row, row], axis=1), _places(layout, n, 40.0, rng)
     bank = _bank(kinds[row], rows, waveforms, places, (35.0, 80.0), fs, rng)
     bank.gain[:, 1] = 0.0
-    bank = _calibrated(bank, amplitude, layout, fs)
+    bank = _calibrated_bank(bank, amplitude, layout, fs)
     rate = config.far_rate_hz * np.exp(0.7 * rng.standard_normal(n) - 0.245)
     return bank, rate
 
 
-def _even(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _evenly_spread(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """n values that fill [0, 1] evenly: a small simulation has small and large units too."""
     return (np.arange(n) + rng.uniform(0, 1, n)) / max(n, 1)
 

@@ -76,12 +76,12 @@ class Preset:
 
     @cached_property
     def model(self) -> type[BaseModel]:
-        model: type[BaseModel] = _imported(self.parameters)
+        model: type[BaseModel] = _object_at(self.parameters)
         return model
 
     @cached_property
     def sorter(self) -> Sorter:
-        sorter: Sorter = _imported(self.sort)
+        sorter: Sorter = _object_at(self.sort)
         return sorter
 
     def check_recording(self, recording: xr.DataArray, parameters: Parameters) -> None:
@@ -94,7 +94,7 @@ class Preset:
         RecordingError
             If channels have no positions, or the recording is shorter than the filter's halo.
         """
-        check: Callable[[xr.DataArray, Parameters], None] = _imported(self.check)
+        check: Callable[[xr.DataArray, Parameters], None] = _object_at(self.check)
         check(recording, parameters)
 
     def check_use(self, *, device: str = "cpu", learn_s: float | None = None) -> None:
@@ -188,7 +188,7 @@ def _check_capable(preset: Preset, what: str, can: Callable[[Preset], bool]) -> 
         )
 
 
-def _imported(path: str) -> Any:
+def _object_at(path: str) -> Any:
     module, name = path.split(":")
     return getattr(import_module(f".{module}", __package__), name)
 

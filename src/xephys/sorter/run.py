@@ -154,7 +154,7 @@ def sort_with(
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         run = Run(work, progress, preset.name, cache=cache, cache_bytes_max=cache_bytes_max)
         if learned is None:
-            sorting = _sorted_or_empty(recording, preset, parameters, run)
+            sorting = _sorting_or_empty(recording, preset, parameters, run)
         elif learn_s is not None and not learned["units"].sizes["unit"]:
             sorting = _empty(recording, preset, parameters)
         else:
@@ -165,7 +165,7 @@ def sort_with(
         return sorting
 
 
-def _sorted_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, run: Run) -> xr.DataTree:
+def _sorting_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, run: Run) -> xr.DataTree:
     """The sorting; an empty one where nothing is found."""
     try:
         return preset.sorter(recording, parameters, run)

@@ -33,5 +33,5 @@ def test_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist; check the path"):
         xephys.open_sorting(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RecordingError, match=r"no sorting that is known here: a Zarr store of save_sorting; .*phy or"):
+    with pytest.raises(RecordingError, match=r"not a sorting of a known kind: a Zarr store of save_sorting; .*phy or"):
         xephys.open_sorting(tmp_path / "empty")

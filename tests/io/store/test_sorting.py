@@ -46,7 +46,7 @@ def test_nothing_is_left_of_a_failed_save(
 def test_what_is_no_sorting(tmp_path: Path, recording: xr.DataArray) -> None:
     with pytest.raises(FileNotFoundError, match="does not exist"):
         open_sorting(tmp_path / "nothing.zarr")
-    with pytest.raises(RecordingError, match="no sorting"):
+    with pytest.raises(RecordingError, match="is not a sorting"):
         open_sorting(tmp_path)
     with pytest.raises(TypeError, match="got DataArray"):
         save_sorting(recording, tmp_path / "x.zarr")  # type: ignore[arg-type]

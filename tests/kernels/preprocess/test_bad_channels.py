@@ -134,7 +134,7 @@ def test_bad_arguments_are_refused():
         interpolate_channels(np.zeros((2, 3)), neighbors=np.array([[1]]), weights=np.ones((1, 2)), bad=[0])
     with pytest.raises(ValueError, match="below 3"):
         interpolate_channels(np.zeros((2, 3)), neighbors=np.array([[3]]), weights=np.ones((1, 1)), bad=[0])
-    with pytest.raises(ValueError, match="longer stretches"):
+    with pytest.raises(ValueError, match="longer excerpts"):
         channel_features(np.zeros((20, 3)), sampling_frequency=RATE)
     with pytest.raises(ValueError, match="odd"):
         channel_features(np.zeros((2000, 3)), sampling_frequency=RATE, n_neighbors=10)

@@ -210,7 +210,7 @@ def kept_range(plan: Plan) -> tuple[int, int]:
 def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_max: int | None = None) -> Place:
     """Where the traces of a plan are kept: what ``"auto"`` means here, and ``"none"`` where there is no room.
 
-    A folder that lies in memory (tmpfs) is no disk: what is kept there has to fit into the memory.
+    A folder in memory (tmpfs) is not a disk: what is kept there has to fit into the memory.
     """
     needed = sum(plan.chunks) * plan.n_channels * plan.dtype.itemsize
     if plan.device is not None or (bytes_max is not None and needed > bytes_max):

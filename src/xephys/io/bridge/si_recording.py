@@ -99,7 +99,7 @@ class XarrayRecordingSegment(BaseRecordingSegment):
         last = max(first, n if end_frame is None else min(int(end_frame), n))
         start, stop = self.plan.start + first, self.plan.start + last
         if not self.plan.stages:
-            traces = _computed(self.plan, start, stop)
+            traces = _traces_of_plan(self.plan, start, stop)
         else:
             traces = np.empty((stop - start, self.plan.n_channels), self.plan.dtype)
             for tile in self.plan.tiles(start, stop):
@@ -115,7 +115,7 @@ class XarrayRecordingSegment(BaseRecordingSegment):
             if number in self._tiles:
                 self._tiles.move_to_end(number)
                 return start, self._tiles[number]
-        block = _computed(self.plan, start, stop)
+        block = _traces_of_plan(self.plan, start, stop)
         with self._lock:
             self._tiles[number] = block
             while len(self._tiles) > max(2, CACHE_BYTES // max(1, block.nbytes)):
@@ -127,7 +127,7 @@ def _plan(given: Plan | dict[str, Any]) -> Plan:
     return given if isinstance(given, Plan) else decode_plan(given)
 
 
-def _computed(plan: Plan, start: int, stop: int) -> Array:
+def _traces_of_plan(plan: Plan, start: int, stop: int) -> Array:
     if stop <= start:
         return np.empty((0, plan.n_channels), plan.dtype)
     (block,) = compute(to_dask(plan.narrowed(start, (stop - start,))), scheduler="synchronous")

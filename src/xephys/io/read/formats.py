@@ -91,7 +91,7 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
                 recording.get_traces(segment_index=0, start_frame=0, end_frame=1)
             return recording
     except _READER_ERRORS as error:
-        raise _explained(known, path, error) from error
+        raise _explanation(known, path, error) from error
 
 
 def choose_stream(names: Iterable[str], ids: Iterable[str], wanted: str | None, *, path: Path) -> str | None:
@@ -154,7 +154,7 @@ def _streams(read: Any, known: Format, path: Path, options: Mapping[str, Any]) -
             warnings.simplefilter("ignore", DeprecationWarning)
             names, ids = cls.get_streams(str(path), **accepted)
     except _READER_ERRORS as error:
-        raise _explained(known, path, error) from error
+        raise _explanation(known, path, error) from error
     return list(names), list(ids)
 
 
@@ -171,7 +171,7 @@ _READER_ERRORS = (
 )
 
 
-def _explained(known: Format, path: Path, error: Exception) -> Exception:
+def _explanation(known: Format, path: Path, error: Exception) -> Exception:
     said = str(error).strip().split("\n")[0][:300] or type(error).__name__
     if known.name == "maxwell":
         return RecordingError(

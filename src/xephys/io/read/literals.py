@@ -125,7 +125,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
         return _ARITHMETIC[type(node.op)](_number(node.left, names), _number(node.right, names))
     if isinstance(node, ast.Call):
-        return _called(node, names)
+        return _value_of_call(node, names)
     raise _Refused(node, _name_of(node))
 
 
@@ -138,7 +138,7 @@ def _number(node: ast.expr, names: Mapping[str, Any]) -> Any:
     return value
 
 
-def _called(node: ast.Call, names: Mapping[str, Any]) -> Any:
+def _value_of_call(node: ast.Call, names: Mapping[str, Any]) -> Any:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name not in _CALLS or name in names:
         raise _Refused(node, f"the call of {ast.unparse(node.func)[:60]}")

@@ -32,11 +32,11 @@ def narrowed_arguments(
         If another stream than that of the file is asked for.
     """
     if format_name == "spikeglx":
-        return _agreed(file, _spikeglx_stream(file), stream_id), options
+        return _chosen_stream(file, _spikeglx_stream(file), stream_id), options
     if format_name == "openephys-binary" and file.name == "continuous.dat":
-        return _agreed(file, _openephys_stream(file), stream_id), options
+        return _chosen_stream(file, _openephys_stream(file), stream_id), options
     if format_name == "openephys-legacy":
-        return _agreed(file, _legacy_stream(file), stream_id), options
+        return _chosen_stream(file, _legacy_stream(file), stream_id), options
     if format_name == "neuralynx":
         others = [p.name for p in file.parent.iterdir() if p.suffix.lower() == ".ncs" and p.name != file.name]
         return stream_id, {**options, "exclude_filename": [*others, *(options.get("exclude_filename") or ())]}
@@ -75,8 +75,8 @@ def pieces_of_file(
     return pieces
 
 
-def _agreed(file: Path, own: str, stream_id: str | None) -> str:
-    """The stream of the file, unless another one was asked for; its synchronisation channel lies in it as well."""
+def _chosen_stream(file: Path, own: str, stream_id: str | None) -> str:
+    """The stream of the file, unless another one was asked for; its synchronisation channel lies in it too."""
     if stream_id is None:
         return own
     if stream_id not in (own, f"{own}-SYNC", f"{own}SYNC", f"{own}_ADC"):

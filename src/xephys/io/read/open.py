@@ -256,10 +256,10 @@ def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any
             {name: channel_coordinate(name, values) for name, values in coordinates.items()}
         )
         recording.attrs.update(attributes)
-    return _scaled_as_given(recording, path, gain_to_uv, offset_to_uv)
+    return _with_given_scale(recording, path, gain_to_uv, offset_to_uv)
 
 
-def _scaled_as_given(recording: xr.DataArray, path: Path, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
+def _with_given_scale(recording: xr.DataArray, path: Path, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
     """The recording with the scaling that was given; real numbers, else taken for µV, are counts then.
 
     Raises

@@ -24,7 +24,7 @@ from ...graph.plan import Plan
 from ...recording.stages import recording_plan
 from ...schema import SEGMENT_START, time_coordinate
 
-#: Numbers that are looked at at once.
+#: Numbers that are examined together.
 _BLOCK = 2**22
 #: More jumps than a recording can have segments: the numbers are then not those of samples.
 N_JUMPS_MAX = 1000
@@ -58,7 +58,7 @@ def split_at_lost_samples(recording: Any, pieces: Sequence[xr.DataArray]) -> lis
         file, row = Path(stream["raw_filename"]), 2 * len(stream["channels"])
         if file.stat().st_size % row:
             _warn(f"{file} ends within a sample, so it was cut; using the {piece.sizes['time']} that are whole")
-        out += _cut(piece, file, _numbers_beside(file))
+        out += _pieces_at_jumps(piece, file, _numbers_beside(file))
     return out
 
 
@@ -77,7 +77,7 @@ def jumps_of(numbers: Any) -> NDArray[np.int64]:
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def _cut(piece: xr.DataArray, file: Path, numbers: Any) -> list[xr.DataArray]:
+def _pieces_at_jumps(piece: xr.DataArray, file: Path, numbers: Any) -> list[xr.DataArray]:
     n_samples, rate = piece.sizes["time"], float(piece.attrs["sampling_frequency"])
     if numbers is None:
         return [piece]

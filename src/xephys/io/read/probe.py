@@ -41,9 +41,9 @@ def probe_coordinates(probegroup: Any, *, by_wiring: bool = False) -> tuple[dict
     if np.ptp(contacts["probe_index"]):
         coordinates["probe"] = contacts["probe_index"].astype(np.int64)
     if "shank_ids" in fields and np.any(contacts["shank_ids"] != ""):
-        coordinates["shank"] = _shortest(contacts["shank_ids"])
+        coordinates["shank"] = _unpadded(contacts["shank_ids"])
     if "contact_ids" in fields and np.any(contacts["contact_ids"] != ""):
-        coordinates["contact_id"] = _shortest(contacts["contact_ids"])
+        coordinates["contact_id"] = _unpadded(contacts["contact_ids"])
     coordinates["contact_index"] = order
     return coordinates, {"probegroup": probegroup.to_dict(array_as_list=True)}
 
@@ -243,6 +243,6 @@ def _positions_agree(group: Any, recording: xr.DataArray) -> bool:
     )
 
 
-def _shortest(strings: Any) -> Any:
+def _unpadded(strings: Any) -> Any:
     """Strings without the padding of a fixed width of 64."""
     return np.array(strings.tolist())

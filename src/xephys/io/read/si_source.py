@@ -52,7 +52,7 @@ def source_of(recording: Any, segment_index: int) -> Source | Array:
 
 
 def times_source(times: Any) -> BinarySource | Any:
-    """Where a vector of times lies: a file if it is mapped whole from one, a Zarr array as it is, else the array."""
+    """Where a vector of times lies: a file if it is mapped whole from one, a Zarr array itself, else the array."""
     if isinstance(times, np.memmap) and times.filename is not None and not isinstance(times.base, np.memmap):
         path = str(times.filename)
         return BinarySource(path, times.dtype.str, 1, len(times), offset_bytes=times.offset, content=file_token(path))
@@ -167,7 +167,7 @@ def _files_of(path: Path) -> list[Path]:
 def folder_token(folder: str | Path) -> str:
     """Identity of a folder's content: name, size and modification time of what lies directly in it, and one below.
 
-    Results that a sort wrote into the folder are no part of it: the next run would find nothing of what it knows.
+    Results that a sort wrote into the folder do not count: with them the next run would not recognize the recording.
     """
     root = Path(folder)
     results = {entry for entry in root.glob("*") if _is_result(entry)}

@@ -54,7 +54,7 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
     FileNotFoundError
         If there is nothing at the path.
     RecordingError
-        If it is no sorting, or loading it would run code and it is not trusted.
+        If it is not a sorting, or loading it would run code and it is not trusted.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
             raise
         known = "; ".join(row.what for row in FORMATS)
         raise RecordingError(
-            f"{place} is no sorting that is known here: {known}; what SpikeInterface saved of a sorting or an analyzer"
+            f"{place} is not a sorting of a known kind: {known}; what SpikeInterface saved of a sorting or an analyzer"
         ) from error
 
 

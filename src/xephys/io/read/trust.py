@@ -2,7 +2,7 @@
 
 A pickle is a program, and SpikeInterface's files can hold pickles in several places: dumps (``.pkl``), properties of
 folders (``.npy`` of objects), arrays of a Zarr store (the codec ``pickle``), extensions of an analyzer. Its JSON dumps
-name classes that are imported and called. Here each is looked at before anything is loaded, and refused unless it is
+name classes that are imported and called. Here each is examined before anything is loaded, and refused unless it is
 data, or the classes are recordings and sortings of SpikeInterface and of this package.
 """
 
@@ -57,7 +57,7 @@ def load_spikeinterface(path: Path, *, trust: bool = False, what: str = "recordi
         said = str(error).strip().split("\n")[0][:200] or type(error).__name__
         if isinstance(error, UnboundLocalError):  # SpikeInterface's way of saying it
             said = "nothing in it says what it is"
-        raise RecordingError(f"{path} is no {what} that can be read ({said})") from error
+        raise RecordingError(f"{path} is not a {what} that can be read ({said})") from error
 
 
 def check_spikeinterface(path: Path) -> None:
@@ -70,7 +70,7 @@ def check_spikeinterface(path: Path) -> None:
     """
     if path.is_file():
         if path.suffix.lower() in _PICKLES:
-            raise _refused(path, "is a pickle")
+            raise _refusal(path, "is a pickle")
         check_dump(_json(path), path)
     elif any((path / name).is_file() for name in (".zgroup", ".zmetadata", "zarr.json")):
         check_zarr(path)
@@ -89,7 +89,7 @@ def check_zarr(path: Path) -> None:
     for root in _groups(path):
         for name, array in _arrays(root):
             if "pickle" in _codecs(array):
-                raise _refused(path, f"holds pickles in its array {name!r}")
+                raise _refusal(path, f"holds pickles in its array {name!r}")
             if array.dtype.kind == "O" and array.size <= 1:
                 for value in np.asarray(array[...], object).ravel().tolist():
                     check_dump(value, path)
@@ -99,11 +99,11 @@ def _check_folder(path: Path) -> None:
     of_analyzer = (path / "spikeinterface_info.json").is_file() or (path / "waveforms").is_dir()
     for file in sorted(path.rglob("*") if of_analyzer else [*path.glob("*"), *path.glob("properties/*")]):
         if file.suffix.lower() in _PICKLES and file.name not in _NEVER_LOADED:
-            raise _refused(path, f"holds a pickle ({file.relative_to(path)})")
+            raise _refusal(path, f"holds a pickle ({file.relative_to(path)})")
         if file.suffix == ".npy" and _holds_objects(file):
-            raise _refused(path, f"holds objects in {file.relative_to(path)}, which are pickles")
+            raise _refusal(path, f"holds objects in {file.relative_to(path)}, which are pickles")
         if file.suffix == ".npz" and _holds_objects_in(file):
-            raise _refused(path, f"holds objects in {file.relative_to(path)}, which are pickles")
+            raise _refusal(path, f"holds objects in {file.relative_to(path)}, which are pickles")
         if file.suffix == ".json" and not file.name.startswith("provenance"):
             check_dump(_json(file), file)
 
@@ -128,9 +128,9 @@ def check_dump(value: Any, path: Path | None = None) -> None:
         name = str(named["class"])
         module, _, own = name.rpartition(".")
         if not module.startswith(_TRUSTED_MODULES) or any(part in module for part in _RUNS_CODE):
-            raise _refused(path, f"would call {name}")
+            raise _refusal(path, f"would call {name}")
         if not _is_extractor(module, own):
-            raise _refused(path, f"would call {name}, which is neither a recording nor a sorting")
+            raise _refusal(path, f"would call {name}, which is neither a recording nor a sorting")
         folder = named.get("kwargs", {}).get("folder_path") if isinstance(named.get("kwargs"), Mapping) else None
         if isinstance(folder, str) and own in (*_OF_FOLDERS, *_OF_ZARR) and "://" not in folder:
             place = Path(folder) if Path(folder).is_absolute() else path.parent / folder
@@ -223,7 +223,7 @@ def _codecs(array: Any) -> set[str]:
     return {str(name).lower() for name in names}
 
 
-def _refused(path: Path, what: str) -> RecordingError:
+def _refusal(path: Path, what: str) -> RecordingError:
     return RecordingError(
         f"{path} {what}; loading it would run code of whoever wrote it: if you know who that is, give trust=True "
         "(--trust on the command line)"

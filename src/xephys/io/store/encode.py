@@ -67,7 +67,7 @@ def encode_array(values: Any) -> dict[str, Any]:
 
 
 def decode_array(encoded: Any) -> Any:
-    """The array that ``encode_array`` was given; an array that was never encoded is returned as it is."""
+    """The array that ``encode_array`` was given; an array that was never encoded is returned unchanged."""
     if isinstance(encoded, np.ndarray):
         return encoded
     kind = encoded["dtype"]
@@ -265,7 +265,7 @@ def _encode_plain(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    raise NotDeclarative(f"{type(value).__name__} is no plain number, string or tuple of them")
+    raise NotDeclarative(f"{type(value).__name__} is not a plain number, string or tuple of them")
 
 
 def _decode_plain(value: Any) -> Any:

@@ -40,7 +40,7 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def chosen_spikes(
     units: NDArray[np.int64], lots: NDArray[np.uint64], *, n_units: int, n_spikes_max: int
 ) -> NDArray[np.bool_]:
-    """At most so many spikes of each unit: those with the smallest lots.
+    """At most a given number of spikes of each unit: those with the smallest lots.
 
     Examples
     --------

@@ -173,7 +173,7 @@ def _scores(
 def _dense(
     waveforms: NDArray[np.float32], units: NDArray[np.int64], channels: NDArray[np.int32], n_channels: int
 ) -> NDArray[np.float32]:
-    """Waveforms on all channels ``(waveform, sample, channel)``, zero where a unit is not looked at."""
+    """Waveforms on all channels ``(waveform, sample, channel)``, zero on channels that are not the unit's."""
     out = np.zeros((*waveforms.shape[:2], n_channels + 1), np.float32)
     np.put_along_axis(out, channels[units][:, None, :].astype(np.int64), waveforms, axis=2)
     return out[:, :, :n_channels]

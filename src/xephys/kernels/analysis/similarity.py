@@ -31,7 +31,7 @@ def similarities(
     wanted : (unit,) bool
         Pairs of two units of which none is wanted are left at 0.
     lag_samples : int
-        Both templates are cut by so many samples at either end, and the second is moved over the first.
+        Samples cut from both templates at either end, so that the second can be moved over the first.
     method, support : int
         From `METHODS` and `SUPPORTS`.
 

@@ -61,7 +61,7 @@ def source_places(
 ) -> NDArray[np.float64]:
     """Place and strength ``(x, y, z, alpha)`` of the point source that fits the sizes best; NaN without any.
 
-    Size on a channel is ``alpha`` over the distance; the sum of squared differences is least within ``max_distance_um``
+    Size on a channel is ``alpha`` over the distance; the squared differences are smallest within ``max_distance_um``
     of the center of mass (Boussard et al. 2021, NeurIPS 34:22130).
 
     Examples

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 GRID = 128
-"""Points of the grid on which the density along the discriminant is looked at."""
+"""Points of the grid on which the density along the discriminant is estimated."""
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -29,7 +29,7 @@ def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -
     total = np.cumsum(counts)
     best = 0.0
     ratio = 1.0
-    # Windows of 8, 14 and 25 % of the range looked at: narrow ones find sharp gaps, wide ones shallow gaps in few
+    # Windows of 8, 14 and 25 % of the range: narrow ones find sharp gaps, wide ones shallow gaps in few
     # spikes.
     for half in (n_grid // 25, n_grid // 14, n_grid // 8):
         window = np.zeros(n_grid, np.int64)

@@ -1,4 +1,4 @@
-"""Clusters that are no units: too weak, or the flanks of larger spikes."""
+"""Clusters that are not units: too weak, or the flanks of larger spikes."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def landmark_graph(
     Returns
     -------
     links : (n_spikes, k) int32
-        Numbers of landmarks, nearest first; the last of spikes that are no landmark is left out, so that all rows are
+        Numbers of landmarks, nearest first; the last of spikes that are not landmarks is left out, so that all rows are
         as long.
 
     Examples

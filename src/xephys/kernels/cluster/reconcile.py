@@ -100,7 +100,7 @@ def join_sections(
 def feature_noise(projection: NDArray[np.float32]) -> float:
     """Standard deviation of one feature in the absence of spikes.
 
-    From the half of the channels of each spike with the least energy, by the median absolute value: most of
+    From the half of the channels of each spike with the lowest energy, by the median absolute value: most of
     them are too far from the unit to see it.
 
     Parameters
@@ -209,7 +209,7 @@ def merge_same_shape(
     offset = np.zeros(n_clusters)
     for row, (residual, scale, shift, large, small) in enumerate(sorted(pairs)):
         first, second = int(parent[large]), int(parent[small])
-        # Delay between the two groups as they are aligned by now.
+        # Delay between the two groups in their current alignment.
         delay = shift + offset[large] - offset[small]
         aligned = trains[second] + round(delay)
         observed, expected = coincidences(

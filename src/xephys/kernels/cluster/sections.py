@@ -61,8 +61,8 @@ def spatial_sections(
         order = np.argsort(x, kind="stable")
         gaps = np.flatnonzero(np.diff(x[order]) > core_um) + 1
         for shank in np.split(order, gaps):
-            for column in _cut(shank, x, core_um):
-                cells.extend(_cut(column, y, core_um))
+            for column in _intervals(shank, x, core_um):
+                cells.extend(_intervals(column, y, core_um))
     sections = []
     for cell in cells:
         # Distance to the nearest channel of the core, so that the margin follows the core's outline.
@@ -123,7 +123,7 @@ def centered_sections(
         wanted = max(1, round(float(np.ptp(x)) / 50.0)) if n_x_centers is None else n_x_centers
         column = _nearest_center(x, min(wanted, len(np.unique(x))))
         for number in range(int(column.max()) + 1):
-            for cell in _cut(own[column == number], positions[:, 1], height_um):
+            for cell in _intervals(own[column == number], positions[:, 1], height_um):
                 distance = np.linalg.norm(positions[own, None, :2] - positions[None, cell, :2], axis=2).min(axis=1)
                 margin = own[(distance <= margin_um) & ~np.isin(own, cell)]
                 sections.append(Section(np.sort(cell).astype(np.int32), margin.astype(np.int32)))
@@ -145,7 +145,7 @@ def _nearest_center(values: NDArray[np.float64], n_centers: int) -> NDArray[np.i
     return np.unique(nearest, return_inverse=True)[1].astype(np.int64)
 
 
-def _cut(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: float) -> list[NDArray[np.intp]]:
+def _intervals(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: float) -> list[NDArray[np.intp]]:
     """Part channels into equal intervals of a coordinate, none wider than ``width``; empty ones left out."""
     values = coordinate[channels]
     low, extent = values.min(), np.ptp(values)

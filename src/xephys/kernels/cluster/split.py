@@ -216,7 +216,7 @@ def split_features(
     features : (n_spikes, n_features) float32
         Waveform projections on channels common to all the spikes.
     n_dims_max : int
-        Principal axes of each cloud and sub-cloud that are looked at.
+        How many principal axes of each cloud and sub-cloud are used.
     n_neighbors : int
         Neighbors that measure the density, and among which a spike looks for a denser one. More give fewer modes.
     n_spikes_min : int
@@ -293,7 +293,7 @@ def split_evidence(
     depth_min, ratio_max : float
         What makes a gap.
     n_dims_max : int
-        Principal axes of two parts in which they are looked at.
+        How many principal axes of two parts are used to compare them.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """From many small communities to units: a tree of merges, and from its root down the question whether to split.
 
 Communities are merged in the order of their links over the links that their degrees would give. Then each merge is
-looked at again, the last one first: it stands, with all below it, if the two sides are one cloud of spikes or share a
-refractory period; otherwise it is undone, and its two sides are looked at in turn.
+tested, the last one first: it stands, with all below it, if the two sides are one cloud of spikes or share a
+refractory period; otherwise it is undone, and its two sides are tested in turn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DECISION = np.dtype(
         ("reason", "U40"),
     ]
 )
-"""One merge of the tree that was looked at: sizes of its sides, links over the null, bimodality, what was decided."""
+"""One tested merge of the tree: sizes of its sides, links over the null, bimodality, what was decided."""
 
 #: Added to the links expected, so that pairs of tiny communities have a ratio.
 _NULL = 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-#: Consecutive spikes of two parts that are looked at together.
+#: Consecutive spikes of two parts that make a block.
 BLOCK = 10
 
 
@@ -52,7 +52,7 @@ def join_turns(labels: NDArray[np.int32], *, turn_taking_max: float) -> NDArray[
     """Join parts of one unit that take turns.
 
     Drift carries the waveforms of one neuron from place to place, and a clustering finds a part for each. Two neurons
-    fire side by side. Pairs are tried from the one that takes turns most.
+    fire side by side. Pairs are tried in the order in which they take turns, the clearest first.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ DECISION = np.dtype(
         ("reason", "U60"),
     ]
 )
-"""A pair that was looked at: similarity, statistics of its cross-correlogram, what was decided and why."""
+"""A pair that was tested: similarity, statistics of its cross-correlogram, what was decided and why."""
 
 
 def merge_refractory(
@@ -110,7 +110,7 @@ def merge_refractory(
 def _similar(
     unit: int, target: NDArray[np.int32], shift: NDArray[np.int64], near: list[list[tuple[float, int, int]]]
 ) -> list[tuple[float, int, int]]:
-    """Units similar to any part of this one, with the lag between the two as they are aligned by now."""
+    """Units similar to any part of this one, with the current lag between the two."""
     best: dict[int, tuple[float, int]] = {}
     for member in np.flatnonzero(target == unit).tolist():
         for similarity, partner, lag in near[member]:

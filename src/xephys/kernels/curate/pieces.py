@@ -101,7 +101,7 @@ def find_pieces(
         # Lag between the two groups, as their units are aligned by now.
         delay = int(lag + offset[large] - offset[small])
         aligned = joined[second] + delay
-        side_by_side = _side_by_side(fired[first], fired[second])
+        side_by_side = _share_side_by_side(fired[first], fired[second])
         observed, expected = coincidences(
             joined[first],
             aligned,
@@ -188,6 +188,6 @@ def _residual(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[
     return best, -best_lag
 
 
-def _side_by_side(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def _share_side_by_side(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Share of the spikes that two units fire at the same displacements: 1 for two that never take turns."""
     return float(np.minimum(first / max(first.sum(), 1), second / max(second.sum(), 1)).sum())

@@ -231,7 +231,7 @@ def suppress_weaker(
     """Mark the candidates that no competitor beats.
 
     A competitor is another candidate on a neighbor channel at most the sweep away, kept or not. The larger ratio
-    wins; of equal ratios the one that comes first in the table.
+    wins; of equal ratios the first in the table.
 
     Parameters
     ----------
@@ -283,8 +283,8 @@ def suppress_weaker(
                 j = by_channel[p]
                 if rows[j] > latest:
                     break
-                least = margin * ratios[i]
-                if ratios[j] > least or (ratios[j] == least and j < i):
+                limit = margin * ratios[i]
+                if ratios[j] > limit or (ratios[j] == limit and j < i):
                     keep[i] = False
                     break
                 p += 1

@@ -1,7 +1,7 @@
 """One pass over the traces that finds local extrema beyond the thresholds.
 
 The scan walks the time-major rows and compares blocks of contiguous channels with their thresholds in SIMD; only
-blocks that hold a crossing, a few in a hundred, are looked at sample by sample. So it runs close to the speed at
+blocks that hold a crossing, a few in a hundred, are searched sample by sample. So it runs close to the speed at
 which the traces can be read.
 """
 

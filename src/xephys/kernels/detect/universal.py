@@ -151,7 +151,7 @@ def _centers(
     signs: NDArray[np.int64],
     positions: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Contact with the largest score of the event's sign, and the center of these scores."""
+    """Contact with the largest score of the event's sign, and the center of those scores."""
     n_events, n_slots = contacts.shape
     channels, centers = np.zeros(n_events, np.int64), np.zeros((n_events, 2))
     for event in range(n_events):

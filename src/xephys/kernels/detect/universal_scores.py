@@ -169,7 +169,7 @@ def scan_universal(
     ----------
     traces : float32 (sample, channel)
     first, last : int
-        Rows to look at. Scores of the rows within the sweep of them are needed as well.
+        Rows to search. Scores of the rows within the sweep of them are needed too.
     taps : float32 (shape, T)
         Shapes of unit norm, padded with zeros to a multiple of three; entry `nbefore` is the spike's sample.
     nbefore : int

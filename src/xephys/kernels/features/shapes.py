@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 @njit(nogil=True, cache=True)
-def _isolated(
+def _isolation_mask(
     samples: NDArray[np.int64], channels: NDArray[np.int64], near: NDArray[np.bool_], sweep: int
 ) -> NDArray[np.bool_]:
     alone = np.ones(samples.size, np.bool_)
@@ -49,7 +49,7 @@ def isolated_peaks(
     array([False, False,  True])
     """
     return np.asarray(
-        _isolated(
+        _isolation_mask(
             np.ascontiguousarray(samples, np.int64),
             np.ascontiguousarray(channels, np.int64),
             near,

@@ -119,7 +119,7 @@ def _namespace_of_type(kind: Any) -> Any:
 
 
 def namespace_of(array: Any) -> Any:
-    """The functions on a device's array, by its type; None for what is no device's array.
+    """The functions on a device's array, by its type; None for other arrays.
 
     Examples
     --------

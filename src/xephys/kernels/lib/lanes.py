@@ -52,7 +52,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.gep(data, [index])
 
 
-def _converted(builder: Any, vector: Any, source: Any, target: Any) -> Any:
+def _converted_vector(builder: Any, vector: Any, source: Any, target: Any) -> Any:
     if source == target:
         return vector
     scalar = ir.DoubleType() if target == types.float64 else ir.FloatType()
@@ -68,7 +68,7 @@ def _loader(lanes: Lanes) -> Any:
             dtype = signature.args[0].dtype
             stored = ir.VectorType(context.get_value_type(dtype), lanes.width)
             pointer = builder.bitcast(_pointer(context, builder, signature.args[0], *args), stored.as_pointer())
-            return _converted(builder, builder.load(pointer, align=dtype.bitwidth // 8), dtype, lanes.dtype)
+            return _converted_vector(builder, builder.load(pointer, align=dtype.bitwidth // 8), dtype, lanes.dtype)
 
         return lanes(array, types.intp), codegen
 
@@ -91,7 +91,7 @@ def _splatter(lanes: Lanes) -> Any:
 def _store(typingctx: Any, array: Any, index: Any, vector: Any) -> Typed:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array_type, _, lanes = signature.args
-        value = _converted(builder, args[2], lanes.dtype, array_type.dtype)
+        value = _converted_vector(builder, args[2], lanes.dtype, array_type.dtype)
         pointer = _pointer(context, builder, array_type, args[0], args[1])
         builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=array_type.dtype.bitwidth // 8)
         return context.get_dummy_value()

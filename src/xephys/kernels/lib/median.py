@@ -57,7 +57,7 @@ def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
             value = _smallest_from(values, size, pivot) if up else _largest_below(values, size, pivot)
             if value == infinity:
                 return value, spacing
-            pivot = _unordered(_ordered(value) + 1) if up else value
+            pivot = _float_of_key(_key_of_float(value) + 1) if up else value
             below = _count_below(values, size, pivot)
             if below == half:
                 break
@@ -76,7 +76,7 @@ def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
             stride = stride * np.float32(2)
         if not low < pivot < high or (moves > 2 * QUICK_MOVES and moves % 2 == 0):
             # Halve the bracket in the order of representable numbers: at most 32 such moves.
-            pivot = _unordered((_ordered(low) + _ordered(high)) // 2)
+            pivot = _float_of_key((_key_of_float(low) + _key_of_float(high)) // 2)
     if low > -infinity and high < infinity:
         spacing = np.float32(0.75) * spacing + np.float32(0.25) * (high - low) / np.float32(below_high - below_low)
     upper = _smallest_from(values, size, pivot)
@@ -126,7 +126,7 @@ def _any_nan(values, size):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _ordered(value):  # type: ignore[no-untyped-def]
+def _key_of_float(value):  # type: ignore[no-untyped-def]
     """An integer that sorts as the float does; both zeros are 0."""
     if value == 0:
         return np.int64(0)
@@ -135,6 +135,6 @@ def _ordered(value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _unordered(key):  # type: ignore[no-untyped-def]
+def _float_of_key(key):  # type: ignore[no-untyped-def]
     magnitude = np.int32(abs(key)).view(np.float32)
     return magnitude if key >= 0 else -magnitude

@@ -67,7 +67,7 @@ class Columns:
 
 
 def on_device(xp: Any, events: Any) -> Columns:
-    """Events as `Columns`: as they are, or moved to the device if they were given from outside."""
+    """Events as `Columns`: unchanged, or moved to the device if they come from the host."""
     if isinstance(events, Columns):
         return events
     names = events.dtype.names or ()
@@ -75,7 +75,7 @@ def on_device(xp: Any, events: Any) -> Columns:
 
 
 def rows_of(events: Columns, *, before: int, after: int, start: int, nbefore: int, nafter: int) -> Any:
-    """Rows of the events in a tile, once their windows are known to lie inside it; no value is looked at.
+    """Rows of the events in a tile, once their windows are known to lie inside it; no value is read.
 
     Raises
     ------

@@ -156,11 +156,11 @@ def average_best_points(
                     n_valid += 1
         total = x = y = z = 0.0
         if n_valid > 0:
-            least = _quantile(ranked[:n_valid], quantile)
+            floor = _quantile(ranked[:n_valid], quantile)
             for p in range(near.size):
                 for d in range(n_depths):
                     score = scores[p * n_depths + d]
-                    if score >= least:
+                    if score >= floor:
                         total += score
                         x += score * grid_positions[near[p], 0]
                         y += score * grid_positions[near[p], 1]

@@ -48,7 +48,7 @@ def localize_monopolar_triangulation(
     -------
     structured ndarray
         The events with float64 fields ``x``, ``y``, ``z`` (µm) and ``alpha`` (unit of the traces × µm). An event
-        whose features are all zero is put on its own channel, with the least z and alpha 0.
+        whose features are all zero is put on its own channel, with the smallest z and alpha 0.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Features of matched spikes on a device: projections of the traces, less what overlapping spikes put there.
 
-No residual has to be made: spikes that overlap in time are neighbors in the table of spikes, and are looked at one
+No residual has to be made: spikes that overlap in time are neighbors in the table of spikes, and are treated one
 step further away at a time. Each step adds to every spike once, so that the order of additions is fixed.
 """
 

@@ -118,7 +118,7 @@ def _best_second(
             other = np.float64(row[t - low]) + precision
             overlap = np.float64(overlaps[t - low])
             determinant = total * other_total - overlap * overlap
-            # Others would gain too little with any amplitudes; so much is known without a division.
+            # Others would gain too little with any amplitudes; this is known without a division.
             numerator = other * total - score * overlap
             if numerator < limits.amplitude_min * determinant or determinant <= DISTINCT * total * other_total:
                 continue
@@ -157,7 +157,7 @@ def larger_of_pair(
     Returns
     -------
     unit, sample, shift, amplitude, gain
-        The unit is -1 if one spike does as well.
+        The unit is -1 if one spike explains it equally well.
     """
     n_shifts, start = pairs.overlaps.shape[1], stretch.start
     single, left = -np.inf, 0.0
@@ -213,7 +213,7 @@ def larger_of_pairs(
     Parameters
     ----------
     scores : float32 array of shape (spike, candidate, sample)
-        Of the units that share a channel with the spike's, in order; what follows them is not looked at.
+        Of the units that share a channel with the spike's, in order; what follows them is ignored.
     doubt : float64 array of shape (spike, candidate, sample)
     units : int64 array of shape (spike,)
         Unit of each spike.

@@ -63,7 +63,7 @@ class Scratch(NamedTuple):
 
 
 @cuda.jit(device=True)
-def _largest(team, scratch, value, order):  # type: ignore[no-untyped-def]
+def _largest_of_team(team, scratch, value, order):  # type: ignore[no-untyped-def]
     """Largest value of a team, and its order, the lowest where values are equal; the same for every member."""
     values, orders = scratch.values, scratch.orders
     values[team.member], orders[team.member] = value, order
@@ -92,7 +92,7 @@ def _doubt(board, limits, unit, sample):  # type: ignore[no-untyped-def]
 
 @cuda.jit(device=True)
 def _pair_gain(board, model, limits, doubting, unit, sample, shift, other_unit, t):  # type: ignore[no-untyped-def]
-    """Gain of two spikes together, the larger first, and the first one's amplitude; -inf where they are no pair."""
+    """Gain of two spikes together, the larger first, and the first one's amplitude; -inf where they are not a pair."""
     precision = limits.amplitude_precision * limits.noise_gain
     pair, reach, n_shifts = model.pair_of[unit, other_unit], model.overlaps.shape[2] // 2, model.overlaps.shape[1]
     distance = abs(t - sample)
@@ -140,7 +140,7 @@ def _best_second(  # type: ignore[no-untyped-def]
 
 
 @cuda.jit(device=True)
-def _weighed(team, board, model, limits, scratch, unit, start, stop, doubting):  # type: ignore[no-untyped-def]
+def _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, doubting):  # type: ignore[no-untyped-def]
     """The larger spike of the best pair, if there is one: unit (-1 for none), sample, shift, amplitude, gain."""
     first, n_units, width = model.starts[unit], model.starts[unit + 1] - model.starts[unit], stop - start
     n_shifts = model.overlaps.shape[1]
@@ -161,7 +161,7 @@ def _weighed(team, board, model, limits, scratch, unit, start, stop, doubting): 
             gains[k * width + t - start] = gain
             if gain > single:
                 single, place = gain, k * width + t - start
-    single, place = _largest(team, scratch, single, place)
+    single, place = _largest_of_team(team, scratch, single, place)
     if not single > -np.inf:
         return -1, 0, 0, 0.0, 0.0
     own = model.partners[first + place // width]
@@ -180,7 +180,7 @@ def _weighed(team, board, model, limits, scratch, unit, start, stop, doubting): 
         own, peak = model.partners[first + place // width], start + place % width
         _, shift = sub_sample_peak(board.scores[own], peak, n_shifts)
         gate, _ = _best_second(team, board, model, limits, doubting, first, n_units, own, peak, shift, start, stop)
-        gate, _ = _largest(team, scratch, gate, 0)
+        gate, _ = _largest_of_team(team, scratch, gate, 0)
         if gate <= single + left:
             continue
         most, trial = -np.inf, 0
@@ -192,7 +192,7 @@ def _weighed(team, board, model, limits, scratch, unit, start, stop, doubting): 
                 )
                 if gain > most:
                     most, trial = gain, displaced * n_seconds + second
-        most, trial = _largest(team, scratch, most, trial)
+        most, trial = _largest_of_team(team, scratch, most, trial)
         if most > best or (most == best and best_place > place):
             best, best_place, best_trial = most, place, trial
     if best_place < 0:
@@ -215,14 +215,16 @@ def larger_of_pair(team, board, model, limits, scratch, unit, sample):  # type: 
     Returns
     -------
     unit, sample, shift, amplitude, gain
-        The same for every member of the team; the unit is -1 if one spike does as well.
+        The same for every member of the team; the unit is -1 if one spike explains it equally well.
     """
     if not model.unexplained[unit] < np.inf:
         return -1, 0, 0, 0.0, 0.0
     start = max(sample - limits.guard_samples, 1)
     stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
-    found, at, shift, amplitude, gain = _weighed(team, board, model, limits, scratch, unit, start, stop, False)
+    found, at, shift, amplitude, gain = _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, False)
     if found >= 0:  # as there, a pair must be found without doubts first
         cuda.syncthreads()
-        found, at, shift, amplitude, gain = _weighed(team, board, model, limits, scratch, unit, start, stop, True)
+        found, at, shift, amplitude, gain = _larger_of_pair(
+            team, board, model, limits, scratch, unit, start, stop, True
+        )
     return found, at, shift, amplitude, gain

@@ -7,7 +7,7 @@ greatest at ``s = (b + g/σ²) / (e + g/σ²)`` (the form used by DARTsort and Y
 2020.03.18.997924).
 
 Only the best candidate of each (unit, block of samples) is kept. A pick changes scores only for units that share a
-channel and within one template length, so only those blocks are looked at again: picks far apart do not see each other,
+channel and within one template length, so only those blocks are searched again: picks far apart do not see each other,
 and taking them one after another costs no more than taking them at once.
 
 Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep each spike
@@ -126,7 +126,7 @@ def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: 
 
 @njit(nogil=True, cache=True)
 def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
-    """Whether a score is no lower than its neighbors: the flank of a peak that is refused isn't taken in its stead."""
+    """Whether a score is no lower than its neighbors: the flank of a refused peak is not taken in its stead."""
     return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
         sample == scores.size - 1 or scores[sample] >= scores[sample + 1]
     )

@@ -1,8 +1,8 @@
 """The matching pursuit of `xephys.kernels.match.pursuit` in rounds: all spikes that cannot see each other at once.
 
 What a spike changes, it changes for the units that share a channel and within one template's length. A candidate that
-no better one can reach in two such steps would be taken by the one-after-another pursuit as well, whatever is taken
-elsewhere before; so a round takes all of these, and no two of them change the same score: nothing is added in an order
+no better one can reach in two such steps would be taken by the one-after-another pursuit too, whatever is taken
+elsewhere before; so a round takes all of them, and no two of them change the same score: nothing is added in an order
 that is left to chance. In a sweep, spikes four steps apart are put back at once, each after those before it in the
 order in which one after another would have taken them. Whether two spikes explain more than one in their place is
 decided on the host, by the very function of the other pursuit, from the scores around them.
@@ -26,7 +26,7 @@ from xephys.kernels.match.pursuit import SEARCH_SAMPLES
 
 #: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
 CELLS = 1 << 16
-#: Numbers that are gathered at once: 128 MB in double precision, with which many units that see many others get by.
+#: Numbers that are gathered at once: 128 MB in double precision, enough for many units that overlap many others.
 GATHERED = 1 << 24
 
 

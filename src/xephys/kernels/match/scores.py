@@ -255,9 +255,9 @@ def noise_gains(
     channels: NDArray[np.int32],
     energies: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Variance of the noise along each template, relative to white unit noise; NaN where that cannot be told.
+    """Variance of the noise along each template, relative to white unit noise; NaN where it is unknown.
 
-    Parameters are those of `estimate_noise_gain`, which is the median of these.
+    Parameters are those of `estimate_noise_gain`, which is their median.
 
     Examples
     --------

@@ -167,7 +167,7 @@ def balanced_thresholds(
         at = balanced_score(scores, floor, float(size_start) * energy / noise, spread_max)
         if np.isnan(at):
             continue
-        # Where there are no false alarms to be avoided, nothing is.
+        # Without false alarms there is nothing to avoid.
         level = np.interp(at * noise / energy, sizes, drop) if at > floor else 0.0
         found[unit] = np.clip(level, lowest * threshold, highest * threshold)
     return found

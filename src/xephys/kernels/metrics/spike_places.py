@@ -33,7 +33,7 @@ def place_spikes(
     n_nearest : int
         How many channels count, nearest to the peak channel first.
     limit_um : float
-        For the position, only those of them that are no farther from the peak channel.
+        For the position, channels farther from the peak channel are left out.
     good : (channel,) bool
         False for channels that do not count.
 

@@ -91,7 +91,7 @@ def _moments(
             square[m] += window[z] * value * value
     for m in range(n_lags):
         variance = square[m] - mean[m] * mean[m]
-        # What rounding leaves of a row without variation is no variance.
+        # The rounding errors of a constant row are not a variance.
         spread[m] = np.sqrt(variance) if variance > 1e-6 * square[m] else 0.0
 
 
@@ -142,7 +142,7 @@ def pair_weights(
     mincorr
         Smallest correlation that counts.
     activity
-        Windowed sum of the raster, ``(time, window)``; not looked at if None.
+        Windowed sum of the raster, ``(time, window)``; not used if None.
     limits
         A bin with an activity below the first counts for nothing; between the two, for its activity.
 

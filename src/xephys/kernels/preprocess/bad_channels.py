@@ -204,7 +204,7 @@ def interpolation_weights(
     Raises
     ------
     ValueError
-        If a bad channel has no good one near enough, or σ cannot be told from the positions.
+        If a bad channel has no good one near enough, or σ does not follow from the positions.
 
     Examples
     --------

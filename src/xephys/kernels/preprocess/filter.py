@@ -96,7 +96,7 @@ def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[
     ((1000, 4), True)
     """
     coefficients, gain = normalized_sections(sos)
-    source, n = _prepared(traces, before, after)
+    source, n = _readable_rows(traces, before, after)
     filtered = np.empty((n, source.shape[1]), np.float32)
     if filtered.size:
         _filtfilt(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
@@ -118,7 +118,7 @@ def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArra
     0.0
     """
     coefficients, gain = normalized_sections(sos)
-    source, n = _prepared(traces, before, after)
+    source, n = _readable_rows(traces, before, after)
     filtered = np.empty((n, source.shape[1]), np.float32)
     if filtered.size:
         _forward(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
@@ -174,7 +174,7 @@ def normalized_sections(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64],
     return np.ascontiguousarray(coefficients), float(np.prod(b0))
 
 
-def _prepared(traces: NDArray[Any], before: int, after: int) -> tuple[NDArray[Any], int]:
+def _readable_rows(traces: NDArray[Any], before: int, after: int) -> tuple[NDArray[Any], int]:
     """Traces as the compiled loops can read them (a view wherever possible), and how many rows to return."""
     if traces.ndim != 2:
         raise ValueError(f"traces has {traces.ndim} dimensions, but must be (sample, channel)")

@@ -173,7 +173,7 @@ def _core(traces: NDArray[Any], before: int, after: int) -> NDArray[np.float32]:
 
 
 def _middle_of(dtype: np.dtype[Any]) -> int:
-    """What stands for zero in a wide unsigned integer; 0 for types whose values float32 holds as they are."""
+    """The zero of a wide unsigned integer, the middle of its range; 0 for types whose values float32 can hold."""
     return int(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "u" and dtype.itemsize >= 4 else 0
 
 

@@ -191,7 +191,7 @@ def select_channels(
     """Keep the channels that carry a template; order them by energy.
 
     A channel stays if its energy exceeds both `fraction_min` of the strongest channel's and `energy_min`, the latter
-    raised by twice what averaged noise alone would leave, ``n_samples / count``.
+    raised by twice the energy of averaged noise, ``n_samples / count``.
 
     Parameters
     ----------

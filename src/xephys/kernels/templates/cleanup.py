@@ -55,7 +55,7 @@ def template_delays(
     nbefore : int
         Where the spike should be.
     delay_samples_max : int
-        Largest delay looked at, either way.
+        Largest delay tried, either way.
 
     Returns
     -------

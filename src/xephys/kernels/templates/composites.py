@@ -25,7 +25,7 @@ COMPOSITE = np.dtype(
 """A template, the two whose sum it is, the delay of the first against it and of the second against the first (samples),
 the energy left of it, and whether that is more than a sum may leave: then only `missed_together` can tell."""
 
-#: A pair is looked at closely if the lags that each part prefers leave less than this share of the energy.
+#: A pair is examined closely if the lags that each part prefers leave less than this share of the energy.
 COARSE_REST = 0.7
 #: What a template may leave that is as rare as chance makes coincidences, and how small its parts may be.
 MAX_REST_BY_CHANCE, AMPLITUDE_MIN_BY_CHANCE = 0.45, 0.35
@@ -59,7 +59,7 @@ def find_composites(
     counts : (unit,)
         Spikes of each template.
     noise_energies : (unit,)
-        Energy that a template has from the noise in its average; it is no part of what is to be explained.
+        Energy that a template has from the noise in its average; it does not have to be explained.
     amplitude_min, amplitude_max : float
         Limits of the two amplitudes.
     rest_max : float
@@ -272,7 +272,7 @@ def missed_together(
     gap_min : float
         Share of the coincidences by chance that have to be missing.
     deviation_min : float
-        They have to be so many times the standard deviation of chance.
+        By how many standard deviations of chance they have to exceed it.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def moving_templates(
             for other in np.flatnonzero(weights > WEIGHT_MIN * weights.sum()).tolist():
                 way = float(moved[other])
                 if way not in operators:
-                    operators[way] = _displaced(places, way)
+                    operators[way] = _displacement_weights(places, way)
                 total += weights[other] * (own[other] @ operators[way].T)
             if weights.sum() > 0:
                 templates[unit, index][:, used] = total / weights.sum()
@@ -95,7 +95,7 @@ def _weights(counts: NDArray[np.int64], moved_um: NDArray[np.float64]) -> NDArra
         width *= 1.5
 
 
-def _displaced(places_um: NDArray[np.float64], way_um: float) -> NDArray[np.float64]:
+def _displacement_weights(places_um: NDArray[np.float64], way_um: float) -> NDArray[np.float64]:
     """Values on contacts after a pattern has moved along y, as weights of those before, ``(contact, contact)``."""
     if way_um == 0 or not len(places_um):
         return np.eye(len(places_um))

@@ -26,8 +26,8 @@ def blank_noisy_stretches(
     """Set all channels to 0 where many of them are far noisier than usual, lazily.
 
     When an animal chews or knocks its plug, thousands of samples cross any threshold that is right for the rest of the
-    recording. On a long probe a common reference takes that away. On a tetrode a reference would take the spikes as
-    well, and a stretch in which they cannot be told from the movement is better left out.
+    recording. On a long probe a common reference takes that away. On a tetrode a reference would take the spikes
+    too, and a stretch in which they cannot be distinguished from the movement is better left out.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def blank_noisy_stretches(
     noise_levels
         From :func:`estimate_noise_levels` on these traces.
     factor
-        How many times as noisy as usual such a stretch is, by the median absolute value of its samples. Many spikes
+        How many times the usual noise such a stretch has, by the median absolute value of its samples. Many spikes
         hardly raise that: two units that fire at 50 Hz on the same wires, and the hash around them, make it 1.7.
     channel_fraction
         Share of the channels, those marked ``bad`` left out, that must be so noisy at once.

@@ -90,7 +90,7 @@ def remove_artifacts(
     trigger_times_s
         Times of the artifacts in seconds on the recording's clock.
     ms_before, ms_after
-        The period that is replaced begins and ends so much before and after the trigger. Overlapping ones are joined.
+        Time before and after the trigger that is replaced. Overlapping periods are joined.
     mode
         ``"zeros"``; ``"linear"``: a line between the samples beside the period; ``"cubic"``: a spline through three
         points on each side, a millisecond apart, each the median of five samples. Where the recording ends beside the

@@ -1,4 +1,4 @@
-"""How the preset ``default`` follows drift: spikes are told apart at rest, and templates move. Traces stay as they are.
+"""How the preset ``default`` follows drift: spikes are clustered at rest, and templates move. Traces are left alone.
 
 The functions here also take a tissue of None, for a recording that is still, and then change nothing.
 """

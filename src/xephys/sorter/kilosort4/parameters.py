@@ -29,8 +29,8 @@ class Kilosort4Parameters(BaseModel):
         60000, ge=1000, description="samples of a chunk, if given; it schedules only: results do not depend on it"
     )
     nblocks: int = Field(1, ge=0, description="blocks of a shank in which drift is estimated; 0: no correction")
-    Th_universal: float = Field(9.0, gt=0, description="least score of a universal template")
-    Th_learned: float = Field(8.0, gt=0, description="least score of a learned template")
+    Th_universal: float = Field(9.0, gt=0, description="smallest score of a universal template")
+    Th_learned: float = Field(8.0, gt=0, description="smallest score of a learned template")
     tmin: float = Field(0.0, ge=0, description="sort from this time on, seconds from the beginning")
     tmax: float = Field(
         float("inf"), gt=0, allow_inf_nan=True, description="sort up to this time, seconds from the beginning"
@@ -61,11 +61,11 @@ class Kilosort4Parameters(BaseModel):
     nearest_chans: int = Field(10, ge=1, description="channels of a universal template and of a spike's position")
     nearest_templates: int = Field(100, ge=1, description="places of the grid that compete for a spike")
     max_channel_distance: float = Field(32.0, gt=0, description="farthest place of the grid from a contact")
-    max_peels: int = Field(100, ge=1, description="accepted; matching goes on until nothing is left to take")
+    max_peels: int = Field(100, ge=1, description="accepted without effect: matching takes every spike that it can")
     templates_from_data: bool = Field(True, description="learn shapes and components; False takes drawn ones")
     n_templates: int = Field(6, ge=1, le=50, description="shapes of spikes on one channel")
     n_pcs: int = Field(6, ge=1, le=20, description="temporal components of the features")
-    Th_single_ch: float = Field(6.0, gt=0, description="least peak of a clip to learn from")
+    Th_single_ch: float = Field(6.0, gt=0, description="smallest peak of a clip to learn from")
     acg_threshold: Fraction = Field(0.2, description="largest central rate of a good unit, relative to its shoulders")
     ccg_threshold: Fraction = Field(0.25, description="largest central rate of a pair that is one unit")
     cluster_neighbors: int = Field(10, ge=2, description="landmarks to which a spike is linked")

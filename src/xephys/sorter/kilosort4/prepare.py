@@ -63,7 +63,7 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray
     duration_s = n_samples / sampling_frequency
     if p.tmin >= duration_s:
         raise ParameterError(f"tmin is {p.tmin:g} s and the recording lasts {duration_s:g} s; give less")
-    if p.tmin > 0 or p.tmax < duration_s:  # counted in samples: a gap in the times is no part of the recording
+    if p.tmin > 0 or p.tmax < duration_s:  # counted in samples: a gap in the times does not belong to the recording
         first, stop = (round(s * sampling_frequency) for s in (p.tmin, min(p.tmax, duration_s)))
         recording = sample_slice(recording, first, max(stop, first + 1))
     return recording

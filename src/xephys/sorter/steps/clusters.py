@@ -45,7 +45,7 @@ class Clusters:
 
 
 def check_found(clustering: Clustering, log: list[dict[str, Any]]) -> None:
-    """End the sort where there is no cluster."""
+    """End the sort if there are no clusters."""
     if clustering.n_clusters == 0:
         raise NoUnits(log)
 

@@ -154,7 +154,7 @@ def read_learned(sorting: Any) -> Learned:
     Raises
     ------
     TypeError
-        If it is no sorting.
+        If it is not a sorting.
     ParameterError
         If it has learned nothing, or its units were changed since.
     """

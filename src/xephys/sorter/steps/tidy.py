@@ -79,7 +79,7 @@ def tidy_templates(
     seen to be coincidences also where their average is blurred.
     """
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    # An average of n spikes carries noise of norm sqrt(samples * slots / n), which is no sign of a unit.
+    # An average of n spikes carries noise of norm sqrt(samples * slots / n), which does not show a unit.
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
     keep = (strength >= NORM_MIN) & (counts >= n_spikes_min)

@@ -12,7 +12,7 @@ from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
 @njit(nogil=True, cache=True)
-def _beyond(traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _samples_beyond(traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Samples at which any good channel reaches the threshold."""
     found = np.zeros(traces.shape[0], np.bool_)
     for t in range(traces.shape[0]):
@@ -59,5 +59,5 @@ def blank_artifacts(
     if before < reach_samples or after < reach_samples:
         raise ValueError(f"halo is {before} before and {after} after; artifacts reach {reach_samples} samples")
     values = np.ascontiguousarray(traces, np.float32)
-    found = within_guard(_beyond(values, np.float32(threshold), good), reach_samples)
+    found = within_guard(_samples_beyond(values, np.float32(threshold), good), reach_samples)
     return blanked(values, found, before=before, after=after)

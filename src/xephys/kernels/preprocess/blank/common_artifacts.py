@@ -11,7 +11,7 @@ from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
 @njit(nogil=True, cache=True)
-def _crowded(
+def _crowded_samples(
     traces: NDArray[np.float32], thresholds: NDArray[np.float32], n_min: int, peak_fraction: float, reach: int
 ) -> NDArray[np.bool_]:
     n_samples, n_channels = traces.shape
@@ -69,7 +69,7 @@ def artifact_samples(
     ...                  guard_samples=1).tolist()
     [False, False, True, True, True, False, False]
     """
-    found = _crowded(
+    found = _crowded_samples(
         np.ascontiguousarray(traces, np.float32),
         np.ascontiguousarray(thresholds, np.float32),
         n_channels_min,

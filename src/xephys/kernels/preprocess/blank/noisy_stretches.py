@@ -16,7 +16,7 @@ from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
 @njit(nogil=True, cache=True)
-def _noisy(
+def _mostly_beyond(
     traces: NDArray[np.float32], thresholds: NDArray[np.float32], n_channels_min: int, reach: int
 ) -> NDArray[np.bool_]:
     n_samples, n_channels = traces.shape
@@ -69,7 +69,7 @@ def noisy_samples(
     >>> noisy_samples(traces, thresholds=np.array([3]), n_channels_min=1, reach_samples=1, guard_samples=1).nonzero()
     (array([2, 3, 4, 5, 6]),)
     """
-    found = _noisy(
+    found = _mostly_beyond(
         np.ascontiguousarray(traces, np.float32),
         np.ascontiguousarray(thresholds, np.float32),
         n_channels_min,
