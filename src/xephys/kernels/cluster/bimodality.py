@@ -106,7 +106,8 @@ def _add_fold(
         n += 1
         for a in range(n_features):
             mean[a] += group[i, a]
-    mean /= n
+    for a in range(n_features):
+        mean[a] /= n
     factor = share / max(n - 1, 1)
     centered = np.empty(n_features)
     for i in range(fold, group.shape[0], 2):
@@ -158,10 +159,12 @@ def _direction(
         size += covariance[a, a]
     size /= n_features
     weight = min(0.9, shrinkage + n_features / (n_features + n_first + n_second))
-    covariance *= 1.0 - weight
+    direction = np.empty(n_features)
     for a in range(n_features):
+        direction[a] = mean_second[a] - mean_first[a]
+        for b in range(a + 1):
+            covariance[a, b] *= 1.0 - weight
         covariance[a, a] += weight * size + 1e-12
-    direction = mean_second - mean_first
     _solve(covariance, direction)
     start, end = 0.0, 0.0
     for a in range(n_features):

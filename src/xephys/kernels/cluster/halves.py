@@ -80,10 +80,11 @@ def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray
             counts[side] += 1
             for d in range(n_dims):
                 means[side, d] += points[i, d]
-        if counts.min() == 0:
+        if counts[0] == 0 or counts[1] == 0:
             break
-        means[0] /= counts[0]
-        means[1] /= counts[1]
+        for d in range(n_dims):
+            means[0, d] /= counts[0]
+            means[1, d] /= counts[1]
         changed = False
         for i in range(n_points):
             along = 0.0

@@ -101,7 +101,8 @@ def fit_sources(
     for i in range(channels.size):
         largest = sizes[i].max()
         if not (largest > 0 and largest < np.inf):
-            sources[i] = positions[channels[i], 0], positions[channels[i], 1], MIN_Z_UM, 0.0
+            sources[i, 0], sources[i, 1] = positions[channels[i], 0], positions[channels[i], 1]
+            sources[i, 2], sources[i, 3] = MIN_Z_UM, 0.0
             continue
         m = 0
         for j in range(n_slots):
@@ -109,11 +110,11 @@ def fit_sources(
             if c >= 0:
                 contact_x[m], contact_y[m], w[m] = positions[c, 0], positions[c, 1], sizes[i, j] / largest
                 m += 1
-        low[:2] = centers[i] - max_distance_um
-        high[:2] = centers[i] + max_distance_um
+        for a in range(2):
+            low[a], high[a] = centers[i, a] - max_distance_um, centers[i, a] + max_distance_um
         low[2], high[2] = MIN_Z_UM, 10 * max_distance_um
-        sources[i] = _fit_source(contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high)
-        sources[i, 3] *= largest
+        x, y, z, alpha = _fit_source(contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high)
+        sources[i, 0], sources[i, 1], sources[i, 2], sources[i, 3] = x, y, z, alpha * largest
     return sources
 
 

@@ -317,8 +317,9 @@ def pursue(
         np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64),
         np.empty(1024), np.empty(1024),
     )  # fmt: skip
-    _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), 0, n_blocks - 1)
-    events, n_events = _take_all(board, events, pairs, limits, 0, 0, n_blocks - 1)
+    none = np.int64(0)  # for a literal 0 all of these functions would be compiled a second time
+    _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
+    events, n_events = _take_all(board, events, pairs, limits, none, none, n_blocks - 1)
     for _ in range(limits.n_sweeps):
         for event in range(n_events):
             unit = events.unit[event]

@@ -100,7 +100,8 @@ def _correlate(  # type: ignore[no-untyped-def]
         for unit in range(n_units):
             _combine_channels(block, width, spatial[unit], ranks_used[unit], channels[unit], slots_used[unit], combined)
             _correlate_in_time(combined, width, temporal[unit], ranks_used[unit], total)
-            scores[unit, first : first + n_valid] = total[:n_valid]
+            for t in range(n_valid):
+                scores[unit, first + t] = total[t]
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -111,9 +112,8 @@ def _interleave(coarse: NDArray[np.float32], weights: NDArray[np.float32], score
     padded = np.empty(n_coarse + 2 * reach, np.float32)
     between = np.empty(n_coarse, np.float32)
     for unit in range(n_units):
-        padded[:reach] = coarse[unit, 0]
-        padded[reach : reach + n_coarse] = coarse[unit]
-        padded[reach + n_coarse :] = coarse[unit, n_coarse - 1]
+        for t in range(padded.size):
+            padded[t] = coarse[unit, min(max(t - reach, 0), n_coarse - 1)]
         between[:] = 0.0
         for k in range(reach):
             early, late = padded[reach - k : reach - k + n_coarse], padded[reach + k + 1 : reach + k + 1 + n_coarse]

@@ -16,6 +16,14 @@ _RIDGE = 1e-8
 
 
 @njit(cache=True, nogil=True)
+def _copy(values: NDArray[np.float64], to: NDArray[np.float64]) -> None:
+    """``to[...] = values``, which takes seconds to compile for the sentence it would refuse other shapes with."""
+    for a in range(values.shape[0]):
+        for b in range(values.shape[1]):
+            to[a, b] = values[a, b]
+
+
+@njit(cache=True, nogil=True)
 def smooth_walk(
     slope: NDArray[np.float64],
     information: NDArray[np.float64],
@@ -58,8 +66,9 @@ def smooth_walk(
             block[b, b] = information[t, b, 0]
             if b + 1 < n_knots:
                 block[b, b + 1] = block[b + 1, b] = information[t, b, 1]
-        right[t] = block @ displacement[t] + slope[t]
+        seen = block @ displacement[t]
         for b in range(n_knots):
+            right[t, b] = seen[b] + slope[t, b]
             block[b, b] += _RIDGE
         if t + 1 < n_times:
             block = block + step_weight[t + 1] * step_precision
@@ -67,24 +76,34 @@ def smooth_walk(
             back = step_weight[t] * step_precision
             through = back @ inverse[t - 1]
             block = block + back - through @ back
-            right[t] += through @ right[t - 1]
-        inverse[t] = np.linalg.inv(0.5 * (block + block.T))
+            brought = through @ right[t - 1]
+            for b in range(n_knots):
+                right[t, b] += brought[b]
+        _copy(np.linalg.inv(0.5 * (block + block.T)), inverse[t])
     course = np.zeros((n_times, n_knots))
     variance = np.zeros((n_times, n_knots))
     size = np.zeros(n_times)
-    moment = np.zeros((n_knots, n_knots))
-    course[-1] = inverse[-1] @ right[-1]
+    moment, product = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
+    last = inverse[-1] @ right[-1]
     covariance = inverse[-1].copy()
-    variance[-1] = np.diag(covariance)
+    for b in range(n_knots):
+        course[-1, b], variance[-1, b] = last[b], covariance[b, b]
     for t in range(n_times - 2, -1, -1):
         gain = inverse[t] @ (step_weight[t + 1] * step_precision)
-        course[t] = inverse[t] @ right[t] + gain @ course[t + 1]
+        own, later = inverse[t] @ right[t], gain @ course[t + 1]
         shared = gain @ covariance
-        step = course[t + 1] - course[t]
-        product = np.outer(step, step) + covariance - shared - shared.T
-        covariance = inverse[t] + shared @ gain.T
-        variance[t] = np.diag(covariance)
-        product += covariance
-        size[t + 1] = (product * step_precision).sum()
-        moment += step_weight[t + 1] * product
+        for a in range(n_knots):
+            course[t, a] = own[a] + later[a]
+        for a in range(n_knots):
+            step = course[t + 1, a] - course[t, a]
+            for b in range(n_knots):
+                outer = step * (course[t + 1, b] - course[t, b])
+                product[a, b] = outer + covariance[a, b] - shared[a, b] - shared[b, a]
+        _copy(inverse[t] + shared @ gain.T, covariance)
+        for a in range(n_knots):
+            variance[t, a] = covariance[a, a]
+            for b in range(n_knots):
+                product[a, b] += covariance[a, b]
+                size[t + 1] += product[a, b] * step_precision[a, b]
+                moment[a, b] += step_weight[t + 1] * product[a, b]
     return course, variance, size, moment

@@ -76,7 +76,8 @@ def _deviations(columns):  # type: ignore[no-untyped-def]
     values = np.full(n + 16, np.inf, np.float32)
     deviations = np.empty(channels, np.float64)
     for c in range(channels):
-        values[:n] = columns[c]
+        for t in range(n):
+            values[t] = columns[c, t]
         middle, _ = median_of(values, n, np.float32(0), np.float32(0))
         for t in range(n):
             values[t] = abs(columns[c, t] - middle)
