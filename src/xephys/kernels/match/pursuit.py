@@ -17,7 +17,7 @@ may be two at once (`match_pairs`).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -317,7 +317,7 @@ def pursue(
         np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64),
         np.empty(1024), np.empty(1024),
     )  # fmt: skip
-    none = np.int64(0)  # for a literal 0 all of these functions would be compiled a second time
+    none: Any = np.int64(0)  # for a literal 0 all of these functions would be compiled a second time
     _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
     events, n_events = _take_all(board, events, pairs, limits, none, none, n_blocks - 1)
     for _ in range(limits.n_sweeps):

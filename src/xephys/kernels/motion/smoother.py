@@ -7,6 +7,8 @@ linear in the number of bins.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ _RIDGE = 1e-8
 
 
 @njit(cache=True, nogil=True)
-def _copy(values: NDArray[np.float64], to: NDArray[np.float64]) -> None:
+def _copy(values: NDArray[np.floating[Any]], to: NDArray[np.float64]) -> None:
     """``to[...] = values``, which takes seconds to compile for the sentence it would refuse other shapes with."""
     for a in range(values.shape[0]):
         for b in range(values.shape[1]):
