@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..checks import check_choice
 from ..errors import ParameterError
-from . import components, quality, shapes, spikes, trains, units, waveforms
+from . import components, periods, quality, shapes, spikes, trains, units, waveforms
 from .results import Analysis
 from .sparsity import find_channels
 
@@ -116,6 +116,21 @@ EXTENSIONS: dict[str, Extension] = {
         {"n_components": 5, "mode": "by_channel_local", "whiten": True},
         settings=_WINDOW,
         doc="projections of the waveforms on principal components",
+    ),
+    "valid_unit_periods": Extension(
+        periods.valid_periods,
+        ("amplitude_scalings",),
+        {
+            "window_s": 30.0,
+            "margin": 1.0,
+            "fp_max": 0.1,
+            "fn_max": 0.1,
+            "duration_s_min": 180.0,
+            "refractory_ms": 0.8,
+            "censored_ms": 0.0,
+        },
+        settings=_WINDOW,
+        doc="when a unit has few foreign and few missing spikes",
     ),
     "template_metrics": Extension(
         shapes.template_metrics, ("templates",), {}, settings=_WINDOW, doc="shapes of the templates, and their spread"

@@ -44,11 +44,11 @@ def upright(amplitudes: NDArray[np.floating]) -> NDArray[np.floating]:
     return -amplitudes if np.median(amplitudes) < 0 else amplitudes
 
 
-def amplitude_cutoff(amplitudes: NDArray[np.floating]) -> float:
+def amplitude_cutoff(amplitudes: NDArray[np.floating], *, n_bins: int = N_BINS) -> float:
     """Share of spikes below the detection threshold, if the distribution of amplitudes is symmetric (Hill et al. 2011).
 
     The smoothed histogram is cut off at its low end, at some height; what lies above the last bin of that height at the
-    high end is taken to be missing at the low end. At most 0.5; NaN for fewer than 500 spikes.
+    high end is taken to be missing at the low end. At most 0.5; NaN for fewer than five spikes a bin.
 
     Examples
     --------
@@ -58,10 +58,10 @@ def amplitude_cutoff(amplitudes: NDArray[np.floating]) -> float:
     (True, True)
     """
     n = len(amplitudes)
-    if n / N_BINS < SPIKES_A_BIN:
+    if n / n_bins < SPIKES_A_BIN:
         return float("nan")
     # The histogram is smoothed in whole spikes, as SpikeInterface does it.
-    heights = gaussian_filter1d(np.histogram(upright(amplitudes), N_BINS)[0], SMOOTH_BINS, mode="nearest")
+    heights = gaussian_filter1d(np.histogram(upright(amplitudes), n_bins)[0], SMOOTH_BINS, mode="nearest")
     last = np.flatnonzero(heights >= heights[0])[-1]
     missing = heights[last + 1 :].sum()
     return float(min(missing / (n + missing), 0.5))

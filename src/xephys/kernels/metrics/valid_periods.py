@@ -1,0 +1,147 @@
+"""When a unit can be relied on: windows with few foreign and few missing spikes, joined to long enough periods."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xephys.kernels.metrics.amplitude_shape import amplitude_cutoff, upright
+from xephys.kernels.metrics.violations import near_pairs, rp_contaminations
+
+#: Bins of the histogram of amplitudes in one window.
+N_BINS = 50
+
+
+def window_edges(n_samples: int, window_samples: int) -> NDArray[np.int64]:
+    """First sample and end of each window of a segment; the last may be shorter.
+
+    Examples
+    --------
+    >>> window_edges(25, 10).tolist()
+    [[0, 10], [10, 20], [20, 25]]
+    """
+    starts = np.arange(0, n_samples, window_samples)
+    return np.stack([starts, np.minimum(starts + window_samples, n_samples)], axis=1)
+
+
+def window_shares(
+    samples: NDArray[np.int64],
+    amplitudes: NDArray[np.floating],
+    edges: NDArray[np.int64],
+    *,
+    margin_samples: int,
+    n_samples: int,
+    refractory_samples: int,
+    censored_samples: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of foreign and of missing spikes of one train in each window with a margin on either side.
+
+    Parameters
+    ----------
+    samples, amplitudes : (spike,)
+    edges : (window, 2) int64
+    margin_samples, n_samples : int
+        Of the windows, and of the segment.
+    refractory_samples, censored_samples : int
+
+    Returns
+    -------
+    foreign, missing : (window,) float64
+        1 where there are too few spikes to tell.
+    """
+    foreign, missing = np.ones(len(edges)), np.ones(len(edges))
+    if not len(samples):
+        return foreign, missing
+    values = upright(amplitudes)
+    for k, (start, stop) in enumerate(edges):
+        low, high = max(0, start - margin_samples), min(n_samples, stop + margin_samples)
+        a, b = np.searchsorted(samples, [low, high])
+        train, count = samples[a:b], np.array([b - a])
+        pairs = near_pairs(train, np.array([0, b - a]), refractory_samples)
+        share = rp_contaminations(
+            pairs, count, total_samples=int(high - low), refractory_samples=refractory_samples,
+            censored_samples=censored_samples,
+        )[0]  # fmt: skip
+        cut = amplitude_cutoff(values[a:b], n_bins=N_BINS) if b > a else np.nan
+        foreign[k] = 1.0 if np.isnan(share) else share
+        missing[k] = 1.0 if np.isnan(cut) else cut
+    return foreign, missing
+
+
+def long_runs(valid: NDArray[np.bool_], edges: NDArray[np.int64], *, duration_samples_min: int) -> NDArray[np.bool_]:
+    """Windows that belong to a run of valid ones which is long enough.
+
+    Examples
+    --------
+    >>> edges = np.array([[0, 10], [10, 20], [20, 30], [30, 40]])
+    >>> long_runs(np.array([True, False, True, True]), edges, duration_samples_min=20).tolist()
+    [False, False, True, True]
+    """
+    out = np.zeros(len(valid), bool)
+    padded = np.concatenate([[False], valid, [False]]).astype(np.int8)
+    steps = np.diff(padded)
+    for first, last in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
+        out[first:last] = edges[last - 1, 1] - edges[first, 0] >= duration_samples_min
+    return out
+
+
+def unit_windows(
+    samples: NDArray[np.int64],
+    amplitudes: NDArray[np.floating],
+    parts: NDArray[np.int64],
+    n_samples: NDArray[np.int64],
+    *,
+    window_samples: int,
+    margin_samples: int,
+    duration_samples_min: int,
+    fp_max: float,
+    fn_max: float,
+    refractory_samples: int,
+    censored_samples: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Shares of foreign and of missing spikes of every unit in every window, and which windows are valid.
+
+    Parameters
+    ----------
+    samples, amplitudes : (spike,)
+        Unit after unit, segment after segment; samples from the segment's start.
+    parts : (unit, segment + 1) int64
+        Where the spikes of each unit in each segment begin.
+    n_samples : (segment,) int64
+    window_samples, margin_samples, duration_samples_min : int
+    fp_max, fn_max : float
+        A window is valid below both.
+    refractory_samples, censored_samples : int
+
+    Returns
+    -------
+    foreign, missing, valid : (unit, window)
+        The windows of one segment after those of another.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> train, sizes = np.arange(0, 300_000, 150), rng.normal(100, 10, 2000)
+    >>> limits = {"fp_max": 0.1, "fn_max": 0.1, "refractory_samples": 24, "censored_samples": 0}
+    >>> _, _, valid = unit_windows(train, sizes, np.array([[0, 2000]]), np.array([300_000]), window_samples=100_000,
+    ...     margin_samples=100_000, duration_samples_min=250_000, **limits)
+    >>> valid.tolist()
+    [[True, True, True]]
+    """
+    edges = [window_edges(int(n), window_samples) for n in n_samples]
+    n_windows = sum(map(len, edges))
+    foreign, missing = np.ones((len(parts), n_windows)), np.ones((len(parts), n_windows))
+    valid = np.zeros((len(parts), n_windows), bool)
+    for unit, bounds in enumerate(parts):
+        first = 0
+        for number, windows in enumerate(edges):
+            here = slice(first, first + len(windows))
+            own = slice(bounds[number], bounds[number + 1])
+            foreign[unit, here], missing[unit, here] = window_shares(
+                samples[own], amplitudes[own], windows, margin_samples=margin_samples, n_samples=int(n_samples[number]),
+                refractory_samples=refractory_samples, censored_samples=censored_samples,
+            )  # fmt: skip
+            below = (foreign[unit, here] < fp_max) & (missing[unit, here] < fn_max)
+            valid[unit, here] = long_runs(below, windows, duration_samples_min=duration_samples_min)
+            first += len(windows)
+    return foreign, missing, valid
