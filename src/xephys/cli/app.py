@@ -7,12 +7,13 @@ import typer
 from .compare import compare
 from .console import STATUS_HELP, reported
 from .info import info
+from .metrics import metrics
 from .parameters import parameters
 from .simulate import simulate
 from .sort import sort
 
 #: In the order of the help. Each module imports what works inside its function, so that ``--help`` loads nothing heavy.
-COMMANDS = (sort, parameters, info, simulate, compare)
+COMMANDS = (sort, parameters, info, simulate, compare, metrics)
 
 app = typer.Typer(
     name="xephys",
