@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = "xephys"
 #: Folders and files of the package by layer, lowest first. A first name that stands nowhere here is refused.
 LAYERS = {
-    "base": {"calls", "checks", "errors", "foreign", "lazy", "typing", "written", "wrong_calls"},
+    "base": {"attributes", "calls", "checks", "errors", "foreign", "lazy", "typing", "written", "wrong_calls"},
     "model": {"regular_clock", "schema"},
     "kernels": {"kernels"},
     "graph": {"graph"},

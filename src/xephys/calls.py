@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from .attributes import lines_of
 from .written import show_value, write_call
 
 P = ParamSpec("P")
@@ -69,7 +70,7 @@ def current_call() -> str:
 
 def history_of(recording: Any) -> list[str]:
     """The steps that made a recording, as its attributes say."""
-    return [str(step) for step in getattr(recording, "attrs", {}).get(HISTORY, [])]
+    return lines_of(getattr(recording, "attrs", {}).get(HISTORY))
 
 
 def made_by(estimate: Any, history: list[str]) -> str | None:

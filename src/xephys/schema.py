@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from . import accessor as accessor  # whoever meets a recording finds its `.ephys`
+from .attributes import as_text, lines_of
 from .errors import RecordingError
 from .kernels.lib.records import PEAK_DTYPE
 from .regular_clock import TIME_ATTRIBUTES, RegularClock, evenly_spaced
@@ -33,6 +34,7 @@ __all__ = [
     "bad_channels_of",
     "channel_coordinate",
     "clock_of",
+    "exact_variable",
     "has_regular_clock",
     "make_recording",
     "noise_levels_of",
@@ -188,7 +190,7 @@ def make_recording(
     coordinates
         Values per channel by name, as in ``CHANNEL_COORDINATES`` or any other property.
     attributes
-        Further attributes.
+        Further attributes; mappings and lists become JSON texts, which any file holds.
 
     Raises
     ------
@@ -221,7 +223,8 @@ def make_recording(
         if values.ndim == 1:
             coords[name] = channel_coordinate(name, values)
     array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
-    array.attrs.update({SEGMENT_START: float(start_s), **(attributes or {})})
+    given = {name: value if name == "history" else as_text(value) for name, value in (attributes or {}).items()}
+    array.attrs.update({SEGMENT_START: float(start_s), **given})
     origin_s, rate = float(array.attrs[SEGMENT_START]), float(sampling_frequency)
     first = round((start_s - origin_s) * rate)
     if first < 0 or abs(origin_s + first / rate - start_s) * rate > RATE_TOLERANCE:
@@ -231,10 +234,18 @@ def make_recording(
     return array
 
 
-def channel_coordinate(name: str, values: Any) -> tuple[str, Any, dict[str, str]]:
+def channel_coordinate(name: str, values: Any) -> xr.Variable:
     """A coordinate on ``channel``, with its unit if its name has one: plots write it beside the axis."""
     units = CHANNEL_COORDINATES[name].units if name in CHANNEL_COORDINATES else ""
-    return "channel", values, {"units": units} if units else {}
+    return exact_variable(("channel",), values, {"units": units} if units else {})
+
+
+def exact_variable(dims: tuple[str, ...], values: Any, attributes: Mapping[str, Any]) -> xr.Variable:
+    """A variable of these values, also where they are objects: Xarray and pandas make NaN of None among texts."""
+    variable = xr.Variable(dims, values, dict(attributes))
+    if variable.dtype == object:
+        variable.values[...] = np.asarray(values, object)
+    return variable
 
 
 def clock_of(recording: xr.DataArray) -> RegularClock | None:
@@ -370,7 +381,7 @@ def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | Non
     """
     wrapped = recording.copy(deep=False, data=data)
     wrapped.attrs = dict(recording.attrs)
-    wrapped.attrs["history"] = [*recording.attrs.get("history", []), step]
+    wrapped.attrs["history"] = [*lines_of(recording.attrs.get("history")), step]
     if units is not None:
         wrapped.attrs["units"] = units
     wrapped.name = "traces"

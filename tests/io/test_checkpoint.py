@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xephys
-from xephys import testing
+from xephys import OutputError, testing
 from xephys.io.checkpoint import checkpoint
 from xephys.schema import make_recording
 
@@ -33,3 +33,16 @@ def test_other_parameters_have_another_store(recording, tmp_path):
         filtered = xephys.highpass_filter(recording, freq_min_hz=corner)
         np.testing.assert_array_equal(checkpoint(filtered, tmp_path / "filtered").values, filtered.values)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_path_that_ends_in_zarr_is_where_it_lies(recording, tmp_path):
+    filtered, other = (xephys.highpass_filter(recording, freq_min_hz=hz) for hz in (100, 200))
+    first = xephys.checkpoint(filtered, tmp_path / "x.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zarr"]
+    written = (tmp_path / "x.zarr").stat().st_mtime_ns
+    again = xephys.checkpoint(filtered, tmp_path / "x.zarr")
+    assert (tmp_path / "x.zarr").stat().st_mtime_ns == written
+    np.testing.assert_array_equal(first.values, again.values)
+    np.testing.assert_array_equal(first.values, filtered.values)
+    with pytest.raises(OutputError, match="holds other traces than these; give another path"):
+        xephys.checkpoint(other, tmp_path / "x.zarr")

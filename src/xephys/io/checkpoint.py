@@ -7,8 +7,12 @@ from pathlib import Path
 import xarray as xr
 
 from .. import schema
+from ..errors import OutputError
 from ..recording.stages import recording_plan
 from ..typing import PathLike
+
+#: Attribute of a stored recording: identity of the traces that a checkpoint wrote.
+_TOKEN = "checkpoint"
 
 
 def checkpoint(recording: xr.DataArray, path: PathLike) -> xr.DataArray:
@@ -22,12 +26,17 @@ def checkpoint(recording: xr.DataArray, path: PathLike) -> xr.DataArray:
     recording
         Traces with dims ``(time, channel)``.
     path
-        The store. Its name gets the identity of the traces added, so that the same path never returns the traces of
-        other parameters.
+        The store. One that ends in ``.zarr`` is written there; any other name gets the identity of the traces added, so
+        that each set of parameters has a store of its own.
 
     Returns
     -------
     The same traces with the store as their source.
+
+    Raises
+    ------
+    OutputError
+        If the store at a path that ends in ``.zarr`` holds other traces.
 
     Notes
     -----
@@ -51,7 +60,17 @@ def checkpoint(recording: xr.DataArray, path: PathLike) -> xr.DataArray:
 
     schema.validate_recording(recording)
     place = Path(path)
-    store = place.with_name(f"{place.name}-{content_token(recording_plan(recording))}.zarr")
-    stored = open_recording(store) if store.exists() else save_recording(recording, store)
+    token = content_token(recording_plan(recording))
+    named = place.suffix == ".zarr"
+    store = place if named else place.with_name(f"{place.name}-{token}.zarr")
+    if store.exists():
+        stored = open_recording(store)
+        if named and (isinstance(stored, xr.DataTree) or stored.attrs.get(_TOKEN) != token):
+            raise OutputError(
+                f"{store} holds other traces than these; give another path, one without .zarr (each set of parameters "
+                "then gets its own store), or remove it"
+            )
+    else:
+        stored = save_recording(recording.assign_attrs({_TOKEN: token}), store)
     assert isinstance(stored, xr.DataArray)
     return schema.wrap_like(recording, stored.data, step="checkpoint")

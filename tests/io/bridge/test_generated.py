@@ -10,61 +10,14 @@ import numpy as np
 import pytest
 import spikeinterface.core as si
 import spikeinterface.preprocessing as spre
-from probeinterface import ProbeGroup, generate_linear_probe, generate_tetrode
+from probeinterface import generate_tetrode
 
 from xephys.io.bridge.spikeinterface import from_spikeinterface, to_spikeinterface
 from xephys.io.read.open import open_recording
 from xephys.io.store.save import save_recording
 from xephys.recording.segments import segments_of
 
-RATE = 1000.0
-PROPERTIES: dict[str, Any] = {
-    "brain_area": lambda n: np.array(["CA1", "DG", "cortex"])[np.arange(n) % 3],
-    "quality": lambda n: np.arange(n) > 1,
-    "x": lambda n: np.arange(n) * 1.5,
-    "label": lambda n: np.array(["a", "bc"])[np.arange(n) % 2],
-    "stacked": lambda n: np.arange(3 * n).reshape(n, 3),
-    "odd name": lambda n: np.arange(n, dtype="uint8"),
-    "objects": lambda n: np.array([None, {"a": [1, 2]}, "text", 2.5][:n] + [None] * max(0, n - 4), object),
-}
-
-
-def generated(seed: int) -> Any:
-    """A recording with a random number of everything."""
-    rng = np.random.default_rng(seed)
-    n_channels, n_segments = int(rng.integers(1, 9)), int(rng.integers(1, 4))
-    dtype = str(rng.choice(["int16", "uint16", "float32", "int32"]))
-    traces = [rng.integers(0, 200, (int(rng.integers(50, 400)), n_channels)).astype(dtype) for _ in range(n_segments)]
-    ids = rng.permutation(100)[:n_channels] if rng.random() < 0.5 else [f"ch{k}" for k in rng.permutation(n_channels)]
-    recording = si.NumpyRecording(traces, sampling_frequency=RATE, channel_ids=np.array(ids))
-    if rng.random() < 0.5:
-        recording.set_channel_gains(rng.uniform(0.1, 1, n_channels))
-        recording.set_channel_offsets(rng.uniform(-5, 5, n_channels))
-    for index, samples in enumerate(traces):
-        kind = rng.integers(3)
-        if kind == 1:
-            recording.segments[index]._t_start = float(np.round(rng.uniform(0, 50), 3))
-        if kind == 2:
-            times = float(rng.uniform(0, 9)) + np.cumsum(rng.uniform(0.9, 1.1, len(samples))) / RATE
-            recording.set_times(times, segment_index=index, with_warning=False)
-    if rng.random() < 0.7:
-        recording.set_probegroup(probes(n_channels, several=rng.random() < 0.5))
-    for name in rng.permutation(list(PROPERTIES))[: rng.integers(0, 5)]:
-        recording.set_property(name, PROPERTIES[name](n_channels))
-    recording.annotate(session=f"night {seed}", days=[1, 2])
-    return recording
-
-
-def probes(n_channels: int, *, several: bool) -> ProbeGroup:
-    group = ProbeGroup()
-    n_first = n_channels // 2 if several and n_channels > 2 else n_channels
-    group.add_probe(generate_linear_probe(n_first, ypitch=20.0))
-    if n_first < n_channels:
-        second = generate_linear_probe(n_channels - n_first, ypitch=20.0)
-        second.move([500.0, 0.0])
-        group.add_probe(second)
-    group.set_global_device_channel_indices(np.arange(n_channels))
-    return group
+from .generated import RATE, generated
 
 
 def assert_equal(one: Any, two: Any, *, exact_times: bool = True) -> None:

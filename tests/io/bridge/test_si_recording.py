@@ -98,7 +98,7 @@ def test_a_reader_and_a_simulation_survive_a_text(data: Path, tmp_path: Path) ->
 def test_memory_is_pickled_but_refuses_json(recording: xr.DataArray, samples: np.ndarray) -> None:
     bridged = to_spikeinterface(with_stage(recording))
     assert not bridged.check_serializability("json")
-    assert bridged.check_serializability("pickle")
+    assert not bridged.check_serializability("pickle")  # no analyzer is to keep one
     again = pickle.loads(pickle.dumps(bridged))
     np.testing.assert_array_equal(again.get_traces(), with_stage(recording).values)
 

@@ -66,6 +66,9 @@ class XarrayRecording(BaseRecording):
         self.attributes = attributes
         in_memory = any(isinstance(segment["plan"], Plan) for segment in segments)
         self._serializability["json"] = not (in_memory or any(isinstance(v, np.ndarray) for v in properties.values()))
+        # Analyzers would hold the data in a pickle, which Zarr's codecs refuse to open again. SpikeInterface says now,
+        # as of its own in memory, that the recording has to be given anew (set_temporary_recording).
+        self._serializability["pickle"] = not in_memory
         self._kwargs = {
             "segments": segments,
             "channel_ids": channel_ids,
@@ -74,6 +77,15 @@ class XarrayRecording(BaseRecording):
             "attributes": attributes,
             "probegroup": probegroup,
         }
+
+    def dump_to_pickle(self, *args: Any, **options: Any) -> None:
+        """Also where the data travel along: whoever dumps asks for that, and opening it asks for trust."""
+        known = self._serializability["pickle"]
+        self._serializability["pickle"] = True
+        try:
+            BaseRecording.dump_to_pickle(self, *args, **options)
+        finally:
+            self._serializability["pickle"] = known
 
 
 class XarrayRecordingSegment(BaseRecordingSegment):

@@ -11,6 +11,7 @@ from spikeinterface.core import BaseSorting
 from spikeinterface.core.base import minimum_spike_dtype
 from spikeinterface.core.basesorting import SpikeVectorSortingSegment
 
+from ...schema import exact_variable
 from ...sorting import UNIT_IDS, first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
 from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
@@ -135,11 +136,12 @@ def sorting_tree_of(sorting: Any) -> xr.DataTree:
     for number, key in enumerate(sorting.get_property_keys()):
         values = np.asarray(sorting.get_property(key))
         name = key if key.isidentifier() and key not in _RESERVED else f"property_{number}"
-        units[name] = (("unit", *(f"{name}_dim_{k}" for k in range(1, values.ndim))), values, {_PROPERTY: key})
+        dims = ("unit", *(f"{name}_dim_{k}" for k in range(1, values.ndim)))
+        units[name] = exact_variable(dims, values, {_PROPERTY: key})
     label, said = np.full(n_units, "unsorted"), {_PROPERTY: ""}
     quality = units.get("quality")
-    if quality is not None and quality[1].dtype.kind in "US":
-        label, said = quality[1], units.pop("quality")[2]
+    if quality is not None and quality.dtype.kind in "US":
+        label, said = quality.values, units.pop("quality").attrs
     units["label"] = ("unit", label, said)
     counts = np.bincount(spikes["unit_index"][1], minlength=n_units)
     units["num_spikes"] = ("unit", counts, {_PROPERTY: ""})

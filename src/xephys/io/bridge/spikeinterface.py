@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...attributes import from_text
 from ...graph.build import root_plan, to_dask
 from ...graph.plan import Plan
 from ...graph.source import BinarySource, chunked_array
@@ -97,7 +98,7 @@ def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
         segments=[_encoded_segment(segment) for segment in segments],
         channel_ids=encode_array(first.coords["channel"].values),
         properties={name: encoded_if_plain(values) for name, values in si_properties_of(first).items()},
-        annotations=dict(first.attrs.get("annotations", {})),
+        annotations=dict(from_text(first.attrs.get("annotations"), {})),
         attributes=plain({k: v for k, v in first.attrs.items() if k not in {"annotations", "probegroup"}}),
         probegroup=None if probegroup is None else plain(probegroup.to_dict(array_as_list=True)),
     )
@@ -193,7 +194,7 @@ def times_of(recording: xr.DataArray) -> tuple[float | None, Any | None]:
     clock = clock_of(recording)
     if clock is not None:
         start_s = clock.start
-        return (None if start_s == 0 and recording.attrs.get("start_known") is False else start_s), None
+        return (None if start_s == 0 and not recording.attrs.get("start_known", True) else start_s), None
     return None, np.asarray(recording.coords["time"].values, np.float64)
 
 

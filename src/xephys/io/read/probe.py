@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...attributes import as_text, from_text
 from ...errors import RecordingError, XephysWarning
 from ...recording.geometry import channel_groups
 from .literals import read_literals
@@ -45,7 +46,7 @@ def probe_coordinates(probegroup: Any, *, by_wiring: bool = False) -> tuple[dict
     if "contact_ids" in fields and np.any(contacts["contact_ids"] != ""):
         coordinates["contact_id"] = _unpadded(contacts["contact_ids"])
     coordinates["contact_index"] = order
-    return coordinates, {"probegroup": probegroup.to_dict(array_as_list=True)}
+    return coordinates, {"probegroup": as_text(probegroup.to_dict(array_as_list=True))}
 
 
 def probegroup_of(recording: xr.DataArray) -> Any | None:
@@ -60,7 +61,7 @@ def probegroup_of(recording: xr.DataArray) -> Any | None:
     """
     from probeinterface import ProbeGroup
 
-    stored = recording.attrs.get("probegroup")
+    stored = from_text(recording.attrs.get("probegroup"), None)
     if isinstance(stored, Mapping) and "contact_index" in recording.coords:
         whole = ProbeGroup.from_dict(dict(stored))
         chosen = np.asarray(recording.coords["contact_index"].values, np.int64)

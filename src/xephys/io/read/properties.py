@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...attributes import as_text, from_text
 from .probe import PROBE_COORDINATES
 
 #: SpikeInterface's names of what has another one here.
@@ -34,15 +35,15 @@ def coordinates_of_properties(properties: Mapping[str, Any]) -> tuple[dict[str, 
             stacked.append(name)
             values = _rows(values)
         coordinates[name] = values
-    attributes: dict[str, Any] = {"renamed_properties": renamed} if renamed else {}
-    return coordinates, attributes | ({"stacked_properties": stacked} if stacked else {})
+    attributes: dict[str, Any] = {"renamed_properties": as_text(renamed)} if renamed else {}
+    return coordinates, attributes | ({"stacked_properties": as_text(stacked)} if stacked else {})
 
 
 def properties_of(recording: xr.DataArray) -> dict[str, Any]:
     """The coordinates on ``channel`` as SpikeInterface's properties, under its names; those of the probe left out."""
     back = {ours: theirs for theirs, ours in _RENAMED.items()}
-    original = recording.attrs.get("renamed_properties", {})
-    stacked = recording.attrs.get("stacked_properties", [])
+    original = from_text(recording.attrs.get("renamed_properties"), {})
+    stacked = from_text(recording.attrs.get("stacked_properties"), [])
     properties: dict[str, Any] = {}
     for name, coordinate in recording.coords.items():
         if coordinate.dims != ("channel",) or name == "channel" or name in PROBE_COORDINATES:

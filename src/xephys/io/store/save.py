@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...attributes import as_text, from_text
 from ...errors import ParameterError, RecordingError
 from ...graph.build import root_plan, to_dask
 from ...graph.events import compute
@@ -203,7 +204,9 @@ def _write_sidecars(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[
     for name, values in properties.items():
         if values.dtype.kind != "O":
             np.save(folder / "properties" / f"{name}.npy", values, allow_pickle=False)
-    (folder / "annotations.json").write_text(json.dumps(plain(first.attrs.get("annotations", {}))), encoding="utf8")
+    (folder / "annotations.json").write_text(
+        json.dumps(plain(from_text(first.attrs.get("annotations"), {}))), encoding="utf8"
+    )
     probegroup = to_spikeinterface(first)._probegroup
     if probegroup is not None:
         write_probeinterface(folder / "probegroup.json", probegroup)
@@ -268,6 +271,6 @@ def open_binary_folder(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataA
     for segment, attributes in zip(opened, ours["attributes"], strict=True):
         whole = segment.assign_coords(channel=decode_array(ours["channel_ids"]))
         whole = whole.assign_coords({name: ("channel", values) for name, values in coordinates.items()})
-        whole.attrs = {**segment.attrs, **shared, **attributes, "annotations": annotations}
+        whole.attrs = {**segment.attrs, **shared, **attributes, "annotations": as_text(annotations)}
         segments.append(on_segment_axis(whole))
     return segments[0] if len(segments) == 1 else tree_of(segments)

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...attributes import as_text, from_text
 from ...errors import RecordingError
 from ...graph.build import to_dask
 from ...graph.plan import Array, Plan
 from ...graph.source import ZarrSource
 from ...recording.clock import on_segment_axis
-from ...schema import make_recording
+from ...schema import RATE_TOLERANCE, TRACES, clock_of, make_recording
 from ..read.probe import probe_coordinates, probegroup_of
 from ..read.properties import coordinates_of_properties, properties_of
 from ..read.si_source import folder_token
@@ -104,7 +105,7 @@ def write_metadata(group: Any, segments: list[xr.DataArray], times: list[tuple[f
     group.attrs["sampling_frequency"] = float(first.attrs["sampling_frequency"])
     group.attrs["num_segments"] = len(segments)
     group.attrs["provenance"] = None
-    group.attrs["annotations"] = plain(first.attrs.get("annotations", {}))
+    group.attrs["annotations"] = plain(from_text(first.attrs.get("annotations"), {}))
     probegroup = probegroup_of(first)
     if probegroup is not None:
         group.attrs["probegroup"] = plain(probegroup.to_dict(array_as_list=True))
@@ -162,6 +163,8 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
 
     group = zarr.open_group(str(path), mode="r")
     attributes = dict(group.attrs)
+    if "traces" in group and "traces_seg0" not in group:
+        return _open_of_xarray(path, group, chunk_duration_s)
     if "channel_ids" not in group or "traces_seg0" not in group:
         kind = "a sorting: use open_sorting" if "spikes" in group else "no recording"
         raise RecordingError(f"{path} is a Zarr store with {kind}; a recording has 'channel_ids' and 'traces_seg0'")
@@ -182,6 +185,44 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
     return segments[0] if len(segments) == 1 else tree_of(segments)
 
 
+def _open_of_xarray(path: Path, group: Any, chunk_duration_s: float) -> xr.DataArray:
+    """A recording that Xarray wrote, as ``recording.to_dataset(name="traces").to_zarr(path)`` does."""
+    from ..bridge.spikeinterface import with_times
+
+    with xr.open_zarr(path, chunks=None) as opened:
+        traces = opened["traces"]
+        if traces.dims != TRACES.dims or "sampling_frequency" not in traces.attrs:
+            raise RecordingError(
+                f"'traces' in {path} has dims {traces.dims} and the attributes {sorted(map(str, traces.attrs))}; a "
+                "recording has dims ('time', 'channel') and a sampling_frequency"
+            )
+        store, rate = str(path.absolute()), float(traces.attrs["sampling_frequency"])
+        n_samples, n_channels = traces.shape
+        chunk_samples = max(1, round(chunk_duration_s * rate))
+        source = ZarrSource(
+            store, "traces", n_samples, n_channels, np.dtype(group["traces"].dtype).str, folder_token(store)
+        )
+        clock = clock_of(traces)
+        recording = make_recording(
+            to_dask(Plan.of_source(source, sampling_frequency=rate, chunk_samples=chunk_samples)),
+            sampling_frequency=rate,
+            channel_ids=traces.coords["channel"].values if "channel" in traces.coords else None,
+            start_s=0.0 if clock is None else clock.start,
+            units=str(traces.attrs.get("units", "counts")),
+            coordinates={
+                str(name): values.values
+                for name, values in traces.coords.items()
+                if values.dims == ("channel",) and name != "channel"
+            },
+            attributes=dict(traces.attrs),
+        )
+        if clock is not None and abs(clock.step * rate - 1) > RATE_TOLERANCE:  # thinned, which the next step refuses
+            recording = recording.drop_vars("time").assign_coords(xr.Coordinates.from_xindex(clock))
+        if clock is None and "time" in traces.coords:
+            recording = with_times(recording, traces.coords["time"].values, chunk_samples=chunk_samples)
+    return on_segment_axis(recording)
+
+
 def _stored_coordinates(
     group: Any, attributes: Mapping[str, Any], ours: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
@@ -194,7 +235,7 @@ def _stored_coordinates(
 
         positions, probe = probe_coordinates(ProbeGroup.from_dict(attributes["probegroup"]))
         coordinates, shared = positions | coordinates, probe | shared
-    shared["annotations"] = attributes.get("annotations") or {}
+    shared["annotations"] = as_text(attributes.get("annotations") or {})
     return coordinates, shared
 
 
