@@ -218,3 +218,21 @@ def test_pictures_say_seconds_and_micrometers():
     assert axes.get_xlabel() == "time [s]" and axes.get_ylabel() == "traces [uV]"
     plt.close(figure)
     assert made.y.attrs == {"units": "um"}
+
+
+def test_what_an_hour_costs_does_not_grow_with_it():
+    import tracemalloc
+
+    import dask.array as da
+
+    n = 3600 * 30_000
+    hour = make_recording(da.zeros((n, 2), chunks=(3_000_000, 2), dtype="i2"), sampling_frequency=RATE)
+    tracemalloc.start()
+    token = dask.base.tokenize(hour)
+    assert token == dask.base.tokenize(pickle.loads(pickle.dumps(hour)))
+    assert token != dask.base.tokenize(hour[:-1]) != dask.base.tokenize(hour.chunk({"time": 30_000_000}))
+    assert "RegularClock" in repr(hour.sel(time=slice(100, 200)) * 2)
+    assert hour.sel(time=1234.56789, method="nearest").time.values == pytest.approx(1234.5679)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6

@@ -154,7 +154,7 @@ class RegularClock(CoordinateTransformIndex):
         name = self.transform.coord_names[0]
         attributes = variables[name].attrs if variables is not None and name in variables else {}
         times = _LazyTimes(self.transform, name)
-        return {name: xr.Variable(self.transform.dims, times, {**TIME_ATTRIBUTES, **attributes})}
+        return {name: _Times(self.transform.dims, times, {**TIME_ATTRIBUTES, **attributes})}
 
     def isel(self, indexers: Mapping[Any, Any]) -> Index | None:
         chosen = indexers[self.dim]
@@ -288,6 +288,17 @@ class _LazyTimes(CoordinateTransformIndexingAdapter):
 
     def __dask_tokenize__(self) -> tuple[str, ...]:
         return "xephys.RegularClock", repr(vars(self._transform))
+
+
+class _Times(xr.Variable):
+    """The times as a coordinate; Dask names it by the clock, and not by an hour's 108 million values."""
+
+    __slots__ = ()
+
+    def __dask_tokenize__(self) -> object:
+        if not isinstance(self._data, _LazyTimes):
+            return super().__dask_tokenize__()
+        return *self._data.__dask_tokenize__(), repr(self.dims), repr(self._attrs)
 
 
 _ROUNDED: dict[str, Any] = {
