@@ -82,3 +82,13 @@ def test_steps_take_a_tree_and_give_one_back():
         xephys.bandpass_filter(xr.DataTree.from_dict({"a": xr.Dataset({"spikes": ("spike", [1])})}))
     with pytest.raises(TypeError, match="DataTree of segments; take one of them"):
         xephys.estimate_noise_levels(tree)
+
+
+def test_a_tree_that_xarray_stored_is_opened_again(tmp_path):
+    tree = xephys.append_segments([segment(k, n=400 + k, start_s=float(k)).chunk({"time": 200}) for k in range(11)])
+    tree.to_zarr(tmp_path / "a.zarr")
+    opened = xephys.open_recording(tmp_path / "a.zarr")
+    assert len(segments_of(opened)) == 11
+    for one, other in zip(segments_of(opened), segments_of(tree), strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+        assert one.xindexes["time"].equals(other.xindexes["time"])

@@ -150,7 +150,7 @@ def saved_attributes(recording: xr.DataArray) -> dict[str, Any]:
 
 
 def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
-    """A recording saved by :func:`xephys.save_recording` or by SpikeInterface, lazily.
+    """A recording saved by :func:`xephys.save_recording`, by SpikeInterface or by Xarray (``to_zarr``), lazily.
 
     Raises
     ------
@@ -165,6 +165,10 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
     attributes = dict(group.attrs)
     if "traces" in group and "traces_seg0" not in group:
         return _open_of_xarray(path, group, chunk_duration_s)
+    nodes = [name for name, node in group.groups() if "traces" in node]
+    if nodes and "traces_seg0" not in group:  # a tree of segments that Xarray wrote
+        nodes.sort(key=lambda name: (len(name), name))
+        return tree_of([_open_of_xarray(path / name, group[name], chunk_duration_s) for name in nodes])
     if "channel_ids" not in group or "traces_seg0" not in group:
         kind = "a sorting: use open_sorting" if "spikes" in group else "no recording"
         raise RecordingError(f"{path} is a Zarr store with {kind}; a recording has 'channel_ids' and 'traces_seg0'")
@@ -189,7 +193,7 @@ def _open_of_xarray(path: Path, group: Any, chunk_duration_s: float) -> xr.DataA
     """A recording that Xarray wrote, as ``recording.to_dataset(name="traces").to_zarr(path)`` does."""
     from ..bridge.spikeinterface import with_times
 
-    with xr.open_zarr(path, chunks=None) as opened:
+    with xr.open_zarr(path, chunks=None, consolidated=False) as opened:
         traces = opened["traces"]
         if traces.dims != TRACES.dims or "sampling_frequency" not in traces.attrs:
             raise RecordingError(
