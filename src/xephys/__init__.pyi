@@ -33,6 +33,11 @@ from .preprocess.blank.common_artifacts import blank_common_artifacts as blank_c
 from .preprocess.blank.noisy_stretches import blank_noisy_stretches as blank_noisy_stretches
 from .preprocess.marked_channels import mark_bad_channels as mark_bad_channels
 from .preprocess.marked_channels import drop_bad_channels as drop_bad_channels
+from .preprocess.spatial.order import depth_order as depth_order
+from .preprocess.spatial.order import pad_channels as pad_channels
+from .preprocess.spatial.along import directional_derivative as directional_derivative
+from .preprocess.spatial.along import average_across_direction as average_across_direction
+from .preprocess.spatial.destripe import highpass_spatial_filter as highpass_spatial_filter
 from .preprocess.bad_channels import interpolate_bad_channels as interpolate_bad_channels
 from .preprocess.blank.artifacts import blank_artifacts as blank_artifacts
 from .preprocess.silence import fill_silence as fill_silence

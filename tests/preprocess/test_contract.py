@@ -19,7 +19,7 @@ N_CHUNKS = 10
 OPERATIONS = {**TRANSFORMS, **TABLES}
 #: Bytes of a graph; a table of correlations between time courses takes most of the larger one, whatever the recording.
 SIZE_MAX, SIZES_MAX = 200_000, {"match_moving_templates": 1_200_000}
-CHANGES_UNIT = {"to_uv": "uV"} | dict.fromkeys(
+CHANGES_UNIT = {"to_uv": "uV", "directional_derivative": "counts/um"} | dict.fromkeys(
     ("whiten", "whiten global", "chain", "zscore", "normalize_by_quantile"), "noise"
 )
 

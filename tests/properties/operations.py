@@ -182,6 +182,8 @@ TRANSFORMS: dict[str, Operation] = {
         scale_amplitude=True,
         time_jitter_ms=0.2,
     ),
+    "directional_derivative": lambda rec: xephys.directional_derivative(rec, direction="y"),
+    "highpass_spatial_filter": lambda rec: xephys.highpass_spatial_filter(rec, gain_window_s=0.05),
     "match_residual": lambda rec: match_residual(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
     "chain": lambda rec: xephys.whiten(
         xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(rec))), whitening=fitted()["whitening"]

@@ -57,19 +57,10 @@ def silence_periods(
     >>> int((silenced == 0).all("channel").sum()) / 30_000
     0.2
     """
-    from ...kernels.preprocess.blank.periods import silence_periods as kernel
-
     n = schema.validate_recording(recording).n_channels
     first, last = period_samples(recording, periods_s)
     levels = np.zeros(n) if noise_levels is None else schema.noise_levels_of(recording, noise_levels)
-    stage = Stage(
-        kernel,
-        dtype=np.dtype("f4"),
-        parameters={"seed": int(seed)},
-        arrays={"first": first, "last": last, "noise_levels": np.ascontiguousarray(levels, np.float32)},
-        timed=True,
-    )
-    return extend_recording(recording, stage)
+    return _silenced(recording, first, last, levels, seed=seed)
 
 
 @operation
@@ -90,7 +81,8 @@ def remove_artifacts(
     trigger_times_s
         Times of the artifacts in seconds on the recording's clock.
     ms_before, ms_after
-        Time before and after the trigger that is replaced. Overlapping periods are joined.
+        The period begins so much before the trigger and ends so much after it, both samples included; with 0 and 0 it
+        is one sample. Overlapping periods are joined.
     mode
         ``"zeros"``; ``"linear"``: a line between the samples beside the period; ``"cubic"``: a spline through three
         points on each side, a millisecond apart, each the median of five samples. Where the recording ends beside the
@@ -103,7 +95,7 @@ def remove_artifacts(
     Raises
     ------
     ParameterError
-        If the mode is unknown, a time not finite, or the period empty.
+        If the mode is unknown, a time not finite, or the period negative.
 
     Examples
     --------
@@ -114,19 +106,26 @@ def remove_artifacts(
     >>> int(changed.isel(time=slice(0, 14_985)).sum()), bool(changed.isel(time=15_000))
     (0, True)
     """
-    from ...kernels.preprocess.blank.periods import bridge_periods
+    from ...kernels.preprocess.blank.periods import bridge_periods, merged_periods
 
     check_choice("mode", mode, ("zeros", *_BRIDGES))
     rate = schema.validate_recording(recording).sampling_frequency
     times = np.asarray(trigger_times_s, np.float64).ravel()
-    if not np.isfinite([ms_before, ms_after]).all() or ms_before + ms_after <= 0:
-        raise ParameterError(f"ms_before is {ms_before!r} and ms_after {ms_after!r}; together they must exceed 0 ms")
-    periods = np.stack([times - 1e-3 * ms_before, times + 1e-3 * ms_after], axis=1)
+    if not np.isfinite([ms_before, ms_after]).all() or ms_before + ms_after < 0:
+        raise ParameterError(
+            f"ms_before is {ms_before!r} and ms_after {ms_after!r}; together they must not be negative"
+        )
+    if not np.isfinite(times).all():
+        raise ParameterError(
+            f"trigger {int(np.argmin(np.isfinite(times)))} is {times[~np.isfinite(times)][0]} s; drop it"
+        )
+    at = recording_plan(recording).start + samples_at(recording, times)
+    nbefore, nafter = (round(1e-3 * ms * rate) for ms in (ms_before, ms_after))
+    first, last = merged_periods(at - nbefore, at + nafter + 1)
     if mode == "zeros":
-        return silence_periods(recording, periods_s=periods)
+        return _silenced(recording, first, last, np.zeros(recording.sizes["channel"]), seed=0)
     n_points, step_ms, window = _BRIDGES[mode]
     step = max(1, round(1e-3 * step_ms * rate))
-    first, last = period_samples(recording, periods)
     reach = int((last - first).max(initial=0)) + n_points * step + window
     stage = Stage(
         bridge_periods,
@@ -140,6 +139,26 @@ def remove_artifacts(
         arrays={"first": first, "last": last},
         before=reach,
         after=reach,
+        timed=True,
+    )
+    return extend_recording(recording, stage)
+
+
+def _silenced(
+    recording: xr.DataArray,
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    noise_levels: NDArray[np.floating[Any]],
+    *,
+    seed: int,
+) -> xr.DataArray:
+    from ...kernels.preprocess.blank.periods import silence_periods as kernel
+
+    stage = Stage(
+        kernel,
+        dtype=np.dtype("f4"),
+        parameters={"seed": int(seed)},
+        arrays={"first": first, "last": last, "noise_levels": np.ascontiguousarray(noise_levels, np.float32)},
         timed=True,
     )
     return extend_recording(recording, stage)

@@ -1,0 +1,103 @@
+"""Stripes across the probe taken out by a high-pass over depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ... import schema
+from ...checks import check_positive
+from ...errors import ParameterError
+from ...graph.plan import Stage
+from ...recording.geometry import channel_groups
+from ...recording.stages import extend_recording
+
+
+def highpass_spatial_filter(
+    recording: xr.DataArray,
+    *,
+    freq_min: float = 0.01,
+    order: int = 3,
+    n_channel_pad: int = 60,
+    gain_window_s: float | None = 0.1,
+    gain_floor: float = 0.003,
+) -> xr.DataArray:
+    """Take out what changes slowly over depth, the stripes that a whole shank shares, lazily.
+
+    Where a common reference subtracts one value from all channels, this follows a slope over depth. Each channel is
+    divided by its own recent size before the filter, and multiplied by it after, so that large spikes do not ring.
+
+    Parameters
+    ----------
+    recording
+        Filtered traces with dims ``(time, channel)`` and positions; bad channels are better interpolated before.
+    freq_min
+        Corner as a fraction of the highest spatial frequency, half a cycle for each channel.
+    order
+        Of the Butterworth design, applied forwards and backwards over the channels of a shank in order of depth.
+    n_channel_pad
+        Channels mirrored at both ends, at most all of a shank.
+    gain_window_s
+        Length of the Hann window under which the size is averaged; None leaves the gain out.
+    gain_floor
+        Added to the gain: this fraction of its mean over the shank.
+
+    Returns
+    -------
+    Traces, float32, same coordinates, chunks and unit, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If ``freq_min`` is not inside (0, 1), or a number is out of range.
+    RecordingError
+        If positions are missing.
+
+    Notes
+    -----
+    Destriping of the International Brain Laboratory (2022, figshare 19705522).
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=32, n_units=2, seed=0)
+    >>> highpass_spatial_filter(xephys.bandpass_filter(recording)).dtype
+    dtype('float32')
+    """
+    from ...kernels.lib.mixing import pack_dense
+    from ...kernels.preprocess.spatial.destripe import destripe, highpass_matrix
+
+    info = schema.validate_recording(recording)
+    positions = schema.positions_of(recording, why="a filter over depth")
+    if not 0 < freq_min < 1:
+        raise ParameterError(
+            f"freq_min is {freq_min!r}; it is a fraction of the highest spatial frequency, inside (0, 1)"
+        )
+    check_positive(order=order)
+    if n_channel_pad < 0 or gain_floor < 0:
+        raise ParameterError(f"n_channel_pad is {n_channel_pad!r} and gain_floor {gain_floor!r}; give at least 0")
+    if gain_window_s is not None:
+        check_positive(gain_window_s=gain_window_s)
+    found = channel_groups(recording)
+    groups = np.zeros(info.n_channels, np.int64) if found is None else np.asarray(found, np.int64)
+    matrix = np.zeros((info.n_channels, info.n_channels))
+    for shank in np.unique(groups):
+        own = np.flatnonzero(groups == shank)
+        own = own[np.lexsort([positions[own, 0], positions[own, 1]])]
+        matrix[np.ix_(own, own)] = highpass_matrix(
+            len(own), freq_min=freq_min, order=order, n_channel_pad=n_channel_pad
+        )
+    half = 0 if gain_window_s is None else max(1, round(0.5 * gain_window_s * info.sampling_frequency))
+    arrays: dict[str, Any] = {"groups": groups, **pack_dense(matrix)}
+    stage = Stage(
+        destripe,
+        dtype=np.dtype("f4"),
+        parameters={"window_samples": 2 * half + 1 if half else 0, "floor": float(gain_floor)},
+        arrays=arrays,
+        before=half,
+        after=half,
+    )
+    return extend_recording(recording, stage)

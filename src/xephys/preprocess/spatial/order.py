@@ -1,0 +1,117 @@
+"""Channels in order of their place, and channels of zeros beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ... import schema
+from ...errors import ParameterError
+from ...graph.build import to_dask
+from ...graph.plan import Stage
+from ...recording.slicing import select_channels
+from ...recording.stages import describe_step, recording_plan
+
+
+def depth_order(
+    recording: xr.DataArray, *, dimensions: tuple[str, ...] = ("x", "y"), descending: bool = False
+) -> xr.DataArray:
+    """Put the channels in order of their place on the probe, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    dimensions
+        Coordinates to order by, the last one first: with ``("x", "y")`` by depth, and channels of one depth from left
+        to right. Any coordinates of the channels, such as ``("y", "shank")``.
+    descending
+        From the top downwards.
+
+    Returns
+    -------
+    The channels with their coordinates, still lazy; one task per chunk.
+
+    Raises
+    ------
+    ParameterError
+        If a coordinate does not exist.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> bool((depth_order(recording, descending=True).y.diff("channel") <= 0).all())
+    True
+    """
+    schema.validate_recording(recording)
+    known = [str(name) for name, c in recording.coords.items() if c.dims == ("channel",)]
+    missing = [name for name in dimensions if name not in known]
+    if missing or not dimensions:
+        raise ParameterError(
+            f"dimensions are {dimensions!r}; give coordinates of the channels, which are {', '.join(known)}"
+        )
+    order = np.lexsort([recording.coords[name].values for name in dimensions])
+    return select_channels(recording, recording.channel.values[order[::-1] if descending else order])
+
+
+def pad_channels(recording: xr.DataArray, *, channel_ids: Any) -> xr.DataArray:
+    """Recordings with given channels, those that the recording does not have being 0, lazily.
+
+    For tools that expect the channels of a whole probe, of which some were not recorded.
+
+    Parameters
+    ----------
+    recording
+        Traces with dims ``(time, channel)``.
+    channel_ids
+        Identifiers of all channels of the result, in order; each of the recording's own must be among them.
+
+    Returns
+    -------
+    Traces of the same type and unit, still lazy; one task per chunk. Of the coordinates of channels, those that have
+    a value for "missing" are kept (positions become NaN), and ``bad`` is set for the new ones.
+
+    Raises
+    ------
+    ParameterError
+        If a channel of the recording is missing, or one is given twice.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> padded = pad_channels(recording, channel_ids=[*recording.channel.values, "r1", "r2"])
+    >>> padded.sizes["channel"], int(padded.bad.sum())
+    (10, 2)
+    """
+    from ...kernels.preprocess.spatial.pad import place_channels
+
+    schema.validate_recording(recording)
+    wanted = np.asarray(channel_ids).astype(str)
+    own = recording.channel.values.astype(str)
+    lost = np.setdiff1d(own, wanted)
+    if len(lost) or len(np.unique(wanted)) < len(wanted):
+        what = f"channel {lost[0]} of the recording is missing" if len(lost) else "a channel is given twice"
+        raise ParameterError(f"channel_ids name {len(wanted)} channels, and {what}; name each channel once")
+    order = np.argsort(own)
+    place = np.minimum(np.searchsorted(own[order], wanted), len(own) - 1)
+    source = np.where(own[order][place] == wanted, order[place], -1).astype(np.int64)
+    stage = Stage(place_channels, dtype=recording.dtype, arrays={"channels": source}, n_channels=len(wanted))
+    data = to_dask(recording_plan(recording).then(stage))
+    new = source < 0
+    coords: dict[str, Any] = {}
+    for name, coordinate in recording.coords.items():
+        if coordinate.dims == ("channel",) and name != "channel" and coordinate.dtype.kind == "f":
+            coords[str(name)] = ("channel", np.where(new, np.nan, coordinate.values[source]), coordinate.attrs)
+    coords["bad"] = ("channel", new | schema.bad_channels_of(recording)[source])
+    padded = xr.DataArray(data, dims=("time", "channel"), coords={"channel": wanted} | coords, name="traces")
+    if "time" in recording.coords:
+        index = recording.xindexes.get("time")
+        padded = padded.assign_coords(
+            {"time": recording.coords["time"]} if index is None else xr.Coordinates.from_xindex(index)
+        )
+    padded.attrs = dict(recording.attrs) | {"history": [*recording.attrs.get("history", []), describe_step(stage)]}
+    return padded
