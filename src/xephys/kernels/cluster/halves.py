@@ -76,7 +76,7 @@ def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray
         means[:] = 0.0
         counts = np.zeros(2, np.int64)
         for i in range(n_points):
-            side = np.int64(above[i])
+            side = int(above[i])
             counts[side] += 1
             for d in range(n_dims):
                 means[side, d] += points[i, d]
