@@ -46,7 +46,7 @@ def test_refusals(recording):
         xephys.silence_periods(recording, periods_s=[(0, 1), (2, 1)])
     with pytest.raises(ParameterError, match=r"periods_s has shape \(3,\); give pairs"):
         xephys.silence_periods(recording, periods_s=[0, 1, 2])
-    with pytest.raises(ParameterError, match="ms_before is -1 and ms_after 0; together they may not be negative"):
+    with pytest.raises(ParameterError, match="ms_before is -1 and ms_after 0; together they must not be negative"):
         xephys.remove_artifacts(recording, trigger_times_s=[1], ms_before=-1, ms_after=0)
     with pytest.raises(ParameterError, match="did you mean 'cubic'"):
         xephys.remove_artifacts(recording, trigger_times_s=[1], mode="cubick")
