@@ -47,6 +47,7 @@ ROOM_IMPORTS = {
     ("features", "detect"),  # features are added to the records that detection makes
     ("localize", "detect"),  # so are places
     ("localize", "features"),  # a peak's place comes from the waveform around it
+    ("match", "detect"),  # peaks of what matching leaves are the spikes of no template
     ("match", "features"),  # waveforms are projected once their neighbors' spikes are subtracted
     ("templates", "match"),  # templates are compared as the matcher sees them
     ("templates", "curate"),  # duplicates among templates are found like units to be merged

@@ -9,6 +9,7 @@ import pytest
 
 import xephys
 from xephys.errors import ParameterError
+from xephys.preprocess.silence import find_silence
 from xephys.recording.excerpts import sample_traces, share_of_silence
 from xephys.schema import make_recording
 from xephys.testing import assert_chunk_invariant, forbid_compute, simulate_recording
@@ -71,3 +72,21 @@ def test_chunks_make_no_difference_and_nothing_is_computed():
 def test_wrong_lengths_are_refused():
     with pytest.raises(ParameterError, match="silence_ms is 0; it must be greater than 0"):
         xephys.fill_silence(recording(0.0), silence_ms=0)
+
+
+def test_silence_is_found_lazily_and_in_parts_that_make_up_the_whole():
+    silent = recording(0.3, slice(2, 5), seconds=2)
+    with forbid_compute():
+        tables = [find_silence(silent.chunk(time=size)) for size in (7000, 60_000)]
+    found = []
+    for table in tables:
+        mask = np.zeros(silent.shape, bool)
+        for run in table.compute():
+            mask[run["sample_index"] : run["sample_index"] + run["num_samples"], run["channel_index"]] = True
+        found.append(mask)
+    assert np.array_equal(found[0], found[1])
+    inside = slice(1, -1)  # the samples at the ends go on beyond them
+    assert np.array_equal(found[0][inside, 2:5], np.tile(silent.values[inside, 2:3] == 0, 3))
+    assert not found[0][inside][:, [0, 1, 5, 6, 7]].any()
+    with pytest.raises(ParameterError, match="silence_ms"):
+        find_silence(silent, silence_ms=0)

@@ -16,7 +16,7 @@ from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
 from ..recording.geometry import channel_groups, nearest_channels
-from .settle import Clustering, Refractory, settle_clusters, spread_over_all, take_records, without_weak
+from .settle import Clustering, Refractory, no_clusters, settle_clusters, spread_over_all, take_records, without_weak
 
 #: Spikes of a unit that are used.
 N_SPIKES_PER_UNIT_MAX = 4000
@@ -92,7 +92,7 @@ def refine_clusters(
     units = take_records(spikes, ("unit_index",))["unit_index"]
     numbers, unit_rows = rows_by_label(units, n_max=n_spikes_per_unit_max, n_min=n_spikes_min)
     if not unit_rows:
-        return _nothing(len(units))
+        return no_clusters(len(units))
     rows = np.sort(np.concatenate(unit_rows))
     used = take_records(spikes, ("sample_index", "channel_index", "projection"), rows)
     members = [np.searchsorted(rows, of_unit) for of_unit in unit_rows]
@@ -135,12 +135,7 @@ def estimated_counts(
     [4.0, 4.0, 4.0]
     """
     units = take_records(spikes, ("unit_index",))["unit_index"]
-    stands_for = np.maximum(np.bincount(units) / n_spikes_per_unit_max, 1.0)
+    stands_for = np.maximum(np.bincount(units[units >= 0]) / n_spikes_per_unit_max, 1.0)
     kept = labels >= 0
-    return np.bincount(labels[kept], weights=stands_for[units[kept]])
-
-
-def _nothing(n_spikes: int) -> Clustering:
-    from ..kernels.cluster.reconcile import DECISION
-
-    return Clustering(np.full(n_spikes, -1, np.int32), np.zeros(n_spikes, np.int64), np.empty(0, DECISION))
+    # What no template matched stands for itself.
+    return np.bincount(labels[kept], weights=np.append(stands_for, 1.0)[units[kept]])

@@ -144,6 +144,13 @@ def settle_clusters(
     return Clustering(*merged, dropped)
 
 
+def no_clusters(n_peaks: int) -> Clustering:
+    """The clustering of so many peaks in which none has a label."""
+    from ..kernels.cluster.reconcile import DECISION
+
+    return Clustering(np.full(n_peaks, -1, np.int32), np.zeros(n_peaks, np.int64), np.empty(0, DECISION))
+
+
 def without_weak(
     labels: NDArray[np.int32], means: NDArray[np.float64], channel: NDArray[np.int64], *, noise: float
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from .. import schema
 from ..calls import operation
 from ..checks import check_positive
+from ..graph.events import SpikeTable
 from ..graph.plan import Stage
 from ..recording.excerpts import SILENCE_MS
 from ..recording.geometry import channel_groups, neighbors_within
-from ..recording.stages import extend_recording
+from ..recording.stages import extend_recording, recording_plan
 
 #: Channels beyond this say nothing about a silent one; weights fall off as ``exp(-(d / FALL_OFF_UM) ** 1.3)``.
 RADIUS_UM, FALL_OFF_UM = 60.0, 20.0
@@ -50,9 +53,8 @@ def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> 
     """
     from ..kernels.preprocess.silence import fill_silence as kernel
 
-    check_positive(silence_ms=silence_ms)
     info = schema.validate_recording(recording)
-    run = max(2, round(silence_ms * 1e-3 * info.sampling_frequency))
+    run = _shortest(info, silence_ms)
     neighbors = np.full((info.n_channels, 1), -1, np.int32)
     weights = np.zeros((info.n_channels, 1), np.float32)
     if info.n_channels > 1 and "x" in recording.coords and "y" in recording.coords:
@@ -71,3 +73,62 @@ def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> 
         after=run,
     )
     return extend_recording(recording, stage)
+
+
+def is_silence_filled(recording: xr.DataArray) -> bool:
+    """Whether :func:`fill_silence` is a step of the recording's chain.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> is_silence_filled(recording), is_silence_filled(fill_silence(recording))
+    (False, True)
+    """
+    from ..kernels.preprocess.silence import fill_silence as kernel
+
+    return any(stage.func is kernel for stage in recording_plan(recording).stages)
+
+
+def find_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> SpikeTable:
+    """Stretches in which a channel does not change, lazily.
+
+    Parameters
+    ----------
+    recording
+        Traces as recorded, before any filter.
+    silence_ms
+        Shortest run of equal values that is silence.
+
+    Returns
+    -------
+    Lazy table with ``sample_index`` (the first), ``channel_index`` and ``num_samples``; a stretch may be cut in parts
+    that follow one another. The first and the last sample go on beyond the recording and count as silent.
+
+    Raises
+    ------
+    ParameterError
+        If ``silence_ms`` is not positive.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> traces = recording.values.copy()
+    >>> traces[30_000:36_000, 5] = 0
+    >>> runs = find_silence(recording.copy(data=traces)).compute()
+    >>> int(runs["num_samples"][runs["num_samples"] > 1].sum())
+    6000
+    """
+    from ..kernels.preprocess.silence import RUN, silent_runs
+
+    info = schema.validate_recording(recording)
+    run = _shortest(info, silence_ms)
+    stage = Stage(silent_runs, dtype=RUN, parameters={"n_samples_min": run}, before=run, after=run, emits="events")
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))
+
+
+def _shortest(info: Any, silence_ms: float) -> int:
+    """Samples of the shortest silence."""
+    check_positive(silence_ms=silence_ms)
+    return max(2, round(silence_ms * 1e-3 * float(info.sampling_frequency)))

@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.silence import fill_silence, live_rows, silent_samples
+from xephys.kernels.preprocess.silence import beside_silence, fill_silence, live_rows, silent_runs, silent_samples
 
 N, CHANNELS, RUN = 600, 6, 20
 
@@ -73,3 +73,33 @@ def test_live_rows():
     assert np.array_equal(rows, np.arange(100) >= 60)  # most channels are live there
     (rows,) = live_rows([np.ones((100, 4), bool)])
     assert rows.all()
+
+
+@pytest.mark.parametrize("cut", [RUN, 110, 300, 430])
+def test_runs_of_tiles_are_the_silent_samples(cut):
+    traces = recorded(1)
+    padded = np.pad(traces, ((RUN, RUN), (0, 0)), mode="reflect")
+    tiles = [(0, cut), (cut, N)]
+    runs = np.concatenate([
+        silent_runs(padded[a : b + 2 * RUN], before=RUN, after=RUN, start=a, n_samples_min=RUN) for a, b in tiles
+    ])  # fmt: skip
+    found = np.zeros(traces.shape, bool)
+    for run in runs:
+        found[run["sample_index"] : run["sample_index"] + run["num_samples"], run["channel_index"]] = True
+    assert np.array_equal(found, silent_samples(padded, RUN)[RUN:-RUN])
+
+
+def test_events_beside_silence_are_those_with_a_silent_neighbor():
+    traces, rng = recorded(2), np.random.default_rng(0)
+    neighbors = np.array([[c, c + 1 if c + 1 < CHANNELS else -1] for c in range(CHANNELS)], np.int32)
+    runs = silent_runs(traces, before=0, after=0, start=0, n_samples_min=RUN)
+    samples, channels = np.sort(rng.integers(0, N, 300)), rng.integers(0, CHANNELS, 300)
+    silent = silent_by_hand(traces)
+    for guard in (0, 9):
+        expected = [
+            silent[max(s - guard, 0) : s + guard + 1, [k for k in neighbors[c] if k >= 0]].any()
+            for s, c in zip(samples, channels, strict=True)
+        ]
+        found = beside_silence(samples, channels, runs, neighbors=neighbors, guard_samples=guard)
+        assert found.tolist() == expected
+    assert not beside_silence(samples, channels, runs[:0], neighbors=neighbors, guard_samples=9).any()

@@ -94,6 +94,24 @@ def match_and_project(
     >>> float((spikes["projection"][0, 0, 0] / np.linalg.norm(shape)).round(2))
     1.1
     """
+    return cleaned_and_left(
+        traces, before=before, after=after, start=start, nbefore=nbefore, components=components, neighbors=neighbors,
+        **parameters,
+    )[0]  # fmt: skip
+
+
+def cleaned_and_left(
+    traces: NDArray[np.float32],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    nbefore: int,
+    components: NDArray[np.float32],
+    neighbors: NDArray[np.int32],
+    **parameters: Any,
+) -> tuple[NDArray[np.void], NDArray[np.float32]]:
+    """The records of `match_and_project`, and the tile, halo included, without any of its spikes."""
     shifted, spatial = parameters["shifted_temporal"], parameters["spatial"]
     if components.shape[1] != shifted.shape[3]:
         raise ValueError(
@@ -120,4 +138,4 @@ def match_and_project(
         spatial,
         parameters["channels"],
     )
-    return records
+    return records, residual

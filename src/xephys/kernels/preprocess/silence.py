@@ -13,6 +13,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+RUN = np.dtype(
+    [("sample_index", np.int64), ("channel_index", np.int64), ("segment_index", np.int64), ("num_samples", np.int64)]
+)
+"""A stretch in which a channel is silent: its first sample and its length."""
+
 
 @njit(nogil=True, cache=True)
 def silent_samples(traces: NDArray[Any], n_samples_min: int) -> NDArray[np.bool_]:
@@ -155,3 +160,96 @@ def fill_silence(
     filled = np.empty(traces.shape, np.float32)
     _fill(traces, silent, neighbors, weights, filled)
     return filled[before : len(filled) - after]
+
+
+def silent_runs(traces: NDArray[Any], *, before: int, after: int, start: int, n_samples_min: int) -> NDArray[np.void]:
+    """The stretches of one tile in which a channel is silent, cut at the ends of the tile.
+
+    Parameters
+    ----------
+    traces : (before + n + after, channel)
+        As recorded.
+    before, after, start : int
+        Rows of halo, and the absolute sample of the first row between.
+    n_samples_min : int
+        Shortest run of equal values that is silence.
+
+    Returns
+    -------
+    runs : structured array of dtype `RUN`
+        In order of sample, then channel.
+
+    Examples
+    --------
+    >>> traces = np.array([[7, 9], [0, 8], [0, 10], [0, 9], [7, 9]], "int16")
+    >>> silent_runs(traces, before=0, after=0, start=100, n_samples_min=3).tolist()
+    [(101, 0, 0, 3)]
+    """
+    silent = silent_samples(traces, n_samples_min)[before : len(traces) - after]
+    edges = np.diff(np.pad(silent, ((1, 1), (0, 0))).astype(np.int8), axis=0)
+    channel, first = np.nonzero(edges.T == 1)
+    _, last = np.nonzero(edges.T == -1)
+    runs = np.zeros(len(first), RUN)
+    runs["sample_index"], runs["channel_index"], runs["num_samples"] = start + first, channel, last - first
+    return runs[np.lexsort((channel, first))]
+
+
+@njit(nogil=True, cache=True)
+def _beside_silence(
+    samples: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    neighbors: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    beside = np.zeros(samples.size, np.bool_)
+    for i in range(samples.size):
+        for k in range(neighbors.shape[1]):
+            c = neighbors[channels[i], k]
+            if c < 0:
+                continue
+            after = offsets[c] + np.searchsorted(starts[offsets[c] : offsets[c + 1]], samples[i], side="right")
+            if after > offsets[c] and stops[after - 1] > samples[i]:
+                beside[i] = True
+                break
+    return beside
+
+
+def beside_silence(
+    samples: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    runs: NDArray[np.void],
+    *,
+    neighbors: NDArray[np.int32],
+    guard_samples: int,
+) -> NDArray[np.bool_]:
+    """Whether any channel around an event is silent while it lasts.
+
+    Parameters
+    ----------
+    samples, channels : (n_events,) int64
+    runs : structured array of dtype `RUN`
+        Stretches of silence, from any tiles.
+    neighbors : (channel, k) int32
+        Channels that are looked at for an event on each, padded with -1.
+    guard_samples : int
+        How far an event reaches to either side.
+
+    Returns
+    -------
+    beside : (n_events,) bool
+
+    Examples
+    --------
+    >>> runs = np.array([(100, 1, 0, 50)], RUN)
+    >>> around = np.array([[0, 1], [1, 2], [2, -1]], np.int32)
+    >>> beside_silence(np.array([90, 97, 120, 120]), np.array([0, 0, 1, 2]), runs, neighbors=around, guard_samples=5)
+    array([False,  True,  True, False])
+    """
+    order = np.lexsort((runs["sample_index"], runs["channel_index"]))
+    starts = runs["sample_index"][order] - guard_samples
+    stops = runs["sample_index"][order] + runs["num_samples"][order] + guard_samples
+    offsets = np.searchsorted(runs["channel_index"][order], np.arange(len(neighbors) + 1))
+    beside: NDArray[np.bool_] = _beside_silence(samples, channels, neighbors, starts, stops, offsets)
+    return beside

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...errors import ParameterError, RecordingError
 from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
+from ...match.leftover import match_and_look
 from ...match.moving import match_moving_templates
 from ...match.presence import fires_there
 from ...match.selected import SelectedRecords
@@ -194,7 +195,9 @@ def pieces_of_units(
 
 
 def match(white: xr.DataArray, templates: xr.Dataset, tissue: Tissue | None, **settings: Any) -> SpikeTable:
-    """Spikes of templates that rest, or that move with the tissue."""
+    """Spikes of templates that rest, or that move with the tissue; with ``peaks`` also those of what is left."""
+    if "peaks" in settings:
+        return match_and_look(white, templates=templates, **settings)
     if tissue is None:
         return match_templates(white, templates=templates, **settings)
     return match_moving_templates(white, templates=templates, tissue=tissue, **settings)

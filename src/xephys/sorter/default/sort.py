@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...cluster.missed import cluster_missed, with_missed
 from ...cluster.peaks import cluster_peaks
 from ...cluster.refine import estimated_counts, refine_clusters
 from ...cluster.unexplained import estimate_unexplained
@@ -28,6 +29,7 @@ from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustering_log
 from ..steps.judge import judge_units
 from ..steps.learned import learned_nodes
+from ..steps.live import live_records, silent_stretches
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.tidy import MatchableTemplates, above_thresholds, tidy_templates, tidy_units
@@ -55,6 +57,8 @@ from .prepare import prepare_default
 #: Channels of a template, and the most spikes that are averaged for it.
 N_NEAREST = 64
 N_SPIKES_MAX = 1000
+#: The refinement that also clusters what matching leaves: those after it look at the units that this finds.
+LOOK_AT = 1
 #: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
 PEAK_LOCALIZATION = "monopolar_triangulation"
 
@@ -78,16 +82,22 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         features, detected = _detect(prepared, p, run, stage="detect again")
         tissue = None
     white, components = prepared.whitened, features.components
-    clusters = _cluster(white, peaks_at_rest(detected, tissue), features, p, run)
+    around: dict[str, Any] = {"n_nearest": p.n_nearest, "guard_ms": p.ms_before + p.ms_after}
+    silences = silent_stretches(recording, prepared.filtered, run)
+    whole = live_records(peaks_at_rest(detected, tissue), silences, white, **around)
+    clusters = _cluster(white, whole, features, p, run)
 
     for number in range(1, p.n_refinements + 1):
         means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
         matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
-        spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest)
+        looks = number == LOOK_AT and tissue is None and on_host(white)
+        peaks = {"peaks": _peak_settings(prepared, p)} if looks else {}
+        spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest, **peaks)
         matched = run.collect(f"refine {number}", spikes)
         firing = where_units_fire(matched, templates, tissue, detect_threshold=p.match_threshold)
         resting_spikes = spikes_at_rest(firing, tissue, templates=templates, components=components)
-        clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number)
+        resting_spikes = live_records(resting_spikes, silences, white, **around)
+        clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number, looks=looks)
 
     means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
@@ -119,18 +129,22 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
 def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -> tuple[Features, CheckpointedEvents]:
     """Detected peaks with places and projections, and the features that these are."""
     white = prepared.whitened
-    peaks = detect_peaks(
-        white,
-        noise_levels=prepared.white_noise_levels,
-        detect_threshold=p.detect_threshold,
-        peak_sign=p.peak_sign,
-        exclude_sweep_ms=p.exclude_sweep_ms,
-        radius_um=p.exclude_radius_um,
-    )
+    peaks = detect_peaks(white, **_peak_settings(prepared, p))
     features = _learn_features(prepared, peaks, p, run)
     peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION if on_host(white) else "center_of_mass")
     peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
     return features, run.collect(stage, peaks)
+
+
+def _peak_settings(prepared: Prepared, p: DefaultParameters) -> dict[str, Any]:
+    """What a peak is, as :func:`detect_peaks` takes it."""
+    return {
+        "noise_levels": prepared.white_noise_levels,
+        "detect_threshold": p.detect_threshold,
+        "peak_sign": p.peak_sign,
+        "exclude_sweep_ms": p.exclude_sweep_ms,
+        "radius_um": p.exclude_radius_um,
+    }
 
 
 def _learn_features(prepared: Prepared, peaks: SpikeTable, p: DefaultParameters, run: Run) -> Features:
@@ -184,8 +198,9 @@ def _refine(
     run: Run,
     *,
     number: int,
+    looks: bool,
 ) -> Clusters:
-    """Clusters of the spikes that the templates of the ``clusters`` matched, split and merged again."""
+    """Clusters of the spikes that templates of the ``clusters`` matched, split and merged again, and of the rest."""
     clustering = run.once(
         refine_clusters,
         white,
@@ -195,6 +210,18 @@ def _refine(
         n_spikes_min=p.n_spikes_min,
     )
     log = clusters.log + clustering_log(clustering, step=f"refine {number}")
+    if looks:
+        missed = run.once(
+            cluster_missed,
+            white,
+            spikes,
+            components=features.components,
+            feature_noise=features.noise,
+            n_spikes_min=p.n_spikes_min,
+            n_peaks_per_section_max=p.n_peaks_per_section_max,
+        )
+        log += clustering_log(missed, step="look at what is left")
+        clustering = with_missed(clustering, missed)
     check_found(clustering, log)
     return Clusters(
         clustering.spikes(spikes),

@@ -1,0 +1,106 @@
+"""Clusters of what matching leaves: units that the first clustering did not find."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from ..graph.checkpoint import StoredRecords
+from .chosen import ChosenRecords
+from .peaks import cluster_peaks
+from .settle import Clustering, no_clusters, spread_over_all, take_records
+
+#: Peaks within this of a spike come with it, and a cluster more than half of which does is what a unit leaves.
+ECHO_MS, ECHO_SHARE_MAX = 1.0, 0.5
+#: Unless the spikes are at most this share of the unit's, and of another shape: the cosine of their mean waveform and
+#: that of the others, of which so many are looked at, is at most this.
+TAKEN_SHARE_MAX, LIKENESS_MAX, N_SPIKES_COMPARED = 0.25, 0.95, 1000
+
+
+def cluster_missed(
+    recording: xr.DataArray,
+    spikes: StoredRecords,
+    *,
+    components: xr.DataArray,
+    feature_noise: float,
+    n_spikes_min: int = 20,
+    n_peaks_per_section_max: int = 30_000,
+) -> Clustering:
+    """Cluster the peaks that no template explains. Computes.
+
+    What comes with the spikes of one unit, because its waveform varies, is no unit of its own and is dropped. If those
+    spikes are of another shape, the template took them of a neuron that had none: then they are a cluster.
+
+    Parameters
+    ----------
+    recording, components, feature_noise, n_spikes_min, n_peaks_per_section_max
+        As for :func:`xephys.cluster_peaks`.
+    spikes
+        Of :func:`xephys.match.leftover.match_and_look`, on disk; those of no unit are clustered.
+
+    Returns
+    -------
+    As from :func:`xephys.cluster_peaks`; spikes of units have no label, but those that are of another neuron.
+    """
+    from ..kernels.cluster.drop import dropped_clusters
+    from ..kernels.cluster.echoes import echoes, mean_likeness, spikes_that_left
+    from ..kernels.cluster.parts import spread_rows
+
+    known = take_records(spikes, ("sample_index", "unit_index"))
+    rows = np.flatnonzero(known["unit_index"] < 0)
+    if len(rows) < n_spikes_min:
+        return no_clusters(len(known))
+    found = cluster_peaks(
+        recording,
+        ChosenRecords(spikes, rows),
+        components=components,
+        feature_noise=feature_noise,
+        n_spikes_min=n_spikes_min,
+        n_peaks_per_section_max=n_peaks_per_section_max,
+    )
+    clustered, of_units = found.labels >= 0, np.flatnonzero(known["unit_index"] >= 0)
+    peaks, matched = known["sample_index"][rows], known[of_units]
+    window_samples = round(ECHO_MS * 1e-3 * float(recording.attrs["sampling_frequency"]))
+    shares, units = echoes(
+        peaks[clustered],
+        found.labels[clustered],
+        matched["sample_index"],
+        matched["unit_index"],
+        window_samples=window_samples,
+        duration_samples=recording.sizes["time"],
+    )
+    is_new = shares <= ECHO_SHARE_MAX
+    number = np.append(np.where(is_new, np.cumsum(is_new) - 1, -1), -1)
+    labels = np.where(clustered, number[found.labels], -1).astype(np.int32)
+    channel = take_records(ChosenRecords(spikes, rows), ("channel_index",))["channel_index"]
+    left = dropped_clusters(found.labels, labels, channel, reason="what a unit's template leaves")
+    clustering = spread_over_all(len(known), rows, replace(found, labels=labels), weak=left)
+    n_clusters = int(is_new.sum())
+    for cluster in np.flatnonzero(~is_new):
+        own = of_units[matched["unit_index"] == units[cluster]]
+        left_by = spikes_that_left(
+            peaks[found.labels == cluster], known["sample_index"][own], window_samples=window_samples
+        )
+        if n_spikes_min <= len(left_by) <= TAKEN_SHARE_MAX * len(own):
+            others = spread_rows(np.delete(own, left_by), N_SPIKES_COMPARED)
+            taken, rest = (take_records(spikes, ("projection",), of)["projection"] for of in (own[left_by], others))
+            if mean_likeness(taken, rest) <= LIKENESS_MAX:
+                clustering.labels[own[left_by]] = n_clusters
+                n_clusters += 1
+    return clustering
+
+
+def with_missed(clustering: Clustering, missed: Clustering) -> Clustering:
+    """Both clusterings of the same records as one: the clusters of what was missed are numbered after the others.
+
+    Examples
+    --------
+    >>> known, missed = no_clusters(3), no_clusters(3)
+    >>> known.labels[0], missed.labels[2] = 0, 0
+    >>> with_missed(known, missed).labels.tolist()
+    [0, -1, 1]
+    """
+    labels = np.where(missed.labels >= 0, missed.labels + np.int32(clustering.n_clusters), clustering.labels)
+    return replace(clustering, labels=labels, sample_shift=clustering.sample_shift + missed.sample_shift)

@@ -1,0 +1,68 @@
+"""Template matching that also finds the peaks of what it leaves, lazily, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import xarray as xr
+
+from .. import schema
+from ..detect.rules import PeakRules
+from ..detect.threshold import locally_exclusive
+from ..graph.events import SpikeTable
+from ..recording.stages import recording_plan
+from .settings import MatchSettings, spikes_stage
+
+
+def match_and_look(
+    recording: xr.DataArray,
+    *,
+    templates: xr.Dataset,
+    components: xr.DataArray,
+    n_nearest: int,
+    peaks: Mapping[str, Any],
+    **settings: Any,
+) -> SpikeTable:
+    """Find the spikes of known templates, and the peaks of what they leave, which are the spikes of no template.
+
+    Parameters
+    ----------
+    recording, templates, components, n_nearest, **settings
+        As for :func:`xephys.match_templates`.
+    peaks
+        Parameters of :func:`xephys.detect_peaks` with the method ``locally_exclusive``.
+
+    Returns
+    -------
+    Lazy table as from :func:`xephys.match_templates` with components; peaks have ``unit_index`` -1.
+
+    Raises
+    ------
+    ParameterError
+        If a setting is unknown or a number outside its limits.
+    RecordingError
+        If the templates come from another probe.
+    """
+    from ..kernels.match.leftover import match_and_look as kernel
+
+    info = schema.validate_recording(recording)
+    checked = MatchSettings.read(settings, what="match_and_look")
+    matching = spikes_stage(recording, templates, checked, components=components, n_nearest=n_nearest)
+    rules = dict(peaks)
+    sweep = max(1, round(rules.pop("exclude_sweep_ms") * 1e-3 * info.sampling_frequency))
+    looking = locally_exclusive(PeakRules(recording, info.n_channels, rules.pop("peak_sign"), sweep), **rules)
+    arrays = dict(looking.arrays)
+    stage = replace(
+        matching,
+        func=kernel,
+        parameters={**matching.parameters, **looking.parameters},
+        arrays={
+            **matching.arrays,
+            "peak_thresholds": arrays["thresholds"],
+            "competing": arrays["neighbors"],
+            "good": arrays["good"],
+        },
+    )
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))

@@ -1,0 +1,71 @@
+"""Spikes that all channels around them recorded: of them clusters are made where channels are silent for a time.
+
+A neuron beside a silent channel has another waveform, and would be split into two units that take turns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ... import schema
+from ...cluster.chosen import ChosenRecords
+from ...cluster.settle import take_records
+from ...graph.checkpoint import StoredRecords
+from ...preprocess.silence import find_silence, is_silence_filled
+from ...recording.clock import first_sample
+from ...recording.geometry import channel_groups, nearest_channels
+from .passes import Run
+
+#: Where something is silent for more of the time, the spikes that there are have to do; time is looked at so often.
+LIVE_SHARE_MIN, N_MOMENTS = 0.2, 1000
+
+
+def silent_stretches(recording: xr.DataArray, filtered: xr.DataArray, run: Run) -> NDArray[Any] | None:
+    """Stretches in which channels are silent, from one pass over the samples; None if none had to be filled."""
+    if not is_silence_filled(filtered):
+        return None
+    return run.collect("find silence", find_silence(recording)).load()
+
+
+def live_records(
+    records: StoredRecords, silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
+) -> StoredRecords:
+    """The records of spikes during which none of the channels on which they are projected is silent.
+
+    Parameters
+    ----------
+    records
+        With ``sample_index`` and ``channel_index``.
+    silences
+        From :func:`silent_stretches`.
+    white
+        The recording in which the spikes were found. Channels that are bad there do not count.
+    n_nearest
+        Channels around each spike.
+    guard_ms
+        How far a spike reaches.
+    """
+    if silences is None or not len(silences):
+        return records
+    from ...kernels.preprocess.silence import beside_silence
+
+    positions = schema.positions_of(white, why="silence")
+    near = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(white))
+    near = np.where(schema.bad_channels_of(white)[near], -1, near).astype(np.int32)
+    guard_samples = round(guard_ms * 1e-3 * float(white.attrs["sampling_frequency"]))
+
+    def silent(samples: NDArray[np.int64], channels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return beside_silence(samples, channels, silences, neighbors=near, guard_samples=guard_samples)
+
+    first, n_samples, n_channels = first_sample(white), white.sizes["time"], white.sizes["channel"]
+    moments = first + np.linspace(0, n_samples - 1, N_MOMENTS).astype(np.int64)
+    at, of = (grid.ravel() for grid in np.meshgrid(moments, np.arange(n_channels), indexing="ij"))
+    usual = silent(at, of).reshape(N_MOMENTS, n_channels).mean(axis=0) <= 1 - LIVE_SHARE_MIN
+    known = take_records(records, ("sample_index", "channel_index"))
+    channels = np.ascontiguousarray(known["channel_index"])
+    left_out = silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels]
+    return ChosenRecords(records, np.flatnonzero(~left_out))

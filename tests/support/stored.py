@@ -1,0 +1,28 @@
+"""Records in memory that answer like those on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """What `xephys.graph.checkpoint.StoredRecords` asks for."""
+
+    records: Any
+    token: str = "records"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.records.dtype
+
+    @property
+    def count(self) -> int:
+        return len(self.records)
+
+    def load(self, fields=None, *, rows=None):
+        chosen = self.records if rows is None else self.records[rows]
+        return chosen if fields is None else chosen[list(fields)]
