@@ -45,8 +45,10 @@ DETECTION = ["components", "estimate_motion", "project_waveforms"]
 CLUSTERING = ["cluster_peaks", "estimate_feature_noise"]
 MATCHING = [
     "balance_thresholds",
+    "cluster_missed",
     "estimate_noise_gain",
     "localize_center_of_mass",
+    "match_and_look",
     "match_and_project",
     "refine_clusters",
     "sum_waveforms",

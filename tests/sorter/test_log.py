@@ -7,7 +7,7 @@ import json
 import xephys
 from xephys.testing import simulate_recording
 
-STEPS = {"cluster", "refine 1", "refine 2", "templates", "units"}
+STEPS = {"cluster", "refine 1", "look at what is left", "refine 2", "templates", "units"}
 FIGURES = {
     "split": {"unit", "part", "num_spikes", "beside", "depth", "ratio", "separation"},
     "drop": {"num_spikes", "channel_index"},

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..graph.checkpoint import StoredRecords
-from .chosen import ChosenRecords
+from ..match.selected import SelectedRecords
 from .peaks import cluster_peaks
 from .settle import Clustering, no_clusters, spread_over_all, take_records
 
@@ -54,7 +54,7 @@ def cluster_missed(
         return no_clusters(len(known))
     found = cluster_peaks(
         recording,
-        ChosenRecords(spikes, rows),
+        SelectedRecords(spikes, rows),
         components=components,
         feature_noise=feature_noise,
         n_spikes_min=n_spikes_min,
@@ -74,7 +74,7 @@ def cluster_missed(
     is_new = shares <= ECHO_SHARE_MAX
     number = np.append(np.where(is_new, np.cumsum(is_new) - 1, -1), -1)
     labels = np.where(clustered, number[found.labels], -1).astype(np.int32)
-    channel = take_records(ChosenRecords(spikes, rows), ("channel_index",))["channel_index"]
+    channel = take_records(SelectedRecords(spikes, rows), ("channel_index",))["channel_index"]
     left = dropped_clusters(found.labels, labels, channel, reason="what a unit's template leaves")
     clustering = spread_over_all(len(known), rows, replace(found, labels=labels), weak=left)
     n_clusters = int(is_new.sum())

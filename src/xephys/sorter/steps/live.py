@@ -12,9 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
-from ...cluster.chosen import ChosenRecords
 from ...cluster.settle import take_records
 from ...graph.checkpoint import StoredRecords
+from ...match.selected import SelectedRecords
 from ...preprocess.silence import find_silence, is_silence_filled
 from ...recording.clock import first_sample
 from ...recording.geometry import channel_groups, nearest_channels
@@ -68,4 +68,4 @@ def live_records(
     known = take_records(records, ("sample_index", "channel_index"))
     channels = np.ascontiguousarray(known["channel_index"])
     left_out = silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels]
-    return ChosenRecords(records, np.flatnonzero(~left_out))
+    return SelectedRecords(records, np.flatnonzero(~left_out))
