@@ -47,7 +47,7 @@ def test_what_was_merged_with_an_artifact_goes_with_it(together):
             "channel_index": (("unit", "slot"), np.array([[0, 1], [0, 1], [90, 91]], np.int32)),
             "num_averaged": ("unit", [600, 300, 600]),
         },
-        attrs={"n_channels": 92, "sampling_frequency": 30_000.0},
+        attrs={"n_channels": 92, "sampling_frequency": 30_000.0, "nbefore": 20},
     )
     every = np.sort(rng.choice(N_SAMPLES // 300, 900, replace=False)) * 300
     own = np.sort(rng.permutation(every)[:600])
@@ -83,7 +83,7 @@ def test_a_rare_unit_made_of_coincidences_goes_and_one_beside_two_active_ones_st
             "channel_index": (("unit", "slot"), np.tile(np.arange(3, dtype=np.int32), (3, 1))),
             "num_averaged": ("unit", [1000, 1000, 60]),
         },
-        attrs={"n_channels": 3, "sampling_frequency": 30_000.0},
+        attrs={"n_channels": 3, "sampling_frequency": 30_000.0, "nbefore": 20},
     )
     first, second = (np.sort(rng.choice(n_samples, 18_000, replace=False)) for _ in range(2))
     if lacking:
@@ -101,3 +101,30 @@ def test_a_rare_unit_made_of_coincidences_goes_and_one_beside_two_active_ones_st
     assert tidied.origin.unit_of_template.tolist() == [0, 1, -1 if lacking else 2]
     reasons = [entry["reason"] for entry in tidied.log if entry.get("action") != "keep"]
     assert ("coincidences of two units" in reasons) == lacking
+
+
+def test_late_spikes_of_bursts_are_their_units():
+    """Template 1 is smaller and wider, and each of its spikes comes milliseconds after one of template 0."""
+    rng, time = np.random.default_rng(2), np.arange(60)[:, None] - 20
+    courses = [size * np.exp(-0.5 * (time / width) ** 2) for size, width in ((-20, 3.0), (-9, 4.2))]
+    waveform = np.stack([course * np.array([1.0, 0.5, 0.2]) for course in courses]).astype(np.float32)
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "channel_index": (("unit", "slot"), np.tile(np.arange(3, dtype=np.int32), (2, 1))),
+            "num_averaged": ("unit", [500, 400]),
+        },
+        attrs={"n_channels": 3, "sampling_frequency": 30_000.0, "nbefore": 20},
+    )
+    first = np.sort(rng.choice(N_SAMPLES // 3000, 500, replace=False)) * 3000
+    late = first[:400] + rng.integers(90, 240, 400)
+    samples, units = trains(first, late)
+    matches = np.zeros(
+        len(samples), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")]
+    )
+    matches["sample_index"], matches["unit_index"], matches["amplitude"] = samples, units, 1
+    tidied = tidy_units(matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES)
+    assert tidied.templates.sizes["unit"] == 1
+    assert len(tidied.spikes) == 900
+    entry = next(row for row in tidied.log if row.get("reason") == "late spikes of bursts")
+    assert (entry["unit"], entry["piece_of"], entry["follow"]) == (1, 0, 1.0)

@@ -61,6 +61,8 @@ NORM_MIN = 6.0
 #: Two trains that never meet between these lags may be one neuron's; nearer, the matcher reports only one of them.
 REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
+#: Intervals within a burst.
+BURST_REFRACTORY_MS, BURST_MS = 1.5, 20.0
 #: A unit that fires within this of a unit that it cannot see, more often than not, is an artifact of the whole probe.
 COMMON_MS = 0.5
 
@@ -124,6 +126,7 @@ def tidy_units(
     pieces
         Records of ``kernels.curate.pieces.PIECE``: units that are parts of others, to be joined with them.
     """
+    from ...kernels.curate.bursts import find_burst_pieces
     from ...kernels.curate.common_events import common_events
     from ...kernels.curate.merge import decide_merges, merge_candidates
     from ...kernels.curate.parts_of_sums import give_to_parts
@@ -145,6 +148,16 @@ def tidy_units(
     )
     pieces = np.empty(0, PIECE) if pieces is None else pieces
     target, shift = join_pieces(target, shift, pieces)
+    late = find_burst_pieces(
+        candidates,
+        templates["waveform"].values,
+        templates["channel_index"].values.astype(np.int32),
+        trains,
+        nbefore=int(templates.attrs["nbefore"]),
+        window_samples=round(BURST_MS * 1e-3 * rate),
+        refractory_samples=round(BURST_REFRACTORY_MS * 1e-3 * rate),
+    )
+    target, shift = join_pieces(target, shift, late)
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     artifact = common_events(
         matches["sample_index"],
@@ -177,6 +190,10 @@ def tidy_units(
     log += [
         {"step": "units", "reason": "pieces of a unit that drifts", **{n: row[n].item() for n in evidence}}
         for row in pieces
+    ]
+    log += [
+        {"step": "units", "reason": "late spikes of bursts", **{n: row[n].item() for n in late.dtype.names or ()}}
+        for row in late
     ]
     log += [
         {"step": "units", "unit": int(u), "reason": "too few spikes", "num_spikes": int(counts[u])}

@@ -1,0 +1,154 @@
+"""Pieces of a neuron that bursts: spikes that are smaller and wider, and come milliseconds after its others.
+
+In a burst a neuron tires: its spikes lose height and gain width. Where that goes so far that they are a cluster of
+their own, the trains say that the two are one: the smaller spikes come after the larger ones, as one neuron's do,
+hardly ever before them, and never together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BURST_PIECE", "find_burst_pieces", "stretched_likeness"]
+
+BURST_PIECE = np.dtype(
+    [
+        ("unit", np.int64),
+        ("piece_of", np.int64),
+        ("lag", np.int64),
+        ("likeness", np.float64),
+        ("stretch", np.float64),
+        ("follow", np.float64),
+        ("precede", np.float64),
+        ("together", np.float64),
+    ]
+)
+"""A unit whose spikes are the late ones of another's bursts, and the evidence.
+
+``lag`` is added to its samples; ``likeness`` is the cosine of its template and the other's, made wider by ``stretch``;
+``follow`` is the share of its spikes that come after a spike of either, ``precede`` the share of the other's spikes
+before which one of its comes, and ``together`` the share of its spikes that come within the refractory period of one of
+the other.
+"""
+
+LIKENESS_MIN, FOLLOW_MIN, PRECEDE_MAX, TOGETHER_MAX = 0.93, 0.6, 0.25, 0.05
+STRETCHES = np.arange(1.0, 2.3, 0.1)
+
+
+def stretched_likeness(
+    wide: NDArray[np.floating], narrow: NDArray[np.floating], *, nbefore: int, lag_samples_max: int = 6
+) -> tuple[float, float]:
+    """Cosine of one waveform and another that is made wider, at the best stretch and lag.
+
+    Parameters
+    ----------
+    wide, narrow : (n_samples, n_channels) float
+    nbefore : int
+        The sample around which it is stretched.
+    lag_samples_max : int
+
+    Returns
+    -------
+    likeness, stretch : float
+
+    Examples
+    --------
+    >>> time = np.arange(60)[:, None] - 20.0
+    >>> narrow, wide = (np.exp(-0.5 * (time / width) ** 2) for width in (3, 4.5))
+    >>> [round(value, 2) for value in stretched_likeness(wide, narrow, nbefore=20)]
+    [1.0, 1.5]
+    """
+    time, n = np.arange(len(narrow), dtype=np.float64), len(narrow)
+    norm = float(np.linalg.norm(wide))
+    best = (-1.0, 1.0)
+    for stretch in STRETCHES:
+        source = nbefore + (time - nbefore) / stretch
+        below = np.clip(np.floor(source).astype(np.int64), 0, n - 2)
+        part = np.clip(source - below, 0, 1)[:, None]
+        made = (1 - part) * narrow[below] + part * narrow[below + 1]
+        size = max(norm * float(np.linalg.norm(made)), 1e-30)
+        for lag in range(-lag_samples_max, lag_samples_max + 1):
+            first, second = wide[max(lag, 0) : n + min(lag, 0)], made[max(-lag, 0) : n - max(lag, 0)]
+            likeness = float((first * second).sum()) / size
+            if likeness > best[0] + 1e-9:
+                best = (likeness, float(stretch))
+    return best
+
+
+def find_burst_pieces(
+    candidates: NDArray[np.void],
+    waveforms: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    trains: list[NDArray[np.int64]],
+    *,
+    nbefore: int,
+    window_samples: int,
+    refractory_samples: int,
+) -> NDArray[np.void]:
+    """Units whose spikes are the late ones of another unit's bursts.
+
+    Parameters
+    ----------
+    candidates : structured array of dtype `CANDIDATE` of `kernels.curate.merge`
+        Pairs of units that look alike to some degree.
+    waveforms, channels : (unit, sample, slot) float32, (unit, slot) int32
+        Their templates.
+    trains : list of int64 arrays
+        Their samples, ascending.
+    nbefore : int
+        Samples of a template before the spike.
+    window_samples : int
+        Longest interval within a burst.
+    refractory_samples : int
+        Two spikes of one neuron are farther apart.
+
+    Returns
+    -------
+    structured array of dtype `BURST_PIECE`
+        One for each unit that is a piece: of the unit that it resembles most.
+
+    Examples
+    --------
+    >>> from xephys.kernels.curate.merge import merge_candidates
+    >>> time = np.arange(60)[:, None] - 20.0
+    >>> waveforms = np.stack([-20 * np.exp(-0.5 * (time / 3) ** 2), -8 * np.exp(-0.5 * (time / 4.5) ** 2)]).astype("f4")
+    >>> channels, bursts = np.zeros((2, 1), np.int32), np.arange(1, 200) * 30_000
+    >>> pairs = merge_candidates(waveforms, channels)
+    >>> find_burst_pieces(pairs, waveforms, channels, [bursts, bursts + 150], nbefore=20, window_samples=450,
+    ...                   refractory_samples=45)[["unit", "piece_of"]].tolist()
+    [(1, 0)]
+    """
+    norms = np.sqrt((waveforms.astype(np.float64) ** 2).sum(axis=(1, 2)))
+    found: dict[int, tuple[float | int, ...]] = {}
+    for pair in candidates:
+        first, second = int(pair["first"]), int(pair["second"])
+        large, small = (first, second) if norms[first] >= norms[second] else (second, first)
+        if not (len(trains[large]) and len(trains[small])):
+            continue
+        lag = int(pair["lag"]) if small == second else -int(pair["lag"])
+        own = trains[small] + lag
+        both = np.sort(np.concatenate([trains[large], own]))
+        together = _share_after(own, trains[large], -refractory_samples, refractory_samples)
+        follow = _share_after(own, both, refractory_samples, window_samples)
+        precede = _share_after(trains[large], own, refractory_samples, window_samples)
+        if follow < FOLLOW_MIN or precede > PRECEDE_MAX or together > TOGETHER_MAX:
+            continue
+        shared = np.intersect1d(channels[large][channels[large] >= 0], channels[small][channels[small] >= 0])
+        wide, narrow = (_on(waveforms[unit], channels[unit], shared) for unit in (small, large))
+        likeness, stretch = stretched_likeness(wide, narrow, nbefore=nbefore)
+        if likeness >= LIKENESS_MIN and likeness > found.get(small, (0, 0, 0, 0.0))[3]:
+            found[small] = (small, large, lag, likeness, stretch, follow, precede, together)
+    return np.array([found[unit] for unit in sorted(found)], BURST_PIECE)
+
+
+def _share_after(samples: NDArray[np.int64], others: NDArray[np.int64], interval_min: int, interval_max: int) -> float:
+    """Share of the samples that come so long after one of the others."""
+    first = np.searchsorted(others, samples - interval_max)
+    last = np.searchsorted(others, samples - interval_min, side="right")
+    return float((last > first).mean())
+
+
+def _on(waveform: NDArray[np.float32], channels: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.float32]:
+    slots = [int(np.flatnonzero(channels == channel)[0]) for channel in wanted]
+    return waveform[:, slots]
