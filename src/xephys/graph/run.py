@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RecordingError
+from .compiling import announce_compilation
 from .plan import Array, Plan
 
 #: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
@@ -154,6 +155,7 @@ def run_partials(
 
 
 def _bound(program: Program, arrays: Mapping[str, Array]) -> list[tuple[Step, Callable[..., Any]]]:
+    announce_compilation()
     calls: list[tuple[Step, Callable[..., Any]]] = []
     for k, step in enumerate(program.steps):
         own = {name.split(".", 1)[1]: a for name, a in arrays.items() if name.startswith(f"{k}.")}
