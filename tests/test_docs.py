@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import xephys
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.joinpath("docs").rglob("*.md")), ROOT / "README.md"]
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -43,6 +45,21 @@ def test_table_of_parameters_is_up_to_date():
     made = runpy.run_path(str(ROOT / "ci" / "make_parameter_table.py"))["parameter_page"]()
     stored = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
     assert made == stored, "run python ci/make_parameter_table.py"
+
+
+@pytest.mark.parametrize("page", ["from_spikeinterface.md", "from_kilosort.md"])
+def test_tables_of_names_are_up_to_date(page):
+    made = runpy.run_path(str(ROOT / "ci" / "make_name_tables.py"))["page_with_table"](page)
+    assert made == (ROOT / "docs" / "how_to" / page).read_text(encoding="utf-8"), "run python ci/make_name_tables.py"
+
+
+def test_functions_named_beside_others_exist():
+    text = (ROOT / "docs" / "how_to" / "from_spikeinterface.md").read_text(encoding="utf-8")
+    table = text.partition("## Functions")[2].partition("## Parameters")[0]
+    rows = [line.split("|")[2] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)", row)} - {"recording"}
+    assert len(named) > 20
+    assert named <= set(xephys.__all__)
 
 
 def test_figures_are_small():
