@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import errno
 
+import numpy as np
 import pytest
 
+import xephys
 from xephys import errors
+
+
+def test_a_warning_points_to_the_line_of_the_user():
+    data = np.zeros((30_000, 4), "int16")
+    recording = xephys.make_recording(
+        data, sampling_frequency=30_000.0, coordinates={"x": [0.0] * 4, "y": [0.0, 0.02, 0.04, 0.06]}
+    )
+    with pytest.warns(xephys.XephysWarning, match="if they are in mm") as caught:
+        xephys.sort(recording)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_a_short_write_of_numpy_has_no_number():

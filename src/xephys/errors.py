@@ -4,6 +4,8 @@ Every message names the value, the limit and the remedy. The command line turns 
 """
 
 import errno
+import sys
+import warnings
 
 
 class RecordingError(ValueError):
@@ -28,6 +30,21 @@ class ResourceError(RuntimeError):
 
 class XephysWarning(UserWarning):
     """Something about the input is unusual, was worked around, and should be known."""
+
+
+def warn_user(message: str) -> None:
+    """Warn of something unusual, at the line outside of this package from which it was called.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> with pytest.warns(XephysWarning, match="odd"):
+    ...     warn_user("this is odd")
+    """
+    level, frame = 1, sys._getframe(0)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, XephysWarning, stacklevel=level)
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -171,12 +171,12 @@ def test_positions_that_are_not_finite(noise):
 
 
 def test_unknown_preset(noise):
-    with pytest.raises(ParameterError, match=r"preset 'defualt' does not exist, did you mean 'default'\?"):
+    with pytest.raises(ParameterError, match=r"preset 'defualt' does not exist; did you mean 'default'\?"):
         xephys.sort(recording_of(noise[:RATE]), preset="defualt")
 
 
 def test_unknown_parameter(noise):
-    with pytest.raises(ParameterError, match=r"no parameter 'detect_treshold', did you mean 'detect_threshold'\?"):
+    with pytest.raises(ParameterError, match=r"no parameter 'detect_treshold'; did you mean 'detect_threshold'\?"):
         xephys.sort(recording_of(noise[:RATE]), detect_treshold=4)
 
 
@@ -198,7 +198,7 @@ def test_values_outside_their_limits(noise, given, message):
     ("spoil", "kind", "message"),
     [
         (lambda r: r.T, RecordingError, "transpose or rename"),
-        (lambda r: r.values, TypeError, "expected a recording .* got ndarray"),
+        (lambda r: r.values, TypeError, "an array of shape .* without labels; wrap it first"),
         (lambda r: r.assign_attrs(sampling_frequency=0), RecordingError, "set it to the rate in hertz"),
     ],
 )

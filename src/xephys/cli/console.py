@@ -78,6 +78,7 @@ def explain(error: Exception) -> tuple[int, str]:
         (OutputError, OUTPUT),
         (PermissionError, OUTPUT),
         (ResourceError, RESOURCE),
+        (ImportError, RESOURCE),
     ):
         if isinstance(error, kind):
             return status, text

@@ -114,7 +114,9 @@ def detect_bad_channels(
     if plan.n_samples < n_slices * plan.tile_samples:  # too short for one each second: as many as were asked for vote
         slices = draw_overlapping_excerpts(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
-        positions = schema.positions_of(recording, why="the coherence of neighboring channels")
+        positions = schema.positions_of(
+            recording, why="the coherence of neighboring channels (methods 'std' and 'mad' need none)"
+        )
         groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbors
         order = np.lexsort((positions[:, 0], positions[:, 1], np.zeros(len(positions)) if groups is None else groups))
         back = np.argsort(order)

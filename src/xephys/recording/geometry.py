@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import ParameterError, XephysWarning
+from ..errors import ParameterError, warn_user
 from ..schema import positions_of
 
 #: Nearest contacts of a probe lie between these, whatever it is made for.
@@ -111,10 +110,8 @@ def warn_odd_spacing(recording: xr.DataArray) -> None:
         said = (
             f"{typical / 1e3:.3g} mm apart, more than {SPACING_UM_MAX / 1e3:g}: if they are in nm, divide them by 1000"
         )
-    warnings.warn(
-        f"the nearest contacts lie {said} (coordinates x and y, or si_units of the probe); they were taken for um",
-        XephysWarning,
-        stacklevel=3,
+    warn_user(
+        f"the nearest contacts lie {said} (coordinates x and y, or si_units of the probe); they were taken for um"
     )
 
 

@@ -239,7 +239,7 @@ def _at_place(recording: xr.DataArray, *, depth_um: Any, shank: Any, group: Any)
         if name not in recording.coords:
             raise ParameterError(f"{name} is {wanted!r}, and this recording's channels have no {name}; leave it out")
         known, given = recording.coords[name].values, np.atleast_1d(np.asarray(wanted))
-        names = list(dict.fromkeys(map(str, known.tolist())))
+        names = sorted(set(map(str, known.tolist())))
         missing = [str(one) for one in given.tolist() if str(one) not in names]
         if missing:
             raise ParameterError(f"{name} {', '.join(missing)} does not exist; there is {', '.join(names)}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from .. import schema
-from ..errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
+from ..errors import ParameterError, RecordingError, SilentRecordingError, warn_user
 from ..graph.keep.traces import forget_kept
 from ..graph.results import KEPT_RESULTS
 from ..recording.device import to_device
@@ -172,7 +171,7 @@ def _sorting_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, 
     except NoUnits as end:
         return _empty(recording, preset, parameters, log=end.log)
     except SilentRecordingError as silence:
-        warnings.warn(str(silence), XephysWarning, stacklevel=4)
+        warn_user(str(silence))
         return _empty(recording, preset, parameters)
 
 

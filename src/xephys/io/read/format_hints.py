@@ -43,6 +43,8 @@ _REMEDIES = {
     ".mat": "a .mat holds arrays: load them (scipy.io.loadmat) and use make_recording",
     ".npy": "an .npy holds an array: load it (numpy.load) and use make_recording",
     ".npz": "an .npz holds arrays: load them (numpy.load) and use make_recording",
+    ".gz": "a .gz is compressed: decompress it (gunzip) and open what comes out",
+    ".zip": "a .zip is an archive: unpack it and open what comes out",
     ".csv": "a .csv is a table: load it and use make_recording",
     ".meta": "a .meta describes the .bin of the same name: open that",
 }

@@ -190,7 +190,9 @@ def _explanation(known: Format, path: Path, error: Exception) -> Exception:
             return RecordingError(f"{path} holds no ElectricalSeries: there are no traces in it to open")
         return RecordingError(f"{path} holds several ElectricalSeries; give stream_id as one of {available}")
     if isinstance(error, ImportError):
-        return ImportError(f"reading {known.description} needs a package that is not installed: {said}")
+        package = (error.name or "").partition(".")[0]
+        remedy = f"; run pip install {package}" if package else ""
+        return ImportError(f"reading {known.description} needs a package that is not installed ({said}){remedy}")
     if "not a multiple of the data-type" in str(error):
         return RecordingError(
             f"a file of {path} ends within a sample, so it was cut or is still being written; copy it again"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from ...checks import hint_for
-from ...errors import ParameterError, RecordingError, XephysWarning
+from ...errors import ParameterError, RecordingError, warn_user
 from ...recording.geometry import warn_odd_spacing
 from ...recording.segments import segments_of, tree_of
 from ...schema import channel_coordinate
@@ -235,11 +234,7 @@ def _check_meta(recording: Any, place: Path) -> None:
         said, found = int(info["meta"].get("fileSizeBytes", 0)), file.stat().st_size
         if said and said != found:
             there = found // (2 * info["num_chan"])
-            warnings.warn(
-                f"{file} has {found} bytes, its .meta says {said}; using the {there} samples that are there",
-                XephysWarning,
-                stacklevel=4,
-            )
+            warn_user(f"{file} has {found} bytes, its .meta says {said}; using the {there} samples that are there")
 
 
 def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:

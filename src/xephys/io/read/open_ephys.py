@@ -7,7 +7,6 @@ jump would be early: the recording is cut there into segments, each with its own
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import RecordingError, XephysWarning
+from ...errors import RecordingError, warn_user
 from ...graph.build import to_dask
 from ...graph.compose.splice import SplicedSource
 from ...graph.plan import Plan
@@ -130,4 +129,4 @@ def _numbers_beside(file: Path) -> Any:
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(sentence, XephysWarning, stacklevel=5)
+    warn_user(sentence)

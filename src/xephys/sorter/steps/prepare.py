@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -12,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
-from ...errors import ParameterError, RecordingError, SilentRecordingError, XephysWarning
+from ...errors import ParameterError, RecordingError, SilentRecordingError, warn_user
 from ...graph.results import identity_of
 from ...preprocess.bad_channels import find_constant_channels
 from ...preprocess.blank.common_artifacts import blank_common_artifacts
@@ -242,9 +241,5 @@ def _mark_bad(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) 
     if channels.any():
         names = ", ".join(map(str, recording.channel.values[channels][:12]))
         plural = "s were" if channels.sum() > 1 else " was"
-        warnings.warn(
-            f"{channels.sum()} {fault} channel{plural} left out: {names}; mark them bad to silence this",
-            XephysWarning,
-            stacklevel=3,
-        )
+        warn_user(f"{channels.sum()} {fault} channel{plural} left out: {names}; mark them bad to silence this")
     return recording.assign_coords(bad=("channel", schema.bad_channels_of(recording) | channels))
