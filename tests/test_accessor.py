@@ -67,3 +67,13 @@ def test_accessor_exists_on_arrays_made_elsewhere():
 def test_accessor_is_there_whatever_the_order_of_imports(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout == "True\n", done.stderr
+
+
+def test_it_shows_the_recording_and_its_methods(recording):
+    text, html = repr(recording.ephys), recording.ephys._repr_html_()
+    assert text.startswith("a recording of 8 channels and 7 s at 30000 Hz in counts; its methods")
+    for name in ("bandpass_filter", "detect_peaks", "sort", "plot_traces"):
+        assert name in text
+        assert name in html
+    assert max(map(len, text.splitlines())) <= 100
+    assert "is not a recording" in repr(recording.T.ephys)

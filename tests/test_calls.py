@@ -68,6 +68,26 @@ def test_operations_are_functions_of_their_module():
     assert pickle.loads(pickle.dumps(xephys.preprocess.filter.bandpass_filter)).__name__ == "bandpass_filter"
 
 
+@pytest.mark.parametrize("preset", ["default", "kilosort4"])
+def test_tasks_of_a_sort_are_named_after_operations(preset, recording):
+    from dask.callbacks import Callback
+    from dask.utils import key_split
+
+    class Names(Callback):
+        def __init__(self):
+            super().__init__()
+            self.seen = set()
+
+        def _pretask(self, key, dsk, state):
+            self.seen.add(key_split(key).partition("-")[0])
+
+    with Names() as names:
+        xephys.sort(recording, preset=preset, progress=False)
+    # Beside operations: reading the source, and Dask's own joining of blocks.
+    assert names.seen - set(xephys.__all__) <= {"simulationsource", "finalize"}
+    assert len(names.seen) > 6
+
+
 def test_every_operation_on_a_recording_is_marked():
     from xephys.accessor import RecordingAccessor
 

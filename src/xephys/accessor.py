@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from types import MethodType
@@ -41,6 +42,39 @@ class RecordingAccessor:
 
     def __init__(self, recording: xr.DataArray | xr.DataTree) -> None:
         self.recording = recording
+
+    def __repr__(self) -> str:
+        from textwrap import fill
+
+        lines = [f"{self._summary()}; its methods, each with help():"]
+        lines += [
+            fill(f"{kind}: {', '.join(names)}", 100, subsequent_indent="    ") for kind, names in _kinds().items()
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{kind}</th><td>{', '.join(names)}</td></tr>" for kind, names in _kinds().items())
+        return f"<div>{escape(self._summary())}; its methods:</div><table>{rows}</table>"
+
+    def _summary(self) -> str:
+        array = self.recording
+        if isinstance(array, xr.DataTree):
+            return f"a tree of {len(array.children)} segments"
+        rate = array.attrs.get("sampling_frequency")
+        if array.dims != ("time", "channel") or not isinstance(rate, (int, float)) or not rate > 0:
+            return f"an array with dims {array.dims}, which is not a recording (time, channel)"
+        seconds = array.sizes["time"] / rate
+        units = array.attrs.get("units", "counts")
+        return f"a recording of {array.sizes['channel']} channels and {seconds:.6g} s at {rate:.9g} Hz in {units}"
+
+
+def _kinds() -> dict[str, list[str]]:
+    """Names of the methods by the room in which they are defined."""
+    kinds: dict[str, list[str]] = {}
+    for name, public in read_stub(Path(__file__).with_name("__init__.pyi")).items():
+        if public.block.startswith(METHODS):
+            kinds.setdefault(public.module.split(".")[1], []).append(name)
+    return kinds
 
 
 for _name, _public in read_stub(Path(__file__).with_name("__init__.pyi")).items():

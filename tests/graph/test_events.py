@@ -44,7 +44,10 @@ def test_building_and_looking_at_a_table_computes_nothing(source):
     assert table.fields == ("sample_index", "channel_index", "amplitude", "wave")
     assert table.dtype == toys.FEATURE_DTYPE
     assert table.n_chunks == count_tasks(table) == 3
-    assert repr(table) == "<SpikeTable of 3 chunks, not computed: sample_index, channel_index, amplitude, wave>"
+    assert repr(table).startswith("<SpikeTable of 3 chunks at 1000 Hz, not computed")
+    for text in (repr(table), table._repr_html_()):
+        for name in table.fields:
+            assert name in text
     kept = table.filter(toys.below)
     assert kept.plan is None
     assert kept.dtype == table.dtype

@@ -77,3 +77,14 @@ def test_spikeinterface_sorting():
 def test_no_units_at_all():
     truth = Truth(make_config("easy", n_channels=4, n_units=0, duration_s=1.0))
     assert len(truth.spikes) == 0 and truth.units_info() == [] and len(truth.to_spikeinterface().unit_ids) == 0
+
+
+def test_a_truth_is_shown_in_three_lines_without_being_computed():
+    truth = Truth(make_config("easy", duration_s=3, n_channels=8, n_units=2, seed=5))
+    assert repr(truth).startswith(
+        "<Truth of a simulated recording: 2 units on 8 channels (neuropixels-like), 3 s, seed 5"
+    )
+    assert repr(truth).count("\n") == 2
+    assert "spikes" not in vars(truth)
+    for name in repr(truth).splitlines()[1].partition(":")[0].split(", "):
+        assert hasattr(truth, name.strip())

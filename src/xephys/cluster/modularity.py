@@ -154,7 +154,7 @@ def cluster_by_modularity(
         "seed": int(seed),
     }
     jobs = [(section, m, neighbors, settings) for section, m in zip(sections, members, strict=True)]
-    found = run_tasks(cluster_section, jobs, shared=shared, label="modularity_section")
+    found = run_tasks(cluster_section, jobs, shared=shared)
     decisions = [why for _, why in found]
     labels = np.full(len(everywhere), -1, np.int32)
     parts = [part for part, _ in found]

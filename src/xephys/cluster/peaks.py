@@ -112,7 +112,7 @@ def cluster_peaks(
     projection = np.ascontiguousarray(clustered["projection"])
     channel = np.ascontiguousarray(clustered["channel_index"])
     jobs = [(section, m, neighbors, n_spikes_min) for section, m in zip(sections, members, strict=True)]
-    section_labels = run_tasks(cluster_section, jobs, shared=(projection, channel), label="cluster_section")
+    section_labels = run_tasks(cluster_section, jobs, shared=(projection, channel))
     labels = reconcile.join_sections(channel, sections, members, section_labels, n_spikes_min=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     means, _ = cluster_means(projection, channel, labels, neighbors)
@@ -121,7 +121,7 @@ def cluster_peaks(
     labels, weak = without_weak(labels, means, channel, noise=noise)
     _, cluster_rows = rows_by_label(labels)
     split_jobs = [(of_cluster, neighbors, n_spikes_min) for of_cluster in cluster_rows]
-    parts = run_tasks(split_cluster, split_jobs, shared=(projection, channel), label="split_cluster")
+    parts = run_tasks(split_cluster, split_jobs, shared=(projection, channel))
     settled = settle_clusters(
         join_parts(cluster_rows, parts, n_spikes=len(labels)),
         clustered,

@@ -98,7 +98,7 @@ def refine_clusters(
     members = [np.searchsorted(rows, of_unit) for of_unit in unit_rows]
     projection = np.ascontiguousarray(used["projection"])
     jobs = [(unit, of_unit, n_spikes_min) for unit, of_unit in zip(numbers.tolist(), members, strict=True)]
-    parts, splits = zip(*run_tasks(split_unit, jobs, shared=(projection,), label="split_unit"), strict=True)
+    parts, splits = zip(*run_tasks(split_unit, jobs, shared=(projection,)), strict=True)
     labels = join_parts(members, list(parts), n_spikes=len(rows))
     channel = np.ascontiguousarray(used["channel_index"])
     neighbors = nearest_channels(

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, overload
+from uuid import uuid4
 
 import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
 
+from ..calls import current_call
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
@@ -103,7 +105,16 @@ class SpikeTable:
         raise TypeError("the number of spikes is unknown until they are computed; use .compute() or .count_per_chunk()")
 
     def __repr__(self) -> str:
-        return f"<SpikeTable of {self.n_chunks} chunks, not computed: {', '.join(self.fields)}>"
+        kinds = ", ".join(f"{name} {shape_and_kind(self.dtype[name])}" for name in self.fields)
+        return (
+            f"<SpikeTable of {self.n_chunks} chunks at {self.sampling_frequency:.9g} Hz, not computed\n"
+            f" columns: {kinds}\n .compute() gives the records, table['{self.fields[0]}'] a lazy column>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{name}</th><td>{shape_and_kind(self.dtype[name])}</td></tr>" for name in self.fields)
+        head = f"SpikeTable of {self.n_chunks} chunks at {self.sampling_frequency:.9g} Hz, not computed"
+        return f"<table><caption>{head}</caption>{rows}</table>"
 
     def then(self, stage: Stage) -> SpikeTable:
         """The table with one feature stage more, in the same pass over the traces."""
@@ -186,6 +197,18 @@ def given_events_stage(events: Array) -> Stage:
     return Stage(given_events, dtype=events.dtype, arrays={"events": events}, emits="events")
 
 
+def shape_and_kind(dtype: np.dtype[Any]) -> str:
+    """A column's type as people read it: ``float32``, ``float32 (6 × 16)``.
+
+    Examples
+    --------
+    >>> shape_and_kind(np.dtype("i8")), shape_and_kind(np.dtype("(6,16)f4"))
+    ('int64', 'float32 (6 × 16)')
+    """
+    shape = " × ".join(map(str, dtype.shape))
+    return f"{dtype.base} ({shape})" if shape else str(dtype)
+
+
 def _field(records: Array, *, field: str) -> Array:
     values: Array = records[field]
     return values
@@ -209,14 +232,14 @@ def _keep(records: Array, *, keep: Callable[[Array], Array]) -> Array:
     return records[keep(records)]
 
 
-def run_tasks(
-    func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Array, ...] = (), label: str
-) -> list[Any]:
+def run_tasks(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Array, ...] = ()) -> list[Any]:
     """Call a module-level function once per tuple of arguments, as independent tasks; results in order.
 
-    ``shared`` comes first in every call and is stored once.
+    ``shared`` comes first in every call and is stored once. The tasks are named after the operation at work.
     """
+    label = current_call().partition("(")[0] or func.__name__
     common = [dask.delayed(array, traverse=False, pure=False) for array in shared]
     with single_threaded_blas():
-        tasks = [dask.delayed(func, name=label, pure=False)(*common, *job) for job in jobs]
+        call = dask.delayed(func, pure=False)
+        tasks = [call(*common, *job, dask_key_name=f"{label}-{uuid4().hex}") for job in jobs]
         return list(compute(*tasks))

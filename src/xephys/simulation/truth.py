@@ -43,6 +43,15 @@ class Truth:
 
     config: SimulationConfig
 
+    def __repr__(self) -> str:
+        c = self.config
+        return (
+            f"<Truth of a simulated recording: {c.n_units} units on {c.n_channels} channels ({c.probe}), "
+            f"{c.duration_s:g} s, seed {c.seed}\n"
+            " spikes, templates, unit_positions, peak_channels, noise_per_channel_uv, motion, artifacts_s: as arrays\n"
+            " units_info(), to_spikeinterface(): the units as dictionaries and as a sorting>"
+        )
+
     @property
     def scene(self) -> Scene:
         return draw_scene(self.config)

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..calls import operation
+from ..calls import current_call, operation
 from ..errors import ParameterError, RecordingError
 from ..features.events import spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
@@ -196,6 +196,7 @@ def _sum_plan(
         before=nbefore,
         after=nafter,
         emits="partials",
+        call=current_call() or "estimate_templates()",
     )
     plan = span.then(stage)
     # Whoever holds the beginning of a tile sums it: a part that begins inside one takes that tile as a whole.
