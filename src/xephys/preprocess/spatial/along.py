@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_choice
 from ...errors import ParameterError, RecordingError
 from ...graph.plan import Stage
@@ -18,6 +19,7 @@ from ...recording.stages import extend_recording
 _ACROSS = {"x": "y", "y": "x"}
 
 
+@operation
 def directional_derivative(
     recording: xr.DataArray, *, direction: str = "y", order: int = 1, edge_order: int = 1
 ) -> xr.DataArray:
@@ -70,6 +72,7 @@ def directional_derivative(
     return extend_recording(recording, stage, units=units + ("/um" if order == 1 else f"/um^{order}"))
 
 
+@operation
 def average_across_direction(recording: xr.DataArray, *, direction: str = "y") -> xr.DataArray:
     """Average the channels that lie at one place along a direction, lazily.
 

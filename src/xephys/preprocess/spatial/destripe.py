@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ... import schema
+from ...calls import operation
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...graph.plan import Stage
@@ -15,6 +16,7 @@ from ...recording.geometry import channel_groups
 from ...recording.stages import extend_recording
 
 
+@operation
 def highpass_spatial_filter(
     recording: xr.DataArray,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ... import schema
+from ...calls import operation
 from ...errors import ParameterError
 from ...graph.build import to_dask
 from ...graph.plan import Stage
@@ -15,6 +16,7 @@ from ...recording.slicing import select_channels
 from ...recording.stages import describe_step, recording_plan
 
 
+@operation
 def depth_order(
     recording: xr.DataArray, *, dimensions: tuple[str, ...] = ("x", "y"), descending: bool = False
 ) -> xr.DataArray:
@@ -57,6 +59,7 @@ def depth_order(
     return select_channels(recording, recording.channel.values[order[::-1] if descending else order])
 
 
+@operation
 def pad_channels(recording: xr.DataArray, *, channel_ids: Any) -> xr.DataArray:
     """Recordings with given channels, those that the recording does not have being 0, lazily.
 
