@@ -25,6 +25,12 @@ SETS = (
     "hard-wander:12",
 )  # fmt: skip
 PEERS = ("lupin", "spykingcircus2")
+LEGEND = (
+    "Peers with their defaults, motion correction included. `well`: units with an accuracy of at least 0.8; `acc`: "
+    "mean accuracy; `FP/red/over`: units that match nothing, copies, units of several neurons; `SNR>6`: well-detected "
+    "units above an SNR of 6 that fire throughout; `split`: units in several pieces. Two sets run at a time, each on "
+    "one core."
+)
 SORTERS = ("default", *VARIANTS, "preset:kilosort4", *PEERS)
 
 
@@ -49,7 +55,7 @@ def main() -> None:
     if options.sets or options.sorters or not peers_ran:
         print(table)
     else:
-        write_result("drift", f"```\n{table}```")
+        write_result("drift", LEGEND, f"```\n{table}```")
 
 
 if __name__ == "__main__":
