@@ -132,11 +132,17 @@ def sort(
     from ..io.export.kilosort import export_kilosort
     from ..io.export.phy import export_phy
     from ..io.store.sorting import save_sorting
+    from ..sorter.rehearse import compiling_ahead
     from ..sorter.run import sort_with
     from ..sorter.segments import sorting_of_segments
     from ..sorter.steps.reuse import whiten_like
 
-    with connect(scheduler), work_folder(out, discard=discard_work) as work, progress_bar() as progress:
+    with (
+        connect(scheduler),
+        compiling_ahead(),
+        work_folder(out, discard=discard_work) as work,
+        progress_bar() as progress,
+    ):
         joint = sort_with(
             recording,
             sorter,

@@ -1,0 +1,87 @@
+"""The first sort on a machine: a second process compiles the kernels that are needed late, beside the first estimates.
+
+Numba compiles one function at a time in a process, and keeps what it has compiled on disk. So another process begins
+with the kernels of matching and clustering while this one begins with the filter; each finds what the other has done.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+#: What the second process does. It ends with this one, for nobody needs it then.
+PROGRAM = "from xephys.sorter.rehearse import rehearse; rehearse()"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+@contextmanager
+def compiling_ahead() -> Iterator[None]:
+    """Where kernels are not compiled yet, a second process compiles those needed late, at most until the end."""
+    if is_compiled() or (os.cpu_count() or 1) < 2:
+        yield
+        return
+    environment = os.environ | ONE_THREAD
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_compiled() -> bool:
+    """Whether the kernel that takes longest to compile lies on disk."""
+    from ..kernels.match.pursuit import pursue
+
+    return any(Path(pursue.stats.cache_path).glob("pursuit.pursue-*.nbi"))
+
+
+def rehearse() -> None:
+    """Compile the kernels of matching, clustering, motion and thresholds in this process, by small calls of them."""
+    from ..kernels.cluster.split import split_features
+    from ..kernels.match.thresholds import balanced_score
+    from ..kernels.motion.smoother import smooth_walk
+    from ..match.templates import match_templates
+    from ..templates.average import estimate_templates
+
+    rng = np.random.default_rng(0)
+    white, spikes = _white(rng)
+    templates = estimate_templates(white, spikes, peak_channels=np.array([1, 5]))
+    n_samples, nbefore = templates.sizes["sample"], int(templates.attrs["nbefore"])
+    components = xr.DataArray(
+        np.linalg.qr(rng.standard_normal((n_samples, 3)))[0].T,
+        dims=("component", "sample"),
+        attrs={"nbefore": nbefore},
+    )
+    match_templates(white, templates=templates, components=components, n_nearest=4, freq_max_hz=6000.0).compute(
+        scheduler="synchronous"
+    )
+    split_features(rng.standard_normal((400, 12)).astype(np.float32), halve=True)
+    smooth_walk(np.zeros((4, 2)), np.ones((4, 2, 2)), np.zeros((4, 2)), np.eye(2), np.ones(4))
+    balanced_score(np.sort(4.0 + rng.exponential(1.0, 400)), 4.0, 5.0, 2.0)
+
+
+def _white(rng: np.random.Generator) -> tuple[xr.DataArray, np.ndarray]:
+    """A fifth of a second of noise on eight channels with spikes of two units."""
+    traces = rng.standard_normal((6000, 8)).astype(np.float32)
+    spikes = np.zeros(40, [("sample_index", "i8"), ("unit_index", "i8")])
+    spikes["sample_index"], spikes["unit_index"] = np.arange(200, 5800, 140), np.arange(40) % 2
+    shape = -30.0 * np.exp(-0.5 * (np.arange(-20, 21) / 6.0) ** 2)
+    rows = spikes["sample_index"][:, None] + np.arange(-20, 21)
+    traces[rows, 1 + 4 * spikes["unit_index"][:, None]] += shape
+    recording = xr.DataArray(
+        traces,
+        dims=("time", "channel"),
+        coords={"x": ("channel", np.zeros(8)), "y": ("channel", 20.0 * np.arange(8))},
+        attrs={"sampling_frequency": 30_000.0, "units": "noise"},
+    )
+    return recording.chunk({"time": 6000}), spikes

@@ -1,0 +1,81 @@
+"""Kernels compiled ahead by a second process: only where that helps, no longer than the sort, and the right ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from xephys.sorter import rehearse as module
+from xephys.sorter.rehearse import compiling_ahead, is_compiled
+
+SAME_KERNELS = """
+from xephys.kernels.cluster.split import _links
+from xephys.kernels.match.pursuit import pursue
+from xephys.kernels.match.scores import _correlate, _interleave
+from xephys.kernels.match.thresholds import balanced_score
+from xephys.kernels.motion.smoother import smooth_walk
+from xephys.sorter.rehearse import rehearse
+import xephys
+from xephys.testing import simulate_recording
+
+rehearse()
+kernels = pursue, _correlate, _interleave, _links, balanced_score, smooth_walk
+before = [list(kernel.signatures) for kernel in kernels]
+assert all(before), "a kernel was not rehearsed"
+recording, _ = simulate_recording(duration_s=10, n_channels=16, n_units=4, seed=0)
+xephys.sort(recording)
+assert [list(kernel.signatures) for kernel in kernels] == before, "a sort uses them with other types"
+"""
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Processes that were started, each of which would sleep for a minute."""
+    processes, real = [], subprocess.Popen
+    monkeypatch.setattr(module, "PROGRAM", "import time; time.sleep(60)")
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+
+    def start(*arguments, **options):
+        processes.append(real(*arguments, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(module.subprocess, "Popen", start)
+    return processes
+
+
+def test_a_second_process_ends_with_the_first_sort(started, monkeypatch):
+    monkeypatch.setattr(module, "is_compiled", lambda: False)
+    with pytest.raises(ZeroDivisionError), compiling_ahead():
+        (process,) = started
+        assert process.poll() is None
+        raise ZeroDivisionError
+    assert process.returncode is not None
+
+
+@pytest.mark.parametrize(("compiled", "n_cores"), [(True, 8), (False, 1), (False, None)])
+def test_nothing_is_started_where_it_would_not_help(started, monkeypatch, compiled, n_cores):
+    monkeypatch.setattr(module, "is_compiled", lambda: compiled)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: n_cores)
+    with compiling_ahead():
+        pass
+    assert not started
+
+
+def test_what_lies_on_disk_is_seen(tmp_path, monkeypatch):
+    from xephys.kernels.match import pursuit
+
+    class Stats:
+        cache_path = str(tmp_path)
+
+    monkeypatch.setattr(pursuit, "pursue", type("Kernel", (), {"stats": Stats}))
+    assert not is_compiled()
+    (tmp_path / "pursuit.pursue-288.py311.nbi").touch()
+    assert is_compiled()
+
+
+def test_the_kernels_that_are_rehearsed_are_those_of_a_sort():
+    process = subprocess.run([sys.executable, "-c", SAME_KERNELS], capture_output=True, text=True, env=dict(os.environ))
+    assert process.returncode == 0, process.stderr
