@@ -30,6 +30,10 @@ class Parameters(Protocol):
     def n_passes(self) -> int:
         """Passes over the recording that collect events, for the bar of progress."""
 
+    @property
+    def band_hz(self) -> tuple[float, float]:
+        """Corners in hertz of the band in which spikes are sorted."""
+
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
         """Samples of a template before its spike, and in all."""
 
@@ -92,8 +96,11 @@ class Preset:
         ParameterError
             If a parameter does not suit the recording, such as a corner of the filter its rate.
         RecordingError
-            If channels have no positions, or the recording is shorter than the filter's halo.
+            If channels have no positions, the recording is shorter than the filter's halo, or it is white already.
         """
+        from .steps.filtered_before import check_not_filtered_away
+
+        check_not_filtered_away(recording, parameters.band_hz)
         check: Callable[[xr.DataArray, Parameters], None] = _object_at(self.check)
         check(recording, parameters)
 

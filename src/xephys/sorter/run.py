@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -23,6 +24,7 @@ from ..typing import PathLike
 from .presets import DEFAULT_PRESET, Preset, find_preset, read_parameters
 from .progress import shown_progress
 from .segments import join_segments, sorting_of_segments
+from .steps.filtered_before import check_not_filtered_away, filter_notes
 from .steps.passes import NoUnits, Report, Run
 
 
@@ -89,7 +91,8 @@ def sort(
         If the preset, a parameter or the device does not exist, or a value is outside its limits.
     RecordingError
         If the recording cannot be sorted: no positions, not finite, all channels constant, too short; or if it is of
-        another probe or rate than ``learned``; or if its segments differ in channels, gains, type or rate.
+        another probe or rate than ``learned``; or if it is white already, or was filtered to a band without spikes; or
+        if its segments differ in channels, gains, type or rate.
 
     Examples
     --------
@@ -149,6 +152,8 @@ def sort_with(
             )  # fmt: skip
     schema.validate_recording(recording)
     warn_odd_spacing(recording)
+    check_not_filtered_away(recording, parameters.band_hz)
+    notes = filter_notes(recording, parameters.band_hz)
     recording = to_device(recording, device)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         run = Run(work, progress, preset.name, cache=cache, cache_bytes_max=cache_bytes_max)
@@ -161,6 +166,8 @@ def sort_with(
 
             sorting = sort_learned(recording, parameters, run, learned=learned)
         forget_kept(work)
+        if notes:
+            sorting.attrs["log"] = json.dumps([*notes, *json.loads(sorting.attrs["log"])])
         return sorting
 
 

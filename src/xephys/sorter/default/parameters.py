@@ -64,6 +64,11 @@ class DefaultParameters(BaseModel):
         return 2 + self.n_refinements + (self.drift == "interpolate")
 
     @property
+    def band_hz(self) -> tuple[float, float]:
+        """Corners of the filter."""
+        return self.freq_min_hz, self.freq_max_hz
+
+    @property
     def good_limits(self) -> dict[str, Any]:
         """Limits of a good unit, as :func:`judge_units` takes them."""
         return {name: getattr(self, name) for name in ("contamination_max", "good_snr_min", "n_spikes_min")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from ...preprocess.filter import bandpass_filter
+from ..steps.filtered_before import filter_unless_filtered
 from ..steps.learned import Learned
 from ..steps.passes import Run
 from ..steps.prepare import check_filterable, prepare
@@ -38,6 +39,10 @@ def prepare_default(
 def band_passed(recording: xr.DataArray, parameters: DefaultParameters) -> xr.DataArray:
     """The band of spikes, below what the sampling rate can hold."""
     freq_max_hz = min(parameters.freq_max_hz, FREQ_MAX_OF_RATE * float(recording.attrs["sampling_frequency"]))
-    return bandpass_filter(
-        recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
+    return filter_unless_filtered(
+        recording,
+        (parameters.freq_min_hz, freq_max_hz),
+        lambda traces: bandpass_filter(
+            traces, freq_min_hz=parameters.freq_min_hz, freq_max_hz=freq_max_hz, order=parameters.filter_order
+        ),
     )

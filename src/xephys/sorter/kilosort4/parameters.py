@@ -116,6 +116,11 @@ class Kilosort4Parameters(BaseModel):
         return 2 + (self.nblocks > 0)
 
     @property
+    def band_hz(self) -> tuple[float, float]:
+        """Corners of the filter: a high-pass."""
+        return self.highpass_cutoff, float("inf")
+
+    @property
     def nbefore(self) -> int:
         """Samples of a waveform before its trough."""
         return int(20 * self.nt / 61) if self.nt0min is None else self.nt0min

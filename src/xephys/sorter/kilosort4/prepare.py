@@ -13,6 +13,7 @@ from ...preprocess.filter import highpass_filter
 from ...preprocess.scale import scale
 from ...recording.slicing import sample_slice
 from ...recording.stages import recording_plan
+from ..steps.filtered_before import filter_unless_filtered
 from ..steps.passes import Run
 from ..steps.prepare import check_filterable, in_microvolts, referenced, whitened, without_noisy
 from ..steps.prepared import Prepared
@@ -31,7 +32,9 @@ def check_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters) ->
 
 def high_passed(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray:
     """What is left above the drift of the baseline."""
-    return highpass_filter(recording, freq_min_hz=p.highpass_cutoff, order=3)
+    return filter_unless_filtered(
+        recording, p.band_hz, lambda traces: highpass_filter(traces, freq_min_hz=p.highpass_cutoff, order=3)
+    )
 
 
 def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray:
