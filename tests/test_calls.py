@@ -98,3 +98,10 @@ def test_every_operation_on_a_recording_is_marked():
     methods = {name for name in vars(RecordingAccessor) if not name.startswith("_")}
     unmarked = {name for name in methods if not getattr(getattr(xephys, name), "is_operation", False)}
     assert unmarked <= others, "decorate it with @operation, or say here why it is none"
+
+
+def test_a_history_that_was_stored_as_text_is_a_list_of_steps(recording):
+    filtered = xephys.bandpass_filter(recording)
+    stored = filtered.assign_attrs(history="\n".join(filtered.attrs["history"]))
+    assert history_of(stored) == history_of(filtered)
+    assert len(history_of(xephys.scale(stored, gain=2.0))) == 2

@@ -20,6 +20,7 @@ from ...attributes import as_text, from_text
 from ...errors import RecordingError, XephysWarning
 from ...recording.geometry import channel_groups
 from .literals import read_literals
+from .probe_description import ProbeDescription
 
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "m": 1e6}
 
@@ -46,7 +47,7 @@ def probe_coordinates(probegroup: Any, *, by_wiring: bool = False) -> tuple[dict
     if "contact_ids" in fields and np.any(contacts["contact_ids"] != ""):
         coordinates["contact_id"] = _unpadded(contacts["contact_ids"])
     coordinates["contact_index"] = order
-    return coordinates, {"probegroup": as_text(probegroup.to_dict(array_as_list=True))}
+    return coordinates, {"probegroup": ProbeDescription(as_text(probegroup.to_dict(array_as_list=True)))}
 
 
 def probegroup_of(recording: xr.DataArray) -> Any | None:
