@@ -8,9 +8,9 @@ continued by its mirror image, and the one fades into the other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -57,14 +57,14 @@ class JoinedSource:
 
     @cached_property
     def token(self) -> str:
-        return f"joined:{_token_of(self.parts)}:{self.bridge}"
+        return f"joined:{plans_token(self.parts)}:{self.bridge}"
 
     def read(self, start: int, stop: int) -> Array:
         blocks = []
         for number, part in enumerate(self.parts):
             begin, end = self.starts[number], self.starts[number] + part.n_samples
             if max(start, begin) < min(stop, end):
-                blocks.append(_samples(part, max(start, begin) - begin, min(stop, end) - begin))
+                blocks.append(samples_of(part, max(start, begin) - begin, min(stop, end) - begin))
             if number + 1 < len(self.parts) and max(start, end) < min(stop, end + self.bridge):
                 whole = self._bridge(part, self.parts[number + 1])
                 blocks.append(whole[max(start, end) - end : min(stop, end + self.bridge) - end])
@@ -73,8 +73,8 @@ class JoinedSource:
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def _bridge(self, before: Plan, after: Plan) -> Array:
-        tail = _samples(before, max(0, before.n_samples - self.bridge), before.n_samples)
-        return bridge_between(tail, _samples(after, 0, min(self.bridge, after.n_samples)), self.bridge)
+        tail = samples_of(before, max(0, before.n_samples - self.bridge), before.n_samples)
+        return bridge_between(tail, samples_of(after, 0, min(self.bridge, after.n_samples)), self.bridge)
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ class BesideSource:
 
     @cached_property
     def token(self) -> str:
-        return f"beside:{_token_of(self.parts)}"
+        return f"beside:{plans_token(self.parts)}"
 
     def read(self, start: int, stop: int) -> Array:
-        blocks = [_samples(part, start, stop) for part in self.parts]
+        blocks = [samples_of(part, start, stop) for part in self.parts]
         return np.concatenate(blocks, axis=1, dtype=self.dtype)
 
 
@@ -177,14 +177,16 @@ def _plans_over_files(plans: Sequence[Plan | None]) -> tuple[Plan, ...] | None:
     return known if len(known) == len(plans) else None
 
 
-def _token_of(parts: Sequence[Plan]) -> str:
+def plans_token(parts: Sequence[Plan]) -> str:
+    """Token of the samples of plans, one after the other."""
     known = repr([(part.identity, part.start, part.n_samples) for part in parts])
     return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest()
 
 
-def _samples(plan: Plan, start: int, stop: int) -> Array:
-    """Samples ``[start, stop)`` of a plan, counted from its own first one."""
-    return run_traces(Program.of(plan), visible_arrays(plan), plan.source.read, plan.start + start, plan.start + stop)
+def samples_of(plan: Plan, start: int, stop: int, *, read: Callable[[Plan, int, int], Array] | None = None) -> Array:
+    """Samples ``[start, stop)`` of a plan, counted from its own first one; ``read`` stands in for its source's."""
+    reader = plan.source.read if read is None else partial(read, plan)
+    return run_traces(Program.of(plan), visible_arrays(plan), reader, plan.start + start, plan.start + stop)
 
 
 def _lazy_bridge(tail: da.Array, head: da.Array, n_samples: int) -> da.Array:

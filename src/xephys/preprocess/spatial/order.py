@@ -13,7 +13,7 @@ from ...errors import ParameterError
 from ...graph.build import to_dask
 from ...graph.plan import Stage
 from ...recording.slicing import select_channels
-from ...recording.stages import describe_step, recording_plan
+from ...recording.stages import recording_plan
 
 
 @operation
@@ -116,5 +116,5 @@ def pad_channels(recording: xr.DataArray, *, channel_ids: Any) -> xr.DataArray:
         padded = padded.assign_coords(
             {"time": recording.coords["time"]} if index is None else xr.Coordinates.from_xindex(index)
         )
-    padded.attrs = dict(recording.attrs) | {"history": [*recording.attrs.get("history", []), describe_step(stage)]}
+    padded.attrs = dict(recording.attrs)
     return padded

@@ -1,7 +1,7 @@
 import numpy as np
 
-from xephys.kernels.preprocess import limits as kernel
-from xephys.kernels.preprocess import limits_device as device
+from xephys.kernels.preprocess.values import limits as kernel
+from xephys.kernels.preprocess.values import limits_device as device
 
 TRACES = np.random.default_rng(0).normal(0, 50, (200, 3)).astype("f4")
 

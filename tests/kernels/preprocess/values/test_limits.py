@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.limits import blank_beyond, clip, rectify
+from xephys.kernels.preprocess.values.limits import blank_beyond, clip, rectify
 
 TRACES = np.random.default_rng(0).normal(0, 50, (200, 3)).astype("f4")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def clip(xp: Any, traces: Any, *, before: int = 0, after: int = 0, low: float | None, high: float | None) -> Any:
-    """As `xephys.kernels.preprocess.limits.clip`."""
+    """As `xephys.kernels.preprocess.values.limits.clip`."""
     values = traces[before : len(traces) - after].astype(np.float32)
     if low is not None:
         values = xp.where(values < np.float32(low), np.float32(low), values)
@@ -18,7 +18,7 @@ def clip(xp: Any, traces: Any, *, before: int = 0, after: int = 0, low: float | 
 
 
 def rectify(xp: Any, traces: Any, *, before: int = 0, after: int = 0) -> Any:
-    """As `xephys.kernels.preprocess.limits.rectify`."""
+    """As `xephys.kernels.preprocess.values.limits.rectify`."""
     values = traces[before : len(traces) - after].astype(np.float32)
     return xp.where(values < np.float32(0), -values, values)
 
@@ -33,7 +33,7 @@ def blank_beyond(
     high: float | None,
     fill_value: float,
 ) -> Any:
-    """As `xephys.kernels.preprocess.limits.blank_beyond`."""
+    """As `xephys.kernels.preprocess.values.limits.blank_beyond`."""
     values = traces[before : len(traces) - after].astype(np.float32)
     fill = np.float32(fill_value)
     blanked = values

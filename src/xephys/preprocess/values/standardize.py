@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
-from ..calls import operation
-from ..checks import check_choice
-from ..errors import ParameterError, RecordingError
-from ..graph.local import map_in_threads
-from ..kernels.lib.constants import MAD_OF_NORMAL
-from ..recording.excerpts import Excerpts, sample_traces
-from .scale import scale
+from ... import schema
+from ...calls import operation
+from ...checks import check_choice
+from ...errors import ParameterError, RecordingError
+from ...graph.local import map_in_threads
+from ...kernels.lib.constants import MAD_OF_NORMAL
+from ...recording.excerpts import Excerpts, sample_traces
+from ..scale import scale
 
 #: What :func:`estimate_statistics` finds of each channel.
 STATISTICS = ("median", "mad", "mean", "std", "quantile_low", "quantile_high")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.convert import divide_steps, largest_step, unsigned_to_signed
+from xephys.kernels.preprocess.values.convert import divide_steps, largest_step, unsigned_to_signed
 
 
 @pytest.mark.parametrize(("dtype", "depth"), [("uint8", 8), ("uint16", 16), ("uint16", 12), ("uint32", 32)])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from .. import schema
-from ..calls import operation
-from ..checks import check_choice
-from ..errors import ParameterError
-from ..graph.plan import Stage
-from ..recording.stages import extend_recording
+from ... import schema
+from ...calls import operation
+from ...checks import check_choice
+from ...errors import ParameterError
+from ...graph.plan import Stage
+from ...recording.stages import extend_recording
 
 
 @operation
@@ -40,7 +40,7 @@ def clip(recording: xr.DataArray, *, low: float | None = None, high: float | Non
     >>> float(clip(recording, low=-10.0, high=20.0).max())
     20.0
     """
-    from ..kernels.preprocess.limits import clip as kernel
+    from ...kernels.preprocess.values.limits import clip as kernel
 
     schema.validate_recording(recording)
     _check_limits(low, high)
@@ -59,7 +59,7 @@ def rectify(recording: xr.DataArray) -> xr.DataArray:
     >>> bool((rectify(recording) >= 0).all())
     True
     """
-    from ..kernels.preprocess.limits import rectify as kernel
+    from ...kernels.preprocess.values.limits import rectify as kernel
 
     schema.validate_recording(recording)
     return extend_recording(recording, Stage(kernel, dtype=np.dtype("f4")))
@@ -101,7 +101,7 @@ def blank_saturation(
     >>> bool((abs(blank_saturation(recording, threshold=30.0)) < 30).all())
     True
     """
-    from ..kernels.preprocess.limits import blank_beyond
+    from ...kernels.preprocess.values.limits import blank_beyond
 
     schema.validate_recording(recording)
     check_choice("direction", direction, ("both", "upper", "lower"))

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
-from .. import schema
-from ..calls import operation
-from ..errors import ParameterError, RecordingError
-from ..graph.plan import Stage
-from ..recording.excerpts import Excerpts, sample_traces
-from ..recording.stages import extend_recording
+from ... import schema
+from ...calls import operation
+from ...errors import ParameterError, RecordingError
+from ...graph.plan import Stage
+from ...recording.excerpts import Excerpts, sample_traces
+from ...recording.stages import extend_recording
 
 
 @operation
@@ -46,7 +46,7 @@ def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
     >>> astype(recording, dtype="int32").dtype
     dtype('int32')
     """
-    from ..kernels.preprocess.scale import astype as kernel
+    from ...kernels.preprocess.scale import astype as kernel
 
     schema.validate_recording(recording)
     try:
@@ -90,7 +90,7 @@ def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None)
     >>> signed.dtype, int(signed[0, 0])
     (dtype('int16'), 0)
     """
-    from ..kernels.preprocess.convert import unsigned_to_signed as kernel
+    from ...kernels.preprocess.values.convert import unsigned_to_signed as kernel
 
     schema.validate_recording(recording)
     if recording.dtype.kind != "u":
@@ -132,7 +132,7 @@ def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, s
     >>> int(estimate_lsb(xephys.make_recording(counts, sampling_frequency=30_000.0)).lsb)
     12
     """
-    from ..kernels.preprocess.convert import largest_step
+    from ...kernels.preprocess.values.convert import largest_step
 
     schema.validate_recording(recording)
     if recording.dtype.kind not in "iu":
@@ -174,7 +174,7 @@ def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
     >>> int(abs(correct_lsb(recording, lsb=estimate_lsb(recording))).max())
     9
     """
-    from ..kernels.preprocess.convert import divide_steps
+    from ...kernels.preprocess.values.convert import divide_steps
 
     info = schema.validate_recording(recording)
     if recording.dtype.kind not in "iu":
