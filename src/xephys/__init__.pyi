@@ -103,6 +103,9 @@ from .curate.units import select_units as select_units
 from .curate.units import relabel_units as relabel_units
 from .curate.merge import merge_units as merge_units
 from .curate.split import split_unit as split_unit
+from .curate.curation import apply_curation as apply_curation
+from .curate.curation import read_curation as read_curation
+from .curate.curation import save_curation as save_curation
 from .analysis.run import analyze as analyze
 from .analysis.extract import extract_waveforms as extract_waveforms
 from .analysis.tables import compute_quality_metrics as compute_quality_metrics

@@ -25,7 +25,7 @@ def merge_units(
     *,
     new_id: Any = None,
     label: str | None = None,
-    duplicate_ms: float = 0.5,
+    duplicate_ms: float | None = 0.5,
 ) -> xr.DataTree:
     """Make one unit of several.
 
@@ -50,7 +50,7 @@ def merge_units(
     label
         Label of the unit; that of the members if None and they have the same, else ``"unsorted"``.
     duplicate_ms
-        Shortest interval of two spikes of a neuron, in milliseconds.
+        Shortest interval of two spikes of a neuron, in milliseconds; None keeps all spikes.
 
     Returns
     -------
@@ -73,7 +73,8 @@ def merge_units(
     >>> merged["units"]["unit_id"].values.tolist(), merged["spikes"]["unit_index"].values.tolist()
     ([0, 1], [0, 1, 0])
     """
-    check_positive(duplicate_ms=duplicate_ms)
+    if duplicate_ms is not None:
+        check_positive(duplicate_ms=duplicate_ms)
     tree = validate_sorting(sorting)
     known = unit_ids_of(tree)
     members = unit_positions(known, unit_ids)
@@ -120,10 +121,12 @@ def merge_units(
     return logged_tree(nodes, tree, entry)
 
 
-def _repeated(sorting: xr.DataTree, of_members: NDArray[np.bool_], duplicate_ms: float) -> NDArray[np.bool_]:
+def _repeated(sorting: xr.DataTree, of_members: NDArray[np.bool_], duplicate_ms: float | None) -> NDArray[np.bool_]:
     """Spikes of the members that are too near to a larger one."""
     from ..kernels.curate.repeats import drop_repeats
 
+    if duplicate_ms is None:
+        return np.zeros(len(of_members), bool)
     spikes = sorting["spikes"].dataset
     rows = np.flatnonzero(of_members)
     table = np.zeros(len(rows), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("row", "i8")])

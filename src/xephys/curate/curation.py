@@ -1,0 +1,297 @@
+"""Decisions about units as SpikeInterface's curation JSON writes them: read in every version, applied, written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..errors import ParameterError
+from ..sorting import unit_ids_of, validate_sorting
+from ..typing import PathLike
+from .merge import merge_units
+from .names import unused_ids
+from .regroup import logged_tree, nodes_of
+from .split import split_unit
+from .units import relabel_units, select_units
+
+#: The category of labels that is the tree's own ``label``, and what others call its values.
+QUALITY, _LABELS = "quality", {"MUA": "mua", "Good": "good", "Noise": "noise"}
+_VERSIONS = ("0", "1", "2")
+
+
+def read_curation(curation: Mapping[str, Any] | Sequence[Any] | PathLike) -> list[dict[str, Any]]:
+    """Steps of a curation in format 2, whatever version it was written in.
+
+    Parameters
+    ----------
+    curation
+        SpikeInterface's curation: a dict of format 2, 1 or 0 (Sortingview's), a sequence of such, a
+        ``SequentialCuration`` (``curation_steps``), or the path of a JSON file with one of these.
+
+    Returns
+    -------
+    A dict for each step, with ``unit_ids``, ``label_definitions``, ``manual_labels``, ``removed``, ``merges`` and
+    ``splits``.
+
+    Raises
+    ------
+    ParameterError
+        If the version is not known, or a decision is not whole.
+
+    Examples
+    --------
+    >>> (step,) = read_curation({"format_version": "1", "unit_ids": [1, 2, 3], "merge_unit_groups": [[1, 2]]})
+    >>> step["merges"]
+    [{'unit_ids': [1, 2], 'new_unit_id': None}]
+    """
+    if isinstance(curation, (str, Path)):
+        try:
+            curation = json.loads(Path(curation).read_bytes())
+        except ValueError as error:
+            raise ParameterError(f"{curation} is not whole JSON ({error}); save the curation again") from error
+    if isinstance(curation, Mapping) and "curation_steps" in curation:
+        curation = curation["curation_steps"]
+    if isinstance(curation, Mapping):
+        return [_step(curation)]
+    if isinstance(curation, Sequence):
+        return [_step(step) for step in curation]
+    raise ParameterError(f"a curation is a dict, a list of such, or the path of a JSON file, not {curation!r:.80}")
+
+
+def apply_curation(
+    sorting: xr.DataTree, curation: Mapping[str, Any] | Sequence[Any] | PathLike, *, duplicate_ms: float | None = None
+) -> xr.DataTree:
+    """Apply a curation to a sorting: labels, then removals, merges and splits, step by step.
+
+    Labels are of the units before they are merged. Of an exclusive category a merged unit keeps the label that all its
+    members have, of another each label that any has; parts keep those of their unit. The category ``quality`` is the
+    tree's ``label``; another exclusive one becomes a column of texts, and each label of another a column of booleans.
+    Units without a new name in the curation get names that none has had.
+
+    Parameters
+    ----------
+    sorting
+        Any sorting tree.
+    curation
+        What :func:`read_curation` takes.
+    duplicate_ms
+        As of :func:`merge_units`; None keeps all spikes, as SpikeInterface does.
+
+    Returns
+    -------
+    A sorting, with an entry in its log for each decision.
+
+    Raises
+    ------
+    ParameterError
+        If the curation is of other units, or a decision does not fit.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> sorting = xephys.make_sorting(sample_index=[10, 200, 300], labels=[1, 2, 3], sampling_frequency=1000.0)
+    >>> curation = {"format_version": "2", "unit_ids": [1, 2, 3], "removed": [3], "merges": [{"unit_ids": [1, 2]}]}
+    >>> apply_curation(sorting, curation)["units"]["num_spikes"].values.tolist()
+    [2]
+    """
+    tree = validate_sorting(sorting)
+    for step in read_curation(curation):
+        tree = _applied(tree, step, duplicate_ms)
+    return tree
+
+
+def save_curation(curation: Mapping[str, Any] | Sequence[Any], path: PathLike) -> None:
+    """Write a curation as JSON of format 2, which SpikeInterface and its GUI read; several steps as a sequence."""
+    steps = [{"format_version": "2", **step} for step in read_curation(curation)]
+    whole = steps[0] if len(steps) == 1 else {"curation_steps": steps}
+    text = json.dumps(whole, indent=1, default=lambda value: np.asarray(value).tolist())
+    Path(path).write_text(text + "\n", encoding="utf8")
+
+
+def _step(given: Mapping[str, Any]) -> dict[str, Any]:
+    version = str(given.get("format_version", "0"))
+    if version not in _VERSIONS:
+        raise ParameterError(f"format_version is {version!r}; {', '.join(_VERSIONS)} are read")
+    if version == "0":
+        given = _of_sortingview(given)
+    step = {
+        "unit_ids": _given_list(given, "unit_ids"),
+        "label_definitions": {
+            str(name): {
+                "name": str(name),
+                "label_options": list(one["label_options"]),
+                "exclusive": bool(one["exclusive"]),
+            }
+            for name, one in (given.get("label_definitions") or {}).items()
+        },
+        "manual_labels": [_labels(one) for one in given.get("manual_labels") or []],
+        "removed": list(given.get("removed") or given.get("removed_units") or []),
+        "merges": [_merge(one) for one in _merges(given.get("merges") or given.get("merge_unit_groups") or [])],
+        "splits": [_split(one) for one in given.get("splits") or []],
+    }
+    for one in step["manual_labels"]:
+        unknown = [name for name in one["labels"] if name not in step["label_definitions"]]
+        if unknown:
+            raise ParameterError(
+                f"unit {one['unit_id']!r} has labels of the category {unknown[0]!r}, which label_definitions does not "
+                "define; define it"
+            )
+    return step
+
+
+def _given_list(given: Mapping[str, Any], name: str) -> list[Any]:
+    if name not in given:
+        raise ParameterError(f"the curation has no {name}; it has {', '.join(map(str, given))}")
+    return list(given[name])
+
+
+def _of_sortingview(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 0: labels by unit, whose names are texts in JSON, and groups to be merged."""
+    by_unit, groups = given.get("labelsByUnit", {}), [list(group) for group in given.get("mergeGroups", [])]
+    numbers = all(str(unit).lstrip("-").isdigit() for unit in by_unit)
+    labels = {int(unit) if numbers else unit: list(values) for unit, values in by_unit.items()}
+    options = sorted({label for values in labels.values() for label in values})
+    named = {*labels, *(unit for group in groups for unit in group)}
+    return {
+        "unit_ids": given.get("unit_ids", sorted(named, key=str)),
+        "label_definitions": {"all_labels": {"label_options": options, "exclusive": False}} if options else {},
+        "manual_labels": [
+            {"unit_id": unit, "labels": {"all_labels": values}} for unit, values in labels.items() if values
+        ],
+        "merges": [{"unit_ids": group} for group in groups],
+    }
+
+
+def _labels(one: Mapping[str, Any]) -> dict[str, Any]:
+    labels = one.get("labels", {name: values for name, values in one.items() if name != "unit_id"})
+    lists = {name: [values] if isinstance(values, str) else list(values) for name, values in labels.items()}
+    return {"unit_id": one["unit_id"], "labels": lists}
+
+
+def _merges(merges: Any) -> Iterable[Any]:
+    if isinstance(merges, Mapping):
+        return [{"unit_ids": ids, "new_unit_id": name} for name, ids in merges.items()]
+    return list(merges)
+
+
+def _merge(one: Any) -> dict[str, Any]:
+    if not isinstance(one, Mapping):
+        one = {"unit_ids": one}
+    if len(one.get("unit_ids", ())) < 2:
+        raise ParameterError(f"a merge is of {list(one.get('unit_ids', ()))}; it takes two units or more")
+    return {"unit_ids": list(one["unit_ids"]), "new_unit_id": one.get("new_unit_id")}
+
+
+def _split(one: Mapping[str, Any]) -> dict[str, Any]:
+    mode = one.get("mode", "indices")
+    if mode not in ("indices", "labels") or not one.get(mode):
+        raise ParameterError(
+            f"the split of unit {one.get('unit_id')!r} has mode {mode!r} and no such list; give indices or labels"
+        )
+    return {"unit_id": one["unit_id"], "mode": mode, mode: list(one[mode]), "new_unit_ids": one.get("new_unit_ids")}
+
+
+def _applied(tree: xr.DataTree, step: Mapping[str, Any], duplicate_ms: float | None) -> xr.DataTree:
+    known = unit_ids_of(tree).tolist()
+    foreign = [unit for unit in step["unit_ids"] if unit not in known]
+    missing = [unit for unit in known if unit not in step["unit_ids"]]
+    if foreign or missing:
+        raise ParameterError(
+            f"the curation is of other units than the {len(known)} of this sorting: "
+            f"{', '.join(map(repr, (foreign or missing)[:8]))} {'is not there' if foreign else 'is not in it'}; apply "
+            "it to the sorting for which it was made"
+        )
+    tree = _labelled(tree, step)
+    if step["removed"]:
+        gone = set(step["removed"])
+        if lost := gone - set(known):
+            raise ParameterError(f"removed names {sorted(lost, key=str)[0]!r}, which is no unit")
+        tree = select_units(tree, [unit for unit in known if unit not in gone])
+    exclusive = {name: one["exclusive"] for name, one in step["label_definitions"].items()}
+    for one in step["merges"]:
+        name = one["new_unit_id"]
+        if name is None:
+            name = unused_ids(tree, 1, stem=one["unit_ids"][0])[0]
+        before = tree
+        tree = merge_units(tree, one["unit_ids"], new_id=name, duplicate_ms=duplicate_ms)
+        tree = _inherited(before, tree, one["unit_ids"], name, exclusive)
+    for one in step["splits"]:
+        position = (
+            unit_ids_of(tree).tolist().index(one["unit_id"]) if one["unit_id"] in unit_ids_of(tree).tolist() else -1
+        )
+        n_spikes = int((tree["spikes"]["unit_index"].values == position).sum())
+        tree = split_unit(tree, one["unit_id"], labels=_parts(one, n_spikes), new_ids=one["new_unit_ids"])
+    return tree
+
+
+def _labelled(tree: xr.DataTree, step: Mapping[str, Any]) -> xr.DataTree:
+    """The tree with the labels of a step, before anything else is done."""
+    place = {unit: k for k, unit in enumerate(unit_ids_of(tree).tolist())}
+    for name, definition in step["label_definitions"].items():
+        given = {one["unit_id"]: one["labels"][name] for one in step["manual_labels"] if one["labels"].get(name)}
+        if foreign := [unit for unit in given if unit not in place]:
+            raise ParameterError(f"manual_labels name {foreign[0]!r}, which is no unit")
+        if definition["exclusive"] and (more := [unit for unit, labels in given.items() if len(labels) > 1]):
+            raise ParameterError(
+                f"unit {more[0]!r} has {len(given[more[0]])} labels of {name!r}, of which one excludes others"
+            )
+        if name == QUALITY and definition["exclusive"]:
+            tree = relabel_units(tree, labels={unit: _LABELS.get(one[0], one[0]) for unit, one in given.items()})
+            continue
+        nodes = nodes_of(tree)
+        columns: dict[str, Any] = {}
+        if definition["exclusive"]:
+            texts = np.full(len(place), "", object)
+            texts[[place[unit] for unit in given]] = [labels[0] for labels in given.values()]
+            columns[name] = texts.astype(str)
+        else:
+            for label in definition["label_options"]:
+                columns[str(label)] = np.array([label in given.get(unit, ()) for unit in place], bool)
+        nodes["units"] = nodes["units"].assign({key: ("unit", values) for key, values in columns.items()})
+        tree = logged_tree(nodes, tree, {"step": "label_units", "category": name, "units": list(given)})
+    return tree
+
+
+def _inherited(
+    before: xr.DataTree, tree: xr.DataTree, members: Sequence[Any], name: Any, exclusive: Mapping[str, bool]
+) -> xr.DataTree:
+    """The merged unit with each label of a category that is not exclusive if any member has it."""
+    rows = [unit_ids_of(before).tolist().index(unit) for unit in members]
+    merged = unit_ids_of(tree).tolist().index(name)
+    units = tree["units"].to_dataset()
+    changed = {}
+    for column, values in before["units"].data_vars.items():
+        if values.dtype.kind == "b" and column not in exclusive:
+            new = before["units"][column].values
+            ids = unit_ids_of(before).tolist()
+            kept = [bool(new[ids.index(unit)]) if unit in ids else False for unit in unit_ids_of(tree).tolist()]
+            kept[merged] = bool(new[rows].any())
+            changed[column] = ("unit", np.array(kept, bool), values.attrs)
+    if not changed:
+        return tree
+    made = xr.DataTree.from_dict({**nodes_of(tree), "units": units.assign(changed)})
+    made.attrs = dict(tree.attrs)
+    return validate_sorting(made)
+
+
+def _parts(one: Mapping[str, Any], n_spikes: int) -> Any:
+    """A label for each spike; those that no list of indices names are one part more."""
+    if one["mode"] == "labels":
+        return np.asarray(one["labels"])
+    labels = np.full(n_spikes, len(one["indices"]), np.int64)
+    for part, indices in enumerate(one["indices"]):
+        rows = np.asarray(indices, np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < n_spikes:
+            raise ParameterError(
+                f"indices of the split of unit {one['unit_id']!r} run to {rows.max()} and it has {n_spikes} spikes, "
+                "counted from 0"
+            )
+        if (labels[rows] < len(one["indices"])).any() or len(np.unique(rows)) < len(rows):
+            raise ParameterError(f"the split of unit {one['unit_id']!r} names a spike twice; each belongs to one part")
+        labels[rows] = part
+    return labels
