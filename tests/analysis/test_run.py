@@ -224,3 +224,16 @@ def test_bad_input(sorting: xr.DataTree, recording: xr.DataArray, keywords: dict
 def test_another_recording_is_refused(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     with pytest.raises(ParameterError, match="give the recording that was sorted"):
         analyze(sorting, recording.isel(time=slice(0, 1000)))
+
+
+def test_the_order_in_which_spikes_are_given_does_not_matter(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    rng = np.random.default_rng(0)
+    spikes = {name: sorting["spikes"][name].values for name in ("sample_index", "unit_index")}
+    order = rng.permutation(len(spikes["sample_index"]))
+    units = {name: sorting["units"][name].values for name in ("label", "channel_index")}
+    one, other = (
+        analyze(build_sorting(recording, spikes=given, units=units), recording, [*READ, "quality_metrics"])
+        for given in (spikes, {name: values[order] for name, values in spikes.items()})
+    )
+    for name in ("templates", "unit_locations", "quality_metrics"):
+        xr.testing.assert_equal(one[f"analysis/{name}"].to_dataset(), other[f"analysis/{name}"].to_dataset())

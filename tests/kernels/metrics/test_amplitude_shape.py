@@ -84,3 +84,14 @@ def test_spread_over_noise() -> None:
 def test_functions_over_units() -> None:
     assert over_units(np.array([5.0, 1.0]), np.array([0, 0, 2]), np.max).tolist()[1] == 5.0
     assert upright(np.array([-3.0, -1.0])).tolist() == [3.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cutoffs_as_in_spikeinterface(seed: int) -> None:
+    from spikeinterface.metrics.quality import misc_metrics as si
+
+    rng = np.random.default_rng(seed)
+    amplitudes = rng.normal(100, 10, 3000).astype(np.float32)
+    amplitudes = amplitudes[amplitudes > np.quantile(amplitudes, 0.1 * seed)]
+    assert amplitude_cutoff(amplitudes) == pytest.approx(si.amplitude_cutoff(amplitudes), abs=1e-12)
+    np.testing.assert_allclose(noise_cutoff(amplitudes), si._noise_cutoff(amplitudes))
