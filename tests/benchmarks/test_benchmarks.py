@@ -167,6 +167,14 @@ def test_drift_names_sets_and_sorters_that_exist(load):
     assert {"default", "preset:kilosort4"} <= set(drift.SORTERS)
 
 
+def test_analysis_reads_once(load):
+    analysis = load("analysis")
+    result = analysis.run(quick=True, with_peer=False)
+    assert result.passes == 1
+    assert result.many.peak_bytes < 2 * 2**30
+    assert "read the recording 1 time." in "".join(analysis.report(result))
+
+
 def test_anchor_tells_medians_over_the_rounds(load):
     anchor, harness = load("anchor"), load("harness")
     _, truth = xephys.testing.simulate_recording(duration_s=3, n_channels=8, n_units=2, seed=0)

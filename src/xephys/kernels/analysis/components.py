@@ -134,8 +134,12 @@ def _moments(
             for t in range(length):
                 sums[model, t] += row[t]
                 value, into = row[t], products[model, t]
-                for u in range(length):
+                for u in range(t, length):
                     into[u] += value * row[u]
+    for model in range(n_models):
+        for t in range(length):
+            for u in range(t):
+                products[model, t, u] = products[model, u, t]
     return sums, products, counts
 
 

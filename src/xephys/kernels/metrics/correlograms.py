@@ -162,35 +162,44 @@ def rate_correlogram(
         n_bins = int(bins[-1]) + 1
         present = np.zeros(n_bins + width, bool)
         present[bins] = True
-        rate = _momentary_rate(bins, n_bins, bin_ms, smooth_ms)
+        rate = _rate_at_spikes(bins, n_bins, bin_ms, smooth_ms)
         if limits is None:
-            limits = np.quantile(rate[bins], np.linspace(0, 1, n_quantiles + 2)[1:-1])
+            limits = np.quantile(rate, np.linspace(0, 1, n_quantiles + 2)[1:-1])
         inside = (bins - n_half >= 0) & (bins + n_half + 1 < len(present)) & (bins < bins[-1])
-        at = bins[inside]
-        number = np.minimum(np.searchsorted(limits, rate[at], side="left"), n_quantiles - 1)
-        np.add.at(counts, number, present[at[:, None] + np.arange(-n_half, n_half + 1)])
-        np.add.at(spikes, number, 1)
+        number = np.minimum(np.searchsorted(limits, rate[inside], side="left"), n_quantiles - 1)
+        around = present[bins[inside][:, None] + np.arange(-n_half, n_half + 1)]
+        for quantile in range(n_quantiles):
+            counts[quantile] += around[number == quantile].sum(axis=0)
+        spikes += np.bincount(number, minlength=n_quantiles)
     correlogram = np.divide(counts, spikes[:, None], out=np.zeros_like(counts), where=spikes[:, None] > 0)
     correlogram[:, n_half] = 0
     return correlogram, np.zeros(n_quantiles) if limits is None else limits
 
 
-def _momentary_rate(bins: NDArray[np.int64], n_bins: int, bin_ms: float, smooth_ms: float) -> NDArray[np.float64]:
-    """Inverse of the distance between the middles of the intervals around each spike but the first and the last."""
+def _rate_at_spikes(bins: NDArray[np.int64], n_bins: int, bin_ms: float, smooth_ms: float) -> NDArray[np.float64]:
+    """Firing rate in the bin of each spike, smoothed.
+
+    Between the middles of the intervals around a spike it is the inverse of their distance; before the first of them
+    and after the last it is 0.
+    """
     middles = bins[:-1] + (bins[1:] - bins[:-1]) // 2
     rate = np.zeros(n_bins)
     lengths = np.diff(middles)
     values = np.divide(1.0, lengths * (bin_ms / 1000), out=np.zeros(len(lengths)), where=lengths > 0)
     rate[middles[0] : middles[-1]] = np.repeat(values, lengths)
     size = int(np.ceil(smooth_ms / bin_ms)) if smooth_ms > 0 else 0
-    if not size or not len(rate):
-        return rate
+    if not size:
+        return rate[bins]
     half = size // 2
+    # Only where there are spikes; near the ends the boxcar is cut off, and as long as a boxcar from there.
+    smooth = np.empty(len(bins))
+    edge = (bins < size) | (bins >= n_bins - size)
     sums = np.concatenate([[0.0], np.cumsum(rate)])
-    smooth = np.convolve(rate, np.ones(size) / size, mode="same")[: len(rate)] if len(rate) >= size else rate.copy()
-    edge = np.unique(np.concatenate([np.arange(min(size, n_bins)), np.arange(max(0, n_bins - size), n_bins)]))
-    low, high = np.maximum(0, edge - half), np.minimum(n_bins, edge + half)
+    low, high = np.maximum(0, bins[edge] - half), np.minimum(n_bins, bins[edge] + half)
     smooth[edge] = (sums[high] - sums[low]) / np.maximum(high - low, 1)
+    first = bins[~edge] + (size - 1) // 2 - size + 1
+    if len(first):
+        smooth[~edge] = np.lib.stride_tricks.sliding_window_view(rate, size)[first] @ np.full(size, 1 / size)
     return smooth
 
 

@@ -1,0 +1,262 @@
+"""Everything after a sort, against SpikeInterface's analyzer in the same run.
+
+    python benchmarks/analysis.py [--quick]
+
+128 channels for 300 s with 60 units from one int16 file: every extension and every metric of both sides but the nearest
+neighbors of single pairs (``nn_advanced``), on the same spikes, channels and number of waveforms. Each side is a
+process of its own on two cores, and has analyzed two seconds before, so that nothing is compiled while it is timed;
+SpikeInterface is tried with one worker and two first, on an excerpt. Then 300 waveforms of each of 400 units on 1,000
+channels.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import Process, recording_on_disk, run_process, table, write_result
+
+#: Our extensions; the others follow from them.
+OURS = [
+    "noise_levels", "waveforms", "templates", "spike_amplitudes", "spike_locations", "amplitude_scalings",
+    "unit_locations", "template_similarity", "correlograms", "auto_correlograms", "acgs_3d", "isi_histograms",
+    "principal_components", "template_metrics", "quality_metrics",
+]  # fmt: skip
+#: Theirs, in an order in which they can be computed together.
+THEIRS = {
+    "random_spikes": {}, "waveforms": {}, "templates": {}, "noise_levels": {}, "spike_amplitudes": {},
+    "spike_locations": {}, "amplitude_scalings": {}, "unit_locations": {}, "template_similarity": {},
+    "correlograms": {}, "auto_correlograms": {}, "acgs_3d": {}, "isi_histograms": {}, "principal_components": {},
+    "template_metrics": {"include_multi_channel_metrics": True}, "quality_metrics": {},
+}  # fmt: skip
+#: How much of the recording SpikeInterface is tried on with one worker and with two.
+EXCERPT_S = 5.0
+#: Columns that follow from the spikes alone, and are equal.
+EQUAL = (
+    "num_spikes", "firing_rate", "presence_ratio", "isi_violations_count", "rp_violations", "sliding_rp_violation",
+    "sync_spike_2", "firing_range",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """Both sides' processes, how many times the samples were read, the large case, and how well they agree."""
+
+    duration_s: float
+    n_channels: int
+    n_units: int
+    ours: Process
+    theirs: Process
+    tried: dict[int, float]
+    passes: int
+    seconds: tuple[float, float]
+    unequal: list[str]
+    many: Process
+    many_what: str
+
+    @property
+    def ratio(self) -> float:
+        return self.seconds[1] / self.seconds[0]
+
+
+def run(quick: bool = False, *, with_peer: bool = True) -> Result:
+    """Time both; ``quick`` is small enough for a test, and without the peer it is quick as well."""
+    duration_s, n_channels, n_units = (6.0, 16, 4) if quick else (300.0, 128, 60)
+    many = (20, 64, 30, 3.0) if quick else (400, 1000, 300, 40.0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        recording_on_disk(folder, duration_s=duration_s, n_channels=n_channels, n_units=n_units, seed=10)
+        arguments = json.dumps({"duration_s": duration_s, "n_channels": n_channels, "n_units": n_units, "seed": 10})
+        ours, mine = _side("ours", folder, arguments, 2, duration_s)
+        large, said = _side("many", folder, json.dumps(many), 2, 0.0)
+        excerpt_s = min(duration_s, EXCERPT_S)
+        tried = {} if quick else {n: _side("theirs", folder, arguments, n, excerpt_s)[1]["seconds"] for n in (1, 2)}
+        best = min(tried, key=lambda n: tried[n]) if tried else 1
+        theirs, peer = _side("theirs", folder, arguments, best, duration_s) if with_peer else (ours, mine)
+        unequal = [
+            column for column in EQUAL
+            if not np.allclose(mine["metrics"][column], peer["metrics"][column], equal_nan=True)
+        ]  # fmt: skip
+    return Result(
+        duration_s, n_channels, n_units, ours, theirs, tried, mine["passes"], (mine["seconds"], peer["seconds"]),
+        unequal, large, f"{many[2]} waveforms of each of {many[0]} units on {many[1]:,} channels: {said['what']}",
+    )  # fmt: skip
+
+
+def _side(side: str, folder: Path, arguments: str, n_jobs: int, duration_s: float) -> tuple[Process, Any]:
+    """One side in a process, and the JSON that it prints last."""
+    command = [sys.executable, __file__, "--side", side, str(folder), arguments, str(n_jobs), str(duration_s)]
+    process = run_process(command)
+    said = json.loads(process.output.strip().splitlines()[-1])
+    told = {name: value for name, value in said.items() if name != "metrics"}
+    print(side, n_jobs, duration_s, told, process[:3], file=sys.stderr, flush=True)
+    return process, said
+
+
+def _truth(arguments: dict[str, Any], recording: Any, duration_s: float) -> Any:
+    """The true sorting of the recording, or of its first seconds."""
+    from xephys.sorting import build_sorting
+    from xephys.testing import simulate_recording
+
+    _, truth = simulate_recording(**arguments)
+    stop = int(duration_s * 30_000)
+    spikes = truth.spikes[(truth.spikes["sample_index"] < stop)]
+    return build_sorting(
+        recording,
+        spikes={"sample_index": spikes["sample_index"], "unit_index": spikes["unit_index"]},
+        units={"label": np.full(len(truth.peak_channels), "good"), "channel_index": truth.peak_channels},
+        templates=truth.templates,
+        nbefore=truth.nbefore,
+    )
+
+
+def ours(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float) -> dict[str, Any]:
+    """Everything in one pass."""
+    import time
+
+    import xephys
+    from xephys.analysis import reading
+    from xephys.analysis import run as module
+
+    recording = xephys.open_recording(folder / "recording")
+    sorting = _truth(arguments, recording, duration_s)
+    short = xephys.time_slice(recording, start_s=0.0, stop_s=2.0)
+    first = sorting["spikes"]["sample_index"].values < 60_000
+    warm = _truth(arguments, recording, 2.0) if first.any() else sorting
+    xephys.analyze(warm, short, OURS)
+    passes = []
+    original = reading.read_spikes
+    module.read_spikes = lambda *given: (passes.append(1), original(*given))[1]
+    begin = time.perf_counter()
+    analyzed = xephys.analyze(sorting, recording, OURS)
+    taken = time.perf_counter() - begin
+    metrics = {column: analyzed["analysis/quality_metrics"][column].values.tolist() for column in EQUAL}
+    return {"seconds": taken, "passes": len(passes), "metrics": metrics}
+
+
+def theirs(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float) -> dict[str, Any]:
+    """The analyzer with the same spikes and channels, on the disk, as its waveforms need for two workers."""
+    import time
+    import warnings
+
+    import spikeinterface.full as si
+
+    import xephys
+
+    warnings.simplefilter("ignore")
+    recording = si.load(folder / "recording")
+    recording = recording.frame_slice(0, int(duration_s * recording.sampling_frequency))
+    tree = _truth(arguments, xephys.open_recording(folder / "recording"), duration_s)
+    sorting = xephys.to_spikeinterface(tree)
+    jobs = {"n_jobs": n_jobs, "chunk_duration": "1s", "progress_bar": False}
+
+    def analyzed(seconds: float, **where: Any) -> Any:
+        stop = int(seconds * recording.sampling_frequency)
+        analyzer = si.create_sorting_analyzer(
+            sorting.frame_slice(0, stop), recording.frame_slice(0, stop),
+            main_channel_indices=tree["units"]["channel_index"].values,
+            sparsity_kwargs={"method": "radius", "radius_um": 100.0}, return_in_uV=True, **where,
+        )  # fmt: skip
+        analyzer.compute(THEIRS, verbose=False, **jobs)
+        return analyzer
+
+    analyzed(min(duration_s, 2.0))
+    begin = time.perf_counter()
+    analyzer = analyzed(duration_s, format="binary_folder", folder=folder / f"analyzer_{n_jobs}_{duration_s:g}")
+    taken = time.perf_counter() - begin
+    metrics = analyzer.get_extension("quality_metrics").get_data()
+    return {"seconds": taken, "metrics": {column: metrics[column].astype(float).tolist() for column in EQUAL}}
+
+
+def many(folder: Path, given: tuple[int, int, int, float], n_jobs: int, duration_s: float) -> dict[str, Any]:
+    """Waveforms of many units of a wide recording, chunk by chunk, and their templates."""
+    import time
+
+    import xephys
+    from xephys.sorting import build_sorting
+
+    n_units, n_channels, n_waveforms, length_s = given
+    n_samples = int(length_s * 30_000)
+    rng = np.random.default_rng(0)
+    file = folder / "wide.raw"
+    with file.open("wb") as out:
+        for _ in range(0, n_samples, 30_000):
+            rng.integers(-50, 50, (30_000, n_channels), dtype=np.int16).tofile(out)
+    columns = np.arange(n_channels)
+    recording = xephys.open_recording(
+        file, sampling_frequency=30_000.0, n_channels=n_channels, dtype="int16", gain_to_uv=0.2
+    ).assign_coords(x=("channel", columns % 4 * 16.0), y=("channel", columns // 4 * 20.0))
+    sorting = build_sorting(
+        recording,
+        spikes={
+            "sample_index": rng.integers(0, n_samples, n_units * n_waveforms),
+            "unit_index": np.repeat(np.arange(n_units), n_waveforms),
+        },
+        units={"label": np.full(n_units, "good"), "channel_index": rng.integers(0, n_channels, n_units)},
+    )
+    begin = time.perf_counter()
+    lazy, channels = xephys.extract_waveforms(sorting, recording, n_spikes_max=n_waveforms)
+    total = 0
+    for number in range(lazy.n_chunks):
+        total += len(lazy.data.blocks[number].compute())
+    analyzed = xephys.analyze(sorting, recording, ["templates"], n_spikes_max=n_waveforms)
+    taken = time.perf_counter() - begin
+    averaged = int(analyzed["analysis/templates"]["num_averaged"].values.sum())
+    return {
+        "what": f"{total:,} waveforms on up to {channels.sizes['slot']} channels one chunk at a time, and templates of "
+        f"{averaged:,} in a second pass, {taken:.0f} s"
+    }
+
+
+SIDES = {"ours": ours, "theirs": theirs, "many": many}
+
+
+def report(result: Result) -> tuple[str, ...]:
+    """The page."""
+
+    def row(name: str, process: Process, seconds: float) -> tuple[str, ...]:
+        return name, f"{seconds:.1f}", f"{process.cpu_s:.1f}", f"{process.peak_bytes / 2**30:.2f}"
+
+    rows = [
+        row("xephys", result.ours, result.seconds[0]),
+        row("SpikeInterface", result.theirs, result.seconds[1]),
+        ("ratio", f"**{result.ratio:.1f}**", f"{result.theirs.cpu_s / result.ours.cpu_s:.1f}", ""),
+    ]
+    tried = ", ".join(f"{n} worker{'s' * (n > 1)} {seconds:.1f} s" for n, seconds in result.tried.items())
+    agreement = "equal" if not result.unequal else f"equal but for {', '.join(result.unequal)}"
+    return (
+        "# Everything after a sort",
+        f"{result.n_channels} channels, {result.duration_s:g} s, {result.n_units} units with their true spikes, from "
+        "an int16 file: waveforms, templates, amplitudes, locations, scales, correlograms, similarity, components, "
+        "template metrics and all quality metrics but nn_advanced.",
+        table(["", "seconds", "CPU seconds of the process", "peak GiB"], rows),
+        f"xephys read the recording {result.passes} time{'s' * (result.passes != 1)}. Columns that follow from spike "
+        f"times are {agreement}. The seconds are those of the analysis; CPU time and memory are those of the whole "
+        "process, with imports and the making of the sorting.",
+        *([f"SpikeInterface on {EXCERPT_S:g} s: {tried}."] if tried else []),
+        f"{result.many_what}; peak {result.many.peak_bytes / 2**30:.2f} GiB.",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="16 channels, six seconds; writes no table")
+    parser.add_argument("--side", nargs=5, metavar=("NAME", "FOLDER", "JSON", "JOBS", "SECONDS"), help="one process")
+    given = parser.parse_args()
+    if given.side:
+        name, folder, arguments, n_jobs, duration_s = given.side
+        print(json.dumps(SIDES[name](Path(folder), json.loads(arguments), int(n_jobs), float(duration_s))))
+        return
+    parts = report(run(quick=given.quick))
+    if given.quick:
+        print("\n\n".join(parts))
+    else:
+        write_result("analysis", *parts)
+
+
+if __name__ == "__main__":
+    main()
