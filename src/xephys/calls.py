@@ -25,7 +25,7 @@ T = TypeVar("T")
 HISTORY = "history"
 #: Attribute of an estimate: the call that made it, after how many steps, and what its values were.
 MADE_BY = "made_by"
-#: Step of a history that nobody knows: values were changed by other means than an operation.
+#: Unknown step of a history: values were changed by other means than an operation.
 UNKNOWN_STEP = "unknown"
 
 _CURRENT: ContextVar[str] = ContextVar("xephys_operation", default="")

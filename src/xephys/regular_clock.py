@@ -18,9 +18,9 @@ from xarray.indexes import CoordinateTransform, Index
 
 from .errors import RecordingError
 
-#: How far from a sample, in samples, a time may be given and still mean it: seconds are written with few digits.
+#: A time this close to a sample, in samples, means that sample: seconds are written with few digits.
 _EXACT = 1e-3
-#: Times that are that close to evenly spaced, in samples, are a regular clock: real numbers of 1e6 s are not closer.
+#: Times this close to evenly spaced, in samples, are a regular clock: float64 resolves 1e6 s no better.
 _EVEN = 0.01
 #: How many times, evenly spread, decide whether all are evenly spaced.
 _N_LOOKED_AT = 1024

@@ -1,4 +1,4 @@
-"""A sorting: one tree of spikes, units and templates, with what it was made from and how.
+"""A sorting: one tree of spikes, units and templates, with its recording and the parameters that made it.
 
 ``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``) and ``/templates`` (dims ``unit, sample, channel``), and
 ``/learned`` with what another recording can be sorted with; provenance in the attributes of the root. ``unit_index`` of
@@ -118,9 +118,9 @@ def build_sorting(
         **axes.attributes,
         "version": _version(),
         "preset": preset,
-        "parameters": json.dumps(dict(parameters or {}), default=_plain, sort_keys=True),
+        "parameters": json.dumps(dict(parameters or {}), default=plain_value, sort_keys=True),
         "fingerprint": axes.fingerprint,
-        "log": json.dumps(list(log), default=_plain),
+        "log": json.dumps(list(log), default=plain_value),
     }
     return tree
 
@@ -296,12 +296,15 @@ def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: i
     return xr.Dataset({"templates": (("unit", "sample", "channel"), values, attributes)}, coords=coordinates)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return str(value)
+def plain_value(value: Any) -> Any:
+    """A value that JSON does not know, in one that it does: numbers and lists of NumPy's, texts of everything else.
+
+    Examples
+    --------
+    >>> plain_value(np.float32(0.5)), plain_value(np.arange(2))
+    (0.5, [0, 1])
+    """
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
 
 
 def _version() -> str:

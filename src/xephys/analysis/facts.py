@@ -1,4 +1,4 @@
-"""What metrics of units are computed from: spikes unit after unit, and the results of other extensions."""
+"""Input of the metrics of units: spikes sorted by unit, and the results of other extensions."""
 
 from __future__ import annotations
 

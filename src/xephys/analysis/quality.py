@@ -21,8 +21,6 @@ Columns = dict[str, NDArray[Any]]
 PRESENCE_BIN_S, RATE_BIN_S, DRIFT_BIN_S = 60.0, 5.0, 60.0
 ISI_MS, REFRACTORY_MS, CENSORED_MS, REPEAT_MS = 1.5, 1.0, 0.0, 4.0
 SLIDING_BIN_MS, SLIDING_MAX_MS, SLIDING_EXCLUDE_MS = 0.25, 10.0, 0.5
-#: Stretches of noise that a unit's waveforms are compared with.
-N_NOISE_STRETCHES = 1000
 
 
 class QualityMetric(NamedTuple):

@@ -1,4 +1,4 @@
-"""The one pass over the recording: what is wanted of each spike is taken from its tile while that is in memory."""
+"""The one pass over the recording: the values of each spike are taken from its tile while that is in memory."""
 
 from __future__ import annotations
 

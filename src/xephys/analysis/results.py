@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..recording.fingerprint import recording_fingerprint
 from ..recording.segments import tree_of
+from ..sorting import plain_value
 from .subject import Subject, content_key
 
 NODE = "analysis"
@@ -182,8 +183,4 @@ def described(parameters: Mapping[str, Any]) -> str:
     >>> described({"b": 1, "a": (2, None)})
     '{"a": [2, null], "b": 1}'
     """
-    return json.dumps(dict(parameters), sort_keys=True, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)
+    return json.dumps(dict(parameters), sort_keys=True, default=plain_value)

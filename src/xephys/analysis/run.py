@@ -1,4 +1,4 @@
-"""Everything that is asked of a sorting together, in one pass over its recording."""
+"""All requested extensions of a sorting, in one pass over its recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One heap for all threads of a process: tiles of tens of megabytes are then used again instead of given back."""
+"""One heap for all threads of a process: the memory of tiles, tens of megabytes, is reused instead of returned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 
-#: Settings of glibc's ``mallopt`` by their numbers: one arena (-8); nothing is mapped by itself (-4), however large (a
+#: Settings of glibc's ``mallopt`` by their numbers: one arena (-8); nothing is mapped on its own (-4), however large (a
 #: tile of 384 channels has 46 MB); the arena grows by 256 MB more than it must (-2), which take no memory before they
 #: are written to and serve larger arrays too, and keeps up to 1 GB of free memory at its end (-1).
 _SETTINGS = {-8: 1, -4: 0, -2: 256 << 20, -1: 1 << 30}

@@ -1,4 +1,4 @@
-"""What the command line does with a path: the recording or the sorting that is there, fit for what comes next."""
+"""From a path on the command line to the recording or the sorting that lies there."""
 
 from __future__ import annotations
 

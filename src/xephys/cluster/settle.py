@@ -29,7 +29,7 @@ def _no_splits() -> NDArray[Any]:
 
 #: A clustered peak, as a spike of its unit.
 SPIKE = np.dtype([("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")])
-#: A section with more peaks than are clustered: how many of them were, and the fewest spikes of a unit that is found.
+#: A section of which not all peaks are clustered: how many were, and the smallest unit that can be found, in spikes.
 THINNED = np.dtype(
     [
         ("channel_index", np.int64),

@@ -1,4 +1,4 @@
-"""What templates leave unexplained of their spikes."""
+"""The share of the energy of spikes that their templates do not explain."""
 
 from __future__ import annotations
 

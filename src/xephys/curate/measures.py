@@ -1,4 +1,4 @@
-"""What the tree itself tells of units that were made of others: metrics anew, and why some cannot be."""
+"""Metrics of units that were made of others: those that follow from the tree, and why the rest is unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .regroup import with_rows
 
 #: Smallest noise level by which an amplitude is divided.
 NOISE_MIN = 1e-9
-#: What a tree tells of its units; a metric that needs more is unknown.
+#: Facts that a tree holds about its units; a metric that needs more is unknown.
 KNOWN_FACTS = {"sample_index", "unit_index", "n_samples", "amplitude", "noise"}
 
 

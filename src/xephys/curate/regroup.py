@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..sorting import UNIT_IDS, validate_sorting
+from ..sorting import UNIT_IDS, plain_value, validate_sorting
 
 
 def regrouped(
@@ -79,12 +79,8 @@ def logged_tree(nodes: Mapping[str, xr.Dataset], sorting: xr.DataTree, entry: Ma
     """A valid tree of the nodes, with the attributes of the earlier sorting and one entry more in its log."""
     tree = xr.DataTree.from_dict(dict(nodes))
     log = [*json.loads(sorting.attrs.get("log", "[]")), dict(entry)]
-    tree.attrs = {**sorting.attrs, "log": json.dumps(log, default=_plain)}
+    tree.attrs = {**sorting.attrs, "log": json.dumps(log, default=plain_value)}
     return validate_sorting(tree)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _learned(templates: xr.Dataset, source: NDArray[np.int64], successor: NDArray[np.int64]) -> xr.Dataset:

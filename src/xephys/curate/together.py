@@ -1,4 +1,4 @@
-"""Several sortings as one: their segments listed, or their units side by side."""
+"""Several sortings as one: their segments one after the other, or their units side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every method of detection is given: the recording, and which crossings are peaks."""
+"""Input of every method of detection: the recording, and which crossings are peaks."""
 
 from __future__ import annotations
 

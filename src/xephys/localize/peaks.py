@@ -1,4 +1,4 @@
-"""Where peaks come from, in the same pass as their detection."""
+"""Localization of peaks, in the same pass as their detection."""
 
 from __future__ import annotations
 

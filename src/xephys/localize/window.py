@@ -1,4 +1,4 @@
-"""What every method of localization is given: where the channels are, and the window around a peak."""
+"""Input of every method of localization: where the channels are, and the window around a peak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spikes of units at displacements at which they fire at all."""
+"""Spikes of units at the displacements at which the units fire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..motion.registered import Tissue
 from .settings import MatchSettings
 
-#: Displacements are told apart in steps of this.
+#: Displacements are binned in steps of this.
 STEP_UM = 8.0
 
 

@@ -1,4 +1,4 @@
-"""Some of the records of a pass, where all are expected."""
+"""A selection of the records of a pass, in the form of the pass."""
 
 from __future__ import annotations
 

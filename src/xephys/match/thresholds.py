@@ -1,4 +1,4 @@
-"""A threshold for each template: as many misses as false alarms are worth."""
+"""A threshold for each template, at which misses and false alarms balance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What metrics of units are computed from: spikes and waveforms that are at hand, nothing that has to be read."""
+"""Input of the metrics of units: spikes and waveforms in memory; nothing has to be read."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .facts import UnitFacts
 
-#: Two spikes of one neuron are at least so far apart; nearer than the second, the matcher reports only one of them.
+#: Two spikes of one neuron are at least the first of these apart; nearer than the second, the matcher reports only one.
 CONTAMINATION_REFRACTORY_MS, CONTAMINATION_CENSORED_MS = 1.5, 0.5
 
 

@@ -29,7 +29,7 @@ _SEGMENT_BINS = 4096
 _BIN_REACH = 40
 #: Bins of a block.
 _BLOCK_BINS = 32
-#: Blocks move smoothly only in so far as their pairs do not say otherwise.
+#: Strength of the smoothness of blocks, low, so that their pairs decide.
 _BLOCK_SMOOTHNESS = 0.1
 
 

@@ -14,7 +14,7 @@ from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
-#: Largest admissible influence of what lies beyond the halo, as a fraction of the signal.
+#: Largest admissible influence of samples beyond the halo, as a fraction of the signal.
 HALO_TOLERANCE = 1e-6
 #: Corner frequencies of each kind of filter.
 _N_CORNERS = {"bandpass": 2, "bandstop": 2, "highpass": 1, "lowpass": 1}

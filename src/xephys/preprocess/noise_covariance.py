@@ -1,4 +1,4 @@
-"""What every method of whitening is given: the covariance of the channels, and which of them take part."""
+"""Input of every mode of whitening: the covariance of the channels, and which of them take part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording whose transforms are computed once, however many passes read it."""
+"""A recording whose transforms are computed once for any number of passes."""
 
 from __future__ import annotations
 

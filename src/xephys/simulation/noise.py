@@ -1,4 +1,4 @@
-"""Noise as tissue has it: its spectrum, and how far contacts share it."""
+"""The noise of tissue: its spectrum, and how far contacts share it."""
 
 from __future__ import annotations
 

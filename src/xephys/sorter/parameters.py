@@ -1,4 +1,4 @@
-"""What can be set of each preset: a table of its parameters, for people."""
+"""The parameters of each preset as a table for readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from .presets import DEFAULT_PRESET, find_preset
 
 _LIMITS = {"gt": "> {:g}", "ge": "≥ {:g}", "lt": "< {:g}", "le": "≤ {:g}"}
-#: What the end of a name says of its unit.
+#: Unit of a parameter by the end of its name.
 _UNITS = {"_hz": "Hz", "_um": "µm", "_ms": "ms", "_s": "s"}
 HEADINGS = ("name", "default", "limits", "unit", "what it is")
 

@@ -15,7 +15,7 @@ from ...schema import exact_variable
 from ...sorting import UNIT_IDS, first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
 from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
-#: Attribute of a column that says which property of SpikeInterface's it is; an empty one, that it is none.
+#: Attribute of a column: its property in SpikeInterface; empty for a column that is not a property there.
 _PROPERTY = "spikeinterface_property"
 #: Names that have another meaning on the dims of a tree, or that are counted anew on the other side.
 _RESERVED = {"unit", "unit_id", "label", "num_spikes"}

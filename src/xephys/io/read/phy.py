@@ -1,4 +1,4 @@
-"""A folder of phy's or Kilosort's as a sorting, as it was left by whoever curated it there."""
+"""A folder of phy or Kilosort as a sorting, in the state in which it was curated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays, plans and attributes as plain JSON: what makes a lazy recording survive a text file.
+"""Arrays, plans and attributes as plain JSON, so that a lazy recording can be stored as text.
 
 A plan over files is fully declarative: paths, numbers, names of this package's sources and kernels, and its arrays in
 base64. A plan over data in memory, or with a stage that was written elsewhere, is not, and says so. Reading such a text

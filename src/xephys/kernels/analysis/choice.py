@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.splitmix import splitmix
+
+#: Of the generator: the odd number nearest to 2**64 over the golden ratio.
+STEP = np.uint64(0x9E3779B97F4A7C15)
+
 
 def spike_lots(samples: NDArray[np.int64], segments: NDArray[np.int64], *, seed: int) -> NDArray[np.uint64]:
     """A pseudo-random number for each spike that follows from its segment, its sample and the seed.
@@ -26,15 +31,8 @@ def spike_lots(samples: NDArray[np.int64], segments: NDArray[np.int64], *, seed:
     (3, True)
     """
     with np.errstate(over="ignore"):
-        state = _mixed(samples.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1))
-        return _mixed(state + segments.astype(np.uint64))
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = values + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
+        state = splitmix(samples.astype(np.uint64) + STEP * np.uint64(seed + 1) + STEP)
+        return np.asarray(splitmix(state + segments.astype(np.uint64) + STEP))
 
 
 def chosen_spikes(

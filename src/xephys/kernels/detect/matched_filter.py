@@ -23,7 +23,7 @@ from xephys.kernels.lib.footprints import exponential_footprints
 MATCHED_PEAK_DTYPE = np.dtype([*PEAK_DTYPE.descr, ("depth_index", "<i8")])
 """Peak record with the index of the depth whose footprint matched best."""
 
-#: How many times as strong a candidate is whose echoes are dropped beyond the channels that compete.
+#: A candidate this many times as strong has its echoes dropped also beyond the channels that compete with it.
 ECHO_RATIO = 3.0
 
 # Median absolute deviation of a standard normal variable.

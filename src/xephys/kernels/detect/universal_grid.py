@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: A grid finer than this says nothing more of where a spike comes from; rows of contacts may differ by less.
+#: A finer grid does not localize spikes better; rows of contacts may differ by less.
 SMALLEST_STEP_UM = 4.0
 
 #: Places whose distances to all others are held at once: a table of all pairs of 20 000 would take gigabytes.

@@ -21,7 +21,7 @@ from xephys.kernels.match.limits import Limits, Pairs
 
 __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
 
-#: The larger of two spikes is looked for so far from where it would be alone.
+#: The larger of two spikes is searched within this distance of its place if it were alone.
 DISPLACED_SAMPLES = 2
 #: Each template of a pair is allowed the same residual as the single template that the pair would replace.
 PAIR = 2.0

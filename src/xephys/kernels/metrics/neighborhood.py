@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.metrics.neighbors import nearest_rows
 
-#: Snippets of either kind, the neighbors looked at, the components kept, and the spikes that a unit needs.
+#: Snippets of either kind, the neighbors of each, the components kept, and the spikes that a unit needs.
 N_SNIPPETS_MAX, N_NEIGHBORS, N_COMPONENTS, N_SPIKES_MIN = 1000, 4, 10, 10
 #: Share of a unit's channels that another unit must have to be compared with it.
 SHARE_MIN = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks, resample_poly
 
-#: Templates are resampled to so many times their rate.
+#: Templates are resampled to this multiple of their rate.
 UPSAMPLING = 10
 #: Extrema are as prominent as this share of the largest absolute value, and lie farther from either end.
 PROMINENCE, EDGE_MS = 0.3, 0.09

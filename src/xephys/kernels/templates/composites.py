@@ -27,7 +27,7 @@ the energy left of it, and whether that is more than a sum may leave: then only 
 
 #: A pair is examined closely if the lags that each part prefers leave less than this share of the energy.
 COARSE_REST = 0.7
-#: What a template may leave that is as rare as chance makes coincidences, and how small its parts may be.
+#: Largest residual of a template that is as rare as coincidences by chance, and how small its parts may be.
 MAX_REST_BY_CHANCE, AMPLITUDE_MIN_BY_CHANCE = 0.45, 0.35
 #: Samples around them that are tried; if the lags vary, the one that is preferred may be at an end of them.
 LAG_REACH, BLUR_REACH = 10, 20

@@ -1,4 +1,4 @@
-"""Stretches in which all is noise: chewing, a knock, a plug that moves."""
+"""Stretches that hold nothing but noise: chewing, a knock, a plug that moves."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class DefaultParameters(BaseModel):
     """Parameters of ``preset="default"``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    #: Of what the names do not tell; for tables.
+    #: Units of parameters whose names do not say them, for tables.
     UNITS: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("detect_threshold", "match_threshold"), "noise"),
         **dict.fromkeys(("ms_before", "ms_after"), "ms"),

@@ -13,7 +13,7 @@ class Kilosort4Parameters(BaseModel):
     """Parameters of ``preset="kilosort4"``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    #: Of what the names do not tell; for tables.
+    #: Units of parameters whose names do not say them, for tables.
     UNITS: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("fs", "highpass_cutoff"), "Hz"),
         **dict.fromkeys(("tmin", "tmax"), "s"),

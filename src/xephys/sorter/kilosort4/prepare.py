@@ -1,4 +1,4 @@
-"""The first part of the preset ``kilosort4``: what is to be sorted, filtered, referenced, without artifacts, white."""
+"""The first part of the preset ``kilosort4``: the chosen part, filtered, referenced, without artifacts, white."""
 
 from __future__ import annotations
 

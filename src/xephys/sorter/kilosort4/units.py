@@ -26,13 +26,13 @@ from ..steps.tidy import COMMON_MS
 from ..steps.waveforms import mean_waveforms
 from .parameters import Kilosort4Parameters
 
-#: Templates are one if they are so alike, and differ in norm by no more than this fraction.
+#: Templates are one if their cosine exceeds the first of these and their norms differ by less than the second.
 DUPLICATE_SIMILARITY, DUPLICATE_DIFFERENCE = 0.9, 0.2
 #: Units less alike than this are never merged.
 MERGE_SIMILARITY = 0.5
-#: Fewest spikes of a unit, and of one that can be good.
+#: Smallest number of spikes of a unit.
 N_SPIKES_MIN = 20
-#: Limit of the chance that so few spikes come together in a good unit.
+#: A unit is good if chance makes a dip as deep as its own with less than this probability.
 GOOD_CHANCE = 0.2
 SPIKE = np.dtype(
     [

@@ -1,4 +1,4 @@
-"""Clusters as every pass leaves them: aligned spikes, how many there are, and the log of how they came about."""
+"""Clusters after a pass: aligned spikes, how many there are, and the log of how they were made."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
 REFERENCE_CHANNELS_MIN = 24
 #: With fewer channels a large spike may be seen by half of them, and be taken for an artifact ...
 ARTIFACT_CHANNELS_MIN = 32
-#: ... unless it has to be of a size that no spike has: so many noise levels, and a millivolt (or 1000 counts). What the
-#: filter leaves of an artifact that large falls below the threshold of detection within these milliseconds.
+#: ... unless it has to be larger than any spike: this number of noise levels, and a millivolt (or 1000 counts). The
+#: ringing of the filter after such an artifact falls below the threshold of detection within these milliseconds.
 HUGE_THRESHOLD, HUGE_NOISE_MIN, HUGE_GUARD_MS = 100.0, 10.0, 3.0
 #: Neither in a shorter recording nor from a lower noise level, in µV or counts, can one tell how noisy it usually is.
 MOVEMENT_DURATION_MIN_S, MOVEMENT_NOISE_MIN = 1.0, 1.0

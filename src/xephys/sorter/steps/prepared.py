@@ -1,4 +1,4 @@
-"""What every preset makes of a recording before it looks for spikes."""
+"""A recording prepared for detection: filtered, white, with its noise levels and excerpts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates that are two units at once: matching tells the two apart by itself, and they would take its spikes."""
+"""Templates that are two units at once: matching separates the two, and such a template would take their spikes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-#: Coincidences whose lags lie within so much of each other may end up in one cluster.
+#: Coincidences whose lags differ by less than this may end up in one cluster.
 COINCIDENT_MS = 0.5
 
 

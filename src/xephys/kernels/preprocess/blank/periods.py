@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.core import core_rows
+from xephys.kernels.lib.splitmix import splitmix
 
 
 def silence_periods(
@@ -188,14 +189,6 @@ def _curve(at: NDArray[np.float64], values: NDArray[np.float64], wanted: NDArray
 
 
 @njit(nogil=True, cache=True)
-def _mixed(value: np.uint64) -> np.uint64:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014): neighboring numbers become unrelated ones."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@njit(nogil=True, cache=True)
 def _fill_with_noise(
     traces: NDArray[np.float32],
     row: int,
@@ -207,7 +200,7 @@ def _fill_with_noise(
     """Normal numbers by Box and Muller from two hashes of sample, channel and seed."""
     for t in range(row, stop):
         for c in range(traces.shape[1]):
-            place = _mixed(np.uint64(start + t) * np.uint64(0x9E3779B97F4A7C15) + seed) + np.uint64(c)
-            one = (np.float64(_mixed(place) >> np.uint64(11)) + 0.5) / 9007199254740992.0
-            two = np.float64(_mixed(place ^ np.uint64(0xD1B54A32D192ED03)) >> np.uint64(11)) / 9007199254740992.0
+            place = splitmix(np.uint64(start + t) * np.uint64(0x9E3779B97F4A7C15) + seed) + np.uint64(c)
+            one = (np.float64(splitmix(place) >> np.uint64(11)) + 0.5) / 9007199254740992.0
+            two = np.float64(splitmix(place ^ np.uint64(0xD1B54A32D192ED03)) >> np.uint64(11)) / 9007199254740992.0
             traces[t, c] = noise_levels[c] * np.sqrt(-2.0 * np.log(one)) * np.cos(2.0 * np.pi * two)

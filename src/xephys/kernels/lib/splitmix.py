@@ -1,0 +1,22 @@
+"""Pseudo-random numbers that follow from a number: the finalizer of SplitMix64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True)
+def splitmix(value: Any) -> Any:
+    """Neighboring uint64 numbers become unrelated ones (Steele, Lea and Flood 2014); for one or an array.
+
+    Examples
+    --------
+    >>> [hex(number) for number in splitmix(np.arange(1, 3, dtype=np.uint64))]
+    ['0x5692161d100b05e5', '0xdbd238973a2b148a']
+    """
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
