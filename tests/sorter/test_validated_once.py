@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from inspect import unwrap
 
 import pytest
 
@@ -15,7 +16,7 @@ from xephys.testing import simulate_recording
 
 def public_code():
     """Code of every public function, to find it on the stack."""
-    functions = [*(getattr(xephys, name) for name in xephys.__all__), build_sorting]
+    functions = [unwrap(getattr(xephys, name)) for name in xephys.__all__] + [build_sorting]
     return {function.__code__: function.__name__ for function in functions if hasattr(function, "__code__")}
 
 
