@@ -3,8 +3,8 @@
 A function, class or constant at the top of a module is dead if nothing else in the package uses it, ``__init__.pyi``
 does not name it and no page of the documentation imports it. It is deleted, or moves into the tests that it serves as a
 reference. Uses are found in the source alone: imported names, attributes of imported modules, names in the module
-itself outside the definition, and texts ``"module:name"``. Prints each dead name with the remedy and exits with 1; a
-name in ALLOWED that is used, or gone, is a breach too.
+itself outside the definition, texts ``"module:name"``, and texts that are programs. Prints each dead name with the
+remedy and exits with 1; a name in ALLOWED that is used, or gone, is a breach too.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ ALLOWED: dict[str, str] = {
 }
 #: Names that Python or a tool looks up.
 LOOKED_UP = {"__all__", "__dir__", "__getattr__", "__version__"}
-#: Imports in the documentation: a module and the names taken from it.
-DOCUMENTED = re.compile(rf"^\s*(?:>>> )?from ({PACKAGE}[\w.]*) import ([\w, ]+)", re.MULTILINE)
+#: A line of a text that imports: a module and the names taken from it.
+IMPORT = re.compile(rf"^\s*(?:>>> )?from ({PACKAGE}[\w.]*) import ([\w, ]+)", re.MULTILINE)
 
 
 def defined(tree: ast.Module) -> Iterator[tuple[str, int, ast.stmt]]:
@@ -63,10 +63,18 @@ def uses(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:
 
 
 def texts(tree: ast.Module) -> Iterator[str]:
-    """Ends of absolute names that stand in a text as ``"module:name"``."""
+    """Ends of absolute names in texts: ``"module:name"``, and programs that import a name."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+:\w+", node.value):
-            yield "." + node.value.replace(":", ".")
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.fullmatch(r"[\w.]+:\w+", node.value):
+                yield "." + node.value.replace(":", ".")
+            yield from imports_in(node.value)
+
+
+def imports_in(text: str) -> Iterator[str]:
+    """Absolute names that the lines of a text import."""
+    for module, names in IMPORT.findall(text):
+        yield from (f"{module}.{name.strip()}" for name in names.split(","))
 
 
 def is_read(tree: ast.Module, name: str, definition: ast.stmt) -> bool:
@@ -79,8 +87,7 @@ def is_read(tree: ast.Module, name: str, definition: ast.stmt) -> bool:
 def documented(root: Path) -> Iterator[str]:
     """Absolute names that the documentation imports."""
     for page in [*root.glob("*.md"), *root.joinpath("docs").rglob("*.md")]:
-        for module, names in DOCUMENTED.findall(page.read_text(encoding="utf-8")):
-            yield from (f"{module}.{name.strip()}" for name in names.split(","))
+        yield from imports_in(page.read_text(encoding="utf-8"))
 
 
 def is_twin(trees: dict[str, ast.Module], module: str, name: str) -> bool:

@@ -63,6 +63,7 @@ def test_a_name_of_another_module_is_no_use(dead):
         ("cli.py", "from .detect.peaks import find\n"),
         ("cli.py", "def main():\n    from .detect import peaks as p\n    return p.find()\nmain()\n"),
         ("cli.py", 'print("detect.peaks:find")\n'),
+        ("cli.py", 'print("from xephys.detect.peaks import find; find()")\n'),
         ("__init__.pyi", "from .detect.peaks import find as find\n"),
         ("__init__.pyi", "from .detect import peaks as peaks\n"),
         ("docs/page.md", "```python\nfrom xephys.detect.peaks import find\n```\n"),
