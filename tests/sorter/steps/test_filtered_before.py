@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xephys
+from xephys.attributes import as_text
 from xephys.errors import RecordingError, XephysWarning
 from xephys.sorter.steps.filtered_before import (
     check_not_filtered_away,
@@ -47,11 +48,13 @@ def test_as_narrow_as_the_presets(recording, corners, within):
     assert note["action"] == ("skipped" if within else "filtered again")
 
 
-def test_filtered_elsewhere(recording):
-    told = recording.assign_attrs(annotations={"is_filtered": True})
+@pytest.mark.parametrize("stored", [dict, as_text], ids=["as it is", "as the text that an opened file has"])
+def test_filtered_elsewhere(recording, stored):
+    told = recording.assign_attrs(annotations=stored({"is_filtered": True}))
     with pytest.warns(XephysWarning, match="filtered elsewhere, to a band that is not known before; it is filtered"):
         assert filter_notes(told, BAND)[0]["action"] == "filtered again"
     assert filter_notes(recording, BAND) == []
+    assert filter_notes(recording.assign_attrs(annotations=stored({})), BAND) == []
 
 
 def test_refused(recording):

@@ -12,6 +12,7 @@ from typing import Any
 
 import xarray as xr
 
+from ...attributes import from_text
 from ...calls import history_of
 from ...errors import ParameterError, RecordingError, XephysWarning
 from ...written import read_call
@@ -79,7 +80,7 @@ def filter_unless_filtered(
 def filter_notes(recording: xr.DataArray, band: Band) -> list[dict[str, Any]]:
     """What the log of a sort says of filters before it; a warning says it too."""
     known = known_band(recording)
-    elsewhere = bool(recording.attrs.get("annotations", {}).get("is_filtered", False))
+    elsewhere = bool(from_text(recording.attrs.get("annotations"), {}).get("is_filtered", False))
     if known is None and not elsewhere:
         return []
     within = known is not None and known[0] >= band[0] and known[1] <= band[1]
