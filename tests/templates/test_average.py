@@ -128,11 +128,15 @@ def test_peak_channels_are_found():
     filtered, spikes, truth = case().filtered, case().spikes, case().truth
     given = xephys.estimate_templates(filtered, spikes, peak_channels=truth.peak_channels)
     plain = {name: spikes[name] for name in ("sample_index", "unit_index")}
-    assert given.identical(xephys.estimate_templates(filtered, plain))
+
+    def same(other):  # but for the call that made them
+        return given.drop_attrs(deep=False).identical(other.drop_attrs(deep=False))
+
+    assert same(xephys.estimate_templates(filtered, plain))
     with_channels = {**plain, "channel_index": truth.peak_channels[spikes["unit_index"]]}
-    assert given.identical(xephys.estimate_templates(filtered, with_channels))
+    assert same(xephys.estimate_templates(filtered, with_channels))
     unnamed = {"sample_index": spikes["sample_index"]}
-    assert given.identical(xephys.estimate_templates(filtered, unnamed, labels=spikes["unit_index"]))
+    assert same(xephys.estimate_templates(filtered, unnamed, labels=spikes["unit_index"]))
 
 
 def test_lazy_spikes_are_refused_with_what_to_call():

@@ -77,7 +77,8 @@ def color_waveforms(
     for unit, measured in enumerate(channels):
         slots = np.flatnonzero(np.isin(measured, whitens))
         square = matrix[np.ix_(measured[slots], measured[slots])].astype(np.float64)
-        filtered[unit][:, slots] = np.linalg.solve(square, waveforms[unit][:, slots].T.astype(np.float64)).T
+        # Part of a local whitening may be singular, though the whole is not; least squares then give the smallest.
+        filtered[unit][:, slots] = np.linalg.lstsq(square, waveforms[unit][:, slots].T.astype(np.float64))[0].T
     return filtered[:, :, :n_nearest]
 
 
