@@ -84,7 +84,7 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     assert "match_and_project" in again
     assert again <= {
         "match_and_project", "refine_clusters", "estimate_noise_gain", "localize_center_of_mass", "sum_waveforms",
-        "balance_thresholds",
+        "balance_thresholds", "match_and_look", "cluster_missed",
     }  # fmt: skip
 
 
