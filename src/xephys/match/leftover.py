@@ -57,6 +57,7 @@ def match_and_look(
     stage = replace(
         matching,
         func=kernel,
+        call="match_templates()",  # of which it is a variant: tasks bear public names
         parameters={**matching.parameters, **looking.parameters},
         arrays={
             **matching.arrays,
