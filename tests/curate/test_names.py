@@ -29,3 +29,9 @@ def test_names_of_units_that_went_are_not_given_again():
     assert unused_ids(xephys.relabel_units(tree, unit_ids={2: 1000}), 1, stem=0) == [1001]
     renamed = xephys.relabel_units(tree, unit_ids={0: "a", 1: "b", 2: "c"})
     assert unused_ids(renamed, 2, stem="a") == ["a-1", "a-2"]
+
+
+@pytest.mark.parametrize("ids", [[[7, 17]], [[7, 17], [27]]])
+def test_lists_of_lists_are_refused(ids):
+    with pytest.raises(ParameterError, match="give one flat list of names"):
+        unit_positions(np.array([7, 17, 27]), ids)

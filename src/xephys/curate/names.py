@@ -20,7 +20,7 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
     Raises
     ------
     ParameterError
-        If a unit does not exist, or is given twice.
+        If a unit does not exist or is given twice, or lists stand where names should.
 
     Examples
     --------
@@ -29,6 +29,9 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
     """
     place = {unit: k for k, unit in enumerate(known.tolist())}
     wanted = np.atleast_1d(np.asarray(unit_ids, dtype=object)).tolist()
+    nested = [unit for unit in wanted if isinstance(unit, (list, tuple, np.ndarray))]
+    if nested:
+        raise ParameterError(f"units hold {nested[0]!r}, a list itself; give one flat list of names, for each group one")
     missing = [unit for unit in wanted if unit not in place]
     if missing:
         raise ParameterError(
