@@ -8,7 +8,6 @@ from typing import Any
 
 import xarray as xr
 
-from .. import schema
 from ..detect.rules import PeakRules
 from ..detect.threshold import locally_exclusive
 from ..graph.events import SpikeTable
@@ -47,12 +46,13 @@ def match_and_look(
     """
     from ..kernels.match.leftover import match_and_look as kernel
 
-    info = schema.validate_recording(recording)
     checked = MatchSettings.read(settings, what="match_and_look")
     matching = spikes_stage(recording, templates, checked, components=components, n_nearest=n_nearest)
     rules = dict(peaks)
-    sweep = max(1, round(rules.pop("exclude_sweep_ms") * 1e-3 * info.sampling_frequency))
-    looking = locally_exclusive(PeakRules(recording, info.n_channels, rules.pop("peak_sign"), sweep), **rules)
+    sweep = max(1, round(rules.pop("exclude_sweep_ms") * 1e-3 * float(recording.attrs["sampling_frequency"])))
+    looking = locally_exclusive(
+        PeakRules(recording, recording.sizes["channel"], rules.pop("peak_sign"), sweep), **rules
+    )
     arrays = dict(looking.arrays)
     stage = replace(
         matching,
