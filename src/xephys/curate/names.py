@@ -31,7 +31,7 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
     wanted = np.atleast_1d(np.asarray(unit_ids, dtype=object)).tolist()
     nested = [unit for unit in wanted if isinstance(unit, (list, tuple, np.ndarray))]
     if nested:
-        raise ParameterError(f"units hold {nested[0]!r}, a list itself; give one flat list of names, for each group one")
+        raise ParameterError(f"units hold {nested[0]!r}, a list itself; give one flat list of names for each group")
     missing = [unit for unit in wanted if unit not in place]
     if missing:
         raise ParameterError(

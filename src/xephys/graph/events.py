@@ -17,7 +17,7 @@ from ..calls import current_call
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
-from .tasks import map_records
+from .tasks import EXPRESSIONS, map_records
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,12 @@ class SpikeTable:
                 f"the mask is {mask.dtype} with {mask.ndim} dimensions and {mask.numblocks} chunks; make it of this "
                 f"table's own columns ({self.n_chunks} chunks), such as peaks['amplitude'] < -50"
             )
+        if EXPRESSIONS:
+            raise NotImplementedError(
+                "Dask's array expressions cannot join two arrays of unknown length block by block yet; give a function "
+                "of records instead, table.filter(lambda rows: rows['amplitude'] < -50), or turn them off: "
+                "array.query-planning: false"
+            )
         rows = da.blockwise(
             _select, "i", self.data, "i", mask, "i", dtype=self.dtype, meta=np.empty(0, self.dtype), align_arrays=False
         )
@@ -94,7 +100,8 @@ class SpikeTable:
             first = int(np.searchsorted(borders[1:], start, side="right"))
             last = int(np.searchsorted(borders[:-1], stop, side="left"))
             first = min(first, self.n_chunks - 1)
-            data = data.blocks[first : max(last, first + 1)]
+            chunks = plan.chunks[first : max(last, first + 1)]
+            data = to_dask(plan.narrowed(int(plan.starts[first]), chunks))
         rows = map_records(data, _within, start=start, stop=stop, dtype=self.dtype)
         return SpikeTable(rows, self.sampling_frequency)
 
