@@ -185,7 +185,7 @@ def test_sortings_that_have_learned_nothing(two_units):
     )
     with pytest.raises(ParameterError, match="no node learned/channels: it found no units"):
         xephys.sort(recording, learned=bare)
-    with pytest.raises(TypeError, match="expected a sorting"):
+    with pytest.raises(TypeError, match="open it first: open_sorting"):
         xephys.sort(recording, learned="earlier")
     imported = with_attributes(earlier, preset="truth of a simulation")
     with pytest.raises(ParameterError, match="what preset 'truth of a simulation' learned cannot be reused"):
