@@ -51,12 +51,11 @@ def silence_periods(
     [1.0, 0.0, 0.0, 1.0]
     """
     silenced = np.array(core_rows(traces, before, after), np.float32)
-    for rows, number in _periods_inside(start, len(silenced), first, last):
+    for rows, _ in _periods_inside(start, len(silenced), first, last):
         if noise_levels.any():
             _fill_with_noise(silenced, rows.start, rows.stop, start, noise_levels, np.uint64(seed))
         else:
             silenced[rows] = 0.0
-        del number
     return silenced
 
 
