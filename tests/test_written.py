@@ -68,6 +68,14 @@ def test_what_cannot_be_written_says_so():
         write_call("step", {"a": object()})
 
 
+def test_excerpts_of_traces_are_not_written():
+    excerpts = [np.zeros((1500, 4), np.float32)] * 2
+    with pytest.raises(TypeError, match="excerpts of traces"):
+        write_value(excerpts)
+    assert show_value(excerpts) == "<list>"
+    assert read_call(write_call("f", {"few": [np.arange(3.0)]}))[1]["few"][0].tolist() == [0, 1, 2]
+
+
 def test_people_see_shapes():
     assert [show_value(v) for v in (2.0, "x", MANY, xr.DataArray(np.zeros((2, 3))), object())] == [
         "2.0", "'x'", "<65 × 1>", "<2 × 3>", "<object>",

@@ -20,6 +20,8 @@ from .errors import ParameterError
 
 #: Arrays with more values are packed.
 N_VALUES_WRITTEN_MAX = 64
+#: Lists of arrays with more values together are not written: they are excerpts of traces.
+N_VALUES_LISTED_MAX = 4096
 #: Arrays with more values are shown as their shape.
 N_VALUES_SHOWN_MAX = 8
 
@@ -112,6 +114,8 @@ def write_value(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return repr(value)
     if isinstance(value, (tuple, list)):
+        if sum(item.size for item in value if isinstance(item, np.ndarray)) > N_VALUES_LISTED_MAX:
+            raise TypeError("excerpts of traces cannot be written as text")
         inside = ", ".join(map(write_value, value))
         return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
     if isinstance(value, slice):
