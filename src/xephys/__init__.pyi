@@ -115,6 +115,7 @@ from .analysis.tables import template_metric_names as template_metric_names
 from .io.read.open import open_recording as open_recording
 from .io.bridge.spikeinterface import from_spikeinterface as from_spikeinterface
 from .curate.make import make_sorting as make_sorting
+from .io.bridge.analyzer import to_spikeinterface_analyzer as to_spikeinterface_analyzer
 from .io.read.sortings import open_sorting as open_sorting
 from .io.store.sorting import save_sorting as save_sorting
 from .io.bridge.si_motion import from_spikeinterface_motion as from_spikeinterface_motion

@@ -17,9 +17,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..errors import ParameterError
 from ..recording.fingerprint import recording_fingerprint
 from ..recording.segments import tree_of
-from ..sorting import plain_value
+from ..sorting import plain_value, validate_sorting
 from .subject import Subject, content_key
 
 NODE = "analysis"
@@ -161,6 +162,42 @@ def known_node(sorting: xr.DataTree, name: str) -> xr.Dataset | None:
         return None
     node = sorting[path].to_dataset(inherit=False)
     return node if KEY in node else None
+
+
+def current_results(sorting: xr.DataTree) -> dict[str, xr.Dataset]:
+    """All stored results by extension, if they are of the spikes that the sorting has.
+
+    Raises
+    ------
+    ParameterError
+        If units changed since; :func:`xephys.analyze` brings results up to date.
+    """
+    if NODE not in validate_sorting(sorting).children:
+        return {}
+    keys = Subject(sorting, ()).unit_keys
+    results = {}
+    for name, child in sorting[NODE].children.items():
+        node = child.to_dataset(inherit=False)
+        if node.sizes.get("unit", len(keys)) != len(keys) or (KEY in node and np.any(node[KEY].values != keys)):
+            raise ParameterError(
+                f"the stored {name} are of other spikes than the sorting has now; bring them up to date with "
+                f"xephys.analyze(sorting, recording, [{name!r}])"
+            )
+        results[str(name)] = node
+    return results
+
+
+def columns_of(node: xr.Dataset) -> xr.Dataset:
+    """The metrics of a node, without what tells when they hold.
+
+    Examples
+    --------
+    >>> list(columns_of(xr.Dataset({"snr": ("unit", [5.0]), "unit_key": ("unit", [7])})))
+    ['snr']
+    """
+    columns = node.drop_vars([KEY, "neighborhood_key"], errors="ignore")
+    columns.attrs = {}
+    return columns
 
 
 def with_nodes(sorting: xr.DataTree, nodes: Mapping[str, xr.Dataset]) -> xr.DataTree:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..sorting import unit_ids_of
-from .results import KEY, NODE
+from .results import NODE, columns_of
 from .run import analyze
 
 
@@ -120,6 +120,4 @@ def _named(names: Iterable[str]) -> Iterable[str]:
 
 def _table(tree: xr.DataTree, name: str) -> xr.Dataset:
     node = tree[f"{NODE}/{name}"].to_dataset(inherit=False)
-    columns = node.drop_vars([KEY, "neighborhood_key"], errors="ignore")
-    columns.attrs = {}
-    return columns.assign_coords(unit_id=("unit", np.asarray(unit_ids_of(tree))))
+    return columns_of(node).assign_coords(unit_id=("unit", np.asarray(unit_ids_of(tree))))

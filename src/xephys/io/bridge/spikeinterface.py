@@ -22,7 +22,7 @@ from ..store.encode import NotDeclarative, encode_array, encode_plan, encoded_if
 
 
 def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
-    """A SpikeInterface recording or sorting as a lazy recording or a sorting tree.
+    """A SpikeInterface recording, sorting or analyzer as a lazy recording or a sorting tree.
 
     Nothing is read but metadata. Where the samples lie in a plain file they will be read from it directly; a recording
     that can only be read through its own ``get_traces`` is called in each task.
@@ -30,7 +30,7 @@ def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataAr
     Parameters
     ----------
     obj
-        A recording, or a sorting.
+        A recording, a sorting, or a ``SortingAnalyzer``, whose extensions become nodes ``/analysis/NAME``.
     chunk_duration_s
         Length of a chunk.
 
@@ -50,15 +50,19 @@ def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataAr
     >>> rec.dims, rec.sizes["channel"], "x" in rec.coords
     (('time', 'channel'), 4, True)
     """
-    from spikeinterface.core import BaseRecording, BaseSorting
+    from spikeinterface.core import BaseRecording, BaseSorting, SortingAnalyzer
 
     if isinstance(obj, BaseSorting):
         from .si_sorting import sorting_tree_of
 
         return sorting_tree_of(obj)
+    if isinstance(obj, SortingAnalyzer):
+        from ..read.si_results import analyzer_tree
+
+        return analyzer_tree(obj)
     if not isinstance(obj, BaseRecording):
         raise TypeError(
-            f"expected a SpikeInterface recording or sorting, got {type(obj).__module__}.{type(obj).__name__}"
+            f"expected a SpikeInterface recording, sorting or analyzer, got {type(obj).__module__}.{type(obj).__name__}"
         )
     segments = [_segment(obj, index, chunk_duration_s) for index in range(obj.get_num_segments())]
     return segments[0] if len(segments) == 1 else tree_of(segments)

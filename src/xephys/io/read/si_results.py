@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...analysis.results import NODE
 from ...curate.regroup import nodes_of
 from ...errors import RecordingError
 from ...recording.axes import SegmentAxes
+from ...recording.geometry import padded
 from ...sorting import build_sorting
 from .trust import load_spikeinterface
 
@@ -18,7 +20,8 @@ from .trust import load_spikeinterface
 def read_si_results(path: Path, *, trust: bool = False) -> xr.DataTree:
     """A sorting or an analyzer of SpikeInterface's: folders of every kind, Zarr, JSON.
 
-    Of an analyzer also templates, places of units and spikes, amplitudes and metrics, as far as they were computed.
+    Of an analyzer also templates, places of units and spikes, amplitudes and metrics, as far as they were computed;
+    each extension is a node ``/analysis/NAME``, as that of :func:`xephys.analyze`, which still computes its own.
 
     Raises
     ------
@@ -72,9 +75,33 @@ def analyzer_tree(analyzer: Any) -> xr.DataTree:
     nodes = nodes_of(tree)
     for name, column in plain["units"].data_vars.items():  # which property of SpikeInterface's a column is
         nodes["units"][name].attrs |= column.attrs
+    nodes |= {f"{NODE}/{name}": node for name, node in _analysis(analyzer, order).items()}
     made = xr.DataTree.from_dict(nodes)
     made.attrs = {**plain.attrs, **tree.attrs}
     return made
+
+
+def _analysis(analyzer: Any, order: Any) -> dict[str, xr.Dataset]:
+    """Its extensions as nodes of an analysis, with the sparsity that they have in common."""
+    from ..bridge.extensions import EXTENSIONS, Side
+
+    n_units, n_channels = len(analyzer.unit_ids), int(analyzer.get_num_channels())
+    mask = np.ones((n_units, n_channels), bool) if analyzer.sparsity is None else np.asarray(analyzer.sparsity.mask)
+    channels = padded([np.flatnonzero(row) for row in mask]) if n_units else np.zeros((0, 1), np.int32)
+    side = Side(float(analyzer.sampling_frequency), np.asarray(analyzer.unit_ids), channels, n_channels, order)
+    nodes = {
+        "sparsity": xr.Dataset(
+            {
+                "peak_channel": ("unit", np.asarray(analyzer.get_main_channels(outputs="index"), np.int64)),
+                "channel_index": (("unit", "slot"), channels),
+            }
+        )
+    }
+    for name, row in EXTENSIONS.items():
+        extension = analyzer.get_extension(name)
+        if extension is not None:
+            nodes[name] = row.take(extension, side)
+    return nodes
 
 
 def _axes(analyzer: Any) -> SegmentAxes:
