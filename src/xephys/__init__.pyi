@@ -140,6 +140,7 @@ from .errors import ResourceError as ResourceError
 from .errors import XephysWarning as XephysWarning
 
 # Submodules.
+from . import comparison as comparison
 from . import plot as plot
 from . import testing as testing
 

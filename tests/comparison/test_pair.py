@@ -117,7 +117,7 @@ def test_perfect():
 def test_refusals():
     truth = _sorting([[1000, 5000]])
     other = NumpySorting.from_unit_dict({0: np.array([5])}, 20_000.0)
-    with pytest.raises(RecordingError, match="20000 Hz and the truth at 30000 Hz"):
+    with pytest.raises(RecordingError, match="true sorting was sampled at 30000 Hz and the tested at 20000 Hz"):
         compare(other, truth)
     with pytest.raises(RecordingError, match="no unit"):
         compare(truth, _sorting([]))

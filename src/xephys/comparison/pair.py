@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..checks import check_positive
-from ..errors import ParameterError, RecordingError
-from .one_axis import on_one_axis
+from ..errors import RecordingError
+from .ground_truth import GroundTruthComparison
+from .spikes import count_coincident, spikes_of_two
+from .two_sorters import check_scores
 
-if TYPE_CHECKING:
-    from spikeinterface import BaseSorting
-
+#: Smallest agreement with a true unit for which it is named beside a tested one.
+CHANCE_SCORE = 0.1
 MEASURES = ("accuracy", "recall", "precision")
 COUNTS = {
     "num_truth": "num_gt",
@@ -124,127 +124,60 @@ def compare(
         "redundant_score": redundant_score,
         "overmerged_score": overmerged_score,
     }
-    check_positive(delta_ms=delta_ms)
-    for name, value in scores.items():
-        if not 0 <= value <= 1:
-            raise ParameterError(f"{name} is {value:g}; it must lie between 0 and 1")
-    found, true = as_spikeinterface_sorting(tested), as_spikeinterface_sorting(truth)
-    if found.sampling_frequency != true.sampling_frequency:
-        raise RecordingError(
-            f"the tested sorting was sampled at {found.sampling_frequency:g} Hz and the truth at "
-            f"{true.sampling_frequency:g} Hz; compare sortings of one recording"
-        )
-    if found.get_num_segments() != true.get_num_segments():
-        raise RecordingError(
-            f"the tested sorting has {found.get_num_segments()} segments and the truth {true.get_num_segments()}; "
-            "compare sortings of one recording"
-        )
-    found, true = on_one_axis(tested, truth, found, true)
+    check_scores(delta_ms=delta_ms, **scores)
+    true, found = spikes_of_two(truth, tested, ("true", "tested"))
     if len(true.unit_ids) == 0:
         raise RecordingError("the truth has no unit, so there is nothing to compare with")
-    if len(found.unit_ids) == 0:
-        return _nothing_found(true)
-    from spikeinterface.comparison import compare_sorter_to_ground_truth
-
-    # SpikeInterface says "no unit" by -1 or "", which may be the name of one: it is given other names.
-    numbered = [one.rename_units([str(k) for k in range(len(one.unit_ids))]) for one in (true, found)]
-    result = compare_sorter_to_ground_truth(*numbered, exhaustive_gt=True, delta_time=delta_ms, **scores)
-    return _from_spikeinterface(result, true_ids=np.asarray(true.unit_ids), tested_ids=np.asarray(found.unit_ids))
-
-
-def as_spikeinterface_sorting(sorting: Any) -> BaseSorting:
-    """Any kind of sorting as SpikeInterface's."""
-    from spikeinterface import BaseSorting
-
-    if isinstance(sorting, BaseSorting):
-        return sorting
-    if hasattr(sorting, "to_spikeinterface"):
-        return sorting.to_spikeinterface()
-    if not isinstance(sorting, xr.DataTree) or "spikes" not in sorting.children:
-        raise TypeError(
-            f"expected a sorting (a DataTree with /spikes, or SpikeInterface's), got {type(sorting).__name__}; "
-            "see open_sorting"
+    return _labelled(
+        GroundTruthComparison(
+            first=true,
+            second=found,
+            coincident=count_coincident(true, found, delta_ms, symmetric=False),
+            sorting1_name="truth",
+            sorting2_name="tested",
+            delta_ms=delta_ms,
+            chance_score=CHANCE_SCORE,
+            exhaustive_gt=True,
+            match_mode="hungarian",
+            **scores,
         )
-    from ..io.bridge.spikeinterface import to_spikeinterface
-
-    converted: BaseSorting = to_spikeinterface(sorting)
-    return converted
-
-
-def _from_spikeinterface(result: Any, *, true_ids: Any, tested_ids: Any) -> Comparison:
-    """The comparison of two sortings whose units are called by their numbers, under their own names."""
-    performance, counts = result.get_performance(), result.count_score
-    true_numbers, tested_numbers = list(result.unit1_ids), list(result.unit2_ids)
-    true_of = {number: str(name) for number, name in zip(true_numbers, true_ids, strict=True)}
-    tested_of = {number: str(name) for number, name in zip(tested_numbers, tested_ids, strict=True)}
-    matches = [tested_of.get(result.hungarian_match_12[u], "") for u in true_numbers]
-    variables: dict[str, Any] = {name: ("truth_unit", performance[name].to_numpy(float)) for name in MEASURES}
-    variables |= {name: ("truth_unit", counts[theirs].to_numpy(np.int64)) for name, theirs in COUNTS.items()}
-    units = xr.Dataset({**variables, "match": ("truth_unit", matches)}, coords={"truth_unit": true_ids})
-    agreement = xr.DataArray(
-        result.agreement_scores.loc[true_numbers, tested_numbers].to_numpy(float),
-        dims=("truth_unit", "tested_unit"),
-        coords={"truth_unit": true_ids, "tested_unit": tested_ids},
-        name="agreement",
     )
-    well = set(result.get_well_detected_units())
-    redundant, false = set(result.get_redundant_units()), set(result.get_false_positive_units())
-    matched = set(matches) - {""}
 
-    def kind(unit: Any) -> str:
-        if unit in well:
-            return "well detected"
-        if tested_of[unit] in matched:
-            return "matched"
-        return "redundant" if unit in redundant else "false positive" if unit in false else "unmatched"
 
-    merged = set(result.get_overmerged_units())
-    spikes = result.event_counts2.loc[tested_numbers].to_numpy(np.int64)
-    paired = {m: n for m, n in zip(matches, units["num_matched"].values, strict=True) if m}
-    false_spikes = spikes - np.array([paired.get(str(u), 0) for u in tested_ids], np.int64)
+def _labelled(result: GroundTruthComparison) -> Comparison:
+    """The comparison as labelled tables."""
+    true_ids, tested_ids = result.unit1_ids, result.unit2_ids
+    named = np.array([*map(str, tested_ids.tolist()), ""], str)
+    rates, match = result.get_performance(), result.assigned[0]
+    variables: dict[str, Any] = {name: ("truth_unit", rates[name].to_numpy(np.float64)) for name in MEASURES}
+    variables |= {name: ("truth_unit", result.counts[theirs]) for name, theirs in COUNTS.items()}
+    units = xr.Dataset({**variables, "match": ("truth_unit", named[match])}, coords={"truth_unit": true_ids})
+    dims, coords = ("truth_unit", "tested_unit"), {"truth_unit": true_ids, "tested_unit": tested_ids}
+    agreement = xr.DataArray(result.agreement, dims=dims, coords=coords, name="agreement")
+    kind = np.full(len(tested_ids), "unmatched", "U16")
+    kind[result.assigned[1] >= 0] = "matched"
+    kinds = {
+        "false positive": result.get_false_positive_units(),
+        "redundant": result.get_redundant_units(),
+        "well detected": result.get_well_detected_units(),
+    }
+    for name, members in kinds.items():
+        kind[np.isin(tested_ids, members)] = name
+    paired = result.assigned[1] >= 0
+    false_spikes = result.second.num_spikes.copy()
+    false_spikes[paired] -= result.coincident[result.assigned[1][paired], np.flatnonzero(paired)]
     tested_units = xr.Dataset(
         {
-            "kind": ("tested_unit", [kind(u) for u in tested_numbers]),
-            "overmerged": ("tested_unit", [u in merged for u in tested_numbers]),
-            "best_truth": ("tested_unit", [true_of.get(result.best_match_21[u], "") for u in tested_numbers]),
-            "agreement": ("tested_unit", agreement.max("truth_unit").values),
-            "num_spikes": ("tested_unit", spikes),
+            "kind": ("tested_unit", kind),
+            "overmerged": ("tested_unit", np.isin(tested_ids, result.get_overmerged_units())),
+            "best_truth": ("tested_unit", np.array([*map(str, true_ids.tolist()), ""], str)[result.best[1]]),
+            "agreement": ("tested_unit", agreement.values.max(axis=0, initial=0.0)),
+            "num_spikes": ("tested_unit", result.second.num_spikes),
             "num_false": ("tested_unit", false_spikes),
         },
         coords={"tested_unit": tested_ids},
     )
-    confusion = _confusion(
-        units, tested_units, result.match_event_count.loc[true_numbers, tested_numbers].to_numpy(np.int64)
-    )
-    return Comparison(units, tested_units, agreement, confusion, _summary(units, tested_units))
-
-
-def _nothing_found(true: Any) -> Comparison:
-    """SpikeInterface cannot compare with a sorting without units; every spike is then missed."""
-    ids = np.asarray(true.unit_ids)
-    counts = np.array([sum(true.count_num_spikes_per_unit(unit_ids=[u]).values()) for u in ids], np.int64)
-    zero, none = np.zeros(len(ids), np.int64), np.zeros(0, np.int64)
-    variables: dict[str, Any] = {name: ("truth_unit", zero.astype(float)) for name in MEASURES}
-    variables |= {name: ("truth_unit", counts if name in ("num_truth", "num_missed") else zero) for name in COUNTS}
-    units = xr.Dataset({**variables, "match": ("truth_unit", [""] * len(ids))}, coords={"truth_unit": ids})
-    tested_units = xr.Dataset(
-        {
-            "kind": ("tested_unit", np.zeros(0, "U1")),
-            "overmerged": ("tested_unit", np.zeros(0, bool)),
-            "best_truth": ("tested_unit", np.zeros(0, "U1")),
-            "agreement": ("tested_unit", np.zeros(0)),
-            "num_spikes": ("tested_unit", none),
-            "num_false": ("tested_unit", none),
-        },
-        coords={"tested_unit": none},
-    )
-    agreement = xr.DataArray(
-        np.zeros((len(ids), 0)),
-        dims=("truth_unit", "tested_unit"),
-        coords={"truth_unit": ids, "tested_unit": none},
-        name="agreement",
-    )
-    confusion = _confusion(units, tested_units, np.zeros((len(ids), 0), np.int64))
+    confusion = _confusion(units, tested_units, result.coincident)
     return Comparison(units, tested_units, agreement, confusion, _summary(units, tested_units))
 
 

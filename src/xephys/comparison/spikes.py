@@ -1,0 +1,148 @@
+"""Spikes of two or more sortings as arrays on one axis, and how many of them coincide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import RecordingError
+from .one_axis import on_one_axis
+
+if TYPE_CHECKING:
+    from spikeinterface import BaseSorting
+
+
+@dataclass(frozen=True, eq=False)
+class Spikes:
+    """The spikes of a sorting, in order of segment and sample.
+
+    Attributes
+    ----------
+    sample_index, unit_index, segment_index
+        Of each spike.
+    unit_ids
+        Names of the units.
+    n_segments, sampling_frequency
+        Of the recording.
+    """
+
+    sample_index: NDArray[np.int64]
+    unit_index: NDArray[np.int64]
+    segment_index: NDArray[np.int64]
+    unit_ids: NDArray[Any]
+    n_segments: int
+    sampling_frequency: float
+
+    @classmethod
+    def of(cls, sorting: BaseSorting) -> Spikes:
+        vector = sorting.to_spike_vector()
+        columns = {name: np.ascontiguousarray(vector[name], np.int64) for name in vector.dtype.names}
+        order = np.lexsort((columns["sample_index"], columns["segment_index"]))
+        return cls(
+            sample_index=columns["sample_index"][order],
+            unit_index=columns["unit_index"][order],
+            segment_index=columns["segment_index"][order],
+            unit_ids=np.asarray(sorting.unit_ids),
+            n_segments=int(sorting.get_num_segments()),
+            sampling_frequency=float(sorting.sampling_frequency),
+        )
+
+    @property
+    def num_spikes(self) -> NDArray[np.int64]:
+        """Of each unit."""
+        return np.bincount(self.unit_index, minlength=len(self.unit_ids)).astype(np.int64)
+
+    def parts(self) -> Iterator[slice]:
+        """Where the spikes of each segment stand."""
+        bounds = np.searchsorted(self.segment_index, np.arange(self.n_segments + 1))
+        yield from (slice(int(first), int(end)) for first, end in pairwise(bounds))
+
+    def samples_of(self, delta_ms: float) -> int:
+        """A distance in samples, as SpikeInterface rounds it: down."""
+        return int(delta_ms / 1000 * self.sampling_frequency)
+
+
+def spikes_of_two(first: Any, second: Any, names: tuple[str, str]) -> tuple[Spikes, Spikes]:
+    """Two sortings of any kind on one axis, as far as both cover it.
+
+    Parameters
+    ----------
+    first, second
+        Any sortings.
+    names
+        What they are called in errors.
+
+    Raises
+    ------
+    TypeError
+        If something is not a sorting.
+    RecordingError
+        If rates or segments differ, or the two have no time in common.
+    """
+    one, other = as_spikeinterface_sorting(first), as_spikeinterface_sorting(second)
+    if one.sampling_frequency != other.sampling_frequency:
+        raise RecordingError(
+            f"the {names[0]} sorting was sampled at {one.sampling_frequency:g} Hz and the {names[1]} at "
+            f"{other.sampling_frequency:g} Hz; compare sortings of one recording"
+        )
+    if one.get_num_segments() != other.get_num_segments():
+        raise RecordingError(
+            f"the {names[0]} sorting has {one.get_num_segments()} segments and the {names[1]} "
+            f"{other.get_num_segments()}; compare sortings of one recording"
+        )
+    other, one = on_one_axis(second, first, other, one)  # on the axis of the first
+    return Spikes.of(one), Spikes.of(other)
+
+
+def count_coincident(first: Spikes, second: Spikes, delta_ms: float, *, symmetric: bool) -> NDArray[np.int64]:
+    """Coincident spikes of each pair of units ``(first unit, second unit)``, no more than the second one has.
+
+    Parameters
+    ----------
+    first, second
+        Of the same segments.
+    delta_ms
+        Largest distance of spikes that coincide.
+    symmetric
+        Count in both directions, and take in each segment the larger count.
+    """
+    from ..kernels.comparison.coincidences import add_coincidences
+
+    within = first.samples_of(delta_ms)
+    total = np.zeros((len(first.unit_ids), len(second.unit_ids)), np.int64)
+    for of_first, of_second in zip(first.parts(), second.parts(), strict=True):
+        one = first.sample_index[of_first], first.unit_index[of_first]
+        other = second.sample_index[of_second], second.unit_index[of_second]
+        counts = np.zeros_like(total)
+        add_coincidences(counts, *one, *other, within)
+        if symmetric:
+            back = np.zeros_like(total.T)
+            add_coincidences(back, *other, *one, within)
+            counts = np.maximum(counts, back.T)
+        total += counts
+    return np.minimum(total, second.num_spikes[None, :])
+
+
+def as_spikeinterface_sorting(sorting: Any) -> BaseSorting:
+    """Any kind of sorting as SpikeInterface's."""
+    from spikeinterface import BaseSorting
+
+    if isinstance(sorting, BaseSorting):
+        return sorting
+    if hasattr(sorting, "to_spikeinterface"):
+        return sorting.to_spikeinterface()
+    if not isinstance(sorting, xr.DataTree) or "spikes" not in sorting.children:
+        raise TypeError(
+            f"expected a sorting (a DataTree with /spikes, or SpikeInterface's), got {type(sorting).__name__}; "
+            "see open_sorting"
+        )
+    from ..io.bridge.spikeinterface import to_spikeinterface
+
+    converted: BaseSorting = to_spikeinterface(sorting)
+    return converted
