@@ -177,7 +177,7 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[li
     peak_channels = sorting["units"]["channel_index"].values
     templates = xephys.estimate_templates(white_here, spikes, peak_channels=peak_channels)
     matches = [
-        xephys.match_templates(white, templates=templates, detect_threshold=5.0) for white in (white_here, white_there)
+        xephys.match_templates(white, templates=templates, match_threshold=5.0) for white in (white_here, white_there)
     ]
     few = spikes[:: max(1, len(spikes) // 100)]
 

@@ -23,7 +23,7 @@ def test_records_are_those_of_the_whole_recording_at_once(records):
     traces = toys.reference_traces(toys.samples())
     padded = np.pad(toys.samples(), ((39 + 3, 25 + 3), (0, 0)), mode="edge")
     for stage in toys.TRACE_CHAIN:
-        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.parameters, **stage.arrays)
+        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.keywords)
     expected = toys.minima(padded, before=3, after=3, start=0, threshold=-2.0)
     for name in expected.dtype.names:
         np.testing.assert_array_equal(records[name], expected[name])

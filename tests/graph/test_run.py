@@ -103,7 +103,7 @@ def test_pointwise_stages_run_in_blocks_with_the_bits_of_the_whole():
     whole = run_traces(program, arrays, source.read, 0, 1000)
     padded = np.pad(TRACES[: 1000 + 23], ((37, 0), (0, 0)), mode="edge")
     for stage in (toys.SCALE, toys.MIX, toys.MEAN, toys.SCALE, toys.MIX):
-        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.parameters, **stage.arrays)
+        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.keywords)
     assert whole.tobytes() == padded.tobytes()
 
 

@@ -132,5 +132,5 @@ def reference_traces(traces: Any) -> Any:
     before, after = sum(s.before for s in TRACE_CHAIN), sum(s.after for s in TRACE_CHAIN)
     padded = np.pad(traces, ((before, after), (0, 0)), mode="edge")
     for stage in TRACE_CHAIN:
-        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.parameters, **stage.arrays)
+        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.keywords)
     return padded

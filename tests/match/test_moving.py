@@ -39,7 +39,7 @@ def accuracy(spikes):
 
 def test_moving_templates_find_their_spikes(templates):
     case = drifting()
-    matched = match_moving_templates(case.white, templates=templates, tissue=case.tissue, detect_threshold=8.0)
+    matched = match_moving_templates(case.white, templates=templates, tissue=case.tissue, match_threshold=8.0)
     assert accuracy(matched.compute()).min() > 0.95
 
 
@@ -50,7 +50,7 @@ def test_a_motion_of_the_wrong_sign_finds_fewer(templates):
     mirrored = case.motion.assign(displacement_um=-case.motion["displacement_um"])
     wrong = Tissue.of(case.white, mirrored)
     gains = [
-        match_moving_templates(case.white, templates=templates, tissue=tissue, detect_threshold=8.0).compute()["gain"]
+        match_moving_templates(case.white, templates=templates, tissue=tissue, match_threshold=8.0).compute()["gain"]
         for tissue in (case.tissue, wrong)
     ]
     assert gains[0].sum() > 1.05 * gains[1].sum()
@@ -61,7 +61,7 @@ def test_lazy_small_and_independent_of_chunks(templates):
     part = xephys.slice_time(case.white, start_s=9.0, stop_s=13.0) if hasattr(xephys, "slice_time") else case.white
 
     def matched(recording):
-        return match_moving_templates(recording, templates=templates, tissue=case.tissue, detect_threshold=8.0)
+        return match_moving_templates(recording, templates=templates, tissue=case.tissue, match_threshold=8.0)
 
     with forbid_compute():
         table = matched(part)
@@ -71,7 +71,7 @@ def test_lazy_small_and_independent_of_chunks(templates):
 
 def test_spikes_say_on_which_channel_they_are_seen(templates):
     case = drifting()
-    spikes = match_moving_templates(case.white, templates=templates, tissue=case.tissue, detect_threshold=8.0).compute()
+    spikes = match_moving_templates(case.white, templates=templates, tissue=case.tissue, match_threshold=8.0).compute()
     depth = case.tissue.positions_um[spikes["channel_index"], 1]
     early, late = spikes["sample_index"] < 5 * 30_000, spikes["sample_index"] > 19 * 30_000
     for unit in INNER:

@@ -30,10 +30,10 @@ def test_what_a_unit_matches_where_it_does_not_fire_is_left_out():
     spikes["gain"], energy = level**2, 100.0
     # A spike of size s gains (a (s e + p) - p) with the amplitude a = (s e + p) / (e + p), here with p = 100.
     spikes["amplitude"] = np.sqrt((spikes["gain"] + 100.0) / (energy + 100.0))
-    firing = fires_there(spikes, tissue=drifting(), n_units=1, detect_threshold=5.0, noise_gain=1.0)
+    firing = fires_there(spikes, tissue=drifting(), n_units=1, match_threshold=5.0, noise_gain=1.0)
     assert firing[early].mean() > 0.95 and firing[~early].mean() < 0.2
 
 
 def test_without_spikes_there_is_nothing_to_say():
     none = np.zeros(0, DTYPE)
-    assert fires_there(none, tissue=drifting(), n_units=3, detect_threshold=5.0, noise_gain=1.0).shape == (0,)
+    assert fires_there(none, tissue=drifting(), n_units=3, match_threshold=5.0, noise_gain=1.0).shape == (0,)

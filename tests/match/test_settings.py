@@ -15,7 +15,7 @@ from xephys.match.settings import MatchSettings
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"detect_threshold": 0}, "detect_threshold is 0; it must be greater than 0"),
+        ({"match_threshold": 0}, "match_threshold is 0; it must be greater than 0"),
         ({"rank": 0}, "rank is 0; it must be greater than 0"),
         ({"n_channels_max": 0}, "n_channels_max is 0; it must be greater than 0"),
         ({"amplitude_min": 1.2}, r"amplitude_min \(1.2\) must be in \(0, 1\]"),
@@ -35,8 +35,8 @@ def test_defaults_are_those_of_match_templates():
 
 
 def test_an_unknown_setting_is_refused(templates):
-    with pytest.raises(ParameterError, match=r"match_residual has no parameter 'detect_treshold'.*'detect_threshold'"):
-        xephys.match_residual(case().white, templates=templates, detect_treshold=4)
+    with pytest.raises(ParameterError, match=r"match_residual has no parameter 'match_treshold'.*'match_threshold'"):
+        xephys.match_residual(case().white, templates=templates, match_treshold=4)
 
 
 def test_projections_need_the_window_of_the_templates(templates):

@@ -32,7 +32,7 @@ def test_spikes_that_overlap_are_told_apart(matched):
 
 def test_a_higher_threshold_finds_fewer(templates, noise_gain, matched):
     fewer = xephys.match_templates(
-        case().white, templates=templates, noise_gain=noise_gain, detect_threshold=40.0
+        case().white, templates=templates, noise_gain=noise_gain, match_threshold=40.0
     ).compute()
     assert len(fewer) < len(matched)
 

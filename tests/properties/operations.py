@@ -216,7 +216,7 @@ TABLES: dict[str, Operation] = {
     "match_templates with a threshold for each": lambda rec: xephys.match_templates(
         xephys.bandpass_filter(rec),
         templates=fitted()["templates"],
-        detect_threshold=np.linspace(4.0, 6.0, fitted()["templates"].sizes["unit"]),
+        match_threshold=np.linspace(4.0, 6.0, fitted()["templates"].sizes["unit"]),
     ),
     "match_templates": lambda rec: xephys.match_templates(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
 }

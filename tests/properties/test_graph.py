@@ -34,7 +34,7 @@ def reference(stages):
     before, after = sum(s.before for s in stages), sum(s.after for s in stages)
     padded = np.pad(TRACES, ((before, after), (0, 0)), mode="edge")
     for stage in stages:
-        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.parameters, **stage.arrays)
+        padded = stage.func(padded, before=stage.before, after=stage.after, **stage.keywords)
     return padded
 
 

@@ -14,7 +14,7 @@ HALO = dict(zip(("before", "after"), cpu.match_halo(N_SAMPLES, nbefore=N_BEFORE)
 def both(xp, traces, model, *, start=5000, **parameters):
     """Spikes of a padded recording from either kernel."""
     padded = np.pad(traces, ((HALO["before"], HALO["after"]), (0, 0)))
-    keywords = {**HALO, "start": start, "nbefore": N_BEFORE, **model, **parameters}
+    keywords = {**HALO, "start": start, "nbefore": N_BEFORE, "model": model, **parameters}
     return (
         device.match_templates(xp, xp.asarray(padded), **keywords).get(),
         cpu.match_templates(padded, **keywords),

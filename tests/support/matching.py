@@ -77,7 +77,7 @@ def match(traces: np.ndarray, model: MatchModel, **parameters: Any) -> np.ndarra
     """Match padded traces with nothing outside the core."""
     before, after = match_halo(N_SAMPLES, nbefore=N_BEFORE)
     padded = np.pad(traces, ((before, after), (0, 0)))
-    return match_templates(padded, before=before, after=after, start=0, nbefore=N_BEFORE, **model, **parameters)
+    return match_templates(padded, before=before, after=after, start=0, nbefore=N_BEFORE, model=model, **parameters)
 
 
 def neighbors(model: MatchModel) -> tuple[int, int]:

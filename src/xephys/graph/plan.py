@@ -57,7 +57,8 @@ class Stage:
     parameters
         Plain numbers and strings.
     arrays
-        Array parameters; kept apart so that Dask stores each of them once, not once a task.
+        Array parameters; kept apart so that Dask stores each of them once, not once a task. Those with a dot in their
+        names are bundled: ``model.energies`` and ``model.channels`` reach the kernel as one mapping, ``model``.
     before, after
         Halo: samples needed on each side of the samples returned.
     dtype
@@ -109,6 +110,11 @@ class Stage:
     @property
     def kernel(self) -> str:
         return getattr(self.func, "__name__", str(self.func))
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What the kernel is given beside the traces and their halo."""
+        return {**self.parameters, **bundled(self.arrays)}
 
     @property
     def is_pointwise(self) -> bool:
@@ -283,6 +289,18 @@ def runs_on_devices(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """
     kernel.runs_on_devices = True  # type: ignore[attr-defined]
     return kernel
+
+
+def bundled(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """Arrays as keywords of a kernel; those whose names have a dot become members of a mapping."""
+    keywords: dict[str, Any] = {}
+    for name, array in arrays.items():
+        whole, dot, member = name.partition(".")
+        if dot:
+            keywords.setdefault(whole, {})[member] = array
+        else:
+            keywords[name] = array
+    return keywords
 
 
 def _is_plain(value: Any) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..errors import RecordingError
 from .compiling import announce_compilation
-from .plan import Array, Plan
+from .plan import Array, Plan, bundled
 
 #: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
 _DEVICE_TURN = threading.Lock()
@@ -159,7 +159,7 @@ def _bound(program: Program, arrays: Mapping[str, Array]) -> list[tuple[Step, Ca
     calls: list[tuple[Step, Callable[..., Any]]] = []
     for k, step in enumerate(program.steps):
         own = {name.split(".", 1)[1]: a for name, a in arrays.items() if name.startswith(f"{k}.")}
-        calls.append((step, _Call(step.func, {**step.parameters, **own})))
+        calls.append((step, _Call(step.func, {**step.parameters, **bundled(own)})))
     return calls
 
 

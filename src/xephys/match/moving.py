@@ -41,7 +41,7 @@ def match_moving_templates(
     tissue
         Motion of the recording.
     components, n_nearest, **settings
-        As for :func:`xephys.match_templates`; one ``detect_threshold`` for all templates.
+        As for :func:`xephys.match_templates`; one ``match_threshold`` for all templates.
 
     Returns
     -------
@@ -59,8 +59,8 @@ def match_moving_templates(
 
     info = schema.validate_recording(recording)
     checked = MatchSettings.read(settings, what="match_moving_templates")
-    if isinstance(checked.detect_threshold, np.ndarray):
-        raise ParameterError("templates that move have one detect_threshold; give a number")
+    if isinstance(checked.match_threshold, np.ndarray):
+        raise ParameterError("templates that move have one match_threshold; give a number")
     check_same_probe(recording, templates)
     nbefore = int(templates.attrs["nbefore"])
     before, after = match_halo(templates.sizes["sample"], nbefore=nbefore)
@@ -117,7 +117,8 @@ def _model(
         np.arange(first, last) + plan.origin / plan.tile_samples, nearest, tile_samples=plan.tile_samples
     )
     step = grid[1] - grid[0] if len(grid) > 1 else 1.0
-    arrays: dict[str, Any] = dict(build_moving_model(temporal=temporal, patterns=patterns, channels=channels))
+    moving = build_moving_model(temporal=temporal, patterns=patterns, channels=channels)
+    arrays: dict[str, Any] = {f"moving.{name}": array for name, array in moving.items()}
     arrays["places"] = np.ascontiguousarray((moved - grid[0]) / step)
     if "unexplained" in templates:
         arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)

@@ -19,7 +19,7 @@ def fires_there(
     *,
     tissue: Tissue,
     n_units: int,
-    detect_threshold: float,
+    match_threshold: float,
     noise_gain: float,
     amplitude_std: float = MatchSettings.amplitude_std,
 ) -> NDArray[np.bool_]:
@@ -37,7 +37,7 @@ def fires_there(
         Motion of the recording.
     n_units
         Templates with which they were matched.
-    detect_threshold, noise_gain, amplitude_std
+    match_threshold, noise_gain, amplitude_std
         As they were matched.
 
     Returns
@@ -61,5 +61,5 @@ def fires_there(
         noise_gain=noise_gain,
         amplitude_std=amplitude_std,
     ).reshape(n_units, n_places)
-    absent = absent_places(units, place, np.sqrt(gains), expected=expected, threshold=detect_threshold)
+    absent = absent_places(units, place, np.sqrt(gains), expected=expected, match_threshold=match_threshold)
     return ~absent[units, place]

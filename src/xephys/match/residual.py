@@ -28,7 +28,7 @@ def match_residual(
     templates
         From :func:`estimate_templates`.
     **settings
-        ``rank``, ``n_channels_max``, ``detect_threshold``, ``noise_gain``, ``amplitude_min``, ``amplitude_max``,
+        ``rank``, ``n_channels_max``, ``match_threshold``, ``noise_gain``, ``amplitude_min``, ``amplitude_max``,
         ``amplitude_std``, ``refractory_ms`` and ``freq_max_hz``: those of :func:`match_templates`, whose spikes are
         subtracted.
 

@@ -38,7 +38,7 @@ class MatchSettings:
 
     rank: int = 5
     n_channels_max: int = 64
-    detect_threshold: float | NDArray[np.float64] = 4.0
+    match_threshold: float | NDArray[np.float64] = 4.0
     noise_gain: float = 1.0
     amplitude_min: float = 0.5
     amplitude_max: float = 1.5
@@ -50,7 +50,7 @@ class MatchSettings:
         check_positive(
             rank=self.rank,
             n_channels_max=self.n_channels_max,
-            detect_threshold=self.smallest_threshold,
+            match_threshold=self.smallest_threshold,
             noise_gain=self.noise_gain,
         )
         if self.freq_max_hz is not None:
@@ -72,15 +72,15 @@ class MatchSettings:
     @property
     def smallest_threshold(self) -> float:
         """The threshold, or the smallest of those of the templates."""
-        if isinstance(self.detect_threshold, np.ndarray):
-            return float(self.detect_threshold.min()) if self.detect_threshold.size else 1.0
-        return self.detect_threshold
+        if isinstance(self.match_threshold, np.ndarray):
+            return float(self.match_threshold.min()) if self.match_threshold.size else 1.0
+        return self.match_threshold
 
     def of_kernel(self, sampling_frequency: float) -> dict[str, Any]:
         """The same in samples, under the names of the kernel."""
         halved = self.freq_max_hz is not None and self.freq_max_hz <= BAND_FRACTION * sampling_frequency
         return {
-            "threshold": float(self.smallest_threshold),
+            "match_threshold": float(self.smallest_threshold),
             "noise_gain": float(self.noise_gain),
             "amplitude_min": float(self.amplitude_min),
             "amplitude_max": float(self.amplitude_max),
@@ -139,11 +139,11 @@ def _matching_arguments(recording: xr.DataArray, templates: xr.Dataset, settings
 
     check_same_probe(recording, templates)
     model = match_model(templates, rank=settings.rank, n_channels_max=settings.n_channels_max)
-    arrays: dict[str, Any] = dict(model)
+    arrays: dict[str, Any] = {f"model.{name}": array for name, array in model.items()}
     if "unexplained" in templates:
         arrays["unexplained"] = np.ascontiguousarray(templates["unexplained"].values, np.float64)
-    if isinstance(settings.detect_threshold, np.ndarray):
-        arrays["thresholds"] = _thresholds_of_units(settings.detect_threshold, templates.sizes["unit"])
+    if isinstance(settings.match_threshold, np.ndarray):
+        arrays["match_thresholds"] = _thresholds_of_units(settings.match_threshold, templates.sizes["unit"])
     nbefore = int(templates.attrs["nbefore"])
     before, after = match_halo(templates.sizes["sample"], nbefore=nbefore)
     parameters = {"nbefore": nbefore, **settings.of_kernel(float(recording.attrs["sampling_frequency"]))}
@@ -154,7 +154,7 @@ def _thresholds_of_units(thresholds: NDArray[np.float64], n_units: int) -> NDArr
     """Thresholds that were given for each template, once it is sure that there are as many."""
     if thresholds.shape != (n_units,):
         raise ParameterError(
-            f"detect_threshold has the shape {thresholds.shape} and there are {n_units} templates; give one number, or "
+            f"match_threshold has the shape {thresholds.shape} and there are {n_units} templates; give one number, or "
             "one for each template"
         )
     return np.ascontiguousarray(thresholds, np.float64)
@@ -165,7 +165,7 @@ def _projection(recording: xr.DataArray, components: xr.DataArray, shared: dict[
     from ..kernels.match.features import match_and_project
     from ..kernels.match.templates import MATCH_DTYPE
 
-    length, own = shared["arrays"]["temporal"].shape[2], shared["parameters"]["nbefore"]
+    length, own = shared["arrays"]["model.temporal"].shape[2], shared["parameters"]["nbefore"]
     nbefore = int(components.attrs["nbefore"])
     if components.sizes["sample"] != length or nbefore != own:
         raise ParameterError(

@@ -20,7 +20,7 @@ def match_templates(
     templates: xr.Dataset,
     rank: int = 5,
     n_channels_max: int = 64,
-    detect_threshold: float | NDArray[np.float64] = 4.0,
+    match_threshold: float | NDArray[np.float64] = 4.0,
     noise_gain: float = 1.0,
     amplitude_min: float = 0.5,
     amplitude_max: float = 1.5,
@@ -43,7 +43,7 @@ def match_templates(
         Most time courses kept of each template; those that carry nothing are dropped.
     n_channels_max
         Most channels kept of each template; those that carry nothing are dropped.
-    detect_threshold
+    match_threshold
         A spike must lower the squared residual by the square of this, in units of the noise along a template: one
         number, or an array with one for each template (see :func:`balance_thresholds`).
     noise_gain
@@ -91,7 +91,7 @@ def match_templates(
     settings = MatchSettings(
         rank=rank,
         n_channels_max=n_channels_max,
-        detect_threshold=detect_threshold,
+        match_threshold=match_threshold,
         noise_gain=noise_gain,
         amplitude_min=amplitude_min,
         amplitude_max=amplitude_max,

@@ -27,7 +27,7 @@ def balance_thresholds(
     spikes: NDArray[Any] | StoredRecords,
     *,
     templates: xr.Dataset,
-    detect_threshold: float = 5.0,
+    match_threshold: float = 5.0,
     noise_gain: float = 1.0,
     amplitude_std: float = 0.1,
     rank: int = 5,
@@ -46,11 +46,11 @@ def balance_thresholds(
     recording
         Whitened traces (unit noise), on which the spikes were matched.
     spikes
-        What :func:`match_templates` found with ``0.8 * detect_threshold``: records with ``unit_index`` and
+        What :func:`match_templates` found with ``0.8 * match_threshold``: records with ``unit_index`` and
         ``amplitude``, in memory or on disk.
     templates, noise_gain, amplitude_std, rank, n_channels_max
         With which they were matched.
-    detect_threshold
+    match_threshold
         That of templates with too few matches to tell; the others lie between 0.8 and 1.3 times this.
     excerpts
         Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
@@ -68,14 +68,14 @@ def balance_thresholds(
     >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
     >>> spikes = np.array([(1000, 0), (2000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
     >>> templates = xephys.estimate_templates(recording, spikes, peak_channels=np.array([3]))
-    >>> matched = xephys.match_templates(recording, templates=templates, detect_threshold=4.0).compute()
+    >>> matched = xephys.match_templates(recording, templates=templates, match_threshold=4.0).compute()
     >>> bool(4 <= balance_thresholds(recording, matched, templates=templates)[0] <= 6.5)
     True
     """
     from ..kernels.match.scores import noise_gains
     from ..kernels.match.thresholds import balanced_thresholds
 
-    check_positive(detect_threshold=detect_threshold, noise_gain=noise_gain, amplitude_std=amplitude_std)
+    check_positive(match_threshold=match_threshold, noise_gain=noise_gain, amplitude_std=amplitude_std)
     check_same_probe(recording, templates)
     temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
     energies = np.einsum("urk,urk->u", spatial, spatial, dtype=np.float64)
@@ -89,7 +89,7 @@ def balance_thresholds(
         energies=energies,
         gains=gains,
         noise_gain=noise_gain,
-        threshold=detect_threshold,
+        match_threshold=match_threshold,
         lowest=LOWEST,
         highest=HIGHEST,
         amplitude_std=amplitude_std,

@@ -44,7 +44,7 @@ def traces(spikes, n=600, noise=0.3, seed=0):
 def found(data, *, before=BEFORE, after=AFTER, start=0):
     return match_and_project(
         data, before=before, after=after, start=start, nbefore=N_BEFORE, components=components(),
-        neighbors=NEIGHBORS, amplitude_std=np.inf, **model(),
+        neighbors=NEIGHBORS, amplitude_std=np.inf, model=model(),
     )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def test_sampling_phases_are_one_cloud():
 def test_the_same_spikes_as_without_projections():
     data = traces([(100, 0, 1.0), (107, 1, 1.2), (598, 1, 0.8)])
     plain = match_templates(
-        data, before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, amplitude_std=np.inf, **model()
+        data, before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, amplitude_std=np.inf, model=model()
     )
     records = found(data)
     for name in plain.dtype.names:
@@ -99,6 +99,6 @@ def test_a_spike_across_a_border_belongs_to_one_core():
 
 def test_another_window():
     with pytest.raises(ValueError, match="components have 40 samples and templates 30"):
-        short = {**model(), "shifted_temporal": model()["shifted_temporal"][..., :30]}
+        short = {**model(), "temporal": model()["temporal"][..., :30]}
         match_and_project(traces([]), before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, components=components(),
-                          neighbors=NEIGHBORS, **short)  # fmt: skip
+                          neighbors=NEIGHBORS, model=short)  # fmt: skip

@@ -29,7 +29,7 @@ def test_same_features(xp, n_units, count):
     traces = make_traces(model, random_spikes(n_units, 3000, count, seed=5), 3000, noise=1.0)
     keywords = {
         "before": 120, "after": 130, "start": 500, "nbefore": N_BEFORE, "components": np.ascontiguousarray(components),
-        "neighbors": NEIGHBORS, **model,
+        "neighbors": NEIGHBORS, "model": model,
     }  # fmt: skip
     expected = cpu.match_and_project(traces, **keywords)
     found = device.match_and_project(xp, xp.asarray(traces), **keywords).get()

@@ -31,7 +31,7 @@ def found(data, *, before=BEFORE, after=AFTER, start=0):
     return match_and_look(
         data, before=before, after=after, start=start, nbefore=N_BEFORE, components=components(),
         neighbors=NEIGHBORS, competing=COMPETING, peak_thresholds=np.full(N_CHANNELS, 3.0, np.float32),
-        **PEAKS, **of_known(0),
+        **PEAKS, model=of_known(0),
     )  # fmt: skip
 
 
@@ -53,9 +53,9 @@ def test_records_are_those_of_two_passes():
     data = traces(SPIKES)
     tile = {"before": BEFORE, "after": AFTER, "start": 0, "nbefore": N_BEFORE}
     spikes = found(data)
-    alone = match_and_project(data, **tile, components=components(), neighbors=NEIGHBORS, **of_known(0))
+    alone = match_and_project(data, **tile, components=components(), neighbors=NEIGHBORS, model=of_known(0))
     assert spikes[spikes["unit_index"] == 0].tobytes() == alone.tobytes()
-    residual = match_residual(data, before=0, after=0, start=-BEFORE, nbefore=N_BEFORE, **of_known(0))
+    residual = match_residual(data, before=0, after=0, start=-BEFORE, nbefore=N_BEFORE, model=of_known(0))
     peaks = detect_locally_exclusive(
         residual, before=BEFORE, after=AFTER, start=0, thresholds=np.full(N_CHANNELS, 3.0, np.float32),
         neighbors=COMPETING, **PEAKS,

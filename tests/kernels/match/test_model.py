@@ -21,8 +21,7 @@ def test_pair_overlaps_are_what_a_spike_adds_to_the_scores() -> None:
             spike["sample_index"], spike["unit_index"], spike["amplitude"] = N_SAMPLES + 20, unit, -1.0
             spike["sample_offset"] = (shift - 2) / 4
             traces = subtract_spikes(
-                traces, spike, start=0, nbefore=N_BEFORE, shifted_temporal=model["shifted_temporal"],
-                spatial=model["spatial"], channels=model["channels"],
+                traces, spike, start=0, nbefore=N_BEFORE, model=model
             )  # fmt: skip
             scores = correlate_templates(traces, **factors)
             first = N_SAMPLES + 20 - N_BEFORE

@@ -46,7 +46,7 @@ def resting_model(temporal, patterns, index: int):
 @pytest.mark.parametrize("index", [0, 5, 10])
 def test_overlaps_and_energies_are_those_of_templates_that_rest(index: int) -> None:
     temporal, patterns, model = moving(drifting_templates(5))
-    found = model_at(np.full(5, float(index)), n_channels=N_CHANNELS, n_channels_max=N_CHANNELS, **model)
+    found = model_at(np.full(5, float(index)), n_channels=N_CHANNELS, n_channels_max=N_CHANNELS, moving=model)
     expected = build_match_model(
         temporal=temporal, spatial=found["spatial"], channels=found["channels"], n_channels=N_CHANNELS
     )
@@ -70,7 +70,7 @@ def test_spikes_of_a_tile_are_those_of_templates_at_its_displacement(place: floa
     units = rng.integers(0, 4, len(at))
     for sample, unit in zip(at, units, strict=True):
         traces[sample - N_BEFORE : sample - N_BEFORE + N_SAMPLES] += templates[unit, int(place)]
-    shared = {"before": 100, "after": 100, "nbefore": N_BEFORE, "threshold": 5.0}
+    shared = {"before": 100, "after": 100, "nbefore": N_BEFORE, "match_threshold": 5.0}
     found = match_moving_templates(
         traces,
         start=30_100,
@@ -79,9 +79,9 @@ def test_spikes_of_a_tile_are_those_of_templates_at_its_displacement(place: floa
         places=np.array([[7.0] * 4, [place] * 4]),
         n_channels_max=N_CHANNELS,
         **shared,
-        **model,
+        moving=model,
     )
-    expected = match_templates(traces, start=30_100, **shared, **resting_model(temporal, patterns, int(place)))
+    expected = match_templates(traces, start=30_100, **shared, model=resting_model(temporal, patterns, int(place)))
     assert len(found) >= 0.9 * len(at)
     for name in ("sample_index", "unit_index", "channel_index"):
         np.testing.assert_array_equal(found[name], expected[name])
@@ -95,7 +95,9 @@ def test_templates_at_another_displacement_explain_less() -> None:
     traces[185 : 185 + N_SAMPLES] = templates[0, 2]
     tile = {"before": 100, "after": 100, "start": 0, "nbefore": N_BEFORE, "tile_samples": 1000, "first_tile": 0}
     gains = [
-        match_moving_templates(traces, places=np.array([[place]]), n_channels_max=N_CHANNELS, **tile, **model)["gain"]
+        match_moving_templates(traces, places=np.array([[place]]), n_channels_max=N_CHANNELS, **tile, moving=model)[
+            "gain"
+        ]
         for place in (2.0, 6.0)
     ]
     assert gains[0][0] > gains[1].sum() + 10
@@ -104,7 +106,7 @@ def test_templates_at_another_displacement_explain_less() -> None:
 def test_displacements_between_two_of_the_table_are_interpolated() -> None:
     _, patterns, model = moving(drifting_templates(2, seed=4))
     shape = {"n_channels": N_CHANNELS, "n_channels_max": N_CHANNELS}
-    found = model_at(np.array([2.25, 2.25]), **shape, **model)
+    found = model_at(np.array([2.25, 2.25]), **shape, moving=model)
     expected = 0.75 * patterns[:, 2] + 0.25 * patterns[:, 3]
     for unit in range(2):
         used = found["channels"][unit] >= 0

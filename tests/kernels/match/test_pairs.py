@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xephys.kernels.match.limits import checked_limits
 from xephys.kernels.match.pairs import amplitude_and_gain, sub_sample_peak
-from xephys.kernels.match.templates import checked_limits
 
 
 @pytest.mark.parametrize("score", [20.0, 95.0, 140.0, 400.0])

@@ -22,7 +22,9 @@ def matches(seed: int, *, spikes: tuple[int, ...], false: tuple[int, ...], size:
 
 def absent(levels, places, n_places, *, size=10.0):
     expected = np.full((1, n_places), size)
-    return absent_places(np.zeros(len(levels), np.int64), places, levels, expected=expected, threshold=5.0)[0].tolist()
+    return absent_places(np.zeros(len(levels), np.int64), places, levels, expected=expected, match_threshold=5.0)[
+        0
+    ].tolist()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -55,7 +57,7 @@ def test_the_size_of_spikes_is_that_of_the_template_at_each_place():
     levels = np.concatenate([rng.normal(14, 1.2, 100), rng.normal(8, 1.2, 100)])
     places, expected = np.repeat([0, 1], 100), np.array([[14.0, 8.0]])
     levels = np.maximum(levels, 5.0)
-    found = absent_places(np.zeros(200, np.int64), places, levels, expected=expected, threshold=5.0)
+    found = absent_places(np.zeros(200, np.int64), places, levels, expected=expected, match_threshold=5.0)
     assert not found.any()
 
 
@@ -71,7 +73,7 @@ def test_units_do_not_mix():
     both = np.concatenate([places, 1 - places])
     order = np.random.default_rng(0).permutation(len(units))
     found = absent_places(
-        units[order], both[order], np.tile(levels, 2)[order], expected=np.full((2, 2), 10.0), threshold=5.0
+        units[order], both[order], np.tile(levels, 2)[order], expected=np.full((2, 2), 10.0), match_threshold=5.0
     )
     assert found.tolist() == [[False, True], [True, False]]
 

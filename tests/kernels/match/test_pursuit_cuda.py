@@ -9,20 +9,18 @@ from tests.support.matching import LITTLE, make_model, make_templates, make_trac
 from xephys.kernels.lib.dispatch import namespace_of_device, to_host
 from xephys.kernels.match import pursuit_cuda as device
 from xephys.kernels.match import templates as cpu
+from xephys.kernels.match.limits import checked_limits
 from xephys.kernels.match.pursuit import minimum_scores, pursue
 from xephys.kernels.match.scores import correlate_templates
 
 
 def tables(model, *, unexplained=None, **parameters):
     """What both kernels take beside the scores."""
-    limits = cpu.checked_limits(**parameters)
-    names = ("threshold", "noise_gain", "amplitude_precision", "amplitude_min", "amplitude_max")
+    limits = checked_limits(**parameters)
     return {
         "energies": model["energies"],
-        "minimum": minimum_scores(model["energies"], **{name: getattr(limits, name) for name in names}),
-        **{name: model[name] for name in ("pair_starts", "pair_units", "pair_overlaps")},
-        "likeness": cpu.pair_likeness(model["pair_overlaps"], model["energies"], model["pair_units"]),
-        "unexplained": cpu.left_to_pairs(model["energies"], unexplained),
+        "minimum": minimum_scores(model["energies"], limits=limits),
+        "pairs": cpu.pairs_of_model(model, unexplained),
         "limits": limits,
     }
 
@@ -32,8 +30,9 @@ def scores_of(model, traces):
 
 
 def on_device(xp, scores, given, **options):
-    moved = {name: xp.asarray(given[name]) for name in ("minimum", "likeness")}
-    found = device.pursue(xp, xp.asarray(scores.copy()), **{**given, **moved}, **options)
+    pairs = given["pairs"]._replace(likeness=xp.asarray(given["pairs"].likeness))
+    moved = {**given, "minimum": xp.asarray(given["minimum"]), "pairs": pairs}
+    found = device.pursue(xp, xp.asarray(scores.copy()), **moved, **options)
     order = np.lexsort((to_host(found.unit), to_host(found.sample)))
     return {name: to_host(getattr(found, name))[order] for name in ("unit", "sample", "shift", "amplitude", "gain")}
 
@@ -61,7 +60,7 @@ def test_same_spikes(cuda_xp, seed, n_units, count):
     [
         {"n_sweeps": 0},
         {"n_sweeps": 2},
-        {"mismatch": 0.3, "guard_samples": 40, "threshold": 6.0, "noise_gain": 2.5},
+        {"mismatch": 0.3, "guard_samples": 40, "match_threshold": 6.0, "noise_gain": 2.5},
         {"refractory_samples": 0, "guard_samples": 0},
         {"refractory_samples": 90, "amplitude_std": np.inf, "amplitude_min": 0.3, "amplitude_max": 3.0},
     ],

@@ -8,6 +8,7 @@ from tests.support.both_matchers import assert_same, both
 from tests.support.matching import make_model, make_templates, make_traces, random_spikes
 from xephys.kernels.match import pursuit_device as match_pursuit
 from xephys.kernels.match import templates as cpu
+from xephys.kernels.match.limits import checked_limits
 from xephys.kernels.match.pursuit import minimum_scores, pursue
 from xephys.kernels.match.scores import correlate_templates
 
@@ -19,15 +20,10 @@ def test_equal_gains_are_taken_in_the_same_order():
     traces = make_traces(model, random_spikes(4, 3000, 60, seed=5), 3000, noise=0.5, seed=5)
     scores = correlate_templates(traces, **{name: model[name] for name in ("temporal", "spatial", "channels")})
     scores[4:] = scores[:4]
-    limits = cpu.checked_limits()
-    names = ("threshold", "noise_gain", "amplitude_precision", "amplitude_min", "amplitude_max")
-    minimum = minimum_scores(model["energies"], **{name: getattr(limits, name) for name in names})
-    pairs = {name: model[name] for name in ("pair_starts", "pair_units", "pair_overlaps")}
-    likeness = cpu.pair_likeness(pairs["pair_overlaps"], model["energies"], pairs["pair_units"])
-    left = cpu.left_to_pairs(model["energies"], None)
-    given = {"energies": model["energies"], "minimum": minimum, **pairs, "likeness": likeness, "unexplained": left}
-    found = match_pursuit.pursue(np, scores, **given, limits=limits)
-    expected, values = pursue(scores.copy(), model["energies"], minimum, *pairs.values(), likeness, left, limits)
+    limits = checked_limits()
+    minimum, pairs = minimum_scores(model["energies"], limits=limits), cpu.pairs_of_model(model, None)
+    found = match_pursuit.pursue(np, scores, energies=model["energies"], minimum=minimum, pairs=pairs, limits=limits)
+    expected, values = pursue(scores.copy(), model["energies"], minimum, pairs, limits)
     order, own = np.argsort(expected[:, 1] * 8 + expected[:, 0]), np.argsort(found.sample * 8 + found.unit)
     np.testing.assert_array_equal(found.unit[own], expected[order, 0])
     np.testing.assert_array_equal(found.sample[own], expected[order, 1])

@@ -58,10 +58,10 @@ def test_two_spikes_at_once(xp, n_sweeps):
         {"n_sweeps": 0},
         {"n_sweeps": 2},
         {"mismatch": 0.0, "amplitude_std": np.inf, "amplitude_min": 0.3, "amplitude_max": 3.0},
-        {"mismatch": 0.3, "guard_samples": 40, "threshold": 6.0, "noise_gain": 2.5},
+        {"mismatch": 0.3, "guard_samples": 40, "match_threshold": 6.0, "noise_gain": 2.5},
         {"refractory_samples": 0, "guard_samples": 0},
         {"refractory_samples": 90},
-        {"threshold": 4.0, "thresholds": np.linspace(4.0, 9.0, 10)},
+        {"match_threshold": 4.0, "match_thresholds": np.linspace(4.0, 9.0, 10)},
     ],
     ids=lambda limits: ",".join(limits),
 )
@@ -114,7 +114,7 @@ def test_spikes_at_the_edges_of_a_tile(xp):
     model = make_model(make_templates(3, seed=9))
     spikes = [(0, 60, 1.0), (1, 66, 1.1), (2, 300, 0.9), (0, 560, 1.0), (1, 575, 1.2)]
     traces = make_traces(model, spikes, 600, noise=0.5)
-    keywords = {"before": 64, "after": 30, "start": 7, "nbefore": N_BEFORE, **model}
+    keywords = {"before": 64, "after": 30, "start": 7, "nbefore": N_BEFORE, "model": model}
     found = device.match_templates(xp, xp.asarray(traces), **keywords).get()
     assert_same(found, cpu.match_templates(traces, **keywords))
     assert len(found) == 3
@@ -123,4 +123,6 @@ def test_spikes_at_the_edges_of_a_tile(xp):
 def test_wrong_limits_are_refused_alike(xp):
     model = make_model(make_templates(2))
     with pytest.raises(ValueError, match="amplitude_min is 2"):
-        device.match_templates(xp, xp.zeros((600, N_CHANNELS)), **HALO, start=0, nbefore=12, **model, amplitude_min=2)
+        device.match_templates(
+            xp, xp.zeros((600, N_CHANNELS)), **HALO, start=0, nbefore=12, model=model, amplitude_min=2
+        )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from xephys.kernels.match.limits import checked_limits
 from xephys.kernels.match.pursuit import minimum_scores
 from xephys.kernels.match.thresholds import balanced_score, balanced_thresholds
 
@@ -63,7 +64,7 @@ def test_too_few_matches_tell_nothing():
 def thresholds_of(units, amplitudes, energies, gains=None, **parameters):
     gains = np.ones(len(energies)) if gains is None else gains
     return balanced_thresholds(
-        units, amplitudes, energies=np.asarray(energies), gains=gains, noise_gain=1.0, threshold=5.0, **parameters
+        units, amplitudes, energies=np.asarray(energies), gains=gains, noise_gain=1.0, match_threshold=5.0, **parameters
     )
 
 
@@ -100,8 +101,10 @@ def test_the_order_of_units_does_not_matter():
 
 
 def test_each_template_is_held_to_its_own_threshold():
-    numbers = {"noise_gain": 1.0, "amplitude_precision": 100.0, "amplitude_min": 0.5, "amplitude_max": 1.5}
-    energies = np.array([50.0, 50.0, 80.0])
-    each = minimum_scores(energies, np.array([4.0, 5.0, 6.0]), threshold=4.0, **numbers)
-    alone = [minimum_scores(energies[[u]], threshold=t, **numbers)[0] for u, t in enumerate((4.0, 5.0, 6.0))]
+    energies, thresholds = np.array([50.0, 50.0, 80.0]), np.array([4.0, 5.0, 6.0])
+    each = minimum_scores(energies, thresholds, limits=checked_limits(match_threshold=4.0))
+    alone = [
+        minimum_scores(energies[[unit]], limits=checked_limits(match_threshold=threshold))[0]
+        for unit, threshold in enumerate(thresholds)
+    ]
     np.testing.assert_array_equal(each, alone)

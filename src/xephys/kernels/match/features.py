@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.features.waveforms import project_waveforms
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.templates import match_templates, subtract_spikes
 
 __all__ = ["match_and_project"]
@@ -55,7 +56,8 @@ def match_and_project(
     nbefore: int,
     components: NDArray[np.float32],
     neighbors: NDArray[np.int32],
-    **parameters: Any,
+    model: MatchModel,
+    **settings: Any,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, with the projections of their cleaned waveforms.
 
@@ -67,8 +69,8 @@ def match_and_project(
         In the window of the templates.
     neighbors : int32 (channel, k)
         Channels on which a spike with this peak channel is projected, padded with -1.
-    **parameters
-        The arrays and limits of `match_templates`.
+    model, **settings
+        As for `match_templates`.
 
     Returns
     -------
@@ -90,13 +92,13 @@ def match_and_project(
     >>> traces[28:34, 0] = 1.1 * shape
     >>> unit = (shape / np.linalg.norm(shape))[None].astype(np.float32)
     >>> spikes = match_and_project(traces, before=10, after=10, start=1000, nbefore=2, components=unit,
-    ...                            neighbors=np.zeros((1, 1), np.int32), **model)
+    ...                            neighbors=np.zeros((1, 1), np.int32), model=model)
     >>> float((spikes["projection"][0, 0, 0] / np.linalg.norm(shape)).round(2))
     1.1
     """
     return cleaned_and_left(
         traces, before=before, after=after, start=start, nbefore=nbefore, components=components, neighbors=neighbors,
-        **parameters,
+        model=model, **settings,
     )[0]  # fmt: skip
 
 
@@ -109,20 +111,18 @@ def cleaned_and_left(
     nbefore: int,
     components: NDArray[np.float32],
     neighbors: NDArray[np.int32],
-    **parameters: Any,
+    model: MatchModel,
+    **settings: Any,
 ) -> tuple[NDArray[np.void], NDArray[np.float32]]:
     """The records of `match_and_project`, and the tile, halo included, without any of its spikes."""
-    shifted, spatial = parameters["shifted_temporal"], parameters["spatial"]
-    if components.shape[1] != shifted.shape[3]:
+    n_samples = model["temporal"].shape[2]
+    if components.shape[1] != n_samples:
         raise ValueError(
-            f"components have {components.shape[1]} samples and templates {shifted.shape[3]}; they need the same window"
+            f"components have {components.shape[1]} samples and templates {n_samples}; they need the same window"
         )
     first = start - before
-    spikes = match_templates(traces, before=0, after=0, start=first, nbefore=nbefore, **parameters)
-    residual = subtract_spikes(
-        traces, spikes, start=first, nbefore=nbefore, shifted_temporal=shifted, spatial=spatial,
-        channels=parameters["channels"],
-    )  # fmt: skip
+    spikes = match_templates(traces, before=0, after=0, start=first, nbefore=nbefore, model=model, **settings)
+    residual = subtract_spikes(traces, spikes, start=first, nbefore=nbefore, model=model)
     n_core = len(traces) - before - after
     own = spikes[(spikes["sample_index"] >= start) & (spikes["sample_index"] < start + n_core)]
     records = project_waveforms(
@@ -134,8 +134,8 @@ def cleaned_and_left(
         own["unit_index"],
         own["amplitude"],
         np.ascontiguousarray(neighbors, np.int32)[own["channel_index"]],
-        np.einsum("urt,pt->urp", parameters["temporal"], components, optimize=True).astype(np.float32),
-        spatial,
-        parameters["channels"],
+        np.einsum("urt,pt->urp", model["temporal"], components, optimize=True).astype(np.float32),
+        model["spatial"],
+        model["channels"],
     )
     return records, residual

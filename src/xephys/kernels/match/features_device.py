@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xephys.kernels.features.waveforms_device import project_waveforms
 from xephys.kernels.lib.dispatch import as_it_is, resident
 from xephys.kernels.lib.records_device import Columns
+from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.templates_device import match_templates
 
 
@@ -27,10 +28,13 @@ def match_and_project(
     nbefore: int,
     components: NDArray[np.float32],
     neighbors: NDArray[np.int32],
-    **parameters: Any,
+    model: MatchModel,
+    **settings: Any,
 ) -> Columns:
     """As `xephys.kernels.match.features.match_and_project`."""
-    spikes = match_templates(xp, traces, before=0, after=0, start=start - before, nbefore=nbefore, **parameters)
+    spikes = match_templates(
+        xp, traces, before=0, after=0, start=start - before, nbefore=nbefore, model=model, **settings
+    )
     row = spikes["sample_index"] - start
     inside = xp.nonzero((row >= 0) & (row < len(traces) - before - after))[0]
     table = Columns({name: column[inside] for name, column in spikes.columns.items()})
@@ -43,7 +47,7 @@ def match_and_project(
     around = resident(xp, as_it_is, neighbors)[table["channel_index"]]
     taps = resident(xp, as_it_is, components)
     # A spike's own template is taken away as it was matched and put back without its fraction of a sample.
-    own = {"around": around, "lead": xp.zeros(len(inside), dtype=np.int64), "components": taps, **parameters}
+    own = {"around": around, "lead": xp.zeros(len(inside), dtype=np.int64), "components": taps, "model": model}
     projection += _seen_by(xp, spikes, inside, shifted=False, **own) - _seen_by(xp, spikes, inside, **own)
     for direction in (-1, 1):
         step = 1
@@ -55,7 +59,7 @@ def match_and_project(
             if not len(near):
                 break
             projection[near] -= _seen_by(
-                xp, spikes, held[near], around=around[near], lead=-lag[near], components=taps, **parameters
+                xp, spikes, held[near], around=around[near], lead=-lag[near], components=taps, model=model
             )
             step += 1
     return table
@@ -69,13 +73,11 @@ def _seen_by(
     around: Any,
     lead: Any,
     components: Any,
-    shifted_temporal: NDArray[np.float32],
-    spatial: NDArray[np.float32],
-    channels: NDArray[np.int32],
+    model: MatchModel,
     shifted: bool = True,
-    **_: Any,
 ) -> Any:
     """Projections (spike, k, P) of chosen spikes in the windows of others, which begin ``lead`` samples into theirs."""
+    shifted_temporal = model["shifted_temporal"]
     n_shifts, n_samples = shifted_temporal.shape[1], shifted_temporal.shape[3]
     unit = spikes["unit_index"][chosen]
     steps = spikes["sample_offset"][chosen] * (n_shifts - 1) if shifted else xp.zeros(len(unit))
@@ -86,9 +88,9 @@ def _seen_by(
     rank = xp.arange(courses.shape[1])
     window = courses[xp.arange(len(unit))[:, None, None], rank[None, :, None], held[:, None, :]]
     window = xp.where((at == held)[:, None, :], window, np.float32(0))
-    slots = resident(xp, as_it_is, channels)[unit]
+    slots = resident(xp, as_it_is, model["channels"])[unit]
     shared = (slots[:, :, None] == around[:, None, :]) & (slots >= 0)[:, :, None]
-    weights = xp.matmul(resident(xp, as_it_is, spatial)[unit], shared.astype(np.float32))
+    weights = xp.matmul(resident(xp, as_it_is, model["spatial"])[unit], shared.astype(np.float32))
     projected = xp.matmul(window, components.T)
     amplitude = spikes["amplitude"][chosen].astype(np.float32)
     return amplitude[:, None, None] * xp.matmul(weights.transpose(0, 2, 1), projected)

@@ -32,7 +32,7 @@ def match_and_look(
     good: NDArray[np.bool_],
     peak_sign: PeakSign,
     exclude_sweep_samples: int,
-    **parameters: Any,
+    **settings: Any,
 ) -> NDArray[np.void]:
     """Spikes of known templates in one tile, and the peaks of what they leave, all with their projections.
 
@@ -46,8 +46,8 @@ def match_and_look(
         Channels that compete for a peak, padded with -1.
     good, peak_sign, exclude_sweep_samples
         As for `detect_locally_exclusive`.
-    **parameters
-        The arrays and limits of `match_templates`.
+    **settings
+        The model and the settings of `match_templates`.
 
     Returns
     -------
@@ -66,13 +66,13 @@ def match_and_look(
     >>> near = np.zeros((1, 1), np.int32)
     >>> found = match_and_look(traces, before=10, after=10, start=0, nbefore=2, components=np.eye(1, 6, dtype="f4"),
     ...     neighbors=near, peak_thresholds=np.full(1, 5, "f4"), competing=near, good=np.ones(1, bool),
-    ...     peak_sign="both", exclude_sweep_samples=5, **model)
+    ...     peak_sign="both", exclude_sweep_samples=5, model=model)
     >>> found[["sample_index", "unit_index"]].tolist()
     [(15, 0), (28, -1)]
     """
     records, residual = cleaned_and_left(
         traces, before=before, after=after, start=start, nbefore=nbefore, components=components, neighbors=neighbors,
-        **parameters,
+        **settings,
     )  # fmt: skip
     peaks = detect_locally_exclusive(
         residual, before=before, after=after, start=start, thresholds=peak_thresholds, neighbors=competing,

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Limits(NamedTuple):
-    """Numbers that decide which candidate is a spike."""
+class LimitOptions(TypedDict, total=False):
+    """What may be said about limits, all with defaults (`checked_limits`).
 
-    threshold: float
+    A spike must lower the squared residual, prior included, by ``match_threshold²`` times ``noise_gain``, the variance
+    of the noise along a template: 1 in white noise, more in filtered noise of unit variance (`estimate_noise_gain`).
+    Its amplitude, as a multiple of the template, has limits and a Gaussian prior around 1 with the standard deviation
+    ``amplitude_std``, ``inf`` for none. Two spikes of one unit are more than ``refractory_samples`` apart.
+
+    ``mismatch`` is the share of a spike's energy that its template may fail to explain. A later spike within
+    ``guard_samples`` of it has to gain that much more, in proportion to how alike the two templates are, so that what a
+    large spike leaves behind isn't reported as its neighbor's. ``n_sweeps`` is how often each spike is put back and
+    decided anew with the others in place.
+    """
+
+    match_threshold: float
+    noise_gain: float
+    amplitude_min: float
+    amplitude_max: float
+    amplitude_std: float
+    refractory_samples: int
+    mismatch: float
+    guard_samples: int
+    n_sweeps: int
+
+
+class Limits(NamedTuple):
+    """Numbers that decide which candidate is a spike, in the form in which the pursuit compares them."""
+
+    match_threshold: float
     noise_gain: float
     amplitude_precision: float
     amplitude_min: float
@@ -20,6 +45,48 @@ class Limits(NamedTuple):
     mismatch: float
     guard_samples: int
     n_sweeps: int
+
+
+def checked_limits(
+    *,
+    match_threshold: float = 4.0,
+    noise_gain: float = 1.0,
+    amplitude_min: float = 0.5,
+    amplitude_max: float = 1.5,
+    amplitude_std: float = 0.1,
+    refractory_samples: int = 15,
+    mismatch: float = 0.02,
+    guard_samples: int = 10,
+    n_sweeps: int = 1,
+) -> Limits:
+    """Limits of a match, once they are known to make sense.
+
+    Raises
+    ------
+    ValueError
+        If one is outside its range.
+    """
+    if not 0 < amplitude_min <= 1 <= amplitude_max:
+        raise ValueError(
+            f"amplitude_min is {amplitude_min} and amplitude_max {amplitude_max}; they must satisfy "
+            "0 < amplitude_min <= 1 <= amplitude_max (1 is the template's own size)."
+        )
+    if match_threshold <= 0 or noise_gain <= 0 or amplitude_std <= 0:
+        raise ValueError(
+            f"match_threshold is {match_threshold}, noise_gain {noise_gain} and amplitude_std {amplitude_std}; all "
+            "must be positive (amplitude_std=inf leaves the amplitude free)."
+        )
+    return Limits(
+        match_threshold=float(match_threshold),
+        noise_gain=float(noise_gain),
+        amplitude_precision=1.0 / amplitude_std**2,
+        amplitude_min=float(amplitude_min),
+        amplitude_max=float(amplitude_max),
+        refractory_samples=int(refractory_samples),
+        mismatch=float(mismatch),
+        guard_samples=int(guard_samples),
+        n_sweeps=int(n_sweeps),
+    )
 
 
 class Pairs(NamedTuple):

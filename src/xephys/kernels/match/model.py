@@ -19,7 +19,7 @@ SINC_HALF_WIDTH = 16
 
 
 class MatchModel(TypedDict):
-    """Arrays that `match_templates` takes by name (shapes and types: `build_match_model`)."""
+    """What matching needs to know of templates (shapes and types: `build_match_model`)."""
 
     temporal: NDArray[np.float32]
     spatial: NDArray[np.float32]

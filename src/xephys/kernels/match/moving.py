@@ -27,7 +27,7 @@ N_BASIS = 20
 
 
 class MovingModel(TypedDict):
-    """Arrays that `match_moving_templates` takes by name (shapes and types: `build_moving_model`)."""
+    """Arrays of templates that move (shapes and types: `build_moving_model`)."""
 
     temporal: NDArray[np.float32]
     patterns: NDArray[np.float32]
@@ -156,12 +156,7 @@ def model_at(
     *,
     n_channels: int,
     n_channels_max: int,
-    temporal: NDArray[np.float32],
-    patterns: NDArray[np.float32],
-    slot_channels: NDArray[np.int32],
-    mixing: NDArray[np.float32],
-    basis_overlaps: NDArray[np.float32],
-    shifted_temporal: NDArray[np.float32],
+    moving: MovingModel,
 ) -> MatchModel:
     """What matching needs to know of the templates at one displacement of the tissue.
 
@@ -171,8 +166,8 @@ def model_at(
         Displacement of each unit, in steps along the second axis of `patterns`.
     n_channels, n_channels_max : int
         Channels of the recording, and most channels of a template.
-    temporal, patterns, slot_channels, mixing, basis_overlaps, shifted_temporal
-        The arrays of `build_moving_model`.
+    moving : MovingModel
+        From `build_moving_model`.
 
     Returns
     -------
@@ -183,20 +178,23 @@ def model_at(
     --------
     >>> moving = build_moving_model(temporal=np.eye(1, 5, 2, dtype=np.float32)[None],
     ...     patterns=np.array([2.0, 4.0], np.float32).reshape(1, 2, 1, 1), channels=np.zeros((1, 1), np.int32))
-    >>> model_at(np.array([0.5]), n_channels=1, n_channels_max=1, **moving)["energies"].tolist()
+    >>> model_at(np.array([0.5]), n_channels=1, n_channels_max=1, moving=moving)["energies"].tolist()
     [9.0]
     """
-    spatial, channels = _strongest_first(_patterns_at(patterns, place), slot_channels, n_channels_max)
+    spatial, channels = _strongest_first(
+        _patterns_at(moving["patterns"], place), moving["slot_channels"], n_channels_max
+    )
     starts, partners = sharing_pairs(channels, n_channels)
     gram = _gram_of_pairs(spatial, channels, n_channels, starts, partners)
     first = np.repeat(np.arange(len(spatial)), np.diff(starts))
+    mixing, basis_overlaps = moving["mixing"], moving["basis_overlaps"]
     mixed = np.matmul(np.matmul(mixing[partners].transpose(0, 2, 1), gram), mixing[first])
     n_members, _, n_shifts, n_lags = basis_overlaps.shape
     table = basis_overlaps.reshape(n_members * n_members, n_shifts * n_lags)
     overlaps = np.dot(mixed.reshape(len(partners), n_members * n_members), table)
     energy = np.einsum("urk,urk->uk", spatial, spatial)
     return MatchModel(
-        temporal=temporal,
+        temporal=moving["temporal"],
         spatial=spatial,
         channels=channels,
         peak_channels=channels[np.arange(len(channels)), 0].astype(np.int64),
@@ -204,7 +202,7 @@ def model_at(
         pair_starts=starts,
         pair_units=partners,
         pair_overlaps=overlaps.reshape(len(partners), n_shifts, n_lags),
-        shifted_temporal=shifted_temporal,
+        shifted_temporal=moving["shifted_temporal"],
     )
 
 
@@ -219,15 +217,10 @@ def match_moving_templates(
     first_tile: int,
     places: NDArray[np.float64],
     n_channels_max: int,
-    temporal: NDArray[np.float32],
-    patterns: NDArray[np.float32],
-    slot_channels: NDArray[np.int32],
-    mixing: NDArray[np.float32],
-    basis_overlaps: NDArray[np.float32],
-    shifted_temporal: NDArray[np.float32],
+    moving: MovingModel,
     components: NDArray[np.float32] | None = None,
     neighbors: NDArray[np.int32] | None = None,
-    **limits: Any,
+    **settings: Any,
 ) -> NDArray[np.void]:
     """Spikes of moving templates in one tile, with projections where components are given.
 
@@ -243,12 +236,12 @@ def match_moving_templates(
         Displacement of each unit in each tile, in steps along the second axis of `patterns`.
     n_channels_max : int
         Most channels of a template.
-    temporal, patterns, slot_channels, mixing, basis_overlaps, shifted_temporal
-        The arrays of `build_moving_model`.
+    moving : MovingModel
+        From `build_moving_model`.
     components, neighbors
         As for `features.match_and_project`.
-    **limits
-        Thresholds and limits of `templates.match_templates`.
+    **settings
+        ``nbefore`` and the settings of `templates.match_templates`.
 
     Returns
     -------
@@ -260,29 +253,18 @@ def match_moving_templates(
     --------
     >>> shape = np.array([0, 2, -9, 5, 2, 0.0], np.float32)
     >>> norm = np.linalg.norm(shape)
-    >>> model = build_moving_model(temporal=(shape / norm)[None, None],
+    >>> moving = build_moving_model(temporal=(shape / norm)[None, None],
     ...     patterns=(norm * np.eye(2, dtype=np.float32))[None, :, None, :], channels=np.array([[0, 1]], np.int32))
     >>> traces = np.zeros((60, 2), np.float32)
     >>> traces[28:34, 1] = 1.1 * shape
     >>> spikes = match_moving_templates(traces, before=10, after=10, start=1000, nbefore=2, tile_samples=1000,
-    ...     first_tile=1, places=np.array([[1.0]]), n_channels_max=2, **model)
+    ...     first_tile=1, places=np.array([[1.0]]), n_channels_max=2, moving=moving)
     >>> spikes[["sample_index", "channel_index"]].tolist()
     [(1020, 1)]
     """
     tile = min(max(start // tile_samples - first_tile, 0), len(places) - 1)
-    model = model_at(
-        places[tile],
-        n_channels=traces.shape[1],
-        n_channels_max=n_channels_max,
-        temporal=temporal,
-        patterns=patterns,
-        slot_channels=slot_channels,
-        mixing=mixing,
-        basis_overlaps=basis_overlaps,
-        shifted_temporal=shifted_temporal,
-    )
+    model = model_at(places[tile], n_channels=traces.shape[1], n_channels_max=n_channels_max, moving=moving)
+    settings |= {"before": before, "after": after, "start": start, "model": model}
     if components is None or neighbors is None:
-        return match_templates(traces, before=before, after=after, start=start, **model, **limits)
-    return match_and_project(
-        traces, before=before, after=after, start=start, components=components, neighbors=neighbors, **model, **limits
-    )
+        return match_templates(traces, **settings)
+    return match_and_project(traces, components=components, neighbors=neighbors, **settings)

@@ -173,7 +173,7 @@ def larger_of_pair(
                     single = gains[k, t - start]
                     left = PAIR * pairs.unexplained[unit] * amplitude * amplitude * energies[unit] / limits.noise_gain
     found, found_sample, found_shift, found_amplitude, found_gain = -1, 0, 0, 0.0, 0.0
-    best = single + left + limits.threshold**2
+    best = single + left + limits.match_threshold**2
     for k in range(stretch.units.size):
         unit, scores = stretch.units[k], stretch.scores[stretch.rows[k]]
         for peak in range(start, stretch.stop):

@@ -173,7 +173,7 @@ def _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, doub
             listed[1 + cuda.atomic.add(listed, 0, 1)] = k
     cuda.syncthreads()
     n_listed = listed[0]
-    best, best_place, best_trial = single + left + limits.threshold**2, -1, 0
+    best, best_place, best_trial = single + left + limits.match_threshold**2, -1, 0
     steps, n_seconds = max(n_shifts - 1, 1), n_units * width
     for i in range(n_listed):
         place = listed[1 + i]

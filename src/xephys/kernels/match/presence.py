@@ -174,7 +174,7 @@ def absent_places(
     levels: NDArray[np.float64],
     *,
     expected: NDArray[np.float64],
-    threshold: float,
+    match_threshold: float,
 ) -> NDArray[np.bool_]:
     """Places at which each unit does not fire, though its template matched something.
 
@@ -185,7 +185,7 @@ def absent_places(
         Roots of the gains.
     expected : float64 array of shape (unit, place)
         From `expected_levels`.
-    threshold : float
+    match_threshold : float
         Lowest level that was matched.
 
     Returns
@@ -197,7 +197,7 @@ def absent_places(
     >>> rng = np.random.default_rng(0)
     >>> levels = np.concatenate([rng.normal(10, 1, 300), 5 + rng.exponential(0.5, 300)])
     >>> absent_places(np.zeros(600, np.int64), np.repeat([0, 1], 300), levels, expected=np.full((1, 2), 10.0),
-    ...               threshold=5.0).tolist()
+    ...               match_threshold=5.0).tolist()
     [[False, True]]
     """
     n_units, n_places = expected.shape
@@ -206,7 +206,7 @@ def absent_places(
     ends = np.cumsum(np.bincount(units, minlength=n_units))
     for unit in range(n_units):
         rows = order[ends[unit - 1] if unit else 0 : ends[unit]]
-        floors = np.maximum(threshold, SIZE_MIN * expected[unit])
+        floors = np.maximum(match_threshold, SIZE_MIN * expected[unit])
         rows = rows[levels[rows] >= floors[places[rows]]]
         spread_max = math.hypot(SPREAD_MAX, VARIATION_MAX * float(expected[unit].max(initial=0.0)))
         share = spike_shares(levels[rows], places[rows], expected[unit], floors, spread_max)

@@ -57,28 +57,18 @@ class Board(NamedTuple):
 
 def minimum_scores(
     energies: NDArray[np.float64],
-    thresholds: NDArray[np.float64] | None = None,
+    match_thresholds: NDArray[np.float64] | None = None,
     *,
-    threshold: float,
-    noise_gain: float,
-    amplitude_precision: float,
-    amplitude_min: float,
-    amplitude_max: float,
+    limits: Limits,
 ) -> NDArray[np.float32]:
-    """Smallest score at which a template's gain reaches ``threshold²`` with an amplitude within its limits.
+    """Smallest score at which a template's gain reaches ``match_threshold²`` with an amplitude within its limits.
 
     Parameters
     ----------
     energies : float64 array of shape (unit,)
-    thresholds : float64 array of shape (unit,), optional
-        In place of ``threshold``, one number for each template.
-    threshold : float
-        In standard deviations of the noise along a template.
-    noise_gain : float
-        Variance of that noise, 1 in white unit noise.
-    amplitude_precision : float
-        ``1 / σ²`` of the amplitude prior.
-    amplitude_min, amplitude_max : float
+    match_thresholds : float64 array of shape (unit,), optional
+        In place of that of the limits, one number for each template.
+    limits : Limits
 
     Returns
     -------
@@ -88,17 +78,19 @@ def minimum_scores(
     Examples
     --------
     >>> import numpy as np
-    >>> minimum_scores(np.array([100.0, 0.0]), threshold=5.0, noise_gain=1.0, amplitude_precision=0.0,
-    ...                amplitude_min=0.1, amplitude_max=9.0)
+    >>> from xephys.kernels.match.limits import checked_limits
+    >>> free = checked_limits(match_threshold=5.0, amplitude_std=np.inf, amplitude_min=0.1, amplitude_max=9.0)
+    >>> minimum_scores(np.array([100.0, 0.0]), limits=free)
     array([50., inf], dtype=float32)
     """
-    precision = amplitude_precision * noise_gain
+    precision = limits.amplitude_precision * limits.noise_gain
     total = energies + precision
-    gain = (threshold if thresholds is None else thresholds) ** 2 * noise_gain + precision
+    threshold = limits.match_threshold if match_thresholds is None else match_thresholds
+    gain = threshold**2 * limits.noise_gain + precision
     free = np.sqrt(gain * total)
-    capped = (gain / amplitude_max + amplitude_max * total) / 2
-    scores = np.where(free > amplitude_max * total, capped, free)
-    scores = np.maximum(scores, amplitude_min * total) - precision
+    capped = (gain / limits.amplitude_max + limits.amplitude_max * total) / 2
+    scores = np.where(free > limits.amplitude_max * total, capped, free)
+    scores = np.maximum(scores, limits.amplitude_min * total) - precision
     return np.where(energies > 0, scores, np.inf).astype(np.float32)
 
 
@@ -153,7 +145,7 @@ def _search(
                         _, gain = amplitude_and_gain(board.energies[unit], limits, row[t])
                         if gain > best:
                             gain -= _handicap(board, events, pairs, limits, unit, start + t)
-                            if gain > best and gain >= limits.threshold**2:
+                            if gain > best and gain >= limits.match_threshold**2:
                                 best, best_sample = gain, start + t
             board.unit_gain[block, unit] = best
             board.unit_sample[block, unit] = best_sample
@@ -289,14 +281,10 @@ def pursue(
     scores: NDArray[np.float32],
     energies: NDArray[np.float64],
     minimum: NDArray[np.float32],
-    pair_starts: NDArray[np.int64],
-    pair_units: NDArray[np.int32],
-    pair_overlaps: NDArray[np.float32],
-    pair_likeness: NDArray[np.float64],
-    unexplained: NDArray[np.float64],
+    pairs: Pairs,
     limits: Limits,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Take spikes from `scores` (unit, sample; changed in place) until none gains ``threshold²``.
+    """Take spikes from `scores` (unit, sample; changed in place) until none gains ``match_threshold²``.
 
     Returns
     -------
@@ -307,7 +295,6 @@ def pursue(
     """
     n_units, n_samples = scores.shape
     n_blocks = (n_samples + SEARCH_SAMPLES - 1) // SEARCH_SAMPLES
-    pairs = Pairs(pair_starts, pair_units, pair_overlaps, pair_likeness, unexplained)
     board = Board(
         scores, energies, minimum, np.full((n_blocks, n_units), -np.inf),
         np.zeros((n_blocks, n_units), np.int64), np.full(n_blocks, -np.inf), np.zeros(n_blocks, np.int64),

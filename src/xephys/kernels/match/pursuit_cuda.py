@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.cuda import for_numba, tables_of
 from xephys.kernels.lib.dispatch import as_it_is, resident
-from xephys.kernels.match.limits import Limits
+from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs_cuda import (
     TEAM,
     Model,
@@ -99,7 +99,7 @@ def _search(board, model, limits, unit, block):  # type: ignore[no-untyped-def]
             continue
         _, gain = amplitude_and_gain(model.energies[unit], limits, score)
         gain -= board.doubted[unit, t] * (limits.mismatch / limits.noise_gain)
-        if gain > best and gain >= limits.threshold**2:
+        if gain > best and gain >= limits.match_threshold**2:
             best, best_sample = gain, t
     board.gain[unit, block] = best
     board.sample[unit, block] = best_sample
@@ -281,7 +281,7 @@ def _pursue(  # type: ignore[no-untyped-def]
     scores, doubted, forbidden, best_gain, best_sample, best_turn,
     energies, minimum, unexplained, starts, partners, overlaps, likeness, pair_of, near_starts, near_units, far,
     whole, real, ready, heads, counters, gains, listed,
-    threshold, noise_gain, amplitude_precision, amplitude_min, amplitude_max, refractory_samples, mismatch,
+    match_threshold, noise_gain, amplitude_precision, amplitude_min, amplitude_max, refractory_samples, mismatch,
     guard_samples, n_sweeps,
 ):  # fmt: skip
     member, n_members = cuda.threadIdx.x, cuda.blockDim.x
@@ -299,7 +299,7 @@ def _pursue(  # type: ignore[no-untyped-def]
     orders = cuda.shared.array(TEAM, int32)
     scratch = Scratch(gains, listed, values, orders)
     limits = Limits(
-        threshold, noise_gain, amplitude_precision, amplitude_min, amplitude_max, refractory_samples, mismatch,
+        match_threshold, noise_gain, amplitude_precision, amplitude_min, amplitude_max, refractory_samples, mismatch,
         guard_samples, n_sweeps,
     )  # fmt: skip
     n_units, n_blocks = best_gain.shape
@@ -338,11 +338,7 @@ def pursue(
     *,
     energies: NDArray[np.float64],
     minimum: Any,
-    pair_starts: NDArray[np.int64],
-    pair_units: NDArray[np.int32],
-    pair_overlaps: NDArray[np.float32],
-    likeness: Any,
-    unexplained: NDArray[np.float64],
+    pairs: Pairs,
     limits: Limits,
     n_threads: int = TEAM,
 ) -> Spikes:
@@ -362,18 +358,18 @@ def pursue(
     capacity = n_units * (n_samples // (limits.refractory_samples + 1) + 1)
     simulated = isinstance(scores, np.ndarray)
     n_teams = 1 if simulated else TEAMS_A_PROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
-    most = int(np.diff(pair_starts).max(initial=1)) * (2 * limits.guard_samples + 1)
+    most = int(np.diff(pairs.starts).max(initial=1)) * (2 * limits.guard_samples + 1)
     own = tables_of(xp)
-    pair_of, near_starts, near_units, far = resident(own, tables, pair_starts, pair_units)
+    pair_of, near_starts, near_units, far = resident(own, tables, pairs.starts, pairs.units)
     whole, real = xp.empty((2, 6, capacity), dtype=np.int32), xp.empty((2, 3, capacity), dtype=np.float64)
     counters = xp.zeros(4, dtype=np.int32)
     arrays = (
         scores, xp.zeros(scores.shape, dtype=np.float64), xp.zeros(scores.shape, dtype=np.int32),
         xp.empty((n_units, n_blocks), dtype=np.float64), xp.empty((n_units, n_blocks), dtype=np.int32),
         xp.full((n_units, n_blocks), np.inf, dtype=np.float64),
-        resident(own, as_it_is, energies), minimum, resident(own, as_it_is, unexplained),
-        resident(own, as_it_is, pair_starts), resident(own, as_it_is, pair_units),
-        resident(own, as_it_is, pair_overlaps), likeness, pair_of, near_starts, near_units, far,
+        resident(own, as_it_is, energies), minimum, resident(own, as_it_is, pairs.unexplained),
+        resident(own, as_it_is, pairs.starts), resident(own, as_it_is, pairs.units),
+        resident(own, as_it_is, pairs.overlaps), pairs.likeness, pair_of, near_starts, near_units, far,
         whole, real, xp.empty(capacity, dtype=np.int32), xp.empty(n_blocks, dtype=np.int32), counters,
         xp.empty((n_teams, most), dtype=np.float64), xp.empty((n_teams, most + 1), dtype=np.int32),
     )  # fmt: skip

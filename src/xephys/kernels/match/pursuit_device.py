@@ -63,16 +63,12 @@ def pursue(
     scores: Any,
     *,
     energies: NDArray[np.float64],
-    minimum: NDArray[np.float32],
-    pair_starts: NDArray[np.int64],
-    pair_units: NDArray[np.int32],
-    pair_overlaps: NDArray[np.float32],
-    likeness: Any,
-    unexplained: NDArray[np.float64],
+    minimum: Any,
+    pairs: Pairs,
     limits: Limits,
 ) -> Spikes:
-    """As `xephys.kernels.match.pursuit.pursue`; ``minimum`` and ``likeness`` are the device's own arrays."""
-    board = Board(xp, scores, energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, unexplained, limits)
+    """As `xephys.kernels.match.pursuit.pursue`; ``minimum`` and the likeness of pairs are the device's own arrays."""
+    board = Board(xp, scores, energies, minimum, pairs, limits)
     taken = board.take_all()
     for _ in range(limits.n_sweeps):
         taken = board.sweep(taken)
@@ -87,8 +83,10 @@ class Board:
     xp
         Namespace of the device.
     scores : (unit, sample)
-    energies, minimum, pair_starts, pair_units, pair_overlaps, likeness, limits
+    energies, minimum, limits
         As for `pursue`.
+    sharing : Pairs
+        Overlaps of templates that share channels.
     """
 
     def __init__(
@@ -97,25 +95,20 @@ class Board:
         scores: Any,
         energies: NDArray[np.float64],
         minimum: Any,
-        pair_starts: NDArray[np.int64],
-        pair_units: NDArray[np.int32],
-        pair_overlaps: NDArray[np.float32],
-        likeness: Any,
-        unexplained: NDArray[np.float64],
+        sharing: Pairs,
         limits: Limits,
     ) -> None:
-        self.xp, self.limits, self.minimum, self.likeness = xp, limits, minimum, likeness
-        self.energies, self.unexplained, self.pair_starts = energies, unexplained, pair_starts
-        self.pair_units, self.pair_overlaps = pair_units, pair_overlaps
-        self.pairing = xp.asarray(np.isfinite(unexplained))
+        self.xp, self.limits, self.minimum = xp, limits, minimum
+        self.energies, self.sharing = energies, sharing
+        self.pairing = xp.asarray(np.isfinite(sharing.unexplained))
         self.precision = limits.amplitude_precision * limits.noise_gain
         # Empty templates are never searched; with a free amplitude they would still divide by zero.
         self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
-        self.pairs, self.partners, self.near, self.far = resident(xp, neighborhoods, pair_starts, pair_units)
-        self.overlaps = resident(xp, _float32, pair_overlaps)
+        self.pairs, self.partners, self.near, self.far = resident(xp, neighborhoods, sharing.starts, sharing.units)
+        self.overlaps = resident(xp, _float32, sharing.overlaps)
         self.n_units, self.n_samples = scores.shape
         self.n_blocks = -(-self.n_samples // SEARCH_SAMPLES)
-        self.reach = pair_overlaps.shape[2] // 2
+        self.reach = sharing.overlaps.shape[2] // 2
         self.margin = max(self.reach, limits.refractory_samples, limits.guard_samples) + 1
         # Spikes at the ends change what lies beyond them, and empty places of the tables change the row of no unit.
         shape = (self.n_units + 1, self.n_blocks * SEARCH_SAMPLES + 2 * self.margin)
@@ -160,10 +153,10 @@ class Board:
             return spikes
         spikes = spikes.chosen(xp.argsort(-spikes.turn, kind="stable"))
         before, blocks = self._blockers(spikes)
-        weighed = bool(np.isfinite(self.unexplained).any())  # if none are, nothing goes to the host
+        weighed = bool(np.isfinite(self.sharing.unexplained).any())  # if none are, nothing goes to the host
         if weighed:
-            likeness, minimum = to_host(self.likeness), to_host(self.minimum)
-            host = Pairs(self.pair_starts, self.pair_units, self.pair_overlaps, likeness, self.unexplained)
+            minimum = to_host(self.minimum)
+            host = self.sharing._replace(likeness=to_host(self.sharing.likeness))
         pending = xp.ones(len(spikes), dtype=bool)
         anew: list[Spikes] = []
         while True:
@@ -241,7 +234,7 @@ class Board:
         peak &= (score >= self.minimum[row]) & (self.forbidden[row, at] == 0)
         _, gain = self._amplitude_and_gain(row, xp.where(peak, score, np.float32(0)).astype(np.float64))
         gain -= self.doubted[row, at] * (limits.mismatch / limits.noise_gain)
-        gain = xp.where(peak & (gain >= limits.threshold**2), gain, -np.inf)
+        gain = xp.where(peak & (gain >= limits.match_threshold**2), gain, -np.inf)
         best = gain.argmax(axis=1)
         self.gain[block, unit] = gain[xp.arange(len(block)), best]
         self.sample[block, unit] = block * SEARCH_SAMPLES + best
@@ -261,7 +254,7 @@ class Board:
         overlap = self.overlaps[pair, spikes.shift[:, None]]
         scale = xp.where(present, (sign * spikes.amplitude).astype(np.float32)[:, None], np.float32(0))
         self.scores[row, at[:, None, None] + xp.arange(-self.reach, self.reach + 1)] += scale[:, :, None] * overlap
-        doubt = xp.where(present, -sign * spikes.amplitude[:, None] ** 2 * self.likeness[pair], 0.0)
+        doubt = xp.where(present, -sign * spikes.amplitude[:, None] ** 2 * self.sharing.likeness[pair], 0.0)
         guard = xp.arange(-limits.guard_samples, limits.guard_samples + 1)
         self.doubted[row, at[:, None, None] + guard] += doubt[:, :, None]
         refractory = xp.arange(-limits.refractory_samples, limits.refractory_samples + 1)

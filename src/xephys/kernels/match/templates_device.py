@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from xephys.kernels.lib.cuda import has_cuda_kernels
 from xephys.kernels.lib.dispatch import as_index, resident
 from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.match import pursuit_device
+from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits
+from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.pursuit import minimum_scores
 from xephys.kernels.match.scores_device import correlate_templates
-from xephys.kernels.match.templates import checked_limits, left_to_pairs, pair_likeness
+from xephys.kernels.match.templates import left_to_pairs, pair_likeness
 
 
 def match_templates(
@@ -25,68 +27,35 @@ def match_templates(
     after: int,
     start: int,
     nbefore: int,
-    temporal: NDArray[np.float32],
-    spatial: NDArray[np.float32],
-    channels: NDArray[np.int32],
-    peak_channels: NDArray[np.int64],
-    energies: NDArray[np.float64],
-    pair_starts: NDArray[np.int64],
-    pair_units: NDArray[np.int32],
-    pair_overlaps: NDArray[np.float32],
-    shifted_temporal: NDArray[np.float32],
-    threshold: float = 4.0,
-    noise_gain: float = 1.0,
-    amplitude_min: float = 0.5,
-    amplitude_max: float = 1.5,
-    amplitude_std: float = 0.1,
-    refractory_samples: int = 15,
-    mismatch: float = 0.02,
-    guard_samples: int = 10,
-    n_sweeps: int = 1,
+    model: MatchModel,
     score_step: int = 1,
     unexplained: NDArray[np.float64] | None = None,
-    thresholds: NDArray[np.float64] | None = None,
+    match_thresholds: NDArray[np.float64] | None = None,
+    **options: Unpack[LimitOptions],
 ) -> Columns:
     """As `xephys.kernels.match.templates.match_templates`; the records stay on the device."""
-    chosen = checked_limits(
-        threshold=threshold, noise_gain=noise_gain, amplitude_min=amplitude_min, amplitude_max=amplitude_max,
-        amplitude_std=amplitude_std, refractory_samples=refractory_samples, mismatch=mismatch,
-        guard_samples=guard_samples, n_sweeps=n_sweeps,
-    )  # fmt: skip
+    limits, energies = checked_limits(**options), model["energies"]
     scores = correlate_templates(
-        xp, traces, temporal=temporal, spatial=spatial, channels=channels, score_step=score_step
-    )
-    minimum = resident(
-        xp,
-        minimum_scores,
-        energies,
-        thresholds,
-        threshold=chosen.threshold,
-        noise_gain=chosen.noise_gain,
-        amplitude_precision=chosen.amplitude_precision,
-        amplitude_min=chosen.amplitude_min,
-        amplitude_max=chosen.amplitude_max,
-    )
-    spikes = _pursuit(xp)(
-        xp,
-        scores,
-        energies=energies,
-        minimum=minimum,
-        pair_starts=pair_starts,
-        pair_units=pair_units,
-        pair_overlaps=pair_overlaps,
-        likeness=resident(xp, pair_likeness, pair_overlaps, energies, pair_units),
+        xp, traces, temporal=model["temporal"], spatial=model["spatial"], channels=model["channels"],
+        score_step=score_step,
+    )  # fmt: skip
+    pairs = Pairs(
+        starts=model["pair_starts"],
+        units=model["pair_units"],
+        overlaps=model["pair_overlaps"],
+        likeness=resident(xp, pair_likeness, model["pair_overlaps"], energies, model["pair_units"]),
         unexplained=resident(np, left_to_pairs, energies, unexplained),
-        limits=chosen,
     )
+    minimum = resident(xp, minimum_scores, energies, match_thresholds, limits=limits)
+    spikes = _pursuit(xp)(xp, scores, energies=energies, minimum=minimum, pairs=pairs, limits=limits)
     n_core = len(traces) - before - after
     row = spikes.sample + (nbefore - before)
-    channel = resident(xp, as_index, peak_channels)[spikes.unit]
+    channel = resident(xp, as_index, model["peak_channels"])[spikes.unit]
     inside = xp.nonzero((row >= 0) & (row < n_core))[0]
     n_units = max(len(energies), 1)
     key = (row * traces.shape[1] + channel) * n_units + spikes.unit
     order = inside[xp.argsort(key[inside], kind="stable")]
-    n_shifts = shifted_temporal.shape[1]
+    n_shifts = model["shifted_temporal"].shape[1]
     return Columns(
         {
             "sample_index": row[order] + start,

@@ -113,7 +113,7 @@ def balanced_thresholds(
     energies: NDArray[np.float64],
     gains: NDArray[np.float64],
     noise_gain: float,
-    threshold: float,
+    match_threshold: float,
     lowest: float = 0.8,
     start: float = 0.9,
     highest: float = 1.3,
@@ -124,14 +124,14 @@ def balanced_thresholds(
     Parameters
     ----------
     units, amplitudes : arrays of shape (spike,)
-        What `match_templates` found with the threshold ``lowest * threshold``.
+        What `match_templates` found with the threshold ``lowest * match_threshold``.
     energies : float64 array of shape (unit,)
         Of the templates, as in their `MatchModel`.
     gains : float64 array of shape (unit,)
         Variance of the noise along each template, from `noise_gains`; where NaN, ``noise_gain``.
     noise_gain, amplitude_std : float
         With which they were matched.
-    threshold : float
+    match_threshold : float
         The usual one, which templates keep whose matches are too few.
     lowest, start, highest : float
         Multiples of it: the range of the thresholds, and where spikes are looked for at first.
@@ -143,10 +143,10 @@ def balanced_thresholds(
     Examples
     --------
     >>> balanced_thresholds(np.zeros(3, np.int64), np.ones(3), energies=np.array([100.0]), gains=np.array([1.0]),
-    ...                     noise_gain=1.0, threshold=5.0).tolist()
+    ...                     noise_gain=1.0, match_threshold=5.0).tolist()
     [5.0]
     """
-    found = np.full(len(energies), float(threshold))
+    found = np.full(len(energies), float(match_threshold))
     precision = noise_gain / amplitude_std**2
     order = np.argsort(units, kind="stable")
     ends = np.cumsum(np.bincount(units, minlength=len(energies)))
@@ -159,7 +159,7 @@ def balanced_thresholds(
         best = (sizes * energy + precision) / (energy + precision)
         drop = np.sqrt(np.maximum(best * (sizes * energy + precision) - precision, 0.0) / noise_gain)
         drop = np.maximum.accumulate(drop)  # of a spike of each size; nothing but for sizes far below the template's
-        size_min, size_start = np.interp([lowest * threshold, start * threshold], drop, sizes)
+        size_min, size_start = np.interp([lowest * match_threshold, start * match_threshold], drop, sizes)
         scores = (own * (energy + precision) - precision) / noise
         floor = max(float(size_min), SIZE_MIN) * energy / noise
         scores = scores[scores >= floor]
@@ -169,5 +169,5 @@ def balanced_thresholds(
             continue
         # Without false alarms there is nothing to avoid.
         level = np.interp(at * noise / energy, sizes, drop) if at > floor else 0.0
-        found[unit] = np.clip(level, lowest * threshold, highest * threshold)
+        found[unit] = np.clip(level, lowest * match_threshold, highest * match_threshold)
     return found

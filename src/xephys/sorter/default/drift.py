@@ -87,7 +87,7 @@ def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRec
 
 
 def where_units_fire(
-    spikes: CheckpointedEvents, templates: xr.Dataset, tissue: Tissue | None, *, detect_threshold: float
+    spikes: CheckpointedEvents, templates: xr.Dataset, tissue: Tissue | None, *, match_threshold: float
 ) -> StoredRecords:
     """Matched spikes without those at displacements at which their unit does not fire."""
     if tissue is None:
@@ -96,7 +96,7 @@ def where_units_fire(
         spikes.load(("sample_index", "channel_index", "unit_index", "amplitude", "gain")),
         tissue=tissue,
         n_units=templates.sizes["unit"],
-        detect_threshold=detect_threshold,
+        match_threshold=match_threshold,
         noise_gain=templates.attrs["noise_gain"],
     )
     return SelectedRecords(spikes, np.flatnonzero(firing))

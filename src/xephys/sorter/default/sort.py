@@ -94,7 +94,7 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
         peaks = {"peaks": _peak_settings(prepared, p)} if looks else {}
         spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest, **peaks)
         matched = run.collect(f"refine {number}", spikes)
-        firing = where_units_fire(matched, templates, tissue, detect_threshold=p.match_threshold)
+        firing = where_units_fire(matched, templates, tissue, match_threshold=p.match_threshold)
         resting_spikes = spikes_at_rest(firing, tissue, templates=templates, components=components)
         resting_spikes = live_records(resting_spikes, silences, white, **around)
         clusters = _refine(white, resting_spikes, clusters, features, p, run, number=number, looks=looks)
@@ -102,9 +102,9 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
     matchable, templates = _matchable_templates(last_templates, clusters, prepared, p, run)
-    spikes = _match(white, templates, p, tissue, detect_threshold=LOWEST * p.match_threshold)
+    spikes = _match(white, templates, p, tissue, match_threshold=LOWEST * p.match_threshold)
     matched = run.collect("match", localize_peaks(white, spikes))
-    firing = where_units_fire(matched, templates, tissue, detect_threshold=LOWEST * p.match_threshold)
+    firing = where_units_fire(matched, templates, tissue, match_threshold=LOWEST * p.match_threshold)
     resting = _with_thresholds(matchable.templates, firing, prepared, p, run)
     matches = above_thresholds(firing.load(), resting, p.match_threshold)
 
@@ -281,7 +281,7 @@ def _with_thresholds(
         prepared.whitened,
         matches,
         templates=templates,
-        detect_threshold=p.match_threshold,
+        match_threshold=p.match_threshold,
         noise_gain=templates.attrs["noise_gain"],
         excerpts=prepared.white_excerpts,
     )
@@ -294,7 +294,7 @@ def _match(
     p: DefaultParameters,
     tissue: Tissue | None,
     *,
-    detect_threshold: float | None = None,
+    match_threshold: float | None = None,
     **projection: Any,
 ) -> SpikeTable:
     """Spikes of the templates within the limits of the preset."""
@@ -303,7 +303,7 @@ def _match(
         templates,
         tissue,
         noise_gain=templates.attrs["noise_gain"],
-        detect_threshold=p.match_threshold if detect_threshold is None else detect_threshold,
+        match_threshold=p.match_threshold if match_threshold is None else match_threshold,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
         freq_max_hz=p.freq_max_hz,

@@ -131,7 +131,7 @@ def _match(white: xr.DataArray, templates: xr.Dataset, shapes: xr.Dataset, p: Ki
         white,
         templates=templates,
         rank=components.sizes["component"],
-        detect_threshold=p.Th_learned,
+        match_threshold=p.Th_learned,
         amplitude_min=AMPLITUDE_MIN,
         amplitude_max=AMPLITUDE_MAX,
         amplitude_std=float("inf"),

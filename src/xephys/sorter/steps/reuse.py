@@ -85,7 +85,7 @@ def sort_learned(
     spikes = match_templates(
         prepared.whitened,
         templates=known.templates_without(prepared.filtered.coords["bad"].values),
-        detect_threshold=LOWEST * p.match_threshold,
+        match_threshold=LOWEST * p.match_threshold,
         noise_gain=known.noise_gain,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
