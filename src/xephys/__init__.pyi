@@ -125,6 +125,13 @@ from .motion.displacement import displacement_at as displacement_at
 from .io.export.phy import export_phy as export_phy
 from .io.export.kilosort import export_kilosort as export_kilosort
 from .schema import make_recording as make_recording
+from .pipeline.run_sorter import run_sorter as run_sorter
+from .pipeline.run_sorters import run_sorters as run_sorters
+from .pipeline.sorters import available_sorters as available_sorters
+from .pipeline.sorters import installed_sorters as installed_sorters
+from .pipeline.sorters import sorter_parameters as sorter_parameters
+from .pipeline.sorters import sorter_description as sorter_description
+from .pipeline.sorters import sorter_versions as sorter_versions
 from .sorter.parameters import parameters as parameters
 from .provenance import replay as replay
 from .provenance import history_text as history_text
@@ -137,6 +144,7 @@ from .errors import OutputError as OutputError
 from .errors import ParameterError as ParameterError
 from .errors import RecordingError as RecordingError
 from .errors import ResourceError as ResourceError
+from .errors import SorterError as SorterError
 from .errors import XephysWarning as XephysWarning
 
 # Submodules.

@@ -28,6 +28,10 @@ class ResourceError(RuntimeError):
     """Memory, disk or a worker gave out; what was finished is kept."""
 
 
+class SorterError(RuntimeError):
+    """Another sorter ended with an error of its own."""
+
+
 class XephysWarning(UserWarning):
     """Something about the input is unusual, was worked around, and should be known."""
 
@@ -45,6 +49,36 @@ def warn_user(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, XephysWarning, stacklevel=level)
+
+
+#: Kinds of failures and the classes they show in, the first that fits; a full disk is told apart before.
+_KINDS: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
+    ("parameter", (ParameterError,)),
+    ("recording", (RecordingError, FileNotFoundError)),
+    ("output", (OutputError, PermissionError)),
+    ("resource", (ResourceError, MemoryError)),
+    ("installation", (ImportError,)),
+    ("sorter", (SorterError,)),
+)
+#: Names of classes of other packages that say that memory or a worker gave out.
+_RESOURCE_NAMES = ("KilledWorker", "CommClosedError", "FutureCancelledError", "OutOfMemoryError", "MemoryError")
+
+
+def kind_of(error: BaseException) -> str:
+    """Whose fault an error is: ``parameter``, ``recording``, ``output``, ``resource``, ``installation`` or ``sorter``.
+
+    ``unexpected`` if it is none of these.
+
+    Examples
+    --------
+    >>> kind_of(ModuleNotFoundError("No module named 'kilosort'")), kind_of(ZeroDivisionError())
+    ('installation', 'unexpected')
+    """
+    if isinstance(error, OSError) and is_disk_full(error):
+        return "resource"
+    if type(error).__name__ in _RESOURCE_NAMES:
+        return "resource"
+    return next((kind for kind, classes in _KINDS if isinstance(error, classes)), "unexpected")
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -14,7 +14,7 @@ import xephys
 from tests.support.sortings import assert_identical
 from xephys import OutputError
 from xephys.graph import checkpoint
-from xephys.graph.archive import read_archive
+from xephys.graph.keep.archive import read_archive
 from xephys.graph.scheduler import connect
 
 CHUNK_S = 0.5

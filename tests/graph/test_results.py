@@ -14,8 +14,8 @@ import xarray as xr
 
 from xephys.errors import OutputError
 from xephys.graph import results
-from xephys.graph.archive import storable
 from xephys.graph.checkpoint import run_events
+from xephys.graph.keep.archive import storable
 from xephys.graph.results import CallOnce, identity_of
 from xephys.schema import make_recording
 

@@ -9,11 +9,13 @@ from .console import STATUS_HELP, reported
 from .info import info
 from .metrics import metrics
 from .parameters import parameters
+from .run_sorter import run_sorter
 from .simulate import simulate
 from .sort import sort
+from .sorters import sorters
 
 #: In the order of the help. Each module imports what works inside its function, so that ``--help`` loads nothing heavy.
-COMMANDS = (sort, parameters, info, simulate, compare, metrics)
+COMMANDS = (sort, parameters, info, simulate, compare, metrics, run_sorter, sorters)
 
 app = typer.Typer(
     name="xephys",

@@ -13,18 +13,28 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning, is_disk_full
+from ..errors import XephysWarning, is_disk_full, kind_of
 from .folders import what_remains
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 #: Status 2 is Typer's, for a command line it cannot read; a wrong parameter is the same kind of mistake.
-UNEXPECTED, PARAMETER, RECORDING, OUTPUT, RESOURCE, INTERRUPTED = 1, 2, 3, 4, 5, 130
+UNEXPECTED, PARAMETER, RECORDING, OUTPUT, RESOURCE, SORTER, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 STATUS_HELP = (
     "Exit status: 0 all results are whole; 2 a wrong option, parameter or preset; 3 the recording cannot be used; "
-    "4 the result cannot be written there; 5 memory, disk or a worker gave out; 130 interrupted; 1 anything else."
+    "4 the result cannot be written there; 5 memory, disk or a worker gave out, or a package is missing; "
+    "6 another sorter failed; 130 interrupted; 1 anything else."
 )
+#: By the kind of an error (``errors.kind_of``).
+_STATUS = {
+    "parameter": PARAMETER,
+    "recording": RECORDING,
+    "output": OUTPUT,
+    "resource": RESOURCE,
+    "installation": RESOURCE,
+    "sorter": SORTER,
+}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -71,17 +81,9 @@ def explain(error: Exception) -> tuple[int, str]:
             RESOURCE,
             f"workers of the cluster were lost ({text.splitlines()[0]}); give them more memory and run again",
         )
-    for kind, status in (
-        (ParameterError, PARAMETER),
-        (RecordingError, RECORDING),
-        (FileNotFoundError, RECORDING),
-        (OutputError, OUTPUT),
-        (PermissionError, OUTPUT),
-        (ResourceError, RESOURCE),
-        (ImportError, RESOURCE),
-    ):
-        if isinstance(error, kind):
-            return status, text
+    kind = kind_of(error)
+    if kind in _STATUS:
+        return _STATUS[kind], text
     return UNEXPECTED, f"unexpected {type(error).__name__}: {text.splitlines()[0]}; --debug shows where it comes from"
 
 

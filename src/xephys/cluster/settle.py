@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from ..graph.archive import storable
 from ..graph.checkpoint import StoredRecords
 from ..graph.events import SpikeTable
+from ..graph.keep.archive import storable
 
 
 def _none_dropped() -> NDArray[Any]:

@@ -19,10 +19,10 @@ import numpy as np
 import xarray as xr
 
 from ..errors import OutputError
-from .archive import NotStorable, read_archive, write_archive
 from .build import plan_of
 from .checkpoint import CheckpointedEvents, content_token, write_atomically
 from .events import SpikeTable
+from .keep.archive import NotStorable, read_archive, write_archive
 
 P = ParamSpec("P")
 T = TypeVar("T")

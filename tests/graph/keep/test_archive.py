@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.graph.archive import NotStorable, read_archive, storable, write_archive
+from xephys.graph.keep.archive import NotStorable, read_archive, storable, write_archive
 from xephys.schema import make_recording
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasIndex
 
-from .plan import Array
+from ..plan import Array
 
 T = TypeVar("T")
 

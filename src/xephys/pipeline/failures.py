@@ -1,0 +1,76 @@
+"""A failure of one run among many: of which kind, what it says, and where it came from, as plain values."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import kind_of
+
+#: What helps against each kind.
+REMEDIES = {
+    "parameter": "change the parameter",
+    "recording": "look at the recording",
+    "output": "choose another folder",
+    "resource": "run it again with more memory, disk or workers",
+    "installation": "install the package, or run the sorter in a container",
+    "sorter": "read the sorter's log",
+    "unexpected": "read the traceback",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run has no result.
+
+    Attributes
+    ----------
+    kind
+        ``"parameter"``, ``"recording"``, ``"output"``, ``"resource"`` (memory, disk or a worker gave out),
+        ``"installation"``, ``"sorter"`` (an error of the sorter's own), or ``"unexpected"``.
+    error
+        Class of the error.
+    message
+        What it said, in a line.
+    trace
+        The whole traceback.
+    """
+
+    kind: str
+    error: str
+    message: str
+    trace: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message} ({REMEDIES[self.kind]})"
+
+    def to_dict(self) -> dict[str, str]:
+        """As plain values, which :func:`failure_from` reads."""
+        return asdict(self)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """An error as a failure.
+
+    Examples
+    --------
+    >>> print(failure_of(ModuleNotFoundError("No module named 'hdbscan'")))
+    installation: No module named 'hdbscan' (install the package, or run the sorter in a container)
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return Failure(kind_of(error), type(error).__name__, lines[0], "".join(traceback.format_exception(error)))
+
+
+def failure_from(stored: Mapping[str, Any]) -> Failure:
+    """A failure from what :meth:`Failure.to_dict` made of it.
+
+    Examples
+    --------
+    >>> failure_from({"kind": "sorter", "error": "SorterError", "message": "no peaks"}).message
+    'no peaks'
+    """
+    kind = str(stored.get("kind", "unexpected"))
+    known = {name: str(stored.get(name, "")) for name in ("error", "message", "trace")}
+    return Failure(kind if kind in REMEDIES else "unexpected", **known)

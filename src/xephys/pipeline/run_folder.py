@@ -1,0 +1,149 @@
+"""The folder of one run of a sorter: what was run, how it ended, and its sorting. Written last, and whole or absent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from ..checks import check_choice
+from ..errors import OutputError
+from ..graph.results import identity_of
+from ..io.read.sortings import open_sorting
+from ..io.store.atomic import whole_or_absent
+from ..io.store.sorting import save_sorting
+from ..recording.segments import segments_of
+from .failures import Failure, failure_from
+
+#: What happens where a folder holds a run already.
+MODES = ("raise", "keep", "overwrite")
+RECORD_NAME, SORTING_NAME, WORK_NAME = "run.json", "sorting.zarr", ".work"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run that has ended.
+
+    Attributes
+    ----------
+    request
+        What was asked for: ``sorter``, ``parameters``, and the ``recording`` by its content.
+    version
+        Of the sorter.
+    run_time_s
+        How long it took.
+    failure
+        Why it has no sorting; None if it has.
+    """
+
+    request: Mapping[str, Any]
+    version: str
+    run_time_s: float
+    failure: Failure | None = None
+
+
+def request_of(sorter: str, recording: xr.DataArray | xr.DataTree, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a run; nothing of the recording is read.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_recording
+    >>> recording, _ = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> again, _ = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> request_of("simple", recording, {}) == request_of("simple", again, {})
+    True
+    """
+    import hashlib
+
+    known = "|".join(identity_of(segment) for segment in segments_of(recording))
+    return {
+        "sorter": sorter,
+        "parameters": {name: json.loads(json.dumps(value, default=_text_of)) for name, value in parameters.items()},
+        "recording": hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest()[:16],
+    }
+
+
+def kept_run(folder: Path, request: Mapping[str, Any], *, mode: str) -> RunRecord | None:
+    """The run that a folder holds already, if it is to be kept; None if the sorter has to run.
+
+    What a run left that was killed, or that failed, is used or replaced by the next one.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such mode.
+    OutputError
+        If there is a run and ``mode`` is ``"raise"``, or the one to be kept is that of another request.
+    """
+    check_choice("mode", mode, MODES)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; give a folder")
+    found = read_run(folder)
+    if found is None:
+        foreign = folder.is_dir() and any(path.name not in (WORK_NAME, SORTING_NAME) for path in folder.iterdir())
+        if foreign:
+            raise OutputError(f"{folder} holds other files; give a folder of its own to each run")
+        return None
+    if mode == "raise":
+        raise OutputError(
+            f"{folder} holds a run of {found.request.get('sorter')!r} already; choose another folder, or give "
+            "mode='keep' or mode='overwrite'"
+        )
+    if mode == "overwrite":
+        return None
+    if found.request != dict(request):
+        changed = ", ".join(name for name in request if found.request.get(name) != request[name])
+        raise OutputError(
+            f"{folder} holds a run of another {changed}; choose another folder, or replace it with mode='overwrite'"
+        )
+    return found if found.failure is None else None
+
+
+def write_run(folder: Path, record: RunRecord, sorting: xr.DataTree | None) -> None:
+    """Write the end of a run: the sorting first, then the record that says it is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD_NAME).unlink(missing_ok=True)
+    if sorting is None:
+        shutil.rmtree(folder / SORTING_NAME, ignore_errors=True)
+    else:
+        save_sorting(sorting, folder / SORTING_NAME, overwrite=True)
+    stored = {
+        "request": dict(record.request),
+        "version": record.version,
+        "run_time_s": record.run_time_s,
+        "failure": None if record.failure is None else record.failure.to_dict(),
+    }
+    with whole_or_absent(folder / RECORD_NAME, overwrite=True) as hidden:
+        hidden.write_text(json.dumps(stored, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_run(folder: Path) -> RunRecord | None:
+    """The record of a run that has ended; None if there is none that can be read."""
+    try:
+        stored = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
+        failure = stored["failure"]
+        return RunRecord(
+            dict(stored["request"]),
+            str(stored["version"]),
+            float(stored["run_time_s"]),
+            None if failure is None else failure_from(failure),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def sorting_in(folder: Path) -> xr.DataTree:
+    """The sorting of a run that succeeded."""
+    return open_sorting(folder / SORTING_NAME)
+
+
+def _text_of(value: Any) -> Any:
+    """What JSON does not know: numbers and arrays as values, recordings and sortings by their content."""
+    if isinstance(value, xr.DataTree):
+        return identity_of({node.path: node.to_dataset() for node in value.subtree})
+    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, xr.DataArray) else identity_of(value)

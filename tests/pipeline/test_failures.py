@@ -1,0 +1,57 @@
+"""A failure is told by its kind, keeps its traceback, and survives being stored."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from xephys.errors import ParameterError, RecordingError, ResourceError, SorterError, kind_of
+from xephys.pipeline.failures import REMEDIES, failure_from, failure_of
+
+
+class KilledWorker(Exception):
+    """As Dask calls it when a worker died."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ParameterError("a"), "parameter"),
+        (RecordingError("a"), "recording"),
+        (FileNotFoundError("a"), "recording"),
+        (PermissionError(13, "no"), "output"),
+        (OSError(28, "No space left on device"), "resource"),
+        (ResourceError("a"), "resource"),
+        (MemoryError(), "resource"),
+        (KilledWorker("a"), "resource"),
+        (ModuleNotFoundError("a"), "installation"),
+        (SorterError("a"), "sorter"),
+        (ZeroDivisionError("a"), "unexpected"),
+    ],
+)
+def test_the_kind(error: Exception, kind: str) -> None:
+    assert kind_of(error) == kind
+    failure = failure_of(error)
+    assert failure.kind == kind
+    assert REMEDIES[kind] in str(failure)
+    assert failure_from(json.loads(json.dumps(failure.to_dict()))) == failure
+
+
+def test_an_error_without_words_is_called_by_its_class() -> None:
+    assert failure_of(MemoryError()).message == "MemoryError"
+
+
+def test_the_traceback_is_kept() -> None:
+    def inner() -> None:
+        raise SorterError("no peaks\nin any channel")
+
+    with pytest.raises(SorterError) as caught:
+        inner()
+    failure = failure_of(caught.value)
+    assert failure.message == "no peaks"
+    assert "in inner" in failure.trace
+
+
+def test_a_kind_that_nobody_knows_is_unexpected() -> None:
+    assert failure_from({"kind": "of another version", "message": "x"}).kind == "unexpected"

@@ -1,0 +1,96 @@
+"""Sorters of SpikeInterface give our trees: clocks, segments, provenance; their errors are told apart."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import spikeinterface.sorters as theirs
+
+import xephys
+from xephys.errors import ResourceError, SorterError
+from xephys.pipeline.wrapped import explained, run_wrapped
+from xephys.testing import simulate_recording
+
+SIMPLE = {"clusterer": "kmeans", "clusterer_kwargs": {"n_clusters": 2, "random_state": 0}, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def spikes(recording, tmp_path_factory):
+    """Spikes that the sorter finds when SpikeInterface runs it."""
+    folder = tmp_path_factory.mktemp("theirs") / "run"
+    sorting = theirs.run_sorter("simple", xephys.to_spikeinterface(recording), folder=folder, **SIMPLE)
+    return sorting.to_spike_vector()["sample_index"]
+
+
+def test_the_tree_has_the_spikes_the_clock_and_the_provenance(recording, spikes, tmp_path) -> None:
+    tree = run_wrapped("simple", recording, tmp_path, SIMPLE)
+    np.testing.assert_array_equal(tree["spikes"]["sample_index"], spikes)
+    assert {"fingerprint", "start_s", "n_samples"} <= set(tree.attrs)
+    assert tree.attrs["preset"] == "simple"
+    assert json.loads(tree.attrs["parameters"])["clusterer"] == "kmeans"
+    assert json.loads(tree.attrs["log"])[0]["version"] == theirs.sorter_dict["simple"].get_sorter_version()
+    assert (tmp_path / "spikeinterface" / "spikeinterface_log.json").exists()
+
+
+def test_of_a_part_the_samples_are_those_of_the_whole(recording, tmp_path) -> None:
+    part = xephys.time_slice(recording, start_s=1.0, stop_s=4.0)
+    tree = run_wrapped("simple", part, tmp_path, SIMPLE)
+    samples = tree["spikes"]["sample_index"].values
+    assert samples.min() >= 30_000
+    np.testing.assert_allclose(tree["spikes"]["time"], samples / 30_000)
+
+
+def test_segments_are_taken_together(recording, tmp_path) -> None:
+    other, _ = simulate_recording(duration_s=3, n_channels=8, n_units=2, seed=0)
+    tree = run_wrapped("simple", xephys.append_segments([recording, other]), tmp_path, SIMPLE)
+    assert set(np.unique(tree["spikes"]["segment_index"])) == {0, 1}
+    assert tree.attrs["n_samples"] == [120_000, 90_000]
+    assert tree["spikes"]["sample_index"].max() < 120_000
+
+
+def test_containers_are_left_to_spikeinterface(recording, tmp_path, monkeypatch) -> None:
+    asked = {}
+
+    def run(name, recording, **given):
+        asked.update(given)
+        raise RuntimeError("Docker is not installed. Install docker on this machine to run sorting with docker.")
+
+    monkeypatch.setattr(theirs, "run_sorter", run)
+    with pytest.raises(ImportError, match="Docker is not installed"):
+        run_wrapped("kilosort4", recording, tmp_path, {"docker_image": "mine:1"})
+    assert asked["docker_image"] == "mine:1"
+
+
+def test_not_installed(recording, tmp_path) -> None:
+    with pytest.raises(ImportError, match="'mountainsort4' is not installed here: pip install mountainsort4"):
+        run_wrapped("mountainsort4", recording, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Traceback:\n  File 'a.py', line 3\nValueError: no peaks\n\nSpike sorting failed. See /tmp/log", SorterError),
+        ("Traceback:\ntorch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate", ResourceError),
+        ("Traceback:\nRuntimeError: CUDA error: out of memory", ResourceError),
+        ("Traceback:\nModuleNotFoundError: No module named 'hdbscan'", ImportError),
+        ("The python `docker` package must be installed", ImportError),
+        ("", SorterError),
+    ],
+)
+def test_errors_are_told_apart(said: str, kind: type[Exception]) -> None:
+    error = explained("simple", RuntimeError(said))
+    assert type(error) is kind
+    assert str(error).startswith("sorter 'simple' failed: ")
+    assert "\n" not in str(error)
+
+
+def test_an_error_inside_of_the_sorter(recording, tmp_path) -> None:
+    with pytest.raises(SorterError, match="ValueError: simple_sorter : unknown clustering method no such"):
+        run_wrapped("simple", recording, tmp_path, {"clusterer": "no such"})
