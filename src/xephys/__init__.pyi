@@ -1,12 +1,12 @@
-"""The public names of xephys, and where each is defined: what is imported, completed and documented follows from here.
+"""The public names of xephys and where each is defined: imports, documentation and completion follow this list.
 
-A name in the first two blocks takes a recording as its first argument and is a method of ``recording.ephys`` too. Those
-of the first block are wrapped, so that they take a DataTree of segments as well.
+A function in the first two blocks takes a recording as its first argument and is also a method of ``recording.ephys``.
+The functions of the first block are wrapped so that they accept a DataTree of segments too.
 """
 
 # ruff: noqa: I001  (blocks by use, not by alphabet)
 
-# Functions of a recording that give a recording, and of a tree of segments a tree; also methods of ``.ephys``.
+# Functions of a recording that return a recording, or given a tree of segments a tree; also methods of ``.ephys``.
 from .recording.slicing import select_channels as select_channels
 from .recording.device import to_device as to_device
 from .preprocess.filter import bandpass_filter as bandpass_filter
@@ -49,7 +49,7 @@ from .preprocess.blank.shapes import subtract_artifacts as subtract_artifacts
 from .motion.correct import correct_motion as correct_motion
 from .sorter.steps.reuse import whiten_like as whiten_like
 
-# Functions of a recording, also methods of its accessor ``.ephys``.
+# Functions of a recording that return something else; also methods of ``.ephys``.
 from .recording.slicing import time_slice as time_slice
 from .recording.slicing import spread_slices as spread_slices
 from .recording.clock import sample_times as sample_times

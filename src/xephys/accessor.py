@@ -1,4 +1,4 @@
-"""``recording.ephys``: every public function that takes a recording first, as a method of it. No state, no logic."""
+"""``recording.ephys``: every public function that takes a recording first, as a method. No state, no logic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 
 from .lazy import read_stub
 
-#: How the block of ``__init__.pyi`` begins whose functions are methods.
+#: Start of the comments in ``__init__.pyi`` that head the blocks of functions offered as methods.
 METHODS = "Functions of a recording"
 
 
@@ -30,7 +30,7 @@ class _Forward:
 @xr.register_datatree_accessor("ephys")  # type: ignore[no-untyped-call]
 @xr.register_dataarray_accessor("ephys")  # type: ignore[no-untyped-call]
 class RecordingAccessor:
-    """Methods of a recording or a tree of segments; each has the parameters and the documentation of its function.
+    """Methods of a recording or a tree of segments, with the parameters and documentation of the functions.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class RecordingAccessor:
 
 
 def _kinds() -> dict[str, list[str]]:
-    """Names of the methods by the room in which they are defined."""
+    """Names of the methods, grouped by the room that defines them."""
     kinds: dict[str, list[str]] = {}
     for name, public in read_stub(Path(__file__).with_name("__init__.pyi")).items():
         if public.block.startswith(METHODS):

@@ -1,4 +1,4 @@
-"""Attributes that hold more than numbers and texts, as texts: netCDF and Zarr store them, whoever writes the file."""
+"""Attributes that are not plain numbers or text, stored as JSON text so that netCDF and Zarr can hold them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def as_text(value: Any) -> Any:
-    """A mapping or list as JSON, if that says all of it; anything else as it is.
+    """A mapping or list as JSON text where JSON can represent all of it; anything else unchanged.
 
     Examples
     --------
@@ -18,14 +18,14 @@ def as_text(value: Any) -> Any:
     if not isinstance(value, (Mapping, list)):
         return value
     try:
-        text = json.dumps(value, sort_keys=True)  # as Zarr sorts them
+        text = json.dumps(value, sort_keys=True)  # sorted, as Zarr does
         return text if json.loads(text) == value else value
     except (TypeError, ValueError):
         return value
 
 
 def from_text(value: Any, default: Any) -> Any:
-    """What :func:`as_text` was given; the default where there is nothing.
+    """The value that :func:`as_text` encoded; ``default`` if there is none.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def from_text(value: Any, default: Any) -> Any:
 
 
 def lines_of(value: Any) -> list[str]:
-    """A list of texts, also from a text of lines: netCDF files of version 3 hold no lists of texts.
+    """A list of strings; also from one string of lines, since netCDF 3 has no lists of strings.
 
     Examples
     --------

@@ -1,7 +1,6 @@
-"""Operations say what they were called with: in a recording's history, in ``describe``, and in the names of tasks.
+"""Operations record their calls: in a recording's history, in ``describe``, and in the names of tasks.
 
-Inside an operation others may run, such as the filter of any design inside the band-pass; what counts is the one that
-was called from outside.
+An operation may run others, as the band-pass runs the general filter; only the outermost call is recorded.
 """
 
 from __future__ import annotations
@@ -23,19 +22,20 @@ T = TypeVar("T")
 
 #: Attribute of a recording: the calls that made it, in order.
 HISTORY = "history"
-#: Attribute of an estimate: the call that made it, after how many steps, and what its values were.
+#: Attribute of an estimate: the call that made it, the number of steps before that call, and a digest of its values.
 MADE_BY = "made_by"
-#: Unknown step of a history: values were changed by other means than an operation.
+#: A step that cannot be replayed: something other than an operation changed the values.
 UNKNOWN_STEP = "unknown"
 
 _CURRENT: ContextVar[str] = ContextVar("xephys_operation", default="")
 
 
 def operation(function: Callable[P, T]) -> Callable[P, T]:
-    """A function of a recording whose call is a step of the history of what it returns.
+    """Decorate a function of a recording so that its call becomes a step of the history of its result.
 
-    A recording that it returns has the call, with all parameters, as the last step of its history; an estimate (any
-    other labelled array) knows the call that made it, so that a step that uses it can be made again.
+    If the function returns a recording, the call with all its parameters becomes the last step of that recording's
+    history. If it returns an estimate (any other labelled array), the estimate carries the call that made it, so that a
+    step that uses the estimate can be replayed.
     """
     kinds = signature(function).parameters
     first = next(iter(kinds))
@@ -64,19 +64,19 @@ def operation(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def current_call() -> str:
-    """The operation at work, as text; empty outside of one."""
+    """The call of the running operation, as text; empty outside of any operation."""
     return _CURRENT.get()
 
 
 def history_of(recording: Any) -> list[str]:
-    """The steps that made a recording, as its attributes say."""
+    """The steps that made a recording, read from its attributes."""
     return lines_of(getattr(recording, "attrs", {}).get(HISTORY))
 
 
 def made_by(estimate: Any, history: list[str]) -> str | None:
-    """The call that made an estimate on a recording with the first of these steps; None if its values are others now.
+    """The call that made an estimate on a recording whose history begins with these steps.
 
-    The number of these steps is its first argument, ``after``.
+    None if the values of the estimate have changed since. The call's first argument, ``after``, is the number of steps.
     """
     known = getattr(estimate, "attrs", {}).get(MADE_BY)
     if not isinstance(known, str) or known.count("#") < 2:
@@ -88,7 +88,7 @@ def made_by(estimate: Any, history: list[str]) -> str | None:
 
 
 def _sign(result: Any, recording: Any, name: str, given: Mapping[str, Any]) -> None:
-    """Say in the attributes of a result how it was made."""
+    """Record in the attributes of a result how it was made."""
     attributes = getattr(result, "attrs", None)
     if not isinstance(attributes, dict) or result is recording:
         return
@@ -101,12 +101,12 @@ def _sign(result: Any, recording: Any, name: str, given: Mapping[str, Any]) -> N
         try:
             text = write_call(name, {"after": len(history), **given})
         except TypeError:
-            return  # made with what no text can hold, such as stretches of traces
+            return  # an argument that text cannot hold, such as excerpts of traces
         attributes[MADE_BY] = f"{text}#{len(history)}#{_digest(result, history)}"
 
 
 def _step(name: str, given: Mapping[str, Any], history: list[str]) -> str:
-    """A call with all it needs; estimates are written as the calls that made them."""
+    """A call with all its arguments; estimates are written as the calls that made them."""
     made = {key: made_by(value, history) for key, value in given.items()}
     plain = {key: value for key, value in given.items() if made[key] is None}
     try:

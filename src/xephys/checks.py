@@ -1,4 +1,4 @@
-"""Checks of parameters that every layer shares; each error names the value, the limit and the remedy."""
+"""Parameter checks shared by every layer; each error names the value, the limit and the remedy."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from .errors import ParameterError
 from .foreign import note_on, our_name
 
-#: A rate below this, of a recording that is to be filtered for spikes, was most likely given in kilohertz.
+#: A sampling rate below this, in a recording to be filtered for spikes, was probably given in kilohertz.
 KILOHERTZ_BELOW = 500.0
 
 
 def check_corner(name: str, value_hz: float, sampling_frequency: float) -> None:
-    """A corner frequency must lie strictly between 0 and the Nyquist frequency."""
+    """Check that a corner frequency lies strictly between 0 and the Nyquist frequency."""
     nyquist = sampling_frequency / 2
     if not np.isfinite(value_hz) or not 0 < value_hz < nyquist:
         kilo = f"; if its rate is {sampling_frequency:g} kHz, sampling_frequency is {1000 * sampling_frequency:g}"
@@ -27,21 +27,21 @@ def check_corner(name: str, value_hz: float, sampling_frequency: float) -> None:
 
 
 def check_positive(**values: float) -> None:
-    """Numbers that must be greater than zero."""
+    """Check that numbers are greater than zero."""
     for name, value in values.items():
         if not np.isfinite(value) or value <= 0:
             raise ParameterError(f"{name} is {value!r}; it must be greater than 0")
 
 
 def check_share(**values: float) -> None:
-    """Shares, above 0 and at most 1."""
+    """Check that shares are above 0 and at most 1."""
     for name, value in values.items():
         if not 0 < value <= 1:
             raise ParameterError(f"{name} is {value!r}; it must be above 0 and at most 1")
 
 
 def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
-    """A name out of a fixed list; the error proposes the nearest."""
+    """Check that a name is on a fixed list; the error suggests the nearest one."""
     if value in choices:
         return
     raise ParameterError(
@@ -50,21 +50,21 @@ def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, 
 
 
 def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, what: str) -> None:
-    """Keywords that a method's builder takes by name only; the error proposes the nearest.
+    """Check keywords against the keyword-only parameters of a method's builder; the error suggests the nearest name.
 
     Parameters
     ----------
     given
-        What the caller gave, by name.
+        The caller's keywords, by name.
     builder
-        Its keyword-only parameters are what the method has.
+        Function whose keyword-only parameters are those of the method.
     what
-        How the method is called in the error, such as ``"method 'dredge'"``.
+        The method's name in the error message, such as ``"method 'dredge'"``.
 
     Raises
     ------
     ParameterError
-        If a keyword is not among them, or one without a default is missing.
+        If a keyword is unknown, or a required one is missing.
     """
     kinds = signature(builder).parameters.values()
     known = {p.name: p.default is p.empty for p in kinds if p.kind is p.KEYWORD_ONLY}
@@ -78,7 +78,7 @@ def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, wha
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that someone who wrote ``name`` probably meant; None if none is near.
+    """The known name that ``name`` was probably meant to be; None if none is close.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def hint_for(name: Any, known: Iterable[str]) -> str:
-    """How an error about an unknown name ends: with the one that was meant, or with what to do instead.
+    """The end of an error message about an unknown name: the likely intended name, or what to do instead.
 
     Examples
     --------

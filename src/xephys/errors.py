@@ -1,6 +1,6 @@
-"""What can go wrong, by whose fault: the recording, a parameter, the place of the output, or a resource.
+"""What can go wrong, by cause: the recording, a parameter, the output location, or a resource.
 
-Every message names the value, the limit and the remedy. The command line turns the class into its exit status.
+Every message names the value, the limit and the remedy. The command line derives its exit status from the class.
 """
 
 import errno
@@ -21,11 +21,11 @@ class ParameterError(ValueError):
 
 
 class OutputError(OSError):
-    """The result cannot be written where it was asked for."""
+    """The result cannot be written to the requested location."""
 
 
 class ResourceError(RuntimeError):
-    """Memory, disk or a worker gave out; what was finished is kept."""
+    """Memory, disk or a worker gave out; finished work is kept."""
 
 
 class SorterError(RuntimeError):
@@ -33,11 +33,11 @@ class SorterError(RuntimeError):
 
 
 class XephysWarning(UserWarning):
-    """Something about the input is unusual, was worked around, and should be known."""
+    """The input is unusual in a way that was worked around but that the user should know about."""
 
 
 def warn_user(message: str) -> None:
-    """Warn of something unusual, at the line outside of this package from which it was called.
+    """Warn about something unusual, attributed to the calling line outside this package.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether a write failed for want of room. NumPy reports a short write in words only, without an error number.
+    """Whether a write failed for lack of space. NumPy reports a short write in words, without an error number.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What SpikeInterface and Kilosort call things, and what they are called here: for errors and for pages."""
+"""Names used by SpikeInterface and Kilosort and their equivalents here, for error messages and documentation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class ForeignName(NamedTuple):
     Attributes
     ----------
     name
-        As it is called there.
+        Its name in that system.
     ours
-        What it may be called here; the first one that a function has is meant.
+        Candidates for its name here, in order; the first that the function has is suggested.
     note
-        What to do instead where nothing has that name, or how the values differ.
+        What to do instead if there is no equivalent, or how the values differ.
     """
 
     name: str
@@ -31,7 +31,7 @@ SPIKEINTERFACE = (
     ForeignName("freq", ("freq_hz",)),
     ForeignName("q", ("quality",)),
     ForeignName("filter_order", ("order", "filter_order")),
-    ForeignName("margin_ms", ("tolerance",), "the halo follows from the filter; tolerance sets how exact it is"),
+    ForeignName("margin_ms", ("tolerance",), "the halo follows from the filter; tolerance sets its accuracy"),
     ForeignName("coeff", ("sos",)),
     ForeignName("ref_channel_ids", ("groups",), "references are medians or averages over groups of channels"),
     ForeignName("local_radius", ("inner_radius_um",), "inner_radius_um and outer_radius_um are two parameters"),
@@ -46,7 +46,7 @@ SPIKEINTERFACE = (
     ForeignName("max_spikes_per_unit", ("n_spikes_max",)),
     ForeignName("num_spikes", ("n_spikes_max",)),
     ForeignName("W", ("whitening",), "a labelled matrix, from estimate_whitening"),
-    ForeignName("apply_mean", (), "no mean is subtracted: the filter has removed it"),
+    ForeignName("apply_mean", (), "no mean is subtracted: the filter has already removed it"),
     ForeignName("regularize", ("regularization",)),
     ForeignName("random_chunk_kwargs", ("excerpts", "seed"), "stretches come from sample_traces"),
     ForeignName("num_chunks_per_segment", ("n_slices",)),
@@ -88,7 +88,7 @@ SPIKEINTERFACE = (
     ForeignName("return_in_uV", (), "to_uv(recording) gives microvolts"),
     ForeignName("traces_list", ("data",)),
     ForeignName("sorter_name", ("preset",)),
-    ForeignName("remove_existing_folder", ("overwrite",), "a folder is resumed; give another one to begin anew"),
+    ForeignName("remove_existing_folder", ("overwrite",), "a folder is resumed; give another one to start afresh"),
     ForeignName("remove_if_exists", ("overwrite",)),
     ForeignName("verbose", ("progress",)),
     ForeignName("progress_bar", ("progress",)),
@@ -110,8 +110,8 @@ SPIKEINTERFACE = (
     ForeignName("backend", (), "figures are Matplotlib's"),
     ForeignName("clim", ("spacing",)),
 )
-#: Parameters of Kilosort4, and what they are in the preset ``default`` and in functions. The preset ``kilosort4`` keeps
-#: their names.
+#: Parameters of Kilosort4 and their equivalents in the preset ``default`` and in functions. The preset ``kilosort4``
+#: keeps their original names.
 KILOSORT = (
     ForeignName("fs", ("sampling_frequency",)),
     ForeignName("n_chan_bin", ("n_channels",)),
@@ -141,7 +141,7 @@ KILOSORT = (
     ForeignName("save_preprocessed_copy", (), "save_recording writes any recording"),
     ForeignName("clear_cache", (), "memory is bounded by the chunks"),
 )
-#: Values of parameters, as they are called there and here.
+#: Parameter values whose names differ.
 VALUES = {
     "kilosort": "kilosort4", "ks4": "kilosort4", "kilosort2": "kilosort4", "kilosort2_5": "kilosort4",
     "kilosort3": "kilosort4", "negative": "neg", "positive": "pos", "mean": "average", "car": "median",
@@ -152,7 +152,7 @@ _BY_NAME = {row.name: row for row in (*KILOSORT, *SPIKEINTERFACE)}
 
 
 def our_name(name: str, known: Iterable[str]) -> str | None:
-    """What a name or value of another system is called among ``known``; None if it is not known there or here.
+    """The equivalent among ``known`` of a name or value of another system; None if there is none.
 
     Examples
     --------
@@ -166,5 +166,5 @@ def our_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def note_on(name: str) -> str:
-    """What to know of a name of another system; empty if there is nothing."""
+    """Advice on a name of another system; empty if there is none."""
     return _BY_NAME[name].note if name in _BY_NAME else ""

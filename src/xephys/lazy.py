@@ -1,4 +1,4 @@
-"""Public names from a stub: what ``__init__.pyi`` lists is imported on first use, so that importing costs nothing.
+"""Public names from a stub: the names in ``__init__.pyi`` are imported on first use, so importing costs little.
 
 Type checkers, editors, the accessor and the API page read the same list (Scientific Python's SPEC 1).
 """
@@ -17,14 +17,14 @@ _LINE = re.compile(r"^from (?P<module>\.[\w.]*) import (?P<name>\w+) as (?P=name
 
 
 class PublicName(NamedTuple):
-    """Where a public name is defined, relative to its package, and the comment that heads its block of the stub."""
+    """A public name's module, relative to its package, and the comment that heads its block of the stub."""
 
     module: str
     block: str
 
 
 def read_stub(stub: Path) -> dict[str, PublicName]:
-    """Every public name of a package from its stub, in the stub's order.
+    """Every public name that a package's stub declares, in order.
 
     Parameters
     ----------
@@ -49,17 +49,17 @@ def read_stub(stub: Path) -> dict[str, PublicName]:
 def attach_stub(
     package: str, file: str, *, wrappers: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose ``__init__.pyi`` lists its public names.
+    """Make ``__getattr__``, ``__dir__`` and ``__all__`` for a package whose ``__init__.pyi`` lists its public names.
 
-    Functions are wrapped so that wrong calls are answered in a sentence (see ``wrong_calls``).
+    Functions are wrapped so that a wrong call gets an error of one clear sentence (see ``wrong_calls``).
 
     Parameters
     ----------
     package, file
         ``__name__`` and ``__file__`` of the package.
     wrappers
-        ``"module:function"`` by the beginning of a block's comment: the public names of that block are what this
-        function makes of those that are defined.
+        Maps the start of a block's comment to ``"module:function"``. That function wraps every public name of the
+        block.
     """
     names = read_stub(Path(file).with_suffix(".pyi"))
 
@@ -72,12 +72,12 @@ def attach_stub(
             if names[name].block.startswith(block):
                 place, _, own = wrapper.partition(":")
                 value = getattr(import_module(place, package), own)(value)
-                value.__module__ = package  # where pickle finds it
+                value.__module__ = package  # where pickle will look for it
         if isinstance(value, FunctionType):
             from .wrong_calls import explained
 
             value = explained(value, package=package)
-        # Kept in the package: the next use costs no call, and a submodule of the same name cannot take its place.
+        # Stored in the package so that later uses cost no call and a submodule of the same name cannot replace it.
         setattr(sys.modules[package], name, value)
         return value
 

@@ -1,4 +1,4 @@
-"""A chain made again from its history, on the same recording or another one; the history as text to be stored."""
+"""Replay a chain of operations from its history, and write that history as text."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from .errors import ParameterError
 from .typing import PathLike
 from .written import read_call
 
-#: Steps that change where traces are computed or stored, and not what they are.
+#: Steps that change where traces are computed or stored, but not their values.
 NEUTRAL = ("checkpoint", "to_device")
 
 
 def replay(
     history: Any, recording: xr.DataArray, *, operations: Mapping[str, Callable[..., Any]] | None = None
 ) -> xr.DataArray:
-    """Make a chain of operations again, lazily.
+    """Repeat a chain of operations, lazily, on the same recording or another one.
 
-    Estimates that a step needs, such as the whitening, are estimated on this recording as they were on the first one.
-    Values that were given or changed by hand are taken as they are.
+    Estimates that a step needs, such as the whitening, are made afresh from this recording, in the same way as in the
+    original chain. Values that were given directly, or edited by hand, are used unchanged.
 
     Parameters
     ----------
     history
-        A recording that was made by operations; its steps, ``recording.attrs["history"]``; their text, from
-        :func:`history_text`; or the path of a file with such a text. Nothing in it is run but operations of xephys.
+        A recording made by operations; its steps, ``recording.attrs["history"]``; their text, from
+        :func:`history_text`; or the path of a file that holds such text. Only operations of xephys are ever run from
+        it.
     recording
-        What the first step begins with, as it was opened. Parts that Xarray itself took are no steps.
+        Input of the first step, as it was opened. Selections made with Xarray itself are not part of a history.
     operations
-        Your own operations by name, where the history has some.
+        Your own operations by name, if the history contains any.
 
     Returns
     -------
-    The recording after the last step; of the same recording the same values, to the bit.
+    The recording after the last step. Replayed on the same recording, it has the same values to the bit.
 
     Raises
     ------
     ParameterError
-        If a step is unknown (after arithmetic, for instance), or cannot be read.
+        If a step is unknown (after arithmetic, for instance) or cannot be read.
 
     Examples
     --------
@@ -80,19 +81,19 @@ def replay(
 
 
 def history_text(history: Any, *, format: str = "toml") -> str:
-    """The history of a recording as text to be stored, which :func:`replay` takes.
+    """Write the history of a recording as text, which can be stored and passed to :func:`replay`.
 
     Parameters
     ----------
     history
         As in :func:`replay`.
     format
-        ``"toml"`` or ``"json"``: version of xephys and the list of steps.
+        ``"toml"`` or ``"json"``: the version of xephys and the list of steps.
 
     Raises
     ------
     ParameterError
-        If there is no such format, or no history.
+        If the format is unknown, or there is no history.
 
     Examples
     --------
@@ -111,13 +112,13 @@ def history_text(history: Any, *, format: str = "toml") -> str:
     steps = _steps_of(history)
     if format == "json":
         return json.dumps({"xephys": __version__, "steps": steps}, indent=1, ensure_ascii=False)
-    # A JSON string is a TOML string, but for one control character that no call has.
+    # Every JSON string is also a TOML string, except for one control character, which no call contains.
     lines = [f"  {json.dumps(step, ensure_ascii=False)},\n" for step in steps]
     return f"xephys = {json.dumps(__version__)}\nsteps = [\n{''.join(lines)}]\n"
 
 
 def _operations() -> dict[str, Callable[..., Any]]:
-    """Every public operation by name."""
+    """Every public operation, by name."""
     import xephys
 
     from .accessor import RecordingAccessor
@@ -127,7 +128,10 @@ def _operations() -> dict[str, Callable[..., Any]]:
 
 
 def _estimates(made: Sequence[xr.DataArray], known: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
-    """What a call inside of a step means: an estimate on the recording after so many steps."""
+    """Readers for the estimates inside a step:
+
+    each makes its estimate from the recording after the given number of steps.
+    """
 
     def reader(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
         def read(given: tuple[Any, ...], named: dict[str, Any]) -> Any:

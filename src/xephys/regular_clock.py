@@ -1,7 +1,7 @@
-"""The index of a recording's times: sample numbers of its segment, in seconds by a start and a rate.
+"""Xarray index for the times of a recording: sample numbers, converted to seconds by a start and a rate.
 
-Three whole numbers and two real ones stand for the times of all samples. What is chosen by time is found by arithmetic
-on sample numbers, so that a window knows where it lies in its segment, and windows that adjoin make one again.
+Three integers and two floats represent the times of all samples. Selecting by time is arithmetic on sample numbers, so
+a window knows its place in the segment, and adjoining windows can be concatenated again.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from xarray.indexes import CoordinateTransform, Index
 
 from .errors import RecordingError
 
-#: A time this close to a sample, in samples, means that sample: seconds are written with few digits.
+#: A time this close to a sample, in samples, selects that sample: people write seconds with few digits.
 _EXACT = 1e-3
-#: Times this close to evenly spaced, in samples, are a regular clock: float64 resolves 1e6 s no better.
+#: Times within this many samples of even spacing form a regular clock: float64 resolves 1e6 s no better.
 _EVEN = 0.01
-#: How many times, evenly spread, decide whether all are evenly spaced.
+#: How many evenly spread times are tested for even spacing.
 _N_LOOKED_AT = 1024
-#: Attributes of the coordinate: plots write unit and name beside the axis; where the times were stored one by one, the
-#: last of them tells that a start and a rate say them all.
+#: Attributes of the coordinate. Plots show unit and name beside the axis; ``clock`` records, when the times are stored
+#: one by one, that a start and a rate represent them all.
 TIME_ATTRIBUTES = {"units": "s", "long_name": "time", "clock": "regular"}
 
 
@@ -61,7 +61,7 @@ class ClockTransform(CoordinateTransform):
         return np.asarray((numbers - self.first) / self.stride, np.float64)
 
     def part(self, first: int, size: int, stride: int = 1) -> ClockTransform:
-        """Every ``stride``-th of the times from position ``first`` on."""
+        """Every ``stride``-th time from position ``first`` on."""
         number = self.first + self.stride * first
         return ClockTransform(
             self.start_s, self.rate, first=number, size=size, stride=self.stride * stride,
@@ -75,7 +75,7 @@ class ClockTransform(CoordinateTransform):
         return ahead is not None and ahead == 0
 
     def ahead(self, other: ClockTransform) -> int | None:
-        """By how many positions the other begins later; None where it is another clock."""
+        """Number of positions by which the other clock begins later; None if the two are not on one clock."""
         step, own = other.stride / other.rate, self.stride / self.rate
         if abs(step - own) * max(self.size, other.size, 1) > _EVEN * own:
             return None
@@ -88,12 +88,12 @@ class ClockTransform(CoordinateTransform):
 
 
 class RegularClock(CoordinateTransformIndex):
-    """Xarray's index of times that a start and a rate say; made by :func:`xephys.make_recording`.
+    """Xarray index of evenly spaced times, defined by a start and a rate; made by :func:`xephys.make_recording`.
 
-    ``sel`` takes times, arrays of them and slices as it does where each time is stored: slices hold both ends,
-    ``method`` may be ``"nearest"``, ``"ffill"`` or ``"bfill"``, and ``tolerance`` is in seconds. Slices keep the clock,
-    with a stride its rate is lower; ``xarray.concat`` takes windows that follow each other. Recordings on one clock are
-    aligned by sample: arithmetic on two windows gives what they share.
+    ``sel`` takes times, arrays of times and slices, as it does for stored times: slices include both ends, ``method``
+    may be ``"nearest"``, ``"ffill"`` or ``"bfill"``, and ``tolerance`` is in seconds. A slice keeps the clock; a slice
+    with a stride has a lower rate. ``xarray.concat`` joins windows that follow each other. Recordings on one clock are
+    aligned by sample, so arithmetic on two windows gives their overlap.
 
     Examples
     --------
@@ -112,17 +112,17 @@ class RegularClock(CoordinateTransformIndex):
     def regular(
         cls, start_s: float, rate: float, *, size: int, first: int = 0, name: Hashable = "time", dim: str = "time"
     ) -> RegularClock:
-        """Clock of ``size`` samples from number ``first`` on, where number 0 is at ``start_s``."""
+        """Clock of ``size`` samples from number ``first`` on; number 0 is at ``start_s``."""
         return cls(ClockTransform(start_s, rate, first=first, size=size, name=name, dim=dim))
 
     @classmethod
     def from_variables(cls, variables: Mapping[Any, Any], *, options: Mapping[str, Any]) -> RegularClock:
-        """From stored times, if they are evenly spaced (``set_xindex``)."""
+        """Make the index from stored times, if they are evenly spaced (``set_xindex``)."""
         ((name, variable),) = variables.items()
         found = evenly_spaced(variable, name=name, dim=variable.dims[0])
         if found is None:
             raise RecordingError(
-                f"the times {name!r} are not evenly spaced, so that no start and rate can say them; keep them as they "
+                f"the times {name!r} are not evenly spaced, so no start and rate represent them; keep them as they "
                 "are: a recording may have a time for each sample"
             )
         return found
@@ -194,7 +194,7 @@ class RegularClock(CoordinateTransformIndex):
         return IndexSelResult({self.dim: positions if positions.ndim else int(positions)})
 
     def _between(self, label: slice) -> slice:
-        """Positions of the samples in a range of time, both ends included."""
+        """Positions of the samples in a range of times, both ends included."""
         ends = [None if end is None else float(self.transform.positions(end)) for end in (label.start, label.stop)]
         first = 0 if ends[0] is None else int(np.ceil(ends[0] - _EXACT))
         last = self.size if ends[1] is None else int(np.floor(ends[1] + _EXACT)) + 1
@@ -222,7 +222,7 @@ class RegularClock(CoordinateTransformIndex):
     def concat(
         cls, indexes: Sequence[RegularClock], dim: Hashable, positions: Iterable[Iterable[int]] | None = None
     ) -> RegularClock:
-        """One clock of windows that follow each other without a gap."""
+        """One clock for windows that follow each other without a gap."""
         whole = indexes[0].transform
         for number, index in enumerate(indexes[1:], start=1):
             ahead = whole.ahead(index.transform) if index.size and whole.size else whole.size
@@ -237,13 +237,13 @@ class RegularClock(CoordinateTransformIndex):
         return cls(whole)
 
     def join(self, other: Any, how: str = "inner") -> RegularClock:
-        """What two windows share, or what they span together."""
+        """The clock of what two windows share (``inner``) or span together (``outer``)."""
         ahead = self._ahead(other)
         ends = [0, self.size], [ahead, ahead + other.size]
         first, last = (max, min) if how == "inner" else (min, max)
         start, stop = first(ends[0][0], ends[1][0]), last(ends[0][1], ends[1][1])
         if how != "inner" and max(ends[0][0], ends[1][0]) > min(ends[0][1], ends[1][1]):
-            raise RecordingError("there is a gap between two windows; take windows that adjoin, or join='inner'")
+            raise RecordingError("there is a gap between two windows; use adjoining windows, or join='inner'")
         return RegularClock(self.transform.part(start, max(0, stop - start)))
 
     def reindex_like(self, other: Any) -> dict[Hashable, Any]:
@@ -275,10 +275,11 @@ class RegularClock(CoordinateTransformIndex):
 
 
 class _LazyTimes(CoordinateTransformIndexingAdapter):
-    """The times as an array that is made when it is asked for."""
+    """The times as an array that is computed on access."""
 
     def _oindex_get(self, indexer: Any) -> NDArray[np.float64]:
-        # A single position has no dimension: Dask asks in this way for one value of a coordinate that was chunked.
+        # With a position instead of an array, the result has no dimension; Dask asks like this for one value of a
+        # chunked coordinate.
         times: NDArray[np.float64] = super()._oindex_get(indexer)
         single = tuple(axis for axis, one in enumerate(indexer.tuple) if isinstance(one, (int, np.integer)))
         return times.squeeze(single) if single and times.ndim == len(indexer.tuple) else times
@@ -291,7 +292,7 @@ class _LazyTimes(CoordinateTransformIndexingAdapter):
 
 
 class _Times(xr.Variable):
-    """The times as a coordinate; Dask names it by the clock, and not by an hour's 108 million values."""
+    """The times as a coordinate. Dask tokenizes the clock instead of an hour's 108 million values."""
 
     __slots__ = ()
 
@@ -311,7 +312,9 @@ _ROUNDED: dict[str, Any] = {
 
 
 def evenly_spaced(times: Any, *, name: Hashable = "time", dim: str = "time") -> RegularClock | None:
-    """The regular clock of stored times, if they are one; of many, a few spread over all of them decide.
+    """The regular clock of stored times if they are evenly spaced, otherwise None.
+
+    Of many times only some, spread over all of them, are tested.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""One registry of the names, dims, dtypes and units of everything that is passed around, and its validation.
+"""The one registry of names, dims, dtypes and units of all objects passed around, and their validation.
 
 A recording is an :class:`xarray.DataArray` named ``traces`` with dims ``(time, channel)``, Dask-backed, one chunk along
-``channel``. Its time is a lazy regular clock in seconds; geometry and scaling are coordinates on ``channel``.
+``channel``. Its times are a lazy regular clock in seconds; geometry and scaling are coordinates on ``channel``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from . import accessor as accessor  # whoever meets a recording finds its `.ephys`
+from . import accessor as accessor  # registers `.ephys` wherever recordings are handled
 from .attributes import as_text, lines_of
 from .errors import RecordingError
 from .kernels.lib.records import PEAK_DTYPE
@@ -45,10 +45,10 @@ __all__ = [
 ]
 
 
-#: Two rates that differ by less than this fraction are the same: less than a sample over a template. So may the steps
-#: of a time coordinate differ from those of the rate.
+#: Rates that differ by less than this fraction are equal: over a template they stay within a sample. The steps of a
+#: time coordinate may deviate from the sampling rate by the same fraction.
 RATE_TOLERANCE = 1e-3
-#: The same where there is a time for each sample: clocks that were synchronised scatter.
+#: The same tolerance for recordings with a time for each sample: synchronized clocks scatter.
 TIMES_TOLERANCE = 0.3
 
 
@@ -83,10 +83,10 @@ CHANNEL_COORDINATES: dict[str, Variable] = {
     )
 }
 
-#: An array with more channels than this, and fewer samples, was most likely given as (channel, time).
+#: An array with more channels and fewer samples than this was probably given as (channel, time).
 CHANNELS_MAX = 10_000
 
-#: Attribute of a recording: time in seconds of sample 0 of its segment. A part keeps it, and so knows where it lies.
+#: Attribute of a recording: time of sample 0 of its segment, in seconds. Slices keep it, so they know their place.
 SEGMENT_START = "segment_start_s"
 
 MOTION_VARIABLES: dict[str, Variable] = {
@@ -123,7 +123,7 @@ SPIKE_VARIABLES: dict[str, Variable] = {
     )
 }
 
-#: What every sorter says of a unit; metrics have a table of their own, see :mod:`xephys.metrics.table`.
+#: Variables that every sorter provides per unit; metrics have a table of their own, see :mod:`xephys.metrics.table`.
 UNIT_VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (
@@ -155,7 +155,7 @@ SORTING_NODES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What a validated recording says about itself."""
+    """Properties of a validated recording."""
 
     sampling_frequency: float
     n_samples: int
@@ -188,14 +188,14 @@ def make_recording(
     units
         ``"counts"`` or ``"uV"``.
     coordinates
-        Values per channel by name, as in ``CHANNEL_COORDINATES`` or any other property.
+        Values per channel, by name: those in ``CHANNEL_COORDINATES``, or any other property.
     attributes
-        Further attributes; mappings and lists become JSON texts, which any file holds.
+        Further attributes; mappings and lists are stored as JSON text, which any file format can hold.
 
     Raises
     ------
     RecordingError
-        If the array has not two dimensions, or looks transposed, or a coordinate has not one value per channel.
+        If the array is not two-dimensional or looks transposed, or if a coordinate does not have one value per channel.
 
     Examples
     --------
@@ -235,13 +235,13 @@ def make_recording(
 
 
 def channel_coordinate(name: str, values: Any) -> xr.Variable:
-    """A coordinate on ``channel``, with its unit if its name has one: plots write it beside the axis."""
+    """A coordinate on ``channel``, with its unit if the registry has one: plots show it beside the axis."""
     units = CHANNEL_COORDINATES[name].units if name in CHANNEL_COORDINATES else ""
     return exact_variable(("channel",), values, {"units": units} if units else {})
 
 
 def exact_variable(dims: tuple[str, ...], values: Any, attributes: Mapping[str, Any]) -> xr.Variable:
-    """A variable of these values, also where they are objects: Xarray and pandas make NaN of None among texts."""
+    """A variable with exactly these values, including objects: Xarray and pandas turn a None among strings into NaN."""
     variable = xr.Variable(dims, values, dict(attributes))
     if variable.dtype == object:
         variable.values[...] = np.asarray(values, object)
@@ -249,10 +249,10 @@ def exact_variable(dims: tuple[str, ...], values: Any, attributes: Mapping[str, 
 
 
 def clock_of(recording: xr.DataArray) -> RegularClock | None:
-    """The regular clock of a recording: its index, or what was one before Xarray stored and opened it.
+    """The regular clock of a recording: its index, or one restored from stored times that were a regular clock.
 
-    None for a recording without times, and for one with a time for each sample. Of such times an even stretch is none
-    either: there may be gaps in the segment before it.
+    None for a recording without times and for one with a time for each sample, even if these look evenly spaced: there
+    may be gaps in the segment before this part.
     """
     index = recording.xindexes.get("time")
     if index is None or isinstance(index, RegularClock):
@@ -264,19 +264,19 @@ def clock_of(recording: xr.DataArray) -> RegularClock | None:
 
 
 def has_regular_clock(recording: xr.DataArray) -> bool:
-    """Whether a start and a rate say the times, and not a time for each sample."""
+    """Whether the times follow from a start and a rate, rather than being stored for each sample."""
     return clock_of(recording) is not None
 
 
 def time_coordinate(
     n_samples: int, sampling_frequency: float, start_s: float = 0.0, *, first: int = 0
 ) -> xr.Coordinates:
-    """A lazy time axis in seconds, of samples from number ``first`` on, where number 0 is at ``start_s``."""
+    """A lazy time axis in seconds for samples from number ``first`` on; number 0 is at ``start_s``."""
     return xr.Coordinates.from_xindex(RegularClock.regular(start_s, sampling_frequency, first=first, size=n_samples))
 
 
 def validate_recording(recording: Any) -> RecordingInfo:
-    """Check that an object is a recording and say what it holds.
+    """Check that an object is a recording, and return its properties.
 
     Raises
     ------
@@ -304,13 +304,13 @@ def validate_recording(recording: Any) -> RecordingInfo:
 
 
 def _check_rate(recording: xr.DataArray, rate: float) -> None:
-    """The times of neighboring samples must be as far apart as the rate says; nothing is computed for it."""
+    """Check that neighboring samples are as far apart as the rate says, without computing anything."""
     clock = clock_of(recording)
     if clock is not None:
         steps = [clock.step]
     elif "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
         times, n = recording.coords["time"].variable, recording.sizes["time"]
-        # The smallest of a few, because there may be gaps, and measured times scatter.
+        # The smallest of a few steps, because there may be gaps, and measured times scatter.
         steps = [float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)]
     else:
         return
@@ -324,12 +324,12 @@ def _check_rate(recording: xr.DataArray, rate: float) -> None:
 
 
 def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
-    """Positions ``(channel, 2)`` in µm.
+    """Positions ``(channel, 2)`` of the channels in µm.
 
     Raises
     ------
     RecordingError
-        If the recording has no probe; ``why`` says what needed it.
+        If the recording has no probe; ``why`` names the operation that needs it.
     """
     missing = [name for name in ("x", "y") if name not in recording.coords]
     if missing:
@@ -344,12 +344,12 @@ def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
 
 
 def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.floating[Any]]:
-    """Noise levels, one a channel, in the unit of the recording, as they were given.
+    """Noise levels, one per channel and in the unit of the recording, checked and otherwise unchanged.
 
     Raises
     ------
     RecordingError
-        If there are more or fewer of them than channels, or they are in another unit than the traces.
+        If their number is not that of the channels, or their unit is not that of the traces.
     """
     levels = np.asarray(noise_levels)
     if levels.shape != (recording.sizes["channel"],):
@@ -367,7 +367,7 @@ def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.fl
 
 
 def bad_channels_of(recording: xr.DataArray) -> NDArray[np.bool_]:
-    """Mask of channels marked bad; none if nothing is marked."""
+    """Mask of the channels marked bad; all False if none is."""
     if "bad" not in recording.coords:
         return np.zeros(recording.sizes["channel"], bool)
     return np.asarray(recording.coords["bad"].values, bool)
@@ -376,7 +376,7 @@ def bad_channels_of(recording: xr.DataArray) -> NDArray[np.bool_]:
 def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | None = None) -> xr.DataArray:
     """A recording with new traces and the coordinates of ``recording``.
 
-    Attributes survive arithmetic in Xarray, so ``units`` is set here, by the operation that knows it, and the
+    Xarray keeps attributes through arithmetic, so ``units`` is set here, by the operation that knows it, and the
     operation is appended to ``history``.
     """
     wrapped = recording.copy(deep=False, data=data)

@@ -1,11 +1,12 @@
-"""A sorting: one tree of spikes, units and templates, with its recording and the parameters that made it.
+"""A sorting: one tree of spikes, units and templates, with the recording's axes and the parameters that made it.
 
-``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``) and ``/templates`` (dims ``unit, sample, channel``), and
-``/learned`` with what another recording can be sorted with; provenance in the attributes of the root. ``unit_index`` of
-a spike is a position along ``unit``; ``unit_id`` is a name that outlives the removal of others.
+``/spikes`` (dim ``spike``), ``/units`` (dim ``unit``), ``/templates`` (dims ``unit, sample, channel``), and
+``/learned``, from which another recording can be sorted; provenance is in the attributes of the root. The
+``unit_index`` of a spike is a position along ``unit``; ``unit_id`` is a name that stays valid when other units are
+removed.
 
-``sample_index`` counts from the start of the segment, also where a part of it was sorted: attributes ``first_sample``
-and ``n_samples`` say which. ``time`` is in seconds on the recording's clock, on which sample 0 is at ``start_s``.
+``sample_index`` counts from the start of the segment even if only a part was sorted; attributes ``first_sample`` and
+``n_samples`` give that part. ``time`` is in seconds on the recording's clock, where sample 0 is at ``start_s``.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from .metrics.table import unit_variables
 from .recording.axes import SegmentAxes
 from .schema import SPIKE_VARIABLES, Variable, channel_coordinate
 
-#: Columns that are stored in their declared type whatever is given.
+#: Columns that are always stored in their declared type.
 _SPIKE_COLUMNS = {
     **SPIKE_VARIABLES,
     "z": Variable("z", ("spike",), "f4", "um", "third coordinate of the spike's place"),
 }
-#: Attribute of the spikes' ``unit_index``: the names of the units that its numbers mean.
+#: Attribute of the spikes' ``unit_index``: the unit names to which the numbers refer.
 UNIT_IDS = "unit_ids"
 _INDEX_COLUMNS = ("channel_index", "num_spikes")
 
@@ -47,19 +48,19 @@ def build_sorting(
     parameters: Mapping[str, Any] | None = None,
     log: Sequence[Mapping[str, Any]] = (),
 ) -> xr.DataTree:
-    """Build a sorting and check that its parts fit together.
+    """Build a sorting, checking that its parts fit together.
 
     Parameters
     ----------
     recording
-        What was sorted, or its axes alone; nothing of it is read but its description.
+        The recording that was sorted, or just its axes; only its description is read, not its traces.
     spikes
-        Values per spike by name: ``sample_index`` (from the start of the segment, as peaks have it, also if the
-        recording is a part) and ``unit_index`` at least, then ``segment_index``, ``amplitude`` (µV), ``scale``, ``x``,
-        ``y`` (µm) and anything else. Sorted here by segment and sample; ties keep their order. ``time`` is added.
+        Values per spike, by name: at least ``sample_index`` (from the start of the segment, like peaks, even if the
+        recording is a part) and ``unit_index``; optionally ``segment_index``, ``amplitude`` (µV), ``scale``, ``x``,
+        ``y`` (µm) and anything else. Spikes are sorted here by segment and sample, stably, and ``time`` is added.
     units
-        Values per unit by name: ``label``, ``channel_index``, ``x``, ``y`` (µm), quality columns. ``num_spikes`` and
-        ``firing_rate`` (Hz) are counted here where they are missing.
+        Values per unit, by name: ``label``, ``channel_index``, ``x``, ``y`` (µm), quality columns. ``num_spikes`` and
+        ``firing_rate`` (Hz) are computed here if they are missing.
     templates
         Mean waveforms ``(unit, sample, channel)`` in µV.
     nbefore
@@ -69,14 +70,14 @@ def build_sorting(
     motion
         How the tissue moved, if it was estimated.
     learned
-        What else was learned, by name, for the node ``/learned``: see ``xephys.schema.SORTING_NODES``.
+        Other learned datasets by name, for the node ``/learned``: see ``xephys.schema.SORTING_NODES``.
     preset, parameters, log
-        Provenance: which sorter, with what, and what it did, such as its merges. Stored as JSON.
+        Provenance: the sorter, its parameters, and its decisions, such as merges. Stored as JSON.
 
     Raises
     ------
     ParameterError
-        If lengths disagree, or a spike lies outside the recording or belongs to no unit.
+        If lengths disagree, or if a spike lies outside the recording or refers to a missing unit.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
     TypeError
         If it is not a DataTree.
     ParameterError
-        If spikes or units are missing, or disagree.
+        If spikes or units are missing, or contradict each other.
     """
     if not isinstance(sorting, xr.DataTree):
         raise TypeError(f"expected a sorting (xarray.DataTree), got {type(sorting).__name__}; see open_sorting")
@@ -166,20 +167,20 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
 
 
 def unit_ids_of(sorting: xr.DataTree) -> Any:
-    """Names of the units in their order; their numbers where they have none."""
+    """Names of the units in their order, or their numbers if they have no names."""
     units = sorting["units"].dataset
     return units.coords["unit_id"].values if "unit_id" in units.coords else np.arange(units.sizes["unit"])
 
 
 def first_samples(sorting: xr.DataTree) -> list[int]:
-    """Number of the first sample that was sorted of each segment; 0 but where a part was sorted."""
+    """Number of the first sorted sample of each segment; 0 unless only a part was sorted."""
     known = sorting.attrs.get("first_sample", 0)
     firsts = [int(n) for n in np.atleast_1d(known)]
     return firsts if len(firsts) > 1 else firsts * len(samples_per_segment(sorting))
 
 
 def segment_starts_s(sorting: xr.DataTree) -> list[float | None]:
-    """Time of sample 0 of each segment, on the recording's clock; None where it has no times."""
+    """Time of sample 0 of each segment on the recording's clock; None where the recording has no times."""
     n = len(samples_per_segment(sorting))
     known = sorting.attrs.get("start_s")
     starts = np.full(n, np.nan) if known is None else np.broadcast_to(np.asarray(known, np.float64), n)
@@ -187,14 +188,14 @@ def segment_starts_s(sorting: xr.DataTree) -> list[float | None]:
 
 
 def samples_in_part(sorting: xr.DataTree) -> Any:
-    """Samples of the spikes counted from the first one that was sorted of their segment, as other tools count them."""
+    """Spike samples counted from the first sorted sample of their segment, as other tools count them."""
     spikes = sorting["spikes"].dataset
     starts = np.asarray(first_samples(sorting), np.int64)
     return np.asarray(spikes["sample_index"].values, np.int64) - starts[_segment_index(spikes)]
 
 
 def spike_times_s(sorting: xr.DataTree) -> Any:
-    """Times of the spikes in seconds, on the recording's clock; from the segment's start where it has none."""
+    """Spike times in seconds on the recording's clock, or from the segment's start if the recording has no times."""
     spikes = sorting["spikes"].dataset
     if "time" in spikes.data_vars:
         return np.asarray(spikes["time"].values, np.float64)
@@ -204,13 +205,13 @@ def spike_times_s(sorting: xr.DataTree) -> Any:
 
 
 def _length(axes: SegmentAxes, table: Mapping[str, Any]) -> int:
-    """Samples that were sorted; as far as the spikes reach, if that is not known."""
+    """Number of sorted samples; if unknown, up to the last spike."""
     n = int(table["sample_index"].max(initial=-1)) + 1 if axes.n_samples is None else sum(axes.n_samples)
     return max(n, 1)
 
 
 def samples_per_segment(sorting: xr.DataTree) -> list[int]:
-    """Length of each segment that was sorted; as far as the spikes reach, if that is not known."""
+    """Number of sorted samples of each segment; if unknown, up to the last spike."""
     known = sorting.attrs.get("n_samples")
     if known is not None:
         return [int(n) for n in np.atleast_1d(known)]
@@ -268,7 +269,7 @@ def _check_lengths(what: str, table: Mapping[str, Any], n: int) -> None:
 def _dataset(
     dim: str, table: Mapping[str, Any], declared: Mapping[str, Variable], *, typed: Sequence[str]
 ) -> xr.Dataset:
-    """The table's columns with their declared units, and those that are ``typed`` in their declared type."""
+    """The table's columns with their declared units; those in ``typed`` are converted to their declared type."""
     variables = {}
     for name, values in table.items():
         dims = (dim, *(f"{name}_dim_{k}" for k in range(1, values.ndim)))
@@ -297,7 +298,7 @@ def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: i
 
 
 def plain_value(value: Any) -> Any:
-    """A value that JSON does not know, in one that it does: numbers and lists of NumPy's, texts of everything else.
+    """A value converted to one that JSON can hold: numbers and lists for NumPy's, text for everything else.
 
     Examples
     --------

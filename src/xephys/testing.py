@@ -1,4 +1,4 @@
-"""What tests and tutorials need: recordings with a known truth, and guards on laziness and chunk invariance.
+"""Helpers for tests and tutorials: recordings with a known truth, and guards for laziness and chunk invariance.
 
 Examples
 --------
@@ -38,19 +38,20 @@ def simulate_recording(
     chunk_duration_s: float = 2.0,
     **parameters: Any,
 ) -> tuple[xr.DataArray, Truth]:
-    """A simulated extracellular recording, lazy and of any length, with its exact truth.
+    """Simulate an extracellular recording, lazy and of any length, with its exact truth.
 
-    Samples are a pure function of the parameters: nothing is stored, any range is computed when it is read, and its
-    values do not depend on chunks, process or order.
+    Samples are a pure function of the parameters: nothing is stored, any range is computed when it is read, and values
+    do not depend on chunks, processes or order.
 
     Parameters
     ----------
     duration_s, n_channels, n_units
-        ``n_units`` defaults to 40 for 128 channels (``easy``) or 80 for 128 channels (``hard``), at least one.
+        By default, ``n_units`` is proportional to the number of channels: 40 for 128 channels (``easy``) or 80
+        (``hard``), and at least one.
     preset
-        ``"easy"``: white noise, steady single units. ``"hard"``: meant to look like a real recording.
+        ``"easy"``: white noise and steady single units. ``"hard"``: built to resemble a real recording.
     seed
-        Everything random follows from it.
+        Seed from which all random choices derive.
     chunk_duration_s
         Length of the Dask chunks.
     **parameters
@@ -61,8 +62,8 @@ def simulate_recording(
     -------
     recording : xarray.DataArray
         int16 counts (time, channel), with ``x``, ``y``, ``shank``, ``group``, ``gain_to_uv``, ``offset_to_uv``,
-        ``inter_sample_shift`` and ``contact_id`` on ``channel``. Dead and noisy channels are not marked ``bad``:
-        finding them is the task; the truth names them.
+        ``inter_sample_shift`` and ``contact_id`` on ``channel``. Dead and noisy channels are not marked ``bad``, since
+        finding them is part of the task; the truth names them.
     truth : Truth
         Spikes, units, templates, motion, artifacts.
 
@@ -111,12 +112,12 @@ def simulate_recording(
 
 @contextmanager
 def forbid_compute() -> Iterator[None]:
-    """Context in which any Dask compute raises: building a graph must not run it.
+    """Context in which every Dask compute raises: building a graph must not run it.
 
     Raises
     ------
     AssertionError
-        From inside the compute that should not have happened.
+        Raised by the compute that should not have happened.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def forbid_compute() -> Iterator[None]:
 
 
 def rechunked(recording: xr.DataArray, chunk_samples: int) -> xr.DataArray:
-    """The same recording, its plan cut into chunks of another length (no tasks are added).
+    """The same recording with its plan cut into chunks of another length; no tasks are added.
 
     Raises
     ------
@@ -152,7 +153,7 @@ def rechunked(recording: xr.DataArray, chunk_samples: int) -> xr.DataArray:
 def assert_chunk_invariant(
     func: Callable[[xr.DataArray], Any], recording: xr.DataArray, *, chunk_samples: Sequence[int]
 ) -> None:
-    """Assert that a function of a recording gives the same bits whatever the chunks.
+    """Assert that the result of a function of a recording does not depend on chunks, to the bit.
 
     Parameters
     ----------
@@ -160,13 +161,13 @@ def assert_chunk_invariant(
         From a recording to an array, a table with ``compute()``, or a tuple or mapping of these.
     recording
         Lazy recording that carries its plan.
-    chunk_samples
+    Chunk lengths to try; the result with the recording's own chunks is the reference.
         Lengths of chunks to try; the result with the recording's own chunks is the reference.
 
     Raises
     ------
     AssertionError
-        At the first difference in shape, dtype or bits, naming the length of the chunks.
+        At the first difference in shape, dtype or bits; the message names the chunk length.
     """
     validate_recording(recording)
     expected = _leaves(func(recording))
@@ -181,7 +182,7 @@ def assert_chunk_invariant(
 
 
 def _leaves(result: Any) -> list[np.ndarray[Any, Any]]:
-    """The arrays in a result, computed."""
+    """The computed arrays of a result."""
     if hasattr(result, "compute") and not isinstance(result, xr.DataTree):
         result = result.compute()
     if isinstance(result, (tuple, list)):
@@ -196,7 +197,7 @@ def _leaves(result: Any) -> list[np.ndarray[Any, Any]]:
 
 
 def _difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> str:
-    """Where two arrays of one shape differ first."""
+    """Where two arrays of the same shape first differ."""
     as_bytes = [np.frombuffer(v.tobytes(), np.uint8).reshape(v.size, -1) for v in (a, b)]
     differing = np.flatnonzero((as_bytes[0] != as_bytes[1]).any(axis=1))
     first = np.unravel_index(int(differing[0]), a.shape)

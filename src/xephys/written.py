@@ -1,7 +1,7 @@
-"""Calls written as Python writes them, ``bandpass_filter(freq_min_hz=300.0)``, and read again without running anything.
+"""Write calls as Python text, such as ``bandpass_filter(freq_min_hz=300.0)``, and read them without running code.
 
-Beside numbers, text, lists and dicts, an argument can be an array, a :class:`xarray.DataArray` or a
-:class:`xarray.Dataset`; of arrays, few values are written one by one and many are packed.
+Besides numbers, text, lists and dicts, an argument can be an array, a :class:`xarray.DataArray` or a
+:class:`xarray.Dataset`. The values of small arrays are written out; larger arrays are packed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ N_VALUES_LISTED_MAX = 4096
 #: Arrays with more values are shown as their shape.
 N_VALUES_SHOWN_MAX = 8
 
-#: Reads ``name(...)`` inside an argument: called with the positional and the named arguments.
+#: Evaluates ``name(...)`` inside an argument, from its positional and its named arguments.
 Reader: TypeAlias = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
 def write_call(name: str, arguments: Mapping[str, Any]) -> str:
-    """A call as text; arguments that are None are left out.
+    """A call as text, without the arguments that are None.
 
     Raises
     ------
@@ -55,12 +55,12 @@ def read_call(text: str, *, readers: Mapping[str, Reader] | None = None) -> tupl
     text
         The call.
     readers
-        What else may stand for an argument, by name, and what it means.
+        Additional names allowed as calls inside an argument, each with the function that evaluates it.
 
     Raises
     ------
     ParameterError
-        If the text is not a call whose arguments are values.
+        If the text is not a call, or an argument is not a value.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def _write_variables(variables: Mapping[Any, Any]) -> str:
 
 
 def _coordinates(labelled: Any) -> str:
-    """Labels of its dimensions; what else is known of the channels belongs to the recording."""
+    """Coordinates along its dimensions; other coordinates of the channels belong to the recording."""
     return _write_variables({dim: labelled.coords[dim] for dim in labelled.dims if dim in labelled.coords})
 
 
@@ -169,7 +169,7 @@ def _read_packed(dtype: str, shape: tuple[int, ...], text: str) -> np.ndarray[An
     if kind.hasobject or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise ValueError("packed values are numbers or text, of a known shape")
     size = prod(shape) * kind.itemsize
-    data = zlib.decompressobj().decompress(base64.b85decode(text), size + 1)  # no more than it should be
+    data = zlib.decompressobj().decompress(base64.b85decode(text), size + 1)  # bounded, whatever the text expands to
     if len(data) != size:
         raise ValueError(f"there are {len(data)} bytes packed for {size}")
     return np.frombuffer(data, kind).reshape(shape).copy()

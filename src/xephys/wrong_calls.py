@@ -1,7 +1,7 @@
-"""Calls of public functions that cannot be right, answered in one sentence: what was given, what is taken, what to do.
+"""One-sentence answers to wrong calls of public functions: what was given, what is accepted, what to do.
 
-One wrapper around every public function checks names and kinds of arguments, by what the function itself declares. What
-depends on values, such as limits, is checked where it is used.
+One wrapper around every public function checks the names and kinds of its arguments against its own signature. Checks
+of values, such as limits, are made where the values are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .checks import hint_for
 from .errors import ParameterError
 from .foreign import our_name
 
-#: What makes an argument, where something without labels was given for it.
+#: Functions that make an argument, suggested if something without labels was given for it.
 MAKERS = {
     "whitening": "estimate_whitening",
     "components": "learn_components",
@@ -30,16 +30,16 @@ MAKERS = {
     "sorting": "sort, open_sorting or from_spikeinterface",
     "learned": "sort or open_sorting",
 }
-#: Arguments with labels that functions also take without them.
+#: Labelled arguments that may also be given without labels.
 _LABELS_OPTIONAL = ("noise_levels",)
 
 
 class CallError(ParameterError, TypeError):
-    """A function was called with arguments that it does not have, or of a kind that it does not take."""
+    """A function was called with arguments that it does not have, or of a kind that it does not accept."""
 
 
 def explained(function: Callable[..., Any], *, package: str) -> Callable[..., Any]:
-    """The function with its calls checked; pickled and shown as a member of the package."""
+    """Wrap a function so that its calls are checked; it is pickled and shown as a member of the package."""
     own: list[Signature] = []
 
     @wraps(function)
@@ -53,7 +53,7 @@ def explained(function: Callable[..., Any], *, package: str) -> Callable[..., An
 
 
 def _checked(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The arguments by position; refused if they do not fit what is known of the function."""
+    """The positional arguments; a call that does not fit the signature is refused."""
     parameters = known.parameters
     by_position = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -95,7 +95,7 @@ def _too_many(name: str, by_position: list[Parameter], parameters: Mapping[str, 
 
 
 def _fault(parameter: Parameter, value: Any) -> str | None:
-    """What is wrong with the kind of a value, and what to give; None if nothing is."""
+    """What is wrong with the kind of a value and what to give instead; None if nothing is wrong."""
     declared = [part.strip() for part in str(parameter.annotation).split("|")]
     if value is None:
         plain = len(declared) == 1 and declared[0] in _KINDS
@@ -203,7 +203,7 @@ def _shown(value: Any) -> str:
 
 
 def _without_unit(text: str, name: str) -> str:
-    """What a text such as ``"300 Hz"`` means as a number in the parameter's unit."""
+    """The number, in the parameter's unit, that a text such as ``"300 Hz"`` stands for."""
     number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzHKMVµ %").strip()
     unit = text.strip()[len(number) :].strip().lower()
     try:
@@ -215,7 +215,7 @@ def _without_unit(text: str, name: str) -> str:
 
 _UNITS = {"_hz": "hertz", "sampling_frequency": "hertz", "_um": "micrometers", "_ms": "milliseconds", "_s": "seconds"}
 _FACTORS = {"khz": 1000.0, "mhz": 1e6}
-#: By what a parameter is declared as; a parameter of any other kind is not checked here.
+#: Checks by annotation; parameters with any other annotation are not checked here.
 _KINDS: dict[str, Callable[[str, Any], str | None]] = {
     "float": _number,
     "int": _whole,

@@ -1,4 +1,4 @@
-"""Clusters of what matching leaves: units that the first clustering did not find."""
+"""Cluster what matching leaves: units that the first clustering did not find."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..match.selected import SelectedRecords
 from .peaks import cluster_peaks
 from .settle import Clustering, no_clusters, spread_over_all, take_records
 
-#: Peaks within this of a spike come with it, and a cluster more than half of which does is what a unit leaves.
+#: A peak within this time of a spike accompanies it; a cluster with a larger share of such peaks is a unit's residual.
 ECHO_MS, ECHO_SHARE_MAX = 1.0, 0.5
-#: Unless the spikes are at most this share of the unit's, and of another shape: the cosine of their mean waveform and
-#: that of the others, of which so many are looked at, is at most this.
+#: It is kept after all if the spikes are at most this share of the unit's spikes and of another shape: the cosine
+#: between their mean waveform and that of the unit's other spikes (at most this many are averaged) is at most this.
 TAKEN_SHARE_MAX, LIKENESS_MAX, N_SPIKES_COMPARED = 0.25, 0.95, 1000
 
 
@@ -30,19 +30,20 @@ def cluster_missed(
 ) -> Clustering:
     """Cluster the peaks that no template explains. Computes.
 
-    What comes with the spikes of one unit, because its waveform varies, is no unit of its own and is dropped. If those
-    spikes are of another shape, the template took them of a neuron that had none: then they are a cluster.
+    Peaks that accompany the spikes of one unit, because its waveform varies, are not a unit of their own and are
+    dropped. If the spikes that they accompany have another shape than the rest, the template took them from a neuron
+    without a template; these spikes then form a cluster.
 
     Parameters
     ----------
     recording, components, feature_noise, n_spikes_min, n_peaks_per_section_max
         As for :func:`xephys.cluster_peaks`.
     spikes
-        Of :func:`xephys.match.leftover.match_and_look`, on disk; those of no unit are clustered.
+        From :func:`xephys.match.leftover.match_and_look`, on disk; those that belong to no unit are clustered.
 
     Returns
     -------
-    As from :func:`xephys.cluster_peaks`; spikes of units have no label, but those that are of another neuron.
+    As for :func:`xephys.cluster_peaks`. Spikes of units have no label, except those taken from another neuron.
     """
     from ..kernels.cluster.drop import dropped_clusters
     from ..kernels.cluster.echoes import echoes, mean_likeness, spikes_that_left
@@ -93,7 +94,7 @@ def cluster_missed(
 
 
 def with_missed(clustering: Clustering, missed: Clustering) -> Clustering:
-    """Both clusterings of the same records as one: the clusters of what was missed are numbered after the others.
+    """Combine two clusterings of the same records; the clusters of ``missed`` are numbered after the others.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Clustering by modularity: communities on a graph of nearest neighbors, section by section of the probe."""
+"""Clustering by modularity: communities of a nearest-neighbor graph, section by section of the probe."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .settle import Clustering, take_records, thinned_sections
 
 #: Principal axes of a section's features on which spikes are compared.
 N_DIMS = 24
-#: Communities that a section is cut into before they are joined again.
+#: Number of communities into which a section is cut before they are merged again.
 N_START = 200
-#: Fewest landmarks of a section that has enough spikes: with fewer, the graph says nothing about small units.
+#: Minimum number of landmarks in a section with enough spikes: with fewer, the graph does not resolve small units.
 N_LANDMARKS_MIN = 4000
 
 
@@ -45,56 +45,58 @@ def cluster_by_modularity(
 ) -> Clustering:
     """Cluster peaks by their projected waveforms, as communities of a graph. Computes.
 
-    Each section of the probe is a task of its own: principal axes of its features, links of every peak to its nearest
-    landmarks, communities of largest modularity, a tree of merges, and from its root down the decision which of them
-    are undone (see :mod:`xephys.kernels.cluster.tree`).
+    Each section of the probe is one task: it computes principal axes of the section's features, links every peak to its
+    nearest landmarks, finds the communities of largest modularity, and builds a tree of merges. From the root of the
+    tree downwards it then decides which merges to undo (see :mod:`xephys.kernels.cluster.tree`).
 
     Parameters
     ----------
     recording
-        The recording on which the peaks were projected: its geometry is used, not its samples.
+        The recording on which the peaks were projected; only its geometry is used, not its samples.
     peaks
         Records with ``sample_index``, ``channel_index`` and ``projection``, in time order.
     components
         The components of the projections.
     use_times
-        Whether two sides with a refractory cross-correlogram stay one cluster; for spikes that were matched, of which
-        hardly any is missing.
+        Whether two sides with a refractory cross-correlogram stay one cluster. Meant for matched spikes, of which
+        hardly any are missing.
     section_um, margin_um
-        Height of the part of the probe that a section owns, and how far it sees beyond. With a margin a cluster is
-        found by all sections that see it, and kept where most of it is; with 0 every peak gets a label.
+        Height of the part of the probe that a section owns, and how far beyond it the section sees. With a margin, a
+        cluster is found by every section that sees it and kept by the one that holds most of it; with 0, every peak
+        gets a label.
     x_centers
-        Columns of sections on each shank; one for each 50 µm if None.
+        Columns of sections on each shank; by default, one per 50 µm.
     cluster_neighbors
-        Landmarks to which a peak is linked.
+        Number of landmarks to which a peak is linked.
     cluster_downsampling
-        Peaks for each landmark, of which there are at least 4000 where there are enough peaks.
+        Peaks per landmark, except that a section with enough peaks has at least 4000 landmarks.
     max_cluster_subset
-        Most landmarks of a section: memory and time grow with it. No limit if None.
+        Maximum number of landmarks of a section, which bounds memory and time. No limit if None.
     n_spikes_min
-        Parts of fewer peaks are not separated, and clusters of fewer are left out where sections overlap.
+        Parts with fewer peaks are not split off, and smaller clusters are left out where sections overlap.
     n_peaks_per_section_max
-        Where a section has more peaks, this many, evenly spread over time, are clustered; all if None. A unit there
-        needs as many times more peaks than ``n_spikes_min``: see ``thinned`` of the result.
+        In a section with more peaks, this number of them, evenly spread over time, is clustered; all if None. A unit
+        there needs proportionally more peaks than ``n_spikes_min``: see ``thinned`` of the result.
     ccg_threshold
-        Largest rate in the center of a refractory cross-correlogram, relative to its shoulders.
+        Maximum rate in the center of a refractory cross-correlogram, relative to its shoulders.
     seed
-        Of the first communities.
+        Seed of the initial communities.
 
     Returns
     -------
-    Labels from 0, -1 for peaks of no cluster; ``sample_shift`` is 0 everywhere; ``decisions`` are the merges that were
-    tested, those of one section after the other.
+    Labels from 0, or -1 for peaks without a cluster; ``sample_shift`` is 0 everywhere; ``decisions`` lists the merges
+    that were tested, section by section.
 
     Raises
     ------
     ParameterError
-        If a number is outside its limits, or the projections were made on other channels than their number says.
+        If a number is outside its limits, or the number of channels in the projections does not fit.
 
     Notes
     -----
-    After Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), with the null model of
-    modularity by degrees, a test of convergence, and bimodality judged on other spikes than it was fitted on.
+    Follows Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), except that the null
+    model of modularity uses degrees, convergence is tested, and bimodality is judged on spikes that were not used for
+    the fit.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Clustering of peaks: overlapping sections of the probe as independent tasks, reconciled afterwards."""
+"""Cluster peaks: overlapping sections of the probe are independent tasks, and their results are reconciled."""
 
 from __future__ import annotations
 
@@ -47,35 +47,34 @@ def cluster_peaks(
     Parameters
     ----------
     recording
-        The recording on which the peaks were projected: its geometry and length are used, not its samples.
+        The recording on which the peaks were projected; only its geometry and length are used, not its samples.
     peaks
-        Records with ``sample_index``, ``channel_index`` and ``projection``, in time order; of records on disk only
-        those that are clustered are read.
+        Records with ``sample_index``, ``channel_index`` and ``projection``, in time order. From records on disk, only
+        those to be clustered are read.
     components
         The components of the projections.
     feature_noise
-        From :func:`estimate_feature_noise`. If None, from the quieter half of the channels of each peak, which is too
-        much where all channels see every spike, as on a tetrode.
+        From :func:`estimate_feature_noise`. If None, estimated from the quieter half of the channels of each peak,
+        which is too high where all channels see every spike, as on a tetrode.
     n_spikes_min
-        Fewest peaks of a cluster.
+        Minimum number of peaks of a cluster.
     n_peaks_per_section_max
-        Where a section has more peaks, this many, evenly spread over time, are clustered, and the others get no label:
-        a clustering is for templates, and matching finds all spikes. A unit there needs as many times more peaks than
-        ``n_spikes_min`` as there are peaks for each that is clustered: see ``thinned`` of the result.
+        In a section with more peaks, this number of them, evenly spread over time, is clustered, and the others get no
+        label: clusters only serve to make templates, and matching finds all spikes. A unit there needs proportionally
+        more peaks than ``n_spikes_min``: see ``thinned`` of the result.
     core_um, margin_um
-        Size of the part of the probe that a section owns, and how far it sees beyond.
+        Size of the part of the probe that a section owns, and how far beyond it the section sees.
     refractory_ms, dead_ms
-        Two clusters of one shape are one unit unless they coincide too often between these lags.
+        Two clusters of one shape are taken for one unit unless they coincide too often between these lags.
 
     Returns
     -------
-    Labels and the log of merges, of what was dropped and of sections that were thinned.
+    Labels, with records of the merges, of the dropped clusters and of the sections that were thinned.
 
     Raises
     ------
     ParameterError
-        If the peaks are not computed or not projected, or the projections were made on other channels than their number
-        says.
+        If the peaks are not computed or not projected, or the number of channels in the projections does not fit.
 
     Examples
     --------
@@ -141,7 +140,7 @@ def projected_channels(
     *,
     groups: NDArray[np.integer[Any]] | None,
 ) -> NDArray[np.int32]:
-    """Channels on which peaks on each channel were projected, once it is sure that they were on this probe."""
+    """Channels on which the peaks of each channel were projected, after checking that they belong to this probe."""
     check_fields(peaks, ("sample_index", "channel_index", "projection"))
     n_slots, n_components = peaks.dtype["projection"].shape
     neighbors = nearest_channels(positions, n_nearest=n_slots, groups=groups)
@@ -154,7 +153,7 @@ def projected_channels(
 
 
 def section_members(channel: NDArray[np.int64], section: Any, n_channels: int) -> NDArray[np.int64]:
-    """Rows of the peaks that a section sees."""
+    """Rows of the peaks within reach of a section."""
     seen = np.zeros(n_channels, bool)
     seen[section.core] = True
     seen[section.margin] = True

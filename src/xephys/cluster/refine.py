@@ -1,4 +1,4 @@
-"""Refinement of clusters once their spikes are matched: more spikes, each without the spikes that overlap it."""
+"""Refine clusters after matching, which finds more spikes and clears each of the spikes that overlap it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..graph.events import run_tasks
 from ..recording.geometry import channel_groups, nearest_channels
 from .settle import Clustering, Refractory, no_clusters, settle_clusters, spread_over_all, take_records, without_weak
 
-#: Spikes of a unit that are used.
+#: Maximum number of spikes used per unit.
 N_SPIKES_PER_UNIT_MAX = 4000
 
 
@@ -34,32 +34,33 @@ def refine_clusters(
     refractory_ms: float = 2.0,
     dead_ms: float = 0.5,
 ) -> Clustering:
-    """Split matched units where their spikes leave a gap, and merge those that are one. Computes.
+    """Split matched units where their spikes leave a gap, and merge units that are one. Computes.
 
-    Matching finds spikes below the threshold of detection, and for want of a better template gives those of small
-    neighbors to larger units. With each waveform cleaned of all other spikes these show as clouds of their own.
+    Matching finds spikes below the detection threshold and, for lack of a better template, assigns those of small
+    neighbors to larger units. Once all other spikes are subtracted from each waveform, such spikes form clouds of their
+    own.
 
     Parameters
     ----------
     recording
-        The recording on which the spikes were matched: its geometry and length are used, not its samples.
+        The recording on which the spikes were matched; only its geometry and length are used, not its samples.
     spikes
-        From :func:`match_templates` with ``components``, in time order; of records on disk only those that are looked
-        at are read.
+        From :func:`match_templates` with ``components``, in time order. From records on disk, only those that are used
+        are read.
     components
         The components of the projections.
     feature_noise
         From :func:`estimate_feature_noise`.
     n_spikes_min
-        Fewest spikes of a cluster.
+        Minimum number of spikes of a cluster.
     n_spikes_per_unit_max
-        Of a larger unit this number of spikes, evenly spread over time, is used; the others get no label.
+        Of a larger unit, this number of spikes, evenly spread over time, is used; the others get no label.
     refractory_ms, dead_ms
-        Two clusters of one shape are one unit unless they coincide too often between these lags.
+        Two clusters of one shape are taken for one unit unless they coincide too often between these lags.
 
     Returns
     -------
-    Labels and the log of splits, merges and what was dropped.
+    Labels, with records of splits, merges and dropped clusters.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def estimated_counts(
     *,
     n_spikes_per_unit_max: int = N_SPIKES_PER_UNIT_MAX,
 ) -> NDArray[np.float64]:
-    """Spikes of each cluster of :func:`refine_clusters`, those that it did not look at included.
+    """Estimated number of spikes of each cluster of :func:`refine_clusters`, including the spikes that it did not use.
 
     Examples
     --------
@@ -137,5 +138,5 @@ def estimated_counts(
     units = take_records(spikes, ("unit_index",))["unit_index"]
     stands_for = np.maximum(np.bincount(units[units >= 0]) / n_spikes_per_unit_max, 1.0)
     kept = labels >= 0
-    # What no template matched stands for itself.
+    # A spike that no template matched stands only for itself.
     return np.bincount(labels[kept], weights=np.append(stands_for, 1.0)[units[kept]])

@@ -1,4 +1,4 @@
-"""The end of every clustering: clusters that are not units are dropped, those that are one unit joined."""
+"""The last step of every clustering: drop clusters that are not units, and merge those that are one unit."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def _no_splits() -> NDArray[Any]:
     return np.empty(0, SPLIT)
 
 
-#: A clustered peak, as a spike of its unit.
+#: A clustered peak as a spike of its unit.
 SPIKE = np.dtype([("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8")])
-#: A section of which not all peaks are clustered: how many were, and the smallest unit that can be found, in spikes.
+#: A section in which only some peaks are clustered: their number, and the smallest unit, in spikes, that can be found.
 THINNED = np.dtype(
     [
         ("channel_index", np.int64),
@@ -44,22 +44,24 @@ THINNED = np.dtype(
 @storable
 @dataclass(frozen=True)
 class Clustering:
-    """Labels of peaks or spikes, and why clusters were joined.
+    """Labels of peaks or spikes, and the decisions behind them.
 
     Attributes
     ----------
     labels
-        int32 per peak: 0 to n - 1, -1 for peaks of no cluster (noise, collisions, or beyond the number clustered).
+        int32 per peak: 0 to n - 1, or -1 for peaks without a cluster (noise, collisions, or beyond the number
+        clustered).
     sample_shift
-        int64 per peak, to be added to its ``sample_index``: then all peaks of a cluster are aligned alike.
+        int64 per peak, to be added to its ``sample_index`` so that all peaks of a cluster are aligned.
     decisions
-        Records of the pairs of clusters that were considered for merging, with the figures and the reason.
+        Records of the pairs of clusters considered for merging, with the figures and the reason.
     dropped
-        Records of the clusters that were no units, with the reason; before the merges.
+        Records of the clusters that are not units, with the reason; numbered as before the merges.
     splits
-        Records of the parts of matched units that were split, with what lies between them; before anything was dropped.
+        Records of the splits of matched units, with what separates the parts; numbered as before any cluster was
+        dropped.
     thinned
-        Records of the sections of which not all peaks were clustered.
+        Records of the sections in which only some peaks were clustered.
     """
 
     labels: NDArray[np.int32]
@@ -74,17 +76,17 @@ class Clustering:
         return int(self.labels.max(initial=-1)) + 1
 
     def spikes(self, peaks: NDArray[Any] | StoredRecords) -> NDArray[Any]:
-        """The clustered peaks as spikes of units, aligned alike within each cluster, in time order.
+        """The clustered peaks as spikes of units, aligned within each cluster, in time order.
 
         Parameters
         ----------
         peaks
-            Those that were clustered: computed records, or on disk.
+            The peaks that were clustered, as computed records or on disk.
 
         Returns
         -------
-        Records with ``sample_index``, ``unit_index`` (the label) and ``channel_index``, which
-        :func:`xephys.estimate_templates` and :func:`xephys.make_sorting` take.
+        Records with ``sample_index``, ``unit_index`` (the label) and ``channel_index``, ready for
+        :func:`xephys.estimate_templates` and :func:`xephys.make_sorting`.
         """
         found, kept = take_records(peaks, ("sample_index", "channel_index")), self.labels >= 0
         if len(found) != len(kept):
@@ -98,7 +100,7 @@ class Clustering:
 
 @dataclass(frozen=True)
 class Refractory:
-    """Lags at which two trains of one neuron do not meet, and the length of the recording, in samples."""
+    """Lags within which spikes of one neuron do not follow each other, and the length of the recording, in samples."""
 
     duration_samples: int
     refractory_samples: int
@@ -119,7 +121,7 @@ def settle_clusters(
     noise: float,
     refractory: Refractory,
 ) -> Clustering:
-    """Drop clusters of side peaks, merge those of one shape."""
+    """Drop clusters of side peaks, and merge clusters of one shape."""
     from ..kernels.cluster import drop as cluster_drop
     from ..kernels.cluster.reconcile import merge_same_shape
     from ..kernels.cluster.shape import cluster_means
@@ -145,7 +147,7 @@ def settle_clusters(
 
 
 def no_clusters(n_peaks: int) -> Clustering:
-    """The clustering of so many peaks in which none has a label."""
+    """A clustering of ``n_peaks`` peaks in which none has a label."""
     from ..kernels.cluster.reconcile import DECISION
 
     return Clustering(np.full(n_peaks, -1, np.int32), np.zeros(n_peaks, np.int64), np.empty(0, DECISION))
@@ -154,7 +156,7 @@ def no_clusters(n_peaks: int) -> Clustering:
 def without_weak(
     labels: NDArray[np.int32], means: NDArray[np.float64], channel: NDArray[np.int64], *, noise: float
 ) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """Labels without clusters that are too weak to be units, and their records."""
+    """Labels without the clusters that are too weak to be units, and records of those."""
     from ..kernels.cluster import drop as cluster_drop
 
     kept = cluster_drop.drop_weak(labels, means, noise=noise)
@@ -162,7 +164,7 @@ def without_weak(
 
 
 def spread_over_all(n_peaks: int, rows: NDArray[np.int64], settled: Clustering, *, weak: NDArray[Any]) -> Clustering:
-    """The clustering of all peaks from that of the chosen ``rows``; the others get no label. ``weak`` were dropped."""
+    """Extend the clustering of the chosen ``rows`` to all peaks; the others get no label. ``weak`` were dropped."""
     everywhere, shifts = np.full(n_peaks, -1, np.int32), np.zeros(n_peaks, np.int64)
     everywhere[rows], shifts[rows] = settled.labels, settled.sample_shift
     dropped = np.concatenate([weak, settled.dropped])
@@ -172,7 +174,7 @@ def spread_over_all(n_peaks: int, rows: NDArray[np.int64], settled: Clustering, 
 def thinned_sections(
     sections: list[Any], seen: list[NDArray[np.int64]], clustered: list[NDArray[np.int64]], n_spikes_min: int
 ) -> NDArray[Any]:
-    """Records of the sections of which not all peaks are clustered."""
+    """Records of the sections in which only some peaks are clustered."""
     reason = "more peaks than are clustered"
     made = [
         (int(section.core[0]), len(all_of), len(some), -(-n_spikes_min * len(all_of) // len(some)), reason)
@@ -185,7 +187,7 @@ def thinned_sections(
 def take_records(
     peaks: NDArray[Any] | StoredRecords, fields: tuple[str, ...], rows: NDArray[np.int64] | None = None
 ) -> NDArray[Any]:
-    """Some fields of peaks, in memory or on disk; of the given ascending rows, or of all."""
+    """Some fields of peaks, in memory or on disk; of ascending ``rows``, or of all."""
     check_fields(peaks, fields)
     if not isinstance(peaks, np.ndarray):
         return peaks.load(fields, rows=rows)
@@ -193,12 +195,12 @@ def take_records(
 
 
 def check_fields(peaks: Any, fields: tuple[str, ...]) -> None:
-    """Refuse peaks that are not computed, or lack what is needed.
+    """Refuse peaks that are not computed or lack a required field.
 
     Raises
     ------
     ParameterError
-        With what to call.
+        With the function to call first.
     """
     if isinstance(peaks, SpikeTable):
         raise ParameterError("these peaks are not computed; compute them first: peaks.compute()")

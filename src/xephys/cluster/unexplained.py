@@ -1,4 +1,4 @@
-"""The share of the energy of spikes that their templates do not explain."""
+"""The share of the energy of spikes that their templates leave unexplained."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from ..checks import check_positive
 from ..graph.checkpoint import StoredRecords
 from .settle import take_records
 
-#: Spikes of a unit that are used.
+#: Number of spikes used per unit.
 N_SPIKES = 1000
 
 
 def estimate_unexplained(
     spikes: NDArray[Any] | StoredRecords, labels: NDArray[np.int32], *, feature_noise: float
 ) -> NDArray[np.float64]:
-    """Share of a spike's energy that the mean of its unit, at the best amplitude, fails to explain, beyond noise.
+    """Share of a spike's energy that its unit's mean, at the best amplitude, leaves unexplained, beyond noise.
 
-    Where a unit's waveform changes from spike to spike, by drift or in bursts, or where spikes that nobody matched
-    overlap it, a good part of it is left, and other templates can take that up. Drift moves the units of a probe
-    alike, so that no unit gets less than most of them.
+    If a unit's waveform varies from spike to spike, by drift or in bursts, or if unmatched spikes overlap it, much of
+    the energy is left over and other templates can absorb it. Drift affects all units of a probe alike, so no unit gets
+    a lower value than most of them.
 
     Parameters
     ----------
     spikes
         From :func:`match_templates` with ``components``.
     labels
-        Unit of each spike, from :func:`refine_clusters`; negative for none.
+        Unit of each spike, from :func:`refine_clusters`; negative for spikes without a unit.
     feature_noise
         From :func:`estimate_feature_noise`.
 
     Returns
     -------
-    float64, per unit: the 0.9 quantile of the unexplained share, floored at the 0.9 quantile over units.
+    float64 per unit: the 0.9 quantile of the unexplained share, at least the 0.9 quantile over all units.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The matched filter of a recording: a prototype spike and the thresholds of its scores, fitted before detection."""
+"""Fit a matched filter to a recording before detection: a prototype spike and the thresholds of its scores."""
 
 from __future__ import annotations
 
@@ -28,29 +28,30 @@ def prototype_of_components(
     ms_after: float = 0.5,
     peak_sign: PeakSign = "neg",
 ) -> NDArray[np.float64]:
-    """The usual shape of this recording's spikes, for :func:`estimate_matched_filter`.
+    """The typical spike shape of a recording, as the prototype for :func:`estimate_matched_filter`.
 
-    The first component of waveforms that are not centered is their mean shape, weighted by their energy.
+    The components were learned from waveforms that were not centered, so the first one is their energy-weighted mean
+    shape.
 
     Parameters
     ----------
     components
         From :func:`learn_components`.
     sampling_frequency
-        Of the recording on which they were learned.
+        Sampling rate of the recording from which they were learned.
     ms_before, ms_after
-        The part around the peak that is wanted.
+        Window around the peak.
     peak_sign
-        Of the prototype; negative for ``"both"``.
+        Sign of the prototype's peak; negative for ``"both"``.
 
     Returns
     -------
-    float64 of one window, 1 or -1 at the peak.
+    Prototype of the window's length, float64, 1 or -1 at the peak.
 
     Raises
     ------
     ParameterError
-        If the components do not reach so far, or the first is 0 at the peak.
+        If the components are shorter than the window, or the first one is 0 at the peak.
 
     Examples
     --------
@@ -66,7 +67,7 @@ def prototype_of_components(
             f"{nbefore} and {nafter} needs longer ones"
         )
     if first[peak] == 0:
-        raise ParameterError("the first component is 0 at the peak, so that it says nothing of spikes there")
+        raise ParameterError("the first component is 0 at the peak, so it cannot serve as a prototype")
     shape = first[peak - nbefore : peak + nafter] / first[peak]
     return shape if peak_sign == "pos" else -shape
 
@@ -85,28 +86,28 @@ def estimate_matched_filter(
     excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Fit what ``detect_peaks(method="matched_filtering")`` needs. Computes.
+    """Fit the filter that ``detect_peaks(method="matched_filtering")`` needs. Computes.
 
     Parameters
     ----------
     recording
         Filtered traces with dims ``(time, channel)``.
     prototype
-        Expected waveform over the window; a negative Gaussian if None.
+        Expected waveform in the window; a negative Gaussian if None.
     ms_before, ms_after
         Window of the prototype around the spike.
     detect_threshold
         In robust standard deviations of each score.
     decay_um
-        Decay of the weights of the channels with their distance from a source.
+        Length over which the weights of the channels decay with distance from a source.
     depths_um
-        Distances of the sources from the contacts; 0, 30, 60, 90 and 120 if None. Each takes as long as the others.
+        Distances of the sources from the contacts; 0, 30, 60, 90 and 120 if None. Each depth costs the same time.
     n_nearest
-        Most channels to which a source reaches, itself included; all that weigh something if None.
+        Maximum number of channels that a source reaches, including its own; if None, all with a non-zero weight.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Detection where a prototype spike fits, in time and over channels."""
+"""Detection by matched filter: where a prototype spike fits, in time and over channels."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ def matched_filtering(
     radius_um: float = 50.0,
     echo_radius_um: float = 0.0,
 ) -> Stage:
-    """The stage that keeps the best fit of a matched filter in a neighborhood and a sweep.
+    """The stage that keeps the best fit of a matched filter within a neighborhood and a sweep.
 
     Parameters
     ----------
-    rules
-        The recording and what a peak is.
+    The recording, and what counts as a peak.
     matched_filter
-        From :func:`xephys.estimate_matched_filter`, with its own threshold.
+        From :func:`xephys.estimate_matched_filter`; it brings its own thresholds.
     radius_um
-        Largest distance of channels that compete for a peak.
+        Maximum distance between channels that compete for a peak.
     echo_radius_um
-        A peak no farther than this from one three times as strong is taken for its echo.
+        A peak within this distance of one three times as strong is discarded as its echo.
 
     Raises
     ------

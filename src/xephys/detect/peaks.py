@@ -1,4 +1,4 @@
-"""Detection of peaks: a lazy table from a lazy recording, in the same task as the filters before it."""
+"""Detect peaks: from a lazy recording to a lazy table, in the same task as the filters before it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .matched_filtering import matched_filtering
 from .rules import PeakRules
 from .threshold import by_channel, locally_exclusive
 
-#: One row a method: what makes its stage.
+#: One row per method: the function that makes its stage.
 METHODS = {
     "locally_exclusive": locally_exclusive,
     "by_channel": by_channel,
@@ -41,22 +41,22 @@ def detect_peaks(
         Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` give no peaks.
     method
         ``"locally_exclusive"``: the largest peak, in units of its threshold, within ``radius_um`` and the sweep;
-        ``"by_channel"``: each channel for itself; ``"matched_filtering"``: where a prototype spike fits, in time and
+        ``"by_channel"``: each channel separately; ``"matched_filtering"``: where a prototype spike fits, in time and
         over channels.
     peak_sign
         ``"neg"``, ``"pos"`` or ``"both"``.
     exclude_sweep_ms
-        Shortest time between two peaks of one place.
+        Minimum time between two peaks at one place.
     **parameters
-        Of the method: ``noise_levels`` and ``detect_threshold`` (the first two), ``radius_um`` (the first and the
-        last), ``matched_filter`` and ``echo_radius_um`` (the last). See
+        Parameters of the method: ``noise_levels`` and ``detect_threshold`` (the first two), ``radius_um`` (the first
+        and the last), ``matched_filter`` and ``echo_radius_um`` (the last). See
         :func:`xephys.detect.threshold.locally_exclusive`, :func:`xephys.detect.threshold.by_channel` and
         :func:`xephys.detect.matched_filtering.matched_filtering`.
 
     Returns
     -------
-    Lazy table with fields ``sample_index`` (absolute), ``channel_index``, ``amplitude`` and ``segment_index``
-    (and ``depth_index`` from a matched filter).
+    Lazy table with fields ``sample_index`` (absolute), ``channel_index``, ``amplitude`` and ``segment_index``, and
+    ``depth_index`` from a matched filter.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def detect_peaks(
 
     Notes
     -----
-    A channel whose noise level is zero is constant: it gives no peaks.
+    A channel whose noise level is zero is constant and gives no peaks.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Input of every method of detection: the recording, and which crossings are peaks."""
+"""Input shared by every detection method: the recording, and which crossings are peaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xarray as xr
 
 
 class PeakRules(NamedTuple):
-    """A recording whose identity has been checked, the sign of a peak and the shortest time between two."""
+    """A recording whose identity has been checked, the sign of a peak, and the minimum time between two peaks."""
 
     recording: xr.DataArray
     n_channels: int
@@ -17,7 +17,7 @@ class PeakRules(NamedTuple):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Parameters of every kernel of detection."""
+        """Parameters that every detection kernel takes."""
         return {
             "peak_sign": self.peak_sign,
             "exclude_sweep_samples": self.exclude_sweep_samples,

@@ -1,4 +1,4 @@
-"""Detection by threshold: each channel for itself, or the largest crossing of a neighborhood."""
+"""Detection by threshold: on each channel separately, or the largest crossing of a neighborhood."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def locally_exclusive(
     detect_threshold: float = 5.0,
     radius_um: float = 50.0,
 ) -> Stage:
-    """The stage that keeps the largest crossing, in units of its threshold, of a neighborhood and a sweep.
+    """The stage that keeps the largest crossing, in units of its threshold, within a neighborhood and a sweep.
 
     Parameters
     ----------
     rules
-        The recording and what a peak is.
+        The recording, and what counts as a peak.
     noise_levels
         Noise level per channel in the recording's unit, from :func:`xephys.estimate_noise_levels`.
     detect_threshold
         In units of the noise level.
     radius_um
-        Largest distance of channels that compete for a peak.
+        Maximum distance between channels that compete for a peak.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def by_channel(rules: PeakRules, *, noise_levels: xr.DataArray | None = None, de
     Parameters
     ----------
     rules
-        The recording and what a peak is.
+        The recording, and what counts as a peak.
     noise_levels
         Noise level per channel in the recording's unit, from :func:`xephys.estimate_noise_levels`.
     detect_threshold

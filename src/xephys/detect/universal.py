@@ -1,4 +1,4 @@
-"""Universal templates: every place on the probe, envelope and learned shape, before any unit is known."""
+"""Universal templates: every combination of place, envelope and learned shape, before any unit is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..graph.plan import Stage
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
-#: More places than this are a mistake in the geometry or the grid, and would take more memory than a chunk.
+#: A grid with more places points to a mistake in the geometry or the steps, and would need more memory than a chunk.
 PLACES_MAX = 20_000
 
 
@@ -33,28 +33,28 @@ def universal_templates(
 ) -> xr.Dataset:
     """Lay the grid of universal templates over the probe, shank by shank. Reads no samples.
 
-    A template is a place, an envelope ``exp(-(distance / size)²)`` over the contacts around it, and a shape in time;
-    envelope and shape have unit norm.
+    A template is the product of a place, an envelope ``exp(-(distance / size)²)`` over the contacts around it, and a
+    shape in time. Envelope and shape have unit norm.
 
     Parameters
     ----------
     recording
-        Recording that gives the geometry; channels marked ``bad`` are left out.
+        Recording whose geometry is used; channels marked ``bad`` are left out.
     shapes
         From :func:`learn_shapes`.
     dmin, dminx
-        Twice the step of the grid along and across the probe, µm; ``dmin`` is the median distance of neighboring
-        rows of contacts if None.
+        Twice the step of the grid along and across the probe, in µm. If None, ``dmin`` is the median distance between
+        neighboring rows of contacts.
     min_template_size
-        Smallest size of an envelope, µm; the others are its multiples.
+        Smallest envelope size, in µm; the others are its multiples.
     template_sizes
         Number of sizes.
     nearest_chans
-        Contacts of a template.
+        Contacts per template.
     nearest_templates
-        Places that compete for a spike.
+        Number of neighboring places that compete for a spike.
     max_channel_distance
-        Places farther than this from every contact are left out, µm.
+        Places farther than this from every contact are left out, in µm.
 
     Returns
     -------
@@ -70,8 +70,8 @@ def universal_templates(
 
     Notes
     -----
-    As in Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), but for a grid of its own
-    on each shank.
+    As in Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), except that each shank has
+    a grid of its own.
 
     Examples
     --------
@@ -150,10 +150,10 @@ def detect_universal(
     templates
         From :func:`universal_templates` on this probe.
     detect_threshold
-        Least score of a spike, in units of the traces.
+        Minimum score of a spike, in units of the traces.
     exclude_sweep_samples
-        Half width of the window in which only the largest score of a neighborhood is a spike; as long as the shapes
-        reach before the spike if None.
+        Half width of the window in which only the largest score of a neighborhood is a spike; by default, the number of
+        samples that the shapes extend before the spike.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Temporal components of a recording's spikes, learned from seeded tiles."""
+"""Learn temporal components of a recording's spikes from seeded tiles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def learn_components(
     n_peaks_max: int = 20_000,
     seed: int = 0,
 ) -> xr.DataArray:
-    """Learn the temporal components of this recording's spikes from seeded tiles. Computes.
+    """Learn the temporal components of a recording's spikes from seeded tiles. Computes.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ def learn_components(
     ms_before, ms_after
         Window around the peak.
     n_tiles
-        How many seconds of the recording are read, spread evenly over it; all of it if None.
+        How many seconds of the recording are read, evenly spread; all of it if None.
     n_peaks_max
-        Most snippets used, spread evenly.
+        Maximum number of snippets used, evenly spread.
     seed
-        Of the choice of tiles.
+        Seed for choosing the tiles.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def learn_components(
     Raises
     ------
     SilentRecordingError
-        If fewer peaks are found than components are asked for.
+        If there are fewer peaks than components.
 
     Examples
     --------

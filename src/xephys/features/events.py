@@ -1,4 +1,4 @@
-"""Events as a lazy table over a recording, ready for a feature stage, and the window around each."""
+"""Events as a lazy table over a recording, ready for a feature stage, and the window around each event."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ..recording.stages import recording_plan, same_traces
 def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> SpikeTable:
     """Peaks as a lazy table over ``recording``, ready for a feature stage.
 
-    A table detected on this very recording is continued in the same pass; computed records are handed to the tiles
-    they fall into.
+    A table that was detected on this same recording is extended in the same pass; computed records are passed to the
+    tiles that contain them.
 
     Raises
     ------
@@ -40,12 +40,12 @@ def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> Sp
 
 
 def columns_of(spikes: Any) -> dict[str, NDArray[Any]]:
-    """Columns of peaks or spikes by name, whatever holds them: records, a DataFrame, a Dataset, a dict, a sorting.
+    """Columns of peaks or spikes by name, from any container: records, a DataFrame, a Dataset, a dict, a sorting.
 
     Raises
     ------
     ParameterError
-        If they are not computed, or columns have different lengths.
+        If they are not computed, or columns differ in length.
     TypeError
         If it is none of these.
 
@@ -72,24 +72,24 @@ def columns_of(spikes: Any) -> dict[str, NDArray[Any]]:
         )
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise ParameterError(f"the columns have different lengths: {lengths}; give one value a spike")
+        raise ParameterError(f"the columns have different lengths: {lengths}; give one value per spike")
     return columns
 
 
 def spike_records(spikes: Any, *, labels: Any = None) -> NDArray[Any]:
-    """Records with ``sample_index``, ``unit_index`` and, where it is known, ``channel_index``, in order of sample.
+    """Records with ``sample_index``, ``unit_index`` and, if known, ``channel_index``, in order of sample.
 
     Parameters
     ----------
     spikes
-        What :func:`columns_of` takes.
+        Anything that :func:`columns_of` accepts.
     labels
-        The unit of each, negative for none; a column ``unit_index`` if None.
+        Unit of each spike, negative for none; the column ``unit_index`` if None.
 
     Raises
     ------
     ParameterError
-        If a column is missing, or there is not one label for each.
+        If a column is missing, or there is not one label per spike.
     """
     columns = columns_of(spikes)
     units = columns.get("unit_index") if labels is None else np.asarray(labels)

@@ -1,4 +1,4 @@
-"""How large the projections of noise on temporal components are."""
+"""Estimate how large the projections of noise on temporal components are."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def estimate_feature_noise(
 ) -> float:
     """Standard deviation of the projections of noise on temporal components. Computes.
 
-    Windows follow one another through the sample, wherever spikes are; the median absolute value does not notice the
-    few that hold one.
+    Adjoining windows cover the excerpts regardless of spikes; the median absolute value is insensitive to the few
+    windows that hold one.
 
     Parameters
     ----------
@@ -27,18 +27,18 @@ def estimate_feature_noise(
     components
         From :func:`learn_components`.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------
-    In the recording's unit, over all components and all channels that are not marked ``bad``.
+    One number in the recording's unit, over all components and all channels that are not marked ``bad``.
 
     Raises
     ------
     RecordingError
-        If no stretch is as long as a component, or the recording is silent.
+        If no excerpt is as long as a component, or the recording is silent.
 
     Examples
     --------

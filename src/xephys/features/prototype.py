@@ -1,4 +1,4 @@
-"""The waveform used for a spike where none has been learned."""
+"""The spike waveform assumed where none has been learned."""
 
 from __future__ import annotations
 

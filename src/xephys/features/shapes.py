@@ -1,4 +1,4 @@
-"""Shapes and temporal components of spikes on single channels, learned from the recording."""
+"""Learn shapes and temporal components of spikes on single channels from a recording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..graph.excerpts import tile_plans
 from ..recording.geometry import separated_positions
 from .waveforms import extract_snippets
 
-#: A clip is taken where no other peak is within this distance, and within the length of the shapes after and before.
+#: A clip is taken if no other peak is within this distance and closer in time than the length of a shape.
 ISOLATION_UM = 100.0
 #: Distance and lag within which peaks compete for a clip.
 PEAK_RADIUS_UM = 60.0
@@ -38,25 +38,26 @@ def learn_shapes(
 ) -> xr.Dataset:
     """Learn what spikes look like on one channel: typical shapes and temporal components. Computes.
 
-    Peaks of either sign are detected in seeded tiles; those that stand alone in space and time are cut out on their
-    own channel and scaled to unit norm. Shapes are the centers of a k-means, components the leading singular vectors.
+    Peaks of either sign are detected in seeded tiles. Those that are isolated in space and time are cut out on their
+    own channel and scaled to unit norm. The shapes are the centers of a k-means, the components the leading singular
+    vectors.
 
     Parameters
     ----------
     recording
         Whitened traces with dims ``(time, channel)`` and positions.
     n_shapes, n_components
-        How many; fewer where there are fewer clips.
+        Number of each; fewer if there are fewer clips.
     n_samples, nbefore
-        Length of a clip, and samples of it before the peak.
+        Length of a clip, and the number of its samples before the peak.
     detect_threshold
-        Least absolute value of a peak, in units of the traces.
+        Minimum absolute value of a peak, in units of the traces.
     n_tiles
-        How many seconds of the recording are read, spread evenly over it; all of it if None.
+        How many seconds of the recording are read, evenly spread; all of it if None.
     n_clips_max
-        Most clips used, spread evenly.
+        Maximum number of clips used, evenly spread.
     seed
-        Of the choice of tiles and of the starts of the k-means.
+        Seed for choosing the tiles and for starting the k-means.
 
     Returns
     -------
@@ -68,12 +69,12 @@ def learn_shapes(
     ParameterError
         If a number is outside its limits.
     SilentRecordingError
-        If no peak stands alone.
+        If no peak is isolated.
 
     Notes
     -----
-    As in Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), with neighborhoods by
-    distance instead of channel number.
+    As in Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914), except that neighborhoods
+    are defined by distance instead of channel number.
 
     Examples
     --------
@@ -136,7 +137,7 @@ def standard_shapes(
     n_samples: int = 61,
     nbefore: int = 20,
 ) -> xr.Dataset:
-    """Shapes and components of a family of drawn spikes, for recordings that are too short or quiet to learn from.
+    """Shapes and components of a synthetic family of spikes, for recordings too short or too quiet to learn from.
 
     Parameters
     ----------

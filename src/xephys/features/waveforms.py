@@ -1,4 +1,4 @@
-"""Features of peaks, in the same pass as their detection: snippets and projections on temporal components."""
+"""Snippets and projections of peaks, computed in the same pass as their detection."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def project_peaks(
     components
         From :func:`learn_components`.
     n_nearest
-        How many channels around the peak's channel, itself included, are projected (in ascending order of channel).
+        Number of channels that are projected: the nearest to the peak's channel, itself included, in ascending order.
 
     Returns
     -------

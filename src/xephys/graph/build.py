@@ -1,8 +1,8 @@
 """From a plan to a Dask array and back: one task per chunk, however long the chain.
 
-The plan rides in the array's own top layer, or is its expression. Slicing keeps it (the slices are replayed on the
-plan's range); anything else, like arithmetic or ``persist``, loses it by construction, and the array becomes an opaque
-root: a source whose tasks depend on the blocks that cover their widened range.
+The plan travels with the array: in its top graph layer, or as its expression. Slicing keeps it, by replaying the slices
+on the plan's range. Anything else, like arithmetic or ``persist``, loses it by construction, and the array becomes an
+opaque root: a source whose tasks depend on the blocks that cover their widened range.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .tasks import DaskSource, over_chunks
 
 
 def to_dask(plan: Plan) -> da.Array:
-    """The lazy array of a plan: traces ``(time, channel)``, or records of unknown number."""
+    """The lazy array of a plan: traces ``(time, channel)``, or an unknown number of records."""
     if plan.emits == "partials":
         raise ValueError("a plan that emits partial sums has no array; reduce it with graph.reduce.tree_sum")
     name = f"{plan_label(plan)}-{plan.token}"
@@ -33,7 +33,7 @@ def to_dask(plan: Plan) -> da.Array:
 
 
 def plan_of(array: Any) -> Plan | None:
-    """The plan an array carries, also through time and channel slices; None for an opaque array."""
+    """The plan that an array carries, also after time and channel slices; None for an opaque array."""
     data = getattr(array, "data", array)
     found = find_plan(data) if isinstance(data, da.Array) else None
     if found is None or not found.slices:
@@ -48,7 +48,7 @@ def plan_of(array: Any) -> Plan | None:
 
 
 def root_plan(array: da.Array, *, sampling_frequency: float, origin: int = 0) -> Plan:
-    """The array's plan, or a new one that takes the array as its source and counts its samples from ``origin``."""
+    """The array's plan, or a new one with the array as its source and samples counted from ``origin``."""
     plan = plan_of(array)
     if plan is not None:
         return plan
@@ -63,7 +63,7 @@ def root_plan(array: da.Array, *, sampling_frequency: float, origin: int = 0) ->
 
 
 def count_tasks(array: Any) -> int:
-    """Tasks left after optimisation, as a compute would run them; stored data are not tasks."""
+    """Number of tasks that a compute would run after optimization; stored data do not count."""
     from dask._task_spec import DataNode, convert_legacy_graph
 
     data = getattr(array, "data", array)
@@ -77,12 +77,12 @@ def count_tasks(array: Any) -> int:
 
 
 def plan_label(plan: Plan) -> str:
-    """Prefix of the names of its tasks, by which dashboards group: the operation that comes last."""
+    """Prefix of the task names, by which dashboards group them: the last operation of the plan."""
     return plan.stages[-1].name if plan.stages else type(plan.source).__name__.lower()
 
 
 def kernel_label(plan: Plan) -> str:
-    """The same by the kernel, which is known wherever the stage was added: for names of files."""
+    """A prefix from the last kernel instead, known wherever the stage was added; used in file names."""
     return plan.stages[-1].kernel if plan.stages else type(plan.source).__name__.lower()
 
 
@@ -93,8 +93,8 @@ def select_channels_stage(plan: Plan, channels: Array) -> Stage:
 
 @runs_on_devices
 def take_channels(traces: Array, *, before: int, after: int, channels: Array) -> Array:
-    """Some of the channels, in the order given."""
+    """Some of the channels, in the given order."""
     core = traces[before : len(traces) - after]
     if isinstance(traces, np.ndarray):
         return np.ascontiguousarray(core[:, channels])
-    return core[:, channels.tolist()]  # an array on a device takes a list where it takes no NumPy array
+    return core[:, channels.tolist()]  # device arrays accept a list where they reject a NumPy array

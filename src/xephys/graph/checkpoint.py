@@ -1,9 +1,9 @@
-"""Finished chunks kept on disk, so that a killed worker, a full disk or a Ctrl-C loses one chunk at most.
+"""Keep finished chunks on disk, so that a killed worker, a full disk or a Ctrl-C loses one chunk at most.
 
-Every task writes its own chunk: to a temporary name, flushed to the disk, then renamed, so that a file is whole or
-absent. What has been computed is known by its content: source, stages, tiles and the code that computes them name the
-folder, so a changed parameter, file or kernel never meets old results; chunks of any length are reused. On a
-cluster the folder must be one that all workers see.
+Every task writes its own chunk: to a temporary name, flushed to disk, then renamed, so that a file is either whole or
+absent. The folder is named after a digest of everything that determines the content: source, stages, tiles and code. A
+changed parameter, file or kernel therefore never meets old results, while chunks of any length are reused. On a
+cluster, all workers must see the folder.
 """
 
 from __future__ import annotations
@@ -39,12 +39,15 @@ from .writers import is_abandoned, writer_mark
 
 _CHUNK_NAME = re.compile(r"chunk_(?P<start>\d{12})_(?P<stop>\d{12})\.npy")
 
-#: Called with the number of finished chunks and the number of all.
+#: Called with the number of finished chunks and the total number.
 Progress: TypeAlias = Callable[[int, int], None]
 
 
 class StoredRecords(Protocol):
-    """Records on disk, of which some fields of some rows can be loaded: those of a pass, or what is made of them."""
+    """Records on disk of which some fields or rows can be loaded:
+
+    the result of a pass, or something derived from one.
+    """
 
     @property
     def token(self) -> str: ...
@@ -62,19 +65,19 @@ class CheckpointedEvents:
     Attributes
     ----------
     folder
-        Where the files lie.
+        Directory of the files.
     paths
         The files, one per chunk.
     counts
-        Records in each.
+        Number of records in each.
     dtype
-        Of a record.
+        dtype of a record.
     sampling_frequency
         In hertz.
     n_computed
-        Chunks that had to be computed; the others were there already.
+        Number of chunks that had to be computed; the others were found on disk.
     token
-        Identity of the records, whatever the chunks.
+        Identity of the records, independent of chunks.
     """
 
     folder: Path
@@ -91,18 +94,18 @@ class CheckpointedEvents:
 
     @property
     def count(self) -> int:
-        """Records in all."""
+        """Total number of records."""
         return int(self.counts.sum())
 
     def iter_chunks(self) -> Iterator[Array]:
-        """The records of one chunk after the other."""
+        """Iterate over the records, one chunk at a time."""
         for path in self.paths:
             yield np.load(path, allow_pickle=False)
 
     def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> Array:
-        """All records in time order, or those with the given ascending numbers, with all or some of their fields.
+        """Load all records in time order, or those at the given ascending positions, with all or some of their fields.
 
-        Never more than one chunk beside the result in memory.
+        Besides the result, at most one chunk is in memory.
         """
         names = self.fields if fields is None else tuple(fields)
         unknown = [name for name in names if name not in self.fields]
@@ -123,9 +126,9 @@ class CheckpointedEvents:
 
 
 def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | None = None) -> CheckpointedEvents:
-    """Compute a table of events chunk by chunk into files, skipping the chunks that are there already.
+    """Compute a table of events chunk by chunk into files, skipping the chunks that are already stored.
 
-    Chunks of another length that are stored count too: only the samples between them are computed.
+    Stored chunks of other lengths are used too: only the samples between them are computed.
 
     Runs on the active scheduler: threads by default, or the active ``distributed`` client. Tasks return counts only,
     so memory does not grow with the number of events.
@@ -135,18 +138,18 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
     table
         Events that still carry their plan.
     folder
-        Files go to a subfolder of it that is named after the content.
+        Files go to a subfolder that is named after the content.
     progress
-        Called with (finished, all) at the start and after each chunk.
+        Called with (finished, total) at the start and after each chunk.
 
     Raises
     ------
     ValueError
         If the table carries no plan.
     OutputError
-        If a file cannot be written, or cannot be seen from here after a worker wrote it.
+        If a file cannot be written, or is not visible here after a worker wrote it.
     ResourceError
-        If workers were killed again and again over the same chunk. Finished chunks are kept in every case.
+        If workers were killed repeatedly on the same chunk. Finished chunks are kept in every case.
     """
     plan = table.plan
     if plan is None:
@@ -179,7 +182,7 @@ def run_events(table: SpikeTable, folder: str | Path, *, progress: Progress | No
 
 
 def run_partials(plan: Plan, folder: str | Path) -> Partial:
-    """The sum over all tiles of what the plan's last stage emits, from a file if it is there, else computed and kept.
+    """The sum over all tiles of what the plan's last stage emits: read from its file, or computed and stored.
 
     Like the sum itself, the file does not depend on the chunks.
     """
@@ -196,7 +199,7 @@ def run_partials(plan: Plan, folder: str | Path) -> Partial:
 
 
 def content_token(plan: Plan) -> str:
-    """Identity of a plan's values whatever its chunks: source, tiles, stages, range and the code behind them."""
+    """Identity of a plan's values, independent of chunks: source, tiles, stages, range and the code behind them."""
     return _digest(plan.identity, plan.start, plan.stop, code_token(plan))
 
 
@@ -278,9 +281,9 @@ def write_events(
     *,
     folder: str,
 ) -> Array:
-    """The task of one chunk: compute its events, write them, return how many there are."""
+    """Task of one chunk: compute its events, write them, and return their number."""
     path = _chunk_path(Path(folder), start, stop)
-    count = _stored_count(path, program.dtype)  # it is there if a worker died after writing and before reporting
+    count = _stored_count(path, program.dtype)  # present if a worker died between writing and reporting
     if count is None:
         events = run.run_events(program, arrays, read, start, stop)
         write_atomically(path, lambda file: np.save(file, events, allow_pickle=False))
@@ -289,7 +292,7 @@ def write_events(
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove half-written files of processes that were killed; another run may be at work in the same folder."""
+    """Remove unfinished files of processes that were killed; another run may be working in the same folder."""
     for path in folder.glob("*.tmp-*"):
         if is_abandoned(path.name.rpartition(".tmp-")[2]):
             path.unlink(missing_ok=True)
@@ -300,12 +303,12 @@ def _chunk_path(folder: Path, start: int, stop: int) -> Path:
 
 
 def _chunks_to_go_on_with(plan: Plan, folder: Path) -> tuple[int, ...]:
-    """Chunks that were finished, whatever their length then; what lies between them in the plan's own chunks."""
+    """Finished chunks of any length, and the plan's own chunks for what lies between them."""
     names = (_CHUNK_NAME.fullmatch(path.name) for path in folder.glob("chunk_*.npy"))
     stored = sorted((int(n["start"]), -int(n["stop"])) for n in names if n is not None)
     edges, reached = {plan.start, plan.stop}, plan.start
     own = plan.starts
-    for start, minus_stop in stored:  # of those that begin together, the longest first
+    for start, minus_stop in stored:  # the longest first among those with the same start
         stop = -minus_stop
         whole = _stored_count(_chunk_path(folder, start, stop), plan.dtype) is not None
         if whole and reached <= start < stop <= plan.stop:
@@ -316,7 +319,7 @@ def _chunks_to_go_on_with(plan: Plan, folder: Path) -> tuple[int, ...]:
 
 
 def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
-    """Records in a chunk's file; None if it is absent or not whole."""
+    """Number of records in a chunk's file; None if it is absent or incomplete."""
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -325,9 +328,9 @@ def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
 
 
 def write_atomically(path: Path, write: Callable[[Any], Any], *, sync: bool = True) -> None:
-    """Write a file under another name and rename it, so that it is whole or absent.
+    """Write a file under a temporary name and rename it, so that it is either whole or absent.
 
-    Without ``sync`` a loss of power may leave a file that is too short; a killed process does not.
+    Without ``sync``, a power failure may leave a truncated file; a killed process does not.
     """
     temporary = path.with_name(f"{path.name}.tmp-{writer_mark()}")
     try:

@@ -1,4 +1,4 @@
-"""One line when kernels are compiled for the first time on a machine, which takes a minute that nobody expects."""
+"""Announce the first compilation of kernels on a machine, which takes an unexpected minute."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: Which functions are kernels.
+#: Package whose functions are kernels.
 KERNELS = "xephys.kernels"
 MESSAGE = "compiling kernels for this machine: once, and it takes a minute or two"
 
@@ -15,10 +15,10 @@ _heard: list[Any] = []
 
 
 def announce_compilation() -> None:
-    """From now on say in the log, once per process, if a kernel is compiled that has never been compiled here.
+    """Log a line, once per process, when a kernel is compiled for the first time on this machine.
 
-    Numba keeps what it compiles in files, so that this happens once after an installation. The line goes to the logger
-    ``xephys``: to the error stream, unless logging is set up otherwise.
+    Numba caches compiled kernels in files, so this happens once after an installation. The line goes to the logger
+    ``xephys``, which prints to the error stream unless logging is set up otherwise.
     """
     if _heard or "numba" not in sys.modules:
         return
@@ -41,8 +41,8 @@ def announce_compilation() -> None:
 
 
 def is_new(dispatcher: Any) -> bool:
-    """Whether a compiled function is a kernel of which no compiled version is kept on this machine."""
+    """Whether a compiled function is a kernel without a cached version on this machine."""
     module = getattr(getattr(dispatcher, "py_func", None), "__module__", None) or ""
-    # Where Numba keeps it; a function whose compiled form is kept nowhere is compiled in every process.
+    # Numba's cache file. A function without one is compiled in every process.
     index = getattr(getattr(getattr(dispatcher, "_cache", None), "_cache_file", None), "_index_path", None)
     return module.startswith(KERNELS) and index is not None and not Path(index).exists()

@@ -1,4 +1,4 @@
-"""What an array would compute, said without computing it: stages, halos, tasks, bytes."""
+"""Describe what an array would compute, without computing it: stages, halos, tasks, bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tasks import DaskSource
 
 @dataclass(frozen=True)
 class StageDescription:
-    """One stage: the call that added it, what it emits, how far it looks beyond a tile, in samples and milliseconds."""
+    """One stage: the call that added it, what it emits, and its halo in samples and milliseconds."""
 
     name: str
     call: str
@@ -30,7 +30,7 @@ class StageDescription:
 
 @dataclass(frozen=True)
 class Description:
-    """What an array is made of and what computing it would take.
+    """The parts of an array, and the cost of computing it.
 
     Attributes
     ----------
@@ -39,21 +39,21 @@ class Description:
     source
         Kind of source.
     shape, dtype
-        Of the array; NaN for an unknown number of events.
+        Shape and dtype of the array; the shape is NaN for an unknown number of events.
     stages
         In the order they run.
     halo
-        Samples read before and after a tile, for the whole chain.
+        Samples read before and after a tile for the whole chain.
     n_chunks, chunk_samples, tile_samples
-        Chunks, the longest of them, and a tile, in samples.
+        Number of chunks, length of the longest chunk, and length of a tile, in samples.
     sampling_frequency
         In hertz; NaN if opaque.
     tasks_per_chunk
-        Tasks of a compute, over chunks.
+        Number of tasks of a compute, divided by the number of chunks.
     bytes_per_task
-        Estimate of a task's peak memory: what it reads, what it returns, and three copies of a tile in float32.
+        Estimated peak memory of a task: its input, its output, and three copies of a tile in float32.
     bytes_read
-        What computing everything reads from the source, halos included; NaN if opaque.
+        Bytes that computing everything reads from the source, halos included; NaN if opaque.
     """
 
     planned: bool
@@ -187,7 +187,7 @@ def _of_plan(data: da.Array, plan: Plan, tasks: float) -> Description:
 
 
 def _samples_read(plan: Plan) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Samples that the task of each chunk reads: its tiles with their halo, inside the source."""
+    """Samples that the task of each chunk reads: its tiles with their halo, within the source."""
     starts, stops = plan.starts[:-1], plan.starts[1:]
     if not plan.stages:
         return stops - starts

@@ -1,4 +1,4 @@
-"""SpikeTable: records of unknown number, one Dask chunk per time chunk, until they are computed."""
+"""SpikeTable: an unknown number of records, in one Dask chunk per time chunk, until they are computed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SpikeTable:
     """Peaks or spikes of a recording, not computed yet.
 
     A thin wrapper around a 1-D Dask array with a structured dtype. Its number of rows is unknown until it is computed,
-    so it has no length and is not an Xarray object; ``compute`` gives one NumPy record array in time order.
+    so it has no length and is not an Xarray object; ``compute`` returns one NumPy record array in time order.
     """
 
     data: da.Array
@@ -57,7 +57,7 @@ class SpikeTable:
     @overload
     def __getitem__(self, field: da.Array) -> SpikeTable: ...
     def __getitem__(self, field: str | da.Array) -> da.Array | SpikeTable:
-        """A column by its name, or the rows for which a lazy mask of the table's own columns is true."""
+        """A column by name, or the rows selected by a lazy mask of the table's own columns."""
         if isinstance(field, da.Array):
             return self._masked(field)
         if not isinstance(field, str):
@@ -87,9 +87,9 @@ class SpikeTable:
         return SpikeTable(rows, self.sampling_frequency)
 
     def between(self, start_s: float, stop_s: float) -> SpikeTable:
-        """The rows from ``start_s`` until before ``stop_s``, in seconds from the start of the segment.
+        """The rows from ``start_s`` up to but not including ``stop_s``, in seconds from the start of the segment.
 
-        Chunks that lie outside are not computed.
+        Chunks outside this window are not computed.
         """
         if not start_s < stop_s:
             raise ValueError(f"the window is {start_s:g} to {stop_s:g} s; it must end after it begins")
@@ -124,7 +124,7 @@ class SpikeTable:
         return f"<table><caption>{head}</caption>{rows}</table>"
 
     def then(self, stage: Stage) -> SpikeTable:
-        """The table with one feature stage more, in the same pass over the traces."""
+        """The table with one more feature stage, in the same pass over the traces."""
         plan = self.plan
         if plan is None:
             raise ValueError(
@@ -138,7 +138,7 @@ class SpikeTable:
         return SpikeTable(kept, self.sampling_frequency)
 
     def count_per_chunk(self) -> Array:
-        """Rows of each chunk; computes the table."""
+        """Number of rows of each chunk; computes the table."""
         ones = ((1,) * self.n_chunks,)
         (counts,) = compute(self.data.map_blocks(_count, dtype=np.int64, chunks=ones, meta=np.empty(0, np.int64)))
         return np.asarray(counts)
@@ -148,7 +148,7 @@ class SpikeTable:
         return dataset_of(self.compute(), sampling_frequency=self.sampling_frequency)
 
     def to_dataframe(self) -> Any:
-        """The computed records as a DataFrame; fields of several values a row become a column for each."""
+        """The computed records as a DataFrame; a field with several values per row becomes several columns."""
         return dataframe_of(self.compute())
 
     def compute(self, **kwargs: Any) -> Array:
@@ -176,7 +176,7 @@ def dataset_of(records: Array, *, sampling_frequency: float | None = None) -> xr
 
 
 def dataframe_of(records: Array) -> Any:
-    """Records as a DataFrame; a field of 3 by 2 values a row becomes columns ``NAME_0_0`` to ``NAME_2_1``."""
+    """Records as a DataFrame; a field with 3 by 2 values per row becomes columns ``NAME_0_0`` to ``NAME_2_1``."""
     import pandas as pd  # type: ignore[import-untyped]
 
     columns = {}
@@ -190,14 +190,14 @@ def dataframe_of(records: Array) -> Any:
 
 @runs_on_devices
 def given_events(traces: Array, *, before: int, after: int, start: int, events: Array) -> Array:
-    """Records known beforehand as a first event stage: those whose sample lies in the tile."""
+    """First event stage for known records: returns those whose sample lies in the tile."""
     stop = start + len(traces) - before - after
     first, last = np.searchsorted(events["sample_index"], [start, stop])
     return events[first:last]
 
 
 def given_events_stage(events: Array) -> Stage:
-    """A stage that hands out ``events``, which must be sorted by ``sample_index``."""
+    """A stage that returns ``events``, which must be sorted by ``sample_index``."""
     samples = events["sample_index"]
     if len(samples) > 1 and np.any(np.diff(samples) < 0):
         raise ValueError("the given events are not sorted by sample_index; sort them first")
@@ -205,7 +205,7 @@ def given_events_stage(events: Array) -> Stage:
 
 
 def shape_and_kind(dtype: np.dtype[Any]) -> str:
-    """A column's type as people read it: ``float32``, ``float32 (6 × 16)``.
+    """A column's type in readable form: ``float32``, ``float32 (6 × 16)``.
 
     Examples
     --------
@@ -242,7 +242,7 @@ def _keep(records: Array, *, keep: Callable[[Array], Array]) -> Array:
 def run_tasks(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Array, ...] = ()) -> list[Any]:
     """Call a module-level function once per tuple of arguments, as independent tasks; results in order.
 
-    ``shared`` comes first in every call and is stored once. The tasks are named after the operation at work.
+    ``shared`` comes first in every call and is stored once. The tasks are named after the running operation.
     """
     label = current_call().partition("(")[0] or func.__name__
     common = [dask.delayed(array, traverse=False, pure=False) for array in shared]

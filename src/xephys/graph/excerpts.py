@@ -1,4 +1,4 @@
-"""Excerpts of a recording, drawn by absolute position so that estimates from them do not depend on chunks."""
+"""Draw excerpts of a recording by absolute position, so that estimates from them do not depend on chunks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .plan import Array, Plan
 def draw_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
     """Compute up to ``n_slices`` excerpts of the plan's traces, each inside one tile, in time order.
 
-    The range is divided into equal strata and one tile is drawn from each, so that a change in the middle of a
-    recording is seen by its share of the excerpts, and no more than one tile is computed for each of them.
+    The range is divided into equal strata and one tile is drawn from each. A change within the recording is therefore
+    represented in proportion to its duration, and at most one tile is computed per excerpt.
 
     Returns
     -------
@@ -31,9 +31,9 @@ def draw_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) ->
 
 
 def draw_overlapping_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
-    """Compute exactly ``n_slices`` excerpts, several of each tile where there are fewer tiles; they may overlap.
+    """Compute exactly ``n_slices`` excerpts, several per tile if there are fewer tiles; they may overlap.
 
-    For votes, which are taken over the number of excerpts that was asked for. Each tile is computed once.
+    Used for votes, which need the requested number of excerpts. Each tile is computed once.
     """
     tiles = tile_plans(plan, n_tiles=n_slices, seed=seed)
     rng = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ def draw_overlapping_excerpts(plan: Plan, *, n_slices: int, duration_s: float, s
 def tile_plans(plan: Plan, *, n_tiles: int, seed: int) -> list[Plan]:
     """Plans of ``n_tiles`` whole tiles drawn without repetition, one from each of ``n_tiles`` strata, in time order."""
     first, last = -(-plan.start // plan.tile_samples), plan.stop // plan.tile_samples
-    if last <= first:  # no whole tile in the range: the excerpt is all of it
+    if last <= first:  # no whole tile in the range, so the excerpt is the whole range
         return [replace(plan, chunks=(plan.n_samples,))]
     n_tiles = min(n_tiles, last - first)
     rng = np.random.default_rng(seed)

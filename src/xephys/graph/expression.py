@@ -1,6 +1,6 @@
-"""A plan as an array expression of Dask's: what an array is where ``array.query-planning`` is on.
+"""A plan as a Dask array expression, used when ``array.query-planning`` is on.
 
-Imported only there: the class to derive from is private to Dask, as all of its array expressions are so far.
+Imported only then: the base class is private to Dask, like all its array expressions so far.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .tasks import tasks_on_blocks, tasks_on_source
 class PlanExpression(ArrayExpr):  # type: ignore[misc]
     """One task per chunk, on a source or on the blocks of another array.
 
-    Its operands: the name; the work that the tasks share; chunks and an empty array of the array's kind; the plan if
-    the array holds what the plan emits, or None; the array whose blocks are the source, or None; and the name that
-    this array had when the tasks were named, which Dask may change when it rewrites the array.
+    Operands: the name; the work that the tasks share; chunks, and an empty array of the right kind; the plan, if the
+    array holds what the plan emits, or None; the array whose blocks are the source, or None; and the name of that array
+    when the tasks were named, since Dask may rename it when it rewrites the array.
     """
 
     _parameters = ["name", "work", "chunks", "meta", "plan", "blocks", "blocks_name"]  # noqa: RUF012
@@ -33,7 +33,7 @@ class PlanExpression(ArrayExpr):  # type: ignore[misc]
     def _name(self) -> str:
         name: str = self.operand("name")
         blocks = self.operand("blocks")
-        # Dask knows expressions by their names: one on a rewritten array must have another name.
+        # Dask identifies expressions by name, so an expression on a rewritten array must have another name.
         if blocks is None or blocks.name == self.operand("blocks_name"):
             return name
         return f"{name}-{tokenize(blocks.name)}"
@@ -44,7 +44,7 @@ class PlanExpression(ArrayExpr):  # type: ignore[misc]
         return meta
 
     def __dask_tokenize__(self) -> str:
-        return self._name  # it identifies what is computed, so that nothing else has to be hashed
+        return self._name  # identifies what is computed, so nothing else needs hashing
 
     def _layer(self) -> dict[Any, Any]:
         blocks = self.operand("blocks")
@@ -58,10 +58,10 @@ class PlanExpression(ArrayExpr):  # type: ignore[misc]
 
 
 class LazyArray(da.Array):  # type: ignore[misc]
-    """The array of a plan, with what NumPy and Xarray ask of an array and Dask's own lacks so far.
+    """The array of a plan, with features that NumPy and Xarray expect and Dask's expression arrays still lack.
 
-    That is its values where an array in memory is expected (``DataArray.values``), NumPy's functions that Dask has too,
-    and lists of channels.
+    These are conversion to an array in memory (``DataArray.values``), NumPy functions that Dask implements, and
+    indexing with lists of channels.
     """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -84,7 +84,7 @@ class LazyArray(da.Array):  # type: ignore[misc]
 
 
 class TakenChannels(ArrayExpr):  # type: ignore[misc]
-    """Some of the channels of an array whose channels are one chunk, in the order given."""
+    """Some channels, in the given order, of an array that is one chunk along its channels."""
 
     _parameters = ["array", "channels"]  # noqa: RUF012
 
@@ -111,7 +111,7 @@ class TakenChannels(ArrayExpr):  # type: ignore[misc]
 
 
 class Records(ArrayExpr):  # type: ignore[misc]
-    """A function of each block of an array of records, whose lengths are unknown before and after."""
+    """A function of each block of an array of records whose lengths are unknown before and after."""
 
     _parameters = ["array", "func", "options", "chunks", "meta"]  # noqa: RUF012
 
@@ -138,7 +138,7 @@ class Records(ArrayExpr):  # type: ignore[misc]
 
 
 class JoinedRecords(ArrayExpr):  # type: ignore[misc]
-    """All records in one block. Dask itself would rechunk the array, which it cannot where lengths are unknown."""
+    """All records in one block. Dask itself would rechunk, which fails for unknown lengths."""
 
     _parameters = ["array"]  # noqa: RUF012
 

@@ -1,8 +1,8 @@
-"""What a pass over a recording brings back: rows of each tile, and sums over all tiles, from the same reading.
+"""Gather the results of one pass over a recording: rows of each tile, and sums over all tiles.
 
-The last stage of the plan emits a dict of arrays for each tile. Those named in ``summed`` are added along the fixed
-tree of :mod:`xephys.graph.reduce`; of the others every tile's rows are kept and joined in the order of the tiles. So
-neither depends on chunks, workers or the order of arrival.
+The last stage of the plan emits a dict of arrays per tile. Those named in ``summed`` are added along the fixed tree of
+:mod:`xephys.graph.reduce`; the rows of the others are joined in the order of the tiles. Neither depends on chunks,
+workers or the order of arrival.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .reduce import Nodes, Partial, fold, grow
 from .run import Program, run_partials
 from .tasks import over_chunks
 
-#: Rows of each tile by name, by the number of the tile.
+#: Rows by name, for each tile by its number.
 Rows: TypeAlias = dict[int, Partial]
 
 _FAN_IN = 8
 
 
 def gather(plans: Sequence[Plan], *, summed: tuple[str, ...] = ()) -> Partial:
-    """Read parts of one recording and bring back rows and sums.
+    """Read parts of one recording and return rows and sums.
 
     Parameters
     ----------
     plans
-        Parts of one plan that ends in a stage of partials: each a run of whole tiles. Tiles in none of them are not
-        read, and count as holding nothing.
+        Parts of one plan that ends in a stage of partials, each a run of whole tiles. Tiles outside all parts are not
+        read and count as empty.
     summed
-        Names of the arrays that are added; the rows of all others are joined.
+        Names of the arrays to add up; the rows of all others are joined.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def run_gather(
     *,
     summed: tuple[str, ...],
 ) -> tuple[Nodes, Rows]:
-    """The task of one chunk: its tiles' sums, joined as far as the tree allows, and its tiles' rows."""
+    """Task of one chunk: the sums of its tiles, joined as far as the tree allows, and the rows of its tiles."""
     found = run_partials(program, arrays, read, start, stop)
     leaves = {(0, k): {n: v for n, v in partial.items() if n in summed} for k, partial in found.items()}
     rows = {k: {n: v for n, v in partial.items() if n not in summed} for k, partial in found.items()}
@@ -100,10 +100,10 @@ def _merge(parts: list[tuple[Nodes, Rows]]) -> tuple[Nodes, Rows]:
 
 
 def joined(merged: tuple[Nodes, Rows]) -> Partial:
-    """Sums, and the rows of all tiles in their order; the rows of a name are freed as soon as they are joined."""
+    """Sums, and the rows of all tiles in order; the parts of a name are freed as soon as they are joined."""
     nodes, rows = merged
     tiles = sorted(rows)
-    # Empty leaves for tiles that were not read: the tree has the same shape as if they had been, and held nothing.
+    # Empty leaves for tiles that were not read keep the shape of the tree, as if those tiles had held nothing.
     gaps = sorted(set(range(tiles[0], tiles[-1] + 1)) - set(tiles)) if tiles else []
     total = fold(grow({**nodes, **{(0, k): {} for k in gaps}}))
     for name in list(dict.fromkeys(name for k in tiles for name in rows[k])):
@@ -112,7 +112,7 @@ def joined(merged: tuple[Nodes, Rows]) -> Partial:
 
 
 def _filled(parts: list[Partial], name: str) -> Array:
-    """The rows of all parts, each let go once it is copied: the largest arrays are in memory little more than once."""
+    """The rows of all parts, each part freed once copied, so that the largest arrays hardly ever exist twice."""
     if len(parts) == 1:
         return parts[0].pop(name)
     n_rows = sum(len(part[name]) for part in parts)
@@ -126,7 +126,7 @@ def _filled(parts: list[Partial], name: str) -> Array:
 
 
 def tile_runs(plan: Plan, tiles: Array) -> list[Plan]:
-    """The plan narrowed to some of its tiles, by ascending number: one part for each run of neighbors.
+    """The plan narrowed to some of its tiles, given by ascending number: one part per run of adjoining tiles.
 
     Chunk borders stay where they are.
     """

@@ -1,4 +1,4 @@
-"""Work on arrays that are in memory here already, which a cluster would have to be sent first."""
+"""Work on arrays that are already in memory here and would first have to be sent to a cluster."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ R = TypeVar("R")
 
 
 def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """What ``func`` makes of each item, in order, on as many threads as Dask's threaded scheduler would take.
+    """Apply ``func`` to each item, in order, on as many threads as Dask's threaded scheduler would use.
 
-    For kernels that release the GIL. One thread where Dask is set to be synchronous.
+    For kernels that release the GIL. Uses one thread if Dask is set to be synchronous.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""Stage and Plan: what is to be computed, as data. No Dask in here, so that the algebra can be tested alone.
+"""Stage and Plan: what is to be computed, as data. Free of Dask, so that its algebra can be tested alone.
 
-A plan is a source, a range of its absolute sample axis cut into chunks, and a chain of stages. Trace stages widen
-what must be read by the sum of their halos; the event stages at the end of the chain all see the same traces, so they
-widen it by the largest of theirs. Chunks only schedule: the arithmetic runs on a fixed grid of tiles (see ``run``).
+A plan is a source, a range of its absolute sample axis cut into chunks, and a chain of stages. Trace stages widen the
+range to be read by the sum of their halos. The event stages at the end of the chain all see the same traces, so they
+widen it by the largest of their halos. Chunks only schedule: the arithmetic runs on a fixed grid of tiles (see
+``run``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from ..errors import ParameterError, RecordingError
 Array: TypeAlias = NDArray[Any]
 Emits: TypeAlias = Literal["traces", "events", "partials"]
 
-#: Length of a tile. Part of a result's identity: another grid gives sums and borderline decisions that differ in bits.
+#: Length of a tile. It is part of a result's identity: another grid changes the last bits of sums and borderline
+#: decisions.
 TILE_DURATION_S = 1.0
 
 
@@ -52,29 +54,29 @@ class Stage:
     Parameters
     ----------
     func
-        Module-level kernel: ``func(traces, *, before, after, **parameters)`` for traces, and with ``start`` for
-        events, partials and timed stages, and with ``events`` as second argument for every event stage but the first.
+        Module-level kernel: ``func(traces, *, before, after, **parameters)`` for traces. Event, partial and timed
+        stages also get ``start``, and every event stage but the first gets ``events`` as its second argument.
     parameters
         Plain numbers and strings.
     arrays
-        Array parameters; kept apart so that Dask stores each of them once, not once a task. Those with a dot in their
+        Array parameters, kept apart so that Dask stores each once instead of once per task. Those with a dot in their
         names are bundled: ``model.energies`` and ``model.channels`` reach the kernel as one mapping, ``model``.
     before, after
         Halo: samples needed on each side of the samples returned.
     dtype
-        Of what the stage returns; a structured one for events.
+        dtype of the result; structured for events.
     emits
-        ``"traces"``, ``"events"`` (records inside the core) or ``"partials"`` (a dict of summable arrays a tile).
+        ``"traces"``, ``"events"`` (records inside the core) or ``"partials"`` (a dict of summable arrays per tile).
     n_channels
-        Channels returned, if not those that came in.
+        Number of channels returned, if it differs from the input.
     device
-        Name of the device to which the stage moves the traces, if it does that. The stages after it run there, on
-        whole tiles.
+        Name of the device to which the stage moves the traces, if it does. Later stages run there, on whole tiles.
     timed
-        The stage depends on the time: its kernel is given ``start``, the absolute number of the first sample
-        that it returns.
+        Whether the stage depends on time: its kernel is given ``start``, the absolute number of the first sample that
+        it returns.
     call
-        The public operation that adds the stage, with its parameters, for people only; that at work if not given.
+        The public operation that adds the stage, with its parameters, for display only; by default, the running
+        operation.
     """
 
     func: Callable[..., Any]
@@ -104,7 +106,7 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """The public operation's name, or the kernel's where no operation added the stage."""
+        """Name of the public operation, or of the kernel if no operation added the stage."""
         return self.call.partition("(")[0] or self.kernel
 
     @property
@@ -113,12 +115,12 @@ class Stage:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """What the kernel is given beside the traces and their halo."""
+        """Keyword arguments of the kernel, besides its halo."""
         return {**self.parameters, **bundled(self.arrays)}
 
     @property
     def is_pointwise(self) -> bool:
-        """Each row depends on itself alone: such stages run over sub-blocks that stay in cache."""
+        """Whether each row depends on itself alone; such stages run on sub-blocks that stay in cache."""
         return (
             self.emits == "traces" and self.before == 0 and self.after == 0 and self.device is None and not self.timed
         )
@@ -142,8 +144,8 @@ class Stage:
 class Plan:
     """A source, the range ``[start, stop)`` of its sample axis in chunks, and the stages to run on it.
 
-    ``origin`` is added to the source's sample numbers where events are concerned: a source that is itself a part of a
-    recording, such as the result of arithmetic on one, then gives the numbers of the whole.
+    ``origin`` is added to sample numbers in events. A source that is itself a part of a recording, such as the result
+    of arithmetic on one, then numbers samples like the whole.
     """
 
     source: Source
@@ -170,12 +172,12 @@ class Plan:
 
     @property
     def first_sample(self) -> int:
-        """Number of the first sample as events count it: on the axis of the recording's segment."""
+        """Number of the first sample as used in events: on the axis of the recording's segment."""
         return self.start + self.origin
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Absolute first sample of each chunk, and the end of the last."""
+        """Absolute first sample of each chunk, followed by the end of the last one."""
         edges = np.zeros(len(self.chunks) + 1, np.int64)
         np.cumsum(self.chunks, out=edges[1:])
         return edges + self.start
@@ -216,12 +218,12 @@ class Plan:
 
     @property
     def device(self) -> str | None:
-        """Name of the device on which the chain ends; None for this machine's memory."""
+        """Name of the device on which the chain ends; None for host memory."""
         return next((s.device for s in reversed(self.stages) if s.device is not None), None)
 
     @cached_property
     def identity(self) -> str:
-        """Token of the values, whatever the chunks: source, tile grid and stages."""
+        """Token of the values, independent of chunks: source, tile grid and stages."""
         parts = (self.source.token, self.sampling_frequency, self.tile_samples, [s.token for s in self.stages])
         known = repr((*parts, self.origin) if self.origin else parts)
         return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest()
@@ -236,12 +238,12 @@ class Plan:
         return "xephys.Plan", self.token
 
     def then(self, stage: Stage) -> Plan:
-        """The plan with one stage more.
+        """The plan with one more stage.
 
         Raises
         ------
         ValueError
-            If traces are to follow events, or if something is to follow partials.
+            If traces would follow events, or anything would follow partials.
         RecordingError
             If the source is shorter than the halo.
         ParameterError
@@ -283,9 +285,9 @@ class Plan:
 
 
 def runs_on_devices(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a kernel that takes a device's arrays too; a plan refuses others behind a stage that moves the traces.
+    """Mark a kernel that also accepts device arrays; on a device, a plan refuses kernels without this mark.
 
-    Such a kernel calls dispatched kernels only, or uses nothing but operators and methods that all arrays have.
+    Such a kernel calls dispatched kernels only, or uses only operators and methods that all arrays have.
     """
     kernel.runs_on_devices = True  # type: ignore[attr-defined]
     return kernel

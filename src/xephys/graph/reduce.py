@@ -1,8 +1,8 @@
-"""Sums over a recording that do not depend on chunks: added along a fixed binary tree over tiles.
+"""Sums over a recording that are independent of chunks: added along a fixed binary tree over tiles.
 
-Floating-point addition is not associative, so the order must be fixed by the data and not by the schedule. Each tile is
-a leaf; a node is the sum of its two children and nothing else. A chunk adds up the complete subtrees it holds and hands
-on the rest, so any chunking and any order of arrival gives the same bits.
+Floating-point addition is not associative, so the data must fix the order, not the schedule. Each tile is a leaf, and
+each node is the sum of its two children and nothing else. A chunk adds up the complete subtrees that it holds and
+passes on the rest, so any chunking and any order of arrival gives bit-identical sums.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .run import Program, run_partials
 from .tasks import over_chunks, part_key
 
 Partial: TypeAlias = dict[str, Array]
-#: (level, position): the node holds tiles ``[position * 2**level, (position + 1) * 2**level)``.
+#: (level, position): a node holds tiles ``[position * 2**level, (position + 1) * 2**level)``.
 Nodes: TypeAlias = dict[tuple[int, int], Partial]
 
 _FAN_IN = 8
@@ -62,7 +62,7 @@ def lazy_tree(plan: Plan) -> Delayed:
 def run_leaves(
     program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> Nodes:
-    """The task of one chunk: its tiles' partial sums, joined as far as the tree allows."""
+    """Task of one chunk: the partial sums of its tiles, joined as far as the tree allows."""
     return grow({(0, k): partial for k, partial in run_partials(program, arrays, read, start, stop).items()})
 
 
@@ -90,7 +90,7 @@ def grow(nodes: Nodes) -> Nodes:
 
 
 def fold(nodes: Nodes) -> Partial:
-    """What is left at the recording's ragged end, in the order of the tiles."""
+    """Add up what is left at the ragged end of the recording, in the order of the tiles."""
     total: Partial = {}
     for _, partial in sorted(nodes.items(), key=lambda item: item[0][1] << item[0][0]):
         total = add(total, partial) if total else partial
@@ -98,6 +98,6 @@ def fold(nodes: Nodes) -> Partial:
 
 
 def add(left: Partial, right: Partial) -> Partial:
-    """The sum by name; what only one of the two has counts as 0 in the other."""
+    """The sum by name; a name that only one of the two has counts as 0 in the other."""
     both = {name: value + right[name] if name in right else value for name, value in left.items()}
     return both | {name: value for name, value in right.items() if name not in left}

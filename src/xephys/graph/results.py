@@ -1,8 +1,8 @@
-"""Results kept on disk beside those in memory, so that a changed late parameter repeats only what depends on it.
+"""Keep results on disk as well as in memory, so that changing a late parameter repeats only what depends on it.
 
-A result is known by what was called: the function, its arguments and the code of the package. Recordings and tables
-among the arguments are known by their plan, so nothing is read to find out whether a result is there. The files hold
-data only (see ``archive``): reading one never runs anything.
+A result is identified by its call: the function, its arguments and the code of the package. Recordings and tables among
+the arguments are identified by their plans, so looking up a result reads no samples. The files hold data only (see
+``archive``); reading one never runs code.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from .keep.archive import NotStorable, read_archive, write_archive
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Names of the files, as a pattern for ``glob``.
+#: Glob pattern for the names of the files.
 KEPT_RESULTS = f"*-{'[0-9a-f]' * 16}.result.npz"
 
 _PLAIN = (bool, int, float, complex, str, bytes, np.generic, np.dtype)
 
 
 class CallOnce:
-    """Calls functions and keeps what they return: ``once(function, argument, name=value)``.
+    """Call functions and keep what they return: ``once(function, argument, name=value)``.
 
     Parameters
     ----------
     folder
-        Where results are kept; nothing is kept if None.
+        Directory for the results; nothing is kept if None.
 
     Examples
     --------
@@ -55,13 +55,13 @@ class CallOnce:
         self.folder = None if folder is None else Path(folder).absolute()
 
     def __call__(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function returns, from its file if the same was called before.
+        """The function's return value, read from its file if the same call was made before.
 
         Raises
         ------
         TypeError
-            If an argument cannot be identified.
-            Also if the result is a dataclass that files may not hold (see ``archive.storable``).
+            If an argument cannot be identified, or the result is a dataclass that was not declared as storable (see
+            ``archive.storable``).
         OutputError
             If the result cannot be written.
         """
@@ -79,20 +79,20 @@ class CallOnce:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot create {path.parent}: {error.strerror}; choose another folder") from error
-        with suppress(NotStorable):  # made from a recording whose labels are objects of any kind: made again next time
+        with suppress(NotStorable):  # recordings with arbitrary objects as labels: computed again next time
             write_atomically(path, lambda file: write_archive(file, (result,)))
         return result
 
 
 def identity_of(value: Any) -> str:
-    """Text that is the same for equal values in every process, and another one for others.
+    """Text that is equal for equal values in every process, and differs for different values.
 
-    A recording is known by its plan, its channels and its rate, whatever its chunks; its samples are not read.
+    A recording is identified by its plan, channels and rate, independent of chunks; its samples are not read.
 
     Raises
     ------
     TypeError
-        If the value is of no kind that is known here.
+        If values of this kind cannot be identified.
     """
     if value is None or isinstance(value, _PLAIN):
         return f"{type(value).__name__}:{value!r}"
@@ -126,7 +126,7 @@ def identity_of(value: Any) -> str:
 def _identity_of_array(array: xr.DataArray) -> str:
     coordinates = {}
     for name, coordinate in array.coords.items():
-        if "time" not in coordinate.dims and name != array.name:  # an hour's time axis would be 864 MB
+        if "time" not in coordinate.dims and name != array.name:  # an hour's time axis would take 864 MB
             coordinates[str(name)] = identity_of(coordinate.values)
     if array.chunks is None:
         values, attributes = identity_of(array.values), identity_of(_identifying_attributes(array.attrs))
@@ -138,7 +138,7 @@ def _identity_of_array(array: xr.DataArray) -> str:
 
 
 def _identifying_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes that say something about the values; annotations of any kind may hang on a recording beside them."""
+    """The attributes that describe the values; a recording may carry any other annotations too."""
     simple = (*_PLAIN, tuple, list, np.ndarray)
     return {str(name): value for name, value in attributes.items() if isinstance(value, simple) and name != "history"}
 
@@ -150,7 +150,7 @@ def _bytes_digest(array: np.ndarray[Any, Any]) -> str:
 
 
 def _stored_result(path: Path) -> tuple[Any] | None:
-    """The result in a file; None if it is absent, not whole, or something else."""
+    """The result in a file; None if the file is absent, incomplete, or something else."""
     try:
         stored = read_archive(path)
     except (OSError, ValueError):

@@ -1,10 +1,10 @@
-"""Running a plan's stages on one chunk, tile by tile: what a task does. NumPy only.
+"""Run a plan's stages on one chunk, tile by tile: the work of a task. NumPy only.
 
-Tiles compute, chunks schedule: every stage sees whole tiles of the absolute sample axis, each with its own halo, in the
-same shapes wherever the chunk borders lie, so a value cannot depend on them.
+Tiles compute, chunks schedule: every stage sees whole tiles of the absolute sample axis, each with its own halo and in
+the same shapes wherever the chunk borders lie, so values cannot depend on the borders.
 
-Behind a stage that moves the traces to a device, all stages get that device's arrays, in whole tiles; only what the
-last of them returns comes back, by the arrays' own method ``get`` (CuPy's name for it).
+After a stage that moves the traces to a device, all stages get that device's arrays, in whole tiles. Only the output of
+the last stage comes back, by the arrays' own method ``get`` (CuPy's name for it).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..errors import RecordingError
 from .compiling import announce_compilation
 from .plan import Array, Plan, bundled
 
-#: Held while a chunk is on a device, whose memory then holds one tile of this process, however many threads it has.
+#: Held while a chunk is on a device, so that one tile of this process is in its memory, however many threads there are.
 _DEVICE_TURN = threading.Lock()
 
 #: Rows of a sub-block of consecutive pointwise stages: 512 rows of 384 float32 channels are 0.8 MB, inside an L2 cache.
@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Program:
-    """What a task has to know, apart from the source and the arrays."""
+    """Everything a task needs, apart from the source and the arrays."""
 
     steps: tuple[Step, ...]
     n_samples: int
@@ -80,7 +80,7 @@ def visible_arrays(plan: Plan) -> dict[str, Array]:
 
 
 class Reader:
-    """Samples of one chunk with its halo, read once; padded by the edge sample only at the true ends."""
+    """Samples of one chunk with its halo, read once, padded with the edge sample only at the ends of the recording."""
 
     def __init__(self, read: Callable[[int, int], Array], n_samples: int, start: int, stop: int) -> None:
         self.n_samples = n_samples
@@ -92,7 +92,7 @@ class Reader:
                 f"sample {self.offset + row} is NaN or infinite on {(~np.isfinite(block[row])).sum()} channels; "
                 "repair the recording (fillna, interpolate) or sort the parts without it"
             )
-        # Kernels are compiled for native byte order and rows that lie together; sources may give neither.
+        # Kernels are compiled for native byte order and contiguous rows; a source may deliver neither.
         self.block: Array = np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("="))
 
     def __call__(self, start: int, stop: int) -> Array:
@@ -130,14 +130,14 @@ def run_traces(
                 for step, call in calls[last:]:
                     block = call(block, before=step.before, after=step.after)
                 out[tile_start + first - start : tile_start + final - start] = block[first - row : final - row]
-            del traces  # or it would stay in memory beside the next tile
+            del traces  # otherwise it would stay in memory beside the next tile
     return out
 
 
 def run_events(
     program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> Array:
-    """Events of the range ``[start, stop)``, each owned by the tile and the chunk its sample falls into."""
+    """Events in the range ``[start, stop)``, each owned by the tile and the chunk that contain its sample."""
     parts = []
     for _, _, events in _event_tiles(program, arrays, read, start, stop):
         samples = events["sample_index"] - program.origin
@@ -148,7 +148,7 @@ def run_events(
 def run_partials(
     program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> dict[int, dict[str, Array]]:
-    """One dict of summable arrays for each tile that begins inside ``[start, stop)``, by the number of the tile."""
+    """One dict of summable arrays per tile that begins inside ``[start, stop)``, by the number of the tile."""
     tile = program.tile_samples
     first, last = -(-start // tile) * tile, min(-(-stop // tile) * tile, program.n_samples)
     return {a // tile: partial for a, _, partial in _event_tiles(program, arrays, read, first, last)}
@@ -182,7 +182,7 @@ def _tiles(
     before: int = 0,
     after: int = 0,
 ) -> Iterator[tuple[int, int, Array]]:
-    """Each tile touching ``[start, stop)`` after the given trace stages, with ``before`` and ``after`` more rows."""
+    """Each tile touching ``[start, stop)`` after these trace stages, with ``before`` and ``after`` more rows."""
     if stop <= start:
         return
     lead = before + sum(step.before for step, _ in calls)
@@ -191,7 +191,7 @@ def _tiles(
     first, last = start // tile * tile, min(-(-stop // tile) * tile, program.n_samples)
     reader = Reader(read, program.n_samples, first - lead, last + tail)
     if program.device is not None and calls and hasattr(calls[0][0].func, "staged"):
-        # Read now, while the device is still at work for another thread.
+        # Read now, while another thread still uses the device.
         reader.block = calls[0][0].func.staged(reader.block, device=program.device)
     with nullcontext() if program.device is None else _DEVICE_TURN:
         for tile_start in range(first, last, tile):
@@ -226,16 +226,16 @@ def on_host(result: Any) -> Any:
 
 
 def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array) -> Array:
-    """Consecutive pointwise stages, sub-block by sub-block, so that the output of one is still in cache for the next.
+    """Run consecutive pointwise stages sub-block by sub-block, so that the input of each stage is still in cache.
 
-    They write over what an earlier stage made, where it has their shape, but never over what the source gave. A device
-    has another cache and a price for each call: there each stage runs on the whole tile.
+    Stages overwrite the output of an earlier stage of the same shape, but never the source's array. A device has a
+    different cache and a cost per call, so there each stage runs on the whole tile.
     """
     if not isinstance(traces, np.ndarray):
         for call in group:
             traces = call(traces, before=0, after=0)
         return traces
-    if len(group) == 1:  # no other stage finds its result in cache, and a copy would be made of it
+    if len(group) == 1:  # no further stage could use the cached output, and sub-blocks would cost a copy
         return np.asarray(group[0](traces, before=0, after=0))
     out: Array | None = None
     for row in range(0, len(traces), SUB_BLOCK_ROWS):
@@ -266,15 +266,16 @@ def _event_tiles(
                 view = traces[before - step.before : len(traces) - (after - step.after)]
                 given = () if found is None else (found,)
                 found = call(view, *given, before=step.before, after=step.after, start=tile_start + program.origin)
-            del traces, view  # or they would stay in memory beside the next tile
+            del traces, view  # otherwise they would stay in memory beside the next tile
             yield tile_start, tile_stop, on_host(found)
 
 
 class _BlasKeeper:
-    """Sets the number of BLAS threads, always from one thread of its own.
+    """Set the number of BLAS threads, always from the same thread.
 
-    Since threadpoolctl 3.6 the thread that first sets a limit owns it and calls from others do nothing, while here the
-    first task to begin and the last to end run in different threads: the limit would stay for good.
+    Since threadpoolctl 3.6, the thread that first sets a limit owns it, and calls from other threads do nothing. Here
+    the first task to begin and the last one to end run in different threads, so without this class the limit would stay
+    forever.
     """
 
     def __init__(self) -> None:
@@ -300,7 +301,7 @@ class _BlasKeeper:
                 self._thread.submit(self._release).result()
 
     def _limit(self) -> None:
-        # Looking for libraries takes 5 ms: only when an import may have loaded another BLAS.
+        # Looking for libraries takes 5 ms, so it is done only if an import may have loaded another BLAS.
         if self._n_modules != len(sys.modules):
             from threadpoolctl import ThreadpoolController
 
@@ -326,9 +327,10 @@ os.register_at_fork(after_in_child=_forget_threads_of_parent)
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """BLAS at one thread while any task runs: Dask's threads are the parallelism, and more would fight for cores.
+    """Limit BLAS to one thread while any task runs: Dask's threads are the parallelism, and more would compete for
+    cores.
 
-    Counted, because the limit belongs to the process and tasks overlap.
+    Tasks are counted, because the limit belongs to the process and tasks overlap.
     """
     keeper = _blas
     keeper.begin()

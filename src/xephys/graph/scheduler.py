@@ -15,13 +15,13 @@ from ..errors import ParameterError, ResourceError
 if TYPE_CHECKING:
     from distributed import Client
 
-#: As functions: to look one up by its name, Dask imports distributed.
+#: As functions, because Dask imports distributed to look one up by name.
 _LOCAL_SCHEDULERS = {"threads": threaded.get, "synchronous": local.get_sync, "processes": multiprocessing.get}
 
 
 @contextmanager
 def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[Client | None]:
-    """Run everything inside the context on a scheduler.
+    """Run everything inside the context on a given scheduler.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[
         ``"threads"``, ``"synchronous"``, ``"processes"``, or the address of a running Dask scheduler, such as
         ``"tcp://host:8786"``.
     timeout_s
-        How long to wait for an answer from an address.
+        How long to wait for an answer from the address.
 
     Yields
     ------
@@ -38,7 +38,7 @@ def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[
     Raises
     ------
     ParameterError
-        If the name is neither of these.
+        If the name is neither a scheduler nor an address.
     ResourceError
         If nothing answers at the address.
 
@@ -71,8 +71,8 @@ def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[
 
 
 def active_client() -> Client | None:
-    """The distributed client that a compute would use now; None for the schedulers inside this process."""
-    if "distributed" not in sys.modules:  # half a second to import, and without it there is no client
+    """The distributed client that a compute would use now; None if a scheduler inside this process would be used."""
+    if "distributed" not in sys.modules:  # not imported yet, so there is no client; importing takes half a second
         return None
     from distributed import Client
 

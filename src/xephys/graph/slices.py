@@ -1,6 +1,6 @@
-"""The plan below a chain of slices: found in the graph or the expression, and the part that the slices select.
+"""Find the plan below a chain of slices, in the graph or the expression, and the part that the slices select.
 
-The slices are replayed on stand-ins for the blocks, by Dask's own tasks, so that no rule of indexing is repeated here.
+Dask's own tasks replay the slices on stand-ins for the blocks, so that no rule of indexing is reimplemented here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from .plan import Array, Plan
 from .tasks import EXPRESSIONS, PLAN_ANNOTATION
 
-#: How the names of Dask's layers begin that take a part of an array and do nothing else to it.
+#: Prefixes of the names of Dask layers that only take a part of an array.
 _SLICES = frozenset({"getitem", "slice", "shuffle"})
 
 
 @dataclass(frozen=True)
 class FoundPlan:
-    """The plan of an array: the name of the array that carries it, and the graphs of the slices in between."""
+    """A plan found below an array: the name of the array that carries it, and the graphs of the slices in between."""
 
     plan: Plan
     name: str
@@ -32,7 +32,7 @@ class FoundPlan:
 
 @dataclass(frozen=True)
 class Selection:
-    """What slices leave: where it begins on the sample axis, how it is chunked, and which channels."""
+    """What the slices select: its start on the sample axis, its chunks, and its channels."""
 
     start: int
     chunks: tuple[int, ...]
@@ -40,7 +40,7 @@ class Selection:
 
 
 def find_plan(array: da.Array) -> FoundPlan | None:
-    """The nearest plan below an array, if only slices lie between."""
+    """The nearest plan below an array, provided that only slices lie between."""
     return _find_in_expression(array.expr) if EXPRESSIONS else _find_in_layers(array)
 
 
@@ -85,12 +85,12 @@ def _find_in_expression(expression: Any) -> FoundPlan | None:
 
 
 def _changes_nothing(expression: Any, below: Any) -> bool:
-    """Whether Dask will leave out a step: an array that is given the chunks it has."""
+    """Whether Dask will drop a step because the array already has the requested chunks."""
     return str(expression.name).startswith("rechunk-") and bool(expression.chunks == below.chunks)
 
 
 class _Block:
-    """Stands for a block while slices are replayed: knows only ``[time, channel]``, so any other operation fails."""
+    """Stand-in for a block while slices are replayed. It supports only ``[time, channel]``; anything else fails."""
 
     def __init__(self, start: int, stop: int, channels: Array) -> None:
         self.start, self.stop, self.channels = start, stop, channels
@@ -120,7 +120,7 @@ def selected(array: da.Array, found: FoundPlan) -> Selection | None:
     for i, (start, stop) in enumerate(pairwise(plan.starts.tolist())):
         graph[(found.name, i, 0)] = _Block(start, stop, everything)
     try:
-        # One call for all blocks: each call goes through the whole graph.
+        # One call for all blocks, because each call walks through the whole graph.
         parts: list[_Block] = list(dask.get(graph, [(array.name, i, 0) for i in range(array.numblocks[0])]))
     except (TypeError, ValueError, IndexError, AttributeError, KeyError):
         return None

@@ -1,7 +1,7 @@
-"""Sources: a few strings and numbers that say where samples lie, opened lazily in each process.
+"""Sources: a few strings and numbers that say where samples are stored, opened lazily in each process.
 
-No memory map, open file or array ever travels in a graph. Binary files are read with plain reads, not mapped: mapped
-pages would count as memory of the process and grow with the recording.
+No memory map, open file or array ever travels in a graph. Binary files are read, not memory-mapped: mapped pages would
+count as memory of the process and grow with the recording.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from .plan import Array
 
 
 def file_token(path: str | Path) -> str:
-    """Identity of a file's content as far as the file system knows: path, size, modification time."""
+    """Identity of a file's content as far as the file system can tell: path, size, modification time."""
     status = Path(path).stat()
     return f"{Path(path).resolve()}:{status.st_size}:{status.st_mtime_ns}"
 
 
 @dataclass(frozen=True)
 class BinarySource:
-    """Raw samples in a flat file, sample by sample (``time_axis=0``) or channel by channel (``time_axis=1``).
+    """Raw samples in a flat file, ordered sample by sample (``time_axis=0``) or channel by channel (``time_axis=1``).
 
     Parameters
     ----------
     path
         The file.
     dtype_name
-        NumPy type string of a sample, with its byte order.
+        NumPy type string of a sample, including byte order.
     n_file_channels
         Channels stored in the file.
     n_samples
         Samples per channel.
     offset_bytes
-        Where the samples begin.
+        Position of the first sample.
     time_axis
-        0: the channels of one sample lie together; 1: the samples of one channel do.
+        0: the channels of a sample are contiguous; 1: the samples of a channel are contiguous.
     channels
-        Which stored channels, in which order; all if None.
+        Which stored channels to read, in which order; all if None.
     content
         Token of the file's content at the time of opening.
     """
@@ -144,7 +144,7 @@ def _zarr_array(store: str, component: str, content: str) -> Any:
 
 @dataclass(frozen=True)
 class PickledSource:
-    """A recording object that can only be read through its own ``get_traces``: its pickle and one of its segments.
+    """A recording object that is read through its own ``get_traces``: its pickle, and the number of one segment.
 
     Used for SpikeInterface recordings whose samples have no plain layout on disk.
     """
@@ -168,19 +168,19 @@ class PickledSource:
     def read(self, start: int, stop: int) -> Array:
         recording = unpickled(self.pickled, self.content)
         block: Array = recording.get_traces(segment_index=self.segment_index, start_frame=start, end_frame=stop)
-        # A view may be of memory that is shared between processes, which goes with the recording.
+        # A view may point into memory shared between processes, which disappears with the recording.
         return block if block.flags.owndata else block.copy()
 
 
 @lru_cache(maxsize=8)
 def unpickled(pickled: bytes, content: str) -> Any:
-    """The recording behind a :class:`PickledSource`, pickled by this process or one it works with: never a file."""
-    # `content` only tells versions of a file apart: readers keep open the version that they were unpickled with.
+    """The recording behind a :class:`PickledSource`. This process or one of its workers pickled it; never a file."""
+    # `content` only distinguishes versions of a file: readers keep the version open that they were unpickled with.
     return pickle.loads(pickled)
 
 
 def chunked_array(array: Array, *, chunk_samples: int) -> Any:
-    """A Dask array over an array in memory (or Zarr's): in chunks along time, without a copy, never split otherwise."""
+    """A Dask array over an array in memory (or in Zarr), chunked along time only, without a copy."""
     import dask.array as da
 
     lazy = da.from_array(array, chunks=(min(chunk_samples, max(1, array.shape[0])), *([-1] * (array.ndim - 1))))

@@ -1,10 +1,10 @@
-"""One task per chunk of a plan: the only place where Dask tasks are made.
+"""Make the tasks of a plan, one per chunk: the only place where Dask tasks are made.
 
-A task gets the numbers of its chunk, reads its widened range from the source and runs the stages. Where the source is
+A task gets the numbers of its chunk, reads its widened range from the source and runs the stages. If the source is
 itself a Dask array, the task depends on the blocks that cover that range instead of reading them.
 
-Where Dask's array expressions are on (``array.query-planning``), the array is an expression of its own, which makes the
-same tasks; where they are off, it is a layer of a graph. The plan rides in either.
+If Dask's array expressions are on (``array.query-planning``), the array is an expression of its own that makes the same
+tasks; otherwise it is a layer of a graph. Either one carries the plan.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from dask.highlevelgraph import HighLevelGraph
 from .plan import Array, Plan, Source
 from .run import Program, visible_arrays
 
-#: Whether Dask's arrays are expressions; settled when ``dask.array`` is first imported.
+#: Whether Dask's arrays are expressions; fixed when ``dask.array`` is first imported.
 EXPRESSIONS = hasattr(da.Array, "expr")
 
-#: Under this name a plan rides in the layer of its array, among the annotations that no scheduler sees.
+#: Key of the plan among the annotations of its array's layer, which no scheduler reads.
 PLAN_ANNOTATION = "xephys-plan"
 
 
 @dataclass(frozen=True)
 class DaskSource:
-    """An opaque Dask array as a source: the tasks get the blocks they need, so ``read`` is for looking only."""
+    """An opaque Dask array as a source. Tasks get the blocks they need, so ``read`` only serves inspection."""
 
     array: da.Array
 
@@ -73,19 +73,19 @@ def over_chunks(
     Parameters
     ----------
     plan
-        Gives the source, the stages and the chunks.
+        Provides the source, the stages and the chunks.
     run
-        Module-level function ``run(program, arrays, read, start, stop, **options)``; what it returns is the block.
+        Module-level function ``run(program, arrays, read, start, stop, **options)`` that returns the block.
     name
-        Of the array and its layer; it must identify what is computed.
+        Name of the array and its layer; it must identify what is computed.
     dtype, chunks
-        Of the array; object dtype where the blocks are not arrays.
+        dtype and chunks of the array; object dtype if the blocks are not arrays.
     numbers
-        Which chunks of the plan; all if None.
+        Numbers of the plan's chunks to compute; all if None.
     options
         Plain keyword arguments for ``run``.
     carries_plan
-        Whether the array holds what the plan emits, so that the plan is found in it again.
+        Whether the array holds what the plan emits, so that the plan can be recovered from it.
     """
     wanted = np.arange(len(plan.chunks)) if numbers is None else np.asarray(numbers, np.int64)
     bounds = np.stack([plan.starts[:-1][wanted], plan.starts[1:][wanted]], axis=1)
@@ -106,7 +106,7 @@ def over_chunks(
 
         return LazyArray(PlanExpression(name, work, chunks, meta, carried, blocks, blocks and blocks.name))
     if blocks is None:
-        # As a key of its own: a keyword below a megabyte would travel to the workers with every single task.
+        # Stored under its own key: a keyword argument below a megabyte would be sent along with every task.
         shared = dask.delayed(work, name=work_key(name), traverse=False)
         out = da.map_blocks(on_source, name=name, dtype=dtype, chunks=chunks, meta=meta, shared=shared)
     else:
@@ -120,7 +120,7 @@ def over_chunks(
 
 
 def map_records(records: da.Array, func: Callable[..., Array], *, dtype: np.dtype[Any], **options: Any) -> da.Array:
-    """A module-level function of each block of an array of unknown length; as many records as it gives back."""
+    """Apply a module-level function to each block of an array of unknown length; blocks may change in length."""
     chunks = (records.chunks[0], *((size,) for size in dtype.shape))
     meta = np.empty((0,) * len(chunks), dtype.base)
     if EXPRESSIONS:
@@ -133,10 +133,11 @@ def map_records(records: da.Array, func: Callable[..., Array], *, dtype: np.dtyp
 
 @dataclass(frozen=True)
 class Work:
-    """What the tasks of an array have in common: stored once in its graph, sent once to each worker.
+    """What the tasks of an array share: stored once in its graph, sent once to each worker.
 
-    ``bounds`` are the samples ``(start, stop)`` of each chunk; ``spans``, where the source is a Dask array, its blocks
-    ``[first, last)`` that a chunk needs and the first sample of these. Not callable, or Dask would take it for a task.
+    ``bounds`` holds the samples ``(start, stop)`` of each chunk. If the source is a Dask array, ``spans`` holds the
+    blocks ``[first, last)`` that a chunk needs and the first sample of these. Not callable, or Dask would take it for a
+    task.
     """
 
     run: Callable[..., Any]
@@ -153,12 +154,12 @@ class Work:
 
 
 def work_key(name: str) -> str:
-    """Key of the work that the tasks of an array share; Dask groups by what stands before the token."""
+    """Key of the work that an array's tasks share; Dask groups keys by what precedes the token."""
     return part_key(name, "inputs")
 
 
 def part_key(name: str, part: str) -> str:
-    """Name for a part of the work of an array that is called ``label-token``; Dask shows ``label-part``.
+    """Name for part of the work of an array called ``label-token``; Dask shows it as ``label-part``.
 
     Examples
     --------
@@ -170,13 +171,13 @@ def part_key(name: str, part: str) -> str:
 
 
 def on_source(*, shared: Work, block_id: tuple[int, ...] = ()) -> Any:
-    """The task of a chunk whose samples come from a source."""
+    """Task of a chunk whose samples come from a source."""
     assert shared.source is not None
     return shared.block(shared.source.read, block_id[0])
 
 
 def on_blocks(work: Work, blocks: list[Array], number: int) -> Any:
-    """The task of a chunk whose samples come from blocks of another array."""
+    """Task of a chunk whose samples come from blocks of another array."""
     assert work.spans is not None
     joined, offset = blocks[0] if len(blocks) == 1 else np.concatenate(blocks), int(work.spans[number, 2])
 
@@ -198,7 +199,7 @@ def tasks_on_source(work: Work, *, name: str, n_dims: int) -> dict[Any, Any]:
 
 
 def tasks_on_blocks(work: Work, *, name: str, n_dims: int, blocks: str) -> dict[Any, Any]:
-    """The graph of an array on the array of name ``blocks``."""
+    """The graph of an array on the array named ``blocks``."""
     assert work.spans is not None
     shared, suffix = work_key(name), (0,) * (n_dims - 1)
     graph: dict[Any, Any] = {shared: DataNode(shared, work)}
@@ -210,7 +211,7 @@ def tasks_on_blocks(work: Work, *, name: str, n_dims: int, blocks: str) -> dict[
 
 
 def block_spans(plan: Plan, chunks: tuple[int, ...], bounds: Array) -> Array:
-    """For each chunk of a plan the blocks ``[first, last)`` of its source that it needs, and their first sample."""
+    """For each chunk of a plan, the blocks ``[first, last)`` of its source that it needs, and their first sample."""
     edges = np.concatenate([[0], np.cumsum(chunks)]).astype(np.int64)
     spans = np.empty((len(bounds), 3), np.int64)
     for i, (start, stop) in enumerate(bounds.tolist()):
@@ -220,7 +221,10 @@ def block_spans(plan: Plan, chunks: tuple[int, ...], bounds: Array) -> Array:
 
 
 def covering_blocks(plan: Plan, edges: Array, start: int, stop: int) -> tuple[int, int]:
-    """Blocks ``[first, last)`` that hold the tiles of ``[start, stop)`` and halo; ``edges``: where blocks end."""
+    """Blocks ``[first, last)`` that hold the tiles of ``[start, stop)`` and their halo;
+
+    ``edges`` are the block ends.
+    """
     tiles, (before, after) = plan.tiles(start, stop), plan.halo
     if not tiles or not plan.stages:
         lo, hi = start, stop

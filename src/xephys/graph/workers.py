@@ -1,4 +1,4 @@
-"""A cluster on this machine, and kernels compiled on the workers before the work starts."""
+"""Start a cluster on this machine, and compile kernels on the workers before the work starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .run import Program, run_events, run_partials, run_traces, visible_arrays
 from .scheduler import active_client
 from .tasks import DaskSource
 
-#: Dask's threads are the parallelism: libraries inside a task use one. Freed memory goes back to the system at once.
+#: Libraries inside a task use one thread: Dask's threads are the parallelism. Freed memory is returned at once.
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -34,18 +34,18 @@ def local_cluster(
     memory_limit: str | int = "auto",
     dashboard_address: str | None = None,
 ) -> Iterator[Client]:
-    """Worker processes on this machine, and the client that makes them the active scheduler.
+    """Start worker processes on this machine, with a client that makes them the active scheduler.
 
     Parameters
     ----------
     n_workers
         Processes; one per GPU, or few with several threads each on a CPU.
     threads_per_worker
-        Threads of each; 1 for a GPU.
+        Threads of each process; 1 for a GPU.
     memory_limit
-        Of each, as ``"4GiB"``; a worker that exceeds it is restarted.
+        Memory limit of each process, such as ``"4GiB"``; a worker that exceeds it is restarted.
     dashboard_address
-        Such as ``":8787"``; no dashboard if None.
+        Address such as ``":8787"``; no dashboard if None.
 
     Yields
     ------
@@ -62,7 +62,7 @@ def local_cluster(
             threads_per_worker=threads_per_worker,
             memory_limit=memory_limit,
             processes=True,
-            # Without a dashboard the scheduler still opens a port; any free one, so that clusters never collide.
+            # The scheduler opens a port even without a dashboard; any free one, so that clusters never collide.
             dashboard_address=dashboard_address or "127.0.0.1:0",
             scheduler_kwargs={"dashboard": dashboard_address is not None},
             env=WORKER_ENVIRONMENT,
@@ -75,21 +75,21 @@ def local_cluster(
 def warm_up(plan: Plan) -> None:
     """Compile the kernels of a plan in this process, by running its first tile.
 
-    What is compiled goes to numba's cache on disk too, which must not be filled by several processes at once.
+    The compiled code also goes to Numba's cache on disk, which several processes must not fill at once.
     """
     program, arrays = Program.of(plan), visible_arrays(plan)
-    # From the tile's beginning: partial sums belong to the chunk in which their tile begins.
+    # From the beginning of the tile: partial sums belong to the chunk in which their tile begins.
     start = plan.start // plan.tile_samples * plan.tile_samples
     run: Any = {"traces": run_traces, "events": run_events, "partials": run_partials}[plan.emits]
-    with dask.config.set(scheduler="synchronous"):  # for sources that are Dask arrays: no task waits for another
+    with dask.config.set(scheduler="synchronous"):  # for sources that are Dask arrays: no task may wait for another
         run(program, arrays, plan.source.read, start, min(start + 1, plan.source.n_samples))
 
 
 class WarmUp(WorkerPlugin):  # type: ignore[misc]
-    """Compiles the kernels of a plan in every worker, also those that join or restart later."""
+    """Compile the kernels of a plan in every worker, including those that join or restart later."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = replace(plan, chunks=(plan.n_samples,))  # an hour's chunks are of no use there
+        self.plan = replace(plan, chunks=(plan.n_samples,))  # workers do not need an hour's worth of chunks
         self.name = f"xephys-warm-up-{plan.identity}"
 
     def setup(self, worker: Any) -> None:
@@ -97,13 +97,13 @@ class WarmUp(WorkerPlugin):  # type: ignore[misc]
 
 
 def warm_up_workers(client: Client, plan: Plan) -> None:
-    """Compile a plan's kernels here first, then load them in every worker, so that no two compile the same at once."""
+    """Compile a plan's kernels here, then load them in every worker, so that no two compile the same kernel at once."""
     warm_up(plan)
     client.register_plugin(WarmUp(plan))
 
 
 def warm_up_active(plan: Plan) -> None:
-    """Compile a plan's kernels on the active client's workers; nothing without one, or where tiles need other tasks."""
+    """Compile a plan's kernels on the active client's workers; no effect without a client or with a Dask source."""
     client = active_client()
     if client is not None and not isinstance(plan.source, DaskSource):
         warm_up_workers(client, plan)

@@ -1,4 +1,4 @@
-"""Who writes a file: a mark in its temporary name, by which a later process knows what was abandoned."""
+"""Marks in temporary file names that tell who is writing, so that later processes can recognize abandoned files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARK = re.compile(r"(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}")
 
 
 def writer_mark() -> str:
-    """A unique mark of this process: its machine, its number and a random part.
+    """A unique mark of this process: machine, process number and a random part.
 
     Examples
     --------
@@ -23,10 +23,10 @@ def writer_mark() -> str:
 
 
 def is_abandoned(mark: str) -> bool:
-    """Whether a mark is that of a process of this machine that has ended.
+    """Whether a mark belongs to a process of this machine that has ended.
 
-    A live process may be at work in the same folder, and so may processes of other machines, of which nothing is known
-    here: what they write is not abandoned.
+    Live processes may be working in the same folder, and so may processes of other machines, about which nothing is
+    known here; their files do not count as abandoned.
     """
     import psutil
 
@@ -35,5 +35,5 @@ def is_abandoned(mark: str) -> bool:
 
 
 def machine_token() -> str:
-    """Identity of this machine among those that write to one folder."""
+    """Identity of this machine among those that write to the same folder."""
     return hashlib.sha1(socket.gethostname().encode(), usedforsecurity=False).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Localization at the center of mass of a peak's sizes on the channels around it."""
+"""Localize a peak at the center of mass of its amplitudes on the surrounding channels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def center_of_mass(window: PeakWindow, *, radius_um: float = 75.0, feature: str 
     window
         Positions and samples around a peak.
     radius_um
-        Channels used around the peak's channel.
+        Channels within this radius of the peak's channel are used.
     feature
-        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the size of a peak on each channel.
+        How the amplitude on each channel is measured: ``"ptp"``, ``"energy"`` or ``"peak_voltage"``.
 
     Raises
     ------

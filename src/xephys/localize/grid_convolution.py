@@ -1,4 +1,4 @@
-"""Localization on a grid: where the expected footprint of a source fits best."""
+"""Localize a peak on a grid: where the expected footprint of a source fits best."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def grid_convolution(
     window
         Positions and samples around a peak.
     radius_um
-        Grid points used around the peak's channel.
+        Grid points within this radius of the peak's channel are used.
     prototype
-        The expected waveform over the window, one value a sample; a negative Gaussian if None.
+        Expected waveform in the window, one value per sample; a negative Gaussian if None.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def grid_convolution(
 
 
 def _footprints(window: PeakWindow, radius_um: float) -> dict[str, NDArray[Any]]:
-    """The grid's tables; of several groups of channels each has points of its own, which are put back where it is."""
+    """The grid's tables. Each group of channels has grid points of its own, moved back to where the group really is."""
     from ..kernels.localize.footprint_grid import grid_footprints
 
     apart = window.positions + window.separation

@@ -1,4 +1,4 @@
-"""Localization by the place of a point source whose potential falls off as one over the distance."""
+"""Localize a peak as a point source whose potential falls off with the inverse of the distance."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def monopolar_triangulation(
     window
         Positions and samples around a peak.
     radius_um
-        Channels used around the peak's channel.
+        Channels within this radius of the peak's channel are used.
     feature
-        ``"ptp"``, ``"energy"`` or ``"peak_voltage"``: the size of a peak on each channel.
+        How the amplitude on each channel is measured: ``"ptp"``, ``"energy"`` or ``"peak_voltage"``.
     enforce_decrease
-        Let no size exceed those nearer to the peak.
+        Limit each amplitude to those of the channels nearer to the peak.
     max_distance_um
-        Farthest solution.
+        Maximum distance of a solution.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def monopolar_triangulation(
 
     Notes
     -----
-    After Boussard et al. (2021), NeurIPS 34:22130.
+    Follows Boussard et al. (2021), NeurIPS 34:22130.
     """
     from ..kernels.localize.monopolar_triangulation import localize_monopolar_triangulation
     from ..kernels.localize.point_source import radial_decrease_steps

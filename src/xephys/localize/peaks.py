@@ -1,4 +1,4 @@
-"""Localization of peaks, in the same pass as their detection."""
+"""Localize peaks in the same pass as their detection."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .window import PeakWindow
 
 
 class LocalizationMethod(NamedTuple):
-    """What makes the stage of a method, and the fields that it adds to a peak."""
+    """The function that makes a method's stage, and the fields that the method adds to a peak."""
 
     build: Callable[..., Stage]
     fields: tuple[str, ...]
 
 
-#: One row a method.
+#: One row per method.
 METHODS = {
     "center_of_mass": LocalizationMethod(center_of_mass, ("x", "y", "z")),
     "grid_convolution": LocalizationMethod(grid_convolution, ("x", "y", "z")),
@@ -60,10 +60,10 @@ def localize_peaks(
     method
         ``"center_of_mass"``, ``"grid_convolution"`` or ``"monopolar_triangulation"``.
     ms_before, ms_after
-        Window around the peak that the method looks at.
+        Window around the peak that the method uses.
     **parameters
-        Of the method: ``radius_um`` (all three), ``feature`` (center of mass and triangulation), ``enforce_decrease``
-        and ``max_distance_um`` (triangulation), ``prototype`` (grid convolution). See
+        Parameters of the method: ``radius_um`` (all three), ``feature`` (center of mass and triangulation),
+        ``enforce_decrease`` and ``max_distance_um`` (triangulation), ``prototype`` (grid convolution). See
         :func:`xephys.localize.center_of_mass.center_of_mass`,
         :func:`xephys.localize.monopolar_triangulation.monopolar_triangulation` and
         :func:`xephys.localize.grid_convolution.grid_convolution`.
@@ -76,7 +76,7 @@ def localize_peaks(
     Raises
     ------
     ParameterError
-        If a name is unknown, a number outside its limits, or the peaks are localized already.
+        If a name is unknown, a number is outside its limits, or the peaks already have places.
     RecordingError
         If the recording has no positions.
 

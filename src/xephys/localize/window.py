@@ -1,4 +1,4 @@
-"""Input of every method of localization: where the channels are, and the window around a peak."""
+"""Input shared by every localization method: the channel positions, and the window around a peak."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class PeakWindow(NamedTuple):
-    """Positions ``(channel, 2)`` in µm and groups of the channels, and the samples before a peak and from it on.
+    """Positions ``(channel, 2)`` in µm, groups of the channels, and numbers of samples before the peak and from it on.
 
     ``separation`` moves the groups apart, as in :func:`xephys.recording.geometry.separation_um`.
     """

@@ -1,4 +1,4 @@
-"""Input of the metrics of units: spikes and waveforms in memory; nothing has to be read."""
+"""Input of the unit metrics: spikes and waveform sizes in memory; nothing needs to be read."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class UnitFacts:
     Attributes
     ----------
     sample_index, unit_index
-        Of every spike, in order of sample.
+        Sample and unit of every spike, in order of sample.
     n_units, n_samples
-        Number of units, and length of the recording.
+        Number of units, and length of the recording in samples.
     sampling_frequency
         In hertz.
     amplitude
@@ -36,5 +36,5 @@ class UnitFacts:
     noise: NDArray[np.floating[Any]]
 
     def samples(self, duration_ms: float) -> int:
-        """Milliseconds in samples."""
+        """Convert milliseconds to samples."""
         return round(duration_ms * 1e-3 * self.sampling_frequency)

@@ -1,4 +1,4 @@
-"""Metrics of units that follow from their spike times."""
+"""Metrics of units computed from their spike times."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from .facts import UnitFacts
 
-#: Two spikes of one neuron are at least the first of these apart; nearer than the second, the matcher reports only one.
+#: Refractory period of a neuron, and the censored period, within which the matcher reports only one of two spikes.
 CONTAMINATION_REFRACTORY_MS, CONTAMINATION_CENSORED_MS = 1.5, 0.5
 
 
 def num_spikes(facts: UnitFacts) -> NDArray[np.int64]:
-    """Spikes of each unit."""
+    """Number of spikes of each unit."""
     return np.bincount(facts.unit_index, minlength=facts.n_units)
 
 
 def firing_rate(facts: UnitFacts) -> NDArray[np.float64]:
-    """Spikes of each unit per second of the recording."""
+    """Number of spikes of each unit per second of the recording."""
     return np.asarray(num_spikes(facts) * facts.sampling_frequency / facts.n_samples)
 
 
 def contamination(facts: UnitFacts) -> NDArray[np.floating[Any]]:
-    """Fraction of each unit's spikes that come from elsewhere, by its refractory violations (Hill et al. 2011)."""
+    """Fraction of each unit's spikes that come from elsewhere, from its refractory violations (Hill et al. 2011)."""
     from ..kernels.metrics.trains import refractory_contaminations
 
     return refractory_contaminations(

@@ -1,4 +1,4 @@
-"""The table of metrics: one row each, from which ``/units``, its empty form and the documentation follow."""
+"""The table of metrics, one row each, from which ``/units``, its empty form and the documentation are generated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .waveforms import amplitude, snr
 
 
 class Metric(NamedTuple):
-    """A row: what computes one value a unit, the column that holds it, and what of :class:`UnitFacts` it needs."""
+    """A row: a function that computes one value per unit, its column, and the fields of :class:`UnitFacts` it needs."""
 
     compute: Callable[[UnitFacts], NDArray[Any]]
     column: Variable
@@ -27,7 +27,7 @@ def _row(compute: Callable[[UnitFacts], NDArray[Any]], kind: str, units: str, do
     return Metric(compute, Variable(compute.__name__, ("unit",), kind, units, doc), needs)
 
 
-#: Every metric by the name of its column.
+#: Every metric, by the name of its column.
 METRICS: dict[str, Metric] = {
     row.column.name: row
     for row in (
@@ -51,12 +51,12 @@ def compute_columns(facts: UnitFacts, names: Iterable[str] = tuple(METRICS)) -> 
     facts
         Spikes and sizes of the units.
     names
-        Metrics wanted; all if not given.
+        Names of the metrics; all by default.
 
     Raises
     ------
     ParameterError
-        If a name is not that of a metric.
+        If a name is not a metric.
 
     Examples
     --------
@@ -75,12 +75,12 @@ def compute_columns(facts: UnitFacts, names: Iterable[str] = tuple(METRICS)) -> 
 
 
 def unit_variables() -> dict[str, Variable]:
-    """Every declared column of ``/units``: where and what a unit is, and its metrics."""
+    """Every declared column of ``/units``: descriptions of the units, and their metrics."""
     return {**UNIT_VARIABLES, **{name: metric.column for name, metric in METRICS.items()}}
 
 
 def empty_columns(variables: Mapping[str, Variable]) -> dict[str, NDArray[Any]]:
-    """The columns of a table without rows, in their types.
+    """The columns of a table without rows, with their types.
 
     Examples
     --------

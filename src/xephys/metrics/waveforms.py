@@ -1,4 +1,4 @@
-"""Metrics of units that follow from their mean waveforms."""
+"""Metrics of units computed from their mean waveforms."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def amplitude(facts: UnitFacts) -> NDArray[np.floating[Any]]:
 
 
 def snr(facts: UnitFacts) -> NDArray[np.floating[Any]]:
-    """Amplitude over the noise level of the peak channel."""
+    """Amplitude divided by the noise level of the peak channel."""
     return np.asarray(facts.amplitude / facts.noise)

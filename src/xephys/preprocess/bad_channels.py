@@ -1,4 +1,4 @@
-"""Channels that should not be used: found, marked, interpolated."""
+"""Find bad channels, and interpolate them from their neighbors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ METHODS = ("coherence+psd", "std", "mad")
 def find_constant_channels(
     recording: xr.DataArray, *, excerpts: Excerpts | None = None, seed: int = 0
 ) -> NDArray[np.bool_]:
-    """Mask of the channels that never change in seeded stretches of the recording. Computes.
+    """Mask of the channels that are constant in seeded excerpts of the recording. Computes.
 
-    ``excerpts`` are some of these very traces, from :func:`sample_traces`; drawn here if None.
+    ``excerpts`` must come from these same traces, from :func:`sample_traces`; drawn here if None.
 
     Raises
     ------
     RecordingError
-        If a stretch holds NaN or infinite values.
+        If an excerpt holds NaN or infinite values.
 
     Examples
     --------
@@ -63,21 +63,21 @@ def detect_bad_channels(
     std_factor: float = 5.0,
     seed: int = 0,
 ) -> xr.DataArray:
-    """Label each channel good, dead, noise or outside (the brain). Computes.
+    """Label each channel as good, dead, noise or outside (the brain). Computes.
 
     Parameters
     ----------
     recording
-        Raw traces with dims ``(time, channel)``; they are high-passed at 300 Hz here.
+        Raw traces with dims ``(time, channel)``; a high-pass at 300 Hz is applied here.
     method
-        ``"coherence+psd"``: by similarity with the median channel along the probe and high-frequency power;
-        ``"std"`` or ``"mad"``: ``std_factor`` times as noisy as the median channel.
+        ``"coherence+psd"``: similarity to the median channel along the probe, and high-frequency power; ``"std"`` or
+        ``"mad"``: channels ``std_factor`` times as noisy as the median channel.
     n_slices, slice_duration_s, seed
-        Which stretches are read.
+        Number, length and random seed of the slices that are read.
     psd_threshold_uv2_hz, dead_threshold, noisy_threshold, outside_threshold
-        Limits of the first method.
+        Limits of ``"coherence+psd"``.
     std_factor
-        Limit of the others.
+        Limit of ``"std"`` and ``"mad"``.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def detect_bad_channels(
 
     Notes
     -----
-    After the method of the International Brain Laboratory (2022), doi:10.6084/m9.figshare.19705522.
+    Follows the method of the International Brain Laboratory (2022), doi:10.6084/m9.figshare.19705522.
 
     Examples
     --------
@@ -111,13 +111,13 @@ def detect_bad_channels(
     high = highpass_filter(in_uv, freq_min_hz=300.0)
     slices = sample_traces(high, n_slices=n_slices, slice_duration_s=slice_duration_s, seed=seed)
     plan = recording_plan(high)
-    if plan.n_samples < n_slices * plan.tile_samples:  # too short for one each second: as many as were asked for vote
+    if plan.n_samples < n_slices * plan.tile_samples:  # too short for distinct slices: they overlap, and all still vote
         slices = draw_overlapping_excerpts(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
         positions = schema.positions_of(
             recording, why="the coherence of neighboring channels (methods 'std' and 'mad' need none)"
         )
-        groups = channel_groups(recording)  # one after the other: two shanks at one depth are not neighbors
+        groups = channel_groups(recording)  # separately: channels of two shanks at one depth are not neighbors
         order = np.lexsort((positions[:, 0], positions[:, 1], np.zeros(len(positions)) if groups is None else groups))
         back = np.argsort(order)
         codes = [
@@ -144,17 +144,17 @@ def detect_bad_channels(
 def interpolate_bad_channels(
     recording: xr.DataArray, bad: Any = None, *, sigma_um: float | None = None
 ) -> xr.DataArray:
-    """Replace bad channels by a weighted mean of the good ones around them, lazily.
+    """Replace each bad channel by a weighted mean of the good channels around it, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     bad
-        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels; those marked
-        by the coordinate ``bad`` if None.
+        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels; the
+        coordinate ``bad`` if None.
     sigma_um
-        Reach of the weights ``exp(-(d / sigma)**1.3)``; the commonest vertical spacing if None.
+        Length scale of the weights ``exp(-(d / sigma)**1.3)``; the most common vertical spacing if None.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def interpolate_bad_channels(
     ParameterError
         If the mask does not fit, or holds neither labels nor booleans, or every channel is bad.
     RecordingError
-        If positions are missing, or a bad channel has no good one of its shank near enough.
+        If positions are missing, or a bad channel has no good channel of its shank within reach.
 
     Examples
     --------

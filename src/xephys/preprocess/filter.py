@@ -1,4 +1,4 @@
-"""Recursive filters: band-pass, high-pass, notch, and any other, without delay or causal."""
+"""Recursive filters, zero-phase or causal: band-pass, high-pass, notch, and any other design."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
-#: Largest admissible influence of samples beyond the halo, as a fraction of the signal.
+#: Maximum influence of samples beyond the halo, as a fraction of the signal.
 HALO_TOLERANCE = 1e-6
 #: Corner frequencies of each kind of filter.
 _N_CORNERS = {"bandpass": 2, "bandstop": 2, "highpass": 1, "lowpass": 1}
@@ -44,9 +44,10 @@ def bandpass_filter(
     ftype
         Family, as in :func:`scipy.signal.iirfilter`: ``"butter"``, ``"bessel"``, ``"ellip"``, …
     tolerance
-        Influence admitted from beyond the halo, as a fraction of the signal. Sets the halo, by the largest pole.
+        Maximum influence of samples beyond the halo, as a fraction of the signal. It determines the halo, through the
+        largest pole.
     **design
-        ``rp`` and ``rs``, where the family needs them.
+        ``rp`` and ``rs``, for families that need them.
 
     Returns
     -------
@@ -59,8 +60,8 @@ def bandpass_filter(
 
     Notes
     -----
-    Adds one stage to the recording's plan; does not add tasks. Within one halo of the recording's own two ends values
-    depend on how the signal is continued (by its edge sample).
+    Adds one stage to the recording's plan and no tasks. Within one halo of the two ends of the recording, values depend
+    on how the signal is continued (its edge sample is repeated).
 
     Examples
     --------
@@ -125,7 +126,8 @@ def notch_filter(
     freq_hz
         Center of the notch.
     quality
-        Center divided by the width at -3 dB. A narrow notch rings long: at 50 Hz and 30 the halo is several seconds.
+        Center divided by the width at -3 dB. A narrow notch rings long: at 50 Hz with a quality of 30, the halo is
+        several seconds.
     tolerance
         As in :func:`bandpass_filter`.
 
@@ -150,7 +152,7 @@ def notch_filter(
 
 
 @operation
-def filter(  # the field's name; nothing in here needs Python's own
+def filter(  # the field's name for it; Python's own is not used here
     recording: xr.DataArray,
     *,
     freq_hz: float | tuple[float, float] = (300.0, 6000.0),
@@ -161,7 +163,7 @@ def filter(  # the field's name; nothing in here needs Python's own
     tolerance: float = HALO_TOLERANCE,
     **design: Any,
 ) -> xr.DataArray:
-    """Filter each channel with any recursive design, in both directions or in one of them, lazily.
+    """Filter each channel with any recursive design, in both directions or in one, lazily.
 
     Parameters
     ----------
@@ -174,8 +176,8 @@ def filter(  # the field's name; nothing in here needs Python's own
     order, ftype, **design
         As in :func:`bandpass_filter`.
     direction
-        ``"both"``: forwards and then backwards, without delay; ``"forward"``: causal, with the filter's own delay, as
-        hardware and a live display have it; ``"backward"``.
+        ``"both"``: forwards and then backwards, without delay; ``"forward"``: causal, with the filter's own delay, like
+        hardware and live displays; ``"backward"``.
     tolerance
         As in :func:`bandpass_filter`.
 
@@ -186,7 +188,7 @@ def filter(  # the field's name; nothing in here needs Python's own
     Raises
     ------
     ParameterError
-        If a corner is not inside (0, Nyquist), their number does not fit ``btype``, or a name is unknown.
+        If a corner is not inside (0, Nyquist), the number of corners does not fit ``btype``, or a name is unknown.
 
     Examples
     --------
@@ -225,7 +227,7 @@ def filter_with_sos(
     recording
         Traces with dims ``(time, channel)``.
     sos
-        Sections ``(n_sections, 6)``, as every design function of :mod:`scipy.signal` returns with ``output="sos"``.
+        Sections ``(n_sections, 6)``, as the design functions of :mod:`scipy.signal` return them with ``output="sos"``.
     direction
         As in :func:`filter`.
     tolerance
@@ -234,7 +236,7 @@ def filter_with_sos(
     Raises
     ------
     ParameterError
-        If the tolerance is not inside (0, 1), or the direction unknown.
+        If the tolerance is not inside (0, 1), or the direction is unknown.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A band-pass without ringing, from two Gaussians over frequency."""
+"""A band-pass without ringing: the difference of two Gaussians over frequency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad channels marked, dropped, or given as a mask: from labels, each in one word."""
+"""Mark or drop bad channels, given as labels or as a mask."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ..calls import operation
 from ..errors import ParameterError
 from ..recording.slicing import select_channels
 
-#: What :func:`xephys.detect_bad_channels` says of a channel.
+#: Labels that :func:`xephys.detect_bad_channels` returns.
 LABELS = ("good", "dead", "noise", "outside")
 
 
 @operation
 def mark_bad_channels(recording: xr.DataArray, bad: Any) -> xr.DataArray:
-    """Mark channels as bad: they stay, and references, whitening, detection and sorting leave them out.
+    """Mark channels as bad: they stay, but references, whitening, detection and sorting leave them out.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     bad
-        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels. Replaces the
-        marks that are there.
+        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels. Replaces any
+        existing marks.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def mark_bad_channels(recording: xr.DataArray, bad: Any) -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If it is neither, or of other channels.
+        If ``bad`` is neither, or belongs to other channels.
 
     Examples
     --------
@@ -52,15 +52,15 @@ def mark_bad_channels(recording: xr.DataArray, bad: Any) -> xr.DataArray:
 
 @operation
 def drop_bad_channels(recording: xr.DataArray, bad: Any = None) -> xr.DataArray:
-    """Leave out bad channels, lazily.
+    """Remove bad channels, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     bad
-        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels; those marked
-        by the coordinate ``bad`` if None.
+        Labels, from :func:`detect_bad_channels` (all but ``"good"`` are bad), or a mask over the channels; the
+        coordinate ``bad`` if None.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def drop_bad_channels(recording: xr.DataArray, bad: Any = None) -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If it is neither, or of other channels, or no channel is good.
+        If ``bad`` is neither, belongs to other channels, or leaves no good channel.
 
     Examples
     --------
@@ -86,12 +86,12 @@ def drop_bad_channels(recording: xr.DataArray, bad: Any = None) -> xr.DataArray:
 
 
 def bad_mask(recording: xr.DataArray, bad: Any = None) -> NDArray[np.bool_]:
-    """The mask over channels that labels, or a mask with or without labels, stand for; the marks there are if None.
+    """The mask over channels that labels or a mask (labelled or not) stand for; the recording's own marks if None.
 
     Raises
     ------
     ParameterError
-        If it has not one value per channel, or values that are neither labels nor booleans.
+        If there is not one value per channel, or the values are neither labels nor booleans.
     """
     if bad is None:
         return schema.bad_channels_of(recording)
@@ -101,7 +101,7 @@ def bad_mask(recording: xr.DataArray, bad: Any = None) -> NDArray[np.bool_]:
         missing = ~np.isin(own, bad.channel.values)
         if missing.any():
             raise ParameterError(
-                f"bad says nothing of {missing.sum()} of the {n} channels, such as {own[missing][0]}; detect bad "
+                f"bad has no value for {missing.sum()} of the {n} channels, such as {own[missing][0]}; detect bad "
                 "channels on this recording (detect_bad_channels)"
             )
         bad = bad.sel(channel=own)

@@ -29,11 +29,11 @@ def estimate_noise_levels(
     recording
         Traces with dims ``(time, channel)``.
     method
-        ``"mad"``: median absolute deviation over 0.6745, ``"std"`` or ``"rms"``.
+        ``"mad"``: the median absolute deviation over 0.6745; ``"std"`` or ``"rms"``.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Input of every mode of whitening: the covariance of the channels, and which of them take part."""
+"""Input shared by the modes of whitening: the covariance of the channels, and which channels take part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..recording.excerpts import Excerpts
 class NoiseCovariance:
     """Covariance ``(channel, channel)`` of a recording's excerpts.
 
-    ``good`` is the mask of channels that are neither bad nor constant, and ``eps`` what is added to each eigenvalue.
+    ``good`` is the mask of channels that are neither bad nor constant; ``eps`` is added to each eigenvalue.
     """
 
     recording: xr.DataArray
@@ -28,7 +28,7 @@ class NoiseCovariance:
 
 
 def noise_covariance(recording: xr.DataArray, excerpts: Excerpts, *, regularization: float) -> NoiseCovariance:
-    """Covariance over excerpts of these traces.
+    """Covariance of the channels over excerpts of these traces.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Undo the delays between channels that share a converter."""
+"""Undo the sampling delays between channels that share a converter."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> x
     RecordingError
         If no shifts are given and the recording has none.
     ParameterError
-        If there is not one finite shift of less than a sample for each channel.
+        If the shifts are not one finite value below 1 for each channel.
 
     Notes
     -----
-    A windowed-sinc filter of fixed length, so that the result does not depend on how the recording is cut, unlike a
-    Fourier transform of each chunk.
+    Uses a windowed-sinc filter of fixed length. Unlike a Fourier transform of each chunk, its result does not depend on
+    how the recording is chunked.
 
     Examples
     --------

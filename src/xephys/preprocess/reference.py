@@ -29,28 +29,28 @@ def common_reference(
     n_neighbors_min: int = 5,
     n_channels_min: int = 1,
 ) -> xr.DataArray:
-    """Subtract from every sample what the channels have in common, lazily.
+    """Subtract from every sample what the channels share, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``. Channels marked ``bad`` do not contribute, but are referenced too.
     reference
-        ``"global"``: over all channels, or over those of the same group; ``"local"``: over the channels in a ring
-        around each.
+        ``"global"``: over all channels, or those of the same group; ``"local"``: over the channels in a ring around
+        each.
     operator
         ``"median"`` or ``"average"``.
     groups
-        Name of a channel coordinate, or one value per channel: each group is referenced to itself.
+        Name of a channel coordinate, or one value per channel; each group gets its own reference.
     reference_channel_ids
-        Channels that make up a global reference; all if None. One channel gives a single reference.
+        Channels that form a global reference; all if None. A single channel serves as a single reference.
     inner_radius_um, outer_radius_um
         The ring of a local reference: distances in ``(inner, outer]``.
     n_neighbors_min
-        Where the ring holds fewer channels, the nearest beyond its inner radius are taken up to this number.
+        If the ring holds fewer channels, the nearest ones beyond its inner radius are used up to this number.
     n_channels_min
-        Smallest number of good channels of a global reference: a group with fewer is not referenced. The median
-        of a few channels holds their spikes.
+        Minimum number of good channels for a global reference; smaller groups are not referenced. The median of a few
+        channels contains their spikes.
 
     Returns
     -------
@@ -62,8 +62,8 @@ def common_reference(
         If a name is unknown, a reference channel does not exist, the radii are in the wrong order, or
         ``n_channels_min`` is below 1.
     RecordingError
-        If a local reference is asked for without positions, every channel is bad, or a group has good channels but
-        no reference channel.
+        If a local reference is requested without positions, every channel is bad, or a group has good channels but no
+        reference channel.
 
     Examples
     --------

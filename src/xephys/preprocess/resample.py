@@ -1,4 +1,4 @@
-"""Another sampling rate, with a low-pass or without."""
+"""Change the sampling rate, with a low-pass or without."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..graph.plan import Plan
 from ..recording.clock import start_time_s
 from ..recording.stages import recording_plan
 
-#: Largest denominator of the ratio of two rates.
+#: Maximum denominator of the ratio of two rates.
 _DENOMINATOR_MAX = 100_000
-#: Steps between times that are longer than this many samples are gaps.
+#: Times that are further apart than this many samples have a gap between them.
 _GAP_SAMPLES = 1.5
 
 
@@ -28,27 +28,27 @@ _GAP_SAMPLES = 1.5
 def resample(recording: xr.DataArray, *, sampling_frequency_hz: float) -> xr.DataArray:
     """Change the sampling rate of a recording, lazily.
 
-    A low-pass of finite length (Kaiser window, 10 samples of the slower rate on either side) keeps out what the new
-    rate cannot hold. The result does not depend on chunks.
+    A low-pass of finite length (Kaiser window, 10 samples of the slower rate on either side) removes what the new rate
+    cannot represent. The result does not depend on chunks.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     sampling_frequency_hz
-        The new rate. The ratio to the old one is taken to the nearest fraction with a denominator up to 100 000.
+        The new rate. Its ratio to the old one is rounded to the nearest fraction with a denominator of at most 100 000.
 
     Returns
     -------
     Traces, float32, same unit and channels, still lazy; one task per chunk of the same duration. Times are those of the
-    recording's clock; samples are counted from the first one of the result.
+    recording's clock; samples count from the first one of the result.
 
     Raises
     ------
     ParameterError
         If the rate is not positive.
     RecordingError
-        If there are gaps between the times of samples.
+        If there are gaps in the times.
 
     Examples
     --------
@@ -78,29 +78,29 @@ def resample(recording: xr.DataArray, *, sampling_frequency_hz: float) -> xr.Dat
 
 @operation
 def decimate(recording: xr.DataArray, *, factor: int) -> xr.DataArray:
-    """Keep every so-many-th sample as it is, lazily.
+    """Keep every ``factor``-th sample unchanged, lazily.
 
-    Without a low-pass before it, what lies above the new Nyquist frequency is folded into the signal;
-    :func:`resample` has one.
+    There is no low-pass: what lies above the new Nyquist frequency is aliased into the signal. Use :func:`resample` to
+    avoid that.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     factor
-        Distance of the samples that are kept; the first one is.
+        Distance between the samples that are kept; the first one is kept.
 
     Returns
     -------
     Traces of the same type and unit, still lazy; one task per chunk of the same duration. Times are those of the
-    recording's clock; samples are counted from the first one of the result.
+    recording's clock; samples count from the first one of the result.
 
     Raises
     ------
     ParameterError
         If the factor is not a whole number of at least 1.
     RecordingError
-        If there are gaps between the times of samples.
+        If there are gaps in the times.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def decimate(recording: xr.DataArray, *, factor: int) -> xr.DataArray:
 
 
 def _at_rate(recording: xr.DataArray, source: ResampledSource, plan: Plan) -> xr.DataArray:
-    """The recording whose samples a source gives, on the same clock."""
+    """The recording with the samples that a source returns, on the same clock."""
     rate = plan.sampling_frequency * source.up / source.down
     chunk = max(1, round(max(plan.chunks) * source.up / source.down))
     data = to_dask(Plan.of_source(source, sampling_frequency=rate, chunk_samples=chunk))
@@ -135,7 +135,7 @@ def _at_rate(recording: xr.DataArray, source: ResampledSource, plan: Plan) -> xr
         return changed
     clock = schema.clock_of(recording)
     if clock is not None:
-        # The clock's own rate, which may differ from that of the amplifier by a few parts in a million.
+        # The clock's rate may differ from that of the amplifier by a few parts per million.
         own = rate / (clock.step * plan.sampling_frequency)
         return changed.assign_coords(schema.time_coordinate(source.n_samples, own, start_time_s(recording)))
     times = np.asarray(recording.coords["time"].values, np.float64)

@@ -1,4 +1,4 @@
-"""From counts to microvolts, and any other affine change of scale."""
+"""Convert counts to microvolts, or apply any other affine change of scale."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
 
     n = schema.validate_recording(recording).n_channels
     arrays = {}
-    wide = recording.dtype.kind == "u" and recording.dtype.itemsize >= 4  # float32 would not hold their offsets
+    wide = recording.dtype.kind == "u" and recording.dtype.itemsize >= 4  # float32 cannot hold the offsets of these
     for name, value in (("gain", gain), ("offset", offset)):
         values = np.asarray(value, np.float64 if wide else np.float32)
         if values.shape not in ((), (n,)) or not np.isfinite(values).all():
@@ -62,7 +62,7 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
 def to_uv(recording: xr.DataArray) -> xr.DataArray:
     """Convert counts to microvolts with the recording's own gains and offsets, lazily.
 
-    A recording that is in microvolts already is returned unchanged.
+    A recording that is already in microvolts is returned unchanged.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Stretches without signal: lost packets, blanking, rails."""
+"""Fill or list stretches without signal: lost packets, blanking, rails."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from ..recording.excerpts import SILENCE_MS
 from ..recording.geometry import channel_groups, neighbors_within
 from ..recording.stages import extend_recording, recording_plan
 
-#: Channels beyond this say nothing about a silent one; weights fall off as ``exp(-(d / FALL_OFF_UM) ** 1.3)``.
+#: Channels beyond this radius are not used to fill a silent one; weights fall off as ``exp(-(d / FALL_OFF_UM) **
+#: 1.3)``.
 RADIUS_UM, FALL_OFF_UM = 60.0, 20.0
 
 
 @operation
 def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> xr.DataArray:
-    """Fill stretches in which a channel does not change from the channels around it, lazily.
+    """Fill stretches in which a channel is constant from the channels around it, lazily.
 
-    Lost packets and blanked stretches are often stored as zeros, a rail as the largest number: filters answer the step
-    from a channel's offset with a large transient. What is filled in has the channel's own level, and the signal of
-    live channels around it where there are any.
+    Lost packets and blanked stretches are often stored as zeros, a rail as the largest number. A filter answers the
+    step from a channel's offset with a large transient. The filled samples have the channel's own level, plus the
+    signal of the live channels around it, if any.
 
     Parameters
     ----------
     recording
         Traces as recorded, before any filter: afterwards silence is no longer constant.
     silence_ms
-        Shortest run of equal values that is silence.
+        Minimum length of a run of equal values that counts as silence.
 
     Returns
     -------
-    Traces as float32, same coordinates and unit, still lazy; one task per chunk. What is not silent is unchanged.
+    Traces as float32, same coordinates and unit, still lazy; one task per chunk. Samples outside silence are unchanged.
 
     Raises
     ------
@@ -91,19 +92,19 @@ def is_silence_filled(recording: xr.DataArray) -> bool:
 
 
 def find_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> SpikeTable:
-    """Stretches in which a channel does not change, lazily.
+    """List the stretches in which a channel is constant, lazily.
 
     Parameters
     ----------
     recording
         Traces as recorded, before any filter.
     silence_ms
-        Shortest run of equal values that is silence.
+        Minimum length of a run of equal values that counts as silence.
 
     Returns
     -------
-    Lazy table with ``sample_index`` (the first), ``channel_index`` and ``num_samples``; a stretch may be cut in parts
-    that follow one another. The first and the last sample go on beyond the recording and count as silent.
+    Lazy table with ``sample_index`` (of the first sample), ``channel_index`` and ``num_samples``. A stretch may be
+    listed as several adjoining parts. A run at either end of the recording counts as silence however short it is.
 
     Raises
     ------
@@ -129,6 +130,6 @@ def find_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> 
 
 
 def _shortest(info: Any, silence_ms: float) -> int:
-    """Samples of the shortest silence."""
+    """Minimum length of a silence in samples."""
     check_positive(silence_ms=silence_ms)
     return max(2, round(silence_ms * 1e-3 * float(info.sampling_frequency)))

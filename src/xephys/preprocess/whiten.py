@@ -1,4 +1,4 @@
-"""Whitening: a matrix that is estimated once and applied lazily."""
+"""Whitening: a matrix estimated once and applied lazily."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .noise_covariance import noise_covariance
 from .whiten_global import whiten_global
 from .whiten_local import whiten_local
 
-#: One row a mode: what makes its variables.
+#: One row per mode: the function that makes its variables.
 MODES = {"global": whiten_global, "local": whiten_local}
 
 
@@ -42,17 +42,17 @@ def estimate_whitening(
     recording
         Filtered and referenced traces. Channels marked ``bad`` are left out; their output is zero.
     mode
-        ``"global"``: one matrix over all channels; ``"local"``: each channel from the whitening of the channels around
-        it, kept as a sparse operator.
+        ``"global"``: one matrix over all channels; ``"local"``: each channel whitened against the channels around it,
+        stored as a sparse operator.
     regularization
-        Added to the eigenvalues, as a fraction of the channels' median variance.
+        Added to the eigenvalues, as a fraction of the median variance of the channels.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
     **parameters
-        Of the mode: ``n_nearest`` and ``radius_um`` (local). See :func:`xephys.preprocess.whiten_local.whiten_local`
-        and :func:`xephys.preprocess.whiten_global.whiten_global`.
+        Parameters of the mode: ``n_nearest`` and ``radius_um`` (local). See
+        :func:`xephys.preprocess.whiten_local.whiten_local` and :func:`xephys.preprocess.whiten_global.whiten_global`.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def estimate_whitening(
 
     Notes
     -----
-    Inverse square root of the covariance, as in Kessy, Lewin and Strimmer (2018), Am. Stat. 72:309, ZCA.
+    The inverse square root of the covariance: ZCA in Kessy, Lewin and Strimmer (2018), Am. Stat. 72:309.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``, with the transforms on which the matrix was estimated.
+        Traces with dims ``(time, channel)``, after the same transforms as when the matrix was estimated.
     whitening
         From :func:`estimate_whitening`.
 
@@ -108,7 +108,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If the matrix belongs to another number of channels.
+        If the matrix was estimated for another number of channels.
 
     Examples
     --------
@@ -133,14 +133,14 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
 
 
 def whiten_excerpts(excerpts: Excerpts, *, whitening: xr.Dataset) -> Excerpts:
-    """Apply a whitening matrix to ``(sample, channel)`` arrays at once."""
+    """Apply a whitening matrix to ``(sample, channel)`` arrays, eagerly."""
     from ..kernels.lib.mixing import mix_channels
 
     return map_in_threads(partial(mix_channels, **_packed_weights(whitening)), excerpts)
 
 
 def whitening_matrix(whitening: xr.Dataset) -> NDArray[np.float32]:
-    """The dense matrix of a whitening: white channels are its product with the channels of a sample."""
+    """The dense matrix of a whitening; multiplying a sample's channels by it gives the white channels."""
     if "matrix" in whitening:
         return np.ascontiguousarray(whitening["matrix"].values.T, np.float32)
     neighbors, weights = whitening["neighbor"].values, whitening["weight"].values

@@ -20,9 +20,9 @@ def whiten_local(noise: NoiseCovariance, *, n_nearest: int = 32, radius_um: floa
     noise
         Covariance of the channels.
     n_nearest
-        Channels of a neighborhood, itself included.
+        Number of channels in a neighborhood, including the channel itself.
     radius_um
-        Farther channels are left out.
+        Channels farther away than this are left out.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where and when the samples of a recording lie, segment by segment: what a sorting has to know of it."""
+"""The sample axes of a recording's segments and its channels: what a sorting needs to know of its recording."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from .clock import first_sample, sample_times, segment_start_s
 from .fingerprint import recording_fingerprint
 from .segments import segments_of
 
-#: What templates keep of the channels.
+#: Channel coordinates that templates keep.
 _CHANNEL_COORDINATES = ("x", "y", "z", "probe", "shank", "group", "contact_id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentAxes:
-    """Rate, lengths, beginnings and clocks of the segments, and the channels.
+    """Rate, lengths, first samples and clocks of the segments, and the channels.
 
     Attributes
     ----------
     sampling_frequency
         In hertz.
     n_samples
-        Length of each segment; None where it is not known.
+        Length of each segment; None if unknown.
     first_sample
-        Number of each segment's first sample that was sorted.
+        Number of the first sample of each segment that was sorted.
     start_s
-        Time of sample 0 of each segment; None where there is no clock.
+        Time of sample 0 of each segment; None if there is no clock.
     clock
-        ``"regular"``, or ``"times"`` where there is a time for each sample.
+        ``"regular"``, or ``"times"`` if each sample has its own time.
     channels
-        Identifiers (``channel``) and coordinates of the channels by name, one value each.
+        Identifiers (``channel``) and coordinates of the channels by name, one value per channel.
     fingerprint
-        Of the recording; empty where there is none.
+        Fingerprint of the recording; empty if there is no recording.
     segments
-        The recordings themselves, to ask them for times.
+        The recordings themselves, which are asked for times.
     """
 
     sampling_frequency: float
@@ -54,7 +54,7 @@ class SegmentAxes:
 
     @classmethod
     def of(cls, recording: xr.DataArray | xr.DataTree) -> SegmentAxes:
-        """Those of a recording; nothing is read but its description."""
+        """The axes of a recording; only its description is read."""
         segments = segments_of(recording)
         first = segments[0]
         rates = [validate_recording(segment).sampling_frequency for segment in segments]
@@ -73,7 +73,7 @@ class SegmentAxes:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """As attributes of a sorting: a number for one segment, a list for several."""
+        """The axes as attributes of a sorting: a single value for one segment, a list for several."""
         columns: dict[str, tuple[Any, ...]] = {"first_sample": self.first_sample}
         if self.n_samples is not None:
             columns["n_samples"] = self.n_samples
@@ -82,7 +82,7 @@ class SegmentAxes:
         return {name: values[0] if len(values) == 1 else list(values) for name, values in columns.items()}
 
     def times_s(self, segment_index: NDArray[np.int64], sample_index: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Times of samples that are sorted by segment, on the recording's clock."""
+        """Times on the recording's clock of samples that are sorted by segment."""
         if not self.segments:
             starts = np.zeros(len(self.first_sample)) if self.start_s is None else np.array(self.start_s)
             return np.asarray(starts[segment_index] + sample_index / self.sampling_frequency)

@@ -1,4 +1,4 @@
-"""Channels of several recordings side by side, such as those of several probes, and apart again."""
+"""Combine the channels of several recordings, such as those of several probes, and split them again."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from .stages import as_lazy, recording_plan
 
 
 def aggregate_channels(recordings: Iterable[xr.DataArray]) -> xr.DataArray:
-    """Put the channels of recordings that ran together side by side, lazily; nothing is copied.
+    """Combine the channels of simultaneous recordings into one recording, lazily; nothing is copied.
 
     Parameters
     ----------
     recordings
-        Recordings of the same time, such as those of several probes; those of one segment.
+        Recordings of one segment that cover the same time, such as those of several probes.
 
     Returns
     -------
-    One recording; one task per chunk where the recordings come from files. The coordinate ``probe`` tells the
-    recordings apart wherever neighborhoods are made: channels of different probes are never neighbors, however near
-    their coordinates are. Channels keep their names if these differ, else they are called ``"0:NAME"``, ``"1:NAME"``.
-    Coordinates that only some have are left out. :func:`split_channels` takes it apart.
+    One recording; one task per chunk if the recordings come from files. The coordinate ``probe`` keeps the recordings
+    apart wherever neighborhoods are made: channels of different probes are never neighbors, however close their
+    coordinates. Channels keep their names if these are all different; otherwise they become ``"0:NAME"``, ``"1:NAME"``.
+    Coordinates that not all recordings have are left out. :func:`split_channels` is the inverse.
 
     Raises
     ------
     ParameterError
-        If fewer than one recording is given.
+        If no recording is given.
     RecordingError
         If they differ in length, sampling frequency, first time or unit.
 
@@ -76,7 +76,7 @@ def aggregate_channels(recordings: Iterable[xr.DataArray]) -> xr.DataArray:
 
 @operation
 def split_channels(recording: xr.DataArray, *, by: str = "probe") -> dict[Any, xr.DataArray]:
-    """Take a recording apart by what its channels say, such as their probe, shank or group, lazily.
+    """Split a recording by a coordinate of its channels, such as probe, shank or group, lazily.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def split_channels(recording: xr.DataArray, *, by: str = "probe") -> dict[Any, x
 
     Returns
     -------
-    The recordings by value of the coordinate, in the order of their first channels.
+    The recordings by value of the coordinate, ordered by their first channels.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def split_channels(recording: xr.DataArray, *, by: str = "probe") -> dict[Any, x
 
 
 def distinct_names(names: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Names of several things in a row: as they are if they differ, else behind the number of the thing.
+    """Names of several things in a row: unchanged if all differ, otherwise prefixed with the number of the thing.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def distinct_names(names: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 
 def _probes(parts: Sequence[xr.DataArray]) -> NDArray[Any]:
-    """Number of the recording of each channel; with the probe in it where one has several already."""
+    """Number of the recording that each channel comes from, with its probe if a recording already has several."""
     sizes = [part.sizes["channel"] for part in parts]
     number = np.repeat(np.arange(len(parts)), sizes)
     own = [

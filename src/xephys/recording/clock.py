@@ -1,8 +1,8 @@
-"""The one axis of samples: those of a segment from its own first one, also in a part of it.
+"""The one sample axis: samples count from the start of their segment, also in a part of a recording.
 
-A part of a recording knows where it begins. Its plan does; after arithmetic, ``persist`` or saving its times still say
-it, together with the attribute ``segment_start_s``, the time of the segment's sample 0. Seconds are those of the
-recording's clock everywhere.
+A part of a recording knows where it begins. While it has a plan, the plan tells; after arithmetic, ``persist`` or
+saving, its times do, together with the attribute ``segment_start_s``, the time of the segment's sample 0. Seconds are
+always those of the recording's clock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def first_sample(recording: xr.DataArray) -> int:
     Raises
     ------
     RecordingError
-        If it is a part, has a time for each sample instead of a regular clock, and has lost its source in arithmetic.
+        If it is a part of a recording with a time for each sample instead of a regular clock, and lost its source in
+        arithmetic.
 
     Examples
     --------
@@ -40,10 +41,10 @@ def first_sample(recording: xr.DataArray) -> int:
 
 
 def start_time_s(recording: xr.DataArray) -> float:
-    """Time of the first sample on the recording's own clock; 0 where it has none."""
+    """Time of the first sample on the recording's own clock; 0 if it has none."""
     if "time" not in recording.coords:
         return 0.0
-    # The index says it, whether or not somebody has chunked the coordinate.
+    # Read from the index, so that it does not matter whether the coordinate has been chunked.
     clock = clock_of(recording)
     if clock is not None:
         return clock.start
@@ -51,7 +52,7 @@ def start_time_s(recording: xr.DataArray) -> float:
 
 
 def first_by_time(recording: xr.DataArray) -> int:
-    """Number of the first sample as its time says it."""
+    """Number of the first sample, derived from its time."""
     origin = recording.attrs.get(SEGMENT_START)
     if origin is None or "time" not in recording.coords:
         return 0
@@ -75,7 +76,7 @@ def segment_start_s(recording: xr.DataArray) -> float | None:
     known = recording.attrs.get(SEGMENT_START)
     rate = float(recording.attrs["sampling_frequency"])
     start = start_time_s(recording) - first_sample(recording) / rate
-    # The attribute is exact where the difference would be rounded.
+    # The attribute is exact; the computed difference is rounded.
     return float(known) if known is not None and abs(float(known) - start) < 0.5 / rate else start
 
 
@@ -89,9 +90,7 @@ def sample_times(recording: xr.DataArray, sample_index: Any) -> NDArray[np.float
     sample_index
         Counted from the start of the segment, as in peaks, spikes and sortings.
 
-    Returns
-    -------
-    float64, one value a sample; where the recording has no times, seconds from the start of its segment.
+    float64, one value per sample; seconds from the start of the segment if the recording has no times.
 
     Raises
     ------
@@ -122,7 +121,7 @@ def sample_times(recording: xr.DataArray, sample_index: Any) -> NDArray[np.float
 
 
 def on_segment_axis(recording: xr.DataArray) -> xr.DataArray:
-    """A recording just opened, whose samples are counted as its times say: it may be a part that was saved."""
+    """A newly opened recording with samples numbered according to its times, since it may be a saved part."""
     plan = plan_of(recording.data)
     if plan is None:
         return recording

@@ -1,4 +1,4 @@
-"""Move a recording to a device, in the plan: what follows is computed there."""
+"""Move a recording to a device, as a step of its plan: everything after it is computed there."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .stages import extend_recording, recording_plan
 
 @operation
 def to_device(recording: xr.DataArray, device: str = "cuda") -> xr.DataArray:
-    """Compute everything that follows on a device, lazily.
+    """Compute all following steps on a device, lazily.
 
-    Each tile is moved there once, in the type in which it is stored, and all later stages of the same chain run on
-    the device's arrays. What is computed comes back as NumPy: traces if traces are asked for, else events or sums.
+    Each tile is moved there once, in the type in which it is stored, and all later stages of the chain run on device
+    arrays. Results come back as NumPy arrays: traces if traces are requested, otherwise events or sums.
 
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``; best before any other step, while they are 16-bit integers.
+        Traces with dims ``(time, channel)``, preferably before any other step, while they are 16-bit integers.
     device
         ``"cuda"``, through CuPy; ``"cpu"`` returns the recording unchanged.
 
@@ -32,12 +32,12 @@ def to_device(recording: xr.DataArray, device: str = "cuda") -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If there is no such device or CuPy is not installed, or the recording is on another device already. Steps that
-        have no kernel for devices raise it when they are added.
+        If the device does not exist, CuPy is not installed, or the recording is already on another device. Steps
+        without a device kernel raise it when they are added.
 
     Notes
     -----
-    Run one worker with one thread for each device: tiles that are computed at once are held at once in its memory.
+    Run one worker with one thread per device: tiles that are computed at once occupy its memory at once.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Excerpts of a recording from which estimates are made."""
+"""Draw the excerpts of a recording from which estimates are made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .stages import recording_plan
 #: Arrays ``(sample, channel)``, in time order.
 Excerpts: TypeAlias = Sequence[NDArray[Any]]
 
-#: Shortest run of equal values, on one channel of the traces as recorded, that is silence.
+#: Minimum length of a run of equal values, on one channel of the raw traces, that counts as silence.
 SILENCE_MS = 5.0
 
 
@@ -32,22 +32,22 @@ def sample_traces(
 ) -> Excerpts:
     """Draw excerpts of a recording for the ``estimate_*`` functions. Computes.
 
-    Samples at which a channel was silent as recorded, before the recording's transforms, are left out: after lost
-    packets, blanking or at a rail there is no noise to be estimated.
+    Samples at which a channel was silent in the raw traces, before the recording's transforms, are left out: after lost
+    packets, during blanking or at a rail there is no noise to estimate.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     n_slices, slice_duration_s
-        How many excerpts of which length, one from each of as many equal parts of the recording; a short recording
-        gives fewer, and none is longer than a tile (1 s).
+        Number and length of the excerpts. The recording is divided into equal parts, with one excerpt from each. A
+        short recording gives fewer excerpts, and none is longer than a tile (1 s).
     seed
-        Of the positions, which do not depend on chunks.
+        Seed of their positions, which do not depend on chunks.
 
     Returns
     -------
-    Arrays ``(sample, channel)``, in time order; those without a live sample are missing, unless all are.
+    Arrays ``(sample, channel)``, in time order. Excerpts without a live sample are left out, unless all are silent.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def sample_traces(
 
 
 def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int = 0) -> float:
-    """Share of the samples of excerpts that are silent on at least one channel that is not silent throughout. Computes.
+    """Share of sampled times at which a channel is silent, ignoring channels that are silent throughout. Computes.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def share_of_silence(recording: xr.DataArray, *, n_slices: int = 20, seed: int =
 
 
 def _silence(recorded: Excerpts, sampling_frequency: float) -> list[NDArray[np.bool_]]:
-    """Which samples of excerpts are silent, as recorded."""
+    """Which samples of raw excerpts are silent."""
     from ..kernels.preprocess.silence import silent_samples
 
     run = max(2, round(SILENCE_MS * 1e-3 * sampling_frequency))
@@ -104,7 +104,7 @@ def _silence(recorded: Excerpts, sampling_frequency: float) -> list[NDArray[np.b
 
 
 def _live_parts(excerpts: Excerpts, recorded: Excerpts, sampling_frequency: float) -> Excerpts:
-    """Excerpts without the samples that were silent as recorded."""
+    """Excerpts without the samples that were silent in the raw traces."""
     from ..kernels.preprocess.silence import live_rows
 
     silent = _silence(recorded, sampling_frequency)

@@ -1,4 +1,4 @@
-"""What a recording says about itself, in lines of text: for ``xephys info`` and for notebooks."""
+"""Facts about a recording in lines of text, for ``xephys info`` and for notebooks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def recording_facts(recording: xr.DataArray) -> list[tuple[str, str]]:
 
 
 def exact(number: float) -> str:
-    """A number with all of its digits, and no more than it has: rates are not rounded.
+    """A number with all of its digits and no others: rates are not rounded.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which recording a result was computed from."""
+"""Identify the recording from which a result was computed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .segments import segments_of
 
 
 def recording_fingerprint(recording: xr.DataArray | xr.DataTree) -> str:
-    """Identity of a recording's values and geometry: the same whatever its chunks, another after any change.
+    """Identity of a recording's values and geometry: independent of its chunks, different after any change.
 
-    Files are known by path, size and modification time, arrays in memory by their content, processing steps by their
-    parameters. Nothing is read.
+    Files are identified by path, size and modification time, arrays in memory by their content, processing steps by
+    their parameters. No samples are read.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which channels are near each other: by their positions, within one group of channels."""
+"""Which channels are near each other, by position and within one group of channels."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ..errors import ParameterError, warn_user
 from ..schema import positions_of
 
-#: Nearest contacts of a probe lie between these, whatever it is made for.
+#: On any probe, the distance between nearest contacts lies between these.
 SPACING_UM_MIN, SPACING_UM_MAX = 1.0, 5000.0
-#: Farther than any spike reaches.
+#: A distance that no spike reaches across.
 APART_UM = 2000.0
 
 
@@ -28,9 +28,10 @@ def neighbors_within(
     positions
         ``(channel, 2)`` in µm.
     radius_um
-        Largest distance, inclusive.
+        Maximum distance, inclusive.
     groups
-        Group of each channel, from :func:`channel_groups`: channels of others are not near. One group if None.
+        Group of each channel, from :func:`channel_groups`: channels of different groups are never neighbors. One group
+        if None.
 
     Returns
     -------
@@ -50,12 +51,12 @@ def neighbors_within(
 def nearest_channels(
     positions: NDArray[np.float64], *, n_nearest: int, groups: NDArray[np.integer[Any]] | None = None
 ) -> NDArray[np.int32]:
-    """The nearest channels of each channel and its group, itself included; of equal distances the lower channel.
+    """The nearest channels of each channel within its group, itself included; ties go to the lower channel.
 
     Returns
     -------
-    int32 ``(channel, k)`` with ``n_nearest`` columns, or as many as the largest group has channels; each row in
-    ascending order of channel, padded with -1 where its group is smaller.
+    int32 ``(channel, k)`` with ``n_nearest`` columns, or fewer if no group has that many channels; each row in
+    ascending order of channel, padded with -1 if its group is smaller.
 
     Examples
     --------
@@ -73,7 +74,7 @@ def nearest_channels(
 
 
 def _distances(positions: NDArray[np.float64], groups: NDArray[np.integer[Any]] | None) -> NDArray[np.float64]:
-    """Distance of each pair of channels; infinite between groups."""
+    """Distance between each pair of channels; infinite between groups."""
     distances: NDArray[np.float64] = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     if groups is not None:
         distances[groups[:, None] != groups[None]] = np.inf
@@ -81,7 +82,7 @@ def _distances(positions: NDArray[np.float64], groups: NDArray[np.integer[Any]] 
 
 
 def padded(rows: list[Any]) -> NDArray[np.int32]:
-    """Rows of different length as one int32 table, padded with -1."""
+    """Combine rows of different lengths into one int32 table, padded with -1."""
     table = np.full((len(rows), max((len(r) for r in rows), default=0)), -1, np.int32)
     for i, row in enumerate(rows):
         table[i, : len(row)] = row
@@ -89,9 +90,9 @@ def padded(rows: list[Any]) -> NDArray[np.int32]:
 
 
 def warn_odd_spacing(recording: xr.DataArray) -> None:
-    """Warn where positions cannot be in µm: nearest contacts less than 1 µm or more than 5 mm apart.
+    """Warn if positions cannot be in µm: nearest contacts are less than 1 µm or more than 5 mm apart.
 
-    Contacts at one place, such as tetrodes whose geometry is unknown, are separated by their shank and say nothing.
+    Contacts that share one place, such as those of tetrodes with unknown geometry, are ignored.
     """
     if "x" not in recording.coords or "y" not in recording.coords or recording.sizes["channel"] < 2:
         return
@@ -116,7 +117,7 @@ def warn_odd_spacing(recording: xr.DataArray) -> None:
 
 
 def _nearest_distances(positions: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Distance of each contact to the nearest other one of its group that is not at the same place."""
+    """Distance from each contact to the nearest one of its group at another place."""
     from scipy.spatial import cKDTree
 
     found = []
@@ -128,24 +129,24 @@ def _nearest_distances(positions: NDArray[np.float64], groups: NDArray[np.int64]
 
 
 def shank_labels(recording: xr.DataArray) -> NDArray[np.str_]:
-    """Name of the shank of each channel: its shank where that tells all apart, else its probe and its shank.
+    """Name of each channel's shank: that of the shank alone if it is unique, otherwise probe and shank.
 
-    Two probes may both have a shank ``"0"``; these are two shanks, ``"0:0"`` and ``"1:0"``.
+    Two probes may both have a shank ``"0"``; they are two shanks, ``"0:0"`` and ``"1:0"``.
     """
     return _labels(recording, ("shank", "probe"))
 
 
 def shank_numbers(recording: xr.DataArray) -> NDArray[np.int64]:
-    """Shank of each channel over all probes, counted from 0; all 0 where the recording names neither."""
+    """Number of each channel's shank over all probes, counted from 0; all 0 if the recording names neither."""
     return np.unique(shank_labels(recording), return_inverse=True)[1].astype(np.int64)
 
 
 def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
-    """Number of the group of each channel; None where there is only one.
+    """Number of each channel's group; None if there is only one group.
 
-    Channels of two probes, shanks or groups (coordinates ``probe``, ``shank``, ``group``) see different tissue, however
-    near their positions are: tetrodes, and probes placed by themselves, often all lie at (0, 0). No neighborhood
-    reaches from one group into another.
+    Channels of different probes, shanks or groups (coordinates ``probe``, ``shank``, ``group``) see different tissue,
+    however close their positions: the contacts of tetrodes, or of probes with their own coordinates, often all lie at
+    (0, 0). No neighborhood reaches from one group into another.
 
     Examples
     --------
@@ -161,21 +162,22 @@ def channel_groups(recording: xr.DataArray) -> NDArray[np.int64] | None:
 
 
 def separated_positions(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
-    """Positions ``(channel, 2)`` in µm with the groups of channels moved far apart in x, for distances.
+    """Positions ``(channel, 2)`` in µm, with the groups of channels moved far apart in x, for measuring distances.
 
-    What is near here is near and of one group. The same whatever the distance between the groups is in the recording.
+    Channels close to each other in these positions are truly close and of one group. The result does not depend on how
+    far apart the groups are in the recording.
 
     Raises
     ------
     RecordingError
-        If the recording has no probe; ``why`` says what needed it.
+        If the recording has no probe; ``why`` names the operation that needs it.
     """
     positions = positions_of(recording, why=why)
     return positions + separation_um(recording, positions)
 
 
 def separation_um(recording: xr.DataArray, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By how much each channel is moved in :func:`separated_positions`, ``(channel, 2)``; 0 with one group."""
+    """Offset of each channel in :func:`separated_positions`, ``(channel, 2)``; 0 if there is one group."""
     moved = np.zeros_like(positions)
     groups = channel_groups(recording)
     if groups is None:
@@ -190,7 +192,7 @@ def separation_um(recording: xr.DataArray, positions: NDArray[np.float64]) -> ND
 
 
 def _labels(recording: xr.DataArray, names: Sequence[str]) -> NDArray[np.str_]:
-    """One name a channel, as short as it can be while channels that differ in a coordinate have different ones."""
+    """One name per channel, as short as possible while channels that differ in a coordinate have different names."""
     labels = np.full(recording.sizes["channel"], "0")
     for name in names:
         if name in recording.coords:

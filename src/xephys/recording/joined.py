@@ -1,4 +1,4 @@
-"""Segments joined on one time axis, without a copy, and apart again."""
+"""Join segments on one time axis without copying them, and split them again."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ JOINED = "joined_segments"
 def concatenate_segments(
     recordings: xr.DataTree | Iterable[xr.DataArray | xr.DataTree], *, gap_ms: float = 0.0
 ) -> xr.DataArray:
-    """Join segments one after the other on a new time axis that begins at 0, lazily; nothing is copied.
+    """Join segments one after the other on a new time axis from 0 on, lazily; nothing is copied.
 
     Parameters
     ----------
     recordings
-        A tree of segments, or recordings in the order wanted.
+        A tree of segments, or recordings in the desired order.
     gap_ms
-        Time put between two segments, over which the mirror image of the one's end fades into that of the other's
-        start, so that filters meet no step. Without it, filter before joining.
+        Duration of a bridge between two segments, over which the mirror image of the end of one fades into that of the
+        start of the next, so that filters meet no step. Without a bridge, filter before joining.
 
     Returns
     -------
-    One recording; one task per chunk where the segments come from files. :func:`split_segments` takes it apart,
-    and :func:`xephys.split_sorting` a sorting of it.
+    One recording; one task per chunk if the segments come from files. :func:`split_segments` splits it again, and
+    :func:`xephys.split_sorting` splits a sorting of it.
 
     Raises
     ------
@@ -78,17 +78,17 @@ def concatenate_segments(
 
 @operation
 def split_segments(recording: xr.DataArray) -> xr.DataTree:
-    """Take a recording apart that :func:`concatenate_segments` joined, also after filters and other steps, lazily.
+    """Split a recording that :func:`concatenate_segments` joined, also after filters and other steps, lazily.
 
     Returns
     -------
-    DataTree of the segments, each on the time axis it had; those with a time for each sample begin where they began,
-    at the rate.
+    DataTree of the segments, each on its original time axis. A segment that had a time for each sample keeps its first
+    time and gets regular times from there.
 
     Raises
     ------
     RecordingError
-        If it was not joined, or samples were taken from it since.
+        If it was not joined, or samples have been removed since.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def split_segments(recording: xr.DataArray) -> xr.DataTree:
 
 
 def joined_layout(recording: xr.DataArray) -> dict[str, list[float]]:
-    """How a recording was joined: lengths of the segments, of the bridges between them, and where each began."""
+    """Layout of a joined recording: lengths of the segments and of the bridges, and the first time of each segment."""
     if JOINED not in recording.attrs:
         raise RecordingError("this recording was not joined by concatenate_segments, so there is nothing to split")
     layout: dict[str, list[float]] = json.loads(recording.attrs[JOINED])

@@ -1,4 +1,4 @@
-"""A recording whose transforms are computed once for any number of passes."""
+"""Compute a recording's transforms once and keep the result for any number of passes."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ def keep_recording(
     place: str = "auto",
     bytes_max: int | None = None,
 ) -> xr.DataArray:
-    """The recording rounded to multiples of ``step``, each tile computed when it is first read and kept as int16.
+    """The recording rounded to multiples of ``step``; each tile is computed on first use and kept as int16.
 
     Parameters
     ----------
     recording
         Traces after all transforms.
     step
-        In the recording's unit; what is larger than 32767 steps is cut to that. The rounding adds noise of
-        ``step / sqrt(12)``.
+        Step in the recording's unit; values beyond 32767 steps are clipped. Rounding adds noise of ``step / sqrt(12)``.
     folder
-        Where tiles are kept that are kept on disk.
+        Directory for tiles that are kept on disk.
     place
-        ``"memory"``, ``"disk"``, ``"none"`` (computed at each reading) or ``"auto"``: memory where they are small, else
-        disk where there is room, else none. The values are the same in every case.
+        ``"memory"``, ``"disk"``, ``"none"`` (computed on each use) or ``"auto"``: in memory if the tiles are small
+        enough, otherwise on disk if there is room, otherwise not at all. The values are the same in every case.
     bytes_max
-        Most bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
+        Maximum number of bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
 
     Returns
     -------
-    Traces, float32, same coordinates, chunks and unit, lazy. On a device they are rounded alike, and nothing is kept.
+    Traces, float32, same coordinates, chunks and unit, lazy. On a device the same rounding applies, and nothing is
+    kept.
 
     Raises
     ------
-    ParameterError
+    If the place is unknown, or a number is not positive.
         If the place does not exist, or a number is not positive.
     """
     from ..kernels.lib.quantize import quantize

@@ -1,4 +1,4 @@
-"""Several segments of one recording: a DataTree with a node for each, which steps take like a recording."""
+"""Segments of one recording: a DataTree with one node per segment, accepted by steps like a single recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..schema import TRACES
 
-#: What the segments of one recording have in common, beside their channels.
+#: Coordinates that the segments of one recording share, besides their channels.
 _ALIKE = ("x", "y", "z", "probe", "shank", "group", "gain_to_uv", "offset_to_uv")
 
 
@@ -46,9 +46,9 @@ def segments_of(recording: xr.DataArray | xr.DataTree) -> list[xr.DataArray]:
 
 
 def each_segment(function: Callable[..., xr.DataArray]) -> Callable[..., Any]:
-    """The function of a recording that takes a DataTree of segments too, and gives one back: what users call.
+    """Extend a function of a recording to accept a DataTree of segments and return one.
 
-    Which functions are made such is said by the block of ``__init__.pyi`` in which they stand.
+    It is applied to the functions that are listed in the first block of ``__init__.pyi``.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def each_segment(function: Callable[..., xr.DataArray]) -> Callable[..., Any]:
 def _over_segments(
     function: Callable[..., xr.DataArray], tree: xr.DataTree, args: Any, parameters: Mapping[str, Any]
 ) -> xr.DataTree:
-    segments_of(tree)  # or it is no tree of segments
+    segments_of(tree)  # raises if the tree has no segments
     made = {
         node.path: function(node.dataset[TRACES.name], *args, **parameters).to_dataset(name=TRACES.name)
         for node in tree.subtree
@@ -84,7 +84,7 @@ def _over_segments(
 
 
 def check_alike(segments: Sequence[xr.DataArray]) -> None:
-    """Refuse segments that cannot be those of one recording.
+    """Refuse segments that cannot belong to one recording.
 
     Raises
     ------
@@ -114,17 +114,17 @@ def check_alike(segments: Sequence[xr.DataArray]) -> None:
 
 
 def append_segments(recordings: Iterable[xr.DataArray | xr.DataTree]) -> xr.DataTree:
-    """List recordings of the same channels as segments, each with its own time axis; nothing is copied.
+    """Combine recordings of the same channels as segments, each with its own time axis; nothing is copied.
 
     Parameters
     ----------
     recordings
-        Recordings, or trees of segments, in the order wanted.
+        Recordings, or trees of segments, in the desired order.
 
     Returns
     -------
-    DataTree with nodes ``segment_0``, ``segment_1``, … as :func:`xephys.sort`, :func:`xephys.save_recording` and
-    :func:`xephys.to_spikeinterface` take it.
+    DataTree with nodes ``segment_0``, ``segment_1``, …, as accepted by :func:`xephys.sort`,
+    :func:`xephys.save_recording` and :func:`xephys.to_spikeinterface`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Part of a recording, in time or in channels, that keeps its plan: still one task per chunk."""
+"""Take part of a recording, in time or in channels, while keeping its plan: still one task per chunk."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .clock import start_time_s
 def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: float | None = None) -> xr.DataArray:
     """The samples of ``[start_s, stop_s)``, lazily.
 
-    ``recording.sel(time=slice(start_s, stop_s))`` gives the same values and, as Xarray has it, the sample at ``stop_s``
-    too, with one more task per chunk. Here the range of the plan itself is narrowed; filters still see what lies beyond
-    the range, so the values do not change.
+    ``recording.sel(time=slice(start_s, stop_s))`` gives the same values plus, following Xarray's convention, the sample
+    at ``stop_s``, and adds one task per chunk. Here the range of the plan itself is narrowed. Filters still see what
+    lies beyond the range, so the values do not change.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: fl
 
 
 def sample_slice(recording: xr.DataArray, first: int, last: int) -> xr.DataArray:
-    """The samples ``[first, last)``, counted from the recording's own first one, as :func:`time_slice` gives them."""
+    """The samples ``[first, last)``, counted from the recording's first one, as in :func:`time_slice`."""
     part = recording.isel(time=slice(first, last))
     plan = plan_of(recording)
     if plan is None:
@@ -82,21 +82,20 @@ def sample_slice(recording: xr.DataArray, first: int, last: int) -> xr.DataArray
 def spread_slices(
     recording: xr.DataArray, *, total_s: float = 300.0, slice_duration_s: float = 10.0, fade_ms: float = 10.0
 ) -> xr.DataArray:
-    """Stretches spread evenly over a recording, one after the other, lazily: a short one to learn from.
+    """Splice excerpts that are spread evenly over a recording into a short one to learn from, lazily.
 
-    Each stretch fades into the next, so that no filter sees a step between them. Times are those of the short
-    recording, from 0 on.
+    Each excerpt fades into the next, so that filters meet no step. Times are those of the short recording, from 0 on.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``, from a file or in memory, with any transforms.
     total_s
-        Length of all slices together. A recording that is no longer is returned unchanged.
+        Total length of the excerpts. A recording that is no longer than this is returned unchanged.
     slice_duration_s
-        Length of each; they begin on whole seconds of the recording.
+        Length of each excerpt; excerpts begin on whole seconds of the recording.
     fade_ms
-        Time over which a stretch gives way to the next.
+        Time over which one excerpt fades into the next.
 
     Returns
     -------
@@ -105,7 +104,7 @@ def spread_slices(
     Raises
     ------
     ParameterError
-        If a length is not positive, or the array has no source (after arithmetic): save it first.
+        If a length is not positive, or the array has no source (after arithmetic); save it first.
 
     Examples
     --------
@@ -143,20 +142,20 @@ def spread_slices(
 
 
 def sample_at(recording: xr.DataArray, time_s: float) -> int:
-    """Number of the sample nearest to a time, counted from the first; may lie outside the recording.
+    """Number of the sample nearest to a time, counted from the first one; may lie outside the recording.
 
-    In a gap between samples it is the first one behind the gap.
+    A time in a gap between samples gives the first sample after the gap.
     """
     return int(samples_at(recording, np.array([time_s], np.float64))[0])
 
 
 def samples_at(recording: xr.DataArray, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Numbers of the samples nearest to times, as :func:`sample_at` gives one."""
+    """Numbers of the samples nearest to times; :func:`sample_at` for many times at once."""
     rate = float(recording.attrs["sampling_frequency"])
     if "time" in recording.coords and not schema.has_regular_clock(recording):
         times = recording.coords["time"].values
         after = np.searchsorted(times, times_s).astype(np.int64)
-        # Nearest, as on a regular clock, but never back across a gap.
+        # The nearest sample, as on a regular clock, but never one before a gap.
         late = np.where(after > 0, times_s - times[np.maximum(after - 1, 0)], np.inf)
         early = np.where(after < len(times), times[np.minimum(after, len(times) - 1)] - times_s, np.inf)
         return np.where((late < early) & (late <= 0.5 / rate), after - 1, after)
@@ -167,18 +166,18 @@ def samples_at(recording: xr.DataArray, times_s: NDArray[np.float64]) -> NDArray
 def select_channels(
     recording: xr.DataArray, channel_ids: Any = None, *, depth_um: Any = None, shank: Any = None, group: Any = None
 ) -> xr.DataArray:
-    """Some of the channels, by name or by place, lazily.
+    """Select channels by name or by place, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     channel_ids
-        Identifiers, as in the coordinate ``channel``, in the order wanted; all if None.
+        Identifiers from the coordinate ``channel``, in the desired order; all channels if None.
     depth_um
-        Of these, those between two depths ``(lowest, highest)`` along the probe, both included.
+        Keep only channels between two depths ``(lowest, highest)`` along the probe, both included.
     shank, group
-        Of these, those of a shank or a group, or of several (a list).
+        Keep only channels of a shank or group, or of a list of them.
 
     Returns
     -------
@@ -187,7 +186,7 @@ def select_channels(
     Raises
     ------
     ParameterError
-        If no channel is chosen, one does not exist, or one is given twice.
+        If no channel is left, one does not exist, or one is given twice.
 
     Examples
     --------
@@ -222,7 +221,7 @@ def select_channels(
 
 
 def _at_place(recording: xr.DataArray, *, depth_um: Any, shank: Any, group: Any) -> NDArray[np.bool_]:
-    """Mask of the channels at some depths, on some shanks and in some groups."""
+    """Mask of the channels within a range of depths, on some shanks and in some groups."""
     inside = np.ones(recording.sizes["channel"], bool)
     if depth_um is not None:
         try:

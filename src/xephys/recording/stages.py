@@ -1,4 +1,4 @@
-"""How an operation lengthens a recording: the few lines that all of them share."""
+"""The few lines that all operations share to add a stage to a recording."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .clock import first_by_time
 
 
 def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None = None) -> xr.DataArray:
-    """A valid recording with one trace stage more; coordinates kept, units set, history lengthened.
+    """A valid recording with one more trace stage; coordinates are kept, units set, and the history extended.
 
-    Operations validate what they are given, once; this function relies on it. A recording that lost its plan has an
-    unknown step: arithmetic may have changed it.
+    Operations validate their input once, and this function relies on it. A recording that lost its plan gets an unknown
+    step in its history, since arithmetic may have changed it.
     """
     data = to_dask(recording_plan(recording).then(stage))
     if history_of(recording) and recording.chunks is not None and plan_of(recording.data) is None:
@@ -32,7 +32,7 @@ def recording_plan(recording: xr.DataArray) -> Plan:
 
 
 def as_lazy(recording: xr.DataArray) -> Any:
-    """The Dask array of a recording; in-memory traces are chunked in two-second pieces."""
+    """The Dask array of a recording; traces in memory are chunked into pieces of two seconds."""
     if recording.chunks is not None:
         return recording.data
     rate = float(recording.attrs["sampling_frequency"])

@@ -1,4 +1,4 @@
-"""Templates: mean waveforms of known spikes, summed in one streamed pass, sparse in channels."""
+"""Templates: mean waveforms of known spikes, summed in one streamed pass, on a few channels per unit."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..graph.reduce import tree_sum
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
-#: Most spikes of each unit from which its peak channel is found.
+#: Maximum number of spikes from which the peak channel of a unit is found.
 N_SPIKES_FIRST = 200
 
-#: Largest lag at which two templates are compared, as a fraction of their length.
+#: Maximum lag at which two templates are compared, as a fraction of their length.
 LAG_FRACTION = 0.5
 
 
@@ -43,26 +43,26 @@ def estimate_templates(
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``, in the unit the templates are to have. Channels marked ``bad`` are left
+        Traces with dims ``(time, channel)``, in the unit desired for the templates. Channels marked ``bad`` are left
         out of the templates.
     spikes
-        ``sample_index`` and ``unit_index`` (0 to n - 1, negative ones are ignored): records, a DataFrame, a Dataset, a
-        dict, or a sorting. Samples are those of the whole recording, also for a part of it in time; spikes outside the
-        part are ignored.
+        ``sample_index`` and ``unit_index`` (0 to n - 1; negative ones are ignored): records, a DataFrame, a Dataset, a
+        dict, or a sorting. Samples count from the start of the whole recording, also if ``recording`` is a part of it
+        in time; spikes outside the part are ignored.
     labels
-        Unit of each spike, in place of ``unit_index``.
+        Unit of each spike, replacing ``unit_index``.
     peak_channels
-        Channel index of each unit around which its template is kept. If None, the channel on which most of the unit's
-        spikes are, where the spikes have a ``channel_index``; else that on which the mean of some of them is largest,
-        which takes a pass over the traces more.
+        Channel index of each unit around which its template is kept. If None, the channel that holds most of the unit's
+        spikes, if the spikes have a ``channel_index``; otherwise the channel where the mean of some of them is largest,
+        which takes another pass over the traces.
     ms_before, ms_after
         Window around the spike.
     n_nearest
         Channels per template.
     n_spikes_max
-        Most spikes averaged per unit: a seeded choice over the whole recording.
+        Maximum number of spikes averaged per unit: a seeded choice over the whole recording.
     seed
-        Of that choice.
+        Seed of that choice.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def template_plan(
     n_spikes_max: int,
     seed: int,
 ) -> Plan:
-    """The reduction behind :func:`estimate_templates`, for callers that store its sums; parameters are the same."""
+    """The reduction behind :func:`estimate_templates`, with the same parameters, for callers that store its sums."""
     from ..kernels.templates.average import nearest_channels
 
     channels = nearest_channels(
@@ -132,7 +132,7 @@ def template_plan(
 def find_peak_channels(
     recording: xr.DataArray, spikes: NDArray[Any], *, ms_before: float, ms_after: float, seed: int
 ) -> NDArray[np.int64]:
-    """Where units are largest: on the channel of most of their spikes, or of the mean of some. Computes if need be."""
+    """Channel with most of a unit's spikes, or where the mean of some is largest; computes in the second case."""
     n_units = int(spikes["unit_index"].max(initial=-1)) + 1
     known = spikes["unit_index"] >= 0
     if "channel_index" in (spikes.dtype.names or ()):
@@ -149,7 +149,7 @@ def find_peak_channels(
 def usual_channels(
     channel_index: NDArray[np.integer[Any]], unit_index: NDArray[np.integer[Any]], *, n_units: int
 ) -> NDArray[np.int64]:
-    """The channel on which most spikes of each unit are; the first of several.
+    """The channel with most spikes of each unit; the first one in a tie.
 
     Examples
     --------
@@ -171,18 +171,18 @@ def _sum_plan(
     n_spikes_max: int,
     seed: int,
 ) -> Plan:
-    """The sums of some spikes of each unit on its ``channels``."""
+    """Sums of some spikes of each unit on its ``channels``."""
     rate = float(recording.attrs["sampling_frequency"])
     nbefore, nafter = window_samples(ms_before, ms_after, rate)
     span = recording_plan(recording)
     first, stop = span.first_sample, span.first_sample + span.n_samples
     inside = (spikes["sample_index"] >= first) & (spikes["sample_index"] < stop)
-    # Marked, not taken out: each of the others keeps the number by which it is chosen.
+    # Marked instead of removed, so that the other spikes keep the numbers by which they are chosen.
     units = np.where(inside, spikes["unit_index"].astype(np.int64), -1)
     chosen = choose_spikes(units, n_units=len(channels), n_spikes_max=n_spikes_max, seed=seed)
     samples = spikes["sample_index"][chosen].astype(np.int64)
     order = np.argsort(samples, kind="stable")
-    # A reference puts on a dead channel what the others have in common, artifacts included, with the sign inverted.
+    # A reference writes the inverse of what channels share onto a dead channel, artifacts included.
     channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
     stage = Stage(
         sum_waveforms,
@@ -199,13 +199,13 @@ def _sum_plan(
         call=current_call() or "estimate_templates()",
     )
     plan = span.then(stage)
-    # Whoever holds the beginning of a tile sums it: a part that begins inside one takes that tile as a whole.
+    # A tile is summed by the chunk that holds its beginning, so a part that begins inside a tile takes all of it.
     lead = plan.start % plan.tile_samples
     return replace(plan, start=plan.start - lead, chunks=(plan.chunks[0] + lead, *plan.chunks[1:]))
 
 
 def templates_of_sums(recording: xr.DataArray, plan: Plan, sums: dict[str, Any]) -> xr.Dataset:
-    """Means out of the sums of a :func:`template_plan`."""
+    """Means computed from the sums of a :func:`template_plan`."""
     stage = plan.stages[-1]
     channels = stage.arrays["channels"]
     nbefore, length = int(stage.parameters["nbefore"]), int(stage.parameters["nbefore"] + stage.parameters["nafter"])
@@ -251,7 +251,7 @@ def choose_spikes(unit_index: NDArray[Any], *, n_units: int, n_spikes_max: int, 
 
 
 def dense_templates(templates: xr.Dataset) -> xr.DataArray:
-    """Templates on all channels, ``(unit, sample, channel)``, zero where a template is not kept.
+    """Templates on all channels, ``(unit, sample, channel)``, zero on channels that a template does not keep.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def dense_templates(templates: xr.Dataset) -> xr.DataArray:
 
 
 def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
-    """Cosine of every pair of templates at its best lag; 0 without a common channel."""
+    """Cosine of every pair of templates at its best lag; 0 for pairs without a common channel."""
     from ..kernels.curate.merge import merge_candidates
 
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
@@ -283,7 +283,7 @@ def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
 
 @runs_on_devices
 def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, **parameters: Any) -> dict[str, Any]:
-    """Partial sums of one tile, by name, as a tree reduction adds them."""
+    """Partial sums of one tile, by name, for a tree reduction."""
     from ..kernels.templates.average import accumulate_waveforms
 
     sums, counts = accumulate_waveforms(traces, before=before, after=after, start=start, **parameters)
@@ -291,7 +291,7 @@ def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, 
 
 
 def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
-    """Templates must come from a recording with as many channels and of the same rate."""
+    """Check that templates come from a recording with as many channels and the same rate."""
     rate, given = float(recording.attrs["sampling_frequency"]), templates.attrs.get("sampling_frequency")
     if given is not None and abs(rate / float(given) - 1) > schema.RATE_TOLERANCE:
         raise RecordingError(

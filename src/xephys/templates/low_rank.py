@@ -1,4 +1,4 @@
-"""Templates of low rank on the channels that carry them: the form in which they are matched."""
+"""Low-rank templates on the channels that carry them: the form used for matching."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 def low_rank(
     templates: xr.Dataset, *, rank: int, n_channels_max: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Time courses, patterns and channels of templates, without those that carry nothing."""
+    """Time courses, patterns and channels of templates, without those that carry no energy."""
     from ..kernels.templates.average import low_rank_templates, select_channels, without_weak_ranks
 
     counts = templates["num_averaged"].values

@@ -1,4 +1,4 @@
-"""Templates of a recording that drifts: one for each displacement of the tissue, learned where spikes were seen."""
+"""Templates of a drifting recording: one for each displacement of the tissue, learned from the spikes seen there."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..graph.plan import Plan, runs_on_devices
 from ..motion.registered import Tissue, UnitFeatures
 from .average import template_plan
 
-#: Spacing of the displacements, unless the tissue moves so far that there would be more than the second number of them.
+#: Spacing of the displacements, which grows if the tissue moves so far that there would be more than the second number.
 STEP_UM = 2.0
 N_DISPLACEMENTS_MAX = 32
-#: Most spikes averaged of a unit at one displacement.
+#: Maximum number of spikes averaged per unit and displacement.
 N_SPIKES_MAX = 300
 
 
 def displacement_grid(displacement_um: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Evenly spaced displacements that cover all given ones, 0 among them.
+    """Evenly spaced displacements, including 0, that cover the range of the given ones.
 
     Examples
     --------
@@ -59,17 +59,17 @@ def moving_template_plan(
     tissue
         Motion of the recording.
     displacement_um
-        From :func:`displacement_grid`: a spike belongs to the nearest.
+        From :func:`displacement_grid`; a spike counts for the nearest displacement.
     peak_channels
         Channel of each unit at displacement zero, around which its template is kept at every displacement.
     ms_before, ms_after, n_nearest, seed
         As for :func:`xephys.estimate_templates`.
     n_spikes_max
-        Most spikes averaged of a unit at one displacement.
+        Maximum number of spikes averaged per unit and displacement.
 
     Returns
     -------
-    A plan whose sums :func:`moving_means` turns into means.
+    A plan whose sums :func:`moving_means` converts to means.
     """
     n_places = len(displacement_um)
     units = spikes["unit_index"].astype(np.int64)
@@ -105,7 +105,7 @@ def sum_present_waveforms(
     channels: NDArray[np.int32],
     **window: int,
 ) -> dict[str, Any]:
-    """Partial sums of one tile for those that have spikes in it, each under its number: most have none."""
+    """Partial sums of one tile for the combinations with spikes in it, with their numbers: most have none."""
     from ..kernels.templates.average import accumulate_waveforms
 
     stop = start + len(traces) - before - after
@@ -130,7 +130,7 @@ def sum_present_waveforms(
 def moving_means(
     recording: xr.DataArray, plan: Plan, sums: dict[str, Any], *, displacement_um: NDArray[np.float64]
 ) -> xr.Dataset:
-    """Means out of the sums of a :func:`moving_template_plan`.
+    """Means computed from the sums of a :func:`moving_template_plan`.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def moving_means(
 def moving_templates(
     means: xr.Dataset, *, positions_um: NDArray[np.float64], displacement_um: NDArray[np.float64] | None = None
 ) -> xr.Dataset:
-    """Templates at every displacement, where few spikes were seen from those nearby.
+    """Templates at every displacement; where few spikes were seen, means at nearby displacements contribute.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def moving_templates(
 
     Returns
     -------
-    Dataset like ``means``; ``num_averaged`` is what each template amounts to.
+    Dataset like ``means``; ``num_averaged`` is the effective number of spikes behind each template.
     """
     from ..kernels.templates.moving import moving_templates as kernel
 
@@ -206,14 +206,15 @@ def moving_templates(
 def resting_templates(templates: xr.Dataset) -> xr.Dataset:
     """The templates at displacement zero, in the form of :func:`xephys.estimate_templates`.
 
-    ``num_averaged`` are the spikes at the displacement where most are averaged: noise is smoothed over displacements.
+    ``num_averaged`` counts the spikes at the displacement with most of them, because noise is smoothed over
+    displacements.
     """
     rest = templates.sel(displacement=0.0, method="nearest", drop=True)
     return rest.assign(num_averaged=templates["num_averaged"].max("displacement"))
 
 
 def unit_features(templates: xr.Dataset, *, components: xr.DataArray) -> UnitFeatures:
-    """Projections of moving templates on temporal components, for spikes that are registered with them."""
+    """Projections of moving templates on temporal components, for registering spikes with their templates."""
     basis = np.asarray(components.values, np.float64)
     features = np.einsum("ct,udtk->udkc", basis, templates["waveform"].values, optimize=True).astype(np.float32)
     rest = resting_templates(templates)

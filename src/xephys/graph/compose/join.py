@@ -1,8 +1,8 @@
-"""Several recordings as one, without a copy: a source whose samples are those of other plans.
+"""Combine several recordings without copying: a source whose samples are those of other plans.
 
-They follow each other, or lie side by side. Between two that follow lies a bridge of samples that belong to neither. It
-leads from the one to the other without a step, as noisy as they are, so that a filter rings into neither: each side is
-continued by its mirror image, and the one fades into the other.
+They follow each other, or lie side by side. Recordings that follow each other can have a bridge of samples between them
+that belong to neither. It leads from one to the next without a step and is as noisy as they are, so that a filter does
+not ring: each side is continued by its mirror image, and one fades into the other.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ..tasks import DaskSource
 
 @dataclass(frozen=True)
 class JoinedSource:
-    """The samples of several plans, in their order.
+    """The samples of several plans, one after the other.
 
     Parameters
     ----------
     parts
-        Plans of traces with the same channels and type; what a task reads of a part goes through its stages.
+        Plans of traces with the same channels and type. A task reads a part through its stages.
     bridge
-        Samples between two parts.
+        Number of samples between two parts.
     """
 
     parts: tuple[Plan, ...]
@@ -52,7 +52,7 @@ class JoinedSource:
 
     @cached_property
     def starts(self) -> list[int]:
-        """First sample of each part, and the end of the last."""
+        """First sample of each part, followed by the end of the last part."""
         return joined_starts([part.n_samples for part in self.parts], self.bridge)
 
     @cached_property
@@ -105,7 +105,7 @@ class BesideSource:
 
 
 def arrays_beside(arrays: Sequence[da.Array], plans: Sequence[Plan | None], *, chunk_samples: int) -> Any:
-    """The channels of arrays side by side, lazily; one task a chunk where each has a plan over files."""
+    """The channels of arrays side by side, lazily; one task per chunk if each has a plan over files."""
     known = _plans_over_files(plans)
     if known is not None:
         rate = known[0].sampling_frequency
@@ -118,8 +118,8 @@ def arrays_beside(arrays: Sequence[da.Array], plans: Sequence[Plan | None], *, c
 def join_arrays(arrays: Sequence[da.Array], plans: Sequence[Plan | None], *, bridge: int, chunk_samples: int) -> Any:
     """The arrays one after the other, lazily.
 
-    One task a chunk where each has a plan over files; arrays in memory, or results of arithmetic, are concatenated by
-    Dask, whose blocks the tasks of later steps then depend on.
+    One task per chunk if each has a plan over files. Arrays in memory, and results of arithmetic, are concatenated by
+    Dask, and the tasks of later steps depend on its blocks.
     """
     known = _plans_over_files(plans)
     if known is not None:
@@ -135,7 +135,7 @@ def join_arrays(arrays: Sequence[da.Array], plans: Sequence[Plan | None], *, bri
 
 
 def joined_starts(lengths: Sequence[int], bridge: int) -> list[int]:
-    """First sample of each of several parts that are joined, and the end of the last.
+    """First sample of each of several joined parts, followed by the end of the last part.
 
     Examples
     --------
@@ -148,12 +148,14 @@ def joined_starts(lengths: Sequence[int], bridge: int) -> list[int]:
 
 
 def bridge_between(tail: Array, head: Array, n_samples: int) -> Array:
-    """Samples between two recordings: the mirror image of the first one's end fades into that of the other's start.
+    """Samples between two recordings: the mirror image of the first one's end fades into that of the second one's
+    start.
 
     Parameters
     ----------
     tail, head
-        Last samples of the one, first samples of the other, ``(sample, channel)``; not more than ``n_samples``.
+        Last samples of the first recording and first samples of the second, ``(sample, channel)``; at most
+        ``n_samples``.
     n_samples
         Length of the bridge.
 
@@ -172,19 +174,19 @@ def bridge_between(tail: Array, head: Array, n_samples: int) -> Array:
 
 
 def _plans_over_files(plans: Sequence[Plan | None]) -> tuple[Plan, ...] | None:
-    """The plans, if each can be read inside a task."""
+    """The plans, if every one of them can be read inside a task."""
     known = tuple(plan for plan in plans if plan is not None and not isinstance(plan.source, DaskSource))
     return known if len(known) == len(plans) else None
 
 
 def plans_token(parts: Sequence[Plan]) -> str:
-    """Token of the samples of plans, one after the other."""
+    """Token of the samples of several plans, one after the other."""
     known = repr([(part.identity, part.start, part.n_samples) for part in parts])
     return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest()
 
 
 def samples_of(plan: Plan, start: int, stop: int, *, read: Callable[[Plan, int, int], Array] | None = None) -> Array:
-    """Samples ``[start, stop)`` of a plan, counted from its own first one; ``read`` stands in for its source's."""
+    """Samples ``[start, stop)`` of a plan, counted from its own first one; ``read`` replaces the source's method."""
     reader = plan.source.read if read is None else partial(read, plan)
     return run_traces(Program.of(plan), visible_arrays(plan), reader, plan.start + start, plan.start + stop)
 

@@ -1,4 +1,4 @@
-"""A recording at another rate: a source whose samples are made of those of a plan."""
+"""A recording at another rate: a source whose samples are computed from those of a plan."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class ResampledSource:
     Parameters
     ----------
     plan
-        Of the traces; what a task reads of them goes through its stages. Beyond their ends the edge sample is held.
+        Plan of the traces; a task reads them through its stages. Beyond their ends the edge sample is repeated.
     func
         Module-level function ``func(traces, *, first, start, n, up, down)``.
     up, down
-        Whole numbers without a common divisor.
+        Integers without a common divisor.
     reach
-        Samples of the plan that a sample needs on either side.
+        Number of the plan's samples needed on either side of a new sample.
     dtype
-        Of what ``func`` returns.
+        dtype that ``func`` returns.
     """
 
     plan: Plan
@@ -63,7 +63,7 @@ class ResampledSource:
 
 
 def _read_here(plan: Plan, start: int, stop: int) -> Array:
-    """Samples of a plan's source; those of an opaque array are computed in this very task."""
+    """Samples of a plan's source; those of an opaque array are computed within this task."""
     source = plan.source
     if isinstance(source, DaskSource):
         block: Array = source.array[start:stop].compute(scheduler="synchronous")

@@ -1,4 +1,4 @@
-"""A source of stretches of another source, one after the other: a short stand-in for a long recording."""
+"""A source made of stretches of another one, spliced together: a short stand-in for a long recording."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class SplicedSource:
     source
         Where the samples come from.
     starts
-        First sample of each stretch, ascending; at least one stretch apart.
+        First sample of each stretch, ascending; they are at least the length of a stretch apart.
     length
-        Samples of a stretch.
+        Number of samples in a stretch.
     fade
-        Samples before the end of a stretch over which it gives way to what precedes the next one.
+        Number of samples at the end of a stretch over which it fades into what precedes the next one.
     """
 
     source: Source
@@ -55,7 +55,7 @@ class SplicedSource:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _part(self, number: int, start: int, stop: int) -> Array:
-        """What one stretch gives to ``[start, stop)``."""
+        """Contribution of one stretch to ``[start, stop)``."""
         lo, hi = max(start - number * self.length, 0), min(stop - number * self.length, self.length)
         own = self.source.read(self.starts[number] + lo, self.starts[number] + hi)
         begin = max(lo, self.length - self.fade)

@@ -1,7 +1,7 @@
-"""Values as one ``.npz`` of arrays and a text that says how they belong together: data only, nothing to be run.
+"""Store values as one ``.npz`` of arrays and a text that holds their structure: data only, never code.
 
-Unlike a pickle such a file can be read whoever wrote it. It holds numbers, texts, arrays, tuples, lists, dicts,
-labelled arrays, and dataclasses that were declared with :func:`storable`.
+Unlike a pickle, such a file can be read safely whoever wrote it. It holds numbers, strings, arrays, tuples, lists,
+dicts, labelled arrays, and dataclasses declared with :func:`storable`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ..plan import Array
 
 T = TypeVar("T")
 
-#: Name of the text beside the arrays.
+#: Name of the structure's text among the arrays.
 _TREE = "tree"
 _KINDS = "biufcSUmM"
 _STORABLE: dict[str, type[Any]] = {}
 
 
 class NotStorable(TypeError):
-    """A value that is not made of data alone."""
+    """A value that is not made of plain data alone."""
 
 
 def storable(cls: type[T]) -> type[T]:
-    """Declare a dataclass as one that files may hold; its constructor must do nothing but take its fields."""
+    """Declare a dataclass as storable; its constructor must do nothing but store its fields."""
     _STORABLE[_name(cls)] = cls
     return cls
 
@@ -42,9 +42,9 @@ def write_archive(file: Any, value: Any) -> None:
     Raises
     ------
     NotStorable
-        If something in it is neither plain nor an array; nothing is written then.
+        If part of it is neither plain data nor an array; nothing is written then.
     TypeError
-        If it is a dataclass that was not declared as storable.
+        If part of it is a dataclass that was not declared as storable.
 
     Examples
     --------
@@ -62,14 +62,14 @@ def write_archive(file: Any, value: Any) -> None:
 
 
 def read_archive(file: Any) -> Any:
-    """The value in a file, given by its path or open.
+    """Read the value in a file, given as a path or an open file.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        If it is not such a file, is not whole, or names a class that is not declared as storable.
+        If it is not such a file, is incomplete, or names a class that is not declared as storable.
     """
     try:
         with np.load(file, allow_pickle=False) as stored:
@@ -131,7 +131,7 @@ def _packed_variable(variable: xr.Variable, arrays: dict[str, Array]) -> dict[st
 
 
 def _packed_labels(value: xr.DataArray | xr.Dataset, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Coordinates; only those whose index follows from them."""
+    """The coordinates, provided that their indexes can be rebuilt from them."""
     for name, index in value.xindexes.items():
         if type(index) is not PandasIndex or value.coords[name].dims != (name,):
             raise NotStorable(f"the coordinate {name!r} has a {type(index).__name__}, which is not stored")
@@ -154,7 +154,7 @@ def _decoded(tree: Any, arrays: Mapping[str, Array]) -> Any:
     if "objects" in tree:
         items = [_decoded(item, arrays) for item in tree["objects"]]
         out = np.empty(len(items), object)
-        for k, item in enumerate(items):  # one by one: NumPy would make rows of lists
+        for k, item in enumerate(items):  # one by one: NumPy would turn lists into rows
             out[k] = item
         return out.reshape(tree["shape"])
     if "array" in tree:

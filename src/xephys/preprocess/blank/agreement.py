@@ -1,4 +1,4 @@
-"""How many channels must be beyond which value before all of them are silenced."""
+"""Thresholds for silencing all channels: how large, and on how many channels at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...checks import check_share
 
 
 class Agreement(NamedTuple):
-    """Threshold of each channel, float32, infinite for a bad one; and how many channels must be beyond theirs."""
+    """Threshold per channel (float32, infinite for bad channels), and how many channels must exceed theirs."""
 
     thresholds: NDArray[np.float32]
     n_channels_min: int
@@ -22,12 +22,13 @@ class Agreement(NamedTuple):
 def agreement(
     recording: xr.DataArray, *, noise_levels: xr.DataArray, factor: float, channel_fraction: float
 ) -> Agreement:
-    """Thresholds at ``factor`` noise levels, and the number of channels in ``channel_fraction`` of the good ones.
+    """Thresholds at ``factor`` noise levels, and the channel count that corresponds to ``channel_fraction`` of the good
+    ones.
 
     Raises
     ------
     ParameterError
-        If the fraction is not in (0, 1], or the noise levels are not one for each channel.
+        If the fraction is not in (0, 1], or there is not one noise level per channel.
     """
     check_share(channel_fraction=channel_fraction)
     levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)

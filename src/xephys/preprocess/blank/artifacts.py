@@ -1,4 +1,4 @@
-"""Artifacts: samples of impossible size are set to zero, and nothing else is."""
+"""Set samples too large to be spikes to zero, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ...recording.stages import extend_recording
 
 @operation
 def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: float = 3.0) -> xr.DataArray:
-    """Set all channels to zero where one of them reaches a threshold, lazily.
+    """Set all channels to zero wherever one of them reaches a threshold, lazily.
 
     Parameters
     ----------
     recording
-        Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` are left out of account.
+        Filtered traces with dims ``(time, channel)``. Channels marked ``bad`` are ignored.
     threshold
-        Smallest absolute value of an artifact, in the recording's unit.
+        Minimum absolute value of an artifact, in the recording's unit.
     reach_ms
-        Time that is zeroed before and after: what the filter has smeared. A second-order resonance at 300 Hz falls to
-        a hundredth in 3 ms.
+        Time set to zero before and after the artifact, to cover what the filter has smeared. A second-order resonance
+        at 300 Hz falls to a hundredth in 3 ms.
 
     Returns
     -------

@@ -23,27 +23,28 @@ def blank_common_artifacts(
     peak_fraction: float = 0.35,
     guard_ms: float = 1.0,
 ) -> xr.DataArray:
-    """Set all channels to 0 where many of them are far beyond their noise at one sample, lazily.
+    """Set all channels to 0 where many of them far exceed their noise at one sample, lazily.
 
-    A spike is seen by the few channels around its neuron; what half a probe sees at the very same sample is a stimulus,
-    a discharge or a movement. Left in place, each would be a spike of every unit, and spoil the averages.
+    A spike is seen by the few channels around its neuron. What half of a probe sees at the very same sample is a
+    stimulus, a discharge or a movement; left in place, it would be matched as a spike of every unit and spoil the
+    averages.
 
     Parameters
     ----------
     recording
-        Filtered traces with dims ``(time, channel)``. The filter comes first, because it would ring at the edges of the
-        silence; a common reference comes later, because it would take away what the channels have in common.
+        Filtered traces with dims ``(time, channel)``. Filter first, because a filter would ring at the edges of the
+        silence; subtract a common reference later, because it would remove what the channels share.
     noise_levels
         From :func:`estimate_noise_levels` on these traces.
     threshold
         In noise levels.
     channel_fraction
-        Share of the channels, those marked ``bad`` left out, that must be beyond the threshold.
+        Fraction of the good channels that must exceed the threshold.
     peak_fraction
-        They must also be beyond this share of the largest value within the guard: a large spike is beyond the noise on
-        half of a short probe, but its footprint falls off, and that of an artifact does not.
+        These channels must also exceed this fraction of the largest value within the guard. A large spike exceeds the
+        noise on half of a short probe, but its footprint falls off with distance; that of an artifact does not.
     guard_ms
-        How much more is silenced on either side.
+        Additional time silenced on either side.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def blank_common_artifacts(
     Raises
     ------
     ParameterError
-        If a number is outside its limits, or the noise levels are not one for each channel.
+        If a number is outside its limits, or there is not one noise level per channel.
 
     Examples
     --------

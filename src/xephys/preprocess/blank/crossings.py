@@ -1,4 +1,4 @@
-"""Periods in which traces are too large to be signal, as a table."""
+"""Find periods in which traces are too large to be signal, as a table."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def detect_artifact_periods(
     channel_fraction: float | None = None,
     join_ms: float = 1.0,
 ) -> xr.Dataset:
-    """Find the periods in which channels reach a size, such as the rail of the amplifier. Computes.
+    """Find the periods in which channels reach a threshold, such as the rail of the amplifier. Computes.
 
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``. Channels marked ``bad`` are left out.
+        Traces with dims ``(time, channel)``. Channels marked ``bad`` are ignored.
     threshold
-        Size that counts, in the unit of the recording: one number, or one for each channel, such as ten noise levels.
+        Absolute value to reach, in the unit of the recording: one number, or one per channel, such as ten noise levels.
     channel_fraction
-        Share of the channels that must reach it at the same sample; None: one channel is enough.
+        Fraction of the channels that must reach it at the same sample; if None, one channel is enough.
     join_ms
-        Periods no further apart than this are one.
+        Periods no farther apart than this are joined.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def detect_artifact_periods(
     Raises
     ------
     ParameterError
-        If the threshold is not positive or not of these channels, or the fraction not in (0, 1].
+        If the threshold is not positive or does not fit the channels, or the fraction is not in (0, 1].
 
     Examples
     --------

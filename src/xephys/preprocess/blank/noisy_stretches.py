@@ -1,4 +1,4 @@
-"""Stretches that hold nothing but noise: chewing, a knock, a plug that moves."""
+"""Silence stretches that hold nothing but noise: chewing, a knock, a moving plug."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def blank_noisy_stretches(
 ) -> xr.DataArray:
     """Set all channels to 0 where many of them are far noisier than usual, lazily.
 
-    When an animal chews or knocks its plug, thousands of samples cross any threshold that is right for the rest of the
-    recording. On a long probe a common reference takes that away. On a tetrode a reference would take the spikes
-    too, and a stretch in which they cannot be distinguished from the movement is better left out.
+    When an animal chews or knocks its plug, thousands of samples cross any threshold that suits the rest of the
+    recording. On a long probe a common reference removes these. On a tetrode a reference would remove spikes too, and a
+    stretch in which spikes cannot be told from the movement is better left out.
 
     Parameters
     ----------
@@ -36,14 +36,15 @@ def blank_noisy_stretches(
     noise_levels
         From :func:`estimate_noise_levels` on these traces.
     factor
-        How many times the usual noise such a stretch has, by the median absolute value of its samples. Many spikes
-        hardly raise that: two units that fire at 50 Hz on the same wires, and the hash around them, make it 1.7.
+        How many times the usual noise such a stretch has, measured by the median absolute value of its samples. Even
+        many spikes hardly raise that: two units firing at 50 Hz on the same wires, with the hash around them, raise it
+        to 1.7.
     channel_fraction
-        Share of the channels, those marked ``bad`` left out, that must be so noisy at once.
+        Fraction of the good channels that must be this noisy at once.
     window_ms
-        Over which noise is measured, around each sample.
+        Window over which noise is measured, around each sample.
     guard_ms
-        How much more is silenced on either side.
+        Additional time silenced on either side.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def blank_noisy_stretches(
     Raises
     ------
     ParameterError
-        If a number is outside its limits, or the noise levels are not one for each channel.
+        If a number is outside its limits, or there is not one noise level per channel.
 
     Examples
     --------

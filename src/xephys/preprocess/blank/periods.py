@@ -1,4 +1,4 @@
-"""Periods that are known to hold no signal: silenced, or bridged by what lies around them."""
+"""Silence periods that are known to hold no signal, or bridge them from the samples around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...graph.plan import Stage
 from ...recording.slicing import samples_at
 from ...recording.stages import extend_recording, recording_plan
 
-#: How an artifact is replaced: points on either side, ms between them, samples of which each is the median.
+#: How an artifact is replaced: points on either side, ms between them, number of samples whose median each point is.
 _BRIDGES = {"linear": (1, 1.0, 1), "cubic": (3, 1.0, 5)}
 
 
@@ -31,12 +31,13 @@ def silence_periods(
     recording
         Traces with dims ``(time, channel)``.
     periods_s
-        Pairs ``(start, stop)`` in seconds on the recording's clock, of shape (period, 2), or the Dataset of
-        :func:`detect_saturation`. Overlapping periods are joined.
+        Pairs ``(start, stop)`` in seconds on the recording's clock, of shape (period, 2), or the Dataset that
+        :func:`detect_artifact_periods` returns. Overlapping periods are joined.
     noise_levels
-        Of these traces, from :func:`estimate_noise_levels`: the periods hold normal noise of this size. Zeros if None.
+        Noise levels of these traces, from :func:`estimate_noise_levels`, to fill the periods with normal noise; zeros
+        if None.
     seed
-        Of the noise, which does not depend on chunks.
+        Seed of the noise, which does not depend on chunks.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def silence_periods(
     ParameterError
         If a period is not a pair of finite times, or ends before it begins.
     RecordingError
-        If the noise levels are not one for each channel, or in another unit.
+        If there is not one noise level per channel, or they are in another unit.
 
     Examples
     --------
@@ -72,21 +73,22 @@ def remove_artifacts(
     ms_after: float = 3.0,
     mode: str = "zeros",
 ) -> xr.DataArray:
-    """Replace what lies around given triggers, lazily.
+    """Replace the traces around known triggers, lazily.
 
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``. Before a filter, which would smear an artifact over more than its period.
+        Traces with dims ``(time, channel)``. Remove artifacts before filtering, which would smear them beyond their
+        periods.
     trigger_times_s
         Times of the artifacts in seconds on the recording's clock.
     ms_before, ms_after
-        The period begins so much before the trigger and ends so much after it, both samples included; with 0 and 0 it
-        is one sample. Overlapping periods are joined.
+        The period begins this long before the trigger and ends this long after it, both samples included; with 0 and 0
+        it is one sample. Overlapping periods are joined.
     mode
         ``"zeros"``; ``"linear"``: a line between the samples beside the period; ``"cubic"``: a spline through three
-        points on each side, a millisecond apart, each the median of five samples. Where the recording ends beside the
-        period, the nearest value is held. For artifacts that are alike, see :func:`subtract_artifacts`.
+        points on each side, a millisecond apart, each the median of five samples. At an end of the recording the
+        nearest value is held. For artifacts of one recurring shape, see :func:`subtract_artifacts`.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def remove_artifacts(
     Raises
     ------
     ParameterError
-        If the mode is unknown, a time not finite, or the period negative.
+        If the mode is unknown, a time is not finite, or the period is negative.
 
     Examples
     --------
@@ -165,7 +167,7 @@ def _silenced(
 
 
 def period_samples(recording: xr.DataArray, periods_s: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First samples and ends of periods as the plan's stages count them, ascending and disjoint.
+    """First samples and ends of periods, as the stages of the plan count them, ascending and disjoint.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Artifacts that are alike: their shape learned from all of them, and subtracted from each."""
+"""Recurring artifacts: learn their shape from all of them, and subtract it from each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def estimate_artifacts(
     operator: str = "median",
     n_triggers_max: int = 100,
 ) -> xr.DataArray:
-    """Learn the shape of artifacts on every channel from the traces around their triggers. Computes.
+    """Learn the shape of recurring artifacts on every channel from the traces around their triggers. Computes.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def estimate_artifacts(
     operator
         ``"median"`` or ``"average"`` over the artifacts of a kind.
     n_triggers_max
-        Most artifacts of a kind that are read; of more, these many evenly spread ones.
+        Maximum number of artifacts of a kind that are read; if there are more, evenly spread ones are used.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def estimate_artifacts(
     Raises
     ------
     ParameterError
-        If no window lies inside the recording, or the labels are not one for each trigger.
+        If no window lies inside the recording, or there is not one label per trigger.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def subtract_artifacts(
     scale_amplitude: bool = False,
     time_jitter_ms: float = 0.0,
 ) -> xr.DataArray:
-    """Subtract from the traces the known shape of an artifact at each trigger, lazily.
+    """Subtract the known shape of an artifact at each trigger, lazily.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def subtract_artifacts(
     labels
         Kind of each artifact; may be None if there is one kind.
     scale_amplitude
-        Subtract each with the size that fits best over all channels, instead of the size of its shape.
+        Scale each artifact to fit best over all channels, instead of subtracting its shape at the size it was learned.
     time_jitter_ms
-        Subtract each where it correlates best, within this time of its trigger.
+        Shift each artifact to where it correlates best, by at most this much from its trigger.
 
     Returns
     -------
@@ -130,8 +130,8 @@ def subtract_artifacts(
     Raises
     ------
     ParameterError
-        If the labels are not one for each trigger or have no shape, the jitter is negative, or the shapes are of other
-        channels.
+        If there is not one label per trigger, a label has no shape, the jitter is negative, or the shapes belong to
+        other channels.
 
     Examples
     --------

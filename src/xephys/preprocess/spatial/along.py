@@ -15,7 +15,7 @@ from ...recording.geometry import channel_groups
 from ...recording.slicing import select_channels
 from ...recording.stages import extend_recording
 
-#: The other direction: channels that agree in it lie in one column along the first.
+#: The other direction: channels with equal coordinates in it form a column along the first.
 _ACROSS = {"x": "y", "y": "x"}
 
 
@@ -23,7 +23,7 @@ _ACROSS = {"x": "y", "y": "x"}
 def directional_derivative(
     recording: xr.DataArray, *, direction: str = "y", order: int = 1, edge_order: int = 1
 ) -> xr.DataArray:
-    """Derive the traces with respect to the place along each column of channels, lazily.
+    """Differentiate the traces with respect to position along each column of channels, lazily.
 
     The second derivative along depth is the current source density up to a factor.
 
@@ -32,9 +32,9 @@ def directional_derivative(
     recording
         Traces with dims ``(time, channel)`` and positions.
     direction
-        ``"x"`` or ``"y"``. Channels of one shank with equal other coordinate are a column.
+        ``"x"`` or ``"y"``. Channels of one shank that agree in the other coordinate form a column.
     order
-        How many times.
+        Order of the derivative.
     edge_order
         Order of accuracy at the ends of a column, 1 or 2, as in :func:`numpy.gradient`.
 
@@ -74,20 +74,20 @@ def directional_derivative(
 
 @operation
 def average_across_direction(recording: xr.DataArray, *, direction: str = "y") -> xr.DataArray:
-    """Average the channels that lie at one place along a direction, lazily.
+    """Average the channels that share a place along a direction, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)`` and positions.
     direction
-        ``"x"`` or ``"y"``: what stays apart. With ``"y"``, the channels of one depth and shank become one.
+        ``"x"`` or ``"y"``: the coordinate that is kept. With ``"y"``, the channels of one depth and shank become one.
 
     Returns
     -------
-    Traces, float32, one channel for each place, in order of place, still lazy; one task per chunk. A channel has the
-    identifier and the coordinates of the first that it is the mean of, but for the other position, which is the mean.
-    Channels marked ``bad`` do not contribute where there is a good one.
+    Traces, float32, one channel per place, in order of place, still lazy; one task per chunk. A channel has the
+    identifier and coordinates of the first channel averaged into it, except that the other coordinate is the mean.
+    Channels marked ``bad`` contribute only where no channel is good.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def average_across_direction(recording: xr.DataArray, *, direction: str = "y") -
     shanks = np.zeros(len(along), np.int64) if found is None else found
     _, places = np.unique(np.stack([shanks, along]), axis=1, return_inverse=True)
     good = ~schema.bad_channels_of(recording)
-    # A bad channel is a place of its own unless all of its place are bad, and is not among those returned.
+    # A bad channel counts as a place of its own, which is not returned, unless all channels of its place are bad.
     n_good = np.bincount(places[good], minlength=places.max() + 1)
     left_out = ~good & (n_good[places] > 0)
     kept = select_channels(recording, recording.channel.values[~left_out]) if left_out.any() else recording
@@ -126,7 +126,7 @@ def average_across_direction(recording: xr.DataArray, *, direction: str = "y") -
 
 
 def _columns(recording: xr.DataArray, direction: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Place of each channel along the direction, and its column: channels of one shank that agree across it."""
+    """Place of each channel along the direction, and its column: the channels of one shank that agree across it."""
     check_choice("direction", direction, tuple(_ACROSS))
     positions = schema.positions_of(recording, why="an operation along a direction")
     along, across = positions[:, "xy".index(direction)], positions[:, "yx".index(direction)]

@@ -1,4 +1,4 @@
-"""Stripes across the probe taken out by a high-pass over depth."""
+"""Remove stripes across the probe by a high-pass over depth."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ def highpass_spatial_filter(
     gain_window_s: float | None = 0.1,
     gain_floor: float = 0.003,
 ) -> xr.DataArray:
-    """Take out what changes slowly over depth, the stripes that a whole shank shares, lazily.
+    """Remove what varies slowly over depth (stripes shared by a whole shank), lazily.
 
-    Where a common reference subtracts one value from all channels, this follows a slope over depth. Each channel is
-    divided by its own recent size before the filter, and multiplied by it after, so that large spikes do not ring.
+    A common reference subtracts one value from all channels; this filter also follows a slope over depth. Each channel
+    is divided by its recent amplitude before the filter and multiplied by it afterwards, so that large spikes do not
+    ring.
 
     Parameters
     ----------
     recording
-        Filtered traces with dims ``(time, channel)`` and positions; bad channels are better interpolated before.
+        Filtered traces with dims ``(time, channel)`` and positions; interpolate bad channels beforehand.
     freq_min
-        Corner as a fraction of the highest spatial frequency, half a cycle for each channel.
+        Corner as a fraction of the highest spatial frequency, which is half a cycle per channel.
     order
         Of the Butterworth design, applied forwards and backwards over the channels of a shank in order of depth.
     n_channel_pad
-        Channels mirrored at both ends, at most all of a shank.
+        Number of channels mirrored at both ends, at most the number of channels of the shank.
     gain_window_s
-        Length of the Hann window under which the size is averaged; None leaves the gain out.
+        Length of the Hann window over which the amplitude is averaged; None switches this gain control off.
     gain_floor
-        Added to the gain: this fraction of its mean over the shank.
+        Constant added to the gain, as a fraction of its mean over the shank.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def highpass_spatial_filter(
 
     Notes
     -----
-    Destriping of the International Brain Laboratory (2022, figshare 19705522).
+    Follows the destriping of the International Brain Laboratory (2022, figshare 19705522).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Channels in order of their place, and channels of zeros beside them."""
+"""Order channels by place, and pad a recording with channels of zeros."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ...recording.stages import recording_plan
 def depth_order(
     recording: xr.DataArray, *, dimensions: tuple[str, ...] = ("x", "y"), descending: bool = False
 ) -> xr.DataArray:
-    """Put the channels in order of their place on the probe, lazily.
+    """Order the channels by their place on the probe, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     dimensions
-        Coordinates to order by, the last one first: with ``("x", "y")`` by depth, and channels of one depth from left
-        to right. Any coordinates of the channels, such as ``("y", "shank")``.
+        Coordinates to order by, the last one being the primary key: ``("x", "y")`` orders by depth, and channels of one
+        depth from left to right. Any coordinates of the channels are allowed, such as ``("y", "shank")``.
     descending
-        From the top downwards.
+        Order from the top downwards.
 
     Returns
     -------
@@ -61,21 +61,21 @@ def depth_order(
 
 @operation
 def pad_channels(recording: xr.DataArray, *, channel_ids: Any) -> xr.DataArray:
-    """Recordings with given channels, those that the recording does not have being 0, lazily.
+    """Extend a recording to a list of channels, filling those that it lacks with zeros, lazily.
 
-    For tools that expect the channels of a whole probe, of which some were not recorded.
+    For tools that expect all channels of a probe of which only some were recorded.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     channel_ids
-        Identifiers of all channels of the result, in order; each of the recording's own must be among them.
+        Identifiers of all channels of the result, in order; each channel of the recording must be among them.
 
     Returns
     -------
-    Traces of the same type and unit, still lazy; one task per chunk. Of the coordinates of channels, those that have
-    a value for "missing" are kept (positions become NaN), and ``bad`` is set for the new ones.
+    Traces of the same type and unit, still lazy; one task per chunk. Channel coordinates are kept if their type has a
+    missing value (positions become NaN), and ``bad`` is set for the new channels.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Other types of number for the same signal."""
+"""Convert samples to other numeric types."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ...recording.stages import extend_recording
 def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
     """Convert the samples to another type, lazily.
 
-    To integers: rounded half to even, and values beyond the range become its ends. ``recording.astype`` of Xarray
-    would truncate and wrap, and would lose the recording's plan.
+    Conversion to integers rounds half to even and clips to the range of the type. Xarray's ``recording.astype`` would
+    truncate and wrap, and would lose the recording's plan.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
 def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None) -> xr.DataArray:
     """Convert unsigned counts to signed ones of the same width by subtracting half the range, lazily.
 
-    The coordinate ``offset_to_uv`` is moved along, so that the microvolts stay what they were.
+    The coordinate ``offset_to_uv`` is adjusted, so that the values in microvolts do not change.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``, unsigned integers.
     bit_depth
-        Bits that the converter used; those of the type if None.
+        Number of bits of the converter; that of the type if None.
 
     Returns
     -------
@@ -105,16 +105,16 @@ def unsigned_to_signed(recording: xr.DataArray, *, bit_depth: int | None = None)
 
 @operation
 def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, seed: int = 0) -> xr.Dataset:
-    """Find the step between neighboring counts, where a file stores multiples of more than 1. Computes.
+    """Find the step between neighboring counts if a file stores multiples of a number above 1. Computes.
 
     Parameters
     ----------
     recording
         Traces as recorded, integers.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------
@@ -145,9 +145,9 @@ def estimate_lsb(recording: xr.DataArray, *, excerpts: Excerpts | None = None, s
 
 @operation
 def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
-    """Store counts that are multiples of a larger step as neighboring integers, lazily.
+    """Divide counts that are multiples of a larger step by that step, lazily.
 
-    Gains and offsets to microvolts are changed along, so that the microvolts stay what they were.
+    Gains and offsets are adjusted, so that the values in microvolts do not change.
 
     Parameters
     ----------
@@ -158,13 +158,13 @@ def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
 
     Returns
     -------
-    Traces of the same type, same chunks and unit, still lazy; one task per chunk. With a step of 1 the recording as
-    it is.
+    Traces of the same type, same chunks and unit, still lazy; one task per chunk. If the step is 1, the recording is
+    returned unchanged.
 
     Raises
     ------
     RecordingError
-        If the traces are not integers, or ``lsb`` is of other channels.
+        If the traces are not integers, or ``lsb`` belongs to other channels.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
         return recording
     middle = lsb["center"].values.astype(np.int64)
     if recording.dtype.kind == "u":
-        middle = middle % step  # what lies below the center has to stay at or above 0
+        middle = middle % step  # values below the center must not become negative
     stage = Stage(divide_steps, dtype=recording.dtype, parameters={"lsb": step}, arrays={"center": middle})
     corrected = _with_offset(extend_recording(recording, stage), middle)
     if "gain_to_uv" in corrected.coords:
@@ -195,7 +195,7 @@ def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
 
 
 def _with_offset(recording: xr.DataArray, subtracted: NDArray[Any]) -> xr.DataArray:
-    """The recording whose microvolts count what was subtracted from its counts, if it has gains."""
+    """The recording with its offset to microvolts adjusted for what was subtracted from the counts, if it has gains."""
     if "gain_to_uv" not in recording.coords:
         return recording
     gain = recording.coords["gain_to_uv"]

@@ -1,4 +1,4 @@
-"""Values bounded, blanked or made positive."""
+"""Clip, rectify or blank values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...recording.stages import extend_recording
 
 @operation
 def clip(recording: xr.DataArray, *, low: float | None = None, high: float | None = None) -> xr.DataArray:
-    """Move samples that lie outside two limits to the nearer one, lazily.
+    """Clip samples to two limits, lazily.
 
     Parameters
     ----------
@@ -71,17 +71,17 @@ def blank_saturation(
 ) -> xr.DataArray:
     """Replace samples at or beyond the range of the amplifier, lazily.
 
-    Only the samples themselves are replaced. Where a filter follows, :func:`fill_silence` keeps the step of a rail from
-    ringing, and :func:`blank_artifacts` also removes what lies around an artifact.
+    Only the saturated samples are replaced. Before a filter, :func:`fill_silence` keeps the step of a rail from
+    ringing; :func:`blank_artifacts` also removes the time around an artifact.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     threshold
-        Size at which a sample counts as saturated, in the unit of the recording.
+        Absolute value from which a sample counts as saturated, in the unit of the recording.
     fill_value
-        What takes its place.
+        Replacement value.
     direction
         ``"upper"``: values of at least ``threshold``; ``"lower"``: of at most ``-threshold``; ``"both"``.
 

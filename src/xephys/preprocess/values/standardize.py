@@ -1,4 +1,4 @@
-"""Offset and spread of each channel, estimated once and then taken out: centering, z-scores, quantiles."""
+"""Estimate the offset and spread of each channel once, then remove them: centering, z-scores, quantiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...kernels.lib.constants import MAD_OF_NORMAL
 from ...recording.excerpts import Excerpts, sample_traces
 from ..scale import scale
 
-#: What :func:`estimate_statistics` finds of each channel.
+#: Statistics that :func:`estimate_statistics` computes per channel.
 STATISTICS = ("median", "mad", "mean", "std", "quantile_low", "quantile_high")
 
 
@@ -38,17 +38,17 @@ def estimate_statistics(
     recording
         Traces with dims ``(time, channel)``.
     quantile_low, quantile_high
-        Which quantiles are estimated, as fractions.
+        Quantiles to estimate, as fractions.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------
-    Dataset with dim ``channel`` and float32 variables in the recording's unit: ``median``, ``mad`` (the standard
-    deviation that the median absolute deviation stands for, MAD / 0.6745), ``mean``, ``std``, ``quantile_low`` and
-    ``quantile_high``. All excerpts count as one.
+    Dataset with dim ``channel`` and float32 variables in the recording's unit: ``median``, ``mad`` (the median absolute
+    deviation over 0.6745, which estimates the standard deviation), ``mean``, ``std``, ``quantile_low`` and
+    ``quantile_high``. All excerpts are pooled.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def center(recording: xr.DataArray, *, statistics: xr.Dataset, operator: str = "
     recording
         Traces with dims ``(time, channel)``.
     statistics
-        Of these traces, from :func:`estimate_statistics`.
+        Statistics of these traces, from :func:`estimate_statistics`.
     operator
         ``"median"`` or ``"mean"``.
 
@@ -104,7 +104,7 @@ def center(recording: xr.DataArray, *, statistics: xr.Dataset, operator: str = "
     ParameterError
         If the operator is unknown.
     RecordingError
-        If the statistics are of other channels or in another unit.
+        If the statistics belong to other channels or another unit.
 
     Examples
     --------
@@ -123,18 +123,18 @@ def center(recording: xr.DataArray, *, statistics: xr.Dataset, operator: str = "
 def zscore(
     recording: xr.DataArray, *, statistics: xr.Dataset, method: str = "median+mad", target_std: float = 1.0
 ) -> xr.DataArray:
-    """Express each channel in multiples of its own spread around its own level, lazily.
+    """Express each channel in multiples of its spread around its level, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     statistics
-        Of these traces, from :func:`estimate_statistics`.
+        Statistics of these traces, from :func:`estimate_statistics`.
     method
-        ``"median+mad"``, which spikes hardly touch, or ``"mean+std"``.
+        ``"median+mad"``, which is robust to spikes, or ``"mean+std"``.
     target_std
-        Spread of the result.
+        Standard deviation of the result.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def zscore(
     ParameterError
         If the method is unknown or ``target_std`` not positive.
     RecordingError
-        If the statistics are of other channels or in another unit.
+        If the statistics belong to other channels or another unit.
 
     Examples
     --------
@@ -173,20 +173,20 @@ def normalize_by_quantile(
     target_median: float = 0.0,
     mode: str = "by_channel",
 ) -> xr.DataArray:
-    """Scale traces so that the distance between two quantiles is the same everywhere, lazily.
+    """Scale traces so that the distance between two quantiles becomes the same, lazily.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     statistics
-        Of these traces, from :func:`estimate_statistics`, which says which quantiles these are.
+        Statistics of these traces, from :func:`estimate_statistics`, where the quantiles were chosen.
     target_range
-        Distance of the upper from the lower quantile in the result.
+        Distance between the upper and the lower quantile in the result.
     target_median
         Median of the result.
     mode
-        ``"by_channel"``: each channel by its own quantiles; ``"pool_channel"``: all by the means over the channels.
+        ``"by_channel"``: each channel by its own quantiles; ``"pool_channel"``: all channels by the mean quantiles.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def normalize_by_quantile(
     ParameterError
         If the mode is unknown or the range not positive.
     RecordingError
-        If the statistics are of other channels or in another unit.
+        If the statistics belong to other channels or another unit.
 
     Examples
     --------
@@ -222,14 +222,14 @@ def normalize_by_quantile(
 def _affine(
     recording: xr.DataArray, level: NDArray[Any], spread: NDArray[Any], *, target: float, level_out: float
 ) -> xr.DataArray:
-    """Traces moved from ``level`` to ``level_out`` and stretched from ``spread`` to ``target``."""
+    """Traces shifted and scaled so that ``level`` becomes ``level_out`` and ``spread`` becomes ``target``."""
     width = spread.astype(np.float64)
     gain = np.divide(target, width, out=np.zeros_like(width), where=width > 0)
     return scale(recording, gain=gain, offset=level_out - level * gain, units="noise")
 
 
 def _matching(recording: xr.DataArray, statistics: xr.Dataset) -> xr.Dataset:
-    """The statistics, if they are of this recording's channels and unit."""
+    """The statistics, after checking that they fit this recording's channels and unit."""
     info = schema.validate_recording(recording)
     missing = [name for name in STATISTICS if name not in statistics]
     if missing or statistics["median"].shape != (info.n_channels,):
@@ -247,7 +247,7 @@ def _matching(recording: xr.DataArray, statistics: xr.Dataset) -> xr.Dataset:
 
 
 def _statistics(excerpts: NDArray[Any], quantiles: tuple[float, float], columns: NDArray[Any]) -> NDArray[Any]:
-    """Rows as in ``STATISTICS`` for some of the channels."""
+    """The statistics of some channels, with rows as in ``STATISTICS``."""
     values = excerpts[:, columns].astype(np.float64)
     median = np.median(values, axis=0)
     spread = np.median(np.abs(values - median), axis=0) / MAD_OF_NORMAL
