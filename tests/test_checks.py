@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import xephys
 from xephys.checks import check_choice, check_corner, check_keywords, check_positive, check_share, nearest_name
 from xephys.errors import ParameterError
 
@@ -60,3 +64,19 @@ def test_keywords_are_those_that_the_builder_takes_by_name():
 def test_nothing_is_proposed_where_nothing_is_near():
     assert nearest_name("detect_treshold", ["seed", "detect_threshold"]) == "detect_threshold"
     assert nearest_name("x", ["seed"]) is None
+
+
+def test_nothing_follows_a_question():
+    """In every text of the package: behind "did you mean ...?" the sentence cannot go on."""
+    followed, hints = [], 0
+    for path in Path(xephys.__file__).parent.rglob("*.py"):
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            if isinstance(text, ast.JoinedStr):
+                filled = [
+                    ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else "" for part in text.values
+                ]
+                asks = [part in ("hint", "meant") or part.startswith("hint_for(") for part in filled]
+                hints += sum(asks)
+                followed += [f"{path.name}:{text.lineno}"] if any(asks[:-1]) else []
+    assert hints > 8
+    assert not followed

@@ -54,5 +54,5 @@ def test_the_first_that_a_function_has_is_meant():
 
 def test_hints():
     assert hint_for("n_jobs", ["seed"]) == f"; {note_on('n_jobs')}"
-    assert hint_for("nblocks", ["drift"]) == "; did you mean 'drift'? ('follow', 'interpolate' or 'off')"
+    assert hint_for("nblocks", ["drift"]) == "; did you mean 'drift' ('follow', 'interpolate' or 'off')?"
     assert hint_for("sed", ["seed"]) == "; did you mean 'seed'?"

@@ -64,7 +64,7 @@ CALLS = {
     "docker_image": (lambda g: xephys.sort(g.r, docker_image=True), "nothing runs in containers"),
     "delta_time": (lambda g: xephys.compare(g.truth, g.truth, delta_time=0.4), "'delta_ms'"),
     "gt_sorting": (lambda g: xephys.compare(g.truth, gt_sorting=g.truth), "'truth'"),
-    "Th_learned": (lambda g: xephys.sort(g.r, Th_learned=8), "'match_threshold'.*preset 'kilosort4' has it"),
+    "Th_learned": (lambda g: xephys.sort(g.r, Th_learned=8), "preset 'kilosort4' has it.*'match_threshold'"),
     "nblocks": (lambda g: xephys.sort(g.r, nblocks=0), "'drift'.*'off'"),
     "do_CAR": (lambda g: xephys.sort(g.r, do_CAR=False), "'reference'.*'none'"),
     "settings": (lambda g: xephys.sort(g.r, preset="kilosort4", settings={}), "give each parameter by its name"),

@@ -95,6 +95,8 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 def hint_for(name: Any, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the likely intended name, or what to do instead.
 
+    It is the last thing that an error says: behind a question mark nothing follows well.
+
     Examples
     --------
     >>> hint_for("freq_min", ["freq_min_hz"]), hint_for("xyz", ["seed"])
@@ -102,5 +104,6 @@ def hint_for(name: Any, known: Iterable[str]) -> str:
     """
     note, names = note_on(str(name)), list(known)
     near = our_name(str(name), names) if note else nearest_name(name, names)
-    mean = f"; did you mean {near!r}?" if near else ""
-    return f"{mean}{f' ({note})' if near else f'; {note}'}" if note else mean
+    if near:
+        return f"; did you mean {near!r}{f' ({note})' if note else ''}?"
+    return f"; {note}" if note else ""

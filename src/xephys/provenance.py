@@ -73,8 +73,8 @@ def replay(
             continue
         if name not in known:
             raise ParameterError(
-                f"step {number}, {name}, is not an operation of xephys{hint_for(name, known)}; give your own as "
-                f"operations={{{name!r}: function}}"
+                f"step {number}, {name}, is not an operation of xephys; give your own as "
+                f"operations={{{name!r}: function}}{hint_for(name, known)}"
             )
         made.append(known[name](made[-1], **arguments))
     return made[-1]

@@ -63,7 +63,7 @@ def _checked(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[st
         names = [p.name for p in parameters.values() if p.name != "recording" and p.kind is not p.VAR_KEYWORD]
         if given not in parameters and (our_name(given, names) if takes_any else True):
             listed = ", ".join(names) or "none but the first"
-            raise CallError(f"{name} has no parameter {given!r}{hint_for(given, names)}; it has {listed}")
+            raise CallError(f"{name} has no parameter {given!r}; it has {listed}{hint_for(given, names)}")
     for parameter in by_position[: len(args)]:
         if parameter.name in kwargs:
             raise CallError(f"{name} is given {parameter.name} twice, by position and by name; give it once")

@@ -80,13 +80,13 @@ def test_on_a_cluster_with_resources(recordings, tmp_path) -> None:
 
 
 def test_what_is_refused_before_anything_runs(recordings) -> None:
-    with pytest.raises(ParameterError, match="no sorter 'simpel'; did you mean 'simple'"):
+    with pytest.raises(ParameterError, match=r"no sorter 'simpel'; .*did you mean 'simple'"):
         xephys.run_sorters(["simpel"], recordings)
     with pytest.raises(ParameterError, match="no parameter 'tresh'"):
         xephys.run_sorters({"a": ("simple", {"tresh": 1})}, recordings)
     with pytest.raises(ParameterError, match=r"'a/b' cannot be the name of a folder"):
         xephys.run_sorters({"a/b": quick_sorter}, recordings)
-    with pytest.raises(ParameterError, match="resources are given for 'too'; did you mean 'two'"):
+    with pytest.raises(ParameterError, match=r"resources are given for 'too', .*did you mean 'two'"):
         xephys.run_sorters(SORTERS, recordings, resources={"too": {"GPU": 1}})
 
 

@@ -39,7 +39,7 @@ def test_parameters_and_description_of_each(name: str) -> None:
 
 
 def test_a_sorter_that_does_not_exist() -> None:
-    with pytest.raises(ParameterError, match="'kilosort5'; did you mean 'kilosort"):
+    with pytest.raises(ParameterError, match=r"'kilosort5'; .*did you mean 'kilosort"):
         find_sorter("kilosort5")
     with pytest.raises(ParameterError, match="did you mean 'xephys_default'"):
         find_sorter("default")
@@ -47,7 +47,7 @@ def test_a_sorter_that_does_not_exist() -> None:
 
 def test_parameters_are_checked_before_anything_runs() -> None:
     find_sorter("simple").check({"detect_threshold": 4, "docker_image": True})
-    with pytest.raises(ParameterError, match="no parameter 'detect_treshold'; did you mean 'detect_threshold'"):
+    with pytest.raises(ParameterError, match=r"no parameter 'detect_treshold'; .*did you mean 'detect_threshold'"):
         find_sorter("simple").check({"detect_treshold": 4})
     with pytest.raises(ParameterError, match="did you mean 'detect_threshold'"):
         find_sorter("xephys_default").check({"detect_treshold": 4})

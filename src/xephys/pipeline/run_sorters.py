@@ -83,7 +83,9 @@ def run_sorters(
             raise ParameterError(f"{name!r} cannot be the name of a folder; call recordings and sorters otherwise")
     for label in resources or {}:
         if label not in labeled:
-            raise ParameterError(f"resources are given for {label!r}{hint_for(label, labeled)}; it is no sorter here")
+            raise ParameterError(
+                f"resources are given for {label!r}, which is not a sorter here{hint_for(label, labeled)}"
+            )
     planned: dict[tuple[str, str], list[PlannedRun]] = {}
     for recording_name, recording in named.items():
         for label, spec in labeled.items():

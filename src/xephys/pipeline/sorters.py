@@ -158,7 +158,7 @@ def find_sorter(sorter: str | Callable[..., xr.DataTree]) -> Sorter:
     if sorter not in wrappers():
         known = available_sorters()
         meant = f"; did you mean {OWN + sorter!r}?" if sorter in PRESETS else hint_for(sorter, known)
-        raise ParameterError(f"there is no sorter {sorter!r}{meant}; xephys.available_sorters() lists them")
+        raise ParameterError(f"there is no sorter {sorter!r}; xephys.available_sorters() lists them{meant}")
     wrapper = wrappers()[sorter]
     return Sorter(sorter, partial(run_wrapped, sorter), partial(check_wrapped, sorter), wrapper.get_sorter_version)
 

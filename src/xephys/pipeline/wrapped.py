@@ -61,8 +61,8 @@ def check_wrapped(name: str, given: Mapping[str, Any]) -> None:
     for key in given if known else ():
         if key not in known and key not in CONTAINERS:
             raise ParameterError(
-                f"sorter {name!r} has no parameter {key!r}{hint_for(key, known)}; xephys.sorter_parameters({name!r}) "
-                "lists those it has"
+                f"sorter {name!r} has no parameter {key!r}; xephys.sorter_parameters({name!r}) lists those it has"
+                f"{hint_for(key, known)}"
             )
 
 

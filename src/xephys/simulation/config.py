@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from xephys.checks import nearest_name
+from xephys.checks import hint_for
 from xephys.errors import ParameterError
 from xephys.simulation.waveforms import KINDS
 
@@ -228,9 +228,8 @@ def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
     known = [f.name for f in fields(SimulationConfig)]
     for name in parameters:
         if name not in known:
-            near = nearest_name(name, known)
-            hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
-            raise ParameterError(f"simulation parameter {name!r} does not exist{hint}")
+            listed = ", ".join(known)
+            raise ParameterError(f"a simulation has no parameter {name!r}; it has {listed}{hint_for(name, known)}")
     values: dict[str, Any] = {}
     if preset == "hard":
         n_channels = int(parameters.get("n_channels", SimulationConfig.n_channels))

@@ -147,7 +147,7 @@ def find_preset(name: str) -> Preset:
         If there is none; the nearest is proposed.
     """
     if name not in PRESETS:
-        raise ParameterError(f"preset {name!r} does not exist{hint_for(name, PRESETS)}; there is {', '.join(PRESETS)}")
+        raise ParameterError(f"preset {name!r} does not exist; there is {', '.join(PRESETS)}{hint_for(name, PRESETS)}")
     return PRESETS[name]
 
 
@@ -172,8 +172,8 @@ def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
             others = [other for other in PRESETS if name in find_preset(other).model.model_fields]
             owner = f"; preset {others[0]!r} has it" if others else ""
             raise ParameterError(
-                f"preset {preset!r} has no parameter {name!r}{hint_for(name, model.model_fields)}{owner}; "
-                f"xephys.parameters({preset!r}) lists those it has"
+                f"preset {preset!r} has no parameter {name!r}{owner}; xephys.parameters({preset!r}) lists those it has"
+                f"{hint_for(name, model.model_fields)}"
             )
     try:
         return model(**given)

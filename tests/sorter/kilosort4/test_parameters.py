@@ -13,7 +13,7 @@ from xephys.sorter.presets import read_parameters
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"Th_learnt": 7}, "has no parameter 'Th_learnt'; did you mean 'Th_learned'"),
+        ({"Th_learnt": 7}, "has no parameter 'Th_learnt'; .*did you mean 'Th_learned'"),
         ({"Th_learned": 0}, "Th_learned is 0: Input should be greater than 0"),
         ({"Th_universal": float("nan")}, "Th_universal is nan: Input should be a finite number"),
         ({"scale": float("inf")}, "scale is inf: Input should be a finite number"),

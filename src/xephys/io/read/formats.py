@@ -55,7 +55,7 @@ def format_named(name: str, path: Path) -> tuple[Format, Path]:
     if name not in by_name:
         near = difflib.get_close_matches(name.lower(), by_name, n=1, cutoff=0.3)
         hint = f"; the nearest is {near[0]!r}" if near else ""
-        raise ParameterError(f"format {name!r} does not exist{hint}; there are {', '.join(by_name)}")
+        raise ParameterError(f"format {name!r} does not exist; there are {', '.join(by_name)}{hint}")
     known = by_name[name]
     return known, known.locate(path) or path
 
