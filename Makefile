@@ -19,7 +19,7 @@ SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_T
 EXPRESSION_TESTS := tests/graph tests/properties/test_graph.py tests/preprocess/test_contract.py
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py,$(sort $(wildcard benchmarks/*.py)))
 
-.PHONY: demo test test-expressions check bench clean
+.PHONY: demo test test-expressions check check-source check-examples bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-plot
@@ -35,13 +35,17 @@ test: $(VENV)/.ready-test
 test-expressions: $(VENV)/.ready-test
 	DASK_ARRAY__QUERY_PLANNING=True $(SINGLE) $(BIN)/python -m pytest $(or $(ARGS),$(EXPRESSION_TESTS))
 
-check: $(VENV)/.ready-dev
+check: check-source check-examples
+
+check-source: $(VENV)/.ready-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python ci/check_layers.py
 	$(BIN)/python ci/check_layout.py
 	$(BIN)/python ci/check_unused.py
 	$(BIN)/python ci/make_coverage_table.py --check
+
+check-examples: $(VENV)/.ready-test
 	$(SINGLE) $(BIN)/python ci/check_docs_examples.py
 
 # First the comparison of sorters, then the parts. What it does not reach in time it does at the next call: results stay
