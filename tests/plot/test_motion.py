@@ -67,7 +67,7 @@ def test_refused(moved):
     recording, motion, peaks = moved
     with pytest.raises(ParameterError, match="2 shanks"):
         plot_displacement(motion)
-    with pytest.raises(ParameterError, match="have no y; localise them first"):
+    with pytest.raises(ParameterError, match="have no y; localize them first"):
         plot_motion(recording, motion, peaks=peaks[["sample_index", "channel_index", "amplitude"]])
     with pytest.raises(ParameterError, match="lie outside the motion"):
         plot_motion(recording, motion.assign_coords(time=motion.time + 100), peaks=peaks)

@@ -1,4 +1,4 @@
-"""``checkpoint``: compute the traces once, for a pipeline that branches from them."""
+"""``checkpoint``: compute traces once, for a pipeline that branches from them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from ..errors import OutputError
 from ..recording.stages import recording_plan
 from ..typing import PathLike
 
-#: Attribute of a stored recording: identity of the traces that a checkpoint wrote.
+#: Attribute of a stored recording: identity of the traces that the checkpoint wrote.
 _TOKEN = "checkpoint"
 
 
 def checkpoint(recording: xr.DataArray, path: PathLike) -> xr.DataArray:
-    """Write a recording's traces to a Zarr store, or reopen them if they are there already. Computes.
+    """Write a recording's traces to a Zarr store, or open the store if it already holds them. Computes.
 
     A pipeline that branches (detection and waveforms from the same filtered traces) reads and filters twice, because
-    the two share no task. A checkpoint makes the branch point a source of its own.
+    the branches share no task. A checkpoint turns the branch point into a source.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``.
     path
-        The store. One that ends in ``.zarr`` is written there; any other name gets the identity of the traces added, so
-        that each set of parameters has a store of its own.
+        Path of the store. A path that ends in ``.zarr`` is used as it is; to any other path the identity of the traces
+        is appended, so that each set of parameters has its own store.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def checkpoint(recording: xr.DataArray, path: PathLike) -> xr.DataArray:
 
     Notes
     -----
-    Traces after a checkpoint are padded at the recording's true ends once more, so samples within one halo of these
+    At the two ends of the recording, traces after a checkpoint are padded again, so samples within one halo of the ends
     may differ from those of the unbroken chain.
 
     Examples

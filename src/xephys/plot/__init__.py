@@ -1,4 +1,4 @@
-"""Figures: Matplotlib is imported inside the functions, which return its Axes."""
+"""Figures. Functions import Matplotlib when called, and return its Axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison with the truth as pictures: which unit was found as which, and how well."""
+"""Plot a comparison with the truth: which unit was found as which, and how well."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Rectangle
 
-#: More names than this cannot be read along an axis.
+#: More names than this are illegible along an axis.
 NAMES_MAX = 20
 
 
 def plot_confusion(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Plot coincident spikes of true against tested units, as a share of the true unit's spikes.
+    """Plot the spikes that true and tested units share, as a fraction of the true unit's spikes.
 
-    Matched units come first, on the diagonal. The column beyond the gap holds the spikes that the match missed; the row
-    beyond it the spikes of the match (or of an unmatched unit) that are not the true unit's, as a share of its own.
+    Matched units come first, on the diagonal. The separate column holds the spikes that the match missed. The separate
+    row holds the spikes of the match (or of an unmatched unit) that are not the true unit's, as a fraction of its own
+    spikes.
 
     Parameters
     ----------
     comparison
-        Of :func:`xephys.compare`.
+        From :func:`xephys.compare`.
     ax
         Axes to draw into; a new figure if None.
 
@@ -80,12 +81,12 @@ def plot_confusion(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_accuracy(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Plot accuracy, recall and precision of the true units, the best first.
+    """Plot accuracy, recall and precision of the true units, best first.
 
     Parameters
     ----------
     comparison
-        Of :func:`xephys.compare`.
+        From :func:`xephys.compare`.
     ax
         Axes to draw into; a new figure if None.
 

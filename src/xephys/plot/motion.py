@@ -1,4 +1,4 @@
-"""Motion: the displacement with its uncertainty, and rasters of peaks as they were seen and as they belong."""
+"""Plot motion: the displacement with its uncertainty, and rasters of peaks before and after registration."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ N_DEPTHS_MAX = 5
 def plot_displacement(
     motion: xr.Dataset, *, shank: Any = None, n_depths_max: int = N_DEPTHS_MAX, ax: Axes | None = None
 ) -> Axes:
-    """Plot displacement against time, a line per depth. Two standard deviations are shaded; what is unknown is grey.
+    """Plot displacement against time, one line per depth, with two standard deviations shaded and unknown parts in
+    grey.
 
     Parameters
     ----------
     motion
         From ``estimate_motion`` or ``make_motion``.
     shank
-        Identifier of the shank; may be left out for a motion of one shank.
+        Identifier of the shank; optional if there is only one.
     n_depths_max
-        Most lines; depths evenly spread if there are more.
+        Maximum number of lines; if there are more depths, evenly spread ones are drawn.
     ax
         Axes to draw into; a new figure if None.
 
@@ -77,29 +78,29 @@ def plot_displacement(
 def plot_motion(
     recording: xr.DataArray, motion: xr.Dataset, *, peaks: NDArray[Any], seed: int = 0, ax: Axes | None = None
 ) -> Axes:
-    """Draw, for each shank, the peaks as seen with the motion on them, the same peaks registered, and the displacement.
+    """Plot the motion of each shank: peaks as seen with the motion on top, the same peaks registered, the displacement.
 
     Parameters
     ----------
     recording
-        The recording of the peaks: its geometry, start and sampling frequency are used.
+        The recording of the peaks; only its geometry, start and sampling frequency are used.
     motion
         From ``estimate_motion``.
     peaks
         Computed peaks with ``sample_index``, ``channel_index``, ``y`` and ``amplitude``.
     seed
-        Of the choice of peaks, where there are too many to be seen.
+        Seed for choosing peaks, if there are too many to draw.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them; ``ax.figure`` has them all.
+    These axes, empty except for the panels inside them; ``ax.figure`` has them all.
 
     Raises
     ------
     ParameterError
-        If the motion is of another probe or another time, or the peaks lack a field.
+        If the motion belongs to another probe or time, or the peaks lack a field.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def plot_motion(
     validate_motion(motion)
     missing = sorted({"sample_index", "channel_index", "y", "amplitude"} - set(peaks.dtype.names or ()))
     if missing:
-        raise ParameterError(f"the peaks have no {' and no '.join(missing)}; localise them first (localize_peaks)")
+        raise ParameterError(f"the peaks have no {' and no '.join(missing)}; localize them first (localize_peaks)")
     shanks = shank_numbers(recording)[peaks["channel_index"]]
     n_shanks = motion.sizes["shank"]
     start = first_sample(recording)
@@ -129,7 +130,7 @@ def plot_motion(
             times = sample_times(recording, own["sample_index"])
             seen, rested = own.copy(), own.copy()
             rested["y"] -= displacement_at(motion, time_s=times, depth_um=own["y"], shank=name)
-            for shown in (seen, rested):  # rasters begin with the recording
+            for shown in (seen, rested):  # both rasters start with the recording
                 shown["sample_index"] -= start
             for panel, shown, title in ((axes[0, column], seen, "as seen"), (axes[1, column], rested, "registered")):
                 plot_drift_raster(shown, sampling_frequency=rate, seed=seed, ax=panel)
@@ -141,5 +142,5 @@ def plot_motion(
 
 
 def _spread(n: int, n_max: int) -> NDArray[np.int64]:
-    """Up to ``n_max`` of ``n`` positions, evenly spread, the first and the last included."""
+    """Up to ``n_max`` of ``n`` positions, evenly spread, including the first and the last."""
     return np.unique(np.round(np.linspace(0, n - 1, min(n, n_max))).astype(np.int64))

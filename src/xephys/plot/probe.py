@@ -1,4 +1,4 @@
-"""The contacts of a probe where they are."""
+"""Plot the contacts of a probe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
     recording
         Traces with coordinates ``x`` and ``y``.
     names
-        Write the identifiers of the channels; up to 64 channels if None.
+        Whether to write the identifiers of the channels; if None, for up to 64 channels.
     ax
         Axes to draw into; a new figure if None.
 

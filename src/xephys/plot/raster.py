@@ -1,4 +1,4 @@
-"""Where on the probe spikes come from, over time: drift shows as bands that are not level."""
+"""Plot spikes by depth over time: drift shows as bands that are not level."""
 
 from __future__ import annotations
 
@@ -44,33 +44,34 @@ def plot_drift_raster(
     seed: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot depth against time, one dot per spike, and how the tissue moves. Shanks are drawn one above the other.
+    """Plot spikes as dots, depth against time, with the motion of the tissue. Shanks are drawn one above the other.
 
     Parameters
     ----------
     spikes
-        A sorting (each unit in its color, noise units in grey), or computed peaks with the fields ``sample_index``,
-        ``y`` and ``amplitude`` (the larger, the darker).
+        A sorting (units in color, noise units in grey), or computed peaks with the fields ``sample_index``, ``y`` and
+        ``amplitude`` (larger is darker).
     recording
-        For peaks: that on which they were detected. It tells the rate, the time of sample 0, and the shanks.
+        For peaks: the recording on which they were detected. It provides the rate, the time of sample 0, and the
+        shanks.
     sampling_frequency
-        In hertz; needed for peaks without their recording.
+        In hertz; needed for peaks without a recording.
     start_s
         For peaks: time of sample 0 of their segment on the recording's clock, ``recording.attrs["segment_start_s"]``.
-        A sorting knows its own.
+        Sortings know theirs.
     motion
-        Drawn as lines that follow the tissue; that of the sorting if None and there is one.
+        Motion to draw as lines that follow the tissue; by default that of the sorting, if it has one.
     n_spikes_max
-        Most dots; a seeded choice if there are more.
+        Maximum number of dots; if there are more spikes, a seeded choice is drawn.
     seed
-        Of that choice.
+        Seed of that choice.
     ax
         Axes to draw into; a new figure if None.
 
     Raises
     ------
     ParameterError
-        If the spikes are not computed or not localised, or the sampling frequency is not known.
+        If the spikes are not computed or have no positions, or the sampling frequency is unknown.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def plot_drift_raster(
         start_s = segment_start_s(recording) or 0.0
     table: Any = columns_of(spikes)
     if missing := sorted({"sample_index", "y", *(() if of_sorting else ("amplitude",))} - set(table)):
-        raise ParameterError(f"the spikes have no {' and no '.join(missing)}; localise them first (localize_peaks)")
+        raise ParameterError(f"the spikes have no {' and no '.join(missing)}; localize them first (localize_peaks)")
     if sampling_frequency is None:
         raise ParameterError("sampling_frequency is None; give the recording of the peaks, or its rate in hertz")
     check_positive(sampling_frequency=sampling_frequency, n_spikes_max=n_spikes_max)
@@ -133,7 +134,7 @@ def plot_drift_raster(
 def _shanks(
     spikes: Any, table: Mapping[str, Any], recording: xr.DataArray | None
 ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    """Number of each spike's shank, and names of the shanks: by the unit's channel, or by the peak's."""
+    """Number of each spike's shank and names of the shanks, from the unit's channel or the peak's."""
     channels: Any = recording
     if isinstance(spikes, xr.DataTree) and "templates" in spikes.children:
         channels = spikes["templates"].dataset
@@ -147,7 +148,7 @@ def _shanks(
 
 
 def draw_motion(ax: Axes, motion: xr.Dataset, *, shank: Any, n_lines: int = 6, offset_um: float = 0.0) -> None:
-    """Lines that follow the tissue from evenly spread depths, over a raster that begins at the motion's first bin."""
+    """Draw lines that follow the tissue from evenly spread depths, over a raster from the motion's first bin on."""
     from ..motion.displacement import displacement_at
 
     time, depth = motion["time"].values, motion["depth"].values
@@ -159,7 +160,7 @@ def draw_motion(ax: Axes, motion: xr.Dataset, *, shank: Any, n_lines: int = 6, o
 
 
 def spike_colors(sorting: xr.DataTree) -> NDArray[np.float64]:
-    """RGB of each spike of a sorting: units take the colors in order of depth, noise units are grey."""
+    """RGB of each spike of a sorting: colors alternate over units in order of depth, noise units are grey."""
     from matplotlib.colors import to_rgb
 
     units = sorting["units"].dataset

@@ -1,4 +1,4 @@
-"""One page about a sorting: drift raster, templates, and the comparison with the truth where there is one."""
+"""Plot a sorting on one page: drift raster, templates, and a comparison with the truth if there is one."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from .templates import plot_templates
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Height of a row that holds a title only, in inches.
+#: Height in inches of a row that holds only a title.
 HEADING = 0.02
 
 
 def plot_report(
     sorting: Any, *, comparison: Comparison | None = None, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw a report of one page.
+    """Draw a one-page report.
 
     Parameters
     ----------
     sorting
-        Of :func:`xephys.sort` or :func:`xephys.open_sorting`. Any other sorting has no templates or places, and only
-        the comparison is drawn.
+        From :func:`xephys.sort` or :func:`xephys.open_sorting`. For any other sorting, without templates or positions,
+        only the comparison is drawn.
     comparison
-        Of :func:`xephys.compare`, for the confusion matrix and the accuracy of each unit.
+        From :func:`xephys.compare`, for the confusion matrix and the accuracy of each unit.
     title
-        Of the page; numbers of units and spikes if None.
+        Title of the page; numbers of units and spikes if None.
     ax
-        Axes in whose place the page is drawn; a new figure if None.
+        Axes whose place the page takes; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them; ``ax.figure`` has them all, the title's first.
+    These axes, empty except for the panels inside them; ``ax.figure`` has them all, the title's first.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def plot_report(
 
 
 def _heading(ax: Axes, text: str, **font: Any) -> None:
-    """A row with nothing but a title, above which a layout leaves room as above any other axes."""
+    """A row that holds only a title, for which the layout reserves space as it does above any axes."""
     ax.set_axis_off()
     ax.set_title(text, color=INK, **font)
 

@@ -1,4 +1,4 @@
-"""Shanks one above the other on one axis of depth, so that what lies on two of them is never drawn at one place."""
+"""Stack shanks on one axis of depth, so that spikes of two shanks never share a place."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .style import FAINT, INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Distance between two strips, as a share of the height of one.
+#: Gap between two strips, as a fraction of the height of one.
 GAP = 0.12
 
 
 @dataclass(frozen=True)
 class Strips:
-    """A strip of the axis for each shank.
+    """One strip of the axis per shank.
 
     Attributes
     ----------
     names
-        Of the shanks, in the order of their strips from below.
+        Names of the shanks, from the bottom strip upwards.
     low_um, high_um
-        Depths between which every strip reaches.
+        Range of depths that every strip covers.
     """
 
     names: tuple[str, ...]
@@ -35,18 +35,18 @@ class Strips:
 
     @classmethod
     def of(cls, depth_um: NDArray[np.float64], names: NDArray[np.str_]) -> Strips:
-        """Strips that hold some depths; at least 20 µm high."""
+        """Strips that contain the given depths; at least 20 µm high."""
         known = depth_um[np.isfinite(depth_um)]
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
         spare = max(0.0, 20.0 - (high - low)) / 2
         return cls(tuple(names.tolist()), low - spare, high + spare)
 
     def offset_um(self, shank: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What is added to depths on shanks, by their number."""
+        """Offset to add to depths, by the number of their shank."""
         return np.asarray(shank * (1 + GAP) * (self.high_um - self.low_um), np.float64)
 
     def mark(self, ax: Axes) -> None:
-        """Ticks with the depth on each shank, lines between the strips, and names."""
+        """Draw ticks with the depth on each shank, lines between the strips, and names."""
         from matplotlib.ticker import MaxNLocator
 
         height = self.high_um - self.low_um

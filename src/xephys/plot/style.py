@@ -1,4 +1,4 @@
-"""What all figures share: type sizes, colors, scale bars."""
+"""Style shared by all figures: type sizes, colors, scale bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colors (2008), told apart by color-blind readers; without the yellow, which is lost on white.
+#: The colors of Okabe and Ito (2008), which color-blind readers can tell apart; without yellow, invisible on white.
 UNIT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4EA3", "#8C6D31")
 INK, MUTED, FAINT, ALARM = "#222222", "#7A7A7A", "#C9C9C9", "#C1272D"
 
@@ -41,10 +41,10 @@ _RC: Any = {
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Context with the sizes and colors of all figures; leaves the user's settings alone.
+    """Context with the sizes and colors of all figures; it leaves the user's settings alone.
 
-    Other settings stay as they were changed meanwhile: the first figure of a notebook loads its backend,
-    which turns on that figures are shown.
+    Other settings that change inside the context keep their new values: the first figure of a notebook loads its
+    backend, which switches on the display of figures.
     """
     import matplotlib as mpl
 
@@ -57,7 +57,7 @@ def paper_style() -> Iterator[None]:
 
 
 def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
-    """The given axes without the frame that is not part of the style, or those of a new figure (inches)."""
+    """The given axes, or those of a new figure (size in inches), without the frame parts that the style omits."""
     if ax is None:
         return new_figure(figsize).add_subplot()
     ax.spines[["top", "right"]].set_visible(False)
@@ -65,25 +65,25 @@ def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
 
 
 def new_figure(figsize: tuple[float, float]) -> Figure:
-    """A figure of pyplot, as Xarray's plots are: a notebook shows it, and ``plt.savefig`` saves it."""
+    """A pyplot figure, like those of Xarray's plots: notebooks show it, and ``plt.savefig`` saves it."""
     import matplotlib.pyplot as plt
 
     return plt.figure(figsize=figsize, layout="constrained")
 
 
 def axes_for_panels(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
-    """The given axes, or those of a new figure (inches), as an empty frame for :func:`panels_in`."""
+    """The given axes, or those of a new figure (size in inches), as an empty frame for :func:`panels_in`."""
     ax = axes_or_new(ax, figsize=figsize)
     ax.set_axis_off()
     return ax
 
 
 def panels_in(ax: Axes, n_rows: int, n_columns: int, **ratios: Any) -> NDArray[Any]:
-    """Axes ``(row, column)`` side by side in the place of ``ax``; ``ratios`` as in :meth:`Figure.subplots`."""
+    """Axes ``(row, column)`` in the place of ``ax``; ``ratios`` as in :meth:`Figure.subplots`."""
     from matplotlib.gridspec import GridSpec, SubplotSpec
 
     place = ax.get_subplotspec()
-    if place is None:  # axes put anywhere by hand
+    if place is None:  # axes placed by hand
         box = ax.get_position()
         whole = GridSpec(1, 1, ax.get_figure(), left=box.x0, right=box.x1, bottom=box.y0, top=box.y1)
         place = SubplotSpec(whole, 0)
@@ -98,7 +98,7 @@ def unit_color(index: int) -> str:
 
 
 def round_length(length: float) -> float:
-    """The largest 1, 2 or 5 times a power of ten that is not longer than ``length``."""
+    """The largest 1, 2 or 5 times a power of ten that does not exceed ``length``."""
     if not length > 0:
         return 1.0
     power = 10.0 ** np.floor(np.log10(length))

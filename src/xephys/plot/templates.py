@@ -1,4 +1,4 @@
-"""The mean waveform of each unit on the contacts where it is seen."""
+"""Plot the mean waveform of each unit on the contacts that see it."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ def plot_templates(
     n_columns: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot templates at the positions of the contacts, one panel per unit, units in order of shank and depth.
+    """Plot templates at the positions of the contacts, one panel per unit, in order of shank and depth.
 
-    A panel shows contacts of the unit's shank only, and has its own scale of voltage, so that small units can be seen:
-    the title gives the amplitude of the peak.
+    A panel shows only contacts of the unit's shank, at its own voltage scale, so that small units are visible; the
+    title gives the peak amplitude.
 
     Parameters
     ----------
     sorting
-        Of :func:`xephys.sort` or :func:`xephys.open_sorting`.
+        From :func:`xephys.sort` or :func:`xephys.open_sorting`.
     unit_indices
-        Which units; if None, all but noise, or the ``n_units_max`` with the largest signal-to-noise ratio (amplitude,
-        where that is not known).
+        Indices of the units to draw. If None, all but noise units, or the ``n_units_max`` with the largest
+        signal-to-noise ratio (amplitude, if that is unknown).
     n_units_max
-        Most panels.
+        Maximum number of panels.
     n_channels_max
-        Contacts per panel: those of its shank nearest to the unit's peak channel.
+        Number of contacts per panel: those of the shank nearest to the unit's peak channel.
     n_columns
-        Panels side by side.
+        Number of panels per row.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them; ``ax.figure`` has them all.
+    These axes, empty except for the panels inside them; ``ax.figure`` has them all.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def template_arrays(sorting: xr.DataTree) -> tuple[NDArray[np.float32], NDArray[
     Raises
     ------
     ParameterError
-        If the sorting has none.
+        If the sorting has no templates with positions.
     """
     node = validate_sorting(sorting).children.get("templates")
     if node is None or "x" not in node.coords or "y" not in node.coords:
@@ -117,7 +117,7 @@ def template_arrays(sorting: xr.DataTree) -> tuple[NDArray[np.float32], NDArray[
 def _choose(
     units: xr.Dataset, given: Any, n_units_max: int, *, sizes: NDArray[Any], shanks: NDArray[np.str_]
 ) -> NDArray[np.int64]:
-    """Indices of the units to show, shank by shank and in order of depth, the deepest first."""
+    """Indices of the units to draw, shank by shank, the deepest first."""
     n = units.sizes["unit"]
     if given is not None:
         chosen = np.atleast_1d(np.asarray(given, np.int64))
@@ -147,7 +147,7 @@ def _panel(ax: Axes, template: NDArray[np.float32], positions: NDArray[np.float6
 
 
 def cell_size(xy: NDArray[np.float64]) -> tuple[float, float]:
-    """Width and height that a waveform may take at each contact without running into the next."""
+    """Width and height available to the waveform at each contact before it runs into the next one."""
     pitch = nearest_distance(xy)
     dx, dy = (np.abs(axis[:, None] - axis[None]) for axis in xy.T)
     beside = dx[(dy < 0.3 * pitch) & (dx > 1e-6)]

@@ -1,4 +1,4 @@
-"""A window of traces: as lines, or as a picture where there are many channels."""
+"""Plot a window of traces: as lines, or as a map if there are many channels."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def plot_traces(
     spacing: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot a short window of a recording. Computes that window, nothing else.
+    """Plot a short window of a recording. Computes only that window.
 
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``. Where they are counts and the gains are known, µV are shown.
+        Traces with dims ``(time, channel)``. Counts are shown in µV if the gains are known.
     start_s, duration_s
-        The window on the recording's clock; from its beginning if None. Cut off at the end of the recording.
+        The window on the recording's clock, by default from its beginning. It is cut off at the end of the recording.
     channel_ids
-        Which channels; all if None. They are drawn shank by shank, in order of depth where positions are known; those
-        marked ``bad`` are red lines, and left out of a map.
+        Channels to draw; all if None. They are drawn shank by shank, in order of depth if positions are known. Channels
+        marked ``bad`` are red lines, and are left out of a map.
     mode
-        ``"lines"``, ``"map"`` (color is voltage), or ``"auto"``: lines up to 48 channels.
+        ``"lines"``, ``"map"`` (color is voltage), or ``"auto"``: lines for up to 48 channels.
     spacing
-        Distance of two lines in the recording's unit; eight times the median noise of the window if None.
+        Distance between two lines, in the recording's unit; eight times the median noise of the window if None.
     ax
         Axes to draw into; a new figure if None.
 
@@ -135,7 +135,7 @@ def _lines(ax: Axes, time: Any, traces: Any, bad: Any, labels: Any, unit: str, s
 
 
 def _map(ax: Axes, time: Any, traces: Any, depth: Any, shanks: Any, unit: str, limit: float) -> None:
-    """Color is voltage; shanks one above the other, each in order of depth, and nothing where there is no contact."""
+    """Draw a map: color is voltage, with shanks stacked, each in order of depth, and gaps where there is no contact."""
     edges, rows, ticks = map_rows(traces, depth, shanks)
     step = max(1, len(time) // POINTS_MAX)
     shown = time[::step]
@@ -155,8 +155,8 @@ def map_rows(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[tuple[float, str]]]:
     """Rows of a map: their edges along the axis, ``(row, sample)`` with NaN between contacts, and ticks by depth.
 
-    Of contacts at one depth of one shank the larger value is shown: a mean would make spikes smaller. A row is as high
-    as the contacts are apart; shanks follow each other, two such heights apart.
+    If several contacts of a shank share a depth, the largest value is shown, since a mean would make spikes smaller. A
+    row is as high as the distance between contacts; consecutive shanks are two such heights apart.
     """
     rows_um = np.arange(traces.shape[1], dtype=float) if depth is None else np.asarray(depth, float)
     edges: list[float] = []
@@ -184,7 +184,7 @@ def map_rows(
 
 
 def _spacing(depth: NDArray[np.float64], shanks: NDArray[np.integer[Any]]) -> float:
-    """Usual distance of neighboring depths on a shank."""
+    """Typical distance between neighboring depths on a shank."""
     steps = [np.diff(np.unique(depth[shanks == shank])) for shank in np.unique(shanks)]
     joined = np.concatenate(steps)
     return float(np.median(joined)) if len(joined) else 1.0

@@ -1,4 +1,4 @@
-"""Motion to and from SpikeInterface's ``Motion``: the same sign, the same axes, one object per shank."""
+"""Convert motion to and from SpikeInterface's ``Motion``: same sign, same axes, one object per shank."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...motion.displacement import make_motion, shank_indices, validate_motion
 
 
 def to_spikeinterface_motion(motion: xr.Dataset, *, shank: Any = None) -> Any:
-    """One shank of a motion as a ``spikeinterface.core.motion.Motion`` of one segment.
+    """Convert one shank of a motion to a ``spikeinterface.core.motion.Motion`` of one segment.
 
-    Uncertainty and the flag of unknown cells have no place there and are left out.
+    SpikeInterface has no place for the uncertainty and the mask of unknown cells; they are left out.
 
     Parameters
     ----------
@@ -43,23 +43,23 @@ def to_spikeinterface_motion(motion: xr.Dataset, *, shank: Any = None) -> Any:
 
 
 def from_spikeinterface_motion(obj: Any, *, segment_index: int = 0, shank: Any = 0) -> xr.Dataset:
-    """A motion from a SpikeInterface ``Motion``; cells that are not finite are unknown, and carried over in time.
+    """Convert a SpikeInterface ``Motion``; cells that are not finite become unknown and are carried over in time.
 
     Parameters
     ----------
     obj
         ``spikeinterface.core.motion.Motion`` along y.
     segment_index
-        Which of its segments.
+        Index of the segment to convert.
     shank
-        Identifier of the shank that it belongs to.
+        Identifier of the shank to which the motion belongs.
 
     Raises
     ------
     TypeError
         If it is another object.
     ParameterError
-        If it has no such segment, describes another direction, or holds no finite value at some depth.
+        If there is no such segment, the direction is not y, or some depth has no finite value.
 
     Examples
     --------

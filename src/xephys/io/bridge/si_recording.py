@@ -1,4 +1,4 @@
-"""A lazy recording as SpikeInterface sees it. The only file that subclasses its classes; imported when needed."""
+"""A lazy recording behind SpikeInterface's interface. It subclasses SpikeInterface's classes: import it on demand."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ...graph.events import compute
 from ...graph.plan import Array, Plan
 from ..store.encode import decode_array, decode_plan
 
-#: Finished tiles kept per segment: SpikeInterface reads overlapping windows.
+#: Size of the cache of computed tiles per segment: SpikeInterface reads overlapping windows.
 CACHE_BYTES = 128 * 2**20
 
 
 class XarrayRecording(BaseRecording):
     """A lazy recording of this package behind SpikeInterface's interface.
 
-    Built by :func:`xephys.to_spikeinterface`. Everything it needs is in its keyword arguments: for recordings from
-    files these are plain JSON, so that it can be dumped, pickled and sent to SpikeInterface's worker processes. A
-    recording in memory can only be pickled, which takes the data along.
+    Built by :func:`xephys.to_spikeinterface`. Its keyword arguments describe it completely. For recordings from files
+    they are plain JSON, so that the recording can be dumped, pickled and sent to SpikeInterface's worker processes. A
+    recording in memory can only be pickled, together with its data.
 
     Parameters
     ----------
     segments
-        One dict each: ``plan`` (encoded, or a :class:`~xephys.graph.plan.Plan`), ``start_s``, ``times`` (encoded, or
-        None) .
+        One dict each: ``plan`` (encoded, or a :class:`~xephys.graph.plan.Plan`), ``start_s``, and ``times`` (encoded,
+        or None).
     channel_ids, properties
         Encoded arrays.
     annotations, attributes
@@ -62,12 +62,13 @@ class XarrayRecording(BaseRecording):
             if "group" in properties:
                 self._probegroup = group
             else:
-                self.set_probegroup(group, check_overlap=False)  # probes may lie at one place, each on its own axes
+                self.set_probegroup(group, check_overlap=False)  # probes may share a place, each on its own axes
         self.attributes = attributes
         in_memory = any(isinstance(segment["plan"], Plan) for segment in segments)
         self._serializability["json"] = not (in_memory or any(isinstance(v, np.ndarray) for v in properties.values()))
-        # Analyzers would hold the data in a pickle, which Zarr's codecs refuse to open again. SpikeInterface says now,
-        # as of its own in memory, that the recording has to be given anew (set_temporary_recording).
+        # An analyzer would pickle the data into a form that Zarr's codecs refuse to open. Without this flag,
+        # SpikeInterface asks for the recording again (set_temporary_recording), as it does for its own recordings in
+        # memory.
         self._serializability["pickle"] = not in_memory
         self._kwargs = {
             "segments": segments,
@@ -79,7 +80,7 @@ class XarrayRecording(BaseRecording):
         }
 
     def dump_to_pickle(self, *args: Any, **options: Any) -> None:
-        """Also where the data travel along: whoever dumps asks for that, and opening it asks for trust."""
+        """Also dump recordings in memory: dumping includes the data, and opening the pickle requires trust."""
         known = self._serializability["pickle"]
         self._serializability["pickle"] = True
         try:
@@ -89,7 +90,7 @@ class XarrayRecording(BaseRecording):
 
 
 class XarrayRecordingSegment(BaseRecordingSegment):
-    """One segment: reads the range asked for, tile by tile, in the calling thread."""
+    """One segment; reads the requested range, tile by tile, in the calling thread."""
 
     def __init__(self, plan: Plan, start_s: float | None, times: Array | None) -> None:
         if times is None:

@@ -1,4 +1,4 @@
-"""Sortings between SpikeInterface and trees. Imported when needed: it subclasses SpikeInterface's classes."""
+"""Convert sortings between SpikeInterface and trees. It subclasses SpikeInterface's classes: import it on demand."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ...schema import exact_variable
 from ...sorting import UNIT_IDS, first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
 from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
-#: Attribute of a column: its property in SpikeInterface; empty for a column that is not a property there.
+#: Attribute of a column: the name of its property in SpikeInterface; empty if it is not a property there.
 _PROPERTY = "spikeinterface_property"
-#: Names that have another meaning on the dims of a tree, or that are counted anew on the other side.
+#: Names that mean something else on the dims of a tree, or that the other side recomputes.
 _RESERVED = {"unit", "unit_id", "label", "num_spikes"}
 
 
 class TreeSorting(BaseSorting):
-    """Spikes in memory, with as many segments as were sorted: also those without spikes.
+    """Spikes in memory, with all sorted segments, including those without spikes.
 
     Survives JSON, pickle and SpikeInterface's process pool.
 
     Parameters
     ----------
-    spikes
+    SpikeInterface's spike vector, plain or encoded as JSON.
         SpikeInterface's spike vector, or one encoded as JSON.
     sampling_frequency
         In hertz.
@@ -41,7 +41,7 @@ class TreeSorting(BaseSorting):
     t_starts
         Start of each segment in seconds, or None.
     annotations
-        As on the sorting, its name among them.
+        Annotations of the sorting, including its name.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TreeSorting(BaseSorting):
 
 
 def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
-    """A sorting tree as a SpikeInterface sorting; the columns of the units become properties."""
+    """Convert a sorting tree to a SpikeInterface sorting; columns of the units become properties."""
     validate_sorting(sorting)
     spikes, units = sorting["spikes"].dataset, sorting["units"].dataset
     rate = float(sorting.attrs["sampling_frequency"])
@@ -109,7 +109,7 @@ def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
 
 
 def start_of_si_segment(sorting: Any, index: int) -> float | None:
-    """Time of sample 0 of a segment of a SpikeInterface sorting; None where nothing says it."""
+    """Time of sample 0 of a segment of a SpikeInterface sorting; None if unknown."""
     start = getattr(sorting.segments[index], "_t_start", None)
     if start is None and sorting.has_recording():
         start = sorting._recording.get_start_time(segment_index=index)
@@ -117,7 +117,7 @@ def start_of_si_segment(sorting: Any, index: int) -> float | None:
 
 
 def _property_name(name: str, column: xr.DataArray) -> str:
-    """What a column is called as a property; empty for one that only trees have."""
+    """Name of a column as a property; empty for a column that only trees have."""
     if _PROPERTY in column.attrs:
         return str(column.attrs[_PROPERTY])
     if name == "label":
@@ -126,7 +126,7 @@ def _property_name(name: str, column: xr.DataArray) -> str:
 
 
 def sorting_tree_of(sorting: Any) -> xr.DataTree:
-    """A SpikeInterface sorting as a tree of spikes and units; it has no templates."""
+    """Convert a SpikeInterface sorting to a tree of spikes and units, without templates."""
     vector = sorting.to_spike_vector()
     spikes = {
         name: ("spike", np.asarray(vector[name], np.int64)) for name in ("sample_index", "unit_index", "segment_index")

@@ -1,4 +1,4 @@
-"""The bridge to SpikeInterface, both ways: recordings and sortings, with everything they carry."""
+"""Convert recordings and sortings to and from SpikeInterface, with everything they carry."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ..store.encode import NotDeclarative, encode_array, encode_plan, encoded_if
 def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
     """A SpikeInterface recording, sorting or analyzer as a lazy recording or a sorting tree.
 
-    Nothing is read but metadata. Where the samples lie in a plain file they will be read from it directly; a recording
-    that can only be read through its own ``get_traces`` is called in each task.
+    Only metadata are read. If the samples are in a plain file, tasks read that file directly; otherwise each task calls
+    the recording's own ``get_traces``.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ def from_spikeinterface(obj: Any, *, chunk_duration_s: float = 2.0) -> xr.DataAr
 
 
 def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
-    """A lazy recording as a SpikeInterface recording, or a sorting tree as a SpikeInterface sorting.
+    """Convert a lazy recording to a SpikeInterface recording, or a sorting tree to a SpikeInterface sorting.
 
-    The recording reads what it is asked for, tile by tile, in the calling thread. From files it survives JSON, pickle
-    and SpikeInterface's process pool; a recording computed from arrays in memory only the last two, and the data travel
-    with it.
+    The recording computes the requested range tile by tile, in the calling thread. A recording from files survives
+    JSON, pickle and SpikeInterface's process pool; one computed from arrays in memory survives only the last two, and
+    its data travel with it.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
 
 
 def si_properties_of(recording: xr.DataArray) -> dict[str, Any]:
-    """Properties as SpikeInterface has to see them: where the traces are in µV, it must not scale a second time."""
+    """Properties for SpikeInterface, without gains if the traces are already in µV: it must not scale them again."""
     properties = properties_of(recording)
     if recording.attrs.get("units") == "uV" and "gain_to_uV" in properties:
         properties["gain_to_uV"] = np.ones(recording.sizes["channel"])
@@ -118,7 +118,7 @@ def si_properties_of(recording: xr.DataArray) -> dict[str, Any]:
 
 
 def coordinates_of(recording: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Coordinates and attributes from a SpikeInterface recording's properties, probe and annotations."""
+    """Coordinates and attributes made from a SpikeInterface recording's properties, probe and annotations."""
     properties = {key: recording.get_property(key) for key in recording.get_property_keys()}
     coordinates, attributes = coordinates_of_properties(properties)
     if recording.has_probe() and recording.get_probegroup().get_contact_count():
@@ -138,11 +138,11 @@ def _segment(recording: Any, index: int, chunk_duration_s: float) -> xr.DataArra
     units = "counts" if scaled or np.dtype(recording.get_dtype()).kind in "iu" else "uV"
     if isinstance(recording, XarrayRecording):
         attributes = {**recording.attributes, **attributes}
-        attributes.pop(SEGMENT_START, None)  # that of the first segment
+        attributes.pop(SEGMENT_START, None)  # this is the value of the first segment
         known = recording._kwargs["segments"][index].get(SEGMENT_START)
         attributes |= {} if known is None else {SEGMENT_START: known}
         if "is_filtered" not in recording._kwargs["annotations"] and not recording.is_filtered():
-            del attributes["annotations"]["is_filtered"]  # SpikeInterface's default, not ours
+            del attributes["annotations"]["is_filtered"]  # SpikeInterface's default, not set by us
         units = attributes.pop("units")
         data = to_dask(recording.segments[index].plan.rechunked(chunk_samples))
     else:
@@ -168,7 +168,7 @@ def _segment(recording: Any, index: int, chunk_duration_s: float) -> xr.DataArra
 
 
 def _time_vector(recording: Any, index: int) -> Any:
-    """The times of a segment: its own vector, mapped or in Zarr, or what it makes of that of its parent."""
+    """The times of a segment: its own vector (memory-mapped or in Zarr), or one derived from that of its parent."""
     own = getattr(recording.segments[index], "_time_vector", None)
     if own is not None and np.shape(own) == (recording.get_num_samples(index),):
         return own
@@ -176,7 +176,7 @@ def _time_vector(recording: Any, index: int) -> Any:
 
 
 def with_times(recording: xr.DataArray, times: Any, *, chunk_samples: int) -> xr.DataArray:
-    """The recording with a time for each sample instead of a range: a lazy coordinate without an index."""
+    """The recording with a time for each sample instead of a regular clock: a lazy coordinate without an index."""
     from ..read.si_source import times_source
 
     found = times_source(times)
@@ -189,9 +189,9 @@ def with_times(recording: xr.DataArray, times: Any, *, chunk_samples: int) -> xr
 
 
 def times_of(recording: xr.DataArray) -> tuple[float | None, Any | None]:
-    """The time of the first sample in seconds, or the time of every sample where they are not a range.
+    """The time of the first sample in seconds, or the time of every sample if there is no regular clock.
 
-    None for a start that SpikeInterface did not know either, and that is 0 here.
+    None for a start that SpikeInterface did not know either and that is 0 here.
     """
     if "time" not in recording.coords:
         return None, None
@@ -209,7 +209,7 @@ def _encoded_segment(segment: xr.DataArray) -> dict[str, Any]:
     if not hasattr(data, "chunks"):
         data = chunked_array(data, chunk_samples=info.n_samples)
     plan: Any = root_plan(data, sampling_frequency=info.sampling_frequency, origin=first_by_time(segment))
-    with contextlib.suppress(NotDeclarative):  # then it stays a plan: pickle takes it, JSON does not
+    with contextlib.suppress(NotDeclarative):  # it stays a plan, which can be pickled but not written as JSON
         plan = encode_plan(plan)
     return {
         "plan": plan,

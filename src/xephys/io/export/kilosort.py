@@ -1,4 +1,4 @@
-"""A folder of the files that Kilosort4 writes, so that whatever reads its results reads ours."""
+"""Write the files that Kilosort4 writes, so that tools for its results can read ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..store.atomic import whole_or_absent
 from .kilosort_fields import kilosort_fields, spike_places, write_features
 from .phy import raw_file, write_channels, write_column, write_description, write_parameters, write_units
 
-#: Added to the diagonal before the whitening is inverted: channels that were left out have no row.
+#: Added to the diagonal before the whitening is inverted, because channels that were left out have an empty row.
 RIDGE = 1e-5
 
 
@@ -34,43 +34,44 @@ def export_kilosort(
     progress: Callable[[int, int], None] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a sorting as Kilosort4 writes its results: phy's files with whitened templates and principal components.
+    """Write a sorting in the form of Kilosort4's results: phy's files with whitened templates and principal components.
 
-    Templates and amplitudes are in units of the noise, as there; for a folder in µV see :func:`export_phy`. Computes,
-    if the features of the spikes have to be projected: one pass over the recording, chunk by chunk into the file.
+    As in Kilosort4, templates and amplitudes are in units of the noise; for a folder in µV see :func:`export_phy`. If
+    the features of the spikes have to be projected, this takes one pass over the recording, written to the file chunk
+    by chunk.
 
     Parameters
     ----------
     sorting
-        Of :func:`xephys.sort`, any preset.
+        A sorting of any preset, from :func:`xephys.sort`.
     folder
-        To be written.
+        Folder to be written.
     recording
-        What was sorted. Where its samples lie in a raw binary file, sample by sample, phy shows them.
+        The recording that was sorted. If its samples are in a raw binary file, sample by sample, phy shows them.
     whitened
-        Its white traces, from :func:`whiten_like`; needed unless the sorting holds the features of its spikes, as that
+        Its white traces, from :func:`whiten_like`. Not needed if the sorting holds the features of its spikes, as that
         of the preset ``kilosort4`` does.
     nearest_chans
-        Channels of a spike's features.
+        Number of channels in a spike's features.
     pictures
-        Also draw ``diagnostics.png``, ``spike_positions.png`` and ``drift_scatter.png``, where matplotlib is installed.
+        Also draw ``diagnostics.png``, ``spike_positions.png`` and ``drift_scatter.png``, if Matplotlib is installed.
     progress
-        Called with (finished, all) chunks of that pass.
+        Called with (finished, total) chunks of that pass.
     overwrite
-        Replace what is at the folder, once the new one is whole.
+        Replace an existing folder, once the new one is complete.
 
     Raises
     ------
     ParameterError
-        If the sorting has learned nothing, has several segments, or features are missing and ``whitened`` is too.
+        If the sorting has nothing learned or several segments, or features and ``whitened`` are both missing.
     OutputError
-        If the folder exists or there is not enough space; nothing is left behind.
+        If the folder exists or there is not enough space; no partial output is left.
 
     Notes
     -----
-    The files of Pachitariu, Sridhar, Pennington and Stringer (2024), Nature Methods 21:914. Of the pictures of drift
-    there is the scatter of spikes over time; no drift is estimated here. The optional copies of preprocessed data and
-    of unfiltered state are not written.
+    The files of Pachitariu, Sridhar, Pennington and Stringer (2024), Nature Methods 21:914. Of the drift figures there
+    is only the scatter of spikes over time, since no drift is estimated here. The optional copies of preprocessed data
+    and of unfiltered state are not written.
 
     Examples
     --------
@@ -114,7 +115,7 @@ def export_kilosort(
 
 
 def _narrow_channels(folder: Path) -> None:
-    """Positions and shanks as 32-bit floats, as there."""
+    """Store positions and shanks as 32-bit floats, like Kilosort4."""
     for name in ("channel_positions", "channel_shanks"):
         path = folder / f"{name}.npy"
         np.save(path, np.load(path, allow_pickle=False).astype(np.float32))
@@ -141,7 +142,7 @@ def _write_templates(folder: Path, fields: xr.Dataset) -> None:
     channels = np.asarray(fields["feature_channel"].values, np.uint32)
     n_units, _, n_channels = templates.shape
     if n_units == 1:
-        # phylib drops axes of length one, and would take samples for units: an empty second template prevents it.
+        # phylib drops axes of length one and would take samples for units; an empty second template prevents that.
         templates = np.concatenate([templates, np.zeros_like(templates)])
         channels = np.concatenate([channels, channels])
         similarity = np.eye(2, dtype=np.float32)
@@ -149,7 +150,7 @@ def _write_templates(folder: Path, fields: xr.Dataset) -> None:
     np.save(folder / "templates_ind.npy", np.tile(np.arange(n_channels), (len(templates), 1)))
     np.save(folder / "pc_feature_ind.npy", channels)
     np.save(folder / "similar_templates.npy", similarity)
-    if n_channels > 1:  # the same with a matrix of one by one; phylib takes the identity where there is none
+    if n_channels > 1:  # no one-by-one matrix, for the same reason; without a matrix phylib uses the identity
         matrix = np.asarray(fields["whitening"].values, np.float32)
         np.save(folder / "whitening_mat.npy", matrix)
         np.save(folder / "whitening_mat_dat.npy", matrix)
@@ -165,7 +166,7 @@ def _write_quality(folder: Path, sorting: xr.DataTree, norms: Any) -> None:
     contaminated = 100 * units["contamination"].values if "contamination" in units else np.zeros(len(counts))
     for name in ("amplitude", "contamination"):
         (folder / f"cluster_{name}.tsv").unlink(missing_ok=True)
-    if "amplitude" in units:  # not under its own name: some file systems would take it for that of Kilosort4
+    if "amplitude" in units:  # renamed, because some file systems would confuse it with Kilosort4's own file
         write_column(folder, "amplitude_uv", [f"{value:.6g}" for value in units["amplitude"].values])
     for name, values in (("Amplitude", means), ("ContamPct", contaminated)):
         write_column(folder, name, [f"{value:.1f}" for value in values])

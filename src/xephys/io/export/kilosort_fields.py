@@ -1,7 +1,7 @@
-"""What a folder of Kilosort4 holds beside spikes and units, for sortings of any preset.
+"""What a Kilosort4 folder holds besides spikes and units, for sortings of any preset.
 
-The preset ``kilosort4`` keeps it in the group ``/kilosort4`` of its sorting. For another preset the same group is made
-of what that one learned, and the features of all spikes are projected in one pass, into a file.
+The preset ``kilosort4`` keeps it in the group ``/kilosort4`` of its sorting. For other presets, the same group is built
+from what the sort learned, and the features of all spikes are projected into a file in one pass.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ...templates.average import dense_templates, lagged_similarity
 
 
 def kilosort_fields(sorting: xr.DataTree, *, nearest_chans: int) -> xr.Dataset:
-    """The group ``/kilosort4`` of a sorting, or the same of what another preset learned, without its projections.
+    """The group ``/kilosort4`` of a sorting, or its equivalent from what another preset learned, without projections.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def write_features(
     Raises
     ------
     ParameterError
-        If they have to be projected and there are no white traces, or those of another recording.
+        If features have to be projected and white traces are missing or belong to another recording.
     """
     spikes = sorting["spikes"].dataset
     shape = (spikes.sizes["spike"], fields.sizes["component"], fields.sizes["slot"])
@@ -131,7 +131,7 @@ def write_features(
 
 
 def spike_places(sorting: xr.DataTree, places: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Position of each spike; of its unit's channel where none was estimated."""
+    """Position of each spike, or of its unit's channel if no position was estimated."""
     spikes = sorting["spikes"].dataset
     if "x" in spikes and "y" in spikes:
         return np.stack([spikes["x"].values, spikes["y"].values], axis=1).astype(np.float32)

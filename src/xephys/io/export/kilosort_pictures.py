@@ -1,4 +1,4 @@
-"""The pictures beside the files of Kilosort4: quality of the units, spikes over the probe, spikes over time."""
+"""The figures among Kilosort4's files: quality of the units, spikes over the probe, spikes over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xarray as xr
 
 from ...sorting import spike_times_s
 
-#: More spikes than this are not drawn one by one: evenly spread ones are.
+#: Maximum number of spikes drawn; if there are more, evenly spread ones are drawn.
 SPIKES_MAX = 200_000
 
 

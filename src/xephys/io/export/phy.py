@@ -1,4 +1,4 @@
-"""A folder that phy opens for manual curation, and that SpikeInterface and phylib read."""
+"""Write a folder that phy opens for manual curation, and that SpikeInterface and phylib can read."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 
-#: A raw file further away than this many folders up does not belong to the results.
+#: A raw file more than this many folders up is not regarded as part of the results.
 N_FOLDERS_UP_MAX = 3
 _GROUPS = ("good", "mua", "noise")
-#: Columns of the units that phy has itself, or that have a file of their own.
+#: Columns of the units that phy computes itself, or that have a file of their own.
 _OWN_COLUMNS = {"label", "num_spikes", "firing_rate", "x", "y", "z", "channel_index", "unit_id", "cluster_id"}
-#: Attributes of a sorting that phy's files cannot tell.
+#: Attributes of a sorting that phy's files cannot hold.
 _KEPT_ATTRIBUTES = (
     "sampling_frequency", "n_samples", "first_sample", "start_s", "clock", "version", "preset", "parameters",
     "fingerprint", "log",
@@ -42,28 +42,28 @@ def export_phy(
 ) -> None:
     """Write a sorting as a folder for phy.
 
-    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are µV. Cluster numbers are
-    positions along ``unit``, with the names in ``cluster_si_unit_id.tsv``. Every quality column has its file. There are
-    no principal components, so phy's feature view stays empty.
+    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are in µV. Cluster numbers
+    are positions along ``unit``; the names are in ``cluster_si_unit_id.tsv``. Every quality column has its own file.
+    There are no principal components, so phy's feature view stays empty.
 
     Parameters
     ----------
     sorting
-        With templates.
+        A sorting with templates.
     folder
-        To be written.
+        Folder to be written.
     recording
-        What was sorted. Where its samples lie in a raw binary file, sample by sample, phy shows them; the steps of
-        preprocessing are not applied. Without it phy works, but shows no traces.
+        The recording that was sorted. If its samples are in a raw binary file, sample by sample, phy shows them,
+        without the preprocessing steps. Without a recording, phy works but shows no traces.
     overwrite
-        Replace what is at the folder, once the new one is whole.
+        Replace an existing folder, once the new one is complete.
 
     Raises
     ------
     ParameterError
-        If the sorting has no templates, or the recording other channels.
+        If the sorting has no templates, or the recording has other channels.
     OutputError
-        If the folder exists or there is not enough space; nothing is left behind.
+        If the folder exists or there is not enough space; no partial output is left.
     """
     validate_sorting(sorting)
     if "templates" not in sorting.children:
@@ -82,7 +82,7 @@ def export_phy(
 
 
 def write_description(folder: Path, sorting: xr.DataTree, **units: Any) -> None:
-    """What phy's files cannot tell, as JSON: with it :func:`xephys.open_sorting` gives the sorting back."""
+    """Store as JSON what phy's files cannot hold, so that :func:`xephys.open_sorting` can restore the sorting."""
     templates, labels = sorting["templates"].dataset, sorting["units"]["label"].values.astype(str)
     described = {name: sorting.attrs[name] for name in _KEPT_ATTRIBUTES if name in sorting.attrs}
     described |= {
@@ -98,7 +98,7 @@ def write_description(folder: Path, sorting: xr.DataTree, **units: Any) -> None:
 def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
     spikes = sorting["spikes"].dataset
     times = samples_in_part(sorting)
-    starts = np.cumsum([0, *samples_per_segment(sorting)])  # phy knows one axis of time: segments follow each other
+    starts = np.cumsum([0, *samples_per_segment(sorting)])  # phy has one time axis: segments follow each other
     if "segment_index" in spikes:
         times = times + starts[np.asarray(spikes["segment_index"].values, np.int64)]
     order = np.argsort(times, kind="stable")
@@ -116,17 +116,17 @@ def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
 def _write_templates(folder: Path, templates: Array) -> None:
     n_units, _, n_channels = templates.shape
     if n_units == 1:
-        # phylib drops axes of length one, and would take samples for units: an empty second template prevents it.
+        # phylib drops axes of length one and would take samples for units; an empty second template prevents that.
         templates = np.concatenate([templates, np.zeros_like(templates)])
     np.save(folder / "templates.npy", templates)
     np.save(folder / "similar_templates.npy", template_similarity(templates))
-    if n_channels > 1:  # the same with a matrix of one by one; phylib takes the identity where there is none
+    if n_channels > 1:  # no one-by-one matrix, for the same reason; without a matrix phylib uses the identity
         np.save(folder / "whitening_mat.npy", np.eye(n_channels))
         np.save(folder / "whitening_mat_inv.npy", np.eye(n_channels))
 
 
 def template_similarity(templates: Array) -> Array:
-    """Cosine similarity of all pairs of templates ``(unit, sample, channel)``; 0 with an empty one.
+    """Cosine similarity of all pairs of templates ``(unit, sample, channel)``; 0 if one of them is empty.
 
     Examples
     --------
@@ -141,9 +141,9 @@ def template_similarity(templates: Array) -> Array:
 
 
 def write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any] | None) -> None:
-    """Rows of the raw file, positions, shanks and groups of the channels."""
+    """Write the channels' rows in the raw file, positions, shanks and groups."""
     n_channels = templates.sizes["channel"]
-    positions = np.stack([np.zeros(n_channels), 20.0 * np.arange(n_channels)], axis=1)  # phy must draw them somewhere
+    positions = np.stack([np.zeros(n_channels), 20.0 * np.arange(n_channels)], axis=1)  # phy needs some positions
     if "x" in templates.coords and "y" in templates.coords:
         positions = np.stack([templates["x"].values, templates["y"].values], axis=1).astype(np.float64)
     channel_map = np.arange(n_channels) if file is None else file["channels"]
@@ -157,7 +157,7 @@ def write_channels(folder: Path, templates: xr.Dataset, file: Mapping[str, Any] 
 
 
 def write_units(folder: Path, units: xr.Dataset) -> None:
-    """Labels, names and quality of the units, one file each."""
+    """Write labels, names and quality of the units, one file each."""
     n_units = units.sizes["unit"]
     labels = [str(label) for label in units["label"].values]
     columns: dict[str, list[Any]] = {
@@ -177,7 +177,7 @@ def write_units(folder: Path, units: xr.Dataset) -> None:
 
 
 def write_column(folder: Path, name: str, values: Sequence[Any]) -> None:
-    """One property of all clusters, as phy reads it."""
+    """Write one property of all clusters, in phy's format."""
     lines = [f"cluster_id\t{name}", *(f"{unit}\t{_cell(value)}" for unit, value in enumerate(values))]
     (folder / f"cluster_{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf8")
 
@@ -187,8 +187,10 @@ def _cell(value: Any) -> str:
 
 
 def write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_frequency: float) -> None:
-    """``params.py``, by which readers know the folder. It leads to a raw file nearby from the folder, so that both can
-    be moved together; phylib reads such a path from there.
+    """Write ``params.py``, by which readers recognize the folder.
+
+    The path of a raw file nearby is relative to the folder, so that both can be moved together; phylib resolves it from
+    there.
     """
     lines = {
         "dat_path": [] if file is None else [_path_from(folder, path) for path in file["paths"]],
@@ -203,7 +205,7 @@ def write_parameters(folder: Path, file: Mapping[str, Any] | None, sampling_freq
 
 
 def _path_from(folder: Path, path: str) -> str:
-    """A path relative to the folder if it leads at most three folders up, else absolute."""
+    """A path relative to the folder if it leads at most three folders up, otherwise absolute."""
     try:
         relative = os.path.relpath(path, folder.absolute())
     except ValueError:  # on another drive

@@ -1,4 +1,4 @@
-"""Raw binary files: opening one that says nothing about itself, and writing one chunk of one."""
+"""Raw binary files: open one without metadata, and write one chunk of one."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def open_binary(
     chunk_duration_s: float = 2.0,
     ignore_trailing_bytes: bool = False,
 ) -> xr.DataArray:
-    """A raw binary file as a lazy recording. Parameters as for :func:`xephys.open_recording`.
+    """Open a raw binary file as a lazy recording. Parameters as for :func:`xephys.open_recording`.
 
     Raises
     ------
     RecordingError
         If the file is empty, or not a whole number of samples long.
     ParameterError
-        If a number is impossible.
+        If a parameter is out of range.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def open_binary(
 
 
 def per_channel(name: str, value: Any, n_channels: int) -> Any:
-    """One number for all channels, or one each, as an array."""
+    """One number for all channels, or one per channel, as an array."""
     values = np.asarray(value, np.float64)
     if values.ndim and values.shape != (n_channels,):
         raise RecordingError(
@@ -131,7 +131,7 @@ def per_channel(name: str, value: Any, n_channels: int) -> Any:
 
 
 def sidecar_of(path: Path) -> dict[str, Any] | None:
-    """What the JSON file beside a raw binary file says about it, if there is one written for it."""
+    """The contents of the JSON file written beside a raw binary file, if there is one."""
     for candidate in (path.with_suffix(".json"), path.with_name(path.name + ".json")):
         if candidate.is_file() and candidate != path:
             try:
@@ -144,7 +144,7 @@ def sidecar_of(path: Path) -> dict[str, Any] | None:
 
 
 def allocate(path: Path, *, n_bytes: int) -> None:
-    """A file of this length; the disk is asked for the room where it can say so."""
+    """Create a file of this length, asking the disk for the space if it supports that."""
     with path.open("wb") as file:
         if n_bytes and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, n_bytes)
@@ -152,7 +152,7 @@ def allocate(path: Path, *, n_bytes: int) -> None:
 
 
 def write_rows(block: Array, *, path: str, first_row: int) -> None:
-    """Rows of a time-major file, in their place."""
+    """Write rows of a time-major file in their place."""
     raw = np.ascontiguousarray(block)
     with Path(path).open("r+b", buffering=0) as file:
         file.seek(first_row * raw.shape[1] * raw.itemsize)

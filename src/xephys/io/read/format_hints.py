@@ -1,4 +1,4 @@
-"""What to say of a path in no known format: the three formats whose files are named most alike, and how to name one."""
+"""Hints for a path in no known format: the three formats with the most similar file names, and how to name one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice, takewhile
 from pathlib import Path
 
-#: What files are called, by format; ``raw`` is a binary file that says nothing about itself.
+#: Typical file names by format; ``raw`` is a binary file without metadata.
 FILE_NAMES: dict[str, tuple[str, ...]] = {
     "raw": (".bin", ".dat", ".raw", ".i16"),
     "spikeglx": (".ap.bin", ".lf.bin", ".nidq.bin", ".bin", ".meta"),
@@ -36,7 +36,7 @@ FILE_NAMES: dict[str, tuple[str, ...]] = {
     "si-folder": ("binary.json", "si_folder.json", "traces_cached_seg0.raw"),
     "si-dump": (".pkl", ".pickle"),
 }
-#: Of what people have but no reader here takes, what to do.
+#: What to do with common files that no reader here accepts.
 _REMEDIES = {
     ".cbin": "a .cbin is SpikeGLX compressed by mtscomp: decompress it (mtsdecomp) and open the .bin",
     ".mda": "an .mda is MountainSort's: open it with SpikeInterface (read_mda_recording) and from_spikeinterface",
@@ -52,7 +52,7 @@ _N_FILES = 200
 
 
 def unknown_format(path: Path, described: Mapping[str, str]) -> str:
-    """Three lines: that the format is unknown, the nearest ones, and how to name one.
+    """Three lines of text: that the format is unknown, the nearest formats, and how to name one.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def unknown_format(path: Path, described: Mapping[str, str]) -> str:
 
 
 def nearest_formats(names: Iterable[str]) -> list[str]:
-    """All formats, those first whose files are called most like one of these."""
+    """All formats, ordered by how similar their typical file names are to the given ones."""
     own = [name.lower() for name in names]
     scores = {
         known: max((_likeness(name, like) for name in own for like in likes), default=0.0)
@@ -89,7 +89,7 @@ def nearest_formats(names: Iterable[str]) -> list[str]:
 
 
 def _likeness(name: str, like: str) -> float:
-    """1 for the same name or suffix, less for others: suffixes are compared with suffixes, whole names with names."""
+    """1 for the same name or suffix, less for others. Suffixes are compared with suffixes, whole names with names."""
     if not like.startswith("."):
         return 1.0 if name.endswith(like) else 0.9 * difflib.SequenceMatcher(None, name, like).ratio()
     if name.endswith(like):

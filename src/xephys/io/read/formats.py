@@ -1,4 +1,4 @@
-"""Which format a path is in, and the SpikeInterface reader that knows it. Data: one row per format."""
+"""Recognize the format of a path and choose the SpikeInterface reader for it: a table with one row per format."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SCAN_LIMIT = 5000
 class Format:
     """A file format: how it is recognized and read.
 
-    ``locate`` returns what the reader takes (a file or a folder), or None if the path is not of this format.
-    ``reader`` is SpikeInterface's name of the reader; ``argument`` how it calls the path.
+    ``locate`` returns what the reader takes (a file or a folder), or None if the path is not in this format. ``reader``
+    is SpikeInterface's name of the reader, and ``argument`` its name for the path.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Format:
 
 
 def detect_format(path: Path) -> tuple[Format, Path]:
-    """The format of an existing path, and what its reader takes.
+    """The format of an existing path, and the path that its reader takes.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def detect_format(path: Path) -> tuple[Format, Path]:
 
 
 def format_named(name: str, path: Path) -> tuple[Format, Path]:
-    """The format of this name, whatever the path looks like."""
+    """The format with this name, regardless of what the path looks like."""
     by_name = {known.name: known for known in FORMATS}
     if name not in by_name:
         near = difflib.get_close_matches(name.lower(), by_name, n=1, cutoff=0.3)
@@ -66,7 +66,8 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
     Raises
     ------
     RecordingError
-        If the file holds no traces, several streams without an obvious one, or what the reader needs is missing.
+        If the file holds no traces, it is unclear which of several streams is meant, or the reader lacks something it
+        needs.
     """
     options = dict(options)
     if known.name == "whitematter":
@@ -83,11 +84,11 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
     elif stream_id is not None:
         options["electrical_series_path" if known.name == "nwb" else "stream_id"] = stream_id
     try:
-        with warnings.catch_warnings():  # the readers' own deprecated calls are not the user's
+        with warnings.catch_warnings():  # the readers' own deprecated calls do not concern the user
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             recording = read(**{known.argument: str(path)}, **options)
-            if known.name == "maxwell":  # opens without the filter that its samples need
+            if known.name == "maxwell":  # it opens even without the filter that reading its samples requires
                 recording.get_traces(segment_index=0, start_frame=0, end_frame=1)
             return recording
     except _READER_ERRORS as error:
@@ -95,15 +96,16 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
 
 
 def choose_stream(names: Iterable[str], ids: Iterable[str], wanted: str | None, *, path: Path) -> str | None:
-    """The stream asked for, or the obvious one.
+    """The requested stream, or the obvious one.
 
-    The rule: streams of synchronisation, auxiliary and analogue or digital inputs are set aside; of what remains the
+    The rule: streams for synchronization, auxiliary, and analog or digital inputs are set aside. Among the rest, the
+    action-potential band is preferred to the LFP band. If exactly one stream is left, it is chosen.
     action-potential band is preferred to the LFP band; and if then exactly one stream is left, it is taken.
 
     Raises
     ------
     RecordingError
-        If the one asked for does not exist, or several remain.
+        If the requested stream does not exist, or several remain.
     """
     pairs = list(zip(map(str, names), map(str, ids), strict=True))
     listed = ", ".join(i if i == n else f"{i!r} ({n})" for n, i in pairs)
@@ -141,7 +143,7 @@ def _reader(known: Format) -> Any:
 def _streams(read: Any, known: Format, path: Path, options: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Names and ids of the streams of a file."""
     cls = read
-    if not hasattr(read, "get_streams"):  # read_openephys is a function over two classes
+    if not hasattr(read, "get_streams"):  # read_openephys is a function that wraps two classes
         kind = "Legacy" if known.name == "openephys-legacy" else "Binary"
         from spikeinterface.extractors.neoextractors import openephys
 
@@ -158,7 +160,7 @@ def _streams(read: Any, known: Format, path: Path, options: Mapping[str, Any]) -
     return list(names), list(ids)
 
 
-#: What readers raise for files they cannot read; Neo and h5py use plain assertions and bare exceptions.
+#: Exceptions of readers for files they cannot read; Neo and h5py use plain assertions and bare exceptions.
 _READER_ERRORS = (
     ValueError,
     AssertionError,
@@ -295,7 +297,7 @@ def _hdf5(is_format: Callable[[Any], bool]) -> Callable[[Path], Path | None]:
 
 
 def _below(path: Path, pattern: str) -> Iterable[Path]:
-    """Files below a folder that fit, looking at no more than some thousands of them."""
+    """Files below a folder that match, after looking at no more than a few thousand of them."""
     if path.is_dir():
         for count, found in enumerate(path.rglob(pattern)):
             if count >= _SCAN_LIMIT:
@@ -303,7 +305,7 @@ def _below(path: Path, pattern: str) -> Iterable[Path]:
             yield found
 
 
-#: Tried in this order: what is recognized by its content before what is recognized by a suffix.
+#: In the order of trial: formats recognized by content come before those recognized by suffix.
 FORMATS: tuple[Format, ...] = (
     Format("zarr", "a Zarr store written by save_recording or SpikeInterface", _zarr, "zarr", "folder_path", False),
     Format("si-folder", "a SpikeInterface folder", _si_folder, "binaryfolder", "folder_path", False),

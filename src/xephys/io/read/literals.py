@@ -1,7 +1,7 @@
-"""Python files that hold data, such as ``.prb`` probes and phy's ``params.py``: read as literals, never run.
+"""Read Python files that hold data, such as ``.prb`` probes and phy's ``params.py``, as literals; they are never run.
 
-Such files are assignments of numbers, texts and containers of them. The syntax tree is evaluated here node by node, and
-whatever could call, import or loop is refused with its line, so that a file from anybody can be opened.
+Such files are assignments of numbers, strings and containers of them. Their syntax tree is evaluated here node by node.
+Anything that could call, import or loop is refused, with its line number, so that a file from anyone can be opened.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _CALLS = ("range", "list", "tuple", "dict")
 
 
 def read_literals(path: Path) -> dict[str, Any]:
-    """The variables that a file of plain assignments defines.
+    """Read the variables that a file of plain assignments defines.
 
-    Understood are numbers, texts, ``True``, ``False``, ``None``, lists, tuples, sets, dicts, ``range``, ``list`` and
-    ``tuple`` of these, ``dict(name=value)``, names assigned above, and ``+ - * /`` of numbers.
+    Supported are numbers, strings, ``True``, ``False``, ``None``, lists, tuples, sets, dicts, ``range``, ``list`` and
+    ``tuple`` of these, ``dict(name=value)``, names assigned earlier in the file, and ``+ - * /`` of numbers.
 
     Parameters
     ----------
     path
-        A text file in the syntax of Python.
+        A text file in Python syntax.
 
     Returns
     -------
-    Value by name, in the order of the file.
+    Values by name, in the order of the file.
 
     Raises
     ------
     RecordingError
-        If anything else stands in it; nothing of it has been run.
+        If the file contains anything else; no part of it is run.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class _Refused(Exception):
 
 
 def _assign(statement: ast.stmt, names: dict[str, Any]) -> None:
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):  # a text that says what it is
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):  # a docstring
         return
     if isinstance(statement, ast.Pass):
         return
@@ -158,7 +158,7 @@ def _value_of_call(node: ast.Call, names: Mapping[str, Any]) -> Any:
 
 
 def _name_of(node: ast.AST) -> str:
-    """What a reader of the file would call a piece of its syntax."""
+    """A name for a piece of syntax that a reader of the file would use."""
     spoken = {
         ast.Import: "an import",
         ast.ImportFrom: "an import",

@@ -1,7 +1,7 @@
-"""A file of a format whose reader takes a folder: that file opens, and nothing else of the folder.
+"""Open a single file of a format whose reader takes a folder, and nothing else from that folder.
 
-SpikeGLX, Open Ephys and Neuralynx keep a recording in several files, and their readers are given the folder. Where a
-user names one of the files, the stream, the segment and the channels that lie in it are what is meant.
+SpikeGLX, Open Ephys and Neuralynx spread a recording over several files, and their readers take the folder. If a user
+names one of the files, only the stream, segment and channels stored in that file are meant.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import xarray as xr
 
 from ...errors import ParameterError, RecordingError
 
-#: Formats whose reader takes a folder and of which one file can be meant.
+#: Formats whose reader takes a folder, but of which a single file may be named.
 FOLDER_FORMATS = ("spikeglx", "openephys-binary", "openephys-legacy", "neuralynx")
 
 
 def narrowed_arguments(
     format_name: str, file: Path, *, stream_id: str | None, options: dict[str, Any]
 ) -> tuple[str | None, dict[str, Any]]:
-    """Stream and further arguments by which the folder's reader reads the stream of this file.
+    """Stream and further arguments with which the folder's reader reads the stream of this file.
 
     Raises
     ------
     RecordingError
-        If the stream of the file cannot be known.
+        If the stream of the file cannot be determined.
     ParameterError
-        If another stream than that of the file is asked for.
+        If a stream other than that of the file is requested.
     """
     if format_name == "spikeglx":
         return _chosen_stream(file, _spikeglx_stream(file), stream_id), options
@@ -46,12 +46,12 @@ def narrowed_arguments(
 def pieces_of_file(
     format_name: str, file: Path, recording: Any, pieces: Sequence[xr.DataArray]
 ) -> Sequence[xr.DataArray]:
-    """Of the segments that a folder's reader gave, those that lie in this file, with the channels that do.
+    """The segments stored in this file, among those of a folder's reader, with the channels stored in it.
 
     Parameters
     ----------
     format_name
-        As in :data:`FOLDER_FORMATS`.
+        Name from :data:`FOLDER_FORMATS`.
     file
         The file that was named.
     recording
@@ -76,7 +76,7 @@ def pieces_of_file(
 
 
 def _chosen_stream(file: Path, own: str, stream_id: str | None) -> str:
-    """The stream of the file, unless another one was asked for; its synchronisation channel lies in it too."""
+    """The stream of the file, unless another one was requested; the file also holds its synchronization channel."""
     if stream_id is None:
         return own
     if stream_id not in (own, f"{own}-SYNC", f"{own}SYNC", f"{own}_ADC"):
@@ -87,7 +87,7 @@ def _chosen_stream(file: Path, own: str, stream_id: str | None) -> str:
 
 
 def _spikeglx_stream(file: Path) -> str:
-    """By the file's ``.meta``, because from there the reader takes the names of its streams too."""
+    """The stream according to the file's ``.meta``, from which the reader also takes the names of its streams."""
     from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file
 
     meta = file.with_suffix(".meta")
@@ -98,14 +98,14 @@ def _spikeglx_stream(file: Path) -> str:
 
 
 def _openephys_stream(file: Path) -> str:
-    """``continuous/NAME/continuous.dat``; before the name stands the node, where there are nodes."""
+    """The stream of ``continuous/NAME/continuous.dat``; the name is preceded by the node, if there are nodes."""
     place = file.absolute()
     node = place.parents[4].name
     return f"{node}#{place.parent.name}" if node.startswith("Record") else place.parent.name
 
 
 def _legacy_stream(file: Path) -> str:
-    """``100_CH1.continuous`` or ``100_name_CH1_2.continuous``: ``CH``, ``ADC`` or ``AUX``."""
+    """The stream of ``100_CH1.continuous`` or ``100_name_CH1_2.continuous``: ``CH``, ``ADC`` or ``AUX``."""
     found = re.search(r"_(CH|ADC|AUX)\d+(_\d+)?$", file.stem)
     if found is None:
         raise RecordingError(

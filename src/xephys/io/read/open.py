@@ -1,4 +1,4 @@
-"""``open_recording``: any file as a lazy recording."""
+"""``open_recording``: open any file as a lazy recording."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .open_ephys import split_at_lost_samples
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe, warn_left_out
 from .trust import check_spikeinterface, check_zarr, load_spikeinterface
 
-#: Opened without a reader of SpikeInterface, so that there is nothing which would take further arguments.
+#: Formats opened without a reader of SpikeInterface, so there is nothing to take further arguments.
 _OWN_FORMATS = ("zarr", "si-folder", "si-dump")
-#: What a JSON file beside a raw binary file can say about it.
+#: Fields of a raw binary file that the JSON file beside it may give.
 _IN_SIDECAR = ("sampling_frequency", "n_channels", "dtype", "time_axis", "offset_bytes", "gain_to_uv", "offset_to_uv")
 _IN_SIDECAR += ("channel_ids", "probe", "start_s")
-#: Those that people also write as ``1024.0`` or ``"1"``.
+#: Numeric fields, which people also write as ``1024.0`` or ``"1"``.
 _NUMBERS: dict[str, Any] = {"sampling_frequency": float, "n_channels": int, "time_axis": int, "offset_bytes": int}
 _NUMBERS |= {"start_s": float}
 
@@ -56,52 +56,53 @@ def open_recording(
     Parameters
     ----------
     path
-        A file or a folder. The format is found from its name and content: raw binary (where ``n_channels`` and
-        ``sampling_frequency`` are given, or a ``.json`` file beside it says so; what is given goes before what that
-        says), Zarr, SpikeInterface folders and dumps, SpikeGLX, Open Ephys (binary and legacy), Intan, Blackrock,
-        Neuralynx, Plexon, NWB, and others that SpikeInterface reads.
+        A file or a folder. The format is detected from its name and content: raw binary (if ``n_channels`` and
+        ``sampling_frequency`` are given here or in a ``.json`` file beside it; arguments override the file), Zarr,
+        SpikeInterface folders and dumps, SpikeGLX, Open Ephys (binary and legacy), Intan, Blackrock, Neuralynx, Plexon,
+        NWB, and others that SpikeInterface reads.
     chunk_duration_s
-        Length of a chunk; it sets what a task works on, never a result.
+        Length of a chunk; it affects how much a task works on, never a result.
     stream_id
-        Which stream, by id or name, where a file holds several. By default the obvious one: auxiliary, digital and
-        synchronisation streams are set aside, and the action-potential band is preferred; that of the file, where the
-        path is one file of a folder. For NWB the path of the ElectricalSeries.
+        Id or name of the stream to open, if the file holds several. By default, auxiliary, digital and synchronization
+        streams are set aside and the action-potential band is preferred; if the path is one file of a folder, the
+        stream of that file is opened. For NWB, the path of the ElectricalSeries.
     segment
-        Which segment, where there are several; all of them as a DataTree by default.
+        Number of the segment to open, if there are several; by default, all of them as a DataTree.
     probe
         Path of a ProbeInterface file, a ProbeInterface object, or positions ``(channel, 2)`` in µm; replaces the probe
-        that the file describes. Channels to which its wiring (``device_channel_indices``) leads no contact, such as
-        sync channels, are left out with a warning.
+        described in the file. Channels that the wiring of the probe (``device_channel_indices``) connects to no
+        contact, such as sync channels, are left out with a warning.
     sampling_frequency, n_channels, dtype, time_axis, offset_bytes, channel_ids, ignore_trailing_bytes
-        Of a raw binary file: rate in hertz, channels, type of a sample (int16), 0 if the channels of a sample lie
-        together (default) or 1 if the samples of a channel do, length of a header (0), names of the channels, and
-        whether an incomplete last sample is dropped instead of refused. Other formats say these themselves.
+        Description of a raw binary file: rate in hertz, number of channels, type of a sample (int16), 0 if the channels
+        of a sample are contiguous (default) or 1 if the samples of a channel are, length of a header (0), names of the
+        channels, and whether to drop an incomplete last sample instead of refusing it. Other formats contain this
+        information.
     gain_to_uv, offset_to_uv
-        µV per count and µV at zero counts, one number or one per channel; replace those of the file. Real numbers of
-        a format that gives no gain are taken for µV, unless one is given here.
+        µV per count and µV at zero counts, one number or one per channel; they replace those of the file.
+        Floating-point samples of a format without gains are assumed to be in µV unless a gain is given here.
     format
-        Name of the format, where it is not to be guessed.
+        Name of the format, to skip its detection.
     trust
-        Open it even if that runs code of whoever wrote it: SpikeInterface's dumps that are pickles, and folders and
-        stores of its that hold some. Give it for files of your own.
+        Open the file even if that runs code written by whoever made it: pickled dumps of SpikeInterface, and its
+        folders and stores that contain pickles. Use it for your own files only.
     reader_options
         Further arguments of SpikeInterface's reader, such as ``experiment_name="experiment1"`` for Open Ephys; raw
-        binary files, Zarr, SpikeInterface folders and dumps have none.
+        binary files, Zarr, SpikeInterface folders and dumps accept none.
 
     Returns
     -------
-    The recording, or for several segments a DataTree with nodes ``segment_0``, ``segment_1``, …
+    The recording; for several segments, a DataTree with nodes ``segment_0``, ``segment_1``, …
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at the path.
     RecordingError
-        If the format is unknown, the file empty or cut, or the stream or the probe do not fit, or if opening it would
-        run code and it is not trusted.
+        If the format is unknown, the file is empty or truncated, the stream or probe does not fit, or opening the file
+        would run code and it is not trusted.
     ParameterError
-        If something is given that nothing would read, such as a misspelt word (the nearest is proposed) or the
-        ``dtype`` of a Zarr store.
+        If an argument would be ignored, such as a misspelled name (the nearest one is suggested) or the ``dtype`` of a
+        Zarr store.
 
     Examples
     --------
@@ -159,7 +160,7 @@ def open_recording(
 
 
 def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str | None) -> None:
-    """Refuse what would be lost without a sound where no reader of SpikeInterface takes the rest."""
+    """Refuse arguments that would be silently ignored because no reader of SpikeInterface takes them."""
     for name in options:
         hint = hint_for(name, inspect.signature(open_recording).parameters)
         raise ParameterError(f"open_recording has no parameter {name!r} for {what}, as {path} is{hint}")
@@ -168,7 +169,7 @@ def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str
 
 
 def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_duration_s: float) -> xr.DataArray:
-    """A raw binary file by what is given and, for the rest, by what the file beside it says."""
+    """Open a raw binary file from the given arguments, completed by the file beside it."""
     described = {name: sidecar[name] for name in _IN_SIDECAR if sidecar.get(name) is not None}
     if "probe" in described:
         described["probe"] = path.parent / described["probe"]
@@ -224,7 +225,7 @@ def _open_known(
 
 
 def _check_meta(recording: Any, place: Path) -> None:
-    """Warn where a SpikeGLX file is not as long as its ``.meta`` says; of the file that was named, if one was."""
+    """Warn if a SpikeGLX file is not as long as its ``.meta`` says; checks only the named file, if a file was named."""
     for info in recording.neo_reader.signals_info_list:
         file = Path(info["bin_file"])
         if info["stream_name"] != recording.stream_name or not file.is_file():
@@ -238,7 +239,7 @@ def _check_meta(recording: Any, place: Path) -> None:
 
 
 def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
-    """The recording with the probe and scaling that were given, and where it came from."""
+    """The recording with the given probe and scaling, and a record of where it came from."""
     recording.attrs.setdefault("source", str(path.absolute()))
     if probe is not None:
         group, channels = read_probe(probe, n_channels=recording.sizes["channel"])
@@ -255,12 +256,13 @@ def _with_given(recording: xr.DataArray, path: Path, probe: Any, gain_to_uv: Any
 
 
 def _with_given_scale(recording: xr.DataArray, path: Path, gain_to_uv: Any, offset_to_uv: Any) -> xr.DataArray:
-    """The recording with the scaling that was given; real numbers, else taken for µV, are counts then.
+    """The recording with the given scaling; with a gain, floating-point samples are counts instead of µV.
 
     Raises
     ------
     ParameterError
-        If it would be applied to nothing: an offset without a gain, or traces that were scaled before they were saved.
+        If it would have no effect or be applied twice: an offset without a gain, or traces that were scaled before
+        saving.
     """
     given = {"gain_to_uv": gain_to_uv, "offset_to_uv": offset_to_uv}
     given = {name: value for name, value in given.items() if value is not None}

@@ -1,8 +1,8 @@
-"""Open Ephys binary: samples that were lost, and files that are not as long as they should be.
+"""Open Ephys binary: handle lost samples, and files of unexpected length.
 
-Beside ``continuous.dat`` lies the number of each of its samples (``sample_numbers.npy``, before version 0.6
-``timestamps.npy``). Neo takes the first of them alone. Where they jump, samples were lost, and everything after the
-jump would be early: the recording is cut there into segments, each with its own start.
+Beside ``continuous.dat`` there is a file with the number of each sample (``sample_numbers.npy``, before version 0.6
+``timestamps.npy``), of which Neo uses only the first. Where the numbers jump, samples were lost, and everything after
+the jump would come too early. The recording is therefore split there into segments, each with its own start.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ...graph.plan import Plan
 from ...recording.stages import recording_plan
 from ...schema import SEGMENT_START, time_coordinate
 
-#: Numbers that are examined together.
+#: How many numbers are examined at a time.
 _BLOCK = 2**22
-#: More jumps than a recording can have segments: the numbers are then not those of samples.
+#: More jumps than this mean that the numbers are not sample numbers.
 N_JUMPS_MAX = 1000
 
 
 def split_at_lost_samples(recording: Any, pieces: Sequence[xr.DataArray]) -> list[xr.DataArray]:
-    """The segments, cut where samples were lost.
+    """The segments, split where samples were lost.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def split_at_lost_samples(recording: Any, pieces: Sequence[xr.DataArray]) -> lis
     Raises
     ------
     RecordingError
-        If the numbers of the samples jump more than 1000 times.
+        If the sample numbers jump more than 1000 times.
 
     Warns
     -----
     XephysWarning
-        Where samples were lost, and where there are more or fewer samples than numbers.
+        If samples were lost, or there are more or fewer samples than numbers.
     """
     reader, block = recording.neo_reader, recording.block_index
     buffer = int(reader.header["signal_streams"][recording.stream_index]["buffer_id"])
@@ -62,7 +62,7 @@ def split_at_lost_samples(recording: Any, pieces: Sequence[xr.DataArray]) -> lis
 
 
 def jumps_of(numbers: Any) -> NDArray[np.int64]:
-    """Where consecutive numbers do not follow each other: positions of the first one after each jump.
+    """Positions of the first number after each jump, where consecutive numbers do not follow each other.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def _pieces_at_jumps(piece: xr.DataArray, file: Path, numbers: Any) -> list[xr.D
 
 
 def _part(piece: xr.DataArray, start: int, stop: int, start_s: float) -> xr.DataArray:
-    """Samples ``[start, stop)`` as a recording of its own: no filter may see across the jump, as a slice's would."""
+    """Samples ``[start, stop)`` as a recording of its own: unlike a slice, its filters must not see across the jump."""
     whole = recording_plan(piece)
     source = SplicedSource(whole.source, (start,), stop - start, 0)
     chunk_samples = max(whole.chunks)
@@ -115,7 +115,7 @@ def _part(piece: xr.DataArray, start: int, stop: int, start_s: float) -> xr.Data
 
 
 def _numbers_beside(file: Path) -> Any:
-    """The numbers of the samples, mapped; None where there are none, or times in seconds instead."""
+    """The memory-mapped sample numbers; None if there are none, or if the file has times in seconds instead."""
     for name in ("sample_numbers.npy", "timestamps.npy"):
         beside = file.with_name(name)
         if beside.is_file():

@@ -1,4 +1,4 @@
-"""A folder of phy or Kilosort as a sorting, in the state in which it was curated."""
+"""Read a folder of phy or Kilosort as a sorting, in the state in which curation left it."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .literals import read_literals
 from .phy_columns import cluster_columns, listed_clusters, unit_names
 from .phy_templates import cluster_templates, has_array, read_array, seen_places, usual_peak
 
-#: What the exports of this package add to the folder: what phy's files cannot tell.
+#: File that the exports of this package add to the folder, for what phy's files cannot hold.
 DESCRIPTION = "sorting.json"
-#: Columns that are counted here, or that the tree has under another name.
+#: Columns that are recomputed here, or that have another name in the tree.
 _NOT_COLUMNS = {"group", "si_unit_id", "unit_name", "n_spikes", "fr", "firing_rate", "num_spikes", "ch", "depth", "sh"}
 
 
 def is_phy(folder: Path) -> bool:
-    """Whether a folder has the spikes of phy's template GUI, as Kilosort writes them too."""
+    """Whether a folder holds the spikes of phy's template GUI, in files that Kilosort writes too."""
     return (folder / "spike_times.npy").is_file() and any(
         (folder / f"spike_{name}.npy").is_file() for name in ("clusters", "templates")
     )
 
 
 def read_phy(folder: Path) -> xr.DataTree:
-    """A sorting out of the files of phy or Kilosort: clusters as they are now, labels, templates, places.
+    """Read a sorting from the files of phy or Kilosort: current clusters, labels, templates, positions.
 
-    A cluster's template is the mean of those by which its spikes were found, weighted by their numbers, without
-    whitening. A cluster of which no spike is left is gone. Columns of ``cluster_*.tsv`` become columns of the units;
-    of clusters that were joined or divided in phy the metrics are computed anew or unknown. Nothing is run, and
-    ``params.py`` is read as literals.
+    A cluster's template is the unwhitened mean of the templates that found its spikes, weighted by their numbers of
+    spikes. Clusters without spikes are dropped. Columns of ``cluster_*.tsv`` become columns of the units; for clusters
+    that were merged or split in phy, metrics are recomputed or unknown. No code is run, and ``params.py`` is read as
+    literals.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def read_phy(folder: Path) -> xr.DataTree:
             f"{folder} has {len(samples)} spike_times and {len(cluster)} spike_clusters; copy the folder again"
         )
     axes = _axes(folder, known)
-    # A cluster without spikes is one that never had any, or it was joined with others or divided.
+    # A cluster without spikes either never had any, or was merged or split.
     found = set(np.unique(template_of_spike).tolist())
     never = {k for k in listed_clusters(folder) if k < _n_templates(folder)} - found
     clusters = sorted({*np.unique(cluster).tolist(), *never})
@@ -95,7 +95,7 @@ def read_phy(folder: Path) -> xr.DataTree:
 
 
 def _with_metrics(tree: xr.DataTree, changed: NDArray[np.int64], *, names: tuple[str, ...]) -> xr.DataTree:
-    """Metrics of clusters that were joined or divided, as far as the folder tells them."""
+    """Metrics of clusters that were merged or split, as far as the folder allows."""
     if not len(changed):
         return tree
     nodes = nodes_of(tree)
@@ -108,7 +108,7 @@ def _with_metrics(tree: xr.DataTree, changed: NDArray[np.int64], *, names: tuple
 
 
 def _description(folder: Path) -> dict[str, Any]:
-    """What an export of this package says of itself; nothing for other folders."""
+    """The description that an export of this package left in the folder; empty for other folders."""
     path = folder / DESCRIPTION
     if not path.is_file():
         return {}
@@ -120,7 +120,7 @@ def _description(folder: Path) -> dict[str, Any]:
 
 
 def _spike_labels(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The cluster of each spike, and the template by which it was found."""
+    """The cluster of each spike, and the template that found it."""
     first, second = ("spike_clusters", "spike_templates")
     cluster = read_array(folder, first if has_array(folder, first) else second).astype(np.int64).ravel()
     template = read_array(folder, second if has_array(folder, second) else first).astype(np.int64).ravel()
@@ -140,7 +140,7 @@ def _n_templates(folder: Path) -> int:
 
 
 def _axes(folder: Path, known: Mapping[str, Any]) -> SegmentAxes:
-    """Rate, lengths and channels; what the exports of this package say goes before what the files tell."""
+    """Rate, lengths and channels; the description of our own exports overrides the other files."""
     if not (folder / "params.py").is_file():
         raise RecordingError(
             f"{folder} has no params.py, which says the sampling rate; write one with the line sample_rate = 30000.0"
@@ -160,7 +160,7 @@ def _axes(folder: Path, known: Mapping[str, Any]) -> SegmentAxes:
 
 
 def _raw_samples(folder: Path, parameters: Mapping[str, Any]) -> int:
-    """Samples of the raw files, if they are where the folder says; else 0."""
+    """Number of samples in the raw files if they can be found, otherwise 0."""
     paths, n_channels = parameters.get("dat_path") or [], parameters.get("n_channels_dat")
     paths = [folder / str(path) for path in ([paths] if isinstance(paths, str) else paths)]
     if not isinstance(n_channels, int) or n_channels < 1 or not all(path.is_file() for path in paths):
@@ -174,7 +174,7 @@ def _raw_samples(folder: Path, parameters: Mapping[str, Any]) -> int:
 
 
 def _channels(folder: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and places of the channels."""
+    """Names and positions of the channels."""
     if not has_array(folder, "channel_map"):
         return {}
     rows = read_array(folder, "channel_map").astype(np.int64).ravel()
@@ -191,14 +191,14 @@ def _channels(folder: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _on_segments(samples: NDArray[np.int64], axes: SegmentAxes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Segment and sample of spikes on one axis, on which segments follow each other."""
+    """Segment and sample of spikes given on one axis, along which segments follow each other."""
     starts = np.concatenate([[0], np.cumsum(axes.n_samples or (0,))[:-1]]).astype(np.int64)
     segment = np.searchsorted(starts, samples, side="right") - 1 if len(starts) > 1 else np.zeros(len(samples), int)
     return segment, samples - starts[segment] + np.asarray(axes.first_sample, np.int64)[segment]
 
 
 def _labels(columns: Mapping[str, NDArray[Any]], known: Mapping[str, Any], clusters: list[int]) -> NDArray[Any]:
-    """phy's group, Kilosort's label where there is none; labels that phy does not know are as they were exported."""
+    """phy's group, or Kilosort's label where there is none; exported labels that phy does not know are restored."""
     labels = np.full(len(clusters), "unsorted", object)
     for name in ("KSLabel", "group"):
         if name in columns:
@@ -218,7 +218,7 @@ def _sizes(
 ) -> dict[str, Any]:
     """Sizes of the spikes: as multiples of their unit's template, and in the unit of the templates.
 
-    In which unit a folder's amplitudes are is not written in it; how they compare within a cluster is.
+    A folder does not tell the unit of its amplitudes, but their ratios within a cluster are known.
     """
     if templates is None:
         return {"amplitude": size}

@@ -1,4 +1,4 @@
-"""The properties of clusters in a folder of phy's: ``cluster_*.tsv``, and phy's own table ``cluster_info``."""
+"""Read the properties of clusters in a phy folder: ``cluster_*.tsv``, and phy's own table ``cluster_info``."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Columns of ``cluster_info`` that phy computes for its table, and names of the clusters.
+#: Columns that phy computes for ``cluster_info``, and columns with the names of clusters.
 _DERIVED = {"id", "cluster_id", "n_spikes", "ch", "depth", "fr", "amp", "sh"}
 
 
 def cluster_columns(folder: Path, clusters: Sequence[int]) -> dict[str, NDArray[Any]]:
-    """Values for some clusters by column, in the type in which they are written.
+    """Values of some clusters by column, in the narrowest type that fits.
 
     Parameters
     ----------
     folder
-        With files ``*.tsv`` or ``*.csv`` that have a column ``cluster_id``.
+        Folder with files ``*.tsv`` or ``*.csv`` that have a column ``cluster_id``.
     clusters
-        Numbers of the clusters, in the order wanted.
+        Numbers of the clusters, in the desired order.
 
     Returns
     -------
-    Integers, floats (NaN where a cluster has no value), booleans or texts (empty where there is none).
+    Integers, floats (NaN where a cluster has no value), booleans or strings (empty where there is none).
     """
     written: dict[str, dict[int, str]] = {}
     for path in _files(folder):
@@ -35,7 +35,7 @@ def cluster_columns(folder: Path, clusters: Sequence[int]) -> dict[str, NDArray[
             if info and name in _DERIVED:
                 continue
             known = written.setdefault(name, {})
-            # The table of phy's own comes last, so that a file of its own goes before it.
+            # phy's own table comes last, so that a separate file overrides it.
             known.update({k: v for k, v in values.items() if k not in known or not info})
     return {
         name: _typed([values.get(k, "") for k in clusters], given=[value for value in values.values() if value])
@@ -44,7 +44,7 @@ def cluster_columns(folder: Path, clusters: Sequence[int]) -> dict[str, NDArray[
 
 
 def listed_clusters(folder: Path) -> set[int]:
-    """Every cluster that some file names."""
+    """Every cluster that any file names."""
     return {k for path in _files(folder) for values in _read(path).values() for k in values}
 
 
@@ -54,7 +54,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, dict[int, str]]:
-    """Texts by column and cluster."""
+    """Strings by column and cluster."""
     text = path.read_text(encoding="utf8", errors="replace").replace("\x00", "")
     rows = list(csv.reader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ","))
     if not rows:
@@ -75,12 +75,12 @@ def _pairs(rows: Sequence[Sequence[str]], key: int, place: int) -> Iterator[tupl
         if len(row) > max(key, place):
             try:
                 yield float(row[key]), row[place]
-            except ValueError:  # a line of something else
+            except ValueError:  # not a row of numbers
                 continue
 
 
 def _typed(values: list[str], *, given: list[str]) -> NDArray[Any]:
-    """Texts in the narrowest type that holds all that are given for any cluster."""
+    """Strings converted to the narrowest type that holds the values of all clusters."""
     if given and set(given) <= {"True", "False"} and all(values):
         return np.array([value == "True" for value in values])
     if not given or not all(_is_number(value) for value in given):
@@ -99,10 +99,10 @@ def _is_number(text: str) -> bool:
 
 
 def unit_names(folder: Path, clusters: Sequence[int]) -> NDArray[Any]:
-    """Names of units: those under which they were exported where they are still one's own, else new ones.
+    """Names of the units: exported names that are still unique, and new names for the rest.
 
-    phy gives the parts of a cluster the properties of the cluster, so that a name that two have is neither's. A new
-    name is one that no cluster of the folder has had.
+    phy copies the properties of a cluster to its parts, so a name that occurs twice belongs to neither. A new name is
+    one that no cluster of the folder has ever had.
     """
     everyone = sorted({*listed_clusters(folder), *clusters})
     columns = cluster_columns(folder, everyone)
@@ -121,6 +121,6 @@ def unit_names(folder: Path, clusters: Sequence[int]) -> NDArray[Any]:
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values occur once."""
+    """Which values occur exactly once."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray(counts[place.ravel()] == 1)

@@ -1,4 +1,4 @@
-"""Arrays of a folder of phy's or Kilosort's, and the templates of its clusters."""
+"""Read arrays of a folder of phy or Kilosort, and compute the templates of its clusters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ...errors import RecordingError
 
-#: Kilosort to version 3 writes templates of norm one, to be multiplied by the size of a spike.
+#: Kilosort up to version 3 writes templates of norm one, to be multiplied by the size of a spike.
 _NORM_TOLERANCE = 0.02
-#: A template is seen on these channels at most where its place is computed.
+#: Maximum number of channels from which the position of a template is computed.
 _N_CHANNELS_MAX = 32
 
 
@@ -22,7 +22,7 @@ def has_array(folder: Path, name: str) -> bool:
 
 
 def read_array(folder: Path, name: str, dtype: Any = None) -> NDArray[Any]:
-    """An array of the folder, of numbers."""
+    """A numeric array of the folder."""
     path = folder / f"{name}.npy"
     try:
         values = np.load(path, allow_pickle=False)
@@ -40,7 +40,7 @@ def cluster_templates(
     clusters: list[int],
     size: NDArray[np.float64] | None,
 ) -> NDArray[np.float32]:
-    """Mean template of each cluster ``(unit, sample, channel)``, on all channels and not whitened."""
+    """Mean template of each cluster ``(unit, sample, channel)``, on all channels and unwhitened."""
     from scipy.sparse import coo_array
 
     templates = _dense_templates(folder)
@@ -81,12 +81,12 @@ def _dense_templates(folder: Path) -> NDArray[np.float32]:
         return templates
     from ...kernels.templates.combine import dense_waveforms
 
-    # Empty slots are -1, or the number of channels.
+    # Empty slots hold -1, or the number of channels.
     return dense_waveforms(templates, np.where(channels < n_channels, channels, -1), n_channels=n_channels)
 
 
 def _unwhitened(folder: Path, templates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Templates of traces that are not white: row by row, a white channel is made of the others."""
+    """Templates with the whitening undone; each white channel is a mixture of the others."""
     n_channels = templates.shape[2]
     if has_array(folder, "whitening_mat_inv"):
         inverse = read_array(folder, "whitening_mat_inv", np.float64)
@@ -100,14 +100,14 @@ def _unwhitened(folder: Path, templates: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def usual_peak(templates: NDArray[np.float32]) -> int:
-    """The sample at which most templates are largest: where spikes are, if nothing says it."""
+    """The sample at which most templates peak: the position of the spike, if no file tells it."""
     if not templates.size:
         return 0
     return int(np.median(np.abs(templates).max(axis=2).argmax(axis=1)))
 
 
 def seen_places(templates: NDArray[np.float32], channels: Mapping[str, Any]) -> dict[str, Any]:
-    """Peak channel and place of each unit, by its template."""
+    """Peak channel and position of each unit, computed from its template."""
     from ...kernels.templates.average import template_positions
 
     found: dict[str, Any] = {"channel_index": np.abs(templates).max(axis=1).argmax(axis=1)}

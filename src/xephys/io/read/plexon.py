@@ -1,8 +1,8 @@
-"""Plexon ``.plx`` files through SpikeInterface's reader, with its two faults at the end of a file mended.
+"""Read Plexon ``.plx`` files through SpikeInterface's reader, working around two of its faults at the end of a file.
 
-Neo (0.14) miscounts where the last block of samples begins if it is shorter than the others, and drops a block that is
-read exactly to its end: the last samples come out as zeros, other ones for each range asked for. Here the blocks are
-joined again. Its progress bars are off.
+Neo (0.14) miscounts the start of the last block of samples if it is shorter than the others, and drops a block that is
+read exactly up to its end. The last samples then come out as zeros, and which ones depends on the requested range. Here
+the blocks are joined correctly. Neo's progress bars are switched off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CONTINUOUS = 5  # type of the blocks that hold continuous samples
 
 
 class ExactPlexonRawIO(PlexonRawIO):
-    """Neo's reader, joining the blocks of samples itself."""
+    """Neo's reader, with its own code for joining the blocks of samples replaced."""
 
     def _get_analogsignal_chunk(
         self, block_index: int, seg_index: int, i_start: int, i_stop: int, stream_index: int, channel_indexes: Any
@@ -46,7 +46,7 @@ class ExactPlexonRawIO(PlexonRawIO):
 
 
 class ExactPlexonRecording(PlexonRecordingExtractor):
-    """SpikeInterface's Plexon recording over :class:`ExactPlexonRawIO`."""
+    """SpikeInterface's Plexon recording on top of :class:`ExactPlexonRawIO`."""
 
     @classmethod
     def get_neo_io_reader(cls, raw_class: str, **neo_kwargs: Any) -> ExactPlexonRawIO:

@@ -1,8 +1,8 @@
-"""Probes: from ProbeInterface to coordinates on ``channel`` and back.
+"""Convert probes from ProbeInterface to coordinates on ``channel`` and back.
 
-The whole description travels as the attribute ``probegroup``; the coordinate ``contact_index`` says which of its
-contacts each channel is, so that it stays right when channels are sliced or reordered. Where the coordinates ``x`` and
-``y`` were changed since, they win.
+The complete description travels as the attribute ``probegroup``. The coordinate ``contact_index`` maps each channel to
+its contact, so that the mapping stays right when channels are sliced or reordered. If the coordinates ``x`` and ``y``
+have been changed, they override the description.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ PROBE_COORDINATES = ("x", "y", "z", "probe", "shank", "contact_id", "contact_ind
 
 
 def probe_coordinates(probegroup: Any, *, by_wiring: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Coordinates on ``channel`` and the attribute of a probe group.
+    """Coordinates on ``channel`` and the attribute made from a probe group.
 
-    Its contacts are in the order of the channels, or are put in it by their wiring (``device_channel_indices``): where
-    the channels of two probes alternate, the contacts of each are still together.
+    The contacts are in the order of the channels, or are brought into it by their wiring (``device_channel_indices``).
+    Where the channels of two probes alternate, the contacts of each probe still stay together.
     """
     contacts = probegroup.to_numpy(complete=True)
     order = np.argsort(contacts["device_channel_indices"]) if by_wiring else np.arange(len(contacts))
@@ -51,7 +51,7 @@ def probe_coordinates(probegroup: Any, *, by_wiring: bool = False) -> tuple[dict
 
 
 def probegroup_of(recording: xr.DataArray) -> Any | None:
-    """The probe group of a recording, its contacts in the order of the channels; None without positions.
+    """The probe group of a recording, with contacts in the order of the channels; None without positions.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def probegroup_of(recording: xr.DataArray) -> Any | None:
 
 
 def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
-    """A probe group, from a file, a ProbeInterface object or positions, and the channels to which it is wired.
+    """A probe group (from a file, a ProbeInterface object or positions), and the channels to which it is wired.
 
     Parameters
     ----------
@@ -87,20 +87,20 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
         Path of a ProbeInterface JSON (or ``.prb``) file, a ``Probe``, a ``ProbeGroup``, or positions ``(channel, 2)``
         or ``(channel, 3)`` in µm.
     n_channels
-        Of the recording.
+        Number of channels of the recording.
 
     Returns
     -------
-    The connected contacts, wired to 0, 1, 2, …, and the channels of the recording that these stand for, ascending: all,
-    or fewer where the probe says by its wiring that others, such as a sync channel, have no contact.
+    The connected contacts, wired to 0, 1, 2, …, and the channels of the recording to which they belong, ascending: all
+    channels, or fewer if the wiring shows that some, such as a sync channel, have no contact.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     RecordingError
-        If no contact is connected, two are wired to one channel or one to a channel that does not exist, or a probe
-        without wiring has more or fewer contacts than there are channels.
+        If no contact is connected, two contacts are wired to one channel, one is wired to a missing channel, or a probe
+        without wiring does not have as many contacts as there are channels.
     """
     from probeinterface import Probe, ProbeGroup
 
@@ -141,7 +141,7 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
 
 
 def warn_left_out(channel_ids: Any, channels: NDArray[np.int64]) -> None:
-    """Say which channels are not opened because the probe has no contact on them."""
+    """Warn about channels that are not opened because the probe has no contact on them."""
     out = np.delete(np.asarray(channel_ids), channels)
     if len(out):
         names = ", ".join(map(str, out[:12])) + (" …" if len(out) > 12 else "")
@@ -169,7 +169,7 @@ def _probe_file(path: Path) -> Any:
 
 
 def _group_of_prb(path: Path) -> Any:
-    """The channel groups of a ``.prb`` file as probes. The file is Python, and is read as literals instead of run."""
+    """The channel groups of a ``.prb`` file as probes. The file is Python; it is read as literals instead of run."""
     from probeinterface import Probe, ProbeGroup
 
     variables = {name.lower(): value for name, value in read_literals(path).items()}
@@ -209,7 +209,7 @@ def _probe_of_positions(positions: Any) -> Any:
 
 
 def _group_of_positions(recording: xr.DataArray) -> Any:
-    """One probe for each of the recording's, and one for each group of channels where contacts share a place."""
+    """One probe for each probe of the recording, or for each channel group if contacts share a place."""
     from probeinterface import ProbeGroup
 
     axes = [axis for axis in ("x", "y", "z") if axis in recording.coords]
@@ -246,5 +246,5 @@ def _positions_agree(group: Any, recording: xr.DataArray) -> bool:
 
 
 def _unpadded(strings: Any) -> Any:
-    """Strings without the padding of a fixed width of 64."""
+    """Strings without their padding to a fixed width of 64."""
     return np.array(strings.tolist())

@@ -1,4 +1,4 @@
-"""The whole description of a probe as it rides on a recording: a text to programs and files, one line to people."""
+"""The complete description of a probe as a recording's attribute: text for programs and files, one line for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 
 class ProbeDescription(str):
-    """ProbeInterface's description of a probe group as JSON, shown as what it is called and how many contacts it has.
+    """ProbeInterface's JSON description of a probe group; its repr shows the name and number of contacts.
 
     Examples
     --------

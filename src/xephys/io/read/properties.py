@@ -1,4 +1,4 @@
-"""Coordinates on ``channel`` from SpikeInterface's properties, and back. Nothing is lost: not names, not dimensions."""
+"""Convert SpikeInterface's properties to coordinates on ``channel`` and back, losing neither names nor dimensions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import xarray as xr
 from ...attributes import as_text, from_text
 from .probe import PROBE_COORDINATES
 
-#: SpikeInterface's names of what has another one here.
+#: SpikeInterface's names for properties that are called something else here.
 _RENAMED = {"gain_to_uV": "gain_to_uv", "offset_to_uV": "offset_to_uv"}
 _RESERVED = {*PROBE_COORDINATES, "channel", "time", *_RENAMED.values()}
 
 
 def coordinates_of_properties(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Coordinates, and the attributes that say how to turn them back.
+    """Coordinates, and the attributes needed to convert them back.
 
-    A property of several dimensions becomes an object coordinate of its rows, so that it can lie on ``channel`` and be
-    sliced with it. One whose name means something else here is called ``property_<name>``.
+    A property with several dimensions becomes an object coordinate of its rows, so that it can be on ``channel`` and be
+    sliced along it. A property whose name means something else here is called ``property_<name>``.
     """
     coordinates: dict[str, Any] = {}
     renamed: dict[str, str] = {}
@@ -40,7 +40,7 @@ def coordinates_of_properties(properties: Mapping[str, Any]) -> tuple[dict[str, 
 
 
 def properties_of(recording: xr.DataArray) -> dict[str, Any]:
-    """The coordinates on ``channel`` as SpikeInterface's properties, under its names; those of the probe left out."""
+    """The coordinates on ``channel`` as SpikeInterface properties, under its names and without those of the probe."""
     back = {ours: theirs for theirs, ours in _RENAMED.items()}
     original = from_text(recording.attrs.get("renamed_properties"), {})
     stacked = from_text(recording.attrs.get("stacked_properties"), [])

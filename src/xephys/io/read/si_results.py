@@ -1,4 +1,4 @@
-"""What SpikeInterface has saved of a sorting, with or without an analyzer, as a tree."""
+"""Read what SpikeInterface has saved of a sorting, with or without an analyzer, as a tree."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from .trust import load_spikeinterface
 
 
 def read_si_results(path: Path, *, trust: bool = False) -> xr.DataTree:
-    """A sorting or an analyzer of SpikeInterface's: folders of every kind, Zarr, JSON.
+    """Read a sorting or an analyzer saved by SpikeInterface: folders of every kind, Zarr, JSON.
 
-    Of an analyzer also templates, places of units and spikes, amplitudes and metrics, as far as they were computed;
-    each extension is a node ``/analysis/NAME``, as that of :func:`xephys.analyze`, which still computes its own.
+    From an analyzer, templates, positions of units and spikes, amplitudes and metrics are read if they were computed.
+    Each extension becomes a node ``/analysis/NAME``, like those of :func:`xephys.analyze`, which nevertheless computes
+    its own.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def read_si_results(path: Path, *, trust: bool = False) -> xr.DataTree:
 
 
 def analyzer_tree(analyzer: Any) -> xr.DataTree:
-    """The sorting of an analyzer with what was computed of it."""
+    """The sorting of an analyzer, with whatever was computed for it."""
     from ..bridge.si_sorting import sorting_tree_of
 
     plain = sorting_tree_of(analyzer.sorting)
@@ -73,7 +74,7 @@ def analyzer_tree(analyzer: Any) -> xr.DataTree:
         log=[{"step": "open", "format": "analyzer of SpikeInterface"}],
     )
     nodes = nodes_of(tree)
-    for name, column in plain["units"].data_vars.items():  # which property of SpikeInterface's a column is
+    for name, column in plain["units"].data_vars.items():  # record which SpikeInterface property a column is
         nodes["units"][name].attrs |= column.attrs
     nodes |= {f"{NODE}/{name}": node for name, node in _analysis(analyzer, order).items()}
     made = xr.DataTree.from_dict(nodes)
@@ -82,7 +83,7 @@ def analyzer_tree(analyzer: Any) -> xr.DataTree:
 
 
 def _analysis(analyzer: Any, order: Any) -> dict[str, xr.Dataset]:
-    """Its extensions as nodes of an analysis, with the sparsity that they have in common."""
+    """An analyzer's extensions as nodes of an analysis, with the sparsity they share."""
     from ..bridge.extensions import EXTENSIONS, Side
 
     n_units, n_channels = len(analyzer.unit_ids), int(analyzer.get_num_channels())
@@ -112,7 +113,7 @@ def _axes(analyzer: Any) -> SegmentAxes:
     channels: dict[str, Any] = {"channel": np.asarray(analyzer.channel_ids)}
     try:
         places = np.asarray(analyzer.get_channel_locations(), np.float64)
-    except (AttributeError, ValueError, KeyError, AssertionError):  # no probe
+    except (AttributeError, ValueError, KeyError, AssertionError):  # there is no probe
         places = np.empty((0, 2))
     if len(places) == len(channels["channel"]):
         channels |= {"x": places[:, 0], "y": places[:, 1]}
@@ -127,7 +128,7 @@ def _axes(analyzer: Any) -> SegmentAxes:
 
 
 def _templates(analyzer: Any) -> tuple[Any, int]:
-    """Mean waveforms on all channels, and the samples before the spike; None if they were not computed."""
+    """Mean waveforms on all channels (None if not computed), and the number of samples before the spike."""
     extension = analyzer.get_extension("templates")
     if extension is None or "average" not in extension.data:
         return None, 0
@@ -145,7 +146,7 @@ def _largest(templates: Any) -> dict[str, Any]:
 
 
 def _columns(analyzer: Any, name: str, *, known: set[str]) -> dict[str, Any]:
-    """Metrics as columns of numbers; those that the sorting has already keep their values."""
+    """Metrics as numeric columns; those that the sorting already has are not replaced."""
     table = _data(analyzer, name)
     if table is None:
         return {}

@@ -1,4 +1,4 @@
-"""Where the samples of a SpikeInterface recording lie: in a plain file if that can be known, else behind its pickle."""
+"""Find the samples of a SpikeInterface recording: in a plain file if possible, otherwise through its pickle."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import numpy as np
 from ...graph.plan import Array, Source
 from ...graph.source import BinarySource, PickledSource, ZarrSource, file_token
 
-#: Parts of the names of arguments that hold paths.
+#: Substrings that mark the names of path arguments.
 _OF_PATHS = ("path", "folder", "file", "dirname")
-#: Names of what the command line writes into the folder of its results.
+#: Names that the command line writes into the folder of its results.
 _RESULTS = (".work", "sorting.zarr", "phy")
 _UNFINISHED = re.compile(r"\..+\.(partial|replaced)-.+")
 
@@ -52,7 +52,7 @@ def source_of(recording: Any, segment_index: int) -> Source | Array:
 
 
 def times_source(times: Any) -> BinarySource | Any:
-    """Where a vector of times lies: a file if it is mapped whole from one, a Zarr array itself, else the array."""
+    """Source of a vector of times: a file if it maps that file whole, a Zarr array itself, otherwise the array."""
     if isinstance(times, np.memmap) and times.filename is not None and not isinstance(times.base, np.memmap):
         path = str(times.filename)
         return BinarySource(path, times.dtype.str, 1, len(times), offset_bytes=times.offset, content=file_token(path))
@@ -63,7 +63,7 @@ def _binary_source(recording: Any, segment_index: int) -> BinarySource | None:
     if not recording.is_binary_compatible():
         return None
     if type(recording).__name__ == "WhiteMatterRecordingExtractor":
-        # Its own keyword arguments hide those of the binary reader that get_binary_description looks up.
+        # The recording's own keyword arguments hide those of the binary reader, which get_binary_description expects.
         segment = recording.segments[segment_index]
         layout = {
             "file_paths": [segment.file_path],
@@ -76,7 +76,7 @@ def _binary_source(recording: Any, segment_index: int) -> BinarySource | None:
         layout = recording.get_binary_description()
         path = Path(layout["file_paths"][segment_index])
     return BinarySource(
-        str(path.absolute()),  # workers may be in another folder
+        str(path.absolute()),  # workers may run in another directory
         np.dtype(layout["dtype"]).str,
         int(layout["num_channels"]),
         int(recording.get_num_samples(segment_index)),
@@ -87,7 +87,7 @@ def _binary_source(recording: Any, segment_index: int) -> BinarySource | None:
 
 
 def _neo_source(recording: Any, segment_index: int) -> BinarySource | None:
-    """The buffer description of a Neo reader, where the recording is that buffer and nothing else."""
+    """The buffer description of a Neo reader, if the recording is exactly that buffer."""
     reader = getattr(recording, "neo_reader", None)
     if reader is None or recording.inverted_gain or not reader.has_buffer_description_api():
         return None
@@ -105,7 +105,7 @@ def _neo_source(recording: Any, segment_index: int) -> BinarySource | None:
     if n_samples != recording.get_num_samples(segment_index):
         return None
     return BinarySource(
-        str(path.absolute()),  # workers may be in another folder
+        str(path.absolute()),  # workers may run in another directory
         np.dtype(layout["dtype"]).str,
         n_file_channels,
         n_samples,
@@ -131,7 +131,7 @@ def _zarr_source(recording: Any, segment_index: int) -> Source:
 
 
 def _pickled_source(recording: Any, segment_index: int) -> PickledSource:
-    try:  # also what SpikeInterface does not call serializable, because the arrays travel with it
+    try:  # also recordings that SpikeInterface calls not serializable, because their arrays travel along
         pickled = pickle.dumps(recording)
     except (TypeError, AttributeError, AssertionError, pickle.PicklingError) as error:
         raise TypeError(
@@ -153,9 +153,9 @@ def _pickled_source(recording: Any, segment_index: int) -> PickledSource:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """A path that a reader is given, and the files with the samples where it is a header without any.
+    """A reader's path, and the files with the samples if the path is a header without any.
 
-    Not all that lies beside a header: a sort that keeps its work there would never find it again.
+    Not everything beside a header: if a sort keeps its work there, that would change the identity of the recording.
     """
     if path.name in ("info.rhd", "info.rhs"):  # Intan, one file per signal or per channel
         return [path, *path.parent.rglob("*.dat")]
@@ -165,9 +165,9 @@ def _files_of(path: Path) -> list[Path]:
 
 
 def folder_token(folder: str | Path) -> str:
-    """Identity of a folder's content: name, size and modification time of what lies directly in it, and one below.
+    """Identity of a folder's content: names, sizes and modification times of its entries, and of those one level below.
 
-    Results that a sort wrote into the folder do not count: with them the next run would not recognize the recording.
+    Results that a sort wrote into the folder are ignored; otherwise the next run would not recognize the recording.
     """
     root = Path(folder)
     results = {entry for entry in root.glob("*") if _is_result(entry)}
@@ -178,14 +178,14 @@ def folder_token(folder: str | Path) -> str:
 
 
 def _is_result(entry: Path) -> bool:
-    """Whether a sort made this: its folder, what it writes into one, or what it was about to write."""
+    """Whether a sort made this entry: its folder, a file in one, or an unfinished result."""
     if _UNFINISHED.fullmatch(entry.name):
         return True
     return entry.is_dir() and (entry.name in _RESULTS or any((entry / name).exists() for name in _RESULTS[:2]))
 
 
 def _paths(value: Any, key: str = "") -> Iterator[Path]:
-    """Existing files and folders among a reader's arguments: those that are called so, and no other text."""
+    """Existing files and folders among a reader's arguments, judged by the arguments' names; other text is ignored."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _paths(item, str(name))
@@ -193,6 +193,6 @@ def _paths(value: Any, key: str = "") -> Iterator[Path]:
         for item in value:
             yield from _paths(item, key)
     elif isinstance(value, Path) or (isinstance(value, str) and any(word in key for word in _OF_PATHS)):
-        with suppress(OSError, ValueError):  # too long, or with a null byte
+        with suppress(OSError, ValueError):  # the text is too long or contains a null byte
             if Path(value).exists():
                 yield Path(value)

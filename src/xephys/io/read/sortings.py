@@ -1,4 +1,4 @@
-"""``open_sorting``: one function for whatever a sorting was kept in."""
+"""``open_sorting``: open a sorting in whatever form it was stored."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ...typing import PathLike
 from .phy import is_phy, read_phy
 from .trust import check_zarr
 
-#: Names of stores in the folders that ``xephys sort`` and ``xephys simulate`` make, and of Kilosort's in others.
+#: Names of stores in the folders of ``xephys sort`` and ``xephys simulate``, and of Kilosort's results in others.
 _STORES = ("sorting.zarr", "truth.zarr")
 _KILOSORT_FOLDERS = ("sorter_output", "kilosort4", "phy")
 
 
 class SortingFormat(NamedTuple):
-    """A row: what it is, how it is recognized, and what opens it."""
+    """A row: a description of the format, how to recognize it, and how to open it."""
 
     what: str
     recognize: Callable[[Path], bool]
@@ -35,19 +35,18 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
     Parameters
     ----------
     path
-        What :func:`xephys.save_sorting` wrote, or the folder of ``xephys sort``; a folder of phy or Kilosort, curated
+        A store of :func:`xephys.save_sorting`, or the folder of ``xephys sort``; a folder of phy or Kilosort, curated
         or not; a folder, Zarr store or JSON file in which SpikeInterface saved a sorting or an analyzer; an ``.npz``
-        with the arrays ``sample``, ``unit`` and ``sampling_frequency``.
+        file with the arrays ``sample``, ``unit`` and ``sampling_frequency``.
     trust
-        Load SpikeInterface's files even if that runs code: pickles are programs of whoever wrote them. Nothing else
-        that is opened here can run any.
+        Load SpikeInterface's files even if that runs code: pickles are programs of whoever wrote them. No other format
+        can run code.
 
     Returns
     -------
-    A sorting with what the files tell. A folder of phy has templates, places and labels, and the log says that it was
-    opened. Clusters that were joined or divided there have new names, the mean of the templates by which their spikes
-    were found, and metrics computed anew or unknown. Templates of Kilosort are brought back to traces that are not
-    whitened.
+    A sorting with what the files contain. From a phy folder, templates, positions and labels are read, and the log
+    records that it was opened. Clusters that were merged or split in phy get new names, the mean of the templates that
+    found their spikes, and metrics that are recomputed or unknown. Templates of Kilosort are unwhitened.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
 
 
 def read_store(path: Path) -> xr.DataTree:
-    """A Zarr store of :func:`xephys.save_sorting`."""
+    """Open a Zarr store written by :func:`xephys.save_sorting`."""
     check_zarr(path)
     with xr.open_datatree(path, engine="zarr", consolidated=False) as tree:
         return tree.load()
@@ -105,7 +104,7 @@ def _first(path: Path, names: tuple[str, ...], recognize: Callable[[Path], bool]
 
 
 def _read_first(names: tuple[str, ...], row: SortingFormat) -> SortingFormat:
-    """The same format in a folder of one of these names."""
+    """The same format, found inside a folder under one of these names."""
 
     def read(path: Path) -> xr.DataTree:
         inside = _first(path, names, row.recognize)
@@ -138,7 +137,7 @@ def _read_arrays(path: Path) -> xr.DataTree:
 
 _STORE = SortingFormat("a Zarr store of save_sorting", _is_store, read_store)
 _PHY = SortingFormat("a folder of phy or Kilosort (spike_times.npy)", is_phy, read_phy)
-#: What is opened here itself, one row per format; the rest is asked of SpikeInterface.
+#: Formats opened here, one row each; SpikeInterface is tried for anything else.
 FORMATS = (
     _STORE,
     _read_first(_STORES, _STORE),

@@ -1,9 +1,9 @@
-"""What may be opened without trust: files that hold data only.
+"""Decide which files may be opened without trust: those that hold data only.
 
 A pickle is a program, and SpikeInterface's files can hold pickles in several places: dumps (``.pkl``), properties of
-folders (``.npy`` of objects), arrays of a Zarr store (the codec ``pickle``), extensions of an analyzer. Its JSON dumps
-name classes that are imported and called. Here each is examined before anything is loaded, and refused unless it is
-data, or the classes are recordings and sortings of SpikeInterface and of this package.
+folders (``.npy`` of objects), arrays of a Zarr store (codec ``pickle``), and extensions of an analyzer. Its JSON dumps
+name classes that are imported and called. Each of these is examined here before anything is loaded. A file is refused
+unless it is plain data, or names only recording and sorting classes of SpikeInterface or this package.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ import numpy as np
 from ...errors import RecordingError
 
 _PICKLES = (".pkl", ".pickle")
-#: Where classes that a dump may name are defined.
+#: Modules whose classes a dump may name.
 _TRUSTED_MODULES = ("spikeinterface.", "xephys.io.")
-#: Readers of SpikeInterface that run what stands in their files, or load a model that may hold code.
+#: SpikeInterface readers that run code in their files, or load a model that may contain code.
 _RUNS_CODE = ("phykilosortextractors", "klustaextractors", "sinapsrecordingextractors", "deepinterpolation")
-#: Classes that read a whole folder of SpikeInterface's.
+#: Classes that read a whole SpikeInterface folder.
 _OF_FOLDERS = ("BinaryFolderRecording", "NumpyFolderSorting", "NpzFolderSorting")
 _OF_ZARR = ("ZarrRecordingExtractor", "ZarrSortingExtractor")
-#: Written for the record and never loaded.
+#: Files that are written for the record and never loaded.
 _NEVER_LOADED = ("provenance.pkl", "provenance.pickle")
 
 
 def load_spikeinterface(path: Path, *, trust: bool = False, what: str = "recording") -> Any:
-    """What SpikeInterface saved at a path: a recording, a sorting, an analyzer.
+    """Load what SpikeInterface saved at a path: a recording, a sorting or an analyzer.
 
     Parameters
     ----------
     path
         A dump, a folder or a Zarr store.
     trust
-        Load it whatever is in it: pickles run code of whoever wrote them.
+        Load it whatever it contains: pickles run code of whoever wrote them.
     what
-        What it should be, for the error.
+        The expected kind of object, for the error message.
 
     Raises
     ------
     RecordingError
-        If loading it would run code and it is not trusted, or it holds nothing that SpikeInterface knows.
+        If loading it would run code and it is not trusted, or SpikeInterface does not recognize it.
     """
     from spikeinterface import load
 
@@ -55,18 +55,18 @@ def load_spikeinterface(path: Path, *, trust: bool = False, what: str = "recordi
         return load(path)
     except (ValueError, AssertionError, KeyError, OSError, UnboundLocalError, AttributeError, ImportError) as error:
         said = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        if isinstance(error, UnboundLocalError):  # SpikeInterface's way of saying it
+        if isinstance(error, UnboundLocalError):  # raised by SpikeInterface if the kind of object is unknown
             said = "nothing in it says what it is"
         raise RecordingError(f"{path} is not a {what} that can be read ({said})") from error
 
 
 def check_spikeinterface(path: Path) -> None:
-    """Refuse a dump, folder or Zarr store of SpikeInterface's that would run code when it is loaded.
+    """Refuse a SpikeInterface dump, folder or Zarr store that would run code when it is loaded.
 
     Raises
     ------
     RecordingError
-        With what would be run.
+        Says what would be run.
     """
     if path.is_file():
         if path.suffix.lower() in _PICKLES:
@@ -84,7 +84,7 @@ def check_zarr(path: Path) -> None:
     Raises
     ------
     RecordingError
-        With the name of the array.
+        Names the array.
     """
     for root in _groups(path):
         for name, array in _arrays(root):
@@ -109,19 +109,20 @@ def _check_folder(path: Path) -> None:
 
 
 def check_dump(value: Any, path: Path | None = None) -> None:
-    """Refuse a dump unless every class in it is a recording or sorting of a known module; what it reads is checked too.
+    """Refuse a dump unless all its classes are recordings or sortings of known modules; files that it reads are checked
+    too.
 
     Parameters
     ----------
     value
-        Dicts and lists, as from JSON.
+        Dicts and lists, as read from JSON.
     path
-        The file that it comes from.
+        The file it was read from.
 
     Raises
     ------
     RecordingError
-        With the class that would be called.
+        Names the class that would be called.
     """
     path = Path("a recording's description") if path is None else path
     for named in _dicts_with_class(value):
@@ -167,7 +168,7 @@ def _json(path: Path) -> Any:
 
 
 def _holds_objects(path: Path) -> bool:
-    """Whether an ``.npy`` file is of objects, from its header alone."""
+    """Whether an ``.npy`` file holds objects, according to its header."""
     with path.open("rb") as file:
         return _header_has_objects(file)
 
@@ -181,7 +182,7 @@ def _holds_objects_in(path: Path) -> bool:
                 with members.open(name) as file:
                     if _header_has_objects(file):
                         return True
-    except zipfile.BadZipFile:  # NumPy would take it for a pickle
+    except zipfile.BadZipFile:  # NumPy would treat it as a pickle
         return True
     return False
 
@@ -191,19 +192,19 @@ def _header_has_objects(file: Any) -> bool:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         return bool(read(file)[2].hasobject)
-    except ValueError:  # not an array: NumPy would take it for a pickle
+    except ValueError:  # not an array, so NumPy would treat it as a pickle
         return True
 
 
 def _groups(path: Path) -> Iterator[Any]:
-    """The store by the descriptions of its arrays, and by the copy of them all in one file: readers take either."""
+    """The store as described by its arrays, and by its consolidated metadata: readers use either."""
     import zarr
 
     try:
         yield zarr.open_group(str(path), mode="r")
         if (path / ".zmetadata").is_file():
             yield zarr.open_consolidated(str(path), mode="r")
-    except Exception as error:  # Zarr's versions raise what they like
+    except Exception as error:  # exceptions differ between versions of Zarr
         raise RecordingError(f"{path} is not a Zarr store that can be opened ({error})") from error
 
 
@@ -215,7 +216,7 @@ def _arrays(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _codecs(array: Any) -> set[str]:
-    """Names of all codecs of an array, whatever the version of Zarr."""
+    """Names of all codecs of an array, for any version of Zarr."""
     found = [*(array.filters or ()), *(getattr(array, "compressors", None) or ())]
     if hasattr(array, "compressor") and not hasattr(array, "compressors"):
         found.append(array.compressor)

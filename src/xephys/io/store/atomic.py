@@ -1,4 +1,4 @@
-"""Results on disk are whole or absent: written beside their place under a hidden name, then moved there at once."""
+"""Write results that are whole or absent: under a hidden name beside their place, then moved there at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import OutputError, is_disk_full
 from ...graph.keep.room import disk_free_bytes
 from ...graph.writers import is_abandoned, writer_mark
 
-#: A folder that holds one of these is a result, and may be overwritten when asked; any other folder may not.
+#: A folder that contains one of these is a result and may be overwritten on request; other folders may not.
 _MARKS = (
     ".zgroup",
     ".zmetadata",
@@ -28,23 +28,23 @@ _MARKS = (
 
 @contextmanager
 def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
-    """Give a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it if not.
+    """Yield a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it otherwise.
 
-    What a killed process left under such a name is removed by the next one that writes to ``path``.
+    Leftovers of a killed process are removed by the next one that writes to ``path``.
 
     Parameters
     ----------
     path
-        Where the file or folder shall be.
+        Final place of the file or folder.
     overwrite
-        Replace what is there, once the new one is whole.
+        Replace what is there, once the new one is complete.
     n_bytes
-        Smallest room that it needs; checked before anything is written.
+        Minimum space needed, checked before anything is written.
 
     Raises
     ------
     OutputError
-        If something is at the path already, the disk is too small or fills up, or the place cannot be written to.
+        If the path exists, the disk is too small or fills up, or the place cannot be written to.
 
     Examples
     --------
@@ -85,12 +85,12 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse a path that is taken, or a folder that does not hold a result of ours.
+    """Refuse a path that exists, or a folder that is not one of our results.
 
     Raises
     ------
     OutputError
-        If something is at the path and may not be overwritten.
+        If the path exists and may not be overwritten.
     """
     if not path.exists():
         return
@@ -101,7 +101,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
 
 def check_room(folder: Path, *, n_bytes: int) -> None:
-    """Refuse to start what cannot fit.
+    """Refuse to start writing something that cannot fit.
 
     Raises
     ------
@@ -136,9 +136,9 @@ def _beside(target: Path, kind: str) -> Path:
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Remove what killed processes left beside a path.
+    """Remove leftovers of killed processes beside a path.
 
-    What was put aside is the only copy if its writer was killed between two renames: it goes back to its place.
+    If a writer was killed between two renames, the set-aside old result is the only copy; it is moved back.
     """
     if not target.parent.is_dir():
         return
@@ -154,7 +154,7 @@ def _remove_abandoned(target: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Remove a result that failed, again until it stays away: tasks that were still running may write to it."""
+    """Remove a failed result, repeatedly until it stays away: tasks that are still running may write to it."""
     away = 0
     for _ in range(50):
         _remove(path)

@@ -1,8 +1,8 @@
-"""Arrays, plans and attributes as plain JSON, so that a lazy recording can be stored as text.
+"""Write arrays, plans and attributes as plain JSON, so that a lazy recording can be stored as text.
 
-A plan over files is fully declarative: paths, numbers, names of this package's sources and kernels, and its arrays in
-base64. A plan over data in memory, or with a stage that was written elsewhere, is not, and says so. Reading such a text
-calls nothing but what is named here, so that it can be opened whoever wrote it.
+A plan over files can be described completely: paths, numbers, names of this package's sources and kernels, and arrays
+in base64. A plan over data in memory, or with a stage defined elsewhere, cannot, and is refused with an error. Decoding
+calls nothing but what is named here, so text from any author can be opened.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ from ...graph.compose.splice import SplicedSource
 from ...graph.plan import Plan, Source, Stage, regular_chunks
 from ...graph.source import BinarySource, PickledSource, ZarrSource, unpickled
 
-#: Sources that a text may name: they read what their fields say and do nothing else.
+#: Sources that text may name; they read files according to their fields and do nothing else.
 _SOURCES: dict[str, type[Any]] = {"binary": BinarySource, "zarr": ZarrSource, "spliced": SplicedSource}
-#: Those that are made of the plans of others.
+#: Sources that are made of the plans of others.
 _OF_PLANS: dict[str, type[Any]] = {"joined": JoinedSource, "beside": BesideSource}
 _SOURCES |= _OF_PLANS
 _SOURCE_NAMES = {cls: name for name, cls in _SOURCES.items()}
-#: Where a text may take kernels from: arrays in, arrays out.
+#: Package from which text may name kernels: arrays in, arrays out.
 _KERNELS = f"{__name__.partition('.')[0]}.kernels."
 _TAKE_CHANNELS = "take_channels"
-#: Known by its module, which is imported only where something is simulated.
+#: Identified by its module, which is imported only if something is simulated.
 _SIMULATION = f"{__name__.partition('.')[0]}.simulation.source"
 
 
 class NotDeclarative(TypeError):
-    """The object holds data in memory or code without a name, and cannot be written as JSON."""
+    """The object holds data in memory, or code without an importable name, and cannot be written as JSON."""
 
 
 def encode_array(values: Any) -> dict[str, Any]:
-    """An array as JSON, to the bit; of objects if these are numbers, texts, None, arrays, or lists and dicts of them.
+    """Encode an array as JSON, exactly; object arrays may hold numbers, strings, None, arrays, and lists or dicts of
+    them.
 
     Raises
     ------
     NotDeclarative
-        If it holds objects of any other kind.
+        If it holds any other kind of object.
     """
     array = np.asarray(values)
     if array.dtype.kind == "O":
@@ -67,7 +68,7 @@ def encode_array(values: Any) -> dict[str, Any]:
 
 
 def decode_array(encoded: Any) -> Any:
-    """The array that ``encode_array`` was given; an array that was never encoded is returned unchanged."""
+    """Decode the output of ``encode_array``; anything that was never encoded is returned unchanged."""
     if isinstance(encoded, np.ndarray):
         return encoded
     kind = encoded["dtype"]
@@ -76,7 +77,7 @@ def decode_array(encoded: Any) -> Any:
     if kind == "object":
         items = encoded["values"] if "values" in encoded else [_decode_item(item) for item in encoded["items"]]
         out = np.empty(len(items), object)
-        for k, item in enumerate(items):  # one by one: NumPy would make rows of lists
+        for k, item in enumerate(items):  # one by one: NumPy would turn lists into rows
             out[k] = item
         return out.reshape(encoded.get("shape", len(items)))
     if not str(kind).lstrip("<>|=").startswith(("U", "S")):
@@ -85,7 +86,7 @@ def decode_array(encoded: Any) -> Any:
 
 
 def encoded_if_plain(values: Any) -> Any:
-    """An array as JSON if it can be, else the array itself: it travels in a pickle of one's own, never in a text."""
+    """An array encoded if possible, otherwise unchanged: it can then travel in a pickle, but never in text."""
     try:
         return encode_array(values)
     except NotDeclarative:
@@ -121,7 +122,7 @@ def _decode_item(item: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Attributes as JSON can hold them: NumPy scalars and arrays become numbers and lists."""
+    """Attributes in a form that JSON can hold: NumPy scalars and arrays become numbers and lists."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
@@ -136,7 +137,7 @@ def plain(value: Any) -> Any:
 
 
 def encode_plan(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON.
+    """Encode a plan as JSON.
 
     Raises
     ------
@@ -156,7 +157,7 @@ def encode_plan(plan: Plan) -> dict[str, Any]:
 
 
 def decode_plan(encoded: dict[str, Any]) -> Plan:
-    """The plan that ``encode_plan`` was given, in equal chunks."""
+    """Decode the output of ``encode_plan``, in equal chunks."""
     return Plan(
         source=_decode_source(encoded["source"]),
         sampling_frequency=float(encoded["sampling_frequency"]),
@@ -208,7 +209,7 @@ def _decode_source(encoded: dict[str, Any]) -> Source:
 
 
 def _encode_reader(source: PickledSource) -> dict[str, Any]:
-    """A recording of SpikeInterface as its own description, if it has one without data."""
+    """Encode a SpikeInterface recording as its own description, if that contains no data."""
     recording = unpickled(source.pickled, source.content)
     if not recording.check_serializability("json"):
         raise NotDeclarative(f"a {type(recording).__name__} cannot be written as JSON; save_recording it first")

@@ -1,4 +1,4 @@
-"""``save_recording``: streaming to disk, one task a chunk, whole or absent."""
+"""``save_recording``: stream a recording to disk, one task per chunk; the result is whole or absent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from . import zarr as stores
 from .atomic import whole_or_absent
 from .encode import decode_array, encode_array, plain
 
-#: Lossless codecs make broadband recordings two to four times smaller; less room than this cannot be enough.
+#: Minimum compressed size: lossless codecs shrink broadband recordings to between a half and a quarter.
 _ZARR_LEAST_SHARE = 0.25
 
 
@@ -41,7 +41,7 @@ def save_recording(
     compressor: Any = None,
     chunk_duration_s: float = 2.0,
 ) -> xr.DataArray | xr.DataTree:
-    """Compute a recording and save it, chunk by chunk; memory does not grow with its length.
+    """Compute and save a recording chunk by chunk; memory use does not grow with its length.
 
     Parameters
     ----------
@@ -49,28 +49,28 @@ def save_recording(
         A recording, or a DataTree of its segments.
     path
         Folder to be written: a Zarr store, or for ``"binary"`` a folder with one ``.raw`` file per segment and JSON
-        files beside. SpikeInterface reads both (``read_zarr``, ``load``).
+        files beside it. SpikeInterface reads both (``read_zarr``, ``load``).
     format
         ``"zarr"`` or ``"binary"``.
     overwrite
-        Replace what is at the path, once the new one is whole.
+        Replace what is at the path, once the new one is complete.
     dtype
-        Type to save as. Integers are rounded half to even and saturate. The recording's own by default.
+        Type to save as, by default that of the recording. Conversion to integers rounds half to even and saturates.
     compressor
-        Of the traces in the Zarr store; Blosc zstd level 5 with bit shuffle by default.
+        Compressor of the traces in the Zarr store; Blosc zstd level 5 with bit shuffle by default.
     chunk_duration_s
-        Of the recording that is returned.
+        Chunk duration of the returned recording.
 
     Returns
     -------
-    The saved recording, opened.
+    The saved recording, reopened.
 
     Raises
     ------
     OutputError
-        If the path exists, or there is not enough space; nothing is left behind.
+        If the path exists, or there is not enough space; no partial output is left.
     RecordingError
-        If not-a-number is to be saved as an integer, or the segments differ.
+        If NaN would be saved as an integer, or the segments differ.
 
     Examples
     --------
@@ -137,7 +137,10 @@ def _plan(segment: xr.DataArray) -> Plan:
 
 
 def _stream(plan: Plan, unit: int, dtype: np.dtype[Any], write: Callable[..., None], where: dict[str, Any]) -> None:
-    """Compute the plan in chunks of ``unit`` samples; each task writes its own and returns nothing worth keeping."""
+    """Compute the plan in chunks of ``unit`` samples;
+
+    each task writes its own chunk and returns nothing of interest.
+    """
     traces = to_dask(plan.rechunked(unit))
     written = traces.map_blocks(
         _write_block,
@@ -167,7 +170,7 @@ def _write_block(
 
 
 def as_dtype(block: Array, dtype: np.dtype[Any], *, first_row: int = 0) -> Array:
-    """The block in another type: integers rounded half to even and saturated, never wrapped.
+    """Convert a block to another type: integers are rounded half to even and saturated, never wrapped.
 
     Raises
     ------
@@ -193,7 +196,7 @@ def as_dtype(block: Array, dtype: np.dtype[Any], *, first_row: int = 0) -> Array
 
 
 def _write_sidecars(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[Any]) -> None:
-    """What SpikeInterface's binary folder has beside the samples, and ``xephys.json`` for what it has no place for."""
+    """Write the files that SpikeInterface's binary folders have, and ``xephys.json`` for everything else."""
     from probeinterface import write_probeinterface
     from spikeinterface.core import BinaryFolderRecording, BinaryRecordingExtractor
 
@@ -243,12 +246,12 @@ def _write_sidecars(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[
 
 
 def open_binary_folder(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
-    """A binary folder, written by :func:`save_recording` or SpikeInterface, lazily.
+    """Open a binary folder written by :func:`save_recording` or SpikeInterface, lazily.
 
     Raises
     ------
     RecordingError
-        If a file is not as long as it was when written.
+        If the length of a file has changed since it was written.
     """
     from spikeinterface.core import BinaryFolderRecording, load
 

@@ -1,4 +1,4 @@
-"""Sortings on disk: one Zarr store, whole or absent."""
+"""Save a sorting as one Zarr store that is whole or absent."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def save_sorting(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = Fals
     Parameters
     ----------
     sorting
-        As :func:`xephys.sort` or :func:`xephys.make_sorting` gives it.
+        A sorting, from :func:`xephys.sort` or :func:`xephys.make_sorting`.
     path
         Folder to be written.
     overwrite
-        Replace what is at the path, once the new one is whole.
+        Replace what is at the path, once the new one is complete.
 
     Raises
     ------
     OutputError
-        If the path exists, or there is not enough space; nothing is left behind.
+        If the path exists, or there is not enough space; no partial output is left.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Recordings in Zarr stores. The one file that knows both majors of zarr-python.
+"""Store recordings in Zarr. The only file that knows both major versions of zarr-python.
 
-The layout is SpikeInterface's (``traces_seg0``, ``channel_ids``, ``properties``, …), so that it reads what is written
-here and the other way round; what it has no place for is in the attribute ``xephys``. With zarr 2 a chunk is half a
-second, with zarr 3 a shard of two seconds holds chunks of a tenth: reading a halo costs at most one of them.
+The layout is SpikeInterface's (``traces_seg0``, ``channel_ids``, ``properties``, …), so that each can read the other's
+stores; everything else is in the attribute ``xephys``. With zarr 2 a chunk is half a second. With zarr 3 a shard of two
+seconds holds chunks of a tenth of a second, and reading a halo costs at most one of those.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ def zarr_major() -> int:
 
 
 def storage_samples(sampling_frequency: float) -> tuple[int, int]:
-    """Samples of a stored chunk, and of what one task may write without touching another's: a shard, or four chunks."""
+    """Length of a stored chunk, and of the unit that one task may write without touching another's:
+
+    a shard, or four chunks.
+    """
     if zarr_major() >= 3:
         chunk = max(1, round(_SHARD_CHUNK_S * sampling_frequency))
         return chunk, chunk * _SHARD_CHUNKS
@@ -57,7 +60,7 @@ def new_group(path: Path) -> Any:
 def create_traces(
     group: Any, name: str, *, shape: tuple[int, int], dtype: Any, sampling_frequency: float, compressor: Any
 ) -> None:
-    """An empty array for traces; ``compressor`` None means Blosc zstd, level 5, bits shuffled."""
+    """An empty array for traces; if ``compressor`` is None, Blosc zstd, level 5, with bit shuffle."""
     chunk, unit = storage_samples(sampling_frequency)
     if zarr_major() >= 3:
         from zarr.codecs import BloscCodec
@@ -75,10 +78,10 @@ def create_traces(
 
 
 def put_array(group: Any, name: str, values: Any) -> None:
-    """A small array, whole."""
+    """Write a small array as a single chunk."""
     values = np.asarray(values)
     if zarr_major() >= 3:
-        with warnings.catch_warnings():  # fixed-length strings are outside the core of the version 3 specification
+        with warnings.catch_warnings():  # fixed-length strings are not in the core of the version 3 specification
             warnings.simplefilter("ignore")
             group.create_array(name=name, data=values)
         return
@@ -86,16 +89,16 @@ def put_array(group: Any, name: str, values: Any) -> None:
 
 
 def write_region(block: Array, *, store: str, component: str, first_row: int) -> None:
-    """Rows of an array, in their place."""
+    """Write rows of an array in their place."""
     import zarr
 
     if not any((Path(store) / name).is_file() for name in (".zgroup", "zarr.json")):
-        raise FileNotFoundError(f"{store} is gone: writing was stopped")  # Zarr would silently make it anew
+        raise FileNotFoundError(f"{store} is gone: writing was stopped")  # Zarr would silently create it again
     zarr.open_group(store, mode="r+")[component][first_row : first_row + len(block)] = block
 
 
 def write_metadata(group: Any, segments: list[xr.DataArray], times: list[tuple[float | None, Any]]) -> None:
-    """Everything but the traces."""
+    """Write everything but the traces."""
     first = segments[0]
     group.attrs["zarr_class_info"] = {
         "class": "spikeinterface.core.zarrextractors.ZarrRecordingExtractor",
@@ -129,12 +132,12 @@ def write_metadata(group: Any, segments: list[xr.DataArray], times: list[tuple[f
 
 
 def encode_property(name: str, values: Any) -> dict[str, Any]:
-    """A property of objects as JSON.
+    """Encode a property of objects as JSON.
 
     Raises
     ------
     RecordingError
-        If they are more than numbers, texts, and lists and dicts of them: files hold data only.
+        If the objects are more than numbers, strings, and lists and dicts of them: files hold data only.
     """
     try:
         return encode_array(values)
@@ -143,14 +146,14 @@ def encode_property(name: str, values: Any) -> dict[str, Any]:
 
 
 def saved_attributes(recording: xr.DataArray) -> dict[str, Any]:
-    """Attributes as JSON, without what is stored in its own place."""
+    """Attributes as JSON, without those that are stored elsewhere."""
     apart = {"annotations", "probegroup", "sampling_frequency", "renamed_properties", "stacked_properties"}
     saved: dict[str, Any] = plain({k: v for k, v in recording.attrs.items() if k not in apart})
     return saved
 
 
 def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr.DataTree:
-    """A recording saved by :func:`xephys.save_recording`, by SpikeInterface or by Xarray (``to_zarr``), lazily.
+    """Open a recording saved by :func:`xephys.save_recording`, SpikeInterface or Xarray (``to_zarr``), lazily.
 
     Raises
     ------
@@ -174,7 +177,7 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
         raise RecordingError(f"{path} is a Zarr store with {kind}; a recording has 'channel_ids' and 'traces_seg0'")
     if (
         "probe" in attributes and "probegroup" not in attributes
-    ):  # written by an older SpikeInterface, which can read it
+    ):  # written by an older SpikeInterface version, which can read it
         from spikeinterface.core import read_zarr
 
         from ..bridge.spikeinterface import from_spikeinterface
@@ -190,7 +193,7 @@ def open_zarr(path: Path, *, chunk_duration_s: float = 2.0) -> xr.DataArray | xr
 
 
 def _open_of_xarray(path: Path, group: Any, chunk_duration_s: float) -> xr.DataArray:
-    """A recording that Xarray wrote, as ``recording.to_dataset(name="traces").to_zarr(path)`` does."""
+    """Open a recording that Xarray wrote, with ``recording.to_dataset(name="traces").to_zarr(path)``."""
     from ..bridge.spikeinterface import with_times
 
     with xr.open_zarr(path, chunks=None, consolidated=False) as opened:
@@ -220,7 +223,7 @@ def _open_of_xarray(path: Path, group: Any, chunk_duration_s: float) -> xr.DataA
             },
             attributes=dict(traces.attrs),
         )
-        if clock is not None and abs(clock.step * rate - 1) > RATE_TOLERANCE:  # thinned, which the next step refuses
+        if clock is not None and abs(clock.step * rate - 1) > RATE_TOLERANCE:  # decimated; the next step refuses it
             recording = recording.drop_vars("time").assign_coords(xr.Coordinates.from_xindex(clock))
         if clock is None and "time" in traces.coords:
             recording = with_times(recording, traces.coords["time"].values, chunk_samples=chunk_samples)
