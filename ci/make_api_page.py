@@ -34,7 +34,7 @@ def api_page() -> str:
             lines += ["", f"## `{group}`", "", summary_of(import_module(group)), "", "| | |", "|---|---|"]
         mark = " ●" if hasattr(RecordingAccessor, name) else ""
         lines.append(f"| `{name}{signature_of(public)}`{mark} | {summary_of(public)} |")
-    for name in ("comparison", "plot", "testing"):
+    for name in ("comparison", "curate", "plot", "testing"):
         module = import_module(f"xephys.{name}")
         lines += ["", f"## `xephys.{name}`", "", summary_of(module), "", "| | |", "|---|---|"]
         for function in module.__all__:

@@ -106,6 +106,7 @@ from .curate.split import split_unit as split_unit
 from .curate.curation import apply_curation as apply_curation
 from .curate.curation import read_curation as read_curation
 from .curate.curation import save_curation as save_curation
+from .curate.rules import curate_by_rules as curate_by_rules
 from .analysis.run import analyze as analyze
 from .analysis.extract import extract_waveforms as extract_waveforms
 from .analysis.tables import compute_quality_metrics as compute_quality_metrics
@@ -149,6 +150,7 @@ from .errors import XephysWarning as XephysWarning
 
 # Submodules.
 from . import comparison as comparison
+from . import curate as curate
 from . import plot as plot
 from . import testing as testing
 

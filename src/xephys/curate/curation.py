@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ def read_curation(curation: Mapping[str, Any] | Sequence[Any] | PathLike) -> lis
 
     Returns
     -------
-    A dict for each step, with ``unit_ids``, ``label_definitions``, ``manual_labels``, ``removed``, ``merges`` and
-    ``splits``.
+    A dict for each step, with ``format_version``, ``unit_ids``, ``label_definitions``, ``manual_labels``, ``removed``,
+    ``merges`` and ``splits``. A dict without a version is of format 0 if it has that format's fields, else of format 2.
 
     Raises
     ------
@@ -101,25 +102,29 @@ def apply_curation(
     """
     tree = validate_sorting(sorting)
     for step in read_curation(curation):
-        tree = _applied(tree, step, duplicate_ms)
+        tree, _ = apply_step(tree, step, duplicate_ms=duplicate_ms)
     return tree
 
 
 def save_curation(curation: Mapping[str, Any] | Sequence[Any], path: PathLike) -> None:
     """Write a curation as JSON of format 2, which SpikeInterface and its GUI read; several steps as a sequence."""
-    steps = [{"format_version": "2", **step} for step in read_curation(curation)]
+    steps = read_curation(curation)
     whole = steps[0] if len(steps) == 1 else {"curation_steps": steps}
     text = json.dumps(whole, indent=1, default=lambda value: np.asarray(value).tolist())
-    Path(path).write_text(text + "\n", encoding="utf8")
+    hidden = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    hidden.write_text(text + "\n", encoding="utf8")
+    os.replace(hidden, path)  # so that a file is whole, or the earlier one
 
 
 def _step(given: Mapping[str, Any]) -> dict[str, Any]:
-    version = str(given.get("format_version", "0"))
+    oldest = "labelsByUnit" in given or "mergeGroups" in given
+    version = str(given.get("format_version", "0" if oldest else "2"))
     if version not in _VERSIONS:
         raise ParameterError(f"format_version is {version!r}; {', '.join(_VERSIONS)} are read")
     if version == "0":
         given = _of_sortingview(given)
     step = {
+        "format_version": "2",
         "unit_ids": _given_list(given, "unit_ids"),
         "label_definitions": {
             str(name): {
@@ -196,7 +201,13 @@ def _split(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"unit_id": one["unit_id"], "mode": mode, mode: list(one[mode]), "new_unit_ids": one.get("new_unit_ids")}
 
 
-def _applied(tree: xr.DataTree, step: Mapping[str, Any], duplicate_ms: float | None) -> xr.DataTree:
+def apply_step(
+    tree: xr.DataTree, step: Mapping[str, Any], *, duplicate_ms: float | None = None
+) -> tuple[xr.DataTree, dict[str, Any]]:
+    """Apply one step of :func:`read_curation`: the new tree, and the step with the names that units got.
+
+    Splits of one unit are made together: spikes stay together that no split tells apart.
+    """
     known = unit_ids_of(tree).tolist()
     foreign = [unit for unit in step["unit_ids"] if unit not in known]
     missing = [unit for unit in known if unit not in step["unit_ids"]]
@@ -213,6 +224,7 @@ def _applied(tree: xr.DataTree, step: Mapping[str, Any], duplicate_ms: float | N
             raise ParameterError(f"removed names {sorted(lost, key=str)[0]!r}, which is no unit")
         tree = select_units(tree, [unit for unit in known if unit not in gone])
     exclusive = {name: one["exclusive"] for name, one in step["label_definitions"].items()}
+    merges, splits = [], []
     for one in step["merges"]:
         name = one["new_unit_id"]
         if name is None:
@@ -220,13 +232,39 @@ def _applied(tree: xr.DataTree, step: Mapping[str, Any], duplicate_ms: float | N
         before = tree
         tree = merge_units(tree, one["unit_ids"], new_id=name, duplicate_ms=duplicate_ms)
         tree = _inherited(before, tree, one["unit_ids"], name, exclusive)
+        merges.append({"unit_ids": one["unit_ids"], "new_unit_id": name})
+    together: dict[Any, list[Mapping[str, Any]]] = {}
     for one in step["splits"]:
-        position = (
-            unit_ids_of(tree).tolist().index(one["unit_id"]) if one["unit_id"] in unit_ids_of(tree).tolist() else -1
+        together.setdefault(one["unit_id"], []).append(one)
+    for whole, several in together.items():
+        tree, named = _split_apart(tree, whole, several)
+        splits.append(named)
+    return tree, {**step, "merges": merges, "splits": splits}
+
+
+def _split_apart(
+    tree: xr.DataTree, unit: Any, splits: Sequence[Mapping[str, Any]]
+) -> tuple[xr.DataTree, dict[str, Any]]:
+    """The tree with a unit divided by all its splits, and these as one with the names of the parts."""
+    ids = unit_ids_of(tree).tolist()
+    position = ids.index(unit) if unit in ids else -1
+    n_spikes = int((tree["spikes"]["unit_index"].values == position).sum())
+    labels = np.zeros(n_spikes, np.int64)
+    for one in splits:
+        part = np.unique(_parts(one, n_spikes), return_inverse=True)[1]
+        labels = labels * (int(part.max(initial=0)) + 1) + part if part.shape == labels.shape else part
+    labels = np.unique(labels, return_inverse=True)[1]
+    given = [one["new_unit_ids"] for one in splits if one["new_unit_ids"] is not None]
+    if len(given) > 1:
+        raise ParameterError(
+            f"unit {unit!r} is split {len(splits)} times at once, and names are given for each; the parts are those that "
+            "any split tells apart: give all names with one of them, or none"
         )
-        n_spikes = int((tree["spikes"]["unit_index"].values == position).sum())
-        tree = split_unit(tree, one["unit_id"], labels=_parts(one, n_spikes), new_ids=one["new_unit_ids"])
-    return tree
+    names = list(given[0]) if given else unused_ids(tree, int(labels.max(initial=0)) + 1, stem=unit)
+    tree = split_unit(tree, unit, labels=labels, new_ids=names)
+    if len(splits) == 1:
+        return tree, {**splits[0], "new_unit_ids": names}
+    return tree, {"unit_id": unit, "mode": "labels", "labels": labels.tolist(), "new_unit_ids": names}
 
 
 def _labelled(tree: xr.DataTree, step: Mapping[str, Any]) -> xr.DataTree:
