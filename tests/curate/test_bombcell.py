@@ -26,8 +26,9 @@ RANGES = {
     "num_positive_peaks": (0, 3), "num_negative_peaks": (0, 2), "peak_to_trough_duration": (8e-5, 1.2e-3),
     "waveform_baseline_flatness": (0, 0.52), "peak_after_to_trough_ratio": (0, 0.83), "exp_decay": (0.008, 0.103),
     "amplitude_median": (-200, -25), "snr": (4.5, 20), "amplitude_cutoff": (0, 0.22), "num_spikes": (200, 3000),
-    "sliding_rp_violation": (0, 0.11), "presence_ratio": (0.65, 1), "drift_ptp": (0, 105), "isolation_distance": (18, 90),
-    "l_ratio": (0, 0.32), "peak_before_to_trough_ratio": (0, 6), "peak_before_width": (0, 3e-4), "trough_width": (0, 4e-4),
+    "sliding_rp_violation": (0, 0.11), "presence_ratio": (0.65, 1), "drift_ptp": (0, 105),
+    "isolation_distance": (18, 90), "l_ratio": (0, 0.32),
+    "peak_before_to_trough_ratio": (0, 6), "peak_before_width": (0, 3e-4), "trough_width": (0, 4e-4),
     "peak_before_to_peak_after_ratio": (0, 6), "main_peak_to_trough_ratio": (0, 0.9),
 }  # fmt: skip
 

@@ -111,13 +111,14 @@ def test_every_step_is_undone_and_made_again(seed: int) -> None:
 
 def test_splits_of_one_unit_are_made_together() -> None:
     tree = xephys.make_sorting(sample_index=np.arange(6) * 10, labels=np.ones(6, int), sampling_frequency=1000.0)
-    step = {"format_version": "2", "unit_ids": [1], "splits": [
-        {"unit_id": 1, "mode": "indices", "indices": [[0, 1, 2]]}, {"unit_id": 1, "mode": "indices", "indices": [[2, 3]]},
-    ]}  # fmt: skip
+    splits: list[dict[str, Any]] = [
+        {"unit_id": 1, "mode": "indices", "indices": indices} for indices in ([[0, 1, 2]], [[2, 3]])
+    ]
+    step = {"format_version": "2", "unit_ids": [1], "splits": splits}
     curation = begin_curation(tree).apply(step)
     assert sorted(trains_of(curation.sorting).values()) == [[0, 10], [20], [30], [40, 50]]
     assert curation.steps[0]["splits"][0]["mode"] == "labels"
-    for split in step["splits"]:
+    for split in splits:
         split["new_unit_ids"] = [5, 6]
     with pytest.raises(ParameterError, match="names are given for each"):
         begin_curation(tree).apply(step)

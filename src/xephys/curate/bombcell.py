@@ -146,7 +146,7 @@ def _conditions(section: str, given: Mapping[str, Any] | Iterable[str]) -> list[
     texts = {str(metric): text for metric, limits in given.items() if (text := _limits_text(str(metric), limits))}
     if section != "non_somatic":
         return list(texts.values())
-    # SpikeInterface states what a soma meets: narrow widths and a large ratio together, or anything else alone, break it.
+    # SpikeInterface states what somata meet: narrow widths and a large ratio together, or anything else, break it.
     widths = " and ".join(f"not ({texts[name]})" for name in _WIDTHS if name in texts)
     ratios = " or ".join(f"not ({texts[name]})" for name in _RATIOS if name in texts)
     alone = [f"not ({text})" for name, text in texts.items() if name not in (*_WIDTHS, *_RATIOS)]

@@ -75,8 +75,8 @@ def _columns_of(table: Any, ids: NDArray[Any]) -> dict[str, NDArray[Any]]:
     missing = [unit for unit in ids.tolist() if unit not in place]
     if missing:
         raise ParameterError(
-            f"metrics have no row of unit {missing[0]!r} ({len(missing)} of {len(ids)} units are missing); compute them "
-            "of this sorting"
+            f"metrics have no row of unit {missing[0]!r} ({len(missing)} of {len(ids)} units are missing); compute "
+            "them of this sorting"
         )
     rows = np.array([place[unit] for unit in ids.tolist()], np.int64)
     return {name: values[rows] for name, values in columns.items()}

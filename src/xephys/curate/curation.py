@@ -113,7 +113,7 @@ def save_curation(curation: Mapping[str, Any] | Sequence[Any], path: PathLike) -
     text = json.dumps(whole, indent=1, default=lambda value: np.asarray(value).tolist())
     hidden = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
     hidden.write_text(text + "\n", encoding="utf8")
-    os.replace(hidden, path)  # so that a file is whole, or the earlier one
+    hidden.replace(path)  # so that a file is whole, or the earlier one
 
 
 def _step(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,8 +257,8 @@ def _split_apart(
     given = [one["new_unit_ids"] for one in splits if one["new_unit_ids"] is not None]
     if len(given) > 1:
         raise ParameterError(
-            f"unit {unit!r} is split {len(splits)} times at once, and names are given for each; the parts are those that "
-            "any split tells apart: give all names with one of them, or none"
+            f"unit {unit!r} is split {len(splits)} times at once, and names are given for each; the parts are those "
+            "that any split tells apart: give all names with one of them, or none"
         )
     names = list(given[0]) if given else unused_ids(tree, int(labels.max(initial=0)) + 1, stem=unit)
     tree = split_unit(tree, unit, labels=labels, new_ids=names)

@@ -172,8 +172,8 @@ def _of_function(
     answer = np.asarray(rule(table))
     if answer.shape != (len(unit_ids),) or answer.dtype.kind != "b":
         raise ParameterError(
-            f"{name_of(rule)} returned {answer.dtype} of shape {answer.shape}; a rule returns a boolean for each of the "
-            f"{len(unit_ids)} units"
+            f"{name_of(rule)} returned {answer.dtype} of shape {answer.shape}; a rule returns a boolean for each of "
+            f"the {len(unit_ids)} units"
         )
     return Truth(answer, np.ones(len(unit_ids), bool))
 
