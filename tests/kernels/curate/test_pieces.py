@@ -51,6 +51,13 @@ def test_units_of_another_shape_are_two():
     assert len(pieces([footprint(110), footprint(150)], [LOW, HIGH], [train(0), train(1)])) == 0
 
 
+@pytest.mark.parametrize(("side_by_side", "joined"), [(0, 1), (15, 0)])
+def test_the_more_they_fire_side_by_side_the_more_alike_they_have_to_be(side_by_side, joined):
+    """Templates that differ by half of their norm: interpolated where one neuron was seldom seen, or two neurons."""
+    counts = [np.maximum(LOW, side_by_side), np.maximum(HIGH, side_by_side)]
+    assert len(pieces([footprint(110), footprint(132)], counts, [train(0), train(1)])) == joined
+
+
 def test_pieces_that_coincide_within_the_refractory_period_are_two():
     first = train(0)
     assert len(pieces([footprint(110), footprint(110)], [LOW, HIGH], [first, first + 30])) == 0

@@ -29,10 +29,13 @@ PIECE = np.dtype(
 )
 """A unit that is a piece of another, and the evidence."""
 
-#: Largest difference of the two templates where they meet, as a fraction of the smaller one's norm.
-RESIDUAL_MAX = 0.4
+#: Largest difference of the two templates where they meet, as a fraction of the smaller one's norm, if they never fire
+#: side by side. Where they meet either was seen seldom, and its template is interpolated from elsewhere.
+RESIDUAL_MAX = 0.58
 #: Largest share of their spikes that two pieces fire side by side, at the same displacements.
 SIDE_BY_SIDE_MAX = 0.35
+#: The more they do, the more alike they have to be: the residual gets smaller by this times the share.
+RESIDUAL_PER_SHARE = 0.4
 #: Spikes count for displacements around theirs, falling off with this.
 REACH_UM = 5.0
 #: Pieces may be aligned to different parts of a spike that travels.
@@ -110,7 +113,8 @@ def find_pieces(
             duration_samples=duration_samples,
         )
         too_many = observed > 0 and poisson.sf(observed - 1, COINCIDENCE_MAX * expected) < SIGNIFICANCE
-        if first == second or side_by_side > SIDE_BY_SIDE_MAX or too_many:
+        alike = residual <= RESIDUAL_MAX - RESIDUAL_PER_SHARE * side_by_side
+        if first == second or side_by_side > SIDE_BY_SIDE_MAX or too_many or not alike:
             continue
         found.append((second, first, meeting_um, residual, side_by_side, observed, expected, delay))
         moved = piece_of == second
