@@ -1,4 +1,4 @@
-"""The command line: one table of commands, each in the file of its name."""
+"""The command line: a table of commands, each defined in the module of its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .simulate import simulate
 from .sort import sort
 from .sorters import sorters
 
-#: In the order of the help. Each module imports what works inside its function, so that ``--help`` loads nothing heavy.
+#: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
 COMMANDS = (sort, parameters, info, simulate, compare, metrics, run_sorter, sorters)
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""``xephys compare``: scores of a sorting, unit by unit."""
+"""``xephys compare``: score a sorting, unit by unit."""
 
 from __future__ import annotations
 

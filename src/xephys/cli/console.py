@@ -1,4 +1,4 @@
-"""How a command speaks: exit statuses, errors of one sentence, warnings, the progress bar."""
+"""How commands talk to the user: exit statuses, one-sentence errors, warnings, the progress bar."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .folders import what_remains
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-#: Status 2 is Typer's, for a command line it cannot read; a wrong parameter is the same kind of mistake.
+#: Typer uses status 2 for a command line that it cannot parse; a wrong parameter is the same kind of mistake.
 UNEXPECTED, PARAMETER, RECORDING, OUTPUT, RESOURCE, SORTER, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 STATUS_HELP = (
     "Exit status: 0 all results are whole; 2 a wrong option, parameter or preset; 3 the recording cannot be used; "
     "4 the result cannot be written there; 5 memory, disk or a worker gave out, or a package is missing; "
     "6 another sorter failed; 130 interrupted; 1 anything else."
 )
-#: By the kind of an error (``errors.kind_of``).
+#: Status by kind of error (``errors.kind_of``).
 _STATUS = {
     "parameter": PARAMETER,
     "recording": RECORDING,
@@ -38,7 +38,7 @@ _STATUS = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console of the current stream, so that redirections are seen."""
+    """A console on the current stream, so that redirections take effect."""
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
@@ -67,7 +67,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def explain(error: Exception) -> tuple[int, str]:
-    """Exit status and sentence of an error."""
+    """Exit status and sentence for an error."""
     text = str(error).rstrip(".") or type(error).__name__
     if isinstance(error, OSError) and is_disk_full(error):
         return RESOURCE, f"no space left on the disk ({text}); free some and run the same command again"
@@ -89,7 +89,7 @@ def explain(error: Exception) -> tuple[int, str]:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage of a sort; nothing where the error stream is not a terminal."""
+    """A bar for each stage of a sort; nothing if the error stream is not a terminal."""
     screen = console(stderr=True)
     if not screen.is_terminal:
         yield lambda stage, done, total: None
@@ -115,7 +115,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 class _Stages:
-    """The callback of a sort: one bar per stage, made when the stage first reports."""
+    """Progress callback of a sort: one bar per stage, created at the stage's first report."""
 
     def __init__(self, bars: Progress) -> None:
         self.bars, self.tasks = bars, dict[str, Any]()
@@ -133,7 +133,7 @@ def _say(kind: str, sentence: str) -> None:
 
 @contextmanager
 def _short_warnings(debug: bool) -> Iterator[None]:
-    """Our own warnings as one line each; those of the libraries underneath only when debugging."""
+    """Print our own warnings as one line each, and those of other libraries only when debugging."""
     with warnings.catch_warnings():
         if not debug and not sys.warnoptions:
             warnings.simplefilter("ignore")

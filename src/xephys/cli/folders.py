@@ -1,4 +1,4 @@
-"""The folder of a result: what may be written there, and the work of a run that was stopped."""
+"""The folder of a result: what may be written to it, and what a stopped run left there."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..errors import OutputError, ParameterError, RecordingError
 
 SORTING_NAME, PHY_NAME, WORK_NAME = "sorting.zarr", "phy", ".work"
 
-#: Bytes that a sort keeps per second and channel: several peaks with their features, once for the detection and once
-#: for every refinement.
+#: Bytes that a sort keeps per second and channel: several peaks with their features, for the detection and for every
+#: refinement.
 _WORK_BYTES = 5000
 _WORK_BYTES_MIN = 32 * 2**20
 
 
 def check_result_folder(out: Path, names: Sequence[str], *, overwrite: bool) -> None:
-    """Refuse a place that holds results already or cannot be written to, before any work.
+    """Refuse a folder that already holds results or cannot be written to, before any work is done.
 
-    A folder with nothing but ``.work``, or with that and the first of the results, is a run that was stopped, and is
+    A folder that contains only ``.work``, or also the first of the results, belongs to a run that was stopped and is
     resumed. Results are written in the order of their names, so a later result without the earlier ones was not left by
     an interrupted run: the user may have edited it.
 
@@ -45,16 +45,16 @@ def check_result_folder(out: Path, names: Sequence[str], *, overwrite: bool) -> 
 
 
 def sort_bytes(n_channels: int, duration_s: float) -> int:
-    """Estimate of the bytes that a sort needs for its checkpoints and results."""
+    """Estimated number of bytes that a sort needs for its checkpoints and results."""
     return _WORK_BYTES_MIN + round(_WORK_BYTES * n_channels * duration_s)
 
 
 @contextmanager
 def work_folder(out: Path, *, discard: bool = False) -> Iterator[Path]:
-    """``.work`` in the folder of the results: a stopped run, or one with other late parameters, resumes from it.
+    """Yield ``.work`` in the results' folder, from which a stopped run, or one with other late parameters, resumes.
 
-    Removed with ``discard`` when the results are whole. If there is nothing to keep, because no chunk was finished or
-    the fault is the recording's, nothing is left.
+    With ``discard``, it is removed once the results are complete. It is also removed if there is nothing worth keeping,
+    because no chunk was finished or the recording is at fault.
     """
     work, new_out = out / WORK_NAME, not out.exists()
     new_work = not work.exists()
@@ -73,7 +73,7 @@ def work_folder(out: Path, *, discard: bool = False) -> Iterator[Path]:
 
 
 def what_remains(out: Any) -> str:
-    """Sentence on what a stopped command has left in its folder ``out`` (None for a command without one)."""
+    """Sentence on what a stopped command left in its folder ``out`` (None for a command without one)."""
     if out is None or not (Path(out) / WORK_NAME).exists():
         return "what was not finished has been removed"
     return f"finished chunks are kept in {Path(out) / WORK_NAME}; the same command resumes from there"

@@ -1,4 +1,4 @@
-"""One heap for all threads of a process: the memory of tiles, tens of megabytes, is reused instead of returned."""
+"""Use one heap for all threads of a process, so that the large arrays of tiles are reused instead of returned."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import ctypes
 import os
 import sys
 
-#: Settings of glibc's ``mallopt`` by their numbers: one arena (-8); nothing is mapped on its own (-4), however large (a
-#: tile of 384 channels has 46 MB); the arena grows by 256 MB more than it must (-2), which take no memory before they
-#: are written to and serve larger arrays too, and keeps up to 1 GB of free memory at its end (-1).
+#: Settings for glibc's ``mallopt``, by number. -8: a single arena. -4: no separate mappings, however large the block (a
+#: tile of 384 channels has 46 MB). -2: the arena grows in steps of 256 MB, which occupy no memory until they are
+#: written to. -1: up to 1 GB of free memory is kept at the end of the arena.
 _SETTINGS = {-8: 1, -4: 0, -2: 256 << 20, -1: 1 << 30}
 
 
 def share_one_heap() -> bool:
-    """Let all threads of this process allocate from one heap, for processes that are ours: the command line's.
+    """Let all threads of this process allocate from one heap; meant for the command line's own processes.
 
-    By default glibc gives each thread a heap that cannot hold a tile, so that every intermediate array is mapped
-    afresh, and the kernel zeroes its pages: a fifth of the time of a sort, and more on many cores, where threads that
-    map wait for each other. One heap costs nothing here, for there are few allocations and they are large. To be called
-    before the threads begin; a program that uses the library gets the same from the environment, ``MALLOC_ARENA_MAX=1``
-    and ``MALLOC_MMAP_MAX_=0``.
+    By default, glibc gives each thread a heap too small for a tile. Every intermediate array is then mapped afresh and
+    its pages are zeroed by the kernel, which takes a fifth of the time of a sort, and more on many cores, where threads
+    wait for each other to map memory. A single heap costs nothing here, because allocations are few and large. Call
+    this before threads are started. Programs that use the library get the same effect from the environment variables
+    ``MALLOC_ARENA_MAX=1`` and ``MALLOC_MMAP_MAX_=0``.
 
     Returns
     -------
-    Whether it was done: not where the C library is another one, or the user has set ``MALLOC_ARENA_MAX``.
+    Whether the settings were made: not if the C library is not glibc, or if the user has set ``MALLOC_ARENA_MAX``.
 
     Examples
     --------
@@ -35,5 +35,5 @@ def share_one_heap() -> bool:
     try:
         library = ctypes.CDLL(None)
         return all(library.mallopt(setting, value) for setting, value in _SETTINGS.items())
-    except (OSError, AttributeError):  # no C library to ask, or one without mallopt (musl)
+    except (OSError, AttributeError):  # there is no C library, or it has no mallopt (musl)
         return False

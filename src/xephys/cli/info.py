@@ -30,7 +30,7 @@ def info(
     sampling_frequency: Rate = None,
     dtype: SampleType = None,
     gain_to_uv: Gain = None,
-    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
+    reader: ReaderOptions = [],  # noqa: B006 - Typer only reads it
     trust: Trust = False,
     debug: Debug = False,
 ) -> None:

@@ -56,7 +56,7 @@ def _filtered(recording: xr.DataArray, freq_min_hz: float) -> Any:
 
 
 def _print_table(metrics: xr.Dataset) -> None:
-    """A row a unit, six metrics a table, so that a screen holds it."""
+    """Print one row per unit, in tables of six metrics, so that they fit on a screen."""
     from rich.table import Table
 
     columns = [str(name) for name in metrics.data_vars]

@@ -1,4 +1,4 @@
-"""``xephys parameters``: what can be set of a preset."""
+"""``xephys parameters``: list the parameters of a preset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a path on the command line to the recording or the sorting that lies there."""
+"""Open the recording or sorting at a path given on the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import ParameterError
 
 
 def open_segments(paths: Sequence[Path], *, segment: int | None = None, **options: Any) -> xr.DataArray | xr.DataTree:
-    """Open recordings of which all, or one named segment of each, are sorted together.
+    """Open recordings to be sorted together: all their segments, or the same segment of each.
 
     Raises
     ------
@@ -28,10 +28,10 @@ def open_segments(paths: Sequence[Path], *, segment: int | None = None, **option
 
 
 def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.DataTree:
-    """The sorting at a path: whatever :func:`xephys.open_sorting` opens.
+    """The sorting at a path, in any form that :func:`xephys.open_sorting` opens.
 
-    Of a folder with both a sorting and the truth, it is the truth where that is asked for. With ``trust`` files are
-    loaded even if that runs code of whoever wrote them.
+    If a folder holds both a sorting and the truth, ``truth`` selects the latter. With ``trust``, files are loaded even
+    if that runs code of whoever wrote them.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.
 
 
 def find_learned(path: Path) -> xr.DataTree:
-    """The sorting of an earlier ``xephys sort`` at a path, for its templates.
+    """The result of an earlier ``xephys sort``, for its templates.
 
     Raises
     ------
     FileNotFoundError
         If there is nothing at the path.
     ParameterError
-        If it is a sorting of another kind.
+        If it is another kind of sorting.
     """
     found = find_sorting(path)
     if "learned" not in found.children:

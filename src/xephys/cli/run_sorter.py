@@ -1,4 +1,4 @@
-"""``xephys run-sorter``: any sorter of the table on a recording."""
+"""``xephys run-sorter``: run any known sorter on a recording."""
 
 from __future__ import annotations
 

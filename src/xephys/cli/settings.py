@@ -1,4 +1,4 @@
-"""Values given as ``KEY=VALUE``."""
+"""Parse values given as ``KEY=VALUE``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ParameterError
 
-#: Arguments of ``open_recording`` that have an option of their own.
+#: Arguments of ``open_recording`` that have their own option.
 _OWN_OPTIONS = (
     "probe", "stream_id", "segment", "n_channels", "sampling_frequency", "dtype", "gain_to_uv", "trust",
     "chunk_duration_s", "path",
@@ -18,12 +18,12 @@ _OWN_OPTIONS = (
 def reader_options(settings: Sequence[str]) -> dict[str, Any]:
     """The ``--reader KEY=VALUE`` options as keyword arguments of ``open_recording``.
 
-    Values are written as in Python (:func:`literal`).
+    Values are in Python syntax (:func:`literal`).
 
     Raises
     ------
     ParameterError
-        If there is no ``=``, a key comes twice, or the argument has an option of its own.
+        If there is no ``=``, a key occurs twice, or the argument has its own option.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def reader_options(settings: Sequence[str]) -> dict[str, Any]:
 
 
 def split_settings(settings: Sequence[str], *, option: str = "--set") -> dict[str, str]:
-    """``KEY=VALUE`` strings as a dict.
+    """Parse ``KEY=VALUE`` strings into a dict.
 
     Raises
     ------
     ParameterError
-        If there is no ``=``, or a key comes twice.
+        If there is no ``=``, or a key occurs twice.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def split_settings(settings: Sequence[str], *, option: str = "--set") -> dict[st
 
 
 def literal(text: str) -> Any:
-    """A number, a tuple, ``True`` or ``None`` as written in Python; any other text is itself.
+    """A number, a tuple, ``True`` or ``None`` in Python syntax; any other text is returned unchanged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``xephys simulate``: writes a recording with a known truth."""
+"""``xephys simulate``: write a recording with a known truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``xephys sort``: sorts a recording, after everything that can be refused before the work has been checked."""
+"""``xephys sort``: sort a recording, after checking everything that can be refused before the work starts."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def sort(
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Sort the spikes of a recording. DIR gets sorting.zarr and phy/; a stopped run resumes where it stopped.
+    """Sort the spikes of a recording. DIR gets sorting.zarr and phy/; a stopped run is resumed.
 
-    Several segments or paths, with the same channels, are sorted jointly: units are shared, each spike has its segment.
-    After a change of late parameters only the stages from there on run again.
+    Several segments or paths, with the same channels, are sorted jointly: units are shared, and each spike knows its
+    segment. After a change of late parameters, only the stages that depend on them run again.
     """
     from ..checks import check_choice
     from ..graph.keep.traces import PLACES
@@ -158,7 +158,7 @@ def sort(
         save_sorting(sorting, out / SORTING_NAME, overwrite=True)
         keeps_features = "kilosort" in sorter.exports
         if (kilosort_files or keeps_features) and sorting["units"].sizes["unit"]:
-            export_kilosort(  # its files know one axis of time: that on which the segments follow each other
+            export_kilosort(  # its files have one time axis, along which segments follow each other
                 joint,
                 out / PHY_NAME,
                 recording=recording,

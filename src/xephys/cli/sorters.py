@@ -1,4 +1,4 @@
-"""``xephys sorters``: which sorters there are, and what can be set of one."""
+"""``xephys sorters``: list the known sorters, or the parameters of one."""
 
 from __future__ import annotations
 

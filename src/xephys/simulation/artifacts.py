@@ -1,4 +1,4 @@
-"""Artifacts: trains of stimuli that saturate the amplifiers, and movement."""
+"""Artifacts: stimulus trains that saturate the amplifiers, and movements."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PULSES, PULSE_RATE_HZ, PULSE_LENGTH_MS = 10, 50.0, 12.0
 
 
 class Artifacts(NamedTuple):
-    """Events in order of their start (a pulse or a movement each) and the windows they make."""
+    """Events (pulses and movements) in order of their start, and the windows that they occupy."""
 
     first: NDArray[np.int64]
     length: NDArray[np.int64]
     movement: NDArray[np.bool_]
-    windows_s: NDArray[np.float64]  # (window, 2): from first to last moment of a train or movement
+    windows_s: NDArray[np.float64]  # (window, 2): first and last moment of a train or movement
 
 
 def draw_artifacts(config: SimulationConfig) -> Artifacts:
-    """When the artifacts happen: a function of the configuration alone."""
+    """Draw the times of the artifacts: a function of the configuration alone."""
     rng = np.random.default_rng([config.seed, 8])
     fs, duration = config.sampling_frequency, config.duration_s
     first, length, movement, windows = [], [], [], []
@@ -61,7 +61,7 @@ def artifact_course(
         course = rng.uniform(60, 200) * swing.mean(axis=0) * np.sqrt(24) * np.sin(np.pi * t / t[-1]) ** 2
         loading = rng.uniform(0.8, 1.2, len(layout.xy))
     else:
-        # One stimulus is like the other. A biphasic pulse far beyond the converter, then the amplifier's slow return.
+        # All stimuli are alike: a biphasic pulse far beyond the converter's range, then the amplifier's slow return.
         rng = np.random.default_rng([config.seed, 10])
         ms = 1000 * t
         course = 20_000.0 * ((ms < 0.2) * 1.0 - ((ms >= 0.2) & (ms < 0.4))) + 900.0 * np.exp(-ms / 2.5) * (ms >= 0.4)

@@ -1,4 +1,4 @@
-"""Background of a block of samples: each stream is drawn by absolute block number, so that any block stands alone."""
+"""Background of a block of samples. Every stream is drawn by absolute block number, so blocks are independent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from xephys.simulation.config import SimulationConfig
 from xephys.simulation.noise import noise_mixing, noise_taps
 from xephys.simulation.probe import ProbeLayout
 
-FIELD_FACTOR = 10  # the field is made at a tenth of the sampling frequency
+FIELD_FACTOR = 10  # the field is computed at a tenth of the sampling frequency
 FIELD_MODES = 12
 FIELD_MEMORY = 6144  # taps of the 1/f filter: 2 s at 30 kHz, so the slope holds down to 0.5 Hz
 HARMONICS = ((1, 1.0), (3, 0.45), (5, 0.25), (7, 0.12), (9, 0.06))
 SLOW_WAVES = 16
-DRAWN_BEFORE = 2  # rows that are drawn before a block, and more if its filter reaches farther
+DRAWN_BEFORE = 2  # rows drawn before a block; more if its filter reaches farther back
 NOISY = 8.0
 
 
@@ -25,8 +25,8 @@ class Background(NamedTuple):
     """Constants of one recording's background."""
 
     noise_uv: NDArray[np.float32]  # (channel,)
-    noise_taps: NDArray[np.float32]  # of the filter that colors white noise
-    noise_mixing: NDArray[np.float64]  # (independent noise, channel); nothing where channels are independent
+    noise_taps: NDArray[np.float32]  # filter that colors white noise
+    noise_mixing: NDArray[np.float64]  # (independent noise, channel); empty if channels are independent
     offset_uv: NDArray[np.float32]
     live: NDArray[np.bool_]
     noisy: NDArray[np.bool_]
@@ -39,7 +39,7 @@ class Background(NamedTuple):
 
 
 def block_length(config: SimulationConfig) -> int:
-    """Samples of the grid on which everything random is drawn: half a second, as tiles and chunks like it."""
+    """Length of the grid on which everything random is drawn: half a second, which suits tiles and chunks."""
     return FIELD_FACTOR * max(1, round(0.5 * config.sampling_frequency / FIELD_FACTOR))
 
 
@@ -69,7 +69,10 @@ def draw_background(config: SimulationConfig, layout: ProbeLayout) -> Background
 
 
 def _field_size(config: SimulationConfig) -> int:
-    """Length of the transform: the filter's memory, one block and the knots around it, to a fast size."""
+    """Length of the transform:
+
+    the filter's memory plus one block and its surrounding knots, rounded up to a fast size.
+    """
     needed = FIELD_MEMORY + block_length(config) // FIELD_FACTOR + 3
     return int(2 ** np.ceil(np.log2(needed)))
 
@@ -80,7 +83,7 @@ def _pink_filter(size: int) -> NDArray[np.complex128]:
     k = np.arange(1, FIELD_MEMORY)
     taps = np.concatenate([[1.0], np.cumprod((half_slope + k - 1) / k)])
     taps *= 0.5 * (1 + np.cos(np.pi * np.arange(FIELD_MEMORY) / FIELD_MEMORY))
-    taps -= taps.mean()  # no drift: below the filter's memory the slow waves take over
+    taps -= taps.mean()  # no drift: below the filter's memory, the slow waves take over
     return np.fft.rfft(taps / np.linalg.norm(taps), size)
 
 
@@ -96,15 +99,15 @@ def _smooth_loadings(n_modes: int, layout: ProbeLayout, rng: np.random.Generator
 
 
 def stream(config: SimulationConfig, name: int, block: int) -> np.random.Generator:
-    """Generator of one stream in one block; block numbers may be negative (what came before the recording)."""
+    """Random generator of one stream in one block; block numbers may be negative (before the recording)."""
     return np.random.Generator(np.random.SFC64([config.seed, name, block + 2**20]))
 
 
 def add_thermal(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:
-    """Add the noise of tissue, contacts and amplifiers of one block, in place, with its spectrum and reach."""
+    """Add the noise of tissue, contacts and amplifiers to one block, in place, with its spectrum and reach."""
     n, n_channels = traces.shape
     taps = background.noise_taps
-    # The filter crosses from block to block: the rows that two blocks share come from a stream of the border.
+    # The filter crosses block borders, so the rows that two blocks share come from a stream of the border.
     drawn, carried = max(len(taps) - 1, DRAWN_BEFORE), len(taps) - 1
     white = np.empty((n + drawn, n_channels), np.float32)
     stream(config, 22, block).standard_normal(out=white, dtype=np.float32)
@@ -118,7 +121,7 @@ def add_thermal(traces: NDArray[np.float32], block: int, config: SimulationConfi
 
 
 def add_field(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:
-    """Add the 1/f field and the slow waves of one block, in place."""
+    """Add the 1/f field and the slow waves to one block, in place."""
     knots_per_block = len(traces) // FIELD_FACTOR
     first = block * knots_per_block - 1  # knot of absolute number -1 is the one before sample 0
     n_knots = knots_per_block + 3

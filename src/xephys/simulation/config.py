@@ -1,6 +1,6 @@
-"""Every switch of the simulator in one frozen dataclass, and the two presets that set them.
+"""All switches of the simulator in one frozen dataclass, and the two presets that set them.
 
-Parameters are in physical units; a simulation is a pure function of one configuration, its seed included.
+Parameters are in physical units. A simulation is a pure function of one configuration, including its seed.
 """
 
 from __future__ import annotations
@@ -27,53 +27,53 @@ DRIFTS = ("none", "slow", "rigid", "nonrigid", "breathing", "steps")
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """Parameters of a simulated recording. The values here are those of ``preset="easy"``.
+    """Parameters of a simulated recording. The defaults are those of ``preset="easy"``.
 
     Attributes
     ----------
     duration_s, n_channels, n_units, sampling_frequency, seed, probe
-        What is recorded, and how much of it. ``sampling_frequency`` in Hz.
+        Probe, size and seed of the recording. ``sampling_frequency`` is in Hz.
     amplitude_range_uv, amplitude_skew
-        Absolute peak amplitude of a unit on its best channel, log-uniform between the two; a skew above 1 makes small
-        units more frequent.
+        Absolute peak amplitude of a unit on its best channel, log-uniform between the two values; a skew above 1 makes
+        small units more frequent.
     amplitude_cv
         Range of the units' coefficients of variation of spike amplitude.
     rate_median_hz, rate_sigma
         Log-normal firing rates.
     rate_modulation
-        Standard deviation of the logarithm of the common, slow modulation of all rates.
+        Standard deviation of the logarithm of a slow modulation that all rates share.
     bursting_fraction, partial_fraction, synchronous_fraction
-        Share of units that burst, that are active only part of the time, that follow spikes of a neighbor.
+        Fractions of units that burst, that are active only part of the time, and that follow spikes of a neighbor.
     synchronous_share
-        Range of the share of the neighbor's spikes that are followed, within half a millisecond.
+        Range of the fraction of the neighbor's spikes that are followed, within half a millisecond.
     burst_amplitude_loss, burst_widening
-        Loss of amplitude and gain of width at full exhaustion inside bursts.
+        Loss of amplitude and increase in width at full exhaustion inside bursts.
     spike_shapes
-        Names and relative frequency of the kinds of units (see ``waveforms.KINDS``).
+        Names and relative frequencies of the kinds of units (see ``waveforms.KINDS``).
     noise_uv, colored_noise
-        Standard deviation of the thermal noise; white, or falling towards high frequencies as after an amplifier's
-        low-pass.
+        Standard deviation of the thermal noise, and whether it falls towards high frequencies as after an amplifier's
+        low-pass instead of being white.
     noise_spectrum
-        ``thermal``, or ``measured``: as in tissue, where most of it comes from neurons too far away to be told apart
-        (see ``noise.MEASURED``); ``colored_noise`` has no part in it.
+        ``thermal``, or ``measured``: as in tissue, where most noise comes from neurons too far away to be told apart
+        (see ``noise.MEASURED``); ``colored_noise`` is then ignored.
     noise_length_um, noise_correlation
-        How far that noise is shared between contacts: correlation ``exp(-d / length)`` at distance ``d``, or
-        ``exp(-(d / length)² / 2)`` where it is gaussian. 0 for independent channels.
+        How far that noise is shared between contacts: the correlation at distance ``d`` is ``exp(-d / length)``, or
+        ``exp(-(d / length)² / 2)`` if gaussian. 0 for independent channels.
     n_far_units, far_amplitude_range_uv, far_rate_hz
-        Small distant units whose spikes form the unresolved hash; not part of the truth that is scored.
+        Small distant units whose spikes form the unresolved hash; they are not part of the scored truth.
     field_uv, slow_wave_uv, mains_uv, mains_hz
         RMS of the 1/f field, amplitude of slow waves (below 4 Hz), amplitude of the mains and its odd harmonics.
     n_dead_channels, n_noisy_channels, offset_uv
         Faulty contacts (noisy: eight times the thermal noise), and the standard deviation of the channels' DC offsets.
     stimulation_period_s, movement_rate_hz
-        Seconds between two saturating trains of stimuli (0: never); movement artifacts per second.
+        Seconds between two saturating stimulus trains (0: none); movement artifacts per second.
     gain_uv, full_scale_uv
         Step and range of the converter.
     inter_sample_shift
-        Channels are sampled one after the other, as on Neuropixels. Acts on spikes only: the noise is
-        white, and the field is slow.
+        Whether channels are sampled one after the other, as on Neuropixels. It affects spikes only: the noise is white
+        and the field is slow.
     drift, drift_um, breathing_um
-        Names joined by ``+`` out of ``slow``, ``rigid``, ``nonrigid``, ``breathing``, ``steps``, or ``none``;
+        Names out of ``slow``, ``rigid``, ``nonrigid``, ``breathing`` and ``steps``, joined by ``+``, or ``none``;
         peak-to-peak size of the first three and of the largest step; size of the breathing.
     """
 
@@ -168,7 +168,7 @@ class SimulationConfig:
 
     @property
     def token(self) -> str:
-        """Identifies the content: equal configurations give equal samples."""
+        """Identity of the content: equal configurations give equal samples."""
         return hashlib.sha1(repr(sorted(asdict(self).items())).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -206,11 +206,12 @@ HARD: dict[str, Any] = {
 
 
 def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
-    """Configuration of a preset, with single parameters replaced.
+    """Configuration of a preset, with some parameters replaced.
 
-    ``easy`` is white noise and well separated units. ``hard`` is meant to look like a real recording: unresolved
-    hash, a field hundreds of times the noise power, faulty channels, artifacts, bursts, small units. Far units, dead
-    and noisy channels follow ``n_channels`` unless given (six far units a channel; one channel of each kind in 64).
+    ``easy`` is white noise and well separated units. ``hard`` is built to resemble a real recording: unresolved hash, a
+    field with hundreds of times the noise power, faulty channels, artifacts, bursts, small units. Unless given, the
+    numbers of far units and of dead and noisy channels follow ``n_channels`` (six far units per channel; one channel of
+    each kind in 64).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Drift: displacement of the tissue along the probe as a function of time and depth, known in closed form."""
+"""Drift: displacement of the tissue along the probe as a function of time and depth, in closed form."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.probe import make_layout
 
-STEP_S = 0.05  # a step of the tissue takes this long
+STEP_S = 0.05  # duration of a step of the tissue
 BREATHS_HZ = 1.9
 
 
 class Motion(NamedTuple):
-    """Constants of one recording's motion; ``None``-like parts have zero amplitude."""
+    """Constants of one recording's motion; absent components have zero amplitude."""
 
     kinds: tuple[str, ...]
     size_um: float
@@ -57,14 +57,14 @@ class Motion(NamedTuple):
 
 @lru_cache(maxsize=8)
 def draw_motion(config: SimulationConfig) -> Motion:
-    """Motion of a configuration. Wandering has periods of 20 to 150 s; steps come every 25 s on average."""
+    """Draw the motion of a configuration. Slow drift has periods of 20 to 150 s; steps come every 25 s on average."""
     layout = make_layout(config.probe, config.n_channels)
     rng = np.random.default_rng([config.seed, 3])
     n_steps = max(1, round(config.duration_s / 25))
     n_waves = 4
     at = (np.arange(n_steps) + rng.uniform(0.2, 0.8, n_steps)) / n_steps * config.duration_s
     size = rng.uniform(0.3, 1.0, n_steps) * config.drift_um * rng.choice([-1.0, 1.0], n_steps)
-    # The tissue is elastic: a step leads back when it would leave the range.
+    # The tissue is elastic: a step that would leave the range leads back instead.
     place = 0.0
     for i in range(n_steps):
         size[i] = -size[i] if abs(place + size[i]) > config.drift_um else size[i]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TETRODE_SPACING_UM = 250.0
 SHANK_SPACING_UM = 250.0
 MEA_PITCH_UM = 42.0
-MULTIPLEXED = 13  # sampling slots of a Neuropixels 1.0 converter: 12 contacts and one for the slow band
+MULTIPLEXED = 13  # sampling slots of a Neuropixels 1.0 converter: 12 contacts and the slow band
 
 
 class ProbeLayout(NamedTuple):
@@ -33,12 +33,12 @@ class ProbeLayout(NamedTuple):
 def make_layout(name: str, n_channels: int, *, inter_sample_shift: bool = False) -> ProbeLayout:
     """Positions of the contacts of a named probe.
 
-    ``neuropixels-like`` has four staggered columns (16 µm apart) and rows of two every 20 µm; ``linear`` one contact
-    every 25 µm; ``tetrode`` groups of four in a 20 µm square, 250 µm apart; ``multi-shank`` up to four shanks of two
-    columns (32 x 15 µm), 250 µm apart. ``neuropixels-1`` has the contacts of that probe in their order, rows of two
-    every 20 µm at x = 43 and 11 µm, then at 59 and 27 µm; ``neuropixels-2`` those of one shank of that probe, rows of
-    two every 15 µm at x = 27 and 59 µm. ``mea`` is a planar array, as square as the number of contacts allows, of
-    contacts 42 µm apart.
+    ``neuropixels-like`` has four staggered columns (16 µm apart) and rows of two every 20 µm. ``linear`` has one
+    contact every 25 µm. ``tetrode`` has groups of four in a 20 µm square, 250 µm apart. ``multi-shank`` has up to four
+    shanks of two columns (32 x 15 µm), 250 µm apart. ``neuropixels-1`` has the contacts of that probe in their order:
+    rows of two every 20 µm, alternately at x = 43 and 11 µm and at 59 and 27 µm. ``neuropixels-2`` has those of one
+    shank of that probe: rows of two every 15 µm at x = 27 and 59 µm. ``mea`` is a planar array of contacts 42 µm apart,
+    as square as their number allows.
     """
     c = np.arange(n_channels)
     shank, group = np.zeros(n_channels, np.int64), np.zeros(n_channels, np.int64)

@@ -1,4 +1,4 @@
-"""The truth of a simulation as a sorting."""
+"""Convert the truth of a simulation to a sorting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xephys.sorting import build_sorting
 
 
 def truth_sorting(recording: xr.DataArray, truth: Truth) -> xr.DataTree:
-    """The truth of a simulated recording as a sorting, so that everything that takes a sorting takes it too.
+    """The truth of a simulated recording as a sorting, for every function that takes one.
 
     Parameters
     ----------

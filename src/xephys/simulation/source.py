@@ -1,8 +1,8 @@
-"""The recording as a function: any range of samples, computed from the configuration when it is read.
+"""A simulated recording as a function: any range of samples is computed from the configuration when it is read.
 
-The absolute sample axis carries a fixed grid of blocks. Everything random in a block is drawn by the block's number, a
-block is always computed whole, and a range is cut out of the blocks that cover it. So the samples do not depend on how
-they are read, in which process or in which order, and nothing longer than a block is ever held.
+The absolute sample axis carries a fixed grid of blocks. Everything random in a block is drawn from the block's number,
+a block is always computed whole, and a range is cut out of the blocks that cover it. The samples therefore do not
+depend on how, where or in which order they are read, and nothing longer than a block is held in memory.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from xephys.simulation.probe import ProbeLayout, make_layout
 from xephys.simulation.trains import SpikeTrains, draw_trains
 from xephys.simulation.units import Population, draw_far_units, draw_population
 
-REACH_MS = 10.0  # more than any spike lasts, widened and delayed
+REACH_MS = 10.0  # longer than any spike, however widened and delayed
 CACHE_BYTES = 128 * 2**20
 
 _blocks: OrderedDict[tuple[SimulationConfig, int], NDArray[np.int16]] = OrderedDict()
@@ -42,7 +42,7 @@ _cache_lock, _prepare_lock = threading.Lock(), threading.Lock()
 
 
 class Scene(NamedTuple):
-    """What is drawn once per recording and process; grows with the number of spikes, not with the samples."""
+    """Everything drawn once per recording and process; grows with the number of spikes, not with the samples."""
 
     layout: ProbeLayout
     population: Population
@@ -124,7 +124,7 @@ class SimulationSource:
         return "xephys.SimulationSource", self.token
 
     def read(self, start: int, stop: int) -> NDArray[np.int16]:
-        """Samples ``[start, stop)`` of all channels, int16 (sample, channel); not to be written into.
+        """Samples ``[start, stop)`` of all channels, int16 (sample, channel); callers must not modify them.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class SimulationSource:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _block(self, block: int) -> NDArray[np.int16]:
-        """One whole block, out of the small cache that neighboring reads share."""
+        """One whole block, from a small cache that neighboring reads share."""
         key = (self.config, block)
         with _cache_lock:
             if key in _blocks:

@@ -1,4 +1,4 @@
-"""Spike trains: gamma renewals and bursts under a common modulation, refractory, with synchronous neighbors."""
+"""Spike trains: refractory gamma renewals and bursts under a common modulation, with synchronous neighbors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from xephys.kernels.simulation.spikes import fatigue, keep_refractory
 from xephys.simulation.config import SimulationConfig
 from xephys.simulation.units import Population
 
-EDGE_MS = 2.0  # no scored spike nearer than this to the ends of the recording
+EDGE_MS = 2.0  # minimum distance of scored spikes from the ends of the recording
 GRID_S = 0.02
 
 
 class SpikeTrains(NamedTuple):
     """All spikes of the truth in order of time.
 
-    ``time`` float64 (samples, of the extremum on the unit's peak channel at rest), ``unit`` int64, ``scale`` and
+    ``time`` float64 (in samples, of the extremum on the unit's peak channel at rest), ``unit`` int64, ``scale`` and
     ``stretch`` float32 (factors on amplitude and width).
     """
 
@@ -29,7 +29,7 @@ class SpikeTrains(NamedTuple):
 
 
 def draw_trains(config: SimulationConfig, population: Population) -> SpikeTrains:
-    """Trains of all units: a function of the configuration alone."""
+    """Draw the trains of all units: a function of the configuration alone."""
     duration = config.duration_s
     grid = np.arange(0, duration + GRID_S, GRID_S)
     common = _common_modulation(config, grid)
@@ -46,7 +46,7 @@ def draw_trains(config: SimulationConfig, population: Population) -> SpikeTrains
     units, scales, stretches = [], [], []
     for u, t in enumerate(times):
         rng = np.random.default_rng([config.seed, 5, u])
-        # Only bursting cells tire much; in the others the effect is a few per cent.
+        # Only bursting cells tire strongly; in the others the effect is a few percent.
         depth = 1.0 if population.bursting[u] else 0.12
         tired = fatigue(t, 0.45, 0.02) * depth
         noise = np.clip(1.0 + population.amplitude_cv[u] * rng.standard_normal(len(t)), 0.5, 1.6)
@@ -64,7 +64,7 @@ def draw_trains(config: SimulationConfig, population: Population) -> SpikeTrains
 
 
 def _common_modulation(config: SimulationConfig, grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logarithm of the population's rate: waves of 0.05 to 2 Hz, standard deviation ``rate_modulation``."""
+    """Logarithm of the common rate: waves of 0.05 to 2 Hz with standard deviation ``rate_modulation``."""
     rng = np.random.default_rng([config.seed, 6])
     frequency = np.exp(rng.uniform(np.log(0.05), np.log(2.0), 12))
     phase = rng.uniform(0, 2 * np.pi, 12)
@@ -75,7 +75,7 @@ def _common_modulation(config: SimulationConfig, grid: NDArray[np.float64]) -> N
 
 
 def _presence(grid: NDArray[np.float64], duration: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """One window of 25 to 60 % of the recording, with soft ends: the unit comes, or goes, or both."""
+    """One window of 25 to 60 % of the recording, with soft ends, in which the unit is active."""
     length = rng.uniform(0.25, 0.6) * duration
     start = rng.choice([0.0, duration - length, rng.uniform(0, duration - length)])
     ramp = 0.03 * duration
@@ -86,17 +86,17 @@ def _presence(grid: NDArray[np.float64], duration: float, rng: np.random.Generat
 def _renewals(
     rate: NDArray[np.float64], grid: NDArray[np.float64], regularity: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Gamma renewal process in the time that runs with the rate."""
+    """Gamma renewal process in rescaled time, which elapses in proportion to the rate."""
     elapsed = np.concatenate([[0.0], np.cumsum(rate[:-1] * np.diff(grid))])
     n = int(elapsed[-1] + 6 * np.sqrt(elapsed[-1] + 1) + 10)
     at = np.cumsum(rng.gamma(regularity, 1 / regularity, n)) - rng.uniform(0, 1)
     at = at[(at >= 0) & (at < elapsed[-1])]
-    # Where the rate is zero the elapsed time stands still; a vanishing slope keeps it invertible.
+    # Where the rate is zero, elapsed time stands still; a tiny slope keeps it invertible.
     return np.asarray(np.interp(at, elapsed + 1e-9 * np.arange(len(grid)), grid), np.float64)
 
 
 def _bursts(rate: NDArray[np.float64], grid: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Single spikes and bursts of two to six spikes a few milliseconds apart, the intervals growing."""
+    """Single spikes, and bursts of two to six spikes a few milliseconds apart with growing intervals."""
     first = _renewals(rate / 2.2, grid, 1.0, rng)
     extra = np.where(rng.random(len(first)) < 0.6, np.minimum(rng.geometric(0.45, len(first)), 5), 0)
     parent = np.repeat(np.arange(len(first)), extra)
@@ -116,7 +116,7 @@ def _refractory(t: NDArray[np.float64], refractory_ms: float, duration: float) -
 def _with_partners_spikes(
     times: list[NDArray[np.float64]], population: Population, config: SimulationConfig
 ) -> list[NDArray[np.float64]]:
-    """Give units with a partner a share of the partner's spikes, within half a millisecond."""
+    """Give each unit that has a partner some of the partner's spikes, shifted by up to half a millisecond."""
     out = list(times)
     for u in np.flatnonzero(population.partner >= 0):
         rng = np.random.default_rng([config.seed, 7, int(u)])

@@ -1,4 +1,4 @@
-"""The truth of a simulated recording: spikes, units, motion and artifacts, and the files the scoring tool reads."""
+"""The truth of a simulated recording: spikes, units, motion and artifacts, and files for the scoring tool."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ NOISE_BAND_HZ = (300.0, 6000.0)
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Everything known about a simulated recording. Arrays are computed when first asked for.
+    """Everything known about a simulated recording. Arrays are computed on first access.
 
-    Sample indices are on the common clock: with ``inter_sample_shift`` they are those of the recording after
-    ``phase_shift``. They mark the extremum on the unit's peak channel at rest; under drift or widening it moves by
-    a sample where conduction is slow.
+    Sample indices are on the common clock: with ``inter_sample_shift``, they are those of the recording after
+    ``phase_shift``. They mark the extremum on the unit's peak channel at rest; under drift or widening, it moves by a
+    sample where conduction is slow.
     """
 
     config: SimulationConfig
@@ -78,7 +78,7 @@ class Truth:
 
     @cached_property
     def spikes(self) -> NDArray[np.void]:
-        """Spikes of the units to be found, in order of time; ``amplitude`` is signed, in µV, as if at rest."""
+        """Spikes of the scored units, in order of time; ``amplitude`` is signed, in µV, as at rest."""
         trains, population = self.scene.trains, self.scene.population
         out = np.zeros(len(trains.time), SPIKE_DTYPE)
         out["sample_index"] = np.rint(trains.time)
@@ -117,7 +117,7 @@ class Truth:
 
     @cached_property
     def noise_per_channel_uv(self) -> NDArray[np.float64]:
-        """MAD / 0.6745 of each channel between 300 and 6000 Hz, in a few seconds spread over the recording."""
+        """MAD / 0.6745 of each channel between 300 and 6000 Hz, over a few seconds spread over the recording."""
         from scipy.signal import butter, sosfiltfilt
 
         source, fs = SimulationSource(self.config), self.config.sampling_frequency
@@ -142,7 +142,7 @@ class Truth:
         return np.asarray(cosine.max(axis=1, initial=0.0), np.float64)
 
     def units_info(self) -> list[dict[str, Any]]:
-        """One dictionary a unit; ``snr`` is the largest over channels of peak amplitude / noise."""
+        """One dictionary per unit; ``snr`` is the maximum over channels of peak amplitude / noise."""
         population, noise = self.scene.population, np.maximum(self.noise_per_channel_uv, 1e-3)
         counts = np.bincount(self.scene.trains.unit, minlength=self.n_units)
         alive = np.where(self.scene.background.live, np.abs(self.templates).max(axis=1) / noise, 0.0)
@@ -167,7 +167,7 @@ class Truth:
         ]
 
     def far_spikes(self) -> dict[str, NDArray[Any]]:
-        """Spikes of the far units that make the hash: ``sample``, ``unit``, and ``x``, ``y`` of each unit (µm)."""
+        """Spikes of the far units that form the hash: ``sample``, ``unit``, and ``x``, ``y`` of each unit (µm)."""
         scene, n = self.scene, block_length(self.config)
         found = [far_spikes(self.config, scene, b) for b in range(-(-self.config.n_samples // n))]
         time = np.concatenate([t for t, _ in found]) if found else np.zeros(0)
@@ -180,7 +180,7 @@ class Truth:
         }  # fmt: skip
 
     def write_score_files(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write ``info.json`` and ``far.npz``, which the scoring tool uses to tell the strata. Returns both paths."""
+        """Write ``info.json`` and ``far.npz``, from which the scoring tool defines its strata; returns both paths."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         info = {

@@ -1,4 +1,4 @@
-"""Draw the units: kind, place, footprint, amplitude, firing statistics."""
+"""Draw the units: kind, position, footprint, amplitude, firing statistics."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from xephys.simulation.waveforms import BEFORE_MS, OVERSAMPLING, fine_axis, make
 
 #: Template window of the truth, ms before and after the trough.
 TEMPLATE_BEFORE_MS, TEMPLATE_AFTER_MS = 1.0, 2.5
-FAINT_UV = 0.2  # where a footprint ends
+FAINT_UV = 0.2  # amplitude at which a footprint ends
 FAR_SHAPES = 16
 
 
 class Population(NamedTuple):
-    """The units of the truth: their bank and how they fire, all arrays along units."""
+    """The units of the truth: their waveforms and how they fire; all arrays run along units."""
 
     bank: UnitBank
     kind: NDArray[np.str_]
@@ -29,7 +29,7 @@ class Population(NamedTuple):
     refractory_ms: NDArray[np.float64]
     bursting: NDArray[np.bool_]
     partial: NDArray[np.bool_]
-    partner: NDArray[np.int64]  # the unit whose spikes are followed in part, or -1
+    partner: NDArray[np.int64]  # unit whose spikes are followed in part, or -1
 
 
 def _places(layout: ProbeLayout, n: int, margin_um: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -60,7 +60,8 @@ def _bank(
     gain, offset, propagation = np.zeros((n, 2)), np.zeros((n, 2)), np.zeros((n, 2))
     gain[:, 0] = 1.0
     propagates = kinds == "propagating"
-    # A dendrite returns part of the soma's current; where spikes run back along it, it carries a late spike instead.
+    # A dendrite returns part of the soma's current, or carries a late spike of its own if spikes propagate back into
+    # it.
     gain[:, 1] = np.where(propagates, rng.uniform(0.3, 0.6, n), -rng.uniform(0.0, 0.25, n))
     gain[np.isin(kinds, ("triphasic", "positive", "slow")), 1] = 0.0
     offset[:, 1] = np.where(propagates, rng.uniform(40, 90, n), rng.uniform(40, 80, n))
@@ -85,7 +86,7 @@ def _bank(
 
 
 def _calibrated_bank(bank: UnitBank, amplitude: NDArray[np.float64], layout: ProbeLayout, fs: float) -> UnitBank:
-    """Scale each unit to its peak amplitude and put its zero of time at the extremum on the peak channel."""
+    """Scale each unit to its peak amplitude, and move its time zero to the extremum on the peak channel."""
     before, after = round(BEFORE_MS * fs / 1000), round(2.5 * fs / 1000)
     trough, peak = np.zeros(len(amplitude)), np.zeros(len(amplitude))
     for phase in np.arange(8) / 8:
@@ -100,7 +101,7 @@ def _calibrated_bank(bank: UnitBank, amplitude: NDArray[np.float64], layout: Pro
 
 
 def draw_population(config: SimulationConfig, layout: ProbeLayout) -> Population:
-    """Units of the truth: a function of the configuration alone."""
+    """Draw the units of the truth: a function of the configuration alone."""
     rng = np.random.default_rng([config.seed, 1])
     n, fs = config.n_units, config.sampling_frequency
     names, weights = [k for k, _ in config.spike_shapes], np.array([w for _, w in config.spike_shapes])
@@ -126,7 +127,10 @@ def draw_population(config: SimulationConfig, layout: ProbeLayout) -> Population
 
 
 def draw_far_units(config: SimulationConfig, layout: ProbeLayout) -> tuple[UnitBank, NDArray[np.float64]]:
-    """The hash: distant units with shared waveforms and wide footprints. Returns their bank and rates (Hz)."""
+    """Draw the hash: distant units with shared waveforms and wide footprints.
+
+    Returns their waveforms and rates (Hz).
+    """
     rng = np.random.default_rng([config.seed, 2])
     n, fs = config.n_far_units, config.sampling_frequency
     t = fine_axis(fs)
@@ -145,18 +149,18 @@ def draw_far_units(config: SimulationConfig, layout: ProbeLayout) -> tuple[UnitB
 
 
 def _evenly_spread(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """n values that fill [0, 1] evenly: a small simulation has small and large units too."""
+    """n values that fill [0, 1] evenly, so that even a small simulation has both small and large units."""
     return (np.arange(n) + rng.uniform(0, 1, n)) / max(n, 1)
 
 
 def _shares(weights: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """Whole numbers that sum to n in proportion to the weights."""
+    """Integers that sum to n, in proportion to the weights."""
     edges = np.rint(np.cumsum(weights) / weights.sum() * n).astype(np.int64)
     return np.asarray(np.diff(edges, prepend=0), np.int64)
 
 
 def _partners(position: NDArray[np.float64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Pair some units with their nearest neighbor that has no partner itself."""
+    """Pair some units with their nearest neighbor that has no partner yet."""
     n = len(position)
     partner = np.full(n, -1, np.int64)
     for u in rng.permutation(n)[: round(fraction * n)]:

@@ -1,4 +1,4 @@
-"""Action-potential waveforms as sums of smooth bumps: the shapes seen around cortical and axonal sources."""
+"""Action-potential waveforms as sums of smooth bumps: shapes seen near cortical and axonal sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KINDS = ("narrow", "broad", "slow", "triphasic", "positive", "propagating")
 
 
 def fine_axis(sampling_frequency: float) -> NDArray[np.float64]:
-    """Milliseconds of the table's entries: ``OVERSAMPLING`` a sample, zero at the trough."""
+    """Times of the table's entries in milliseconds: ``OVERSAMPLING`` per sample, zero at the trough."""
     step = 1000.0 / (sampling_frequency * OVERSAMPLING)
     return np.asarray(np.arange(round((BEFORE_MS + AFTER_MS) / step) + 1) * step - BEFORE_MS, np.float64)
 
@@ -22,7 +22,7 @@ def _bump(t: NDArray[np.float64], at: float, rise: float, fall: float) -> NDArra
 
 
 def _after(t: NDArray[np.float64], at: float, rise: float, decay: float) -> NDArray[np.float64]:
-    """Repolarisation and after-current: a smooth step at ``at`` that decays."""
+    """Repolarization and after-current: a smooth step at ``at`` that decays."""
     return np.exp(-np.maximum(t, 0) / decay) / (1.0 + np.exp(-(t - at) / rise))
 
 
@@ -49,6 +49,6 @@ def make_waveform(kind: str, t: NDArray[np.float64], rng: np.random.Generator) -
         w -= u(0.1, 0.3) * _bump(t, -0.25, 0.12, 0.08)
     else:
         w = -_bump(t, 0, u(0.12, 0.18), u(0.2, 0.35)) + u(0.15, 0.35) * _after(t, u(0.5, 0.7), 0.1, u(1.0, 1.6))
-    # Ends fade out over 0.4 and 0.8 ms: nothing may jump where a spike's support ends.
+    # The ends fade out over 0.4 and 0.8 ms, so that nothing jumps where a spike's support ends.
     w *= np.clip((t - t[0]) / 0.4, 0, 1) ** 2 * np.clip((t[-1] - t) / 0.8, 0, 1) ** 2
     return np.asarray(w / np.abs(w).max(), np.float32)

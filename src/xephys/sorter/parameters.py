@@ -1,4 +1,4 @@
-"""The parameters of each preset as a table for readers."""
+"""The parameters of each preset as a readable table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Literal, get_args, get_origin
 from .presets import DEFAULT_PRESET, find_preset
 
 _LIMITS = {"gt": "> {:g}", "ge": "≥ {:g}", "lt": "< {:g}", "le": "≤ {:g}"}
-#: Unit of a parameter by the end of its name.
+#: Unit of a parameter by the ending of its name.
 _UNITS = {"_hz": "Hz", "_um": "µm", "_ms": "ms", "_s": "s"}
 HEADINGS = ("name", "default", "limits", "unit", "what it is")
 
 
 @dataclass(frozen=True)
 class ParameterRow:
-    """One parameter in words."""
+    """Description of one parameter."""
 
     name: str
     default: str
@@ -31,14 +31,14 @@ class ParameterRow:
 
 @dataclass(frozen=True)
 class ParameterTable:
-    """The parameters of a preset; shown as a table in a terminal and in a notebook.
+    """The parameters of a preset; displayed as a table in terminals and notebooks.
 
     Attributes
     ----------
     preset
-        Its name.
+        Name of the preset.
     rows
-        One a parameter, in the order of the preset.
+        One row per parameter, in the order of the preset.
     """
 
     preset: str
@@ -62,7 +62,7 @@ class ParameterTable:
         return f"<table><caption>{escape(self.preset)}</caption><tr>{head}</tr>{rows}</table>"
 
     def to_markdown(self) -> str:
-        """The table as Markdown, for pages."""
+        """The table as Markdown."""
         lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
         lines += [f"| `{row.name}` | {' | '.join(list(row)[1:])} |" for row in self.rows]
         return "\n".join(lines) + "\n"
@@ -79,7 +79,7 @@ def parameters(preset: str = DEFAULT_PRESET) -> ParameterTable:
     Raises
     ------
     ParameterError
-        If there is no such preset; the nearest is proposed.
+        If the preset does not exist; the nearest name is suggested.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def parameters(preset: str = DEFAULT_PRESET) -> ParameterTable:
 
 
 def limits_of(field: Any) -> str:
-    """What a field takes as one reads it: ``> 0, ≤ 1``, or its choices.
+    """The values that a field accepts, in readable form: ``> 0, ≤ 1``, or its choices.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The presets: one row each, from which ``sort`` and the command line learn what a preset is and can do."""
+"""The presets, one row each: ``sort`` and the command line know a preset only through its row."""
 
 from __future__ import annotations
 
@@ -21,53 +21,53 @@ DEFAULT_PRESET = "default"
 
 
 class Parameters(Protocol):
-    """What every preset's parameters can say, beside their own values."""
+    """What the parameters of every preset provide, besides their own values."""
 
     def model_dump(self) -> dict[str, Any]:
         """All values by name, for the sorting's provenance."""
 
     @property
     def n_passes(self) -> int:
-        """Passes over the recording that collect events, for the bar of progress."""
+        """Number of passes over the recording that collect events, for the progress bar."""
 
     @property
     def band_hz(self) -> tuple[float, float]:
-        """Corners in hertz of the band in which spikes are sorted."""
+        """Corner frequencies of the band in which spikes are sorted."""
 
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
-        """Samples of a template before its spike, and in all."""
+        """Number of samples of a template before its spike, and in total."""
 
 
 class Sorter(Protocol):
-    """Sorts one segment, or raises ``NoUnits``."""
+    """A function that sorts one segment, or raises ``NoUnits``."""
 
     def __call__(self, recording: xr.DataArray, parameters: Any, run: Run) -> xr.DataTree: ...
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One sorter: its parameters, its steps and what else can be done with it.
+    """One sorter: its parameters, its steps and its capabilities.
 
-    ``parameters``, ``sort`` and ``check`` are given as ``"module:name"`` below ``xephys.sorter`` and imported when they
-    are first used.
+    ``parameters``, ``sort`` and ``check`` are given as ``"module:name"`` below ``xephys.sorter`` and imported on first
+    use.
 
     Attributes
     ----------
     name
-        As in ``sort(recording, preset=name)``.
+        Name in ``sort(recording, preset=name)``.
     parameters
-        The pydantic model of its parameters.
+        Pydantic model of the parameters.
     sort
-        Sorts one segment: ``(recording, parameters, run)``.
+        Function that sorts one segment: ``(recording, parameters, run)``.
     check
-        Refuses, before any work, a recording that the preset cannot sort: ``(recording, parameters)``.
+        Function that refuses a recording that the preset cannot sort, before any work: ``(recording, parameters)``.
     devices
-        Whether its passes over the recording can run on another device than the CPU.
+        Whether passes over the recording can run on a device other than the CPU.
     reusable
-        Whether another recording can be sorted with what it learned (``learned``, ``learn_s``).
+        Whether its results can be used to sort another recording (``learned``, ``learn_s``).
     exports
-        What the command line writes of its sortings beside ``sorting.zarr``: ``"phy"``, or ``"kilosort"`` where the
-        sorting keeps the features of its spikes.
+        What the command line writes besides ``sorting.zarr``: ``"phy"``, or ``"kilosort"`` if the sorting keeps the
+        features of its spikes.
     """
 
     name: str
@@ -94,9 +94,9 @@ class Preset:
         Raises
         ------
         ParameterError
-            If a parameter does not suit the recording, such as a corner of the filter its rate.
+            If a parameter does not suit the recording, such as a corner frequency that is too high for its rate.
         RecordingError
-            If channels have no positions, the recording is shorter than the filter's halo, or it is white already.
+            If channels have no positions, the recording is shorter than the filter's halo, or it is already white.
         """
         from .steps.filtered_before import check_not_filtered_away
 
@@ -105,12 +105,12 @@ class Preset:
         check(recording, parameters)
 
     def check_use(self, *, device: str = "cpu", learn_s: float | None = None) -> None:
-        """Refuse what this preset cannot do.
+        """Refuse a use that this preset does not support.
 
         Raises
         ------
         ParameterError
-            With a preset that can.
+            Names the presets that support it.
         """
         if learn_s is not None:
             _check_capable(self, f"learn_s is {learn_s:g}", lambda preset: preset.reusable)
@@ -139,12 +139,12 @@ PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _ROWS}
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of a name.
+    """The preset with this name.
 
     Raises
     ------
     ParameterError
-        If there is none; the nearest is proposed.
+        If there is none; the nearest name is suggested.
     """
     if name not in PRESETS:
         raise ParameterError(f"preset {name!r} does not exist; there is {', '.join(PRESETS)}{hint_for(name, PRESETS)}")
@@ -152,12 +152,12 @@ def find_preset(name: str) -> Preset:
 
 
 def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
-    """The parameters of a preset with some of them given.
+    """The parameters of a preset, with the given values and otherwise the defaults.
 
     Raises
     ------
     ParameterError
-        If the preset or a name does not exist (the nearest is proposed), or a value is outside its limits.
+        If the preset or a name does not exist (the nearest is suggested), or a value is outside its limits.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
 
 
 def presets_that(can: Callable[[Preset], bool]) -> Iterator[str]:
-    """Names of the presets that can do something."""
+    """Names of the presets with some capability."""
     return (preset.name for preset in PRESETS.values() if can(preset))
 
 
@@ -201,5 +201,8 @@ def _object_at(path: str) -> Any:
 
 
 def _fault(error: Any) -> str:
-    """One fault of a model: of a parameter with its value, or of several that do not fit together."""
+    """Text for one validation error:
+
+    about one parameter with its value, or about several that contradict each other.
+    """
     return f"{error['loc'][0]} is {error['input']!r}: {error['msg']}" if error["loc"] else str(error["msg"])

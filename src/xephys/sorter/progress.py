@@ -1,4 +1,4 @@
-"""How far a sort is: one bar for all of its passes over the recording, in a notebook or in a terminal."""
+"""Progress of a sort: one bar for all of its passes over the recording, in a notebook or terminal."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any
 from ..errors import ParameterError
 from .steps.passes import Report
 
-#: Seconds between two drawings of the bar.
+#: Seconds between two updates of the bar.
 REDRAW_S = 0.2
 _CELLS = 30
 
 
 @contextmanager
 def shown_progress(progress: Any, *, n_passes: int) -> Iterator[Report | None]:
-    """Whom a sort reports to: a bar, a function, or nobody.
+    """Where a sort reports its progress: to a bar, to a function, or nowhere.
 
     Parameters
     ----------
     progress
-        None: a bar in a notebook, nobody elsewhere; True: a bar also in a terminal; False: nobody; or a function of
-        ``(stage, done, total)``.
+        None: a bar in notebooks only; True: a bar in terminals too; False: nothing; or a function of ``(stage, done,
+        total)``.
     n_passes
-        Passes over the recording that are expected; the bar is full after these.
+        Expected number of passes over the recording; after these the bar is full.
 
     Raises
     ------
@@ -57,14 +57,14 @@ def shown_progress(progress: Any, *, n_passes: int) -> Iterator[Report | None]:
 
 
 class Bar:
-    """The callback of a sort as one bar: stages follow each other, each a pass over the recording.
+    """Progress callback of a sort as one bar over consecutive stages, each a pass over the recording.
 
     Parameters
     ----------
     draw
-        Shows a share from 0 to 1 and a text.
+        Function that displays a fraction from 0 to 1 and a text.
     n_passes
-        Stages that are expected; more of them never move the bar back.
+        Expected number of stages; additional stages never move the bar back.
     """
 
     def __init__(self, draw: Callable[[float, str], None], n_passes: int) -> None:
@@ -87,13 +87,13 @@ class Bar:
         self.draw(self.share, f"{text} ({now:.0f} s)")
 
     def end(self, how: str) -> None:
-        """The last thing that the bar says: ``sorted in 12 s``."""
+        """Show the final text of the bar: ``sorted in 12 s``."""
         text = f"{how} {'in' if how == 'sorted' else 'after'} {time.monotonic() - self.begun:.0f} s"
         self.draw(1.0 if how == "sorted" else self.share, text)
 
 
 def notebook_line() -> Callable[[float, str], None] | None:
-    """Draws a bar below the cell of a notebook that runs; None anywhere else."""
+    """A function that draws a bar below the running notebook cell; None outside notebooks."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if getattr(shell, "kernel", None) is None:
@@ -109,7 +109,7 @@ def notebook_line() -> Callable[[float, str], None] | None:
 
 
 def terminal_line() -> Callable[[float, str], None]:
-    """Draws a bar on one line of the error stream."""
+    """A function that draws a bar on one line of the error stream."""
 
     def draw(share: float, text: str) -> None:
         cells = round(_CELLS * share)

@@ -1,7 +1,7 @@
-"""The first sort on a machine: a second process compiles the kernels that are needed late, beside the first estimates.
+"""Compile late kernels in a second process while the first sort on a machine begins.
 
-Numba compiles one function at a time in a process, and keeps what it has compiled on disk. So another process begins
-with the kernels of matching and clustering while this one begins with the filter; each finds what the other has done.
+Numba compiles one function at a time per process and caches the result on disk. A second process therefore starts with
+the kernels of matching and clustering while this one starts with the filter; each finds what the other has compiled.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-#: What the second process does. It ends with this one, for nobody needs it then.
+#: Program of the second process, which ends with this one because it is no longer needed then.
 PROGRAM = "from xephys.sorter.rehearse import rehearse; rehearse()"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @contextmanager
 def compiling_ahead() -> Iterator[None]:
-    """Where kernels are not compiled yet, a second process compiles those needed late, at most until the end."""
+    """Compile the kernels needed late in a second process, if they are not compiled yet;
+
+    it runs at most until the end.
+    """
     if is_compiled() or (os.cpu_count() or 1) < 2:
         yield
         return
@@ -39,14 +42,14 @@ def compiling_ahead() -> Iterator[None]:
 
 
 def is_compiled() -> bool:
-    """Whether the kernel that takes longest to compile lies on disk."""
+    """Whether the kernel that takes longest to compile is in the cache."""
     from ..kernels.match.pursuit import pursue
 
     return any(Path(pursue.stats.cache_path).glob("pursuit.pursue-*.nbi"))
 
 
 def rehearse() -> None:
-    """Compile the kernels of matching, clustering, motion and thresholds in this process, by small calls of them."""
+    """Compile the kernels of matching, clustering, motion and thresholds in this process, by small calls."""
     from ..kernels.cluster.split import split_features
     from ..kernels.match.thresholds import balanced_score
     from ..kernels.motion.smoother import smooth_walk

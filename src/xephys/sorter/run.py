@@ -1,4 +1,4 @@
-"""``sort``: one function for every preset."""
+"""``sort``: the entry point for every preset."""
 
 from __future__ import annotations
 
@@ -47,36 +47,36 @@ def sort(
     ----------
     recording
         Raw traces with dims ``(time, channel)`` and positions ``x``, ``y`` on the channels; or a DataTree of segments
-        with the same channels (:func:`xephys.append_segments`), which are sorted jointly: estimates, templates and
-        units are shared, and each spike has its segment and the sample there.
+        with the same channels (:func:`xephys.append_segments`). Segments are sorted jointly: estimates, templates and
+        units are shared, and each spike has its segment and its sample there.
     preset
-        ``"default"``, or ``"kilosort4"``: that system's steps, under its parameters.
+        ``"default"``, or ``"kilosort4"``, which follows that system's steps and parameters.
     learned
-        An earlier sorting of the same probe, whose templates, whitening and noise levels are used: nothing is learned
-        here. Units are those of the earlier sorting, in its order and with its ``unit_id``, so that they correspond
-        across recordings; one without spikes stays, with ``num_spikes`` 0. Parameters are the earlier ones; those
-        that act after learning can be given.
+        An earlier sorting of the same probe whose templates, whitening and noise levels are reused, so that nothing is
+        learned here. Units keep their order and ``unit_id``, so that they correspond across recordings; a unit without
+        spikes stays, with ``num_spikes`` 0. Parameters are those of the earlier sorting, except that parameters that
+        act after learning can be changed.
     device
-        ``"cpu"``, or ``"cuda"``: the passes over the recording then run through CuPy, with one worker of one thread for
-        each GPU. Clustering stays on the CPU.
+        ``"cpu"``, or ``"cuda"`` to run the passes over the recording through CuPy, with one worker of one thread per
+        GPU. Clustering stays on the CPU.
     learn_s
         Learn from excerpts of this total length in seconds, spread evenly over the recording
-        (:func:`xephys.spread_slices`), and match everywhere. A shorter recording is sorted as it is, and so is any if
-        None. Stretches in which no unit is found give a sorting without units.
+        (:func:`xephys.spread_slices`), and match everywhere. If None, or if the recording is shorter, learning uses the
+        whole recording. If no unit is found in the excerpts, the sorting has no units.
     folder
-        Where finished chunks and results are kept. Called again with the same folder and recording, a sort goes on
-        where it was stopped, and with other late parameters only the stages after them run again. A temporary
-        folder, removed afterwards, if None.
+        Directory for finished chunks and results. Called again with the same directory and recording, a sort resumes
+        where it was stopped; with other late parameters, only the stages that depend on them run again. If None, a
+        temporary directory is used and removed afterwards.
     cache
-        Where white traces are kept between the passes over the recording, as int16, 1/64 of the noise a step:
+        Where white traces are kept between passes over the recording, as int16 in steps of 1/64 of the noise:
         ``"memory"``, ``"disk"`` (below ``folder``, removed at the end), ``"none"`` (computed in each pass), or
-        ``"auto"``: memory where they are small, else disk where there is room, else none. The spikes are the same in
-        every case.
+        ``"auto"``: in memory if they are small enough, otherwise on disk if there is room, otherwise not at all. The
+        spikes are the same in every case.
     cache_bytes_max
-        Most bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
+        Maximum number of bytes to keep; if the recording takes more, nothing is kept. Unlimited if None.
     progress
-        A bar for the whole sort: by default in a notebook, with True in a terminal as well, with False nowhere. Or a
-        function, called with ``(stage, done, total)`` after each chunk of each pass.
+        By default, a bar for the whole sort in notebooks; True shows it in terminals too, False nowhere. Or a function
+        that is called with ``(stage, done, total)`` after each chunk of each pass.
     **parameters
         Parameters of the preset: :func:`xephys.parameters` lists them with defaults, limits and units.
 
@@ -90,9 +90,9 @@ def sort(
     ParameterError
         If the preset, a parameter or the device does not exist, or a value is outside its limits.
     RecordingError
-        If the recording cannot be sorted: no positions, not finite, all channels constant, too short; or if it is of
-        another probe or rate than ``learned``; or if it is white already, or was filtered to a band without spikes; or
-        if its segments differ in channels, gains, type or rate.
+        If the recording cannot be sorted: it has no positions, is not finite, has only constant channels, is too short,
+        does not fit the probe or rate of ``learned``, is already white, was filtered to a band without spikes, or has
+        segments that differ in channels, gains, type or rate.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def sort_with(
     cache_bytes_max: int | None = None,
     progress: Report | None = None,
 ) -> xr.DataTree:
-    """:func:`sort` with parameters that have been read: of the preset, or from ``parameters_with(learned, ...)``."""
+    """:func:`sort` with validated parameters: those of the preset, or from ``parameters_with(learned, ...)``."""
     preset.check_use(device=device, learn_s=learn_s)
     if learn_s is not None:
         if learned is not None:
@@ -172,7 +172,7 @@ def sort_with(
 
 
 def _sorting_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, run: Run) -> xr.DataTree:
-    """The sorting; an empty one where nothing is found."""
+    """The sorting; an empty one if nothing is found."""
     try:
         return preset.sorter(recording, parameters, run)
     except NoUnits as end:
@@ -190,12 +190,12 @@ def _empty(recording: xr.DataArray, preset: Preset, parameters: Any, **provenanc
 
 @contextmanager
 def _useful_folder(folder: Path) -> Iterator[Path]:
-    """The folder without the estimates of this sort, if the recording turns out to be unusable."""
+    """Yield the folder; remove this sort's estimates from it if the recording turns out to be unusable."""
     before = set(folder.glob(KEPT_RESULTS))
     try:
         yield folder
     except RecordingError:
-        # Nobody reads a result twice in one sort, so that none of another sort's is missed.
+        # A sort reads each of its results at most once, so removing them takes nothing from another sort.
         for path in set(folder.glob(KEPT_RESULTS)) - before:
             path.unlink(missing_ok=True)
         raise
@@ -203,9 +203,9 @@ def _useful_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A temporary folder that is gone afterwards.
+    """Yield a temporary folder that is removed afterwards.
 
-    After a failure other tasks may still be writing their chunk, so one attempt to remove it is not enough.
+    After a failure, other tasks may still be writing their chunks, so a single attempt to remove it is not enough.
     """
     folder = Path(tempfile.mkdtemp(prefix="xephys-"))
     try:

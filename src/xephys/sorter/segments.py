@@ -1,4 +1,4 @@
-"""Segments sorted jointly: joined, sorted as one recording, and the sorting taken apart by segment."""
+"""Sort segments jointly: join them, sort them as one recording, and split the sorting by segment."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..recording.axes import SegmentAxes
 from ..recording.joined import concatenate_segments, joined_layout
 from ..recording.segments import segments_of
 
-#: Time between two segments, longer than filters ring: see :func:`xephys.concatenate_segments`.
+#: Time between two segments, longer than any filter rings: see :func:`xephys.concatenate_segments`.
 GAP_MS = 50.0
 
 
 def join_segments(recording: xr.DataArray | xr.DataTree) -> xr.DataArray:
-    """What is sorted of a recording: itself, or its segments in a row if there are several.
+    """What is sorted of a recording: the recording itself, or its segments joined in a row.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def join_segments(recording: xr.DataArray | xr.DataTree) -> xr.DataArray:
 def sorting_of_segments(
     sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree, joined: xr.DataArray
 ) -> xr.DataTree:
-    """The sorting of the ``joined`` recording, by segment if there are several."""
+    """The sorting of the ``joined`` recording, split by segment if there are several."""
     segments = segments_of(recording)
     if len(segments) == 1:
         return sorting

@@ -1,4 +1,4 @@
-"""Drift correction of the preset ``kilosort4``: a first detection, its registration, and traces moved back."""
+"""Drift correction of the preset ``kilosort4``: a first detection, its registration, and motion-corrected traces."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 def estimate_drift(prepared: Prepared, universal: xr.Dataset, p: Kilosort4Parameters, run: Run) -> xr.Dataset | None:
-    """Motion of the tissue by ``nblocks`` blocks of each shank, from spikes of universal templates.
+    """Estimate the motion of the tissue in ``nblocks`` blocks of each shank from spikes of universal templates.
 
-    None where ``nblocks`` is 0, and, with a line in the log, where the probe or the recording is too short to tell
-    movement, or where nothing moves by more than templates that rest tolerate.
+    None if ``nblocks`` is 0. Also None, with a line in the log, if the probe or recording is too short to show motion,
+    or if nothing moves by more than resting templates tolerate.
     """
     if p.nblocks == 0:
         return None
@@ -53,7 +53,7 @@ def estimate_drift(prepared: Prepared, universal: xr.Dataset, p: Kilosort4Parame
 
 
 def without_drift(prepared: Prepared, motion: xr.Dataset, p: Kilosort4Parameters, run: Run) -> Prepared:
-    """The recording with every contact read where its tissue is, white again."""
+    """The recording with every contact read at its tissue's position, whitened again."""
     filtered = correct_motion(prepared.filtered, motion=motion, sigma_um=p.sig_interp)
     white = whitened(
         filtered, run, n_nearest=p.whitening_range, seed=p.cluster_init_seed, n_slices=n_excerpts(filtered, p)

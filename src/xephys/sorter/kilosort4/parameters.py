@@ -1,4 +1,4 @@
-"""Parameters of the preset ``kilosort4``: the names and defaults of that system, with limits."""
+"""Parameters of the preset ``kilosort4``, with the names and defaults of that system, and with limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Kilosort4Parameters(BaseModel):
     """Parameters of ``preset="kilosort4"``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    #: Units of parameters whose names do not say them, for tables.
+    #: Units of parameters whose names do not contain them, for tables.
     UNITS: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("fs", "highpass_cutoff"), "Hz"),
         **dict.fromkeys(("tmin", "tmax"), "s"),
@@ -95,7 +95,7 @@ class Kilosort4Parameters(BaseModel):
     @field_validator("bad_channels", "shank_idx", "drift_smoothing", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:
-        """One value, several, or the text ``3,5`` or ``[3, 5]`` of a command line."""
+        """One value, several values, or the text ``3,5`` or ``[3, 5]`` from a command line."""
         if isinstance(value, str):
             return tuple(part.strip().strip("'\"") for part in value.strip("[]() ").split(",") if part.strip())
         return value if value is None or isinstance(value, (list, tuple)) else (value,)
@@ -112,7 +112,10 @@ class Kilosort4Parameters(BaseModel):
 
     @property
     def n_passes(self) -> int:
-        """Passes over the recording that collect events: detection and matching, and one before for drift."""
+        """Number of passes over the recording that collect events:
+
+        detection, matching, and one before them for drift.
+        """
         return 2 + (self.nblocks > 0)
 
     @property
@@ -126,5 +129,5 @@ class Kilosort4Parameters(BaseModel):
         return int(20 * self.nt / 61) if self.nt0min is None else self.nt0min
 
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
-        """Samples of a template before its spike, and in all."""
+        """Number of samples of a template before its spike, and in total."""
         return self.nbefore, self.nt

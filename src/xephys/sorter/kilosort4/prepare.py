@@ -1,4 +1,4 @@
-"""The first part of the preset ``kilosort4``: the chosen part, filtered, referenced, without artifacts, white."""
+"""First part of the preset ``kilosort4``: select, filter, reference, blank artifacts, whiten."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from ..steps.prepare import check_filterable, in_microvolts, referenced, whitene
 from ..steps.prepared import Prepared
 from .parameters import Kilosort4Parameters
 
-#: Excerpts of half a second from which estimates are made, one from each of as many equal parts of the recording.
+#: Number of half-second excerpts from which estimates are made, one from each of as many equal parts of the recording.
 N_EXCERPTS_MIN, N_EXCERPTS_MAX = 20, 40
-#: Kilosort's batch: the time in which drift is one number, and of which every `nskip`-th gives an excerpt.
+#: Kilosort's batch, in seconds: drift is one number per batch, and every `nskip`-th batch gives an excerpt.
 BATCH_S = 2.0
 
 
 def check_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters) -> None:
-    """Refuse, before any work, a recording that cannot be sorted with these parameters."""
+    """Refuse a recording that cannot be sorted with these parameters, before any work is done."""
     check_filterable(recording, lambda traces: high_passed(traces, parameters))
 
 
 def high_passed(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray:
-    """What is left above the drift of the baseline."""
+    """The traces after the high-pass, which removes the drift of the baseline."""
     return filter_unless_filtered(
         recording, p.band_hz, lambda traces: highpass_filter(traces, freq_min_hz=p.highpass_cutoff, order=3)
     )
 
 
 def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray:
-    """The range of time and the channels that the parameters name; the others are marked bad.
+    """The range of time that the parameters name, with all channels that they do not name marked bad.
 
     Raises
     ------
     ParameterError
-        If a named channel or shank does not exist, the range is empty, or the file is another than ``n_chan_bin`` and
-        ``fs`` say.
+        If a named channel or shank does not exist, the range is empty, or ``n_chan_bin`` or ``fs`` contradicts the
+        file.
     """
     n_channels, n_samples = recording.sizes["channel"], recording.sizes["time"]
     sampling_frequency = float(recording.attrs["sampling_frequency"])
@@ -66,17 +66,17 @@ def chosen_part(recording: xr.DataArray, p: Kilosort4Parameters) -> xr.DataArray
     duration_s = n_samples / sampling_frequency
     if p.tmin >= duration_s:
         raise ParameterError(f"tmin is {p.tmin:g} s and the recording lasts {duration_s:g} s; give less")
-    if p.tmin > 0 or p.tmax < duration_s:  # counted in samples: a gap in the times does not belong to the recording
+    if p.tmin > 0 or p.tmax < duration_s:  # counted in samples, because gaps in the times are not part of the recording
         first, stop = (round(s * sampling_frequency) for s in (p.tmin, min(p.tmax, duration_s)))
         recording = sample_slice(recording, first, max(stop, first + 1))
     return recording
 
 
 def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> Prepared:
-    """Scale, align, high-pass, reference, blank artifacts and whiten, lazily, after the few estimates that this takes.
+    """Scale, align, high-pass, reference, blank artifacts and whiten, lazily, after computing the few estimates needed.
 
-    The reference follows the filter, which takes away offsets and slow waves that would decide a median otherwise; and
-    it is one for each shank.
+    The reference comes after the filter, because offsets and slow waves would otherwise decide the median. Each shank
+    has its own reference.
     """
     seed = p.cluster_init_seed
     traces = in_microvolts(recording, run, seed=seed)
@@ -92,13 +92,13 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> 
 
 
 def n_excerpts(recording: xr.DataArray, p: Kilosort4Parameters) -> int:
-    """How many excerpts of a recording its estimates read."""
+    """Number of excerpts from which estimates are made."""
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
     return min(max(int(duration_s / (BATCH_S * p.nskip)), N_EXCERPTS_MIN), N_EXCERPTS_MAX)
 
 
 def _bad_or_unnamed(recording: xr.DataArray, p: Kilosort4Parameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Channels that are bad, or on a shank that is not sorted."""
+    """Channels that are bad, or on a shank that is not to be sorted."""
     bad = schema.bad_channels_of(recording).copy()
     names = recording.channel.values.astype(str)
     unknown = [str(channel) for channel in p.bad_channels if str(channel) not in names]

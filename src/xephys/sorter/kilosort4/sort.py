@@ -1,16 +1,17 @@
 """The preset ``kilosort4``, from top to bottom: learn shapes, detect everywhere, cluster, match, cluster again, merge.
 
 It follows Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914) step by step, under its
-parameters. The sorting has one group more, ``/kilosort4``, with what a folder of that system's files needs:
+parameters. The sorting has an additional group, ``/kilosort4``, with the contents of that system's files:
 
-- ``whitening (channel, channel_out)``: traces are multiplied by it from the left, channel by channel;
+- ``whitening (channel, channel_out)``: multiplies traces from the left, channel by channel;
 - ``shape (shape, sample)`` and ``component (component, sample)``, with the attribute ``nbefore``;
 - ``template (unit, sample, channel)``: mean whitened waveforms; ``similarity (unit, other)``;
 - ``feature_channel (unit, slot)``: the channels of ``projection (spike, slot, component)``, the cleaned features;
-- ``detection_template (spike)``: which learned template found it; ``feature_norm (spike)``: its whitened amplitude;
-- ``kept (found)``: of all spikes that were matched, in time order, which are not duplicates.
+- ``detection_template (spike)``: the learned template that found the spike; ``feature_norm (spike)``: its whitened
+  amplitude;
+- ``kept (found)``: which of all matched spikes, in time order, are not duplicates.
 
-``spike`` counts the spikes of ``/spikes``, in the same order. ``batch_size`` only schedules.
+``spike`` numbers the spikes of ``/spikes``, in the same order. ``batch_size`` only affects scheduling.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from .parameters import Kilosort4Parameters
 from .prepare import BATCH_S, chosen_part, prepare_white
 from .units import assemble_kilosort4, learned_templates, merged_units
 
-#: Amplitudes of a spike as a multiple of its template: free, within what can be the same neuron.
+#: Limits of a spike's amplitude as a multiple of its template: free, but within what one neuron can produce.
 AMPLITUDE_MIN, AMPLITUDE_MAX = 0.3, 3.0
-#: Where a section has more detected spikes, this many are clustered: a first clustering is for templates.
+#: In a section with more detected spikes, this many are clustered: the first clustering only serves to make templates.
 N_PEAKS_PER_SECTION_MAX = 50_000
 
 
 def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run: Run) -> xr.DataTree:
-    """Sort one segment. Every pass over the recording is kept by the ``run`` and not repeated on resume."""
+    """Sort one segment. The ``run`` keeps every pass over the recording, so that none is repeated on resume."""
     p = parameters
     prepared = prepare_white(chosen_part(recording, p), p, run)
     white, shapes = prepared.whitened, _shapes(prepared.whitened, p, run)
@@ -94,7 +95,7 @@ def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run
 
 
 def _shapes(white: xr.DataArray, p: Kilosort4Parameters, run: Run) -> xr.Dataset:
-    """Shapes and components: learned from some tiles, from all if those are silent, or drawn."""
+    """Shapes and components: learned from some tiles, from all tiles if those are silent, or synthetic."""
     rate = float(white.attrs["sampling_frequency"])
     size = {"n_shapes": p.n_templates, "n_components": p.n_pcs, "n_samples": p.nt, "nbefore": p.nbefore}
     if not p.templates_from_data:
@@ -111,7 +112,7 @@ def _components(shapes: xr.Dataset) -> xr.DataArray:
 
 
 def _cluster_settings(universal: xr.Dataset, shapes: xr.Dataset, p: Kilosort4Parameters) -> dict[str, Any]:
-    """Parameters that both clusterings share."""
+    """Parameters that the two clusterings share."""
     return {
         "components": _components(shapes),
         "section_um": max(2.0 * float(universal.attrs["dmin_um"]), 40.0),
@@ -142,7 +143,7 @@ def _match(white: xr.DataArray, templates: xr.Dataset, shapes: xr.Dataset, p: Ki
 
 
 def _thinned_events(events: CheckpointedEvents, p: Kilosort4Parameters) -> CheckpointedEvents | NDArray[Any]:
-    """The events of one in ``batch_downsampling`` excerpts of 2 s."""
+    """The events in one of every ``batch_downsampling`` excerpts of 2 s."""
     if p.batch_downsampling == 1:
         return events
     excerpt = events.load(("sample_index",))["sample_index"] // round(BATCH_S * events.sampling_frequency)
@@ -150,7 +151,7 @@ def _thinned_events(events: CheckpointedEvents, p: Kilosort4Parameters) -> Check
 
 
 def _detection_log(clustering: Clustering) -> list[dict[str, Any]]:
-    """How much was found, and the sections of which not all peaks were clustered."""
+    """Log of how much was found, and of the sections in which only some peaks were clustered."""
     names = THINNED.names or ()
     thin = [{"step": "detect", "action": "thin", **{n: row[n].item() for n in names}} for row in clustering.thinned]
     return [{"step": "detect", "num_spikes": len(clustering.labels), "num_clusters": clustering.n_clusters}, *thin]

@@ -26,13 +26,13 @@ from ..steps.tidy import COMMON_MS
 from ..steps.waveforms import mean_waveforms
 from .parameters import Kilosort4Parameters
 
-#: Templates are one if their cosine exceeds the first of these and their norms differ by less than the second.
+#: Templates are duplicates if their cosine exceeds the first value and their norms differ by less than the second.
 DUPLICATE_SIMILARITY, DUPLICATE_DIFFERENCE = 0.9, 0.2
-#: Units less alike than this are never merged.
+#: Units with a smaller similarity are never merged.
 MERGE_SIMILARITY = 0.5
-#: Smallest number of spikes of a unit.
+#: Minimum number of spikes of a unit.
 N_SPIKES_MIN = 20
-#: A unit is good if chance makes a dip as deep as its own with less than this probability.
+#: A unit is good if the probability of a dip as deep as its own by chance is below this.
 GOOD_CHANCE = 0.2
 SPIKE = np.dtype(
     [
@@ -55,25 +55,25 @@ class RefractoryUnits:
     spikes
         Records of ``SPIKE``, in time order.
     templates
-        White, one a unit.
+        White templates, one per unit.
     similarity
         Cosine of every pair of templates.
     detection_template
-        Of each spike, the learned template that found it.
+        The learned template that found each spike.
     feature_norm
-        White amplitude of each spike.
+        Amplitude of each spike in white traces.
     projection
         ``(spike, slot, component)`` on the unit's ``feature_channel``.
     feature_channel
         ``(unit, slot)``.
     kept
-        Of all matched spikes, in time order, which are not duplicates.
+        Which of all matched spikes, in time order, are not duplicates.
     ratio
         Central rate of each unit's auto-correlogram, relative to its shoulders.
     good
         Whether each unit has a refractory period.
     log
-        What was merged and dropped.
+        Records of what was merged and dropped.
     """
 
     spikes: NDArray[Any]
@@ -96,7 +96,7 @@ def learned_templates(
     *,
     shapes: xr.Dataset,
 ) -> xr.Dataset:
-    """Templates of the first clusters: means of their features, back in time, aligned, near duplicates made one."""
+    """Templates of the first clusters: means of their features, converted to waveforms, aligned and deduplicated."""
     from ...kernels.templates import cleanup as kernel
 
     rows = np.flatnonzero(labels >= 0)
@@ -121,7 +121,7 @@ def learned_templates(
 def mean_templates(
     recording: xr.DataArray, spikes: NDArray[Any], labels: NDArray[np.int32], shapes: xr.Dataset
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
-    """Mean waveforms of clusters on the channels on which they were measured, these channels, and counts."""
+    """Mean waveforms of clusters on the channels where they were measured, these channels, and numbers of spikes."""
     from ...kernels.cluster.shape import cluster_means
     from ...kernels.templates.cleanup import slots_of_means
 
@@ -140,7 +140,7 @@ def template_set(
     *,
     nbefore: int,
 ) -> xr.Dataset:
-    """Templates as :func:`xephys.estimate_templates` makes them, the strongest channel first."""
+    """Templates in the form of :func:`xephys.estimate_templates`, strongest channel first."""
     energy = np.where(channels >= 0, (waveforms.astype(np.float64) ** 2).sum(axis=1), -1.0)
     order = np.argsort(-energy, axis=1, kind="stable")
     return xr.Dataset(
@@ -167,7 +167,7 @@ def merged_units(
     shapes: xr.Dataset,
     log: Sequence[dict[str, Any]] = (),
 ) -> RefractoryUnits:
-    """Merge clusters that are one neuron by shape and trains, drop duplicates and tiny units, describe what is left."""
+    """Merge clusters that are one neuron by shape and trains, drop duplicates and tiny units, and describe the rest."""
     from ...kernels.curate.common_events import common_events
     from ...kernels.curate.merge import merge_candidates
     from ...kernels.curate.merge_refractory import merge_refractory
@@ -224,17 +224,18 @@ def _describe(
     aligned: NDArray[np.bool_],
     log: list[dict[str, Any]],
 ) -> RefractoryUnits:
-    """Positions, amplitudes, templates and refractoriness of the units whose spikes are the ``row`` of ``single``.
+    """Positions, amplitudes, templates and refractoriness of the units; ``row`` holds the rows of their spikes in
+    ``single``.
 
-    Templates are means of the spikes that are ``aligned`` with the features that were measured of them: those whose
-    time was moved in a merge would blur them.
+    Templates are means over the ``aligned`` spikes only: spikes that a merge shifted in time no longer match their
+    features and would blur the means.
     """
     from ...kernels.metrics.spike_places import features_on, place_spikes
     from ...kernels.metrics.trains import refractory_ratios, unit_medians
 
     rows, units = single["row"], single["unit_index"]
     labels = np.full(len(spikes), -1, np.int32)
-    some = np.isin(units, units[aligned[rows]])  # of a unit none of whose spikes is, all
+    some = np.isin(units, units[aligned[rows]])  # a unit without aligned spikes uses all of its spikes
     labels[rows] = np.where(aligned[rows] | ~some, units, -1)
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
     n_units = len(waveforms)
@@ -282,7 +283,7 @@ def _describe(
 
 
 def _bin_samples(rate: float) -> int:
-    """Samples of a bin of 1 ms."""
+    """Number of samples in a bin of 1 ms."""
     return max(1, round(1e-3 * rate))
 
 
@@ -296,7 +297,7 @@ def assemble_kilosort4(
     shapes: xr.Dataset,
     motion: xr.Dataset | None = None,
 ) -> xr.DataTree:
-    """The sorting, with the group ``/kilosort4``."""
+    """Build the sorting, with the group ``/kilosort4``."""
     rate = float(recording.attrs["sampling_frequency"])
     ms = 1e3 / rate
     means = mean_waveforms(
@@ -349,7 +350,7 @@ def _kilosort4_group(prepared: Prepared, units: RefractoryUnits, shapes: xr.Data
 
 
 def feature_channels(recording: xr.DataArray, n_slots: int) -> NDArray[np.int32]:
-    """Channels on which a spike with each peak channel is projected."""
+    """Channels on which a spike is projected, for each peak channel."""
     positions = schema.positions_of(recording, why="features")
     return nearest_channels(positions, n_nearest=n_slots, groups=channel_groups(recording))
 

@@ -1,4 +1,4 @@
-"""The last part of every sort: where the units are and how large, and the tree that holds it all."""
+"""The last part of every sort: positions and amplitudes of the units, and the tree that holds everything."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Appearance:
-    """What is seen of units on the filtered traces.
+    """How units appear in the filtered traces.
 
     Attributes
     ----------
     waveform
         Mean waveforms ``(unit, sample, channel)``, in the recording's unit.
     nbefore
-        Samples of a waveform before the spike.
+        Number of samples of a waveform before the spike.
     channel_index
         Peak channel of each unit.
     positions
@@ -46,13 +46,13 @@ class Appearance:
 
     @property
     def amplitude(self) -> NDArray[np.float32]:
-        """Largest value of the waveform on the peak channel."""
+        """Maximum absolute value of the waveform on the peak channel."""
         peak = self.waveform[np.arange(len(self.waveform)), :, self.channel_index]
         return np.asarray(np.abs(peak).max(axis=1))
 
 
 def appearance_of(means: xr.Dataset, prepared: Prepared) -> Appearance:
-    """Where units are and how large, from their mean waveforms on the filtered traces."""
+    """Positions and amplitudes of units, from their mean waveforms on the filtered traces."""
     from ...kernels.templates.average import template_peak_channels, template_positions
 
     waveforms, slots = means["waveform"].values, means["channel_index"].values
@@ -70,7 +70,7 @@ def appearance_of(means: xr.Dataset, prepared: Prepared) -> Appearance:
 def with_earlier_where(
     few: NDArray[np.bool_], seen: Appearance, earlier: xr.DataTree, prepared: Prepared
 ) -> Appearance:
-    """The appearance of an earlier sorting's units, in its order, for some of them: a mean of a few spikes is noise."""
+    """The appearance, with that of an earlier sorting for some units: a mean of few spikes is mostly noise."""
     units = earlier["units"].dataset
     places = np.stack([units["x"].values, units["y"].values], axis=1)
     peak_channels = np.where(few, units["channel_index"].values, seen.channel_index)
@@ -84,7 +84,7 @@ def with_earlier_where(
 
 
 def noise_on(channels: NDArray[np.integer[Any]], prepared: Prepared) -> NDArray[np.floating[Any]]:
-    """Noise levels of the filtered traces on some channels, never zero."""
+    """Noise levels of the filtered traces on some channels; never zero."""
     return np.asarray(np.maximum(prepared.noise_levels.values[channels], 1e-9))
 
 
@@ -106,22 +106,22 @@ def assemble(
     Parameters
     ----------
     recording
-        What was sorted.
+        The recording that was sorted.
     spikes
         Records with ``sample_index``, ``unit_index``, ``amplitude`` (as a multiple of the unit's waveform), ``x``,
         ``y`` and ``segment_index``.
     seen
-        Waveforms and places of the units.
+        Waveforms and positions of the units.
     quality
-        Label and metrics of the units by column of ``/units``, one value a unit.
+        Label and metrics of the units, by column of ``/units``, one value per unit.
     preset, parameters, log
-        Provenance.
+        Provenance of the sorting.
     unit_ids
         Names of the units; 0 to n - 1 if None.
     motion
-        For the node ``/motion``.
+        Motion for the node ``/motion``.
     learned
-        For the node ``/learned``.
+        Datasets for the node ``/learned``.
     """
     amplitude = seen.amplitude
     return build_sorting(
@@ -154,7 +154,7 @@ def assemble(
 
 
 def groups_of(recording: xr.DataArray, channel_index: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Shank and group of each unit's peak channel, where the recording has them, for ``/units``."""
+    """Shank and group of each unit's peak channel for ``/units``, if the recording has them."""
     known = [name for name in ("shank", "group") if name in recording.coords]
     return {name: recording.coords[name].values[channel_index] for name in known}
 
@@ -162,7 +162,7 @@ def groups_of(recording: xr.DataArray, channel_index: NDArray[np.int64]) -> dict
 def empty_sorting(
     recording: xr.DataArray, *, preset: str, parameters: Parameters, log: Sequence[Mapping[str, Any]] = ()
 ) -> xr.DataTree:
-    """A sorting without units: the honest result on a silent recording."""
+    """A sorting without units, the correct result for a silent recording."""
     nbefore, n_samples = parameters.template_window(float(recording.attrs["sampling_frequency"]))
     return build_sorting(
         recording,

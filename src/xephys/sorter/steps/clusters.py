@@ -1,4 +1,4 @@
-"""Clusters after a pass: aligned spikes, how many there are, and the log of how they were made."""
+"""Clusters after a pass: aligned spikes, their numbers, and the log of how they were made."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .passes import NoUnits
 
 @dataclass(frozen=True)
 class Clusters:
-    """Clustered spikes, and what is known of their clusters.
+    """Clustered spikes, and what is known about their clusters.
 
     Attributes
     ----------
     spikes
-        Records of ``SPIKE`` in time order, aligned alike within each cluster; ``unit_index`` counts the clusters.
+        Records of ``SPIKE`` in time order, aligned within each cluster; ``unit_index`` numbers the clusters.
     num_spikes
-        Spikes of each cluster, with an estimate of those that were not clustered.
+        Number of spikes of each cluster, including an estimate of those that were not clustered.
     log
-        What was thinned, split, dropped and merged until now.
+        Records of what has been thinned, split, dropped and merged so far.
     unexplained
-        Share of a spike's energy that each cluster's mean leaves; None before matched spikes have been seen.
+        Share of a spike's energy that each cluster's mean leaves unexplained; None until spikes have been matched.
     """
 
     spikes: NDArray[Any]
@@ -36,11 +36,11 @@ class Clusters:
     unexplained: NDArray[np.float64] | None = None
 
     def peak_channels(self) -> NDArray[np.int64]:
-        """The channel where most of a cluster's peaks are."""
+        """The channel that holds most of each cluster's peaks."""
         return usual_channels(self.spikes["channel_index"], self.spikes["unit_index"], n_units=len(self.num_spikes))
 
     def with_unexplained(self, templates: xr.Dataset) -> xr.Dataset:
-        """Their templates with the share that they leave unexplained: with it, pairs of spikes are weighed."""
+        """The templates with the share that they leave unexplained, which matching uses to weigh pairs of spikes."""
         return templates if self.unexplained is None else templates.assign(unexplained=("unit", self.unexplained))
 
 
@@ -51,7 +51,7 @@ def check_found(clustering: Clustering, log: list[dict[str, Any]]) -> None:
 
 
 def clustering_log(clustering: Clustering, *, step: str) -> list[dict[str, Any]]:
-    """What was thinned, split, dropped and merged, in this order, with the figures and the reasons."""
+    """Log records of what was thinned, split, dropped and merged, in this order, with figures and reasons."""
     merged = clustering.decisions[clustering.decisions["merged"]]
     actions = {"thin": clustering.thinned, "split": clustering.splits, "drop": clustering.dropped, "merge": merged}
     return [

@@ -1,7 +1,7 @@
-"""Recordings that were filtered or whitened before they are sorted: known by their history, and treated by one rule.
+"""Detect recordings that were already filtered or whitened, from their history, and treat them by one rule.
 
-White traces are refused. Traces whose band lies within that of the preset are not filtered again; any others are, which
-does no harm where some of the band of spikes is left, and is refused where none is.
+White traces are refused. Traces whose band lies within that of the preset are not filtered again. Other traces are
+filtered, which does no harm if some of the spike band is left; if none is left, they are refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ...calls import history_of
 from ...errors import ParameterError, RecordingError, XephysWarning
 from ...written import read_call
 
-#: Operations that take a band, by what their corners are called.
+#: Operations that limit the band, with the names of their corner parameters.
 _FILTERS = {"bandpass_filter": ("freq_min_hz", "freq_max_hz"), "highpass_filter": ("freq_min_hz", "")}
 Band = tuple[float, float]
 
 
 def known_band(recording: xr.DataArray) -> Band | None:
-    """Corners in hertz of the band that is left by the filters of a recording's history; None if it names none.
+    """Corners in hertz of the band that the filters of a recording's history leave; None if there are no filters.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def check_not_filtered_away(recording: xr.DataArray, band: Band) -> None:
     Raises
     ------
     RecordingError
-        With the remedy.
+        Says what to do instead.
     """
     steps = [step.partition("(")[0] for step in history_of(recording)]
     if "whiten" in steps or recording.attrs.get("units") == "noise":
@@ -96,7 +96,7 @@ def filter_notes(recording: xr.DataArray, band: Band) -> list[dict[str, Any]]:
 
 
 def _corners(step: str) -> Band | None:
-    """The band of one step; None if its history was written by hand and says no numbers."""
+    """The band of one step; None if its history was written by hand without numbers."""
     try:
         name, given = read_call(step)
     except ParameterError:

@@ -1,4 +1,4 @@
-"""How good units are: the metrics that every sort computes, and the labels that follow from them."""
+"""Judge units: the metrics that every sort computes, and the labels derived from them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def judge_units(
     Parameters
     ----------
     recording
-        What was sorted: its rate and length are used.
+        The recording that was sorted; only its rate and length are used.
     spikes
         Records with ``sample_index`` and ``unit_index``.
     seen
-        Waveforms and places of the units.
+        Waveforms and positions of the units.
     contamination_max, good_snr_min, n_spikes_min
         Limits of a good unit.
     """
@@ -49,7 +49,7 @@ def judge_units(
 
 
 def unit_facts(recording: xr.DataArray, spikes: NDArray[Any], seen: Appearance) -> UnitFacts:
-    """What metrics are computed from at the end of a sort."""
+    """The input of the metrics at the end of a sort."""
     return UnitFacts(
         sample_index=spikes["sample_index"],
         unit_index=spikes["unit_index"],

@@ -1,4 +1,4 @@
-"""What a sort learns, stored so that a later sort can reuse it, and whether it fits another recording."""
+"""Store what a sort learned for later sorts, and check whether it fits another recording."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .prepared import Prepared
     from .tidy import Origin
 
-#: Contacts of one probe lie within this of each other in two recordings; positions are often rounded.
+#: Maximum distance between the positions of one contact in two recordings; positions are often rounded.
 POSITION_TOLERANCE_UM = 1.0
 
 
-#: What is known of the channels by which neighborhoods are made.
+#: Channel coordinates from which neighborhoods are made.
 _CHANNEL_NAMES = ("channel", "x", "y", "probe", "shank", "group")
 
 
@@ -52,12 +52,12 @@ class Learned:
 
     @property
     def unit_templates(self) -> xr.Dataset:
-        """One template for each unit, in order of the units."""
+        """One template per unit, in order of the units."""
         return self.templates.isel(unit=np.flatnonzero(self.templates["represents"].values))
 
     @property
     def nodes(self) -> dict[str, xr.Dataset]:
-        """As :func:`xephys.sorting.build_sorting` takes it."""
+        """The nodes in the form that :func:`xephys.sorting.build_sorting` takes."""
         return {
             "channels": self.channels,
             "whitening": self.whitening,
@@ -71,7 +71,7 @@ class Learned:
         return recording.assign_coords(bad=("channel", bad))
 
     def check_units(self, filtered: xr.DataArray) -> None:
-        """Whitening expects traces in the unit in which it was learned."""
+        """Check that the traces have the unit in which the whitening was learned."""
         own, given = str(self.whitening.attrs.get("units", "")), f"1/{filtered.attrs.get('units', 'counts')}"
         if own != given:
             raise RecordingError(
@@ -80,7 +80,7 @@ class Learned:
             )
 
     def whitening_without(self, bad: NDArray[np.bool_]) -> xr.Dataset:
-        """The whitening, to which channels that are bad now and were not then contribute nothing."""
+        """The whitening without contributions from channels that have become bad since it was learned."""
         lost = bad & ~self.channels["bad"].values
         if not lost.any():
             return self.whitening
@@ -93,7 +93,7 @@ class Learned:
         return self.whitening.assign(weight=(weight.dims, np.where(silent, 0, weight.values).astype(weight.dtype)))
 
     def templates_without(self, bad: NDArray[np.bool_]) -> xr.Dataset:
-        """The templates without channels that are bad now and were not then: there is nothing there to match."""
+        """The templates without channels that have become bad since, on which there is nothing to match."""
         lost = bad & ~self.channels["bad"].values
         if not lost.any():
             return self.templates
@@ -108,23 +108,23 @@ class Learned:
 def learned_nodes(
     prepared: Prepared, templates: xr.Dataset, origin: Origin, *, components: xr.DataArray
 ) -> dict[str, xr.Dataset]:
-    """What has been learned, for the node ``/learned``.
+    """Datasets for the node ``/learned``.
 
     Parameters
     ----------
     prepared
-        With the estimates that the recording was prepared with.
+        The prepared recording with the estimates used for it.
     templates
-        Those that were matched, with the attribute ``noise_gain``.
+        The matched templates, with the attribute ``noise_gain``.
     origin
-        The units that their spikes became.
+        How the templates' spikes were assigned to units.
     components
         Temporal components of the features.
     """
     represents = np.zeros(templates.sizes["unit"], bool)
     represents[origin.template_of_unit] = True
     filtered, plain = prepared.filtered, prepared.plain_noise_levels
-    assert plain is not None, "prepare() keeps them"
+    assert plain is not None, "prepare() sets them"
     channels = xr.Dataset(
         {
             "plain_noise_level": ("channel", plain.values, plain.attrs),
@@ -149,14 +149,14 @@ def learned_nodes(
 
 
 def read_learned(sorting: Any) -> Learned:
-    """What an earlier sorting learned.
+    """Read what an earlier sorting learned.
 
     Raises
     ------
     TypeError
         If it is not a sorting.
     ParameterError
-        If it has learned nothing, or its units were changed since.
+        If it has nothing learned, or its units were changed after the sort.
     """
     tree = validate_sorting(sorting)
     names = ("channels", "whitening", "components", "templates")
@@ -167,9 +167,9 @@ def read_learned(sorting: Any) -> Learned:
             "elsewhere; give one that xephys.sort made and that has units"
         )
     channels, whitening, components, templates = (tree[f"learned/{name}"].to_dataset(inherit=False) for name in names)
-    if "relative_threshold" not in templates:  # of a version that matched every unit at one threshold
+    if "relative_threshold" not in templates:  # saved by a version with one threshold for all units
         templates = templates.assign(relative_threshold=("unit", np.ones(templates.sizes["unit"])))
-    if "neighbour" in whitening:  # of a version that spelled it so
+    if "neighbour" in whitening:  # saved by a version with this spelling
         whitening = whitening.rename(neighbour="neighbor")
     learned = Learned(channels, whitening, components["components"], templates)
     n_units, n_learned = tree["units"].sizes["unit"], int(templates["represents"].sum())
@@ -187,7 +187,7 @@ def check_fits(learned: Learned, recording: xr.DataArray) -> None:
     Raises
     ------
     RecordingError
-        With what differs, by how much, and what to do.
+        Says what differs, by how much, and what to do.
     """
     n_channels, sampling_frequency = recording.sizes["channel"], float(recording.attrs["sampling_frequency"])
     remedy = "sort this recording without learned, or give a sorting of the same probe"

@@ -1,6 +1,6 @@
-"""Spikes that all channels around them recorded: of them clusters are made where channels are silent for a time.
+"""Select spikes that were recorded on all channels around them, for clustering where channels are silent at times.
 
-A neuron beside a silent channel has another waveform, and would be split into two units that take turns.
+Next to a silent channel a neuron's waveform differs; clustering would split it into two units that take turns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ...recording.clock import first_sample
 from ...recording.geometry import channel_groups, nearest_channels
 from .passes import Run
 
-#: Where something is silent for more of the time, the spikes that there are have to do; time is looked at so often.
+#: Where the channels around a spike are all live for less than this share of the time, as sampled at this number of
+#: moments, every spike is used.
 LIVE_SHARE_MIN, N_MOMENTS = 0.2, 1000
 
 
@@ -34,7 +35,7 @@ def silent_stretches(recording: xr.DataArray, filtered: xr.DataArray, run: Run) 
 def live_records(
     records: StoredRecords, silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
 ) -> StoredRecords:
-    """The records of spikes during which none of the channels on which they are projected is silent.
+    """The records of spikes during which all channels of their projections were live.
 
     Parameters
     ----------
@@ -43,11 +44,11 @@ def live_records(
     silences
         From :func:`silent_stretches`.
     white
-        The recording in which the spikes were found. Channels that are bad there do not count.
+        The recording in which the spikes were found; channels that are bad there are ignored.
     n_nearest
-        Channels around each spike.
+        Number of channels around each spike.
     guard_ms
-        How far a spike reaches.
+        Time on either side of a spike that must be free of silence.
     """
     if silences is None or not len(silences):
         return records

@@ -1,4 +1,4 @@
-"""What a sort carries with it: where its results are kept, who hears of its progress, and how it ends without units."""
+"""Context of a running sort: where results are kept, where progress is reported, and how it ends without units."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ...recording.kept import keep_recording
 
 Report = Callable[[str, int, int], None]
 
-#: White traces are rounded to multiples of this, in units of the noise; beyond 512 they are cut.
+#: White traces are rounded to multiples of this, in units of the noise, and clipped at 512.
 WHITE_STEP = 1 / 64
 
 
 class NoUnits(Exception):
-    """Nothing was found, which is a result: the sorting is empty. ``log`` says what was done until then."""
+    """No units were found, which is a valid result: the sorting is empty. ``log`` holds what was done so far."""
 
     def __init__(self, log: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__("no units")
@@ -34,18 +34,19 @@ class NoUnits(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One sort at work. What it computes is kept in its folder and not repeated.
+    """A running sort. What it computes is kept in its folder, so that it is not repeated.
 
     Attributes
     ----------
     folder
-        Where records, sums and estimates are kept; estimates are not kept, and nothing else can be computed, if None.
+        Folder for records, sums and estimates. If None, estimates are not kept, and passes over the recording cannot
+        run.
     report
         Called with ``(stage, done, total)`` after each chunk.
     preset
-        Name of the preset at work, for the sorting's provenance.
+        Name of the running preset, for the sorting's provenance.
     cache, cache_bytes_max
-        Where white traces are kept between passes, and how many bytes of them at most.
+        Where white traces are kept between passes, and the maximum number of bytes.
     """
 
     folder: Path | None = None
@@ -56,16 +57,16 @@ class Run:
 
     @property
     def computes(self) -> bool:
-        """Whether this run may compute: without a folder it only builds."""
+        """Whether this run may compute; without a folder it only builds graphs."""
         return self.folder is not None
 
     @cached_property
     def once(self) -> CallOnce:
-        """``run.once(function, argument, name=value)``: its result, from the folder if it was called before."""
+        """Call ``run.once(function, argument, name=value)``: computed once, then read from the folder."""
         return CallOnce(self.folder)
 
     def keep(self, white: xr.DataArray) -> xr.DataArray:
-        """White traces that are computed in the first pass that reads them, and read again in the others."""
+        """White traces that the first pass computes and later passes read again."""
         if not self.computes:
             return white
         return keep_recording(
@@ -78,14 +79,14 @@ class Run:
         return run_events(events, self._place(), progress=self._progress_of(stage))
 
     def total(self, plan: Plan) -> Partial:
-        """The sum over all tiles of what the last stage of a plan emits: one pass over the recording."""
+        """The sum over all tiles of what a plan's last stage emits: one pass over the recording."""
         return run_partials(plan, self._place())
 
     def warm_up(self, plan: Plan | None) -> None:
-        """Before a pass on a cluster: compile its kernels here, then load them in every worker, also in later ones."""
+        """Before a pass on a cluster, compile its kernels here, then load them in all workers, including later ones."""
         if plan is None or active_client() is None:
             return
-        from ...graph.workers import warm_up_active  # it imports distributed, half a second
+        from ...graph.workers import warm_up_active  # imports distributed, which takes half a second
 
         warm_up_active(plan)
 

@@ -1,4 +1,4 @@
-"""The first part of every sort: from raw samples to white ones, and what was learned on the way."""
+"""The first part of every sort: from raw samples to white traces, with the estimates made on the way."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from .prepared import DrawnExcerpts, Prepared
 
 BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
 
-#: With fewer channels spikes move the median: of four wires it holds them, and on sixteen two spikes that come together
-#: are not the sum of what each is alone, so that they become a unit of their own.
+#: With fewer channels, spikes move the median. On a tetrode the median contains the spikes, and on sixteen channels two
+#: coincident spikes differ from the sum of the two alone, so that they become a unit of their own.
 REFERENCE_CHANNELS_MIN = 24
-#: With fewer channels a large spike may be seen by half of them, and be taken for an artifact ...
+#: With fewer channels, half of them may see a large spike, which then looks like an artifact ...
 ARTIFACT_CHANNELS_MIN = 32
-#: ... unless it has to be larger than any spike: this number of noise levels, and a millivolt (or 1000 counts). The
-#: ringing of the filter after such an artifact falls below the threshold of detection within these milliseconds.
+#: ... so an artifact must there exceed any spike: this number of noise levels, and a millivolt (or 1000 counts). Within
+#: these milliseconds after it, the filter's ringing falls below the detection threshold.
 HUGE_THRESHOLD, HUGE_NOISE_MIN, HUGE_GUARD_MS = 100.0, 10.0, 3.0
-#: Neither in a shorter recording nor from a lower noise level, in µV or counts, can one tell how noisy it usually is.
+#: A recording shorter than this, or with lower noise levels (in µV or counts), does not tell how noisy it usually is.
 MOVEMENT_DURATION_MIN_S, MOVEMENT_NOISE_MIN = 1.0, 1.0
-#: A channel whose noise exceeds the median of the channels by this factor is broken, if there are enough to compare.
+#: A channel whose noise exceeds the median over channels by this factor is broken, if there are enough to compare.
 NOISY_FACTOR = 4.0
 NOISY_CHANNELS_MIN = 8
-#: Excerpts of half a second from which noise levels and whitening are estimated: each has 15 000 samples of a channel.
+#: Number of half-second excerpts for noise levels and whitening: each has 15 000 samples per channel.
 N_SLICES = 10
 
 
@@ -58,7 +58,7 @@ def prepare(
     seed: int,
     learned: Learned | None = None,
 ) -> Prepared:
-    """Scale, align, filter, reference and whiten, lazily, after the few estimates that this takes.
+    """Scale, align, filter, reference and whiten, lazily, after computing the few estimates needed.
 
     Parameters
     ----------
@@ -67,20 +67,20 @@ def prepare(
     run
         Keeps the estimates.
     band_pass
-        The preset's filter.
+        Filter of the preset.
     reference
         Operator of the common reference over each shank, or ``"none"``.
     whitening_n_nearest
-        Channels of a whitening neighborhood.
+        Number of channels in a whitening neighborhood.
     seed
-        Of every random choice.
+        Seed of all random choices.
     learned
-        Estimates of an earlier sorting, which are then not made anew: nothing is computed. Channels that are marked bad
-        now and were not then are left out of its whitening.
+        Estimates of an earlier sorting to use instead of making new ones, so that nothing is computed. Channels that
+        have been marked bad since are left out of its whitening.
 
     Raises
     ------
-    RecordingError
+    If positions are missing or no channel is usable.
         If positions are missing or no channel is usable.
     SilentRecordingError
         If every channel is constant.
@@ -97,7 +97,7 @@ def prepare(
 
 
 def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
-    """Refuse, before any work, a recording without positions or too short for a preset's filter.
+    """Refuse a recording without positions, or too short for the preset's filter, before any work is done.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
 
 
 def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Learned | None = None) -> xr.DataArray:
-    """Constant channels marked bad, counts scaled where gains are known, samples of all channels taken at one time."""
+    """Mark constant channels bad, scale counts if gains are known, and align the sampling times of the channels."""
     if recording.sizes["channel"] == 1 and "y" not in recording.coords:
         recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
     schema.positions_of(recording, why="spike sorting")
@@ -131,7 +131,7 @@ def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Lear
 
 
 def without_artifacts(filtered: xr.DataArray, noise_levels: xr.DataArray) -> xr.DataArray:
-    """Silence where the whole probe sees what no neuron makes, and during movements where no reference removes them."""
+    """Silence what no neuron can produce across the whole probe, and movements where no reference removes them."""
     if (~schema.bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
         return blank_common_artifacts(filtered, noise_levels=noise_levels)
     filtered = blank_common_artifacts(
@@ -147,12 +147,12 @@ def without_artifacts(filtered: xr.DataArray, noise_levels: xr.DataArray) -> xr.
 
 
 def channels_of_largest_shank(recording: xr.DataArray) -> int:
-    """Those that are not marked bad."""
+    """Number of good channels on the shank with the most."""
     return int(np.bincount(shank_numbers(recording)[~schema.bad_channels_of(recording)]).max())
 
 
 def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
-    """What the channels of a shank have in common taken away, where there are enough (``"none"``: nothing)."""
+    """Subtract what a shank's channels share, if there are enough of them (``"none"``: subtract nothing)."""
     if operator == "none" or channels_of_largest_shank(filtered) < REFERENCE_CHANNELS_MIN:
         return filtered
     groups = shank_numbers(filtered)
@@ -169,7 +169,7 @@ def whitened(
     learned: Learned | None = None,
     n_slices: int = N_SLICES,
 ) -> Prepared:
-    """White traces and the noise levels before and after, estimated on ``n_slices`` excerpts of the filtered ones."""
+    """White traces, and noise levels before and after whitening, estimated on ``n_slices`` filtered excerpts."""
     token = f"{identity_of(filtered)}-{seed}-{n_slices}"
     excerpts = DrawnExcerpts(lambda: sample_traces(filtered, n_slices=n_slices, seed=seed), token=token)
     if learned is None:
@@ -179,13 +179,13 @@ def whitened(
         whitening = learned.whitening_without(schema.bad_channels_of(filtered))
     white_excerpts = DrawnExcerpts(lambda: _thinned_white(excerpts, whitening), token=f"{excerpts.token}-{n_nearest}")
     if excerpts.is_drawn:
-        white_excerpts[:]  # now, so that the other excerpts can be freed
+        white_excerpts[:]  # drawn now, so that the other excerpts can be freed
     white = run.keep(whiten(filtered, whitening=whitening))
     return Prepared(filtered, white, levels, white_levels, white_excerpts, whitening)
 
 
 def _estimates(filtered: xr.DataArray, *, excerpts: Excerpts, n_nearest: int) -> tuple[Any, xr.Dataset, Any]:
-    """Noise levels, the whitening, and the noise levels after it."""
+    """Noise levels, the whitening, and the noise levels after whitening."""
     levels = estimate_noise_levels(filtered, excerpts=excerpts)
     whitening = estimate_whitening(filtered, n_nearest=n_nearest, excerpts=excerpts)
     white_excerpts = whiten_excerpts(excerpts, whitening=whitening)
@@ -193,19 +193,19 @@ def _estimates(filtered: xr.DataArray, *, excerpts: Excerpts, n_nearest: int) ->
 
 
 def _thinned_white(excerpts: Excerpts, whitening: xr.Dataset) -> Excerpts:
-    """Five to seven of the excerpts, white."""
+    """Five to seven of the excerpts, whitened."""
     return whiten_excerpts(excerpts[:: max(1, round(len(excerpts) / 6))], whitening=whitening)
 
 
 def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArray:
-    """Mark channels that never change.
+    """Mark constant channels as bad.
 
     Raises
     ------
     RecordingError
         If every channel is marked bad.
     SilentRecordingError
-        If every other one is constant.
+        If all other channels are constant.
     """
     marked = schema.bad_channels_of(recording)
     if marked.all():
@@ -220,9 +220,9 @@ def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArr
 
 
 def without_noisy(filtered: xr.DataArray, run: Run, *, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mark channels far noisier than the others, and give all noise levels.
+    """Mark channels that are far noisier than the others, and return the noise levels of all channels.
 
-    The threshold crossings of such a channel would be clustered into units.
+    Otherwise the threshold crossings of such a channel would be clustered into units.
     """
     run.warm_up(recording_plan(filtered))
     levels = run.once(_plain_noise_levels, filtered, seed=seed)

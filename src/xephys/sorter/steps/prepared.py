@@ -14,9 +14,9 @@ from ...recording.excerpts import Excerpts
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recording before and after whitening, both lazy, the noise levels of both, and a few white excerpts.
+    """A recording before and after whitening, both lazy, with the noise levels of both and a few white excerpts.
 
-    ``plain_noise_levels`` are those of the filtered traces before a reference, where they are asked for.
+    ``plain_noise_levels`` are those of the filtered traces before referencing, if they were requested.
     """
 
     filtered: xr.DataArray
@@ -29,7 +29,7 @@ class Prepared:
 
 
 class DrawnExcerpts(Sequence[NDArray[Any]]):
-    """Excerpts of a recording, drawn at the first access: not at all where every estimate made of them is stored."""
+    """Excerpts of a recording, drawn on first access, and not at all if every estimate made from them is stored."""
 
     def __init__(self, draw: Callable[[], Excerpts], *, token: str) -> None:
         self.token = token
@@ -42,7 +42,7 @@ class DrawnExcerpts(Sequence[NDArray[Any]]):
 
     def __getitem__(self, index: Any) -> Any:
         if self._draw is not None:
-            self._parts, self._draw = self._draw(), None  # dropped, so that what the function holds can be freed
+            self._parts, self._draw = self._draw(), None  # the function is dropped to free what it holds
         return self._parts[index]
 
     def __len__(self) -> int:

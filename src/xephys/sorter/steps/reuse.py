@@ -1,4 +1,4 @@
-"""Sorting with what an earlier sort learned: prepare as it did, match its templates, name its units."""
+"""Sort with what an earlier sort learned: prepare the recording alike, match its templates, keep its units."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .prepare import flag_constant
 from .tidy import DEAD_MS, Origin, Units, above_thresholds
 from .waveforms import mean_waveforms
 
-#: What is decided after learning. All other parameters belong to what has been learned.
+#: Parameters that act after learning. All others are fixed by what has been learned.
 LATE_PARAMETERS = (
     "match_threshold", "amplitude_min", "amplitude_max", "n_spikes_min", "contamination_max", "good_snr_min", "seed"
 )  # fmt: skip
@@ -39,7 +39,7 @@ LATE_PARAMETERS = (
 def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArray:
     """The white traces that a sort matched, or would match with what it learned, lazily.
 
-    Look at them beside their residual, ``match_residual(white, templates=sorting["learned/templates"].to_dataset())``.
+    Compare them with their residual, ``match_residual(white, templates=sorting["learned/templates"].to_dataset())``.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArra
     Raises
     ------
     ParameterError
-        If the sorting has learned nothing.
+        If the sorting has nothing learned.
     RecordingError
         If it learned on another probe, at another rate or in another unit.
 
@@ -77,7 +77,7 @@ def whiten_like(recording: xr.DataArray, *, learned: xr.DataTree) -> xr.DataArra
 def sort_learned(
     recording: xr.DataArray, parameters: DefaultParameters, run: Run, *, learned: xr.DataTree
 ) -> xr.DataTree:
-    """Sort one segment with templates, whitening and noise levels of an earlier sorting."""
+    """Sort one segment with the templates, whitening and noise levels of an earlier sorting."""
     p, known = parameters, read_learned(learned)
     check_fits(known, recording)
     alive = flag_constant(recording, run, seed=p.seed)
@@ -94,7 +94,7 @@ def sort_learned(
     matches = run.collect("match", localize_peaks(prepared.whitened, spikes)).load()
     matches = above_thresholds(matches, known.templates, p.match_threshold)
     units = follow_units(matches, known, first_sample=first_sample(recording), n_samples=recording.sizes["time"])
-    # The samples of the earlier waveforms: another rate within the tolerance may round a window in ms to one more.
+    # Sample counts of the earlier waveforms, since at a slightly different rate a window in ms may round differently.
     ms = 1e3 / float(recording.attrs["sampling_frequency"])
     waveforms = learned["templates/templates"]
     nbefore, n_samples = int(waveforms.attrs["nbefore"]), waveforms.sizes["sample"]
@@ -124,7 +124,7 @@ def sort_learned(
 
 
 def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, n_samples: int) -> Units:
-    """The spikes of the units that the learned templates became: nothing is merged, dropped or numbered anew."""
+    """The spikes of the units that the learned templates belong to; nothing is merged, dropped or renumbered."""
     from ...kernels.curate.repeats import drop_repeats
 
     number = learned.templates["unit_index"].values
@@ -143,12 +143,12 @@ def follow_units(matches: NDArray[Any], learned: Learned, *, first_sample: int, 
 
 
 def parameters_with(learned: xr.DataTree, given: Mapping[str, Any], *, preset: str | None = None) -> DefaultParameters:
-    """The parameters of a sort with an earlier sorting: that one's, but for late ones that are given.
+    """The parameters for sorting with an earlier sorting: its own, except for late parameters that are given.
 
     Raises
     ------
     ParameterError
-        If a given parameter would change what has been learned, or the earlier preset cannot be reused.
+        If a given parameter would change what has been learned, or the earlier preset does not support reuse.
     """
     tree = validate_sorting(learned)
     own = str(tree.attrs.get("preset", ""))

@@ -1,4 +1,4 @@
-"""Templates that are two units at once: matching separates the two, and such a template would take their spikes."""
+"""Templates that are sums of two units. Matching separates the two, and such a template would take their spikes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-#: Coincidences whose lags differ by less than this may end up in one cluster.
+#: Coincidences whose lags differ by less than this may fall into one cluster.
 COINCIDENT_MS = 0.5
 
 
@@ -22,8 +22,8 @@ def sums_of_two(
 ) -> NDArray[np.void]:
     """Templates that are the sum of two others, as records of ``kernels.templates.composites.COMPOSITE``.
 
-    ``counts`` are their spikes. With those that were ``matched``, in a recording of so many samples, rare templates are
-    seen to be coincidences also where their average is no sum.
+    ``counts`` are their numbers of spikes. From the ``matched`` spikes, and the number of samples of the recording,
+    rare templates are also recognized as coincidences if their average is not a plain sum.
     """
     from ...kernels.templates.composites import find_composites, missed_together
     from ...match.settings import match_model
@@ -48,5 +48,5 @@ def sums_of_two(
 
 
 def log_of_sums(sums: Iterable[Any], *, step: str, reason: str) -> list[dict[str, Any]]:
-    """The records of sums as entries of a log."""
+    """Log entries for the records of sums."""
     return [{"step": step, "reason": reason, **{n: row[n].item() for n in row.dtype.names or ()}} for row in sums]

@@ -1,4 +1,4 @@
-"""Tidying up: templates before they are matched, units and spikes afterwards."""
+"""Tidy up: templates before they are matched, units and spikes afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sums import log_of_sums, sums_of_two
 
 @dataclass(frozen=True)
 class MatchableTemplates:
-    """Templates that can be matched, which of all these are, and the log of what was dropped."""
+    """The templates that can be matched, their indices among all templates, and the log of what was dropped."""
 
     templates: xr.Dataset
     index: NDArray[np.int64]
@@ -23,20 +23,20 @@ class MatchableTemplates:
 
 @dataclass(frozen=True)
 class Origin:
-    """How the spikes of matched templates became those of units.
+    """How the spikes of matched templates were assigned to units.
 
     Attributes
     ----------
     unit_of_template
-        Unit of each template; -1 for none.
+        Unit of each template; -1 if it has none.
     sample_shift
-        Added to the spikes of each template.
+        Number of samples added to the spikes of each template.
     relative_size
-        Of each template, in that of its unit's mean waveform.
+        Size of each template relative to its unit's mean waveform.
     template_of_unit
-        The template that stands for each unit.
+        The template that represents each unit.
     num_spikes
-        Spikes that each template matched.
+        Number of spikes that each template matched.
     """
 
     unit_of_template: NDArray[np.int64]
@@ -48,7 +48,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Units:
-    """Spikes with ``unit_index`` from 0, the white templates of the units, where they come from, and the log."""
+    """Spikes with ``unit_index`` from 0, the white templates of the units, their origin, and the log."""
 
     spikes: NDArray[Any]
     templates: xr.Dataset
@@ -56,14 +56,15 @@ class Units:
     log: list[dict[str, Any]]
 
 
-#: Templates are matched if their norm, in noise units, reaches this: below it the matcher cannot tell them from noise.
+#: Minimum norm of a matched template, in noise units; below it the matcher cannot tell templates from noise.
 NORM_MIN = 6.0
-#: Two trains that never meet between these lags may be one neuron's; nearer, the matcher reports only one of them.
+#: Two trains without coincidences between these lags may be one neuron's; at shorter lags the matcher reports one
+#: spike.
 REFRACTORY_MS = 2.0
 DEAD_MS = 0.5
-#: Intervals within a burst.
+#: Intervals between spikes of a burst.
 BURST_REFRACTORY_MS, BURST_MS = 1.5, 20.0
-#: A unit that fires within this of a unit that it cannot see, more often than not, is an artifact of the whole probe.
+#: A unit of which most spikes are within this time of a unit out of its sight is an artifact of the whole probe.
 COMMON_MS = 0.5
 
 
@@ -75,13 +76,13 @@ def tidy_templates(
     matched: NDArray[Any] | None = None,
     n_samples: int = 0,
 ) -> MatchableTemplates:
-    """Leave out templates that are too weak to be matched, or two units at once.
+    """Leave out templates that are too weak to be matched, or the sum of two units.
 
-    ``counts`` are their spikes. With those that were ``matched``, in a recording of so many samples, rare templates are
-    seen to be coincidences also where their average is blurred.
+    ``counts`` are their numbers of spikes. From the ``matched`` spikes, and the number of samples of the recording,
+    rare templates are also recognized as coincidences if their average is blurred.
     """
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    # An average of n spikes carries noise of norm sqrt(samples * slots / n), which does not show a unit.
+    # The average of n spikes carries noise of norm sqrt(samples * slots / n), which is no evidence of a unit.
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
     keep = (strength >= NORM_MIN) & (counts >= n_spikes_min)
@@ -97,7 +98,7 @@ def tidy_templates(
 
 
 def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: float) -> NDArray[Any]:
-    """The spikes that reach the threshold of their template, which is a multiple of the usual one."""
+    """The spikes that reach their template's threshold, which is a multiple of the usual one."""
     thresholds = threshold * templates["relative_threshold"].values
     return matches[matches["gain"] >= thresholds[matches["unit_index"]] ** 2]
 
@@ -111,20 +112,20 @@ def tidy_units(
     n_samples: int,
     pieces: NDArray[np.void] | None = None,
 ) -> Units:
-    """Merge units of one neuron, drop copies, artifacts and units with too few spikes, and number the rest anew.
+    """Merge units of one neuron, drop copies, artifacts and small units, and renumber the rest.
 
     Parameters
     ----------
     matches
-        Spikes of the templates, on the sample axis that begins with ``first_sample``.
+        Spikes of the templates, on a sample axis that begins with ``first_sample``.
     templates
-        Those that were matched.
+        The templates that were matched.
     n_spikes_min
-        Fewest spikes of a unit.
+        Minimum number of spikes of a unit.
     first_sample, n_samples
-        The recording's range on that axis.
+        Range of the recording on that axis.
     pieces
-        Records of ``kernels.curate.pieces.PIECE``: units that are parts of others, to be joined with them.
+        Records of ``kernels.curate.pieces.PIECE``: pairs of units that are pieces of one unit and will be joined.
     """
     from ...kernels.curate.bursts import find_burst_pieces
     from ...kernels.curate.common_events import common_events
@@ -169,11 +170,11 @@ def tidy_units(
     )
     num_matched = np.bincount(matches["unit_index"], minlength=n_units)
     sums = sums_of_two(templates, num_matched, matched=matches, n_samples=n_samples)
-    sums = sums[target[sums["unit"]] == sums["unit"]]  # what was merged into one of the two is its
+    sums = sums[target[sums["unit"]] == sums["unit"]]  # a sum that was merged into one of its two units is that unit's
     together = np.zeros(n_units, bool)
     together[sums["unit"]] = True
     gone = artifact | together
-    target = np.where(gone | gone[target], -1, target)  # with all that was merged into it
+    target = np.where(gone | gone[target], -1, target)  # including everything merged into a dropped unit
     spikes = give_to_parts(matches, sums)
     spikes = spikes[target[spikes["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1

@@ -1,4 +1,4 @@
-"""Mean waveforms; those of white traces, for matching, also give those of filtered traces, for people."""
+"""Mean waveforms of white traces for matching, and of filtered traces, derived from them, for display."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...templates.average import template_plan, templates_of_sums
 from .passes import Run
 from .tidy import Origin
 
-#: Channels of a waveform of filtered traces.
+#: Number of channels of a filtered waveform.
 N_CHANNELS = 64
-#: Channels averaged so that filtered waveforms on the nearest 64 miss nothing: with 96 they miss 0.3 µV of 480 at the
+#: Channels averaged so that filtered waveforms are exact on the nearest 64: with 96 they miss 0.3 µV of 480 at the
 #: border, with these 0.005.
 N_CHANNELS_TO_COLOR = 128
-#: Most spikes averaged for a waveform of a unit whose templates were made elsewhere.
+#: Maximum number of spikes averaged per unit whose templates were made elsewhere.
 N_SPIKES_OF_UNIT_MAX = 500
 
 
@@ -39,25 +39,25 @@ def mean_waveforms(
     Parameters
     ----------
     traces
-        Filtered or white.
+        Filtered or white traces.
     spikes
         Records with ``sample_index`` and ``unit_index``, in time order.
     run
         Keeps the sums.
     peak_channels
-        Of each unit.
+        Peak channel of each unit.
     ms_before, ms_after
         Window of a spike.
     seed
-        Of the choice of the spikes that are averaged.
+        Seed for choosing the spikes that are averaged.
     n_spikes_max
-        Most spikes of a unit that are averaged.
+        Maximum number of spikes averaged per unit.
     n_nearest
-        Channels of a waveform; fewer where the traces have fewer.
+        Number of channels per waveform; fewer if the traces have fewer.
 
     Returns
     -------
-    As :func:`xephys.estimate_templates` makes them.
+    Dataset in the form of :func:`xephys.estimate_templates`.
     """
     plan = template_plan(
         traces,
@@ -73,12 +73,12 @@ def mean_waveforms(
 
 
 def nearest_slots(means: xr.Dataset, n_nearest: int) -> xr.Dataset:
-    """The same on fewer channels."""
+    """The means on fewer channels."""
     return means.isel(slot=slice(n_nearest))
 
 
 def colored_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -> xr.Dataset:
-    """Means of filtered traces from means of white ones: whitening is linear, so it can be undone after the mean.
+    """Means of filtered traces, computed from means of white ones by undoing the whitening, which is linear.
 
     Examples
     --------
@@ -101,9 +101,9 @@ def colored_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -
 
 
 def unit_means(means: xr.Dataset, origin: Origin) -> xr.Dataset:
-    """Mean waveforms of units from those of the matched templates merged into them, weighted by their spikes.
+    """Mean waveforms of units: those of the matched templates merged into them, weighted by their numbers of spikes.
 
-    Channels are those of the template that stands for the unit.
+    Channels are those of the template that represents the unit.
     """
     from ...kernels.templates.combine import merge_waveforms
 
