@@ -1,8 +1,9 @@
-"""Thresholds for silencing all channels: how large, and on how many channels at once."""
+"""All channels silenced where enough of them agree: the mechanism; each operation adds its rule."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...checks import check_share
+from ...graph.plan import Stage
+from ...recording.stages import extend_recording
 
 
 class Agreement(NamedTuple):
@@ -35,3 +38,38 @@ def agreement(
     good = ~schema.bad_channels_of(recording)
     thresholds = np.where(good, factor * levels, np.inf).astype(np.float32)
     return Agreement(thresholds, max(1, int(np.ceil(channel_fraction * good.sum()))))
+
+
+def blank_where_agreed(
+    recording: xr.DataArray,
+    kernel: Callable[..., Any],
+    *,
+    limits: Agreement,
+    guard_samples: int,
+    halo_samples: int,
+    **rule: Any,
+) -> xr.DataArray:
+    """Set all channels to 0 where a kernel finds that enough of them agree, and around that, lazily.
+
+    Parameters
+    ----------
+    kernel
+        Gets the limits, ``guard_samples`` and the rule.
+    limits
+        From :func:`agreement`.
+    guard_samples
+        How many more samples are silenced on either side.
+    halo_samples
+        How far from a sample, on either side, another may lie that silences it.
+    **rule
+        Further numbers that the kernel needs.
+    """
+    stage = Stage(
+        kernel,
+        dtype=np.dtype("f4"),
+        parameters={"n_channels_min": limits.n_channels_min, "guard_samples": guard_samples, **rule},
+        arrays={"thresholds": limits.thresholds},
+        before=halo_samples,
+        after=halo_samples,
+    )
+    return extend_recording(recording, stage)

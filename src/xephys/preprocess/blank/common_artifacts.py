@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
 from ... import schema
 from ...calls import operation
 from ...checks import check_positive, check_share
-from ...graph.plan import Stage
-from ...recording.stages import extend_recording
-from .agreement import agreement
+from .agreement import agreement, blank_where_agreed
 
 
 @operation
@@ -70,18 +67,12 @@ def blank_common_artifacts(
     check_positive(threshold=threshold, guard_ms=guard_ms)
     check_share(peak_fraction=peak_fraction)
     info = schema.validate_recording(recording)
-    crowded = agreement(recording, noise_levels=noise_levels, factor=threshold, channel_fraction=channel_fraction)
     guard = max(1, round(guard_ms * 1e-3 * info.sampling_frequency))
-    stage = Stage(
+    return blank_where_agreed(
+        recording,
         kernel.blank_common_artifacts,
-        dtype=np.dtype("f4"),
-        parameters={
-            "n_channels_min": crowded.n_channels_min,
-            "peak_fraction": float(peak_fraction),
-            "guard_samples": guard,
-        },
-        arrays={"thresholds": crowded.thresholds},
-        before=2 * guard,
-        after=2 * guard,
+        limits=agreement(recording, noise_levels=noise_levels, factor=threshold, channel_fraction=channel_fraction),
+        guard_samples=guard,
+        halo_samples=2 * guard,
+        peak_fraction=float(peak_fraction),
     )
-    return extend_recording(recording, stage)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
 from ... import schema
 from ...calls import operation
 from ...checks import check_positive
-from ...graph.plan import Stage
-from ...recording.stages import extend_recording
-from .agreement import agreement
+from .agreement import agreement, blank_where_agreed
 
 
 @operation
@@ -70,21 +67,15 @@ def blank_noisy_stretches(
 
     check_positive(factor=factor, window_ms=window_ms, guard_ms=guard_ms)
     info = schema.validate_recording(recording)
-    noisy = agreement(
-        recording, noise_levels=noise_levels, factor=factor * MAD_OF_NORMAL, channel_fraction=channel_fraction
-    )
     per_ms = 1e-3 * info.sampling_frequency
     reach, guard = max(1, round(window_ms / 2 * per_ms)), max(1, round(guard_ms * per_ms))
-    stage = Stage(
+    return blank_where_agreed(
+        recording,
         kernel.blank_noisy_stretches,
-        dtype=np.dtype("f4"),
-        parameters={
-            "n_channels_min": noisy.n_channels_min,
-            "reach_samples": reach,
-            "guard_samples": guard,
-        },
-        arrays={"thresholds": noisy.thresholds},
-        before=reach + guard,
-        after=reach + guard,
+        limits=agreement(
+            recording, noise_levels=noise_levels, factor=factor * MAD_OF_NORMAL, channel_fraction=channel_fraction
+        ),
+        guard_samples=guard,
+        halo_samples=reach + guard,
+        reach_samples=reach,
     )
-    return extend_recording(recording, stage)
