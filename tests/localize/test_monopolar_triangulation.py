@@ -31,7 +31,7 @@ def test_channels_within_the_radius_are_used():
     [
         ({"feature": "ptpp"}, "feature is 'ptpp'.*did you mean 'ptp'"),
         ({"radius_um": -1}, "radius_um is -1"),
-        ({"max_distance_um": 0}, "max_distance_um is 0; it must be greater than 0"),
+        ({"distance_max_um": 0}, "distance_max_um is 0; it must be greater than 0"),
     ],
 )
 def test_refusals(parameters, message):

@@ -22,5 +22,5 @@ def test_shifts_are_those_of_the_tissue():
     peaks = ShankPeaks(offsets, depth, np.ones(200, np.float32), 1.0, (0.0, 1000.0))
     prints = Prints(peaks, np.zeros(200, np.int64), 1, 0.0, 10.0, 100, False)
     np.testing.assert_allclose(prints.depth_um[:2], [5.0, 15.0])
-    applied, _ = align_to_mean(prints, n_rounds=4, max_shift=8)
+    applied, _ = align_to_mean(prints, n_rounds=4, shift_max=8)
     assert (-(applied - applied[0])).tolist() == (true - true[0]).tolist()

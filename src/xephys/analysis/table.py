@@ -88,7 +88,7 @@ EXTENSIONS: dict[str, Extension] = {
     "unit_locations": Extension(
         units.locations,
         ("templates",),
-        {"method": "monopolar_triangulation", "feature": "ptp", "max_distance_um": 1000.0},
+        {"method": "monopolar_triangulation", "feature": "ptp", "distance_max_um": 1000.0},
         settings=_WINDOW,
         doc="place of each unit, from its template",
     ),

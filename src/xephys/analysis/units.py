@@ -63,7 +63,7 @@ def _source(analysis: Analysis, templates: xr.Dataset, parameters: dict[str, Any
         sizes,
         templates["channel_index"].values,
         analysis.subject.positions,
-        max_distance_um=parameters["max_distance_um"],
+        distance_max_um=parameters["distance_max_um"],
     )
 
 

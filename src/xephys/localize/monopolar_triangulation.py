@@ -18,7 +18,7 @@ def monopolar_triangulation(
     radius_um: float = 75.0,
     feature: str = "ptp",
     enforce_decrease: bool = False,
-    max_distance_um: float = 150.0,
+    distance_max_um: float = 150.0,
 ) -> Stage:
     """The stage that adds ``x``, ``y``, ``z`` and ``alpha`` of each peak.
 
@@ -32,7 +32,7 @@ def monopolar_triangulation(
         How the amplitude on each channel is measured: ``"ptp"``, ``"energy"`` or ``"peak_voltage"``.
     enforce_decrease
         Limit each amplitude to those of the channels nearer to the peak.
-    max_distance_um
+    distance_max_um
         Maximum distance of a solution.
 
     Raises
@@ -48,7 +48,7 @@ def monopolar_triangulation(
     from ..kernels.localize.point_source import radial_decrease_steps
 
     check_choice("feature", feature, FEATURES)
-    check_positive(radius_um=radius_um, max_distance_um=max_distance_um)
+    check_positive(radius_um=radius_um, distance_max_um=distance_max_um)
     neighbors = neighbors_within(window.positions, radius_um=radius_um, groups=window.groups)
     arrays: dict[str, Any] = {"positions": window.positions, "neighbors": neighbors}
     if enforce_decrease:
@@ -60,7 +60,7 @@ def monopolar_triangulation(
             "feature": feature,
             "nbefore": window.nbefore,
             "nafter": window.nafter,
-            "max_distance_um": max_distance_um,
+            "distance_max_um": distance_max_um,
         },
         arrays=arrays,
         before=window.nbefore,

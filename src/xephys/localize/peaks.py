@@ -63,7 +63,7 @@ def localize_peaks(
         Window around the peak that the method uses.
     **parameters
         Parameters of the method: ``radius_um`` (all three), ``feature`` (center of mass and triangulation),
-        ``enforce_decrease`` and ``max_distance_um`` (triangulation), ``prototype`` (grid convolution). See
+        ``enforce_decrease`` and ``distance_max_um`` (triangulation), ``prototype`` (grid convolution). See
         :func:`xephys.localize.center_of_mass.center_of_mass`,
         :func:`xephys.localize.monopolar_triangulation.monopolar_triangulation` and
         :func:`xephys.localize.grid_convolution.grid_convolution`.

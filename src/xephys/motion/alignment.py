@@ -41,7 +41,7 @@ def amplitude_levels(amplitude: NDArray[np.float32], n_levels: int, limits: tupl
     return np.searchsorted(edges, amplitude, side="right").astype(np.uint8)
 
 
-def align_to_mean(prints: Prints, *, n_rounds: int, max_shift: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def align_to_mean(prints: Prints, *, n_rounds: int, shift_max: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Shift of each bin, and the mean of the aligned fingerprints.
 
     In each round every bin takes the shift at which it matches the reference best, and the mean of the aligned bins is
@@ -52,8 +52,8 @@ def align_to_mean(prints: Prints, *, n_rounds: int, max_shift: int) -> tuple[NDA
     reference = _fingerprints(prints, (middle, middle + 1))[0]
     everywhere = np.ones(prints.n_depths, np.float32)
     for _ in range(n_rounds):
-        scores = scores_of(prints, reference, applied, [everywhere], max_shift)[:, :, 0]
-        applied = applied + scores.argmax(axis=1) - max_shift
+        scores = scores_of(prints, reference, applied, [everywhere], shift_max)[:, :, 0]
+        applied = applied + scores.argmax(axis=1) - shift_max
         total = sum(_in_slices(prints, partial(_sum, applied)))
         reference = np.asarray(total / prints.peaks.n_times, np.float32)
     return applied, reference
@@ -64,10 +64,10 @@ def scores_of(
     reference: NDArray[np.float32],
     applied: NDArray[np.int64],
     windows: list[NDArray[np.float32]],
-    max_shift: int,
+    shift_max: int,
 ) -> NDArray[np.float32]:
     """How well each bin matches the reference at each further shift, ``(time, shift, window)``."""
-    found = _in_slices(prints, partial(_scores, reference, applied, windows, max_shift))
+    found = _in_slices(prints, partial(_scores, reference, applied, windows, shift_max))
     return np.concatenate(found)
 
 
@@ -103,7 +103,7 @@ def _scores(
     reference: NDArray[np.float32],
     applied: NDArray[np.int64],
     windows: list[NDArray[np.float32]],
-    max_shift: int,
+    shift_max: int,
     values: NDArray[np.float32],
     own: slice,
     circular: bool,
@@ -111,5 +111,5 @@ def _scores(
     from ..kernels.motion.fingerprint import shift_scores
 
     return np.stack(
-        [shift_scores(values, reference, applied[own], window, max_shift, circular) for window in windows], axis=-1
+        [shift_scores(values, reference, applied[own], window, shift_max, circular) for window in windows], axis=-1
     )

@@ -27,7 +27,7 @@ def estimate_by_decentralized(
     win_scale_um: float = 300.0,
     win_margin_um: float | None = None,
     bin_um: float = 2.0,
-    max_displacement_um: float = 100.0,
+    displacement_max_um: float = 100.0,
     time_horizon_s: float | None = 120.0,
     corr_threshold: float = 0.1,
     temporal_prior: bool = True,
@@ -50,7 +50,7 @@ def estimate_by_decentralized(
         Windows along depth, as in :func:`xephys.motion.dredge.estimate_by_dredge`.
     bin_um
         Width of a bin of depth.
-    max_displacement_um
+    displacement_max_um
         Largest displacement between two bins.
     time_horizon_s
         Largest distance in time of a pair; all pairs if None, with memory and time that grow steeply.
@@ -72,7 +72,7 @@ def estimate_by_decentralized(
     """
     check_choice("win_shape", win_shape, ("gaussian", "triangle", "rect"))
     check_positive(
-        win_step_um=win_step_um, win_scale_um=win_scale_um, bin_um=bin_um, max_displacement_um=max_displacement_um,
+        win_step_um=win_step_um, win_scale_um=win_scale_um, bin_um=bin_um, displacement_max_um=displacement_max_um,
         robust_regression_sigma=robust_regression_sigma, lsqr_robust_n_iter=lsqr_robust_n_iter,
         **({} if time_horizon_s is None else {"time_horizon_s": time_horizon_s}),
     )  # fmt: skip
@@ -102,8 +102,8 @@ def estimate_by_decentralized(
         peaks, low, bin_um, n_depths, weight_with_amplitude, histogram_depth_smooth_um, histogram_time_smooth_s
     )
     lags = np.arange(1, reach + 1)
-    max_lag = max(1, round(max_displacement_um / bin_um))
-    compare: Any = partial(_compare, pair_lags, raster, lags, max_lag)
+    lag_max = max(1, round(displacement_max_um / bin_um))
+    compare: Any = partial(_compare, pair_lags, raster, lags, lag_max)
     found = map_in_threads(compare, list(windows))
     lag_um = np.stack([lag for lag, _ in found], axis=-1) * np.float32(bin_um)
     correlation = np.stack([value for _, value in found], axis=-1)
@@ -138,8 +138,8 @@ def _raster(
     return np.asarray(smooth_columns(raster, gaussian_kernel(time_smooth_s / peaks.bin_s)))
 
 
-def _compare(kernel: Any, raster: Any, lags: Any, max_lag: int, window: Any) -> Any:
-    return kernel(raster, window, lags, max_lag, 0)
+def _compare(kernel: Any, raster: Any, lags: Any, lag_max: int, window: Any) -> Any:
+    return kernel(raster, window, lags, lag_max, 0)
 
 
 def _without_outliers(

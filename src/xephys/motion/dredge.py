@@ -45,7 +45,7 @@ class _Rasters(NamedTuple):
 class _Pairs(NamedTuple):
     windows: NDArray[np.float32]
     centers_um: NDArray[np.float64]
-    max_lag: int
+    lag_max: int
     mincorr: float
     activity: tuple[float, float] | None
     lambda_t: float
@@ -62,7 +62,7 @@ def estimate_by_dredge(
     win_scale_um: float = 450.0,
     win_margin_um: float | None = None,
     bin_um: float = 2.0,
-    max_disp_um: float | None = None,
+    disp_max_um: float | None = None,
     time_horizon_s: float = 1000.0,
     mincorr: float = 0.1,
     do_window_weights: bool = True,
@@ -90,7 +90,7 @@ def estimate_by_dredge(
         outside the contacts their centers may lie; minus half the width if None.
     bin_um
         Width of a bin of the rasters.
-    max_disp_um
+    disp_max_um
         Largest displacement between two bins; a quarter of the window's width if None (rigid: of the shank).
     time_horizon_s
         Largest distance in time of two bins that are compared.
@@ -116,11 +116,11 @@ def estimate_by_dredge(
     check_choice("win_shape", win_shape, ("gaussian", "triangle", "rect"))
     check_positive(
         win_step_um=win_step_um, win_scale_um=win_scale_um, bin_um=bin_um, time_horizon_s=time_horizon_s,
-        knot_step_um=knot_step_um, **({} if max_disp_um is None else {"max_disp_um": max_disp_um}),
+        knot_step_um=knot_step_um, **({} if disp_max_um is None else {"disp_max_um": disp_max_um}),
     )  # fmt: skip
     from ..kernels.motion.histogram import gaussian_kernel, spatial_windows
 
-    reach = max_disp_um or (peaks.height_um / 4 if rigid else win_scale_um / 4)
+    reach = disp_max_um or (peaks.height_um / 4 if rigid else win_scale_um / 4)
     low = peaks.contacts_um[0] - 100.0
     n_depths = int(np.ceil((peaks.height_um + 200.0) / bin_um))
     rasters = _Rasters(
@@ -142,7 +142,7 @@ def estimate_by_dredge(
     pairs = _Pairs(
         windows=windows,
         centers_um=centers,
-        max_lag=max(1, round(reach / bin_um)),
+        lag_max=max(1, round(reach / bin_um)),
         mincorr=mincorr,
         activity=(weights_threshold_low, weights_threshold_high) if do_window_weights else None,
         lambda_t=lambda_t,
@@ -243,7 +243,7 @@ def _solve(
     from ..kernels.motion.chain import solve_pairs
     from ..kernels.motion.dredge import pair_lags, pair_weights
 
-    compare: Any = partial(_compare, pair_lags, raster, lags, pairs.max_lag, len(fixed))
+    compare: Any = partial(_compare, pair_lags, raster, lags, pairs.lag_max, len(fixed))
     found = map_in_threads(compare, list(pairs.windows))
     lag_um = np.stack([lag for lag, _ in found], axis=-1) * np.float32(rasters.bin_um)
     correlation = np.stack([value for _, value in found], axis=-1)
@@ -252,8 +252,8 @@ def _solve(
     return solve_pairs(lag_um, weight, lags, time_smoothness=lambda_t, depth_smoothness=pairs.lambda_s, fixed=fixed)
 
 
-def _compare(kernel: Any, raster: Any, lags: Any, max_lag: int, first: int, window: Any) -> Any:
-    return kernel(raster, window, lags, max_lag, first)
+def _compare(kernel: Any, raster: Any, lags: Any, lag_max: int, first: int, window: Any) -> Any:
+    return kernel(raster, window, lags, lag_max, first)
 
 
 def _displacement(

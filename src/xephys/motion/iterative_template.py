@@ -82,7 +82,7 @@ def estimate_by_iterative_template(
         n_depths=max(1, int(np.ceil((peaks.height_um + 2 * hist_margin_um) / bin_um))),
         circular=False,
     )
-    applied, reference = align_to_mean(prints, n_rounds=num_iterations, max_shift=num_shifts_global)
+    applied, reference = align_to_mean(prints, n_rounds=num_iterations, shift_max=num_shifts_global)
     centers = window_centers(
         peaks, rigid=rigid, step_um=win_step_um, margin_um=-win_scale_um / 2 if win_margin_um is None else win_margin_um
     )
@@ -99,10 +99,10 @@ def estimate_by_iterative_template(
     return Course(displacement, np.full(displacement.shape, np.nan), known, centers)
 
 
-def _finest(scores: NDArray[np.float32], max_shift: int, sigma: float, p: float, d: float) -> NDArray[np.float64]:
+def _finest(scores: NDArray[np.float32], shift_max: int, sigma: float, p: float, d: float) -> NDArray[np.float64]:
     """Shift of the highest score, ``(time, window)``, from scores ``(time, shift, window)``."""
-    coarse = np.arange(-max_shift, max_shift + 1.0)
-    fine = np.arange(-max_shift, max_shift + _FINE_STEP / 2, _FINE_STEP)
+    coarse = np.arange(-shift_max, shift_max + 1.0)
+    fine = np.arange(-shift_max, shift_max + _FINE_STEP / 2, _FINE_STEP)
 
     def alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.exp(-((np.abs(a[:, None] - b[None]) / sigma) ** p) / d))

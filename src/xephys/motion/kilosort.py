@@ -12,7 +12,7 @@ from .shank_peaks import Course, ShankPeaks
 
 _N_LEVELS = 20
 #: Rounds of the alignment, and the largest shift of one, in bins.
-_N_ROUNDS, _MAX_SHIFT = 9, 15
+_N_ROUNDS, _SHIFT_MAX = 9, 15
 #: Largest further shift of a block, in bins, and into how many steps a bin is divided.
 _MAX_BLOCK_SHIFT, _STEPS_PER_BIN = 5, 10
 
@@ -63,7 +63,7 @@ def estimate_by_kilosort(
         n_depths=n_depths,
         circular=True,
     )
-    applied, reference = align_to_mean(prints, n_rounds=_N_ROUNDS, max_shift=_MAX_SHIFT)
+    applied, reference = align_to_mean(prints, n_rounds=_N_ROUNDS, shift_max=_SHIFT_MAX)
     starts = np.round(np.linspace(0, n_depths - n_depths // nblocks, 2 * nblocks - 1)).astype(int)
     blocks = [_block(start, n_depths // nblocks, n_depths) for start in starts]
     scores = scores_of(prints, reference, applied, blocks, _MAX_BLOCK_SHIFT)

@@ -96,8 +96,8 @@ def test_errors_name_the_remedy(data):
         localize_center_of_mass(traces, events, **windowed(feature="area"))
     with pytest.raises(ValueError, match="needs 13 before"):
         localize_center_of_mass(traces, events, **{**windowed(), "nbefore": 13})
-    with pytest.raises(ValueError, match=r"max_distance_um is 0\.5"):
-        localize_monopolar_triangulation(traces, events, **windowed(max_distance_um=0.5))
+    with pytest.raises(ValueError, match=r"distance_max_um is 0\.5"):
+        localize_monopolar_triangulation(traces, events, **windowed(distance_max_um=0.5))
     stage, arguments = all_stages()["grid"]
     with pytest.raises(ValueError, match="kept_percent is 0"):
         stage(traces, events, **arguments, kept_percent=0)

@@ -41,5 +41,5 @@ def test_silence_is_put_on_its_channel():
 
 
 def test_the_box_has_a_smallest_size():
-    with pytest.raises(ValueError, match=r"max_distance_um is 0.5; it must be at least 1"):
-        localized(np.ones(16), max_distance_um=0.5)
+    with pytest.raises(ValueError, match=r"distance_max_um is 0.5; it must be at least 1"):
+        localized(np.ones(16), distance_max_um=0.5)

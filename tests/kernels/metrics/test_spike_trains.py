@@ -13,12 +13,12 @@ from xephys.kernels.metrics.spike_trains import (
 )
 
 
-def all_pairs(first, second, bin_samples, max_lag, same):
-    counts = np.zeros(2 * max_lag // bin_samples, int)
+def all_pairs(first, second, bin_samples, lag_max, same):
+    counts = np.zeros(2 * lag_max // bin_samples, int)
     for i, a in enumerate(first):
         for j, b in enumerate(second):
-            if -max_lag <= b - a < max_lag and not (same and i == j):
-                counts[(b - a + max_lag) // bin_samples] += 1
+            if -lag_max <= b - a < lag_max and not (same and i == j):
+                counts[(b - a + lag_max) // bin_samples] += 1
     return counts
 
 
@@ -40,10 +40,10 @@ def test_empty_trains():
     assert coincidences(none, none, refractory_samples=30, dead_samples=0, duration_samples=100) == (0, 0.0)
 
 
-@pytest.mark.parametrize(("bin_samples", "max_lag"), [(0, 10), (3, 10), (5, 0)])
-def test_impossible_bins(bin_samples, max_lag):
+@pytest.mark.parametrize(("bin_samples", "lag_max"), [(0, 10), (3, 10), (5, 0)])
+def test_impossible_bins(bin_samples, lag_max):
     with pytest.raises(ValueError, match="multiple of the bin"):
-        correlogram_counts(np.array([1]), bin_samples=bin_samples, lag_samples_max=max_lag)
+        correlogram_counts(np.array([1]), bin_samples=bin_samples, lag_samples_max=lag_max)
 
 
 def test_coincidences_equal_all_pairs():

@@ -215,7 +215,7 @@ def _take_scalings(extension: Any, side: Side) -> xr.Dataset:
 
 def _give_unit_places(node: xr.Dataset, side: Side) -> Given:
     places = np.stack([node[name].values for name in ("x", "y", "z", "alpha") if name in node], axis=1)
-    names = {"method": "method", "feature": "feature", "max_distance_um": "max_distance_um"}
+    names = {"method": "method", "feature": "feature", "distance_max_um": "max_distance_um"}
     return Given(renamed(parameters_of(node), names), {"unit_locations": places[:, :3]})
 
 

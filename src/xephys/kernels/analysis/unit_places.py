@@ -57,11 +57,11 @@ def source_places(
     channels: NDArray[np.int32],
     positions: NDArray[np.float64],
     *,
-    max_distance_um: float = 1000.0,
+    distance_max_um: float = 1000.0,
 ) -> NDArray[np.float64]:
     """Place and strength ``(x, y, z, alpha)`` of the point source that fits the sizes best; NaN without any.
 
-    Size on a channel is ``alpha`` over the distance; the squared differences are smallest within ``max_distance_um``
+    Size on a channel is ``alpha`` over the distance; the squared differences are smallest within ``distance_max_um``
     of the center of mass (Boussard et al. 2021, NeurIPS 34:22130).
 
     Examples
@@ -81,12 +81,12 @@ def source_places(
         largest = values.max()
         apart = np.linalg.norm(center - places[values.argmax()])
         guess = np.array([*center, 20.0, np.hypot(apart, 20.0) * largest])
-        low = [center[0] - max_distance_um, center[1] - max_distance_um, 1.0, 0.0]
+        low = [center[0] - distance_max_um, center[1] - distance_max_um, 1.0, 0.0]
         high = [
-            center[0] + max_distance_um,
-            center[1] + max_distance_um,
-            max_distance_um * 10,
-            largest * max_distance_um,
+            center[0] + distance_max_um,
+            center[1] + distance_max_um,
+            distance_max_um * 10,
+            largest * distance_max_um,
         ]
         if not np.all((guess > low) & (guess < high)):
             continue

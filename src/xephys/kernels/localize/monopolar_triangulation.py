@@ -23,7 +23,7 @@ def localize_monopolar_triangulation(
     feature: Feature = "ptp",
     nbefore: int,
     nafter: int,
-    max_distance_um: float = 150.0,
+    distance_max_um: float = 150.0,
     decrease_steps: NDArray[np.int32] | None = None,
 ) -> NDArray[np.void]:
     """Append the point source that best explains the features, feature = alpha / distance.
@@ -32,13 +32,13 @@ def localize_monopolar_triangulation(
     ``q = 1 / sqrt((x - xi)^2 + (y - yi)^2 + z^2)`` and alpha solved in closed form: SpikeInterface's default
     objective. The closed form leaves three unknowns, found by Levenberg–Marquardt steps on the projected residual
     (Golub and Pereyra's variable projection, Kaufman's Jacobian), kept inside a box: x and y at most
-    `max_distance_um` from the center of mass, z from 1 to ten times `max_distance_um`.
+    `distance_max_um` from the center of mass, z from 1 to ten times `distance_max_um`.
 
     Parameters
     ----------
     traces, events, before, after, start, positions, neighbors, feature, nbefore, nafter
         As for `localize_center_of_mass`.
-    max_distance_um : float
+    distance_max_um : float
         Size of the box, µm.
     decrease_steps : int32 (channel, k, 1 + parents), optional
         From `xephys.kernels.localize.point_source.radial_decrease_steps` with the same neighbors: features are first
@@ -53,7 +53,7 @@ def localize_monopolar_triangulation(
     Raises
     ------
     ValueError
-        If a window reaches outside the tile, the feature is unknown, or `max_distance_um` is less than 1 µm.
+        If a window reaches outside the tile, the feature is unknown, or `distance_max_um` is less than 1 µm.
 
     Examples
     --------
@@ -68,13 +68,13 @@ def localize_monopolar_triangulation(
     >>> source["x"].round(0), source["y"].round(0)
     (array([10.]), array([45.]))
     """
-    if not max_distance_um >= MIN_Z_UM:
-        raise ValueError(f"max_distance_um is {max_distance_um}; it must be at least {MIN_Z_UM} µm")
+    if not distance_max_um >= MIN_Z_UM:
+        raise ValueError(f"distance_max_um is {distance_max_um}; it must be at least {MIN_Z_UM} µm")
     sizes, channels = channel_sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
     if decrease_steps is not None:
         enforce_decrease(sizes, channels, decrease_steps)
     centers = center_of_weights(sizes, channels, neighbors, positions.astype(np.float64))
-    sources = fit_sources(sizes, channels, neighbors, positions.astype(np.float64), centers, float(max_distance_um))
+    sources = fit_sources(sizes, channels, neighbors, positions.astype(np.float64), centers, float(distance_max_um))
     table = add_fields(events, [*POSITION_FIELDS, ("alpha", "<f8", ())])
     table["x"], table["y"], table["z"], table["alpha"] = sources.T
     return table

@@ -91,7 +91,7 @@ def fit_sources(
     neighbors: NDArray[np.int32],
     positions: NDArray[np.float64],
     centers: NDArray[np.float64],
-    max_distance_um: float,
+    distance_max_um: float,
 ) -> NDArray[np.float64]:
     """Sources (x, y, z, alpha) of all events."""
     sources = np.empty((channels.size, 4), dtype=np.float64)
@@ -111,8 +111,8 @@ def fit_sources(
                 contact_x[m], contact_y[m], w[m] = positions[c, 0], positions[c, 1], sizes[i, j] / largest
                 m += 1
         for a in range(2):
-            low[a], high[a] = centers[i, a] - max_distance_um, centers[i, a] + max_distance_um
-        low[2], high[2] = MIN_Z_UM, 10 * max_distance_um
+            low[a], high[a] = centers[i, a] - distance_max_um, centers[i, a] + distance_max_um
+        low[2], high[2] = MIN_Z_UM, 10 * distance_max_um
         x, y, z, alpha = _fit_source(contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high)
         sources[i, 0], sources[i, 1], sources[i, 2], sources[i, 3] = x, y, z, alpha * largest
     return sources

@@ -175,7 +175,7 @@ def sliding_contamination(
     sampling_frequency_hz: float,
     confidence: float = 0.9,
     exclude_below_ms: float = 0.5,
-    max_refractory_ms: float = 10.0,
+    refractory_max_ms: float = 10.0,
 ) -> float:
     """Smallest contamination that can be ruled out, whatever the unit's refractory period.
 
@@ -187,7 +187,7 @@ def sliding_contamination(
     sampling_frequency_hz : float
     confidence : float
         How sure one must be that the contamination is smaller.
-    exclude_below_ms, max_refractory_ms : float
+    exclude_below_ms, refractory_max_ms : float
         Refractory periods tried.
 
     Returns
@@ -203,7 +203,7 @@ def sliding_contamination(
     0.005
     """
     bin_samples = max(1, round(0.25e-3 * sampling_frequency_hz))
-    n_bins = max(1, round(max_refractory_ms * 1e-3 * sampling_frequency_hz / bin_samples))
+    n_bins = max(1, round(refractory_max_ms * 1e-3 * sampling_frequency_hz / bin_samples))
     counts = correlogram_counts(samples, bin_samples=bin_samples, lag_samples_max=bin_samples * n_bins)
     violations = np.cumsum(counts[n_bins:])
     periods = (np.arange(n_bins) + 1.0) * bin_samples

@@ -16,7 +16,7 @@ def pair_lags(
     raster: NDArray[np.float32],
     window: NDArray[np.float32],
     time_lags: NDArray[np.int64],
-    max_lag: int,
+    lag_max: int,
     first: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Best lag along depth, and the correlation there, between each bin and earlier ones.
@@ -29,7 +29,7 @@ def pair_lags(
         Weight of each depth, ``(depth,)``, with sum 1.
     time_lags
         How many bins earlier the other bin of a pair lies, ascending.
-    max_lag
+    lag_max
         Largest shift, in depth bins.
     first
         Bins before this one are partners only.
@@ -47,15 +47,15 @@ def pair_lags(
         low += 1
     while high > low and window[high - 1] == 0.0:
         high -= 1
-    n_lags = 2 * max_lag + 1
+    n_lags = 2 * lag_max + 1
     lag = np.zeros((n_times, len(time_lags)), np.float32)
     correlation = np.zeros((n_times, len(time_lags)), np.float32)
-    padded = np.zeros((n_times, high - low + 2 * max_lag), np.float32)
+    padded = np.zeros((n_times, high - low + 2 * lag_max), np.float32)
     mean = np.zeros((n_times, n_lags), np.float32)
     spread = np.zeros((n_times, n_lags), np.float32)
     for t in range(n_times):
         for j in range(padded.shape[1]):
-            z = low - max_lag + j
+            z = low - lag_max + j
             if 0 <= z < n_depths:
                 padded[t, j] = raster[t, z]
         _moments(padded[t], window[low:high], mean[t], spread[t])
@@ -63,7 +63,7 @@ def pair_lags(
     for t in range(first, n_times):
         for k in range(len(time_lags)):
             early = t - time_lags[k]
-            if early < 0 or spread[early, max_lag] <= 0.0:
+            if early < 0 or spread[early, lag_max] <= 0.0:
                 continue
             product[:] = 0.0
             for z in range(low, high):
@@ -72,7 +72,7 @@ def pair_lags(
                     for m in range(n_lags):
                         product[m] += value * padded[t, z - low + m]
             lag[t, k], correlation[t, k] = _best(
-                product, mean[early, max_lag], spread[early, max_lag], mean[t], spread[t]
+                product, mean[early, lag_max], spread[early, lag_max], mean[t], spread[t]
             )
     return lag, correlation
 

@@ -52,7 +52,7 @@ def shift_scores(
     reference: NDArray[np.float32],
     applied: NDArray[np.int64],
     window: NDArray[np.float32],
-    max_shift: int,
+    shift_max: int,
     circular: bool,
 ) -> NDArray[np.float32]:
     """Mean product of each fingerprint, moved up by each shift, with the reference, ``(time, shift)``.
@@ -67,16 +67,16 @@ def shift_scores(
         Shift that each fingerprint has already, which is added to those tried.
     window
         Weight of each depth of the reference.
-    max_shift
+    shift_max
         Shifts from minus this to this are tried, in bins.
     circular
         What leaves at one end enters at the other; else nothing enters.
     """
     n_times, n_depths, n_levels = prints.shape
-    scores = np.zeros((n_times, 2 * max_shift + 1), np.float32)
+    scores = np.zeros((n_times, 2 * shift_max + 1), np.float32)
     for t in range(n_times):
-        for m in range(2 * max_shift + 1):
-            shift = applied[t] + m - max_shift
+        for m in range(2 * shift_max + 1):
+            shift = applied[t] + m - shift_max
             total = 0.0
             for z in range(n_depths):
                 source = z - shift
