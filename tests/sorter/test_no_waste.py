@@ -1,15 +1,16 @@
-"""A recording is asked once who it is: by every public operation of a sort, not by its helpers again."""
+"""What a sort must not spend time on: asking a recording again who it is, and writing traces into its history."""
 
 from __future__ import annotations
 
 import sys
+import zlib
 from collections import Counter
 from inspect import unwrap
 
 import pytest
 
 import xephys
-from xephys import schema
+from xephys import schema, written
 from xephys.sorting import build_sorting
 from xephys.testing import simulate_recording
 
@@ -21,9 +22,11 @@ def public_code():
 
 
 @pytest.mark.parametrize("preset", [{}, {"preset": "kilosort4", "nblocks": 0}], ids=["default", "kilosort4"])
-def test_once_for_each_public_operation(preset, monkeypatch):
+def test_once_for_each_public_operation_and_small_histories(preset, monkeypatch):
     recording, _ = simulate_recording(duration_s=6, n_channels=16, n_units=3, seed=0)
     names, validate, frames = public_code(), schema.validate_recording, []
+    compress, packed = zlib.compress, []
+    monkeypatch.setattr(written.zlib, "compress", lambda values, *a: packed.append(len(values)) or compress(values, *a))
 
     def counted(asked):
         frame = sys._getframe(1)
@@ -41,3 +44,5 @@ def test_once_for_each_public_operation(preset, monkeypatch):
     several = {names[frame.f_code] if frame else None: counts[id(frame)] for frame in frames if counts[id(frame)] > 1}
     assert len(frames) > 10
     assert not several
+    # Sixteen channels have small matrices; the excerpts that estimates read would be two hundred times as large.
+    assert 0 < sum(packed) <= 16_384
