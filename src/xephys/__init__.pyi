@@ -125,6 +125,13 @@ from .motion.displacement import make_motion as make_motion
 from .motion.displacement import displacement_at as displacement_at
 from .io.export.phy import export_phy as export_phy
 from .io.export.kilosort import export_kilosort as export_kilosort
+from .io.export.nwb import export_nwb as export_nwb
+from .io.export.alf import export_alf as export_alf
+from .io.export.cell_explorer import export_cell_explorer as export_cell_explorer
+from .io.export.arrays import export_npz as export_npz
+from .io.export.arrays import export_mat as export_mat
+from .io.export.pynapple import to_pynapple as to_pynapple
+from .io.export.pynapple import export_pynapple as export_pynapple
 from .schema import make_recording as make_recording
 from .pipeline.run_sorter import run_sorter as run_sorter
 from .pipeline.run_sorters import run_sorters as run_sorters

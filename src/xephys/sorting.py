@@ -108,7 +108,7 @@ def build_sorting(
         ),
     }
     if templates is not None:
-        nodes["templates"] = _templates(templates, axes.channels, ids, nbefore, axes.sampling_frequency)
+        nodes["templates"] = templates_node(templates, axes.channels, ids, nbefore, axes.sampling_frequency)
     if motion is not None:
         nodes["motion"] = motion
     nodes.update({f"learned/{name}": dataset for name, dataset in (learned or {}).items()})
@@ -279,7 +279,20 @@ def _dataset(
     return xr.Dataset(variables)
 
 
-def _templates(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: int, rate: float) -> xr.Dataset:
+def templates_node(templates: Any, channels: Mapping[str, Any], ids: Any, nbefore: int, rate: float) -> xr.Dataset:
+    """The node ``/templates``: mean waveforms in µV with the identifiers and coordinates of their channels.
+
+    Raises
+    ------
+    ParameterError
+        If shapes do not fit together.
+
+    Examples
+    --------
+    >>> node = templates_node(np.ones((1, 3, 2)), {"y": [0.0, 20.0]}, [7], 1, 1000.0)
+    >>> node["templates"].dims, node["time_ms"].values.tolist()
+    (('unit', 'sample', 'channel'), [-1.0, 0.0, 1.0])
+    """
     values = np.asarray(templates, np.float32)
     n_channels = len(channels["channel"]) if "channel" in channels else values.shape[-1]
     if values.ndim != 3 or values.shape[0] != len(ids) or values.shape[2] != n_channels:

@@ -6,6 +6,7 @@ import typer
 
 from .compare import compare
 from .console import STATUS_HELP, reported
+from .export import export
 from .info import info
 from .metrics import metrics
 from .parameters import parameters
@@ -15,7 +16,7 @@ from .sort import sort
 from .sorters import sorters
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
-COMMANDS = (sort, parameters, info, simulate, compare, metrics, run_sorter, sorters)
+COMMANDS = (sort, parameters, info, simulate, compare, metrics, export, run_sorter, sorters)
 
 app = typer.Typer(
     name="xephys",

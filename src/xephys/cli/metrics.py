@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import console
-from .options import Debug, Overwrite, ProbeFile, RecordingPaths, Trust
+from .options import Debug, FreqMin, Overwrite, ProbeFile, RecordingPaths, Trust
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,9 +21,7 @@ def metrics(
         list[str],
         typer.Option("--metric", metavar="NAME", help="One metric, by SpikeInterface's name; can be repeated (all)."),
     ] = [],  # noqa: B006 - Typer reads it and never changes it
-    freq_min_hz: Annotated[
-        float, typer.Option("--freq-min-hz", help="Corner of the high-pass; 0 takes the traces as they are.")
-    ] = 300.0,
+    freq_min_hz: FreqMin = 300.0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write a table (CSV).")] = None,
     probe: ProbeFile = None,
     trust: Trust = False,
@@ -33,26 +31,18 @@ def metrics(
     """Measure the quality of every unit of a sorting; reads the recording once."""
     from ..analysis.tables import compute_quality_metrics
     from ..io.store.atomic import check_output, whole_or_absent
-    from ..recording.segments import segments_of, tree_of
-    from .paths import find_sorting, open_segments
+    from .paths import filtered, find_sorting, open_segments
 
     if out is not None:
         check_output(out, overwrite=overwrite)
     tree = find_sorting(sorting, trust=trust)
-    pieces = [_filtered(part, freq_min_hz) for part in segments_of(open_segments(recordings, probe=probe, trust=trust))]
-    recording = pieces[0] if len(pieces) == 1 else tree_of(pieces)
+    recording = filtered(open_segments(recordings, probe=probe, trust=trust), freq_min_hz=freq_min_hz)
     table = compute_quality_metrics(tree, recording, names or None)
     _print_table(table)
     if out is not None:
         with whole_or_absent(out, overwrite=overwrite) as hidden:
             table.to_dataframe().set_index("unit_id").to_csv(hidden)
         console().print(f"table: {out}")
-
-
-def _filtered(recording: xr.DataArray, freq_min_hz: float) -> Any:
-    from ..preprocess.filter import highpass_filter
-
-    return highpass_filter(recording, freq_min_hz=freq_min_hz) if freq_min_hz else recording
 
 
 def _print_table(metrics: xr.Dataset) -> None:

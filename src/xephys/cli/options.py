@@ -40,3 +40,6 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Open files even if that runs code of whoever wrote them (pickles).")
 ]
 ChunkDuration = Annotated[float, typer.Option("--chunk-duration-s", help="Seconds that one task works on.")]
+FreqMin = Annotated[
+    float, typer.Option("--freq-min-hz", help="Corner of the high-pass; 0 takes the traces as they are.")
+]

@@ -27,6 +27,17 @@ def open_segments(paths: Sequence[Path], *, segment: int | None = None, **option
     return pieces[0] if len(pieces) == 1 else opened
 
 
+def filtered(recording: xr.DataArray | xr.DataTree, *, freq_min_hz: float) -> xr.DataArray | xr.DataTree:
+    """The recording, or each of its segments, high-passed as waveforms are to be; as it is if the corner is 0."""
+    from ..preprocess.filter import highpass_filter
+    from ..recording.segments import segments_of, tree_of
+
+    if not freq_min_hz:
+        return recording
+    pieces = [highpass_filter(part, freq_min_hz=freq_min_hz) for part in segments_of(recording)]
+    return pieces[0] if len(pieces) == 1 else tree_of(pieces)
+
+
 def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.DataTree:
     """The sorting at a path, in any form that :func:`xephys.open_sorting` opens.
 

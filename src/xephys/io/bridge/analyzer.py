@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from ...checks import check_choice
 from ...errors import ParameterError
 from ...sorting import unit_ids_of
 from ...typing import PathLike
-from ..store.atomic import whole_or_absent
+from ..store.atomic import ending_with, whole_or_absent
 from .extensions import EXTENSIONS, Given, Side
 
 FORMATS = ("memory", "binary_folder", "zarr")
@@ -90,25 +89,17 @@ def to_spikeinterface_analyzer(
         return analyzer
     place = Path(folder)
     with whole_or_absent(place, overwrite=overwrite) as hidden:
-        _save(analyzer, format, hidden)
+        if format == "zarr":  # SpikeInterface appends the ending to a name without it
+            with ending_with(hidden, ".zarr") as named:
+                analyzer.save_as(format=format, folder=named)
+        else:
+            analyzer.save_as(format=format, folder=hidden)
     import spikeinterface.core as si
 
     stored = si.load_sorting_analyzer(place)
     if not stored.has_recording():  # one in memory is not stored
         stored.set_temporary_recording(analyzer.recording)
     return stored
-
-
-def _save(analyzer: Any, format: str, hidden: Path) -> None:
-    if format != "zarr":
-        analyzer.save_as(format=format, folder=hidden)
-        return
-    ended = hidden.with_name(f"{hidden.name}.zarr")  # SpikeInterface appends the ending to a name without it
-    try:
-        analyzer.save_as(format=format, folder=ended)
-        ended.rename(hidden)
-    finally:
-        shutil.rmtree(ended, ignore_errors=True)
 
 
 def side_of(sorting: xr.DataTree, channels: NDArray[np.int32], n_channels: int) -> Side:

@@ -17,9 +17,10 @@ from ...graph.plan import Array
 from ...graph.source import BinarySource
 from ...recording.geometry import channel_groups, shank_numbers
 from ...recording.segments import segments_of
-from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
+from .complete import samples_on_one_axis, with_templates
+from .phy_features import write_features, write_waveforms
 
 #: A raw file more than this many folders up is not regarded as part of the results.
 N_FOLDERS_UP_MAX = 3
@@ -42,14 +43,15 @@ def export_phy(
 ) -> None:
     """Write a sorting as a folder for phy.
 
-    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are in µV. Cluster numbers
-    are positions along ``unit``; the names are in ``cluster_si_unit_id.tsv``. Every quality column has its own file.
-    There are no principal components, so phy's feature view stays empty.
+    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are µV. Cluster numbers are
+    positions along ``unit``, with the names in ``cluster_si_unit_id.tsv``. Every quality column has its file. Of a
+    sorting that was analyzed also its metrics, similarity, principal components (on each channel) and, if there is no
+    raw file, waveforms: see :func:`xephys.analyze`, where ``n_spikes_max`` says of how many spikes.
 
     Parameters
     ----------
     sorting
-        A sorting with templates.
+        With templates, or analyzed templates and the recording.
     folder
         Folder to be written.
     recording
@@ -65,16 +67,20 @@ def export_phy(
     OutputError
         If the folder exists or there is not enough space; no partial output is left.
     """
-    validate_sorting(sorting)
-    if "templates" not in sorting.children:
-        raise ParameterError("phy needs templates and this sorting has none; estimate them (estimate_templates)")
+    sorting, results = with_templates(sorting, recording, what="phy")
     templates = sorting["templates"].dataset
     n_bytes = 2 * templates["templates"].nbytes + 64 * sorting["spikes"].sizes["spike"]
     with whole_or_absent(folder, overwrite=overwrite, n_bytes=n_bytes) as hidden:
         hidden.mkdir()
-        _write_spikes(hidden, sorting)
-        _write_templates(hidden, np.asarray(templates["templates"].values, np.float32))
+        order = _write_spikes(hidden, sorting)
+        similarity = results["template_similarity"]["similarity"].values if "template_similarity" in results else None
+        _write_templates(hidden, np.asarray(templates["templates"].values, np.float32), similarity)
         file = raw_file(recording, n_channels=templates.sizes["channel"])
+        rank = np.argsort(order, kind="stable")
+        write_features(hidden, results, rank)
+        if file is None:
+            owners = np.asarray(sorting["spikes"]["unit_index"].values, np.int64)
+            write_waveforms(hidden, results, rank, owners, templates["templates"])
         write_channels(hidden, templates, file)
         write_units(hidden, sorting["units"].dataset)
         write_parameters(hidden, file, float(sorting.attrs["sampling_frequency"]))
@@ -95,12 +101,10 @@ def write_description(folder: Path, sorting: xr.DataTree, **units: Any) -> None:
     (folder / "sorting.json").write_text(text + "\n", encoding="utf8")
 
 
-def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
+def _write_spikes(folder: Path, sorting: xr.DataTree) -> Array:
+    """Files of the spikes, in the order that is returned."""
     spikes = sorting["spikes"].dataset
-    times = samples_in_part(sorting)
-    starts = np.cumsum([0, *samples_per_segment(sorting)])  # phy has one time axis: segments follow each other
-    if "segment_index" in spikes:
-        times = times + starts[np.asarray(spikes["segment_index"].values, np.int64)]
+    times = samples_on_one_axis(sorting)
     order = np.argsort(times, kind="stable")
     labels = np.asarray(spikes["unit_index"].values, np.int32)[order]
     amplitudes = np.abs(spikes["amplitude"].values) if "amplitude" in spikes else np.ones(len(times))
@@ -111,15 +115,18 @@ def _write_spikes(folder: Path, sorting: xr.DataTree) -> None:
     if "x" in spikes and "y" in spikes:
         positions = np.stack([spikes["x"].values, spikes["y"].values], axis=1)
         np.save(folder / "spike_positions.npy", positions.astype(np.float32)[order])
+    return order
 
 
-def _write_templates(folder: Path, templates: Array) -> None:
+def _write_templates(folder: Path, templates: Array, similarity: Array | None) -> None:
+    """Templates, and how alike they are: by their cosine where nothing else is known."""
     n_units, _, n_channels = templates.shape
     if n_units == 1:
         # phylib drops axes of length one and would take samples for units; an empty second template prevents that.
-        templates = np.concatenate([templates, np.zeros_like(templates)])
+        templates, similarity = np.concatenate([templates, np.zeros_like(templates)]), None
     np.save(folder / "templates.npy", templates)
-    np.save(folder / "similar_templates.npy", template_similarity(templates))
+    similarity = template_similarity(templates) if similarity is None else np.asarray(similarity, np.float32)
+    np.save(folder / "similar_templates.npy", similarity)
     if n_channels > 1:  # no one-by-one matrix, for the same reason; without a matrix phylib uses the identity
         np.save(folder / "whitening_mat.npy", np.eye(n_channels))
         np.save(folder / "whitening_mat_inv.npy", np.eye(n_channels))

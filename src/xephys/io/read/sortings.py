@@ -126,11 +126,24 @@ def _read_arrays(path: Path) -> xr.DataTree:
         raise RecordingError(
             f"{path} has no array {', '.join(sorted(missing))}; it needs sample, unit, sampling_frequency"
         )
-    ids, index = np.unique(arrays["unit"].astype(np.int64), return_inverse=True)
+    names = arrays["unit"] if arrays["unit"].dtype.kind in "US" else arrays["unit"].astype(np.int64)
+    ids = arrays.get("unit_id", np.unique(names))
+    order = np.argsort(ids, kind="stable")
+    place = np.searchsorted(ids[order], names)
+    if len(names) and not np.array_equal(ids[order][np.minimum(place, len(ids) - 1)], names):
+        raise RecordingError(f"{path} has spikes of units that are not in its array unit_id")
+    spikes = {"sample_index": arrays["sample"].astype(np.int64), "unit_index": order[place]}
+    spikes |= {name: arrays[name] for name in ("amplitude", "scale", "x", "y") if name in arrays}
+    spikes |= {"segment_index": arrays["segment"]} if "segment" in arrays else {}
+    n_samples = arrays.get("n_samples")
     return build_sorting(
-        SegmentAxes(sampling_frequency=float(arrays["sampling_frequency"])),
-        spikes={"sample_index": arrays["sample"].astype(np.int64), "unit_index": index.ravel()},
-        units={"label": np.full(len(ids), "unsorted")},
+        SegmentAxes(
+            sampling_frequency=float(arrays["sampling_frequency"].ravel()[0]),
+            n_samples=None if n_samples is None else tuple(n_samples.tolist()),
+            first_sample=tuple(arrays.get("first_sample", np.zeros(1, np.int64)).tolist()),
+        ),
+        spikes=spikes,
+        units={"label": arrays.get("unit_label", np.full(len(ids), "unsorted"))},
         unit_ids=ids,
     )
 

@@ -27,6 +27,27 @@ _MARKS = (
 
 
 @contextmanager
+def ending_with(hidden: Path, suffix: str) -> Iterator[Path]:
+    """A name with an ending for a writer that insists on one; what is written there becomes ``hidden``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with ending_with(Path(folder) / "a", ".npz") as named:
+    ...         _ = named.write_text("whole")
+    ...     [p.name for p in Path(folder).iterdir()]
+    ['a']
+    """
+    named = hidden.with_name(hidden.name + suffix)
+    try:
+        yield named
+        named.rename(hidden)
+    finally:
+        _discard(named)
+
+
+@contextmanager
 def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
     """Yield a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it otherwise.
 

@@ -1,0 +1,180 @@
+"""A sorting with what was analyzed of it at the places where every exporter looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...analysis.results import columns_of, current_results
+from ...curate.regroup import nodes_of
+from ...errors import ParameterError
+from ...recording.axes import SegmentAxes
+from ...sorting import (
+    first_samples,
+    samples_in_part,
+    samples_per_segment,
+    segment_starts_s,
+    spike_times_s,
+    templates_node,
+    unit_ids_of,
+    validate_sorting,
+)
+from ..bridge.extensions import dense_of
+
+#: Columns of spikes and units by the extension that has them; what the sorting has itself stays.
+_OF_SPIKES = {"spike_amplitudes": ("amplitude",), "spike_locations": ("x", "y")}
+_OF_UNITS = {"unit_locations": ("x", "y", "z")}
+_METRICS = ("quality_metrics", "template_metrics")
+
+
+def completed(
+    sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree | None = None
+) -> tuple[xr.DataTree, dict[str, xr.Dataset]]:
+    """The tree with templates, amplitudes, places and metrics of its analysis where it has none, and that analysis.
+
+    Metrics of the analysis replace those of the same names that the sorter gave. Templates need a recording, or
+    templates of the sorter's, for the places of the channels.
+
+    Raises
+    ------
+    ParameterError
+        If the analysis is of other spikes than the sorting has.
+    """
+    validate_sorting(sorting)
+    results = current_results(sorting)
+    nodes = nodes_of(sorting)
+    for table, given in (("spikes", _OF_SPIKES), ("units", _OF_UNITS)):
+        for name, columns in given.items():
+            here = [key for key in columns if name in results and key in results[name] and key not in nodes[table]]
+            nodes[table] = nodes[table].assign({key: results[name][key].variable for key in here})
+    if "sparsity" in results and "channel_index" not in nodes["units"]:
+        peak = results["sparsity"]["peak_channel"].values
+        nodes["units"] = nodes["units"].assign(channel_index=("unit", peak))
+    for name in _METRICS:
+        if name in results:
+            nodes["units"] = nodes["units"].assign({k: v.variable for k, v in columns_of(results[name]).items()})
+    if "templates" not in nodes and "templates" in results and recording is not None:
+        node = results["templates"]
+        axes = SegmentAxes.of(recording)
+        dense = dense_of(node["average"].values, node["channel_index"].values, len(axes.channels["channel"]))
+        nodes["templates"] = templates_node(
+            dense, axes.channels, unit_ids_of(sorting), int(node.attrs["nbefore"]), axes.sampling_frequency
+        )
+    tree = xr.DataTree.from_dict(nodes)
+    tree.attrs = dict(sorting.attrs)
+    return tree, results
+
+
+def with_templates(
+    sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree | None, *, what: str
+) -> tuple[xr.DataTree, dict[str, xr.Dataset]]:
+    """The same, of a sorting that has templates, or an analysis and its recording.
+
+    Raises
+    ------
+    ParameterError
+        If it has none.
+    """
+    tree, results = completed(sorting, recording)
+    if "templates" not in tree.children:
+        raise ParameterError(
+            f"{what} needs templates and this sorting has none; analyze it "
+            "(xephys.analyze(sorting, recording, ['templates'])) and give the recording"
+        )
+    return tree, results
+
+
+def samples_on_one_axis(sorting: xr.DataTree) -> NDArray[np.int64]:
+    """Samples of the spikes as if the segments followed one another."""
+    starts = np.cumsum([0, *samples_per_segment(sorting)])
+    return np.asarray(samples_in_part(sorting) + starts[segment_index_of(sorting)], np.int64)
+
+
+def times_on_one_axis(sorting: xr.DataTree) -> NDArray[np.float64]:
+    """Times of the spikes in seconds: on the recording's clock, and for segments that overlap there as if they followed
+    one another.
+    """
+    if _is_one_clock(sorting):
+        return np.asarray(spike_times_s(sorting), np.float64)
+    return samples_on_one_axis(sorting) / float(sorting.attrs["sampling_frequency"])
+
+
+def intervals_s(sorting: xr.DataTree) -> NDArray[np.float64]:
+    """Beginning and end of each segment on that axis ``(segment, 2)``."""
+    rate = float(sorting.attrs["sampling_frequency"])
+    lengths = np.asarray(samples_per_segment(sorting), np.float64) / rate
+    if _is_one_clock(sorting):
+        firsts = np.asarray(first_samples(sorting), np.float64) / rate
+        begins = np.array([0.0 if start is None else start for start in segment_starts_s(sorting)]) + firsts
+    else:
+        begins = np.concatenate([[0.0], np.cumsum(lengths)[:-1]])
+    return np.stack([begins, begins + lengths], axis=1)
+
+
+def _is_one_clock(sorting: xr.DataTree) -> bool:
+    starts = segment_starts_s(sorting)
+    if len(starts) == 1:
+        return True
+    if any(start is None for start in starts):
+        return False
+    rate = float(sorting.attrs["sampling_frequency"])
+    begins = np.array(starts, np.float64) + np.asarray(first_samples(sorting)) / rate
+    ends = begins + np.asarray(samples_per_segment(sorting)) / rate
+    return bool((begins[1:] >= ends[:-1] - 0.5 / rate).all())
+
+
+def segment_index_of(sorting: xr.DataTree) -> NDArray[np.int64]:
+    """Segment of each spike; 0 where there is one."""
+    spikes = sorting["spikes"].dataset
+    known = spikes["segment_index"].values if "segment_index" in spikes else np.zeros(spikes.sizes["spike"])
+    return np.asarray(known, np.int64)
+
+
+def by_unit(sorting: xr.DataTree, times: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order of the spikes by unit and time, and where each unit ends in it."""
+    units = np.asarray(sorting["spikes"]["unit_index"].values, np.int64)
+    order = np.lexsort((times, units))
+    ends = np.searchsorted(units[order], np.arange(len(unit_ids_of(sorting))), side="right")
+    return order, ends
+
+
+def columns_by_unit(units: xr.Dataset, *, without: Mapping[str, Any] | set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
+    """Columns of the units that are numbers or text, one value a unit."""
+    return {
+        str(name): column
+        for name, column in units.data_vars.items()
+        if column.ndim == 1 and column.dtype.kind in "biufU" and str(name) not in without
+    }
+
+
+def text_of(values: Any) -> list[str]:
+    """Values as text.
+
+    Examples
+    --------
+    >>> text_of(np.array([1, 2]))
+    ['1', '2']
+    """
+    return [str(value) for value in np.asarray(values).tolist()]
+
+
+def own_channels(tree: xr.DataTree, results: Mapping[str, xr.Dataset]) -> NDArray[np.int32]:
+    """Channels of each unit ``(unit, slot)``, -1 padded: those of the analysis, or where its template is not zero."""
+    from ...recording.geometry import padded
+
+    if "sparsity" in results:
+        return np.asarray(results["sparsity"]["channel_index"].values, np.int32)
+    used = (tree["templates"]["templates"].values != 0).any(axis=1)
+    return padded([np.flatnonzero(row) for row in used]) if len(used) else np.zeros((0, 1), np.int32)
+
+
+def peak_channels(tree: xr.DataTree) -> NDArray[np.int64]:
+    """Channel on which each unit's template is largest."""
+    units = tree["units"].dataset
+    if "channel_index" in units:
+        return np.asarray(units["channel_index"].values, np.int64)
+    return np.asarray(np.abs(tree["templates"]["templates"].values).max(axis=1).argmax(axis=1), np.int64)
