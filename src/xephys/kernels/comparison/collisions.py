@@ -1,0 +1,55 @@
+"""Spikes of different units that lie on each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(nogil=True, cache=True)
+def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
+    """Neighboring spikes of two units of one segment: near each other, and no spike of either unit between them.
+
+    Parameters
+    ----------
+    samples : (spike,) int64
+        Ascending.
+    units : (spike,) int64
+    within_samples : int
+        Largest distance of the two.
+
+    Returns
+    -------
+    (pair, 2) int64
+        Positions of the two spikes, that of the unit with the smaller number first; by the earlier spike.
+
+    Examples
+    --------
+    >>> colliding_pairs(np.array([0, 3, 4]), np.array([1, 0, 0]), 9).tolist()
+    [[1, 0]]
+    """
+    pairs = np.empty((0, 2), np.int64)
+    for filling in range(2):  # counted first, so that the pairs fit
+        n_pairs = 0
+        for i in range(samples.size):
+            for j in range(i + 1, samples.size):
+                if samples[j] - samples[i] > within_samples or units[j] == units[i]:
+                    break
+                if _occurs(units, i + 1, j, units[j]):
+                    continue
+                if filling:
+                    pairs[n_pairs, 0] = i if units[i] < units[j] else j
+                    pairs[n_pairs, 1] = j if units[i] < units[j] else i
+                n_pairs += 1
+        if not filling:
+            pairs = np.empty((n_pairs, 2), np.int64)
+    return pairs
+
+
+@njit(nogil=True, cache=True)
+def _occurs(units: NDArray[np.int64], first: int, end: int, unit: int) -> bool:
+    for k in range(first, end):  # noqa: SIM110 - Numba has no any() of a generator
+        if units[k] == unit:
+            return True
+    return False
