@@ -10,26 +10,12 @@ import typer
 from ..sorter.presets import DEFAULT_PRESET
 from .console import console, progress_bar
 from .folders import PHY_NAME, SORTING_NAME, check_result_folder, sort_bytes, work_folder
-from .options import (
-    Channels,
-    ChunkDuration,
-    Debug,
-    Gain,
-    Out,
-    Overwrite,
-    ProbeFile,
-    Rate,
-    ReaderOptions,
-    RecordingPaths,
-    SampleType,
-    Segment,
-    Settings,
-    StreamId,
-    Trust,
-)
-from .settings import reader_options, split_settings
+from .options import ChunkDuration, Debug, Out, Overwrite, RecordingPaths, Settings
+from .reading import Reading, with_reading
+from .settings import split_settings
 
 
+@with_reading
 def sort(
     paths: RecordingPaths,
     out: Out,
@@ -45,15 +31,8 @@ def sort(
             "--learn-s", metavar="SECONDS", help="Learn from excerpts of this total length; match everywhere."
         ),
     ] = None,
-    probe: ProbeFile = None,
-    stream_id: StreamId = None,
-    segment: Segment = None,
-    n_channels: Channels = None,
-    sampling_frequency: Rate = None,
-    dtype: SampleType = None,
-    gain_to_uv: Gain = None,
-    reader: ReaderOptions = [],  # noqa: B006 - Typer reads it and never changes it
-    trust: Trust = False,
+    *,
+    reading: Reading,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
@@ -110,19 +89,7 @@ def sort(
     if device != "cpu":
         namespace_of_device(device)
     check_result_folder(out, (SORTING_NAME, PHY_NAME), overwrite=overwrite)
-    opened = open_segments(
-        paths,
-        segment=segment,
-        probe=probe,
-        stream_id=stream_id,
-        n_channels=n_channels,
-        sampling_frequency=sampling_frequency,
-        dtype=dtype,
-        gain_to_uv=gain_to_uv,
-        trust=trust,
-        chunk_duration_s=chunk_duration_s,
-        **reader_options(reader),
-    )
+    opened = open_segments(paths, chunk_duration_s=chunk_duration_s, **reading)
     recording = join_segments(opened)
     sorter.check_recording(recording, parameters)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
