@@ -141,6 +141,8 @@ from .pipeline.sorters import sorter_parameters as sorter_parameters
 from .pipeline.sorters import sorter_description as sorter_description
 from .pipeline.sorters import sorter_versions as sorter_versions
 from .sorter.parameters import parameters as parameters
+from .pipeline.steps import apply_pipeline as apply_pipeline
+from .pipeline.steps import make_pipeline as make_pipeline
 from .provenance import replay as replay
 from .provenance import history_text as history_text
 from .detect.matched_filter import prototype_of_components as prototype_of_components

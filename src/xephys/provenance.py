@@ -32,9 +32,9 @@ def replay(
     Parameters
     ----------
     history
-        A recording made by operations; its steps, ``recording.attrs["history"]``; their text, from
-        :func:`history_text`; or the path of a file that holds such text. Only operations of xephys are ever run from
-        it.
+        A recording made by operations; its steps, ``recording.attrs["history"]``; a pipeline of
+        :func:`xephys.make_pipeline`; their text, from :func:`history_text`; or the path of a file that holds such text.
+        Only operations of xephys are ever run from it.
     recording
         Input of the first step, as it was opened. Selections made with Xarray itself are not part of a history.
     operations
@@ -59,7 +59,7 @@ def replay(
     (True, True)
     """
     schema.validate_recording(recording)
-    steps, known = _steps_of(history), {**_operations(), **(operations or {})}
+    steps, known = steps_of(history), {**public_operations(), **(operations or {})}
     made = [recording]
     for number, text in enumerate(steps, 1):
         if text == UNKNOWN_STEP:
@@ -109,7 +109,7 @@ def history_text(history: Any, *, format: str = "toml") -> str:
     from . import __version__
 
     check_choice("format", format, ("toml", "json"))
-    steps = _steps_of(history)
+    steps = steps_of(history)
     if format == "json":
         return json.dumps({"xephys": __version__, "steps": steps}, indent=1, ensure_ascii=False)
     # Every JSON string is also a TOML string, except for one control character, which no call contains.
@@ -117,8 +117,14 @@ def history_text(history: Any, *, format: str = "toml") -> str:
     return f"xephys = {json.dumps(__version__)}\nsteps = [\n{''.join(lines)}]\n"
 
 
-def _operations() -> dict[str, Callable[..., Any]]:
-    """Every public operation, by name."""
+def public_operations() -> dict[str, Callable[..., Any]]:
+    """Every public operation by name.
+
+    Examples
+    --------
+    >>> "bandpass_filter" in public_operations()
+    True
+    """
     import xephys
 
     from .accessor import RecordingAccessor
@@ -130,12 +136,12 @@ def _operations() -> dict[str, Callable[..., Any]]:
 def _estimates(made: Sequence[xr.DataArray], known: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
     """Readers for the estimates inside a step:
 
-    each makes its estimate from the recording after the given number of steps.
+    each makes its estimate from the recording after the given number of steps; after all before it if none is given.
     """
 
     def reader(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
         def read(given: tuple[Any, ...], named: dict[str, Any]) -> Any:
-            after = named.pop("after", None)
+            after = named.pop("after", len(made) - 1)
             if given or not isinstance(after, int) or not 0 <= after < len(made):
                 raise ParameterError(
                     f"{function.__name__}(after={after!r}) is not after one of the {len(made) - 1} steps before it"
@@ -147,7 +153,21 @@ def _estimates(made: Sequence[xr.DataArray], known: Mapping[str, Callable[..., A
     return {name: reader(function) for name, function in known.items()}
 
 
-def _steps_of(history: Any) -> list[str]:
+def steps_of(history: Any) -> list[str]:
+    """The steps of a history in any of its forms, as :func:`replay` takes them.
+
+    Raises
+    ------
+    ParameterError
+        If there are none, or a file or text cannot be read.
+
+    Examples
+    --------
+    >>> steps_of('steps = ["notch_filter(freq_hz=50)"]')
+    ['notch_filter(freq_hz=50)']
+    """
+    if isinstance(getattr(history, "steps", None), tuple):  # a pipeline
+        return list(history.steps)
     if isinstance(history, xr.DataArray):
         steps = history_of(history)
         if not steps:

@@ -31,6 +31,10 @@ def sort(
             "--learn-s", metavar="SECONDS", help="Learn from excerpts of this total length; match everywhere."
         ),
     ] = None,
+    preprocess: Annotated[
+        Path | None,
+        typer.Option("--preprocess", metavar="STEPS", help="Apply the steps of a TOML or JSON file first."),
+    ] = None,
     *,
     reading: Reading,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda: a GPU through CuPy.")] = "cpu",
@@ -72,6 +76,7 @@ def sort(
     from ..graph.keep.traces import PLACES
     from ..io.store.atomic import check_room
     from ..kernels.lib.dispatch import namespace_of_device
+    from ..pipeline.steps import apply_pipeline, make_pipeline
     from ..sorter.presets import find_preset, read_parameters
     from ..sorter.segments import join_segments
     from ..sorter.steps.reuse import parameters_with
@@ -88,8 +93,10 @@ def sort(
     check_choice("cache", cache, PLACES)
     if device != "cpu":
         namespace_of_device(device)
+    pipeline = make_pipeline(preprocess or [])
     check_result_folder(out, (SORTING_NAME, PHY_NAME), overwrite=overwrite)
     opened = open_segments(paths, chunk_duration_s=chunk_duration_s, **reading)
+    opened = apply_pipeline(opened, pipeline)
     recording = join_segments(opened)
     sorter.check_recording(recording, parameters)
     duration_s = recording.sizes["time"] / float(recording.attrs["sampling_frequency"])
