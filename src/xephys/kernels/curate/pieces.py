@@ -31,11 +31,11 @@ PIECE = np.dtype(
 
 #: Largest difference of the two templates where they meet, as a fraction of the smaller one's norm, if they never fire
 #: side by side. Where they meet either was seen seldom, and its template is interpolated from elsewhere.
-RESIDUAL_MAX = 0.58
+RESIDUAL_MAX = 0.75
 #: Largest share of their spikes that two pieces fire side by side, at the same displacements.
 SIDE_BY_SIDE_MAX = 0.35
 #: The more they do, the more alike they have to be: the residual gets smaller by this times the share.
-RESIDUAL_PER_SHARE = 0.4
+RESIDUAL_PER_SHARE = 1.0
 #: Spikes count for displacements around theirs, falling off with this.
 REACH_UM = 5.0
 #: Pieces may be aligned to different parts of a spike that travels.
