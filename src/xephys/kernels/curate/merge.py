@@ -31,6 +31,9 @@ What comes ``lag`` samples later in the waveform is found ``lag`` samples earlie
 reports a time that is smaller by ``lag``.
 """
 
+#: Probability of so few coincidences between two neurons below which two trains avoid each other significantly.
+APART_SIGNIFICANCE = 0.02
+
 DECISION = np.dtype(
     [
         *[(name, CANDIDATE[name]) for name in ("first", "second", "similarity", "lag", "scale")],
@@ -211,8 +214,10 @@ def decide_merges(
     In the order of similarity:
 
     - spikes of one repeat those of the other at the lag of the waveforms: the one with fewer spikes is dropped;
-    - nearly the same shape: merged unless the trains coincide as often as those of two neurons;
-    - similar shape: merged only if the trains avoid each other, significantly, within the refractory period.
+    - trains that coincide within the refractory period as often as those of two neurons: kept apart;
+    - similar shape: merged if the trains avoid each other within the refractory period. How surely they have to
+      follows from the shapes: significantly (2 %) at the least cosine, and the less the more alike they are;
+    - nearly the same shape: merged without a sign of it.
 
     Parameters
     ----------
@@ -224,7 +229,7 @@ def decide_merges(
     refractory_samples, dead_samples : int
         See `quality.coincidences`.
     same_shape, similar_shape : float
-        Least cosines of the two rules.
+        Cosine from which trains need not avoid each other, and least cosine of units that are merged.
     scale_min : float
         Units whose sizes differ by more are not merged.
     repeated_max : float
@@ -276,7 +281,8 @@ def decide_merges(
                 duration_samples=duration_samples,
             )
             clash = observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01
-            apart = poisson.cdf(observed, 0.4 * expected) < 0.02
+            doubt = np.clip((same_shape - similarity) / (same_shape - similar_shape), 0.0, 1.0)
+            apart = poisson.cdf(observed, 0.4 * expected) <= APART_SIGNIFICANCE**doubt
             if repeated > repeated_max:
                 action, reason = "drop", "repeats the spikes of the other"
             elif not scale_min <= scale <= 1.0 / scale_min:
