@@ -1,8 +1,8 @@
-"""Detection of spikes by matching a prototype waveform in time and a falling footprint in space.
+"""Detect spikes by matching a prototype waveform in time and a decaying footprint in space.
 
-The traces are correlated with a unit-norm prototype; at each channel, the result is summed over the channels that a
-source there, at one of several depths, would be seen on. A score that reaches its own threshold and is a local maximum
-in time is a candidate, and the candidates compete as in `xephys.kernels.detect.peaks`.
+The traces are correlated with a unit-norm prototype. At each channel, the result is summed over the channels that would
+see a source there, at each of several depths. A score that reaches its threshold and is a local maximum in time is a
+candidate, and candidates compete as in `xephys.kernels.detect.peaks`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from xephys.kernels.lib.footprints import exponential_footprints
 MATCHED_PEAK_DTYPE = np.dtype([*PEAK_DTYPE.descr, ("depth_index", "<i8")])
 """Peak record with the index of the depth whose footprint matched best."""
 
-#: A candidate this many times as strong has its echoes dropped also beyond the channels that compete with it.
+#: A candidate this many times as strong suppresses its echoes beyond the channels that compete with it, too.
 ECHO_RATIO = 3.0
 
 # Median absolute deviation of a standard normal variable.
 
 
 def matched_filter_halo(*, prototype_length: int, nbefore: int, exclude_sweep_samples: int) -> tuple[int, int]:
-    """Samples that matched-filter detection needs before and after its core.
+    """Number of samples that matched-filter detection needs before and after its core.
 
     Parameters
     ----------
     prototype_length, nbefore : int
-        Samples of the prototype, and of those the ones before the spike.
+        Samples of the prototype, and those before the spike.
     exclude_sweep_samples : int
         Half width of the exclusion window.
 
@@ -71,9 +71,9 @@ def matched_filter_weights(
     decay_um : float
         Decay of the weights with distance.
     n_nearest : int, optional
-        Most channels of a row, those nearest to its own; all that weigh something by default.
+        Maximum number of channels per row, nearest first; by default, all with a non-zero weight.
     good : bool (channel,), optional
-        False for channels that must neither give peaks nor add to scores (bad channels).
+        False for channels that must neither give peaks nor contribute to scores (bad channels).
 
     Returns
     -------
@@ -178,10 +178,10 @@ def detect_matched_filtering(
     exclude_sweep_samples: int,
     echo_neighbors: NDArray[np.int32] | None = None,
 ) -> NDArray[np.void]:
-    """Detect peaks whose shape matches the prototype and whose footprint that of a source near a channel.
+    """Detect peaks whose shape matches the prototype and whose footprint matches that of a source near a channel.
 
-    A candidate is kept if no candidate on a neighbor channel within the sweep, at any depth, has a larger ratio
-    score / threshold. Of equal ratios the earlier wins, then the lower channel, then the lesser depth.
+    A candidate is kept if no candidate on a neighbor channel within the sweep, at any depth, has a larger ratio score /
+    threshold. Among equal ratios the earlier sample wins, then the lower channel, then the smaller depth.
 
     Parameters
     ----------
@@ -206,13 +206,14 @@ def detect_matched_filtering(
     exclude_sweep_samples : int
         Half width of the exclusion window.
     echo_neighbors : int32 (channel, k), optional
-        Channels on which a candidate `ECHO_RATIO` times as strong drops this channel's, padded with -1: a large spike
-        is seen farther than small ones compete.
+        Channels on which a candidate `ECHO_RATIO` times as strong suppresses this channel's candidates, padded with -1:
+        a large spike is seen beyond the reach of competition between small ones.
 
     Returns
     -------
     structured ndarray
-        `MATCHED_PEAK_DTYPE` records of the core, sorted by sample, then channel; ``amplitude`` is the trace's value.
+        `MATCHED_PEAK_DTYPE` records of the core, sorted by sample, then channel; ``amplitude`` is the value of the
+        trace.
 
     Raises
     ------
@@ -270,7 +271,7 @@ def check_arguments(
     peak_sign: PeakSign,
     exclude_sweep_samples: int,
 ) -> None:
-    """Refuse what `detect_matched_filtering` says that it refuses."""
+    """Raise the errors documented in `detect_matched_filtering`."""
     needed = matched_filter_halo(
         prototype_length=prototype.size, nbefore=nbefore, exclude_sweep_samples=exclude_sweep_samples
     )

@@ -1,6 +1,6 @@
 """Detection with a matched filter on a device: a sum over lags, then one product with all footprints of a depth.
 
-Of the depths at one sample of one channel only the best can win, so that they compete there first, and the winners as
+At one sample of a channel, only the best depth can win, so the depths compete there first; then the winners compete as
 in `xephys.kernels.detect.peaks_device`.
 """
 
@@ -40,7 +40,7 @@ def detect_matched_filtering(
     check_arguments(before, after, prototype, nbefore, thresholds, peak_sign, exclude_sweep_samples)
     stop = len(traces) - after
     first, last = before - exclude_sweep_samples, stop + exclude_sweep_samples
-    n_scores = last - first + 2  # with a neighbor in time on either side
+    n_scores = last - first + 2  # including a neighbor in time on either side
     filtered = xp.zeros((n_scores, traces.shape[1]), dtype=np.float32)
     for lag, tap in enumerate(unit_norm(prototype)):
         begin = first - 1 - nbefore + lag
@@ -81,7 +81,7 @@ def footprint_matrices(
     *,
     n_channels: int,
 ) -> NDArray[np.float32]:
-    """The sparse rows as full matrices (depth, channel that is seen, channel of the score).
+    """The sparse rows as full matrices (depth, seen channel, channel of the score).
 
     Examples
     --------
@@ -96,5 +96,5 @@ def footprint_matrices(
 
 
 def _limits(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Thresholds (depth, channel); infinite where no score counts."""
+    """Thresholds (depth, channel); infinite for excluded scores."""
     return np.ascontiguousarray(np.where(np.isnan(thresholds), np.inf, thresholds).T)

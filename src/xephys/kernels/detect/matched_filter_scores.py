@@ -1,8 +1,8 @@
-"""Scores of a prototype and its footprints on the traces, and the local maxima among them.
+"""Compute scores of a prototype and its footprints on the traces, and find their local maxima.
 
-The scores, several for each sample of each channel, are made in blocks that stay in the cache and are never stored.
-A score's bits depend only on the samples under the prototype: every sum runs over lags or channels in a fixed order
-for each sample by itself.
+There are several scores per sample and channel. They are computed in blocks that stay in the cache, and never stored. A
+score's bits depend only on the samples under the prototype: for each sample, every sum runs over lags or channels in a
+fixed order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-# Samples of scores computed at a time. A constant length, so that every loop over them is SIMD without a remainder.
+# Number of samples scored at a time. It is constant, so that every loop over them is SIMD without a remainder.
 _WIDTH = 256
 
 
@@ -72,7 +72,7 @@ def _combine(
     threshold: np.float32,
     scores: NDArray[np.float32],
 ) -> np.int32:
-    """Scores of one footprint over a block; returns 1 if any is at least as far from zero as the threshold."""
+    """Scores of one footprint over a block; returns 1 if any is as far from zero as the threshold."""
     scores[:] = 0
     for entry in range(channels.size):
         weight = weights[entry]
@@ -104,14 +104,14 @@ def scan_scores(
     ----------
     traces : float32 (sample, channel)
         Time-major traces.
-    first, last : int
+    Rows to scan; samples from `nbefore` + 1 rows before the first one are used.
         Rows to scan; the prototype reaches `nbefore` + 1 rows before the first.
     taps : float32 (T,)
         Prototype of unit norm; entry `nbefore` is the spike's sample.
     nbefore : int
         Samples of the prototype before the spike.
     weight_offsets, weight_channels, weights
-        Sparse rows of spatial weights, one for each channel and depth.
+        Sparse rows of spatial weights, one per channel and depth.
     thresholds : float64 (channel, depth)
         A NaN excludes the score.
     both : bool
@@ -119,9 +119,9 @@ def scan_scores(
 
     Returns
     -------
-    rows, channels, depths : int64 (candidate,)
+    Positions of the candidates, in no particular order.
         Where the candidates lie, in no particular order.
-    ratios : float64 (candidate,)
+    Absolute value of score / threshold.
         Score / threshold, without its sign.
     """
     n_channels, n_depths = thresholds.shape
@@ -141,7 +141,7 @@ def scan_scores(
             channel, depth = footprint // n_depths, footprint % n_depths
             threshold = thresholds[channel, depth]
             entries = slice(weight_offsets[footprint], weight_offsets[footprint + 1])
-            # A float32 threshold only decides where to look; the comparison that counts is the exact one below.
+            # A float32 threshold only decides where to look; the exact comparison below decides.
             near_threshold = np.float32(threshold * (1 - 1e-6))
             if not _combine(filtered, weight_channels[entries], weights[entries], near_threshold, scores):
                 continue

@@ -1,9 +1,9 @@
-"""Threshold detection of spikes on one tile of traces.
+"""Detect spikes on one tile of traces by threshold.
 
-Two rules share one scan of the tile (`xephys.kernels.detect.threshold_scan`). What the scan finds are *candidates*,
-local extrema beyond the threshold; a rule then keeps a candidate or drops it by looking no further than
-``exclude_sweep_samples`` to either side, and never at whether another candidate was kept. So the decision on a peak
-depends on the samples within `detection_halo` and not on where the tile was cut.
+Two rules share one scan of the tile (`xephys.kernels.detect.threshold_scan`). The scan finds *candidates*, local
+extrema beyond the threshold. A rule keeps or drops a candidate by looking at most ``exclude_sweep_samples`` to either
+side, and never at whether another candidate was kept. The decision on a peak therefore depends on the samples within
+`detection_halo`, and not on where the tile was cut.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def detection_halo(*, exclude_sweep_samples: int) -> int:
-    """Samples that detection needs before and after its core.
+    """Number of samples that detection needs before and after its core.
 
     A candidate is a local extremum (one sample each side) and competes with the candidates within the sweep.
 
@@ -52,7 +52,7 @@ def detection_halo(*, exclude_sweep_samples: int) -> int:
 
 
 def add_fields(events: NDArray[np.void], fields: list[tuple[str, Any, tuple[int, ...]]]) -> NDArray[np.void]:
-    """Copy an event table into one with further, zeroed, fields.
+    """Copy an event table, appending fields filled with zeros.
 
     Parameters
     ----------
@@ -99,10 +99,10 @@ def detect_by_channel(
     exclude_sweep_samples: int,
     good: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.void]:
-    """Detect peaks on each channel by itself.
+    """Detect peaks on each channel separately.
 
-    A peak lies strictly beyond the threshold, strictly beyond every sample of the sweep before it and at least as
-    far as every sample of the sweep after it (SpikeInterface's ``by_channel`` rule).
+    A peak lies strictly beyond the threshold, strictly beyond every sample of the sweep before it, and at least as far
+    as every sample of the sweep after it (SpikeInterface's ``by_channel`` rule).
 
     Parameters
     ----------
@@ -164,11 +164,11 @@ def detect_locally_exclusive(
 ) -> NDArray[np.void]:
     """Detect one peak per neighborhood in space and time.
 
-    A candidate reaches its channel's threshold and is a local extremum in time: strictly beyond the sample before,
-    at least as far as the sample after. It is kept if no other candidate on a neighbor channel within the sweep
-    has a larger ratio |amplitude| / threshold. Of equal ratios the earlier wins, then the lower channel. Without
-    equal ratios these are the peaks of SpikeInterface's ``locally_exclusive``, which keeps both of two equal
-    candidates on the same sample.
+    A candidate reaches its channel's threshold and is a local extremum in time: strictly beyond the sample before, and
+    at least as far as the sample after. It is kept if no other candidate on a neighbor channel within the sweep has a
+    larger ratio |amplitude| / threshold. Among equal ratios the earlier sample wins, then the lower channel. Except for
+    ties, these are the peaks of SpikeInterface's ``locally_exclusive``, which keeps both of two equal candidates on the
+    same sample.
 
     Parameters
     ----------
@@ -230,8 +230,8 @@ def suppress_weaker(
 ) -> NDArray[np.bool_]:
     """Mark the candidates that no competitor beats.
 
-    A competitor is another candidate on a neighbor channel at most the sweep away, kept or not. The larger ratio
-    wins; of equal ratios the first in the table.
+    A competitor is another candidate on a neighbor channel within the sweep, whether kept or not. The larger ratio
+    wins; among equal ratios, the first in the table.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def suppress_weaker(
     exclude_sweep_samples : int
         Half width of the window.
     margin : float
-        A competitor only wins if its ratio, divided by this, still does.
+        A competitor wins only if its ratio is still larger (or equal and first) after division by this.
 
     Returns
     -------
@@ -253,7 +253,7 @@ def suppress_weaker(
     """
     n_channels = neighbors.shape[0]
     n_candidates = rows.size
-    # Candidates of one channel stand together, in time order, so that a window on a channel is a short run of them.
+    # Candidates of one channel are adjacent and in time order, so a window on a channel is a short run of them.
     offsets = np.zeros(n_channels + 1, dtype=np.int64)
     for i in range(n_candidates):
         offsets[channels[i] + 1] += 1
@@ -277,7 +277,7 @@ def suppress_weaker(
             p = window_start[c]
             while p < offsets[c + 1] and rows[by_channel[p]] < earliest:
                 p += 1
-            # Rows never decrease, so what is too early for this candidate is too early for all that follow.
+            # Rows never decrease, so a candidate that is too early here is too early for all later ones.
             window_start[c] = p
             while p < offsets[c + 1]:
                 j = by_channel[p]
@@ -294,7 +294,7 @@ def suppress_weaker(
 
 
 def check_halo(traces: Any, before: int, after: int, exclude_sweep_samples: int) -> int:
-    """Row after the last core row, once the halo is known to suffice."""
+    """Row after the last core row, after checking that the halo suffices."""
     halo = detection_halo(exclude_sweep_samples=exclude_sweep_samples)
     if before < halo or after < halo:
         raise ValueError(
@@ -308,14 +308,14 @@ def check_halo(traces: Any, before: int, after: int, exclude_sweep_samples: int)
 def _beyond_sweep(
     traces: NDArray[np.float32], rows: NDArray[np.int64], channels: NDArray[np.int64], sweep: int
 ) -> NDArray[np.bool_]:
-    """True where no sample of the channel within the sweep reaches further (before) or goes further (after)."""
+    """True if, within the sweep, no earlier sample of the channel reaches as far and no later one goes further."""
     keep = np.ones(rows.size, dtype=np.bool_)
     for i in range(rows.size):
         row, c = rows[i], channels[i]
         v = traces[row, c]
         for lag in range(1, sweep + 1):
             earlier, later = traces[row - lag, c], traces[row + lag, c]
-            # Written positively so that a NaN in the window drops the peak.
+            # Written as a positive test, so that a NaN in the window drops the peak.
             further = (v < earlier and v <= later) if v < 0 else (v > earlier and v >= later)
             if not further:
                 keep[i] = False

@@ -1,4 +1,4 @@
-"""Threshold detection as a CUDA kernel: one thread a sample, which looks around only where it is an extremum.
+"""Threshold detection as a CUDA kernel: one thread per sample, which looks around only at an extremum.
 
 The rule is that of `xephys.kernels.detect.peaks`, ties included.
 """
@@ -12,7 +12,7 @@ from numba import cuda
 
 from xephys.kernels.lib.cuda import for_numba
 
-#: Channels of a block of threads, and rows that one thread steps through.
+#: Channels per thread block, and number of rows that one thread steps through.
 N_THREADS, ROWS = 128, 8
 
 __all__ = ["locally_exclusive_peaks"]
@@ -20,7 +20,7 @@ __all__ = ["locally_exclusive_peaks"]
 
 @cuda.jit(device=True)
 def _is_extremum(traces, row, channel, low, high):  # type: ignore[no-untyped-def]
-    """Whether a sample lies beyond its limits and is a local extremum, the first of equal ones."""
+    """Whether a sample lies beyond its limits and is a local extremum, the first of several equal ones."""
     here, earlier, later = traces[row, channel], traces[row - 1, channel], traces[row + 1, channel]
     trough = here <= low and here < earlier and here <= later
     return trough or (here >= high and here > earlier and here >= later)
@@ -28,7 +28,7 @@ def _is_extremum(traces, row, channel, low, high):  # type: ignore[no-untyped-de
 
 @cuda.jit(device=True)
 def _is_beaten(traces, row, channel, low, high, thresholds, neighbors, sweep):  # type: ignore[no-untyped-def]
-    """Whether an extremum nearby has a larger ratio to its threshold, or an equal one and comes first."""
+    """Whether a nearby extremum has a larger ratio to its threshold, or an equal one and comes first."""
     ratio = abs(np.float64(traces[row, channel])) / thresholds[channel]
     for k in range(neighbors.shape[1]):
         other = neighbors[channel, k]
@@ -71,11 +71,11 @@ def locally_exclusive_peaks(
         Limits beyond which a trough or a crest counts.
     thresholds : float64 (channel,)
     neighbors : integer (channel, k)
-        Filled up with -1.
+        Padded with -1.
     sweep : int
         Samples on either side within which the largest excludes the others.
     before, n : int
-        First row of the core and how many it has; ``sweep + 1`` rows and more lie on either side.
+        First row of the core and its number of rows; at least ``sweep + 1`` rows precede and follow it.
     """
     marked = xp.empty((n, traces.shape[1]), dtype=bool)
     n_threads = 1 if isinstance(traces, np.ndarray) else N_THREADS

@@ -1,6 +1,7 @@
-"""Threshold detection on a device: all samples are compared at once, and candidates compete in sorted runs.
+"""Threshold detection on a device: all samples are compared at once, then candidates compete in sorted runs.
 
-The rule is that of `xephys.kernels.detect.peaks`, ties included: it needs no order of visits, so it is the same in
+The rule is that of `xephys.kernels.detect.peaks`, including ties. It does not depend on the order of visits, so it is
+the same in
 parallel.
 """
 
@@ -108,8 +109,8 @@ def beaten_by_neighbors(
 ) -> Any:
     """Whether a candidate on a neighbor channel within the sweep has a larger ratio, or an equal one and comes first.
 
-    Ratios of others are divided by the margin. Sorted by channel, then row, the competitors on one channel are a run;
-    runs are short, and one step looks at one place in the runs of all candidates on all neighbors.
+    Ratios of others are divided by the margin. Sorted by channel, then row, the competitors on one channel form a run.
+    Runs are short, and each step looks at one position in the runs of all candidates on all neighbors.
     """
     n_channels = len(neighbors)
     pitch = n_rows + 2 * sweep  # so that no window reaches the run of the next channel

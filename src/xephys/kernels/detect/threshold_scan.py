@@ -1,8 +1,7 @@
-"""One pass over the traces that finds local extrema beyond the thresholds.
+"""Find local extrema beyond the thresholds in one pass over the traces.
 
-The scan walks the time-major rows and compares blocks of contiguous channels with their thresholds in SIMD; only
-blocks that hold a crossing, a few in a hundred, are searched sample by sample. So it runs close to the speed at
-which the traces can be read.
+The scan walks the time-major rows and compares blocks of contiguous channels with their thresholds in SIMD. Only blocks
+that hold a crossing, a few percent, are searched sample by sample, so the scan is nearly as fast as reading the traces.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 PeakSign = Literal["neg", "pos", "both"]
 
-# One compare of a block is four AVX-512 or eight AVX2 registers; measured the fastest of 16, 32, 64 and 128.
+# One comparison of a block takes four AVX-512 or eight AVX2 registers; the fastest of 16, 32, 64 and 128.
 _BLOCK = 64
 
 
@@ -124,7 +123,8 @@ def find_candidates(
 def _block_crosses(values: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> np.int32:
     """1 if any of `_BLOCK` values lies beyond its limits, else 0.
 
-    A branch-free loop of constant length is what the compiler turns into SIMD: 6 times faster than one of any length.
+    The loop is branch-free and of constant length, so that the compiler uses SIMD: 6 times faster than a variable
+    length.
     """
     crossed = np.int32(0)
     for c in range(_BLOCK):
@@ -144,7 +144,7 @@ def _collect(
     channels: NDArray[np.int64],
     count: int,
 ) -> int:
-    """Append the local extrema of one row to the candidates; returns how many there are then."""
+    """Append the local extrema of one row to the candidates; returns their new number."""
     for c in range(first_channel, last_channel):
         v = traces[row, c]
         trough = v <= low[c] and v < traces[row - 1, c] and v <= traces[row + 1, c]

@@ -1,8 +1,8 @@
-"""Detection of spikes by universal templates: every place, size and shape at once, one event per spike.
+"""Detect spikes by universal templates: all places, sizes and shapes at once, one event per spike.
 
 The scores are those of Kilosort4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods 21:914). An event is
-the largest score among the places around it and the samples of the sweep. Scores are known beyond the ends of the core,
-so that an event belongs to exactly one tile, whichever side of a border it falls on.
+the largest score among the places around it and the samples of the sweep. Scores are also computed beyond the ends of
+the core, so that an event belongs to exactly one tile.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ UNIVERSAL_DTYPE = np.dtype(
         ("y", "<f8"),
     ]
 )
-"""A peak with the universal template that fits best, its sign, and the position from the scores on its contacts."""
+"""A peak with the best universal template, its sign, and the position derived from the scores on its contacts."""
 
 
 def universal_halo(*, n_samples: int, nbefore: int, exclude_sweep_samples: int) -> tuple[int, int]:
-    """Samples that detection by universal templates needs before and after its core.
+    """Number of samples that detection by universal templates needs before and after its core.
 
     Examples
     --------
@@ -60,13 +60,13 @@ def detect_universal(
     Parameters
     ----------
     traces : float32 (before + n + after, channel)
-        Whitened; row ``before`` is sample `start`.
+        Whitened traces; row ``before`` is sample `start`.
     before, after : int
         Halo rows, at least those of `universal_halo`.
     start : int
         Absolute index of the first core sample.
     shapes : float32 (shape, T)
-        Of unit norm; entry `nbefore` is the spike's sample.
+        Shapes of unit norm; entry `nbefore` is the spike's sample.
     nbefore : int
     contacts, envelopes, neighbors
         From `universal_grid`.
@@ -74,7 +74,7 @@ def detect_universal(
         µm.
     threshold : float
         Least score, in units of the traces.
-    exclude_sweep_samples : int
+    Minimum score, in units of the traces.
         Half width of the exclusion window.
 
     Returns

@@ -1,4 +1,4 @@
-"""Places where a spike may come from, and how it would look from there: the grid of universal templates.
+"""The grid of universal templates: places where spikes may come from, and how they would look from there.
 
 A universal template is a place, a Gaussian envelope over the contacts around it, and one of a few shapes in time. The
 shapes are learned from the recording; places and envelopes follow from the geometry of the probe alone (Pachitariu,
@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: A finer grid does not localize spikes better; rows of contacts may differ by less.
+#: Minimum step: a finer grid does not localize spikes better, but rows of contacts may be closer.
 SMALLEST_STEP_UM = 4.0
 
-#: Places whose distances to all others are held at once: a table of all pairs of 20 000 would take gigabytes.
+#: Number of places whose distances to all others are held at once: the full table for 20 000 places takes gigabytes.
 BLOCK_PLACES = 512
 
 
 class UniversalGrid(NamedTuple):
-    """Places, the contacts around them, envelopes on these contacts, and which places compete."""
+    """Places, the contacts around them, envelopes on these contacts, and the competing places."""
 
     places: NDArray[np.float64]
     contacts: NDArray[np.int32]
@@ -29,7 +29,7 @@ class UniversalGrid(NamedTuple):
 
 
 def row_distance(positions: NDArray[np.floating]) -> float:
-    """Median distance of neighboring rows of contacts, µm; 1 where there is one row.
+    """Median distance between neighboring rows of contacts, in µm; 1 if there is a single row.
 
     Rows nearer than `SMALLEST_STEP_UM` count as one.
 
@@ -86,7 +86,8 @@ def count_places(
     dmin: float,
     dminx: float,
 ) -> float:
-    """How many places `universal_grid` looks at, about: those around each shank, however far the shanks lie apart.
+    """Approximate number of places that `universal_grid` examines: those around each shank, however far apart shanks
+    are.
 
     Examples
     --------
@@ -102,7 +103,7 @@ def count_places(
 
 
 def _competing_places(places: NDArray[np.float64], *, n_competing: int) -> NDArray[np.int32]:
-    """The nearest places of each, itself foremost, equal distances in order of place; padded with -1."""
+    """The nearest places of each place, itself first, ties in order of place; padded with -1."""
     neighbors = np.full((len(places), n_competing), -1, np.int32)
     for first in range(0, len(places), BLOCK_PLACES):
         block = places[first : first + BLOCK_PLACES]
@@ -126,7 +127,7 @@ def universal_grid(
     n_competing: int = 100,
     max_channel_distance: float = 32.0,
 ) -> UniversalGrid:
-    """Places, contacts and envelopes of the universal templates of a probe, each shank for itself.
+    """Places, contacts and envelopes of the universal templates of a probe, separately for each shank.
 
     Parameters
     ----------
@@ -144,19 +145,19 @@ def universal_grid(
     template_sizes : int
         Number of sizes.
     n_contacts : int
-        Contacts of a template, the nearest ones.
+        Contacts per template: the nearest ones.
     n_competing : int
-        Places that compete for a spike, the nearest ones.
+        Number of places that compete for a spike: the nearest ones.
 
     Returns
     -------
     places : (place, 2) float64
     contacts : (place, slot) int32
-        Nearest first. Where a shank has fewer, the last ones repeat the first with weight 0.
+        Nearest first. If a shank has fewer contacts, the last slots repeat the first with weight 0.
     envelopes : (size, place, slot) float32
         Of unit norm.
     neighbors : (place, k) int32
-        Nearest first, the place itself foremost, padded with -1.
+        Nearest first, starting with the place itself; padded with -1.
 
     Examples
     --------

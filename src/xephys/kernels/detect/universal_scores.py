@@ -1,9 +1,9 @@
 """Scores of universal templates on the traces, and the largest of them in each neighborhood of space and time.
 
 A template is a shape in time and an envelope over a few contacts, both of unit norm. Every channel is correlated with
-every shape, block by block, in buffers that stay in the cache. An envelope is only evaluated where it can reach the
-threshold: its score is at most the root of the summed squares on its contacts, so that in noise, and that is nearly
-everywhere, one sum stands for all envelopes and shapes of a place.
+every shape, block by block, in buffers that stay in the cache. An envelope is evaluated only where it can reach the
+threshold: its score is at most the root of the summed squares on its contacts. In noise, which is nearly everywhere, a
+single sum thus replaces all envelopes and shapes of a place.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.lanes import fma, larger, largest_lane, load_f32, splat_f32, store, subtract, where_less
 
-#: Samples of scores computed at a time, a multiple of two vectors.
+#: Number of samples scored at a time, a multiple of two vectors.
 _WIDTH = 128
 _LANES = 16
-#: Shapes correlated at a time.
+#: Number of shapes correlated at a time.
 GROUP = 3
 
 
@@ -94,7 +94,7 @@ def _evaluate(
     best: NDArray[np.float32],
     code: NDArray[np.float32],
 ) -> None:
-    """Largest |score| of each place over sizes and shapes, where it can reach the threshold, and which it is.
+    """Largest |score| of each place over sizes and shapes, where it can reach the threshold, and its template.
 
     `code` is ``±(1 + size * shapes + shape)``, with the sign of the score.
     """
@@ -134,7 +134,7 @@ def _evaluate(
 
 @njit(nogil=True, cache=True)
 def _is_largest(best: NDArray[np.float32], neighbors: NDArray[np.int32], place: int, column: int, sweep: int) -> bool:
-    """Whether no score of a competing place within the sweep is larger, or as large and earlier in time, then place."""
+    """Whether no competing place within the sweep has a larger score, or an equal one that comes first."""
     value = best[place, column]
     for k in range(neighbors.shape[1]):
         other = neighbors[place, k]
@@ -163,13 +163,13 @@ def scan_universal(
     threshold: float,
     sweep: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Find the scores that reach the threshold and are the largest of their neighborhood.
+    """Find the scores that reach the threshold and are the largest in their neighborhood.
 
     Parameters
     ----------
     traces : float32 (sample, channel)
     first, last : int
-        Rows to search. Scores of the rows within the sweep of them are needed too.
+        Rows to search. Scores of the rows within the sweep around them are needed too.
     taps : float32 (shape, T)
         Shapes of unit norm, padded with zeros to a multiple of three; entry `nbefore` is the spike's sample.
     nbefore : int
@@ -198,7 +198,7 @@ def scan_universal(
     for place in range(n_places):
         for k in range(contacts.shape[1]):
             used[contacts[place, k]] = True
-    # Somewhat below the threshold squared, for the bound is rounded too.
+    # Slightly below the squared threshold, because the bound is also subject to rounding.
     enough = np.float32(threshold * threshold * (1 - 1e-4))
     rows_places, values, codes = np.empty((1024, 2), np.int64), np.empty(1024, np.float32), np.empty(1024, np.int64)
     count = 0
@@ -211,7 +211,7 @@ def scan_universal(
         _correlate(columns, taps, scores, used)
         _largest_squares(scores, squares)
         _evaluate(scores, squares, contacts, envelopes, enough, 2 * margin, best, code)
-        # Only now the scores after these are known as far as the sweep.
+        # Only now are the scores known for a whole sweep after these.
         for column in range(max(margin, first - block + 2 * margin), min(margin + _WIDTH, last - block + 2 * margin)):
             for place in range(n_places):
                 value = best[place, column]

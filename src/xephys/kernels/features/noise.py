@@ -16,8 +16,8 @@ def feature_noise(
 ) -> float:
     """Standard deviation of the projections of noise, from their median absolute value.
 
-    Windows follow one another through each excerpt, wherever spikes are; the median does not notice the few windows
-    that hold one.
+    Adjoining windows cover each excerpt regardless of spikes; the median is insensitive to the few windows that hold
+    one.
 
     Parameters
     ----------

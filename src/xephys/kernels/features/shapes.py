@@ -1,6 +1,6 @@
-"""Shapes of spikes on one channel: which peaks stand alone, and the centers of their clips.
+"""Shapes of spikes on one channel: select isolated peaks, and find the centers of their clips.
 
-Everything is added in the order of the clips, so that the same clips give the same bits with any number of threads.
+All sums run in the order of the clips, so that the same clips give the same bits with any number of threads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _isolation_mask(
 def isolated_peaks(
     samples: NDArray[np.int64], channels: NDArray[np.int64], *, near: NDArray[np.bool_], exclude_sweep_samples: int
 ) -> NDArray[np.bool_]:
-    """Peaks without another one nearby.
+    """Mask of the peaks without another one nearby.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def isolated_peaks(
     near : bool (channel, channel)
         Whether two channels are neighbors.
     exclude_sweep_samples : int
-        Largest time between two peaks that disturb one another.
+        Maximum time between two peaks that disturb one another.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def isolated_peaks(
 
 @njit(nogil=True, cache=True)
 def _assign(clips: NDArray[np.float64], centers: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Label of the nearest center for every clip; the sum of the squared distances."""
+    """Label of the nearest center for every clip, and the sum of the squared distances."""
     total = 0.0
     for i in range(clips.shape[0]):
         best = np.inf
@@ -77,7 +77,7 @@ def _assign(clips: NDArray[np.float64], centers: NDArray[np.float64], labels: ND
 
 @njit(nogil=True, cache=True)
 def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centers: NDArray[np.float64]) -> None:
-    """Means of the clips of each label; a center without clips stays where it is."""
+    """Means of the clips of each label; a center without clips keeps its position."""
     sums, counts = np.zeros(centers.shape), np.zeros(centers.shape[0], np.int64)
     for i in range(clips.shape[0]):
         counts[labels[i]] += 1
@@ -111,18 +111,18 @@ def learn_shapes(
     Parameters
     ----------
     clips : (n, T) float
-        Snippets on the peak channel, aligned on the peak; brought to unit norm here. Those that are all zero or not
+        Snippets on the peak channel, aligned on the peak; scaled to unit norm here. Clips that are all zero or not
         finite are left out.
     n_shapes : int
-        Centers; fewer where there are fewer different clips.
+        Number of centers; fewer if there are fewer different clips.
     n_restarts, n_iterations_max : int
-        Starts, of which the one with the smallest spread is kept, and most iterations of each.
+        Number of starts, of which the one with the smallest spread is kept, and maximum number of iterations of each.
     seed : int
 
     Returns
     -------
     (n_shapes or fewer, T) float32
-        Of unit norm, the one with most clips first.
+        Centers of unit norm, in descending order of their number of clips.
 
     Raises
     ------
@@ -170,12 +170,12 @@ def learn_shapes(
 
 
 def standard_clips(n_samples: int, *, nbefore: int, samples_per_ms: float) -> NDArray[np.float64]:
-    """A family of spikes that stands for a recording's own: troughs and crests of many widths with what follows them.
+    """A synthetic family of spikes: troughs and crests of many widths, with what follows them.
 
     Parameters
     ----------
     n_samples, nbefore : int
-        Length of the window, and samples before the peak.
+        Length of the window, and number of samples before the peak.
     samples_per_ms : float
 
     Returns

@@ -1,9 +1,9 @@
-"""Snippets of the traces round spikes, and their projections on temporal components.
+"""Snippets of the traces around spikes, and their projections on temporal components.
 
-Projections are computed straight from the time-major traces: a row of the neighborhood is read once and added to
-all components, so that the waveforms of a tile (2000 spikes × 60 samples × 30 channels would be 14 MB a second)
-never exist. Every sum runs over samples in time order for each spike by itself: the bits of a feature depend only
-on the samples in its window.
+Projections are computed directly from the time-major traces: a row of the neighborhood is read once and added to all
+components, so that the waveforms of a tile (14 MB per second for 2000 spikes × 60 samples × 30 channels) never exist.
+For each spike, every sum runs over samples in time order, so the bits of a feature depend only on the samples in its
+window.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xephys.kernels.lib.dispatch import with_device_twin
 
 
 def window_halo(*, nbefore: int, nafter: int) -> tuple[int, int]:
-    """Samples that a window ``[sample - nbefore, sample + nafter)`` needs before and after the core.
+    """Number of samples that a window ``[sample - nbefore, sample + nafter)`` needs before and after the core.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def event_rows(
     nbefore: int,
     nafter: int,
 ) -> NDArray[np.int64]:
-    """Rows of the events in a tile, once their windows are known to lie inside it.
+    """Rows of the events in a tile, after checking that their windows are inside it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def extract_waveforms(
     nbefore: int,
     nafter: int,
 ) -> NDArray[np.float32]:
-    """Copy the snippet round each spike on its own set of channels.
+    """Copy the snippet around each spike on its own set of channels.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def project_waveforms(
     rows = event_rows(traces, events, before=before, after=after, start=start, nbefore=nbefore, nafter=length - nbefore)
     table = add_fields(events, [(field, "<f4", (neighbors.shape[1], n_components))])
     channels = events["channel_index"].astype(np.int64)
-    # Sample-major, so that one sample's weights of all components lie together.
+    # Sample-major, so that the weights of all components for one sample are adjacent.
     taps = np.ascontiguousarray(components.T, dtype=np.float32)
     table[field] = _project(traces, rows, channels, neighbors, taps, nbefore)
     return table
@@ -243,8 +243,8 @@ def project_waveforms(
 def learn_components(waveforms: NDArray[np.float32], *, n_components: int) -> NDArray[np.float32]:
     """Learn temporal components from aligned snippets.
 
-    Each snippet is divided by its norm, so that large units do not dominate, and the components are the leading
-    right singular vectors of the (uncenterd) matrix of snippets.
+    Each snippet is divided by its norm, so that large units do not dominate. The components are the leading right
+    singular vectors of the (uncentered) matrix of snippets.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ def _project(
 
 @njit(nogil=True, cache=True)
 def _normalized_gram(waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
-    """Sum of outer products of unit snippets, added in table order: the same bits with any BLAS and thread count."""
+    """Sum of outer products of unit snippets, in table order: the same bits with any BLAS and thread count."""
     n_waveforms, length = waveforms.shape
     gram = np.zeros((length, length), dtype=np.float64)
     unit = np.empty(length, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Snippets, projections, positions and sums of waveforms on a device: gathers, then reductions of what was gathered."""
+"""Snippets, projections, positions and sums of waveforms on a device: gather windows, then reduce them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a tile that a kernel returns: those between the halo."""
+"""Remove the halo: the rows of a tile that a kernel returns."""
 
 from __future__ import annotations
 

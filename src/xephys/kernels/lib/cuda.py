@@ -1,4 +1,4 @@
-"""Kernels written for CUDA and compiled by Numba: where they can run, and how they get the arrays of a device."""
+"""CUDA kernels compiled by Numba: where they can run, and how they receive device arrays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 
 @cache
 def has_cuda_kernels(xp: Any) -> bool:
-    """Whether such kernels run on a namespace's arrays: those of CuPy, where Numba is able to compile for the device.
+    """Whether such kernels can run on a namespace's arrays: those of CuPy, if Numba can compile for the device.
 
-    Warns where Numba is not: the same is then done by many operations on whole arrays, several times slower.
+    Warns if Numba cannot. The same work is then done by many operations on whole arrays, several times slower.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def has_cuda_kernels(xp: Any) -> bool:
     from numba import cuda
 
     try:
-        # Compiled at once: some versions of NumPy and of numba-cuda import side by side but do not compile.
+        # Compiled immediately: some versions of NumPy and numba-cuda can be imported together but do not compile.
         cuda.jit("void(int32[:])")(_nothing)
     except (AttributeError, ImportError, OSError, RuntimeError) as error:
         warn(
@@ -43,7 +43,10 @@ def _nothing(array: Any) -> None:
 
 
 def for_numba(*arrays: Any) -> tuple[Any, ...]:
-    """The arrays as Numba's kernels take them, without a copy; NumPy's, where a device is simulated, as they are."""
+    """The arrays in the form that Numba's kernels take, without a copy;
+
+    NumPy arrays, for a simulated device, unchanged.
+    """
     return tuple(map(_for_numba, arrays))
 
 
@@ -52,13 +55,13 @@ def _for_numba(array: Any) -> Any:
         return array
     from numba import cuda
 
-    # Those of tables are converted already: a conversion takes longer than a short kernel.
+    # Tables have been converted before: a conversion takes longer than a short kernel.
     return array if cuda.is_cuda_array(array) and not hasattr(array, "get") else cuda.as_cuda_array(array, sync=False)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A namespace for `resident`: moves tables to a device and keeps them as Numba's kernels take them."""
+    """A namespace for `resident`: moves tables to a device and keeps them in the form that Numba's kernels take."""
 
     xp: Any
 
@@ -68,5 +71,5 @@ class Tables:
 
 @cache
 def tables_of(xp: Any) -> Tables:
-    """The one `Tables` of a namespace."""
+    """The single `Tables` object of a namespace."""
     return Tables(xp)

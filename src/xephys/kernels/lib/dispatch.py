@@ -1,9 +1,8 @@
-"""Which kernel runs on a chunk: decided by the type of its array, and looked up when such an array first appears.
+"""Choose the kernel for a chunk by the type of its array, when an array of that type first appears.
 
-A kernel for NumPy arrays names its twin for arrays on a device, by module and name. The twin is written once, against
-the functions that NumPy and CuPy share, and is given the namespace that its arrays belong to. Nothing here imports
-CuPy: a device is registered by the package that its arrays come from, and loaded by the first array of that package
-(as Dask and dask-image do).
+A kernel for NumPy arrays has a twin for device arrays. The twin is written once, in terms of the functions that NumPy
+and CuPy share, and receives the namespace of its arrays. Nothing here imports CuPy: a device is registered by the
+package of its arrays, and loaded when the first such array arrives (as in Dask and dask-image).
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ R = TypeVar("R")
 
 
 class DeviceKind(NamedTuple):
-    """Arrays of one kind of device.
+    """A kind of device, with its arrays.
 
     Attributes
     ----------
     package
         Top-level package of the array's type.
     load
-        Gives the namespace of functions on such arrays; raises `ParameterError` if there is no such device.
+        Returns the namespace of functions on such arrays; raises `ParameterError` if the device does not exist.
     """
 
     package: str
@@ -64,12 +63,12 @@ _KINDS: dict[str, DeviceKind] = {"cuda": DeviceKind("cupy", _load_cuda)}
 
 
 def register_device(name: str, *, package: str, load: Callable[[], Any]) -> None:
-    """Make a kind of device known; nothing is loaded yet.
+    """Register a kind of device without loading it.
 
     Parameters
     ----------
     name
-        What users write, such as ``"cuda"``.
+        Name for users, such as ``"cuda"``.
     package
         Top-level package of the types of its arrays.
     load
@@ -89,12 +88,12 @@ def forget_device(name: str) -> None:
 
 @cache
 def namespace_of_device(name: str) -> Any:
-    """The functions on arrays of a device, by the device's name.
+    """The namespace of functions on a device's arrays, by the device's name.
 
     Raises
     ------
     ParameterError
-        If there is no such device, or what it needs is not installed.
+        If the device does not exist, or a package it needs is not installed.
 
     Examples
     --------
@@ -119,7 +118,7 @@ def _namespace_of_type(kind: Any) -> Any:
 
 
 def namespace_of(array: Any) -> Any:
-    """The functions on a device's array, by its type; None for other arrays.
+    """The namespace of functions on an array's device, chosen by its type; None for other arrays.
 
     Examples
     --------
@@ -131,10 +130,10 @@ def namespace_of(array: Any) -> Any:
 
 
 def with_device_twin(kernel: Callable[P, R]) -> Callable[P, R]:
-    """Give a kernel a twin that takes its place where the first argument is a device's array.
+    """Give a kernel a twin that replaces it if the first argument is a device array.
 
     The twin of ``kernels/room/file.py:name`` is ``kernels/room/file_device.py:name``, imported when the first such
-    array comes. It has the kernel's parameters, after the arrays' namespace.
+    array arrives. It takes the arrays' namespace, followed by the kernel's parameters.
     """
 
     @wraps(kernel)
@@ -150,13 +149,13 @@ def with_device_twin(kernel: Callable[P, R]) -> Callable[P, R]:
 
 
 def twin_of(kernel: Callable[..., R]) -> Callable[..., R]:
-    """The function of a kernel's name in the file beside the kernel's that ends in ``_device``."""
+    """The function of the same name in the kernel's companion file, which ends in ``_device``."""
     twin: Callable[..., R] = getattr(import_module(f"{kernel.__module__}_device"), kernel.__name__)
     return twin
 
 
 def runs_on_devices(kernel: Callable[P, R]) -> Callable[P, R]:
-    """Mark a kernel that takes a device's arrays too; a plan refuses others behind ``to_device``."""
+    """Mark a kernel that accepts device arrays; after ``to_device``, a plan refuses kernels without this mark."""
     kernel.runs_on_devices = True  # type: ignore[attr-defined]
     return kernel
 
@@ -171,17 +170,17 @@ _resident_lock = Lock()
 
 
 def resident(xp: Any, build: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-    """Tables that a kernel needs beside the samples, made on the host and moved to the device once.
+    """Tables that a kernel needs besides the samples, built on the host and moved to the device once.
 
-    Stages hand the same arrays to every tile. So what is made of them is kept for as long as they live, under their
-    identity: comparing contents would take longer than the kernel.
+    Stages pass the same arrays to every tile. The tables built from them are therefore kept, under the identity of the
+    arrays, for as long as these live; comparing contents would take longer than the kernel.
 
     Parameters
     ----------
     xp
         Namespace of the device.
     build
-        Module-level function that makes a NumPy array, or a tuple of them, from ``arrays`` and ``options``.
+        Module-level function that builds a NumPy array, or a tuple of them, from ``arrays`` and ``options``.
     *arrays
         NumPy arrays, or None.
     **options
@@ -196,7 +195,7 @@ def resident(xp: Any, build: Callable[..., Any], *arrays: Any, **options: Any) -
     moved = tuple(map(xp.asarray, made)) if isinstance(made, tuple) else xp.asarray(made)
 
     def forget(_: Any, tables: dict[tuple[Any, ...], Any] = _resident) -> None:
-        tables.pop(key, None)  # a default, for at exit the module's own names may be gone
+        tables.pop(key, None)  # bound as a default, because module globals may be gone at exit
 
     guards = [ref(array, forget) for array in arrays if array is not None]
     with _resident_lock:
@@ -205,30 +204,30 @@ def resident(xp: Any, build: Callable[..., Any], *arrays: Any, **options: Any) -
 
 
 def as_it_is(array: Any) -> Any:
-    """What `resident` keeps of a table that needs no other form."""
+    """Builder for `resident` of a table that is used unchanged."""
     return array
 
 
 def as_index(array: Any) -> Any:
-    """What `resident` keeps of a table of places: in the type of all other places."""
+    """Builder for `resident` of a table of indices, in the type used for all indices."""
     return array.astype(np.int64)
 
 
 def to_device(traces: Any, *, before: int = 0, after: int = 0, device: str) -> Any:
-    """Move traces to a device, in the type they are stored in; they stay where they are if they are there already.
+    """Move traces to a device in their stored type; traces that are already there stay.
 
     Parameters
     ----------
     traces
         Shape (before + n + after, channel).
     before, after
-        Rows to leave out.
+        Number of rows to leave out.
     device
         Name of the device.
 
     Returns
     -------
-    The device's own array, of shape (n, channel).
+    The device array, of shape (n, channel).
 
     Raises
     ------
@@ -239,16 +238,16 @@ def to_device(traces: Any, *, before: int = 0, after: int = 0, device: str) -> A
     part = traces[before : len(traces) - after]
     if not hasattr(xp, "cuda") or not isinstance(part, np.ndarray):
         return xp.asarray(part)
-    # CuPy's own asarray copies to page-locked memory first, where `staged` has put the samples already.
+    # CuPy's asarray would first copy to page-locked memory, where `staged` has already put the samples.
     moved = xp.empty(part.shape, part.dtype)
     moved.set(np.ascontiguousarray(part))
     return moved
 
 
 def staged(traces: NDArray[Any], *, device: str) -> NDArray[Any]:
-    """A copy of samples in memory from which a device fetches them fastest; made while the device is busy.
+    """A copy of the samples in memory from which a device reads fastest, made while the device is busy.
 
-    Page-locked where the device's package has it. Files that are mapped are read here.
+    It is page-locked if the device's package supports that. Memory-mapped files are read here.
     """
     xp = namespace_of_device(device)
     copy = np.empty(traces.shape, traces.dtype)

@@ -1,4 +1,4 @@
-"""How the size of a spike falls off with the distance of its source, for every method that models it."""
+"""How the size of a spike decays with distance from its source, for every method that models this."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def exponential_footprints(
     distances: NDArray[np.float64], *, depths_um: NDArray[np.float64], decay_um: float
 ) -> NDArray[np.float64]:
-    """Weights of sources on the channels, falling off exponentially with the distance in space.
+    """Weights of sources on the channels, decaying exponentially with distance in space.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Windows of traces gathered on a device, in parts of bounded size."""
+"""Gather windows of traces on a device, in parts of bounded size."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-#: Numbers of a gathered block of waveforms: 64 MB in float32.
+#: Number of values in a gathered block of waveforms: 64 MB in float32.
 GATHERED = 1 << 24
 
 
 def event_parts(n: int, numbers_each: int) -> list[slice]:
-    """Slices of ``n`` events, each few enough for their waveforms to be gathered at once."""
+    """Slices of ``n`` events, each small enough for its waveforms to be gathered at once."""
     size = max(1, GATHERED // max(1, numbers_each))
     return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 

@@ -1,4 +1,4 @@
-"""Kriging: values at places between contacts as weighted sums of those on the contacts.
+"""Kriging: values between contacts as weighted sums of those on the contacts.
 
 The covariance is Matérn 5/2, smooth enough for footprints of neurons and, unlike a Gaussian, well conditioned.
 """
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["interpolation_weights", "matern"]
 
-#: Reach of the covariance. Shorter ones lose footprints between rows 20 µm apart, longer ones blur them.
+#: Length scale of the covariance. Shorter ones lose footprints between rows 20 µm apart, longer ones blur them.
 LENGTH_UM = 25.0
-#: Variance of the noise of a value, relative to that of the signal.
+#: Variance of the noise in a value, relative to that of the signal.
 NUGGET = 0.02
 
 
@@ -31,7 +31,7 @@ def matern(distance_um: NDArray[np.float64], *, length_um: float = LENGTH_UM) ->
 def interpolation_weights(
     known_um: NDArray[np.float64], wanted_um: NDArray[np.float64], *, length_um: float = LENGTH_UM
 ) -> NDArray[np.float64]:
-    """Weights of values at known places for the values at wanted ones, ``(wanted, known)``; far away all are 0.
+    """Weights ``(wanted, known)`` of the values at known places for those at wanted places; 0 far from all contacts.
 
     Examples
     --------

@@ -1,14 +1,15 @@
 """Explicit SIMD vectors inside numba functions.
 
-LLVM vectorises a plain loop only when it can prove that the arrays it touches do not overlap, and then
-keeps running values (filter states, accumulators) in memory. The hot kernels here need them in registers,
-so this module gives numba two vector types, eight float64 and sixteen float32, and the handful of
-operations those kernels use. On a machine with narrower registers LLVM splits each operation.
+LLVM vectorizes a plain loop only if it can prove that its arrays do not overlap, and even then keeps running values
+(filter states, accumulators) in memory. The hot kernels here need them in registers, so this module gives Numba two
+vector types, eight float64 and sixteen float32, and the handful of operations that those kernels use. On a machine with
+narrower registers, LLVM splits each operation.
 
 Arrays are addressed by *flat element index* and must be C-contiguous: nothing checks the bounds.
-Every operation rounds once and in a fixed order, so a result does not depend on how much is done at a time.
+Every operation rounds once and in a fixed order, so a result does not depend on how many values are processed at a
+time.
 
-Numba's disk cache follows each function's own file only: after changing this file, clear it.
+Numba's disk cache tracks only each function's own file: after changing this file, clear the cache.
 """
 
 from collections.abc import Callable
@@ -34,14 +35,14 @@ class Lanes(types.Type):
 
 @register_model(Lanes)
 class LanesModel(models.PrimitiveModel):
-    """Held as an LLVM vector, so that local variables become registers."""
+    """Represented as an LLVM vector, so that local variables become registers."""
 
     def __init__(self, dmm: Any, fe_type: Lanes) -> None:
         scalar = dmm.lookup(fe_type.dtype).get_value_type()
         super().__init__(dmm, fe_type, ir.VectorType(scalar, fe_type.width))  # type: ignore[no-untyped-call]
 
 
-#: Numbers of a float32 vector: 64 bytes, one register of AVX-512 or two of AVX2.
+#: Length of a float32 vector: 64 bytes, one register of AVX-512 or two of AVX2.
 LANES = 16
 F64 = Lanes(types.float64, LANES // 2)
 F32 = Lanes(types.float32, LANES)
@@ -123,7 +124,7 @@ def _transpose(typingctx: Any, source: Any, index: Any, step: Any, target: Any, 
             return builder.bitcast(_pointer(context, builder, array_type, array, at), vector.as_pointer())
 
         rows = [builder.load(place(source_type, args[:3], row), align=4) for row in range(width)]
-        # Squares of side 1, 2, 4, 8 off the diagonal change places.
+        # Squares of side 1, 2, 4 and 8 off the diagonal swap places.
         for side in (1, 2, 4, 8):
             lower = [j if not j & side else width + j - side for j in range(width)]
             upper = [j + side if not j & side else width + j for j in range(width)]
@@ -141,7 +142,7 @@ def _transpose(typingctx: Any, source: Any, index: Any, step: Any, target: Any, 
 
 
 def _binary(combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """A lane-wise operation of two vectors."""
+    """Make a lane-wise operation of two vectors."""
 
     def operation(typingctx: Any, a: Any, b: Any) -> Typed:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -153,7 +154,7 @@ def _binary(combine: Callable[[Any, Any, Any], Any]) -> Any:
 
 
 def _reducer(combine: Callable[[Any, Any, Any], Any]) -> Any:
-    """Fold a vector in half until one lane is left: a fixed order."""
+    """Make a reduction that folds a vector in half until one lane is left: a fixed order."""
 
     def reduction(typingctx: Any, vector: Any) -> Typed:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -229,6 +230,6 @@ larger: Any = _binary(_larger)  # larger(a, b): b where either is NaN
 sum_lanes: Any = _reducer(_sum)
 smallest_lane: Any = _reducer(_smaller)
 largest_lane: Any = _reducer(_larger)
-count_less: Any = intrinsic(_count_less)  # count_less(a, b): in how many lanes a < b
+count_less: Any = intrinsic(_count_less)  # count_less(a, b): number of lanes in which a < b
 where_less: Any = intrinsic(_where_less)  # where_less(a, b, x, y): x where a < b, else y
 where_nan: Any = intrinsic(_where_nan)  # where_nan(a, x, y): x where a is NaN, else y

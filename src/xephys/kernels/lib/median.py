@@ -1,7 +1,7 @@
-"""Exact median of numbers side by side, by counting below a moving pivot.
+"""Exact median of adjacent numbers, by counting the values below a moving pivot.
 
-A pivot is moved until half of the values lie below it; counting them is one compare per sixteen values, and a good
-first pivot needs only a few moves. Where the search starts changes how long it takes, never what it finds.
+The pivot moves until half of the values are below it. Counting takes one comparison per sixteen values, and a good
+first pivot needs only a few moves. The starting point affects the time, never the result.
 """
 
 import numpy as np
@@ -26,12 +26,13 @@ QUICK_MOVES = 4  # interpolating moves of the pivot before each further one also
 
 @njit(nogil=True, cache=True)
 def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
-    """Median as ``numpy.median`` of float32 (NaN if any value is), and the values' spacing about it for a next search.
+    """Median as ``numpy.median`` of float32 (NaN if any value is), and the spacing of values around it for a next
+    search.
 
-    ``values`` holds ``size`` numbers and is padded with +inf to a multiple of 16. ``guess`` is where to start, and
-    ``spacing`` how far apart values are thought to be there; 0 if nothing is known.
-    Fewer than ``half`` values lie below ``low`` and more below ``high``, once these are finite. After a few
-    interpolating moves each move also steps past the next value, so ties end the search too.
+    ``values`` holds ``size`` numbers and is padded with +inf to a multiple of 16. ``guess`` is the starting point, and
+    ``spacing`` the expected distance between values there; 0 if unknown. Once ``low`` and ``high`` are finite, fewer
+    than ``half`` values are below ``low`` and more are below ``high``. After a few interpolating moves, each move also
+    steps past the next value, so that the search ends even with ties.
     """
     half = size // 2
     if half == 0:
@@ -62,7 +63,7 @@ def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
             if below == half:
                 break
             if (below > half) == up:
-                # Stepping past this one value passed the middle: both middle values are equal to it.
+                # Stepping past this single value passed the middle, so both middle values equal it.
                 return value, spacing
         if below < half:
             low, below_low = pivot, below
@@ -127,7 +128,7 @@ def _any_nan(values, size):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _key_of_float(value):  # type: ignore[no-untyped-def]
-    """An integer that sorts as the float does; both zeros are 0."""
+    """An integer that sorts like the float; both zeros are 0."""
     if value == 0:
         return np.int64(0)
     bits = np.int64(np.float32(value).view(np.int32))

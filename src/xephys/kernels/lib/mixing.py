@@ -1,7 +1,7 @@
 """Weighted sums over channels: out[t, c] = Σⱼ weight[c, j] · x[t, j] + offset[c], for sparse or full weights.
 
-Sixteen output channels are computed at a time. The inputs these need, their *sources*, are multiplied one after another
-in one fixed order: a sample's result is the same, to the bit, whichever samples come with it.
+Sixteen output channels are computed at a time. Their inputs, the *sources*, are multiplied one after another in a fixed
+order, so a sample's result is the same, to the bit, whichever samples are computed with it.
 """
 
 from typing import Any
@@ -16,8 +16,8 @@ from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
-TILE = 8  # rows computed together: eight running sums in registers hide the multiply-add's latency
-BLOCK = 64  # rows for which a group's weights are kept in the L1 cache
+TILE = 8  # rows computed together: eight running sums in registers hide the latency of the multiply-add
+BLOCK = 64  # rows for which a group's weights stay in the L1 cache
 
 
 def pack_sparse(
@@ -32,13 +32,13 @@ def pack_sparse(
     weights
         Shape (channel, k): their weights; zeros count as absent.
     mean
-        Shape (channel,): subtracted from the inputs first. None: zero.
+        Shape (channel,): subtracted from the inputs first; zero if None.
 
     Returns
     -------
     dict of ndarray
-        ``outputs`` (group, 16), int64: the channels of each group, −1 where there are fewer. ``sources`` (group, s),
-        int64: the channels that these are made of, padded. ``counts`` (group,), int64: how many of the sources count.
+        ``outputs`` (group, 16), int64: the channels of each group, padded with −1. ``sources`` (group, s), int64: the
+        channels from which these are computed, padded. ``counts`` (group,), int64: the number of valid sources.
         ``weights`` (group, s, 16), float32. ``offsets`` (group, 16), float32.
 
     Raises
@@ -48,7 +48,7 @@ def pack_sparse(
 
     Notes
     -----
-    Channels are grouped in the order given or, if that gathers fewer sources, in one that brings neighbors together.
+    Channels are grouped in the given order or, if that needs fewer sources, in one that puts neighbors together.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def mix_channels(
 
     Notes
     -----
-    A NaN or infinity reaches every output of the groups that have its channel as a source.
+    A NaN or infinity reaches every output of the groups that use its channel.
 
     Examples
     --------
@@ -150,7 +150,7 @@ def mix_channels(
 
 
 def _sources(sparse: Any, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Channels that each group of sixteen consecutive members of ``order`` is made of."""
+    """Channels that each group of sixteen consecutive members of ``order`` depends on."""
     starts = range(0, len(order), LANES)
     return [np.unique(sparse[order[start : start + LANES]].indices).astype(np.int64) for start in starts]
 
@@ -183,9 +183,9 @@ def _apply(source, channels, outputs, sources, counts, weights, offsets, mixed):
 
 @njit(nogil=True, cache=True)
 def _tile(source, channels, row, last, wanted, count, weights, first, offset, result):  # type: ignore[no-untyped-def]
-    """Sixteen outputs of eight rows; rows after ``last`` repeat it, so that all rows are computed alike.
+    """Sixteen outputs of eight rows; rows after ``last`` repeat it, so that all rows are computed in the same way.
 
-    The eight sums are written out because numba keeps only scalars, not arrays, in registers.
+    The eight sums are written out because Numba keeps only scalars, not arrays, in registers.
     """
     i0, i1 = row * channels, min(row + 1, last) * channels
     i2, i3 = min(row + 2, last) * channels, min(row + 3, last) * channels
@@ -196,7 +196,7 @@ def _tile(source, channels, row, last, wanted, count, weights, first, offset, re
     for j in range(count):
         c = wanted[j]
         weight = load_f32(weights, first + j * LANES)
-        # Unsigned indices: a signed one is checked for being negative.
+        # Unsigned indices, because signed ones are checked for negative values.
         s0 = fma(splat_f32(source[np.uintp(i0 + c)]), weight, s0)
         s1 = fma(splat_f32(source[np.uintp(i1 + c)]), weight, s1)
         s2 = fma(splat_f32(source[np.uintp(i2 + c)]), weight, s2)

@@ -22,7 +22,10 @@ def mix_channels(
     weights: NDArray[np.float32],
     offsets: NDArray[np.float32],
 ) -> Any:
-    """As `xephys.kernels.lib.mixing.mix_channels`: one product with the full matrix, which a device does faster."""
+    """As `xephys.kernels.lib.mixing.mix_channels`:
+
+    a single product with the full matrix, which is faster on a device.
+    """
     matrix, shift = resident(xp, unpacked, outputs, sources, counts, weights, offsets)
     return xp.matmul(traces[before : len(traces) - after].astype(np.float32), matrix) + shift
 
@@ -34,7 +37,7 @@ def unpacked(
     weights: NDArray[np.float32],
     offsets: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The full matrix (source, output) and the offsets (output,) out of packed weights.
+    """The full matrix (source, output) and the offsets (output,) from packed weights.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Traces as small integers of a stated step, to be kept between passes."""
+"""Store traces as small integers with a fixed step, to be kept between passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xephys.kernels.lib.dispatch import with_device_twin
 
 @with_device_twin
 def quantize(traces: NDArray[Any], *, before: int = 0, after: int = 0, step: float) -> NDArray[np.int16]:
-    """The nearest multiple of ``step``, as its number; beyond 32767 of them, the largest.
+    """Number of the nearest multiple of ``step``, clipped to ±32767.
 
     Parameters
     ----------

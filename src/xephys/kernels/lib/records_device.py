@@ -1,4 +1,4 @@
-"""Records of events while they are on a device: one array for each field, in the order of a structured type."""
+"""Records of events on a device: one array per field, in the order of a structured type."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Columns:
         dtype = np.dtype([(name, column.dtype, column.shape[1:]) for name, column in self.columns.items()])
         if not len(self):
             return np.empty(0, dtype)
-        # Put together as bytes over there, so that all of it comes in one copy.
+        # Assembled as bytes on the device, so that everything arrives in one copy.
         xp = np if isinstance(first, np.ndarray) else namespace_of(first)
         fields = [
             column.reshape(len(self), prod(column.shape[1:])).copy().view(np.uint8) for column in self.columns.values()
@@ -75,7 +75,7 @@ def on_device(xp: Any, events: Any) -> Columns:
 
 
 def rows_of(events: Columns, *, before: int, after: int, start: int, nbefore: int, nafter: int) -> Any:
-    """Rows of the events in a tile, once their windows are known to lie inside it; no value is read.
+    """Rows of the events in a tile, after checking that their windows fit inside it; no value is read.
 
     Raises
     ------

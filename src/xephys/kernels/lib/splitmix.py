@@ -1,4 +1,4 @@
-"""Pseudo-random numbers that follow from a number: the finalizer of SplitMix64."""
+"""Pseudo-random numbers computed from a number: the finalizer of SplitMix64."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numba import njit
 
 @njit(nogil=True, cache=True)
 def splitmix(value: Any) -> Any:
-    """Neighboring uint64 numbers become unrelated ones (Steele, Lea and Flood 2014); for one or an array.
+    """Map neighboring uint64 numbers to unrelated ones (Steele, Lea and Flood 2014); accepts one number or an array.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""Positions of spikes from the sizes of their waveforms on neighboring channels.
+"""Positions of spikes from the amplitudes of their waveforms on neighboring channels.
 
-Three estimates, each a feature stage: center of mass (the fastest), convolution with a grid of expected footprints,
-and a fit of a point source (Boussard et al., 2021, "Three-dimensional spike localization and improved motion
-correction for Neuropixels recordings"). ``x`` and ``y`` lie in the plane of the contacts, ``z`` is the distance from
+There are three estimates, each a feature stage: center of mass (the fastest), convolution with a grid of expected
+footprints, and a fit of a point source (Boussard et al., 2021, "Three-dimensional spike localization and improved
+motion correction for Neuropixels recordings"). ``x`` and ``y`` are in the plane of the contacts and ``z`` is the
+distance from it, all in µm. Each event is computed separately from the samples in its window, in float64.
 it, all in µm. Each event is computed by itself from the samples in its window, in float64.
 """
 
@@ -48,15 +49,15 @@ def localize_center_of_mass(
     neighbors : int32 (channel, k)
         Channels averaged for an event on each channel, padded with -1.
     feature : {"ptp", "energy", "peak_voltage"}
-        Size of the waveform on a channel: peak to peak, L2 norm, or absolute value at the event's sample.
+        Size of the waveform on a channel: peak-to-peak, L2 norm, or absolute value at the event's sample.
     nbefore, nafter : int
         The window is ``[sample - nbefore, sample + nafter)``.
 
     Returns
     -------
     structured ndarray
-        The events with float64 fields ``x``, ``y`` and ``z``, which is 0: the mean of contacts lies in their plane.
-        An event whose features are all zero is put on its own channel.
+        The events with float64 fields ``x``, ``y`` and ``z``; ``z`` is 0, since a mean of contacts is in their plane.
+        An event whose features are all zero is placed on its own channel.
 
     Raises
     ------

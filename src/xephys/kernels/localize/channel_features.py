@@ -1,4 +1,4 @@
-"""How large a peak is on each of the channels around it: what every method of localization starts from."""
+"""Amplitude of a peak on each of the surrounding channels, the starting point of every localization method."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _channel_features(
             highest[:] = -np.inf
             for row in range(rows[i] - nbefore, rows[i] + nafter):
                 for j in range(n_slots):
-                    # Slot -1 reads the last channel, harmlessly: the branch would cost more than the read.
+                    # Slot -1 reads the last channel, which is harmless: a branch would cost more than the read.
                     v = traces[row, slots[j]]
                     lowest[j] = min(lowest[j], v)
                     highest[j] = max(highest[j], v)

@@ -1,7 +1,7 @@
-"""Expected footprints of sources on a grid round the probe, and how well a spike matches them.
+"""Expected footprints of sources on a grid around the probe, and how well a spike matches them.
 
-The footprints are kept sparse: a source is seen by few channels, and an event is scored only against the grid points
-near its channel. A dense table of a 384-channel probe would take 200 MB; this one takes less than 10.
+The footprints are sparse: few channels see a source, and an event is scored only against the grid points near its
+channel. A dense table for a 384-channel probe would take 200 MB; this one takes less than 10 MB.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ def grid_footprints(
     depths_um: NDArray[np.float64] | None = None,
     decay_um: float = 2.5,
 ) -> dict[str, NDArray[np.generic]]:
-    """Expected footprints of sources on a grid round the probe, as tables for `localize_grid_convolution`.
+    """Expected footprints of sources on a grid around the probe, as tables for `localize_grid_convolution`.
 
-    A source at distance d (in three dimensions) weighs ``exp(-d / decay_um)`` on a channel; weights have unit norm,
-    those below ``0.5 / sqrt(channels)`` are dropped and the rest brought back to unit norm.
+    A source at distance d (in three dimensions) has weight ``exp(-d / decay_um)`` on a channel. Weights are scaled to
+    unit norm, those below ``0.5 / sqrt(channels)`` are dropped, and the rest are scaled to unit norm again.
 
     Parameters
     ----------
     positions : float64 (channel, 2)
         Contact positions, µm.
     radius_um : float
-        Grid points up to this far from a channel are scored for its events.
+        Grid points within this distance of a channel are scored for its events.
     spacing_um, margin_um : float
         Spacing of the grid, and how far it reaches beyond the contacts.
     depths_um : float64 (depth,), optional
@@ -43,7 +43,7 @@ def grid_footprints(
     Returns
     -------
     dict of ndarray
-        The table arguments of `localize_grid_convolution`, by name. Grid points near no channel are left out.
+        The table arguments of `localize_grid_convolution`, by name. Grid points that are near no channel are left out.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def grid_footprints(
     """
     depths = np.linspace(0.0, 120.0, 5) if depths_um is None else np.asarray(depths_um, dtype=np.float64)
     low, high = positions.min(axis=0) - margin_um, positions.max(axis=0) + margin_um
-    # A tenth of the spacing keeps the last point when the range is a multiple of the spacing.
+    # A tenth of the spacing keeps the last point if the range is a multiple of the spacing.
     x, y = (np.arange(a, b + spacing_um / 10, spacing_um) for a, b in zip(low, high, strict=True))
     grid = np.stack([g.ravel() for g in np.meshgrid(x, y)], axis=1)
 
@@ -103,7 +103,7 @@ def average_best_points(
     footprint_weights: NDArray[np.float32],
     quantile: float,
 ) -> NDArray[np.float64]:
-    """Mean place (x, y, z) of the grid points whose scores reach the quantile of the scores that are not negative.
+    """Mean position (x, y, z) of the grid points whose scores reach the quantile of the non-negative scores.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def average_best_points(
     first_rows, channels : int64 (event,)
         First row of each event's window, and its channel.
     positions : float64 (channel, 2)
-        Contact positions, where events without any positive score are put.
+        Contact positions, used for events without any positive score.
     prototype : float32 (T,)
         Expected waveform.
     grid_positions, grid_depths_um, near_offsets, near_points, footprint_offsets, footprint_channels, footprint_weights
@@ -132,7 +132,7 @@ def average_best_points(
     scores = np.empty(n_scores, dtype=np.float64)
     ranked = np.empty(n_scores, dtype=np.float64)
     products = np.empty(positions.shape[0], dtype=np.float64)
-    # The event for which a channel's product was last computed: no list of needed channels has to be kept.
+    # The event for which a channel's product was last computed, which avoids a list of needed channels.
     computed_for = np.full(positions.shape[0], -1, dtype=np.int64)
     places = np.empty((channels.size, 3), dtype=np.float64)
     for i in range(channels.size):

@@ -1,4 +1,4 @@
-"""Places of peaks by convolution with the footprints of a grid of sources."""
+"""Localize peaks by convolution with the footprints of a grid of sources."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def localize_grid_convolution(
 ) -> NDArray[np.void]:
     """Append the mean position of the grid points whose expected footprints match best.
 
-    The waveform on each channel is reduced to its product with the prototype; the products are scored against the
-    footprint of each grid point near the event's channel at each depth. Scores below zero are dropped, the best
+    The waveform on each channel is reduced to its product with the prototype. The products are scored against the
+    footprint of each grid point near the event's channel, at each depth. Scores below zero are dropped, and the best
     `kept_percent` of the others are averaged with the scores as weights.
 
     Parameters
@@ -47,7 +47,7 @@ def localize_grid_convolution(
     grid_positions, grid_depths_um, near_offsets, near_points, footprint_offsets, footprint_channels, footprint_weights
         The tables from `xephys.kernels.localize.footprint_grid.grid_footprints`.
     kept_percent : float
-        Share of the scores that is averaged, more than 0 to 100.
+        Percentage of the scores that is averaged, above 0 and at most 100.
 
     Returns
     -------

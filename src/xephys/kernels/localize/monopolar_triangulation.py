@@ -1,4 +1,4 @@
-"""Places of peaks by monopolar triangulation."""
+"""Localize peaks by monopolar triangulation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def localize_monopolar_triangulation(
 ) -> NDArray[np.void]:
     """Append the point source that best explains the features, feature = alpha / distance.
 
-    Minimises ``mean((w - alpha q)^2) - 1e-4 log(1 + 10 z)`` with ``w`` the features divided by the largest,
-    ``q = 1 / sqrt((x - xi)^2 + (y - yi)^2 + z^2)`` and alpha solved in closed form: SpikeInterface's default
-    objective. The closed form leaves three unknowns, found by Levenberg–Marquardt steps on the projected residual
-    (Golub and Pereyra's variable projection, Kaufman's Jacobian), kept inside a box: x and y at most
-    `distance_max_um` from the center of mass, z from 1 to ten times `distance_max_um`.
+    Minimizes ``mean((w - alpha q)^2) - 1e-4 log(1 + 10 z)``, where ``w`` are the features divided by the largest, ``q =
+    1 / sqrt((x - xi)^2 + (y - yi)^2 + z^2)``, and alpha is solved in closed form: SpikeInterface's default objective.
+    This leaves three unknowns, found by Levenberg–Marquardt steps on the projected residual (Golub and Pereyra's
+    variable projection, Kaufman's Jacobian). They are kept inside a box: x and y at most `distance_max_um` from the
+    center of mass, z from 1 to ten times `distance_max_um`.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ def localize_monopolar_triangulation(
         Size of the box, µm.
     decrease_steps : int32 (channel, k, 1 + parents), optional
         From `xephys.kernels.localize.point_source.radial_decrease_steps` with the same neighbors: features are first
-        made not to grow away from the event's channel.
+        limited so that they do not grow away from the event's channel.
 
     Returns
     -------
     structured ndarray
-        The events with float64 fields ``x``, ``y``, ``z`` (µm) and ``alpha`` (unit of the traces × µm). An event
-        whose features are all zero is put on its own channel, with the smallest z and alpha 0.
+        The events with float64 fields ``x``, ``y``, ``z`` (µm) and ``alpha`` (unit of the traces × µm). An event whose
+        features are all zero is placed on its own channel, with the smallest z and alpha 0.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Fit of a point source to the sizes of a spike on the channels round it.
+"""Fit a point source to the amplitudes of a spike on the surrounding channels.
 
-The size on a contact falls off as alpha / distance (Boussard et al., 2021). For any place of the source the best
-alpha has a closed form; what remains is a smooth least-squares problem in three unknowns, which a few
-Levenberg–Marquardt steps on its projected residual solve (Golub and Pereyra, 1973; Kaufman, 1975). All sums of a
-step are made in one vectorised pass over the contacts.
+The amplitude on a contact falls off as alpha / distance (Boussard et al., 2021). For any position of the source, the
+best alpha has a closed form. The rest is a smooth least-squares problem in three unknowns, solved by a few
+Levenberg–Marquardt steps on its projected residual (Golub and Pereyra, 1973; Kaufman, 1975). All sums of a step are
+computed in one vectorized pass over the contacts.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 MIN_Z_UM = 1.0
-"""Least distance of a source from the contact plane."""
+"""Minimum distance of a source from the contact plane."""
 
-# The weight of the depth term is that of SpikeInterface's objective; without it, far sources have no best depth.
+# The weight of the depth term is SpikeInterface's; without this term, far sources have no best depth.
 _DEPTH_WEIGHT = 1e-4
 _INITIAL_Z_UM = 20.0
 _MAX_STEPS = 100
@@ -25,10 +25,10 @@ _STEP_TOLERANCE_UM = 1e-4
 def radial_decrease_steps(
     positions: NDArray[np.float64], neighbors: NDArray[np.int32], *, n_parents: int = 3
 ) -> NDArray[np.int32]:
-    """Plan in which order features are made not to grow with the distance from the event's channel.
+    """Plan the order in which features are limited so that they do not grow with distance from the event's channel.
 
-    Channels are treated from the nearest to the farthest; each is limited to the largest of its parents, the
-    `n_parents` channels next to it among those strictly nearer to the event's channel.
+    Channels are processed from the nearest to the farthest. Each is limited to the largest of its parents: the
+    `n_parents` channels closest to it among those strictly nearer to the event's channel.
 
     Parameters
     ----------
@@ -36,13 +36,14 @@ def radial_decrease_steps(
         Contact positions, µm.
     neighbors : int32 (channel, k)
         Neighborhood of each channel, itself included, padded with -1.
-    n_parents : int
+    Number of parents of each channel.
         Parents of each channel.
 
     Returns
     -------
     int32 (channel, k, 1 + n_parents)
-        For each step the place in the row of `neighbors` of the limited channel, then of its parents; -1 pads.
+        For each step, the index in the row of `neighbors` of the limited channel, then those of its parents; padded
+        with -1.
 
     Examples
     --------
@@ -128,7 +129,7 @@ def _fit_source(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> tuple[float, float, float, float]:
-    """Source (x, y, z, alpha) of one event, from a start at (x, y)."""
+    """Source (x, y, z, alpha) of one event, starting from (x, y)."""
     place, trial, step = np.empty(3), np.empty(3), np.empty(3)
     gradient, trial_gradient = np.empty(3), np.empty(3)
     curvature, trial_curvature = np.empty((3, 3)), np.empty((3, 3))
@@ -150,7 +151,7 @@ def _fit_source(
             damping = max(damping * 0.2, 1e-9)
         else:
             damping *= 8
-        # A short step is the end whether or not rounding let it lower the loss.
+        # A short step ends the search, whether or not rounding let it lower the loss.
         if longest < _STEP_TOLERANCE_UM:
             break
     return place[0], place[1], place[2], alpha
@@ -165,12 +166,12 @@ def _expand(
     gradient: NDArray[np.float64],
     curvature: NDArray[np.float64],
 ) -> tuple[float, float]:
-    """Loss and alpha at a place; fills the gradient and the Gauss–Newton curvature."""
+    """Loss and alpha at a position; fills in the gradient and the Gauss–Newton curvature."""
     x, y, z = place[0], place[1], place[2]
     ww = wq = qq = 0.0
     wx = wy = wz = qx = qy = qz = 0.0
     xx = yy = zz = xy = xz = yz = 0.0
-    # Reordering the sums (reassoc) lets them run in SIMD; their order is fixed when compiled.
+    # Reassociation lets the sums run in SIMD; their order is fixed at compile time.
     for i in range(w.size):
         to_x, to_y = contact_x[i] - x, contact_y[i] - y
         q2 = 1.0 / (to_x * to_x + to_y * to_y + z * z)
@@ -198,7 +199,7 @@ def _expand(
     gradient[0] = -scale * alpha * (wx - alpha * qx)
     gradient[1] = -scale * alpha * (wy - alpha * qy)
     gradient[2] = -scale * alpha * (wz - alpha * qz) - 10.0 * _DEPTH_WEIGHT / (1.0 + 10.0 * z)
-    # Kaufman's Jacobian: the part of alpha dq along q is taken up by alpha.
+    # Kaufman's Jacobian: alpha absorbs the part of alpha dq along q.
     factor = scale * alpha * alpha
     curvature[0, 0] = factor * (xx - qx * qx / qq)
     curvature[1, 1] = factor * (yy - qy * qy / qq)
@@ -223,13 +224,13 @@ def _damped_step(
     factor = np.zeros((3, 3))
     free = np.empty(3, dtype=np.bool_)
     for a in range(3):
-        # A coordinate on the box with the gradient pointing outwards stays there.
+        # A coordinate on the box whose gradient points outwards stays there.
         free[a] = not ((place[a] <= low[a] and gradient[a] > 0) or (place[a] >= high[a] and gradient[a] < 0))
     for a in range(3):
         for b in range(a + 1):
             value = curvature[a, b] if free[a] and free[b] else 0.0
             if a == b:
-                # The floor keeps the matrix definite where a coordinate does not matter (one contact, a line of them).
+                # The floor keeps the matrix definite if a coordinate has no influence (one contact, or a line of them).
                 value = max(value, 1e-12) * (1.0 + damping) if free[a] else 1.0
             for c in range(b):
                 value -= factor[a, c] * factor[b, c]

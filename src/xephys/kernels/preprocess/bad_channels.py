@@ -1,8 +1,8 @@
-"""Find bad channels, and fill them in from their neighbors.
+"""Find bad channels, and interpolate them from their neighbors.
 
 The labels follow the International Brain Laboratory's method (IBL et al. 2022, "Spike sorting pipeline for the
-International Brain Laboratory", figshare): how well each channel follows the median of all, compared with its vicinity,
-and how much power it has near the Nyquist frequency.
+International Brain Laboratory", figshare): how well each channel follows the median of all channels, relative to its
+vicinity, and how much power it has near the Nyquist frequency.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -20,14 +20,14 @@ LABELS = ("good", "dead", "noise", "outside")  # names of the four codes
 
 
 class ChannelFeatures(NamedTuple):
-    """What `label_channels` decides from, each of shape (channel,).
+    """Features from which `label_channels` decides, each of shape (channel,).
 
     Attributes
     ----------
     local_similarity
-        Similarity to the median of all channels, less its trend along the probe. Dead channels: near −1.
+        Similarity to the median of all channels, minus its trend along the probe. Dead channels are near −1.
     trend
-        That trend: about 1 in the brain, near 0 outside it.
+        That trend: about 1 in the brain, near 0 outside.
     high_power
         Mean power spectral density near the Nyquist frequency, in the traces' unit²/Hz.
     """
@@ -56,9 +56,9 @@ def channel_features(
     window_ms
         Length of the Hann windows of the spectrum (Welch).
     nyquist_fraction
-        Power counts above this fraction of the Nyquist frequency.
+        Power above this fraction of the Nyquist frequency is averaged.
     n_neighbors
-        Channels over which the trend is a running median, odd; the window shrinks towards the ends.
+        Odd number of channels in the running median that gives the trend; the window shrinks towards the ends.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def channel_features(
     high_power = power[frequency > nyquist_fraction * sampling_frequency / 2].mean(axis=0)
     reference = np.median(centered, axis=1)
     energy = float(reference @ reference)
-    # Without any common signal nothing is similar to it.
+    # Without a common signal, no channel is similar to it.
     similarity = reference @ centered / energy if energy > 0 else np.zeros(centered.shape[1])
     trend = _running_median(similarity, n_neighbors)
     return ChannelFeatures(similarity - trend, trend, high_power)
@@ -110,18 +110,18 @@ def label_channels(
     features
         From `channel_features`.
     dead_threshold
-        Dead: local similarity below it.
+        A channel is dead if its local similarity is below this.
     noise_threshold, noise_power
-        Noise: local similarity above the one or power (µV²/Hz) above the other.
+        A channel is noise if its local similarity exceeds the first or its power (µV²/Hz) the second.
     outside_threshold
-        Outside the brain: trend below 1 + this, in an unbroken run of channels up to the end of the probe.
+        A channel is outside the brain if the trend is below 1 + this, in an unbroken run up to the end of the probe.
     outside
-        Which end may lie outside; ``"top"`` is the end of the depth order.
+        Which end may be outside; ``"top"`` is the end of the depth order.
 
     Returns
     -------
     ndarray
-        Shape (channel,), int8: 0 good, 1 dead, 2 noise, 3 outside, the higher where several hold; names in ``LABELS``.
+        Shape (channel,), int8: 0 good, 1 dead, 2 noise, 3 outside, the highest code that applies; names in ``LABELS``.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def label_channels(
 
 
 def most_common_labels(labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Each channel's most frequent label over excerpts, shape (excerpt, channel); the lower code on a tie.
+    """Each channel's most frequent label over excerpts, given shape (excerpt, channel); ties go to the lower code.
 
     >>> import numpy as np
     >>> most_common_labels(np.array([[0, 1, 2], [0, 1, 0], [3, 0, 0]], dtype="int8"))
@@ -179,7 +179,7 @@ def interpolation_weights(
     exponent: float = 1.3,
     smallest_weight: float = 0.005,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """From which good channels, and how much of each, to make each bad one: ∝ exp(−(distance/σ)^1.3).
+    """Good channels, and their weights, from which each bad channel is interpolated: ∝ exp(−(distance/σ)^1.3).
 
     Parameters
     ----------
@@ -188,23 +188,23 @@ def interpolation_weights(
     bad
         Indices of the bad channels.
     sigma_um
-        σ. None: the commonest step between successive depths (the second coordinate).
+        σ; if None, the most common step between successive depths (the second coordinate).
     exponent
         Power of the distance.
     smallest_weight
-        Weights below this are dropped, before and after they are made to sum to 1.
+        Weights below this are dropped, both before and after weights are normalized to sum to 1.
 
     Returns
     -------
     neighbors
         Shape (bad, k), int32, ascending, padded with −1.
-    weights
+    Shape (bad, k), float32; each row sums to 1, except for what the second drop removes.
         Shape (bad, k), float32; each row sums to 1 within what the second drop removes.
 
     Raises
     ------
     ValueError
-        If a bad channel has no good one near enough, or σ does not follow from the positions.
+        If a bad channel has no good one near enough, or σ cannot be derived from the positions.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def interpolate_channels(
     weights: NDArray[np.floating],
     bad: NDArray[np.integer],
 ) -> NDArray[np.float32]:
-    """Replace bad channels by weighted sums of others; the rest is unchanged.
+    """Replace bad channels by weighted sums of others; the other channels are unchanged.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ def interpolate_channels(
 def checked_neighbors(
     neighbors: NDArray[np.integer], weights: NDArray[np.floating], bad: NDArray[np.integer], *, channels: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bad channels and their neighbors as int64, once they are known to fit."""
+    """Bad channels and their neighbors as int64, after checking them."""
     broken, near = np.asarray(bad, np.int64), np.asarray(neighbors, np.int64)
     if near.shape != weights.shape or near.ndim != 2 or len(near) != len(broken):
         raise ValueError(
@@ -304,7 +304,7 @@ def checked_neighbors(
 
 
 def _running_median(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Median over ``width`` values about each, fewer at the ends."""
+    """Running median over ``width`` values, fewer at the ends."""
     padded = np.pad(values, width // 2, constant_values=np.nan)
     medians: NDArray[np.float64] = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
     return medians

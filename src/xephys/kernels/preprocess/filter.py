@@ -1,8 +1,8 @@
-"""Recursive (IIR) filters: a cascade of second-order sections, one way or zero phase.
+"""Recursive (IIR) filters: a cascade of second-order sections, one way or zero-phase.
 
-The traces stay time-major. 32 channels at a time are filtered from end to end, in blocks of a few rows that
-stay in the L1 cache; each section sweeps such a block with its states held in vector registers. Arithmetic is
-float64 throughout, so that 500 µV slow waves and DC offsets cost no accuracy in a 10 µV band.
+The traces stay time-major. 32 channels at a time are filtered from end to end, in blocks of a few rows that stay in the
+L1 cache. Each section sweeps such a block with its states held in vector registers. Arithmetic is float64 throughout,
+so that slow waves of 500 µV and DC offsets cost no accuracy in a 10 µV band.
 """
 
 import math
@@ -21,14 +21,14 @@ NATIVE = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "flo
 
 
 def sos_halo(sos: NDArray[np.floating], tolerance: float = 1e-6) -> int:
-    """Samples after which a filter has forgotten its past, to within ``tolerance``.
+    """Number of samples after which a filter has forgotten its past, to within ``tolerance``.
 
     Parameters
     ----------
     sos
         Second-order sections, shape (section, 6).
     tolerance
-        What may remain of a unit response, in (0, 1).
+        Maximum remainder of a unit response, in (0, 1).
 
     Returns
     -------
@@ -81,7 +81,7 @@ def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[
 
     Notes
     -----
-    Each direction starts as if its first sample had lasted for ever, so an offset does not ring.
+    Each direction starts as if its first sample had lasted forever, so an offset does not ring.
     With a halo of ``sos_halo(sos)`` the result agrees with ``scipy.signal.sosfiltfilt`` on the whole recording to
     better than 1e-4 of the filtered RMS, away from the recording's ends.
 
@@ -106,7 +106,7 @@ def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[
 def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArray[np.floating]) -> NDArray[np.float32]:
     """Filter forwards only: causal, with the filter's own delay. Arguments and errors as `sos_filtfilt`.
 
-    The rows in ``after`` are not used; they are accepted so that every trace stage is called alike.
+    The rows in ``after`` are not used; the argument exists so that all trace stages are called alike.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def _largest_pole(sections: NDArray[np.float64]) -> float:
 
 
 def normalized_sections(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
-    """Coefficients (b1, b2, −a1, −a2) of sections whose b0 is 1, and the gain taken out of them."""
+    """Coefficients (b1, b2, −a1, −a2) of the sections scaled to b0 = 1, and the overall gain."""
     sections = _checked_sections(sos)
     b0 = sections[:, 0]
     if np.any(b0 == 0):
@@ -175,7 +175,7 @@ def normalized_sections(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64],
 
 
 def _readable_rows(traces: NDArray[Any], before: int, after: int) -> tuple[NDArray[Any], int]:
-    """Traces as the compiled loops can read them (a view wherever possible), and how many rows to return."""
+    """Traces in a form that the compiled loops can read (a view if possible), and the number of rows to return."""
     if traces.ndim != 2:
         raise ValueError(f"traces has {traces.ndim} dimensions, but must be (sample, channel)")
     n = len(traces) - before - after
@@ -269,7 +269,7 @@ def _cascade(block, count, first, state, coefficients):  # type: ignore[no-untyp
 
 @njit(nogil=True, cache=True)
 def _steady_state(block, state, coefficients):  # type: ignore[no-untyped-def]
-    """States after the first row has been repeated for ever."""
+    """States after the first row has been repeated forever."""
     for c in range(WIDTH):
         x = block[c]
         for section in range(len(coefficients)):
@@ -287,8 +287,8 @@ def _steady_state(block, state, coefficients):  # type: ignore[no-untyped-def]
 def _sweep(block, count, state, at, coefficient):  # type: ignore[no-untyped-def]
     """One section over one block, in place: y = x + b1 x₁ + b2 x₂ − a1 y₁ − a2 y₂ (direct form I).
 
-    Of the four products only a1 y₁ waits for the previous row, so the recursion costs one multiply-add.
-    The four vectors are written out because numba keeps only scalars, not arrays, in registers.
+    Of the four products, only a1 y₁ depends on the previous row, so the recursion costs one multiply-add. The four
+    vectors are written out because Numba keeps only scalars, not arrays, in registers.
     """
     b1, b2 = splat_f64(coefficient[0]), splat_f64(coefficient[1])
     a1, a2 = splat_f64(coefficient[2]), splat_f64(coefficient[3])

@@ -1,7 +1,7 @@
-"""The recursive zero-phase filter as a CUDA kernel: one thread for each channel and stretch of time.
+"""The recursive zero-phase filter as a CUDA kernel: one thread per channel and stretch of time.
 
-A thread begins as many samples before its stretch as the filter remembers, as the filter of a tile begins before the
-tile. That takes two reads and writes of the traces where a product of transforms takes dozens, in double precision.
+A thread runs in over as many samples before its stretch as the filter remembers, just as a tile is filtered from its
+halo on. That takes two reads and writes of the traces, where a product of transforms takes dozens, in double precision.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from xephys.kernels.lib.cuda import for_numba
 from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.preprocess.filter import normalized_sections, sos_halo
 
-#: Samples of a stretch: the more stretches, the more threads, and the more samples are only led up to.
+#: Length of a stretch. Shorter stretches give more threads, but more samples are processed only to run in.
 STRETCH = 512
-#: Channels of a block of threads.
+#: Channels per thread block.
 N_THREADS = 64
-#: Samples of a channel that are asked for at once: memory takes hundreds of cycles to answer, whatever it is asked for.
+#: Samples of a channel requested at once: memory takes hundreds of cycles to answer, however many are requested.
 AHEAD = 8
 
 
 @cache
 def _kernel(n_sections: int) -> Any:
-    """The kernel for a number of sections, whose states are then held in registers."""
+    """The kernel for a given number of sections, whose states are then held in registers."""
     n_states, n_taps = 2 * n_sections, 4 * n_sections
 
     @cuda.jit(cache=True)
@@ -75,7 +75,7 @@ def _coefficients(sos: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[np.floating[Any]]) -> Any:
     """As `xephys.kernels.preprocess.filter.sos_filtfilt`, to within what the halo forgets.
 
-    NumPy's arrays are taken where Numba simulates a device.
+    Accepts NumPy arrays if Numba simulates a device.
     """
     rows, n_channels = traces.shape
     n = rows - before - after
@@ -83,7 +83,7 @@ def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[
     if not n or not n_channels:
         return filtered
     coefficients, gain, halo = resident(xp, _coefficients, sos), normalized_sections(sos)[1], sos_halo(sos)
-    # Forwards from the first wanted row to the end, backwards from there to the first wanted row.
+    # Forwards to the end, then backwards from there to the first wanted row.
     forward = xp.empty((rows - before, n_channels), dtype=np.float32)
     simulated = isinstance(traces, np.ndarray)
     n_threads = 1 if simulated else N_THREADS

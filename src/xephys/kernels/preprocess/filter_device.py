@@ -1,7 +1,7 @@
 """The zero-phase filter on a device: a product with the squared magnitude response, over the tile with its halo.
 
-A recursion runs along time, where a device wants independent work; its response in frequency is known exactly. What the
-product takes from beyond the ends of the tile has decayed over the halo as far as in the recursion.
+A recursion runs along time, while a device needs independent work. The frequency response of the filter is known
+exactly. What the product takes from beyond the ends of the tile has decayed over the halo as much as in the recursion.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from xephys.kernels.lib.cuda import has_cuda_kernels
 from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.preprocess.filter import sos_halo
 
-#: Channels transformed together: in double precision 64 channels of a tile are 16 MB, several times that as scratch.
+#: Channels transformed together: in double precision, 64 channels of a tile take 16 MB, and several times that as
+#: scratch.
 CHANNELS = 64
 
 
@@ -36,8 +37,8 @@ def squared_response(sos: NDArray[np.floating], *, n: int) -> NDArray[np.float64
 def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[np.floating]) -> Any:
     """As `xephys.kernels.preprocess.filter.sos_filtfilt`, to within what the halo forgets.
 
-    The tile is continued by its first and last rows, over as many rows as the filter remembers, so that the jump from
-    its end to its beginning, which the transform closes to a circle, lies beyond what reaches the core.
+    The tile is extended by repeating its first and last rows for as long as the filter remembers. The jump between its
+    end and its beginning, which the transform joins in a circle, is then too far away to affect the core.
     """
     if has_cuda_kernels(xp):
         from xephys.kernels.preprocess.filter_cuda import sos_filtfilt as by_recursion
@@ -49,7 +50,7 @@ def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[
     filtered = xp.empty((rows - before - after, traces.shape[1]), dtype=np.float32)
     for first in range(0, traces.shape[1], CHANNELS):
         part = traces[:, first : first + CHANNELS].astype(np.float64)
-        # Offsets and slow waves are far larger than spikes; without them every rounding is that much smaller.
+        # Offsets and slow waves are far larger than spikes; removing them makes every rounding error that much smaller.
         level = part[:1] + 0.0
         part -= level
         continued = xp.zeros((n, part.shape[1]), dtype=np.float64)

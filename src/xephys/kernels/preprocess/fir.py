@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
 
-#: Standard deviations of the Gaussian in time after which it is cut off.
+#: Number of standard deviations in time at which the Gaussian is cut off.
 REACH_STD = 5.0
-#: Least samples on each side: a Gaussian that has not fallen off at the Nyquist frequency has tails in time.
+#: Minimum number of samples on each side: a Gaussian that is not yet small at the Nyquist frequency has tails in time.
 REACH_SAMPLES_MIN = 32
 
 
 def gaussian_taps(
     *, freq_min_hz: float | None, freq_max_hz: float | None, sampling_frequency: float
 ) -> NDArray[np.float32]:
-    """Response whose gain is ``exp(-f²/2·freq_max²) - exp(-f²/2·freq_min²)``; without one of them its term is 1 or 0.
+    """Response with gain ``exp(-f²/2·freq_max²) - exp(-f²/2·freq_min²)``; an absent frequency's term is 1 or 0.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def gaussian_taps(
     Returns
     -------
     float32 (2 k + 1,)
-        Symmetric; its sum is 0 where there is a lower corner, and 1 elsewhere.
+        Symmetric; its sum is 0 if there is a lower corner, and 1 otherwise.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def gaussian_taps(
     """
     narrowest = min(freq for freq in (freq_min_hz, freq_max_hz) if freq is not None)
     reach = max(REACH_SAMPLES_MIN, int(np.ceil(REACH_STD * sampling_frequency / (2 * np.pi * narrowest))))
-    # The inverse transform of the gain itself, so that wide Gaussians are right up to the Nyquist frequency.
+    # The inverse transform of the gain itself, so that wide Gaussians are correct up to the Nyquist frequency.
     freq = np.fft.rfftfreq(max(4096, 8 * reach), 1 / sampling_frequency)
     gain = np.ones_like(freq) if freq_max_hz is None else np.exp(-0.5 * (freq / freq_max_hz) ** 2)
     if freq_min_hz is not None:
@@ -63,7 +63,7 @@ def fir_filter(traces: NDArray[Any], *, before: int, after: int, taps: NDArray[n
     before, after
         Halo, at least half of the taps.
     taps
-        Odd number of weights, symmetric.
+        Odd number of symmetric weights.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def fir_filter(traces: NDArray[Any], *, before: int, after: int, taps: NDArray[n
 
 @njit(nogil=True, cache=True)
 def _convolve(source, half, filtered):  # type: ignore[no-untyped-def]
-    """``half[0]`` is the weight of the middle; 64 rows at a time, so that what is summed stays in cache."""
+    """Filter 64 rows at a time, so that the sums stay in cache; ``half[0]`` is the weight of the middle."""
     n, channels = filtered.shape
     reach = len(half) - 1
     for first in range(0, n, 64):

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def fir_filter(xp: Any, traces: Any, *, before: int, after: int, taps: Any) -> Any:
-    """As `xephys.kernels.preprocess.fir.fir_filter`: one addition and one multiplication for each pair of weights."""
+    """As `xephys.kernels.preprocess.fir.fir_filter`: one addition and one multiplication per pair of weights."""
     reach = len(taps) // 2
     n = len(traces) - before - after
     source = traces[before - reach : before + n + reach].astype(np.float32)

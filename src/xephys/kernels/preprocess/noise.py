@@ -20,13 +20,13 @@ def noise_levels(traces: NDArray[Any], *, method: str = "mad") -> NDArray[np.flo
     traces
         Shape (sample, channel), any integer or real dtype; medians are those of the float32 values.
     method
-        ``"mad"``: median |x − median x| / 0.6744897501960817, exact; hardly moved by spikes.
+        ``"mad"``: median |x − median x| / 0.6744897501960817, exact; robust to spikes.
         ``"std"``: standard deviation about the mean. ``"rms"``: root mean square about zero.
 
     Returns
     -------
     ndarray
-        Shape (channel,), float64, in the unit of ``traces``. NaN for a channel that holds one.
+        Shape (channel,), float64, in the unit of ``traces``; NaN for a channel that contains a NaN.
 
     Raises
     ------
@@ -50,22 +50,22 @@ def noise_levels(traces: NDArray[Any], *, method: str = "mad") -> NDArray[np.flo
 
 
 def median_absolute_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
-    """Of each row, over that of a normal distribution."""
+    """Median absolute deviation of each row, over that of a normal distribution."""
     deviations: NDArray[np.float64] = _deviations(np.ascontiguousarray(columns, np.float32))
     return deviations / MAD_OF_NORMAL
 
 
 def standard_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
-    """Of each row, about its mean."""
+    """Standard deviation of each row about its mean."""
     return np.asarray(np.std(columns.astype(np.float64), axis=1))
 
 
 def root_mean_square(columns: NDArray[Any]) -> NDArray[np.float64]:
-    """Of each row, about zero."""
+    """Root mean square of each row."""
     return np.asarray(np.sqrt(np.mean(np.square(columns, dtype=np.float64), axis=1)))
 
 
-#: One row a method.
+#: One row per method.
 METHODS = {"mad": median_absolute_deviation, "std": standard_deviation, "rms": root_mean_square}
 
 

@@ -1,7 +1,7 @@
 """Delay each channel by a fraction of a sample, to undo the staggered sampling of multiplexed converters.
 
-The delay is a windowed sinc of fixed length (Kaiser, β = 10), so a sample depends on a few neighbors only and the
-result does not change with the length of the chunk, as that of a Fourier transform does.
+The delay is a windowed sinc of fixed length (Kaiser, β = 10), so a sample depends on a few neighbors only. Unlike that
+of a Fourier transform, the result does not change with the chunk length.
 """
 
 from typing import Any
@@ -20,7 +20,8 @@ BLOCK = 128  # rows converted to float32 at a time
 
 
 def phase_shift_halo(taps: int = TAPS) -> int:
-    """Samples needed before and after: half the length of the filter, rounded up, and one for a whole-sample shift.
+    """Number of samples needed before and after: half the filter's length, rounded up, plus one for a whole-sample
+    shift.
 
     >>> phase_shift_halo()
     17
@@ -75,8 +76,8 @@ def phase_shift(
 ) -> NDArray[np.float32]:
     """Delay each channel by its shift: output[t] is the input at t − shift.
 
-    With ``shifts`` = ``inter_sample_shift`` this puts all channels on the time of the first one sampled, with the sign
-    of SpikeInterface's ``phase_shift``.
+    With ``shifts`` = ``inter_sample_shift``, this moves all channels to the time of the first one sampled, with the
+    sign convention of SpikeInterface's ``phase_shift``.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def _convolve(source, channels, response, stride, length, shifted):  # type: ign
             begin = start * channels + first
             _copy_rows(source, begin, channels, block, 0, LANES, count + length - 1, width)
             for row in range(0, count, TILE):
-                # Rows past the last are computed from what the block held before, and not kept.
+                # Rows past the last one are computed from stale values of the block, and discarded.
                 _tile(block, row * LANES, response, first, stride, length, result)
                 there = begin + row * channels
                 _copy_rows(result, 0, LANES, shifted, there, channels, min(TILE, count - row), width)
@@ -160,7 +161,7 @@ def _copy_rows(source, index, step, target, there, target_step, count, width):  
 
 @njit(nogil=True, cache=True)
 def _tile(block, at, response, first, stride, length, result):  # type: ignore[no-untyped-def]
-    """Eight rows of sixteen channels, each summed over the lags in one order."""
+    """Eight rows of sixteen channels, each summed over the lags in a fixed order."""
     s0 = splat_f32(np.float32(0))
     s1, s2, s3, s4, s5, s6, s7 = s0, s0, s0, s0, s0, s0, s0
     for k in range(length):

@@ -14,7 +14,7 @@ from xephys.kernels.preprocess.phase_shift import TAPS, delay_filter, phase_shif
 def phase_shift(
     xp: Any, traces: Any, *, before: int, after: int, shifts: NDArray[np.floating], taps: int = TAPS
 ) -> Any:
-    """As `xephys.kernels.preprocess.phase_shift.phase_shift`: one multiplication and addition for each lag."""
+    """As `xephys.kernels.preprocess.phase_shift.phase_shift`: one multiplication and addition per lag."""
     halo = phase_shift_halo(taps)
     n = len(traces) - before - after
     response = resident(xp, delay_filter, shifts, taps=taps)

@@ -1,6 +1,6 @@
-"""Common and local references: subtract, from every sample, the median or mean over a set of channels.
+"""Common and local references: subtract the median or mean over a set of channels from every sample.
 
-Each sample's median search starts from the previous sample's: that decides how long it takes, never what it finds.
+Each median search starts from the result for the previous sample; that affects the time, never the result.
 """
 
 from functools import lru_cache
@@ -54,12 +54,12 @@ def common_reference(
         ``"median"``: equal to ``numpy.median`` of the float32 values, to the bit, up to 1e38. ``"average"``: the mean,
         summed in float64.
     groups
-        One label per channel: channels are referenced within their group; those with a label below 0 are left as they
-        are. None: one group.
+        One label per channel: channels are referenced within their group, and those with a negative label are left
+        unchanged. None: one group.
     reference_channels
         Indices of the channels that may serve as reference; None: all.
     good
-        Mask over channels. Bad channels are never part of a reference, but have one subtracted like the others.
+        Mask over channels. Bad channels never contribute to a reference, but one is subtracted from them too.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def common_reference(
     Raises
     ------
     ValueError
-        If an operator is unknown, a shape or index is wrong, or a group is left without reference.
+        If an operator is unknown, a shape or index is wrong, or a group has no reference channel.
 
     Notes
     -----
@@ -89,7 +89,7 @@ def common_reference(
     if referenced.size:
         _common(source, members, offsets, labels, operator == "median", referenced)
     middle = _middle_of(traces.dtype)
-    if middle and groups is not None:  # channels that are left alone keep their own zero
+    if middle and groups is not None:  # channels that are not referenced keep their own zero
         referenced[:, np.asarray(groups) < 0] += np.float32(middle)
     return referenced
 
@@ -160,9 +160,9 @@ def _check_operator(operator: str) -> None:
 
 
 def _core(traces: NDArray[Any], before: int, after: int) -> NDArray[np.float32]:
-    """The rows asked for, in float32; wide unsigned integers about the middle of their range, as signed ones.
+    """The requested rows in float32; wide unsigned integers relative to the middle of their range, as signed ones.
 
-    A reference does not depend on what all channels have in common, and about 2**31 float32 steps by 256.
+    A reference does not depend on an offset that all channels share, and near 2**31 float32 has steps of 256.
     """
     rows = core_rows(traces, before, after)
     middle = _middle_of(traces.dtype)
@@ -173,7 +173,7 @@ def _core(traces: NDArray[Any], before: int, after: int) -> NDArray[np.float32]:
 
 
 def _middle_of(dtype: np.dtype[Any]) -> int:
-    """The zero of a wide unsigned integer, the middle of its range; 0 for types whose values float32 can hold."""
+    """The zero of a wide unsigned integer: the middle of its range. 0 for types whose values float32 can hold."""
     return int(2 ** (8 * dtype.itemsize - 1)) if dtype.kind == "u" and dtype.itemsize >= 4 else 0
 
 
@@ -193,7 +193,7 @@ def _content(array: NDArray[Any] | None) -> tuple[bytes, str, tuple[int, ...]] |
 
 @lru_cache(maxsize=8)
 def _sets_once(channels: int, *contents: tuple[bytes, str, tuple[int, ...]] | None) -> Any:
-    """`reference_sets`, remembered by content: every block of a recording has the same ones."""
+    """`reference_sets`, cached by content: they are the same for every block of a recording."""
     return reference_sets(channels, *(None if c is None else np.frombuffer(c[0], c[1]).reshape(c[2]) for c in contents))
 
 
@@ -203,7 +203,7 @@ def reference_sets(
     reference_channels: NDArray[np.integer] | None,
     good: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Reference channels of all groups, where each group's begin, and each channel's group number.
+    """Reference channels of all groups, the start of each group among them, and each channel's group number.
 
     Channels that are not referenced come last, as a group without members.
     """
@@ -245,7 +245,7 @@ def _common(source, members, offsets, labels, median, referenced):  # type: igno
     for t in range(rows):
         for group in range(groups):
             first, size = offsets[group], offsets[group + 1] - offsets[group]
-            if size == 0:  # not referenced: the level stays 0
+            if size == 0:  # not referenced, so the level stays 0
                 continue
             padding = np.float32(np.inf) if median else np.float32(0)
             _gather(flat, t * channels, members, first, size, values, padding)
@@ -262,7 +262,7 @@ def _common(source, members, offsets, labels, median, referenced):  # type: igno
 
 @njit(nogil=True, cache=True)
 def _gather(flat, row, members, first, size, values, padding):  # type: ignore[no-untyped-def]
-    """A group's values side by side, padded to whole vectors."""
+    """A group's values, contiguous and padded to whole vectors."""
     if members[first + size - 1] - members[first] == size - 1:  # consecutive channels
         begin = row + members[first]
         whole = size - size % LANES
@@ -272,7 +272,7 @@ def _gather(flat, row, members, first, size, values, padding):  # type: ignore[n
             values[i] = flat[begin + i]
     else:
         for i in range(size):
-            # Unsigned indices: a signed one is checked for being negative.
+            # Unsigned indices, because signed ones are checked for negative values.
             values[i] = flat[np.uintp(row + members[np.uintp(first + i)])]
     for i in range(size, size + (-size) % LANES):
         values[i] = padding
@@ -298,7 +298,7 @@ def _mean(values, size):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _local(source, members, offsets, median, referenced):  # type: ignore[no-untyped-def]
-    """Sixteen samples at a time, one per lane, so that neighbors in any order cost the same."""
+    """Sixteen samples at a time, one per lane, so that the order of the neighbors does not matter for the cost."""
     rows, channels = source.shape
     most = 0
     for c in range(channels):
@@ -323,7 +323,7 @@ def _local(source, members, offsets, median, referenced):  # type: ignore[no-unt
                 half = size // 2
                 middle = load_f32(sorting, half * LANES)
                 if size % 2 == 0:
-                    # (a + b) / 2 as numpy: halving the sum is exact, halving the terms may underflow.
+                    # (a + b) / 2 like NumPy: halving the sum is exact, while halving the terms may underflow.
                     middle = add(load_f32(sorting, (half - 1) * LANES), middle)
                 store(level, 0, add(middle, spoiled))
                 scale = np.float32(0.5) if size % 2 == 0 else np.float32(1)
@@ -339,7 +339,7 @@ def _local(source, members, offsets, median, referenced):  # type: ignore[no-unt
 
 @njit(nogil=True, cache=True)
 def _sort_lanes(sorting, size):  # type: ignore[no-untyped-def]
-    """Sort in every lane by exchanging neighbors: neighborhoods are small."""
+    """Sort every lane by exchanging neighbors, which suits small neighborhoods."""
     for last in range(size - 1, 0, -1):
         for i in range(last):
             a, b = load_f32(sorting, i * LANES), load_f32(sorting, (i + 1) * LANES)

@@ -1,4 +1,4 @@
-"""Another sampling rate: a low-pass of finite length, of which only the wanted samples are computed."""
+"""Change the sampling rate: a low-pass of finite length, of which only the wanted samples are computed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Length of the low-pass: this many samples of the slower of the two rates on either side.
+#: Length of the low-pass, in samples of the slower of the two rates on either side.
 HALF_LENGTH = 10
 #: Shape of its Kaiser window.
 KAISER_BETA = 5.0
 
 
 def resample_reach(*, up: int, down: int) -> int:
-    """Samples of the given rate that a sample of the other one needs on either side.
+    """Number of samples of the given rate that a sample of the other rate needs on either side.
 
     Examples
     --------
@@ -29,20 +29,20 @@ def resample_reach(*, up: int, down: int) -> int:
 def resample(traces: NDArray[Any], *, first: int, start: int, n: int, up: int, down: int) -> NDArray[np.float32]:
     """Samples at ``up / down`` times the rate.
 
-    Sample m of the result lies where ``m * down / up`` lies on the axis of the traces. Each is a sum over fixed samples
-    in a fixed order, whatever block they come in.
+    Sample m of the result is at ``m * down / up`` on the axis of the traces. Each is a sum over fixed samples in a
+    fixed order, whatever the block.
 
     Parameters
     ----------
     traces
-        Shape (row, channel): the samples from number ``first`` on, ``resample_reach`` of them before the first place
-        and after the last.
+        Shape (row, channel): the samples from number ``first`` on, including ``resample_reach`` samples before the
+        first position and after the last.
     first
         Number of the first row.
     start, n
         Which samples of the result: ``[start, start + n)``.
     up, down
-        Whole numbers without a common divisor.
+        Integers without a common divisor.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def resample(traces: NDArray[Any], *, first: int, start: int, n: int, up: int, d
 
 
 def take_every(traces: NDArray[Any], *, first: int, start: int, n: int, up: int, down: int) -> NDArray[Any]:
-    """Samples ``down`` apart as they are; the parameters are those of `resample`, and ``up`` is 1.
+    """Samples ``down`` apart, unchanged; the parameters are those of `resample`, and ``up`` is 1.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def take_every(traces: NDArray[Any], *, first: int, start: int, n: int, up: int,
 
 @cache
 def _low_pass(up: int, down: int) -> NDArray[np.float64]:
-    """Taps at ``up`` times the rate of the traces, whose corner is the Nyquist frequency of the slower rate."""
+    """Taps at ``up`` times the rate of the traces; the corner is the Nyquist frequency of the slower rate."""
     from scipy.signal import firwin
 
     fastest = max(up, down)

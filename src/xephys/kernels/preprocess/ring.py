@@ -15,7 +15,7 @@ def ring_neighbors(
     n_neighbors_min: int,
     groups: NDArray[np.integer] | None = None,
 ) -> NDArray[np.int32]:
-    """Good channels of the ring around each channel, or the nearest beyond its inner radius where these are too few.
+    """Good channels in the ring around each channel, or the nearest beyond its inner radius if these are too few.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ def ring_neighbors(
     good : (n_channels,) bool
         Channels that may belong to a ring.
     inner_radius_um, outer_radius_um : float
-        A channel of the ring is farther away than the first and at most as far as the second.
+        A channel of the ring is farther away than the first and no farther than the second.
     n_neighbors_min : int
-        Fewest channels of a ring, as far as there are good channels beyond the inner radius.
+        Minimum number of channels of a ring, if there are enough good channels beyond the inner radius.
     groups : (n_channels,) int, optional
-        Group of each channel: a ring holds no channel of another one.
+        Group of each channel: a ring contains no channel of another group.
 
     Returns
     -------

@@ -19,7 +19,7 @@ def scale(
     gain: float | NDArray[np.floating] = 1.0,
     offset: float | NDArray[np.floating] = 0.0,
 ) -> NDArray[np.float32]:
-    """Each sample times a gain plus an offset, in float32: counts to microvolts, for one.
+    """Each sample times a gain plus an offset, in float32, such as counts to microvolts.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def scale(
         source = source.astype(source.dtype.newbyteorder("="))
     scaled = np.empty(source.shape, np.float32)
     channels = source.shape[1]
-    # Wide unsigned counts and their offset are each far larger than their sum, and float32 would lose the difference.
+    # Wide unsigned counts and their offset are each far larger than their sum, so float32 would lose the difference.
     wide = source.dtype.kind == "u" and source.dtype.itemsize >= 4
     precision: Any = np.float64 if wide else np.float32
     gains, offsets = (_per_channel(v, channels, n, precision) for v, n in ((gain, "gain"), (offset, "offset")))
@@ -60,7 +60,7 @@ def scale(
 
 
 def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTypeLike = "int16") -> NDArray[Any]:
-    """Convert to another dtype. To integers: round half to even, and keep values beyond the range at its ends.
+    """Convert to another dtype. Conversion to integers rounds half to even and clips to the range.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTyp
     before, after
         Rows to leave out; this stage needs none.
     dtype
-        Wanted dtype.
+        Target dtype.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTyp
     Raises
     ------
     ValueError
-        If integers are wanted and a sample is NaN, which no integer stands for.
+        If the target is an integer type and a sample is NaN.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def astype(traces: NDArray[Any], *, before: int = 0, after: int = 0, dtype: DTyp
 def _per_channel(value: float | NDArray[np.floating], channels: int, name: str, dtype: Any) -> NDArray[Any]:
     values = np.asarray(value, dtype)
     if values.shape == ():
-        return np.full(channels, values, dtype)  # a fraction of what broadcasting takes, and this runs on small blocks
+        return np.full(channels, values, dtype)  # much cheaper than broadcasting, and this runs on small blocks
     if values.shape != (channels,):
         raise ValueError(
             f"{name} has shape {values.shape}, but must be one number or one for each of {channels} channels"
@@ -134,7 +134,10 @@ def _scale_wide(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _round(source, low, high, lowest, highest, converted):  # type: ignore[no-untyped-def]
-    """False if a NaN is met. ``low`` and ``high`` are the range as floats: the largest 64-bit integers are none."""
+    """False if a NaN occurs.
+
+    ``low`` and ``high`` are the range as floats, since floats cannot hold all 64-bit limits.
+    """
     rows, channels = source.shape
     numbers = True
     for t in range(rows):

@@ -1,8 +1,8 @@
-"""Silence: stretches in which a channel does not change, as after lost packets, blanking or at a rail.
+"""Silence: stretches in which a channel is constant, as after lost packets, during blanking or at a rail.
 
-A converter that runs never gives the same value for milliseconds: there is always noise. Whether a sample is silent
-depends only on the run of equal values around it, so a tile decides like the whole recording once it sees one run
-length to either side.
+A running converter never gives the same value for milliseconds, because there is always noise. Whether a sample is
+silent depends only on the run of equal values around it, so a tile decides like the whole recording if its halo on
+either side is as long as the shortest silent run.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ RUN = np.dtype(
 
 @njit(nogil=True, cache=True)
 def silent_samples(traces: NDArray[Any], n_samples_min: int) -> NDArray[np.bool_]:
-    """Which samples lie in a run of equal values.
+    """Mask of the samples in a run of equal values.
 
     Parameters
     ----------
     traces : (sample, channel)
         As recorded, before any filter.
     n_samples_min : int
-        Shortest run that is silence.
+        Minimum length of a run that counts as silence.
 
     Returns
     -------
@@ -53,15 +53,15 @@ def silent_samples(traces: NDArray[Any], n_samples_min: int) -> NDArray[np.bool_
 
 
 def live_rows(silent: list[NDArray[np.bool_]], *, share_min: float = 0.05) -> list[NDArray[np.bool_]]:
-    """Which samples of excerpts can be used for estimates over all channels at once.
+    """Mask of the samples of excerpts that can be used for estimates over all channels at once.
 
     Parameters
     ----------
     silent : list of (sample, channel) bool
-        From `silent_samples`, one array an excerpt.
+        From `silent_samples`, one array per excerpt.
     share_min : float
-        If fewer samples than this share are live on every channel, those count that are live on half of them. Channels
-        that are silent throughout have no say.
+        If a smaller share of the samples is live on every channel, those that are live on half of the channels are
+        used. Channels that are silent throughout are ignored.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def _fill(
     weights: NDArray[np.float32],
     filled: NDArray[Any],
 ) -> None:
-    """Each silent sample from its own channel's level and the deviations of live neighbors from theirs."""
+    """Fill each silent sample from its channel's own level and the deviations of live neighbors from theirs."""
     n, n_channels = traces.shape
     levels = np.zeros(n_channels, np.float64)
     for c in range(n_channels):
@@ -125,23 +125,23 @@ def fill_silence(
     neighbors: NDArray[np.int32],
     weights: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Silence filled from the channels around it, or with the channel's own level where they are silent too.
+    """Fill silence from the channels around it, or with the channel's own level if these are silent too.
 
-    A filter then meets no step from the offset of a channel to the value that stands for silence, and a neuron beside a
-    silent channel keeps its shape.
+    A filter then meets no step between a channel's offset and the value stored for silence, and the waveform of a
+    neuron next to a silent channel keeps its shape.
 
     Parameters
     ----------
     traces : (before + n + after, channel)
         As recorded.
     before, after : int
-        Rows of halo.
+        Number of rows of halo.
     n_samples_min : int
-        Shortest run of equal values that is silence.
+        Minimum length of a run of equal values that counts as silence.
     neighbors : (channel, k) int32
-        Channels around each, itself left out, padded with -1.
+        Channels around each channel, without the channel itself, padded with -1.
     weights : (channel, k) float32
-        Of those channels; those of live ones are made to sum to 1.
+        Weights of those channels; the weights of live ones are normalized to sum to 1.
 
     Returns
     -------
@@ -163,16 +163,16 @@ def fill_silence(
 
 
 def silent_runs(traces: NDArray[Any], *, before: int, after: int, start: int, n_samples_min: int) -> NDArray[np.void]:
-    """The stretches of one tile in which a channel is silent, cut at the ends of the tile.
+    """The silent stretches of each channel in one tile, cut at the ends of the tile.
 
     Parameters
     ----------
     traces : (before + n + after, channel)
         As recorded.
     before, after, start : int
-        Rows of halo, and the absolute sample of the first row between.
+        Rows of halo, and the absolute sample of the first core row.
     n_samples_min : int
-        Shortest run of equal values that is silence.
+        Minimum length of a run of equal values that counts as silence.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def beside_silence(
     neighbors: NDArray[np.int32],
     guard_samples: int,
 ) -> NDArray[np.bool_]:
-    """Whether any channel around an event is silent while it lasts.
+    """Whether any channel around an event is silent during the event.
 
     Parameters
     ----------
@@ -232,9 +232,9 @@ def beside_silence(
     runs : structured array of dtype `RUN`
         Stretches of silence, from any tiles.
     neighbors : (channel, k) int32
-        Channels that are looked at for an event on each, padded with -1.
+        Channels to examine for an event on each channel, padded with -1.
     guard_samples : int
-        How far an event reaches to either side.
+        Extent of an event to either side.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whitening: the covariance of the channels, and the weights that make it the identity.
+"""Whitening: the covariance of the channels, and the weights that turn it into the identity.
 
 Zero-phase (ZCA) whitening keeps each channel where it is: W = U diag(1/√(s + ε)) Uᵀ for a covariance U diag(s) Uᵀ.
 The local form whitens each channel's neighborhood and keeps that channel's row of the result.
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUM_ROWS = 4096
-NOTHING = 1e-11  # variance, relative to the largest, that float32 rounding alone leaves where there is none
+NOTHING = 1e-11  # relative variance that float32 rounding alone leaves where there is none
 
 
 def covariance_sums(traces: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """What to add up over chunks for a mean and a covariance: Σx, Σxxᵀ and the number of samples, in float64.
+    """Sums over chunks for a mean and a covariance: Σx, Σxxᵀ and the number of samples, in float64.
 
     Examples
     --------
@@ -48,9 +48,9 @@ def whitening_matrix_global(
     eps
         Added to every eigenvalue.
     regularization
-        Added likewise, as a fraction of the median eigenvalue: independent of the data's unit.
+        Also added, as a fraction of the median eigenvalue, which makes it independent of the data's unit.
     good
-        Mask over channels. Bad and constant channels take no part: their rows and columns are zero.
+        Mask over channels. Bad and constant channels are excluded: their rows and columns are zero.
 
     Returns
     -------
@@ -98,9 +98,9 @@ def whitening_matrix_local(
     positions
         Shape (channel, 2 or 3), µm.
     n_nearest
-        Most channels of a neighborhood, itself included; the lower index first at equal distance.
+        Maximum number of channels in a neighborhood, itself included; ties in distance go to the lower index.
     radius_um
-        Farther channels are left out.
+        Channels farther away are left out.
     eps, regularization, good
         As in `whitening_matrix_global`.
     groups
@@ -136,7 +136,7 @@ def whitening_matrix_local(
     distances = np.linalg.norm(places[chosen, None] - places[None, chosen], axis=2)
     if groups is not None:
         distances[groups[chosen][:, None] != groups[chosen][None]] = np.inf
-    np.fill_diagonal(distances, -1.0)  # first even where contacts share a place
+    np.fill_diagonal(distances, -1.0)  # itself first, even if contacts share a place
     order = np.argsort(distances, axis=1, kind="stable")
     within = (distances <= radius_um) & np.isfinite(distances)
     sizes = np.minimum(within.sum(axis=1), n_nearest)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def mix_modes(modes: NDArray[np.floating], loading: NDArray[np.float64]) -> NDArray[np.float32]:
     """Project spatial modes on channels: (time, mode) x (mode, channel) -> float32 (time, channel).
 
-    A plain loop and no BLAS: BLAS may change its order of additions with the number of threads.
+    A plain loop instead of BLAS, whose order of additions may change with the number of threads.
     """
     n, n_modes = modes.shape
     out = np.zeros((n, loading.shape[1]), np.float32)
@@ -42,8 +42,8 @@ def lower_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def add_spline_field(traces: NDArray[np.float32], knots: NDArray[np.float32], factor: int) -> None:
     """Add a field given at every ``factor``-th sample, as a uniform cubic B-spline, in place.
 
-    Sample 0 of the traces lies on knot 1 (the spline needs one knot before and two after), so ``knots`` has
-    ``n_samples / factor + 3`` rows. The spline's own low-pass (sinc to the fourth) leaves no audible images.
+    Sample 0 of the traces is at knot 1 (the spline needs one knot before and two after), so ``knots`` has ``n_samples /
+    factor + 3`` rows. The spline's own low-pass (sinc to the fourth) suppresses images.
     """
     n_samples, n_channels = traces.shape
     basis = np.empty((factor, 4), np.float32)
@@ -66,7 +66,8 @@ def add_filtered(
 ) -> None:
     """Add moving averages of noise, times a size per channel, in place.
 
-    ``noise`` has ``len(taps) - 1`` rows more than the traces, before them; ``taps[0]`` is that of the present sample.
+    ``noise`` has ``len(taps) - 1`` additional rows before those of the traces; ``taps[0]`` belongs to the current
+    sample.
     """
     n_samples, n_channels = traces.shape
     n_taps = taps.size
@@ -95,9 +96,10 @@ def digitise(
     gain_uv: float,
     full_scale: int,
 ) -> NDArray[np.int16]:
-    """Analogue to digital: add the channels' offsets, round to steps of ``gain_uv`` and clip to ±``full_scale`` steps.
+    """Analog-to-digital conversion: add the channels' offsets, round to steps of ``gain_uv``, clip to ±``full_scale``
+    steps.
 
-    A channel that is not live shows its offset only.
+    A dead channel shows only its offset.
     """
     n_samples, n_channels = traces.shape
     out = np.empty((n_samples, n_channels), np.int16)

@@ -1,9 +1,9 @@
-"""Put spikes into traces: every spike is evaluated from a continuous model of its unit.
+"""Add spikes to traces: every spike is evaluated from a continuous model of its unit.
 
-There is no bank of sampled templates. A unit is a sum of a few components (soma, dendrite, axon); a component is a
-waveform, tabulated finely in time, times a spatial profile that is a formula in micrometres. Each spike is evaluated at
-its own sub-sample time, displacement, amplitude and width, and each channel at its own sampling instant. Drift,
-jitter, widening and inter-sample shifts are then exact and cost no memory.
+There is no bank of sampled templates. A unit is a sum of a few components (soma, dendrite, axon). A component is a
+waveform, tabulated finely in time, times a spatial profile given by a formula in micrometers. Each spike is evaluated
+at its own sub-sample time, displacement, amplitude and width, and each channel at its own sampling instant. Drift,
+jitter, widening and inter-sample shifts are therefore exact and cost no memory.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 class UnitBank(NamedTuple):
     """Units as arrays: U units of K components, waveforms tabulated in S rows.
 
-    A component seen from a contact at lateral offset r (µm) has the amplitude
-    ``gain / (1 + (r / length)**2)**(exponent / 2)``, distances along ``axis`` being divided by ``elongation``,
-    and fades to zero at ``radius``. It arrives after ``spread * |r| + propagation * max(0, r . axis)`` samples.
+    A component seen from a contact at lateral offset r (µm) has the amplitude ``gain / (1 + (r / length)**2)**(exponent
+    / 2)``, where distances along ``axis`` are divided by ``elongation``, and fades to zero at ``radius``. It arrives
+    after ``spread * |r| + propagation * max(0, r . axis)`` samples.
     """
 
     position: NDArray[np.float64]  # (U, 2) x, y of the soma, µm
@@ -26,15 +26,15 @@ class UnitBank(NamedTuple):
     elongation: NDArray[np.float64]  # (U,)
     exponent: NDArray[np.float64]  # (U,)
     radius: NDArray[np.float64]  # (U,) µm
-    trough: NDArray[np.float64]  # (U,) samples from the unit's zero of time to the extremum on the peak channel
-    gain: NDArray[np.float64]  # (U, K) µV; 0: no such component
+    trough: NDArray[np.float64]  # (U,) samples from the unit's time zero to the extremum on the peak channel
+    gain: NDArray[np.float64]  # (U, K) µV; 0 if the component is absent
     offset: NDArray[np.float64]  # (U, K) µm from the soma along the axis
     length: NDArray[np.float64]  # (U, K) µm
     spread: NDArray[np.float64]  # (U, K) samples / µm
     propagation: NDArray[np.float64]  # (U, K) samples / µm
     shape: NDArray[np.int64]  # (U, K) row of ``waveforms``
     waveforms: NDArray[np.float32]  # (S, L) on the fine time axis, zero at both ends
-    nbefore: float  # samples from the start of a waveform to its zero of time
+    nbefore: float  # samples from the start of a waveform to its time zero
     oversampling: float  # table entries per sample
 
 
@@ -58,7 +58,7 @@ def add_spikes(
     traces : float32 (sample, channel), µV
         Row 0 is the absolute sample ``start``.
     time : float64 (spike,)
-        Absolute time in samples of the extremum on the unit's peak channel. Spikes that lie partly outside are cut.
+        Absolute time in samples of the extremum on the unit's peak channel. Spikes that are partly outside are cut off.
     unit : int64 (spike,)
         Row in ``bank``.
     scale, stretch : float32 (spike,)
@@ -145,7 +145,7 @@ def rest_templates(
 
 @njit(nogil=True, cache=True)
 def keep_refractory(time: NDArray[np.float64], refractory: float) -> NDArray[np.bool_]:
-    """Which events of the sorted ``time`` stay when each must follow the last one kept by at least ``refractory``."""
+    """Mask of the events of the sorted ``time`` that follow the last one kept by at least ``refractory``."""
     keep = np.zeros(time.size, np.bool_)
     last = -np.inf
     for i in range(time.size):
@@ -157,10 +157,10 @@ def keep_refractory(time: NDArray[np.float64], refractory: float) -> NDArray[np.
 
 @njit(nogil=True, cache=True)
 def fatigue(time: NDArray[np.float64], step: float, recovery: float) -> NDArray[np.float32]:
-    """Exhaustion in [0, 1) felt by each spike of one sorted train.
+    """Exhaustion in [0, 1) at each spike of one sorted train.
 
-    Every spike closes the fraction ``step`` of the gap to 1, and it decays with time constant ``recovery``
-    (unit of ``time``): 0 for a spike after a long silence, growing along a burst.
+    Every spike closes the fraction ``step`` of the gap to 1, and exhaustion decays with the time constant ``recovery``
+    (in the unit of ``time``). It is 0 for a spike after a long silence and grows along a burst.
     """
     out = np.zeros(time.size, np.float32)
     state = 0.0

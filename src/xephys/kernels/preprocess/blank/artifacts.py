@@ -1,4 +1,4 @@
-"""Samples larger than any spike, set to zero on all channels together with the samples that a filter smeared."""
+"""Set samples larger than any spike to zero on all channels, together with the samples that a filter smeared."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def blank_artifacts(
     reach_samples : int
         Samples zeroed on each side.
     good : bool (channel,)
-        Channels on which artifacts are looked for.
+        Channels on which artifacts are detected.
 
     Returns
     -------

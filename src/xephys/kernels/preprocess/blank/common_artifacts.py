@@ -1,4 +1,4 @@
-"""Artifacts that reach most channels at once: samples at which they do, and silence in their place."""
+"""Artifacts that reach most channels at once: find them, and replace them by silence."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def artifact_samples(
     peak_fraction: float,
     guard_samples: int,
 ) -> NDArray[np.bool_]:
-    """Samples within ``guard_samples`` of one at which many channels are beyond their threshold, and alike.
+    """Mask of samples within ``guard_samples`` of one at which many channels exceed their threshold by similar amounts.
 
     Parameters
     ----------
     traces : (n_samples, n_channels)
     thresholds : (n_channels,)
-        Of the absolute value; infinite for a channel that does not count.
+        Thresholds on the absolute value; infinite for channels to ignore.
     n_channels_min : int
-        Channels that make an artifact.
+        Minimum number of channels of an artifact.
     peak_fraction : float
-        They must also be beyond this fraction of the largest value within ``guard_samples``: a large spike is beyond
-        the noise on many channels of a short probe, but far smaller on most of them than at its center.
+        These channels must also exceed this fraction of the largest value within ``guard_samples``: a large spike
+        exceeds the noise on many channels of a short probe, but is far smaller on most of them than at its center.
     guard_samples : int
 
     Returns
@@ -96,7 +96,7 @@ def blank_common_artifacts(
     ----------
     traces : (before + n + after, n_channels)
     before, after : int
-        Halo; at least twice ``guard_samples``, but for the ends of the recording.
+        Halo; at least twice ``guard_samples``, except at the ends of the recording.
     thresholds, n_channels_min, peak_fraction, guard_samples
         See `artifact_samples`.
 

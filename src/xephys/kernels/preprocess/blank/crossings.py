@@ -1,4 +1,4 @@
-"""Where periods of large values begin and end."""
+"""Find where periods of large values begin and end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: One record for each edge of a period: its first sample (opens) or its last one.
+#: Record of an edge of a period: its first sample (``opens``) or its last one.
 EDGE_DTYPE = np.dtype([("sample_index", "<i8"), ("opens", "?")])
 
 
@@ -30,19 +30,19 @@ def find_edges(
     traces
         Shape (before + n + after, channel).
     before, after
-        Halo, one row at least on each side.
+        Halo, at least one row on each side.
     start
         Number of the first sample of the core.
     thresholds
         Shape (channel,).
     n_channels_min
-        Channels that must reach theirs.
+        Number of channels that must reach their threshold.
     first_sample, last_sample
-        Ends of what is searched: a period that reaches beyond them begins or ends there.
+        Ends of the searched range, at which longer periods are cut.
 
     Returns
     -------
-    Records of ``EDGE_DTYPE``, ascending; a period of one sample has two.
+    Records of ``EDGE_DTYPE``, ascending; a period of one sample has two records.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def find_edges(
     opens = ~large[rows - 1] | (samples == first_sample)
     closes = ~large[rows + 1] | (samples == last_sample)
     edges = np.empty(int(opens.sum() + closes.sum()), EDGE_DTYPE)
-    # An even place for what opens and the odd one after it for what closes keeps the two of one sample in order.
+    # Even keys for opening edges and the next odd ones for closing edges order the two edges of a one-sample period.
     order = np.argsort(np.concatenate([2 * samples[opens], 2 * samples[closes] + 1]), kind="stable")
     edges["sample_index"] = np.concatenate([samples[opens], samples[closes]])[order]
     edges["opens"] = (np.arange(len(edges)) < opens.sum())[order]

@@ -1,4 +1,4 @@
-"""Samples set to zero on all channels, with a guard on either side."""
+"""Set samples to zero on all channels, with a guard on either side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xephys.kernels.lib.core import core_rows
 
 
 def within_guard(found: NDArray[np.bool_], guard_samples: int) -> NDArray[np.bool_]:
-    """The samples marked in ``found``, and all within ``guard_samples`` of one.
+    """The samples marked in ``found``, and all samples within ``guard_samples`` of one.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def within_guard(found: NDArray[np.bool_], guard_samples: int) -> NDArray[np.boo
 
 
 def blanked(traces: NDArray[Any], found: NDArray[np.bool_], *, before: int, after: int) -> NDArray[np.float32]:
-    """Traces without the halo, 0 on all channels at the samples found; a view of float32 traces without any.
+    """Traces without the halo, 0 on all channels at the marked samples; a view of float32 traces if there are none.
 
     Examples
     --------

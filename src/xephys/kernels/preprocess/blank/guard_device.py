@@ -19,7 +19,7 @@ def blanked(xp: Any, traces: Any, found: Any, *, before: int, after: int) -> Any
 
 
 def largest_nearby(xp: Any, values: Any, reach: int) -> Any:
-    """Largest value within ``reach`` of each; the windows double until they are long enough."""
+    """Running maximum within ``reach`` of each value; the windows double until they are long enough."""
     padded = xp.concatenate([xp.zeros(reach, dtype=np.float32), values, xp.zeros(reach, dtype=np.float32)])
     length, wanted = 1, 2 * reach + 1
     while length < wanted:

@@ -1,8 +1,8 @@
-"""Stretches in which a recording is far noisier than usual: samples in such a stretch, and silence in its place.
+"""Stretches in which a recording is far noisier than usual: find them, and replace them by silence.
 
-Whether a sample is in one is decided by the samples around it alone, as many before as after: the decision does not
-depend on where a tile was cut. Half of a Gaussian's samples are beyond 0.6745 standard deviations; even many spikes
-fill a small part of the time, and hardly move the half.
+Whether a sample is in such a stretch depends only on an equal number of samples before and after it, so the decision
+does not depend on where a tile was cut. Half of a Gaussian's samples exceed 0.6745 standard deviations; even many
+spikes fill only a small part of the time and hardly change that half.
 """
 
 from __future__ import annotations
@@ -44,18 +44,19 @@ def noisy_samples(
     reach_samples: int,
     guard_samples: int,
 ) -> NDArray[np.bool_]:
-    """Samples within ``guard_samples`` of one around which most samples are beyond the threshold on enough channels.
+    """Mask of samples within ``guard_samples`` of one around which, on enough channels, most samples exceed the
+    threshold.
 
     Parameters
     ----------
     traces : (n_samples, n_channels)
     thresholds : (n_channels,)
-        Of the absolute value; infinite for a channel that does not count.
+        Thresholds on the absolute value; infinite for channels to ignore.
     n_channels_min : int
-        Channels that must agree.
+        Number of channels that must agree.
     reach_samples : int
-        Samples on either side that are counted with a sample: of ``2 * reach_samples + 1`` more than half must be
-        beyond the threshold. What is missing at the ends counts as quiet.
+        Number of samples on either side that are examined: more than half of ``2 * reach_samples + 1`` must exceed the
+        threshold. Samples beyond the ends count as quiet.
     guard_samples : int
 
     Returns
@@ -95,7 +96,7 @@ def blank_noisy_stretches(
     ----------
     traces : (before + n + after, n_channels)
     before, after : int
-        Halo; at least ``reach_samples + guard_samples``, but for the ends of the recording.
+        Halo; at least ``reach_samples + guard_samples``, except at the ends of the recording.
     thresholds, n_channels_min, reach_samples, guard_samples
         See `noisy_samples`.
 

@@ -1,4 +1,4 @@
-"""Noisy stretches on a device: counts over a window as differences of a running sum of whole numbers."""
+"""Noisy stretches on a device: counts over a window, as differences of a running sum of integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Periods of samples replaced by zeros, noise, or a line or spline through what lies around them."""
+"""Replace periods of samples by zeros, noise, or a line or spline through the surrounding samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def silence_periods(
     noise_levels: NDArray[np.float32],
     seed: int,
 ) -> NDArray[np.float32]:
-    """Samples of periods set to zero, or to normal noise of a given size.
+    """Set the samples of periods to zero, or to normal noise of a given size.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def silence_periods(
     noise_levels
         Standard deviation of the noise on each channel; 0 for zeros.
     seed
-        Of the noise, which depends on it, on the sample's number and on the channel's, and on nothing else.
+        Seed of the noise, which otherwise depends only on the numbers of the sample and the channel.
 
     Returns
     -------
@@ -72,10 +72,11 @@ def bridge_periods(
     fit_step_samples: int,
     fit_window_samples: int,
 ) -> NDArray[np.float32]:
-    """Samples of periods replaced by a curve through what lies on either side.
+    """Replace the samples of periods by a curve through the samples on either side.
 
-    With one point on each side the curve is a line between the neighbors of the period. With more it is a cubic spline
-    through medians of a few samples. At an end of the recording, where one side is missing, the nearest value is held.
+    With one point on each side, the curve is a line between the neighbors of the period. With more points, it is a
+    cubic spline through medians of a few samples. At an end of the recording, where one side is missing, the nearest
+    value is held.
 
     Parameters
     ----------
@@ -86,11 +87,11 @@ def bridge_periods(
     start
         Number of the first sample returned, on the axis of ``first`` and ``last``.
     first, last
-        Periods ``[first, last)``, ascending, disjoint, and at least the halo apart from being merged.
+        Periods ``[first, last)``, ascending and disjoint; those closer than the halo have been merged.
     n_samples
         Length of the recording.
     n_fit_points, fit_step_samples, fit_window_samples
-        Points on each side, their distance, and the samples of which each is the median.
+        Number of points on each side, their distance, and the number of samples whose median each point is.
 
     Returns
     -------
@@ -136,7 +137,7 @@ def merged_periods(first: NDArray[np.int64], last: NDArray[np.int64]) -> tuple[N
 
 
 def _periods_inside(start: int, n: int, first: NDArray[np.int64], last: NDArray[np.int64]) -> list[tuple[slice, int]]:
-    """Rows of the core that each period covers, and the number of the period."""
+    """Rows of the core in each period, and the number of the period."""
     begin, end = np.searchsorted(last, start, side="right"), np.searchsorted(first, start + n, side="left")
     return [(slice(max(int(first[k]) - start, 0), min(int(last[k]) - start, n)), int(k)) for k in range(begin, end)]
 
@@ -152,7 +153,7 @@ def _fit_points(
     step: int,
     window: int,
 ) -> tuple[list[float], list[NDArray[np.float64]]]:
-    """Places and values of the points on both sides of rows ``[lo, hi)``; samples of other periods are left out."""
+    """Positions and values of the points on both sides of rows ``[lo, hi)``, ignoring samples of other periods."""
     at: list[float] = []
     values: list[NDArray[np.float64]] = []
     lowest, highest = max(bottom, 0), min(top, len(traces))
@@ -170,7 +171,7 @@ def _fit_points(
 
 
 def _curve(at: NDArray[np.float64], values: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Values ``(wanted, channel)`` of the line, or of the spline where there are five points at least."""
+    """Values ``(wanted, channel)`` of the line, or of the spline if there are at least five points."""
     from scipy.interpolate import CubicSpline
 
     if len(at) == 0:
@@ -196,7 +197,7 @@ def _fill_with_noise(
     noise_levels: NDArray[np.float32],
     seed: np.uint64,
 ) -> None:
-    """Normal numbers by Box and Muller from two hashes of sample, channel and seed."""
+    """Normal random numbers by the Box–Muller transform of two hashes of sample, channel and seed."""
     for t in range(row, stop):
         for c in range(traces.shape[1]):
             place = splitmix(np.uint64(start + t) * np.uint64(0x9E3779B97F4A7C15) + seed) + np.uint64(c)

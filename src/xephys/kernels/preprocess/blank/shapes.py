@@ -1,4 +1,4 @@
-"""Artifacts of known shape subtracted where they were triggered."""
+"""Subtract artifacts of known shape at their triggers."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ def subtract_shapes(
     jitter_samples: int,
     scale_amplitude: bool,
 ) -> NDArray[np.float32]:
-    """Traces without the artifacts, each of the shape that its label says.
+    """Traces without the artifacts, whose shapes are given by their labels.
 
     Parameters
     ----------
     traces
         Shape (before + n + after, channel).
     before, after
-        Halo: a whole shape and the jitter on each side, so that its place and size are those of all of it.
+        Halo: a whole shape plus the jitter on each side, so that position and size are fitted to the whole artifact.
     start
         Number of the first sample returned, on the axis of ``triggers``.
     triggers, labels
-        Ascending samples, and which shape each has.
+        Ascending samples, and the index of each artifact's shape.
     shapes
         Shape (label, sample, channel).
     nbefore
         Samples of a shape that precede its trigger.
     jitter_samples
-        An artifact lies where it correlates best, within this distance of its trigger; the earlier of two equals.
+        Maximum distance from the trigger at which an artifact is placed, where it correlates best; the earlier of two
+        equals.
     scale_amplitude
-        Whether each artifact has the size that fits best, over all channels, instead of that of its shape.
+        Whether to scale each artifact to fit best over all channels, instead of using the size of its shape.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def subtract_shapes(
 
 
 def _product(traces: NDArray[Any], shape: NDArray[np.float64], row: int) -> float:
-    """Sum of traces times shape, as far as both are there."""
+    """Sum of traces times shape over their common range."""
     lo, hi = max(row, 0), min(row + len(shape), len(traces))
     if hi <= lo:
         return -np.inf

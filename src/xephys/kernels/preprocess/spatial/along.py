@@ -1,4 +1,4 @@
-"""Weights over channels for what is done along one direction of a probe: derivatives and means."""
+"""Weights over channels for derivatives and means along one direction of a probe."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ def derivative_matrix(
 ) -> NDArray[np.float64]:
     """Matrix whose product with the channels of a sample is the derivative along each column.
 
-    Second-order central differences for unequal distances inside, one-sided ones at the ends, as `numpy.gradient`.
+    Second-order central differences for unequal distances inside and one-sided ones at the ends, like `numpy.gradient`.
 
     Parameters
     ----------
     positions
         Shape (channel,), in µm: places along the direction.
     columns
-        Shape (channel,): number of the column in which each channel lies.
+        Shape (channel,): number of the column of each channel.
     order
-        How many times the derivative is taken.
+        Order of the derivative.
     edge_order
         Order of accuracy at the ends of a column, 1 or 2.
 
@@ -31,7 +31,7 @@ def derivative_matrix(
     Raises
     ------
     ValueError
-        If a column has fewer than ``edge_order + 1`` different places, or two channels at one.
+        If a column has fewer than ``edge_order + 1`` different places, or two channels at one place.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def derivative_matrix(
 
 
 def mean_weights(groups: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64]]:
-    """Weights with which each channel becomes the mean of its group, and the first channel of each group.
+    """Weights that turn each channel into the mean of its group, and the first channel of each group.
 
     Returns
     -------

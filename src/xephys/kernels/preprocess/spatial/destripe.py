@@ -1,8 +1,8 @@
-"""Stripes that cross a probe taken out by a high-pass over depth, under a gain that follows the size of the signal.
+"""Remove stripes across a probe by a high-pass over depth, under a gain that follows the size of the signal.
 
-After the destriping of the International Brain Laboratory (2022, "Spike sorting pipeline for the International Brain
-Laboratory", figshare 19705522): large spikes would ring over depth, so each channel is divided by its own recent size
-before the filter and multiplied by it after.
+Follows the destriping of the International Brain Laboratory (2022, "Spike sorting pipeline for the International Brain
+Laboratory", figshare 19705522). Large spikes would ring over depth, so each channel is divided by its recent amplitude
+before the filter and multiplied by it afterwards.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def highpass_matrix(n_channels: int, *, freq_min: float, order: int, n_channel_p
     Parameters
     ----------
     n_channels
-        Channels in one row.
+        Number of channels in a row.
     freq_min
-        Corner as a fraction of the highest spatial frequency (half a cycle for each channel).
+        Corner as a fraction of the highest spatial frequency (half a cycle per channel).
     order
-        Of the Butterworth design, applied twice.
+        Order of the Butterworth design, which is applied twice.
     n_channel_pad
-        Channels mirrored at both ends before the filter, at most all of them.
+        Number of channels mirrored at both ends before the filter, at most all of them.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def destripe(
     weights: NDArray[np.float32],
     offsets: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """High-pass over channels of traces that are divided by their recent size, and multiplied by it again.
+    """High-pass over channels of traces divided by their recent amplitude, then multiplied by it again.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def destripe(
     before, after
         Halo: half of the window.
     window_samples
-        Length of the Hann window over which the absolute value is averaged; odd. 0 leaves the gain out.
+        Odd length of the Hann window over which the absolute value is averaged; 0 switches the gain off.
     floor
-        Added to the gain: this fraction of its mean over the channels of the same group.
+        Constant added to the gain, as a fraction of its mean over the channels of the group.
     groups
         Shape (channel,): channels that are filtered together.
     outputs, sources, counts, weights, offsets
@@ -116,11 +116,11 @@ def destripe(
 
 @njit(nogil=True, cache=True)
 def _hann_mean(traces, window, mean):  # type: ignore[no-untyped-def]
-    """Mean of the absolute value under a Hann window, of ``window`` rows around each row of the core.
+    """Mean of the absolute value under a Hann window of ``window`` rows around each row of the core.
 
-    ``w[k] = (1 - cos(2 pi k / (window - 1))) / 2`` is a running sum less the real part of a running Fourier sum: a few
-    operations a sample, however long the window. The sums run in double precision from the first row on, so that the
-    first row decides the last bits: callers give whole tiles.
+    The window ``w[k] = (1 - cos(2 pi k / (window - 1))) / 2`` is a running sum minus the real part of a running Fourier
+    sum: a few operations per sample, however long the window. The sums run in double precision from the first row on,
+    so the choice of the first row affects the last bits; callers pass whole tiles.
     """
     n, channels = mean.shape
     angle = 2.0 * np.pi / (window - 1)

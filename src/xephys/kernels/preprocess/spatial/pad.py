@@ -1,4 +1,4 @@
-"""Channels put in other places, with zeros where there is none."""
+"""Move channels to other positions, with zeros where there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def place_channels(
     traces: NDArray[Any], *, before: int = 0, after: int = 0, channels: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """Each output is the channel named, or 0 for -1; the type of the traces is kept.
+    """Each output is the named channel, or 0 for -1; the type of the traces is kept.
 
     Examples
     --------

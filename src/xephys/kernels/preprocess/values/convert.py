@@ -1,4 +1,4 @@
-"""Integers moved to another range: from unsigned to signed, and to steps of one."""
+"""Move integers to another range: from unsigned to signed, or to steps of one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def unsigned_to_signed(traces: NDArray[Any], *, before: int = 0, after: int = 0,
     before, after
         Rows to leave out; this stage needs none.
     bit_depth
-        Bits that the converter used: half the range is ``2 ** (bit_depth - 1)``.
+        Number of bits of the converter: half the range is ``2 ** (bit_depth - 1)``.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def unsigned_to_signed(traces: NDArray[Any], *, before: int = 0, after: int = 0,
     array([[-32768,      0,  32767]], dtype=int16)
     """
     core = traces[before : len(traces) - after]
-    # Unsigned subtraction wraps as two's complement does, so the same bits read as signed are the difference.
+    # Unsigned subtraction wraps like two's complement, so the same bits read as signed are the difference.
     half = core.dtype.type(1 << (bit_depth - 1))
     return np.ascontiguousarray(core - half).view(np.dtype(f"i{core.dtype.itemsize}"))
 
@@ -38,7 +38,7 @@ def unsigned_to_signed(traces: NDArray[Any], *, before: int = 0, after: int = 0,
 def divide_steps(
     traces: NDArray[Any], *, before: int = 0, after: int = 0, lsb: int, center: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """``(traces - center) / lsb`` in integers, for traces whose values all lie a multiple of ``lsb`` from ``center``.
+    """``(traces - center) / lsb`` in integers, for traces whose values are all a multiple of ``lsb`` from ``center``.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def divide_steps(
         Rows to leave out; this stage needs none.
     lsb
         Distance of neighboring values.
-    center
+    Shape (channel,): a value of each channel, which becomes 0.
         Shape (channel,): a value of each channel, which becomes 0.
 
     Returns
@@ -65,7 +65,7 @@ def divide_steps(
 
 
 def largest_step(values: NDArray[np.integer[Any]]) -> tuple[int, NDArray[np.int64]]:
-    """Largest number of which the distances between the values of each channel are multiples; 0 if all are constant.
+    """Largest common divisor of the distances between the values of each channel; 0 if all channels are constant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Values bounded, blanked or made positive, sample by sample."""
+"""Clip, blank or rectify values, sample by sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.kernels.lib.dispatch import with_device_twin
 def clip(
     traces: NDArray[Any], *, before: int = 0, after: int = 0, low: float | None, high: float | None
 ) -> NDArray[np.float32]:
-    """Each sample moved to the nearer limit if it lies outside them.
+    """Clip each sample to the limits.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def blank_beyond(
     high: float | None,
     fill_value: float,
 ) -> NDArray[np.float32]:
-    """Each sample at or beyond a limit replaced by a value.
+    """Replace each sample at or beyond a limit by a value.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def blank_beyond(
     before, after
         Rows to leave out; this stage needs none.
     low, high
-        Limits in the unit of the traces, which are themselves replaced; None for an open side.
+        Limits in the unit of the traces; values equal to a limit are replaced. None for an open side.
     fill_value
-        What takes the place of such samples.
+        Replacement value.
 
     Returns
     -------

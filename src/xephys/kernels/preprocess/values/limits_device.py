@@ -1,4 +1,4 @@
-"""Values bounded, blanked or made positive on a device."""
+"""Clip, blank or rectify values on a device."""
 
 from __future__ import annotations
 
