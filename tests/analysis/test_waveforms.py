@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import xephys
+from tests.support.analyzed import analyzed_segments
+from xephys.recording.segments import segments_of
+
 
 @pytest.mark.parametrize(("operator", "tolerance"), [("average", 1e-4), ("std", 1e-4), ("median", 0.0)])
 def test_templates(analyzed: xr.DataTree, analyzer: Any, operator: str, tolerance: float) -> None:
@@ -28,3 +32,15 @@ def test_waveforms(analyzed: xr.DataTree, analyzer: Any) -> None:
 def test_noise_is_near_that_of_other_stretches(analyzed: xr.DataTree, analyzer: Any) -> None:
     expected = analyzer.get_extension("noise_levels").get_data()
     np.testing.assert_allclose(analyzed["analysis/noise_levels"]["noise_level"].values, expected, rtol=0.05)
+
+
+def test_templates_of_one_segment_are_those_of_that_segment_alone():
+    recording, sorting = analyzed_segments()
+    kept = sorting["analysis/waveforms"]
+    owner = sorting["spikes"]["unit_index"].values[kept["waveform_spike"].values]
+    for segment, part in enumerate(segments_of(recording)):
+        alone = xephys.analyze(xephys.select_segments(sorting, segment), part, ["templates"])
+        for unit in range(3):
+            own = kept["waveform"].values[(owner == unit) & (kept["segment"].values == segment)]
+            expected = own.astype(np.float64).mean(axis=0)
+            np.testing.assert_allclose(alone["analysis/templates"]["average"][unit], expected, rtol=1e-5, atol=1e-3)

@@ -17,6 +17,7 @@ CASES = {
     "cell-explorer": ("mouse1", ()),
     "pynapple-npz": ("group.npz", ()),
     "analyzer": ("analyzer", ()),
+    "report": ("report", ("--set", "dpi=30")),
     "npz": ("sorting.npz", ()),
     "mat": ("sorting.mat", ()),
 }

@@ -29,7 +29,7 @@ def test_raster_of_peaks_and_of_a_sorting(simulated, sorting, tmp_path):
 
 def test_raster_refuses():
     peaks = np.zeros(2, [("sample_index", "i8"), ("amplitude", "f8")])
-    with pytest.raises(ParameterError, match=r"no y; localise"):
+    with pytest.raises(ParameterError, match=r"no y; localize"):
         plot_drift_raster(peaks, sampling_frequency=RATE)
     with pytest.raises(ParameterError, match="sampling_frequency"):
         plot_drift_raster(np.zeros(2, [("sample_index", "i8"), ("y", "f8"), ("amplitude", "f8")]))

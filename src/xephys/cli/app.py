@@ -11,13 +11,14 @@ from .info import info
 from .metrics import metrics
 from .parameters import parameters
 from .preprocess import preprocess
+from .report import report
 from .run_sorter import run_sorter
 from .simulate import simulate
 from .sort import sort
 from .sorters import sorters
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
-COMMANDS = (sort, parameters, info, preprocess, simulate, compare, metrics, export, run_sorter, sorters)
+COMMANDS = (sort, parameters, info, preprocess, simulate, compare, metrics, export, report, run_sorter, sorters)
 
 app = typer.Typer(
     name="xephys",

@@ -49,6 +49,11 @@ EXPORTERS = {
         "filtered",
         (*_TEMPLATES, "waveforms", "principal_components", "template_similarity", "correlograms", "quality_metrics"),
     ),
+    "report": Exporter(
+        "plot.report_folder:export_report",
+        "filtered",
+        (*_TEMPLATES, "waveforms", "spike_locations", "correlograms", "isi_histograms", "quality_metrics"),
+    ),
     "npz": Exporter("io.export.arrays:export_npz", "filtered"),
     "mat": Exporter("io.export.arrays:export_mat", "filtered"),
 }
@@ -73,7 +78,7 @@ def export(
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Write a sorting as the files of phy, Kilosort, NWB, ALF, CellExplorer, pynapple, SpikeInterface or MATLAB.
+    """Write a sorting as files of phy, Kilosort, NWB, ALF, CellExplorer, pynapple, SpikeInterface or MATLAB.
 
     With a recording the templates, features and metrics that the files have a place for are computed first, unless the
     sorting holds them. --set gives arguments of the function, such as session_start=2026-11-27T10:30 for NWB.

@@ -1,0 +1,39 @@
+"""``xephys report``: pictures and a table of a sorting in a folder for a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .export import export
+from .options import Debug, FreqMin, Out, Overwrite, ProbeFile, Trust
+
+
+def report(
+    sorting: Annotated[Path, typer.Argument(metavar="SORTING", help="A sorting, or the folder of xephys sort.")],
+    out: Out,
+    recordings: Annotated[
+        list[Path],
+        typer.Option("--recording", metavar="PATH", help="What was sorted, to analyze it first; can be repeated."),
+    ] = [],  # noqa: B006 - Typer reads it and never changes it
+    freq_min_hz: FreqMin = 300.0,
+    probe: ProbeFile = None,
+    trust: Trust = False,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Write a report: index.html, a table with a row a unit, a picture of each unit. The same as export --to report."""
+    export(
+        sorting,
+        "report",
+        out,
+        recordings=recordings,
+        settings=[],
+        freq_min_hz=freq_min_hz,
+        probe=probe,
+        trust=trust,
+        overwrite=overwrite,
+        debug=debug,
+    )

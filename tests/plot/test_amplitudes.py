@@ -1,0 +1,48 @@
+"""Amplitudes over time, as distributions, and against depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import xephys
+from tests.support.analyzed import analyzed_sorting
+from xephys.errors import ParameterError
+from xephys.plot import plot_amplitude_distributions, plot_amplitudes, plot_unit_depths
+
+
+def test_every_amplitude_is_a_dot():
+    _, sorting = analyzed_sorting()
+    ax = plot_amplitudes(sorting)
+    units = sorting["spikes"]["unit_index"].values
+    amplitude = sorting["analysis/spike_amplitudes"]["amplitude"].values
+    assert ax.get_ylabel() == "amplitude (µV)"
+    for unit, dots in enumerate(ax.collections):
+        np.testing.assert_allclose(dots.get_offsets()[:, 1], amplitude[units == unit])
+
+
+def test_distributions_mark_the_median():
+    _, sorting = analyzed_sorting()
+    ax = plot_amplitude_distributions(sorting, unit_ids=[1])
+    units = sorting["spikes"]["unit_index"].values
+    amplitude = sorting["analysis/spike_amplitudes"]["amplitude"].values[units == 1]
+    assert ax.lines[1].get_ydata()[0] == pytest.approx(np.median(amplitude), rel=1e-6)
+
+
+def test_depths_are_those_of_the_analysis():
+    _, sorting = analyzed_sorting()
+    dots = plot_unit_depths(sorting).collections[0].get_offsets()
+    np.testing.assert_allclose(dots[:, 1], sorting["analysis/unit_locations"]["y"].values)
+    units = sorting["spikes"]["unit_index"].values
+    amplitude = np.abs(sorting["analysis/spike_amplitudes"]["amplitude"].values)
+    for unit in range(4):
+        own = np.sort(amplitude[units == unit])
+        assert own[len(own) // 2 - 1] <= dots[unit, 0] <= own[len(own) // 2]
+
+
+def test_missing_amplitudes_and_depths_are_said():
+    sorting = xephys.make_sorting(times_s=[0.1, 0.2], labels=[1, 2], sampling_frequency=1000.0)
+    with pytest.raises(ParameterError, match="no amplitudes"):
+        plot_amplitudes(sorting)
+    with pytest.raises(ParameterError, match="no depths"):
+        plot_unit_depths(sorting)
