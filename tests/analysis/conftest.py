@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,18 @@ PARAMETERS = {
     "templates": {"operators": ("average", "std", "median")},
     "amplitude_scalings": {"source": "analysis"},
 }
+
+
+@pytest.fixture(scope="package", autouse=True)
+def uncompiled() -> Iterator[None]:
+    """SpikeInterface's functions as they are written: compiling two of them takes longer than all comparisons."""
+    from spikeinterface.metrics.quality import misc_metrics as metrics
+    from spikeinterface.postprocessing import template_similarity as similarity
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "_compute_similarity_matrix", similarity._compute_similarity_matrix_numpy)
+        patch.setattr(metrics, "_get_synchrony_counts", metrics._get_synchrony_counts.py_func)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +53,6 @@ def analyzed(sorting: xr.DataTree, recording: xr.DataArray) -> xr.DataTree:
 def analyzer(sorting: xr.DataTree, recording: xr.DataArray) -> Any:
     """SpikeInterface's analyzer of the same sorting, with the same channels and all spikes."""
     import spikeinterface.full as si
-    from spikeinterface.postprocessing import template_similarity as similarity
 
     channels = sorting["units"]["channel_index"].values
     analyzer = si.create_sorting_analyzer(
@@ -50,27 +62,24 @@ def analyzer(sorting: xr.DataTree, recording: xr.DataArray) -> Any:
         sparsity_kwargs={"method": "radius", "radius_um": 100.0},
         return_in_uV=True,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        # Of two implementations the one that is not compiled: compiling takes longer than all that is compared here.
-        patch.setattr(similarity, "_compute_similarity_matrix", similarity._compute_similarity_matrix_numpy)
-        analyzer.compute(
-            {
-                "random_spikes": {"method": "all"},
-                "waveforms": {},
-                "templates": {"operators": ["average", "std", "median"]},
-                "noise_levels": {},
-                "spike_amplitudes": {},
-                "spike_locations": {},
-                "unit_locations": {},
-                "amplitude_scalings": {},
-                "correlograms": {},
-                "auto_correlograms": {},
-                "acgs_3d": {},
-                "isi_histograms": {},
-                "template_similarity": {"max_lag_ms": 0.2},
-                "principal_components": {},
-            },
-            verbose=False,
-            progress_bar=False,
-        )
+    analyzer.compute(
+        {
+            "random_spikes": {"method": "all"},
+            "waveforms": {},
+            "templates": {"operators": ["average", "std", "median"]},
+            "noise_levels": {},
+            "spike_amplitudes": {},
+            "spike_locations": {},
+            "unit_locations": {},
+            "amplitude_scalings": {},
+            "correlograms": {},
+            "auto_correlograms": {},
+            "acgs_3d": {},
+            "isi_histograms": {},
+            "template_similarity": {"max_lag_ms": 0.2},
+            "principal_components": {},
+        },
+        verbose=False,
+        progress_bar=False,
+    )
     return analyzer

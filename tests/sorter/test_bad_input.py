@@ -274,7 +274,7 @@ def test_a_single_template(noise):
     found = xephys.match_templates(
         recording,
         templates=templates,
-        detect_threshold=8.0,
+        match_threshold=8.0,
         noise_gain=xephys.estimate_noise_gain(recording, templates=templates),
     ).compute()
     assert np.abs(found["sample_index"] - samples).max() <= 1
