@@ -3,11 +3,13 @@
 import warnings
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from xephys.cli import console
 from xephys.cli.app import app
 from xephys.errors import OutputError, ParameterError, RecordingError, ResourceError, XephysWarning
+from xephys.sorter.progress import CLEAR_LINE, terminal_line
 
 
 @pytest.mark.parametrize(
@@ -41,21 +43,18 @@ def test_our_warnings_are_one_line_and_others_are_silent(capsys):
     assert capsys.readouterr().err == "warning: 3 constant channels\n"
 
 
-def test_progress_is_drawn_on_a_terminal_only(monkeypatch, capsys):
-    from rich.console import Console
-
-    with console.progress_bar() as progress:
-        progress("detect", 1, 2)
-    assert capsys.readouterr().err == ""
+def test_a_warning_takes_the_place_of_a_bar(monkeypatch, capsys):
     monkeypatch.setattr(console, "console", lambda **_: Console(stderr=True, force_terminal=True, width=80))
-    with console.progress_bar() as progress:
-        for done in range(3):
-            progress("detect", done, 2)
-        progress("match", 0, 5)
+
+    @console.reported
+    def command(debug=False):
+        draw = terminal_line()
+        draw(0.5, "match")
+        warnings.warn("3 constant channels", XephysWarning, stacklevel=1)
+
+    command()
     text = capsys.readouterr().err
-    assert "detect" in text
-    assert "2/2" in text
-    assert "match" in text
+    assert "constant channels" in text.rpartition(CLEAR_LINE)[2]
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+from rich.console import Console
 
 import xephys
+from xephys.sorter.progress import CLEAR_LINE
 
 from ..support import device_arrays
 from .commands import run
@@ -26,9 +28,16 @@ def test_sort_equals_the_function(simulated, sorted_folder):
         np.testing.assert_array_equal(stored["spikes"][name].values, direct["spikes"][name].values)
 
 
-def test_overwrite_replaces(simulated, tmp_path):
+def test_one_bar_on_a_terminal_and_another_sort_in_its_place(simulated, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    run("sort", simulated / "recording", "--out", out)
+    monkeypatch.setattr("xephys.cli.sort.console", lambda **to: Console(**to, force_terminal=True))
+    drawn = run("sort", simulated / "recording", "--out", out).stderr.split(CLEAR_LINE)[1:]
+    filled = [line.count("#") for line in drawn]
+    assert filled == sorted(filled)
+    assert filled[-1] > filled[1]
+    assert [line for line in drawn if "\n" in line] == drawn[-1:]
+    assert "sorted in" in drawn[-1]
+    assert any("match" in line for line in drawn)
     run("sort", simulated / "recording", "--out", out, "--overwrite", "--set", "detect_threshold=7")
     assert xephys.open_sorting(out / "sorting.zarr").attrs["parameters"].count('"detect_threshold": 7.0') == 1
     assert sorted(p.name for p in out.iterdir()) == [".work", "phy", "sorting.zarr"]

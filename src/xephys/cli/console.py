@@ -1,4 +1,4 @@
-"""How commands talk to the user: exit statuses, one-sentence errors, warnings, the progress bar."""
+"""How commands talk to the user: exit statuses, one-sentence errors, warnings."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from ..errors import XephysWarning, is_disk_full, kind_of
+from ..sorter.progress import CLEAR_LINE
 from .folders import what_remains
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 #: Typer uses status 2 for a command line that it cannot parse; a wrong parameter is the same kind of mistake.
 UNEXPECTED, PARAMETER, RECORDING, OUTPUT, RESOURCE, SORTER, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
@@ -87,48 +85,11 @@ def explain(error: Exception) -> tuple[int, str]:
     return UNEXPECTED, f"unexpected {type(error).__name__}: {text.splitlines()[0]}; --debug shows where it comes from"
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage of a sort; nothing if the error stream is not a terminal."""
-    screen = console(stderr=True)
-    if not screen.is_terminal:
-        yield lambda stage, done, total: None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=screen) as bars:
-        yield _Stages(bars)
-
-
-class _Stages:
-    """Progress callback of a sort: one bar per stage, created at the stage's first report."""
-
-    def __init__(self, bars: Progress) -> None:
-        self.bars, self.tasks = bars, dict[str, Any]()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage not in self.tasks:
-            self.tasks[stage] = self.bars.add_task(stage, total=total)
-        self.bars.update(self.tasks[stage], completed=done, total=total)
-
-
 def _say(kind: str, sentence: str) -> None:
-    style = "yellow" if kind == "warning" else "bold red"
-    console(stderr=True).print(f"[{style}]{kind}:[/] {escape(sentence)}")
+    style, screen = "yellow" if kind == "warning" else "bold red", console(stderr=True)
+    if screen.is_terminal:
+        sys.stderr.write(CLEAR_LINE)  # a bar of progress may stand there
+    screen.print(f"[{style}]{kind}:[/] {escape(sentence)}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..sorter.presets import DEFAULT_PRESET
-from .console import console, progress_bar
+from .console import console
 from .folders import PHY_NAME, SORTING_NAME, check_result_folder, sort_bytes, work_folder
 from .options import ChunkDuration, Debug, Out, Overwrite, RecordingPaths, Settings
 from .reading import Reading, with_reading
@@ -107,15 +107,18 @@ def sort(
     from ..io.export.phy import export_phy
     from ..io.store.sorting import save_sorting
     from ..sorter.rehearse import compiling_ahead
-    from ..sorter.run import sort_with
+    from ..sorter.progress import shown_progress
+    from ..sorter.run import expected_passes, sort_with
     from ..sorter.segments import sorting_of_segments
     from ..sorter.steps.reuse import whiten_like
 
+    exports_features = kilosort_files or "kilosort" in sorter.exports
+    n_passes = expected_passes(parameters, learned=earlier, learn_s=learn_s) + exports_features
     with (
         connect(scheduler),
         compiling_ahead(),
         work_folder(out, discard=discard_work) as work,
-        progress_bar() as progress,
+        shown_progress(console(stderr=True).is_terminal, n_passes=n_passes) as progress,
     ):
         joint = sort_with(
             recording,
@@ -131,13 +134,13 @@ def sort(
         sorting = sorting_of_segments(joint, opened, recording)
         save_sorting(sorting, out / SORTING_NAME, overwrite=True)
         keeps_features = "kilosort" in sorter.exports
-        if (kilosort_files or keeps_features) and sorting["units"].sizes["unit"]:
+        if exports_features and sorting["units"].sizes["unit"]:
             export_kilosort(  # its files have one time axis, along which segments follow each other
                 joint,
                 out / PHY_NAME,
                 recording=recording,
                 whitened=None if keeps_features else whiten_like(recording, learned=joint),
-                progress=lambda done, total: progress("features", done, total),
+                progress=None if progress is None else lambda done, total: progress("features", done, total),
                 overwrite=True,
             )
         else:

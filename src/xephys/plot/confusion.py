@@ -126,4 +126,4 @@ def _as_ids(ids: object, names: np.ndarray) -> list[object]:
 def _frame(x: float, y: float, width: float, height: float) -> Rectangle:
     from matplotlib.patches import Rectangle
 
-    return Rectangle((x, y), width, height, fill=False, edgecolor=MUTED, lw=0.6)
+    return Rectangle((x, y), width, height, fill=False, edgecolor=MUTED, lw=0.6, clip_on=False)

@@ -14,6 +14,8 @@ from .steps.passes import Report
 
 #: Seconds between two updates of the bar.
 REDRAW_S = 0.2
+#: To the start of the line of a terminal, which is emptied.
+CLEAR_LINE = "\r\x1b[2K"
 _CELLS = 30
 
 
@@ -114,7 +116,7 @@ def terminal_line() -> Callable[[float, str], None]:
     def draw(share: float, text: str) -> None:
         cells = round(_CELLS * share)
         end = "\n" if text.startswith(("sorted", "stopped")) else ""
-        sys.stderr.write(f"\r\x1b[2K[{'#' * cells}{'.' * (_CELLS - cells)}] {text}{end}")
+        sys.stderr.write(f"{CLEAR_LINE}[{'#' * cells}{'.' * (_CELLS - cells)}] {text}{end}")
         sys.stderr.flush()
 
     return draw

@@ -109,8 +109,7 @@ def sort(
     else:
         chosen = parameters_with(learned, parameters, preset=preset)
     joined = join_segments(recording)
-    passes = chosen.n_passes if learned is None else 1
-    with shown_progress(progress, n_passes=passes if learn_s is None else passes + 1) as report:
+    with shown_progress(progress, n_passes=expected_passes(chosen, learned=learned, learn_s=learn_s)) as report:
         sorting = sort_with(
             joined,
             find_preset(preset),
@@ -124,6 +123,12 @@ def sort(
             progress=report,
         )
     return sorting_of_segments(sorting, recording, joined)
+
+
+def expected_passes(parameters: Any, *, learned: xr.DataTree | None, learn_s: float | None) -> int:
+    """Passes over the recording that a sort makes, for its bar of progress."""
+    passes: int = parameters.n_passes if learned is None else 1
+    return passes if learn_s is None else passes + 1
 
 
 def sort_with(
