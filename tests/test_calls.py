@@ -100,8 +100,8 @@ def test_every_operation_on_a_recording_is_marked():
     assert unmarked <= others, "decorate it with @operation, or say here why it is none"
 
 
-def test_a_history_that_was_stored_as_text_is_a_list_of_steps(recording):
+def test_a_history_that_was_stored_as_a_list_is_read(recording):
     filtered = xephys.bandpass_filter(recording)
-    stored = filtered.assign_attrs(history="\n".join(filtered.attrs["history"]))
+    stored = filtered.assign_attrs(history=filtered.attrs["history"].splitlines())
     assert history_of(stored) == history_of(filtered)
     assert len(history_of(xephys.scale(stored, gain=2.0))) == 2

@@ -66,7 +66,7 @@ def test_positions_and_bad_channels():
 def test_an_operation_keeps_the_coordinates_and_lengthens_the_history():
     made = recording(x=[0, 10]).assign_attrs(history=["first"])
     wrapped = wrap_like(made, np.ones((300, 2), "f4"), step="second", units="uV")
-    assert wrapped.attrs["history"] == ["first", "second"]
+    assert wrapped.attrs["history"] == "first\nsecond"
     assert made.attrs["history"] == ["first"]
     assert (wrapped.attrs["units"], made.attrs["units"]) == ("uV", "counts")
     assert wrapped.x.values.tolist() == [0, 10]

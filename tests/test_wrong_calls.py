@@ -157,7 +157,78 @@ CALLS = {
     ),
     "a negative threshold": (lambda g: xephys.sort(g.r, detect_threshold=-5), "greater than 0.*lists the limits"),
     "a figure of nothing": (lambda g: plot.plot_report(3), "nothing to draw of a int"),
+    # What came later: analysis, curation, joining, resampling.
+    "an extension": (lambda g: xephys.analyze(_sorting(g), g.f, extensions=["waveform"]), "did you mean 'waveforms'"),
+    "recording and sorting swapped": (
+        lambda g: xephys.analyze(g.f, _sorting(g)),
+        "sorting is a recording; give a labelled DataTree, from sort",
+    ),
+    "an array to analyze": (lambda g: xephys.analyze(_sorting(g), g.array), "wrap it first: make_recording"),
+    "merging groups": (lambda g: xephys.merge_units(_sorting(g), [["0", "1"]]), "a list; give one flat list of names"),
+    "merging texts": (lambda g: xephys.merge_units(_sorting(g), ["0", "1"]), "no unit '0', '1'; the 2 units are 0, 1"),
+    "merging a dict": (lambda g: xephys.merge_units(_sorting(g), {0: 1}), "units hold {0: 1}, a dict; give one flat"),
+    "merging a recording": (lambda g: xephys.merge_units(g.r, [[0, 1]]), "sorting is a recording"),
+    "too few labels of a split": (
+        lambda g: xephys.split_unit(_sorting(g), 0, labels=[0, 1]),
+        r"labels have shape \(2,\) .* give one label for each of its spikes",
+    ),
+    "a label for each unit in a list": (
+        lambda g: xephys.relabel_units(_sorting(g), labels=["good"]),
+        "give a dict by unit, such as {0: 'new'}",
+    ),
+    "a curation that is no file": (lambda g: xephys.apply_curation(_sorting(g), g.folder / "c.json"), "is no file"),
+    "a curation of numbers": (lambda g: xephys.apply_curation(_sorting(g), [1, 2]), "the path of a JSON file"),
+    "a curation of others": (
+        lambda g: xephys.apply_curation(_sorting(g), {"format_version": "2", "unit_ids": [0, 7]}),
+        "apply it to the sorting for which it was made",
+    ),
+    "spikes by position": (lambda g: xephys.make_sorting(g.r, [0.5], ["a"]), "give the others by name"),
+    "a rate as text": (
+        lambda g: xephys.make_sorting(sample_index=[5], labels=["a"], sampling_frequency="30 kHz"),
+        "such as sampling_frequency=30000",
+    ),
+    "one recording beside itself": (lambda g: xephys.aggregate_channels(g.r), "in a list"),
+    "recordings of two lengths": (
+        lambda g: xephys.aggregate_channels([g.r, g.r[:30_000]]),
+        "recording 1 has 30000 samples and recording 0 has 60000",
+    ),
+    "resample_rate": (lambda g: xephys.resample(g.r, resample_rate=1000), "did you mean 'sampling_frequency_hz'"),
+    "a negative rate": (lambda g: xephys.resample(g.r, sampling_frequency_hz=-5), "is -5; it must be greater than 0"),
+    "decimation_factor": (lambda g: xephys.decimate(g.r, decimation_factor=2), "did you mean 'factor'"),
+    "an unknown type": (lambda g: xephys.astype(g.r, dtype="int99"), "such as 'int16'"),
+    "channels as a slice": (lambda g: xephys.select_channels(g.r, slice(0, 3)), "recording.isel"),
+    "a radius as text": (
+        lambda g: xephys.detect_peaks(g.f, noise_levels=g.levels, radius_um="50um"),
+        "radius_um is '50um', a str; give one number",
+    ),
+    "peaks without columns": (lambda g: xephys.localize_peaks(g.f, np.zeros(3)), "records with sample_index"),
+    "several paths": (lambda g: xephys.open_recording(["a.bin", "b.bin"]), "open each, and join them"),
+    "a path that is a number": (lambda g: xephys.open_recording(3), "give one path"),
+    "no such sorting": (lambda g: xephys.open_sorting(g.folder / "none"), "does not exist; check the path"),
+    "the path first": (lambda g: xephys.save_sorting(g.folder / "a.zarr", _sorting(g)), "open_sorting"),
+    "places in an array": (
+        lambda g: xephys.make_recording(g.array, sampling_frequency=RATE, coordinates=np.zeros((8, 2))),
+        "give values by name, such as {'x': ",
+    ),
+    "periods in a row": (lambda g: xephys.silence_periods(g.r, periods_s=[0.5, 1.5]), r"pairs \(start, stop\)"),
+    "list_triggers": (lambda g: xephys.remove_artifacts(g.r, list_triggers=[1]), "did you mean 'trigger_times_s'"),
+    "a figure of a sorting": (lambda g: plot.plot_traces(_sorting(g)), "give the recording that was sorted"),
 }
+
+#: A name that does not exist: where it was looked for, and the one that was meant.
+NAMES = {
+    "bandpass": (lambda g: xephys, "bandpass_filter"),
+    "bandpas_filter": (lambda g: g.r.ephys, "bandpass_filter"),
+    "compute_metrics": (lambda g: xephys, "compute_quality_metrics"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_does_not_exist_is_answered_with_the_nearest(name, given):
+    where, meant = NAMES[name]
+    with pytest.raises(AttributeError, match=f"{name}'; did you mean '{meant}'"):
+        getattr(where(given), name)
+    assert not hasattr(where(given), "_no_such_name")
 
 
 def _sorting(given):
@@ -205,8 +276,8 @@ def test_a_wrong_command_is_answered_in_a_sentence(name, given, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_there_are_sixty():
-    assert len(CALLS) >= 60
+def test_there_are_ninety():
+    assert len(CALLS) >= 90
     assert len(COMMANDS) >= 15
 
 

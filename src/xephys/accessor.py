@@ -43,6 +43,12 @@ class RecordingAccessor:
     def __init__(self, recording: xr.DataArray | xr.DataTree) -> None:
         self.recording = recording
 
+    def __getattr__(self, name: str) -> Any:
+        from .checks import hint_for
+
+        hint = "" if name.startswith("_") else hint_for(name, [n for kind in _kinds().values() for n in kind])
+        raise AttributeError(f"'.ephys' has no method {name!r}{hint}")
+
     def __repr__(self) -> str:
         from textwrap import fill
 

@@ -38,7 +38,7 @@ def from_text(value: Any, default: Any) -> Any:
 
 
 def lines_of(value: Any) -> list[str]:
-    """A list of strings; also from one string of lines, since netCDF 3 has no lists of strings.
+    """The lines of a string; of a list of strings, these: earlier versions stored a history as a list.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from .written import show_value, write_call
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Attribute of a recording: the calls that made it, in order.
+#: Attribute of a recording: the calls that made it, in order, a line each (as the CF conventions have it).
 HISTORY = "history"
 #: Attribute of an estimate: the call that made it, the number of steps before that call, and a digest of its values.
 MADE_BY = "made_by"
@@ -96,7 +96,7 @@ def _sign(result: Any, recording: Any, name: str, given: Mapping[str, Any]) -> N
     if "sampling_frequency" in attributes and tuple(getattr(result, "dims", ())) == ("time", "channel"):
         own = history_of(result)[len(history) :]
         history += own[:1] if own[:1] == [UNKNOWN_STEP] else []
-        attributes[HISTORY] = [*history, _step(name, given, history)]
+        attributes[HISTORY] = "\n".join([*history, _step(name, given, history)])
     elif _CURRENT.get() == "":
         try:
             text = write_call(name, {"after": len(history), **given})

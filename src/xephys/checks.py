@@ -15,6 +15,13 @@ from .foreign import note_on, our_name
 KILOHERTZ_BELOW = 500.0
 
 
+def check_number(**values: Any) -> None:
+    """Check that values are single numbers, not strings or lists."""
+    for name, value in values.items():
+        if isinstance(value, str) or np.ndim(value) or not isinstance(value, (float, int, np.number, np.ndarray)):
+            raise ParameterError(f"{name} is {value!r:.60}, a {type(value).__name__}; give one number")
+
+
 def check_corner(name: str, value_hz: float, sampling_frequency: float) -> None:
     """Check that a corner frequency lies strictly between 0 and the Nyquist frequency."""
     nyquist = sampling_frequency / 2
@@ -28,6 +35,7 @@ def check_corner(name: str, value_hz: float, sampling_frequency: float) -> None:
 
 def check_positive(**values: float) -> None:
     """Check that numbers are greater than zero."""
+    check_number(**values)
     for name, value in values.items():
         if not np.isfinite(value) or value <= 0:
             raise ParameterError(f"{name} is {value!r}; it must be greater than 0")
@@ -35,6 +43,7 @@ def check_positive(**values: float) -> None:
 
 def check_share(**values: float) -> None:
     """Check that shares are above 0 and at most 1."""
+    check_number(**values)
     for name, value in values.items():
         if not 0 < value <= 1:
             raise ParameterError(f"{name} is {value!r}; it must be above 0 and at most 1")

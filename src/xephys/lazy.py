@@ -65,7 +65,10 @@ def attach_stub(
 
     def get(name: str) -> Any:
         if name not in names:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from .checks import hint_for
+
+            hint = "" if name.startswith("_") else hint_for(name, names)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
         module = names[name].module
         value = import_module(f".{name}", package) if module == "." else getattr(import_module(module, package), name)
         for block, wrapper in (wrappers or {}).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import xarray as xr
 
 from . import schema
+from .attributes import lines_of
 from .calls import UNKNOWN_STEP, history_of
 from .checks import check_choice, hint_for
 from .errors import ParameterError
@@ -19,6 +21,8 @@ from .written import read_call
 
 #: Steps that change where traces are computed or stored, but not their values.
 NEUTRAL = ("checkpoint", "to_device")
+#: How a text begins that is the steps themselves, not TOML or JSON.
+_CALL = re.compile(r"\w+(\(|\n|$)")
 
 
 def replay(
@@ -178,7 +182,7 @@ def steps_of(history: Any) -> list[str]:
     if isinstance(history, Path) or (isinstance(history, str) and "\n" not in history and "(" not in history):
         history = _text_of(history)
     if isinstance(history, str):
-        return _parsed(history)
+        return lines_of(history) if _CALL.match(history) else _parsed(history)
     raise ParameterError(
         f"history is a {type(history).__name__}; give a processed recording, its steps, their text, or a file of it"
     )

@@ -204,6 +204,8 @@ def make_recording(
     >>> float(rec.time[30])
     0.001
     """
+    if isinstance(data, (list, tuple)):
+        data = np.asarray(data)
     if data.ndim != 2:
         raise RecordingError(f"traces have {data.ndim} dimensions; give a (time, channel) array")
     n_samples, n_channels = data.shape
@@ -214,6 +216,10 @@ def make_recording(
         )
     ids = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
     coords: dict[str, Any] = {"channel": ids}
+    if coordinates is not None and not isinstance(coordinates, Mapping):
+        raise RecordingError(
+            f"coordinates is a {type(coordinates).__name__}; give values by name, such as {{'x': [...], 'y': [...]}}"
+        )
     for name, values in (coordinates or {}).items():
         values = np.asarray(values)
         if values.shape[:1] != (n_channels,):
@@ -223,7 +229,10 @@ def make_recording(
         if values.ndim == 1:
             coords[name] = channel_coordinate(name, values)
     array = xr.DataArray(data, dims=("time", "channel"), coords=coords, name="traces")
-    given = {name: value if name == "history" else as_text(value) for name, value in (attributes or {}).items()}
+    given = {
+        name: "\n".join(lines_of(value)) if name == "history" else as_text(value)
+        for name, value in (attributes or {}).items()
+    }
     array.attrs.update({SEGMENT_START: float(start_s), **given})
     origin_s, rate = float(array.attrs[SEGMENT_START]), float(sampling_frequency)
     first = round((start_s - origin_s) * rate)
@@ -295,7 +304,9 @@ def validate_recording(recording: Any) -> RecordingInfo:
         raise RecordingError(f"traces are {recording.dtype}; a recording holds integers or real numbers")
     rate = recording.attrs.get("sampling_frequency")
     if not isinstance(rate, (int, float, np.number)) or not np.isfinite(rate) or rate <= 0:
-        raise RecordingError(f"attribute 'sampling_frequency' is {rate!r}; set it to the rate in hertz")
+        raise RecordingError(
+            f"attribute 'sampling_frequency' is {rate!r}; set it to the rate in hertz, or open its file itself"
+        )
     n_samples, n_channels = recording.shape
     if n_channels == 0 or n_samples == 0:
         raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
@@ -381,7 +392,7 @@ def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | Non
     """
     wrapped = recording.copy(deep=False, data=data)
     wrapped.attrs = dict(recording.attrs)
-    wrapped.attrs["history"] = [*lines_of(recording.attrs.get("history")), step]
+    wrapped.attrs["history"] = "\n".join([*lines_of(recording.attrs.get("history")), step])
     if units is not None:
         wrapped.attrs["units"] = units
     wrapped.name = "traces"

@@ -7,6 +7,7 @@ of values, such as limits, are made where the values are used.
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -134,6 +135,13 @@ def _flag(name: str, value: Any) -> str | None:
     return None if isinstance(value, (bool, np.bool_)) or value in (0, 1) else f"{_shown(value)}; give True or False"
 
 
+def _path(name: str, value: Any) -> str | None:
+    if isinstance(value, (str, os.PathLike)):
+        return None
+    several = "; open each, and join them with append_segments" if isinstance(value, (list, tuple)) else ""
+    return f"{_shown(value)}; give one path, as text or pathlib.Path{several}"
+
+
 def _labelled(name: str, value: Any) -> str | None:
     if _is_xarray(value, "DataArray") or (
         name == "recording" and _is_xarray(value, "DataTree") and not _is_sorting(value)
@@ -179,6 +187,8 @@ def _not_made(name: str, value: Any, kind: str) -> str:
     if isinstance(value, (str, Path)) and kind == "DataTree":
         return f"a path, {str(value)!r}; open it first: open_sorting({str(value)!r})"
     made = f", from {MAKERS[name]}" if name in MAKERS else ""
+    if _is_xarray(value, "DataArray") and tuple(value.dims) == ("time", "channel"):
+        return f"a recording; give a labelled {kind}{made}"
     return f"{_shown(value)}; give a labelled {kind}{made}"
 
 
@@ -221,6 +231,7 @@ _KINDS: dict[str, Callable[[str, Any], str | None]] = {
     "int": _whole,
     "str": _text,
     "bool": _flag,
+    "PathLike": _path,
     "xr.DataArray": _labelled,
     "xr.Dataset": _dataset,
     "xr.DataTree": _tree,

@@ -21,7 +21,7 @@ def test_the_second_call_computes_nothing(recording, tmp_path):
     filtered = xephys.highpass_filter(recording, freq_min_hz=100.0)
     first = checkpoint(filtered, tmp_path / "filtered")
     np.testing.assert_array_equal(first.values, filtered.values)
-    assert first.attrs["history"][-1] == "checkpoint"
+    assert first.attrs["history"].splitlines()[-1] == "checkpoint"
     with testing.forbid_compute():
         again = checkpoint(filtered, tmp_path / "filtered")
     np.testing.assert_array_equal(again.values, filtered.values)

@@ -69,8 +69,7 @@ def from_zarr_by_name(recording: xr.DataArray, folder: Path) -> xr.DataArray:
 
 def from_netcdf(recording: xr.DataArray, folder: Path) -> xr.DataArray:
     path = folder / f"{len(list(folder.iterdir()))}.nc"
-    # A history is a list of texts, which files of this version do not hold.
-    recording.assign_attrs(history="\n".join(recording.attrs.get("history", []))).to_netcdf(path)
+    recording.to_netcdf(path, engine="scipy", format="NETCDF3_64BIT")  # the version that holds least
     return xr.open_dataarray(path, chunks={})
 
 

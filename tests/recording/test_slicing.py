@@ -34,7 +34,7 @@ def test_time_slice_equals_the_slice_with_one_task_per_chunk(recording, start_s,
     assert (plan.start, plan.stop) == (first, last)
     assert count_tasks(part) == part.data.numblocks[0] == len(range(first // (2 * RATE), -(-last // (2 * RATE))))
     expected = filtered.isel(time=slice(first, last))
-    assert part.attrs["history"][-1].startswith("time_slice(")
+    assert part.attrs["history"].splitlines()[-1].startswith("time_slice(")
     xr.testing.assert_identical(part.compute().assign_attrs(filtered.attrs), expected.compute())
 
 
@@ -52,7 +52,7 @@ def test_select_channels_keeps_the_plan_and_the_order(recording):
         part = filtered.ephys.select_channels([6, 1])
     assert count_tasks(part) == filtered.data.numblocks[0]
     assert plan_of(part) is not None
-    assert part.attrs["history"][-1] == "select_channels(channel_ids=[6, 1])"
+    assert part.attrs["history"].splitlines()[-1] == "select_channels(channel_ids=[6, 1])"
     xr.testing.assert_identical(part.compute().assign_attrs(filtered.attrs), filtered.isel(channel=[6, 1]).compute())
 
 

@@ -19,7 +19,7 @@ def test_a_stage_more():
     with forbid_compute():
         longer = extend_recording(recording, HALVED, units="uV")
     assert len(plan_of(longer.data).stages) == len(plan_of(recording.data).stages) + 1
-    assert longer.attrs["history"][-1] == describe_step(HALVED) == "scale(gain=0.5, offset=0.0)"
+    assert longer.attrs["history"].splitlines()[-1] == describe_step(HALVED) == "scale(gain=0.5, offset=0.0)"
     assert longer.attrs["units"] == "uV"
     np.testing.assert_array_equal(longer.values, recording.values.astype("f4") / 2)
 

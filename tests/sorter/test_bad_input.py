@@ -199,7 +199,11 @@ def test_values_outside_their_limits(noise, given, message):
     [
         (lambda r: r.T, RecordingError, "transpose or rename"),
         (lambda r: r.values, TypeError, "an array of shape .* without labels; wrap it first"),
-        (lambda r: r.assign_attrs(sampling_frequency=0), RecordingError, "set it to the rate in hertz"),
+        (
+            lambda r: r.assign_attrs(sampling_frequency=0),
+            RecordingError,
+            "set it to the rate in hertz, or open its file itself",
+        ),
     ],
 )
 def test_no_recording(noise, spoil, kind, message):

@@ -106,8 +106,8 @@ def sort(
     from ..io.export.kilosort import export_kilosort
     from ..io.export.phy import export_phy
     from ..io.store.sorting import save_sorting
-    from ..sorter.rehearse import compiling_ahead
     from ..sorter.progress import shown_progress
+    from ..sorter.rehearse import compiling_ahead
     from ..sorter.run import expected_passes, sort_with
     from ..sorter.segments import sorting_of_segments
     from ..sorter.steps.reuse import whiten_like

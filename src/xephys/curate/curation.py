@@ -51,6 +51,8 @@ def read_curation(curation: Mapping[str, Any] | Sequence[Any] | PathLike) -> lis
     [{'unit_ids': [1, 2], 'new_unit_id': None}]
     """
     if isinstance(curation, (str, Path)):
+        if not Path(curation).is_file():
+            raise FileNotFoundError(f"{curation} is no file; check the path")
         try:
             curation = json.loads(Path(curation).read_bytes())
         except ValueError as error:
@@ -59,7 +61,7 @@ def read_curation(curation: Mapping[str, Any] | Sequence[Any] | PathLike) -> lis
         curation = curation["curation_steps"]
     if isinstance(curation, Mapping):
         return [_step(curation)]
-    if isinstance(curation, Sequence):
+    if isinstance(curation, Sequence) and all(isinstance(step, Mapping) for step in curation):
         return [_step(step) for step in curation]
     raise ParameterError(f"a curation is a dict, a list of such, or the path of a JSON file, not {curation!r:.80}")
 

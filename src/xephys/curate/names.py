@@ -29,9 +29,10 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
     """
     place = {unit: k for k, unit in enumerate(known.tolist())}
     wanted = np.atleast_1d(np.asarray(unit_ids, dtype=object)).tolist()
-    nested = [unit for unit in wanted if isinstance(unit, (list, tuple, np.ndarray))]
+    nested = [unit for unit in wanted if isinstance(unit, (list, tuple, np.ndarray, dict, slice, set))]
     if nested:
-        raise ParameterError(f"units hold {nested[0]!r}, a list itself; give one flat list of names for each group")
+        kind = type(nested[0]).__name__
+        raise ParameterError(f"units hold {nested[0]!r}, a {kind}; give one flat list of names for each group")
     missing = [unit for unit in wanted if unit not in place]
     if missing:
         raise ParameterError(

@@ -98,6 +98,11 @@ def relabel_units(
     known = unit_ids_of(tree)
     nodes = nodes_of(tree)
     entry: dict[str, Any] = {"step": "relabel_units"}
+    for name, given in (("labels", labels), ("unit_ids", unit_ids)):
+        if given is not None and not isinstance(given, Mapping):
+            raise ParameterError(
+                f"{name} is {given!r:.60}; give a dict by unit, such as {{{known.tolist()[0]!r}: 'new'}}"
+            )
     if labels:
         index = unit_positions(known, list(labels))
         column = nodes["units"]["label"]

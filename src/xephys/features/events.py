@@ -35,7 +35,13 @@ def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> Sp
             )
         return peaks
     schema.validate_recording(recording)
-    stage = given_events_stage(np.asarray(peaks))
+    records = np.asarray(peaks)
+    if records.dtype.names is None:
+        raise ParameterError(
+            f"peaks are an array of shape {records.shape} without columns; give records with sample_index and "
+            "channel_index, such as detect_peaks(...).compute()"
+        )
+    stage = given_events_stage(records)
     return SpikeTable.of_plan(recording_plan(recording).then(stage))
 
 

@@ -49,7 +49,7 @@ def aggregate_channels(recordings: Iterable[xr.DataArray]) -> xr.DataArray:
     >>> both.sizes["channel"], both.channel.values[[0, 8]].tolist(), both.probe.values[[0, 8]].tolist()
     (12, ['0:0', '1:0'], [0, 1])
     """
-    parts = list(recordings)
+    parts = [] if isinstance(recordings, (xr.DataArray, xr.DataTree)) else list(recordings)
     if not parts or not all(isinstance(part, xr.DataArray) for part in parts):
         raise ParameterError("give recordings of one segment each in a list: [one, two, ...]")
     for part in parts:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import check_number
 from ..errors import ParameterError, warn_user
 from ..schema import positions_of
 
@@ -42,6 +43,7 @@ def neighbors_within(
     >>> neighbors_within(np.array([[0.0, 0], [0, 20], [0, 100]]), radius_um=50).tolist()
     [[0, 1], [0, 1], [2, -1]]
     """
+    check_number(radius_um=radius_um)
     if not radius_um >= 0:
         raise ParameterError(f"radius_um is {radius_um!r}; it must be at least 0")
     distances = _distances(positions, groups)

@@ -203,6 +203,10 @@ def select_channels(
     place = {identifier: k for k, identifier in enumerate(known.tolist())}
     inside = _at_place(recording, depth_um=depth_um, shank=shank, group=group)
     wanted = known.tolist() if channel_ids is None else np.atleast_1d(np.asarray(channel_ids)).tolist()
+    if isinstance(channel_ids, slice):
+        raise ParameterError(
+            f"channel_ids is {channel_ids}; give identifiers, or take channels by position: recording.isel(channel=...)"
+        )
     missing = [str(w) for w in wanted if w not in place]
     if missing:
         raise ParameterError(

@@ -21,7 +21,7 @@ def extend_recording(recording: xr.DataArray, stage: Stage, *, units: str | None
     """
     data = to_dask(recording_plan(recording).then(stage))
     if history_of(recording) and recording.chunks is not None and plan_of(recording.data) is None:
-        recording = recording.assign_attrs({HISTORY: [*history_of(recording), UNKNOWN_STEP]})
+        recording = recording.assign_attrs({HISTORY: "\n".join([*history_of(recording), UNKNOWN_STEP])})
     return schema.wrap_like(recording, data, step=describe_step(stage), units=units)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from xephys.io.bridge.spikeinterface import to_spikeinterface
 from xephys.io.read.open import open_recording
 from xephys.io.store import zarr
 from xephys.io.store.save import save_recording
+from xephys.preprocess.filter import bandpass_filter
+from xephys.recording.segments import append_segments
 
 
 @pytest.mark.skipif(zarr.zarr_major() >= 3, reason="SpikeInterface does not write with zarr 3")
@@ -28,6 +31,24 @@ def test_what_spikeinterface_saves_opens(tmp_path: Path, recording: xr.DataArray
         assert opened.brain_area.values.tolist() == recording.brain_area.values.tolist()
         np.testing.assert_array_equal(opened.y.values, recording.y.values)
         assert float(opened.time[0]) == 12.5
+
+
+def test_xarray_opens_the_arrays_as_they_are_stored(tmp_path: Path, recording: xr.DataArray) -> None:
+    counts = recording.copy(data=recording.values.astype("int16"))
+    counts[:50] = 0
+    for segments, dims in ((counts, ("time",)), (append_segments([counts, counts[:500]]), ("time_seg0", "time_seg1"))):
+        path = tmp_path / f"{len(dims)}.zarr"
+        save_recording(segments, path)
+        with warnings.catch_warnings():
+            if zarr.zarr_major() < 3:
+                warnings.simplefilter("error")
+            stored = xr.open_zarr(path)
+        assert [stored[f"traces_seg{k}"].dims for k in range(len(dims))] == [(name, "channel") for name in dims]
+        np.testing.assert_array_equal(stored["traces_seg0"].values, counts.values)  # zeros are no missing values
+        assert stored["traces_seg0"].dtype == np.int16
+        assert stored["channel_ids"].values.tolist() == recording.channel.values.tolist()
+        with pytest.raises(RecordingError, match="open its file itself"):
+            bandpass_filter(stored["traces_seg0"].rename({dims[0]: "time"}))
 
 
 def test_sorting_store_is_no_recording(tmp_path: Path) -> None:

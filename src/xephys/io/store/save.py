@@ -107,6 +107,7 @@ def _write_zarr(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[Any]
         stores.create_traces(
             group,
             name,
+            dims=(stores.time_dim(index, n_segments=len(segments)), "channel"),
             shape=(info.n_samples, info.n_channels),
             dtype=dtype,
             sampling_frequency=rate,
@@ -114,6 +115,7 @@ def _write_zarr(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[Any]
         )
         _, unit = stores.storage_samples(rate)
         _stream(_plan(segment), unit, dtype, stores.write_region, {"store": str(folder), "component": name})
+    stores.consolidate(folder)
 
 
 def _write_binary(segments: list[xr.DataArray], folder: Path, dtype: np.dtype[Any], compressor: Any) -> None:

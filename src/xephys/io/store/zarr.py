@@ -1,8 +1,9 @@
 """Store recordings in Zarr. The only file that knows both major versions of zarr-python.
 
 The layout is SpikeInterface's (``traces_seg0``, ``channel_ids``, ``properties``, …), so that each can read the other's
-stores; everything else is in the attribute ``xephys``. With zarr 2 a chunk is half a second. With zarr 3 a shard of two
-seconds holds chunks of a tenth of a second, and reading a halo costs at most one of those.
+stores; everything else is in the attribute ``xephys``. Dimensions have names, so that ``xarray.open_zarr`` opens the
+arrays as they are stored. With zarr 2 a chunk is half a second. With zarr 3 a shard of two seconds holds chunks of a
+tenth of a second, and reading a halo costs at most one of those.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from .encode import NotDeclarative, decode_array, encode_array, plain
 _CHUNK_S = 0.5
 _SHARD_CHUNK_S = 0.1
 _SHARD_CHUNKS = 20
+#: Attribute by which Xarray knows the dimensions of an array of version 2.
+_DIMENSIONS = "_ARRAY_DIMENSIONS"
 
 
 def zarr_major() -> int:
@@ -58,7 +61,14 @@ def new_group(path: Path) -> Any:
 
 
 def create_traces(
-    group: Any, name: str, *, shape: tuple[int, int], dtype: Any, sampling_frequency: float, compressor: Any
+    group: Any,
+    name: str,
+    *,
+    dims: tuple[str, str],
+    shape: tuple[int, int],
+    dtype: Any,
+    sampling_frequency: float,
+    compressor: Any,
 ) -> None:
     """An empty array for traces; if ``compressor`` is None, Blosc zstd, level 5, with bit shuffle."""
     chunk, unit = storage_samples(sampling_frequency)
@@ -69,23 +79,38 @@ def create_traces(
             cname="zstd", clevel=5, shuffle="bitshuffle", typesize=np.dtype(dtype).itemsize
         )
         layout = {"chunks": (chunk, shape[1]), "shards": (unit, shape[1]), "compressors": codec}
-        group.create_array(name=name, shape=shape, dtype=dtype, **layout)
+        group.create_array(name=name, shape=shape, dtype=dtype, dimension_names=dims, **layout)
         return
     from numcodecs import Blosc
 
     codec = compressor or Blosc(cname="zstd", clevel=5, shuffle=Blosc.BITSHUFFLE)
-    group.create_dataset(name, shape=shape, dtype=dtype, chunks=(chunk, shape[1]), compressor=codec)
+    chunks = (chunk, shape[1])  # without a fill value: Xarray would take it for one that is missing
+    stored = group.create_dataset(name, shape=shape, dtype=dtype, chunks=chunks, compressor=codec, fill_value=None)
+    stored.attrs[_DIMENSIONS] = list(dims)
 
 
-def put_array(group: Any, name: str, values: Any) -> None:
+def put_array(group: Any, name: str, values: Any, *, dims: tuple[str, ...]) -> None:
     """Write a small array as a single chunk."""
     values = np.asarray(values)
     if zarr_major() >= 3:
         with warnings.catch_warnings():  # fixed-length strings are not in the core of the version 3 specification
             warnings.simplefilter("ignore")
-            group.create_array(name=name, data=values)
+            group.create_array(name=name, data=values, dimension_names=dims)
         return
-    group.create_dataset(name, data=values, compressor=None)
+    group.create_dataset(name, data=values, compressor=None, fill_value=None).attrs[_DIMENSIONS] = list(dims)
+
+
+def consolidate(path: Path) -> None:
+    """Put all metadata in one file, where the format has one: opening then reads no other."""
+    import zarr
+
+    if zarr_major() < 3:
+        zarr.consolidate_metadata(str(path))
+
+
+def time_dim(index: int, *, n_segments: int) -> str:
+    """Name of the dimension along which the samples of a segment lie."""
+    return "time" if n_segments == 1 else f"time_seg{index}"
 
 
 def write_region(block: Array, *, store: str, component: str, first_row: int) -> None:
@@ -112,16 +137,17 @@ def write_metadata(group: Any, segments: list[xr.DataArray], times: list[tuple[f
     probegroup = probegroup_of(first)
     if probegroup is not None:
         group.attrs["probegroup"] = plain(probegroup.to_dict(array_as_list=True))
-    put_array(group, "channel_ids", first.coords["channel"].values)
-    put_array(group, "t_starts", np.array([np.nan if start is None else start for start, _ in times]))
+    put_array(group, "channel_ids", first.coords["channel"].values, dims=("channel",))
+    starts = np.array([np.nan if start is None else start for start, _ in times])
+    put_array(group, "t_starts", starts, dims=("segment",))
     for index, (_, vector) in enumerate(times):
         if vector is not None:
-            put_array(group, f"times_seg{index}", vector)
+            put_array(group, f"times_seg{index}", vector, dims=(time_dim(index, n_segments=len(times)),))
     others: dict[str, Any] = {}
     stored = group.create_group("properties")
     for name, values in properties_of(first).items():
         if values.dtype.kind in "biufcUS":
-            put_array(stored, name, values)
+            put_array(stored, name, values, dims=("channel", *(f"{name}_dim_{k}" for k in range(1, values.ndim))))
         else:
             others[name] = encode_property(name, values)
     group.attrs["xephys"] = {

@@ -29,7 +29,7 @@ from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustering_log
 from ..steps.judge import judge_units
 from ..steps.learned import learned_nodes
-from ..steps.live import live_records, silent_stretches
+from ..steps.live import live_records, silent_stretches, without_echoes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from ..steps.tidy import MatchableTemplates, above_thresholds, tidy_templates, tidy_units
@@ -107,6 +107,7 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     firing = where_units_fire(matched, templates, tissue, match_threshold=LOWEST * p.match_threshold)
     resting = _with_thresholds(matchable.templates, firing, prepared, p, run)
     matches = above_thresholds(firing.load(), resting, p.match_threshold)
+    matches = without_echoes(matches, silences, white, n_units=resting.sizes["unit"], **around)
 
     first, n_samples = first_sample(recording), recording.sizes["time"]
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=n_samples)

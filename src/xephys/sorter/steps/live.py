@@ -1,10 +1,12 @@
 """Select spikes that were recorded on all channels around them, for clustering where channels are silent at times.
 
-Next to a silent channel a neuron's waveform differs; clustering would split it into two units that take turns.
+Next to a silent channel a neuron's waveform differs; clustering would split it into two units that take turns, and what
+its template leaves there can look like spikes of another unit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from .passes import Run
 #: Where the channels around a spike are all live for less than this share of the time, as sampled at this number of
 #: moments, every spike is used.
 LIVE_SHARE_MIN, N_MOMENTS = 0.2, 1000
+#: How far from a spike its template may leave what looks like another one.
+ECHO_MS = 0.5
 
 
 def silent_stretches(recording: xr.DataArray, filtered: xr.DataArray, run: Run) -> NDArray[Any] | None:
@@ -52,6 +56,60 @@ def live_records(
     """
     if silences is None or not len(silences):
         return records
+    silent = _silence_around(white, silences, n_nearest=n_nearest, guard_ms=guard_ms)
+    first, n_samples, n_channels = first_sample(white), white.sizes["time"], white.sizes["channel"]
+    moments = first + np.linspace(0, n_samples - 1, N_MOMENTS).astype(np.int64)
+    at, of = (grid.ravel() for grid in np.meshgrid(moments, np.arange(n_channels), indexing="ij"))
+    usual = silent(at, of).reshape(N_MOMENTS, n_channels).mean(axis=0) <= 1 - LIVE_SHARE_MIN
+    known = take_records(records, ("sample_index", "channel_index"))
+    channels = np.ascontiguousarray(known["channel_index"])
+    left_out = silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels]
+    return SelectedRecords(records, np.flatnonzero(~left_out))
+
+
+def without_echoes(
+    spikes: NDArray[Any],
+    silences: NDArray[Any] | None,
+    white: xr.DataArray,
+    *,
+    n_units: int,
+    n_nearest: int,
+    guard_ms: float,
+) -> NDArray[Any]:
+    """The matched spikes without those that larger ones leave where a channel around them is silent.
+
+    Parameters
+    ----------
+    spikes
+        Records with ``sample_index``, ``channel_index``, ``unit_index`` and ``gain``, in order of sample.
+    silences, white, n_nearest, guard_ms
+        As for :func:`live_records`.
+    n_units
+        Templates with which they were matched.
+    """
+    if silences is None or not len(silences) or not len(spikes):
+        return spikes
+    from ...kernels.match.echoes import find_echoes
+
+    silent = _silence_around(white, silences, n_nearest=n_nearest, guard_ms=guard_ms)
+    samples, channels, units = (
+        np.ascontiguousarray(spikes[name], np.int64) for name in ("sample_index", "channel_index", "unit_index")
+    )
+    echo = find_echoes(
+        samples,
+        units,
+        np.ascontiguousarray(spikes["gain"], np.float64),
+        silent=silent(samples, channels),
+        n_units=n_units,
+        reach_samples=round(ECHO_MS * 1e-3 * float(white.attrs["sampling_frequency"])),
+    )
+    return spikes[~echo]
+
+
+def _silence_around(
+    white: xr.DataArray, silences: NDArray[Any], *, n_nearest: int, guard_ms: float
+) -> Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]:
+    """A function of samples and channels: whether a channel around is silent, those that are bad not counted."""
     from ...kernels.preprocess.silence import beside_silence
 
     positions = schema.positions_of(white, why="silence")
@@ -62,11 +120,4 @@ def live_records(
     def silent(samples: NDArray[np.int64], channels: NDArray[np.int64]) -> NDArray[np.bool_]:
         return beside_silence(samples, channels, silences, neighbors=near, guard_samples=guard_samples)
 
-    first, n_samples, n_channels = first_sample(white), white.sizes["time"], white.sizes["channel"]
-    moments = first + np.linspace(0, n_samples - 1, N_MOMENTS).astype(np.int64)
-    at, of = (grid.ravel() for grid in np.meshgrid(moments, np.arange(n_channels), indexing="ij"))
-    usual = silent(at, of).reshape(N_MOMENTS, n_channels).mean(axis=0) <= 1 - LIVE_SHARE_MIN
-    known = take_records(records, ("sample_index", "channel_index"))
-    channels = np.ascontiguousarray(known["channel_index"])
-    left_out = silent(np.ascontiguousarray(known["sample_index"]), channels) & usual[channels]
-    return SelectedRecords(records, np.flatnonzero(~left_out))
+    return silent

@@ -24,6 +24,7 @@ from ..presets import PRESETS, presets_that, read_parameters
 from .assemble import appearance_of, assemble, with_earlier_where
 from .judge import judge_units
 from .learned import Learned, check_fits, read_learned
+from .live import silent_stretches, without_echoes
 from .passes import Run
 from .prepare import flag_constant
 from .tidy import DEAD_MS, Origin, Units, above_thresholds
@@ -93,6 +94,14 @@ def sort_learned(
     )
     matches = run.collect("match", localize_peaks(prepared.whitened, spikes)).load()
     matches = above_thresholds(matches, known.templates, p.match_threshold)
+    matches = without_echoes(
+        matches,
+        silent_stretches(recording, prepared.filtered, run),
+        prepared.whitened,
+        n_units=known.templates.sizes["unit"],
+        n_nearest=p.n_nearest,
+        guard_ms=p.ms_before + p.ms_after,
+    )
     units = follow_units(matches, known, first_sample=first_sample(recording), n_samples=recording.sizes["time"])
     # Sample counts of the earlier waveforms, since at a slightly different rate a window in ms may round differently.
     ms = 1e3 / float(recording.attrs["sampling_frequency"])

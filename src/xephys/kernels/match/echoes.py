@@ -1,0 +1,104 @@
+"""Echoes: spikes that a unit has beside those of a larger one, and only while channels are silent.
+
+What is filled in for a silent channel is not the waveform of the neuron beside it, and what its template leaves there
+may look like a spike of another unit. Neurons that do fire together do so also while nothing is silent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(nogil=True, cache=True)
+def _count_beside(
+    samples: NDArray[np.int64],
+    units: NDArray[np.int64],
+    gains: NDArray[np.float64],
+    silent: NDArray[np.bool_],
+    n_units: int,
+    reach_samples: int,
+) -> NDArray[np.int64]:
+    """Spikes of each unit that lie beside a larger one of each other unit: (live or silent, unit, larger unit)."""
+    beside = np.zeros((2, n_units, n_units), np.int64)
+    for i in range(samples.size):
+        for step in (-1, 1):
+            j = i + step
+            while 0 <= j < samples.size and abs(samples[j] - samples[i]) <= reach_samples:
+                if units[j] != units[i] and gains[j] > gains[i]:
+                    beside[int(silent[i]), units[i], units[j]] += 1
+                j += step
+    return beside
+
+
+@njit(nogil=True, cache=True)
+def _mark_beside(
+    samples: NDArray[np.int64],
+    units: NDArray[np.int64],
+    gains: NDArray[np.float64],
+    silent: NDArray[np.bool_],
+    echoes: NDArray[np.bool_],
+    reach_samples: int,
+) -> NDArray[np.bool_]:
+    """Spikes in silence that lie beside a larger one of a unit whose echoes they may be."""
+    marked = np.zeros(samples.size, np.bool_)
+    for i in range(samples.size):
+        for step in (-1, 1):
+            j = i + step
+            while silent[i] and 0 <= j < samples.size and abs(samples[j] - samples[i]) <= reach_samples:
+                marked[i] |= echoes[units[i], units[j]] and gains[j] > gains[i]
+                j += step
+    return marked
+
+
+def find_echoes(
+    samples: NDArray[np.int64],
+    units: NDArray[np.int64],
+    gains: NDArray[np.float64],
+    *,
+    silent: NDArray[np.bool_],
+    n_units: int,
+    reach_samples: int,
+    deviation_min: float = 3.0,
+) -> NDArray[np.bool_]:
+    """Which spikes in silence are what is left of a larger spike beside them.
+
+    They are those of a pair of units of which the smaller spike comes beside the larger one more often in silence than
+    the spikes outside of it let expect.
+
+    Parameters
+    ----------
+    samples : (spike,) int64
+        In ascending order.
+    units : (spike,) int64
+    gains : (spike,) float64
+        How much each spike explains; of two spikes the one with the smaller gain may be the echo.
+    silent : (spike,) bool
+        Whether a channel around the spike is silent.
+    n_units : int
+    reach_samples : int
+        How far two spikes of a pair lie apart.
+    deviation_min : float
+        By how many standard deviations the pairs in silence exceed the expected number.
+
+    Returns
+    -------
+    echo : (spike,) bool
+
+    Examples
+    --------
+    >>> first = np.arange(0, 100_000, 1000)
+    >>> samples = np.sort(np.concatenate([first, first[50:] + 3]))
+    >>> units = np.where(samples % 1000 == 0, 0, 1)
+    >>> gains, silent = np.where(units == 0, 400.0, 40.0), samples >= 50_000
+    >>> echo = find_echoes(samples, units, gains, silent=silent, n_units=2, reach_samples=10)
+    >>> int(echo.sum()), np.unique(units[echo]).tolist()
+    (50, [1])
+    """
+    beside = _count_beside(samples, units, gains, silent, n_units, reach_samples)
+    n_live, n_silent = (np.bincount(units[silent == kind], minlength=n_units) for kind in (False, True))
+    expected = n_silent * (beside[0] + 1) / (n_live + 1)
+    echoes = beside[1] > expected + deviation_min * np.sqrt(expected)
+    marked: NDArray[np.bool_] = _mark_beside(samples, units, gains, silent, echoes, reach_samples)
+    return marked
