@@ -1,0 +1,51 @@
+"""Spikes of a unit that follow another one too soon to be a second spike of the neuron."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(nogil=True, cache=True)
+def near_spikes(
+    samples: NDArray[np.int64], bounds: NDArray[np.int64], within_samples: int, keep_last: bool, iterative: bool
+) -> NDArray[np.bool_]:
+    """Which spikes are no farther from a neighbor that stays.
+
+    Parameters
+    ----------
+    samples : (spike,) int64
+        Train after train, each ascending.
+    bounds : (unit + 1,) int64
+        Where each train begins.
+    within_samples : int
+        Longest interval that is too short.
+    keep_last : bool
+        Of two spikes the later one stays, not the earlier.
+    iterative : bool
+        Only spikes that stay make others go: of three, each near the next, the outer two stay if they are far from each
+        other. Otherwise of a burst one spike stays.
+
+    Returns
+    -------
+    (spike,) bool
+
+    Examples
+    --------
+    >>> near_spikes(np.array([0, 4, 8]), np.array([0, 3]), 5, False, False).tolist()
+    [False, True, True]
+    >>> near_spikes(np.array([0, 4, 8]), np.array([0, 3]), 5, False, True).tolist()
+    [False, True, False]
+    """
+    gone = np.zeros(samples.size, np.bool_)
+    for unit in range(bounds.size - 1):
+        first, end = bounds[unit], bounds[unit + 1]
+        for step in range(1, end - first):
+            here = end - 1 - step if keep_last else first + step
+            other = here + 1 if keep_last else here - 1
+            if iterative:
+                while gone[other]:  # the nearest one that stays; the first of all always does
+                    other += 1 if keep_last else -1
+            gone[here] = abs(samples[here] - samples[other]) <= within_samples
+    return gone
