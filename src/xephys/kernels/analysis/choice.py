@@ -1,4 +1,4 @@
-"""Spikes chosen at random by what they are: the same ones whatever other units there are, and in whatever order."""
+"""Choose spikes at random by their content, so that the choice does not depend on other units or on their order."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.splitmix import splitmix
 
-#: Of the generator: the odd number nearest to 2**64 over the golden ratio.
+#: Increment of the generator: the odd number nearest to 2**64 divided by the golden ratio.
 STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def spike_lots(samples: NDArray[np.int64], segments: NDArray[np.int64], *, seed: int) -> NDArray[np.uint64]:
-    """A pseudo-random number for each spike that follows from its segment, its sample and the seed.
+    """A pseudo-random number for each spike, determined by its segment, its sample and the seed.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def spike_lots(samples: NDArray[np.int64], segments: NDArray[np.int64], *, seed:
 def chosen_spikes(
     units: NDArray[np.int64], lots: NDArray[np.uint64], *, n_units: int, n_spikes_max: int
 ) -> NDArray[np.bool_]:
-    """At most a given number of spikes of each unit: those with the smallest lots.
+    """Choose at most a given number of spikes of each unit: those with the smallest lots.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Principal components of waveforms from exact covariances in float64, added in the order of the waveforms."""
+"""Principal components of waveforms from exact covariances in float64, summed in the order of the waveforms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class Model(NamedTuple):
     """Components ``(model, component, feature)``, means ``(model, feature)``, variances ``(model, component)``.
 
-    A model for each channel, or one for all; those that were fitted to fewer waveforms than components are zero.
+    One model per channel, or one for all. Models fitted to fewer waveforms than components are zero.
     """
 
     components: NDArray[np.float32]
@@ -36,9 +36,9 @@ def fit(
     waveforms : (waveform, sample, slot) float32
     units : (waveform,) int64
     channels : (unit, slot) int32
-        -1 padded.
+        Padded with -1.
     mode : {"by_channel_local", "by_channel_global", "concatenated"}
-        A model for each channel, one for the waveforms on all channels, or one for whole waveforms on all channels.
+        One model per channel, one for the waveforms on all channels, or one for whole waveforms on all channels.
     n_components, n_channels : int
 
     Examples
@@ -177,7 +177,7 @@ def _scores(
 def _dense(
     waveforms: NDArray[np.float32], units: NDArray[np.int64], channels: NDArray[np.int32], n_channels: int
 ) -> NDArray[np.float32]:
-    """Waveforms on all channels ``(waveform, sample, channel)``, zero on channels that are not the unit's."""
+    """Waveforms on all channels ``(waveform, sample, channel)``, zero on channels outside the unit's own."""
     out = np.zeros((*waveforms.shape[:2], n_channels + 1), np.float32)
     np.put_along_axis(out, channels[units][:, None, :].astype(np.int64), waveforms, axis=2)
     return out[:, :, :n_channels]

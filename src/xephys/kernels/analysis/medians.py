@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def unit_medians(waveforms: NDArray[np.float32], units: NDArray[np.int64], *, n_units: int) -> NDArray[np.float32]:
-    """Median over the waveforms of each unit, one unit in memory at a time.
+    """Median over the waveforms of each unit, holding one unit in memory at a time.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""How large each spike is as a multiple of its unit's template, with the spikes that overlap it taken into account.
+"""Size of each spike as a multiple of its unit's template, taking overlapping spikes into account.
 
-A spike alone: the slope of its waveform on the template, both less their means (ordinary least squares with an
-intercept). A spike with others of overlapping units within a lag: the non-negative least squares of all their templates
-together, less their means, over all samples and channels that any of them covers.
+For an isolated spike, this is the slope of its waveform on the template, both without their means (ordinary least
+squares with an intercept). If spikes of overlapping units are within a lag, it is the non-negative least squares of all
+their templates together, without their means, over all samples and channels that any of them covers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Steps of the active set beyond which the present solution is taken: three a variable, as in Lawson and Hanson (1974).
+#: Maximum number of steps of the active set, per variable, as in Lawson and Hanson (1974).
 _STEPS_A_VARIABLE = 3
 
 
@@ -31,16 +31,16 @@ def scale_spikes(
     lo: int,
     hi: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Scale of some of the spikes given, and which of them collide.
+    """Scale of some of the given spikes, and which of them collide.
 
     Parameters
     ----------
     traces : (row, channel)
     rows : (spike,) int64
-        Row of each spike's sample, ascending; also of those beyond the tile that may overlap.
+        Row of each spike's sample, ascending; including spikes beyond the tile that may overlap.
     units : (spike,) int64
     wanted : (wanted,) int64
-        Positions of the spikes whose scale is wanted; the others only overlap them.
+        Positions of the spikes whose scale is computed; the others only overlap them.
     templates : (unit, sample, slot) float32
     channels : (unit, slot) int32
         -1 where empty.
@@ -49,14 +49,14 @@ def scale_spikes(
     nbefore : int
         Samples of a template before the spike's sample.
     lag_samples : int
-        Spikes collide at lags from ``-lag_samples`` up to, not including, ``lag_samples``; 0 for never.
+        Spikes collide at lags from ``-lag_samples`` up to but not including ``lag_samples``; 0 for never.
     lo, hi : int
-        Rows that are samples of the recording; templates are cut there.
+        Range of rows that are samples of the recording; templates are cut there.
 
     Returns
     -------
     scale : (wanted,) float32
-        0 where the template is zero.
+        0 if the template is zero.
     collides : (wanted,) bool
 
     Examples
@@ -201,7 +201,7 @@ def nonnegative(gram: NDArray[np.float64], target: NDArray[np.float64]) -> NDArr
             for a in range(index.size):
                 for b in range(index.size):
                     small[a, b] = gram[index[a], index[b]]
-                small[a, a] *= 1.0 + 1e-12  # two copies of one template have no unique answer
+                small[a, a] *= 1.0 + 1e-12  # two copies of one template have no unique solution
             solved = np.linalg.solve(small, target[index])
             if solved.min() > 0:
                 x[:] = 0.0

@@ -1,4 +1,4 @@
-"""How alike templates are, on the channels that either of two has."""
+"""Similarity of templates, on the channels that one or both of them have."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Measures of distance by name, as the kernel numbers them.
+#: Distance measures by name, with their numbers in the kernel.
 METHODS = {"l1": 0, "l2": 1, "cosine": 2}
-#: On which channels two templates are compared.
+#: Channels on which two templates are compared.
 SUPPORTS = {"union": 0, "intersection": 1, "dense": 2}
 
 
@@ -29,16 +29,16 @@ def similarities(
         Zero on channels outside the mask.
     mask : (unit, channel) bool
     wanted : (unit,) bool
-        Pairs of two units of which none is wanted are left at 0.
+        Pairs of which neither unit is wanted are left at 0.
     lag_samples : int
-        Samples cut from both templates at either end, so that the second can be moved over the first.
+        Samples cut from both ends of the templates, so that the second can be shifted against the first.
     method, support : int
         From `METHODS` and `SUPPORTS`.
 
     Returns
     -------
     similarity : (unit, unit) float32
-        1 less the distance: L1 or L2 norm of the difference over the sum of the two norms, or one less the cosine;
+        1 minus the distance: the L1 or L2 norm of the difference over the sum of the two norms, or 1 minus the cosine;
         0 without a common channel.
     lag : (unit, unit) int64
         Samples by which the second template is later than the first; antisymmetric.

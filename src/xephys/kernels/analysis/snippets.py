@@ -1,6 +1,6 @@
-"""Waveforms of known spikes on the channels of their units, cut out of one tile of traces.
+"""Cut the waveforms of known spikes, on the channels of their units, out of one tile of traces.
 
-Samples outside the recording count as zero: what a tile is padded with there is not data.
+Samples outside the recording count as zero, because the padding of a tile is not data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def inside_rows(n_rows: int, *, first_row: int, first_sample: int, stop_sample: 
     first_row : int
         Absolute sample of row 0.
     first_sample, stop_sample : int
-        Absolute samples that the recording has.
+        Absolute samples that the recording covers.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def cut_waveforms(
 def sum_by_unit(
     waveforms: NDArray[np.float32], units: NDArray[np.int64], n_units: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Sums of waveforms and of their squares ``(unit, sample, slot)``, and how many ``(unit,)``.
+    """Sums of waveforms and of their squares ``(unit, sample, slot)``, and their numbers ``(unit,)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where a unit is, from its template: four methods, in µm."""
+"""Position of a unit from its template, by four methods, in µm."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-#: The grid of :func:`grid_places`: spacing, reach round the peak channel, and margin round the probe, in µm.
+#: Grid of :func:`grid_places`: spacing, radius around the peak channel, and margin around the probe, in µm.
 GRID_UM, GRID_RADIUS_UM, GRID_MARGIN_UM = 5.0, 40.0, 50.0
-#: Depths of the expected footprints, the decay length of a footprint, and the percentage of best matches that count.
+#: Depths of the expected footprints, decay length of a footprint, and percentage of the best matches that is used.
 GRID_DEPTHS_UM = np.linspace(0.0, 120.0, 5)
 GRID_DECAY_UM = 2.5
 GRID_PERCENT = 5.0
 
 
 def template_sizes(templates: NDArray[np.floating], feature: str, *, nbefore: int) -> NDArray[np.float64]:
-    """Size of each template on each channel.
+    """Amplitude of each template on each channel.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def template_sizes(templates: NDArray[np.floating], feature: str, *, nbefore: in
 def mass_places(
     sizes: NDArray[np.float64], channels: NDArray[np.int32], positions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean position of the channels weighted by the sizes on them ``(unit, 2)``; NaN without any.
+    """Mean position of the channels weighted by their amplitudes ``(unit, 2)``; NaN if all are zero.
 
     Examples
     --------
@@ -59,10 +59,11 @@ def source_places(
     *,
     distance_max_um: float = 1000.0,
 ) -> NDArray[np.float64]:
-    """Place and strength ``(x, y, z, alpha)`` of the point source that fits the sizes best; NaN without any.
+    """Position and strength ``(x, y, z, alpha)`` of the point source that fits the amplitudes best; NaN if all are
+    zero.
 
-    Size on a channel is ``alpha`` over the distance; the squared differences are smallest within ``distance_max_um``
-    of the center of mass (Boussard et al. 2021, NeurIPS 34:22130).
+    The amplitude on a channel is ``alpha`` over the distance. The sum of squared differences is minimized within
+    ``distance_max_um`` of the center of mass (Boussard et al. 2021, NeurIPS 34:22130).
 
     Examples
     --------
@@ -105,7 +106,7 @@ def _source_error(
 def _source_slopes(
     source: NDArray[np.float64], values: NDArray[np.float64], places: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Derivatives of the errors by x, y, z and alpha."""
+    """Derivatives of the errors with respect to x, y, z and alpha."""
     apart = source[:2] - places
     distance = np.sqrt((apart**2).sum(axis=1) + source[2] ** 2)
     pull = source[3] / distance**3
@@ -119,7 +120,7 @@ def grid_places(
     peak_channels: NDArray[np.int64],
     prototype: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Mean place ``(x, y, z)`` of the grid points whose expected footprints match the template best; 0 without any.
+    """Mean position ``(x, y, z)`` of the grid points whose expected footprints match the template best; 0 if none does.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def grid_places(
     positions : (channel, 2)
     peak_channels : (unit,) int64
     prototype : (sample,) float64
-        The expected time course.
+        Expected time course.
     """
     low, high = positions.min(axis=0) - GRID_MARGIN_UM, positions.max(axis=0) + GRID_MARGIN_UM
     axes = [np.arange(a, b + GRID_UM / 10, GRID_UM) for a, b in zip(low, high, strict=True)]

@@ -1,8 +1,8 @@
-"""Is there a gap between two groups of spikes? Held-out discriminant, then a search for a valley.
+"""Test for a gap between two groups of spikes: a held-out discriminant, then a search for a valley.
 
-A discriminant fitted on the spikes it is judged on always separates them a little: in 50 dimensions two
-halves of one Gaussian of 100 spikes look like two units. So the direction is fitted on every other spike
-and judged on the rest, and the reverse.
+A discriminant always separates the spikes on which it was fitted a little: in 50 dimensions, two halves of one Gaussian
+of 100 spikes look like two units. The direction is therefore fitted on every other spike and judged on the rest, and
+vice versa.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -
     total = np.cumsum(counts)
     best = 0.0
     ratio = 1.0
-    # Windows of 8, 14 and 25 % of the range: narrow ones find sharp gaps, wide ones shallow gaps in few
+    # Windows of 8, 14 and 25 % of the range: narrow ones find sharp gaps, wide ones find shallow gaps in few
     # spikes.
     for half in (n_grid // 25, n_grid // 14, n_grid // 8):
         window = np.zeros(n_grid, np.int64)
@@ -56,7 +56,7 @@ def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -
 
 
 def valley_depth(values: NDArray[np.float64], *, low: float, high: float) -> tuple[float, float]:
-    """Depth of the deepest valley of a one-dimensional sample between two places.
+    """Depth of the deepest valley of a one-dimensional sample between two positions.
 
     Spikes are counted in sliding windows of three widths. A valley is a window with fewer spikes than the
     fullest window on either side of it.
@@ -65,16 +65,15 @@ def valley_depth(values: NDArray[np.float64], *, low: float, high: float) -> tup
     ----------
     values : (n,) float64
     low, high : float
-        Where the two groups are expected; the valley is looked for between, the shoulders up to half the
-        distance beyond.
+        Expected positions of the two groups. Valleys are sought between them, shoulders up to half the distance beyond.
 
     Returns
     -------
     depth : float
-        Difference between the lower shoulder and the valley in standard errors of that difference. 0 if
-        the sample is unimodal. Because it is a maximum over places it reaches 2 by chance.
+        Difference between the lower shoulder and the valley, in standard errors of that difference. 0 if the sample is
+        unimodal. As a maximum over positions, it reaches 2 by chance.
     ratio : float
-        Spikes in the valley over spikes in the lower shoulder, 1 if the sample is unimodal.
+        Spikes in the valley divided by spikes in the lower shoulder; 1 if the sample is unimodal.
 
     Examples
     --------
@@ -146,8 +145,8 @@ def _direction(
     """Regularised Fisher direction of every other spike, and the two means along it."""
     n_features = first.shape[1]
     n_first, n_second = (len(first) - fold + 1) // 2, (len(second) - fold + 1) // 2
-    # Groups large enough to know their covariance count the same, whatever their size: that of a large neighbor
-    # must not hide a small unit. Smaller groups count by what they know.
+    # Groups large enough to estimate their covariance get equal weight, whatever their size, because a large neighbor
+    # must not hide a small unit. Smaller groups are weighted by the information they have.
     weight_first, weight_second = min(n_first - 1, 10 * n_features), min(n_second - 1, 10 * n_features)
     weights = max(weight_first + weight_second, 1)
     mean_first, mean_second = np.empty(n_features), np.empty(n_features)
@@ -211,9 +210,9 @@ def held_out_projection(
     Parameters
     ----------
     first, second : (n_first, n_features), (n_second, n_features) float32
-        At least two spikes each. Even spikes fit the direction for the odd ones, and the reverse.
+        At least two spikes each. Even spikes determine the direction for the odd ones, and vice versa.
     shrinkage : float
-        Least weight of the identity in the covariance; more where there are few spikes for the features.
+        Minimum weight of the identity in the covariance; more if there are few spikes for the number of features.
 
     Returns
     -------
@@ -244,7 +243,7 @@ def bimodality(
     ----------
     first, second : (n_first, n_features), (n_second, n_features) float32
     n_spikes_max : int
-        Groups are thinned evenly, by the same factor, so that the larger has at most this many.
+        Both groups are thinned evenly, by the same factor, so that the larger has at most this many spikes.
 
     Returns
     -------
@@ -261,8 +260,8 @@ def bimodality(
     True
     """
     stride = max(1, -(-max(len(first), len(second)) // n_spikes_max))
-    # The same stride for both keeps the proportions, hence the shape of the joint density. Were only the larger
-    # group thinned, cutting one Gaussian in two would leave a step at the cut that looks like a gap.
+    # The same stride for both preserves their proportions, and thus the shape of the joint density. If only the larger
+    # group were thinned, cutting one Gaussian in two would leave a step at the cut that looks like a gap.
     first, second = first[::stride], second[::stride]
     if len(first) < 4 or len(second) < 4:
         return 0.0, 1.0
@@ -272,9 +271,10 @@ def bimodality(
 
 
 def separation(along_first: NDArray[np.float64], along_second: NDArray[np.float64]) -> float:
-    """Distance of two groups along a line in units of their own standard deviations.
+    """Distance between two groups along a line, in units of their own standard deviations.
 
-    2.65 for the halves of a Gaussian, 3.46 for those of a uniform distribution, and the distance in units of the noise
+    It is 2.65 for the halves of a Gaussian, 3.46 for those of a uniform distribution, and the distance in units of the
+    noise
     for two Gaussians far apart (Ashman et al. 1994, *Astron. J.* 108, 2348).
 
     Examples

@@ -1,8 +1,8 @@
-"""Over-clustering of a cloud of points by following density uphill on its nearest-neighbor graph.
+"""Over-cluster a cloud of points by following the density uphill on its nearest-neighbor graph.
 
-Each point is linked to its nearest neighbor of higher density; chains end at the modes of the density
-(Koontz, Narendra & Fukunaga 1976). It needs no number of clusters and no scale other than the number of
-neighbors, and it deliberately finds too many modes: `join_modes` joins those that no gap separates.
+Each point is linked to its nearest neighbor of higher density; the chains end at the modes of the density (Koontz,
+Narendra & Fukunaga 1976). No number of clusters is needed, and no scale other than the number of neighbors. The result
+deliberately has too many modes: `join_modes` joins those without a gap between them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 def nearest_points(
     points: NDArray[np.float32], landmarks: NDArray[np.float32], skip_self: bool, n_neighbors: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """As `nearest_landmarks`, unchecked; with ``skip_self``, of the same array twice, no point is its own neighbor."""
+    """As `nearest_landmarks`, without checks;
+
+    with ``skip_self``, for one array given twice, no point is its own neighbor.
+    """
     n_points, n_dims = points.shape
     n_landmarks = landmarks.shape[0]
-    # Landmarks along the fast axis: the distance loop then runs over contiguous memory.
+    # Landmarks along the fast axis, so that the distance loop runs over contiguous memory.
     columns = np.ascontiguousarray(landmarks.T)
     indices = np.empty((n_points, n_neighbors), np.int32)
     squares = np.empty((n_points, n_neighbors), np.float32)
@@ -72,7 +75,7 @@ def nearest_landmarks(
     Raises
     ------
     ValueError
-        If more neighbors are asked for than there are landmarks.
+        If there are fewer landmarks than requested neighbors.
 
     Examples
     --------
@@ -110,7 +113,7 @@ def climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[n
         parent[i] = i
         for slot in range(n_neighbors):
             j = indices[i, slot]
-            # Equal densities (identical spikes) climb towards the smaller index, so that no cycle can form.
+            # Among equal densities (identical spikes), climb towards the smaller index, so that no cycle can form.
             if density[j] > density[i] or (density[j] == density[i] and j < i):
                 parent[i] = j
                 break

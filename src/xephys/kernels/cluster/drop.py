@@ -1,4 +1,4 @@
-"""Clusters that are not units: too weak, or the flanks of larger spikes."""
+"""Find clusters that are not units: too weak, or the flanks of larger spikes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 DROPPED = np.dtype([("num_spikes", np.int64), ("channel_index", np.int64), ("reason", "U40")])
-"""A cluster that was dropped: its size, where most of its spikes peak, and why."""
+"""A dropped cluster: its size, the channel on which most of its spikes peak, and the reason."""
 
 
 def relabel(labels: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Map cluster c to ``target[c]`` (−1 drops it) and close the gaps in the numbering, keeping its order.
+    """Map cluster c to ``target[c]`` (−1 drops it) and renumber without gaps, keeping the order.
 
     Examples
     --------
@@ -30,9 +30,9 @@ def drop_weak(
 ) -> NDArray[np.int32]:
     """Remove clusters whose mean is too small to be a unit.
 
-    Threshold crossings of pure noise cluster too: they share what made them cross. The norm of their mean, in
-    units of the noise, is about the threshold of detection (4.5 to 6 at a threshold of 4 to 5, measured): set
-    ``norm_min`` a little above it.
+    Threshold crossings of pure noise cluster too, because they share what made them cross. In units of the noise, the
+    norm of their mean is about the detection threshold (4.5 to 6 was measured at a threshold of 4 to 5); set
+    ``norm_min`` slightly above that.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def drop_weak(
     noise : float
         Standard deviation of a feature without spikes.
     norm_min : float
-        Least norm of the mean, in units of the noise: the signal-to-noise ratio of its matched filter.
+        Minimum norm of the mean, in units of the noise: the signal-to-noise ratio of its matched filter.
 
     Returns
     -------
@@ -68,11 +68,11 @@ def part_weak(
     n_spikes_min: int,
     norm_min: float = 6.0,
 ) -> NDArray[np.int32]:
-    """Part clusters whose mean is too small to be a unit by the peak channels of their spikes.
+    """Split clusters whose mean is too small to be a unit by the peak channels of their spikes.
 
-    Threshold crossings of pure noise are alike wherever they happen, and fill clusters that reach over many channels.
-    A unit so small that most of its spikes are not detected can be caught in one, where the others thin out its mean;
-    on its own channel it has the majority.
+    Threshold crossings of pure noise look alike wherever they occur, and form clusters that spread over many channels.
+    Such a cluster can contain a unit so small that most of its spikes are not detected; the other spikes then dilute
+    its mean. On its own channel the unit has the majority.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ def part_weak(
     channel_index : (n_spikes,) int64
         Peak channels.
     noise, norm_min : float
-        As for :func:`drop_weak`, which then decides on the parts.
+        As for :func:`drop_weak`, which afterwards decides on the parts.
     n_spikes_min : int
-        Smaller parts are −1.
+        Smaller parts get −1.
 
     Returns
     -------
     labels : (n_spikes,) int32
-        The parts come after all other clusters, in order of cluster, then of channel.
+        The parts are numbered after all other clusters, in order of cluster, then of channel.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def drop_misaligned(
     tolerance_samples: int = 6,
     fraction_min: float = 0.8,
 ) -> NDArray[np.int32]:
-    """Remove clusters of side peaks: spikes detected on the flank of another, larger waveform.
+    """Remove clusters of side peaks: spikes that were detected on the flank of another, larger waveform.
 
     Parameters
     ----------
@@ -129,9 +129,9 @@ def drop_misaligned(
     peak_sample : int
         Sample of the window at which peaks were detected.
     tolerance_samples : int
-        How far from it the largest deflection of a unit may lie.
+        Maximum distance of a unit's largest deflection from that sample.
     fraction_min : float
-        A cluster stays if it reaches this fraction of its largest deflection within the tolerance.
+        A cluster stays if, within the tolerance, it reaches this fraction of its largest deflection.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def drop_misaligned(
 def dropped_clusters(
     before: NDArray[np.int32], after: NDArray[np.int32], channel_index: NDArray[np.int64], *, reason: str
 ) -> NDArray[np.void]:
-    """Clusters of ``before`` of which no spike is left in ``after``.
+    """Clusters of ``before`` that have no spike left in ``after``.
 
     Parameters
     ----------

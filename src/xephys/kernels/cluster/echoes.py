@@ -1,4 +1,4 @@
-"""Clusters that come with the spikes of one unit: what its template leaves of them."""
+"""Find clusters that accompany the spikes of one unit, because they are the residual of its template."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def echoes(
     window_samples: int,
     duration_samples: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Of each cluster the largest share, beyond chance, that comes with the spikes of one unit, and that unit.
+    """For each cluster, the largest share beyond chance that accompanies the spikes of one unit, and that unit.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def echoes(
     spike_samples, spike_units : (n_spikes,) int64
         Spikes of units, in order of sample.
     window_samples : int
-        Largest lag of a peak that comes with a spike.
+        Maximum lag at which a peak accompanies a spike.
     duration_samples : int
         Length of the recording.
 
@@ -34,7 +34,7 @@ def echoes(
     -------
     shares : (n_clusters,) float64
     units : (n_clusters,) int64
-        0 where there are no spikes.
+        0 if there are no spikes.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def echoes(
     for step in range(int((last - first).max(initial=0))):
         near = np.flatnonzero(first + step < last)
         found = np.stack([near, labels[near], spike_units[first[near] + step]], axis=1)
-        counted = np.unique(np.concatenate([counted, found]), axis=0)  # of two spikes of one unit one counts
+        counted = np.unique(np.concatenate([counted, found]), axis=0)  # two spikes of one unit count once
     np.add.at(together, (counted[:, 1], counted[:, 2]), 1)
     counts = np.bincount(labels, minlength=n_clusters)
     rates = np.bincount(spike_units, minlength=n_units) / max(duration_samples, 1)
@@ -65,21 +65,21 @@ def echoes(
 def spikes_that_left(
     peaks: NDArray[np.int64], spike_samples: NDArray[np.int64], *, window_samples: int
 ) -> NDArray[np.int64]:
-    """The spikes of a unit nearest to peaks of what its template left of them.
+    """The spikes of a unit nearest to the peaks in the residual of its template.
 
     Parameters
     ----------
     peaks : (n_peaks,) int64
-        What was left, in order.
+        Peaks in the residual, in order.
     spike_samples : (n_spikes,) int64
-        Of the unit, in order.
+        Spikes of the unit, in order.
     window_samples : int
-        Largest lag of a peak that was left of a spike.
+        Maximum lag between a peak and the spike of which it is the residual.
 
     Returns
     -------
     rows : (n,) int64
-        Of the spikes, ascending.
+        Rows of the spikes, ascending.
 
     Examples
     --------
@@ -98,8 +98,8 @@ def spikes_that_left(
 def mean_likeness(own: NDArray[np.float32], others: NDArray[np.float32]) -> float:
     """Cosine of the means of two sets of projections on the same channels.
 
-    A template takes the spikes of a neuron that has none, if it explains a good part of them. What it leaves looks like
-    what it leaves of its own spikes where these vary, but the waveforms are of another shape.
+    A template takes the spikes of a neuron without a template if it explains a good part of them. Their residual looks
+    like that of the template's own spikes where these vary, but their waveforms have another shape.
 
     Parameters
     ----------

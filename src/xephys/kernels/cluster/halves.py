@@ -1,4 +1,4 @@
-"""Two groups that touch: their density has one mode, and the axis between them is still the widest of the cloud."""
+"""Split two groups that touch: their density has one mode, but the axis between them is the widest of the cloud."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import held_out_projection, separation, valley_depth
 
-#: Axes along which a cloud is cut, and rounds of two-means after the cut.
+#: Number of axes along which a cloud is cut, and of rounds of two-means after the cut.
 N_AXES = 3
 N_ROUNDS = 20
-#: Halves of one Gaussian lie 2.65 of their own standard deviations apart, those of a uniform cloud 3.46. The best of
-#: three cuts of n points in 8 principal axes of 20 to 96 exceeds 2.65 by less than 12 / sqrt(n) (300 clouds of each
-#: size up to 500, 100 of 2000).
+#: Halves of one Gaussian are 2.65 of their own standard deviations apart, those of a uniform cloud 3.46. For n points
+#: in 8 principal axes of 20 to 96, the best of three cuts exceeds 2.65 by less than 12 / sqrt(n) (in 300 clouds of each
+#: size up to 500 and 100 clouds of 2000).
 ONE_GAUSSIAN = 2.65
 CHANCE = 12.0
 SEPARATION_MIN = 3.3
-#: What tells a gap from a flat top: see `valley_depth`.
+#: Limits that distinguish a gap from a flat top: see `valley_depth`.
 DEPTH_MIN, RATIO_MAX = 2.5, 0.6
 
 
 def cut_in_two(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArray[np.int32]:
-    """Two-means from cuts along the leading axes, kept if the halves lie farther apart than those of one cloud.
+    """Two-means from cuts along the leading axes, kept if the halves are farther apart than those of one cloud.
 
-    Two units of a distance of 4 to 5 in units of the noise leave no second mode in the density of a few hundred spikes
-    in several dimensions, and fewer spikes in a valley than its depth could be told by; but along the right axis each
-    half is narrow for its distance from the other (`separation`).
+    Two units that are 4 to 5 noise units apart leave no second mode in the density of a few hundred spikes in several
+    dimensions, and too few spikes around a valley to measure its depth. But along the right axis, each half is narrow
+    compared with its distance from the other (`separation`).
 
     Parameters
     ----------
     points : (n_points, n_dims) float32
-        Centerd, in order of decreasing variance: principal axes.
+        Centered, in order of decreasing variance: principal axes.
     n_spikes_min : int
-        Least points of either side.
+        Minimum number of points on either side.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def cut_in_two(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArray[np.
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray[np.bool_]:
-    """Which points are nearer to the upper mean, from a cut at the center of an axis."""
+    """Mask of the points nearer to the upper mean, starting from a cut at the center of an axis."""
     n_points, n_dims = points.shape
     above = points[:, axis] > 0
     means = np.empty((2, n_dims))

@@ -1,9 +1,9 @@
-"""Communities of spikes on the graph that links each of them to its nearest landmarks.
+"""Communities of spikes on the graph that links each spike to its nearest landmarks.
 
-Landmarks are some of the spikes; the graph is bipartite, so that its size grows with the spikes and the number of
-landmarks is bounded. Labels of spikes and landmarks maximize the bipartite modularity (Barber 2007, Phys. Rev. E
-76:066102), whose null model links nodes by their degrees: with the spikes' labels fixed each landmark can be put where
-it gains most, and the reverse, so that the modularity never falls and the two steps end by themselves.
+Landmarks are some of the spikes. The graph is bipartite, so its size grows with the number of spikes while the number
+of landmarks is bounded. Labels of spikes and landmarks maximize the bipartite modularity (Barber 2007, Phys. Rev. E
+76:066102), whose null model links nodes by their degrees. With the spikes' labels fixed, each landmark can be placed
+where it gains most, and vice versa; the modularity never falls, so the alternation ends by itself.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.density import nearest_landmarks
 
-#: Spikes on which first centers are looked for; the others join the nearest center.
+#: Number of spikes among which initial centers are sought; the others join the nearest center.
 _START_SPIKES = 3000
-#: Centers tried for each one that is taken.
+#: Candidates per center.
 _CANDIDATES = 20
 
 
@@ -27,9 +27,9 @@ def landmark_rows(n_spikes: int, *, downsampling: int, n_min: int, n_max: int | 
     ----------
     n_spikes : int
     downsampling : int
-        Spikes for each landmark, but
+        Spikes per landmark, but
     n_min, n_max : int
-        no fewer (as far as there are spikes) and no more than these; no upper limit if None.
+        no fewer (if there are enough spikes) and no more landmarks than these; no upper limit if None.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def landmark_rows(n_spikes: int, *, downsampling: int, n_min: int, n_max: int | 
 def landmark_graph(
     features: NDArray[np.float32], landmarks: NDArray[np.int64], *, n_neighbors: int
 ) -> NDArray[np.int32]:
-    """Links of every spike to its nearest landmarks, itself left out.
+    """Links from every spike to its nearest landmarks, excluding itself.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ def landmark_graph(
     landmarks : (n_landmarks,) int64
         Rows of the spikes that are landmarks, ascending.
     n_neighbors : int
-        Fewer where there are fewer other landmarks.
+        Fewer if there are fewer other landmarks.
 
     Returns
     -------
     links : (n_spikes, k) int32
-        Numbers of landmarks, nearest first; the last of spikes that are not landmarks is left out, so that all rows are
-        as long.
+        Numbers of landmarks, nearest first. Spikes that are not landmarks drop their last link, so that all rows have
+        the same length.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def landmark_graph(
     nearest, _ = nearest_landmarks(features, np.ascontiguousarray(features[landmarks]), n_neighbors=k)
     own = np.full(len(features), -1, np.int32)
     own[landmarks] = np.arange(len(landmarks), dtype=np.int32)
-    # Of identical spikes another may stand first, so a landmark is looked for wherever it is in its own row.
+    # An identical spike may come first, so a landmark is sought anywhere in its own row.
     itself = nearest == own[:, None]
     absent = ~itself.any(axis=1)
     itself[absent, -1] = True
@@ -83,16 +83,16 @@ def landmark_graph(
 
 
 def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -> NDArray[np.int32]:
-    """First clusters: greedy centers that explain most of what is not explained yet.
+    """Initial clusters: greedy centers that explain most of what is still unexplained.
 
-    In each round some spikes are drawn with probability proportional to their unexplained squared norm; the one that
+    In each round, some spikes are drawn with probability proportional to their unexplained squared norm. The one that
     explains most of all spikes' norms becomes a center (greedy k-means++).
 
     Parameters
     ----------
     features : (n_spikes, n_features) float32
     n_clusters : int
-        At most; a round in which no spike explains anything more is the last one.
+        Maximum number; the search ends earlier if no spike explains anything more.
     seed : int
 
     Returns
@@ -161,9 +161,9 @@ def _reassign(
     resolution: float,
     labels: NDArray[np.int32],
 ) -> int:
-    """Put each node of one side where it has most links beyond the null; returns how many moved.
+    """Move each node of one side to the label with most links beyond the null; returns the number of moves.
 
-    ``degrees`` are the summed degrees of the other side's nodes of each label, over the number of links.
+    ``degrees`` are the degrees of the other side's nodes, summed by label and divided by the number of links.
     """
     votes = np.zeros(n_labels)
     moved = 0
@@ -180,7 +180,7 @@ def _reassign(
         for p in range(first, last):
             label = partner_labels[partners[p]]
             value = votes[label] - resolution * own_degree * degrees[label]
-            # Ties keep the label, then take the smaller one: the order of links decides nothing.
+            # Ties keep the label, or else go to the smaller one, so that the order of links has no influence.
             if value > best + 1e-9 or (value > best - 1e-9 and best_label != current and label < best_label):
                 best, best_label = max(best, value), label
         if best_label != current:
@@ -199,7 +199,7 @@ def modularity_labels(
     resolution: float = 1.0,
     n_iterations_max: int = 500,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Labels of spikes and landmarks of largest bipartite modularity, from given ones on, until no node moves.
+    """Labels of spikes and landmarks that maximize the bipartite modularity, from given ones on, until no node moves.
 
     Parameters
     ----------
@@ -207,18 +207,18 @@ def modularity_labels(
         From `landmark_graph`.
     landmarks : (n_landmarks,) int64
     start : (n_spikes,) int32
-        First labels.
+        Initial labels.
     resolution : float
         Weight of the null model; 1 is modularity.
     n_iterations_max : int
-        A bound that is not reached: the modularity rises with each move.
+        A bound that is never reached, because the modularity rises with each move.
 
     Returns
     -------
     labels : (n_spikes,) int32
-        0, 1, … without gaps, in order of the first ones.
+        0, 1, … without gaps, in order of first occurrence.
     landmark_labels : (n_landmarks,) int32
-        In the same numbers.
+        In the same numbering.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def modularity_labels(
     used, numbers = np.unique(labels, return_inverse=True)
     number_of = np.full(n_labels, -1, np.int32)
     number_of[used] = np.arange(len(used), dtype=np.int32)
-    # A landmark that no spike is linked to never moved, and may keep a label that all spikes have left.
+    # A landmark without linked spikes never moved, and may keep a label that no spike has any longer.
     found = number_of[landmark_labels]
     spike_labels = numbers.astype(np.int32)
     return spike_labels, np.where(found >= 0, found, spike_labels[landmarks]).astype(np.int32)

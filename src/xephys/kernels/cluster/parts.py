@@ -1,4 +1,4 @@
-"""Rows of the spikes of every cluster, and the labels of all spikes from those of the parts of clusters."""
+"""Rows of the spikes of every cluster, and labels of all spikes from those of the parts of clusters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def spread_rows(rows: NDArray[np.int64], n_max: int) -> NDArray[np.int64]:
-    """At most ``n_max`` of the rows, spread evenly.
+    """At most ``n_max`` of the rows, evenly spread.
 
     Parameters
     ----------
@@ -36,18 +36,18 @@ def rows_by_label(
     Parameters
     ----------
     labels : (n_spikes,) int
-        Negative for spikes of no cluster.
+        Negative for spikes without a cluster.
     n_max : int, optional
-        Of a larger cluster as many rows, spread evenly.
+        Maximum number of rows per cluster; from a larger cluster, evenly spread rows are taken.
     n_min : int
         Clusters with fewer rows are left out.
 
     Returns
     -------
     clusters : (n_kept,) int64
-        Labels of the clusters that are not left out.
+        Labels of the remaining clusters.
     rows : list of (n,) int64
-        One array for each of them.
+        One array per remaining cluster.
 
     Examples
     --------
@@ -64,20 +64,20 @@ def rows_by_label(
 
 
 def join_parts(rows: list[NDArray[np.int64]], parts: list[NDArray[np.int32]], *, n_spikes: int) -> NDArray[np.int32]:
-    """Labels of all spikes from those of the parts of each cluster, numbered one cluster after the other.
+    """Labels of all spikes from those of the parts of each cluster, numbered cluster by cluster.
 
     Parameters
     ----------
     rows : list of (n,) int64
         Spikes of each cluster.
     parts : list of (n,) int32
-        Label of each of them within its cluster; negative for none.
+        Label of each spike within its cluster; negative for none.
     n_spikes : int
 
     Returns
     -------
     labels : (n_spikes,) int32
-        -1 for spikes of no part.
+        -1 for spikes without a part.
 
     Examples
     --------

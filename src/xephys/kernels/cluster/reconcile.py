@@ -1,4 +1,4 @@
-"""From the clusters of overlapping sections to one label per spike: claims, and copies of a shape."""
+"""Reconcile the clusters of overlapping sections into one label per spike, and merge copies of a shape."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DECISION = np.dtype(
         ("reason", "U40"),
     ]
 )
-"""One compared pair of clusters: the evidence, and what was decided."""
+"""One compared pair of clusters: the evidence and the decision."""
 
 
 def join_sections(
@@ -41,9 +41,8 @@ def join_sections(
 ) -> NDArray[np.int32]:
     """One label per spike from clusters found in sections that share spikes.
 
-    A unit near a border is found by both sections. The section that has most of its spikes in its core keeps
-    it; a cluster most of whose spikes were claimed before is the other section's view of the same unit, and
-    is dropped.
+    Both sections find a unit near their border. The section whose core holds most of its spikes keeps it. A cluster
+    most of whose spikes have already been claimed is the other section's view of the same unit, and is dropped.
 
     Parameters
     ----------
@@ -51,13 +50,13 @@ def join_sections(
         Peak channels of all spikes.
     sections : list of Section
     spikes : list of (m,) int64
-        Spikes each section has seen.
+        Spikes that each section has seen.
     labels : list of (m,) int32
-        Their clusters there, −1 for none.
+        Their clusters in that section, −1 for none.
     n_spikes_min : int
-        Least spikes that a cluster must have left.
+        Minimum number of unclaimed spikes for a cluster to be kept.
     new_fraction_min : float
-        Least fraction of its spikes that a cluster must have left.
+        Minimum fraction of unclaimed spikes for a cluster to be kept.
 
     Returns
     -------
@@ -100,8 +99,8 @@ def join_sections(
 def feature_noise(projection: NDArray[np.float32]) -> float:
     """Standard deviation of one feature in the absence of spikes.
 
-    From the half of the channels of each spike with the lowest energy, by the median absolute value: most of
-    them are too far from the unit to see it.
+    Computed by the median absolute value from the half of each spike's channels with the lowest energy, most of which
+    are too far from the unit to see it.
 
     Parameters
     ----------
@@ -110,7 +109,7 @@ def feature_noise(projection: NDArray[np.float32]) -> float:
     Returns
     -------
     noise : float
-        1 without spikes. An estimate from below on one or two channels.
+        1 without spikes. On one or two channels it is an underestimate.
 
     Examples
     --------
@@ -144,10 +143,10 @@ def merge_same_shape(
     scale_min: float = 0.5,
     shift_samples_max: float = 10.0,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
-    """Merge clusters whose means differ only by scale and delay, unless their trains forbid it.
+    """Merge clusters whose means differ only by scale and delay, unless their spike trains forbid it.
 
-    Besides sampling phases and bursts this finds units whose spikes travel: detected now on one channel, now
-    on another, the same spike is aligned to two different times.
+    Besides sampling phases and bursts, this finds units whose largest channel varies: detected now on one channel, now
+    on another, their spikes are aligned to two different times.
 
     Parameters
     ----------
@@ -159,25 +158,25 @@ def merge_same_shape(
     basis : (n_components, n_samples) float32
         The temporal components of ``projection``.
     noise : float
-        Standard deviation of a feature without spikes; what it adds to the difference of means is discounted.
+        Standard deviation of a feature without spikes; its contribution to the difference of means is discounted.
     duration_samples, refractory_samples, dead_samples : int
-        For the coincidences, see `quality.coincidences`. A pair that coincides more than 0.3 times as often
-        as independent trains is not one unit.
+        For the coincidences, see `quality.coincidences`. A pair that coincides more than 0.3 times as often as
+        independent trains is not one unit.
     residual_max : float
-        Largest rest, as a fraction of the smaller mean's norm, for clusters of one size. It falls with the ratio
-        of sizes: a copy of another size has to fit better.
+        Maximum residual, as a fraction of the smaller mean's norm, for clusters of one size. It falls with the ratio of
+        sizes: a copy of another size has to fit better.
     scale_min : float
-        Smallest ratio of sizes.
+        Minimum ratio of sizes.
     shift_samples_max : float
-        Largest delay, tried in quarters of a sample.
+        Maximum delay, tried in quarters of a sample.
 
     Returns
     -------
     labels : (n_spikes,) int32
     sample_shift : (n_spikes,) int64
-        To be added to ``sample_index``: then all spikes of a cluster are aligned alike.
+        To be added to ``sample_index`` so that all spikes of a cluster are aligned.
     decisions : structured array of dtype `DECISION`
-        Every pair with a similar shape.
+        Every pair with similar shapes.
     """
     means, measured = cluster_means(projection, channel_index, labels, neighbors)
     n_clusters = len(means)
@@ -193,7 +192,7 @@ def merge_same_shape(
     amplitude = np.sqrt(energy)
     overlap = amplitude @ amplitude.T / np.maximum(np.sqrt(total[:, None] * total[None, :]), 1e-12)
     covered = shared_energy / np.maximum(total[:, None], 1e-12)
-    # The cosine of the spatial envelopes bounds that of the waveforms: most pairs end here.
+    # The cosine of the spatial envelopes bounds that of the waveforms and rules out most pairs.
     alike = (overlap >= 0.8) & (covered >= 0.7) & (covered.T >= 0.7)
     pairs: list[tuple[float, float, float, int, int]] = []
     for a, b in np.argwhere(np.triu(alike, 1)).tolist():

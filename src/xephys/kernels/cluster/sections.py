@@ -1,7 +1,7 @@
-"""Cut the probe into overlapping sections that are clustered on their own, and put the results together.
+"""Cut the probe into overlapping sections that are clustered separately, and assemble their features.
 
-A section owns the channels of its core and also sees the spikes of a margin around it, so that a unit whose
-largest channel varies from spike to spike is seen whole by the section that owns it.
+A section owns the channels of its core and also sees the spikes of a margin around it. A unit whose largest channel
+varies from spike to spike is thus seen completely by the section that owns it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def spatial_sections(
 ) -> list[Section]:
     """Cut a probe into cells of at most ``core_um`` on a side, each with a margin around it.
 
-    Channels are first parted at horizontal gaps wider than ``core_um`` (shanks, columns far apart), then
-    each group is cut into equal intervals of x and of y.
+    Channels are first separated at horizontal gaps wider than ``core_um`` (shanks, distant columns). Then each group is
+    cut into equal intervals of x and of y.
 
     Parameters
     ----------
     positions : (n_channels, 2 or 3) float64
         Contact positions in µm; the first two columns are used.
     core_um, margin_um : float
-        Largest side of a core; reach of its margin.
+        Maximum side of a core, and reach of its margin.
 
     Returns
     -------
@@ -88,11 +88,11 @@ def centered_sections(
     positions : (n_channels, 2 or 3) float64
         Contact positions in µm; the first two columns are used.
     shanks : (n_channels,) int
-        Shank of each contact; no section reaches beyond one.
+        Shank of each contact; no section extends beyond one.
     height_um, margin_um : float
-        Largest height of a core; reach of its margin, 0 for sections that do not overlap.
+        Maximum height of a core, and reach of its margin; 0 for sections that do not overlap.
     n_x_centers : int, optional
-        Columns of each shank, centered by k-means on the contacts' x; one for each 50 µm if None.
+        Columns of each shank, centered by k-means on the contacts' x; by default, one per 50 µm.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def centered_sections(
 
 
 def _nearest_center(values: NDArray[np.float64], n_centers: int) -> NDArray[np.int64]:
-    """Number of the nearest of the centers that a k-means puts among the values, from evenly spread starts on."""
+    """Number of the nearest center among those that a k-means finds for the values, starting evenly spread."""
     centers = np.quantile(np.unique(values), (np.arange(n_centers) + 0.5) / n_centers)
     nearest = np.zeros(len(values), np.int64)
     for _ in range(100):
@@ -146,10 +146,10 @@ def _nearest_center(values: NDArray[np.float64], n_centers: int) -> NDArray[np.i
 
 
 def _intervals(channels: NDArray[np.intp], coordinate: NDArray[np.float64], width: float) -> list[NDArray[np.intp]]:
-    """Part channels into equal intervals of a coordinate, none wider than ``width``; empty ones left out."""
+    """Divide channels into equal intervals of a coordinate, none wider than ``width``; empty intervals are left out."""
     values = coordinate[channels]
     low, extent = values.min(), np.ptp(values)
-    # The last contact of an interval counts as open end: two rows 20 µm apart are 40 µm of probe.
+    # An interval extends one pitch beyond its last contact: two rows 20 µm apart cover 40 µm of probe.
     pitch = np.diff(np.unique(values)).min() if extent > 0 else 0.0
     n_intervals = max(1, int(np.ceil((extent + pitch) / width - 1e-9)))
     place = (values - low) / max(extent + pitch, 1e-9) * n_intervals
@@ -160,11 +160,10 @@ def _intervals(channels: NDArray[np.intp], coordinate: NDArray[np.float64], widt
 def section_channels(
     section: Section, neighbors: NDArray[np.int32], *, n_channels_min: int = 6
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Channels on which the spikes of a section are compared, and where its spikes have them.
+    """Channels on which the spikes of a section are compared, and where to find them in each spike's features.
 
-    A channel on which some spikes were not measured moves those away from the others of their unit. So the
-    channels measured around every peak channel of the section are used; where they are too few, those measured
-    around most.
+    A channel on which only some spikes were measured would separate these from the others of their unit. The channels
+    measured around every peak channel of the section are used; if there are too few, those measured around most.
 
     Parameters
     ----------
@@ -172,14 +171,14 @@ def section_channels(
     neighbors : (n_channels, k) int32
         Channels on which the features of a peak on each channel were measured, −1 padded.
     n_channels_min : int
-        Channels that must be found, as far as the probe has them.
+        Minimum number of channels, if the probe has them.
 
     Returns
     -------
     channels : (m,) int32
         Sorted.
     slots : (n_channels, m) int32
-        Column of ``neighbors`` that holds each of them for a peak on a channel; −1 where it was not measured.
+        Column of ``neighbors`` that holds each channel for a peak on a channel; −1 if it was not measured.
 
     Examples
     --------
@@ -221,7 +220,7 @@ def gather_features(
     Returns
     -------
     features : (n_spikes, m * n_components) float32
-        0 where a channel was not measured.
+        0 if a channel was not measured.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Compare clusters by the shape of their mean features, whatever the amplitude and a small delay.
+"""Compare clusters by the shape of their mean features, regardless of amplitude and small delays.
 
-Two clusters whose means differ only by a scale and a fraction of a sample are one unit: sampling jitter
-splits loud units (the gap between two sampling phases of a 150 µV spike is many noise units wide) and bursts
-split units by amplitude. Both are real gaps; no test of bimodality can tell them from two units.
+Two clusters whose means differ only by a scale and a fraction of a sample are one unit. Sampling jitter splits loud
+units (the gap between two sampling phases of a 150 µV spike is many noise units wide), and bursts split units by
+amplitude. Both gaps are real, and no test of bimodality can distinguish them from those between two units.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def shift_operators(basis: NDArray[np.float32], shifts: NDArray[np.float64]) -> 
     basis : (n_components, n_samples) float32
         Orthonormal rows.
     shifts : (n_shifts,) float64
-        Delays in samples, fractions allowed. What enters from outside the window is 0.
+        Delays in samples, fractions allowed. Samples that enter from outside the window are 0.
 
     Returns
     -------
@@ -61,10 +61,10 @@ def cluster_means(
     projection : (n_spikes, k, n_components) float32
     channel_index : (n_spikes,) int64
     labels : (n_spikes,) int32
-        −1 is left out.
+        Spikes with −1 are left out.
     neighbors : (n_channels, k) int32
     fraction_min : float
-        Channels measured for a smaller fraction of the cluster's spikes count as not measured.
+        Channels measured for a smaller fraction of the cluster's spikes are treated as not measured.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def shape_residual(
     *,
     scale_min: float = 0.5,
 ) -> tuple[float, float, int]:
-    """What is left of one mean after the best scaled and delayed copy of another is taken away.
+    """The residual of one mean after the best scaled and delayed copy of another is subtracted.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def shape_residual(
     Returns
     -------
     residual : float
-        Norm of the rest over the norm of ``second``.
+        Norm of the residual over the norm of ``second``.
     scale : float
     shift : int
         Index into ``operators``.

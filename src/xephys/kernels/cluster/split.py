@@ -1,8 +1,8 @@
-"""Cluster a cloud of features by splitting it again and again, each time in its own few principal axes.
+"""Cluster a cloud of features by repeated splitting, each time in the cloud's own few principal axes.
 
-One pass: principal axes of the cloud, over-clustering by density modes, then linked modes are joined
-unless a held-out discriminant shows a gap between them. Each part is then treated alike: axes in which
-two similar units differ only appear once the units around them are gone.
+In one pass, the principal axes of the cloud are computed, the cloud is over-clustered by density modes, and linked
+modes are joined unless a held-out discriminant shows a gap between them. Each part is then treated in the same way:
+axes in which two similar units differ only appear once the units around them are gone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPLIT = np.dtype(
         ("reason", "U40"),
     ]
 )
-"""A part of a unit that was split, the larger part beside it, and what lies between the two."""
+"""A part of a unit that was split off, the larger part next to it, and what separates the two."""
 
 
 def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray[np.float32]:
@@ -39,12 +39,12 @@ def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray
     ----------
     features : (n_spikes, n_features) float32
     n_dims_max : int
-        Axes kept at most.
+        Maximum number of axes.
 
     Returns
     -------
     projected : (n_spikes, min(n_dims_max, n_features)) float32
-        Centerd. The sign of an axis makes its largest coefficient positive, so that it is reproducible.
+        Centered. The sign of an axis makes its largest coefficient positive, so that it is reproducible.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray
     array([[-1.],
            [ 1.]], dtype=float32)
     """
-    # Axes from at most 20 000 spikes, evenly spread: enough for a covariance of a few hundred features.
+    # Axes from at most 20 000 evenly spread spikes, which suffice for the covariance of a few hundred features.
     sample = features[:: max(1, len(features) // 20_000)].astype(np.float64)
     mean = sample.mean(axis=0)
     sample -= mean
@@ -82,10 +82,10 @@ def join_modes(
     depth_min: float,
     ratio_max: float,
 ) -> NDArray[np.int32]:
-    """Join linked groups of points until every linked pair left has a gap between.
+    """Join linked groups of points until a gap separates every remaining linked pair.
 
-    Pairs are tried in the order of their links over the links expected from their sizes (the degree-correct
-    null of modularity), strongest first.
+    Pairs are tried in descending order of their links over the links expected from their sizes (the degree-corrected
+    null of modularity).
 
     Parameters
     ----------
@@ -93,11 +93,12 @@ def join_modes(
     labels : (n_points,) int32
         Groups 0 … n − 1.
     links : (n, n) float64
-        Symmetric: how many neighbor relations join two groups.
+        Symmetric: the number of neighbor relations between two groups.
     n_spikes_min : int
-        Smaller groups join their most linked neighbor untested.
+        Smaller groups join their most linked neighbor without a test.
     depth_min, ratio_max : float
-        A gap is a valley at least this number of standard errors deep and at most this full, see `valley_depth`.
+        A gap is a valley of at least this depth in standard errors and at most this relative height, see
+        `valley_depth`.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def join_modes(
             first, second = min(a, b), max(a, b)
             small = min(len(members[a]), len(members[b])) < n_spikes_min
             strength = weight[a, b] / (degree[a] * degree[b])
-            # Tiny groups first: they can't be tested.
+            # Tiny groups first, because they cannot be tested.
             heapq.heappush(heap, (-strength - (1e9 if small else 0.0), first, second, version[first], version[second]))
 
     for a, b in zip(*np.nonzero(np.triu(weight)), strict=True):
@@ -209,27 +210,28 @@ def split_features(
     n_levels_max: int = 12,
     halve: bool = False,
 ) -> NDArray[np.int32]:
-    """Cluster the spikes of one place.
+    """Cluster the spikes of one section or unit.
 
     Parameters
     ----------
     features : (n_spikes, n_features) float32
         Waveform projections on channels common to all the spikes.
     n_dims_max : int
-        How many principal axes of each cloud and sub-cloud are used.
+        Number of principal axes used for each cloud and sub-cloud.
     n_neighbors : int
-        Neighbors that measure the density, and among which a spike looks for a denser one. More give fewer modes.
+        Number of neighbors that measure the density, and among which a spike looks for a denser one. More give fewer
+        modes.
     n_spikes_min : int
-        Smallest cluster.
+        Minimum size of a cluster.
     depth_min, ratio_max : float
-        Two groups stay apart if the valley between them is at least this number of standard errors deep and holds
-        at most this fraction of the spikes of the lower shoulder.
+        Two groups stay separate if the valley between them is at least this number of standard errors deep and holds at
+        most this fraction of the spikes of the lower shoulder.
     n_landmarks_max : int
-        Larger clouds are clustered on evenly spaced spikes; the others take the label of the nearest ones.
+        Larger clouds are clustered on evenly spaced spikes; the others get the label of the nearest of these.
     n_levels_max : int
-        Depth of the recursion.
+        Maximum depth of the recursion.
     halve : bool
-        Also part what holds together where its halves are those of two groups that touch, see `cut_in_two`.
+        Also split clusters without a gap if their halves are those of two groups that touch, see `cut_in_two`.
 
     Returns
     -------
@@ -283,24 +285,24 @@ def split_evidence(
     ratio_max: float,
     n_dims_max: int = 8,
 ) -> NDArray[np.void]:
-    """What lies between the parts of `split_features`: one record for each part but the largest.
+    """Evidence for the parts of `split_features`: one record for each part but the largest.
 
     Parameters
     ----------
     features : (n_spikes, n_features) float32
     labels : (n_spikes,) int32
-        By decreasing size; -1 is left out.
+        In order of decreasing size; -1 is left out.
     depth_min, ratio_max : float
-        What makes a gap.
+        Limits of a gap.
     n_dims_max : int
-        How many principal axes of two parts are used to compare them.
+        Number of principal axes used to compare two parts.
 
     Returns
     -------
     splits : structured array of dtype `SPLIT`
-        Each part beside the nearest of the larger ones, with the gap between them along their held-out discriminant
-        (see `bimodality`) and their `separation`; ``unit`` is -1. The gap of which the parts were made lay
-        between larger groups, and may have been deeper.
+        Each part with the nearest of the larger ones, the gap between them along their held-out discriminant (see
+        `bimodality`) and their `separation`; ``unit`` is -1. The gap that led to the split was between larger groups,
+        and may have been deeper.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Splits of one section, one cluster and one matched unit, each on the channels that suit it."""
+"""Split one section, one cluster or one matched unit, each on the channels that suit it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from xephys.kernels.cluster.sections import gather_features, section_channels
 from xephys.kernels.cluster.split import split_evidence, split_features
 from xephys.kernels.cluster.turns import join_turns
 
-#: Peak channels with a smaller fraction of a cluster's peaks do not limit the channels on which it is split.
+#: Peak channels that hold a smaller fraction of a cluster's peaks do not limit the channels used to split it.
 USUAL_FRACTION = 0.05
-#: A mean says nothing on channels with a smaller fraction of the energy of its strongest channel.
+#: Channels with a smaller fraction of the energy of a mean's strongest channel are not used.
 REACHED_FRACTION = 0.01
-#: A gap that parts a unit (see `split_features`). The spikes are clean and all in one place, so that it may be slighter
-#: than the gaps by which peaks are clustered.
+#: Limits of a gap that splits a unit (see `split_features`). Its spikes are clean and all in one place, so the gap may
+#: be less pronounced than those by which peaks are clustered.
 MIN_DEPTH, MAX_RATIO = 3.0, 0.8
-#: Parts of a unit that take turns rather than fire side by side are one neuron that drifts (see `join_turns`).
+#: Parts of a unit that take turns instead of firing side by side are one drifting neuron (see `join_turns`).
 MAX_TURN_TAKING = 0.4
 
 
@@ -43,12 +43,12 @@ def cluster_section(
     neighbors : (n_channels, n_slots) int32
         Channels on which a peak with each peak channel is projected.
     n_spikes_min : int
-        Smallest cluster.
+        Minimum size of a cluster.
 
     Returns
     -------
     labels : (n,) int32
-        As of `split_features`.
+        Labels from `split_features`.
     """
 
     _, slots = section_channels(section, neighbors)
@@ -64,9 +64,9 @@ def split_cluster(
 ) -> NDArray[np.int32]:
     """Split one cluster on the channels that its own peaks share.
 
-    A section is split on the few channels that all its peaks share, and there two neurons may look alike. The peaks
-    of one cluster share more. The direction of their mean is left out: amplitudes vary, and the widest axis of a
-    cluster can hide the gap between two shapes. Parts that differ by amplitude or delay alone are merged afterwards.
+    A section is split on the few channels that all its peaks share, where two neurons may look alike. The peaks of one
+    cluster share more channels. The direction of their mean is left out, because amplitudes vary and the widest axis of
+    a cluster can hide the gap between two shapes. Parts that differ only by amplitude or delay are merged afterwards.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def split_cluster(
     neighbors : (n_channels, n_slots) int32
         Channels on which a peak with each peak channel is projected.
     n_spikes_min : int
-        Smallest part.
+        Minimum size of a part.
 
     Returns
     -------
     labels : (n,) int32
-        0 for all where there is one part; -1 for peaks of no part where there are several.
+        0 for all if there is one part; otherwise, -1 for peaks without a part.
     """
 
     peak_channels = channel[rows]
@@ -120,18 +120,18 @@ def split_unit(
     ----------
     projection : (n_spikes, n_slots, n_components) float32
     unit : int
-        Its number, for the records.
+        Number of the unit, for the records.
     rows : (n,) int64
         Spikes of the unit.
     n_spikes_min : int
-        Smallest part.
+        Minimum size of a part.
 
     Returns
     -------
     labels : (n,) int32
-        As of `split_features`; parts that take turns are joined.
+        Labels from `split_features`, with parts that take turns joined.
     splits : structured array of dtype `SPLIT`
-        What lies between the parts.
+        What separates the parts.
     """
 
     waveforms = projection[rows]

@@ -1,8 +1,8 @@
-"""From many small communities to units: a tree of merges, and from its root down the question whether to split.
+"""From many small communities to units: build a tree of merges, then decide from its root down which to undo.
 
-Communities are merged in the order of their links over the links that their degrees would give. Then each merge is
-tested, the last one first: it stands, with all below it, if the two sides are one cloud of spikes or share a
-refractory period; otherwise it is undone, and its two sides are tested in turn.
+Communities are merged in descending order of their links over those expected from their degrees. Then each merge is
+tested, starting with the last one. It stands, with everything below it, if the two sides are one cloud of spikes or
+share a refractory period. Otherwise it is undone, and its two sides are tested in turn.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ DECISION = np.dtype(
         ("reason", "U40"),
     ]
 )
-"""One tested merge of the tree: sizes of its sides, links over the null, bimodality, what was decided."""
+"""One tested merge of the tree: sizes of its sides, links over the null, bimodality, and the decision."""
 
-#: Added to the links expected, so that pairs of tiny communities have a ratio.
+#: Added to the expected links, so that pairs of tiny communities have a finite ratio.
 _NULL = 1e-3
 
 
 class MergeTree(NamedTuple):
-    """Merges in the order in which they were made: nodes 0 to n - 1 are communities, n, n + 1, … the merges."""
+    """Merges in order: nodes 0 to n - 1 are communities; n, n + 1, … are the merges."""
 
     children: NDArray[np.int64]
     ratios: NDArray[np.float64]
@@ -56,7 +56,7 @@ def link_counts(
 
 
 def merge_tree(counts: NDArray[np.float64], expected: NDArray[np.float64]) -> MergeTree:
-    """Merge the pair with the largest ratio of links to those expected, again and again, until one is left.
+    """Merge the pair with the largest ratio of links to expected links, repeatedly, until one node is left.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def split_tree(
     ratio_max: float = 0.25,
     chance_max: float = 0.05,
 ) -> tuple[NDArray[np.int32], NDArray[np.void]]:
-    """Decide from the root down which merges are undone.
+    """Decide, from the root down, which merges are undone.
 
     Parameters
     ----------
@@ -119,19 +119,20 @@ def split_tree(
     labels : (n_spikes,) int32
         Communities.
     samples : (n_spikes,) int64, optional
-        When the spikes were fired. With them, two sides whose cross-correlogram is refractory stay one.
+        Sample of each spike. If given, two sides whose cross-correlogram is refractory stay one.
     bin_samples : int
         Samples of 1 ms.
     n_spikes_min : int
-        A side with fewer spikes is not tested: only its links can tell it apart.
+        A side with fewer spikes is not tested; only its links can separate it.
     no_links : float
-        With fewer links than this fraction of those expected two sides are apart, untested.
+        Two sides with fewer links than this fraction of those expected are separated untested.
     few_links : float
-        The same where a side has too few spikes to be tested. It is no limit for others: the two ends of one long
-        cloud, alone in its section, have as few.
+        The same limit if a side has too few spikes to be tested. It does not apply to others, because the two ends of
+        one long cloud that is alone in its section have as few links.
     score_min, depth_min : float
-        The two sides are apart if the valley between them holds at most ``1 - score_min`` of the lower shoulder and
-        is this number of standard errors deep (see `bimodality`, which is fitted on other spikes than it is judged on).
+        The two sides are separated if the valley between them holds at most ``1 - score_min`` of the lower shoulder and
+        is at least this number of standard errors deep (see `bimodality`, which is judged on spikes that were not used
+        for the fit).
     ratio_max, chance_max : float
         Limits of a refractory cross-correlogram.
 

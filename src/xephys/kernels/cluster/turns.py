@@ -1,31 +1,31 @@
-"""Parts of a unit that take turns: a neuron that drifts, not two."""
+"""Join parts of a unit that take turns: they are one drifting neuron, not two."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Consecutive spikes of two parts that make a block.
+#: Number of consecutive spikes of two parts that form a block.
 BLOCK = 10
 
 
 def turn_taking(second: NDArray[np.bool_], *, block: int = BLOCK) -> float:
-    """How far two groups of spikes are apart in time: 0 if they are mixed, 1 if they take turns.
+    """Separation of two groups of spikes in time: 0 if they are mixed, 1 if they take turns.
 
-    One less the chance that two spikes of one block are of different groups over that of any two spikes: the fixation
-    index of population genetics (Wright 1951, *Ann. Eugenics* 15, 323), unbiased for blocks of few spikes.
+    1 minus the probability that two spikes of one block belong to different groups, relative to that of any two spikes:
+    the fixation index of population genetics (Wright 1951, *Ann. Eugenics* 15, 323), unbiased for blocks of few spikes.
 
     Parameters
     ----------
     second : (n_spikes,) bool
-        Which of the spikes of both groups, in order of time, are of the second.
+        Mask, over the spikes of both groups in order of time, of those in the second group.
     block : int
-        Consecutive spikes that count as simultaneous; what is left over at the end does not count.
+        Number of consecutive spikes that count as simultaneous; an incomplete block at the end is ignored.
 
     Returns
     -------
     index : float
-        By chance a little below 0. 0 with less than two blocks, or without spikes of either group.
+        Slightly below 0 by chance. 0 with fewer than two blocks, or without spikes of either group.
 
     Examples
     --------
@@ -51,20 +51,20 @@ def turn_taking(second: NDArray[np.bool_], *, block: int = BLOCK) -> float:
 def join_turns(labels: NDArray[np.int32], *, turn_taking_max: float) -> NDArray[np.int32]:
     """Join parts of one unit that take turns.
 
-    Drift carries the waveforms of one neuron from place to place, and a clustering finds a part for each. Two neurons
-    fire side by side. Pairs are tried in the order in which they take turns, the clearest first.
+    Drift moves the waveform of one neuron from place to place, and clustering finds a part for each. Two neurons, in
+    contrast, fire side by side. Pairs are tried in descending order of how clearly they take turns.
 
     Parameters
     ----------
     labels : (n_spikes,) int32
-        Parts 0, 1, … of the spikes of a unit in order of time, -1 for none.
+        Parts 0, 1, … of a unit's spikes in order of time, -1 for none.
     turn_taking_max : float
-        Two parts stay apart up to this, see `turn_taking`.
+        Two parts stay separate up to this value of `turn_taking`.
 
     Returns
     -------
     labels : (n_spikes,) int32
-        By decreasing size.
+        In order of decreasing size.
 
     Examples
     --------

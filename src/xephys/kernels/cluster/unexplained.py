@@ -1,4 +1,4 @@
-"""What the mean of a unit fails to explain of its spikes."""
+"""The part of its spikes that the mean of a unit leaves unexplained."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.parts import rows_by_label
 
-#: Ninth decile over the spikes of a unit, and again over units; its standard score.
+#: Quantile over the spikes of a unit, and again over units; its standard score.
 QUANTILE, QUANTILE_Z = 0.9, 1.2816
-#: A mean explains its own spikes better than the next ones.
+#: Lower limit, because a mean explains its own spikes better than later ones.
 UNEXPLAINED_MIN = 0.005
 
 
 def unexplained_shares(
     projection: NDArray[np.float32], channel: NDArray[np.int64], labels: NDArray[np.int32], *, noise: float
 ) -> NDArray[np.float64]:
-    """Share of a spike's energy that the mean of its unit, at the best amplitude, fails to explain beyond noise.
+    """Share of a spike's energy that its unit's mean, at the best amplitude, leaves unexplained beyond noise.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def unexplained_shares(
     Returns
     -------
     (n_units,) float64
-        The 0.9 quantile over the spikes of each unit, floored at the 0.9 quantile over units: drift moves the units
-        of a probe alike, so that none gets less than most of them.
+        The 0.9 quantile over the spikes of each unit, at least the 0.9 quantile over all units: drift affects the units
+        of a probe alike, so no unit gets a lower value than most of them.
 
     Examples
     --------
@@ -48,14 +48,14 @@ def unexplained_shares(
 
 
 def _share(projection: NDArray[np.float32], channel: NDArray[np.int64], noise: float) -> float:
-    """The share of one unit, from its spikes on the channel where most of them are."""
+    """The share of one unit, from its spikes on its most frequent peak channel."""
     common = np.bincount(channel).argmax()
     at_common = projection[channel == common].astype(np.float64)
     features = at_common[:, np.abs(at_common).max(axis=(0, 2)) > 0].reshape(len(at_common), -1)
     mean = features.mean(axis=0)
     amplitude = features @ (mean / max(float(np.linalg.norm(mean)), 1e-30))
     left = np.maximum((features**2).sum(axis=1) - amplitude**2, 0)
-    # That quantile of chi squared, by Wilson and Hilferty (1931).
+    # The quantile of chi squared, by the approximation of Wilson and Hilferty (1931).
     n = max(features.shape[1] - 1, 1)
     by_noise = noise**2 * n * (1 - 2 / (9 * n) + QUANTILE_Z * np.sqrt(2 / (9 * n))) ** 3
     beyond = np.quantile(left, QUANTILE) - by_noise

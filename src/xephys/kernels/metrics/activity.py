@@ -1,4 +1,4 @@
-"""When units are active: in which parts of the recording, over which range of rates, and at once with others."""
+"""When units are active: in which parts of the recording, over which range of rates, and together with others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SYNCHRONY_SIZES = (2, 4, 8)
 
 
 def bin_edges(n_samples: NDArray[np.int64], bin_samples: int) -> NDArray[np.int64]:
-    """Edges of bins over the segments one after the other; only the last segment ends at a whole bin.
+    """Edges of bins over consecutive segments; only in the last segment do they end with a whole bin.
 
     Examples
     --------
@@ -26,14 +26,14 @@ def bin_edges(n_samples: NDArray[np.int64], bin_samples: int) -> NDArray[np.int6
 def counts_in_bins(
     samples: NDArray[np.int64], bounds: NDArray[np.int64], edges: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Spikes of each train in each bin ``(unit, bin)``; the last bin is closed.
+    """Number of spikes of each train in each bin ``(unit, bin)``; the last bin is closed.
 
     Parameters
     ----------
     samples : (spike,) int64
-        Train after train, each ascending.
+        Train after train, each in ascending order.
     bounds : (unit + 1,) int64
-        Where each train begins.
+        Start of each train.
     edges : (bin + 1,) int64
 
     Examples
@@ -65,7 +65,7 @@ def presence_ratios(
 
 
 def firing_ranges(rates: NDArray[np.float64], num_spikes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Difference of the 95th and the 5th percentile of the rates in bins; NaN for a unit without spikes.
+    """Difference between the 95th and the 5th percentile of the rates in bins; NaN for a unit without spikes.
 
     Examples
     --------
@@ -84,14 +84,14 @@ def synchrony(moments: NDArray[np.int64], units: NDArray[np.int64], *, n_units: 
     Parameters
     ----------
     moments : (spike,) int64
-        Ascending numbers that are equal for spikes on one sample of one segment.
+        Ascending numbers that are equal for spikes on the same sample of the same segment.
     units : (spike,) int64
     n_units : int
 
     Returns
     -------
     (unit, 3) float64
-        A unit's two spikes on one sample count once. -1 for a unit without spikes.
+        Two spikes of a unit on one sample count once. -1 for a unit without spikes.
 
     Examples
     --------

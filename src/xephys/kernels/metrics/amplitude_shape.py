@@ -1,4 +1,4 @@
-"""What the amplitudes of a unit's spikes say of it: how many spikes are missing, and how steady it is."""
+"""Metrics from the amplitudes of a unit's spikes: how many spikes are missing, and how steady the unit is."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 N_BINS = 100
-#: Bins of the kernel that smooths the histogram, and spikes a bin that it takes.
+#: Width in bins of the kernel that smooths the histogram, and the number of spikes needed per bin.
 SMOOTH_BINS, SPIKES_A_BIN = 3.0, 5
-#: Share of spikes that form the low end, and share that forms the high end, of :func:`noise_cutoff`.
+#: Shares of the spikes that form the low end and the high end in :func:`noise_cutoff`.
 LOW, HIGH = 0.1, 0.25
 
 
 def over_units(
     values: NDArray[np.floating], bounds: NDArray[np.int64], func: Callable[[NDArray[np.floating]], float]
 ) -> NDArray[np.float64]:
-    """A function of the values of each unit; NaN without any.
+    """Apply a function to the values of each unit; NaN if there are none.
 
     Parameters
     ----------
     values : (spike,) float
-        Those of one unit after another.
+        Values of one unit after another.
     bounds : (unit + 1,) int64
-        Where each begins.
+        Start of each unit.
     func : callable
 
     Examples
@@ -40,15 +40,16 @@ def over_units(
 
 
 def upright(amplitudes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Amplitudes with a sign that makes their median positive."""
+    """Amplitudes with the sign that makes their median positive."""
     return -amplitudes if np.median(amplitudes) < 0 else amplitudes
 
 
 def amplitude_cutoff(amplitudes: NDArray[np.floating], *, n_bins: int = N_BINS) -> float:
-    """Share of spikes below the detection threshold, if the distribution of amplitudes is symmetric (Hill et al. 2011).
+    """Share of spikes below the detection threshold, assuming a symmetric distribution of amplitudes (Hill et al.
+    2011).
 
-    The smoothed histogram is cut off at its low end, at some height; what lies above the last bin of that height at the
-    high end is taken to be missing at the low end. At most 0.5; NaN for fewer than five spikes a bin.
+    The smoothed histogram is cut off at its low end, at some height. The part beyond the last bin of that height at the
+    high end is taken to be missing at the low end. At most 0.5; NaN for fewer than five spikes per bin.
 
     Examples
     --------
@@ -60,7 +61,7 @@ def amplitude_cutoff(amplitudes: NDArray[np.floating], *, n_bins: int = N_BINS) 
     n = len(amplitudes)
     if n / n_bins < SPIKES_A_BIN:
         return float("nan")
-    # The histogram is smoothed in whole spikes, as SpikeInterface does it.
+    # The histogram is smoothed in integers, as in SpikeInterface.
     heights = gaussian_filter1d(np.histogram(upright(amplitudes), n_bins)[0], SMOOTH_BINS, mode="nearest")
     last = np.flatnonzero(heights >= heights[0])[-1]
     missing = heights[last + 1 :].sum()
@@ -68,14 +69,14 @@ def amplitude_cutoff(amplitudes: NDArray[np.floating], *, n_bins: int = N_BINS) 
 
 
 def noise_cutoff(amplitudes: NDArray[np.floating]) -> tuple[float, float]:
-    """How far the lowest bins of amplitudes lie from the highest in their standard deviation, and over the tallest bin.
+    """Distance of the lowest bins of amplitudes from the highest in standard deviations, and over the tallest bin.
 
     Returns
     -------
     cutoff : float
-        NaN if fewer than two bins are high, or all high ones are equal.
+        NaN if fewer than two bins are at the high end, or all of these are equal.
     ratio : float
-        NaN if no bin is low.
+        NaN if no bin is at the low end.
 
     Examples
     --------
@@ -102,9 +103,9 @@ def noise_cutoffs(amplitudes: NDArray[np.floating], bounds: NDArray[np.int64]) -
     Parameters
     ----------
     amplitudes : (spike,) float
-        Those of one unit after another.
+        Amplitudes of one unit after another.
     bounds : (unit + 1,) int64
-        Where each begins.
+        Start of each unit.
     """
     out = np.full((len(bounds) - 1, 2), np.nan)
     for unit, (a, b) in enumerate(pairwise(bounds)):
@@ -121,20 +122,20 @@ def amplitude_spreads(
     spikes_a_bin: int = 50,
     n_bins_min: int = 10,
 ) -> tuple[float, float]:
-    """Coefficient of variation of a unit's amplitudes in bins of 50 spikes on average: its median and its range.
+    """Coefficient of variation of a unit's amplitudes in bins with 50 spikes on average: its median and its range.
 
     Parameters
     ----------
     samples, amplitudes : list of (n,)
-        Those of one unit in each segment; samples from the segment's start.
+        Samples and amplitudes of one unit in each segment; samples count from the segment's start.
     n_samples : (segment,) int64
         Lengths of the segments.
 
     Returns
     -------
     median, range : float
-        The range is from the 5th to the 95th percentile. Bins without spikes are left out. NaN with fewer than
-        ten bins.
+        The range is from the 5th to the 95th percentile. Bins without spikes are left out. NaN with fewer than ten
+        bins.
 
     Examples
     --------
@@ -169,9 +170,9 @@ def spreads_of_units(
     Parameters
     ----------
     samples, amplitudes : (spike,)
-        Unit after unit, segment after segment; samples from the segment's start.
+        Unit by unit, segment by segment; samples count from the segment's start.
     parts : (unit, segment + 1) int64
-        Where the spikes of each unit in each segment begin.
+        Start of the spikes of each unit in each segment.
     n_samples : (segment,) int64
     """
     out = np.full((len(parts), 2), np.nan)
@@ -184,7 +185,7 @@ def spreads_of_units(
 
 @njit(nogil=True, cache=True)
 def first_of_near(samples: NDArray[np.int64], within_samples: int) -> NDArray[np.bool_]:
-    """Spikes that are farther from the last one kept.
+    """Mask of the spikes that are far enough from the last one kept.
 
     Examples
     --------
@@ -204,18 +205,18 @@ def first_of_near(samples: NDArray[np.int64], within_samples: int) -> NDArray[np
 def sd_ratio(
     amplitudes: NDArray[np.floating], *, noise_std: float, template: NDArray[np.floating], spikes_a_sample: float
 ) -> float:
-    """Spread of a unit's amplitudes over that of the noise, without what the unit itself brings (Pouzat et al. 2002).
+    """Spread of a unit's amplitudes relative to the noise without the unit's own contribution (Pouzat et al. 2002).
 
     Parameters
     ----------
     amplitudes : (spike,) float
-        In order of time, without near repeats: their differences do not see slow changes.
+        In order of time, without near repeats; their differences are insensitive to slow changes.
     noise_std : float
         Standard deviation of the peak channel.
     template : (sample,) float
-        The unit's, on its peak channel: its part of the variance is taken out.
+        Template of the unit on its peak channel, whose contribution to the variance is removed.
     spikes_a_sample : float
-        How many of its spikes there are a sample of the recording.
+        Number of its spikes per sample of the recording.
 
     Examples
     --------
@@ -250,13 +251,13 @@ def sd_ratios(
     samples, amplitudes, parts
         As for :func:`spreads_of_units`.
     censored_samples : int
-        Spikes that follow so soon are left out.
+        Spikes that follow another within this time are left out.
     noise_std : (unit,) float64
-        Of each unit's peak channel.
+        Noise on each unit's peak channel.
     templates : (unit, sample)
-        On that channel.
+        Templates on that channel.
     total_samples : int
-        Of the recording.
+        Length of the recording.
     """
     out = np.full(len(parts), np.nan)
     for unit, edges in enumerate(parts):

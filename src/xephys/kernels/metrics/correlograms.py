@@ -1,4 +1,4 @@
-"""Correlograms of all pairs of units in one sweep over the spikes, interval histograms, correlograms by firing rate."""
+"""Correlograms of all pairs of units in one sweep, interval histograms, and correlograms by firing rate."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def add_pairs(
     Parameters
     ----------
     counts : (unit, unit, 2 * n_half) int64
-        Bin b of ``counts[a, b]`` holds the pairs for which the spike of ``a`` is later than that of ``b`` by a lag in
-        ``[(b - n_half) * bin_samples, … + bin_samples)``: floor division, so that negative lags end at their bin's
-        upper edge. A spike is not paired with itself; spikes on the same sample are.
+        Bin b of ``counts[a, b]`` counts the pairs in which the spike of ``a`` follows that of ``b`` by a lag in
+        ``[(b - n_half) * bin_samples, … + bin_samples)``, also for negative lags. A spike is not paired with itself,
+        but with others on the same sample.
     samples : (spike,) int64
         Ascending.
     units : (spike,) int64
     wanted : (unit,) bool
-        Pairs of two units of which none is wanted are left out.
+        Pairs of which neither unit is wanted are left out.
     bin_samples, n_half : int
-        Length of a bin, and bins on each side.
+        Length of a bin, and number of bins on each side.
 
     Examples
     --------
@@ -63,9 +63,9 @@ def add_own_pairs(
     ----------
     counts : (unit, 2 * n_half) int64
     samples : (spike,) int64
-        Train after train, each ascending.
+        Train after train, each in ascending order.
     bounds : (unit + 1,) int64
-        Where each train begins.
+        Start of each train.
     bin_samples, n_half : int
 
     Examples
@@ -91,7 +91,7 @@ def add_own_pairs(
 def add_intervals(
     counts: NDArray[np.int64], samples: NDArray[np.int64], bounds: NDArray[np.int64], bin_samples: int
 ) -> None:
-    """Add the intervals between neighboring spikes of each train to its histogram; the last bin is closed.
+    """Add the intervals between successive spikes of each train to its histogram; the last bin is closed.
 
     Parameters
     ----------
@@ -128,20 +128,20 @@ def rate_correlogram(
     Parameters
     ----------
     trains : list of (n,) int64
-        Samples of the unit, one train a segment.
+        Samples of the unit, one train per segment.
     bin_samples, bin_ms
         Length of a bin.
     n_half : int
-        Bins on each side of the central one.
+        Number of bins on each side of the central one.
     n_quantiles : int
-        Firing rates at the spikes are divided at so many quantiles, of the first segment that has two spikes.
+        Number of quantiles of the firing rate at the spikes, taken from the first segment with at least two spikes.
     smooth_ms
         Length of the boxcar that smooths the firing rate.
 
     Returns
     -------
     correlogram : (n_quantiles, 2 * n_half + 1) float64
-        Probability of a spike at each lag; 0 at lag 0 and where no spike has that rate.
+        Probability of a spike at each lag; 0 at lag 0 and for rates that no spike has.
     rates : (n_quantiles,) float64
         Hertz.
 
@@ -179,8 +179,8 @@ def rate_correlogram(
 def _rate_at_spikes(bins: NDArray[np.int64], n_bins: int, bin_ms: float, smooth_ms: float) -> NDArray[np.float64]:
     """Firing rate in the bin of each spike, smoothed.
 
-    Between the middles of the intervals around a spike it is the inverse of their distance; before the first of them
-    and after the last it is 0.
+    Around a spike, it is the inverse of the distance between the middles of its two intervals; before the first middle
+    and after the last one it is 0.
     """
     middles = bins[:-1] + (bins[1:] - bins[:-1]) // 2
     rate = np.zeros(n_bins)
@@ -191,7 +191,7 @@ def _rate_at_spikes(bins: NDArray[np.int64], n_bins: int, bin_ms: float, smooth_
     if not size:
         return rate[bins]
     half = size // 2
-    # Only where there are spikes; near the ends the boxcar is cut off, and as long as a boxcar from there.
+    # Only where there are spikes. Near the ends the boxcar is cut off, and its length is counted from there.
     smooth = np.empty(len(bins))
     edge = (bins < size) | (bins >= n_bins - size)
     sums = np.concatenate([[0.0], np.cumsum(rate)])
@@ -218,9 +218,9 @@ def rate_correlograms(
     Parameters
     ----------
     segments : list of (samples, bounds)
-        For each segment the samples train after train, and where each train begins.
+        For each segment, the samples train after train, and the start of each train.
     n_units, bin_samples, bin_ms, n_half, n_quantiles, smooth_ms
-        As there.
+        As in :func:`rate_correlogram`.
 
     Returns
     -------

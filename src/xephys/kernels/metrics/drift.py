@@ -1,4 +1,4 @@
-"""How far a unit's place moves over the recording."""
+"""Movement of a unit's position over the recording."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ def drift(
     share_min: float = 0.5,
     n_bins_min: int = 2,
 ) -> tuple[float, float, float]:
-    """Range, standard deviation and median absolute deviation of the median place in bins (Siegle et al. 2021).
+    """Range, standard deviation and median absolute deviation of the median position in bins (Siegle et al. 2021).
 
     Parameters
     ----------
     samples, places : list of (n,)
-        Those of one unit in each segment.
+        Samples and positions of one unit in each segment.
     edges : list of (bin + 1,)
-        Of the bins of each segment.
+        Edges of the bins of each segment.
     n_spikes_min : int
-        Bins with fewer spikes do not count.
+        Bins with fewer spikes are ignored.
     share_min : float
-        Share of the bins that must count.
+        Minimum share of usable bins.
     n_bins_min : int
-        Bins that every segment must have.
+        Minimum number of bins in every segment.
 
     Returns
     -------
     ptp, std, mad : float
-        NaN where too few bins count.
+        NaN if too few bins are usable.
 
     Examples
     --------
@@ -74,12 +74,12 @@ def drifts(
     Parameters
     ----------
     samples, places : (spike,)
-        Unit after unit, segment after segment; samples from the segment's start.
+        Unit by unit, segment by segment; samples count from the segment's start.
     parts : (unit, segment + 1) int64
-        Where the spikes of each unit in each segment begin.
+        Start of the spikes of each unit in each segment.
     n_samples : (segment,) int64
     bin_samples : int
-        Length of a bin; only the last segment ends at a whole one.
+        Length of a bin; only in the last segment do bins end with a whole one.
 
     Examples
     --------

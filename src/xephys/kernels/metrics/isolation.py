@@ -1,4 +1,4 @@
-"""How well a unit's spikes are set apart from others' in the space of their principal components."""
+"""Isolation of a unit's spikes from those of others in the space of their principal components."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def unit_space(
     *,
     n_channels: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores on the channels of a unit, of its spikes and of those of the units whose peak lies there.
+    """Scores on the channels of a unit, for its spikes and those of the units whose peak channel is among these.
 
     Parameters
     ----------
     projections : (waveform, component, slot) float32
     owners : (waveform,) int64
-        Unit of each.
+        Unit of each waveform.
     channels : (unit, slot) int32
-        -1 padded.
+        Padded with -1.
     peak_channels : (unit,) int64
     unit : int
     n_channels : int
@@ -50,7 +50,7 @@ def unit_space(
     Returns
     -------
     rows : (n, component * channel) float32
-        Zero on channels that a waveform's unit does not have.
+        Zero on channels that the unit of a waveform does not have.
     labels : (n,) int64
 
     Examples
@@ -64,7 +64,7 @@ def unit_space(
     near = np.isin(peak_channels, own)
     near[unit] = True
     kept = np.flatnonzero(near[owners])
-    place = np.full(n_channels + 1, len(own))  # what the unit does not have goes to a column that is cut off
+    place = np.full(n_channels + 1, len(own))  # channels that the unit does not have go to a column that is cut off
     place[own] = np.arange(len(own))
     labels = owners[kept]
     rows = np.zeros((len(kept), projections.shape[1], len(own) + 1), np.float32)
@@ -89,15 +89,16 @@ def isolation(
     labels : (n,) int64
     unit : int
     n_spikes_max, n_neighbors : int
-        Of the nearest-neighbor rates: more rows are thinned evenly.
+        Limits for the nearest-neighbor rates: more rows are thinned evenly.
 
     Returns
     -------
     Isolation
         Isolation distance (Harris et al. 2001) and L-ratio (Schmitzer-Torbert et al. 2005): NaN for fewer than two
-        spikes on either side, or fewer than features. d' along the linear discriminant (Hill et al. 2011). Share of the
-        neighbors of own spikes that are own, and of others' that are own (Chung et al. 2017): 1 and 0 for a unit
-        without others. Simplified silhouette (Hruschka et al. 2004): by distances to centers.
+        spikes on either side, or fewer than features. d' along the linear discriminant (Hill et al. 2011). The share of
+        the unit's own spikes among the neighbors of its own spikes, and among the neighbors of others' (Chung et al.
+        2017): 1 and 0 for a unit without others. Simplified silhouette (Hruschka et al. 2004), from distances to
+        centers.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""How a unit's waveforms mix with those of single other units, and with noise (Chung et al. 2017, Neuron 95:1381)."""
+"""How much a unit's waveforms mix with those of single other units, and with noise (Chung et al.
+
+2017, Neuron 95:1381).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ from numpy.typing import NDArray
 
 from xephys.kernels.metrics.neighbors import nearest_rows
 
-#: Snippets of either kind, the neighbors of each, the components kept, and the spikes that a unit needs.
+#: Maximum number of snippets of either kind, neighbors of each, components kept, and minimum number of spikes of a
+#: unit.
 N_SNIPPETS_MAX, N_NEIGHBORS, N_COMPONENTS, N_SPIKES_MIN = 1000, 4, 10, 10
-#: Share of a unit's channels that another unit must have to be compared with it.
+#: Minimum share of a unit's channels that another unit must have to be compared with it.
 SHARE_MIN = 0.5
 
 
 def own_neighbors(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Share of the nearest neighbors, in the leading components of both kinds, that are of a row's own kind.
+    """Share of the nearest neighbors, in the leading components of both kinds, that are of the same kind.
 
     Parameters
     ----------
@@ -45,7 +49,7 @@ def nn_isolation(
     num_spikes: NDArray[np.int64],
     seed: int,
 ) -> float:
-    """Least :func:`own_neighbors` over the units that share half of a unit's channels; 1 without such a unit.
+    """Minimum of :func:`own_neighbors` over the units that share half of a unit's channels; 1 without such a unit.
 
     Parameters
     ----------
@@ -54,9 +58,9 @@ def nn_isolation(
     channels : (unit, slot) int32
     unit : int
     num_spikes : (unit,) int64
-        Units of fewer than 10 spikes are left out; NaN for one itself.
+        Units with fewer than 10 spikes are left out; NaN if the unit itself has fewer.
     seed : int
-        Of the choice of snippets.
+        Seed for choosing the snippets.
     """
     if num_spikes[unit] < N_SPIKES_MIN:
         return float("nan")
@@ -87,7 +91,7 @@ def nn_noise_overlap(
     *,
     seed: int,
 ) -> float:
-    """1 less :func:`own_neighbors` of a unit's waveforms and of noise, both without what noise has in common with it.
+    """1 minus :func:`own_neighbors` of a unit's waveforms and of noise, both without their common part with noise.
 
     Parameters
     ----------
@@ -98,7 +102,7 @@ def nn_noise_overlap(
     Returns
     -------
     float
-        NaN for a unit of fewer than 10 waveforms.
+        NaN for a unit with fewer than 10 waveforms.
     """
     own = channels[unit][channels[unit] >= 0]
     rng = np.random.default_rng(seed)

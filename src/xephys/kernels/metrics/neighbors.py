@@ -1,4 +1,4 @@
-"""Nearest neighbors among rows, all against all: blocks of distances, of which only the smallest are kept."""
+"""Nearest neighbors among rows, all against all, in blocks of distances of which only the smallest are kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Rows whose distances are in memory at a time.
+#: Number of rows whose distances are in memory at a time.
 _BLOCK = 512
 
 
@@ -22,7 +22,7 @@ def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.i
     Returns
     -------
     (n, n_neighbors) int64
-        Of rows that are equally near, those with the smaller number.
+        Ties go to the row with the smaller number.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.i
 
 @njit(nogil=True, cache=True)
 def _smallest(distances: NDArray[np.float32], first: int, n_neighbors: int) -> NDArray[np.int64]:
-    """Columns of the smallest values of each row, but that of the row itself."""
+    """Columns of the smallest values of each row, excluding the row itself."""
     found = np.empty((distances.shape[0], n_neighbors), np.int64)
     best = np.empty(n_neighbors, np.float32)
     for i in range(distances.shape[0]):

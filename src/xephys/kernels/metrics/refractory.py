@@ -1,4 +1,4 @@
-"""Does a train, or a pair of trains, keep a refractory period? Statistics of the central bins of a correlogram.
+"""Test whether a train, or a pair of trains, has a refractory period, from the central bins of a correlogram.
 
 The rates near zero lag are compared with the rates farther out, and with what chance would give (Pachitariu, Sridhar,
 Pennington & Stringer 2024, Nature Methods 21:914, and the documentation of Kilosort4).
@@ -19,14 +19,14 @@ CENTRAL_BINS = 10
 
 
 class Refractoriness(NamedTuple):
-    """Central rates over that of the shoulders, and how likely so few pairs are, within ±1, ±2, … ±10 ms."""
+    """Central rates over that of the shoulders, and the probability of so few pairs, within ±1, ±2, … ±10 ms."""
 
     ratios: NDArray[np.float64]
     chances: NDArray[np.float64]
 
     @property
     def ratio(self) -> float:
-        """The smallest central rate: an upper bound of what is foreign in a train."""
+        """The smallest central rate: an upper bound on the foreign part of a train."""
         return float(self.ratios.min())
 
     @property
@@ -42,23 +42,23 @@ def refractoriness(
 ) -> Refractoriness:
     """Statistics of the correlogram of two trains, or of one with itself.
 
-    Counts lie in bins of 1 ms at lags up to 500 ms; the bin around zero, in which a sorter may report one spike
+    Pairs are counted in bins of 1 ms at lags up to 500 ms. The bin around zero, in which a sorter may report one spike
     twice or not at all, is left out. The shoulders are the means at lags of 251 to 499 ms, -50 to -11 and 10 to 49 ms.
-    For each of the 10 central widths the count is compared with the largest shoulder.
+    For each of the 10 central widths, the count is compared with the largest shoulder.
 
     Parameters
     ----------
     first, second : (n,), (m,) int64
-        Sorted sample indices; the auto-correlogram of ``first`` without ``second``.
+        Sorted sample indices; without ``second``, the auto-correlogram of ``first``.
     bin_samples : int
-        Samples of a bin of 1 ms.
+        Number of samples in a bin of 1 ms.
 
     Returns
     -------
     ratios : (10,) float64
-        0 for a perfect refractory period, about 1 without. 1 for empty trains or those without a shoulder.
+        0 for a perfect refractory period, about 1 without one; 1 for empty trains or those without a shoulder.
     chances : (10,) float64
-        Normal approximation of the probability of so few pairs at the rate of the shoulders; 1 likewise.
+        Normal approximation of the probability of so few pairs at the rate of the shoulders; 1 in the same cases.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def refractoriness(
     """
     if bin_samples < 1:
         raise ValueError(f"bin_samples is {bin_samples}; a bin has at least one sample")
-    # Bins are centered on multiples of 1 ms: the lags are moved by half a bin, and one bin more is counted.
+    # Bins are centered on multiples of 1 ms: the lags are shifted by half a bin, and one more bin is counted.
     reach = (HALF_BINS + 1) * bin_samples
     other = first if second is None else second
     if not len(first) or not len(other):
@@ -99,10 +99,10 @@ def refractoriness(
 
 
 def is_refractory(found: Refractoriness, *, ratio_max: float, chance_max: float) -> bool:
-    """Whether at one width the rate is low and unlikely so by chance.
+    """Whether, at some width, the rate is both low and improbably low by chance.
 
-    At one and the same width: a pair that fires little has no counts within ±1 ms by chance, and somewhat few within
-    ±10 ms, and neither says that it is one neuron.
+    Both must hold at the same width. A pair that fires little may by chance have no counts within ±1 ms, and somewhat
+    few within ±10 ms; neither shows that it is one neuron.
 
     Examples
     --------

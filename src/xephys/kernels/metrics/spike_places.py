@@ -1,11 +1,11 @@
-"""Where each spike comes from and how large it is, from its projections on the channels around its template."""
+"""Position and size of each spike, from its projections on the channels around its template."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Spikes at a time: bounds the memory of the intermediate arrays.
+#: Number of spikes at a time, which bounds the memory of the intermediate arrays.
 _BATCH = 50_000
 
 
@@ -27,20 +27,20 @@ def place_spikes(
     channels : (spike,) int64
         Peak channel of each spike's template.
     neighbors : (channel, slot) int32
-        Channels of the slots, -1 padded.
+        Channels of the slots, padded with -1.
     positions : (channel, 2) float64
         µm.
     n_nearest : int
-        How many channels count, nearest to the peak channel first.
+        Number of channels used, nearest to the peak channel first.
     limit_um : float
-        For the position, channels farther from the peak channel are left out.
+        For the position, channels farther than this from the peak channel are left out.
     good : (channel,) bool
-        False for channels that do not count.
+        False for channels to ignore.
 
     Returns
     -------
     centers : (spike, 2) float64
-        The peak channel's position for a spike without features.
+        Position of the peak channel for a spike without features.
     norms : (spike,) float32
 
     Examples
@@ -73,7 +73,7 @@ def _counted_slots(
     limit_um: float,
     good: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which slots of each channel count at all, and which of them for the position."""
+    """Slots of each channel that are used at all, and those used for the position."""
     distance = np.linalg.norm(positions[np.maximum(neighbors, 0)] - positions[:, None], axis=2).round(3)
     distance[(neighbors < 0) | ~good[np.maximum(neighbors, 0)]] = np.inf
     rank = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1, kind="stable")
@@ -88,7 +88,7 @@ def features_on(
     neighbors: NDArray[np.int32],
     wanted: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    """Features of spikes on the channels of their units, 0 where they were not measured.
+    """Features of spikes on the channels of their units, 0 if not measured.
 
     Parameters
     ----------

@@ -45,8 +45,8 @@ def correlogram_counts(
     Parameters
     ----------
     first, second : (n,), (m,) int64
-        Sorted sample indices. Without ``second``, the auto-correlogram: pairs of a spike with itself are not
-        counted, distinct spikes on the same sample are.
+        Sorted sample indices. Without ``second``, the auto-correlogram: a spike is not paired with itself, but with
+        other spikes on the same sample.
     bin_samples : int
     lag_samples_max : int
         A multiple of ``bin_samples``.
@@ -88,15 +88,15 @@ def coincidences(
     dead_samples: int,
     duration_samples: int,
 ) -> tuple[int, float]:
-    """Pairs of spikes of two trains within a refractory period, and how many independence would give.
+    """Pairs of spikes of two trains within a refractory period, and the number expected for independent trains.
 
     Parameters
     ----------
     first, second : (n,), (m,) int64
         Sorted sample indices.
     refractory_samples, dead_samples : int
-        Pairs are counted at ``dead_samples <= |lag| < refractory_samples``. Nearer ones may have been removed by the
-        detector, whichever unit they are of.
+        Pairs are counted at ``dead_samples <= |lag| < refractory_samples``. At smaller lags, the detector may have
+        removed spikes of any unit.
     duration_samples : int
         Length of the recording.
 
@@ -114,7 +114,7 @@ def coincidences(
     """
     near = correlogram_counts(first, second, bin_samples=1, lag_samples_max=refractory_samples)
     center = refractory_samples
-    # Bins run from −refractory; the open end at +refractory and the closed one at −refractory are both left out.
+    # Bins start at −refractory; the open end at +refractory and the closed one at −refractory are both left out.
     observed = int(near[1 : center - dead_samples + 1].sum() + near[center + dead_samples :].sum())
     n_lags = 2 * (refractory_samples - dead_samples)
     return observed, len(first) * len(second) * n_lags / max(duration_samples, 1)
@@ -136,14 +136,14 @@ def refractory_contamination(
     duration_samples : int
         Length of the recording.
     refractory_samples : int
-        Pairs at most this far apart are violations.
+        Pairs no farther apart than this are violations.
     censored_samples : int
-        Lags at which the sorter can't report two spikes.
+        Lags at which the sorter cannot report two spikes.
 
     Returns
     -------
     contamination : float
-        0 to 1; 1 if there are more violations than independent trains would have; NaN for fewer than 2 spikes.
+        0 to 1; 1 if there are more violations than expected for independent trains; NaN for fewer than 2 spikes.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def refractory_contamination(
         )
     counts = correlogram_counts(samples, bin_samples=1, lag_samples_max=refractory_samples + 1)
     zero = refractory_samples + 1
-    # Pairs once, hence lags above 0 and half of those at 0.
+    # Each pair once: lags above 0, and half of those at 0.
     violations = int(counts[zero + 1 :].sum() + counts[zero] // 2)
     span = duration_samples - 2 * n_spikes * censored_samples
     root = 1.0 - violations * span / (n_spikes**2 * (refractory_samples - censored_samples))
@@ -177,7 +177,7 @@ def sliding_contamination(
     exclude_below_ms: float = 0.5,
     refractory_max_ms: float = 10.0,
 ) -> float:
-    """Smallest contamination that can be ruled out, whatever the unit's refractory period.
+    """Smallest contamination that can be ruled out, for any refractory period of the unit.
 
     Parameters
     ----------
@@ -186,14 +186,14 @@ def sliding_contamination(
     duration_samples : int
     sampling_frequency_hz : float
     confidence : float
-        How sure one must be that the contamination is smaller.
+        Required confidence that the contamination is smaller.
     exclude_below_ms, refractory_max_ms : float
-        Refractory periods tried.
+        Range of the refractory periods tried.
 
     Returns
     -------
     contamination : float
-        0.005 to 0.35 in steps of 0.005; NaN if not even the largest can be ruled out.
+        0.005 to 0.35 in steps of 0.005; NaN if not even the largest value can be ruled out.
 
     Examples
     --------

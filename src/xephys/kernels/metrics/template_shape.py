@@ -1,4 +1,4 @@
-"""Shapes of templates on their peak channel: the trough, the peaks before and after it, and the slopes between them."""
+"""Shapes of templates on their peak channel: the trough, the peaks before and after it, and the slopes in between."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from scipy.signal import find_peaks, resample_poly
 
 #: Templates are resampled to this multiple of their rate.
 UPSAMPLING = 10
-#: Extrema are as prominent as this share of the largest absolute value, and lie farther from either end.
+#: Minimum prominence of an extremum, relative to the largest absolute value, and minimum distance from either end.
 PROMINENCE, EDGE_MS = 0.3, 0.09
-#: Peaks keep this many samples, and this share of the trough's width at half its depth, from the trough.
+#: Minimum distance of peaks from the trough: this many samples, and this share of the trough's width at half depth.
 DISTANCE_MIN, DISTANCE_SHARE = 3, 0.2
 RECOVERY_MS, BASELINE_MS = 0.7, 0.5
 
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 class Extremum(NamedTuple):
-    """Where an extremum is, how wide it is at half its prominence in samples, and how many there are of its kind."""
+    """Position of an extremum, its width at half prominence in samples, and the number of extrema of its kind."""
 
     at: int | None
     width: float
@@ -44,19 +44,19 @@ def upsampled(templates: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def template_shapes(templates: NDArray[np.floating], *, sampling_frequency: float) -> NDArray[np.float64]:
-    """What :data:`COLUMNS` names, of each template: durations and widths in seconds, slopes in µV/s.
+    """The quantities in :data:`COLUMNS` for each template: durations and widths in seconds, slopes in µV/s.
 
     Parameters
     ----------
     templates : (unit, sample)
-        On the peak channel.
+        Templates on the peak channel.
     sampling_frequency : float
         In hertz.
 
     Returns
     -------
     (unit, column) float64
-        NaN where an extremum is missing, or for a template of zeros.
+        NaN if an extremum is missing, or the template is zero.
 
     Examples
     --------
@@ -127,7 +127,7 @@ _MISSING = Extremum(None, float("nan"), 0)
 
 
 def _extremum(values: NDArray[np.float64], prominence: float, start: int, stop: int) -> Extremum:
-    """The most prominent maximum in a range; the largest value where none is half as prominent as it should be."""
+    """The most prominent maximum in a range; the largest value if none has half the required prominence."""
     if not 0 < start < stop:
         return _MISSING
     part = values[start:stop]
@@ -142,7 +142,8 @@ def _extremum(values: NDArray[np.float64], prominence: float, start: int, stop: 
 
 
 def half_width(values: NDArray[np.float64], index: int | None) -> tuple[float, int, int]:
-    """Samples between the crossings of half a maximum's value on either side, and where they are; NaN and -1 without.
+    """Samples between the crossings of half a maximum's value on either side, and their positions; NaN and -1 if there
+    are none.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def _larger(template: NDArray[np.float64], before: Extremum, after: Extremum) ->
 
 
 def slope(values: NDArray[np.float64], rate: float) -> float:
-    """Slope of the straight line through values, a second.
+    """Slope of the straight line through values, per second.
 
     Examples
     --------

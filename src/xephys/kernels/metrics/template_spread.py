@@ -1,4 +1,4 @@
-"""How templates spread over the probe: velocities of their trough, decay of their size, and the depth they cover."""
+"""Spread of templates over the probe: velocities of their trough, decay of their amplitude, and extent in depth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.optimize import curve_fit
 from xephys.kernels.metrics.template_shape import UPSAMPLING, upsampled
 
 COLUMNS = ("velocity_above", "velocity_below", "exp_decay", "spread")
-#: Fits that explain less of the variance do not count.
+#: Fits that explain a smaller share of the variance are ignored.
 R2_MIN = 0.2
 VELOCITY_CHANNELS_MIN = 3
 SPREAD_THRESHOLD, SPREAD_SMOOTH_UM = 0.2, 20.0
@@ -25,13 +25,13 @@ def template_spreads(
     *,
     sampling_frequency: float,
 ) -> NDArray[np.float64]:
-    """What :data:`COLUMNS` names, of each template: µm/ms, 1/µm and µm.
+    """The quantities in :data:`COLUMNS` for each template: µm/ms, 1/µm and µm.
 
     Parameters
     ----------
     templates : (unit, sample, slot) float32
     channels : (unit, slot) int32
-        -1 padded.
+        Padded with -1.
     positions : (channel, 2) float64
         µm.
     sampling_frequency : float
@@ -40,7 +40,7 @@ def template_spreads(
     Returns
     -------
     (unit, column) float64
-        NaN where a fit explains too little, or there are too few channels.
+        NaN if a fit explains too little, or there are too few channels.
 
     Examples
     --------
@@ -102,13 +102,13 @@ def _decay(template: NDArray[np.float64], places: NDArray[np.float64]) -> float:
     apart = np.linalg.norm(places - places[sizes.argmax()], axis=1)
     order = np.argsort(apart, kind="stable")
     x, y = apart[order], sizes[order]
-    if len(x) < 4:  # more unknowns than it has points
+    if len(x) < 4:  # not more points than parameters
         return float("nan")
     low = y.min()
     bounds = ([1e-5, 0.5 * y[0], 0.0], [2.0, 1.5 * y[0], 2 * low])
     try:
         fitted, _ = curve_fit(_exponential, x, y, bounds=bounds, p0=[1e-3, y[0], low])
-    except (RuntimeError, ValueError):  # it does not converge, or two bounds meet
+    except (RuntimeError, ValueError):  # the fit does not converge, or two bounds coincide
         return float("nan")
     variance = ((y - y.mean()) ** 2).sum()
     explained = 1 - ((y - _exponential(x, *fitted)) ** 2).sum() / variance if variance > 0 else 0.0

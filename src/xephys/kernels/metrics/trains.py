@@ -21,13 +21,13 @@ def split_trains(
     ----------
     samples : (n_spikes,) int64
     units : (n_spikes,) int
-        Negative for spikes of no unit.
+        Negative for spikes without a unit.
     n_units : int
 
     Returns
     -------
     trains : list of (n,) int64
-        One for each unit, empty for a unit without spikes.
+        One array per unit, empty for a unit without spikes.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def refractory_contaminations(
     Returns
     -------
     contamination : (n_units,) float64
-        NaN for a unit of fewer than two spikes.
+        NaN for a unit with fewer than two spikes.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def refractory_ratios(
     units : (n_spikes,) int
     n_units : int
     bin_samples : int
-        Samples of a bin of 1 ms.
+        Number of samples in a bin of 1 ms.
     ratio_max, chance_max : float
         As in :func:`is_refractory`.
 

@@ -1,4 +1,4 @@
-"""When a unit can be relied on: windows with few foreign and few missing spikes, joined to long enough periods."""
+"""When a unit is reliable: windows with few foreign and few missing spikes, joined into sufficiently long periods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ N_BINS = 50
 
 
 def window_edges(n_samples: int, window_samples: int) -> NDArray[np.int64]:
-    """First sample and end of each window of a segment; the last may be shorter.
+    """First sample and end of each window of a segment; the last window may be shorter.
 
     Examples
     --------
@@ -34,20 +34,20 @@ def window_shares(
     refractory_samples: int,
     censored_samples: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of foreign and of missing spikes of one train in each window with a margin on either side.
+    """Shares of foreign and missing spikes of one train in each window, with a margin on either side.
 
     Parameters
     ----------
     samples, amplitudes : (spike,)
     edges : (window, 2) int64
     margin_samples, n_samples : int
-        Of the windows, and of the segment.
+        Margin of the windows, and length of the segment.
     refractory_samples, censored_samples : int
 
     Returns
     -------
     foreign, missing : (window,) float64
-        1 where there are too few spikes to tell.
+        1 if there are too few spikes to tell.
     """
     foreign, missing = np.ones(len(edges)), np.ones(len(edges))
     if not len(samples):
@@ -69,7 +69,7 @@ def window_shares(
 
 
 def long_runs(valid: NDArray[np.bool_], edges: NDArray[np.int64], *, duration_samples_min: int) -> NDArray[np.bool_]:
-    """Windows that belong to a run of valid ones which is long enough.
+    """Windows in a sufficiently long run of valid ones.
 
     Examples
     --------
@@ -99,24 +99,24 @@ def unit_windows(
     refractory_samples: int,
     censored_samples: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Shares of foreign and of missing spikes of every unit in every window, and which windows are valid.
+    """Shares of foreign and missing spikes of every unit in every window, and which windows are valid.
 
     Parameters
     ----------
     samples, amplitudes : (spike,)
-        Unit after unit, segment after segment; samples from the segment's start.
+        Unit by unit, segment by segment; samples count from the segment's start.
     parts : (unit, segment + 1) int64
-        Where the spikes of each unit in each segment begin.
+        Start of the spikes of each unit in each segment.
     n_samples : (segment,) int64
     window_samples, margin_samples, duration_samples_min : int
     fp_max, fn_max : float
-        A window is valid below both.
+        A window is valid if it is below both.
     refractory_samples, censored_samples : int
 
     Returns
     -------
     foreign, missing, valid : (unit, window)
-        The windows of one segment after those of another.
+        Windows of consecutive segments, one segment after another.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Spikes of a unit that follow each other too soon, and what share of its spikes that speaks of."""
+"""Spikes of a unit that follow each other too soon, and the share of foreign spikes that they imply."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-#: Contaminations that are tried in :func:`sliding_violations`.
+#: Contaminations tried in :func:`sliding_violations`.
 CONTAMINATIONS = np.arange(0.5, 35.5, 0.5) / 100
 CONFIDENCE = 0.9
 
 
 @njit(nogil=True, cache=True)
 def short_intervals(samples: NDArray[np.int64], bounds: NDArray[np.int64], below_samples: float) -> NDArray[np.int64]:
-    """Intervals between neighboring spikes of each train that are shorter.
+    """Number of intervals between successive spikes of each train that are shorter than a limit.
 
     Parameters
     ----------
     samples : (spike,) int64
-        Train after train, each ascending.
+        Train after train, each in ascending order.
     bounds : (unit + 1,) int64
-        Where each train begins.
+        Start of each train.
     below_samples : float
 
     Examples
@@ -38,7 +38,7 @@ def short_intervals(samples: NDArray[np.int64], bounds: NDArray[np.int64], below
 
 @njit(nogil=True, cache=True)
 def near_pairs(samples: NDArray[np.int64], bounds: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
-    """Pairs of spikes of each train, neighbors or not, that are no farther apart.
+    """Number of pairs of spikes of each train, successive or not, that are no farther apart than a limit.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def near_pairs(samples: NDArray[np.int64], bounds: NDArray[np.int64], within_sam
 def isi_violations_ratio(
     violations: NDArray[np.int64], num_spikes: NDArray[np.int64], *, duration_s: float, threshold_s: float
 ) -> NDArray[np.float64]:
-    """Rate of violations over the rate of the unit (Hill, Mehta & Kleinfeld 2011, J Neurosci 31:8699); NaN without any.
+    """Rate of violations over the unit's rate (Hill, Mehta & Kleinfeld 2011, J Neurosci 31:8699); NaN without spikes.
 
     Examples
     --------
@@ -83,12 +83,12 @@ def rp_contaminations(
     refractory_samples: int,
     censored_samples: int,
 ) -> NDArray[np.float64]:
-    """Share of foreign spikes by violations of the refractory period (Llobet, Wyngaard & Barbour 2022).
+    """Share of foreign spikes from violations of the refractory period (Llobet, Wyngaard & Barbour 2022).
 
     Returns
     -------
     (unit,) float64
-        1 where there are more violations than independent trains have; NaN for fewer than two spikes.
+        1 if there are more violations than expected for independent trains; NaN for fewer than two spikes.
 
     Examples
     --------
@@ -110,16 +110,16 @@ def sliding_violations(
     Parameters
     ----------
     counts : (unit, bin) int64
-        Autocorrelogram at positive lags, from 0 on to the longest period that is tried.
+        Autocorrelogram at positive lags, from 0 to the longest period that is tried.
     num_spikes : (unit,) int64
     duration_s, bin_s : float
     exclude_s : float
-        Bins whose center is no later are not tried.
+        Bins whose center is no later than this are not tried.
 
     Returns
     -------
     (unit,) float64
-        NaN where not even the largest contamination can be ruled out.
+        NaN if not even the largest contamination can be ruled out.
 
     Examples
     --------

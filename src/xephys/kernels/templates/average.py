@@ -1,7 +1,7 @@
 """Templates: streamed mean waveforms, and their sparse low-rank form.
 
-Waveforms are kept on a table of channels per unit, (unit, slot) with -1 for an empty slot, so that memory grows with
-units × nearby channels rather than units × channels.
+Waveforms are stored on a table of channels per unit, (unit, slot) with -1 for an empty slot, so that memory grows with
+units × nearby channels instead of units × channels.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def nearest_channels(
     n_channels_max : int
         Slots per unit.
     radius_um : float
-        Farther channels are left out.
+        Channels farther away are left out.
     groups : integer array of shape (channel,), optional
-        Channels of another group than the peak channel's are left out.
+        Channels of groups other than the peak channel's are left out.
 
     Returns
     -------
     int32 array of shape (unit, min(n_channels_max, n_channels))
-        Channel of each slot, -1 where empty. Equal distances in order of channel.
+        Channel of each slot, -1 where empty. Ties in distance are in order of channel.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def _add_waveforms(
         for t in range(n_samples):
             row, total = traces[rows[event] + t], sums[unit, t]
             for k in range(n_slots):
-                total[k] += row[np.uintp(wanted[k])]  # unsigned: no look whether it counts from the end
+                total[k] += row[np.uintp(wanted[k])]  # unsigned, which skips the check for negative indices
 
 
 @with_device_twin
@@ -109,10 +109,10 @@ def accumulate_waveforms(
     before, after, start : int
         Rows before and after the core, and the absolute sample of the core's first row.
     samples : int64 array of shape (spike,)
-        Absolute sample of each spike, ascending. Spikes outside the core are left to the tile that owns them.
+        Absolute sample of each spike, ascending. Spikes outside the core belong to other tiles.
     units : integer array of shape (spike,)
     channels : int32 array of shape (unit, slot)
-        Channels to sum on for each unit, -1 where empty.
+        Channels on which each unit is summed, -1 where empty.
     nbefore, nafter : int
         Samples of the waveform before, and from, the spike's sample.
 
@@ -149,7 +149,7 @@ def accumulate_waveforms(
     rows = np.ascontiguousarray(samples[first:last] - start + before - nbefore, dtype=np.int64)
     owners = np.ascontiguousarray(units[first:last], dtype=np.int64)
     _add_waveforms(traces, rows, owners, np.maximum(channels, 0).astype(np.int64), sums, counts)
-    sums.transpose(0, 2, 1)[channels < 0] = 0.0  # summed all the same: quicker than to ask for every sample
+    sums.transpose(0, 2, 1)[channels < 0] = 0.0  # summed anyway, which is quicker than testing every sample
     return sums, counts
 
 
@@ -190,22 +190,22 @@ def select_channels(
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Keep the channels that carry a template; order them by energy.
 
-    A channel stays if its energy exceeds both `fraction_min` of the strongest channel's and `energy_min`, the latter
+    A channel stays if its energy exceeds both `fraction_min` of the strongest channel's and `energy_min`. The latter is
     raised by twice the energy of averaged noise, ``n_samples / count``.
 
     Parameters
     ----------
     templates : array of shape (unit, sample, slot)
-        In units of the noise (whitened).
+        Templates in units of the noise (whitened).
     channels : int32 array of shape (unit, slot)
     n_channels_max : int
         Slots kept per unit.
     energy_min : float
         Squared norm of one channel, in units of the noise variance.
     fraction_min : float
-        Of the energy of the unit's strongest channel.
+        Fraction of the energy of the unit's strongest channel.
     counts : integer array of shape (unit,), optional
-        Spikes averaged in each template.
+        Number of spikes averaged in each template.
 
     Returns
     -------
@@ -240,7 +240,7 @@ def low_rank_templates(
     ----------
     templates : array of shape (unit, sample, slot)
     rank : int
-        At least 1; more than min(sample, slot) adds nothing.
+        At least 1; ranks beyond min(sample, slot) add nothing.
 
     Returns
     -------
@@ -285,20 +285,20 @@ def without_weak_ranks(
     counts: NDArray[np.integer],
     energy_min: float = 1.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Low-rank templates without the ranks that change no decision: their patterns are zero.
+    """Set the patterns of ranks that affect no decision to zero.
 
-    A rank adds its energy to the gain of a spike, which must be tens of noise variances; and of a template averaged
-    over few spikes the last ranks are averaged noise, whose largest singular value is near
-    ``sqrt(n_samples) + sqrt(n_slots)`` over the square root of the count.
+    A rank adds its energy to the gain of a spike, which must be tens of noise variances. In a template averaged over
+    few spikes, the last ranks are averaged noise, whose largest singular value is near ``sqrt(n_samples) +
+    sqrt(n_slots)`` over the square root of the count.
 
     Parameters
     ----------
     temporal, spatial
         From `low_rank_templates`, in units of the noise (whitened).
     counts : integer array of shape (unit,)
-        Spikes averaged in each template.
+        Number of spikes averaged in each template.
     energy_min : float
-        Squared norm that a rank needs, in units of the noise variance, beyond twice that of averaged noise.
+        Minimum squared norm of a rank, in units of the noise variance, beyond twice that of averaged noise.
 
     Returns
     -------
@@ -323,7 +323,7 @@ def without_weak_ranks(
 def align_templates(
     templates: NDArray[np.floating], *, channels: NDArray[np.int32], nbefore: int, shift_samples_max: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Shift each template so that the largest deflection of its main channel lies at sample `nbefore`.
+    """Shift each template so that the largest deflection on its main channel is at sample `nbefore`.
 
     Parameters
     ----------
@@ -331,14 +331,14 @@ def align_templates(
     channels : int32 array of shape (unit, slot)
     nbefore : int
     shift_samples_max : int
-        The deflection is looked for within this distance of `nbefore`.
+        Maximum distance from `nbefore` at which the deflection is sought.
 
     Returns
     -------
     templates : float64 array of shape (unit, sample, slot)
         Samples shifted in from outside are zero.
     shifts : int64 array of shape (unit,)
-        Samples to add to the spikes of each unit, so that they point at the deflection.
+        Samples to add to the spikes of each unit, so that they mark the deflection.
 
     Examples
     --------

@@ -26,8 +26,8 @@ def accumulate_waveforms(
 ) -> tuple[Any, Any]:
     """As `xephys.kernels.templates.average.accumulate_waveforms`.
 
-    Spikes of one unit are added by a product with a table of zeros and ones: its order is fixed, as that of atomic
-    additions is not.
+    Spikes of one unit are added by a product with a table of zeros and ones, whose order is fixed, unlike that of
+    atomic additions.
     """
     stop = start + len(traces) - before - after
     first, last = (int(i) for i in np.searchsorted(samples, [start, stop]))

@@ -1,4 +1,4 @@
-"""Averages of two templates that come together at varying delays, as sums over delays with weights of their own."""
+"""Averages of two templates that coincide at varying delays, as sums over delays with separate weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["blurred_sum"]
 
-#: Rounds of coordinate descent, and the gain, as a share of the energy, below which it ends.
+#: Maximum number of rounds of coordinate descent, and the gain, as a share of the energy, below which it ends.
 N_ROUNDS_MAX, TOLERANCE = 200, 1e-5
 
 
@@ -21,27 +21,27 @@ def blurred_sum(
     second_overlaps: NDArray[np.float64],
     cross: NDArray[np.float64],
 ) -> tuple[float, float, float]:
-    """Energy that two templates leave of an average in which each comes at several delays.
+    """Energy that two templates leave of an average in which each occurs at several delays.
 
-    Two neurons that often fire within a fraction of a millisecond of each other, now one first, now the other, leave a
-    cluster whose mean is their sum with one of them, or both, blurred. The weights of the delays of each template
-    cannot be negative, and are those that leave the least energy.
+    Two neurons that often fire within a fraction of a millisecond of each other, in varying order, leave a cluster
+    whose mean is their sum with one or both of them blurred. The weights of the delays of each template are
+    non-negative and minimize the remaining energy.
 
     Parameters
     ----------
     energy : float
-        Of the average.
+        Energy of the average.
     first_scores, second_scores : (n_delays,) float64
-        Inner products of the average with each template at every delay that is allowed.
+        Inner products of the average with each template at every allowed delay.
     first_overlaps, second_overlaps : (2 n_delays - 1,) float64
-        Of each template with itself; the middle is lag 0.
+        Overlaps of each template with itself; the middle is lag 0.
     cross : (n_delays of the first, n_delays of the second) float64
-        Of the two templates at these delays.
+        Overlaps of the two templates at these delays.
 
     Returns
     -------
     rest, first_amplitude, second_amplitude : float
-        What is left, and the sums of the weights.
+        Remaining energy, and the sums of the weights.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def _toeplitz(overlaps: NDArray[np.float64], n: int) -> NDArray[np.float64]:
 def _descend(
     gram: NDArray[np.float64], scores: NDArray[np.float64], least_gain: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Weights, none of them negative, that explain the most energy, one after the other; and that energy."""
+    """Non-negative weights that explain the most energy, found by coordinate descent, and that energy."""
     n = scores.size
     weights, left = np.zeros(n), scores.copy()
     explained = 0.0

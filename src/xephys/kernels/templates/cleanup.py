@@ -1,4 +1,4 @@
-"""Templates from the means of clusters: back in time, aligned, near duplicates made one."""
+"""Make templates from the means of clusters: convert them to waveforms, align them, merge near duplicates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def slots_of_means(
     means : (unit, channel, component) float64
     measured : (unit, channel) bool
     components : (component, sample) float
-        Orthonormal.
+        Orthonormal components.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def slots_of_means(
 def template_delays(
     waveforms: NDArray[np.float32], shapes: NDArray[np.float32], *, nbefore: int, delay_samples_max: int
 ) -> NDArray[np.int64]:
-    """How many samples after its place each template has its spike: where a shape fits best on any channel.
+    """Number of samples by which each template's spike is late: where a shape fits best on any channel.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def template_delays(
     shapes : (shape, sample) float32
         Aligned on `nbefore`.
     nbefore : int
-        Where the spike should be.
+        Position where the spike should be.
     delay_samples_max : int
-        Largest delay tried, either way.
+        Maximum delay tried in either direction.
 
     Returns
     -------
@@ -75,13 +75,13 @@ def template_delays(
         moved[:, max(delay, 0) : n_samples + min(delay, 0)] = shapes[:, max(-delay, 0) : n_samples - max(delay, 0)]
         fit = np.abs(np.einsum("lt,utk->ulk", moved, waveforms, optimize=True))
         best[:, d] = fit.max(axis=(1, 2), initial=0.0)
-    # Of equal fits the smallest delay.
+    # Ties go to the smallest delay.
     order = np.argsort(np.abs(delays), kind="stable")
     return np.asarray(delays[order][best[:, order].argmax(axis=1)], np.int64)
 
 
 def moved_templates(waveforms: NDArray[np.float32], delays: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Each template moved earlier by its delay in samples; what enters is 0.
+    """Shift each template earlier by its delay in samples, filling with 0.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def merge_duplicates(
     similarity_min: float = 0.9,
     difference_max: float = 0.2,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
-    """Make one of templates that are alike in shape and size, the one with most spikes first.
+    """Merge templates that are alike in shape and size, starting with the one with most spikes.
 
     Parameters
     ----------
@@ -113,20 +113,20 @@ def merge_duplicates(
     channels : (unit, slot) int32
         -1 where empty.
     counts : (unit,) int64
-        Spikes of each: weights of the mean.
+        Number of spikes of each, the weights of the mean.
     lag_samples_max : int
-        Largest delay of one against the other.
+        Maximum delay between two of them.
     similarity_min : float
-        Least cosine at the best delay.
+        Minimum cosine at the best delay.
     difference_max : float
-        Largest difference of norms, as a fraction of their mean.
+        Maximum difference of norms, as a fraction of their mean.
 
     Returns
     -------
     waveforms : (m, sample, slot or more) float32
     channels : (m, slot or more) int32
     target : (unit,) int32
-        Which of the m each became part of.
+        Which of the m templates each became part of.
 
     Examples
     --------

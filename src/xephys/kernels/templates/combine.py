@@ -1,4 +1,4 @@
-"""Mean waveforms made of others: on all channels, whitened, merged."""
+"""Mean waveforms derived from others: on all channels, with whitening undone, or merged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .cleanup import moved_templates
 def dense_waveforms(
     waveforms: NDArray[np.floating[Any]], channels: NDArray[np.integer[Any]], *, n_channels: int
 ) -> NDArray[np.float32]:
-    """Waveforms on all channels, zero where a template is not kept.
+    """Waveforms on all channels, zero on channels that a template does not keep.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def color_waveforms(
     *,
     n_nearest: int,
 ) -> NDArray[np.float32]:
-    """Mean waveforms of filtered traces from those of white traces: whitening is linear, and can be undone.
+    """Mean waveforms of filtered traces, from those of white traces by undoing the whitening, which is linear.
 
-    The equations of a waveform's own channels are solved for its filtered values there. What lies beyond them is taken
-    for zero, which is felt at the border only, so that a waveform needs more channels than are wanted.
+    On a waveform's own channels, a system of equations is solved for its filtered values. Values beyond these channels
+    are assumed to be zero, which affects only the border, so a waveform needs more channels than are wanted.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def color_waveforms(
     channels : (unit, slot) int
         Negative where empty; the nearest first.
     matrix : (channel_out, channel) float
-        Of the whitening; a row of zeros for a channel that it leaves out.
+        Whitening matrix; a row of zeros for a channel that it leaves out.
     n_nearest : int
-        Slots of the result.
+        Number of slots of the result.
 
     Returns
     -------
@@ -77,7 +77,8 @@ def color_waveforms(
     for unit, measured in enumerate(channels):
         slots = np.flatnonzero(np.isin(measured, whitens))
         square = matrix[np.ix_(measured[slots], measured[slots])].astype(np.float64)
-        # Part of a local whitening may be singular, though the whole is not; least squares then give the smallest.
+        # Part of a local whitening may be singular even if the whole is not; least squares then give the smallest
+        # solution.
         filtered[unit][:, slots] = np.linalg.lstsq(square, waveforms[unit][:, slots].T.astype(np.float64))[0].T
     return filtered[:, :, :n_nearest]
 
@@ -101,13 +102,13 @@ def merge_waveforms(
         Negative where empty.
     n_channels : int
     unit_of_template : (template,) int
-        Negative for a template of no unit.
+        Negative for a template without a unit.
     template_of_unit : (unit,) int
-        The template whose channels the unit has.
+        The template whose channels the unit keeps.
     sample_shift : (template,) int
-        Added to the spikes of a template in the merge.
+        Number of samples added to the spikes of a template in the merge.
     num_spikes : (template,) int
-        Spikes that each template matched.
+        Number of spikes that each template matched.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Templates that are two others at once: neurons that often fire together leave a cluster of their sums.
+"""Templates that are the sum of two others: neurons that often fire together leave a cluster of their sums.
 
-Such a template explains a coincidence better than either unit and as well as both, so that it takes the spikes of both.
+Such a template explains a coincidence better than either unit and as well as both, so it takes the spikes of both.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ COMPOSITE = np.dtype(
         ("by_chance", np.bool_),
     ]
 )
-"""A template, the two whose sum it is, the delay of the first against it and of the second against the first (samples),
-the energy left of it, and whether that is more than a sum may leave: then only `missed_together` can tell."""
+"""A template, the two whose sum it is, the delays (in samples) of the first against it and of the second against the
+first, the energy left, and whether that is more than a sum may leave: then only `missed_together` can tell."""
 
-#: A pair is examined closely if the lags that each part prefers leave less than this share of the energy.
+#: A pair is examined closely if, at the lags that each part prefers, it leaves less than this share of the energy.
 COARSE_REST = 0.7
-#: Largest residual of a template that is as rare as coincidences by chance, and how small its parts may be.
+#: Limits for a template that is as rare as chance coincidences: maximum residual, and minimum amplitude of its parts.
 MAX_REST_BY_CHANCE, AMPLITUDE_MIN_BY_CHANCE = 0.45, 0.35
-#: Samples around them that are tried; if the lags vary, the one that is preferred may be at an end of them.
+#: Number of neighboring lags that are tried; if lags vary, the preferred one may be at an end of their range.
 LAG_REACH, BLUR_REACH = 10, 20
-#: How small a part may be if its lags vary: the mean of a few spikes has not much of each.
+#: Minimum amplitude of a part if its lags vary: the mean of a few spikes contains little of each.
 BLURRED_AMPLITUDE_MIN = 0.75
 
 
@@ -49,7 +49,7 @@ def find_composites(
     share_max: float = 0.5,
     chance: float = 0.0,
 ) -> NDArray[np.void]:
-    """Templates that are the sum of two others at some delay, or at delays that vary.
+    """Find templates that are the sum of two others at some delay, or at varying delays.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ def find_composites(
     pair_starts, pair_units, pair_overlaps
         Arrays of `match_model.build_match_model`.
     counts : (unit,)
-        Spikes of each template.
+        Number of spikes of each template.
     noise_energies : (unit,)
-        Energy that a template has from the noise in its average; it does not have to be explained.
+        Energy of each template that comes from the noise in its average and need not be explained.
     amplitude_min, amplitude_max : float
-        Limits of the two amplitudes.
+        Limits of both amplitudes.
     rest_max : float
-        Largest share of the energy that the sum may leave.
+        Maximum share of the energy that the sum may leave.
     share_max : float
         A composite has at most this share of the spikes of either of its parts: neurons fire alone more often than
         together.
@@ -77,7 +77,7 @@ def find_composites(
     Returns
     -------
     structured array of dtype `COMPOSITE`
-        In order of unit; the best sum of each.
+        In order of unit; the best sum for each.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def find_composites(
             )  # fmt: skip
             coarse[row] = np.inf
             for other in np.flatnonzero(coarse < COARSE_REST * total):
-                # Overlapping parts pull each other's lag: both are looked for around where they were found.
+                # Overlapping parts shift each other's lag, so both are sought around the lags that were found.
                 near, far = (_around(int(at), scores.shape[1], LAG_REACH) for at in (lag, lags[other]))
                 alone = _overlap(first, partners[other], *table)
                 cross = _crossed(alone, near, far)
@@ -146,7 +146,7 @@ def find_composites(
                         lags_of_parts = int(near[i]) - center, int(far[j] - near[i])
                         best[by_chance] = (float(rest.flat[least]), int(first), int(partners[other]), *lags_of_parts)
                 if best[False][1] >= 0:
-                    continue  # a plain sum is no blurred one
+                    continue  # a plain sum is not a blurred one
                 near, far = (_around(int(at), scores.shape[1], BLUR_REACH) for at in (lag, lags[other]))
                 left_of_all, *amplitudes = blurred_sum(
                     energy=float(energies[unit]),
@@ -174,7 +174,7 @@ def _around(lag: int, n_lags: int, reach: int) -> NDArray[np.int64]:
 
 
 def _crossed(alone: NDArray[np.float64], near: NDArray[np.int64], far: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Overlap of two templates at every pair of delays, from that at every lag between them; none beyond its length."""
+    """Overlap of two templates at every pair of delays, from that at every lag; none beyond the template's length."""
     lags = far[None, :] - near[:, None] + len(alone) // 2
     inside = (lags >= 0) & (lags < len(alone))
     return np.asarray(np.where(inside, alone[np.where(inside, lags, 0)], 0.0))
@@ -195,7 +195,7 @@ def _overlap(
 
 
 def _at_lags(overlap: NDArray[np.float64], n_delays: int) -> NDArray[np.float64]:
-    """The overlap at every lag between two of so many delays."""
+    """The overlap at every lag between two sets of delays."""
     return np.asarray(_crossed(overlap, np.zeros(1, np.int64), np.arange(1 - n_delays, n_delays))[0])
 
 
@@ -209,7 +209,7 @@ def _seen_at(
     pair_overlaps: NDArray[np.float32],
     middle: int,
 ) -> NDArray[np.float64]:
-    """Scores (row, lag) of the templates in the rows from one spike of ``unit`` that comes ``shift`` samples later."""
+    """Scores (row, lag) that a spike of ``unit``, ``shift`` samples later, gives the templates in the rows."""
     own = slice(int(pair_starts[unit]), int(pair_starts[unit + 1]))
     rows = row_of[pair_units[own]]
     n_lags = pair_overlaps.shape[2]
@@ -231,7 +231,7 @@ def _rests(
     amplitude_min: float,
     amplitude_max: float,
 ) -> NDArray[np.float64]:
-    """Energy that the best sum of the first and another template leaves; infinite beyond the amplitudes' limits."""
+    """Energy that the best sum of the first template and another one leaves; infinite beyond the amplitudes' limits."""
     determinant = np.maximum(first_energy * energies - cross**2, 1e-9 * first_energy * energies)
     first = (energies * first_score - cross * scores) / determinant
     second = (first_energy * scores - cross * first_score) / determinant
@@ -252,27 +252,27 @@ def missed_together(
     gap_min: float = 0.25,
     deviation_min: float = 3.0,
 ) -> NDArray[np.bool_]:
-    """Whether the two units of a composite lack the coincidences that it has: then it took them.
+    """Whether the two units of a composite lack the coincidences that it has, which means that it took them.
 
-    Two neurons coincide as often as chance has it, unless a template of their sum takes these spikes from both.
+    Two neurons coincide as often as chance predicts, unless a template of their sum takes these spikes from both.
 
     Parameters
     ----------
     composites : structured array of dtype `COMPOSITE`
     samples, units : (spike,) int64
-        Matched spikes, in order of sample; of large units some, evenly spread.
+        Matched spikes, in order of sample; for large units, an evenly spread selection.
     counts : (unit,)
-        How many there are of each.
+        Total number of spikes of each unit.
     duration_samples : int
         Length of the recording.
     reach_samples : int
-        How far from the delay a pair of spikes counts.
+        Maximum deviation from the delay at which a pair of spikes counts.
     share_min : float
-        Share of the composite's spikes that have to be missing.
+        Minimum share of the composite's spikes that must be missing.
     gap_min : float
-        Share of the coincidences by chance that have to be missing.
+        Minimum share of the chance coincidences that must be missing.
     deviation_min : float
-        By how many standard deviations of chance they have to exceed it.
+        Minimum number of standard deviations of chance by which missing coincidences must exceed it.
 
     Returns
     -------

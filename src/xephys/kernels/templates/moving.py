@@ -1,9 +1,9 @@
 """Templates as functions of displacement: learned from spikes at all displacements, not from interpolated traces.
 
-A spike that is seen at displacement ``d`` shows what the template is at ``d``, on the contacts themselves. Where many
-spikes were seen there, their mean is the template. Where few were, means at displacements nearby are taken in, moved
-over the small rest of the way by interpolating between contacts. A neuron that was never seen at a displacement gets
-the template of the nearest ones, moved.
+A spike seen at displacement ``d`` shows what the template is at ``d``, on the contacts themselves. Where many spikes
+were seen, their mean is the template. Where there were few, means at nearby displacements contribute, moved over the
+small remaining distance by interpolating between contacts. A neuron that was never seen at a displacement gets the
+template from the nearest ones, moved.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from xephys.kernels.lib.kriging import interpolation_weights
 
 __all__ = ["factor_moving", "moving_templates"]
 
-#: Means this far away weigh 0.6 as much as those at the displacement itself.
+#: At this distance, means have a weight of 0.6 relative to those at the displacement itself.
 WIDTH_UM = 3.0
-#: With fewer spikes within reach, means from farther away are taken in.
+#: With fewer spikes within reach, means from farther away contribute.
 N_SPIKES_MIN = 100
-#: A displacement with a smaller share of the weight is left out.
+#: Displacements with a smaller share of the weight are left out.
 WEIGHT_MIN = 1e-3
 
 
@@ -37,9 +37,9 @@ def moving_templates(
     Parameters
     ----------
     means : float32 array of shape (unit, displacement, sample, slot)
-        Mean waveforms; anything where `counts` is 0.
+        Mean waveforms; ignored where `counts` is 0.
     counts : int64 array of shape (unit, displacement)
-        Spikes averaged in each.
+        Number of spikes averaged in each.
     displacement_um : float64 array of shape (displacement,)
     channels : int32 array of shape (unit, slot)
         Channel of each slot, at every displacement; -1 where empty.
@@ -52,7 +52,7 @@ def moving_templates(
     templates : float32 array of shape (unit, wanted, sample, slot)
         Zero for units without spikes.
     n_averaged : int64 array of shape (unit, wanted)
-        Spikes that each template amounts to.
+        Effective number of spikes behind each template.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def moving_templates(
 
 
 def _weights(counts: NDArray[np.int64], moved_um: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weight of the mean at each displacement: its spikes, fewer with distance, from as near as they suffice."""
+    """Weight of the mean at each displacement: by number of spikes, decaying with distance, as near as possible."""
     width, enough = WIDTH_UM, min(N_SPIKES_MIN, 0.8 * counts.sum())
     while True:
         weights = counts * np.exp(-0.5 * (moved_um / width) ** 2)
@@ -96,7 +96,7 @@ def _weights(counts: NDArray[np.int64], moved_um: NDArray[np.float64]) -> NDArra
 
 
 def _displacement_weights(places_um: NDArray[np.float64], way_um: float) -> NDArray[np.float64]:
-    """Values on contacts after a pattern has moved along y, as weights of those before, ``(contact, contact)``."""
+    """Weights ``(contact, contact)`` that give the values on contacts after a pattern has moved along y."""
     if way_um == 0 or not len(places_um):
         return np.eye(len(places_um))
     return interpolation_weights(places_um, places_um - np.array([0.0, way_um]))
@@ -111,10 +111,10 @@ def factor_moving(
     ----------
     templates : float32 array of shape (unit, displacement, sample, slot)
     counts : int64 array of shape (unit, displacement)
-        Spikes averaged in each; displacements with none have no say in the time courses.
+        Number of spikes averaged in each; displacements without any do not affect the time courses.
     channels : int32 array of shape (unit, slot)
     rank : int
-        Time courses of a unit.
+        Number of time courses per unit.
 
     Returns
     -------

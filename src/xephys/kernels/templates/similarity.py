@@ -1,4 +1,4 @@
-"""How alike templates are: cosine of their waveforms at the best lag, for the pairs that share a channel."""
+"""Similarity of templates: cosine of their waveforms at the best lag, for pairs that share a channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def template_similarity(
     lag_samples_max: int,
     similarity_min: float = 0.0,
 ) -> NDArray[np.void]:
-    """Cosine similarity of templates over the union of their channels, at the lag where it is greatest.
+    """Cosine similarity of templates over the union of their channels, at the lag where it is largest.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def template_similarity(
     n_channels : int
         Channels of the recording.
     lag_samples_max : int
-        Lags tried, in samples either way; less than the length of the templates.
+        Lags tried, in samples in either direction; less than the length of the templates.
     similarity_min : float
         Less similar pairs are left out.
 
@@ -40,8 +40,8 @@ def template_similarity(
     -------
     structured array of dtype `SIMILARITY_DTYPE`
         One row for each pair with ``unit_a < unit_b``, in that order; pairs without a common channel are absent.
-        ``lag`` is what to add to the spikes of `unit_a` for them to point at the same feature as those of `unit_b`;
-        ``scale`` is the norm of `unit_b` divided by that of `unit_a`.
+        ``lag`` is the number of samples to add to the spikes of `unit_a` so that they mark the same feature as those of
+        `unit_b`; ``scale`` is the norm of `unit_b` divided by that of `unit_a`.
 
     Raises
     ------
