@@ -11,9 +11,9 @@ from .undo import Curation as Curation
 from .undo import begin_curation as begin_curation
 
 # Merges that are found.
-from .find_merges import Merges as Merges
-from .find_merges import find_merges as find_merges
-from .find_merges import merge_automatically as merge_automatically
+from .merge_search import Merges as Merges
+from .merge_search import find_merges as find_merges
+from .merge_search import merge_automatically as merge_automatically
 
 # What was found twice, or outside.
 from .cleanup import find_redundant_units as find_redundant_units

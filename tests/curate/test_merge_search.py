@@ -11,7 +11,7 @@ import xarray as xr
 from spikeinterface.curation import compute_merge_unit_groups
 
 import xephys
-from xephys.curate.find_merges import find_merges, merge_automatically
+from xephys.curate.merge_search import find_merges, merge_automatically
 from xephys.curate.merge_steps import PRESETS
 from xephys.curate.rules import curation_log
 from xephys.errors import ParameterError
