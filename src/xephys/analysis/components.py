@@ -1,4 +1,4 @@
-"""Principal components of the chosen waveforms: one model a channel, one for all, or one of whole waveforms."""
+"""Principal components of the chosen waveforms: one model per channel, one for all, or one of whole waveforms."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MODES = ("by_channel_local", "by_channel_global", "concatenated")
 def project(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
     """The node ``principal_components``: ``projection (waveform, component, slot)`` and the models.
 
-    The models of a known node are kept, and new waveforms are projected on them: after a merge the spikes are the same
-    as before, and the projections of all other units stay what they were.
+    The models of a known node are kept, and new waveforms are projected on them. After a merge the spikes are the same
+    as before, so the projections of all other units do not change.
     """
     from ..kernels.analysis import components as kernel
 

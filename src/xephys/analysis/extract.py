@@ -34,33 +34,33 @@ def extract_waveforms(
     sorting
         Any sorting tree.
     recording
-        The recording that was sorted, filtered; counts become microvolts where the channels have gains.
+        The recording that was sorted, after filtering; counts are converted to microvolts if the channels have gains.
     segment_index
-        Which segment, where there are several.
+        Number of the segment, if there are several.
     ms_before, ms_after
         Window around a spike.
     n_spikes_max
-        Most spikes of a unit: a choice that follows from the spikes and ``seed``; all if None.
+        Maximum number of spikes per unit, a choice determined by the spikes and ``seed``; all if None.
     seed
         Of that choice.
     **sparsity
-        Which channels: ``method`` (``"radius"``, ``"closest_channels"``, ``"best_channels"``, ``"snr"``,
+        How channels are chosen: ``method`` (``"radius"``, ``"closest_channels"``, ``"best_channels"``, ``"snr"``,
         ``"amplitude"``, ``"energy"``, ``"by_property"``, ``"all"``), ``radius_um``, ``n_channels_max``, ``threshold``,
         ``by_property``.
 
     Returns
     -------
     table : SpikeTable
-        With ``sample_index``, ``unit_index``, ``spike`` (place along the sorting's spikes) and ``waveform``, float32
-        ``(sample, slot)``; zero outside the recording and in empty slots. Nothing is read before ``compute()``, and one
-        chunk at a time then.
+        With ``sample_index``, ``unit_index``, ``spike`` (position along the sorting's spikes) and ``waveform``, float32
+        ``(sample, slot)``; zero outside the recording and in empty slots. Nothing is read before ``compute()``, and
+        then one chunk at a time.
     channels : DataArray
         Channel of each slot of each unit ``(unit, slot)``, -1 where empty.
 
     Raises
     ------
     ParameterError
-        If a number is outside its limits, or the recording is not that of the sorting.
+        If a number is outside its limits, or the recording does not belong to the sorting.
 
     Examples
     --------

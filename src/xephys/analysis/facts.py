@@ -21,11 +21,11 @@ class Facts:
     Attributes
     ----------
     analysis
-        With the nodes of the extensions that are needed.
+        The analysis, with the nodes of the extensions that are needed.
     rows
-        What the pass brought.
+        Results of the pass over the recording.
     units
-        Units whose values are wanted, in a mask; those of others may be anything.
+        Mask of the units whose values are wanted; the values of others are arbitrary.
     """
 
     analysis: Analysis
@@ -48,24 +48,24 @@ class Facts:
 
     @cached_property
     def joined(self) -> NDArray[np.int64]:
-        """Samples as if the segments followed one another."""
+        """Samples with segments joined one after the other."""
         starts = np.concatenate([[0], np.cumsum(self.n_samples)[:-1]])
         return self.samples + starts[self.segment]
 
     @cached_property
     def apart(self) -> NDArray[np.int64]:
-        """Samples with segments so far apart that no two of their spikes are near."""
+        """Samples with segments so far apart that their spikes are never close."""
         return self.samples + self.segment * (1 << 40)
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Where the spikes of each unit begin."""
+        """Start of the spikes of each unit."""
         subject = self.analysis.subject
         return np.searchsorted(subject.unit_index[self.order], np.arange(subject.n_units + 1)).astype(np.int64)
 
     @cached_property
     def parts(self) -> NDArray[np.int64]:
-        """Where the spikes of each unit in each segment begin ``(unit, segment + 1)``."""
+        """Start of the spikes of each unit in each segment ``(unit, segment + 1)``."""
         subject = self.analysis.subject
         n_segments = len(subject.segments)
         key = subject.unit_index[self.order] * n_segments + self.segment
@@ -100,7 +100,7 @@ class Facts:
         return self.analysis.nodes[name]
 
     def spike_values(self, name: str, variable: str) -> NDArray[Any]:
-        """A value a spike, in this order."""
+        """One value per spike, in this order."""
         return np.asarray(self.node(name)[variable].values)[self.order]
 
     @cached_property

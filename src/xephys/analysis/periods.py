@@ -1,4 +1,4 @@
-"""When units can be relied on."""
+"""When units are reliable."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .spikes import Rows
 def valid_periods(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
     """The node ``valid_unit_periods``: ``false_positives``, ``false_negatives`` and ``valid (unit, window)``.
 
-    A window is valid if both shares, taken with a margin on either side, are small, and it belongs to a period of such
-    windows that is long enough. Windows begin at ``start`` and end before ``stop``, samples of their ``segment``.
+    A window is valid if both shares, computed with a margin on either side, are small, and if it belongs to a
+    sufficiently long period of such windows. Windows begin at ``start`` and end before ``stop``, samples of their
+    ``segment``.
     """
     from ..kernels.metrics.valid_periods import unit_windows, window_edges
 

@@ -1,4 +1,4 @@
-"""Quality metrics by SpikeInterface's names: one row each, from which columns, needs and what is read follow."""
+"""Quality metrics by SpikeInterface's names: one row each, from which columns, requirements and reading follow."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SLIDING_BIN_MS, SLIDING_MAX_MS, SLIDING_EXCLUDE_MS = 0.25, 10.0, 0.5
 
 
 class QualityMetric(NamedTuple):
-    """A row: what computes the columns of all units, what it needs first, and of which units it speaks.
+    """A row: the function for the columns of all units, what it needs first, and on which units a value depends.
 
-    ``about``: ``"own"`` if a unit's value follows from the unit alone, ``"near"`` if from those on its channels as
-    well, ``"all"`` if from every spike.
+    ``about``: ``"own"`` if a unit's value depends on that unit alone, ``"near"`` if also on units on its channels,
+    ``"all"`` if on every spike.
     """
 
     compute: Callable[[Facts], Columns]
@@ -238,7 +238,7 @@ QUALITY_METRICS: dict[str, QualityMetric] = {
         _advanced, {"nn_isolation": "", "nn_noise_overlap": ""}, ("waveforms", "noise_waveforms"), "near"
     ),
 }
-#: What is computed if nothing is named: all but the slow one, as in SpikeInterface.
+#: Metrics computed by default: all but the slow one, as in SpikeInterface.
 DEFAULT = tuple(name for name in QUALITY_METRICS if name != "nn_advanced")
 
 
@@ -248,7 +248,7 @@ def metric_names(names: Iterable[str] | None) -> list[str]:
     Raises
     ------
     ParameterError
-        If there is neither a metric nor a column of a name.
+        If a name is neither a metric nor a column.
 
     Examples
     --------
@@ -276,9 +276,9 @@ def needs_of(parameters: dict[str, Any]) -> tuple[str, ...]:
 
 
 def quality(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
-    """The node ``quality_metrics``: a column for each, by unit.
+    """The node ``quality_metrics``: one column per metric column, by unit.
 
-    Units that changed are measured anew, those whose neighbors changed in what depends on these, and all in what
+    Recomputed are units that changed, units whose neighbors changed if the metric depends on these, and all units if it
     depends on every spike.
     """
     name = "quality_metrics"
@@ -306,7 +306,7 @@ def quality(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Da
 
 
 def _neighborhoods(analysis: Analysis) -> NDArray[np.int64]:
-    """A number for each unit that follows from the units that are near it."""
+    """A number for each unit that depends on the units near it."""
     from .reading import channel_mask
 
     node, keys = analysis.nodes["sparsity"], analysis.subject.unit_keys

@@ -1,4 +1,4 @@
-"""The one pass over the recording: the values of each spike are taken from its tile while that is in memory."""
+"""The one pass over the recording: values of each spike are taken from its tile while that is in memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..graph.plan import Stage
 from ..recording.stages import recording_plan
 from .subject import Subject
 
-#: Length of a tile's part of which the noise is estimated.
+#: Length of the part of a tile from which noise is estimated.
 NOISE_DURATION_S = 0.5
-#: Names of the arrays that are added over the tiles.
+#: Names of the arrays that are summed over tiles.
 SUMMED = ("sums", "squares", "counts")
-#: Fields of a spike that a tile needs; ``spike`` is its place among those of the segment.
+#: Fields of a spike that a tile needs; ``spike`` is its position among those of the segment.
 EVENT_DTYPE = np.dtype(
     [
         ("sample_index", "<i8"), ("channel_index", "<i8"), ("unit_index", "<i8"), ("spike", "<i8"), ("wanted", "?"),
@@ -29,31 +29,31 @@ EVENT_DTYPE = np.dtype(
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a pass has to bring.
+    """What a pass has to deliver.
 
     Attributes
     ----------
     wanted
-        Spikes of which something is wanted.
+        Spikes for which anything is wanted.
     chosen
         Spikes whose waveforms are averaged or kept.
     channels
-        ``(unit, slot)``: channels of each unit, -1 padded.
+        ``(unit, slot)``: channels of each unit, padded with -1.
     nbefore, nafter
         Samples of a waveform before the spike, and from it on.
     averages, waveforms
-        Whether the chosen waveforms are averaged, and kept.
+        Whether to average the chosen waveforms, and whether to keep them.
     peak_channels, shifts
-        ``(unit,)``: channel and lag at which the amplitude of a spike is read, if that is wanted.
+        ``(unit,)``: channel and lag at which the amplitude of a spike is read, if wanted.
     locate, place_fields
         Stage that adds the place of a spike, its ``place_fields``, to a record with ``sample_index`` and
         ``channel_index``; needs ``peak_channels``.
     templates, template_nbefore, lag_samples
-        What the scale of a spike is a multiple of, ``(unit, sample, slot)``, and at which lags spikes collide.
+        Templates ``(unit, sample, slot)`` of which a spike's scale is a multiple, and the lags at which spikes collide.
     noise_tiles
-        How many tiles of each segment the noise is estimated in.
+        Number of tiles of each segment in which the noise is estimated.
     noise_starts
-        For each segment the samples at which a stretch as long as a waveform is cut out on all channels.
+        For each segment, the samples at which excerpts of a waveform's length are cut out on all channels.
     """
 
     wanted: NDArray[np.bool_]
@@ -97,7 +97,7 @@ def read_spikes(subject: Subject, reading: Reading) -> dict[str, NDArray[Any]]:
     for name in dict.fromkeys(name for part in parts for name in part):
         arrays = [part[name] for part in parts if name in part]
         if len(arrays) == 1:
-            out[name] = arrays[0]  # the waveforms of one segment are not copied
+            out[name] = arrays[0]  # waveforms of a single segment are not copied
         else:
             out[name] = np.sum(arrays, axis=0) if name in SUMMED else np.concatenate(arrays)
     return out
@@ -190,7 +190,7 @@ def _stages(
 
 
 def shared_channels(channels: NDArray[np.int32], n_channels: int) -> NDArray[np.bool_]:
-    """Which units have a channel in common.
+    """Mask of the pairs of units with a common channel.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Results of an analysis on a sorting's tree: where they stand, and for which units they still hold.
+"""Results of an analysis on a sorting's tree: where they are stored, and for which units they are still valid.
 
-Every extension has a node ``/analysis/NAME``. It keeps the number of each unit that follows from its spikes
-(``unit_key``) and, as attributes, what it was computed with and from. Results hold for a unit as long as all three are
-the same: whatever the unit is called now, wherever it stands, and whatever became of other units.
+Every extension has a node ``/analysis/NAME``. It stores a digest of each unit's spikes (``unit_key``) and, as
+attributes, the parameters and inputs of the computation. Results are valid for a unit as long as all three are the
+same, whatever the unit's current name and position, and whatever became of other units.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ POPULATION = "population"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the extensions have in common.
+    """Settings that the extensions share.
 
     Attributes
     ----------
     ms_before, ms_after
         Window of waveforms and templates.
     n_spikes_max
-        Most spikes of a unit whose waveforms are averaged or kept; all if None.
+        Maximum number of spikes per unit whose waveforms are averaged or kept; all if None.
     seed
-        Of their choice, and of everything else that is drawn.
+        Seed for choosing them, and for all other random choices.
     """
 
     ms_before: float = 1.0
@@ -57,9 +57,9 @@ class Analysis:
     subject, settings
         What is analyzed and how.
     nodes
-        Datasets by name of the extension: known ones, replaced as they are brought up to date.
+        Datasets by name of the extension; known ones are replaced as they are brought up to date.
     changed
-        For each extension the units whose results are not known.
+        For each extension, the units without valid results.
     """
 
     subject: Subject
@@ -74,7 +74,7 @@ class Analysis:
 
     @cached_property
     def population(self) -> int:
-        """A number that follows from which units there are."""
+        """A digest of which units there are."""
         return content_key(np.sort(self.subject.unit_keys))
 
     @property
@@ -84,7 +84,7 @@ class Analysis:
         return round(self.settings.ms_before * 1e-3 * rate), max(1, round(self.settings.ms_after * 1e-3 * rate))
 
     def compare(self, name: str, *, described: str, reads: bool) -> None:
-        """Find out for which units a known node still holds."""
+        """Determine for which units a known node is still valid."""
         subject = self.subject
         changed = np.ones(subject.n_units, bool)
         known = known_node(subject.sorting, name)
@@ -108,16 +108,16 @@ class Analysis:
     def by_spike(
         self, name: str, variable: str, *, positions: NDArray[np.int64], values: NDArray[Any], fill: Any = np.nan
     ) -> NDArray[Any]:
-        """One value a spike: new ones at their positions, known ones elsewhere."""
+        """One value per spike: new ones at their positions, known ones elsewhere."""
         old = self.old(name, variable)
         out = np.full(self.subject.n_spikes, fill, values.dtype) if old is None else old.astype(values.dtype)
         out[positions] = values
         return out
 
     def by_unit(self, name: str, variable: str, values: NDArray[Any], *, fill: Any = 0) -> NDArray[Any]:
-        """One row a unit: those of changed units from ``values``, which has a row for each, known ones elsewhere.
+        """One row per unit: changed units from ``values``, which has a row for each of them, and known ones elsewhere.
 
-        Rows that are shorter along their last dimension than others are filled up.
+        Rows that are shorter along their last dimension are padded.
         """
         old = self.old(name, variable)
         if old is None or self.changed[name].all():
@@ -130,7 +130,7 @@ class Analysis:
         return out
 
     def put(self, name: str, dataset: xr.Dataset, *, described: str, reads: bool) -> None:
-        """Keep a result, with what it holds for."""
+        """Store a result, with the conditions of its validity."""
         node = dataset.assign({KEY: ("unit", self.subject.unit_keys)})
         node.attrs.update({"parameters": described, POPULATION: self.population})
         if reads:
@@ -144,7 +144,7 @@ class Analysis:
 
 
 def padded_to(values: NDArray[Any], width: int, fill: Any) -> NDArray[Any]:
-    """Rows filled up at the end of their last dimension.
+    """Rows padded at the end of their last dimension.
 
     Examples
     --------
@@ -165,12 +165,12 @@ def known_node(sorting: xr.DataTree, name: str) -> xr.Dataset | None:
 
 
 def current_results(sorting: xr.DataTree) -> dict[str, xr.Dataset]:
-    """All stored results by extension, if they are of the spikes that the sorting has.
+    """All stored results by extension, after checking that they belong to the sorting's current spikes.
 
     Raises
     ------
     ParameterError
-        If units changed since; :func:`xephys.analyze` brings results up to date.
+        If units have changed since; :func:`xephys.analyze` brings results up to date.
     """
     if NODE not in validate_sorting(sorting).children:
         return {}
@@ -188,7 +188,7 @@ def current_results(sorting: xr.DataTree) -> dict[str, xr.Dataset]:
 
 
 def columns_of(node: xr.Dataset) -> xr.Dataset:
-    """The metrics of a node, without what tells when they hold.
+    """The metrics of a node, without the information on their validity.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def with_nodes(sorting: xr.DataTree, nodes: Mapping[str, xr.Dataset]) -> xr.Data
 
 
 def described(parameters: Mapping[str, Any]) -> str:
-    """Parameters as text that is the same for equal ones.
+    """Parameters as text that is equal for equal parameters.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from .subject import Subject
 from .table import EXTENSIONS, needs_of, parameters_of, with_needs
 from .waveforms import are_aligned, noise_starts
 
-#: What is computed if nothing is named: what SpikeInterface's analyzer is usually asked for.
+#: Extensions computed by default: what is usually requested from SpikeInterface's analyzer.
 DEFAULT = (
     "noise_levels", "templates", "spike_amplitudes", "unit_locations", "template_similarity", "correlograms",
     "isi_histograms",
@@ -37,11 +37,11 @@ def analyze(
     n_spikes_max: int | None = 500,
     seed: int = 0,
 ) -> xr.DataTree:
-    """Compute what is wanted of a sorting, reading its recording once. Computes.
+    """Compute extensions of a sorting, reading its recording once. Computes.
 
-    What is known already, on ``sorting``, is not computed again: results hold for a unit as long as its spikes, the
-    recording and the parameters are the same. After a merge, a split or new labels only what depends on units that
-    changed is brought up to date, and only the tiles with their spikes are read.
+    Results already stored on ``sorting`` are reused: they are valid for a unit as long as its spikes, the recording and
+    the parameters are the same. After a merge, a split or a relabelling, only results of changed units are recomputed,
+    and only the tiles with their spikes are read.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ def analyze(
         Any sorting tree. Columns ``channel_index`` and the node ``/templates`` are used if it has them; without the
         first, a few tiles are read to find the units' channels.
     recording
-        The recording that was sorted, filtered as the waveforms are to be; its segments, in a tree, if it has several.
-        Counts become microvolts where the channels have gains.
+        The recording that was sorted, filtered as the waveforms should be; a tree of its segments if there are several.
+        Counts are converted to microvolts if the channels have gains.
     extensions
-        Names as in the table below; what they need is added.
+        Names from the table below; extensions that they need are added.
     parameters
-        Of single extensions, by name, such as ``{"correlograms": {"window_ms": 100.0}}``.
+        Parameters of single extensions, by name, such as ``{"correlograms": {"window_ms": 100.0}}``.
     ms_before, ms_after
         Window of waveforms and templates around a spike.
     n_spikes_max
-        Most spikes of a unit whose waveforms are averaged or kept; all if None.
+        Maximum number of spikes per unit whose waveforms are averaged or kept; all if None.
     seed
-        Of the choice of spikes.
+        Seed for choosing the spikes.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def analyze(
     Raises
     ------
     ParameterError
-        If a name is unknown, a number outside its limits, or the recording is not that of the sorting.
+        If a name is unknown, a number is outside its limits, or the recording does not belong to the sorting.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def update(analysis: Analysis, extensions: Iterable[str], parameters: Mapping[st
 
 
 def _read(analysis: Analysis, names: list[str], given: Mapping[str, dict[str, Any]]) -> dict[str, NDArray[Any]]:
-    """The one pass: what all extensions take from the traces of the units that changed."""
+    """The one pass: everything that extensions need from the traces of changed units."""
     subject = analysis.subject
     of_spike = subject.unit_index
     fields: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from .facts import Facts
 from .results import Analysis
 from .spikes import Rows
 
-#: Units of the columns; those that are not here have none.
+#: Units of the columns; columns that are not listed have none.
 UNITS = {
     "peak_to_trough_duration": "s", "trough_half_width": "s", "peak_half_width": "s", "repolarization_slope": "uV/s",
     "recovery_slope": "uV/s", "main_to_next_extremum_duration": "s", "trough_width": "s", "peak_before_width": "s",
@@ -20,7 +20,7 @@ UNITS = {
 
 
 def template_metrics(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
-    """The node ``template_metrics``: a column for each, by unit."""
+    """The node ``template_metrics``: one column per metric, by unit."""
     from ..kernels.metrics import template_shape, template_spread
 
     changed = analysis.changed["template_metrics"]

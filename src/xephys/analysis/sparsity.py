@@ -1,4 +1,4 @@
-"""The channels of a unit: its peak channel, those around it, and the sample at which its template peaks."""
+"""The channels of a unit: its peak channel, the channels on which it is kept, and the sample at which it peaks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .reading import Reading, read_spikes
 from .results import Analysis
 from .subject import Subject
 
-#: Window and number of spikes from which channels are found where the sorting does not name them.
+#: Window and number of spikes from which channels are found if the sorting does not name them.
 SCOUT_MS, SCOUT_SPIKES = 0.5, 100
 
 
 class Prior(NamedTuple):
-    """Dense templates that are known before the pass ``(unit, sample, channel)``, and samples before the spike."""
+    """Dense templates known before the pass ``(unit, sample, channel)``, and the number of samples before the spike."""
 
     templates: NDArray[np.float32]
     nbefore: int
 
 
 def prior_templates(subject: Subject) -> Prior | None:
-    """The templates of the sorting's own node; None if it has none, or the recording is not in their unit."""
+    """The templates of the sorting's own node; None if there are none, or the recording is in another unit."""
     node = subject.sorting.children.get("templates")
     if node is None or "templates" not in node.dataset or subject.recording.attrs.get("units") != "uV":
         return None
@@ -39,7 +39,7 @@ def prior_templates(subject: Subject) -> Prior | None:
 
 
 def scouted_templates(subject: Subject, units: NDArray[np.bool_], *, seed: int) -> Prior:
-    """Means of up to a hundred spikes of each unit on all channels, from few tiles of the recording. Computes."""
+    """Means of up to a hundred spikes per unit on all channels, from a few tiles of the recording. Computes."""
     from ..kernels.analysis.choice import chosen_spikes, spike_lots
 
     rate = subject.sampling_frequency
@@ -62,7 +62,7 @@ def scouted_templates(subject: Subject, units: NDArray[np.bool_], *, seed: int) 
 
 
 def find_channels(analysis: Analysis, changed: NDArray[np.bool_], parameters: dict[str, Any]) -> xr.Dataset:
-    """The node ``sparsity``: ``peak_channel`` and ``channel_index (unit, slot)``, ascending and -1 padded."""
+    """The node ``sparsity``: ``peak_channel`` and ``channel_index (unit, slot)``, ascending and padded with -1."""
     subject = analysis.subject
     method = parameters["method"]
     check_choice("method", method, METHODS)
@@ -92,7 +92,7 @@ def find_channels(analysis: Analysis, changed: NDArray[np.bool_], parameters: di
 
 
 class Sparsity(NamedTuple):
-    """A method: the mask ``(unit, channel)`` from peak channels and templates, and whether it needs templates."""
+    """A method: computes the mask ``(unit, channel)`` from peak channels and templates; may need templates."""
 
     mask: Callable[[Subject, NDArray[np.int64], Prior | None, dict[str, Any]], NDArray[np.bool_]]
     templates: bool
@@ -155,7 +155,7 @@ def _noise(subject: Subject) -> NDArray[np.float64]:
     return np.asarray(estimate_noise_levels(subject.recording).values, np.float64)
 
 
-#: One row a method.
+#: One row per method.
 METHODS = {
     "radius": Sparsity(_radius, False),
     "closest_channels": Sparsity(_closest, False),

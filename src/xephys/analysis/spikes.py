@@ -1,4 +1,4 @@
-"""Values of single spikes: which are chosen, how large each is, where it comes from, its multiple of the template."""
+"""Values of single spikes: which are chosen, their amplitude, their position, and their multiple of the template."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def choose(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dat
 
 
 def peak_shifts(analysis: Analysis) -> NDArray[np.int64]:
-    """Lag at which each unit's template is largest on its peak channel, as far as a template is known."""
+    """Lag at which each unit's template is largest on its peak channel, if a template is known."""
     subject = analysis.subject
     peak = analysis.nodes["sparsity"]["peak_channel"].values
     templates = analysis.nodes.get("templates")
@@ -59,8 +59,8 @@ def template_shifts(templates: xr.Dataset, peak: NDArray[np.int64]) -> NDArray[n
 def amplitudes(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
     """The node ``spike_amplitudes``: the trace where the unit's template peaks.
 
-    The pass reads it where the template was expected to peak; spikes of units whose template turned out to peak at
-    another sample are read again.
+    The pass reads it where the template was expected to peak. If a unit's template turns out to peak at another sample,
+    its spikes are read again.
     """
     name = "spike_amplitudes"
     values = rows.get("amplitude", np.zeros(0, np.float32))
@@ -81,7 +81,7 @@ def amplitudes(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr
 
 
 def locating(analysis: Analysis, parameters: dict[str, Any]) -> tuple[Stage, tuple[str, ...]]:
-    """The stage that finds the places of spikes, and the fields it adds."""
+    """The stage that localizes spikes, and the fields it adds."""
     given = dict(parameters)
     method = given.pop("method")
     check_choice("method", method, PLACES)
@@ -113,7 +113,7 @@ def locations(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.
 def scalings(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
     """The node ``amplitude_scalings``: size of each spike as a multiple of its unit's template.
 
-    If no template was known before the pass, the recording is read a second time with those that it brought.
+    If no template was known before the pass, the recording is read a second time with the templates from the pass.
     """
     name = "amplitude_scalings"
     if "scale" not in rows and analysis.changed[name].any():
@@ -129,7 +129,7 @@ def scalings(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.D
 
 
 def scaling_fields(analysis: Analysis, parameters: dict[str, Any]) -> dict[str, Any]:
-    """What a reading needs for scales; empty if no template is known yet."""
+    """Arguments of a reading that computes scales; empty if no template is known yet."""
     subject = analysis.subject
     channels = analysis.nodes["sparsity"]["channel_index"].values
     prior = prior_templates(subject)

@@ -1,4 +1,4 @@
-"""What is analyzed: the spikes of a sorting segment by segment, its units by content, and the traces in microvolts."""
+"""The subject of an analysis: spikes segment by segment, units identified by content, and traces in microvolts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Subject:
     sorting
         A valid sorting tree.
     segments
-        The segments of the recording, in microvolts where their channels have gains.
+        The segments of the recording, in microvolts if their channels have gains.
     """
 
     sorting: xr.DataTree
@@ -70,7 +70,7 @@ class Subject:
 
     @property
     def recording(self) -> xr.DataArray:
-        """The first segment: what it says of channels holds for all."""
+        """The first segment; its channels are those of all segments."""
         return self.segments[0]
 
     @property
@@ -105,7 +105,7 @@ class Subject:
 
     @cached_property
     def segment_bounds(self) -> NDArray[np.int64]:
-        """Where the spikes of each segment begin, and the end of the last; spikes are in order of segment and sample.
+        """Start of the spikes of each segment, and the end of the last; spikes are in order of segment and sample.
 
         Raises
         ------
@@ -135,9 +135,9 @@ class Subject:
 
     @cached_property
     def unit_keys(self) -> NDArray[np.int64]:
-        """A number for each unit that follows from its spikes and its channel alone.
+        """A digest of each unit's spikes and channel.
 
-        It is the same whatever the unit is called, and whatever other units there are.
+        It does not depend on the unit's name or on other units.
         """
         from ..kernels.metrics.trains import split_trains
 
@@ -162,6 +162,6 @@ def content_key(values: NDArray[np.int64]) -> int:
 
 
 def _scaled(recording: xr.DataArray) -> xr.DataArray:
-    """The recording in microvolts; as it is where its channels have no gain."""
+    """The recording in microvolts; unchanged if its channels have no gain."""
     info = schema.validate_recording(recording)
     return to_uv(recording) if info.units == "uV" or "gain_to_uv" in recording.coords else recording

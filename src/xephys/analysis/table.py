@@ -1,4 +1,4 @@
-"""The table of extensions: one row each. What is computed, in which order and from what follows from here."""
+"""The table of extensions, one row each, which determines what is computed, in which order and from what."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Compute = Callable[[Analysis, spikes.Rows, dict[str, Any]], xr.Dataset]
 
 
 class Extension(NamedTuple):
-    """A row: what makes the node, what it needs first, its parameters, and what it takes from the pass.
+    """A row: the function that makes the node, what it needs first, its parameters, and what it takes from the pass.
 
-    ``reads``: ``""`` nothing, ``"spikes"`` every spike of changed units, ``"waveforms"`` the chosen ones, ``"noise"``
-    a few tiles; ``settings`` are the common settings on which it depends; ``whole``: some
-    of it depends on all units there are, also on those that went.
+    ``reads``: ``""`` nothing, ``"spikes"`` every spike of changed units, ``"waveforms"`` the chosen ones, ``"noise"`` a
+    few tiles. ``settings`` are the shared settings on which it depends. ``whole``: whether part of it depends on all
+    units, including removed ones.
     """
 
     compute: Compute
@@ -40,7 +40,7 @@ def _sparsity(analysis: Analysis, rows: spikes.Rows, parameters: dict[str, Any])
 _CORRELOGRAM = {"window_ms": 50.0, "bin_ms": 1.0}
 _WINDOW = ("ms_before", "ms_after", "n_spikes_max", "seed")
 
-#: Every extension by name, in an order in which each stands behind what it needs.
+#: Every extension by name, ordered so that each comes after what it needs.
 EXTENSIONS: dict[str, Extension] = {
     "sparsity": Extension(
         _sparsity,
@@ -147,7 +147,7 @@ EXTENSIONS: dict[str, Extension] = {
 
 
 def needs_of(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """What an extension needs first: of the metrics only what the wanted ones take."""
+    """What an extension needs first; for metrics, only what the wanted ones use."""
     return quality.needs_of(dict(parameters)) if name == "quality_metrics" else EXTENSIONS[name].needs
 
 
@@ -157,7 +157,7 @@ def with_needs(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]]
     Raises
     ------
     ParameterError
-        If there is no extension of a name.
+        If a name is not an extension.
 
     Examples
     --------
@@ -176,12 +176,12 @@ def with_needs(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]]
 
 
 def parameters_of(name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of an extension: its defaults, and what is given.
+    """The parameters of an extension: its defaults, updated with the given ones.
 
     Raises
     ------
     ParameterError
-        If it has no parameter of a name.
+        If the extension does not have a parameter.
     """
     extension = EXTENSIONS[name]
     free = set(given) - set(extension.parameters)

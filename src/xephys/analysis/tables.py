@@ -21,15 +21,15 @@ def compute_quality_metrics(
 ) -> xr.Dataset:
     """Quality metrics of all units, by SpikeInterface's names. Computes.
 
-    Everything that the wanted metrics need is taken from the recording in one pass, see :func:`xephys.analyze`; what
-    ``sorting`` holds already is used.
+    Everything that the wanted metrics need is read from the recording in one pass, see :func:`xephys.analyze`; results
+    already stored on ``sorting`` are reused.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     recording
-        The recording that was sorted, filtered.
+        The recording that was sorted, after filtering.
     names
         Metrics, or columns, such as ``["snr", "isi_violations_ratio"]``; all but ``nn_advanced`` if None. See
         :func:`quality_metric_names`.
@@ -38,13 +38,13 @@ def compute_quality_metrics(
 
     Returns
     -------
-    Dataset with dim ``unit``, coordinate ``unit_id`` and a variable for each column; ``.to_dataframe()`` makes the data
-    frame that SpikeInterface has. To keep it with the sorting: ``analyze(sorting, recording, ["quality_metrics"])``.
+    Dataset with dim ``unit``, coordinate ``unit_id`` and one variable per column; ``.to_dataframe()`` returns
+    SpikeInterface's data frame. To store it with the sorting, use ``analyze(sorting, recording, ["quality_metrics"])``.
 
     Raises
     ------
     ParameterError
-        If there is no metric of a name.
+        If a name is not a metric.
 
     Examples
     --------
@@ -73,8 +73,8 @@ def compute_template_metrics(
 
     Returns
     -------
-    Dataset with dim ``unit``, coordinate ``unit_id`` and a variable for each column. Columns of more than one channel
-    are NaN where there are too few.
+    Dataset with dim ``unit``, coordinate ``unit_id`` and one variable per column. Columns that need several channels
+    are NaN if there are too few.
 
     Examples
     --------

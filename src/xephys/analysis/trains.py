@@ -1,4 +1,4 @@
-"""What follows from spike times: correlograms, autocorrelograms, also by firing rate, and histograms of intervals."""
+"""Results from spike times: correlograms, autocorrelograms, also by firing rate, and interval histograms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .subject import Subject
 
 
 def bins_of(subject: Subject, *, window_ms: float, bin_ms: float) -> tuple[int, int]:
-    """Samples of a bin, and how many whole bins fit into half the window.
+    """Number of samples in a bin, and number of whole bins in half the window.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def acgs_3d(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Da
 
 
 def _trains(subject: Subject) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each segment the samples train after train, and where each train begins."""
+    """For each segment, the samples train after train, and the start of each train."""
     trains = []
     for first, last in pairwise(subject.segment_bounds):
         units = subject.unit_index[first:last]

@@ -1,4 +1,4 @@
-"""What follows from templates: where units are, and how alike they are."""
+"""Results from templates: positions of units, and their similarity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .trains import of_pairs
 
 
 class Placing(NamedTuple):
-    """A method: places of units from their templates, and the columns it gives."""
+    """A method: computes positions of units from their templates; with the columns it returns."""
 
     places: Callable[[Analysis, xr.Dataset, dict[str, Any]], NDArray[np.float64]]
     columns: tuple[str, ...]
@@ -82,7 +82,7 @@ def _peak(analysis: Analysis, templates: xr.Dataset, parameters: dict[str, Any])
     return analysis.subject.positions[analysis.nodes["sparsity"]["peak_channel"].values]
 
 
-#: One row a method.
+#: One row per method.
 METHODS = {
     "center_of_mass": Placing(_mass, ("x", "y")),
     "grid_convolution": Placing(_grid, ("x", "y", "z")),

@@ -14,8 +14,8 @@ from .spikes import Rows
 def keep_waveforms(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
     """The node ``waveforms``: ``waveform (waveform, sample, slot)`` on the channels of the unit.
 
-    ``waveform_key``, ``segment`` and ``sample_index`` say whose each is, whatever becomes of other units and spikes;
-    ``spike`` is its place along the sorting's spikes.
+    ``waveform_key``, ``segment`` and ``sample_index`` identify the spike of each waveform, whatever becomes of other
+    units and spikes; ``spike`` is its position along the sorting's spikes.
     """
     subject = analysis.subject
     channels = analysis.nodes["sparsity"]["channel_index"].values
@@ -51,7 +51,7 @@ def keep_waveforms(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -
 
 
 def are_aligned(analysis: Analysis) -> bool:
-    """Whether the places of known waveforms are still those of their spikes, and no spike of theirs has gone."""
+    """Whether known waveforms still belong to their spikes, none of which has been removed."""
     node, subject = analysis.nodes["waveforms"], analysis.subject
     spikes = node["waveform_spike"].values
     if len(spikes) and spikes.max() >= subject.n_spikes:
@@ -61,11 +61,11 @@ def are_aligned(analysis: Analysis) -> bool:
 
 
 def spike_positions(analysis: Analysis, keys: Any, segments: Any, samples: Any) -> Any:
-    """Places along the sorting's spikes of spikes known by their unit, segment and sample."""
+    """Positions along the sorting's spikes of spikes given by unit, segment and sample."""
     subject = analysis.subject
     unit = np.argsort(subject.unit_keys, kind="stable")
     owner = unit[np.searchsorted(subject.unit_keys[unit], keys)]
-    # Two spikes of a unit on one sample have the same waveform, so the first of them stands for either.
+    # Two spikes of a unit on one sample have the same waveform, so the first one stands for both.
     order = np.lexsort((subject.sample_index, subject.segment_index, subject.unit_index))
     key = np.rec.fromarrays([subject.unit_index[order], subject.segment_index[order], subject.sample_index[order]])
     wanted = np.rec.fromarrays([owner.astype(np.int64), segments.astype(np.int64), samples.astype(np.int64)])
@@ -75,8 +75,8 @@ def spike_positions(analysis: Analysis, keys: Any, segments: Any, samples: Any) 
 def average(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Dataset:
     """The node ``templates``: ``average`` and ``std (unit, sample, slot)``, and ``median`` if asked for.
 
-    Sums and sums of squares are added in float64 along the tree of tiles. Medians are those of the chosen waveforms,
-    which are kept in memory for it.
+    Sums and sums of squares are added in float64 along the tree of tiles. For medians, the chosen waveforms are kept in
+    memory.
     """
     from ..kernels.analysis.medians import unit_medians
 
@@ -123,7 +123,7 @@ def noise(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Data
 
 
 def noise_starts(analysis: Analysis, n_stretches: int) -> tuple[Any, ...]:
-    """Samples at which stretches as long as a waveform begin, drawn in each segment by its length."""
+    """First samples of excerpts of a waveform's length, drawn in each segment in proportion to its length."""
     subject, length = analysis.subject, sum(analysis.window)
     rng = np.random.default_rng(analysis.settings.seed)
     room = np.maximum(subject.n_samples - length, 0)

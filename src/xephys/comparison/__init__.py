@@ -1,4 +1,4 @@
-"""Sortings beside each other: with the truth, two of which neither is the truth, or several."""
+"""Compare sortings: with the truth, with each other if neither is the truth, or several at once."""
 
 from __future__ import annotations
 

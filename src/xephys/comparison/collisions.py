@@ -1,4 +1,4 @@
-"""How well a sorter finds spikes that lie on those of other units: recall by lag, and by similarity of the units."""
+"""How well a sorter finds spikes that overlap those of other units: recall by lag and by similarity of units."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CollisionComparison:
-    """Spikes of the truth near those of other units, and how many of them were found.
+    """Spikes of the truth close to those of other units, and how many of them were found.
 
     Attributes
     ----------
     comparison
         The sorting against the truth.
     collision_lag_ms
-        Largest lag of spikes that collide.
+        Maximum lag of colliding spikes.
     n_bins
-        Bins of the lag.
+        Number of bins of the lag.
     """
 
     comparison: GroundTruthComparison
@@ -43,8 +43,8 @@ class CollisionComparison:
     def counts(self) -> xr.Dataset:
         """Collisions ``(truth_unit, other_unit, lag)``: ``num_found`` and ``num_missed``, spikes of ``truth_unit``.
 
-        The lag is how much later the other spike is, in milliseconds at the middle of a bin. Of two units only spikes
-        without another spike of either between them collide.
+        The lag is the delay of the other spike, in milliseconds at the middle of a bin. Two spikes of a pair of units
+        collide only if no other spike of either unit is between them.
         """
         from ..kernels.comparison.collisions import colliding_pairs
 
@@ -81,7 +81,7 @@ class CollisionComparison:
         return (found / (found + missed).where(found + missed > 0)).rename("recall")
 
     def recall_by_lag(self) -> xr.Dataset:
-        """Collisions of all pairs together: ``recall``, ``num_found`` and ``num_missed`` by lag."""
+        """Collisions of all pairs combined: ``recall``, ``num_found`` and ``num_missed`` by lag."""
         total = self.counts.sum(["truth_unit", "other_unit"])
         number = total["num_found"] + total["num_missed"]
         return total.assign(recall=total["num_found"] / number.where(number > 0))
@@ -89,14 +89,14 @@ class CollisionComparison:
     def recall_by_similarity(
         self, similarity: Any, *, good_only: bool = False, min_accuracy: float = 0.9
     ) -> xr.Dataset:
-        """Recall of each ordered pair of units by lag, pairs in order of the similarity of their templates.
+        """Recall of each ordered pair of units by lag, with pairs sorted by the similarity of their templates.
 
         Parameters
         ----------
         similarity
             ``(truth_unit, truth_unit)``, in the order of the true units.
         good_only
-            Take only pairs of units that were both found with at least ``min_accuracy``.
+            Use only pairs of units that were both found with at least ``min_accuracy``.
         min_accuracy
             See ``good_only``.
 
@@ -140,18 +140,18 @@ def compare_collisions(
 ) -> CollisionComparison:
     """Compare a sorting with the truth where spikes of the truth collide.
 
-    Counts are those of SpikeInterface's ``CollisionGTComparison``, of any number of segments.
+    Counts are those of SpikeInterface's ``CollisionGTComparison``, for any number of segments.
 
     Parameters
     ----------
     gt_sorting, tested_sorting
-        As of :func:`compare_sorter_to_ground_truth`.
+        As in :func:`compare_sorter_to_ground_truth`.
     collision_lag_ms
-        Largest lag of spikes that collide.
+        Maximum lag of colliding spikes.
     n_bins
         Bins of the lag, from one end to the other.
     **options
-        As of :func:`compare_sorter_to_ground_truth`.
+        As in :func:`compare_sorter_to_ground_truth`.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from .two_sorters import PairComparison, check_scores, unit_number
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Ways of assigning tested units to true ones.
+#: Ways to assign tested units to true ones.
 MATCH_MODES = ("hungarian", "best")
 METHODS = ("by_unit", "raw_count", "pooled_with_average")
 COUNTS = ("tp", "fn", "fp", "num_gt", "num_tested")
@@ -30,9 +30,9 @@ class GroundTruthComparison(PairComparison):
     Attributes
     ----------
     well_detected_score, redundant_score, overmerged_score
-        Scores of the lists of units, unless a call gives others.
+        Scores for the lists of units, unless a call gives others.
     exhaustive_gt
-        Whether the truth holds all units there are. Redundant, overmerged, false and bad units are known only then.
+        Whether the truth contains all units. Only then are redundant, overmerged, false and bad units known.
     match_mode
         How units are assigned for the counts.
     """
@@ -45,7 +45,7 @@ class GroundTruthComparison(PairComparison):
 
     @cached_property
     def counts(self) -> dict[str, NDArray[np.int64]]:
-        """Of each true unit, spikes found, missed and false, those there are, and those of the unit assigned to it."""
+        """For each true unit: spikes found, missed and false, its own spikes, and those of the unit assigned to it."""
         match = self.counted_match
         paired = match >= 0
         number = np.maximum(match, 0)
@@ -63,7 +63,7 @@ class GroundTruthComparison(PairComparison):
 
     @property
     def counted_match(self) -> NDArray[np.int64]:
-        """Number of the tested unit with which each true one is counted; -1 for none."""
+        """Number of the tested unit with which each true unit is counted; -1 for none."""
         return (self.assigned if self.match_mode == "hungarian" else self.best)[0]
 
     @property
@@ -77,13 +77,13 @@ class GroundTruthComparison(PairComparison):
         return table.rename_axis("gt_unit_id")
 
     def get_performance(self, method: str = "by_unit", output: str = "pandas") -> Any:
-        """Accuracy, recall, precision, false discovery and miss rate.
+        """Accuracy, recall, precision, false discovery rate and miss rate.
 
         Parameters
         ----------
         method
-            ``"by_unit"``, a row a true unit; ``"pooled_with_average"``, the mean of these; ``"raw_count"``, counts of
-            spikes.
+            ``"by_unit"``: one row per true unit; ``"pooled_with_average"``: the mean of these; ``"raw_count"``: counts
+            of spikes.
         output
             ``"pandas"`` or ``"dict"``.
         """
@@ -106,7 +106,7 @@ class GroundTruthComparison(PairComparison):
         redundant_score: float | None = None,
         overmerged_score: float | None = None,
     ) -> None:
-        """Print how many units there are of each kind."""
+        """Print the number of units of each kind."""
         counts = self.count_units_categories(well_detected_score, overmerged_score, redundant_score)
         print(f"{self.sorting2_name} against {self.sorting1_name}")
         print(counts.to_string())
@@ -117,7 +117,7 @@ class GroundTruthComparison(PairComparison):
         overmerged_score: float | None = None,
         redundant_score: float | None = None,
     ) -> pd.Series[int]:
-        """Numbers of true and tested units, and of those of each kind that can be told."""
+        """Numbers of true and tested units, and of units of each kind that can be determined."""
         import pandas as pd
 
         counts = {
@@ -133,7 +133,7 @@ class GroundTruthComparison(PairComparison):
         return pd.Series(counts, dtype="int64")
 
     def get_confusion_matrix(self) -> pd.DataFrame:
-        """Spikes of matched pairs on the diagonal; in a last row the false, in a last column the missed ones."""
+        """Spikes of matched pairs on the diagonal, with false spikes in a last row and missed ones in a last column."""
         import pandas as pd
 
         match = self.counted_match
@@ -152,7 +152,7 @@ class GroundTruthComparison(PairComparison):
         return pd.DataFrame(values, index=index, columns=header)
 
     def get_well_detected_units(self, well_detected_score: float | None = None) -> list[Any]:
-        """Tested units assigned to a true one with which they agree well."""
+        """Tested units that are assigned to a true unit and agree well with it."""
         score = self.well_detected_score if well_detected_score is None else well_detected_score
         match = self.assigned[1]
         agreement = np.append(self.agreement, np.full((1, len(match)), -1.0), axis=0)[match, np.arange(len(match))]
@@ -163,7 +163,7 @@ class GroundTruthComparison(PairComparison):
         return len(self.get_well_detected_units(well_detected_score))
 
     def get_false_positive_units(self, redundant_score: float | None = None) -> list[Any]:
-        """Tested units that are not assigned, and agree with no true one."""
+        """Tested units that are not assigned and agree with no true unit."""
         self._exhaustive("false positive")
         score = self.redundant_score if redundant_score is None else redundant_score
         free, best = self.assigned[1] < 0, self.best[1]
@@ -174,7 +174,7 @@ class GroundTruthComparison(PairComparison):
         return len(self.get_false_positive_units(redundant_score))
 
     def get_redundant_units(self, redundant_score: float | None = None) -> list[Any]:
-        """Tested units that are not assigned, and agree with a true one that agrees better with another."""
+        """Tested units that are not assigned but agree with a true unit, which agrees better with another one."""
         self._exhaustive("redundant")
         score = self.redundant_score if redundant_score is None else redundant_score
         free, best = self.assigned[1] < 0, self.best[1]
@@ -186,7 +186,7 @@ class GroundTruthComparison(PairComparison):
         return len(self.get_redundant_units(redundant_score))
 
     def get_overmerged_units(self, overmerged_score: float | None = None) -> list[Any]:
-        """Tested units that agree with two true ones or more."""
+        """Tested units that agree with two or more true units."""
         self._exhaustive("overmerged")
         score = self.overmerged_score if overmerged_score is None else overmerged_score
         return self._tested((self.agreement > score).sum(axis=0) > 1)
@@ -196,7 +196,7 @@ class GroundTruthComparison(PairComparison):
         return len(self.get_overmerged_units(overmerged_score))
 
     def get_bad_units(self) -> list[Any]:
-        """Tested units that are assigned to no true one."""
+        """Tested units that are not assigned to a true unit."""
         self._exhaustive("bad")
         return self._tested(self.assigned[1] < 0)
 
@@ -205,11 +205,11 @@ class GroundTruthComparison(PairComparison):
         return len(self.get_bad_units())
 
     def get_labels1(self, unit_id: Any) -> list[NDArray[Any]]:
-        """Of each spike of a true unit, by segment, whether it is found (``"TP"``) or missed (``"FN"``)."""
+        """For each spike of a true unit, by segment, whether it is found (``"TP"``) or missed (``"FN"``)."""
         return self._labels_of(self.first, self.found[0], unit_id, "FN")
 
     def get_labels2(self, unit_id: Any) -> list[NDArray[Any]]:
-        """Of each spike of a tested unit, by segment, whether it is true (``"TP"``) or false (``"FP"``)."""
+        """For each spike of a tested unit, by segment, whether it is true (``"TP"``) or false (``"FP"``)."""
         return self._labels_of(self.second, self.found[1], unit_id, "FP")
 
     @cached_property
@@ -252,7 +252,7 @@ class GroundTruthComparison(PairComparison):
         return pd.DataFrame(rates, index=self.unit1_ids).rename_axis("gt_unit_id")
 
     def _best_agreement(self) -> NDArray[np.float64]:
-        """Agreement of each tested unit with the true one that agrees best with it."""
+        """Agreement of each tested unit with the true unit that agrees best with it."""
         return np.asarray(self.agreement.max(axis=0, initial=0.0), np.float64)
 
     def _tested(self, chosen: NDArray[np.bool_]) -> list[Any]:
@@ -282,32 +282,32 @@ def compare_sorter_to_ground_truth(
 ) -> GroundTruthComparison:
     """Compare a sorting with the truth, in SpikeInterface's terms; :func:`xephys.compare` gives the same in one tree.
 
-    Numbers are SpikeInterface's. Labels of single spikes use each spike once, which in bursts shorter than ``delta_ms``
-    may give fewer hits than the counts.
+    Numbers are SpikeInterface's. Labels of single spikes use each spike once, which may give fewer hits than the counts
+    in bursts shorter than ``delta_ms``.
 
     Parameters
     ----------
     gt_sorting, tested_sorting
-        Sortings of one recording, or of parts of it that overlap, of any kind that :func:`xephys.compare` takes.
+        Sortings of one recording, or of overlapping parts of it, of any kind that :func:`xephys.compare` accepts.
     gt_name, tested_name
-        What they are called.
+        Names of the two sortings.
     delta_ms
-        Largest distance of spikes that coincide.
+        Maximum distance of coincident spikes.
     match_score
-        Smallest agreement of units that are assigned to each other.
+        Minimum agreement of units that are assigned to each other.
     well_detected_score
-        Smallest agreement of an assigned unit that counts as well detected.
+        Minimum agreement of an assigned unit that counts as well detected.
     redundant_score
-        Agreement from which a unit that is not assigned counts as redundant, and below which as a false one.
+        An unassigned unit with at least this agreement is redundant; below it, it is false.
     overmerged_score
         A tested unit that agrees better than this with two true ones is overmerged.
     chance_score
-        Smallest agreement of possible matches.
+        Minimum agreement of possible matches.
     exhaustive_gt
-        Whether the truth holds all units there are.
+        Whether the truth contains all units.
     match_mode
-        Whether units are assigned one to one (``"hungarian"``), or each true unit to the one that agrees best with it
-        (``"best"``).
+        Whether units are assigned one to one (``"hungarian"``), or each true unit to the tested one that agrees best
+        with it (``"best"``).
 
     Returns
     -------
@@ -318,7 +318,7 @@ def compare_sorter_to_ground_truth(
     ParameterError
         If a score is outside [0, 1], ``delta_ms`` is not positive, or the mode is unknown.
     RecordingError
-        If the two have different sampling frequencies or segments, or no time in common.
+        If the sortings differ in sampling frequency or segments, or have no time in common.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""Two sortings on one axis of samples, and on what both cover: a part of a recording is compared with that part."""
+"""Bring two sortings onto one sample axis and to their common range:
+
+a part of a recording is compared with that part.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where on a recording the samples of one segment of a sorting lie.
+    """Position of the samples of one segment of a sorting on its recording.
 
     Attributes
     ----------
     first
-        What sample 0 of the sorting as SpikeInterface sees it is on the axis of the segment.
+        Position, on the axis of the segment, of sample 0 of the sorting as SpikeInterface counts it.
     start_s
-        Time of the segment's sample 0; None if nothing says it.
+        Time of the segment's sample 0; None if unknown.
     n_samples
-        Length of what was sorted; None if nothing says it.
+        Length of the sorted part; None if unknown.
     is_regular
-        Whether the clock is regular, so that differences of time are differences of samples.
+        Whether the clock is regular, so that time differences can be converted to samples.
     """
 
     first: int
@@ -60,12 +63,12 @@ def axes_of(sorting: Any, converted: BaseSorting) -> list[Axis]:
 
 
 def on_one_axis(tested: Any, truth: Any, found: BaseSorting, true: BaseSorting) -> tuple[BaseSorting, BaseSorting]:
-    """Both sortings with samples of one axis, without the spikes outside what both cover.
+    """Both sortings with samples on one axis, without spikes outside their common range.
 
     Raises
     ------
     RecordingError
-        If nothing says how the two axes lie, or they have nothing in common.
+        If the relation of the two axes is unknown, or they have no time in common.
     """
     rate = float(true.sampling_frequency)
     shifts, ranges = [], []
@@ -84,7 +87,7 @@ def on_one_axis(tested: Any, truth: Any, found: BaseSorting, true: BaseSorting) 
 
 
 def _shift(ours: Axis, theirs: Axis, rate: float, index: int) -> int:
-    """What turns a sample of ours into one of theirs, both counted from what was sorted."""
+    """Offset from one sorting's samples to the other's, both counted from the start of the sorted part."""
     if ours.start_s is None or theirs.start_s is None:
         if ours.first == theirs.first:
             return 0

@@ -1,4 +1,4 @@
-"""How well a sorting finds the units of another that is known to be true, counted as SpikeInterface counts it."""
+"""How well a sorting finds the units of a known truth, counted as in SpikeInterface."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .ground_truth import GroundTruthComparison
 from .spikes import count_coincident, spikes_of_two
 from .two_sorters import check_scores
 
-#: Smallest agreement with a true unit for which it is named beside a tested one.
+#: Minimum agreement with a true unit for it to be named with a tested one.
 CHANCE_SCORE = 0.1
 MEASURES = ("accuracy", "recall", "precision")
 COUNTS = {
@@ -78,8 +78,8 @@ def compare(
 
     The counts are those of SpikeInterface's ``compare_sorter_to_ground_truth`` with an exhaustive truth: spikes
     coincide within ``delta_ms``, and units are assigned to each other one to one (Hungarian algorithm). Sortings of
-    parts of one recording are brought to one axis by what they say of their start and clock, and only the time that
-    both cover is compared.
+    parts of one recording are brought onto one axis by their starts and clocks, and only the time that both cover is
+    compared.
 
     Parameters
     ----------
@@ -87,13 +87,13 @@ def compare(
         Sortings: of :func:`xephys.sort`, of :func:`xephys.open_sorting`, the truth of a simulation, or
         SpikeInterface's.
     delta_ms
-        Largest distance of two spikes that are the same.
+        Maximum distance of two spikes that count as the same.
     match_score
-        Smallest agreement of units that are matched.
+        Minimum agreement of matched units.
     well_detected_score
-        Smallest agreement of a matched unit that counts as well detected.
+        Minimum agreement of a matched unit that counts as well detected.
     redundant_score
-        Agreement from which an unmatched tested unit is a second copy, and below which it is a false positive.
+        An unmatched tested unit with at least this agreement is a second copy; below it, it is a false positive.
     overmerged_score
         A tested unit that agrees better than this with two units of the truth is overmerged.
 
@@ -106,10 +106,10 @@ def compare(
     ParameterError
         If a score is outside [0, 1], or ``delta_ms`` is not positive.
     TypeError
-        If something is not a sorting.
+        If an argument is not a sorting.
     RecordingError
-        If the two have different sampling frequencies, no time in common or no clock by which it is known, or the
-        truth has no unit.
+        If the sortings differ in sampling frequency, have no time in common or no clock to determine it, or the truth
+        has no units.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def _labelled(result: GroundTruthComparison) -> Comparison:
 
 
 def _confusion(units: xr.Dataset, tested_units: xr.Dataset, coincident: Any) -> xr.DataArray:
-    """Coincident spikes with matched pairs on the diagonal, and what is left over in a last row and column."""
+    """Coincident spikes with matched pairs on the diagonal, and unmatched spikes in a last row and column."""
     true_ids, tested_ids = units["truth_unit"].values, tested_units["tested_unit"].values
     place = {str(u): k for k, u in enumerate(tested_ids)}
     matched = np.array([m != "" for m in units["match"].values], bool)

@@ -1,4 +1,4 @@
-"""Several sortings of one recording: a graph of the agreements of their units, and what they agree on."""
+"""Compare several sortings of one recording: a graph of agreements between units, and what the sortings agree on."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ SPIKETRAIN_MODES = ("union", "intersection")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MultiSortingComparison:
-    """Units of several sortings, and which of them are one neuron.
+    """Units of several sortings, and which of them are the same neuron.
 
     Attributes
     ----------
     name_list
-        What the sortings are called.
+        Names of the sortings.
     spikes
-        Their spikes, on the axis of the first.
+        Their spikes, on the axis of the first sorting.
     comparisons
         Every pair of sortings, by their names.
     delta_ms
-        Largest distance of spikes that coincide.
+        Maximum distance of coincident spikes.
     spiketrain_mode
-        Which spikes agreed units have: those of either sorting, or those of both.
+        Spikes of agreed units: those of either sorting, or those of both.
     """
 
     name_list: tuple[str, ...]
@@ -64,7 +64,7 @@ class MultiSortingComparison:
     def edges(self) -> xr.Dataset:
         """All matches with dim ``edge``: ``node (edge, 2)``, ``agreement``, and whether it is ``kept``.
 
-        Where a group has two units of one sorting, its weakest matches are dropped.
+        If a group has two units of one sorting, its weakest matches are dropped.
         """
         from ..kernels.comparison.agreement_graph import one_unit_a_sorting
 
@@ -101,7 +101,7 @@ class MultiSortingComparison:
         )
 
     def compute_subgraphs(self) -> tuple[list[list[str]], list[list[Any]]]:
-        """Names of the sortings, and of the units in them, of each agreed unit."""
+        """For each agreed unit, the names of the sortings and of its units in them."""
         order = np.argsort(self.nodes["group"].values, kind="stable")
         names = np.array(self.name_list, object)[self.nodes["sorting"].values]
         ids = np.array([unit for one in self.spikes for unit in one.unit_ids.tolist()], object)
@@ -111,24 +111,24 @@ class MultiSortingComparison:
     def get_agreement_sorting(
         self, minimum_agreement_count: int = 1, *, minimum_agreement_count_only: bool = False
     ) -> xr.DataTree:
-        """What several sortings agree on, as a sorting.
+        """The units on which several sortings agree, as a sorting.
 
         Parameters
         ----------
         minimum_agreement_count
-            In how many sortings a unit has to be.
+            Minimum number of sortings that must contain a unit.
         minimum_agreement_count_only
-            Take only units that are in so many, and in no more.
+            Use only units in exactly this number of sortings.
 
         Returns
         -------
         A sorting whose units have the columns ``avg_agreement``, ``agreement_number``, and for each sorting a column
-        ``unit_in_NAME`` with the name that the unit has there, empty where it is not.
+        ``unit_in_NAME`` with the unit's name there, or an empty text.
 
         Raises
         ------
         ParameterError
-            If no unit is in so many sortings.
+            If no unit is in that many sortings.
         """
         number = self.units["agreement_number"].values
         few = minimum_agreement_count
@@ -146,7 +146,7 @@ class MultiSortingComparison:
 
     @cached_property
     def _agreed_spikes(self) -> tuple[Spikes, NDArray[np.int64]]:
-        """Spikes of all agreed units: of their best match, or of the one sorting that has them."""
+        """Spikes of all agreed units: those of their best match, or of the only sorting that contains them."""
         edges = self.edges.isel(edge=self.edges["kept"].values)
         group, weight = self.nodes["group"].values[edges["node"].values[:, 0]], edges["agreement"].values
         order = np.lexsort((-np.arange(len(group)), weight, group))
@@ -250,35 +250,35 @@ def compare_multiple_sorters(
 ) -> MultiSortingComparison:
     """Compare several sortings of one recording, and find the units on which they agree.
 
-    Every pair is compared as by :func:`compare_two_sorters`; matched units are joined, and where a group then holds two
-    units of one sorting, its weakest matches are dropped until it does not (SpikeInterface drops one for each unit too
-    many, which may leave two of them in the group). Agreements and groups are SpikeInterface's. Spikes of agreed
-    units coincide within ``delta_ms``, for which SpikeInterface takes 5 samples, whatever it is given; and their times
-    are those of the sorting listed first, for which it takes one of the two by chance.
+    Every pair is compared as by :func:`compare_two_sorters`, and matched units are joined. If a group then contains two
+    units of one sorting, its weakest matches are dropped until it does not. (SpikeInterface drops one match per excess
+    unit, which may leave two of them in the group.) Agreements and groups are SpikeInterface's. Spikes of agreed units
+    coincide within ``delta_ms``, where SpikeInterface always uses 5 samples. Their times are those of the sorting
+    listed first, where SpikeInterface uses either one.
 
     Parameters
     ----------
     sortings
-        Two or more, of any kind that :func:`xephys.compare` takes.
+        Names of the sortings; ``sorting0``, ``sorting1``, ... if None.
     name_list
         What they are called; ``sorting0``, ``sorting1``, ... if None.
     delta_ms, match_score, chance_score
-        As of :func:`compare_two_sorters`.
+        As in :func:`compare_two_sorters`.
     spiketrain_mode
-        Which spikes a unit has that is in several sortings: of the two that agree best those of either (``"union"``,
+        Spikes of a unit that is in several sortings: from the two that agree best, those of either (``"union"``, with
         times from the one listed first), or those of both (``"intersection"``).
 
     Returns
     -------
     MultiSortingComparison
-        ``.units`` says on what the sortings agree, ``.get_agreement_sorting(2)`` makes a sorting of it.
+        ``.units`` are the agreed units; ``.get_agreement_sorting(2)`` makes a sorting of them.
 
     Raises
     ------
     ParameterError
         If there are fewer than two sortings, names are missing or given twice, or a score is outside [0, 1].
     RecordingError
-        If sortings have different sampling frequencies or segments.
+        If sortings differ in sampling frequency or segments.
 
     Examples
     --------

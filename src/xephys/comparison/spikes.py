@@ -1,4 +1,4 @@
-"""Spikes of two or more sortings as arrays on one axis, and how many of them coincide."""
+"""Spikes of two or more sortings as arrays on one axis, and the number of coincident spikes."""
 
 from __future__ import annotations
 
@@ -55,35 +55,35 @@ class Spikes:
 
     @property
     def num_spikes(self) -> NDArray[np.int64]:
-        """Of each unit."""
+        """Number of spikes of each unit."""
         return np.bincount(self.unit_index, minlength=len(self.unit_ids)).astype(np.int64)
 
     def parts(self) -> Iterator[slice]:
-        """Where the spikes of each segment stand."""
+        """Slice of the spikes of each segment."""
         bounds = np.searchsorted(self.segment_index, np.arange(self.n_segments + 1))
         yield from (slice(int(first), int(end)) for first, end in pairwise(bounds))
 
     def samples_of(self, delta_ms: float) -> int:
-        """A distance in samples, as SpikeInterface rounds it: down."""
+        """A distance in samples, rounded down as in SpikeInterface."""
         return int(delta_ms / 1000 * self.sampling_frequency)
 
 
 def spikes_of_two(first: Any, second: Any, names: tuple[str, str]) -> tuple[Spikes, Spikes]:
-    """Two sortings of any kind on one axis, as far as both cover it.
+    """Two sortings of any kind on one axis, restricted to their common range.
 
     Parameters
     ----------
     first, second
         Any sortings.
     names
-        What they are called in errors.
+        Names of the sortings, for errors.
 
     Raises
     ------
     TypeError
         If something is not a sorting.
     RecordingError
-        If rates or segments differ, or the two have no time in common.
+        If rates or segments differ, or the sortings have no time in common.
     """
     one, other = as_spikeinterface_sorting(first), as_spikeinterface_sorting(second)
     if one.sampling_frequency != other.sampling_frequency:
@@ -101,14 +101,14 @@ def spikes_of_two(first: Any, second: Any, names: tuple[str, str]) -> tuple[Spik
 
 
 def count_coincident(first: Spikes, second: Spikes, delta_ms: float, *, symmetric: bool) -> NDArray[np.int64]:
-    """Coincident spikes of each pair of units ``(first unit, second unit)``, no more than the second one has.
+    """Coincident spikes of each pair of units ``(first unit, second unit)``, at most as many as the second one has.
 
     Parameters
     ----------
     first, second
         Of the same segments.
     delta_ms
-        Largest distance of spikes that coincide.
+        Maximum distance of coincident spikes.
     symmetric
         Count in both directions, and take in each segment the larger count.
     """
@@ -130,7 +130,7 @@ def count_coincident(first: Spikes, second: Spikes, delta_ms: float, *, symmetri
 
 
 def as_spikeinterface_sorting(sorting: Any) -> BaseSorting:
-    """Any kind of sorting as SpikeInterface's."""
+    """Any kind of sorting as a SpikeInterface sorting."""
     from spikeinterface import BaseSorting
 
     if isinstance(sorting, BaseSorting):

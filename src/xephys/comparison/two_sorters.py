@@ -1,4 +1,7 @@
-"""Two sortings of one recording, neither of which is known to be right: agreement and matches of their units."""
+"""Compare two sortings of one recording, neither of which is known to be right:
+
+agreement and matches of their units.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PairComparison:
-    """Agreement of the units of two sortings, and which belong together, with SpikeInterface's names.
+    """Agreement of the units of two sortings, and their matches, under SpikeInterface's names.
 
     Attributes
     ----------
@@ -29,11 +32,11 @@ class PairComparison:
     coincident
         Coincident spikes ``(first unit, second unit)``.
     sorting1_name, sorting2_name
-        What the sortings are called.
+        Names of the sortings.
     delta_ms
-        Largest distance of spikes that coincide.
+        Maximum distance of coincident spikes.
     match_score, chance_score
-        Smallest agreement of units that are assigned to each other, and of possible matches.
+        Minimum agreement of units that are assigned to each other, and of possible matches.
     """
 
     first: Spikes
@@ -64,14 +67,14 @@ class PairComparison:
 
     @cached_property
     def assigned(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Number of the unit that each unit is assigned to, one to one; -1 for none."""
+        """Number of the unit assigned to each unit, one to one; -1 for none."""
         from ..kernels.comparison.matches import one_to_one
 
         return one_to_one(self.agreement, self.match_score)
 
     @cached_property
     def best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Number of the unit that agrees best with each unit, whatever others do; -1 for none."""
+        """Number of the unit that agrees best with each unit, regardless of other units; -1 for none."""
         from ..kernels.comparison.matches import best_matches
 
         return best_matches(self.agreement, self.chance_score), best_matches(self.agreement.T, self.chance_score)
@@ -127,7 +130,7 @@ class PairComparison:
         return _possible(self.agreement.T, self.chance_score, self.unit2_ids, self.unit1_ids)
 
     def get_ordered_agreement_scores(self) -> pd.DataFrame:
-        """The agreement with units in an order in which it falls along the diagonal."""
+        """The agreement with units ordered so that it falls along the diagonal."""
         from ..kernels.comparison.matches import order_by_agreement
 
         rows, columns = order_by_agreement(self.agreement)
@@ -141,10 +144,10 @@ class PairComparison:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SymmetricSortingComparison(PairComparison):
-    """Two sortings of which neither is the truth; exchanged, they give the same."""
+    """Two sortings of which neither is the truth; exchanging them gives the same result."""
 
     def get_matching(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
-        """Which unit each unit of the first, and each of the second, is assigned to."""
+        """The unit assigned to each unit of the first sorting, and to each of the second."""
         return self.hungarian_match_12, self.hungarian_match_21
 
     def get_matching_event_count(self, unit1: Any, unit2: Any) -> int:
@@ -168,7 +171,7 @@ class SymmetricSortingComparison(PairComparison):
         return self.unit1_ids[self.agreement[:, unit_number(self.unit2_ids, unit2)] >= self.chance_score]
 
     def get_agreement_fraction(self, unit1: Any = None, unit2: Any = None) -> float:
-        """Agreement of two units; 0 where one of them is none, as a match may be."""
+        """Agreement of two units; 0 if one of them is missing, as a match may be."""
         none = (None, -1, "")
         if any(unit in none and unit not in ids for unit, ids in ((unit1, self.unit1_ids), (unit2, self.unit2_ids))):
             return 0.0
@@ -187,21 +190,21 @@ def compare_two_sorters(
 ) -> SymmetricSortingComparison:
     """Compare two sortings of which neither is known to be right.
 
-    Spikes coincide within ``delta_ms``; of the counts in both directions the larger is taken. Units are assigned to
-    each other one to one (Hungarian algorithm). Counts, agreements and matches are SpikeInterface's.
+    Spikes coincide within ``delta_ms``; the larger of the counts in both directions is used. Units are assigned one to
+    one (Hungarian algorithm). Counts, agreements and matches are SpikeInterface's.
 
     Parameters
     ----------
     sorting1, sorting2
-        Sortings of one recording, or of parts of it that overlap, of any kind that :func:`xephys.compare` takes.
+        Sortings of one recording, or of overlapping parts of it, of any kind that :func:`xephys.compare` accepts.
     sorting1_name, sorting2_name
-        What they are called.
+        Names of the sortings.
     delta_ms
-        Largest distance of spikes that coincide.
+        Maximum distance of coincident spikes.
     match_score
-        Smallest agreement of units that are assigned to each other.
+        Minimum agreement of units that are assigned to each other.
     chance_score
-        Smallest agreement of possible matches.
+        Minimum agreement of possible matches.
 
     Returns
     -------
@@ -212,7 +215,7 @@ def compare_two_sorters(
     ParameterError
         If a score is outside [0, 1], or ``delta_ms`` is not positive.
     RecordingError
-        If the two have different sampling frequencies or segments, or no time in common.
+        If the sortings differ in sampling frequency or segments, or have no time in common.
 
     Examples
     --------
@@ -241,7 +244,7 @@ def unit_number(unit_ids: NDArray[Any], unit: Any) -> int:
 
 
 def check_scores(*, delta_ms: float, **scores: float) -> None:
-    """A distance must be positive, and scores lie between 0 and 1."""
+    """Check that a distance is positive and that scores are between 0 and 1."""
     check_positive(delta_ms=delta_ms)
     for name, value in scores.items():
         if not 0 <= value <= 1:

@@ -1,4 +1,4 @@
-"""Labels in the way of Bombcell: noise by the waveform, multi-unit by the spikes, units that are not somata."""
+"""Labels in the manner of Bombcell: noise by waveform, multi-unit by spikes, and units that are not somata."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from .regroup import logged_tree, nodes_of
 from .rules import judge
 from .units import relabel_units
 
-#: Sections of the thresholds, in the order in which they are looked at.
+#: Sections of the thresholds, in order of evaluation.
 SECTIONS = ("noise", "mua", "non_somatic")
-#: Thresholds of Bombcell (Fabre et al. 2023), as SpikeInterface 0.105 has them. Units that fail one of ``noise`` are
-#: noise, of the others those that fail one of ``mua`` are multi-unit; units that meet ``non_somatic`` are no somata.
+#: Thresholds of Bombcell (Fabre et al. 2023), with the values of SpikeInterface 0.105. Units that fail a condition of
+#: ``noise`` are noise; of the others, those that fail one of ``mua`` are multi-unit; units that meet ``non_somatic``
+#: are not somata.
 BOMBCELL: dict[str, tuple[str, ...]] = {
     "noise": (
         "num_positive_peaks <= 2",
@@ -50,7 +51,7 @@ BOMBCELL: dict[str, tuple[str, ...]] = {
         "main_peak_to_trough_ratio > 0.8",
     ),
 }
-#: Metrics of which NaN is a result: no contamination could be ruled out.
+#: Metrics for which NaN is a result: no contamination could be ruled out.
 NAN_FAILS = {"sliding_rp_violation"}
 _WIDTHS = ("peak_before_width", "trough_width")
 _RATIOS = ("peak_before_to_trough_ratio", "peak_before_to_peak_after_ratio")
@@ -68,25 +69,25 @@ def label_like_bombcell(
     Parameters
     ----------
     sorting
-        Any sorting tree.
+        As in :func:`curate_by_rules`: quality metrics and template metrics.
     metrics
         As of :func:`curate_by_rules`: quality metrics and template metrics.
     thresholds
         Conditions by section, ``noise``, ``mua`` and ``non_somatic``; or SpikeInterface's thresholds
         (``{"mua": {"snr": {"greater": 5, "less": None}}}``), also as the path of a JSON file. Bombcell's if None.
     split_non_somatic
-        Tell units that are no somata apart by whether they are good: ``non_soma_good`` and ``non_soma_mua`` instead of
+        Label non-somatic units by whether they are good: ``non_soma_good`` and ``non_soma_mua`` instead of
         ``non_soma``.
 
     Returns
     -------
-    A sorting with new labels. The log says for each unit which conditions it does not meet, or why it is no soma.
-    Conditions on metrics that are not known are left out, with a warning and a line in the log.
+    A sorting with new labels. For each unit, the log says which conditions it fails, or why it is not a soma.
+    Conditions on unknown metrics are left out, with a warning and a log entry.
 
     Raises
     ------
     ParameterError
-        If a section is not known, or a condition cannot be read.
+        If a section is unknown, or a condition cannot be read.
 
     Examples
     --------
@@ -127,7 +128,7 @@ def label_like_bombcell(
 
 
 def _sections(thresholds: Mapping[str, Any] | PathLike) -> dict[str, list[str]]:
-    """Conditions by section, whatever way they were given."""
+    """Conditions by section, from any accepted form."""
     if isinstance(thresholds, (str, Path)):
         try:
             thresholds = json.loads(Path(thresholds).read_bytes())
@@ -146,7 +147,7 @@ def _conditions(section: str, given: Mapping[str, Any] | Iterable[str]) -> list[
     texts = {str(metric): text for metric, limits in given.items() if (text := _limits_text(str(metric), limits))}
     if section != "non_somatic":
         return list(texts.values())
-    # SpikeInterface states what somata meet: narrow widths and a large ratio together, or anything else, break it.
+    # SpikeInterface states what somata meet: narrow widths together with a large ratio, or anything else, violate it.
     widths = " and ".join(f"not ({texts[name]})" for name in _WIDTHS if name in texts)
     ratios = " or ".join(f"not ({texts[name]})" for name in _RATIOS if name in texts)
     alone = [f"not ({text})" for name, text in texts.items() if name not in (*_WIDTHS, *_RATIOS)]
@@ -164,5 +165,5 @@ def _limits_text(metric: str, limits: Mapping[str, Any]) -> str:
 
 
 def _known(conditions: Iterable[str], columns: Mapping[str, Any]) -> list[str]:
-    """Conditions of which all metrics are known."""
+    """Conditions whose metrics are all known."""
     return [text for text in conditions if all(name in columns for name in parse_condition(text).names)]

@@ -1,4 +1,4 @@
-"""Spikes found twice, spikes outside of what was recorded, and units found twice: taken out."""
+"""Remove spikes found twice, spikes outside the recording, and units found twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .measures import largest_values
 from .regroup import logged_tree, nodes_of, regrouped
 from .units import select_units
 
-#: Which of two near spikes stays, and whether spikes that go still make others go.
+#: Which of two close spikes stays, and whether removed spikes still cause others to be removed.
 METHODS = {
     "keep_first": (False, False),
     "keep_last": (True, False),
@@ -30,27 +30,27 @@ KEEP = ("max_spikes", "highest_amplitude")
 def remove_duplicated_spikes(
     sorting: xr.DataTree, *, censored_ms: float = 0.3, method: str = "keep_first"
 ) -> xr.DataTree:
-    """Take out spikes that follow one of the same unit by less than a neuron could.
+    """Remove spikes that follow one of the same unit sooner than a neuron could fire.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     censored_ms
-        Longest interval that is too short.
+        Maximum interval that is too short.
     method
-        Of two near spikes ``"keep_first"`` or ``"keep_last"``; with ``_iterative`` behind it, only spikes that stay
-        make others go.
+        Which of two close spikes stays: ``"keep_first"`` or ``"keep_last"``; with the suffix ``_iterative``, only
+        spikes that stay cause others to be removed.
 
     Returns
     -------
-    A sorting; the log says how many spikes each unit lost. Metrics and templates are as they were: see
+    A sorting; the log says how many spikes each unit lost. Metrics and templates are not updated: see
     :func:`xephys.analyze`.
 
     Raises
     ------
     ParameterError
-        If the time is not positive, or there is no method of the name.
+        If the time is not positive, or the method is unknown.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def remove_duplicated_spikes(
     n_units = tree["units"].sizes["unit"]
     order = np.lexsort((sample, segment, unit))
     train = segment[order] * n_units + unit[order]
-    # Trains of one segment each, in the order of units and in it of segments.
+    # Trains of one segment each, in order of units and, within a unit, of segments.
     bounds = np.flatnonzero(np.append(np.diff(train, prepend=-1) != 0, True))
     within = round(censored_ms * 1e-3 * float(tree.attrs["sampling_frequency"]))
     gone = np.zeros(len(order), bool)
@@ -79,19 +79,19 @@ def remove_duplicated_spikes(
 
 
 def remove_excess_spikes(sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree | None = None) -> xr.DataTree:
-    """Take out spikes that lie before or behind what was recorded.
+    """Remove spikes before or after the recorded range.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     recording
-        What was sorted; if None, what the sorting says of it.
+        The recording that was sorted; if None, the range stored in the sorting.
 
     Raises
     ------
     ParameterError
-        If nothing says how long the recording is, or segments differ.
+        If the length of the recording is unknown, or segments differ.
 
     Examples
     --------
@@ -123,18 +123,18 @@ def remove_excess_spikes(sorting: xr.DataTree, recording: xr.DataArray | xr.Data
 def find_redundant_units(
     sorting: xr.DataTree, *, delta_ms: float = 0.4, agreement_min: float = 0.2, shared_min: float = 0.8
 ) -> xr.Dataset:
-    """Pairs of units most of whose spikes coincide.
+    """Find pairs of units most of whose spikes coincide.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     delta_ms
-        Largest distance of spikes that coincide.
+        Maximum distance of coincident spikes.
     agreement_min
-        Smallest agreement, coincident spikes over the union of both trains.
+        Minimum agreement: coincident spikes over the union of both trains.
     shared_min
-        Of one of the two, a larger share of spikes has to coincide.
+        Minimum share of coincident spikes in one of the two units.
 
     Returns
     -------
@@ -189,16 +189,16 @@ def remove_redundant_units(
     agreement_min: float = 0.2,
     shared_min: float = 0.8,
 ) -> xr.DataTree:
-    """Of units that were found twice, keep one.
+    """Keep one of each group of units that were found several times.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     keep
-        Of two the one with ``"max_spikes"``, or of ``"highest_amplitude"`` by its template.
+        Which of two units to keep: the one with ``"max_spikes"``, or with the ``"highest_amplitude"`` of its template.
     delta_ms, agreement_min, shared_min
-        As of :func:`find_redundant_units`.
+        As in :func:`find_redundant_units`.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def remove_redundant_units(
     Raises
     ------
     ParameterError
-        If there are no templates to tell the amplitude.
+        If amplitudes are needed and there are no templates.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def _segments(spikes: xr.Dataset) -> NDArray[np.int64]:
 
 
 def _without(tree: xr.DataTree, gone: NDArray[np.bool_], entry: dict[str, Any]) -> xr.DataTree:
-    """The tree without some spikes; units stay, also those that have none left."""
+    """The tree without some spikes; units stay even if they have none left."""
     ids, unit = np.asarray(unit_ids_of(tree)), tree["spikes"]["unit_index"].values
     lost = np.bincount(unit[gone], minlength=len(ids))
     same = np.arange(len(ids))

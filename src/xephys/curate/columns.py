@@ -1,4 +1,4 @@
-"""What is known of each unit, as columns by name: of the tree, of its stored analysis, and of tables that are given."""
+"""Collect what is known of each unit as columns: from the tree, its stored analysis, and given tables."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ def unit_columns(
     ----------
     sorting
         A valid sorting tree.
-    metrics
-        Tables with ``unit_id``, as :func:`xephys.compute_quality_metrics` returns, or data frames with the names of the
-        units as index. Their columns come before those of the stored analysis, and these before those of the tree.
+    Tables with ``unit_id``, as returned by :func:`xephys.compute_quality_metrics`, or data frames with the names of the
+    units as index. Their columns override those of the stored analysis, which override those of the tree.
 
     Raises
     ------
     ParameterError
-        If a table is of other units, or stored metrics are of other spikes than the sorting has.
+        If a table is of other units, or stored metrics belong to other spikes than the sorting has now.
 
     Examples
     --------

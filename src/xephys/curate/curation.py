@@ -1,4 +1,4 @@
-"""Decisions about units as SpikeInterface's curation JSON writes them: read in every version, applied, written."""
+"""Decisions about units in SpikeInterface's curation JSON: read any version, apply, write."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from .regroup import logged_tree, nodes_of
 from .split import split_unit
 from .units import relabel_units, select_units
 
-#: The category of labels that is the tree's own ``label``, and what others call its values.
+#: The category of labels that is the tree's own ``label``, and other spellings of its values.
 QUALITY, _LABELS = "quality", {"MUA": "mua", "Good": "good", "Noise": "noise"}
 _VERSIONS = ("0", "1", "2")
 
 
 def read_curation(curation: Mapping[str, Any] | Sequence[Any] | PathLike) -> list[dict[str, Any]]:
-    """Steps of a curation in format 2, whatever version it was written in.
+    """Read the steps of a curation, of any version, as format 2.
 
     Parameters
     ----------
     curation
-        SpikeInterface's curation: a dict of format 2, 1 or 0 (Sortingview's), a sequence of such, a
+        SpikeInterface's curation: a dict of format 2, 1 or 0 (Sortingview's), a sequence of these, a
         ``SequentialCuration`` (``curation_steps``), or the path of a JSON file with one of these.
 
     Returns
     -------
-    A dict for each step, with ``format_version``, ``unit_ids``, ``label_definitions``, ``manual_labels``, ``removed``,
-    ``merges`` and ``splits``. A dict without a version is of format 0 if it has that format's fields, else of format 2.
+    One dict per step, with ``format_version``, ``unit_ids``, ``label_definitions``, ``manual_labels``, ``removed``,
+    ``merges`` and ``splits``. A dict without a version is of format 0 if it has that format's fields, otherwise of
+    format 2.
 
     Raises
     ------
     ParameterError
-        If the version is not known, or a decision is not whole.
+        If the version is unknown, or a decision is incomplete.
 
     Examples
     --------
@@ -71,19 +72,20 @@ def apply_curation(
 ) -> xr.DataTree:
     """Apply a curation to a sorting: labels, then removals, merges and splits, step by step.
 
-    Labels are of the units before they are merged. Of an exclusive category a merged unit keeps the label that all its
-    members have, of another each label that any has; parts keep those of their unit. The category ``quality`` is the
-    tree's ``label``; another exclusive one becomes a column of texts, and each label of another a column of booleans.
-    Units without a new name in the curation get names that none has had.
+    Labels refer to the units before merging. In an exclusive category, a merged unit keeps a label that all its members
+    have; in other categories, each label that any of them has. Parts keep the labels of their unit. The category
+    ``quality`` is the tree's ``label``. Any other exclusive category becomes a column of texts, and each label of a
+    non-exclusive one a column of booleans. Units without a new name in the curation get names that have never been
+    used.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     curation
-        What :func:`read_curation` takes.
+        Anything that :func:`read_curation` accepts.
     duplicate_ms
-        As of :func:`merge_units`; None keeps all spikes, as SpikeInterface does.
+        As in :func:`merge_units`; None keeps all spikes, as SpikeInterface does.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def apply_curation(
     Raises
     ------
     ParameterError
-        If the curation is of other units, or a decision does not fit.
+        If the curation belongs to other units, or a decision does not fit.
 
     Examples
     --------
@@ -115,7 +117,7 @@ def save_curation(curation: Mapping[str, Any] | Sequence[Any], path: PathLike) -
     text = json.dumps(whole, indent=1, default=lambda value: np.asarray(value).tolist())
     hidden = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
     hidden.write_text(text + "\n", encoding="utf8")
-    hidden.replace(path)  # so that a file is whole, or the earlier one
+    hidden.replace(path)  # so that the file is either complete or the earlier one
 
 
 def _step(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def _given_list(given: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _of_sortingview(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Format 0: labels by unit, whose names are texts in JSON, and groups to be merged."""
+    """Format 0: labels by unit, whose names are strings in JSON, and groups to be merged."""
     by_unit, groups = given.get("labelsByUnit", {}), [list(group) for group in given.get("mergeGroups", [])]
     numbers = all(str(unit).lstrip("-").isdigit() for unit in by_unit)
     labels = {int(unit) if numbers else unit: list(values) for unit, values in by_unit.items()}
@@ -206,9 +208,9 @@ def _split(one: Mapping[str, Any]) -> dict[str, Any]:
 def apply_step(
     tree: xr.DataTree, step: Mapping[str, Any], *, duplicate_ms: float | None = None
 ) -> tuple[xr.DataTree, dict[str, Any]]:
-    """Apply one step of :func:`read_curation`: the new tree, and the step with the names that units got.
+    """Apply one step of :func:`read_curation`: returns the new tree, and the step with the names given to units.
 
-    Splits of one unit are made together: spikes stay together that no split tells apart.
+    Splits of one unit are applied together: two spikes stay together if no split separates them.
     """
     known = unit_ids_of(tree).tolist()
     foreign = [unit for unit in step["unit_ids"] if unit not in known]
@@ -247,7 +249,7 @@ def apply_step(
 def _split_apart(
     tree: xr.DataTree, unit: Any, splits: Sequence[Mapping[str, Any]]
 ) -> tuple[xr.DataTree, dict[str, Any]]:
-    """The tree with a unit divided by all its splits, and these as one with the names of the parts."""
+    """The tree with a unit divided by all its splits, and these combined into one with the names of the parts."""
     ids = unit_ids_of(tree).tolist()
     position = ids.index(unit) if unit in ids else -1
     n_spikes = int((tree["spikes"]["unit_index"].values == position).sum())
@@ -270,7 +272,7 @@ def _split_apart(
 
 
 def _labelled(tree: xr.DataTree, step: Mapping[str, Any]) -> xr.DataTree:
-    """The tree with the labels of a step, before anything else is done."""
+    """The tree with the labels of a step, which come before everything else."""
     place = {unit: k for k, unit in enumerate(unit_ids_of(tree).tolist())}
     for name, definition in step["label_definitions"].items():
         given = {one["unit_id"]: one["labels"][name] for one in step["manual_labels"] if one["labels"].get(name)}
@@ -300,7 +302,7 @@ def _labelled(tree: xr.DataTree, step: Mapping[str, Any]) -> xr.DataTree:
 def _inherited(
     before: xr.DataTree, tree: xr.DataTree, members: Sequence[Any], name: Any, exclusive: Mapping[str, bool]
 ) -> xr.DataTree:
-    """The merged unit with each label of a category that is not exclusive if any member has it."""
+    """The merged unit with each label of a non-exclusive category that any member has."""
     rows = [unit_ids_of(before).tolist().index(unit) for unit in members]
     merged = unit_ids_of(tree).tolist().index(name)
     units = tree["units"].to_dataset()
@@ -320,7 +322,7 @@ def _inherited(
 
 
 def _parts(one: Mapping[str, Any], n_spikes: int) -> Any:
-    """A label for each spike; those that no list of indices names are one part more."""
+    """A label for each spike; spikes in no list of indices form an additional part."""
     if one["mode"] == "labels":
         return np.asarray(one["labels"])
     labels = np.full(n_spikes, len(one["indices"]), np.int64)

@@ -1,11 +1,11 @@
-"""Conditions on metrics as texts, such as ``"snr > 5 and not drift_ptp > 100"``: read, checked and applied, never run.
+"""Conditions on metrics as text, such as ``"snr > 5 and not drift_ptp > 100"``: parsed, checked and applied, never run.
 
-A condition is made of comparisons (``<``, ``<=``, ``>``, ``>=``, ``==``, ``!=``, also chained), ``and``, ``or``,
-``not``, numbers, texts, names of metrics, ``+ - * /`` and ``abs()``. Python's parser reads it, and every node that is
-not one of these is refused, so that a text cannot call, import or reach anything.
+A condition consists of comparisons (``<``, ``<=``, ``>``, ``>=``, ``==``, ``!=``, also chained), ``and``, ``or``,
+``not``, numbers, strings, names of metrics, ``+ - * /`` and ``abs()``. Python's parser reads it, and every other kind
+of node is refused, so that text cannot call, import or reach anything.
 
-A comparison with NaN is neither true nor false but unknown. Unknown parts count only where they matter: ``unknown and
-false`` is false, ``unknown or true`` is true, anything else with them is unknown.
+A comparison with NaN is neither true nor false but unknown. Unknown parts count only if they matter: ``unknown and
+false`` is false, ``unknown or true`` is true, and any other combination with them is unknown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..checks import hint_for
 from ..errors import ParameterError
 
-#: Longest condition that is read.
+#: Maximum length of a condition.
 LENGTH_MAX = 2000
 COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
@@ -37,7 +37,7 @@ GRAMMAR = "conditions have comparisons, and, or, not, numbers, texts, names of m
 
 
 class Truth(NamedTuple):
-    """What a condition says of each unit: whether it is true, and whether that is known."""
+    """The result of a condition for each unit: whether it is true, and whether that is known."""
 
     true: NDArray[np.bool_]
     known: NDArray[np.bool_]
@@ -45,12 +45,12 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition that was read.
+    """A parsed condition.
 
     Attributes
     ----------
     text
-        As it was written.
+        The original text.
     names
         Metrics that occur in it, in order.
     """
@@ -64,12 +64,12 @@ class Condition:
         Parameters
         ----------
         columns
-            A value for each unit by name of the metric.
+            One value per unit, by name of the metric.
 
         Raises
         ------
         ParameterError
-            If there is no metric of a name, or a text is compared by size.
+            If a metric is missing, or the order of strings is compared.
         """
         check_known(self.names, columns, text=self.text)
         return _truth(ast.parse(self.text, mode="eval").body, columns, self.text)
@@ -81,7 +81,7 @@ def parse_condition(text: str) -> Condition:
     Raises
     ------
     ParameterError
-        If it is not one.
+        If it is not a condition.
 
     Examples
     --------
@@ -103,12 +103,12 @@ def parse_condition(text: str) -> Condition:
 
 
 def check_known(names: Iterable[str], columns: Mapping[str, Any], *, text: str) -> None:
-    """Every metric of a condition must be a column.
+    """Check that every metric of a condition is a column.
 
     Raises
     ------
     ParameterError
-        With the nearest name.
+        Suggests the nearest name.
     """
     for name in names:
         if name not in columns:
@@ -120,7 +120,7 @@ def check_known(names: Iterable[str], columns: Mapping[str, Any], *, text: str) 
 
 
 def _check_truth(node: ast.expr, text: str, names: dict[str, None]) -> None:
-    """A node that is true or false of a unit."""
+    """A node that is true or false for a unit."""
     if isinstance(node, ast.BoolOp):
         for part in node.values:
             _check_truth(part, text, names)
@@ -166,7 +166,7 @@ def _is_abs(node: ast.expr) -> bool:
 def _truth(node: Any, columns: Mapping[str, NDArray[Any]], text: str) -> Truth:
     if isinstance(node, ast.BoolOp):
         parts = [_truth(part, columns, text) for part in node.values]
-        decisive = isinstance(node.op, ast.Or)  # one true part makes it true, or one false part false
+        decisive = isinstance(node.op, ast.Or)  # a single true part decides an or, a single false part an and
         any_decisive = np.logical_or.reduce([part.known & (part.true == decisive) for part in parts])
         all_known = np.logical_and.reduce([part.known for part in parts])
         known = any_decisive | all_known

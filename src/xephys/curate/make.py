@@ -1,4 +1,4 @@
-"""A sorting made by hand: of times and labels, of matched spikes, of the steps of a sort of one's own."""
+"""Make a sorting by hand: from times and labels, from matched spikes, or from the steps of a custom sort."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..sorting import build_sorting
 from ..templates.average import dense_templates, usual_channels
 from .times import samples_at
 
-#: Fields of the records of matched spikes, whose ``amplitude`` is a multiple of the template.
+#: Fields that identify matched spikes, whose ``amplitude`` is a multiple of the template.
 _MATCHED = {"unit_index", "amplitude", "gain", "sample_offset"}
 #: Columns of spikes that a sorting keeps.
 _KEPT = ("amplitude", "scale", "x", "y", "z")
@@ -40,49 +40,50 @@ def make_sorting(
     unit_ids: Sequence[Any] | None = None,
     ignore: Any = -1,
 ) -> xr.DataTree:
-    """Make a sorting of spikes and their units, which everything takes that takes one of :func:`xephys.sort`.
+    """Make a sorting from spikes and their units, for every function that accepts one of :func:`xephys.sort`.
 
     Parameters
     ----------
     spikes
-        Computed records (as of :func:`xephys.match_templates`, or ``clustering.spikes(peaks)``), a DataFrame, a Dataset
-        or a dict with the column ``sample_index``, and ``unit_index`` unless ``labels`` are given; further columns
-        ``segment_index``, ``channel_index``, ``amplitude``, ``scale``, ``x``, ``y`` are used. The amplitude of matched
-        spikes is taken for a multiple of their template. Give this, or one of the next two.
+        Computed records (from :func:`xephys.match_templates`, or ``clustering.spikes(peaks)``), a DataFrame, a Dataset
+        or a dict with the column ``sample_index``, and ``unit_index`` unless ``labels`` are given. The columns
+        ``segment_index``, ``channel_index``, ``amplitude``, ``scale``, ``x`` and ``y`` are used if present. The
+        amplitude of matched spikes is interpreted as a multiple of their template. Give either this or one of the next
+        two.
     sample_index
         Sample of each spike, from the start of its segment.
     times_s
-        Time of each spike in seconds: on the clock of the recording, without one from the start.
+        Time of each spike in seconds, on the recording's clock; without a recording, from the start.
     labels
-        Name of each spike's unit: integers or texts. Units stand in sorted order.
+        Name of each spike's unit: integers or strings. Units are in sorted order.
     segment_index
         Segment of each spike; the first if None.
     recording
-        What was sorted: its rate, length, clock and channels are used, nothing is read but times.
+        The recording that was sorted; its rate, length, clock and channels are used, and nothing but times is read.
     sampling_frequency
         In hertz; needed without a recording.
     templates
         From :func:`xephys.estimate_templates`, for the units in their order, in the unit of the recording (µV), not of
-        white traces. With them units have places and amplitudes, and spikes the places of their units if they have
-        none of their own.
+        white traces. They give units positions and amplitudes, and spikes the positions of their units if they have
+        none.
     noise_levels
-        From :func:`xephys.estimate_noise_levels`, of the same traces: for the signal-to-noise ratio.
+        From :func:`xephys.estimate_noise_levels` on the same traces, for the signal-to-noise ratio.
     units
-        Further columns, one value a unit, such as ``{"label": ["good", "mua"]}``.
+        Further columns, one value per unit, such as ``{"label": ["good", "mua"]}``.
     unit_ids
-        Names of all units in their order, also of those without spikes; those that occur if None.
+        Names of all units in order, including those without spikes; by default, the units that occur.
     ignore
-        Spikes of this label belong to no unit and are left out; None if every label is a unit.
+        Spikes with this label belong to no unit and are left out; None if every label is a unit.
 
     Returns
     -------
-    A sorting with the metrics that follow from what is given.
+    A sorting with the metrics that can be computed from what is given.
 
     Raises
     ------
     ParameterError
-        If there are no times or no labels, their numbers differ, a spike lies outside the recording, or templates are
-        those of other units.
+        If times or labels are missing, their numbers differ, a spike lies outside the recording, or templates belong to
+        other units.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def _axes(recording: Any, sampling_frequency: float | None) -> SegmentAxes:
 def _units(
     names: Any, n_spikes: int, unit_ids: Sequence[Any] | None, ignore: Any, templates: xr.Dataset | None
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Names of the units, and the unit of each spike; -1 for one that belongs to none."""
+    """Names of the units, and the unit of each spike; -1 for spikes without a unit."""
     if names is None:
         raise ParameterError("the spikes have no unit_index, and no labels are given; give one label for each spike")
     names = np.asarray(names)
@@ -160,7 +161,7 @@ def _units(
         raise ParameterError(f"labels are {names.dtype}; give integers or texts")
     none = np.zeros(n_spikes, bool) if ignore is None else names == ignore
     if unit_ids is None and templates is not None and names.dtype.kind in "iu":
-        unit_ids = list(range(templates.sizes["unit"]))  # rows of the templates, also of those without spikes
+        unit_ids = list(range(templates.sizes["unit"]))  # rows of the templates, including units without spikes
     ids = np.unique(names[~none]) if unit_ids is None else np.asarray(unit_ids)
     if len(ids) == 0:
         return np.empty(0, np.int64), np.full(n_spikes, -1, np.int64)
@@ -177,7 +178,7 @@ def _units(
 def _seen(
     templates: xr.Dataset | None, axes: SegmentAxes, n_units: int
 ) -> tuple[dict[str, Any], NDArray[np.float32] | None, int]:
-    """Peak channel, amplitude and place of each unit by its template; the template on all channels."""
+    """Peak channel, amplitude and position of each unit from its template; the template on all channels."""
     if templates is None:
         return {}, None, 0
     from ..kernels.templates.average import template_peak_channels, template_positions
@@ -207,7 +208,7 @@ def _seen(
 
 
 def _sizes(columns: Mapping[str, Any], amplitude: Any, *, matched: bool) -> dict[str, Any]:
-    """Sizes of spikes in µV and as a multiple of the template, as far as they are known."""
+    """Sizes of spikes in µV and as a multiple of the template, if they are known."""
     if not matched:
         return {}
     scale = np.asarray(columns["amplitude"], np.float64)
@@ -224,7 +225,7 @@ def _metrics(
     *,
     n_units: int,
 ) -> dict[str, Any]:
-    """The metrics that follow from what is given."""
+    """The metrics that can be computed from what is given."""
     lengths = np.asarray(axes.n_samples or (int(np.max(table["sample_index"], initial=0)) + 1,), np.int64)
     moved = np.concatenate([[0], np.cumsum(lengths)[:-1]]) - np.asarray(axes.first_sample)
     segment = np.asarray(table.get("segment_index", np.zeros(len(table["sample_index"]))), np.int64)

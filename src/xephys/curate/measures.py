@@ -1,4 +1,4 @@
-"""Metrics of units that were made of others: those that follow from the tree, and why the rest is unknown."""
+"""Metrics of units that were made from others: those that the tree determines, and why the rest is unknown."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..schema import UNIT_VARIABLES
 from ..sorting import first_samples, samples_per_segment
 from .regroup import with_rows
 
-#: Smallest noise level by which an amplitude is divided.
+#: Minimum noise level by which an amplitude is divided.
 NOISE_MIN = 1e-9
-#: Facts that a tree holds about its units; a metric that needs more is unknown.
+#: Facts that a tree holds about its units; metrics that need more are unknown.
 KNOWN_FACTS = {"sample_index", "unit_index", "n_samples", "amplitude", "noise"}
 
 
@@ -29,10 +29,10 @@ def put_metrics(
     members: Sequence[NDArray[np.int64]],
     names: Collection[str] = tuple(METRICS),
 ) -> dict[str, str]:
-    """Put the metrics of some new units into ``nodes["units"]``, and say which are unknown.
+    """Set the metrics of some new units in ``nodes["units"]``, and return which are unknown.
 
-    A metric of this package is computed if the tree holds what it needs: spikes, templates, noise levels. Of other
-    columns a number with a fraction is taken for a metric and becomes NaN; anything else stays where all members
+    A metric of this package is computed if the tree holds what it needs: spikes, templates, noise levels. In other
+    columns, floating-point numbers are assumed to be metrics and become NaN; any other value stays if all members
     agree.
 
     Parameters
@@ -40,17 +40,17 @@ def put_metrics(
     sorting
         The earlier sorting.
     nodes
-        Those of the new one, with spikes, templates and ``channel_index`` in step; changed in place.
+        Nodes of the new sorting, with consistent spikes, templates and ``channel_index``; changed in place.
     units
         Positions of the new units.
     members
-        For each of them the positions of the earlier units whose spikes it has.
+        For each of them, the positions of the earlier units whose spikes it has.
     names
-        Metrics of which the tree has this package's values; any other column is foreign, whatever its name.
+        Metrics whose values in the tree are this package's; any other column is foreign, whatever its name.
 
     Returns
     -------
-    Why a column is unknown, by its name.
+    Reasons why columns are unknown, by name.
     """
     table = nodes["units"]
     values, unknown = _computed(sorting, nodes, np.asarray(units, np.int64), names)
@@ -77,7 +77,7 @@ def put_metrics(
 def rescaled(
     nodes: dict[str, xr.Dataset], of_spike: NDArray[np.float64], of_unit: NDArray[np.float64]
 ) -> dict[str, xr.Dataset]:
-    """The nodes with sizes of spikes and of learned templates, relative to the unit's, multiplied by these factors."""
+    """The nodes with the sizes of spikes and learned templates, relative to the unit's, multiplied by factors."""
     nodes = dict(nodes)
     if "scale" in nodes["spikes"]:
         scale = nodes["spikes"]["scale"]
@@ -99,7 +99,7 @@ def largest_values(templates: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 def _computed(
     sorting: xr.DataTree, nodes: dict[str, xr.Dataset], units: NDArray[np.int64], wanted: Collection[str]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Metrics of some new units, as far as the tree tells them, and why the others are unknown."""
+    """Metrics of some new units that the tree determines, and why the others are unknown."""
     amplitude = np.full(len(units), np.nan)
     unknown = {}
     if "templates" in nodes:
@@ -119,7 +119,7 @@ def _computed(
 
 
 def _facts(sorting: xr.DataTree, spikes: xr.Dataset, units: NDArray[np.int64], **known: Any) -> UnitFacts:
-    """Facts of some units on one axis of time, on which segments follow each other."""
+    """Facts of some units on one time axis, along which segments follow each other."""
     lengths = np.array(samples_per_segment(sorting), np.int64)
     moved = np.concatenate([[0], np.cumsum(lengths)[:-1]]) - np.array(first_samples(sorting))
     rows = np.flatnonzero(np.isin(spikes["unit_index"].values, units))
@@ -139,7 +139,7 @@ def _facts(sorting: xr.DataTree, spikes: xr.Dataset, units: NDArray[np.int64], *
 
 
 def _central_rates(facts: UnitFacts) -> NDArray[np.float64]:
-    """Contamination as the preset ``kilosort4`` counts it: the central rate of the auto-correlogram."""
+    """Contamination as in the preset ``kilosort4``: the central rate of the auto-correlogram."""
     from ..kernels.metrics.trains import refractory_ratios
 
     ratio, _ = refractory_ratios(
@@ -154,7 +154,7 @@ def _central_rates(facts: UnitFacts) -> NDArray[np.float64]:
 
 
 def _noise_levels(sorting: xr.DataTree, nodes: dict[str, xr.Dataset]) -> NDArray[np.float64]:
-    """Noise level of the peak channel of each new unit: as learned, or by the units that have the channel."""
+    """Noise level of the peak channel of each new unit: as learned, or from units with that peak channel."""
     n_units = nodes["units"].sizes["unit"]
     if "channel_index" not in nodes["units"]:
         return np.full(n_units, np.nan)

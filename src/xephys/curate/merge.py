@@ -1,4 +1,4 @@
-"""Units joined: spikes, template, metrics and what was learned become those of one."""
+"""Merge units: their spikes, templates, metrics and learned data become those of one unit."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ def merge_units(
     label: str | None = None,
     duplicate_ms: float | None = 0.5,
 ) -> xr.DataTree:
-    """Make one unit of several.
+    """Merge several units into one.
 
-    Of spikes that are nearer to each other than ``duplicate_ms`` the larger stays, and the earlier of two that are
-    equally large. The others keep their samples. The template is the mean of those of the members, weighted by their
-    spikes, each moved to where it is most like that of the largest member; without traces it cannot be averaged anew
-    (see :func:`xephys.estimate_templates`). The unit lies at the mean of their places, and takes the place of the
-    largest among the units.
+    Among spikes closer to each other than ``duplicate_ms``, the larger one is kept, or the earlier one if they are
+    equally large. The others keep their samples. The template is the mean of the members' templates, weighted by their
+    numbers of spikes, each shifted to where it is most similar to that of the largest member; without traces it cannot
+    be averaged again (see :func:`xephys.estimate_templates`). The unit gets the mean of the members' positions, and the
+    index of the largest member.
 
     Metrics of this package are computed from the spikes, the template and the noise levels of the tree; any other
-    becomes NaN, and the log says why. A sorting that learned can still be given as ``learned``: all templates of the
-    members are then the unit's.
+    metric becomes NaN, and the log says why. A sorting with learned data can still be used as ``learned``: all
+    templates of the members then belong to the merged unit.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     unit_ids
-        Names of two units or more.
+        Names of two or more units.
     new_id
-        Name of the unit; that of the member with most spikes if None.
+        Name of the merged unit; by default, that of the member with most spikes.
     label
-        Label of the unit; that of the members if None and they have the same, else ``"unsorted"``.
+        Label of the merged unit; by default, that of the members if they agree, otherwise ``"unsorted"``.
     duplicate_ms
-        Shortest interval of two spikes of a neuron, in milliseconds; None keeps all spikes.
+        Minimum interval between two spikes of a neuron, in milliseconds; None keeps all spikes.
 
     Returns
     -------
-    A sorting; the log says what was joined, and which spikes were dropped.
+    A sorting; the log says what was merged, and which spikes were dropped.
 
     Raises
     ------
     ParameterError
-        If a unit does not exist, there are fewer than two, or the name is not free.
+        If a unit does not exist, there are fewer than two, or the name is taken.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def merge_units(
 
 
 def _repeated(sorting: xr.DataTree, of_members: NDArray[np.bool_], duplicate_ms: float | None) -> NDArray[np.bool_]:
-    """Spikes of the members that are too near to a larger one."""
+    """Mask of the members' spikes that are too close to a larger one."""
     from ..kernels.curate.repeats import drop_repeats
 
     if duplicate_ms is None:
@@ -131,7 +131,7 @@ def _repeated(sorting: xr.DataTree, of_members: NDArray[np.bool_], duplicate_ms:
     rows = np.flatnonzero(of_members)
     table = np.zeros(len(rows), [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("row", "i8")])
     table["sample_index"], table["row"] = spikes["sample_index"].values[rows], rows
-    if "segment_index" in spikes:  # spikes of two segments are never near to each other
+    if "segment_index" in spikes:  # spikes of different segments are never close to each other
         table["unit_index"] = spikes["segment_index"].values[rows]
     if "amplitude" in spikes:
         table["gain"] = np.nan_to_num(np.abs(spikes["amplitude"].values[rows]))
@@ -144,7 +144,7 @@ def _repeated(sorting: xr.DataTree, of_members: NDArray[np.bool_], duplicate_ms:
 def _joined(
     nodes: dict[str, xr.Dataset], members: NDArray[np.int64], largest: int, counts: NDArray[np.int64]
 ) -> tuple[dict[str, xr.Dataset], list[int]]:
-    """The nodes with the merged unit in the row of its largest member, and by how much each template was moved."""
+    """The nodes with the merged unit in the row of its largest member, and the shift of each template."""
     nodes = dict(nodes)
     weights = np.maximum(counts[members], 1)
     for name in {"x", "y", "z"} & set(nodes["units"]):
@@ -169,7 +169,7 @@ def _joined(
 
 
 def _lags(templates: NDArray[np.float32], members: NDArray[np.int64], largest: int) -> NDArray[np.int64]:
-    """By how many samples each member's template is moved earlier to resemble that of the largest."""
+    """Number of samples by which each member's template is moved earlier to match that of the largest."""
     from ..kernels.curate.merge import merge_candidates
 
     order = np.concatenate([[largest], members[members != largest]])
@@ -206,7 +206,7 @@ def _joined_features(
     lags: NDArray[np.int64],
     weights: NDArray[np.int64],
 ) -> xr.Dataset:
-    """White template, similarities and features: of the channels of the largest member, 0 where others have none."""
+    """White template, similarities and features on the channels of the largest member, 0 where others lack them."""
     from ..kernels.metrics.spike_places import features_on
 
     group, units = nodes["kilosort4"], nodes["spikes"]["unit_index"].values

@@ -1,4 +1,4 @@
-"""Units that are one neuron: searched step by step, each pair with its scores and the step that rejected it; merged."""
+"""Find units that are one neuron, step by step, with each pair's scores and the step that rejected it; merge them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .regroup import logged_tree, nodes_of
 
 @dataclass(frozen=True, eq=False)
 class Merges:
-    """Pairs of units, and what a search says of them.
+    """Pairs of units, with the results of a search.
 
     Attributes
     ----------
     pairs
-        All pairs with dim ``pair``: ``unit1``, ``unit2``, whether to ``merge`` them, the step they were
-        ``rejected_by`` (empty for those to be merged), and the scores of the steps, NaN where a step did not look.
+        All pairs with dim ``pair``: ``unit1``, ``unit2``, whether to ``merge`` them, the step that rejected them
+        (``rejected_by``; empty for those to be merged), and the scores of the steps, NaN if a step was not evaluated.
     groups
-        Names of the units to be merged with each other: pairs with a unit in common are one group.
+        Names of the units to be merged with each other: pairs with a common unit form one group.
     steps
         The steps with their parameters.
     """
@@ -70,39 +70,39 @@ def find_merges(
     extensions: Mapping[str, Mapping[str, Any]] | None = None,
     **settings: Any,
 ) -> Merges:
-    """Search for units that are one neuron. Computes.
+    """Find units that are one neuron. Computes.
 
-    Each step rejects pairs: by spikes, noise, contamination, distance, templates, correlograms, times of presence,
-    neighbors in amplitude and place, cross-contamination, what a merge would make of the contamination, or SLAy's
-    score. Steps, presets and scores are SpikeInterface's; the recording is read once, and what the sorting's analysis
-    holds is used.
+    Each step rejects pairs: by number of spikes, noise, contamination, distance, templates, correlograms, times of
+    presence, neighbors in amplitude and position, cross-contamination, the effect of a merge on contamination, or
+    SLAy's score. Steps, presets and scores are SpikeInterface's. The recording is read once, and the sorting's stored
+    analysis is reused.
 
     Parameters
     ----------
     sorting, recording
-        As of :func:`xephys.analyze`.
+        As in :func:`xephys.analyze`.
     preset
         ``similarity_correlograms``, ``temporal_splits``, ``x_contaminations``, ``feature_neighbors`` or ``slay``.
     steps
-        Names of single steps, in their order, instead of a preset: ``num_spikes``, ``snr``, ``remove_contaminated``,
+        Names of single steps, in order, instead of a preset: ``num_spikes``, ``snr``, ``remove_contaminated``,
         ``unit_locations``, ``template_similarity``, ``correlogram``, ``presence_distance``, ``knn``,
         ``cross_contamination``, ``quality_score``, ``slay_score``.
     parameters
-        Of single steps, such as ``{"num_spikes": {"n_spikes_min": 50}}``.
+        Parameters of single steps, such as ``{"num_spikes": {"n_spikes_min": 50}}``.
     extensions
-        Of what is analyzed for them, such as ``{"correlograms": {"bin_ms": 0.5}}``.
+        Parameters of the extensions that the steps need, such as ``{"correlograms": {"bin_ms": 0.5}}``.
     **settings
-        As of :func:`xephys.analyze`.
+        As in :func:`xephys.analyze`.
 
     Returns
     -------
     Merges
-        ``.groups`` are the units to be merged, ``.pairs`` tells why others are not, ``.apply(sorting)`` merges them.
+        ``.groups`` are the units to be merged, ``.pairs`` says why others are not, ``.apply(sorting)`` merges them.
 
     Raises
     ------
     ParameterError
-        If there is no preset, step or parameter of a name.
+        If a preset, step or parameter is unknown.
 
     Examples
     --------
@@ -159,22 +159,22 @@ def merge_automatically(
     duplicate_ms: float | None = 0.3,
     **options: Any,
 ) -> xr.DataTree:
-    """Search for units that are one neuron, and merge them, preset by preset. Computes.
+    """Find units that are one neuron and merge them, preset by preset. Computes.
 
-    Of what was analyzed only results of merged units are computed again.
+    Of the stored analysis, only results of merged units are recomputed.
 
     Parameters
     ----------
     sorting, recording
-        As of :func:`find_merges`.
+        As in :func:`find_merges`.
     presets
-        One or several, one after the other.
+        One preset or several, applied one after the other.
     repeat
-        Search again with a preset until it finds nothing more.
+        Repeat the search with a preset until it finds nothing more.
     duplicate_ms
-        As of :func:`xephys.merge_units`.
+        As in :func:`xephys.merge_units`.
     **options
-        ``parameters``, ``extensions`` and further ones of :func:`find_merges`.
+        ``parameters``, ``extensions`` and other arguments of :func:`find_merges`.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def merge_automatically(
 
 
 def _parameters(names: Iterable[str], given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Parameters of the steps: their defaults, and what is given."""
+    """Parameters of the steps: their defaults, updated with the given ones."""
     chosen: dict[str, dict[str, Any]] = {}
     for name in names:
         check_choice("step", name, STEPS)
@@ -219,7 +219,7 @@ def _parameters(names: Iterable[str], given: Mapping[str, Mapping[str, Any]]) ->
 
 
 def _groups(pairs: NDArray[np.int64], unit_ids: NDArray[Any]) -> tuple[tuple[Any, ...], ...]:
-    """Units that pairs join, in their order."""
+    """Units joined by pairs, in order."""
     from ..kernels.comparison.agreement_graph import components
 
     label = components(len(unit_ids), pairs)

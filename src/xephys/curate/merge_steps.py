@@ -1,4 +1,4 @@
-"""Steps of a search for units to be merged: a row each, and presets that are lists of them."""
+"""Steps of the search for units to be merged, one row each, and presets that are lists of steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import ParameterError
 
 @dataclass
 class Search:
-    """Pairs of units while they are searched.
+    """State of a search over pairs of units.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class Search:
     pairs
         ``(pair, 2)``, all pairs of units.
     left
-        Which pairs no step has rejected.
+        Mask of the pairs that no step has rejected.
     scores
-        What steps found of each pair, NaN where they did not look.
+        Scores of each pair, NaN if a step was not evaluated.
     """
 
     subject: Subject
@@ -51,11 +51,11 @@ class Search:
         return np.bincount(self.subject.unit_index, minlength=self.subject.n_units).astype(np.int64)
 
     def samples(self, duration_ms: float) -> int:
-        """A time in samples."""
+        """A duration in samples."""
         return round(duration_ms * 1e-3 * self.subject.sampling_frequency)
 
     def trains(self, gap_samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Spikes train after train on one axis, on which segments stand so far apart, and where each train begins."""
+        """Spikes train after train on one axis, with this gap between segments, and the start of each train."""
         subject = self.subject
         ends = np.cumsum(subject.n_samples + gap_samples + 1)
         shift = np.concatenate([[0], ends[:-1]]) - subject.first_samples
@@ -77,7 +77,7 @@ class Search:
         Raises
         ------
         ParameterError
-            If the second is not the shorter one.
+            If the censored period is not the shorter one.
         """
         refractory, censored = (self.samples(parameters[name]) for name in ("refractory_ms", "censored_ms"))
         if not 0 <= censored < refractory:
@@ -101,14 +101,14 @@ class Search:
         )
 
     def put(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Keep a score of the pairs that are left; values of all pairs, NaN for the others."""
+        """Store a score of the remaining pairs; returns values for all pairs, NaN for the others."""
         scores = np.full(len(self.pairs), np.nan)
         scores[self.left] = values
         self.scores[name] = scores
         return scores
 
     def both(self, met: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Pairs of which both units meet a condition."""
+        """Mask of the pairs of which both units meet a condition."""
         return np.asarray(met[self.pairs].all(axis=1))
 
 
@@ -160,10 +160,10 @@ def apart_in_time(search: Search, parameters: dict[str, Any]) -> NDArray[np.bool
     bin_samples = bin_s * subject.sampling_frequency
     apart = []
     for segment, (n_samples, first) in enumerate(zip(subject.n_samples, subject.first_samples, strict=True)):
-        n_bins = max(int(np.ceil(n_samples / bin_samples)) - 1, 1)  # the last one is shorter, and left out
+        n_bins = max(int(np.ceil(n_samples / bin_samples)) - 1, 1)  # the last bin is shorter and left out
         own = subject.segment_index == segment
         place = (subject.sample_index[own] - first) // bin_samples
-        # A spike on the last edge is of the last bin.
+        # A spike on the last edge belongs to the last bin.
         place = np.where(subject.sample_index[own] - first == n_bins * bin_samples, n_bins - 1, place).astype(np.int64)
         inside = place < n_bins
         flat = subject.unit_index[own][inside] * n_bins + place[inside]
@@ -243,7 +243,7 @@ def slay_score(search: Search, parameters: dict[str, Any]) -> NDArray[np.bool_]:
 
 
 class Step(NamedTuple):
-    """A row: which pairs stay, the extensions that it needs, its parameters, and what it asks of a pair."""
+    """A row: which pairs stay, the extensions and parameters needed, and the condition in words."""
 
     keeps: Callable[[Search, dict[str, Any]], NDArray[np.bool_]]
     needs: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Names of units: found, checked, and new ones that no unit has had."""
+"""Names of units: look them up, check them, and make new ones that have never been used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
     Raises
     ------
     ParameterError
-        If a unit does not exist or is given twice, or lists stand where names should.
+        If a unit does not exist or is given twice, or a list is given in place of a name.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
 
 
 def check_new_ids(known: NDArray[Any], new_ids: list[Any], *, taken: list[Any]) -> list[Any]:
-    """New names as plain values, once it is sure that they are different, free, and of the kind of the others.
+    """New names as plain values, after checking that they are distinct, free, and of the same kind as the others.
 
     Raises
     ------
@@ -68,7 +68,8 @@ def check_new_ids(known: NDArray[Any], new_ids: list[Any], *, taken: list[Any]) 
 
 
 def unused_ids(sorting: xr.DataTree, n: int, *, stem: Any) -> list[Any]:
-    """Names that no unit of the sorting has or, by its log, has had: the next integers, or ``stem`` with a number.
+    """Names that no unit of the sorting has or, according to its log, had: the next integers, or ``stem`` with a
+    number.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def unused_ids(sorting: xr.DataTree, n: int, *, stem: Any) -> list[Any]:
 
 
 def _earlier_ids(sorting: xr.DataTree) -> Iterator[Any]:
-    """Names of units that curation removed, joined, divided or renamed."""
+    """Names of units that were removed, merged, split or renamed in curation."""
     for entry in json.loads(sorting.attrs.get("log", "[]")):
         if entry.get("step") in ("select_units", "merge_units", "split_unit"):
             yield from entry["removed"]
