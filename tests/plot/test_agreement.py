@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xephys.plot import plot_agreement, plot_comparison_collision_pair_by_pair
+from xephys.comparison import compare_collisions
+from xephys.plot import (
+    plot_agreement,
+    plot_comparison_collision_by_similarity,
+    plot_comparison_collision_pair_by_pair,
+)
 
 from .test_trains import panels
 
@@ -33,3 +38,13 @@ def test_collisions_of_each_pair_and_their_recall():
     curves = [panel.lines[0].get_ydata() for panel in panels(frame) if panel.lines]
     np.testing.assert_allclose(curves[0], found[2, 0] / (found + missed)[2, 0])
     assert len(curves) == 2
+
+
+def test_recall_by_similarity_is_the_comparison_s(sorting):
+    collisions = compare_collisions(sorting, sorting)
+    similarity = np.array([[1, 0.2, 0.9], [0.2, 1, 0.5], [0.9, 0.5, 1]])
+    ax = plot_comparison_collision_by_similarity(collisions, similarity)
+    expected = collisions.recall_by_similarity(similarity)
+    picture = ax.images[0].get_array()
+    np.testing.assert_array_equal(picture.filled(np.nan), expected["recall"].values)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.20", "0.20", "0.50", "0.50", "0.90", "0.90"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import xephys
+from tests.support.analyzed import analyzed_sorting
 from xephys import plot
+from xephys.comparison import compare_collisions, compare_multiple_sorters, compare_two_sorters
 from xephys.comparison.pair import compare
 from xephys.plot import plot_probe
 from xephys.plot.style import paper_style, round_length
@@ -39,7 +42,53 @@ def _of_a_still_probe():
     return xephys.make_motion([[0.0], [0.0]], time_s=[0.0, 4.0], depth_um=[0.0])
 
 
+def _of_an_analysis(function, *words):
+    return lambda simulated, sorting, **given: function(analyzed_sorting()[1], *words, **given)
+
+
+def _of_activity(simulated, sorting, **given):
+    peaks = np.zeros(9, [("channel_index", "i8")])
+    return plot.plot_peak_activity(peaks, simulated[0], **given)
+
+
+def _of_two(function):
+    return lambda simulated, sorting, **given: function(compare_two_sorters(sorting, sorting), **given)
+
+
+def _of_several(function):
+    return lambda simulated, sorting, **given: function(compare_multiple_sorters([sorting] * 3), **given)
+
+
+def _of_collisions(function, *words):
+    return lambda simulated, sorting, **given: function(compare_collisions(sorting, sorting), *words, **given)
+
+
 FIGURES = {
+    "plot_agreement": _of_two(plot.plot_agreement),
+    "plot_comparison_collision_by_similarity": _of_collisions(plot.plot_comparison_collision_by_similarity, np.eye(3)),
+    "plot_comparison_collision_pair_by_pair": _of_collisions(plot.plot_comparison_collision_pair_by_pair),
+    "plot_multicomp_agreement": _of_several(plot.plot_multicomp_agreement),
+    "plot_multicomp_agreement_by_sorter": _of_several(plot.plot_multicomp_agreement_by_sorter),
+    "plot_multicomp_graph": _of_several(plot.plot_multicomp_graph),
+    "plot_peak_activity": _of_activity,
+    **{
+        name: _of_an_analysis(getattr(plot, name))
+        for name in (
+            "plot_amplitude_distributions",
+            "plot_amplitudes",
+            "plot_autocorrelograms",
+            "plot_crosscorrelograms",
+            "plot_isi_distribution",
+            "plot_principal_component",
+            "plot_rasters",
+            "plot_unit_depths",
+            "plot_unit_locations",
+            "plot_unit_probe_map",
+            "plot_unit_waveforms",
+            "plot_waveform_density",
+        )
+    },
+    "plot_unit_summary": _of_an_analysis(plot.plot_unit_summary, 1),
     "plot_accuracy": _of_a_comparison(plot.plot_accuracy),
     "plot_confusion": _of_a_comparison(plot.plot_confusion),
     "plot_displacement": lambda simulated, sorting, **given: plot.plot_displacement(_of_a_still_probe(), **given),

@@ -3,6 +3,7 @@
 # Of a recording.
 # Of two sortings.
 from .agreement import plot_agreement as plot_agreement
+from .agreement import plot_comparison_collision_by_similarity as plot_comparison_collision_by_similarity
 from .agreement import plot_comparison_collision_pair_by_pair as plot_comparison_collision_pair_by_pair
 
 # Of an analysis.
@@ -25,6 +26,11 @@ from .probe import plot_probe as plot_probe
 # Of a sorting.
 from .raster import plot_drift_raster as plot_drift_raster
 from .report import plot_report as plot_report
+
+# Of several sortings.
+from .several import plot_multicomp_agreement as plot_multicomp_agreement
+from .several import plot_multicomp_agreement_by_sorter as plot_multicomp_agreement_by_sorter
+from .several import plot_multicomp_graph as plot_multicomp_graph
 from .templates import plot_templates as plot_templates
 from .traces import plot_traces as plot_traces
 from .trains import plot_autocorrelograms as plot_autocorrelograms

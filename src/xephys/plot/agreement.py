@@ -139,3 +139,52 @@ def plot_comparison_collision_pair_by_pair(
             if row == n - 1 or (column == n - 1 and row == n - 2):
                 panel.set_xlabel("lag (ms)")
     return frame
+
+
+def plot_comparison_collision_by_similarity(
+    collisions: Any, similarity: Any, *, good_only: bool = False, ax: Axes | None = None
+) -> Axes:
+    """Plot the recall of colliding spikes by lag, for pairs of true units in order of the similarity of templates.
+
+    Parameters
+    ----------
+    collisions
+        Of :func:`xephys.comparison.compare_collisions`.
+    similarity
+        Of each pair of true units, such as ``/analysis/template_similarity``.
+    good_only
+        Take only pairs of units that were both found well.
+    ax
+        Axes to draw into; a new figure if None.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> truth = xephys.make_sorting(sample_index=[10, 11, 300], labels=[1, 2, 1], sampling_frequency=1000.0)
+    >>> collisions = xephys.comparison.compare_collisions(truth, truth)
+    >>> plot_comparison_collision_by_similarity(collisions, np.eye(2)).get_xlabel()
+    'lag (ms)'
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    table = collisions.recall_by_similarity(similarity, good_only=good_only)
+    lag = np.asarray(table["lag"].values, np.float64)
+    half = (lag[1] - lag[0]) / 2 if len(lag) > 1 else 0.5
+    alike, n_pairs = table["similarity"].values, table.sizes["pair"]
+    with paper_style():
+        ax = axes_or_new(ax, figsize=(4.0, 3.4))
+        cmap = LinearSegmentedColormap.from_list("recall", ["#D55E00", "#F4E3B2", UNIT_COLORS[0]])
+        cmap.set_bad("#EDEDED")
+        image = ax.imshow(
+            np.ma.masked_invalid(table["recall"].values), origin="lower", aspect="auto", cmap=cmap, vmin=0, vmax=1,
+            extent=(lag[0] - half, lag[-1] + half, -0.5, max(n_pairs, 1) - 0.5), interpolation="nearest",
+        )  # fmt: skip
+        shown = np.unique(np.linspace(0, max(n_pairs - 1, 0), min(n_pairs, 6)).round().astype(int))
+        ax.set_yticks(shown, [f"{alike[k]:.2f}" for k in shown])
+        ax.set_xlabel("lag (ms)")
+        ax.set_ylabel("pairs of units, by similarity")
+        figure: Any = ax.figure
+        bar = figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04)
+        bar.set_label("recall of colliding spikes")
+        bar.outline.set_visible(False)
+    return ax
