@@ -25,3 +25,20 @@ def test_compare_of_a_folder_with_both_takes_its_truth(simulated, sorted_folder,
     shutil.copytree(simulated / "truth.zarr", tmp_path / "truth.zarr")
     shutil.copytree(sorted_folder / "sorting.zarr", tmp_path / "sorting.zarr")
     assert run("compare", tmp_path, tmp_path).stdout == run("compare", sorted_folder, simulated).stdout
+
+
+def test_several_sortings_agree(simulated, sorted_folder, tmp_path):
+    truth = simulated / "truth.zarr"
+    text = run("compare", sorted_folder, truth, sorted_folder / "phy", "--out", tmp_path / "agreed.zarr").stdout
+    agreed = xephys.open_sorting(tmp_path / "agreed.zarr")
+    assert (agreed["units"]["agreement_number"].values >= 2).all() and "in 3 or more" in text
+    assert xephys.compare(agreed, find_sorting(truth)).summary["accuracy"] > 0.5
+    two = run("compare", sorted_folder, truth, "--agreement").stdout
+    assert "in 2 or more" in two and "accuracy" not in two
+
+
+def test_compare_refuses(sorted_folder, tmp_path):
+    assert "give another" in refused("compare", sorted_folder, status=2)
+    three = [sorted_folder] * 3
+    assert "--figure draws" in refused("compare", *three, "--figure", tmp_path / "x.png", status=2)
+    assert "--out writes" in refused("compare", *three[:2], "--out", tmp_path / "x.zarr", status=2)

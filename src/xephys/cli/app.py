@@ -6,6 +6,7 @@ import typer
 
 from .compare import compare
 from .console import STATUS_HELP, reported
+from .curate import curate
 from .export import export
 from .info import info
 from .metrics import metrics
@@ -18,7 +19,7 @@ from .sort import sort
 from .sorters import sorters
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
-COMMANDS = (sort, parameters, info, preprocess, simulate, compare, metrics, export, report, run_sorter, sorters)
+COMMANDS = (sort, parameters, info, preprocess, simulate, compare, metrics, curate, export, report, run_sorter, sorters)
 
 app = typer.Typer(
     name="xephys",
