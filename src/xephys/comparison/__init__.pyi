@@ -13,3 +13,6 @@ from .two_sorters import SymmetricSortingComparison as SymmetricSortingCompariso
 from .two_sorters import compare_two_sorters as compare_two_sorters
 from .several import MultiSortingComparison as MultiSortingComparison
 from .several import compare_multiple_sorters as compare_multiple_sorters
+
+# Of many recordings and sorters.
+from .study import GroundTruthStudy as GroundTruthStudy

@@ -31,6 +31,9 @@ from .report import plot_report as plot_report
 from .several import plot_multicomp_agreement as plot_multicomp_agreement
 from .several import plot_multicomp_agreement_by_sorter as plot_multicomp_agreement_by_sorter
 from .several import plot_multicomp_graph as plot_multicomp_graph
+
+# Of a study.
+from .study import plot_study as plot_study
 from .templates import plot_templates as plot_templates
 from .traces import plot_traces as plot_traces
 from .trains import plot_autocorrelograms as plot_autocorrelograms

@@ -1,0 +1,371 @@
+"""Studies: many recordings with a known truth, many sorters, in one folder; with SpikeInterface's names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from ..analysis.run import analyze
+from ..analysis.tables import compute_quality_metrics
+from ..checks import hint_for
+from ..errors import OutputError, ParameterError
+from ..io.bridge.spikeinterface import from_spikeinterface, to_spikeinterface
+from ..io.read.open import open_recording
+from ..io.read.sortings import open_sorting
+from ..io.store.atomic import whole_or_absent
+from ..io.store.save import save_recording
+from ..io.store.sorting import save_sorting
+from ..pipeline.failures import Failure
+from ..pipeline.run_folder import RunRecord, read_run, sorting_in
+from ..pipeline.run_sorters import SorterResults, SorterRuns, SorterSpec, run_sorters
+from ..preprocess.filter import highpass_filter
+from ..recording.segments import segments_of, tree_of
+from ..typing import PathLike
+from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STUDY_NAME = "study.json"
+#: Corner of the high-pass through which the truth is measured.
+FREQ_MIN_HZ = 300.0
+
+
+class GroundTruthStudy:
+    """Recordings with their truth, and what sorters make of them, in a folder.
+
+    Nothing is lost if a study is stopped: :meth:`run_sorters` resumes, and a study opened again from its folder knows
+    what was finished.
+
+    Parameters
+    ----------
+    study_folder
+        Made by :meth:`create`.
+
+    Raises
+    ------
+    OutputError
+        If there is no study.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=10, n_channels=8, n_units=2, seed=0)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> study = GroundTruthStudy.create(folder.name + "/study", {"monday": (recording, truth)})
+    >>> study.run_sorters(["xephys_default"])
+    <SorterResults: 1 results, 0 failures>
+    >>> study.aggregate_count_units()["num_well_detected"].tolist()
+    [2]
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, study_folder: PathLike) -> None:
+        self.folder = Path(study_folder).absolute()
+        self._scores: dict[str, Any] = {}
+        self.scan_folder()
+
+    @classmethod
+    def create(cls, study_folder: PathLike, gt_dict: Mapping[str, tuple[Any, Any]]) -> GroundTruthStudy:
+        """Make a study.
+
+        Parameters
+        ----------
+        study_folder
+            Where nothing is yet.
+        gt_dict
+            Recording and truth by name: recordings of ours or SpikeInterface's; truths of a simulation, sortings of
+            ours or SpikeInterface's. Recordings in files are noted, not copied; those in memory are saved.
+
+        Raises
+        ------
+        OutputError
+            If there is something already.
+        ParameterError
+            If there are no recordings, or a name cannot be that of a folder.
+        """
+        if not gt_dict:
+            raise ParameterError("gt_dict is empty; give {name: (recording, truth)}")
+        for name in gt_dict:
+            if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or "\\" in name:
+                raise ParameterError(f"{name!r} cannot be the name of a folder; call the recording otherwise")
+        with whole_or_absent(study_folder, overwrite=False) as hidden:
+            places = {name: _store(hidden, name, *pair) for name, pair in gt_dict.items()}
+            (hidden / STUDY_NAME).write_text(json.dumps({"recordings": places}, indent=1), encoding="utf-8")
+        return cls(study_folder)
+
+    def __repr__(self) -> str:
+        done = sum(record.failure is None for record in self.runs.values())
+        return f"<GroundTruthStudy: {len(self.rec_names)} recordings, {done} results, {len(self.failures)} failures>"
+
+    def scan_folder(self) -> None:
+        """Look again at what the folder holds."""
+        try:
+            self._places = json.loads((self.folder / STUDY_NAME).read_text(encoding="utf-8"))["recordings"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{self.folder} holds no study; make one with GroundTruthStudy.create") from error
+        found = (path.parent for path in sorted((self.folder / "runs").glob("*/*/run.json")))
+        records = {(place.parent.name, place.name): read_run(place) for place in found}
+        self.runs: dict[tuple[str, str], RunRecord] = {k: r for k, r in records.items() if r is not None}
+        self.__dict__.pop("comparisons", None)
+
+    @property
+    def rec_names(self) -> list[str]:
+        """Names of the recordings."""
+        return list(self._places)
+
+    @property
+    def sorter_names(self) -> list[str]:
+        """Names of the sorters that have run."""
+        return list(dict.fromkeys(sorter for _, sorter in self.runs))
+
+    @property
+    def failures(self) -> dict[tuple[str, str], Failure]:
+        """Why a recording and sorter have no result."""
+        return {key: record.failure for key, record in self.runs.items() if record.failure is not None}
+
+    def get_recording(self, rec_name: str) -> xr.DataArray | xr.DataTree:
+        """A recording, lazily."""
+        return open_recording(self.folder / self._place(rec_name))
+
+    def get_ground_truth(self, rec_name: str) -> xr.DataTree:
+        """The truth of a recording."""
+        self._place(rec_name)
+        return open_sorting(self.folder / "ground_truth" / f"{rec_name}.zarr")
+
+    def get_sorting(self, sorter_name: str, rec_name: str) -> xr.DataTree:
+        """What a sorter found.
+
+        Raises
+        ------
+        ParameterError
+            If it has not run on that recording, or failed.
+        """
+        record = self.runs.get((rec_name, sorter_name))
+        if record is None:
+            self._place(rec_name)
+            names = self.sorter_names
+            raise ParameterError(
+                f"sorter {sorter_name!r} has not run on {rec_name!r}{hint_for(sorter_name, names)}; call run_sorters"
+            )
+        if record.failure is not None:
+            raise ParameterError(f"sorter {sorter_name!r} has no sorting of {rec_name!r}: {record.failure}")
+        return sorting_in(self.folder / "runs" / rec_name / sorter_name)
+
+    def plan_sorters(
+        self, sorters: Sequence[str] | Mapping[str, SorterSpec], *, mode: str = "keep", **options: Any
+    ) -> SorterRuns:
+        """The runs of sorters on all recordings as one lazy graph; ``options`` as in :func:`xephys.run_sorters`."""
+        recordings = {name: self.get_recording(name) for name in self.rec_names}
+        return run_sorters(sorters, recordings, folder=self.folder / "runs", mode=mode, **options)
+
+    def run_sorters(
+        self,
+        sorters: Sequence[str] | Mapping[str, SorterSpec],
+        *,
+        mode: str = "keep",
+        n_at_once: int = 1,
+        keep_work: bool = False,
+        resources: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> SorterResults:
+        """Run sorters on all recordings, but for what is finished already. Computes.
+
+        Parameters
+        ----------
+        sorters, mode, keep_work, resources
+            As in :func:`xephys.run_sorters`.
+        n_at_once
+            Runs side by side in this process; on a cluster its workers decide.
+
+        Returns
+        -------
+        Every run with its sorting or its failure.
+        """
+        runs = self.plan_sorters(sorters, mode=mode, keep_work=keep_work, resources=resources)
+        results = runs.compute(n_at_once=n_at_once)
+        self.scan_folder()
+        return results
+
+    def run_comparisons(self, *, exhaustive_gt: bool = False, **scores: Any) -> dict[tuple[str, str], Any]:
+        """Compare every sorting with its truth.
+
+        Parameters
+        ----------
+        exhaustive_gt, **scores
+            As in :func:`xephys.comparison.compare_sorter_to_ground_truth`; the tables below follow them.
+
+        Returns
+        -------
+        The comparisons by recording and sorter.
+        """
+        self._scores = {"exhaustive_gt": exhaustive_gt, **scores}
+        self.__dict__.pop("comparisons", None)
+        return self.comparisons
+
+    @cached_property
+    def comparisons(self) -> dict[tuple[str, str], GroundTruthComparison]:
+        """The comparisons by recording and sorter, with the scores of the last :meth:`run_comparisons`."""
+        truths = {name: self.get_ground_truth(name) for name in self.rec_names}
+        return {
+            (name, sorter): compare_sorter_to_ground_truth(
+                truths[name], self.get_sorting(sorter, name), gt_name=name, tested_name=sorter, **self._scores
+            )
+            for (name, sorter), record in self.runs.items()
+            if record.failure is None
+        }
+
+    def aggregate_run_times(self) -> pd.DataFrame:
+        """Seconds that each run took, a row a recording and sorter; those that failed have their kind in ``status``."""
+        import pandas as pd
+
+        rows = [
+            {
+                "rec_name": name,
+                "sorter_name": sorter,
+                "run_time": record.run_time_s,
+                "status": "done" if record.failure is None else record.failure.kind,
+            }
+            for (name, sorter), record in self.runs.items()
+        ]
+        columns = ["rec_name", "sorter_name", "run_time", "status"]
+        return pd.DataFrame(rows, columns=columns).set_index(columns[:2])
+
+    def aggregate_performance_by_unit(self) -> pd.DataFrame:
+        """Accuracy, recall, precision, ... of each true unit, by recording, sorter and unit."""
+        return self._rows(lambda comparison: comparison.get_performance())
+
+    def aggregate_count_units(
+        self,
+        well_detected_score: float | None = None,
+        redundant_score: float | None = None,
+        overmerged_score: float | None = None,
+    ) -> pd.DataFrame:
+        """Numbers of units of each kind, by recording and sorter."""
+        import pandas as pd
+
+        given = (well_detected_score, overmerged_score, redundant_score)
+        counts = {key: comparison.count_units_categories(*given) for key, comparison in self.comparisons.items()}
+        table = pd.DataFrame(counts).T
+        table.index = pd.MultiIndex.from_tuples(list(counts), names=["rec_name", "sorter_name"])
+        return table
+
+    def aggregate_dataframes(self, copy_into_folder: bool = True, **scores: float) -> dict[str, pd.DataFrame]:
+        """All tables by name: ``run_times``, ``perf_by_unit``, ``count_units``.
+
+        Parameters
+        ----------
+        copy_into_folder
+            Also write them, as CSV into ``tables/`` of the folder.
+        **scores
+            As in :meth:`aggregate_count_units`.
+        """
+        tables = {
+            "run_times": self.aggregate_run_times(),
+            "perf_by_unit": self.aggregate_performance_by_unit(),
+            "count_units": self.aggregate_count_units(**scores),
+        }
+        if copy_into_folder:
+            for name, table in tables.items():
+                self._write_table(f"tables/{name}.csv", table)
+        return tables
+
+    def compute_metrics(
+        self, rec_name: str, metric_names: Sequence[str] = ("snr",), *, freq_min_hz: float = FREQ_MIN_HZ
+    ) -> pd.DataFrame:
+        """Quality metrics of the true units of a recording, kept in the folder. Computes.
+
+        Parameters
+        ----------
+        rec_name
+            Which recording.
+        metric_names
+            Of :func:`xephys.quality_metric_names`.
+        freq_min_hz
+            Corner of the high-pass before they are measured; 0 takes the traces as they are.
+        """
+        filtered = self._filtered(rec_name, freq_min_hz)
+        metrics = compute_quality_metrics(self.get_ground_truth(rec_name), filtered, list(metric_names))
+        table = metrics.to_dataframe().set_index("unit_id").rename_axis("gt_unit_id")
+        self._write_table(f"metrics/{rec_name}.csv", table)
+        return table
+
+    def get_metrics(self, rec_name: str) -> pd.DataFrame:
+        """What :meth:`compute_metrics` computed; of a recording without, its signal-to-noise ratios, computed now."""
+        import pandas as pd
+
+        self._place(rec_name)
+        stored = self.folder / "metrics" / f"{rec_name}.csv"
+        if not stored.exists():
+            return self.compute_metrics(rec_name)
+        return pd.read_csv(stored, index_col="gt_unit_id")
+
+    def get_units_snr(self, rec_name: str) -> pd.DataFrame:
+        """Signal-to-noise ratios of the true units of a recording."""
+        metrics = self.get_metrics(rec_name)
+        return metrics[["snr"]] if "snr" in metrics else self.compute_metrics(rec_name, [*metrics, "snr"])[["snr"]]
+
+    def concat_all_snr(self) -> pd.DataFrame:
+        """Signal-to-noise ratios of all true units, by recording and unit."""
+        import pandas as pd
+
+        return pd.concat({name: self.get_units_snr(name) for name in self.rec_names}, names=["rec_name"])
+
+    def get_templates(
+        self, rec_name: str, sorter_name: str | None = None, *, freq_min_hz: float = FREQ_MIN_HZ
+    ) -> xr.DataArray:
+        """Average waveforms of the true units of a recording, or of those that a sorter found. Computes."""
+        tree = self.get_ground_truth(rec_name) if sorter_name is None else self.get_sorting(sorter_name, rec_name)
+        analyzed = analyze(tree, self._filtered(rec_name, freq_min_hz), ["templates"])
+        return analyzed["analysis/templates"]["average"]
+
+    def _filtered(self, rec_name: str, freq_min_hz: float) -> xr.DataArray | xr.DataTree:
+        recording = self.get_recording(rec_name)
+        if not freq_min_hz:
+            return recording
+        pieces = [highpass_filter(segment, freq_min_hz=freq_min_hz) for segment in segments_of(recording)]
+        return pieces[0] if len(pieces) == 1 else tree_of(pieces)
+
+    def _rows(self, table_of: Callable[[GroundTruthComparison], Any]) -> pd.DataFrame:
+        import pandas as pd
+
+        tables = {key: table_of(comparison) for key, comparison in self.comparisons.items()}
+        if not tables:
+            raise ParameterError("no sorter has a result yet; call run_sorters")
+        return pd.concat(tables, names=["rec_name", "sorter_name"])
+
+    def _write_table(self, place: str, table: pd.DataFrame) -> None:
+        with whole_or_absent(self.folder / place, overwrite=True) as hidden:
+            table.to_csv(hidden)
+
+    def _place(self, rec_name: str) -> str:
+        if rec_name not in self._places:
+            raise ParameterError(
+                f"the study has no recording {rec_name!r}{hint_for(rec_name, self._places)}; it has "
+                f"{', '.join(self._places)}"
+            )
+        return str(self._places[rec_name])
+
+
+def _store(folder: Path, name: str, recording: Any, truth: Any) -> str:
+    """Note a recording, or save one that is only in memory; save its truth. Returns where the recording is."""
+    lazy = recording if isinstance(recording, (xr.DataArray, xr.DataTree)) else from_spikeinterface(recording)
+    (folder / "recordings").mkdir(parents=True, exist_ok=True)
+    (folder / "ground_truth").mkdir(exist_ok=True)
+    if hasattr(truth, "unit_positions") and isinstance(lazy, xr.DataArray):  # the truth of a simulation
+        from ..simulation.sorting import truth_sorting
+
+        truth = truth_sorting(lazy, truth)
+    tree = truth if isinstance(truth, xr.DataTree) else from_spikeinterface(truth)
+    save_sorting(tree, folder / "ground_truth" / f"{name}.zarr")
+    theirs = to_spikeinterface(lazy)
+    if theirs.check_serializability("json"):
+        theirs.dump(folder / "recordings" / f"{name}.json")
+        return f"recordings/{name}.json"
+    save_recording(lazy, folder / "recordings" / f"{name}.zarr")
+    return f"recordings/{name}.zarr"
