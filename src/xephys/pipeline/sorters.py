@@ -128,7 +128,7 @@ def sorter_description(name: str) -> str:
 
     Examples
     --------
-    >>> "template" in sorter_description("spykingcircus2")
+    >>> "Matching Pursuit" in sorter_description("spykingcircus2")
     True
     """
     find_sorter(name)
