@@ -1,4 +1,4 @@
-"""Labels and removals by rules on metrics, with the reason for each unit in the sorting's log."""
+"""Label or remove units by rules on their metrics, with the reason for each unit in the sorting's log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .expression import Condition, Truth, parse_condition
 from .regroup import logged_tree, nodes_of
 from .units import relabel_units, select_units
 
-#: A condition on metrics, or a function of the table of metrics that says of each unit whether it is met.
+#: A condition on metrics, or a function of the table of metrics that returns for each unit whether it is met.
 Rule = str | Callable[[xr.Dataset], Any]
-#: What becomes of units of which a rule says nothing, as a metric is NaN.
+#: Treatment of units for which a rule is undecided because a metric is NaN.
 UNKNOWN = ("fail", "pass")
 
 
 class Judgment(NamedTuple):
-    """What rules say of each unit: whether it meets all of them, and why not."""
+    """The verdict on each unit: whether it meets all rules, and if not, why."""
 
     passed: NDArray[np.bool_]
     reasons: dict[int, list[str]]
@@ -40,36 +40,37 @@ def curate_by_rules(
     unknown: str = "fail",
     remove: bool = False,
 ) -> xr.DataTree:
-    """Label units by whether they meet rules on their metrics, or remove those that do not.
+    """Label units by whether they meet rules on their metrics, or remove units that do not.
 
     Parameters
     ----------
     sorting
         Any sorting tree.
     rules
-        Conditions such as ``"snr > 5"``, ``"isi_violations_ratio < 0.5 or num_spikes < 200"``,
-        ``"30 <= abs(amplitude_median)"`` (comparisons, ``and``, ``or``, ``not``, ``+ - * /``, ``abs()``; read, never
-        run), or functions that take the Dataset of all metrics and return a boolean for each unit. A unit has to meet
-        all of them.
+        Conditions such as ``"snr > 5"``, ``"isi_violations_ratio < 0.5 or num_spikes < 200"``, ``"30 <=
+        abs(amplitude_median)"`` (comparisons, ``and``, ``or``, ``not``, ``+ - * /``, ``abs()``; parsed, never run), or
+        functions that take the Dataset of all metrics and return a boolean for each unit. A unit has to meet all of
+        them.
     metrics
-        Tables of metrics, as :func:`xephys.compute_quality_metrics` and :func:`xephys.compute_template_metrics` return,
-        or data frames. Columns of the sorting's ``/units`` and of its stored analysis are known as well.
+        Tables of metrics, as returned by :func:`xephys.compute_quality_metrics` and
+        :func:`xephys.compute_template_metrics`, or data frames. Columns of the sorting's ``/units`` and of its stored
+        analysis can be used as well.
     passed, failed
-        Labels of units that meet all rules, and of the others; None keeps those they have.
+        Labels for units that meet all rules, and for the others; None keeps the existing labels.
     unknown
-        What NaN means for a unit: ``"fail"``, it does not meet the rule, or ``"pass"``.
+        Treatment of NaN: ``"fail"`` (the unit does not meet the rule) or ``"pass"``.
     remove
         Remove units that do not meet a rule.
 
     Returns
     -------
-    A sorting. Its log has an entry with the rules, and for each unit that did not meet one the reasons: the rule, and
-    the values on which it depends.
+    A sorting. Its log has an entry with the rules and, for each unit that failed one, the reasons: the rule, and the
+    values on which it depends.
 
     Raises
     ------
     ParameterError
-        If a rule is not a condition, or asks for a metric that is not known.
+        If a rule is not a condition, or uses an unknown metric.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def judge(
     unit_ids
         Names of the units.
     unknown
-        Whether a unit meets a rule that says nothing of it, ``"pass"``, or not.
+        Whether a unit meets a rule that is undecided for it (``"pass"``) or not (``"fail"``).
 
     Examples
     --------
@@ -140,7 +141,7 @@ def judge(
 
 
 def curation_log(sorting: xr.DataTree) -> list[dict[str, Any]]:
-    """What was done to a sorting, step by step: labels, removals, merges, splits, and the reasons of rules.
+    """Everything done to a sorting, step by step: labels, removals, merges, splits, and the reasons of rules.
 
     Examples
     --------
@@ -155,7 +156,7 @@ def curation_log(sorting: xr.DataTree) -> list[dict[str, Any]]:
 
 
 def name_of(rule: Rule) -> str:
-    """A rule as it is written in the log."""
+    """A rule as written in the log."""
     return rule.strip() if isinstance(rule, str) else getattr(rule, "__name__", type(rule).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Sortings of several segments: taken apart by segment, or with some of them."""
+"""Sortings of several segments: split them by segment, or select some segments."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from .regroup import logged_tree, nodes_of, regrouped
 
 
 def split_sorting(sorting: xr.DataTree, joined: xr.DataArray) -> xr.DataTree:
-    """The sorting of joined segments as one of several segments, each with its own samples and times.
+    """Split the sorting of joined segments into one with several segments, each with its own samples and times.
 
     Parameters
     ----------
     sorting
-        Of the recording ``joined``, as a whole.
+        Sorting of the whole recording ``joined``.
     joined
-        As :func:`xephys.concatenate_segments` made it, also after filters and other steps.
+        Recording made by :func:`xephys.concatenate_segments`, also after filters and other steps.
 
     Returns
     -------
-    The same units, with ``segment_index`` and samples from the start of each segment. Spikes in the gaps between
-    segments are dropped, and counted in the log. A motion keeps the time axis of the joined recording; its
-    attribute ``segment_starts_on_time_axis_s`` says where each segment begins there.
+    The same units, with ``segment_index`` and samples counted from the start of each segment. Spikes in the gaps
+    between segments are dropped, and counted in the log. A motion keeps the time axis of the joined recording; its
+    attribute ``segment_starts_on_time_axis_s`` gives the start of each segment on that axis.
 
     Raises
     ------
     ParameterError
-        If the sorting is of another recording.
+        If the sorting belongs to another recording.
     RecordingError
         If the recording was not joined.
 
@@ -60,7 +60,7 @@ def split_sorting(sorting: xr.DataTree, joined: xr.DataArray) -> xr.DataTree:
 
 
 def spread_over_segments(sorting: xr.DataTree, axes: SegmentAxes, *, starts: Sequence[int]) -> xr.DataTree:
-    """:func:`split_sorting` with the axes of the segments, and where each begins on the joined axis, and its end."""
+    """:func:`split_sorting`, given the axes of the segments, their starts on the joined axis, and its end."""
     tree = validate_sorting(sorting)
     if samples_per_segment(tree) != [starts[-1]]:
         raise ParameterError(
@@ -95,7 +95,7 @@ def spread_over_segments(sorting: xr.DataTree, axes: SegmentAxes, *, starts: Seq
 
 
 def select_segments(sorting: xr.DataTree, segments: int | Sequence[int]) -> xr.DataTree:
-    """Some of the segments of a sorting, in the order given, with all units and the metrics of what is left.
+    """Select segments of a sorting, in the given order, with all units and recomputed metrics.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def select_segments(sorting: xr.DataTree, segments: int | Sequence[int]) -> xr.D
     Raises
     ------
     ParameterError
-        If there is no such segment, or one is given twice.
+        If a segment does not exist or is given twice.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def _without_spikes(
 
 
 def recount(nodes: dict[str, xr.Dataset], tree: xr.DataTree) -> None:
-    """Put the number of spikes and the firing rate of each unit in step with the spikes."""
+    """Update the number of spikes and the firing rate of each unit from the spikes."""
     units, n = nodes["units"], nodes["units"].sizes["unit"]
     counts = np.bincount(nodes["spikes"]["unit_index"].values, minlength=n)
     known = np.atleast_1d(tree.attrs["n_samples"]).sum() / float(tree.attrs["sampling_frequency"])

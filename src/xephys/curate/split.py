@@ -1,4 +1,4 @@
-"""A unit divided: its spikes, by labels or by a mask, become those of several."""
+"""Split a unit: its spikes, by labels or by a mask, become those of several units."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .regroup import logged_tree, nodes_of, regrouped, with_rows
 
 
 def split_unit(sorting: xr.DataTree, unit_id: Any, *, labels: Any, new_ids: Sequence[Any] | None = None) -> xr.DataTree:
-    """Make several units of one.
+    """Split a unit into several.
 
-    Each part has the template of the unit, as large as the mean of the part's spikes if the tree tells their sizes;
-    without traces it cannot be averaged anew (see :func:`xephys.estimate_templates`). Its place is moved from the
-    unit's by as much as the mean place of its spikes is from that of all. Parts stand where the unit stood, in order of
-    their labels, under its label.
+    Each part gets the unit's template, scaled to the mean size of the part's spikes if the tree has their sizes;
+    without traces it cannot be averaged again (see :func:`xephys.estimate_templates`). Its position is the unit's,
+    shifted by the difference between the mean position of its spikes and that of all the unit's spikes. Parts take the
+    place of the unit, in order of their labels, with its label.
 
     Metrics of this package are computed from the spikes, the template and the noise levels of the tree; any other
-    becomes NaN, and the log says why. What was learned is the largest part's: a sorting of which a unit was split
-    cannot be given as ``learned``.
+    metric becomes NaN, and the log says why. Learned data go to the largest part: a sorting with a split unit cannot be
+    used as ``learned``.
 
     Parameters
     ----------
@@ -35,20 +35,20 @@ def split_unit(sorting: xr.DataTree, unit_id: Any, *, labels: Any, new_ids: Sequ
     unit_id
         Name of the unit.
     labels
-        One value for each spike of the unit, in the order of the tree: integers or texts, a part for each that occurs;
-        or a mask, true for the spikes that leave.
+        One value per spike of the unit, in the order of the tree: integers or strings, one part per value; or a mask,
+        true for the spikes that leave.
     new_ids
-        Names of the parts, in the order of their labels; ones that no unit has had if None.
+        Names of the parts, in the order of their labels; by default, names that have never been used.
 
     Returns
     -------
-    A sorting; the log says what was divided.
+    A sorting; the log says what was split.
 
     Raises
     ------
     ParameterError
-        If the unit does not exist, there is not one label for each spike, there are fewer than two parts, or a name is
-        not free.
+        If the unit does not exist, there is not one label per spike, there are fewer than two parts, or a name is
+        taken.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def split_unit(sorting: xr.DataTree, unit_id: Any, *, labels: Any, new_ids: Sequ
 
 
 def _parts(labels: Any, *, n_spikes: int, unit_id: Any) -> tuple[list[Any], NDArray[np.int64]]:
-    """The labels that occur, sorted, and for each spike which of them it has."""
+    """The labels that occur, sorted, and the index of each spike's label among them."""
     values = np.asarray(labels)
     if values.shape != (n_spikes,):
         raise ParameterError(
@@ -129,7 +129,7 @@ def _parts(labels: Any, *, n_spikes: int, unit_id: Any) -> tuple[list[Any], NDAr
 
 
 def _relative_sizes(spikes: xr.Dataset, rows: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean size of each part's spikes, in that of all; 1 where the tree does not tell."""
+    """Mean size of each part's spikes relative to that of all; 1 if the tree has no sizes."""
     if "scale" not in spikes:
         return np.ones(part.max() + 1)
     scale = np.asarray(spikes["scale"].values[rows], np.float64)
@@ -139,7 +139,7 @@ def _relative_sizes(spikes: xr.Dataset, rows: NDArray[np.int64], part: NDArray[n
 
 
 def _moved(places: NDArray[np.float64], part: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How far the mean place of each part's spikes is from that of all; 0 where the tree does not tell."""
+    """Offset of the mean position of each part's spikes from that of all; 0 if the tree has no positions."""
     known = np.isfinite(places)
     if not known.any():
         return np.zeros(part.max() + 1)

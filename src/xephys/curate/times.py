@@ -1,4 +1,4 @@
-"""From seconds to samples: the other way round from :func:`xephys.sample_times`."""
+"""Convert seconds to samples: the inverse of :func:`xephys.sample_times`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def samples_at(axes: SegmentAxes, times_s: NDArray[np.float64], segment_index: A
     Parameters
     ----------
     axes
-        Of what was recorded. Where it has a time for each sample, these are read.
+        Axes of the recording. If it has a time for each sample, these times are read.
     times_s
-        In seconds: on the recording's clock, or from the start of the segment where there is none.
+        Times in seconds: on the recording's clock, or from the start of the segment if there is none.
     segment_index
-        Segment of each; the first if None.
+        Segment of each time; the first one if None.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Several sortings as one: their segments one after the other, or their units side by side."""
+"""Combine several sortings: their segments one after the other, or their units side by side."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from .segments import column_attributes, recount, segment_numbers
 
 
 def append_sortings(sortings: Iterable[xr.DataTree]) -> xr.DataTree:
-    """List the segments of several sortings in one; units of the same name are the same unit.
+    """Combine the segments of several sortings; units of the same name are treated as the same unit.
 
-    Sort the second recording with what was learned in the first (``sort(..., learned=...)``), and names correspond.
+    Names correspond if the second recording was sorted with what the first one learned (``sort(..., learned=...)``).
 
     Parameters
     ----------
     sortings
-        In the order wanted.
+        The sortings, in the desired order.
 
     Returns
     -------
-    A sorting of all segments, with the units of all; columns that all have, and templates if all have them on the same
-    channels, are those of the first sorting that has the unit.
+    A sorting of all segments with all units. It keeps the columns that all sortings have, and templates if all have
+    them on the same channels; values are those of the first sorting that has the unit.
 
     Raises
     ------
@@ -83,18 +83,18 @@ def append_sortings(sortings: Iterable[xr.DataTree]) -> xr.DataTree:
 
 
 def aggregate_units(sortings: Iterable[xr.DataTree]) -> xr.DataTree:
-    """Put the units of several sortings of the same time into one, such as those of several probes.
+    """Combine the units of several sortings of the same time, such as those of several probes.
 
     Parameters
     ----------
     sortings
-        Of the same segments.
+        Sortings of the same segments.
 
     Returns
     -------
-    A sorting with the units of all. They keep their names if these differ, else they are called ``"0:NAME"``,
-    ``"1:NAME"``. Templates, if all have them, stand side by side on the channels of all, as
-    :func:`xephys.aggregate_channels` has them; columns that only some have are left out.
+    A sorting with all units. They keep their names if these are all different; otherwise they become ``"0:NAME"``,
+    ``"1:NAME"``. If all sortings have templates, these are placed on the channels of all of them, as in
+    :func:`xephys.aggregate_channels`. Columns that not all sortings have are left out.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _alike_in_rate(sortings: Iterable[xr.DataTree]) -> list[xr.DataTree]:
 def _stacked(
     trees: Sequence[xr.DataTree], *, unit_index: Sequence[NDArray[np.int64]], segment_offset: Sequence[int]
 ) -> dict[str, xr.Dataset]:
-    """Spikes, sorted by segment and sample, and the rows of the units of all sortings, one after the other."""
+    """All spikes, sorted by segment and sample, and the row of each sorting's units among all units."""
     spikes = []
     for tree, units, offset in zip(trees, unit_index, segment_offset, strict=True):
         own = tree["spikes"].to_dataset(inherit=False)
@@ -180,7 +180,7 @@ def _stacked(
 
 
 def _rows_of(tables: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
-    """The rows of tables one after the other, of the columns that all have."""
+    """The rows of several tables one after the other, restricted to their common columns."""
     first = tables[0]
     shared = [
         name
@@ -245,7 +245,7 @@ def _one(
     trees: Sequence[xr.DataTree], nodes: dict[str, xr.Dataset], attributes: Mapping[str, Any], ids: NDArray[Any], *,
     step: str,
 ) -> xr.DataTree:  # fmt: skip
-    """A sorting of stacked nodes."""
+    """A sorting made of stacked nodes."""
     nodes["spikes"]["unit_index"].attrs[UNIT_IDS] = ids.tolist()
     for path in ("units", "templates"):
         if path in nodes:

@@ -1,4 +1,4 @@
-"""A curation as it is made: every step can be undone and made again, and all of them are SpikeInterface's sequence."""
+"""An interactive curation: every step can be undone and redone, and all steps form SpikeInterface's sequence."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ..sorting import unit_ids_of, validate_sorting
 from ..typing import PathLike
 from .curation import QUALITY, apply_step, read_curation, save_curation
 
-#: The labels that :meth:`Curation.label` gives, as SpikeInterface's GUI defines them.
+#: Definition of the labels that :meth:`Curation.label` sets, as in SpikeInterface's GUI.
 DEFAULT_LABELS = {QUALITY: {"name": QUALITY, "label_options": ["good", "noise", "MUA"], "exclusive": True}}
 
 
 @dataclass(frozen=True, eq=False)
 class Curation:
-    """A sorting, the steps that were made on it, and those that were undone.
+    """A sorting, the steps applied to it, and those that were undone.
 
-    Steps do not change a curation: each method returns another one. Earlier sortings are kept, whole but sharing what
-    did not change, so that a step back is the same sorting to the bit.
+    A curation is immutable: each method returns a new one. Earlier sortings are kept completely, sharing unchanged
+    parts, so that undoing a step returns the same sorting to the bit.
 
     Attributes
     ----------
     states
-        The sorting before all steps, and after each.
+        The sorting before all steps, and after each one.
     steps
-        The steps in format 2, each with the names of all its new units.
+        The steps in format 2, each including the names of all its new units.
     undone
-        Steps and sortings that :meth:`redo` brings back, the next one last.
+        Steps and sortings that :meth:`redo` restores, the next one last.
     """
 
     states: tuple[xr.DataTree, ...]
@@ -46,7 +46,7 @@ class Curation:
     def apply(
         self, curation: Mapping[str, Any] | Sequence[Any] | PathLike, *, duplicate_ms: float | None = None
     ) -> Curation:
-        """Make one step or several, of what :func:`xephys.read_curation` takes."""
+        """Apply one or several steps, in any form that :func:`xephys.read_curation` accepts."""
         made = self
         for step in read_curation(curation):
             tree, named = apply_step(made.sorting, step, duplicate_ms=duplicate_ms)
@@ -54,7 +54,7 @@ class Curation:
         return made
 
     def label(self, labels: Mapping[Any, str]) -> Curation:
-        """Label units good, noise or MUA."""
+        """Label units as good, noise or MUA."""
         given = [{"unit_id": unit, "labels": {QUALITY: [label]}} for unit, label in labels.items()]
         return self._made({"label_definitions": DEFAULT_LABELS, "manual_labels": given})
 
@@ -63,18 +63,18 @@ class Curation:
         return self._made({"removed": list(unit_ids)})
 
     def merge(self, unit_ids: Sequence[Any], *, new_id: Any = None) -> Curation:
-        """Make one unit of several."""
+        """Merge several units into one."""
         return self._made({"merges": [{"unit_ids": list(unit_ids), "new_unit_id": new_id}]})
 
     def split(
         self, unit_id: Any, indices: Sequence[Sequence[int]], *, new_ids: Sequence[Any] | None = None
     ) -> Curation:
-        """Divide a unit: lists of its spikes, counted within the unit, and those in none of them."""
+        """Split a unit into lists of its spikes, counted within the unit, and the spikes in none of them."""
         one = {"unit_id": unit_id, "mode": "indices", "indices": [list(rows) for rows in indices]}
         return self._made({"splits": [{**one, "new_unit_ids": None if new_ids is None else list(new_ids)}]})
 
     def undo(self) -> Curation:
-        """Take the last step back.
+        """Undo the last step.
 
         Raises
         ------
@@ -87,12 +87,12 @@ class Curation:
         return replace(self, states=self.states[:-1], steps=self.steps[:-1], undone=(*self.undone, last))
 
     def redo(self) -> Curation:
-        """Make the step again that was undone last.
+        """Redo the step that was undone last.
 
         Raises
         ------
         ParameterError
-            If none was undone since the last step.
+            If no step was undone since the last new one.
         """
         if not self.undone:
             raise ParameterError("there is no step to make again; a new step forgets those that were undone")
@@ -104,7 +104,7 @@ class Curation:
         return {"curation_steps": list(self.steps)}
 
     def save(self, path: PathLike) -> None:
-        """Write all steps as JSON, which SpikeInterface reads and :func:`begin_curation` goes on with."""
+        """Write all steps as JSON, which SpikeInterface reads and :func:`begin_curation` continues."""
         save_curation(list(self.steps), path)
 
     def _made(self, parts: Mapping[str, Any]) -> Curation:
@@ -115,14 +115,14 @@ class Curation:
 def begin_curation(
     sorting: xr.DataTree, curation: Mapping[str, Any] | Sequence[Any] | PathLike | None = None
 ) -> Curation:
-    """Begin to curate a sorting, or go on where a stored curation ended.
+    """Begin to curate a sorting, or continue a stored curation.
 
     Parameters
     ----------
     sorting
         The sorting before all steps.
     curation
-        Steps that are made at once, such as the file of :meth:`Curation.save`; they can be undone too.
+        Steps to apply immediately, such as the file written by :meth:`Curation.save`; they can be undone too.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Units chosen, ordered and named anew: spikes, templates and what was learned stay in step."""
+"""Select, reorder and rename units, keeping spikes, templates and learned data consistent."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .regroup import logged_tree, nodes_of, regrouped
 
 
 def select_units(sorting: xr.DataTree, unit_ids: Any) -> xr.DataTree:
-    """Some of the units of a sorting, in the order given.
+    """Select units of a sorting, in the given order.
 
-    ``sorting.isel(unit=...)`` cannot do it: the spikes would keep the numbers of the old order.
+    ``sorting.isel(unit=...)`` cannot do this, because the spikes would keep the numbers of the old order.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A failure of one run among many: of which kind, what it says, and where it came from, as plain values."""
+"""The failure of one run among many: its kind, its message and its origin, as plain values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import kind_of
 
-#: What helps against each kind.
+#: Remedy for each kind of failure.
 REMEDIES = {
     "parameter": "change the parameter",
     "recording": "look at the recording",
@@ -29,13 +29,13 @@ class Failure:
     ----------
     kind
         ``"parameter"``, ``"recording"``, ``"output"``, ``"resource"`` (memory, disk or a worker gave out),
-        ``"installation"``, ``"sorter"`` (an error of the sorter's own), or ``"unexpected"``.
+        ``"installation"``, ``"sorter"`` (an error within the sorter), or ``"unexpected"``.
     error
         Class of the error.
     message
-        What it said, in a line.
+        Its message, in one line.
     trace
-        The whole traceback.
+        The complete traceback.
     """
 
     kind: str
@@ -47,12 +47,12 @@ class Failure:
         return f"{self.kind}: {self.message} ({REMEDIES[self.kind]})"
 
     def to_dict(self) -> dict[str, str]:
-        """As plain values, which :func:`failure_from` reads."""
+        """Convert to plain values, which :func:`failure_from` reads."""
         return asdict(self)
 
 
 def failure_of(error: BaseException) -> Failure:
-    """An error as a failure.
+    """Convert an error to a failure.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def failure_from(stored: Mapping[str, Any]) -> Failure:
-    """A failure from what :meth:`Failure.to_dict` made of it.
+    """Convert the output of :meth:`Failure.to_dict` back to a failure.
 
     Examples
     --------

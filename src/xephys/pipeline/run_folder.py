@@ -1,4 +1,4 @@
-"""The folder of one run of a sorter: what was run, how it ended, and its sorting. Written last, and whole or absent."""
+"""The folder of one run of a sorter: what was run, how it ended, and its sorting. Written last, whole or absent."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from ..io.store.sorting import save_sorting
 from ..recording.segments import segments_of
 from .failures import Failure, failure_from
 
-#: What happens where a folder holds a run already.
+#: What to do if a folder already holds a run.
 MODES = ("raise", "keep", "overwrite")
 RECORD_NAME, SORTING_NAME, WORK_NAME = "run.json", "sorting.zarr", ".work"
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is known of a run that has ended.
+    """The record of a finished run.
 
     Attributes
     ----------
     request
-        What was asked for: ``sorter``, ``parameters``, and the ``recording`` by its content.
+        The request: ``sorter``, ``parameters``, and the ``recording`` identified by its content.
     version
-        Of the sorter.
+        Version of the sorter.
     run_time_s
-        How long it took.
+        Duration of the run.
     failure
-        Why it has no sorting; None if it has.
+        Why there is no sorting; None if there is one.
     """
 
     request: Mapping[str, Any]
@@ -48,7 +48,7 @@ class RunRecord:
 
 
 def request_of(sorter: str, recording: xr.DataArray | xr.DataTree, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a run; nothing of the recording is read.
+    """The identity of a run; nothing of the recording is read.
 
     Examples
     --------
@@ -69,16 +69,16 @@ def request_of(sorter: str, recording: xr.DataArray | xr.DataTree, parameters: M
 
 
 def kept_run(folder: Path, request: Mapping[str, Any], *, mode: str) -> RunRecord | None:
-    """The run that a folder holds already, if it is to be kept; None if the sorter has to run.
+    """The existing run of a folder, if it is to be kept; None if the sorter has to run.
 
-    What a run left that was killed, or that failed, is used or replaced by the next one.
+    The next run reuses or replaces what a killed or failed run left.
 
     Raises
     ------
     ParameterError
-        If there is no such mode.
+        If the mode is unknown.
     OutputError
-        If there is a run and ``mode`` is ``"raise"``, or the one to be kept is that of another request.
+        If there is a run and ``mode`` is ``"raise"``, or the run to be kept belongs to another request.
     """
     check_choice("mode", mode, MODES)
     if folder.exists() and not folder.is_dir():
@@ -105,7 +105,7 @@ def kept_run(folder: Path, request: Mapping[str, Any], *, mode: str) -> RunRecor
 
 
 def write_run(folder: Path, record: RunRecord, sorting: xr.DataTree | None) -> None:
-    """Write the end of a run: the sorting first, then the record that says it is there."""
+    """Write the result of a run: first the sorting, then the record that announces it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD_NAME).unlink(missing_ok=True)
     if sorting is None:
@@ -123,7 +123,7 @@ def write_run(folder: Path, record: RunRecord, sorting: xr.DataTree | None) -> N
 
 
 def read_run(folder: Path) -> RunRecord | None:
-    """The record of a run that has ended; None if there is none that can be read."""
+    """The record of a finished run; None if there is none that can be read."""
     try:
         stored = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
         failure = stored["failure"]
@@ -138,12 +138,12 @@ def read_run(folder: Path) -> RunRecord | None:
 
 
 def sorting_in(folder: Path) -> xr.DataTree:
-    """The sorting of a run that succeeded."""
+    """The sorting of a successful run."""
     return open_sorting(folder / SORTING_NAME)
 
 
 def _text_of(value: Any) -> Any:
-    """What JSON does not know: numbers and arrays as values, recordings and sortings by their content."""
+    """Convert values that JSON does not know: numbers and arrays by value, recordings and sortings by content."""
     if isinstance(value, xr.DataTree):
         return identity_of({node.path: node.to_dataset() for node in value.subtree})
     return value.tolist() if hasattr(value, "tolist") and not isinstance(value, xr.DataArray) else identity_of(value)

@@ -1,4 +1,4 @@
-"""``run_sorter``: one sorter, ours or another, on one recording."""
+"""``run_sorter``: run one sorter, ours or another, on one recording."""
 
 from __future__ import annotations
 
@@ -33,45 +33,45 @@ def run_sorter(
     keep_work: bool = False,
     **parameters: Any,
 ) -> xr.DataTree:
-    """Run a sorter on a recording: a preset of ours, or one that SpikeInterface wraps. Computes.
+    """Run a sorter on a recording: one of our presets, or a sorter that SpikeInterface wraps. Computes.
 
     Parameters
     ----------
     name
-        One of :func:`xephys.available_sorters`; or a function of your own, ``(recording, **parameters)``, that returns
+        One of :func:`xephys.available_sorters`, or a function of your own, ``(recording, **parameters)``, that returns
         a sorting.
     recording
-        Raw traces with dims ``(time, channel)``, or a DataTree of segments. Other sorters read it through the bridge,
-        chunk by chunk, its segments one after the other as one recording.
+        Raw traces with dims ``(time, channel)``, or a DataTree of segments. Other sorters read the recording through
+        the bridge, chunk by chunk, with its segments joined one after the other.
     folder
-        Where the sorting and the record of the run (``run.json``) are kept; a preset that was stopped resumes there. A
-        temporary folder, removed afterwards, if None.
+        Directory for the sorting and the record of the run (``run.json``); a stopped preset resumes there. If None, a
+        temporary directory is used and removed afterwards.
     mode
-        What happens if the folder holds a run already: ``"raise"``, ``"keep"`` (the sorting is opened if the run
-        succeeded with the same parameters on the same recording; a run that failed is tried again) or ``"overwrite"``.
+        What to do if the folder already holds a run: ``"raise"``, ``"keep"`` (the sorting is opened if the run
+        succeeded with the same parameters on the same recording; a failed run is repeated) or ``"overwrite"``.
     by
-        Name of a coordinate on ``channel``, such as ``"group"``: its parts are sorted one after the other, each in its
-        folder, and the units put together, with that coordinate as a column.
+        Name of a coordinate on ``channel``, such as ``"group"``. Its parts are sorted one after the other, each in its
+        own folder, and their units are combined, with that coordinate as a column.
     keep_work
-        Keep the sorter's own files beside the sorting; those of a run that failed are kept in any case.
+        Keep the sorter's own files beside the sorting; those of a failed run are always kept.
     **parameters
-        Of the sorter: :func:`xephys.sorter_parameters` lists them. ``docker_image=True`` or ``singularity_image=True``
-        (or the name of an image) runs it in a container.
+        Parameters of the sorter, see :func:`xephys.sorter_parameters`. ``docker_image=True`` or
+        ``singularity_image=True`` (or the name of an image) runs it in a container.
 
     Returns
     -------
-    The sorting, as of :func:`xephys.sort`.
+    The sorting, in the form of :func:`xephys.sort`.
 
     Raises
     ------
     ParameterError
-        If there is no such sorter, parameter or mode.
+        If the sorter, a parameter or the mode does not exist.
     OutputError
-        If the folder holds a run already and that is not wanted.
+        If the folder already holds a run that must not be replaced.
     ImportError
         If the sorter is not installed.
     SorterError, ResourceError, RecordingError
-        If the sorter fails: by itself, for want of memory or disk, or because of the recording.
+        If the sorter fails: by itself, for lack of memory or disk, or because of the recording.
 
     Examples
     --------
@@ -89,20 +89,20 @@ def run_sorter(
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One sorter on one recording or one part of its channels, before it has run.
+    """One sorter on one recording, or on part of its channels, before it has run.
 
     Attributes
     ----------
     sorter, recording, parameters
-        What is run on what.
+        Sorter, its input and its parameters.
     request
-        What identifies the run.
+        Identity of the run.
     folder
-        Where its results are kept; None if nowhere.
+        Directory for its results; None if they are not stored.
     mode
         As in :func:`run_sorter`.
     part
-        Value of the coordinate that this part has; None for the whole recording.
+        Value of the coordinate for this part; None for the whole recording.
     keep_work
         As in :func:`run_sorter`.
     """
@@ -117,7 +117,7 @@ class PlannedRun:
     keep_work: bool = False
 
     def start(self) -> FinishedRun:
-        """Run it, unless it is there to be kept."""
+        """Run the sorter, unless there is a run to be kept."""
         if self.folder is None:
             with scratch_folder() as folder:
                 return self._run(folder, keep=False)
@@ -129,11 +129,11 @@ class PlannedRun:
         return self._run(self.folder, keep=True)
 
     def attempt(self) -> FinishedRun:
-        """Run it; what goes wrong is a failure that is kept like a result."""
+        """Run the sorter; an error becomes a failure that is stored like a result."""
         begin = time.perf_counter()
         try:
             return self.start()
-        except Exception as error:  # noqa: BLE001 - whatever a sorter raises, the other runs go on
+        except Exception as error:  # noqa: BLE001 - whatever a sorter raises, the other runs continue
             failure = failure_of(error)
         taken = time.perf_counter() - begin
         if self.folder is not None and failure.kind != "output":
@@ -159,22 +159,22 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes
     ----------
     part
-        Value of the coordinate by which the channels were taken apart; None for the whole recording.
+        Value of the coordinate by which the channels were split; None for the whole recording.
     folder
-        Where its results are; None if they are nowhere but here.
+        Directory of its results; None if they are only in memory.
     kept_sorting
-        The sorting, where there is no folder.
+        The sorting, if there is no folder.
     failure
-        Why it has none; None if it has.
+        Why there is no sorting; None if there is one.
     run_time_s
-        How long the sorter took.
+        Duration of the sorter.
     kept
-        Whether it was there already.
+        Whether the run already existed.
     """
 
     part: Any
@@ -185,7 +185,7 @@ class FinishedRun:
     kept: bool = False
 
     def sorting(self) -> xr.DataTree:
-        """The sorting, opened if it is in a folder."""
+        """The sorting, opened from its folder if it has one."""
         if self.kept_sorting is not None:
             return self.kept_sorting
         assert self.folder is not None and self.failure is None
@@ -202,14 +202,14 @@ def planned_runs(
     keep_work: bool,
     parameters: Mapping[str, Any],
 ) -> list[PlannedRun]:
-    """The runs of one sorter on one recording: one, or one for each part of its channels.
+    """The runs of one sorter on one recording: a single one, or one for each part of the channels.
 
     Raises
     ------
     ParameterError
-        If the channels have no such coordinate, or a mode does not exist.
+        If the channels have no such coordinate, or the mode is unknown.
     OutputError
-        If a folder holds a run that is in the way.
+        If a folder holds a run that must not be replaced.
     """
     place = None if folder is None else Path(folder).absolute()
     parts = {None: recording} if by is None else _parts(recording, by)
@@ -225,7 +225,7 @@ def planned_runs(
 
 
 def joined_sorting(runs: list[FinishedRun], *, by: str | None) -> xr.DataTree:
-    """The sorting of runs on parts of the channels; units say of which part they are."""
+    """Combine the sortings of parts of the channels; each unit keeps the name of its part."""
     if by is None:
         return runs[0].sorting()
     trees = []

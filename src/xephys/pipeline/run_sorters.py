@@ -1,4 +1,4 @@
-"""``run_sorters``: many sorters on many recordings, as the nodes of one lazy graph."""
+"""``run_sorters``: run many sorters on many recordings, as nodes of one lazy graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .sorters import Recording, find_sorter
 if TYPE_CHECKING:
     import pandas as pd
 
-#: A sorter by its name, with its parameters, or as a function.
+#: A sorter: its name, its name with parameters, or a function.
 SorterSpec: TypeAlias = str | tuple[str | Callable[..., xr.DataTree], Mapping[str, Any]] | Callable[..., xr.DataTree]
 
 
@@ -34,32 +34,32 @@ def run_sorters(
     keep_work: bool = False,
     resources: Mapping[str, Mapping[str, float]] | None = None,
 ) -> SorterRuns:
-    """Many sorters on many recordings: one lazy node for each sorter, recording and part of the channels.
+    """Run many sorters on many recordings: one lazy node per sorter, recording and part of the channels.
 
-    Nothing runs until :meth:`SorterRuns.compute`, which takes the active Dask cluster, or threads of this process. A
-    run that fails ends as a classified failure and leaves the others alone.
+    Nothing runs until :meth:`SorterRuns.compute`, which uses the active Dask cluster, or threads of this process. A
+    failing run becomes a classified failure and does not affect the others.
 
     Parameters
     ----------
     sorters
-        Names of :func:`xephys.available_sorters`; or, by a label of your own, a name, ``(name, parameters)`` or a
-        function: ``{"low": ("xephys_default", {"detect_threshold": 4})}``.
+        Names from :func:`xephys.available_sorters`; or a mapping from your own labels to a name, ``(name, parameters)``
+        or a function: ``{"low": ("xephys_default", {"detect_threshold": 4})}``.
     recordings
-        Recordings by name; those of a list are called ``"0"``, ``"1"``, ...
+        Recordings by name; those in a list are named ``"0"``, ``"1"``, ...
     folder
-        Each run has ``folder/RECORDING/SORTER``, on a cluster in a place that all workers see. Sortings travel back in
-        memory if None.
+        Each run is stored in ``folder/RECORDING/SORTER``; on a cluster, all workers must see it. If None, sortings are
+        returned in memory.
     mode, by, keep_work
-        As in :func:`xephys.run_sorter`. With ``mode="keep"`` a stopped study resumes: what is finished is not repeated.
+        As in :func:`xephys.run_sorter`. With ``mode="keep"``, a stopped study resumes without repeating finished runs.
     resources
-        What a worker needs for a sorter, by label, such as ``{"kilosort4": {"GPU": 1}}``.
+        Resources that a sorter needs from its worker, by label, such as ``{"kilosort4": {"GPU": 1}}``.
 
     Raises
     ------
     ParameterError
-        If a sorter or one of its parameters does not exist, or a name or label cannot be one of a folder.
+        If a sorter or one of its parameters does not exist, or a name or label cannot be used as a folder name.
     OutputError
-        If a folder holds a run already that is not to be kept or overwritten.
+        If a folder already holds a run that is neither to be kept nor to be overwritten.
 
     Examples
     --------
@@ -106,16 +106,16 @@ def run_sorters(
 
 @dataclass(frozen=True)
 class SorterRuns:
-    """Runs of sorters that have not been computed.
+    """Planned runs of sorters, not computed yet.
 
     Attributes
     ----------
     planned
-        The runs by recording and sorter: one, or one for each part of the channels.
+        The runs by recording and sorter: a single one, or one for each part of the channels.
     by
-        Coordinate by which the channels were taken apart.
+        Coordinate by which the channels are split.
     resources
-        What a worker needs, by sorter.
+        Resources needed from a worker, by sorter.
     """
 
     planned: Mapping[tuple[str, str], list[PlannedRun]]
@@ -131,7 +131,7 @@ class SorterRuns:
 
     @property
     def jobs(self) -> dict[tuple[str, str, Any], Any]:
-        """Dask's delayed objects by recording, sorter and part, for a graph of your own; each gives a finished run."""
+        """Dask's delayed objects by recording, sorter and part, for your own graph; each returns a finished run."""
         return {
             (recording, label, run.part): make_job(
                 run.attempt,
@@ -143,12 +143,12 @@ class SorterRuns:
         }
 
     def compute(self, *, n_at_once: int = 1) -> SorterResults:
-        """Run what is not there to be kept.
+        """Run everything that is not already there to be kept.
 
         Parameters
         ----------
         n_at_once
-            Runs side by side in this process; each uses its threads, and on a cluster the workers decide.
+            Number of runs side by side in this process, each with its own threads; on a cluster, the workers decide.
 
         Returns
         -------
@@ -167,14 +167,14 @@ class SorterRuns:
 
 @dataclass(frozen=True)
 class SorterResults(Mapping[tuple[str, str], xr.DataTree]):
-    """Sortings by recording and sorter, and the failures; ``results["monday", "kilosort4"]`` is one sorting.
+    """Sortings by recording and sorter, and failures; ``results["monday", "kilosort4"]`` is one sorting.
 
     Attributes
     ----------
     runs
-        Finished runs by recording and sorter: one, or one for each part of the channels.
+        Finished runs by recording and sorter: a single one, or one for each part of the channels.
     by
-        Coordinate by which the channels were taken apart; the units of the parts are put together.
+        Coordinate by which the channels were split; the units of the parts are combined.
     """
 
     runs: Mapping[tuple[str, str], list[FinishedRun]]
@@ -196,12 +196,12 @@ class SorterResults(Mapping[tuple[str, str], xr.DataTree]):
 
     @property
     def failures(self) -> dict[tuple[str, str], Failure]:
-        """The failure of each recording and sorter that has one; of several parts, the first."""
+        """The failure of each recording and sorter that has one; if several parts failed, that of the first."""
         first = {key: next((run.failure for run in runs if run.failure), None) for key, runs in self.runs.items()}
         return {key: failure for key, failure in first.items() if failure is not None}
 
     def table(self) -> pd.DataFrame:
-        """A row for each run: ``recording``, ``sorter``, ``part``, ``status``, ``message``, ``run_time_s``, ``kept``.
+        """One row per run: ``recording``, ``sorter``, ``part``, ``status``, ``message``, ``run_time_s``, ``kept``.
 
         ``status`` is ``"done"`` or the kind of the failure.
         """

@@ -1,4 +1,4 @@
-"""The sorters that can be run: our presets and those that SpikeInterface wraps, in one table."""
+"""The table of sorters that can be run: our presets and those that SpikeInterface wraps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..sorter.run import sort
 from .wrapped import check_wrapped, default_parameters, run_wrapped, wrappers
 
 Recording: TypeAlias = xr.DataArray | xr.DataTree
-#: Sorts a recording with a folder for its work and the parameters by name.
+#: A function that sorts a recording, given a folder for its work and the parameters by name.
 RunSorter: TypeAlias = Callable[[Recording, Path, Mapping[str, Any]], xr.DataTree]
 
-#: Names of our presets in the table begin with this: ``kilosort4`` is the original.
+#: Prefix of the names of our presets in the table; ``kilosort4`` is the original.
 OWN = "xephys_"
-#: Arguments of ``sort`` that are no parameters of a preset.
+#: Arguments of ``sort`` that are not parameters of a preset.
 _SORT_ARGUMENTS = ("learned", "learn_s", "device", "cache", "cache_bytes_max")
 
 
@@ -34,13 +34,13 @@ class Sorter:
     Attributes
     ----------
     name
-        As in ``run_sorter(name, recording)``.
+        Name in ``run_sorter(name, recording)``.
     run
-        Sorts: ``(recording, folder, parameters)``.
+        Function that sorts: ``(recording, folder, parameters)``.
     check
-        Refuses parameters that it does not have.
+        Function that refuses unknown parameters.
     version
-        Text that tells its versions apart.
+        Text that distinguishes its versions.
     """
 
     name: str
@@ -54,7 +54,7 @@ def available_sorters() -> list[str]:
 
     Returns
     -------
-    Our presets, as ``"xephys_default"``, then those that SpikeInterface wraps, under their names there.
+    Our presets, as ``"xephys_default"``, then the sorters that SpikeInterface wraps, under their names there.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def sorter_versions() -> dict[str, str]:
 
 
 def sorter_parameters(name: str) -> ParameterTable:
-    """The parameters of a sorter: names, defaults, limits where they are known, and what they do.
+    """The parameters of a sorter: names, defaults, limits if known, and what they do.
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ def sorter_parameters(name: str) -> ParameterTable:
 
     Returns
     -------
-    A table, shown as one in a terminal and in a notebook; ``table["freq_min"].default`` is one default as text.
+    A table, displayed as such in terminals and notebooks; ``table["freq_min"].default`` is one default as text.
 
     Raises
     ------
     ParameterError
-        If there is no such sorter; the nearest is proposed.
+        If the sorter does not exist; the nearest name is suggested.
 
     Examples
     --------
@@ -119,12 +119,12 @@ def sorter_parameters(name: str) -> ParameterTable:
 
 
 def sorter_description(name: str) -> str:
-    """What a sorter is, in a few sentences.
+    """A description of a sorter in a few sentences.
 
     Raises
     ------
     ParameterError
-        If there is no such sorter; the nearest is proposed.
+        If the sorter does not exist; the nearest name is suggested.
 
     Examples
     --------
@@ -138,12 +138,12 @@ def sorter_description(name: str) -> str:
 
 
 def find_sorter(sorter: str | Callable[..., xr.DataTree]) -> Sorter:
-    """A row of the table by its name, or one made of a function ``(recording, **parameters)`` that sorts.
+    """A row of the table by name, or one made for a function ``(recording, **parameters)`` that sorts.
 
     Raises
     ------
     ParameterError
-        If there is no such sorter; the nearest is proposed.
+        If the sorter does not exist; the nearest name is suggested.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Steps of preprocessing as a list, a file or an object that is stored and applied again."""
+"""Preprocessing steps as a list, a file or an object that can be stored and applied again."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Step: TypeAlias = str | tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Steps of preprocessing, checked: ``pipeline(recording)`` applies them.
+    """Checked preprocessing steps: ``pipeline(recording)`` applies them.
 
-    :func:`xephys.history_text` makes text of one, which :func:`make_pipeline` and :func:`xephys.replay` read.
+    :func:`xephys.history_text` converts one to text, which :func:`make_pipeline` and :func:`xephys.replay` read.
 
     Attributes
     ----------
@@ -48,16 +48,16 @@ class Pipeline:
 
 
 def make_pipeline(steps: Sequence[Step] | Pipeline | str | Path | xr.DataArray) -> Pipeline:
-    """Steps of preprocessing as one object, once it is sure that all of them and their parameters exist.
+    """Combine preprocessing steps into one object, after checking that all of them and their parameters exist.
 
     Parameters
     ----------
     steps
         A list of names of operations, ``(name, parameters)``, or calls as text, such as
-        ``"bandpass_filter(freq_min_hz=300)"``; the path of a TOML or JSON file with such a list named ``steps``; what
-        :func:`xephys.history_text` returns; or a recording, whose steps are taken. A parameter may be a function that
-        makes an estimate, such as :func:`xephys.estimate_whitening` or a :class:`functools.partial` of it: it is called
-        on the recording after the steps before.
+        ``"bandpass_filter(freq_min_hz=300)"``; the path of a TOML or JSON file with such a list named ``steps``; the
+        output of :func:`xephys.history_text`; or a recording, whose steps are used. A parameter may be a function that
+        makes an estimate, such as :func:`xephys.estimate_whitening` or a :class:`functools.partial` of it; it is called
+        on the recording after the preceding steps.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def make_pipeline(steps: Sequence[Step] | Pipeline | str | Path | xr.DataArray) 
     Raises
     ------
     ParameterError
-        If there is no such step or parameter (the nearest is proposed), or a value cannot be written.
+        If a step or parameter does not exist (the nearest name is suggested), or a value cannot be written.
 
     Examples
     --------
@@ -95,13 +95,13 @@ def make_pipeline(steps: Sequence[Step] | Pipeline | str | Path | xr.DataArray) 
 def apply_pipeline(
     recording: xr.DataArray | xr.DataTree, steps: Sequence[Step] | Pipeline | str | Path | xr.DataArray
 ) -> Any:
-    """Apply steps of preprocessing, lazily.
+    """Apply preprocessing steps, lazily.
 
     Parameters
     ----------
     recording
-        Traces with dims ``(time, channel)``; or a DataTree of segments, to each of which they are applied by itself,
-        estimates included.
+        Traces with dims ``(time, channel)``; or a DataTree of segments, to which the steps are applied separately,
+        including estimates.
     steps
         As in :func:`make_pipeline`.
 
@@ -112,7 +112,7 @@ def apply_pipeline(
     Raises
     ------
     ParameterError
-        If there is no such step or parameter (the nearest is proposed), or a value is outside its limits.
+        If a step or parameter does not exist (the nearest name is suggested), or a value is outside its limits.
 
     Examples
     --------
@@ -149,11 +149,11 @@ def _value(value: Any) -> str:
 
 
 def _checked(steps: list[str]) -> tuple[str, ...]:
-    """The steps, once every operation and every parameter is known."""
+    """The steps, after checking that every operation and parameter is known."""
     known = public_operations()
     for number, text in enumerate(steps, 1):
         if text == UNKNOWN_STEP:
-            continue  # refused where it is applied, with what to do
+            continue  # refused when it is applied, with a remedy
         name, arguments = read_call(text, readers={each: partial(_estimate, each) for each in known})
         _check_call(name, arguments, known, number=number)
     return tuple(steps)

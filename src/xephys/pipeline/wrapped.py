@@ -1,4 +1,4 @@
-"""Sorters that SpikeInterface wraps, run on our recordings: their parameters, their results, their errors."""
+"""Run the sorters that SpikeInterface wraps on our recordings: their parameters, results and errors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..recording.axes import SegmentAxes
 from ..sorter.segments import join_segments, sorting_of_segments
 from ..sorting import build_sorting
 
-#: Arguments with which SpikeInterface runs a sorter in a container.
+#: Arguments by which SpikeInterface runs a sorter in a container.
 CONTAINERS = ("docker_image", "singularity_image", "delete_container_files")
-#: How a line of a traceback begins that says what went wrong.
+#: Endings of error names in the traceback lines that say what went wrong.
 _ERRORS = ("Error", "Exception", "Interrupt")
 
 
 def wrappers() -> dict[str, Any]:
-    """SpikeInterface's classes of sorters by name.
+    """SpikeInterface's sorter classes by name.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def wrappers() -> dict[str, Any]:
 
 
 def default_parameters(name: str) -> dict[str, Any]:
-    """Defaults of a sorter's parameters by name; none of one that has to be installed to say them.
+    """Defaults of a sorter's parameters by name; empty if the sorter has to be installed to know them.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def check_wrapped(name: str, given: Mapping[str, Any]) -> None:
     Raises
     ------
     ParameterError
-        With the nearest name.
+        Suggests the nearest name.
     """
     known = default_parameters(name)
     for key in given if known else ():
@@ -69,16 +69,16 @@ def check_wrapped(name: str, given: Mapping[str, Any]) -> None:
 def run_wrapped(
     name: str, recording: xr.DataArray | xr.DataTree, folder: Path, given: Mapping[str, Any]
 ) -> xr.DataTree:
-    """Run a sorter through SpikeInterface. Of several segments it is given one after the other, as one recording.
+    """Run a sorter through SpikeInterface. Several segments are passed one after the other, as one recording.
 
     Parameters
     ----------
     name
-        Of :func:`wrappers`.
+        One of :func:`wrappers`.
     recording
-        Read by the sorter through the bridge; nothing is copied unless the sorter does.
+        The recording, which the sorter reads through the bridge; nothing is copied unless the sorter does so.
     folder
-        What the sorter writes comes into ``folder/spikeinterface``.
+        Parent directory; what the sorter writes goes into ``folder/spikeinterface``.
     given
         Its parameters by name, and ``docker_image`` or ``singularity_image`` (True, or the name of an image).
 
@@ -87,9 +87,9 @@ def run_wrapped(
     ImportError
         If the sorter, or what runs its container, is not installed.
     ResourceError
-        If memory gave out in it.
+        If it ran out of memory.
     SorterError
-        If it failed otherwise.
+        If it failed for another reason.
     """
     from spikeinterface.sorters import run_sorter
 
@@ -99,7 +99,7 @@ def run_wrapped(
     contained = bool(given.get("docker_image") or given.get("singularity_image"))
     if not contained and not wrapper.is_installed():
         raise ImportError(f"sorter {name!r} is not installed here{_how_to_install(wrapper.installation_mesg)}")
-    whole = join_segments(recording)  # also for sorters that take several: not all of those keep them apart
+    whole = join_segments(recording)  # even for sorters that accept several, since not all keep them apart
     try:
         found = run_sorter(
             name,
@@ -116,7 +116,7 @@ def run_wrapped(
 
 
 def explained(name: str, error: Exception) -> Exception:
-    """What went wrong in a sorter, as an error of ours, by the last line of the sorter's own traceback.
+    """Convert a failure within a sorter to one of our errors, by the last line of the sorter's own traceback.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def explained(name: str, error: Exception) -> Exception:
 
 
 def _tree_of(found: Any, recording: xr.DataArray, *, name: str, given: Mapping[str, Any], version: str) -> xr.DataTree:
-    """A SpikeInterface sorting with the clock, the channels and the provenance that its recording has here."""
+    """A SpikeInterface sorting with the clock, channels and provenance of its recording."""
     from ..io.bridge.si_sorting import sorting_tree_of
 
     tree, axes = sorting_tree_of(found), SegmentAxes.of(recording)
@@ -156,7 +156,7 @@ def _tree_of(found: Any, recording: xr.DataArray, *, name: str, given: Mapping[s
 
 
 def _without_bars(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters, and no bars of progress where the sorter has them."""
+    """The parameters, with progress bars switched off if the sorter has them."""
     known, quiet = default_parameters(name), {"progress_bar": False}
     if "progress_bar" in known:
         return {**quiet, **given}
@@ -166,7 +166,7 @@ def _without_bars(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _how_to_install(text: str) -> str:
-    """The line of SpikeInterface's advice that can be typed."""
+    """The line of SpikeInterface's advice that is a command."""
     lines = [line.strip().removeprefix(">>>").strip() for line in text.splitlines()]
     command = next((line for line in lines if line.startswith(("pip install", "git clone"))), None)
     return f": {command}" if command else "; see its own page"

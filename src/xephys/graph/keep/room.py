@@ -1,4 +1,4 @@
-"""Room for what is kept: how much a disk and the memory have left, and which folders lie in memory."""
+"""Available space: how much is free on a disk and in memory, and which folders are in memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-#: File systems whose files take memory.
+#: File systems whose files are in memory.
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
-#: Where Linux says what is mounted, how much memory is free, and what this group of processes may take.
+#: Where Linux lists the mounts, the free memory, and the limits of this group of processes.
 MOUNTS, MEMINFO, GROUP = Path("/proc/self/mounts"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
-#: Taken for free where nothing says how much is.
+#: Assumed to be free if the system does not say.
 UNKNOWN_BYTES = 2 << 30
 
 
@@ -21,7 +21,7 @@ def disk_free_bytes(folder: str | Path) -> int:
 
 
 def lies_in_memory(folder: str | Path) -> bool:
-    """Whether files in ``folder`` take memory, as on a ``tmpfs``; False where the system does not say."""
+    """Whether files in ``folder`` are in memory, as on a ``tmpfs``; False if the system does not say."""
     with suppress(OSError):
         place, kinds = _existing(folder).resolve(), {}
         for line in MOUNTS.read_text(encoding="utf-8").splitlines():
@@ -34,7 +34,7 @@ def lies_in_memory(folder: str | Path) -> bool:
 
 
 def memory_free_bytes() -> int:
-    """Memory that can be had without swapping: the machine's, or that of this group of processes if it has a limit."""
+    """Memory available without swapping: the machine's, or that of this group of processes if it has a limit."""
     free = UNKNOWN_BYTES
     with suppress(OSError, ValueError, StopIteration):
         lines = MEMINFO.read_text(encoding="utf-8").splitlines()

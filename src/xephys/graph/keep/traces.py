@@ -1,9 +1,9 @@
-"""Traces that are computed once and read again: integer tiles in memory or on disk, or computed at each reading.
+"""Traces that are computed once and read again: integer tiles in memory or on disk, or recomputed on each read.
 
-Several passes over a recording would filter and whiten it again each time. A `KeptSource` takes the place of that
-chain: it computes a tile when it is first read, and keeps it. What is read does not depend on where it is kept: tiles
-hold integers of a stated step, each computed by itself on the tile grid, also where nothing is kept. So a sort gives
-the same bits in every mode, and on a machine whose disk was full.
+Several passes over a recording would filter and whiten it again each time. A `KeptSource` replaces that chain: it
+computes a tile on first use, and keeps it. What is read does not depend on where it is kept: tiles hold integers of a
+fixed step, each computed separately on the tile grid, even if nothing is kept. A sort therefore gives the same bits in
+every mode, and on a machine whose disk was full.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 Place: TypeAlias = Literal["memory", "disk", "none"]
 PLACES = ("auto", "memory", "disk", "none")
-#: Kept in memory without being asked for if they take no more than this, and than this share of what is free.
+#: Tiles are kept in memory by default if they take no more than this, and no more than this share of the free memory.
 MEMORY_BYTES_MAX, MEMORY_SHARE = 3 << 29, 1 / 8
-#: How the folders of kept tiles begin.
+#: Prefix of the folders of kept tiles.
 KEPT_PREFIX = "kept-"
-#: Free space that is left on a disk.
+#: Space that is left free on a disk.
 DISK_BYTES_LEFT = 1 << 30
 
 
@@ -49,11 +49,11 @@ class KeptSource:
     Attributes
     ----------
     plan
-        Emits traces of an integer type; it is never run over more than one tile at a time.
+        Plan that emits traces of an integer type; it is never run over more than one tile at a time.
     place
         ``"memory"``, ``"disk"`` or ``"none"``.
     folder
-        Where the tiles lie, for ``"disk"``.
+        Directory of the tiles, for ``"disk"``.
     """
 
     plan: Plan
@@ -106,7 +106,7 @@ class KeptSource:
         return run_traces(program, arrays, self.plan.source.read, start, start + self._shape(number)[0])
 
     def keep(self, number: int, tile: Array) -> None:
-        """Keep a tile, unless there is no room: then it is computed again when it is read again."""
+        """Keep a tile if there is room; otherwise it is computed again when it is next read."""
         if self._memory is not None:
             start = number * self.plan.tile_samples - self._first
             if 0 <= start < len(self._memory):
@@ -124,7 +124,7 @@ class KeptSource:
 
     @property
     def _first(self) -> int:
-        """First sample of what is kept in memory."""
+        """First sample that is kept in memory."""
         return kept_range(self.plan)[0]
 
     def _shape(self, number: int) -> tuple[int, int]:
@@ -144,7 +144,7 @@ class KeptSource:
 
 
 def read_rows(path: Path, first: int, rows: Array, n_rows: int) -> bool:
-    """Fill ``rows`` from a file of ``n_rows`` rows; False if it is absent or not whole."""
+    """Fill ``rows`` from a file of ``n_rows`` rows; False if the file is absent or incomplete."""
     with suppress(OSError), path.open("rb", buffering=0) as file:
         if os.fstat(file.fileno()).st_size != n_rows * rows[0].nbytes:
             return False
@@ -160,23 +160,23 @@ def read_rows(path: Path, first: int, rows: Array, n_rows: int) -> bool:
 
 
 def keep_traces(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_max: int | None = None) -> Plan:
-    """A plan over the kept traces of a plan.
+    """A plan over the kept traces of another plan.
 
     Parameters
     ----------
     plan
-        Emits traces of an integer type.
+        Plan that emits traces of an integer type.
     folder
         Tiles go to a subfolder named after their content; nothing is kept on disk if None.
     place
-        ``"memory"``, ``"disk"``, ``"none"``, or ``"auto"``: memory where they are small for it, else disk where there
-        is room for them, else none.
+        ``"memory"``, ``"disk"``, ``"none"``, or ``"auto"``: memory if the tiles are small enough, otherwise disk if
+        there is room, otherwise none.
     bytes_max
-        Most bytes to keep; with more, nothing is kept. Unlimited if None.
+        Maximum number of bytes to keep; if the tiles take more, nothing is kept. Unlimited if None.
 
     Returns
     -------
-    Plan without stages whose source is a :class:`KeptSource`, of the same range, chunks and tiles.
+    Plan without stages whose source is a :class:`KeptSource`, with the same range, chunks and tiles.
     """
     chosen = chosen_place(plan, folder, place=place, bytes_max=bytes_max)
     source = KeptSource(plan, chosen)
@@ -196,21 +196,21 @@ def keep_traces(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_m
 
 
 def forget_kept(folder: Path) -> None:
-    """Remove the tiles that were kept below a folder; whoever still reads them computes them again."""
+    """Remove the tiles that were kept below a folder; anyone still reading them computes them again."""
     for path in folder.glob(f"{KEPT_PREFIX}*"):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def kept_range(plan: Plan) -> tuple[int, int]:
-    """Samples of the tiles that a plan's range touches, and of one more on either side for later halos."""
+    """Samples of the tiles that a plan's range touches, plus one tile on either side for later halos."""
     tile = plan.tile_samples
     return max(0, plan.start // tile - 1) * tile, min((-(-plan.stop // tile) + 1) * tile, plan.source.n_samples)
 
 
 def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_max: int | None = None) -> Place:
-    """Where the traces of a plan are kept: what ``"auto"`` means here, and ``"none"`` where there is no room.
+    """Where the traces of a plan are kept: resolves ``"auto"``, and returns ``"none"`` if there is no room.
 
-    A folder in memory (tmpfs) is not a disk: what is kept there has to fit into the memory.
+    A folder in memory (tmpfs) is not a disk: its contents have to fit into memory.
     """
     needed = sum(plan.chunks) * plan.n_channels * plan.dtype.itemsize
     if plan.device is not None or (bytes_max is not None and needed > bytes_max):
@@ -233,7 +233,7 @@ def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_
 
 
 def _fill(source: KeptSource) -> None:
-    """Compute all tiles of a plan over a Dask array, whose samples only tasks of their own can have."""
+    """Compute all tiles of a plan over a Dask array, whose samples are only available in tasks."""
     plan, tile = source.plan, source.plan.tile_samples
     first, stop = kept_range(plan)
     whole = replace(plan, start=first, chunks=regular_chunks(stop - first, tile))
@@ -248,7 +248,7 @@ def _fill(source: KeptSource) -> None:
 def as_block(
     program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> Array:
-    """The task of one tile: its traces, as one object."""
+    """Task of one tile: its traces, as one object."""
     block = np.empty(1, object)
     block[0] = run_traces(program, arrays, read, start, stop)
     return block

@@ -1,4 +1,4 @@
-"""A sorting with its analysis as SpikeInterface's analyzer: nothing is computed again."""
+"""Convert a sorting with its analysis to a SpikeInterface analyzer, without computing anything again."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ def to_spikeinterface_analyzer(
     folder: PathLike | None = None,
     overwrite: bool = False,
 ) -> Any:
-    """A sorting that was analyzed as a ``SortingAnalyzer`` with the same results.
+    """Convert an analyzed sorting to a ``SortingAnalyzer`` with the same results.
 
-    Widgets, exporters, curation and the graphical interface of SpikeInterface find every extension done. Channels of
-    units are its sparsity, so that it reads nothing of the recording. Noise waveforms and valid periods have no place
-    there, and models of principal components are left out: SpikeInterface would store them as pickles.
+    Widgets, exporters, curation and the graphical interface of SpikeInterface find every extension computed. The
+    channels of the units become its sparsity, so nothing of the recording is read. Noise waveforms and valid periods
+    have no equivalent there. Models of principal components are left out, because SpikeInterface would store them as
+    pickles.
 
     Parameters
     ----------
     sorting
-        With the results of :func:`xephys.analyze`, ``templates`` among them.
+        A sorting with results of :func:`xephys.analyze`, including ``templates``.
     recording
-        The one that was analyzed.
+        The recording that was analyzed.
     format
         ``"memory"``, ``"binary_folder"`` or ``"zarr"``.
     folder
-        To be written, if it is not in memory; the name of a Zarr store must end in ``.zarr``.
+        Folder to be written, unless the format is ``"memory"``; the name of a Zarr store must end in ``.zarr``.
     overwrite
-        Replace what is at the folder, once the new one is whole.
+        Replace an existing folder, once the new one is complete.
 
     Returns
     -------
@@ -56,7 +57,7 @@ def to_spikeinterface_analyzer(
     Raises
     ------
     ParameterError
-        If the sorting has no analysis, the analysis is of other spikes, or a folder is missing or has a wrong name.
+        If the sorting has no analysis, the analysis is of other spikes, or a folder is missing or wrongly named.
     OutputError
         If the folder exists.
 
@@ -89,7 +90,7 @@ def to_spikeinterface_analyzer(
         return analyzer
     place = Path(folder)
     with whole_or_absent(place, overwrite=overwrite) as hidden:
-        if format == "zarr":  # SpikeInterface appends the ending to a name without it
+        if format == "zarr":  # SpikeInterface appends this ending to names without it
             with ending_with(hidden, ".zarr") as named:
                 analyzer.save_as(format=format, folder=named)
         else:
@@ -97,13 +98,13 @@ def to_spikeinterface_analyzer(
     import spikeinterface.core as si
 
     stored = si.load_sorting_analyzer(place)
-    if not stored.has_recording():  # one in memory is not stored
+    if not stored.has_recording():  # recordings in memory are not stored
         stored.set_temporary_recording(analyzer.recording)
     return stored
 
 
 def side_of(sorting: xr.DataTree, channels: NDArray[np.int32], n_channels: int) -> Side:
-    """What arrays of a tree refer to: its spikes are in order already."""
+    """What the arrays of a tree refer to; its spikes are already in order."""
     order = np.arange(sorting["spikes"].sizes.get("spike", 0))
     return Side(
         float(sorting.attrs["sampling_frequency"]), np.asarray(unit_ids_of(sorting)), channels, n_channels, order
@@ -111,7 +112,7 @@ def side_of(sorting: xr.DataTree, channels: NDArray[np.int32], n_channels: int) 
 
 
 def _fits(results: Mapping[str, xr.Dataset], name: str) -> bool:
-    """Waveforms can be handed over only as those of all chosen spikes, in their order."""
+    """Check that waveforms are those of all chosen spikes, in order, since no others can be converted."""
     if name not in ("waveforms", "principal_components"):
         return True
     if "waveforms" not in results or "random_spikes" not in results:
@@ -121,7 +122,7 @@ def _fits(results: Mapping[str, xr.Dataset], name: str) -> bool:
 
 
 def _bare(sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree, results: Mapping[str, xr.Dataset]) -> Any:
-    """An analyzer in memory with the sparsity of the analysis and no extension."""
+    """An analyzer in memory with the sparsity of the analysis and no extensions."""
     import spikeinterface.core as si
 
     from ...analysis.reading import channel_mask
@@ -144,7 +145,7 @@ def _bare(sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree, results: 
 
 
 def _add(analyzer: Any, name: str, given: Given) -> None:
-    """Put an extension into an analyzer as if it had run there."""
+    """Add an extension to an analyzer as if it had been computed there."""
     from spikeinterface.core.sortinganalyzer import get_extension_class
 
     kind = get_extension_class(name)

@@ -1,4 +1,4 @@
-"""Results of an analysis as extensions of SpikeInterface's analyzer, and back: one row each."""
+"""Convert results of an analysis to extensions of SpikeInterface's analyzer and back: one row each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Arrays = dict[str, Any]
 
 @dataclass(frozen=True)
 class Side:
-    """What the arrays of both sides refer to.
+    """What the arrays on both sides refer to.
 
     Attributes
     ----------
@@ -25,11 +25,11 @@ class Side:
     unit_ids
         Names of the units, in order.
     channels
-        ``(unit, slot)``: channels of each unit, ascending and -1 padded.
+        ``(unit, slot)``: channels of each unit, ascending and padded with -1.
     n_channels
-        Of the recording.
+        Number of channels of the recording.
     order
-        Positions of the analyzer's spikes in the order of segment and sample.
+        Positions of the analyzer's spikes in order of segment and sample.
     """
 
     rate: float
@@ -54,12 +54,12 @@ class Row(NamedTuple):
 
 
 def parameters_of(node: xr.Dataset) -> dict[str, Any]:
-    """What a node was computed with, as far as it says so."""
+    """The recorded parameters of a node."""
     return dict(json.loads(node.attrs.get("parameters", "{}")))
 
 
 def renamed(known: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Those values that have a name there, by that name.
+    """The values that have a name on the other side, under that name.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def renamed(known: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
 
 
 def dense_of(sparse: NDArray[Any], channels: NDArray[np.int32], n_channels: int) -> NDArray[Any]:
-    """Templates on all channels ``(unit, sample, channel)``, 0 on those that a unit does not have.
+    """Templates on all channels ``(unit, sample, channel)``, 0 on channels that a unit does not have.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def dense_of(sparse: NDArray[Any], channels: NDArray[np.int32], n_channels: int)
     """
     dense = np.zeros((*sparse.shape[:2], n_channels + 1), sparse.dtype)
     np.put_along_axis(dense, np.broadcast_to(channels[:, None, :].astype(np.int64), sparse.shape), sparse, axis=2)
-    return dense[:, :, :n_channels]  # what a padded slot holds went to the last
+    return dense[:, :, :n_channels]  # padded slots went to the last column
 
 
 def sparse_of(dense: NDArray[Any], channels: NDArray[np.int32]) -> NDArray[Any]:
@@ -140,7 +140,7 @@ def _take_waveforms(extension: Any, side: Side) -> xr.Dataset:
 
 
 def _chosen_of(extension: Any, side: Side) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the chosen spikes along the tree's spikes, ascending, and the order that makes them so."""
+    """Positions of the chosen spikes along the tree's spikes, ascending, and the order that sorts them."""
     chosen = extension.sorting_analyzer.get_extension("random_spikes").data["random_spikes_indices"]
     place = np.empty(len(side.order), np.int64)
     place[side.order] = np.arange(len(side.order))
@@ -234,7 +234,7 @@ def _take_similarity(extension: Any, side: Side) -> xr.Dataset:
 
 
 def _counts(theirs: str, dims: tuple[str, ...]) -> Row:
-    """Histograms: here with the lower edge of each bin, there with all edges."""
+    """Histograms: with the lower edge of each bin here, with all edges there."""
 
     def give(node: xr.Dataset, side: Side) -> Given:
         left = node["bin"].values
@@ -308,7 +308,7 @@ def _take_metrics(extension: Any, side: Side) -> xr.Dataset:
     )
 
 
-#: Every extension that both sides have, in an order in which each stands behind what it needs.
+#: Every extension that both sides have, ordered so that each comes after what it needs.
 EXTENSIONS: dict[str, Row] = {
     "random_spikes": Row(_give_chosen, _take_chosen),
     "noise_levels": Row(_give_noise, _take_noise),

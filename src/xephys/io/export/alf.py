@@ -1,4 +1,7 @@
-"""A folder of the International Brain Laboratory's ALF files: one NumPy array an attribute, named object.attribute."""
+"""Write a folder of the International Brain Laboratory's ALF files:
+
+one NumPy array per attribute, named object.attribute.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from .complete import (
     with_templates,
 )
 
-#: Microvolts in volts, in which ALF keeps amplitudes and waveforms.
+#: Volts per microvolt; ALF stores amplitudes and waveforms in volts.
 VOLTS = 1e-6
 
 
@@ -42,15 +45,15 @@ def export_alf(
     Parameters
     ----------
     sorting
-        With templates, or analyzed templates and the recording.
+        A sorting with templates, or with analyzed templates if a recording is given.
     folder
-        To be written.
+        Folder to be written.
     recording
-        What was sorted; needed only where the sorting has no templates of its own.
+        The recording that was sorted; needed only if the sorting has no templates of its own.
     n_channels_max
-        Most channels of a cluster's waveform: those nearest to its peak channel.
+        Maximum number of channels of a cluster's waveform: those nearest to its peak channel.
     overwrite
-        Replace what is at the folder, once the new one is whole.
+        Replace an existing folder, once the new one is complete.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A sorting as plain arrays by name: a NumPy archive, or a MATLAB file."""
+"""Write a sorting as plain arrays by name: a NumPy archive, or a MATLAB file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...typing import PathLike
 from ..store.atomic import whole_or_absent
 from .complete import columns_by_unit, completed, segment_index_of, times_on_one_axis
 
-#: Values of single spikes beside their samples and units.
+#: Values of single spikes besides their samples and units.
 _SPIKE_VALUES = ("amplitude", "scale", "x", "y")
 
 
@@ -25,9 +25,9 @@ def export_npz(
 ) -> None:
     """Write a sorting as one ``.npz`` file of arrays without pickles, which SpikeInterface reads too.
 
-    ``sample``, ``segment``, ``unit`` (its name), ``time_s`` and what else is known of each spike; ``unit_id``,
-    ``unit_label`` and a ``unit_NAME`` for each column of the units; ``templates (unit, sample, channel)`` in µV with
-    ``channel_x`` and ``channel_y``; ``sampling_frequency``. The names of SpikeInterface's archive are there beside.
+    ``sample``, ``segment``, ``unit`` (its name), ``time_s`` and other values of each spike; ``unit_id``, ``unit_label``
+    and a ``unit_NAME`` for each column of the units; ``templates (unit, sample, channel)`` in µV with ``channel_x`` and
+    ``channel_y``; ``sampling_frequency``. The arrays of SpikeInterface's archive are included under their names.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def export_npz(
     path
         File to be written, ``.npz``.
     recording
-        What was sorted: for the templates of an analysis, if the sorting has no others.
+        The recording that was sorted, for the templates of an analysis if the sorting has no others.
     overwrite
-        Replace what is at the path, once the new one is whole.
+        Replace what is at the path, once the new file is complete.
 
     Raises
     ------
@@ -78,9 +78,9 @@ def export_mat(
     path
         File to be written, ``.mat``.
     recording
-        What was sorted: for the templates of an analysis, if the sorting has no others.
+        The recording that was sorted, for the templates of an analysis if the sorting has no others.
     overwrite
-        Replace what is at the path, once the new one is whole.
+        Replace what is at the path, once the new file is complete.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def export_mat(
 
 
 def arrays_of(sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree | None = None) -> dict[str, Any]:
-    """Everything in a sorting that is an array of numbers or text.
+    """All arrays of numbers or text in a sorting.
 
     Examples
     --------

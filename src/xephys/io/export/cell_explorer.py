@@ -1,4 +1,4 @@
-"""The files that CellExplorer reads: spikes of cells and the session, as MATLAB structures."""
+"""Write the files that CellExplorer reads: spikes of cells and the session, as MATLAB structures."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def export_cell_explorer(
     recording: xr.DataArray | xr.DataTree | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a sorting as a session of CellExplorer, a folder that gives the session its name.
+    """Write a sorting as a CellExplorer session: a folder whose name is that of the session.
 
-    ``NAME.spikes.cellinfo.mat`` has times in seconds, waveforms in µV on the peak channel and on all channels, and
-    each metric as a field; ``NAME.session.mat`` rate, channels and their coordinates.
+    ``NAME.spikes.cellinfo.mat`` has times in seconds, waveforms in µV on the peak channel and on all channels, and each
+    metric as a field. ``NAME.session.mat`` has the rate, the channels and their coordinates.
 
     Parameters
     ----------
     sorting
-        With templates, or analyzed templates and the recording.
+        A sorting with templates, or with analyzed templates if a recording is given.
     folder
-        To be written.
+        Folder to be written.
     recording
-        What was sorted; needed only where the sorting has no templates of its own.
+        The recording that was sorted; needed only if the sorting has no templates of its own.
     overwrite
-        Replace what is at the folder, once the new one is whole.
+        Replace an existing folder, once the new one is complete.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def export_cell_explorer(
 
     Notes
     -----
-    Numbers of channels, shanks and cells count from 1, as in MATLAB; ``maxWaveformCh`` counts from 0, as there.
+    Channels, shanks and cells are numbered from 1, as in MATLAB; ``maxWaveformCh`` counts from 0, as in CellExplorer.
 
     Examples
     --------

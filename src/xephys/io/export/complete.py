@@ -1,4 +1,4 @@
-"""A sorting with what was analyzed of it at the places where every exporter looks."""
+"""Complete a sorting with its analysis, in the places where every exporter looks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...sorting import (
 )
 from ..bridge.extensions import dense_of
 
-#: Columns of spikes and units by the extension that has them; what the sorting has itself stays.
+#: Columns of spikes, by the extension that has them; columns of the sorting itself are not replaced.
 _OF_SPIKES = {"spike_amplitudes": ("amplitude",), "spike_locations": ("x", "y")}
 _OF_UNITS = {"unit_locations": ("x", "y", "z")}
 _METRICS = ("quality_metrics", "template_metrics")
@@ -34,10 +34,10 @@ _METRICS = ("quality_metrics", "template_metrics")
 def completed(
     sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree | None = None
 ) -> tuple[xr.DataTree, dict[str, xr.Dataset]]:
-    """The tree with templates, amplitudes, places and metrics of its analysis where it has none, and that analysis.
+    """The tree with templates, amplitudes, positions and metrics filled in from its analysis, and that analysis.
 
-    Metrics of the analysis replace those of the same names that the sorter gave. Templates need a recording, or
-    templates of the sorter's, for the places of the channels.
+    Metrics of the analysis replace the sorter's metrics of the same names. Templates need a recording, or templates
+    from the sorter, for the positions of the channels.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def completed(
 def with_templates(
     sorting: xr.DataTree, recording: xr.DataArray | xr.DataTree | None, *, what: str
 ) -> tuple[xr.DataTree, dict[str, xr.Dataset]]:
-    """The same, of a sorting that has templates, or an analysis and its recording.
+    """As above, for a sorting that must have templates, or an analysis and its recording.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def with_templates(
 
 
 def samples_on_one_axis(sorting: xr.DataTree) -> NDArray[np.int64]:
-    """Samples of the spikes as if the segments followed one another."""
+    """Samples of the spikes with segments joined one after the other."""
     starts = np.cumsum([0, *samples_per_segment(sorting)])
     return np.asarray(samples_in_part(sorting) + starts[segment_index_of(sorting)], np.int64)
 
@@ -128,14 +128,14 @@ def _is_one_clock(sorting: xr.DataTree) -> bool:
 
 
 def segment_index_of(sorting: xr.DataTree) -> NDArray[np.int64]:
-    """Segment of each spike; 0 where there is one."""
+    """Segment of each spike; 0 if there is a single segment."""
     spikes = sorting["spikes"].dataset
     known = spikes["segment_index"].values if "segment_index" in spikes else np.zeros(spikes.sizes["spike"])
     return np.asarray(known, np.int64)
 
 
 def by_unit(sorting: xr.DataTree, times: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Order of the spikes by unit and time, and where each unit ends in it."""
+    """Order of the spikes by unit and time, and the end of each unit in it."""
     units = np.asarray(sorting["spikes"]["unit_index"].values, np.int64)
     order = np.lexsort((times, units))
     ends = np.searchsorted(units[order], np.arange(len(unit_ids_of(sorting))), side="right")
@@ -143,7 +143,7 @@ def by_unit(sorting: xr.DataTree, times: NDArray[Any]) -> tuple[NDArray[np.int64
 
 
 def columns_by_unit(units: xr.Dataset, *, without: Mapping[str, Any] | set[str] = frozenset()) -> dict[str, Any]:  # type: ignore[assignment]
-    """Columns of the units that are numbers or text, one value a unit."""
+    """Columns of the units that are numbers or text, with one value per unit."""
     return {
         str(name): column
         for name, column in units.data_vars.items()
@@ -152,7 +152,7 @@ def columns_by_unit(units: xr.Dataset, *, without: Mapping[str, Any] | set[str] 
 
 
 def text_of(values: Any) -> list[str]:
-    """Values as text.
+    """Values as strings.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def text_of(values: Any) -> list[str]:
 
 
 def own_channels(tree: xr.DataTree, results: Mapping[str, xr.Dataset]) -> NDArray[np.int32]:
-    """Channels of each unit ``(unit, slot)``, -1 padded: those of the analysis, or where its template is not zero."""
+    """Channels of each unit ``(unit, slot)``, padded with -1: those of the analysis, or of its non-zero template."""
     from ...recording.geometry import padded
 
     if "sparsity" in results:

@@ -1,4 +1,4 @@
-"""A file of Neurodata Without Borders: units with times, waveforms, metrics and electrodes."""
+"""Write a file of Neurodata Without Borders: units with times, waveforms, metrics and electrodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..store.atomic import ending_with, whole_or_absent
 from .complete import by_unit, columns_by_unit, intervals_s, own_channels, times_on_one_axis, with_templates
 from .optional import needed
 
-#: Microvolts in volts, in which NWB keeps waveforms.
+#: Volts per microvolt; NWB stores waveforms in volts.
 VOLTS = 1e-6
 
 
@@ -36,36 +36,36 @@ def export_nwb(
     metadata: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a sorting as an NWB file (HDF5) with the table of units and that of electrodes.
+    """Write a sorting as an NWB file (HDF5) with the tables of units and electrodes.
 
-    Times are in seconds on the recording's clock; segments that overlap there follow one another. Waveforms are in
-    volts on all electrodes in the order of their table; ``electrodes`` of a unit are its own channels. Metrics are
-    columns.
+    Times are in seconds on the recording's clock; segments that overlap there are placed one after the other. Waveforms
+    are in volts on all electrodes, in the order of their table; ``electrodes`` of a unit are its own channels. Metrics
+    are columns.
 
     Parameters
     ----------
     sorting
-        With templates, or analyzed templates and the recording.
+        A sorting with templates, or with analyzed templates if a recording is given.
     path
         File to be written, ``.nwb``.
     session_start
-        When the session began, which NWB demands: a ``datetime`` or text such as ``"2026-11-27T10:30:00+01:00"``;
-        without a zone it is universal time.
+        Start of the session, which NWB requires: a ``datetime``, or text such as ``"2026-11-27T10:30:00+01:00"``; UTC
+        if it has no time zone.
     recording
-        What was sorted; needed only where the sorting has no templates of its own.
+        The recording that was sorted; needed only if the sorting has no templates of its own.
     session_description
-        One sentence on the session.
+        One sentence about the session.
     identifier
-        Of the session; a new random one if None.
+        Identifier of the session; a new random one if None.
     location
-        Of the electrodes in the brain.
+        Location of the electrodes in the brain.
     subject
         Arguments of ``pynwb.file.Subject``, such as ``{"subject_id": "m1", "species": "Mus musculus", "age": "P90D",
         "sex": "F"}``.
     metadata
         Further arguments of ``pynwb.NWBFile``, such as ``{"experimenter": ["Doe, Jane"], "institution": "..."}``.
     overwrite
-        Replace what is at the path, once the new one is whole.
+        Replace what is at the path, once the new file is complete.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _time_of(given: datetime | str) -> datetime:
 
 
 def _add_electrodes(file: Any, channels: xr.Dataset, location: str) -> None:
-    """The table of electrodes, a group for each shank."""
+    """The table of electrodes, with one group per shank."""
     device = file.create_device(name="probe", description="the probe that was recorded from")
     shanks = np.asarray(shank_numbers(channels))
     groups = {
@@ -163,7 +163,7 @@ def _units(pynwb: Any, file: Any, tree: xr.DataTree, results: Mapping[str, xr.Da
         add("spike_amplitudes", "amplitude of each spike in microvolts", amplitudes, ends)
     for name, column in columns_by_unit(tree["units"].dataset).items():
         if column.dtype.kind == "f" and len(column) and np.isnan(column.values).all():
-            continue  # a metric that is known of no unit
+            continue  # a metric that is unknown for every unit
         unit = str(column.attrs.get("units", ""))
         values = column.values.astype(str).tolist() if column.dtype.kind == "U" else column.values
         add(name, f"{name.replace('_', ' ')}{f' in {unit}' if unit else ''}", values)

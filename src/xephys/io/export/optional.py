@@ -7,12 +7,12 @@ from typing import Any
 
 
 def needed(module: str, *, extra: str, what: str) -> Any:
-    """An optional package, imported when it is used.
+    """Import an optional package when it is needed.
 
     Raises
     ------
     ImportError
-        If it is not installed; the sentence names the extra that brings it.
+        If it is not installed; the message names the extra to install.
 
     Examples
     --------

@@ -43,15 +43,15 @@ def export_phy(
 ) -> None:
     """Write a sorting as a folder for phy.
 
-    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are µV. Cluster numbers are
-    positions along ``unit``, with the names in ``cluster_si_unit_id.tsv``. Every quality column has its file. Of a
-    sorting that was analyzed also its metrics, similarity, principal components (on each channel) and, if there is no
-    raw file, waveforms: see :func:`xephys.analyze`, where ``n_spikes_max`` says of how many spikes.
+    Templates are in µV and not whitened (the whitening matrix is the identity); amplitudes are in µV. Cluster numbers
+    are positions along ``unit``; the names are in ``cluster_si_unit_id.tsv``. Every quality column has its own file.
+    For an analyzed sorting, the folder also has its metrics, similarity, principal components (on each channel) and, if
+    there is no raw file, waveforms of up to ``n_spikes_max`` spikes: see :func:`xephys.analyze`.
 
     Parameters
     ----------
     sorting
-        With templates, or analyzed templates and the recording.
+        A sorting with templates, or with analyzed templates if a recording is given.
     folder
         Folder to be written.
     recording
@@ -102,7 +102,7 @@ def write_description(folder: Path, sorting: xr.DataTree, **units: Any) -> None:
 
 
 def _write_spikes(folder: Path, sorting: xr.DataTree) -> Array:
-    """Files of the spikes, in the order that is returned."""
+    """Write the files of the spikes; returns their order."""
     spikes = sorting["spikes"].dataset
     times = samples_on_one_axis(sorting)
     order = np.argsort(times, kind="stable")
@@ -119,7 +119,7 @@ def _write_spikes(folder: Path, sorting: xr.DataTree) -> Array:
 
 
 def _write_templates(folder: Path, templates: Array, similarity: Array | None) -> None:
-    """Templates, and how alike they are: by their cosine where nothing else is known."""
+    """Write the templates, and their similarity (their cosine if nothing else is known)."""
     n_units, _, n_channels = templates.shape
     if n_units == 1:
         # phylib drops axes of length one and would take samples for units; an empty second template prevents that.

@@ -1,4 +1,4 @@
-"""What phy's feature and waveform views show: principal components and waveforms of the analyzed spikes."""
+"""Write what phy's feature and waveform views show: principal components and waveforms of the analyzed spikes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-#: phylib drops axes of length one, and would take spikes for components.
+#: phylib drops axes of length one and would take spikes for components.
 _N_MIN = 2
 
 
 def write_features(folder: Path, results: Mapping[str, xr.Dataset], rank: NDArray[np.int64]) -> None:
-    """``pc_features``, of the spikes in ``pc_feature_spike_ids`` on the channels of ``pc_feature_ind``.
+    """``pc_features`` of the spikes in ``pc_feature_spike_ids``, on the channels of ``pc_feature_ind``.
 
-    ``rank`` is the place of each spike of the sorting among those of the folder.
+    ``rank`` is the position of each spike of the sorting among those of the folder.
     """
     node, kept = results.get("principal_components"), results.get("waveforms")
     if node is None or kept is None or node["projection"].ndim != 3 or node.sizes["waveform"] < _N_MIN:
@@ -41,7 +41,7 @@ def write_waveforms(
     unit_index: NDArray[np.int64],
     templates: xr.DataArray,
 ) -> None:
-    """Waveforms of the chosen spikes, which phy shows where it has no raw file, in the window of the templates."""
+    """Waveforms of the chosen spikes, in the window of the templates; phy shows them if it has no raw file."""
     kept = results.get("waveforms")
     if kept is None or kept.sizes["waveform"] < _N_MIN or kept.sizes["slot"] < _N_MIN:
         return
@@ -57,7 +57,7 @@ def write_waveforms(
 
 
 def in_window(waveforms: NDArray[np.float32], *, shift: int, n_samples: int) -> NDArray[np.float32]:
-    """Waveforms ``(waveform, sample, slot)`` moved later by ``shift`` samples, cut or filled up with 0.
+    """Waveforms ``(waveform, sample, slot)`` shifted later by ``shift`` samples, cut or padded with 0.
 
     Examples
     --------

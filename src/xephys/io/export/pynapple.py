@@ -1,4 +1,4 @@
-"""A sorting as pynapple's group of time stamps."""
+"""Convert a sorting to a pynapple group of timestamps."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from .optional import needed
 
 
 def to_pynapple(sorting: xr.DataTree) -> Any:
-    """A sorting as a ``pynapple.TsGroup``: the spikes of each unit in seconds, and a column of metadata a metric.
+    """Convert a sorting to a ``pynapple.TsGroup``: the spikes of each unit in seconds, and one metadata column per
+    metric.
 
-    Units are numbered as ``unit_id`` where that is a number, else by their position; ``unit_name`` has the names. The
-    time support is what was sorted.
+    Units are numbered by ``unit_id`` if that is a number, otherwise by their position; ``unit_name`` has the names. The
+    time support is the sorted range.
 
     Parameters
     ----------
     sorting
-        Any sorting; metrics of an analysis are among its columns.
+        Any sorting; metrics of its analysis are included as columns.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def to_pynapple(sorting: xr.DataTree) -> Any:
 
 
 def export_pynapple(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = False) -> None:
-    """Write :func:`to_pynapple` as the ``.npz`` file that ``pynapple.load_file`` opens.
+    """Write the result of :func:`to_pynapple` as the ``.npz`` file that ``pynapple.load_file`` opens.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def export_pynapple(sorting: xr.DataTree, path: PathLike, *, overwrite: bool = F
     path
         File to be written, ``.npz``.
     overwrite
-        Replace what is at the path, once the new one is whole.
+        Replace what is at the path, once the new file is complete.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""How the preset ``default`` follows drift: spikes are clustered at rest, and templates move. Traces are left alone.
+"""How the preset ``default`` follows drift: spikes are clustered at rest, and templates move. Traces are not changed.
 
-The functions here also take a tissue of None, for a recording that is still, and then change nothing.
+The functions here also accept None as the tissue of a still recording, and then change nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def on_host(recording: xr.DataArray) -> bool:
 
 
 def follows_drift(recording: xr.DataArray, p: DefaultParameters) -> bool:
-    """Whether motion is estimated: if it is asked for, and not on a device, which has no kernels for it."""
+    """Whether motion is estimated: if it is requested, and not on a device, which has no kernels for it."""
     if p.drift == "off":
         return False
     if on_host(recording):
@@ -59,7 +59,7 @@ def follows_drift(recording: xr.DataArray, p: DefaultParameters) -> bool:
 
 
 def find_motion(white: xr.DataArray, peaks: CheckpointedEvents, run: Run) -> xr.Dataset | None:
-    """The motion that located peaks show; None where the probe or the recording is too short to tell."""
+    """The motion that localized peaks show; None if the probe or the recording is too short to tell."""
     try:
         return run.once(estimate_motion, white, peaks)
     except (RecordingError, ParameterError) as reason:
@@ -68,12 +68,12 @@ def find_motion(white: xr.DataArray, peaks: CheckpointedEvents, run: Run) -> xr.
 
 
 def moving_tissue(white: xr.DataArray, motion: xr.Dataset | None) -> Tissue | None:
-    """The motion of a recording, if there is any worth following."""
+    """The motion of a recording, if it is large enough to be followed."""
     return Tissue.of(white, motion) if motion is not None and moves(motion) else None
 
 
 def with_moved_traces(prepared: Prepared, motion: xr.Dataset, p: DefaultParameters, run: Run) -> Prepared:
-    """The other way: traces interpolated to where the tissue rests, and whitened anew."""
+    """The alternative: traces interpolated to where the tissue rests, and whitened again."""
     moved = correct_motion(prepared.filtered, motion=motion)
     return replace(
         whiten_prepared(moved, run, n_nearest=p.whitening_n_nearest, seed=p.seed),
@@ -89,7 +89,7 @@ def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRec
 def where_units_fire(
     spikes: CheckpointedEvents, templates: xr.Dataset, tissue: Tissue | None, *, match_threshold: float
 ) -> StoredRecords:
-    """Matched spikes without those at displacements at which their unit does not fire."""
+    """Matched spikes without those at displacements where their unit does not fire."""
     if tissue is None:
         return spikes
     firing = fires_there(
@@ -145,7 +145,7 @@ def templates_of(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
 
 
 def mean_at_rest(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
-    """One mean waveform a unit: where there are several, that at displacement zero."""
+    """One mean waveform per unit: if there are several, that at displacement zero."""
     if tissue is None:
         return means
     rest = moving_templates(means, positions_um=tissue.apart_um, displacement_um=np.zeros(1))
@@ -153,12 +153,12 @@ def mean_at_rest(means: xr.Dataset, tissue: Tissue | None) -> xr.Dataset:
 
 
 def at_rest(templates: xr.Dataset) -> xr.Dataset:
-    """One template a unit: where there are several, that at displacement zero."""
+    """One template per unit: if there are several, that at displacement zero."""
     return resting_templates(templates) if "displacement" in templates.dims else templates
 
 
 def matchable_at_every_displacement(matchable: MatchableTemplates, templates: xr.Dataset) -> xr.Dataset:
-    """The templates that can be matched, with all that is known of them, at every displacement."""
+    """The templates that can be matched, with their attributes, at every displacement."""
     rest = matchable.templates
     if "displacement" not in templates.dims:
         return rest
@@ -169,7 +169,7 @@ def matchable_at_every_displacement(matchable: MatchableTemplates, templates: xr
 def pieces_of_units(
     matches: NDArray[Any], templates: xr.Dataset, tissue: Tissue | None, *, duration_samples: int
 ) -> NDArray[np.void] | None:
-    """Units that take turns over displacement and meet in one waveform; None where nothing moves."""
+    """Units that take turns over displacement and meet in one waveform; None if nothing moves."""
     if tissue is None:
         return None
     from ...kernels.curate.pieces import find_pieces
@@ -195,7 +195,7 @@ def pieces_of_units(
 
 
 def match(white: xr.DataArray, templates: xr.Dataset, tissue: Tissue | None, **settings: Any) -> SpikeTable:
-    """Spikes of templates that rest, or that move with the tissue; with ``peaks`` also those of what is left."""
+    """Spikes of resting or moving templates; with ``peaks``, also the peaks in the residual."""
     if "peaks" in settings:
         return match_and_look(white, templates=templates, **settings)
     if tissue is None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-#: A pass-band that ends below this has no spikes.
+#: A pass-band that ends below this contains no spikes.
 SPIKES_ABOVE_HZ = 100.0
 
 
@@ -14,7 +14,7 @@ class DefaultParameters(BaseModel):
     """Parameters of ``preset="default"``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    #: Units of parameters whose names do not say them, for tables.
+    #: Units of parameters whose names do not contain them, for tables.
     UNITS: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("detect_threshold", "match_threshold"), "noise"),
         **dict.fromkeys(("ms_before", "ms_after"), "ms"),
@@ -60,7 +60,7 @@ class DefaultParameters(BaseModel):
 
     @property
     def n_passes(self) -> int:
-        """Passes over the recording that collect events: detection, refinements, and the last matching."""
+        """Number of passes over the recording that collect events: detection, refinements, and the last matching."""
         return 2 + self.n_refinements + (self.drift == "interpolate")
 
     @property
@@ -74,6 +74,6 @@ class DefaultParameters(BaseModel):
         return {name: getattr(self, name) for name in ("contamination_max", "good_snr_min", "n_spikes_min")}
 
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
-        """Samples of a template before its spike, and in all."""
+        """Number of samples of a template before its spike, and in total."""
         nbefore = round(self.ms_before * 1e-3 * sampling_frequency)
         return nbefore, nbefore + round(self.ms_after * 1e-3 * sampling_frequency)

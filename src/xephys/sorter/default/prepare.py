@@ -1,4 +1,4 @@
-"""The preset ``default`` before detection: its filter, and what it refuses before any work."""
+"""The preset ``default`` before detection: its filter, and the recordings that it refuses."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from ..steps.prepare import check_filterable, prepare
 from ..steps.prepared import Prepared
 from .parameters import DefaultParameters
 
-#: Of the sampling rate: the upper corner of the band-pass is lowered to it.
+#: Maximum upper corner of the band-pass, as a fraction of the sampling rate.
 FREQ_MAX_OF_RATE = 0.45
 
 
 def check_default(recording: xr.DataArray, parameters: DefaultParameters) -> None:
-    """Refuse, before any work, a recording that cannot be sorted with these parameters."""
+    """Refuse a recording that cannot be sorted with these parameters, before any work is done."""
     check_filterable(recording, lambda traces: band_passed(traces, parameters))
 
 
 def prepare_default(
     recording: xr.DataArray, parameters: DefaultParameters, run: Run, *, learned: Learned | None = None
 ) -> Prepared:
-    """Filtered, referenced and white traces, lazily; with what an earlier sorting ``learned``, nothing is computed."""
+    """Filtered, referenced and white traces, lazily;
+
+    if an earlier sorting ``learned`` is given, nothing is computed.
+    """
     return prepare(
         recording,
         run,
@@ -37,7 +40,7 @@ def prepare_default(
 
 
 def band_passed(recording: xr.DataArray, parameters: DefaultParameters) -> xr.DataArray:
-    """The band of spikes, below what the sampling rate can hold."""
+    """The band of spikes, limited to what the sampling rate can represent."""
     freq_max_hz = min(parameters.freq_max_hz, FREQ_MAX_OF_RATE * float(recording.attrs["sampling_frequency"]))
     return filter_unless_filtered(
         recording,

@@ -1,4 +1,4 @@
-"""The preset ``default``, from top to bottom: detect, cluster, match and refine, match, tidy up."""
+"""The preset ``default`` in eight steps: prepare, detect, cluster, make templates, match, refine, select, assemble."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ from .drift import (
 from .parameters import DefaultParameters
 from .prepare import prepare_default
 
-#: Channels of a template, and the most spikes that are averaged for it.
+#: Channels of a template, and the maximum number of spikes averaged for it.
 N_NEAREST = 64
 N_SPIKES_MAX = 1000
-#: The refinement that also clusters what matching leaves: those after it look at the units that this finds.
+#: The refinement that also clusters the residual of matching; later ones examine the units found there.
 LOOK_AT = 1
 #: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
 PEAK_LOCALIZATION = "monopolar_triangulation"
@@ -65,14 +65,14 @@ PEAK_LOCALIZATION = "monopolar_triangulation"
 
 @dataclass(frozen=True)
 class Features:
-    """How spikes are described for clustering: temporal components, and how large the projections of noise are."""
+    """Features of spikes for clustering: temporal components, and the size of the projections of noise."""
 
     components: xr.DataArray
     noise: float
 
 
 def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Run) -> xr.DataTree:
-    """Sort one segment. What the ``run`` keeps is not repeated: on resume, nor with other late parameters."""
+    """Sort one segment. What the ``run`` keeps is not repeated, neither on resume nor with other late parameters."""
     p, prepared = parameters, prepare_default(recording, parameters, run)
     features, detected = _detect(prepared, p, run, stage="detect")
     motion = find_motion(prepared.whitened, detected, run) if follows_drift(recording, p) else None
@@ -128,7 +128,7 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
 
 
 def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -> tuple[Features, CheckpointedEvents]:
-    """Detected peaks with places and projections, and the features that these are."""
+    """Detected peaks with positions and projections, and the features used for these."""
     white = prepared.whitened
     peaks = detect_peaks(white, **_peak_settings(prepared, p))
     features = _learn_features(prepared, peaks, p, run)
@@ -138,7 +138,7 @@ def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -
 
 
 def _peak_settings(prepared: Prepared, p: DefaultParameters) -> dict[str, Any]:
-    """What a peak is, as :func:`detect_peaks` takes it."""
+    """The definition of a peak, as arguments of :func:`detect_peaks`."""
     return {
         "noise_levels": prepared.white_noise_levels,
         "detect_threshold": p.detect_threshold,
@@ -201,7 +201,7 @@ def _refine(
     number: int,
     looks: bool,
 ) -> Clusters:
-    """Clusters of the spikes that templates of the ``clusters`` matched, split and merged again, and of the rest."""
+    """Split and merge the spikes that templates of the ``clusters`` matched, and cluster the residual if asked to."""
     clustering = run.once(
         refine_clusters,
         white,
@@ -241,7 +241,7 @@ def _mean_waveforms(
     *,
     n_nearest: int,
 ) -> xr.Dataset:
-    """Mean waveforms of clusters around the channel where most of their peaks are; by displacement if tissue moves."""
+    """Mean waveforms of clusters around their most frequent peak channel; by displacement if the tissue moves."""
     settings: dict[str, Any] = {
         "peak_channels": clusters.peak_channels(),
         "ms_before": p.ms_before,
@@ -257,7 +257,7 @@ def _mean_waveforms(
 def _matchable_templates(
     templates: xr.Dataset, clusters: Clusters, prepared: Prepared, p: DefaultParameters, run: Run
 ) -> tuple[MatchableTemplates, xr.Dataset]:
-    """The templates at rest that can be matched, with their ``noise_gain``, and these at every displacement."""
+    """The resting templates that can be matched, with their ``noise_gain``, and the same at every displacement."""
     matchable = tidy_templates(
         clusters.with_unexplained(at_rest(templates)),
         clusters.num_spikes,
@@ -276,7 +276,7 @@ def _matchable_templates(
 def _with_thresholds(
     templates: xr.Dataset, matches: StoredRecords, prepared: Prepared, p: DefaultParameters, run: Run
 ) -> xr.Dataset:
-    """The templates with ``relative_threshold``, by which the usual one is multiplied for each."""
+    """The templates with ``relative_threshold``, the factor of each on the usual threshold."""
     thresholds = run.once(
         balance_thresholds,
         prepared.whitened,
