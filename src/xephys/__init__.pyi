@@ -96,6 +96,7 @@ from .recording.segments import append_segments as append_segments
 from .recording.joined import concatenate_segments as concatenate_segments
 from .recording.channels import aggregate_channels as aggregate_channels
 from .curate.segments import split_sorting as split_sorting
+from .curate.segments import select_period as select_period
 from .curate.segments import select_segments as select_segments
 from .curate.together import append_sortings as append_sortings
 from .curate.together import aggregate_units as aggregate_units

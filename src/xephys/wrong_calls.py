@@ -166,7 +166,7 @@ def _not_a_recording(value: Any) -> str:
     if _is_spikeinterface(value):
         return f"SpikeInterface's {type(value).__name__}; convert it first: from_spikeinterface(recording)"
     if _is_sorting(value):
-        return "a sorting; give the recording that was sorted"
+        return "a sorting; give the recording that was sorted (parts of a sorting: select_period, select_segments)"
     if _is_xarray(value, "Dataset"):
         names = ", ".join(map(str, value.data_vars))
         return f"a Dataset; give one of its variables ({names}), or recordings from open_recording"

@@ -181,3 +181,11 @@ def test_anchor_tells_medians_over_the_rounds(load):
     processes = [harness.Process(wall_s=wall, cpu_s=2 * wall, peak_bytes=2**30, output="") for wall in (1.0, 9.0, 2.0)]
     row = anchor.row("xephys", processes, xephys.compare(truth, truth))
     assert row == ("xephys", "2.0", "4.0", "1.00", "2 of 2", "1.000")
+
+
+def test_synchrony(load):
+    synchrony = load("synchrony")
+    (row,) = synchrony.run(quick=True)
+    assert (row.n_units, row.n_sums) == (2, 0)
+    assert min(row.recall_together, row.recall, row.precision) > 0.95
+    assert "| default | far | 20 % |" in "".join(synchrony.report([row]))

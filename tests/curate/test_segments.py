@@ -81,3 +81,50 @@ def test_split_and_listed_again_is_the_same():
     for name in ("n_samples", "first_sample", "start_s", "clock"):
         assert again.attrs[name] == whole.attrs[name]
     np.testing.assert_array_equal(again["templates"]["templates"], whole["templates"]["templates"])
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_a_period_is_the_sorting_of_the_time_slice(first):
+    recording = segment(900, start_s=5.0)[first:]
+    whole = sorting_of(recording)
+    part = xephys.select_period(whole, 5.2, 5.6)
+    assert spikes_of(part) == [row for row in spikes_of(whole) if 200 <= row[1] < 600]
+    assert (part.attrs["first_sample"], part.attrs["n_samples"], part.attrs["start_s"]) == (200, 400, 5.0)
+    counts = np.bincount(part["spikes"]["unit_index"].values, minlength=part["units"].sizes["unit"])
+    np.testing.assert_array_equal(part["units"]["num_spikes"].values, counts)
+    np.testing.assert_allclose(part["units"]["firing_rate"].values, counts / 0.4)
+    np.testing.assert_array_equal(part["templates"]["templates"].values, whole["templates"]["templates"].values)
+    assert json.loads(part.attrs["log"])[-1]["step"] == "select_period"
+    sliced = recording.ephys.time_slice(5.2, 5.6)
+    of_slice = sorting_of(sliced, n_spikes=0)
+    assert [part.attrs[name] for name in ("first_sample", "n_samples")] == [
+        of_slice.attrs[name] for name in ("first_sample", "n_samples")
+    ]
+    assert xephys.compare(part, whole).summary["accuracy"] == 1.0
+    again = xephys.select_period(part, 5.3, 5.4)
+    assert spikes_of(again) == [row for row in spikes_of(whole) if 300 <= row[1] < 400]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "stop_s", "message"),
+    [
+        (5.5, 5.5, "not a range inside what was sorted, 5 to 5.9 s"),
+        (4.0, 5.5, "give start_s < stop_s within it"),
+        (200, 600, "within it"),
+        (np.nan, 5.5, "within it"),
+        ("5.1", 5.5, "start_s"),
+    ],
+)
+def test_a_period_outside_is_refused(start_s, stop_s, message):
+    with pytest.raises((ParameterError, TypeError), match=message):
+        xephys.select_period(sorting_of(segment(900, start_s=5.0)), start_s, stop_s)
+
+
+def test_a_period_needs_one_segment_and_a_regular_clock():
+    two = sorting_of(xephys.append_segments([segment(900), segment(900)]), n_segments=2)
+    with pytest.raises(ParameterError, match="take one of them first: select_segments"):
+        xephys.select_period(two, 0.0, 0.1)
+    irregular = sorting_of(segment(900))
+    irregular.attrs["clock"] = "times"
+    with pytest.raises(ParameterError, match="a time for each sample; sort time_slice"):
+        xephys.select_period(irregular, 0.0, 0.1)

@@ -9,11 +9,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import check_number
 from ..errors import ParameterError
 from ..graph.compose.join import joined_starts
 from ..recording.axes import SegmentAxes
 from ..recording.joined import joined_layout, split_segments
-from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
+from ..sorting import first_samples, samples_per_segment, segment_starts_s, unit_ids_of, validate_sorting
 from .measures import put_metrics
 from .regroup import logged_tree, nodes_of, regrouped
 
@@ -141,12 +142,65 @@ def select_segments(sorting: xr.DataTree, segments: int | Sequence[int]) -> xr.D
             values = np.broadcast_to(np.asarray(moved.attrs[name]), len(lengths))[chosen].tolist()
             moved.attrs[name] = values[0] if len(values) == 1 else values
     moved.attrs.setdefault("n_samples", [lengths[k] for k in chosen])
+    return _with_metrics_anew(nodes, moved, {"step": "select_segments", "segments": chosen})
+
+
+def select_period(sorting: xr.DataTree, start_s: float, stop_s: float) -> xr.DataTree:
+    """The spikes from one time to another, with all units and the metrics of what is left.
+
+    It is what the sorting of ``time_slice(recording, start_s, stop_s)`` is to that of the recording: samples count from
+    the start of the segment as before, and the sorting knows with which one it begins.
+
+    Parameters
+    ----------
+    sorting
+        A sorting of one segment.
+    start_s, stop_s
+        On the recording's clock, in seconds; spikes at the stop are left out.
+
+    Raises
+    ------
+    ParameterError
+        If the range is empty or not inside of what was sorted, there are several segments, or the recording has a time
+        for each sample.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> sorting = xephys.make_sorting(sample_index=[10, 200, 300], labels=[1, 2, 1], sampling_frequency=1000.0)
+    >>> part = select_period(sorting, 0.1, 0.3)
+    >>> part["spikes"]["sample_index"].values.tolist(), part.attrs["first_sample"]
+    ([200], 100)
+    """
+    tree = validate_sorting(sorting)
+    lengths, rate = samples_per_segment(tree), float(tree.attrs["sampling_frequency"])
+    if len(lengths) > 1:
+        raise ParameterError(f"the sorting is of {len(lengths)} segments; take one of them first: select_segments")
+    if str(np.atleast_1d(tree.attrs.get("clock", "regular"))[0]) != "regular":
+        raise ParameterError("the recording has a time for each sample; sort time_slice(recording, start_s, stop_s)")
+    (begin,), origin = first_samples(tree), segment_starts_s(tree)[0] or 0.0
+    check_number(start_s=start_s, stop_s=stop_s)
+    first, last = (round((at - origin) * rate) if np.isfinite(at) else -1 for at in (start_s, stop_s))
+    if not begin <= first < last <= begin + lengths[0]:
+        raise ParameterError(
+            f"start_s={start_s}, stop_s={stop_s} is not a range inside what was sorted, {origin + begin / rate:g} to "
+            f"{origin + (begin + lengths[0]) / rate:g} s; give start_s < stop_s within it"
+        )
+    sample = tree["spikes"]["sample_index"].values
+    nodes = _without_spikes(nodes_of(tree), tree, kept=(sample >= first) & (sample < last))
+    moved = xr.DataTree()
+    moved.attrs = {**tree.attrs, "first_sample": first, "n_samples": last - first}
+    return _with_metrics_anew(nodes, moved, {"step": "select_period", "start_s": start_s, "stop_s": stop_s})
+
+
+def _with_metrics_anew(nodes: dict[str, xr.Dataset], moved: xr.DataTree, entry: Mapping[str, Any]) -> xr.DataTree:
+    """The tree of the nodes with the attributes of ``moved``; counts and metrics are of the spikes that are left."""
     recount(nodes, moved)
     known = xr.DataTree.from_dict(nodes)
     known.attrs = moved.attrs
     n_units = nodes["units"].sizes["unit"]
     put_metrics(known, nodes, units=range(n_units), members=[np.array([k]) for k in range(n_units)])
-    return logged_tree(nodes, moved, {"step": "select_segments", "segments": chosen})
+    return logged_tree(nodes, moved, entry)
 
 
 def _without_spikes(

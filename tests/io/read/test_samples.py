@@ -13,6 +13,7 @@ from xephys.errors import RecordingError, XephysWarning
 from xephys.graph.build import plan_of
 from xephys.graph.source import BinarySource, PickledSource, chunked_array
 from xephys.io.read.open import open_recording
+from xephys.io.read.sortings import open_sorting
 from xephys.recording.segments import segments_of
 from xephys.schema import make_recording
 
@@ -128,6 +129,18 @@ def test_meta_that_disagrees_warns_and_uses_what_is_there(data: Path) -> None:
         ("spikeglx/np1", {"stream_id": "imec7.ap"}, "no stream 'imec7.ap'; give stream_id as one of imec0.ap"),
         ("nwb/A8604-211122.nwb", {}, "no ElectricalSeries"),
         ("nwb/ecephys_tutorial_v2.5.0.nwb", {}, "several ElectricalSeries; give stream_id"),
+        (
+            "nwb/ecephys_tutorial_v2.5.0.nwb",
+            {"stream_id": "processing/ecephys/LFP/ElectricalSeries"},
+            "names 12 channels and its samples are of 4: the file contradicts itself",
+        ),
+        ("spikeglx/nhp_long_meta_only/snippet_g0", {}, r"the \.bin of the same name.* if it is missing, so are"),
+        ("phy_10chan_yass", {}, r"holds a sorting\n.*\nuse open_sorting"),
+        (
+            "locust_tetrode/Locust_1.dat.gz",
+            {"n_channels": 1, "sampling_frequency": 15_000.0, "dtype": "int16"},
+            "would be read as raw samples, and a .gz is compressed",
+        ),
         ("mea/maxtwo_activity_scan.raw.h5", {"rec_name": "rec0000", "stream_id": "well000"}, "closed HDF5 filter"),
         ("neuralynx_tetrode_spikes", {}, "in no format that is known"),
         ("neuralynx_5ch", {"segment": 2}, "segment 2 does not exist"),
@@ -138,3 +151,17 @@ def test_what_cannot_be_opened_says_why(data: Path, path: str, options: dict, me
     with pytest.raises(RecordingError, match=message), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         open_recording(data / path, **options)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nwb/A8604-211122.nwb",
+        "neuralynx_tetrode_spikes/TT1.ntt",
+        "blackrock/l101210-001.nev",
+        "neuropixels_10ch_yass/spike_train.csv",
+    ],
+)
+def test_files_of_spikes_of_other_tools_are_no_sortings(data: Path, path: str) -> None:
+    with pytest.raises(RecordingError, match=r"not a sorting of a known kind: .* make_sorting"):
+        open_sorting(data / path)

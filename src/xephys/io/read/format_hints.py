@@ -46,9 +46,23 @@ _REMEDIES = {
     ".gz": "a .gz is compressed: decompress it (gunzip) and open what comes out",
     ".zip": "a .zip is an archive: unpack it and open what comes out",
     ".csv": "a .csv is a table: load it and use make_recording",
-    ".meta": "a .meta describes the .bin of the same name: open that",
+    ".meta": "a .meta describes the .bin of the same name: open that; if it is missing, so are the samples",
 }
+#: Files that hold samples in packed form, by the end of their names.
+_PACKED = (".gz", ".zip", ".cbin", ".npz")
 _N_FILES = 200
+
+
+def packed_remedy(path: Path) -> str | None:
+    """What to do with a file whose bytes are no samples; None if its name does not say so.
+
+    Examples
+    --------
+    >>> packed_remedy(Path("session.dat.gz")), packed_remedy(Path("session.dat"))
+    ('a .gz is compressed: decompress it (gunzip) and open what comes out', None)
+    """
+    suffix = path.suffix.lower()
+    return _REMEDIES[suffix] if suffix in _PACKED else None
 
 
 def unknown_format(path: Path, described: Mapping[str, str]) -> str:
@@ -68,9 +82,11 @@ def unknown_format(path: Path, described: Mapping[str, str]) -> str:
     """
     names = [path.name]
     if path.is_dir():
-        names = [entry.name for entry in islice(path.iterdir(), _N_FILES)] or names
+        names = [entry.name for entry in islice(path.rglob("*"), _N_FILES)] or names
     nearest = [name for name in nearest_formats(names) if name != "raw"][:3]
     listed = ", ".join(f"{name} ({described.get(name, FILE_NAMES[name][0])})" for name in nearest)
+    if "spike_times.npy" in names:
+        return f"{path} is of phy or Kilosort and holds a sorting\nnearest by name are {listed}\nuse open_sorting"
     remedy = next((_REMEDIES[s] for s in (Path(name).suffix.lower() for name in names) if s in _REMEDIES), None)
     how = "name one with format=NAME (--reader format=NAME)"
     if path.is_file():

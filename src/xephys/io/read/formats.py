@@ -88,8 +88,16 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             recording = read(**{known.argument: str(path)}, **options)
-            if known.name == "maxwell":  # it opens even without the filter that reading its samples requires
-                recording.get_traces(segment_index=0, start_frame=0, end_frame=1)
+            if known.name in ("maxwell", "nwb"):
+                # Maxwell's opens even without the filter that reading its samples requires; an NWB file may name more
+                # electrodes than its samples have columns.
+                n_columns = recording.get_traces(segment_index=0, start_frame=0, end_frame=1).shape[1]
+                n_channels = recording.get_num_channels()
+                if n_columns != n_channels:
+                    raise RecordingError(
+                        f"{path} names {n_channels} channels and its samples are of {n_columns}: the file contradicts "
+                        "itself; correct it, or read its samples with h5py and use make_recording"
+                    )
             return recording
     except _READER_ERRORS as error:
         raise _explanation(known, path, error) from error
@@ -100,7 +108,6 @@ def choose_stream(names: Iterable[str], ids: Iterable[str], wanted: str | None, 
 
     The rule: streams for synchronization, auxiliary, and analog or digital inputs are set aside. Among the rest, the
     action-potential band is preferred to the LFP band. If exactly one stream is left, it is chosen.
-    action-potential band is preferred to the LFP band; and if then exactly one stream is left, it is taken.
 
     Raises
     ------
@@ -108,7 +115,7 @@ def choose_stream(names: Iterable[str], ids: Iterable[str], wanted: str | None, 
         If the requested stream does not exist, or several remain.
     """
     pairs = list(zip(map(str, names), map(str, ids), strict=True))
-    listed = ", ".join(i if i == n else f"{i!r} ({n})" for n, i in pairs)
+    listed = _listed(pairs)
     if wanted is not None:
         for name, identifier in pairs:
             if str(wanted) in (identifier, name):
@@ -120,8 +127,15 @@ def choose_stream(names: Iterable[str], ids: Iterable[str], wanted: str | None, 
     action = [pair for pair in left if re.search(r"(^|[.\-_ ])ap$", pair[0].lower())]
     left = action or [pair for pair in left if not re.search(r"(^|[.\-_ ])lfp?$", pair[0].lower())] or left
     if len(left) > 1:
-        raise RecordingError(f"{path} holds {len(left)} streams that could be meant; give stream_id as one of {listed}")
+        raise RecordingError(
+            f"{path} holds {len(left)} streams that could be meant; give stream_id as one of {_listed(left)}"
+        )
     return left[0][1]
+
+
+def _listed(pairs: Iterable[tuple[str, str]]) -> str:
+    """Streams by identifier, with their names."""
+    return ", ".join(i if i == n else f"{i!r} ({n})" for n, i in pairs)
 
 
 def _is_auxiliary(name: str) -> bool:

@@ -15,6 +15,7 @@ from ...recording.segments import segments_of, tree_of
 from ...schema import channel_coordinate
 from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
+from .format_hints import packed_remedy
 from .formats import Format, detect_format, format_named, read_with_spikeinterface
 from .one_file import FOLDER_FORMATS, narrowed_arguments, pieces_of_file
 from .open_ephys import split_at_lost_samples
@@ -170,6 +171,9 @@ def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str
 
 def _open_raw(path: Path, sidecar: dict[str, Any], given: dict[str, Any], chunk_duration_s: float) -> xr.DataArray:
     """Open a raw binary file from the given arguments, completed by the file beside it."""
+    packed = packed_remedy(path)
+    if packed:
+        raise RecordingError(f"{path} would be read as raw samples, and {packed}")
     described = {name: sidecar[name] for name in _IN_SIDECAR if sidecar.get(name) is not None}
     if "probe" in described:
         described["probe"] = path.parent / described["probe"]

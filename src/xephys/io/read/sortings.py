@@ -75,6 +75,12 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
             return validate_sorting(row.read(place))
     from .si_results import read_si_results
 
+    if place.is_file() and place.suffix.lower() not in (".json", ".pkl", ".pickle"):
+        known = "; ".join(row.what for row in FORMATS)
+        raise RecordingError(
+            f"{place} is not a sorting of a known kind: {known}; read other files with SpikeInterface and use "
+            "from_spikeinterface, or give their spikes to make_sorting"
+        )
     try:
         return validate_sorting(read_si_results(place, trust=trust))
     except RecordingError as error:
