@@ -7,6 +7,8 @@ from .ground_truth import GroundTruthComparison as GroundTruthComparison
 from .ground_truth import compare_sorter_to_ground_truth as compare_sorter_to_ground_truth
 from .collisions import CollisionComparison as CollisionComparison
 from .collisions import compare_collisions as compare_collisions
+from .hybrid import HybridComparison as HybridComparison
+from .hybrid import compare_hybrid as compare_hybrid
 
 # Of two or several, none of which is the truth.
 from .two_sorters import SymmetricSortingComparison as SymmetricSortingComparison

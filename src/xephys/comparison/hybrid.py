@@ -1,0 +1,99 @@
+"""A sorting of a hybrid recording: units that were put into a real one, beside those that were there before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
+from .two_sorters import SymmetricSortingComparison, compare_two_sorters
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HybridComparison:
+    """How well injected units were found, and what the other units of the sorting are.
+
+    Attributes
+    ----------
+    injected
+        The sorting against the injected units, which are not all units there are.
+    earlier
+        The sorting beside one of the same recording before units were injected; None if that is not known.
+    """
+
+    injected: GroundTruthComparison
+    earlier: SymmetricSortingComparison | None
+
+    @property
+    def tested_units(self) -> xr.Dataset:
+        """Of each unit of the sorting its ``kind``, the unit it is, and their agreement.
+
+        Kinds are ``"injected"``, assigned to an injected unit; ``"earlier"``, assigned to a unit that was found before
+        the injection; ``"merged"``, both, so that it holds spikes of two neurons; and ``"new"``.
+        """
+        found = self.injected.assigned[1] >= 0
+        known = np.zeros_like(found) if self.earlier is None else self.earlier.assigned[0] >= 0
+        kind = np.select([found & known, found, known], ["merged", "injected", "earlier"], "new")
+        truth = np.array([*map(str, self.injected.unit1_ids.tolist()), ""], str)
+        columns: dict[str, Any] = {
+            "kind": ("tested_unit", kind),
+            "injected_unit": ("tested_unit", truth[self.injected.assigned[1]]),
+            "injected_agreement": ("tested_unit", self.injected.agreement.max(axis=0, initial=0.0)),
+        }
+        if self.earlier is not None:
+            before = np.array([*map(str, self.earlier.unit2_ids.tolist()), ""], str)
+            columns["earlier_unit"] = ("tested_unit", before[self.earlier.assigned[0]])
+            columns["earlier_agreement"] = ("tested_unit", self.earlier.agreement.max(axis=1, initial=0.0))
+        return xr.Dataset(columns, coords={"tested_unit": self.injected.unit2_ids})
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Means over the injected units, numbers of units of each kind, and of earlier units that are lost."""
+        rates = self.injected.get_performance("pooled_with_average")
+        kinds = self.tested_units["kind"].values
+        numbers = {f"num_{kind}": int((kinds == kind).sum()) for kind in ("injected", "earlier", "merged", "new")}
+        lost = {} if self.earlier is None else {"num_lost": int((self.earlier.assigned[1] < 0).sum())}
+        return {**{str(name): float(value) for name, value in rates.items()}, **numbers, **lost}
+
+
+def compare_hybrid(
+    injected_sorting: Any, tested_sorting: Any, earlier_sorting: Any = None, **options: Any
+) -> HybridComparison:
+    """Compare a sorting of a hybrid recording with the units that were put into it.
+
+    The injected units are a truth that is not whole: other units of the sorting are not false, but those of the real
+    recording. A sorting of that recording before the injection tells which of them were there, and which were lost.
+
+    Parameters
+    ----------
+    injected_sorting
+        The injected units.
+    tested_sorting
+        The sorting of the hybrid recording.
+    earlier_sorting
+        A sorting of the recording without the injected units.
+    **options
+        ``delta_ms``, ``match_score`` and ``chance_score`` for both comparisons; further ones as of
+        :func:`compare_sorter_to_ground_truth`.
+
+    Returns
+    -------
+    HybridComparison
+
+    Examples
+    --------
+    >>> import xephys
+    >>> injected = xephys.make_sorting(sample_index=[10, 200], labels=[1, 1], sampling_frequency=1000.0)
+    >>> earlier = xephys.make_sorting(sample_index=[50, 300], labels=[5, 6], sampling_frequency=1000.0)
+    >>> found = xephys.make_sorting(sample_index=[10, 50, 200, 400], labels=[0, 1, 0, 2], sampling_frequency=1000.0)
+    >>> comparison = compare_hybrid(injected, found, earlier)
+    >>> comparison.tested_units["kind"].values.tolist(), comparison.summary["num_lost"]
+    (['injected', 'earlier', 'new'], 1)
+    """
+    shared = {name: options[name] for name in ("delta_ms", "match_score", "chance_score") if name in options}
+    injected = compare_sorter_to_ground_truth(injected_sorting, tested_sorting, **{**options, "exhaustive_gt": False})
+    earlier = None if earlier_sorting is None else compare_two_sorters(tested_sorting, earlier_sorting, **shared)
+    return HybridComparison(injected=injected, earlier=earlier)
