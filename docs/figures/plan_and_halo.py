@@ -2,7 +2,7 @@
 
     python docs/figures/plan_and_halo.py
 
-Halos are those of a band-pass at 30 kHz (766 samples) and of detection, localisation and projection, not to scale.
+Halos are those of a band-pass at 30 kHz (766 samples) and of detection, localization and projection, not to scale.
 """
 
 from __future__ import annotations

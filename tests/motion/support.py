@@ -27,7 +27,7 @@ def silent_recording(duration_s, height_um=640.0, shanks=1):
 
 
 def drifting_peaks(displacement, duration_s, *, height_um=640.0, n_units=40, rate_hz=5.0, shank=0, seed=0):
-    """Records of units of random depth and amplitude; small ones are badly localised."""
+    """Records of units of random depth and amplitude; small ones are badly localized."""
     rng = np.random.default_rng(seed)
     home, size = rng.uniform(0, height_um, n_units), rng.lognormal(np.log(70), 0.5, n_units)
     counts = rng.poisson(rate_hz * rng.lognormal(0, 0.5, n_units) * duration_s)

@@ -142,7 +142,7 @@ def test_parameters_refused(parameters, text):
     ("peaks", "text"),
     [
         (PEAKS[:0], "no peaks"),
-        (PEAKS[["sample_index", "channel_index", "amplitude"]], "the peaks have no y, only .*localise them first"),
+        (PEAKS[["sample_index", "channel_index", "amplitude"]], "the peaks have no y, only .*localize them first"),
         (PEAKS[::-1], "not in the order of time"),
         (np.concatenate([PEAKS, PEAKS[-1:]]).astype(PEAKS.dtype), None),
     ],

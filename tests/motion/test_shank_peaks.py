@@ -47,7 +47,7 @@ def test_far_silent_and_infinite_peaks_are_left_out():
     ("change", "bin_s", "message"),
     [
         (lambda r: r[::-1], 1.0, "not in the order of time"),
-        (lambda r: r[["sample_index", "channel_index", "amplitude"]], 1.0, r"have no y, .*localise them first"),
+        (lambda r: r[["sample_index", "channel_index", "amplitude"]], 1.0, r"have no y, .*localize them first"),
         (lambda r: r, 20.0, "needs at least two time bins"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Template matching that also finds the peaks of what it leaves, lazily, in one pass."""
+"""Template matching that also finds peaks in its residual, lazily, in one pass."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def match_and_look(
     peaks: Mapping[str, Any],
     **settings: Any,
 ) -> SpikeTable:
-    """Find the spikes of known templates, and the peaks of what they leave, which are the spikes of no template.
+    """Find the spikes of known templates, and the peaks in their residual, which belong to no template.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def match_and_look(
 
     Returns
     -------
-    Lazy table as from :func:`xephys.match_templates` with components; peaks have ``unit_index`` -1.
+    Lazy table like that of :func:`xephys.match_templates` with components; peaks have ``unit_index`` -1.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def match_and_look(
     stage = replace(
         matching,
         func=kernel,
-        call="match_templates()",  # of which it is a variant: tasks bear public names
+        call="match_templates()",  # this is a variant of it, and tasks have public names
         parameters={**matching.parameters, **looking.parameters},
         arrays={
             **matching.arrays,

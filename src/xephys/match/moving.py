@@ -1,4 +1,4 @@
-"""Template matching on a recording that drifts: the templates move, the traces are left alone."""
+"""Template matching on a drifting recording: the templates move, the traces are not changed."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def match_moving_templates(
     tissue
         Motion of the recording.
     components, n_nearest, **settings
-        As for :func:`xephys.match_templates`; one ``match_threshold`` for all templates.
+        As for :func:`xephys.match_templates`, but with one ``match_threshold`` for all templates.
 
     Returns
     -------
-    Lazy table as from :func:`xephys.match_templates`; ``channel_index`` is the peak channel at that displacement.
+    Lazy table like that of :func:`xephys.match_templates`; ``channel_index`` is the peak channel at that displacement.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def _kernel() -> Any:
 def _model(
     recording: xr.DataArray, templates: xr.Dataset, tissue: Tissue, settings: MatchSettings
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arrays and parameters of the stage: time courses, patterns, and where each unit is in each tile."""
+    """Arrays and parameters of the stage: time courses, patterns, and the position of each unit in each tile."""
     from ..kernels.match.moving import build_moving_model
     from ..kernels.templates.moving import factor_moving
 

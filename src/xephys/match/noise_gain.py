@@ -1,4 +1,4 @@
-"""How much noise the scores of template matching carry."""
+"""Amount of noise in the scores of template matching."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def estimate_noise_gain(
     excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> float:
-    """Variance of the noise along the templates, relative to white noise of the traces' own variance. Computes.
+    """Variance of the noise along the templates, relative to white noise of the same variance. Computes.
 
-    Filtered noise has fewer independent samples than white noise, so that along a template it is stronger: by about
+    Filtered noise has fewer independent samples than white noise, and is therefore stronger along a template: by about
     2.8 after a band-pass of 300 to 6000 Hz at 30 kHz.
 
     Parameters
@@ -36,13 +36,13 @@ def estimate_noise_gain(
     templates, rank, n_channels_max
         As for :func:`match_templates`.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------
-    The median over templates and stretches; at least 1.
+    The median over templates and excerpts; at least 1.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def estimate_noise_gain(
 
     check_same_probe(recording, templates)
     temporal, spatial, channels = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
-    # The time courses are orthonormal, so the patterns hold the energy.
+    # The time courses are orthonormal, so the energy is in the patterns.
     factors = {
         "temporal": temporal,
         "spatial": spatial,

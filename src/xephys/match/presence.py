@@ -1,4 +1,4 @@
-"""Spikes of units at the displacements at which the units fire."""
+"""Select the spikes of units at displacements where the units fire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..motion.registered import Tissue
 from .settings import MatchSettings
 
-#: Displacements are binned in steps of this.
+#: Width of a bin of displacement.
 STEP_UM = 8.0
 
 
@@ -23,10 +23,10 @@ def fires_there(
     noise_gain: float,
     amplitude_std: float = MatchSettings.amplitude_std,
 ) -> NDArray[np.bool_]:
-    """Which matched spikes were seen at a displacement at which their unit fires.
+    """Mask of the matched spikes that were seen at a displacement where their unit fires.
 
-    A unit may fire for a part of the recording only. At displacements that the tissue has at other times its template
-    is interpolated, and what it matches there are false alarms, which must not be averaged into it.
+    A unit may fire during only a part of the recording. At displacements that the tissue has at other times, its
+    template is interpolated and matches false alarms, which must not be averaged into it.
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ def fires_there(
     tissue
         Motion of the recording.
     n_units
-        Templates with which they were matched.
+        Number of templates that were matched.
     match_threshold, noise_gain, amplitude_std
-        As they were matched.
+        Settings of the match.
 
     Returns
     -------
-    bool (spike,); all where too little was matched to tell.
+    bool (spike,); all True if too little was matched to tell.
     """
     from ..kernels.match.presence import absent_places, expected_levels
 

@@ -19,7 +19,7 @@ def match_residual(
     templates: xr.Dataset,
     **settings: Any,
 ) -> xr.DataArray:
-    """Subtract the spikes of known templates from the traces, lazily: the rest shows the spikes that were missed.
+    """Subtract the spikes of known templates from the traces, lazily; the residual shows the spikes that were missed.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def match_residual(
         From :func:`estimate_templates`.
     **settings
         ``rank``, ``n_channels_max``, ``match_threshold``, ``noise_gain``, ``amplitude_min``, ``amplitude_max``,
-        ``amplitude_std``, ``refractory_ms`` and ``freq_max_hz``: those of :func:`match_templates`, whose spikes are
+        ``amplitude_std``, ``refractory_ms`` and ``freq_max_hz``, as for :func:`match_templates`, whose spikes are
         subtracted.
 
     Returns

@@ -1,4 +1,4 @@
-"""A selection of the records of a pass, in the form of the pass."""
+"""A selection of the records of a pass, with the interface of a pass."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..graph.checkpoint import StoredRecords
 
 @dataclass(frozen=True, eq=False)
 class SelectedRecords:
-    """Records on disk of which only some count.
+    """Records on disk, restricted to a selection.
 
     Attributes
     ----------
     events
-        All of them.
+        All records.
     selected
-        Ascending numbers of those that count.
+        Ascending positions of the selected ones.
     """
 
     events: StoredRecords
@@ -43,5 +43,5 @@ class SelectedRecords:
         return f"{self.events.token}-{digest.hexdigest()[:16]}"
 
     def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
-        """Those that count, or the ones among them with the given ascending numbers."""
+        """The selected records, or those at the given ascending positions among them."""
         return self.events.load(fields, rows=self.selected if rows is None else self.selected[rows])

@@ -1,4 +1,4 @@
-"""Settings of template matching, checked once, and the stage of the plan that follows from them."""
+"""Settings of template matching, checked once, and the stage of the plan made from them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..templates.low_rank import low_rank
 if TYPE_CHECKING:
     from ..kernels.match.model import MatchModel
 
-#: Traces that hold nothing above this fraction of the sampling rate are known from every second sample. The limit would
-#: be a quarter if filters were sharp.
+#: Traces without content above this fraction of the sampling rate are determined by every second sample. With ideal
+#: filters the limit would be a quarter.
 BAND_FRACTION = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatchSettings:
-    """Settings of a match with their defaults; :func:`xephys.match_templates` tells what each means.
+    """Settings of a match with their defaults, which :func:`xephys.match_templates` describes.
 
     Raises
     ------
@@ -65,19 +65,19 @@ class MatchSettings:
 
     @classmethod
     def read(cls, given: Mapping[str, Any], *, what: str) -> MatchSettings:
-        """Settings from keywords of a function ``what``; the error on an unknown one proposes the nearest."""
+        """Settings from the keywords of function ``what``; an unknown one raises an error that suggests the nearest."""
         check_keywords(given, cls, what=what)
         return cls(**given)
 
     @property
     def smallest_threshold(self) -> float:
-        """The threshold, or the smallest of those of the templates."""
+        """The threshold, or the smallest one if each template has its own."""
         if isinstance(self.match_threshold, np.ndarray):
             return float(self.match_threshold.min()) if self.match_threshold.size else 1.0
         return self.match_threshold
 
     def of_kernel(self, sampling_frequency: float) -> dict[str, Any]:
-        """The same in samples, under the names of the kernel."""
+        """The settings in samples, under the names of the kernel."""
         halved = self.freq_max_hz is not None and self.freq_max_hz <= BAND_FRACTION * sampling_frequency
         return {
             "match_threshold": float(self.smallest_threshold),
@@ -114,7 +114,7 @@ def residual_stage(recording: xr.DataArray, templates: xr.Dataset, settings: Mat
 
 
 def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any) -> Any:
-    """The residual as a trace stage: it needs no absolute sample."""
+    """The residual as a trace stage, which does not need absolute sample numbers."""
     from ..kernels.match.templates import match_residual as kernel
 
     return kernel(traces, before=before, after=after, start=0, **parameters)
@@ -123,7 +123,7 @@ def residual_of_tile(traces: Any, *, before: int, after: int, **parameters: Any)
 def match_model(
     templates: xr.Dataset, *, rank: int = 5, n_channels_max: int = 64, steps_per_sample: int = 4
 ) -> MatchModel:
-    """What matching needs to know of templates: of low rank, on the channels that carry something, with overlaps."""
+    """The model of templates that matching needs: of low rank, on the channels that carry energy, with overlaps."""
     from ..kernels.match.model import build_match_model
 
     temporal, spatial, slots = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
@@ -134,7 +134,7 @@ def match_model(
 
 
 def _matching_arguments(recording: xr.DataArray, templates: xr.Dataset, settings: MatchSettings) -> dict[str, Any]:
-    """Parameters, arrays and halo of every stage that matches these templates."""
+    """Parameters, arrays and halo shared by all stages that match these templates."""
     from ..kernels.match.templates import match_halo
 
     check_same_probe(recording, templates)
@@ -151,7 +151,7 @@ def _matching_arguments(recording: xr.DataArray, templates: xr.Dataset, settings
 
 
 def _thresholds_of_units(thresholds: NDArray[np.float64], n_units: int) -> NDArray[np.float64]:
-    """Thresholds that were given for each template, once it is sure that there are as many."""
+    """Thresholds for single templates, after checking their number."""
     if thresholds.shape != (n_units,):
         raise ParameterError(
             f"match_threshold has the shape {thresholds.shape} and there are {n_units} templates; give one number, or "

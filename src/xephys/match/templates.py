@@ -1,4 +1,4 @@
-"""Template matching: spikes of known templates, found lazily, overlapping ones resolved."""
+"""Template matching: find the spikes of known templates lazily, resolving overlaps."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def match_templates(
     recording
         Whitened traces (unit noise), on which the templates were estimated.
     templates
-        From :func:`estimate_templates`. If a variable ``unexplained (unit)`` says what share of a spike's energy each
-        leaves, two spikes that explain more than one, beyond that, are taken in its place.
+        From :func:`estimate_templates`. If a variable ``unexplained (unit)`` gives the share of a spike's energy that
+        each template leaves, two spikes may replace one if they explain more than that.
     rank
-        Most time courses kept of each template; those that carry nothing are dropped.
+        Maximum number of time courses per template; those that carry no energy are dropped.
     n_channels_max
-        Most channels kept of each template; those that carry nothing are dropped.
+        Maximum number of channels per template; those that carry no energy are dropped.
     match_threshold
         A spike must lower the squared residual by the square of this, in units of the noise along a template: one
-        number, or an array with one for each template (see :func:`balance_thresholds`).
+        number, or an array with one number per template (see :func:`balance_thresholds`).
     noise_gain
         Variance of that noise, from :func:`estimate_noise_gain`; 1 for noise that is white in time.
     amplitude_min, amplitude_max
@@ -53,16 +53,16 @@ def match_templates(
     amplitude_std
         Standard deviation of the amplitude's prior around 1; ``inf`` leaves the amplitude free within its limits.
     refractory_ms
-        Two spikes of one unit are farther apart than this.
+        Minimum interval between two spikes of one unit.
     freq_max_hz
-        Upper corner of the band-pass through which the traces went. Up to a fifth of the sampling rate, templates are
-        compared with every second sample and the scores between interpolated: less work for the same spikes, but for
-        one in thousands. None makes every score by itself.
+        Upper corner of the band-pass applied to the traces. If it is at most a fifth of the sampling rate, templates
+        are compared with every second sample and the scores in between are interpolated, which saves work and changes
+        one spike in thousands. None computes every score directly.
     components
         From :func:`learn_components`, in the window of the templates: each spike's waveform, without the spikes that
-        overlap it, is projected on them; not if None.
+        overlap it, is projected on them. No projections if None.
     n_nearest
-        How many channels around the peak channel of its template, itself included, are projected.
+        Number of channels that are projected: the nearest to the peak channel of the template, itself included.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def match_templates(
     Raises
     ------
     ParameterError
-        If a number is outside its limits, or a name unknown.
+        If a number is outside its limits, or a name is unknown.
     RecordingError
         If the templates come from another probe.
 

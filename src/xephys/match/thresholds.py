@@ -17,7 +17,7 @@ from ..recording.excerpts import Excerpts, sample_traces
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
 
-#: Range of the thresholds of single templates, as multiples of the usual one.
+#: Range of the thresholds of single templates, as multiples of the usual threshold.
 LOWEST, HIGHEST = 0.8, 1.3
 
 
@@ -35,31 +35,31 @@ def balance_thresholds(
     excerpts: Excerpts | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Thresholds at which each template's missed spikes and false alarms are fewest together. Computes.
+    """Thresholds at which each template's missed spikes and false alarms together are fewest. Computes.
 
-    One threshold cannot be right for all units. Of a small unit in quiet surroundings a usual one refuses many spikes;
-    where the spikes of many others are alike it lets false ones in. Both show in the scores of what was matched with a
-    lower one: spikes lie around the template's size, false alarms fall off from the threshold on.
+    No single threshold suits all units. For a small unit in quiet surroundings, the usual threshold refuses many
+    spikes; where many other units have similar spikes, it admits false ones. Both show in the scores of matches at a
+    lower threshold: spikes are distributed around the template's size, false alarms fall off from the threshold.
 
     Parameters
     ----------
     recording
         Whitened traces (unit noise), on which the spikes were matched.
     spikes
-        What :func:`match_templates` found with ``0.8 * match_threshold``: records with ``unit_index`` and
+        Matches of :func:`match_templates` with ``0.8 * match_threshold``: records with ``unit_index`` and
         ``amplitude``, in memory or on disk.
     templates, noise_gain, amplitude_std, rank, n_channels_max
-        With which they were matched.
+        Templates and settings of that match.
     match_threshold
-        That of templates with too few matches to tell; the others lie between 0.8 and 1.3 times this.
+        Threshold of templates with too few matches to tell; the others get between 0.8 and 1.3 times this.
     excerpts
-        Excerpts of these very traces, from :func:`sample_traces`; drawn here if None.
+        Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
-        Of that drawing.
+        Seed for drawing them.
 
     Returns
     -------
-    float64 (unit,), for :func:`match_templates`, or to be compared with the square root of ``gain``.
+    float64 (unit,), for :func:`match_templates`, or for comparison with the square root of ``gain``.
 
     Examples
     --------

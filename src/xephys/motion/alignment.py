@@ -1,4 +1,4 @@
-"""Aligning the fingerprints of all time bins to their own mean, as Kilosort's registration and its relatives do."""
+"""Align the fingerprints of all time bins to their own mean, as in Kilosort's registration and related methods."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from ..graph.local import map_in_threads
 from .shank_peaks import ShankPeaks
 
-#: The first reference is the middle bin, but no later one than this.
+#: Maximum number of the bin that serves as the first reference; it is the middle bin of shorter recordings.
 _REFERENCE_BIN_MAX = 300
-#: Time bins whose fingerprints are in memory at once, in each thread.
+#: Number of time bins whose fingerprints are in memory at once, per thread.
 _SLICE_BINS = 64
 
 
 class Prints(NamedTuple):
-    """How fingerprints are made and moved: bins of depth, level of each peak, and what happens at the ends."""
+    """How fingerprints are made and shifted: bins of depth, level of each peak, and the treatment of the ends."""
 
     peaks: ShankPeaks
     level: NDArray[np.uint8]
@@ -36,7 +36,7 @@ class Prints(NamedTuple):
 
 
 def amplitude_levels(amplitude: NDArray[np.float32], n_levels: int, limits: tuple[float, float]) -> NDArray[np.uint8]:
-    """Level of each amplitude, evenly spaced in its logarithm; those beyond the limits belong to the outermost."""
+    """Level of each amplitude, evenly spaced in its logarithm; values beyond the limits get the outermost level."""
     edges = np.exp(np.linspace(np.log(limits[0]), np.log(limits[1]), n_levels + 1)[1:-1])
     return np.searchsorted(edges, amplitude, side="right").astype(np.uint8)
 
@@ -44,8 +44,8 @@ def amplitude_levels(amplitude: NDArray[np.float32], n_levels: int, limits: tupl
 def align_to_mean(prints: Prints, *, n_rounds: int, shift_max: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Shift of each bin, and the mean of the aligned fingerprints.
 
-    In each round every bin takes the shift at which it matches the reference best, and the mean of the aligned bins is
-    the next reference. Shifts of all rounds add up.
+    In each round, every bin takes the shift at which it matches the reference best, and the mean of the aligned bins
+    becomes the next reference. The shifts of all rounds add up.
     """
     applied = np.zeros(prints.peaks.n_times, np.int64)
     middle = min(_REFERENCE_BIN_MAX, prints.peaks.n_times // 2)
@@ -66,7 +66,7 @@ def scores_of(
     windows: list[NDArray[np.float32]],
     shift_max: int,
 ) -> NDArray[np.float32]:
-    """How well each bin matches the reference at each further shift, ``(time, shift, window)``."""
+    """How well each bin matches the reference at each additional shift, ``(time, shift, window)``."""
     found = _in_slices(prints, partial(_scores, reference, applied, windows, shift_max))
     return np.concatenate(found)
 

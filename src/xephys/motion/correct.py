@@ -1,4 +1,4 @@
-"""Moving the data: traces at the contacts as if the tissue had rested, in the same pass as everything else."""
+"""Move the data: traces at the contacts as if the tissue had rested, in the same pass as everything else."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..recording.stages import extend_recording, recording_plan
 from .displacement import check_inside, shank_indices, validate_motion
 
 METHODS = ("kriging", "inverse_distance", "nearest")
-#: Weights are tabulated in steps of this displacement.
+#: Step of displacement in the table of weights.
 _STEP_UM = 0.5
-#: Largest displacement that a table is made for.
+#: Maximum displacement for which a table is made.
 _DISPLACEMENT_MAX_UM = 2000.0
 
 
@@ -33,31 +33,31 @@ def correct_motion(
     n_nearest: int = 12,
     border_um: float = 20.0,
 ) -> xr.DataArray:
-    """Read every contact where its tissue is at each time, lazily.
+    """Read every contact at its tissue's position at each time, lazily.
 
-    What lies at a contact's depth in registered space is seen higher by the displacement; there the signal is
-    interpolated from the contacts around, of the same shank. The displacement is linear between the bins of the motion,
-    and taken anew every 32 samples.
+    Tissue that belongs at a contact's depth is seen higher by the displacement. There the signal is interpolated from
+    the surrounding contacts of the same shank. The displacement is linear between the bins of the motion, and updated
+    every 32 samples.
 
     Parameters
     ----------
     recording
         Traces with dims ``(time, channel)``, filtered and referenced, not whitened. Channels marked ``bad`` are not
-        used; they get a signal like the others.
+        used for interpolation, but get a signal like the others.
     motion
-        Of this recording, from :func:`estimate_motion` or :func:`make_motion`.
+        Motion of this recording, from :func:`estimate_motion` or :func:`make_motion`.
     method
-        ``"kriging"``: the best linear guess for signals that are alike as a Gaussian of their distance;
+        ``"kriging"``: the best linear estimate for signals whose similarity is a Gaussian of their distance;
         ``"inverse_distance"``; ``"nearest"``: the nearest contact.
     sigma_um
         Standard deviation of that Gaussian.
     power
-        Weights of inverse distance fall with this power.
+        Power of the distance with which the weights of inverse distance fall off.
     n_nearest
-        Contacts from which a signal is interpolated.
+        Number of contacts from which a signal is interpolated.
     border_um
-        A contact whose tissue is more than this above or below the outermost good contacts of its shank is zero as long
-        as it is there.
+        A contact whose tissue is more than this above or below the outermost good contacts of its shank is zero during
+        that time.
 
     Returns
     -------
@@ -68,12 +68,12 @@ def correct_motion(
     RecordingError
         If the recording has no positions.
     ParameterError
-        If the motion is of another probe or another time, or a number outside its limits.
+        If the motion belongs to another probe or time, or a number is outside its limits.
 
     Notes
     -----
-    Interpolating costs amplitude between the rows of contacts. Templates that move with the tissue leave the data
-    alone, and find more units.
+    Interpolation costs amplitude between the rows of contacts. Templates that move with the tissue leave the data
+    unchanged, and find more units.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def correct_motion(
         dtype=np.dtype("f4"),
         parameters={
             "sampling_frequency": info.sampling_frequency,
-            # A part in time keeps the sample numbers of the whole.
+            # A part of a recording keeps the sample numbers of the whole.
             "origin_sample": round(origin_s * info.sampling_frequency) - recording_plan(recording).start,
             "first_shift_um": -n_steps * _STEP_UM,
             "shift_step_um": _STEP_UM,

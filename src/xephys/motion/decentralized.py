@@ -1,4 +1,4 @@
-"""Decentralized registration: all pairs of time bins within the horizon, and a solution that leaves out outliers."""
+"""Decentralized registration: all pairs of time bins within the horizon, solved without outliers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..graph.local import map_in_threads
 from .shank_peaks import Course, ShankPeaks
 from .windows import window_centers
 
-#: Largest matrix that is solved.
+#: Maximum size of the system that is solved.
 _BYTES_MAX = 4e9
 
 
@@ -38,30 +38,31 @@ def estimate_by_decentralized(
     histogram_depth_smooth_um: float = 5.0,
     histogram_time_smooth_s: float = 1.0,
 ) -> Course:
-    """Motion of one shank, with SpikeInterface's names of parameters where it has them.
+    """Motion of one shank, with SpikeInterface's parameter names where they exist.
 
     Parameters
     ----------
     peaks
-        Of one shank.
+        Peaks of one shank.
     rigid
-        One displacement for all depths.
+        Whether to use one displacement for all depths.
     win_shape, win_step_um, win_scale_um, win_margin_um
         Windows along depth, as in :func:`xephys.motion.dredge.estimate_by_dredge`.
     bin_um
         Width of a bin of depth.
     displacement_max_um
-        Largest displacement between two bins.
+        Maximum displacement between two bins.
     time_horizon_s
-        Largest distance in time of a pair; all pairs if None, with memory and time that grow steeply.
+        Maximum time between the bins of a pair; if None, all pairs are used, and memory and time grow steeply.
     corr_threshold
-        Smallest correlation of a pair that counts.
+        Minimum correlation of a pair.
     temporal_prior, spatial_prior
-        Whether steps in time, and between neighboring windows, are penalised.
+        Whether steps in time, and between neighboring windows, are penalized.
     robust_regression_sigma, lsqr_robust_n_iter
-        In each repetition, pairs that miss the solution by more standard deviations than the first are left out.
+        In each repetition, pairs that deviate from the solution by more standard deviations than the first are left
+        out.
     weight_with_amplitude
-        Rasters hold sums of amplitudes instead of counts.
+        Whether rasters hold sums of amplitudes instead of counts.
     histogram_depth_smooth_um, histogram_time_smooth_s
         Standard deviations with which the rasters are smoothed.
 
@@ -149,7 +150,7 @@ def _without_outliers(
     course: NDArray[np.float64],
     sigma: float,
 ) -> NDArray[np.float64]:
-    """The weights, with nothing for pairs that miss the solution by too much."""
+    """The weights, set to zero for pairs that deviate too much from the solution."""
     misses = np.zeros(weight.shape)
     for k, step in enumerate(lags):
         misses[step:, k] = lag_um[step:, k] - (course[step:] - course[:-step])

@@ -1,8 +1,8 @@
-"""How far the tissue has moved, as a small labelled array, and its value at any time and depth.
+"""Displacement of the tissue as a small labelled array, and its value at any time and depth.
 
-Displacement is positive where the tissue has moved along +y, away from the tip: what lies at the registered depth ``r``
-is seen at ``y = r + displacement`` at that time, so ``r = y - displacement``. SpikeInterface's ``Motion`` has the same
-sign. Motion has no absolute origin: each depth is registered to the median of its places over the recording.
+Displacement is positive where the tissue has moved along +y, away from the tip: tissue of registered depth ``r`` is
+seen at ``y = r + displacement`` at that time, so ``r = y - displacement``. SpikeInterface's ``Motion`` has the same
+sign. Motion has no absolute origin: each depth is registered to its median position over the recording.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def make_motion(
         ``(shank, time, depth)`` or, for one shank, ``(time, depth)``; µm, positive where the tissue moved along +y.
     time_s
         Ascending centers of the time bins on the recording's time axis, in seconds.
-    depth_um
+    Ascending depths (y), in µm; a single depth for motion that is the same everywhere.
         Ascending depths (y), in µm; one depth for motion that is the same everywhere.
     shank
         Identifiers of the shanks, as in the recording's coordinate; 0, 1, … if None.
     uncertainty_um
         Standard deviation of each value; NaN if None.
     known
-        False where no spikes tell the displacement, and its value is carried over from other times and depths.
+        False where no spikes determine the displacement, and its value is carried over from other times and depths.
     method, parameters
         Provenance, kept in the attributes.
 
@@ -149,13 +149,13 @@ def displacement_at(
     time_s
         Times on the recording's time axis, in seconds.
     depth_um
-        Depths (y) in µm, broadcast against ``time_s``. Beyond the outermost depths their displacement holds.
+        Depths (y) in µm, broadcast against ``time_s``. The outermost displacements apply beyond the outermost depths.
     shank
-        Identifier of the shank, one or one per point; may be left out for a motion of one shank.
+        Identifier of the shank, one for all or one per point; optional for a motion of one shank.
     registered
-        False: ``depth_um`` is where something is seen at that time, as the ``y`` of a spike; subtracting the
-        result gives its registered depth. True: ``depth_um`` is a registered depth, as that of a template; adding the
-        result gives where it is at that time.
+        False: ``depth_um`` is where something is seen at that time, like the ``y`` of a spike; subtract the result to
+        get its registered depth. True: ``depth_um`` is a registered depth, like that of a template; add the result to
+        get its position at that time.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def displacement_at(
     Raises
     ------
     ParameterError
-        If a time lies outside the motion, a point is not finite, or a shank is unknown.
+        If a time is outside the motion, a point is not finite, or a shank is unknown.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def shank_indices(motion: xr.Dataset, shank: Any) -> NDArray[np.int64]:
     Raises
     ------
     ParameterError
-        If an identifier is not among the motion's, or is left out where there are several.
+        If an identifier is unknown, or is left out although there are several shanks.
     """
     known = motion["shank"].values.astype(str)
     if shank is None:
@@ -218,7 +218,10 @@ def shank_indices(motion: xr.Dataset, shank: Any) -> NDArray[np.int64]:
 
 
 def check_inside(motion: xr.Dataset, time_s: NDArray[np.float64]) -> None:
-    """Times must lie within the bins of a motion: beyond them it says nothing, and guessing would shift the data."""
+    """Check that times are within the bins of a motion:
+
+    beyond them it is unknown, and guessing would shift the data.
+    """
     if time_s.size == 0:
         return
     cells = motion["time"].values

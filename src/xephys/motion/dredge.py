@@ -1,12 +1,12 @@
-"""Motion from located peaks: pairwise correlations first, then every peak against the density of all others.
+"""Motion from localized peaks: first pairwise correlations, then every peak against the density of all others.
 
-1. Rasters of amplitude by depth and time are correlated between pairs of bins, in windows along the shank; the
-   displacements that agree best with all pairs, and are smooth, solve a banded system (DREDge).
-2. The registered bins are added up to blocks, which are correlated with each other over the whole time horizon: it
-   corrects what the sum of many small errors has become.
-3. Each peak is compared with the density of the registered peaks of other bins over depth and amplitude. Its slope
-   says how the displacement should change, and how well it is known; how far the tissue moves from bin to bin, and
-   how differently at different depths, is learned from the data.
+1. Rasters of amplitude by depth and time are correlated between pairs of bins, in windows along the shank. A banded
+   system gives the smooth displacements that agree best with all pairs (DREDge).
+2. The registered bins are added up in blocks, which are correlated with each other over the whole time horizon. This
+   corrects what many small errors have added up to.
+3. Each peak is compared with the density of the registered peaks of other bins over depth and amplitude. The slope of
+   the density tells how the displacement should change, and how well it is known. How far the tissue moves from bin to
+   bin, and how differently at different depths, is learned from the data.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .register import register_to_density
 from .shank_peaks import Course, ShankPeaks
 from .windows import window_centers
 
-#: Time bins that are solved at once; those before them are fixed.
+#: Number of time bins that are solved at once; earlier ones are fixed.
 _SEGMENT_BINS = 4096
-#: Pairs of single bins lie at most this many bins apart; what is slower is left to blocks.
+#: Maximum distance, in bins, of pairs of single bins; slower movement is left to blocks.
 _BIN_REACH = 40
-#: Bins of a block.
+#: Number of bins in a block.
 _BLOCK_BINS = 32
-#: Strength of the smoothness of blocks, low, so that their pairs decide.
+#: Smoothness of blocks, low so that their pairs dominate.
 _BLOCK_SMOOTHNESS = 0.1
 
 
@@ -75,38 +75,38 @@ def estimate_by_dredge(
     lambda_s: float = 1.0,
     knot_step_um: float = 200.0,
 ) -> Course:
-    """Motion of one shank. The parameters have DREDge's names; all but the last are of the first two steps.
+    """Motion of one shank. The parameters have DREDge's names; all but the last belong to the first two steps.
 
     Parameters
     ----------
     peaks
-        Of one shank.
+        Peaks of one shank.
     earlier
-        What is known of the first bins, which are kept and continued from.
+        Known course of the first bins, which is kept and continued.
     rigid
-        One displacement for all depths.
+        Whether to use one displacement for all depths.
     win_shape, win_step_um, win_scale_um, win_margin_um
-        Shape (``"gaussian"``, ``"triangle"``, ``"rect"``), distance and width of the windows along depth, and how far
-        outside the contacts their centers may lie; minus half the width if None.
+        Shape (``"gaussian"``, ``"triangle"``, ``"rect"``), distance and width of the windows along depth, and the
+        maximum distance of their centers outside the contacts; by default, minus half the width.
     bin_um
         Width of a bin of the rasters.
     disp_max_um
-        Largest displacement between two bins; a quarter of the window's width if None (rigid: of the shank).
+        Maximum displacement between two bins; by default, a quarter of the window's width (rigid: of the shank).
     time_horizon_s
-        Largest distance in time of two bins that are compared.
+        Maximum time between two bins that are compared.
     mincorr
-        Smallest correlation of a pair that counts.
+        Minimum correlation of a pair.
     do_window_weights, weights_threshold_low, weights_threshold_high
-        Whether pairs count less where a bin is nearly empty: not at all below the lower sum of the raster in the
-        window, as far as the sum goes below the upper, and fully above.
+        Whether pairs with a nearly empty bin get less weight: none if the sum of the raster in the window is below the
+        lower threshold, a weight proportional to the sum below the upper one, and full weight above.
     histogram_depth_smooth_um, histogram_time_smooth_s
-        Standard deviations with which the rasters are smoothed; 0 for not at all.
+        Standard deviations with which the rasters are smoothed; 0 for no smoothing.
     avg_in_bin
-        Rasters hold mean amplitudes instead of sums.
+        Whether rasters hold mean amplitudes instead of sums.
     lambda_t, lambda_s
         Smoothness in time, and between neighboring windows.
     knot_step_um
-        Distance of the depths at which displacement is estimated in the last step; it is linear between them.
+        Distance between the depths at which the last step estimates displacement, which is linear in between.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def estimate_by_dredge(
 def _at_knots(
     course: NDArray[np.float64], centers: NDArray[np.float64], knots: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Displacement at the knots: linear between the windows and, since they end well inside the shank, beyond them."""
+    """Displacement at the knots: linear between the windows and, since these end well inside the shank, beyond them."""
     if len(centers) == 1:
         return np.repeat(course, len(knots), axis=1)
     below = np.clip(np.searchsorted(centers, knots) - 1, 0, len(centers) - 2)
@@ -194,7 +194,7 @@ def _course_of_bins(
 def _course_of_blocks(
     peaks: ShankPeaks, rasters: _Rasters, pairs: _Pairs, course: NDArray[np.float64], n_kept: int, horizon: int
 ) -> NDArray[np.float64]:
-    """What the registered blocks still lack, at every bin; blocks of bins that are kept lack nothing."""
+    """Correction of every bin from the registered blocks; zero for blocks of bins that are kept."""
     from ..kernels.motion.histogram import depth_raster, smooth_rows
 
     n_blocks = -(-peaks.n_times // _BLOCK_BINS)
@@ -270,7 +270,7 @@ def _displacement(
 
 
 def _spread_lags(reach: int) -> NDArray[np.int64]:
-    """1, 2, 3, … at first, then ever farther apart, up to the reach."""
+    """Lags 1, 2, 3, … at first, then ever farther apart, up to the reach."""
     lags = [1]
     while lags[-1] < reach:
         lags.append(min(max(lags[-1] + 1, int(lags[-1] * 1.3)), reach))

@@ -1,4 +1,4 @@
-"""Estimating motion: which methods there are, and what all of them share."""
+"""Estimate motion: the table of methods, and what they share."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .iterative_template import estimate_by_iterative_template
 from .kilosort import estimate_by_kilosort
 from .shank_peaks import Course, ShankPeaks, split_by_shank
 
-#: Methods by name: each takes the peaks of one shank and its own parameters.
+#: Methods by name. Each takes the peaks of one shank and its own parameters.
 METHODS: dict[str, Callable[..., Course]] = {
     "dredge": estimate_by_dredge,
     "decentralized": estimate_by_decentralized,
     "iterative_template": estimate_by_iterative_template,
     "kilosort": estimate_by_kilosort,
 }
-#: On a shorter shank, nothing tells movement along it from a change of the units.
+#: On a shorter shank, movement along it cannot be told from a change of the units.
 HEIGHT_MIN_UM = 100.0
 
 
@@ -44,48 +44,48 @@ def estimate_motion(
     bin_s: float = 1.0,
     **parameters: Any,
 ) -> xr.Dataset:
-    """Estimate how the tissue moves along each shank, from located peaks. Computes.
+    """Estimate how the tissue moves along each shank, from localized peaks. Computes.
 
     Parameters
     ----------
     recording
-        The recording on which the peaks were detected: its geometry and duration are used, not its samples.
+        The recording on which the peaks were detected; only its geometry and duration are used, not its samples.
     peaks
-        Located peaks in the order of time: lazy, on disk, or records with ``sample_index``, ``channel_index``,
-        ``amplitude`` and ``y``. Localise them by grid convolution or monopolar triangulation: centers of mass are drawn
-        to the middle of the contacts around them and follow only a part of the movement.
+        Localized peaks in order of time: lazy, on disk, or records with ``sample_index``, ``channel_index``,
+        ``amplitude`` and ``y``. Localize them by grid convolution or monopolar triangulation: centers of mass are drawn
+        to the middle of the surrounding contacts and follow only part of the movement.
     method
         ``"dredge"``, ``"decentralized"``, ``"iterative_template"`` or ``"kilosort"``.
     bin_s
         Width of a time bin; displacement is linear between bins.
     **parameters
-        Of the method: see :func:`xephys.motion.dredge.estimate_by_dredge`,
+        Parameters of the method: see :func:`xephys.motion.dredge.estimate_by_dredge`,
         :func:`xephys.motion.decentralized.estimate_by_decentralized`,
         :func:`xephys.motion.iterative_template.estimate_by_iterative_template` and
         :func:`xephys.motion.kilosort.estimate_by_kilosort`.
 
     Returns
     -------
-    Dataset with dims ``(shank, time, depth)``: ``displacement_um``, positive where the tissue moved along +y,
-    ``uncertainty_um`` (standard deviation; NaN if the method has none), and ``known``, false where no peaks tell it;
-    there the displacement is carried over from other times and depths. At each depth the median over time is 0. See
-    :func:`displacement_at`.
+    Dataset with dims ``(shank, time, depth)``: ``displacement_um``, positive where the tissue moved along +y;
+    ``uncertainty_um`` (standard deviation; NaN if the method has none); and ``known``, false where no peaks determine
+    the displacement, which is carried over there from other times and depths. At each depth, the median over time is 0.
+    See :func:`displacement_at`.
 
     Raises
     ------
     RecordingError
         If the recording has no positions, or no shank is long enough to have a depth axis.
     ParameterError
-        If there are no peaks, fewer than two time bins, a field is missing, or a parameter is unknown or outside its
+        If there are no peaks or fewer than two time bins, a field is missing, or a parameter is unknown or outside its
         limits.
 
     Notes
     -----
-    ``"dredge"`` after Windolf et al. (2025), Nature Methods, "DREDge: robust motion correction for high-density
+    ``"dredge"`` follows Windolf et al. (2025), Nature Methods, "DREDge: robust motion correction for high-density
     extracellular recordings across species", with a banded solution and a last step that compares every peak with the
-    density of the registered ones. It is the most accurate; the others are there to compare with other programs:
-    ``"decentralized"`` after Varol et al. (2021), ICASSP, "Decentralized motion inference and registration of
-    Neuropixel data"; ``"kilosort"`` as in Kilosort 4, and ``"iterative_template"`` as in Kilosort 2.5.
+    density of the registered ones. It is the most accurate; the others serve comparison with other programs:
+    ``"decentralized"`` follows Varol et al. (2021), ICASSP, "Decentralized motion inference and registration of
+    Neuropixel data"; ``"kilosort"`` is that of Kilosort 4, and ``"iterative_template"`` that of Kilosort 2.5.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def estimate_motion(
 
 
 def check_depth_axis(recording: xr.DataArray) -> None:
-    """At least one shank must be long enough that movement along it can be seen."""
+    """Check that at least one shank is long enough for movement along it to be visible."""
     from ..recording.geometry import shank_numbers
 
     y = schema.positions_of(recording, why="estimating motion")[:, 1]
@@ -139,7 +139,7 @@ def check_depth_axis(recording: xr.DataArray) -> None:
 
 
 def _course(peaks: ShankPeaks, estimate: Callable[..., Course], parameters: Mapping[str, Any]) -> Course:
-    """What the method says of a shank; nothing is known of one that is too short, or without peaks."""
+    """The method's result for a shank; a shank that is too short, or without peaks, is unknown."""
     if peaks.height_um < HEIGHT_MIN_UM or len(peaks.depth_um) == 0:
         shape = (peaks.n_times, 1)
         middle = np.array([sum(peaks.contacts_um) / 2])

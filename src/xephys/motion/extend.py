@@ -1,4 +1,4 @@
-"""A motion that grows with the recording: what is known stays, new bins follow on."""
+"""Extend a motion as the recording grows: what is known stays, new bins are appended."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def extend_motion(
     Parameters
     ----------
     recording
-        The new part, and some of the old: it begins at the edge of one of the motion's bins. Old bins are what new ones
-        are compared with; some minutes, at most the time horizon, are enough.
+        The new part and some of the old: it begins at the edge of one of the motion's bins. New bins are compared with
+        the old ones; some minutes, at most the time horizon, are enough.
     peaks
-        Located peaks of this recording, as for :func:`estimate_motion`.
+        Localized peaks of this recording, as for :func:`estimate_motion`.
     motion
-        Of ``method="dredge"``; its parameters hold.
+        A motion of ``method="dredge"``, whose parameters are used.
 
     Returns
     -------
-    The motion, unchanged to the bit where it was known, and the new bins.
+    The motion, unchanged to the bit where it was known, with the new bins.
 
     Raises
     ------
     ParameterError
-        If the motion is by another method or of other shanks, or the recording does not overlap it at the edge of a
-        bin, or has no new bin.
+        If the motion is by another method or of other shanks, or the recording does not begin at the edge of one of its
+        bins, or has no new bin.
 
     Examples
     --------

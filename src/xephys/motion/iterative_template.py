@@ -1,4 +1,4 @@
-"""Kilosort 2.5's registration with smooth windows: shifts of whole bins for the shank, finer ones for each window."""
+"""Kilosort 2.5's registration with smooth windows: shifts by whole bins for the shank, finer ones for each window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .alignment import Prints, align_to_mean, amplitude_levels, scores_of
 from .shank_peaks import Course, ShankPeaks
 from .windows import window_centers
 
-#: Fine shifts are tried in steps of this share of a bin.
+#: Step of the fine shifts, as a fraction of a bin.
 _FINE_STEP = 0.02
 
 
@@ -33,24 +33,24 @@ def estimate_by_iterative_template(
     kriging_p: float = 2.0,
     kriging_d: float = 2.0,
 ) -> Course:
-    """Motion of one shank, with SpikeInterface's names of parameters.
+    """Motion of one shank, with SpikeInterface's parameter names where they exist.
 
     Parameters
     ----------
     peaks
-        Of one shank.
+        Peaks of one shank.
     rigid
-        One displacement for all depths.
+        Whether to use one displacement for all depths.
     win_shape, win_step_um, win_scale_um, win_margin_um
         Windows along depth, as in :func:`xephys.motion.dredge.estimate_by_dredge`.
     bin_um, hist_margin_um
         Width of a bin of depth, and how far the bins reach beyond the contacts.
     num_amp_bins
-        Levels of amplitude.
+        Number of levels of amplitude.
     num_shifts_global, num_iterations
-        Largest shift of one round, in bins, and number of rounds.
+        Maximum shift per round, in bins, and number of rounds.
     num_shifts_block
-        Largest further shift of a window, in bins.
+        Maximum additional shift of a window, in bins.
     smoothing_sigma
         Standard deviation with which scores are smoothed over shifts, bins and windows.
     kriging_sigma, kriging_p, kriging_d

@@ -1,4 +1,4 @@
-"""Kilosort 4's registration: shifts of whole bins for the shank, then finer ones for blocks of depth."""
+"""Kilosort 4's registration: shifts by whole bins for the shank, then finer ones for blocks of depth."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .alignment import Prints, align_to_mean, amplitude_levels, scores_of
 from .shank_peaks import Course, ShankPeaks
 
 _N_LEVELS = 20
-#: Rounds of the alignment, and the largest shift of one, in bins.
+#: Number of rounds of the alignment, and maximum shift per round, in bins.
 _N_ROUNDS, _SHIFT_MAX = 9, 15
-#: Largest further shift of a block, in bins, and into how many steps a bin is divided.
+#: Maximum additional shift of a block, in bins, and number of steps per bin.
 _MAX_BLOCK_SHIFT, _STEPS_PER_BIN = 5, 10
 
 
@@ -30,15 +30,15 @@ def estimate_by_kilosort(
     Parameters
     ----------
     peaks
-        Of one shank. Kilosort pools all shanks; here each has a motion of its own.
+        Peaks of one shank. Kilosort pools all shanks; here each shank has its own motion.
     nblocks
         The shank is cut into ``2 * nblocks - 1`` blocks that overlap by half; with one, motion is rigid.
     binning_depth
-        Width of a bin of depth, in µm. Shifts of up to 15 bins in a round are found.
+        Width of a bin of depth, in µm. Each round finds shifts of up to 15 bins.
     drift_smoothing
         Standard deviations with which the scores of the blocks are smoothed over shifts, batches and blocks.
     amplitude_limits
-        Smallest and largest amplitude of the 20 levels; the hundredth and the ninety-ninth percentile if None.
+        Smallest and largest of the 20 levels of amplitude; the first and 99th percentiles if None.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def estimate_by_kilosort(
     scores = scores_of(prints, reference, applied, blocks, _MAX_BLOCK_SHIFT)
     smoothed = gaussian_filter(scores.transpose(1, 0, 2), drift_smoothing)
     fine = _finest(smoothed)
-    # A bin that has to be moved up to match has tissue that lies too low.
+    # A bin that must be moved up to match has tissue that is too low.
     displacement = -(applied[:, None] + fine) * binning_depth
     centers = np.array([prints.depth_um[block > 0].mean() for block in blocks])
     counts = _counts(prints, blocks)

@@ -1,8 +1,8 @@
 """The last step of an estimate: every peak against the density of the registered peaks of other time bins.
 
-Not all peaks move with the tissue: noise that crosses the threshold lies where the contacts are, whatever the tissue
-does. Each peak's probability to move is found from two densities, one over registered depth and one over the depth
-seen, and both are made with it.
+Not all peaks move with the tissue: noise that crosses the threshold stays at the contacts, whatever the tissue does.
+The probability of each peak to move follows from two densities, one over registered depth and one over the depth seen,
+which are both computed with these probabilities.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from ..kernels.lib.constants import MAD_OF_NORMAL
 from .alignment import amplitude_levels
 from .shank_peaks import ShankPeaks
 
-#: Standard deviations with which the densities are smoothed along depth, one repetition after the other.
+#: Standard deviations with which the densities are smoothed along depth, in consecutive repetitions.
 _SHARPNESS_UM = (5.0, 3.0, 2.0, 2.0)
-#: In each of them, the probabilities to move are found anew this many times.
+#: Number of updates of the probabilities to move in each repetition.
 _N_SHARES = 3
-#: Until the data say otherwise, this share of the peaks moves with the tissue.
+#: Initial share of the peaks that move with the tissue.
 _MOVING = 0.95
 _LEVEL_KERNEL = np.array([0.2, 0.6, 0.2])
 _N_LEVELS = 12
 _BIN_UM = 1.0
-#: The densities reach this far beyond the contacts.
+#: Distance by which the densities extend beyond the contacts.
 _MARGIN_UM = 120.0
-#: Time bins whose peaks are compared with the same densities.
+#: Number of time bins whose peaks are compared with the same densities.
 _BLOCK_BINS = 256
-#: Repetitions in which the size of the steps is learned.
+#: Number of repetitions in which the size of the steps is learned.
 _N_LEARN = 6
-#: A smaller step than believed is extrapolated by this power of the ratio, except in the last repetition.
+#: A step smaller than assumed is extrapolated by this power of the ratio, except in the last repetition.
 _HASTE = 4
 #: Degrees of freedom of the distribution of steps: with few, a single large one is not smoothed away.
 _STEP_DOF = 4.0
-#: Distance over which steps at different depths are alike, and the share of their variance that is not.
+#: Distance over which steps at different depths are similar, and the share of their variance that is independent.
 _ALIKE_UM, _UNALIKE = 1000.0, 1e-3
-#: Bins of the parabola that fast movement is expected to follow; it begins to count where a typical step is this many
-#: times the error of a bin, and counts fully at the second number.
+#: Number of bins of the parabola that fast movement is expected to follow. It begins to contribute if a typical step is
+#: this many times the error of a bin, and contributes fully at the second number.
 _TREND_BINS, _TREND_FROM, _TREND_FULL = 9, 1.5, 3.0
-#: Information (1/µm²) about bins that stay where they are.
+#: Information (1/µm²) about bins that are fixed.
 _FIXED = 1e6
-#: No step is taken to be smaller than this.
+#: Lower limit of the size of a step.
 _STEP_MIN_UM = 0.02
-#: A cell is known where the peaks within this many bins tell its displacement to within this many µm.
+#: A cell is known if the peaks within this number of bins determine its displacement to within this number of µm.
 _KNOWN_BINS, _KNOWN_UM = 5, 5.0
 
 
 class _State(NamedTuple):
-    """Peaks, and what is believed of them at present."""
+    """Peaks, and the current estimates for them."""
 
     peaks: ShankPeaks
     level: NDArray[np.uint8]
@@ -62,7 +62,7 @@ class _State(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Time bins, and what their peaks are compared with: densities ``(level, depth)`` of what moves and what rests."""
+    """Time bins, and the densities ``(level, depth)`` of moving and resting peaks with which theirs are compared."""
 
     start: int
     stop: int
@@ -78,20 +78,20 @@ def register_to_density(
     horizon_bins: int,
     fixed: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Improve displacements that are right to within a few µm.
+    """Improve displacements that are correct to within a few µm.
 
     Parameters
     ----------
     peaks
-        Of one shank.
+        Peaks of one shank.
     start
         Displacements ``(time, knot)``.
     knots_um
-        Depths between which displacement is linear.
+        Depths at which displacement is estimated; it is linear in between.
     horizon_bins
-        Peaks farther away in time than about half of this are not compared.
+        Peaks farther apart in time than about half of this are not compared.
     fixed
-        Displacements of the first bins, which stay.
+        Displacements of the first bins, which are kept.
 
     Returns
     -------
@@ -131,10 +131,10 @@ def register_to_density(
 
 
 def _trend(course: NDArray[np.float64], information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Prior of a course that changes faster than one bin shows: it continues smoothly.
+    """Prior for a course that changes faster than single bins show: it continues smoothly.
 
-    Where a typical step is much larger than the error of a single bin, a walk at random hardly smooths; steps are then
-    counted from a parabola through the bins around. Slower movement is better smoothed as a walk.
+    If a typical step is much larger than the error of a single bin, a random walk hardly smooths; steps are then
+    measured from a parabola through the neighboring bins. Slower movement is better smoothed as a walk.
     """
     from scipy.signal import savgol_filter
 
@@ -155,29 +155,29 @@ def _smooth(
     weight: NDArray[np.float64],
     alike: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], ...]:
-    """The most probable course, with the size of its steps and the weight of each learned on the way."""
+    """The most probable course, learning the size of its steps and the weight of each."""
     from ..kernels.motion.smoother import smooth_walk
 
     n_times, n_knots = slope.shape
     moved, variance = course, np.zeros_like(course)
-    # Tissue moves as a whole, is stretched, is bent: the patterns of a smooth step, the largest last.
+    # Tissue moves as a whole, is stretched, or is bent: the patterns of a smooth step, the largest last.
     expected, patterns = np.linalg.eigh(alike)
     for repetition in range(_N_LEARN):
         moved, variance, size, moment = smooth_walk(slope, information, course, np.linalg.inv(covariance), weight)
         weight = (_STEP_DOF + n_knots) / (_STEP_DOF + size)
         found = np.einsum("km,kl,lm->m", patterns, moment, patterns) / (n_times - 1)
         if repetition + 1 < _N_LEARN:
-            # What does not move is found by ever smaller repetitions; most of them are taken at once.
+            # Absence of movement is found by ever smaller repetitions; extrapolation takes many of them at once.
             believed = np.einsum("km,kl,lm->m", patterns, covariance, patterns)
             found = np.where(found < believed, found * (found / believed) ** _HASTE, found)
-        # No pattern is stronger than smoothness allows, beside the strongest.
+        # Relative to the strongest pattern, no other is stronger than smoothness allows.
         strength = np.minimum(found, found[-1] * expected / expected[-1]) + _STEP_MIN_UM**2 * expected
         covariance = (patterns * strength) @ patterns.T
     return moved, variance, covariance, weight
 
 
 def _blocks(state: _State, horizon_bins: int) -> list[_Block]:
-    """All bins in blocks, each with the counts of the blocks around it."""
+    """All bins in blocks, each with the counts of the surrounding blocks."""
     n_times = state.peaks.n_times
     spans = [(start, min(start + _BLOCK_BINS, n_times)) for start in range(0, n_times, _BLOCK_BINS)]
     counts = map_in_threads(partial(_counts, state), spans)
@@ -187,7 +187,7 @@ def _blocks(state: _State, horizon_bins: int) -> list[_Block]:
 
 
 def _counts(state: _State, span: tuple[int, int]) -> NDArray[np.float32]:
-    """Counts of what moves and of what rests."""
+    """Counts of moving and of resting peaks."""
     from ..kernels.motion.density import registered_counts
 
     own, depth, displacement = _registered(state, *span)
@@ -237,7 +237,7 @@ def _pull_of_block(state: _State, block: _Block) -> tuple[NDArray[np.float64], N
 
 
 def _registered(state: _State, start: int, stop: int) -> tuple[slice, NDArray[np.float64], NDArray[np.float64]]:
-    """Some bins' peaks, the depths at which they were seen, and the displacement there."""
+    """Peaks of some bins, the depths at which they were seen, and the displacement there."""
     from ..kernels.motion.interpolate import displacement_at
 
     own, bins = state.peaks.bins_of(start, stop)
@@ -259,6 +259,6 @@ def _known(information: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _middle(course: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Median of the known displacements at each depth, of all where none is known."""
+    """Median of the known displacements at each depth, or of all if none is known."""
     counted = np.where(known.any(axis=0), np.where(known, course, np.nan), course)
     return np.asarray(np.nanmedian(counted, axis=0))

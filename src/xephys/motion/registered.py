@@ -1,4 +1,4 @@
-"""Spikes as they would look if the tissue had not moved: what clustering sees of a recording that drifts."""
+"""Spikes as they would look if the tissue had not moved: the input of clustering for a drifting recording."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..recording.clock import first_sample, start_time_s
 from ..recording.geometry import channel_groups, nearest_channels, separation_um, shank_labels
 from .displacement import displacement_at
 
-#: A spike counts as no farther than this from its peak channel: places far away are errors of the localization.
+#: Maximum distance of a spike from its peak channel; larger distances are errors of the localization.
 REACH_UM = 25.0
 
 
 @dataclass(frozen=True, eq=False)
 class Tissue:
-    """A motion together with the recording that it belongs to: which time a sample has, which shank a channel.
+    """A motion and its recording: maps samples to times, and channels to shanks.
 
     Attributes
     ----------
@@ -33,12 +33,11 @@ class Tissue:
     positions_um
         ``(channel, 2)``.
     groups, separation_um
-        Group of each channel and by how much it is moved to tell groups apart by distance; see
-        :mod:`xephys.recording.geometry`.
+        Group of each channel, and its offset for separating groups by distance; see :mod:`xephys.recording.geometry`.
     shanks
-        Identifier of the shank of each channel, as in the motion; None where it has only one.
+        Identifier of the shank of each channel, as in the motion; None if the motion has one shank.
     first_sample, first_time_s, sampling_frequency
-        Of the recording: time is linear in samples.
+        First sample, its time, and rate of the recording: time is linear in samples.
     """
 
     motion: xr.Dataset
@@ -80,7 +79,7 @@ class Tissue:
 
     @property
     def apart_um(self) -> NDArray[np.float64]:
-        """Positions with the shanks moved apart, so that what is nearest is of the same shank."""
+        """Positions with the shanks moved apart, so that nearest channels are on the same shank."""
         return self.positions_um + self.separation_um
 
     def of_samples(self, sample_index: NDArray[np.int64], channel_index: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -91,7 +90,7 @@ class Tissue:
     def of_tiles(
         self, tiles: NDArray[np.integer[Any] | np.floating[Any]], channel_index: NDArray[np.int64], *, tile_samples: int
     ) -> NDArray[np.float64]:
-        """Displacement ``(tile, channel)`` at the middle of each tile of what rests at the given channels, µm."""
+        """Displacement ``(tile, channel)`` in µm, at the middle of each tile, of tissue resting at the given channels."""
         middle = (tiles + 0.5) * tile_samples - self.first_sample
         times = self.first_time_s + middle / self.sampling_frequency
         return self._at(times[:, None], channel_index[None, :], registered=True)
@@ -108,7 +107,7 @@ class Tissue:
 
     @cached_property
     def token(self) -> str:
-        """Identity of all that a displacement depends on."""
+        """Identity of everything on which a displacement depends."""
         values = [self.motion[name].values for name in ("displacement_um", "time", "depth")]
         shanks = None if self.shanks is None else [*map(str, self.shanks)]
         origin = (self.first_sample, self.first_time_s, self.sampling_frequency, shanks)
@@ -121,7 +120,7 @@ class Tissue:
 
 @dataclass(frozen=True, eq=False)
 class UnitFeatures:
-    """Features of templates that move, for spikes that were matched with them.
+    """Features of moving templates, for spikes that were matched with them.
 
     Attributes
     ----------
@@ -141,7 +140,7 @@ class UnitFeatures:
     displacement_um: NDArray[np.float64]
 
     def places(self, displacement_um: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Displacements in steps of the table."""
+        """Displacements in units of the table's step."""
         grid = self.displacement_um
         step = grid[1] - grid[0] if len(grid) > 1 else 1.0
         return np.asarray((displacement_um - grid[0]) / step, np.float64)
@@ -151,9 +150,9 @@ class UnitFeatures:
 class RegisteredEvents:
     """Records on disk with ``channel_index`` and ``projection`` as if the tissue had not moved.
 
-    They are registered when they are loaded, so that only those that are used cost anything. Without ``units`` the
-    records must be located, and their projections are interpolated between contacts. With them only what a spike has
-    beyond its template is, and the template at rest takes the place of the template where the tissue was.
+    They are registered when they are loaded, so that only records that are used take time. Without ``units``, the
+    records must be localized, and their projections are interpolated between contacts. With ``units``, only the
+    difference between a spike and its template is interpolated, and the template at rest is added.
     """
 
     events: StoredRecords
@@ -178,7 +177,7 @@ class RegisteredEvents:
         return "-".join(parts)
 
     def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
-        """Records in time order, all or those with the given ascending numbers, with all or some of their fields."""
+        """Records in time order, all or those at the given ascending positions, with all or some of their fields."""
         names = tuple(self.dtype.names or ()) if fields is None else tuple(fields)
         if not {"channel_index", "projection"} & set(names):
             return self.events.load(names, rows=rows)

@@ -1,4 +1,4 @@
-"""What every method is given, the peaks of one shank by time bin, depth and amplitude, and what it gives back."""
+"""Input and output of every method: peaks of one shank by time bin, depth and amplitude, and the resulting course."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..recording.clock import first_sample
 from ..recording.geometry import shank_numbers
 
 FIELDS = ("sample_index", "channel_index", "amplitude", "y")
-#: Peaks farther than this from the contacts are badly localised.
+#: Peaks farther than this from the contacts are badly localized.
 _BEYOND_UM = 100.0
 
 
 class ShankPeaks(NamedTuple):
-    """Peaks of one shank, in the order of time.
+    """Peaks of one shank, in order of time.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ def _chunks(peaks: SpikeTable | CheckpointedEvents | NDArray[Any]) -> Iterator[N
     names = peaks.dtype.names or ()
     missing = [name for name in FIELDS if name not in names]
     if missing:
-        hint = "; localise them first (localize_peaks)" if "y" in missing else ""
+        hint = "; localize them first (localize_peaks)" if "y" in missing else ""
         raise ParameterError(f"the peaks have no {' and no '.join(missing)}, only {', '.join(names)}{hint}")
     if isinstance(peaks, CheckpointedEvents):
         yield from peaks.iter_chunks()

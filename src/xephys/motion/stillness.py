@@ -10,7 +10,7 @@ STILL_UM = 3.0
 
 
 def moves(motion: xr.Dataset) -> bool:
-    """Whether the tissue moves by more than templates that rest tolerate.
+    """Whether the tissue moves by more than resting templates tolerate.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where the windows along depth lie in which a displacement of its own is estimated."""
+"""Positions of the windows along depth, each of which has its own displacement."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def window_centers(peaks: ShankPeaks, *, rigid: bool, step_um: float, margin_um:
     Parameters
     ----------
     peaks
-        Of one shank.
+        Peaks of one shank.
     rigid
-        One window only.
+        Whether to use a single window.
     step_um
         Distance of the windows.
     margin_um
-        How far beyond the contacts a center may lie; negative: how far inside it stays.
+        Maximum distance of a center beyond the contacts; if negative, minimum distance inside.
     """
     low, high = peaks.contacts_um[0] - margin_um, peaks.contacts_um[1] + margin_um
     if rigid or high - low < step_um:

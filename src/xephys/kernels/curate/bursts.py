@@ -1,8 +1,8 @@
-"""Pieces of a neuron that bursts: spikes that are smaller and wider, and come milliseconds after its others.
+"""Find pieces of a bursting neuron: smaller and wider spikes that follow milliseconds after its others.
 
-In a burst a neuron tires: its spikes lose height and gain width. Where that goes so far that they are a cluster of
-their own, the trains say that the two are one: the smaller spikes come after the larger ones, as one neuron's do,
-hardly ever before them, and never together.
+A neuron tires in a burst: its spikes lose height and gain width. If they become a cluster of their own, the trains show
+that the two clusters are one neuron: the smaller spikes follow the larger ones, hardly ever precede them, and never
+coincide with them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ BURST_PIECE = np.dtype(
 )
 """A unit whose spikes are the late ones of another's bursts, and the evidence.
 
-``lag`` is added to its samples; ``likeness`` is the cosine of its template and the other's, made wider by ``stretch``;
-``follow`` is the share of its spikes that come after a spike of either, ``precede`` the share of the other's spikes
-before which one of its comes, and ``together`` the share of its spikes that come within the refractory period of one of
-the other.
+``lag`` is added to its samples; ``likeness`` is the cosine of its template and the other's, widened by ``stretch``;
+``follow`` is the share of its spikes that follow a spike of either unit, ``precede`` the share of the other's spikes
+that one of its spikes precedes, and ``together`` the share of its spikes within the refractory period of one of the
+other's.
 """
 
 LIKENESS_MIN, FOLLOW_MIN, PRECEDE_MAX, TOGETHER_MAX = 0.93, 0.6, 0.25, 0.05
@@ -39,13 +39,13 @@ STRETCHES = np.arange(1.0, 2.3, 0.1)
 def stretched_likeness(
     wide: NDArray[np.floating], narrow: NDArray[np.floating], *, nbefore: int, lag_samples_max: int = 6
 ) -> tuple[float, float]:
-    """Cosine of one waveform and another that is made wider, at the best stretch and lag.
+    """Cosine of one waveform and a widened one, at the best stretch and lag.
 
     Parameters
     ----------
     wide, narrow : (n_samples, n_channels) float
     nbefore : int
-        The sample around which it is stretched.
+        The sample around which the waveform is stretched.
     lag_samples_max : int
 
     Returns
@@ -91,22 +91,22 @@ def find_burst_pieces(
     Parameters
     ----------
     candidates : structured array of dtype `CANDIDATE` of `kernels.curate.merge`
-        Pairs of units that look alike to some degree.
+        Pairs of units that are similar to some degree.
     waveforms, channels : (unit, sample, slot) float32, (unit, slot) int32
-        Their templates.
+        Templates of the units.
     trains : list of int64 arrays
-        Their samples, ascending.
+        Samples of the units, ascending.
     nbefore : int
         Samples of a template before the spike.
     window_samples : int
-        Longest interval within a burst.
+        Maximum interval within a burst.
     refractory_samples : int
-        Two spikes of one neuron are farther apart.
+        Minimum interval between two spikes of one neuron.
 
     Returns
     -------
     structured array of dtype `BURST_PIECE`
-        One for each unit that is a piece: of the unit that it resembles most.
+        One record per unit that is a piece, with the unit that it resembles most.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def find_burst_pieces(
 
 
 def _share_after(samples: NDArray[np.int64], others: NDArray[np.int64], interval_min: int, interval_max: int) -> float:
-    """Share of the samples that come so long after one of the others."""
+    """Share of the samples that follow one of the others by such a time."""
     first = np.searchsorted(others, samples - interval_max)
     last = np.searchsorted(others, samples - interval_min, side="right")
     return float((last > first).mean())

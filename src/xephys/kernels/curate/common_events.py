@@ -1,4 +1,4 @@
-"""Units that fire with units on other parts of the probe: artifacts of the whole probe."""
+"""Find units that fire with units on other parts of the probe: artifacts of the whole probe."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Fraction of a unit's spikes, beyond chance, that coincide with those of an artifact elsewhere.
+#: Minimum fraction of a unit's spikes, beyond chance, that coincide with those of an artifact elsewhere.
 COMMON_FRACTION = 0.5
-#: A unit smaller than this beside the unit with which it fires is the residual of a large spike beyond its template.
+#: A unit smaller than this fraction of the unit with which it fires is the residual of large spikes of that unit.
 ECHO_FRACTION = 0.5
 
 
@@ -24,20 +24,20 @@ def common_events(
 ) -> NDArray[np.bool_]:
     """Find units most of whose spikes, beyond chance, coincide with those of one unit elsewhere on the probe.
 
-    No two neurons do that; a stimulus or a movement that reaches every channel does, and makes a unit in each place. A
-    very large spike does it too, with its residual far away: then only the echo is marked.
+    No two neurons do that. A stimulus or a movement that reaches every channel does, and makes a unit in each place. A
+    very large spike does it too, through its residual far away; then only the echo is marked.
 
     Parameters
     ----------
     samples, units : (n_spikes,) int64
-        Of all spikes, in order of sample.
+        Sample and unit of all spikes, in order of sample.
     channels : (n_units, n_slots) int
-        Channels of each template, its peak channel first: two units are apart if neither has the other's peak channel
-        among them.
+        Channels of each template, its peak channel first. Two units are apart if neither has the other's peak channel
+        among its channels.
     norms : (n_units,) float
-        Of each template.
+        Norm of each template.
     window_samples : int
-        Largest lag of two spikes that coincide.
+        Maximum lag of two coincident spikes.
     n_samples : int
         Length of the recording.
 

@@ -1,4 +1,4 @@
-"""How unlike the cross-correlogram of two units is to the autocorrelogram of each."""
+"""Difference between the cross-correlogram of two units and the autocorrelogram of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, find_peaks
 
-#: A window for a unit without any spike in its autocorrelogram, in bins.
+#: Window, in bins, for a unit without any spikes in its autocorrelogram.
 SILENT_WINDOW = 20
 
 
@@ -21,7 +21,7 @@ def smoothed(
     lags_ms : (bin + 1,) float64
         Edges of the bins.
     censored_ms : float
-        Bins that begin nearer to zero are emptied.
+        Bins that begin closer to zero are set to zero.
     sigma_ms : float
         Width of the Gaussian.
 
@@ -39,10 +39,10 @@ def smoothed(
 
 
 def window_of(correlogram: NDArray[np.float64], threshold: float) -> int:
-    """Bins from the middle of an autocorrelogram to its nearest peak.
+    """Number of bins from the middle of an autocorrelogram to its nearest peak.
 
-    The peak is one of the curvature, above the threshold, left of the middle; where there is none, the threshold is
-    halved until there is.
+    This is a peak of the curvature above the threshold, left of the middle. If there is none, the threshold is halved
+    until there is one.
 
     Examples
     --------
@@ -65,17 +65,17 @@ def window_of(correlogram: NDArray[np.float64], threshold: float) -> int:
 def correlogram_differences(
     correlograms: NDArray[np.float64], num_spikes: NDArray[np.int64], pairs: NDArray[np.int64], *, window_share: float
 ) -> NDArray[np.float64]:
-    """Mean absolute difference of cross- and autocorrelograms near zero, each with a mean of 1.
+    """Mean absolute difference of cross- and autocorrelograms near zero, each scaled to a mean of 1.
 
     Parameters
     ----------
     correlograms : (unit, unit, bin) float64
-        Smoothed.
+        Smoothed correlograms.
     num_spikes : (unit,) int64
-        Window and difference are means over both units, weighted by their spikes.
+        Number of spikes; window and difference are means over both units, weighted by it.
     pairs : (pair, 2) int64
     window_share : float
-        Height of the peak that ends a unit's window, as a share of the highest value of its autocorrelogram.
+        Height of the peak that ends a unit's window, as a fraction of the maximum of its autocorrelogram.
 
     Returns
     -------

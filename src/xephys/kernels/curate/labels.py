@@ -27,14 +27,16 @@ def label_units(
         Template amplitude on the largest channel over the noise level there.
     contamination_max, snr_min : float
     good_snr_min : float
-        Below it a unit may be one neuron and still miss most spikes of it, or be a small far one: such units are mua.
+        Below this, a unit may be one neuron and still miss most of its spikes, or be a small distant one; such units
+        are mua.
     n_spikes_min : int
-        With fewer a contamination of 0 says nothing: such units are mua.
+        With fewer spikes, a contamination of 0 means nothing; such units are mua.
 
     Returns
     -------
     labels : (n_units,) str
-        ``noise`` below ``snr_min``, else ``good`` if large enough, uncontaminated and with enough spikes, else ``mua``.
+        ``noise`` below ``snr_min``; otherwise ``good`` if large enough, uncontaminated and with enough spikes, else
+        ``mua``.
 
     Examples
     --------

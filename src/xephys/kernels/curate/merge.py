@@ -1,8 +1,8 @@
-"""Which templates are one unit: similar waveforms first, then what their spike trains say.
+"""Decide which templates are one unit: first by similar waveforms, then by their spike trains.
 
-Waveforms propose, trains decide. Two trains of one neuron never fire together within its refractory period;
-two neurons with similar waveforms do, about as often as chance. A template that reports the spikes of
-another once more fires with it at a fixed lag.
+Waveforms propose, trains decide. Two trains of one neuron never fire together within its refractory period; two neurons
+with similar waveforms do, about as often as chance predicts. A template that reports the spikes of another a second
+time fires with it at a fixed lag.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ CANDIDATE = np.dtype(
         ("scale", np.float64),
     ]
 )
-"""A pair of similar templates: ``second``, moved ``lag`` samples earlier, resembles ``first`` times ``scale``.
+"""A pair of similar templates: ``second``, shifted ``lag`` samples earlier, resembles ``first`` times ``scale``.
 
-What comes ``lag`` samples later in the waveform is found ``lag`` samples earlier: of one spike, the second template
-reports a time that is smaller by ``lag``.
+A feature that comes ``lag`` samples later in the waveform is found ``lag`` samples earlier: for the same spike, the
+second template reports a time that is smaller by ``lag``.
 """
 
-#: Probability of so few coincidences between two neurons below which two trains avoid each other significantly.
+#: Two trains avoid each other significantly if the probability of so few coincidences by chance is below this.
 APART_SIGNIFICANCE = 0.02
 
 DECISION = np.dtype(
@@ -43,7 +43,7 @@ DECISION = np.dtype(
         ("reason", "U60"),
     ]
 )
-"""A candidate with the evidence of the trains, what was done (merge, drop, keep) and why."""
+"""A candidate with the evidence from the trains, the decision (merge, drop, keep) and the reason."""
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -78,7 +78,7 @@ def _similarities(
                 channel = channels[b, slot]
                 if channel >= 0 and slot_of[channel] >= 0:
                     most += norms[a, slot_of[channel]] * norms[b, slot]
-            # No lag can make them more alike than this: nearly all pairs end here.
+            # No lag can make them more similar than this, which rules out nearly all pairs.
             if most == 0.0 or most < (1.0 - 1e-9) * similarity_min * np.sqrt(energy[a] * energy[b]):
                 continue
             dots[:] = 0.0
@@ -122,11 +122,11 @@ def merge_candidates(
     ----------
     waveforms : (n_units, n_samples, n_slots) float32
     channels : (n_units, n_slots) int32
-        Channel of each slot, −1 where empty. A template is 0 on the channels it does not have.
+        Channel of each slot, −1 where empty. A template is 0 on channels that it does not have.
     lag_samples_max : int
-        Largest shift of one against the other.
+        Maximum shift of one against the other.
     similarity_min : float
-        Least cosine at the best lag.
+        Minimum cosine at the best lag.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def merge_candidates(
 def repeated_fraction(
     first: NDArray[np.int64], second: NDArray[np.int64], *, lag: int, tolerance_samples: int, duration_samples: int
 ) -> float:
-    """Fraction of the smaller train's spikes that repeat one of the other at a fixed lag, beyond chance.
+    """Fraction of the smaller train's spikes, beyond chance, that repeat one of the other at a fixed lag.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def repeated_fraction(
     lag : int
         Expected ``second − first``.
     tolerance_samples : int
-        How far from it a pair still counts.
+        Maximum deviation of a pair from that lag.
     duration_samples : int
 
     Returns
@@ -209,15 +209,15 @@ def decide_merges(
     scale_min: float = 0.5,
     repeated_max: float = 0.5,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
-    """Merge, drop or keep similar templates by what their spike trains say.
+    """Merge, drop or keep similar templates, as their spike trains decide.
 
-    In the order of similarity:
+    In order of similarity:
 
-    - spikes of one repeat those of the other at the lag of the waveforms: the one with fewer spikes is dropped;
-    - trains that coincide within the refractory period as often as those of two neurons: kept apart;
-    - similar shape: merged if the trains avoid each other within the refractory period. How surely they have to
-      follows from the shapes: significantly (2 %) at the least cosine, and the less the more alike they are;
-    - nearly the same shape: merged without a sign of it.
+    - if spikes of one repeat those of the other at the lag of the waveforms, the one with fewer spikes is dropped;
+    - if the trains coincide within the refractory period as often as those of two neurons, they are kept apart;
+    - if the shapes are similar, they are merged provided that the trains avoid each other within the refractory period:
+      significantly (2 %) at the minimum cosine, and less strictly the more alike the shapes are;
+    - if the shapes are nearly the same, they are merged without such evidence.
 
     Parameters
     ----------
@@ -229,16 +229,16 @@ def decide_merges(
     refractory_samples, dead_samples : int
         See `quality.coincidences`.
     same_shape, similar_shape : float
-        Cosine from which trains need not avoid each other, and least cosine of units that are merged.
+        Cosine above which trains need not avoid each other, and minimum cosine of units that are merged.
     scale_min : float
-        Units whose sizes differ by more are not merged.
+        Units with a smaller ratio of sizes are not merged.
     repeated_max : float
-        Fraction of repeated spikes from which on the smaller unit is a copy.
+        Minimum fraction of repeated spikes that makes the smaller unit a copy.
 
     Returns
     -------
     target : (n_units,) int32
-        Unit to which each goes: itself, another, or −1 (dropped).
+        Unit to which each unit goes: itself, another, or −1 (dropped).
     shift : (n_units,) int64
         Samples to add to the spikes of a merged unit.
     decisions : structured array of dtype `DECISION`
@@ -267,7 +267,7 @@ def decide_merges(
         elif first == second:
             reason = "already one"
         else:
-            # How much later the second reports a spike; both may have been moved since the waveforms were compared.
+            # The delay with which the second one reports a spike; both may have been shifted since the comparison.
             lag += int(shift[b] - shift[a])
             aligned = current[second] - lag
             repeated = repeated_fraction(

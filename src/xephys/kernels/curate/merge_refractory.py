@@ -1,4 +1,4 @@
-"""Units that are one neuron: alike in shape, and together as refractory as one train."""
+"""Merge units that are one neuron: alike in shape, and together as refractory as a single train."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DECISION = np.dtype(
         ("reason", "U60"),
     ]
 )
-"""A pair that was tested: similarity, statistics of its cross-correlogram, what was decided and why."""
+"""A tested pair: similarity, statistics of its cross-correlogram, the decision and the reason."""
 
 
 def merge_refractory(
@@ -45,20 +45,20 @@ def merge_refractory(
     trains : list of (n,) int64
         Sorted sample indices of each unit.
     bin_samples : int
-        Samples of 1 ms.
+        Number of samples in 1 ms.
     same_shape : float
-        A pair less similar than this is only merged if the unit with more spikes is refractory by itself, with all
+        A less similar pair is merged only if the unit with more spikes is refractory by itself, including everything
         that it has absorbed so far.
     acg_threshold, ccg_threshold, acg_chance, ccg_chance : float
         Limits of `refractoriness` for a unit and for a pair.
     other_chance : float
-        Limit of the chance for pairs less similar than ``same_shape``: there are many of them, and two units that fire
+        Limit on the chance for pairs less similar than ``same_shape``: there are many of them, and two units that fire
         seldom avoid each other by chance.
 
     Returns
     -------
     target : (unit,) int32
-        Unit to which each goes, itself if none.
+        Unit to which each unit goes, itself if it is not merged.
     shift : (unit,) int64
         Samples to add to the spikes of a merged unit.
     decisions : structured array of dtype `DECISION`
@@ -77,7 +77,7 @@ def merge_refractory(
     current = [np.asarray(train, np.int64) for train in trains]
     near: list[list[tuple[float, int, int]]] = [[] for _ in range(n_units)]
     for a, b, similarity, lag, _ in candidates.tolist():
-        near[a].append((similarity, b, -lag))  # how much later the other reports a spike
+        near[a].append((similarity, b, -lag))  # the delay with which the other reports a spike
         near[b].append((similarity, a, lag))
     decisions = []
     for unit in sorted(range(n_units), key=lambda u: (-len(trains[u]), u)):

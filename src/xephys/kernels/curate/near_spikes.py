@@ -1,4 +1,4 @@
-"""Spikes of a unit that follow another one too soon to be a second spike of the neuron."""
+"""Find spikes of a unit that follow another one too soon to be a second spike of the neuron."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 def near_spikes(
     samples: NDArray[np.int64], bounds: NDArray[np.int64], within_samples: int, keep_last: bool, iterative: bool
 ) -> NDArray[np.bool_]:
-    """Which spikes are no farther from a neighbor that stays.
+    """Mask of the spikes that are too close to a neighbor that stays.
 
     Parameters
     ----------
     samples : (spike,) int64
-        Train after train, each ascending.
+        Train after train, each in ascending order.
     bounds : (unit + 1,) int64
-        Where each train begins.
+        Start of each train.
     within_samples : int
-        Longest interval that is too short.
+        Maximum interval that is too short.
     keep_last : bool
-        Of two spikes the later one stays, not the earlier.
+        Of two spikes, keep the later one instead of the earlier.
     iterative : bool
-        Only spikes that stay make others go: of three, each near the next, the outer two stay if they are far from each
-        other. Otherwise of a burst one spike stays.
+        Whether only spikes that stay cause others to be removed: of three spikes, each close to the next, the outer two
+        then stay if they are far enough apart. Otherwise one spike of a burst stays.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def near_spikes(
             here = end - 1 - step if keep_last else first + step
             other = here + 1 if keep_last else here - 1
             if iterative:
-                while gone[other]:  # the nearest one that stays; the first of all always does
+                while gone[other]:  # the nearest one that stays; the very first always does
                     other += 1 if keep_last else -1
             gone[here] = abs(samples[here] - samples[other]) <= within_samples
     return gone

@@ -1,4 +1,4 @@
-"""Units whose spikes lie among those of others in a space of features."""
+"""Find units whose spikes are among those of others in a space of features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 def count_neighbors(
     features: NDArray[np.float64], units: NDArray[np.int64], *, n_units: int, n_neighbors: int
 ) -> NDArray[np.int64]:
-    """How often a spike of one unit has a spike of another among its nearest.
+    """How often a spike of one unit has a spike of another one among its nearest neighbors.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def count_neighbors(
     units : (spike,) int64
     n_units : int
     n_neighbors : int
-        Nearest spikes that are looked at, the spike itself among them.
+        Number of nearest spikes that are examined, including the spike itself.
 
     Returns
     -------

@@ -1,4 +1,7 @@
-"""What the spikes of two units together say of a merge: coincidences, contamination as one train, presence in time."""
+"""What the combined spikes of two units say about a merge:
+
+coincidences, contamination as one train, presence in time.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from scipy.special import betainc
 def count_near(
     samples: NDArray[np.int64], bounds: NDArray[np.int64], pairs: NDArray[np.int64], within_samples: int
 ) -> NDArray[np.float64]:
-    """Coincident spikes of each pair of units; those exactly ``within_samples`` apart count half.
+    """Coincident spikes of each pair of units; those exactly ``within_samples`` apart count as half.
 
     Parameters
     ----------
     samples : (spike,) int64
-        Train after train, each ascending.
+        Train after train, each in ascending order.
     bounds : (unit + 1,) int64
-        Where each train begins.
+        Start of each train.
     pairs : (pair, 2) int64
     within_samples : int
 
@@ -58,24 +61,25 @@ def cross_contaminations(
     refractory_samples: int,
     contamination_max: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Share of the second unit's spikes that are foreign to the neuron of the first, and how sure that it is not more.
+    """Share of the second unit's spikes that are foreign to the first one's neuron, and the certainty that it is not
+    more.
 
     Parameters
     ----------
     near : (pair,) float64
-        Coincidences in the refractory period, without those that no sorter could have told apart.
+        Coincidences within the refractory period, without those that no sorter could have separated.
     num_spikes : (unit,) int64
     pairs : (pair, 2) int64
     contamination : (unit,) float64
-        Of each unit alone.
+        Contamination of each unit alone.
     total_samples, refractory_samples : int
     contamination_max : float
-        The share that is tested.
+        The share to be tested.
 
     Returns
     -------
     share, p_value : (pair,) float64
-        The probability of as many coincidences if the share is ``contamination_max`` (binomial).
+        Probability of as many coincidences if the share is ``contamination_max`` (binomial).
 
     Examples
     --------
@@ -93,7 +97,7 @@ def cross_contaminations(
         share = np.where(own == 1.0, -np.inf, 1 - (near / expected - 1) / (own - 1))
     trials = one * other * ((1 - own) * contamination_max + own)
     hits = np.trunc(near - 1)
-    # The tail of a binomial is an incomplete beta function, also where the number of trials is not whole.
+    # The tail of a binomial is an incomplete beta function, also for a fractional number of trials.
     inside = (hits >= 0) & (trials > hits)
     tail = betainc(
         np.where(inside, hits + 1, 1.0), np.where(inside, trials - hits, 1.0), 2 * refractory_samples / total_samples
@@ -109,9 +113,9 @@ def merged_violations(
     censored_samples: int,
     refractory_samples: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Spikes of two units as one train, and pairs of them within the refractory period.
+    """Number of spikes of two units combined into one train, and of pairs of them within the refractory period.
 
-    A spike that follows one of the other unit by no more than ``censored_samples`` is the same spike found twice.
+    A spike that follows one of the other unit by at most ``censored_samples`` is the same spike found twice.
 
     Parameters
     ----------
@@ -155,12 +159,12 @@ def merged_violations(
 
 
 def presence_distances(counts: NDArray[np.int64], pairs: NDArray[np.int64], *, bin_s: float) -> NDArray[np.float64]:
-    """How far, in seconds, the spikes of one unit have to be moved in time to lie as those of the other do.
+    """Average time in seconds by which the spikes of one unit must be moved to be distributed like those of the other.
 
     Parameters
     ----------
     counts : (unit, bin) int64
-        Spikes of each unit by time.
+        Number of spikes of each unit by time.
     pairs : (pair, 2) int64
     bin_s : float
         Length of a bin.
@@ -168,7 +172,7 @@ def presence_distances(counts: NDArray[np.int64], pairs: NDArray[np.int64], *, b
     Returns
     -------
     (pair,) float64
-        Wasserstein distance of the two distributions; NaN where a unit is silent.
+        Wasserstein distance of the two distributions; NaN if a unit is silent.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Spikes of a unit that is two others at once, given back to the two."""
+"""Return the spikes of a unit that is the sum of two others to these."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 
 def give_to_parts(spikes: NDArray[Any], sums: NDArray[np.void]) -> NDArray[Any]:
-    """Replace each spike of a sum by one of either of its parts, at their delays.
+    """Replace each spike of a sum by one spike of each of its parts, at their delays.
 
     Parameters
     ----------
     spikes : (n_spikes,) records
         With ``sample_index`` and ``unit_index``; further fields are copied.
     sums : structured array of dtype `COMPOSITE` of `kernels.templates.composites`
-        One for each unit that is no unit.
+        One record for each unit that is a sum.
 
     Returns
     -------
     spikes : records
-        Those of other units as they were, then those of the first and of the second parts.
+        Unchanged spikes of other units, followed by those of the first and of the second parts.
 
     Examples
     --------

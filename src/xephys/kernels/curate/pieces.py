@@ -1,8 +1,8 @@
-"""Pieces of a neuron that drifts: units that take turns over displacement and meet in one waveform.
+"""Find pieces of a drifting neuron: units that take turns over displacement and meet in one waveform.
 
-A neuron that was split where it moved leaves two units. One fires where the tissue lies low and the other where it
-lies high, and at the displacement between them their templates, each learned from spikes seen there, are the same. Two
-neurons fire side by side at every displacement, however much they look alike.
+A neuron that was split where it moved leaves two units. One fires while the tissue is low and the other while it is
+high, and at the displacement between them their templates, each learned from spikes seen there, are the same. Two
+neurons, in contrast, fire side by side at every displacement, however alike they look.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ PIECE = np.dtype(
         ("lag", np.int64),
     ]
 )
-"""A unit that is a piece of another, and the evidence."""
+"""A unit that is a piece of another one, and the evidence."""
 
-#: Largest difference of the two templates where they meet, as a fraction of the smaller one's norm, if they never fire
-#: side by side. Where they meet either was seen seldom, and its template is interpolated from elsewhere.
+#: Maximum difference of the two templates where they meet, as a fraction of the smaller one's norm, if the units never
+#: fire side by side. Where they meet, each was seen seldom and its template is interpolated from elsewhere.
 RESIDUAL_MAX = 0.75
-#: Largest share of their spikes that two pieces fire side by side, at the same displacements.
+#: Maximum share of their spikes that two pieces fire side by side, at the same displacements.
 SIDE_BY_SIDE_MAX = 0.35
-#: The more they do, the more alike they have to be: the residual gets smaller by this times the share.
+#: The more they do, the more similar they must be: the maximum residual falls by this times the share.
 RESIDUAL_PER_SHARE = 1.0
-#: Spikes count for displacements around theirs, falling off with this.
+#: Spikes count for the displacements around theirs, with a weight that falls off over this distance.
 REACH_UM = 5.0
-#: Pieces may be aligned to different parts of a spike that travels.
+#: Maximum lag: pieces may be aligned to different parts of a propagating spike.
 LAG_MAX = 6
-#: Pairs whose trains coincide more than this, relative to independent ones, are two neurons.
+#: Pairs whose trains coincide more than this, relative to independent trains, are two neurons.
 COINCIDENCE_MAX = 0.3
 SIGNIFICANCE = 0.01
 
@@ -57,7 +57,7 @@ def find_pieces(
     dead_samples: int,
     duration_samples: int,
 ) -> NDArray[np.void]:
-    """Units that are pieces of one neuron.
+    """Find units that are pieces of one neuron.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ def find_pieces(
     channels : int32 array of shape (unit, slot)
         Channel of each slot, -1 where empty.
     counts : int64 array of shape (unit, displacement)
-        Spikes of each unit at each displacement.
+        Number of spikes of each unit at each displacement.
     trains : list of int64 arrays
-        Their samples, ascending.
+        Samples of the units, ascending.
     displacement_um : float64 array of shape (displacement,)
     n_channels : int
     refractory_samples, dead_samples, duration_samples : int
@@ -101,7 +101,7 @@ def find_pieces(
     fired, joined, found = counts.astype(np.float64), list(trains), []
     for residual, large, small, lag, meeting_um in sorted(pairs):
         first, second = int(piece_of[large]), int(piece_of[small])
-        # Lag between the two groups, as their units are aligned by now.
+        # Lag between the two groups, given the current alignment of their units.
         delay = int(lag + offset[large] - offset[small])
         aligned = joined[second] + delay
         side_by_side = _share_side_by_side(fired[first], fired[second])
@@ -127,12 +127,12 @@ def find_pieces(
 def join_pieces(
     target: NDArray[np.integer], shift: NDArray[np.integer], pieces: NDArray[np.void]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What every unit is merged into, and by how much its samples move, with pieces joined.
+    """The target of every unit after pieces are joined, and the shift of its samples.
 
     Parameters
     ----------
     target, shift : integer array of shape (unit,)
-        As decided before; a unit that was dropped has the target -1.
+        Earlier decisions; a dropped unit has the target -1.
     pieces : structured array of dtype `PIECE`
 
     Returns
@@ -166,7 +166,7 @@ def _on_channels(templates: NDArray[np.float32], channels: NDArray[np.int32], n_
 
 
 def _neighbors(dense: NDArray[np.float32], counts: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Pairs of units whose footprints overlap at the displacements between theirs; most pairs end here."""
+    """Pairs of units whose footprints overlap at the displacements between theirs, which rules out most pairs."""
     energy = (dense.astype(np.float64) ** 2).sum(axis=2).mean(axis=1)
     footprint = np.sqrt(energy / np.maximum(energy.sum(axis=1, keepdims=True), 1e-30))
     alike = np.triu(footprint @ footprint.T, 1) > 0.7
@@ -193,5 +193,5 @@ def _residual(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[
 
 
 def _share_side_by_side(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Share of the spikes that two units fire at the same displacements: 1 for two that never take turns."""
+    """Share of the spikes that two units fire at the same displacements: 1 for units that never take turns."""
     return float(np.minimum(first / max(first.sum(), 1), second / max(second.sum(), 1)).sum())

@@ -1,4 +1,4 @@
-"""Amplitudes of merged templates on one scale."""
+"""Put the amplitudes of merged templates on one scale."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def relative_sizes(
     ----------
     norms : (n_templates,) float64
     target : (n_templates,) int
-        Template that stands for the unit of each; negative for none.
+        Template that represents the unit of each; negative for none.
     counts : (n_templates,) int
-        Spikes of each.
+        Number of spikes of each.
 
     Returns
     -------
     sizes : (n_templates,) float64
-        1 where nothing was merged.
+        1 if nothing was merged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Spikes that were found twice."""
+"""Remove spikes that were found twice."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 
 def drop_repeats(spikes: NDArray[Any], *, dead_samples: int) -> NDArray[Any]:
-    """Keep only the better match of two spikes of one unit that are nearer than one neuron can fire.
+    """Keep only the better match of two spikes of one unit that are closer than one neuron can fire.
 
     Parameters
     ----------
     spikes : (n_spikes,) records
         With ``sample_index``, ``unit_index`` and ``gain``; further fields are kept.
     dead_samples : int
-        Shortest interval of two spikes of one neuron.
+        Minimum interval between two spikes of one neuron.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Scores of SLAy: how significant a cross-correlogram is, and how surely two units share no refractory period.
+"""Scores of SLAy: significance of a cross-correlogram, and certainty that two units share no refractory period.
 
-Koukuntla et al. 2025, "SLAy-ing oversplitting errors in high-density electrophysiology spike sorting" (bioRxiv), as
-SpikeInterface 0.105 applies it to templates.
+Follows Koukuntla et al. 2025, "SLAy-ing oversplitting errors in high-density electrophysiology spike sorting"
+(bioRxiv), as SpikeInterface 0.105 applies it to templates.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks_cwt, sosfiltfilt
 from scipy.stats import poisson
 
-#: Refractory periods that are tried, in bins.
+#: Refractory periods tried, in bins.
 PERIODS = np.array([1, 2, 4, 6, 8, 12, 16, 20])
-#: Contamination that is accepted.
+#: Accepted contamination.
 ACCEPTED = 0.15
-#: Corners of the low-passes of the curvature and of the baseline.
+#: Corner frequencies of the low-passes for the curvature and the baseline.
 CURVATURE_HZ, BASELINE_HZ = 100.0, 250.0
 PEAK_S = 0.002
-#: A correlogram without edges of a dip says that two units are none.
+#: Score of a correlogram without the edges of a dip: the two are not one unit.
 NO_EDGE = -4.0
 
 
@@ -58,19 +58,19 @@ def correlogram_significances(correlograms: NDArray[np.int64], *, bin_ms: float)
         reach = 1.5 * edges.min()
         window = counts[int(max(middle - reach, 0)) : int(min(middle + reach, n - 1) + 1)]
         if window.sum():
-            # Both distributions stand on the same places, so their distance is that of their sums.
+            # Both distributions have the same support, so their distance is that of their cumulative sums.
             apart = np.cumsum(window / window.sum() - 1 / len(window))[:-1]
             scores[k] = 4 * np.abs(apart).sum() / len(window)
     return scores
 
 
 def shared_refractoriness(correlograms: NDArray[np.int64], *, bin_ms: float) -> NDArray[np.float64]:
-    """Probability that the dip of each cross-correlogram is no refractory period, at the period where it is least.
+    """Probability that the dip of each cross-correlogram is not a refractory period, minimized over the period.
 
     Parameters
     ----------
     correlograms : (pair, bin) int64
-        Of at least 20 bins on each side.
+        Correlograms with at least 20 bins on each side.
     bin_ms : float
 
     Returns

@@ -1,8 +1,8 @@
 """Displacements of all bins from displacements between pairs of them: a banded linear system.
 
-Pairs reach no farther than the time horizon, and windows are coupled with their neighbors along depth only. With bins
-in the order of time, and the windows of a bin side by side, the system has a band: memory and time are linear in the
-number of bins.
+Pairs reach no farther than the time horizon, and windows are coupled only with their neighbors along depth. With bins
+in order of time, and the windows of a bin side by side, the system is banded: memory and time are linear in the number
+of bins.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-#: Keeps the system solvable where no pair says anything; far below the weight of a single pair.
+#: Keeps the system solvable where there are no pairs; far below the weight of a single pair.
 _RIDGE = 1e-8
 
 
@@ -25,9 +25,9 @@ def solve_pairs(
     depth_smoothness: float,
     fixed: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Displacements that agree best with those between pairs, and are smooth.
+    """Smooth displacements that agree best with those between pairs.
 
-    Minimises the weighted squares of ``lag - (p[t] - p[t - k])`` plus ``time_smoothness`` times the squared steps in
+    Minimizes the weighted squares of ``lag - (p[t] - p[t - k])`` plus ``time_smoothness`` times the squared steps in
     time and ``depth_smoothness`` times those between neighboring windows.
 
     Parameters
@@ -35,15 +35,15 @@ def solve_pairs(
     lag_um, weight
         ``(time, time lag, window)``.
     time_lags
-        Ascending numbers of bins between the two of a pair.
+        Ascending distances, in bins, of the two bins of a pair.
     time_smoothness, depth_smoothness
         Weights of the two penalties.
     fixed
-        Displacements of the first bins, ``(n_fixed, window)``, which are kept; none if None.
+        Displacements of the first bins, ``(n_fixed, window)``, which are kept; None if there are none.
 
     Returns
     -------
-    ``(time, window)``; without ``fixed`` bins, only differences in time mean something.
+    ``(time, window)``; without ``fixed`` bins, only differences in time are meaningful.
     """
     n_times, _, n_windows = lag_um.shape
     n_fixed = 0 if fixed is None else len(fixed)

@@ -1,9 +1,9 @@
 """How a density of peaks over registered depth and amplitude pulls the peaks of each time bin.
 
-The density is a table of counts by depth and level of amplitude, smoothed. A peak seen at ``y`` while the tissue is
-displaced by ``d`` belongs at ``y - d``; the slope of the logarithm of the density there says in which direction the
-displacement should be corrected, and its square how much the peak knows about it. A bin's own peaks are taken out of
-the density that they are compared with: otherwise each bin would find itself where it was put.
+The density is a smoothed table of counts by depth and level of amplitude. A peak seen at ``y`` while the tissue is
+displaced by ``d`` belongs at ``y - d``. There, the slope of the logarithm of the density tells in which direction the
+displacement should be corrected, and its square how much the peak knows about it. A bin's own peaks are removed from
+the density with which they are compared; otherwise each bin would be drawn to where it already is.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from xephys.kernels.motion.interpolate import bracket
 
-#: Density that is added everywhere, in single peaks: what fewer peaks than this say is not trusted.
+#: Density that is added everywhere, in single peaks: evidence from fewer peaks than this is not trusted.
 _BACKGROUND_PEAKS = 3.0
-#: Where more peaks than this lie together, each counts for less: a unit that fires often is localized no less wrongly
-#: than others, and must not outvote them.
+#: Where more peaks than this are close together, each gets less weight: a unit that fires often is localized no less
+#: wrongly than others, and must not outvote them.
 _CROWD_PEAKS = 5.0
-#: Squared slopes per µm² below which there is nothing but rounding.
+#: Squared slopes per µm² below this are rounding errors.
 _NOTHING = 1e-8
 
 
@@ -34,7 +34,10 @@ def registered_counts(
     n_depths: int,
     n_levels: int,
 ) -> NDArray[np.float32]:
-    """Sum of the weights of peaks by registered depth and level, ``(level, depth)``; beyond the ends none count."""
+    """Sum of the weights of peaks by registered depth and level, ``(level, depth)``;
+
+    peaks beyond the ends are ignored.
+    """
     counts = np.zeros((n_levels, n_depths), np.float32)
     for i in range(len(depth_um)):
         z = int(np.floor((depth_um[i] - displacement_um[i] - low_um) / bin_um))
@@ -54,14 +57,14 @@ def moving_shares(
     low_um: float,
     bin_um: float,
 ) -> NDArray[np.float32]:
-    """Probability of each peak to belong to what moves with the tissue, and not to what rests with the contacts.
+    """Probability of each peak to move with the tissue instead of resting with the contacts.
 
     Parameters
     ----------
     depth_um, level, displacement_um
-        Of each peak.
+        Depth seen, level of amplitude and displacement of each peak.
     density, resting
-        ``(level, depth)``: densities over registered depth of what moves, and over the depth seen of what rests.
+        ``(level, depth)``: densities of moving peaks over registered depth, and of resting ones over the depth seen.
     background
         Added to both.
     low_um, bin_um
@@ -95,26 +98,25 @@ def pulls(
     slope: NDArray[np.float64],
     information: NDArray[np.float64],
 ) -> None:
-    """Slope of the log likelihood of each bin at its displacement, and what it knows, per knot.
+    """Slope of the log likelihood of each bin at its displacement, and its information, per knot.
 
     Parameters
     ----------
     offsets
         First peak of each bin, ``(time + 1,)``.
     depth_um, level, displacement_um, share
-        Of each peak: where it was seen, its level of amplitude, the present displacement there, and its probability to
-        move with the tissue.
+        Depth seen, level of amplitude, current displacement, and probability to move with the tissue, for each peak.
     knot_um
-        Depths between which displacement is linear.
+        Depths at which displacement is estimated; it is linear in between.
     density, resting
-        ``(level, depth)``: densities over registered depth of what moves, the bins' own peaks included, and over the
-        depth seen of what rests.
+        ``(level, depth)``: densities of moving peaks over registered depth, including the bins' own peaks, and of
+        resting ones over the depth seen.
     depth_kernel, level_kernel
-        With which they were smoothed.
+        Kernels with which they were smoothed.
     low_um, bin_um
         Lower end of the depths, and width of a bin.
     slope, information
-        Written: ``(time, knot)``, and ``(time, knot, 2)``, of each knot and shared with the next one.
+        Output: ``(time, knot)``, and ``(time, knot, 2)``, of each knot and shared with the next one.
     """
     n_levels, n_depths = density.shape
     own = np.zeros((n_levels, n_depths), np.float32)
@@ -150,7 +152,7 @@ def pulls(
                     slope[t, knot] += part * weight * score
                     information[t, knot, 0] += part**2 * known
                     curvature[knot, 0] += part * known
-                    # The weight falls where the density rises, which makes the pull vary all the more.
+                    # The weight falls where the density rises, which makes the pull vary even more.
                     curvature[knot, 1] += part * weight * (bend / value - (1.0 - weight) * score**2)
                     squared[knot] += part * weight * known
             if beyond > 0.0:
@@ -167,11 +169,11 @@ def _as_precision(
     curvature: NDArray[np.float64],
     squared: NDArray[np.float64],
 ) -> None:
-    """Scale what the peaks of each knot say to what it is worth.
+    """Scale the evidence from the peaks of each knot to its true weight.
 
-    The squared slopes of a density without structure are those of its counting noise, and peaks that know nothing would
-    seem to know something. There the mean curvature of the logarithm is zero; where the density is right, it is the
-    mean squared slope. The precision of a weighted sum of slopes is the square of its curvature over its variance.
+    The squared slopes of a density without structure are those of its counting noise, so that peaks without information
+    would seem to have some. There the mean curvature of the logarithm is zero; where the density is right, it equals
+    the mean squared slope. The precision of a weighted sum of slopes is the square of its curvature over its variance.
     """
     n_knots = len(squared)
     for_slope, for_information = np.zeros(n_knots), np.zeros(n_knots)
@@ -199,7 +201,7 @@ def _add(
     bin_um: float,
     count: float,
 ) -> None:
-    """Add one smoothed peak to a table; with no count, clear what it touches."""
+    """Add one smoothed peak to a table; with a count of zero, clear the cells it touches."""
     n_levels, n_depths = table.shape
     z = int(np.floor((depth_um - low_um) / bin_um))
     if not 0 <= z < n_depths:

@@ -1,7 +1,7 @@
-"""Displacement between pairs of time bins, by windowed correlation of what is seen at each depth.
+"""Displacement between pairs of time bins, by windowed correlation over depth.
 
-After DREDge (Windolf et al. 2025, Nature Methods, "DREDge: robust motion correction for high-density extracellular
-recordings across species"): for each window and each pair of bins the lag along depth at which the two correlate best.
+Follows DREDge (Windolf et al. 2025, Nature Methods, "DREDge: robust motion correction for high-density extracellular
+recordings across species"): for each window and each pair of bins, the lag along depth at which the two correlate best.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ def pair_lags(
     window
         Weight of each depth, ``(depth,)``, with sum 1.
     time_lags
-        How many bins earlier the other bin of a pair lies, ascending.
+        Number of bins by which the other bin of a pair is earlier, ascending.
     lag_max
-        Largest shift, in depth bins.
+        Maximum shift, in depth bins.
     first
-        Bins before this one are partners only.
+        Bins before this one only serve as partners.
 
     Returns
     -------
     lag, correlation
-        ``(time, time lag)``, float32. The lag, in bins with a fraction from the parabola through the highest
-        correlation and its neighbors, is how far the later bin lies above the earlier one. Correlation 0 where there
-        is no such pair, or nothing in the window of one of the two.
+        ``(time, time lag)``, float32. The lag is the distance by which the later bin is above the earlier one, in bins,
+        with a fraction from the parabola through the highest correlation and its neighbors. Correlation is 0 if there
+        is no such pair, or one of the two has nothing in the window.
     """
     n_times, n_depths = raster.shape
     low, high = 0, n_depths
@@ -131,7 +131,7 @@ def pair_weights(
     activity: NDArray[np.floating] | None = None,
     limits: tuple[float, float] | None = None,
 ) -> NDArray[np.float64]:
-    """How much each pair counts: its squared correlation, less where one of the two bins is nearly empty.
+    """Weight of each pair: its squared correlation, reduced if one of the two bins is nearly empty.
 
     Parameters
     ----------
@@ -140,11 +140,11 @@ def pair_weights(
     time_lags
         As in :func:`pair_lags`.
     mincorr
-        Smallest correlation that counts.
+        Minimum correlation.
     activity
         Windowed sum of the raster, ``(time, window)``; not used if None.
     limits
-        A bin with an activity below the first counts for nothing; between the two, for its activity.
+        A bin with an activity below the first limit gets no weight; between the two, a weight by its activity.
 
     Returns
     -------

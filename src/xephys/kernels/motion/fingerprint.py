@@ -1,4 +1,4 @@
-"""Fingerprints of time bins, counts of peaks by depth and amplitude, and the shifts at which they match a reference.
+"""Fingerprints of time bins (counts of peaks by depth and amplitude), and how they match a reference at each shift.
 
 The idea of the registration of Kilosort 2.5 to 4 (Pachitariu, Sridhar, Pennington & Stringer 2024, Nature Methods
 21:914): whole bins of depth are tried one after the other, against the mean of the bins aligned so far.
@@ -19,14 +19,14 @@ def fingerprints(
     n_depths: int,
     n_levels: int,
 ) -> NDArray[np.float32]:
-    """Base-2 logarithm of one plus the counts, less its mean over depth, ``(time, depth, level)``.
+    """Base-2 logarithm of one plus the counts, minus its mean over depth, ``(time, depth, level)``.
 
     Parameters
     ----------
     offsets
         First peak of each time bin, ``(time + 1,)``.
     depth_bin, level
-        Of each peak; peaks beyond the bins are left out.
+        Depth bin and level of each peak; peaks beyond the bins are left out.
     n_depths, n_levels
         Numbers of bins.
     """
@@ -55,7 +55,7 @@ def shift_scores(
     shift_max: int,
     circular: bool,
 ) -> NDArray[np.float32]:
-    """Mean product of each fingerprint, moved up by each shift, with the reference, ``(time, shift)``.
+    """Mean product of each fingerprint, shifted up by each shift, with the reference, ``(time, shift)``.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def shift_scores(
     reference
         ``(depth, level)``.
     applied
-        Shift that each fingerprint has already, which is added to those tried.
+        Shift that each fingerprint already has, which is added to those tried.
     window
         Weight of each depth of the reference.
     shift_max
         Shifts from minus this to this are tried, in bins.
     circular
-        What leaves at one end enters at the other; else nothing enters.
+        Whether what leaves at one end enters at the other; otherwise nothing enters.
     """
     n_times, n_depths, n_levels = prints.shape
     scores = np.zeros((n_times, 2 * shift_max + 1), np.float32)
@@ -92,7 +92,7 @@ def shift_scores(
 
 @njit(cache=True, nogil=True)
 def aligned_sum(prints: NDArray[np.float32], applied: NDArray[np.int64], circular: bool) -> NDArray[np.float64]:
-    """Sum of the fingerprints, each moved up by its shift, ``(depth, level)``."""
+    """Sum of the fingerprints, each shifted up by its shift, ``(depth, level)``."""
     n_times, n_depths, n_levels = prints.shape
     total = np.zeros((n_depths, n_levels))
     for t in range(n_times):

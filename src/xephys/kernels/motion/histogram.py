@@ -1,4 +1,4 @@
-"""Peaks of a time bin, and their counts by depth: what every estimate of motion starts from."""
+"""Peaks of a time bin, and their counts by depth: the starting point of every motion estimate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REACH_SD = 4.0
 
 
 def gaussian_kernel(sd_bins: float) -> NDArray[np.float64]:
-    """Samples of a Gaussian, of odd number and with sum 1; a single 1 for no width."""
+    """Samples of a Gaussian, odd in number and with sum 1; a single 1 if its width is zero."""
     if sd_bins <= 0:
         return np.ones(1)
     reach = max(1, math.ceil(_REACH_SD * sd_bins))
@@ -40,7 +40,7 @@ def depth_raster(
 
 @njit(cache=True, nogil=True)
 def smooth_rows(values: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Convolve each row with a symmetric kernel; beyond the ends there is nothing."""
+    """Convolve each row with a symmetric kernel, with zeros beyond the ends."""
     n_rows, n = values.shape
     reach = len(kernel) // 2
     out = np.zeros_like(values)
@@ -55,7 +55,7 @@ def smooth_rows(values: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDA
 
 @njit(cache=True, nogil=True)
 def smooth_columns(values: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Convolve each column with a symmetric kernel; beyond the ends there is nothing."""
+    """Convolve each column with a symmetric kernel, with zeros beyond the ends."""
     n_rows, n = values.shape
     reach = len(kernel) // 2
     out = np.zeros_like(values)

@@ -1,7 +1,7 @@
 """Displacement at any time and depth, by linear interpolation between the cells of a motion estimate.
 
-Beyond the first and last time and depth the outermost cell holds. Every point is computed by itself in float64, so its
-value does not depend on what else is asked for.
+Beyond the first and last time and depth, the outermost cell applies. Every point is computed separately in float64, so
+its value does not depend on the other points.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: A registered depth is found by repetition until it moves by less than this.
+#: A registered depth is found by iteration until it moves by less than this.
 _TOLERANCE_UM = 1e-6
-#: Displacements change by far less than one µm per µm of depth, so that each repetition gains at least a digit.
+#: Displacements change by far less than one µm per µm of depth, so each iteration gains at least one digit.
 _N_REPETITIONS_MAX = 50
 
 
@@ -37,7 +37,8 @@ def displacement_at(
     shank_index, time_s, depth_um
         One value per point.
     registered
-        Whether ``depth_um`` is where the tissue lies at displacement zero, and not where it is seen at that time.
+        Whether ``depth_um`` is the position of the tissue at displacement zero, instead of where it is seen at that
+        time.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def value_at(
 
 @njit(cache=True, nogil=True, inline="always")
 def bracket(cells: NDArray[np.float64], value: float) -> tuple[int, float]:
-    """The cell at or below a value, and how far the value lies towards the next one (0 at the ends and beyond)."""
+    """The cell at or below a value, and the value's fraction of the way to the next one (0 at and beyond the ends)."""
     last = len(cells) - 1
     if not value > cells[0]:
         return 0, 0.0
@@ -95,7 +96,7 @@ def bracket(cells: NDArray[np.float64], value: float) -> tuple[int, float]:
 
 @njit(cache=True, nogil=True, inline="always")
 def next_cell(index: int, share: float) -> int:
-    """The second cell of an interpolation: the same one where it has no share."""
+    """The second cell of an interpolation; the same one if it does not contribute."""
     return index + 1 if share > 0.0 else index
 
 

@@ -1,14 +1,14 @@
 """Features of spikes as they would be if the tissue had not moved: interpolated between contacts, spike by spike.
 
 A spike at displacement ``d`` shows on the contacts at ``y`` what the neuron at rest would show at ``y - d``. Its
-features on the contacts around its peak channel are thus known at shifted places, and are interpolated from there to
+features on the contacts around its peak channel are thus known at shifted positions, and are interpolated from there to
 the contacts around a target channel (kriging with a Matérn 5/2 covariance, as for whole recordings in Kilosort,
-Pachitariu et al. 2024, Nature Methods 21:914). Only features are interpolated, and only to tell neurons apart: traces
+Pachitariu et al. 2024, Nature Methods 21:914). Only features are interpolated, and only to tell neurons apart; traces
 and templates stay as they were measured.
 
-Where a spike's template is known at every displacement, only what the spike has beyond its template is interpolated,
-and the template at rest is added: the error of interpolating a footprint sharper than the grid of contacts then
-vanishes for the spikes that fit.
+If a spike's template is known at every displacement, only the difference between the spike and its template is
+interpolated, and the template at rest is added. The error of interpolating a footprint that is sharper than the grid of
+contacts then vanishes for spikes that fit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xephys.kernels.lib.kriging import interpolation_weights
 
 __all__ = ["register_features", "resting_channels", "without_template"]
 
-#: Displacements are rounded to this, so that spikes share weights.
+#: Displacements are rounded to this, so that spikes can share weights.
 STEP_UM = 1.0
 
 
@@ -33,13 +33,13 @@ def resting_channels(
     Parameters
     ----------
     x_um, y_um : float64 array of shape (spike,)
-        Place of each spike, less its displacement.
+        Position of each spike, minus its displacement.
     positions_um : float64 array of shape (channel, 2)
 
     Returns
     -------
     int64 array of shape (spike,)
-        Of two that are equally near, the first.
+        Of two equally near channels, the first.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def register_features(
     features : float32 array of shape (spike, k, component)
         On the channels ``neighbors[channel_index]``.
     channel_index, target_index : int64 array of shape (spike,)
-        Peak channel as it was seen, and the channel around which the features are wanted.
+        Peak channel as it was seen, and the channel around which features are wanted.
     displacement_um : float64 array of shape (spike,)
         Along y; rounded to `STEP_UM`.
     positions_um : float64 array of shape (channel, 2)
@@ -107,7 +107,7 @@ def register_features(
     Returns
     -------
     float32 array of shape (spike, k, component)
-        On the channels ``neighbors[target_index]``; the features themselves where nothing moves.
+        On the channels ``neighbors[target_index]``; the features themselves if nothing moves.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def without_template(
     unit_channels: NDArray[np.int32],
     added: bool = False,
 ) -> NDArray[np.float32]:
-    """Features of spikes less those of their templates, or, with ``added``, together with them.
+    """Features of spikes minus those of their templates or, with ``added``, plus those.
 
     Parameters
     ----------

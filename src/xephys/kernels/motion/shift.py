@@ -1,7 +1,7 @@
-"""Traces at the contacts as if the tissue had not moved: each contact's weights for every displacement, and their use.
+"""Traces at the contacts as if the tissue had not moved: weights of contacts for every displacement, and their use.
 
 A contact that belongs at depth ``y`` is read where its tissue is now, at ``y`` plus the displacement, from the contacts
-around that place. Weights are tabulated in steps of displacement; which step holds is decided anew every few samples.
+around that position. Weights are tabulated in steps of displacement; the step in use is chosen anew every few samples.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from xephys.kernels.motion.interpolate import value_at
 
-#: Samples over which the tissue is taken to rest: one millisecond at 30 kHz.
+#: Number of samples during which the tissue is taken to rest: one millisecond at 30 kHz.
 _BLOCK = 32
-#: Variance of the noise of a contact, relative to that of the field which is interpolated.
+#: Variance of the noise of a contact, relative to that of the interpolated field.
 _KRIGING_NOISE = 0.01
 
 
@@ -30,7 +30,7 @@ def weight_table(
     n_nearest: int,
     border_um: float,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Which contacts make up each contact at each displacement, and with which weights.
+    """Contacts and weights from which each contact is interpolated, at each displacement.
 
     Parameters
     ----------
@@ -45,18 +45,18 @@ def weight_table(
     method
         ``"kriging"``, ``"inverse_distance"`` or ``"nearest"``.
     sigma_um
-        Standard deviation of the Gaussian that says how alike the signals at two places are; of kriging.
+        For kriging, standard deviation of the Gaussian that gives the similarity of signals at two places.
     power
-        Weights fall with this power of the distance; of inverse distance.
+        For inverse distance, power of the distance with which weights fall off.
     n_nearest
-        Contacts used.
+        Number of contacts used.
     border_um
-        A place farther than this above or below the outermost good contacts of its shank gets no weights.
+        A position farther than this above or below the outermost good contacts of its shank gets no weights.
 
     Returns
     -------
     source, weight
-        ``(shift, channel, slot)``; slots that are not needed have weight 0 and source 0.
+        ``(shift, channel, slot)``; unused slots have weight 0 and source 0.
     """
     n_slots = 1 if method == "nearest" else min(n_nearest, int(good.sum()))
     shape = (len(shifts_um), len(positions), n_slots)
@@ -83,7 +83,7 @@ def weight_table(
 def _weights(
     method: str, distance: NDArray[np.float64], places: NDArray[np.float64], sigma_um: float, power: float
 ) -> NDArray[np.float64]:
-    """Weights ``(channel, slot)`` from distances to, and places of, the contacts used."""
+    """Weights ``(channel, slot)`` from the distances to, and positions of, the contacts used."""
     if method == "nearest":
         return np.ones_like(distance)
     if method == "inverse_distance":
@@ -113,14 +113,14 @@ def shift_channels(
     source: NDArray[np.int32],
     weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Every contact read where its tissue is at each time.
+    """Read every contact at its tissue's position at each time.
 
     Parameters
     ----------
     traces
         ``(before + n + after, channel)``.
     before, after
-        Halo rows, not needed.
+        Halo rows, which are not needed.
     start
         Absolute number of the first sample returned.
     sampling_frequency, origin_sample
@@ -128,7 +128,7 @@ def shift_channels(
     first_shift_um, shift_step_um
         Displacements of the table of weights.
     depth_um, shank_index
-        Of each contact: its registered depth and its shank, ``(channel,)``.
+        Registered depth and shank of each contact, ``(channel,)``.
     displacement_um, cell_time_s, cell_depth_um
         The motion, ``(shank, time, depth)``, and its axes.
     source, weight
@@ -168,7 +168,7 @@ def _shift(
     mixed = np.zeros(_BLOCK, np.float32)
     first = 0
     while first < n_samples:
-        # Blocks lie on the recording's time axis: which step holds must not depend on where a tile or a part begins.
+        # Blocks are aligned to the recording's time axis: the choice must not depend on where a tile or a part begins.
         number = (start + first) // _BLOCK
         last = min((number + 1) * _BLOCK - start, n_samples)
         for c in range(n_channels):

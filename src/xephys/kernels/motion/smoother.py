@@ -1,8 +1,8 @@
-"""A displacement that walks at random, seen through noise: its most probable course, and how certain each bin is.
+"""A random walk of displacement observed through noise: its most probable course, and the certainty of each bin.
 
-The precision matrix of all bins is block tridiagonal, with one block per bin and a row per knot. One sweep forwards
-and one backwards give the solution, the variance of each value and the moments of the steps: time and memory are
-linear in the number of bins.
+The precision matrix of all bins is block tridiagonal, with one block per bin and one row per knot. One forward and one
+backward sweep give the solution, the variance of each value and the moments of the steps. Memory and time are linear in
+the number of bins.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Precision per µm² that every bin has anyway, so that a walk that nothing anchors stays solvable.
+#: Minimum precision per µm² of every bin, so that a walk without any anchor stays solvable.
 _RIDGE = 1e-8
 
 
 @njit(cache=True, nogil=True)
 def _copy(values: NDArray[np.floating[Any]], to: NDArray[np.float64]) -> None:
-    """``to[...] = values``, which takes seconds to compile for the sentence it would refuse other shapes with."""
+    """``to[...] = values``, which Numba would compile for seconds only to be able to refuse other shapes."""
     for a in range(values.shape[0]):
         for b in range(values.shape[1]):
             to[a, b] = values[a, b]
@@ -38,22 +38,22 @@ def smooth_walk(
     Parameters
     ----------
     slope
-        ``(time, knot)``: of the log likelihood at ``displacement``.
+        ``(time, knot)``: slope of the log likelihood at ``displacement``.
     information
-        ``(time, knot, 2)``: of each knot, and shared with the next one.
+        ``(time, knot, 2)``: information of each knot, and shared with the next one.
     displacement
-        ``(time, knot)``, the present course.
+        ``(time, knot)``, the current course.
     step_precision
         ``(knot, knot)``: inverse covariance of a step from one bin to the next.
     step_weight
-        ``(time,)``: factor of that precision for the step into each bin; that of the first bin is not used.
+        ``(time,)``: factor on that precision for the step into each bin; the first value is not used.
 
     Returns
     -------
     course
         ``(time, knot)``.
     variance
-        Of each value.
+        Variance of each value.
     step_size
         ``(time,)``: expected squared length of the step into each bin, in units of ``step_precision``.
     step_moment
