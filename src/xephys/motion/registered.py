@@ -90,7 +90,7 @@ class Tissue:
     def of_tiles(
         self, tiles: NDArray[np.integer[Any] | np.floating[Any]], channel_index: NDArray[np.int64], *, tile_samples: int
     ) -> NDArray[np.float64]:
-        """Displacement ``(tile, channel)`` in µm, at the middle of each tile, of tissue resting at the given channels."""
+        """Displacement ``(tile, channel)`` in µm at the middle of each tile, of tissue resting at given channels."""
         middle = (tiles + 0.5) * tile_samples - self.first_sample
         times = self.first_time_s + middle / self.sampling_frequency
         return self._at(times[:, None], channel_index[None, :], registered=True)
