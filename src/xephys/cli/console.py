@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import XephysWarning, is_disk_full, kind_of
-from ..sorter.progress import CLEAR_LINE
 from .folders import what_remains
 
 #: Typer uses status 2 for a command line that it cannot parse; a wrong parameter is the same kind of mistake.
@@ -88,6 +87,8 @@ def explain(error: Exception) -> tuple[int, str]:
 def _say(kind: str, sentence: str) -> None:
     style, screen = "yellow" if kind == "warning" else "bold red", console(stderr=True)
     if screen.is_terminal:
+        from ..sorter.progress import CLEAR_LINE
+
         sys.stderr.write(CLEAR_LINE)  # a bar of progress may stand there
     screen.print(f"[{style}]{kind}:[/] {escape(sentence)}")
 
