@@ -189,3 +189,11 @@ def test_synchrony(load):
     assert (row.n_units, row.n_sums) == (2, 0)
     assert min(row.recall_together, row.recall, row.precision) > 0.95
     assert "| default | far | 20 % |" in "".join(synchrony.report([row]))
+
+
+def test_silence(load):
+    silence = load("silence")
+    (row,) = silence.run(quick=True)
+    assert row.n_units == row.n_units_whole == 3
+    assert max(row.lost_worst, row.false_worst) <= 0.01
+    assert "3 of 3" in "".join(silence.report([row]))
