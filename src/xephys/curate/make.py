@@ -105,7 +105,10 @@ def make_sorting(
     if times_s is not None:
         columns["sample_index"] = samples_at(axes, np.asarray(times_s, np.float64), columns.get("segment_index"))
     if "sample_index" not in columns:
-        raise ParameterError(f"the spikes have no sample_index; they have {', '.join(map(str, columns))}")
+        known = ", ".join(map(str, columns)) or "nothing"
+        raise ParameterError(
+            f"the spikes have no sample_index; they have {known}: give sample_index, or times_s for times in seconds"
+        )
     names = columns.get("unit_index") if labels is None else np.asarray(labels)
     ids, unit_index = _units(names, len(columns["sample_index"]), unit_ids, ignore, templates)
     kept = np.flatnonzero(unit_index >= 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -50,17 +51,6 @@ SAMPLES = [
     ("mea/biocam_hw3.0_fw1.6.brw", {}, "biocam", {}, PickledSource, 1),
     ("mea/mcs_8ch_rawdata_spikes.h5", {}, "mcsh5", {}, PickledSource, 1),
     (WHITEMATTER, {}, "whitematter", {"sampling_frequency": 25000.0, "num_channels": 64}, BinarySource, 1),
-    *(
-        (
-            "nwb/ecephys_tutorial_v2.5.0.nwb",
-            {"stream_id": series},
-            "nwb",
-            {"electrical_series_path": series},
-            PickledSource,
-            1,
-        )
-        for series in ("acquisition/ElectricalSeries", "processing/ecephys/LFP/ElectricalSeries")
-    ),
 ]
 
 
@@ -131,7 +121,7 @@ def test_meta_that_disagrees_warns_and_uses_what_is_there(data: Path) -> None:
         ("nwb/ecephys_tutorial_v2.5.0.nwb", {}, "several ElectricalSeries; give stream_id"),
         (
             "nwb/ecephys_tutorial_v2.5.0.nwb",
-            {"stream_id": "processing/ecephys/LFP/ElectricalSeries"},
+            {"stream_id": "acquisition/ElectricalSeries"},
             "names 12 channels and its samples are of 4: the file contradicts itself",
         ),
         ("spikeglx/nhp_long_meta_only/snippet_g0", {}, r"the \.bin of the same name.* if it is missing, so are"),
@@ -165,3 +155,32 @@ def test_what_cannot_be_opened_says_why(data: Path, path: str, options: dict, me
 def test_files_of_spikes_of_other_tools_are_no_sortings(data: Path, path: str) -> None:
     with pytest.raises(RecordingError, match=r"not a sorting of a known kind: .* make_sorting"):
         open_sorting(data / path)
+
+
+def test_a_file_of_nwb_opens(tmp_path: Path) -> None:
+    """No sample has traces that fit its electrodes, so one is written."""
+    pynwb, ecephys = pytest.importorskip("pynwb"), pytest.importorskip("pynwb.ecephys")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    file = pynwb.NWBFile(session_description="a", identifier="b", session_start_time=start)
+    device = file.create_device(name="probe")
+    group = file.create_electrode_group(name="shank", description="a", location="CA1", device=device)
+    for k in range(4):
+        file.add_electrode(group=group, location="CA1", rel_x=float(k % 2), rel_y=20.0 * k)
+    counts = np.random.default_rng(0).integers(-500, 500, (900, 4)).astype("int16")
+    file.add_acquisition(
+        ecephys.ElectricalSeries(
+            name="raw",
+            data=counts,
+            rate=30_000.0,
+            starting_time=2.0,
+            conversion=1e-6,
+            electrodes=file.create_electrode_table_region(list(range(4)), "all"),
+        )
+    )
+    with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as io:
+        io.write(file)
+    recording = open_recording(tmp_path / "a.nwb")
+    np.testing.assert_array_equal(recording.values, counts)
+    assert recording.y.values.tolist() == [0.0, 20.0, 40.0, 60.0]
+    assert recording.gain_to_uv.values.tolist() == [1.0] * 4
+    assert float(recording.time[30]) == pytest.approx(2.001)

@@ -19,7 +19,7 @@ def sorting():
 def test_a_store_the_folder_of_a_sort_and_folders_around_those_of_phy(sorting, tmp_path):
     xephys.save_sorting(sorting, tmp_path / "out" / "sorting.zarr")
     xephys.export_phy(sorting, tmp_path / "run" / "sorter_output")
-    for path in ("out/sorting.zarr", "out", "run", "run/sorter_output"):
+    for path in ("out/sorting.zarr", "out", "run", "run/sorter_output", "run/sorter_output/params.py"):
         assert trains_of(xephys.open_sorting(tmp_path / path)) == trains_of(sorting), path
         assert trains_of(xephys.open_sorting(str(tmp_path / path))) == trains_of(sorting), path
 

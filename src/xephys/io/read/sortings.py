@@ -70,6 +70,8 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
     place = Path(path)
     if not place.exists():
         raise FileNotFoundError(f"{place.absolute()} does not exist; check the path")
+    if place.name == "params.py":  # by which phy itself is called
+        place = place.parent
     for row in FORMATS:
         if row.recognize(place):
             return validate_sorting(row.read(place))
