@@ -1,7 +1,7 @@
-"""Echoes: spikes that a unit has beside those of a larger one, and only while channels are silent.
+"""Find echoes: spikes that a unit fires beside those of a larger one, but only while channels are silent.
 
-What is filled in for a silent channel is not the waveform of the neuron beside it, and what its template leaves there
-may look like a spike of another unit. Neurons that do fire together do so also while nothing is silent.
+The samples that fill a silent channel are not the waveform of a nearby neuron, and the residual of its template there
+may look like a spike of another unit. Neurons that really fire together also do so while nothing is silent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _count_beside(
     n_units: int,
     reach_samples: int,
 ) -> NDArray[np.int64]:
-    """Spikes of each unit that lie beside a larger one of each other unit: (live or silent, unit, larger unit)."""
+    """Number of spikes of each unit beside a larger one of each other unit: (live or silent, unit, larger unit)."""
     beside = np.zeros((2, n_units, n_units), np.int64)
     for i in range(samples.size):
         for step in (-1, 1):
@@ -41,7 +41,7 @@ def _mark_beside(
     echoes: NDArray[np.bool_],
     reach_samples: int,
 ) -> NDArray[np.bool_]:
-    """Spikes in silence that lie beside a larger one of a unit whose echoes they may be."""
+    """Mask of the spikes in silence beside a larger spike of a unit whose echoes they may be."""
     marked = np.zeros(samples.size, np.bool_)
     for i in range(samples.size):
         for step in (-1, 1):
@@ -62,10 +62,10 @@ def find_echoes(
     reach_samples: int,
     deviation_min: float = 3.0,
 ) -> NDArray[np.bool_]:
-    """Which spikes in silence are what is left of a larger spike beside them.
+    """Mask of the spikes in silence that are the residual of a larger spike beside them.
 
-    They are those of a pair of units of which the smaller spike comes beside the larger one more often in silence than
-    the spikes outside of it let expect.
+    They belong to pairs of units whose smaller spike occurs beside the larger one more often in silence than expected
+    from the spikes outside it.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def find_echoes(
         In ascending order.
     units : (spike,) int64
     gains : (spike,) float64
-        How much each spike explains; of two spikes the one with the smaller gain may be the echo.
+        Gain of each spike; of two spikes, the one with the smaller gain may be the echo.
     silent : (spike,) bool
         Whether a channel around the spike is silent.
     n_units : int
     reach_samples : int
-        How far two spikes of a pair lie apart.
+        Maximum distance between the two spikes of a pair.
     deviation_min : float
-        By how many standard deviations the pairs in silence exceed the expected number.
+        Minimum number of standard deviations by which pairs in silence exceed the expected number.
 
     Returns
     -------

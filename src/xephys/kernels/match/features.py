@@ -1,9 +1,9 @@
 """Projections of matched spikes, cleaned of the spikes that overlap them.
 
-What a spike leaves behind, with all spikes taken away, plus its own template at its own amplitude, is its waveform
-without its neighbors (as in Kilosort, Pachitariu et al. 2024, Nature Methods 21:914). The template is put back without
-the fraction of a sample by which the spike was late, so that one unit's spikes are one cloud: the sampling phases of a
-large spike are many noise levels apart.
+The residual after all spikes are subtracted, plus a spike's own template at its own amplitude, is the spike's waveform
+without its neighbors (as in Kilosort, Pachitariu et al. 2024, Nature Methods 21:914). The template is added back
+without the spike's sub-sample delay, so that one unit's spikes form one cloud: the sampling phases of a large spike are
+many noise levels apart.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ def match_and_project(
     model: MatchModel,
     **settings: Any,
 ) -> NDArray[np.void]:
-    """Spikes of known templates in one tile, with the projections of their cleaned waveforms.
+    """Find the spikes of known templates in one tile, with the projections of their cleaned waveforms.
 
     Parameters
     ----------
     traces, before, after, start, nbefore
         As for `match_templates`.
     components : float32 (component, template sample)
-        In the window of the templates.
+        Components in the window of the templates.
     neighbors : int32 (channel, k)
-        Channels on which a spike with this peak channel is projected, padded with -1.
+        Channels on which a spike with each peak channel is projected, padded with -1.
     model, **settings
         As for `match_templates`.
 
@@ -80,7 +80,7 @@ def match_and_project(
     Raises
     ------
     ValueError
-        If the components have another length than the templates.
+        If the components and the templates differ in length.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def cleaned_and_left(
     model: MatchModel,
     **settings: Any,
 ) -> tuple[NDArray[np.void], NDArray[np.float32]]:
-    """The records of `match_and_project`, and the tile, halo included, without any of its spikes."""
+    """The records of `match_and_project`, and the tile, including its halo, without any of its spikes."""
     n_samples = model["temporal"].shape[2]
     if components.shape[1] != n_samples:
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Features of matched spikes on a device: projections of the traces, less what overlapping spikes put there.
+"""Features of matched spikes on a device: projections of the traces, minus the contribution of overlapping spikes.
 
-No residual has to be made: spikes that overlap in time are neighbors in the table of spikes, and are treated one
-step further away at a time. Each step adds to every spike once, so that the order of additions is fixed.
+No residual is needed: spikes that overlap in time are neighbors in the table of spikes, and are processed one neighbor
+distance at a time. Each step adds to every spike once, so the order of additions is fixed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def match_and_project(
     reach = components.shape[1]
     around = resident(xp, as_it_is, neighbors)[table["channel_index"]]
     taps = resident(xp, as_it_is, components)
-    # A spike's own template is taken away as it was matched and put back without its fraction of a sample.
+    # A spike's own template is subtracted as it was matched, and added back without its sub-sample delay.
     own = {"around": around, "lead": xp.zeros(len(inside), dtype=np.int64), "components": taps, "model": model}
     projection += _seen_by(xp, spikes, inside, shifted=False, **own) - _seen_by(xp, spikes, inside, **own)
     for direction in (-1, 1):
@@ -76,7 +76,7 @@ def _seen_by(
     model: MatchModel,
     shifted: bool = True,
 ) -> Any:
-    """Projections (spike, k, P) of chosen spikes in the windows of others, which begin ``lead`` samples into theirs."""
+    """Projections (spike, k, P) of some spikes in the windows of others, which begin ``lead`` samples into theirs."""
     shifted_temporal = model["shifted_temporal"]
     n_shifts, n_samples = shifted_temporal.shape[1], shifted_temporal.shape[3]
     unit = spikes["unit_index"][chosen]

@@ -1,4 +1,4 @@
-"""Matching that also looks at what it leaves: peaks of the residual are spikes of no known template."""
+"""Matching that also examines its residual, whose peaks are spikes of no known template."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.kernels.match.features import cleaned_and_left
 
 __all__ = ["LEFT", "match_and_look"]
 
-#: The unit of a peak that no template explains.
+#: Unit of a peak that no template explains.
 LEFT = -1
 
 
@@ -34,14 +34,14 @@ def match_and_look(
     exclude_sweep_samples: int,
     **settings: Any,
 ) -> NDArray[np.void]:
-    """Spikes of known templates in one tile, and the peaks of what they leave, all with their projections.
+    """Find the spikes of known templates in one tile, and the peaks in their residual, all with their projections.
 
     Parameters
     ----------
     traces, before, after, start, nbefore, components, neighbors
         As for `match_and_project`.
     peak_thresholds : float32 (channel,)
-        Of the peaks.
+        Thresholds of the peaks.
     competing : int32 (channel, k)
         Channels that compete for a peak, padded with -1.
     good, peak_sign, exclude_sweep_samples
@@ -52,8 +52,8 @@ def match_and_look(
     Returns
     -------
     structured array
-        The records of `match_and_project`. Those of peaks have the unit `LEFT`, the height of the peak as amplitude and
-        its square as gain. In order of sample, unit and channel.
+        The records of `match_and_project`. Those of peaks have the unit `LEFT`, the height of the peak as amplitude,
+        and its square as gain. They are in order of sample, unit and channel.
 
     Examples
     --------

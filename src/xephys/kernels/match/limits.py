@@ -1,4 +1,4 @@
-"""What decides whether a candidate is a spike: limits of its gain and amplitude, and how templates overlap."""
+"""Criteria that make a candidate a spike: limits of its gain and amplitude, and how templates overlap."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 
 
 class LimitOptions(TypedDict, total=False):
-    """What may be said about limits, all with defaults (`checked_limits`).
+    """Options for the limits, all with defaults (`checked_limits`).
 
-    A spike must lower the squared residual, prior included, by ``match_threshold²`` times ``noise_gain``, the variance
-    of the noise along a template: 1 in white noise, more in filtered noise of unit variance (`estimate_noise_gain`).
-    Its amplitude, as a multiple of the template, has limits and a Gaussian prior around 1 with the standard deviation
-    ``amplitude_std``, ``inf`` for none. Two spikes of one unit are more than ``refractory_samples`` apart.
+    A spike must lower the squared residual, including the prior, by ``match_threshold²`` times ``noise_gain``, the
+    variance of the noise along a template: 1 in white noise, more in filtered noise of unit variance
+    (`estimate_noise_gain`). Its amplitude, as a multiple of the template, has limits and a Gaussian prior around 1 with
+    standard deviation ``amplitude_std`` (``inf`` for no prior). Two spikes of one unit are more than
+    ``refractory_samples`` apart.
 
     ``mismatch`` is the share of a spike's energy that its template may fail to explain. A later spike within
-    ``guard_samples`` of it has to gain that much more, in proportion to how alike the two templates are, so that what a
-    large spike leaves behind isn't reported as its neighbor's. ``n_sweeps`` is how often each spike is put back and
-    decided anew with the others in place.
+    ``guard_samples`` must gain that much more, in proportion to the similarity of the two templates, so that the
+    residual of a large spike is not reported as a spike of its neighbor. ``n_sweeps`` is the number of times each spike
+    is put back and decided again with the others in place.
     """
 
     match_threshold: float
@@ -34,7 +35,7 @@ class LimitOptions(TypedDict, total=False):
 
 
 class Limits(NamedTuple):
-    """Numbers that decide which candidate is a spike, in the form in which the pursuit compares them."""
+    """Limits in the form in which the pursuit compares them."""
 
     match_threshold: float
     noise_gain: float
@@ -59,12 +60,12 @@ def checked_limits(
     guard_samples: int = 10,
     n_sweeps: int = 1,
 ) -> Limits:
-    """Limits of a match, once they are known to make sense.
+    """Check the limits of a match and convert them.
 
     Raises
     ------
     ValueError
-        If one is outside its range.
+        If a value is outside its range.
     """
     if not 0 < amplitude_min <= 1 <= amplitude_max:
         raise ValueError(
@@ -90,10 +91,10 @@ def checked_limits(
 
 
 class Pairs(NamedTuple):
-    """Overlaps of templates that share channels, rows of a compressed sparse table."""
+    """Overlaps of templates that share channels, as rows of a compressed sparse table."""
 
     starts: NDArray[np.int64]
     units: NDArray[np.int32]
     overlaps: NDArray[np.float32]
-    likeness: NDArray[np.float64]  # largest share of the second template's direction in one spike of the first
-    unexplained: NDArray[np.float64]  # by unit: share of a spike's energy that its template leaves; infinite: no pairs
+    likeness: NDArray[np.float64]  # maximum share of the second template's direction in one spike of the first
+    unexplained: NDArray[np.float64]  # per unit: share of a spike's energy that its template leaves; infinite: no pairs

@@ -1,8 +1,8 @@
-"""What the matching pursuit needs to know about a set of templates: energies, thresholds and pairwise overlaps.
+"""The model of a set of templates for the matching pursuit: energies, thresholds and pairwise overlaps.
 
-The overlap of templates ``u`` and ``v`` at lag ``l`` is what one spike of ``u`` adds to the score of ``v``. It is kept
-only for pairs that share a channel, as rows of a compressed sparse table: memory grows with units × neighbors, not
-with units squared. Each overlap is tabulated for a few sub-sample shifts of ``u``.
+The overlap of templates ``u`` and ``v`` at lag ``l`` is what one spike of ``u`` adds to the score of ``v``. Overlaps
+are stored only for pairs that share a channel, as rows of a compressed sparse table, so that memory grows with units ×
+neighbors instead of units squared. Each overlap is tabulated for a few sub-sample shifts of ``u``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SINC_HALF_WIDTH = 16
 
 
 class MatchModel(TypedDict):
-    """What matching needs to know of templates (shapes and types: `build_match_model`)."""
+    """The arrays that describe templates for matching (shapes and types: `build_match_model`)."""
 
     temporal: NDArray[np.float32]
     spatial: NDArray[np.float32]
@@ -38,7 +38,7 @@ def shift_matrices(n_samples: int, *, steps_per_sample: int) -> NDArray[np.float
     Parameters
     ----------
     n_samples : int
-        Length of the waveform; it counts as zero outside.
+        Length of the waveform, which is zero outside.
     steps_per_sample : int
         Resolution. Shifts run from -half to +half a sample in steps of ``1 / steps_per_sample``; an even number.
 
@@ -148,7 +148,7 @@ def build_match_model(
     n_channels: int,
     steps_per_sample: int = 4,
 ) -> MatchModel:
-    """Arrays for `match_templates` from low-rank templates.
+    """Build the model for `match_templates` from low-rank templates.
 
     Parameters
     ----------

@@ -1,9 +1,10 @@
-"""Template matching with templates that move: every tile is matched with the templates at its own displacement.
+"""Template matching with moving templates: every tile is matched with the templates at its own displacement.
 
-A unit keeps its time courses wherever the tissue is; only their patterns on the channels change. So for a tile patterns
-are interpolated between the tabulated displacements, and what a spike of one template adds to the score of another is
-put together from products of patterns and a table that all units and tiles share: correlations of the members of one
-basis in which all time courses are written. Tiles own their displacement, so spikes do not depend on chunks.
+A unit keeps its time courses wherever the tissue is; only their patterns on the channels change. For each tile,
+patterns are interpolated between the tabulated displacements. What a spike of one template adds to the score of another
+is computed from products of patterns and a table that all units and tiles share: correlations between the members of
+one basis in which all time courses are expressed. The displacement belongs to the tile, so spikes do not depend on
+chunks.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from xephys.kernels.match.templates import match_templates
 
 __all__ = ["MovingModel", "build_moving_model", "match_moving_templates", "model_at"]
 
-#: Members of the basis in which all time courses are written: what they miss of a waveform of 2 ms is below its noise.
+#: Size of the basis in which all time courses are expressed; what it misses of a 2 ms waveform is below the noise.
 N_BASIS = 20
 
 
 class MovingModel(TypedDict):
-    """Arrays of templates that move (shapes and types: `build_moving_model`)."""
+    """Arrays that describe moving templates (shapes and types: `build_moving_model`)."""
 
     temporal: NDArray[np.float32]
     patterns: NDArray[np.float32]
@@ -44,7 +45,7 @@ def build_moving_model(
     channels: NDArray[np.int32],
     steps_per_sample: int = 4,
 ) -> MovingModel:
-    """Arrays for `match_moving_templates` from time courses and patterns.
+    """Build the arrays for `match_moving_templates` from time courses and patterns.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ def _patterns_at(patterns: NDArray[np.float32], place: NDArray[np.float64]) -> N
 def _strongest_first(
     spatial: NDArray[np.float32], channels: NDArray[np.int32], n_channels_max: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Patterns and channels without those that carry nothing here."""
+    """Patterns and channels without those that carry no energy here."""
     energy = np.where(channels >= 0, np.einsum("urk,urk->uk", spatial, spatial), np.float32(-1))
     floor = np.maximum(ENERGY_FRACTION * energy.max(axis=1, initial=0.0), ENERGY_MIN)
     order = np.argsort(-energy, axis=1, kind="stable")[:, :n_channels_max]
@@ -158,14 +159,14 @@ def model_at(
     n_channels_max: int,
     moving: MovingModel,
 ) -> MatchModel:
-    """What matching needs to know of the templates at one displacement of the tissue.
+    """The model of the templates at one displacement of the tissue.
 
     Parameters
     ----------
-    place : float64 array of shape (unit,)
+    Displacement of each unit, in units of the table's step along the second axis of `patterns`.
         Displacement of each unit, in steps along the second axis of `patterns`.
     n_channels, n_channels_max : int
-        Channels of the recording, and most channels of a template.
+        Number of channels of the recording, and maximum number of channels of a template.
     moving : MovingModel
         From `build_moving_model`.
 
@@ -222,7 +223,7 @@ def match_moving_templates(
     neighbors: NDArray[np.int32] | None = None,
     **settings: Any,
 ) -> NDArray[np.void]:
-    """Spikes of moving templates in one tile, with projections where components are given.
+    """Find the spikes of moving templates in one tile, with projections if components are given.
 
     Parameters
     ----------
@@ -233,9 +234,9 @@ def match_moving_templates(
     first_tile : int
         Number of the tile to which the first row of `places` belongs.
     places : float64 array of shape (tile, unit)
-        Displacement of each unit in each tile, in steps along the second axis of `patterns`.
+        Displacement of each unit in each tile, in units of the table's step along the second axis of `patterns`.
     n_channels_max : int
-        Most channels of a template.
+        Maximum number of channels of a template.
     moving : MovingModel
         From `build_moving_model`.
     components, neighbors
@@ -246,8 +247,8 @@ def match_moving_templates(
     Returns
     -------
     structured array
-        As from `templates.match_templates` or `features.match_and_project`; ``channel_index`` is the peak channel at
-        the displacement of the tile.
+        As returned by `templates.match_templates` or `features.match_and_project`; ``channel_index`` is the peak
+        channel at the displacement of the tile.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""Two spikes at once: where two overlap, what explains their sum best alone may be neither of them.
+"""Two spikes at once: where two spikes overlap, the template that best explains their sum alone may be neither of them.
 
-Greedy picks weigh one spike at a time. Of two that nearly coincide the first one taken may be a third unit that looks
-like their sum, or the larger of them swollen by the smaller; what is then left resembles neither, and no later pick
-mends it. So with a spike put back, pairs are weighed in its place. With scores ``b``, energies ``e`` and overlap ``o``
-two amplitudes ``s`` lower the squared residual by ``2 sᵀb - sᵀ[[e₁, o], [o, e₂]]s``, most where that matrix times ``s``
-is ``b`` (the prior of the amplitudes added as for one spike). Of a pair that gains more than the best single spike, by
-what any further spike has to gain, the larger one is taken, with its amplitude beside the other; the other is then the
-best pick.
+Greedy picks weigh one spike at a time. If two spikes nearly coincide, the first one taken may be a third unit that
+resembles their sum, or the larger of the two with an inflated amplitude. The residual then resembles neither spike, and
+no later pick corrects that. Therefore, when a spike is put back, pairs are also weighed in its place. With scores
+``b``, energies ``e`` and overlap ``o``, two amplitudes ``s`` lower the squared residual by ``2 sᵀb - sᵀ[[e₁, o], [o,
+e₂]]s``, which is largest where that matrix times ``s`` equals ``b`` (the prior of the amplitudes is added as for one
+spike). If a pair gains more than the best single spike, by the amount that any further spike has to gain, its larger
+spike is taken, with the amplitude it has beside the other one; the other one is then the best pick.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xephys.kernels.match.limits import Limits, Pairs
 
 __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
 
-#: The larger of two spikes is searched within this distance of its place if it were alone.
+#: The larger of two spikes is sought within this distance of its position alone.
 DISPLACED_SAMPLES = 2
 #: Each template of a pair is allowed the same residual as the single template that the pair would replace.
 PAIR = 2.0
@@ -85,7 +85,7 @@ def _best_second(
     shift: int,
     best: float,
 ) -> tuple[float, float]:
-    """Gain of candidate `k` together with the best second spike, and the first one's amplitude; `best` if no larger."""
+    """Gain of candidate `k` with the best second spike, and the first one's amplitude; `best` if it is not exceeded."""
     precision = limits.amplitude_precision * limits.noise_gain
     reach, n_shifts = pairs.overlaps.shape[2] // 2, pairs.overlaps.shape[1]
     units, start = stretch.units, stretch.start
@@ -104,7 +104,7 @@ def _best_second(
         low, high = max(start, sample - reach), min(stretch.stop, sample + reach + 1)
         row = stretch.scores[stretch.rows[m], low:high]
         overlaps = pairs.overlaps[pair, shift, low - sample + reach : high - sample + reach]
-        # Most would be too small in any case, and a loop that only counts the others is vectorised.
+        # Most would be too small in any case, and a loop that only counts the others is vectorized.
         n_large = 0
         for i in range(row.size):
             left = (row[i] + precision) * total - score * overlaps[i]
@@ -146,7 +146,7 @@ def _best_second(
 def larger_of_pair(
     stretch: Stretch, energies: NDArray[np.float64], minimum: NDArray[np.float32], pairs: Pairs, limits: Limits
 ) -> tuple[int, int, int, float, float]:
-    """The larger of two spikes that explain a stretch better than any one does.
+    """The larger of two spikes that explain a stretch better than any single one does.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def larger_of_pairs(
     pairs: Pairs,
     limits: Limits,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """`larger_of_pair` in place of many spikes, each with the scores around it.
+    """`larger_of_pair` in place of many spikes, given the scores around each.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def larger_of_pairs(
     first_samples : int64 array of shape (spike,)
         Position of the scores in the tile; those before its second or after its last but one sample are left out.
     n_samples : int
-        Of the tile.
+        Number of samples in the tile.
     energies, minimum, pairs, limits
         As for `pursue`.
 

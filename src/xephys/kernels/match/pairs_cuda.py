@@ -1,7 +1,7 @@
-"""Two spikes at once, as in `xephys.kernels.match.pairs`, weighed by the threads of one CUDA block together.
+"""Two spikes at once, as in `xephys.kernels.match.pairs`, weighed jointly by the threads of one CUDA block.
 
-Each thread weighs its share of the pairs; the largest gain wins, and of equal ones the pair that the loops of the other
-kernel would have met first. So the result does not depend on the number of threads.
+Each thread weighs its share of the pairs. The largest gain wins, and among equal gains the pair that the loops of the
+other kernel would have met first, so the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba import cuda
 from xephys.kernels.match import pairs as one_thread
 from xephys.kernels.match.pairs import DISPLACED_SAMPLES, DISTINCT, PAIR
 
-#: Threads of a block at most; a power of two, as the reduction halves them.
+#: Maximum number of threads per block; a power of two, because the reduction halves them.
 TEAM = 128
 
 __all__ = ["TEAM", "Model", "Scratch", "Team", "amplitude_and_gain", "larger_of_pair", "sub_sample_peak"]
@@ -25,7 +25,7 @@ _shifted_score = cuda.jit(device=True)(one_thread._shifted_score.py_func)
 
 
 class Team(NamedTuple):
-    """The block of threads that works on one spike, and this thread's place in it: alone, and in rows of lanes."""
+    """The thread block that works on one spike, and this thread's place in it: alone, and in rows of lanes."""
 
     number: Any
     n_teams: Any
@@ -54,17 +54,17 @@ class Model(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of each team, first dimension the team."""
+    """Memory of each team; the first dimension is the team."""
 
     gains: Any  # float64 (team, candidate)
-    listed: Any  # int32 (team, candidate + 1): how many candidates are listed, then their numbers
-    values: Any  # float64 (TEAM,) and int32 (TEAM,), shared by the members of a team: what is compared, and its order
+    listed: Any  # int32 (team, candidate + 1): number of listed candidates, then their numbers
+    values: Any  # float64 (TEAM,) and int32 (TEAM,), shared by a team's members: values to compare, and their order
     orders: Any
 
 
 @cuda.jit(device=True)
 def _largest_of_team(team, scratch, value, order):  # type: ignore[no-untyped-def]
-    """Largest value of a team, and its order, the lowest where values are equal; the same for every member."""
+    """Largest value of a team and its order, the lowest one among equal values; the same for every member."""
     values, orders = scratch.values, scratch.orders
     values[team.member], orders[team.member] = value, order
     cuda.syncthreads()
@@ -92,7 +92,7 @@ def _doubt(board, limits, unit, sample):  # type: ignore[no-untyped-def]
 
 @cuda.jit(device=True)
 def _pair_gain(board, model, limits, doubting, unit, sample, shift, other_unit, t):  # type: ignore[no-untyped-def]
-    """Gain of two spikes together, the larger first, and the first one's amplitude; -inf where they are not a pair."""
+    """Gain of two spikes together, the larger first, and the first one's amplitude; -inf if they are not a pair."""
     precision = limits.amplitude_precision * limits.noise_gain
     pair, reach, n_shifts = model.pair_of[unit, other_unit], model.overlaps.shape[2] // 2, model.overlaps.shape[1]
     distance = abs(t - sample)
@@ -128,7 +128,7 @@ def _pair_gain(board, model, limits, doubting, unit, sample, shift, other_unit, 
 def _best_second(  # type: ignore[no-untyped-def]
     team, board, model, limits, doubting, first, n_units, unit, sample, shift, start, stop
 ):
-    """Among this thread's share of second spikes the largest gain of a pair, and the number of that spike."""
+    """Largest gain of a pair among this thread's share of second spikes, and the number of that spike."""
     best, best_second = -np.inf, 0
     for k in range(team.row, n_units, team.n_rows):
         other = model.partners[first + k]
@@ -210,7 +210,7 @@ def _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, doub
 
 @cuda.jit(device=True)
 def larger_of_pair(team, board, model, limits, scratch, unit, sample):  # type: ignore[no-untyped-def]
-    """Where two spikes explain more than one in place of the one put back, the larger: as `pairs` has it.
+    """If two spikes explain more than one in place of the one put back, the larger of them, as in `pairs`.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def larger_of_pair(team, board, model, limits, scratch, unit, sample):  # type: 
     start = max(sample - limits.guard_samples, 1)
     stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
     found, at, shift, amplitude, gain = _larger_of_pair(team, board, model, limits, scratch, unit, start, stop, False)
-    if found >= 0:  # as there, a pair must be found without doubts first
+    if found >= 0:  # as in `pairs`, a pair is first sought without doubts
         cuda.syncthreads()
         found, at, shift, amplitude, gain = _larger_of_pair(
             team, board, model, limits, scratch, unit, start, stop, True

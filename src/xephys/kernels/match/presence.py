@@ -1,11 +1,11 @@
-"""Where along its way a unit fires: displacements at which what its template matched are spikes, not false alarms.
+"""Find where a unit fires: the displacements at which matches of its template are spikes, not false alarms.
 
-A template that moves is known where its unit was seen, and interpolated elsewhere. A unit that fires for part of a
-recording in which the tissue drifts was not seen at other displacements, and there its blurred template matches noise
-and the hash of far units. Means of those become its template, which matches more of them. But false alarms fall off
-from the threshold on, and spikes lie around the size that the unit has elsewhere: a normal distribution of one relative
-size and one exponential, mixed in a proportion of its own at each place, are fitted to the levels of all matches of a
-template (expectation maximization).
+A moving template is known where its unit was seen, and interpolated elsewhere. If the tissue drifts, a unit that fires
+during part of the recording was not seen at other displacements. There its blurred template matches noise and the hash
+of distant units, whose means become its template, which matches more of them. But false alarms fall off from the
+threshold, while spikes are distributed around the size that the unit has elsewhere. For the levels of all matches of a
+template, a mixture is fitted by expectation maximization: a normal distribution with one relative size, and one
+exponential distribution, in separate proportions at each place.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from numpy.typing import NDArray
 
 __all__ = ["absent_places", "expected_levels", "spike_shares"]
 
-#: A unit is absent where the share of spikes among the matches is below this, and below the second number times its
-#: share where it is largest.
+#: A unit is absent where the share of spikes among its matches is below the first number, and below the second number
+#: times its maximum share.
 SHARE_MAX, RELATIVE_SHARE_MAX = 0.5, 0.3
-#: Fewest matches of a unit from which shares are estimated, and fewest spikes among them.
+#: Minimum number of matches of a unit for estimating shares, and minimum number of spikes among them.
 N_MATCHES_MIN, N_SPIKES_MIN = 20, 5.0
-#: Fewest matches at a place where a unit's size is looked for at first, and whose share others are measured by.
+#: Minimum number of matches at a place for the initial estimate of a unit's size, and for its share to be a reference.
 N_AT_PLACE_MIN = 10
-#: Smaller matches, as multiples of the template, are other units' spikes and say nothing.
+#: Smaller matches, as multiples of the template, are spikes of other units and are ignored.
 SIZE_MIN = 0.55
-#: Limits of the spread of spikes: at least and at most this in units of the noise, and more for sizes that vary.
+#: Limits of the spread of spikes in units of the noise, and the additional spread for sizes that vary.
 SPREAD_MIN, SPREAD_MAX, VARIATION_MAX = 0.9, 1.2, 0.2
-#: Limits of the rate at which false alarms fall off, per unit of the noise.
+#: Limits of the decay rate of false alarms, per unit of the noise.
 FALL_MIN, FALL_MAX = 1.0, 8.0
-#: Matches are spikes at least as surely as those this many spreads above the center.
+#: Matches above the center by more than this many spreads are as likely to be spikes as those at this distance.
 FAR = 3.5
 N_ITERATIONS = 60
 
@@ -45,24 +45,24 @@ def expected_levels(
     noise_gain: float,
     amplitude_std: float,
 ) -> NDArray[np.float64]:
-    """Level of a spike of the template's own size in each cell: the root of what it would gain.
+    """Level of a spike of the template's own size in each cell: the square root of its gain.
 
     The energy of the template with which a spike was matched follows from the spike's amplitude and gain.
 
     Parameters
     ----------
     cells : int64 array of shape (spike,)
-        Template and place of each, as one number.
+        Template and place of each spike, combined into one number.
     amplitudes, gains : float64 arrays of shape (spike,)
         From `match_templates`.
     n_cells : int
     noise_gain, amplitude_std : float
-        With which they were matched.
+        Settings of the match.
 
     Returns
     -------
     float64 array of shape (cell,)
-        From the median over spikes; 0 where there are none.
+        Computed from the median over spikes; 0 if there are none.
 
     Examples
     --------
@@ -96,18 +96,18 @@ def spike_shares(
     floors: NDArray[np.float64],
     spread_max: float,
 ) -> NDArray[np.float64]:
-    """Share of spikes among the matches of one template at each place.
+    """Share of spikes among the matches of one template, at each place.
 
     Parameters
     ----------
     levels : float64 array of shape (spike,)
-        Roots of the gains, all at or above the floor of their place.
+        Square roots of the gains, all at or above the floor of their place.
     places : int64 array of shape (spike,)
     expected : float64 array of shape (place,)
         Level of a spike of the template's own size.
     floors : float64 array of shape (place,)
     spread_max : float
-        Largest standard deviation of the levels of spikes.
+        Maximum standard deviation of the levels of spikes.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def spike_shares(
             spike = share[place] * math.exp(-0.5 * z * z) / (spread * math.sqrt(2.0 * math.pi)) / seen
             false = (1.0 - share[place]) * fall * math.exp(-fall * over)
             own = spike / (spike + false + 1e-300)
-            # Mean and variance of the part of the normal distribution that lies above the floor.
+            # Mean and variance of the part of the normal distribution above the floor.
             ratio = math.exp(-0.5 * edge * edge) / math.sqrt(2.0 * math.pi) / seen
             shrunk = max(1.0 + edge * ratio - ratio * ratio, 0.05)
             n_spikes[place] += own
@@ -163,7 +163,7 @@ def spike_shares(
         center = moment / weight
         spread = min(max(math.sqrt(variance / total), SPREAD_MIN), spread_max)
         fall = min(max(n_false / max(excess, 1e-9), FALL_MIN), FALL_MAX)
-        for place in range(n_places):  # one match with the share of all, so that a few do not decide by themselves
+        for place in range(n_places):  # one extra match with the overall share, so that few matches do not decide alone
             share[place] = (n_spikes[place] + total / levels.size) / (counts[place] + 1.0)
     return share
 
@@ -176,13 +176,13 @@ def absent_places(
     expected: NDArray[np.float64],
     match_threshold: float,
 ) -> NDArray[np.bool_]:
-    """Places at which each unit does not fire, though its template matched something.
+    """Places at which a unit does not fire, although its template matched something.
 
     Parameters
     ----------
     units, places : int64 arrays of shape (spike,)
     levels : float64 array of shape (spike,)
-        Roots of the gains.
+        Square roots of the gains.
     expected : float64 array of shape (unit, place)
         From `expected_levels`.
     match_threshold : float

@@ -1,4 +1,4 @@
-"""Matching pursuit on template scores: the spike that explains most is taken first, and each is reconsidered once.
+"""Matching pursuit on template scores: the spike that explains most is taken first, and each is reconsidered later.
 
 A spike of unit ``u`` with amplitude ``s`` lowers the squared residual by ``2 s b - s² e`` (``b`` the score, ``e`` the
 template's energy). In noise whose projection on the template has variance ``g e``, and with a Gaussian prior on the
@@ -6,13 +6,13 @@ amplitude, mean 1 and standard deviation σ, twice the gain in log posterior is 
 greatest at ``s = (b + g/σ²) / (e + g/σ²)`` (the form used by DARTsort and YASS; Lee et al. 2020, bioRxiv
 2020.03.18.997924).
 
-Only the best candidate of each (unit, block of samples) is kept. A pick changes scores only for units that share a
-channel and within one template length, so only those blocks are searched again: picks far apart do not see each other,
-and taking them one after another costs no more than taking them at once.
+Only the best candidate of each (unit, block of samples) is stored. A pick changes scores only of units that share a
+channel and within one template length, so only those blocks are searched again. Picks that are far apart do not affect
+each other, and taking them one after another costs no more than taking them at once.
 
-Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep each spike
-is put back and the best candidates in its place are taken anew, now that its neighbors in time are explained; the best
-may be two at once (`match_pairs`).
+Greedy picks err where spikes overlap: the first one taken may be a unit that fits the sum of two. In a sweep, each
+spike is put back and the best candidates in its place are chosen again, now that its neighbors in time are explained;
+the best choice may be two spikes at once (`match_pairs`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["minimum_scores", "pursue"]
 
 
 class Events(NamedTuple):
-    """Spikes taken so far; those of a block of samples are linked, a withdrawn one has unit -1."""
+    """Spikes taken so far; those of a block of samples are linked, and withdrawn ones have unit -1."""
 
     unit: NDArray[np.int64]
     sample: NDArray[np.int64]
@@ -67,13 +67,13 @@ def minimum_scores(
     ----------
     energies : float64 array of shape (unit,)
     match_thresholds : float64 array of shape (unit,), optional
-        In place of that of the limits, one number for each template.
+        Individual thresholds of the templates, replacing that of the limits.
     limits : Limits
 
     Returns
     -------
     float32 array of shape (unit,)
-        Infinite for empty templates, which can't match.
+        Infinite for empty templates, which cannot match.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def minimum_scores(
 
 @njit(nogil=True, cache=True)
 def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int) -> float:
-    """Gain to be doubted because of spikes already taken close by; infinite within the unit's refractory period."""
+    """Gain to be doubted because of spikes already taken nearby; infinite within the unit's refractory period."""
     handicap = 0.0
     radius = max(limits.refractory_samples, limits.guard_samples)
     first = max(sample - radius, 0) // SEARCH_SAMPLES
@@ -118,7 +118,7 @@ def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: 
 
 @njit(nogil=True, cache=True)
 def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
-    """Whether a score is no lower than its neighbors: the flank of a refused peak is not taken in its stead."""
+    """Whether a score is no lower than its neighbors, so that the flank of a refused peak is not taken instead."""
     return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
         sample == scores.size - 1 or scores[sample] >= scores[sample + 1]
     )
@@ -128,7 +128,7 @@ def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
 def _search(
     board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
 ) -> None:
-    """Find the best candidate again for these units in blocks `first` to `last`."""
+    """Find the best candidate of these units again in blocks `first` to `last`."""
     n_units, n_samples = board.scores.shape
     for unit in units:
         minimum = board.minimum[unit]
@@ -153,7 +153,7 @@ def _search(
         return
     for block in range(first, last + 1):
         best, best_unit = board.block_gain[block], board.block_unit[block]
-        if board.unit_gain[block, best_unit] < best:  # the best of the block has lost: any unit may be next
+        if board.unit_gain[block, best_unit] < best:  # the best one of the block got worse, so any unit may be next
             best = -np.inf
             for unit in range(n_units):
                 if board.unit_gain[block, unit] > best:
@@ -171,7 +171,7 @@ def _search(
 def _add_spike(
     board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int, shift: int, amplitude: float
 ) -> tuple[int, int]:
-    """Change the scores by one spike (taken: negative amplitude), and search what it touched: these blocks."""
+    """Change the scores by one spike (taken: negative amplitude) and search the affected blocks, which are returned."""
     n_samples = board.scores.shape[1]
     reach = pairs.overlaps.shape[2] // 2
     low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
@@ -182,7 +182,8 @@ def _add_spike(
         overlap = pairs.overlaps[pairs.starts[unit] + index, shift, low - sample + reach : high - sample + reach]
         for t in range(row.size):
             row[t] += scale * overlap[t]
-    # One sample more than changed, for a peak depends on its neighbors; more if a spike forbids beyond its template.
+    # One more sample than was changed, because a peak depends on its neighbors; more if a spike excludes others beyond
+    # its template.
     margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
     first, last = max(sample - margin, 0), min(sample + margin, n_samples - 1)
     first, last = first // SEARCH_SAMPLES, last // SEARCH_SAMPLES
@@ -215,7 +216,7 @@ def _take(
     amplitude: float,
     gain: float,
 ) -> tuple[Events, int, int, int]:
-    """Note a spike, and take it from the scores; also the blocks that it touched."""
+    """Record a spike and subtract it from the scores; also returns the blocks that it affected."""
     if n_events == events.unit.size:
         events = _longer(events)
     block = sample // SEARCH_SAMPLES
@@ -231,9 +232,9 @@ def _take(
 def _take_all(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
 ) -> tuple[Events, int]:
-    """Take candidates, best first, until none is left. Ties: the earlier block, then the lower unit and sample.
+    """Take candidates, best first, until none is left. Ties go to the earlier block, then the lower unit and sample.
 
-    There are none outside blocks `first` to `last`, but for those that a spike taken there uncovers.
+    Candidates lie in blocks `first` to `last`, except those uncovered by a spike taken there.
     """
     while True:
         block, best = 0, -np.inf
@@ -256,7 +257,10 @@ def _take_all(
 def _take_of_pair(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, unit: int, sample: int
 ) -> tuple[Events, int, int, int]:
-    """Where two spikes explain more than one in place of the one put back, take the larger; also the blocks touched."""
+    """If two spikes explain more than one in place of the one put back, take the larger;
+
+    returns the affected blocks too.
+    """
     block = sample // SEARCH_SAMPLES
     if np.isinf(pairs.unexplained[unit]):
         return events, n_events, block, block
@@ -266,7 +270,7 @@ def _take_of_pair(
     doubt = np.zeros((units.size, stop - start))
     stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
     found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
-    if found >= 0:  # that is rare: only now it is worth asking what is doubted
+    if found >= 0:  # this is rare, so doubts are computed only now
         for k in range(units.size):
             for t in range(start, stop):
                 doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
@@ -289,7 +293,7 @@ def pursue(
     Returns
     -------
     int64 array of shape (spike, 3)
-        Unit, position in `scores`, index of the sub-sample shift; in the order they were taken.
+        Unit, position in `scores`, index of the sub-sample shift; in the order in which they were taken.
     float64 array of shape (spike, 2)
         Amplitude and gain.
     """
@@ -304,7 +308,7 @@ def pursue(
         np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64), np.empty(1024, np.int64),
         np.empty(1024), np.empty(1024),
     )  # fmt: skip
-    none: Any = np.int64(0)  # for a literal 0 all of these functions would be compiled a second time
+    none: Any = np.int64(0)  # with a literal 0, all of these functions would be compiled a second time
     _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
     events, n_events = _take_all(board, events, pairs, limits, none, none, n_blocks - 1)
     for _ in range(limits.n_sweeps):

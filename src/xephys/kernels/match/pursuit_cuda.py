@@ -1,14 +1,14 @@
-"""The rounds of `xephys.kernels.match.pursuit_device` inside one CUDA kernel, which runs until no spike is left.
+"""The rounds of `xephys.kernels.match.pursuit_device` in a single CUDA kernel, which runs until no spike is left.
 
-A round of a few operations on whole arrays costs a few launches each; a tile takes forty rounds. Here all blocks of
-threads stay resident and wait for each other between the steps of a round, so that a tile costs one launch:
+A round of operations on whole arrays costs several launches, and a tile takes forty rounds. Here all thread blocks stay
+resident and wait for each other between the steps of a round, so that a tile costs a single launch:
 
-1. Every candidate that no better one can reach in two steps is noted as a spike, one thread a candidate.
-2. Each new spike is taken from the scores by one block of threads, which then searches the cells it touched. Two new
-   spikes touch no cell in common, so nothing is added in an order left to chance.
+1. Every candidate that no better one can reach in two steps is recorded as a spike, with one thread per candidate.
+2. Each new spike is subtracted from the scores by one thread block, which then searches the cells it affected. No two
+   new spikes affect the same cell, so nothing is added in a random order.
 
-Spikes are noted in whatever order the threads come, but nothing depends on that order: what comes before what is
-decided by gain, round and place.
+The order in which threads record spikes is random, but nothing depends on it: precedence is decided by gain, round and
+position.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from xephys.kernels.match.pairs_cuda import (
 from xephys.kernels.match.pursuit import SEARCH_SAMPLES
 from xephys.kernels.match.pursuit_device import Spikes, neighborhoods
 
-#: Blocks of threads for each multiprocessor: all must be resident at once, as they wait for each other.
+#: Thread blocks per multiprocessor. All must be resident at once, because they wait for each other.
 TEAMS_A_PROCESSOR = 2
-#: Threads that step along time side by side.
+#: Number of threads that step along time side by side.
 LANES = 32
 
-#: Rows of the table of whole numbers of the spikes, and of the table of their real numbers.
+#: Rows of the table of integers of the spikes, and of the table of their floating-point numbers.
 UNIT, SAMPLE, SHIFT, ROUND, FOLLOWING, PENDING = 0, 1, 2, 3, 4, 5
 AMPLITUDE, GAIN, TURN = 0, 1, 2
-#: Places in the array of counters: arrivals at the barrier, spikes in either table, spikes ready to be put back.
+#: Positions in the array of counters: arrivals at the barrier, spikes in either table, spikes ready to be put back.
 ARRIVED, TAKEN, READY = 0, 1, 3
 
 __all__ = ["pursue"]
 
 
 class Board(NamedTuple):
-    """Scores, what is doubted or forbidden because of spikes taken, and the best candidate of each unit and block."""
+    """Scores, what is doubted or excluded because of spikes taken, and the best candidate of each unit and block."""
 
     scores: Any  # float32 (unit, sample)
     doubted: Any  # float64 (unit, sample)
@@ -60,7 +60,7 @@ class Board(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Spikes taken, in two tables: those of the sweep before and those of this one."""
+    """Spikes taken, in two tables: those of the previous sweep and those of the current one."""
 
     whole: Any  # int32 (2, 6, spike)
     real: Any  # float64 (2, 3, spike)
@@ -71,7 +71,7 @@ class Events(NamedTuple):
 
 @cuda.jit(device=True)
 def _wait_for_all(team, counters):  # type: ignore[no-untyped-def]
-    """A barrier of all threads of the grid: what was written before it is seen by all after it."""
+    """A barrier for all threads of the grid: everything written before it is visible to all threads after it."""
     cuda.syncthreads()
     if team.n_teams > 1:
         if team.member == 0:
@@ -107,7 +107,10 @@ def _search(board, model, limits, unit, block):  # type: ignore[no-untyped-def]
 
 @cuda.jit(device=True)
 def _change(team, board, model, limits, unit, sample, shift, amplitude, sign):  # type: ignore[no-untyped-def]
-    """Take one spike from the scores (sign −1) or put it back (+1), and search what it touched: work of one team."""
+    """Subtract one spike from the scores (sign −1) or add it back (+1), and search what it affected:
+
+    work of one team.
+    """
     n_samples = board.scores.shape[1]
     first, n_partners = model.starts[unit], model.starts[unit + 1] - model.starts[unit]
     width, guard, refractory = model.overlaps.shape[2], limits.guard_samples, limits.refractory_samples
@@ -145,13 +148,13 @@ def _note(events, table, round_number, unit, sample, shift, amplitude, gain, tur
 
 @cuda.jit(device=True)
 def _is_best(board, model, near_blocks, unit, block):  # type: ignore[no-untyped-def]
-    """Whether no candidate within two steps gains more; of equal ones the earlier block, then the lower unit wins."""
+    """Whether no candidate within two steps gains more; ties go to the earlier block, then the lower unit."""
     gain = board.gain[unit, block]
     low, high = max(block - near_blocks, 0), min(block + near_blocks + 1, board.gain.shape[1])
     for k in range(model.near_starts[unit], model.near_starts[unit + 1]):
         other = model.near_units[k]
         beaten = False
-        for b in range(low, high):  # without a way out, so that its loads run beside each other
+        for b in range(low, high):  # without an early exit, so that the loads overlap
             value = board.gain[other, b]
             beaten |= value > gain
             beaten |= value == gain and (b < block or (b == block and other < unit))
@@ -162,7 +165,7 @@ def _is_best(board, model, near_blocks, unit, block):  # type: ignore[no-untyped
 
 @cuda.jit(device=True)
 def _take_all(team, board, model, limits, events, table, round_number, done, sweeping):  # type: ignore[no-untyped-def]
-    """Take candidates, round after round, until none is left; also how many rounds and spikes there are then."""
+    """Take candidates, round after round, until none is left; also returns the numbers of rounds and spikes."""
     n_units, n_blocks = board.gain.shape
     margin = max(model.overlaps.shape[2] // 2, max(limits.refractory_samples, limits.guard_samples)) + 1
     near_blocks = 2 * ((margin + SEARCH_SAMPLES - 1) // SEARCH_SAMPLES)
@@ -180,7 +183,7 @@ def _take_all(team, board, model, limits, events, table, round_number, done, swe
             amplitude, gain = amplitude_and_gain(model.energies[unit], limits, score)
             turn = -np.float64(round_number)
             if not sweeping:
-                # One that was raised above a spike taken before it has its turn right after that, not before.
+                # A candidate that was raised above an earlier spike comes right after that spike, not before it.
                 turn = best
                 for k in range(model.near_starts[unit], model.near_starts[unit + 1]):
                     for b in range(max(block - near_blocks, 0), min(block + near_blocks + 1, n_blocks)):
@@ -201,7 +204,7 @@ def _take_all(team, board, model, limits, events, table, round_number, done, swe
 
 @cuda.jit(device=True)
 def _comes_before(whole, real, other, event):  # type: ignore[no-untyped-def]
-    """Whether a spike had its turn before another one."""
+    """Whether a spike was taken before another one."""
     if real[TURN, other] != real[TURN, event]:
         return real[TURN, other] > real[TURN, event]
     if whole[ROUND, other] != whole[ROUND, event]:
@@ -214,7 +217,7 @@ def _comes_before(whole, real, other, event):  # type: ignore[no-untyped-def]
 
 @cuda.jit(device=True)
 def _may_be_put_back(model, events, whole, real, event, distance):  # type: ignore[no-untyped-def]
-    """Whether all spikes within four steps that come before it have been put back."""
+    """Whether all spikes within four steps that precede it have been put back."""
     unit, sample = whole[UNIT, event], whole[SAMPLE, event]
     low = max(sample - distance, 0) // SEARCH_SAMPLES
     high = min((sample + distance) // SEARCH_SAMPLES, events.heads.shape[0] - 1)
@@ -231,11 +234,11 @@ def _may_be_put_back(model, events, whole, real, event, distance):  # type: igno
 
 @cuda.jit(device=True)
 def _sweep(team, board, model, limits, events, scratch, table, n_events, round_number):  # type: ignore[no-untyped-def]
-    """Put each spike back, and take anew what is best in its place now that those around it are explained."""
+    """Put each spike back, and take the best choice in its place again, now that the surrounding ones are explained."""
     thread, n_threads = team.number * team.n_members + team.member, team.n_teams * team.n_members
     whole, real, counters, new = events.whole[table], events.real[table], events.counters, 1 - table
     margin = max(model.overlaps.shape[2] // 2, max(limits.refractory_samples, limits.guard_samples)) + 1
-    _wait_for_all(team, counters)  # all have read the counters of the sweep before
+    _wait_for_all(team, counters)  # all threads have read the counters of the previous sweep
     for block in range(thread, events.heads.shape[0], n_threads):
         events.heads[block] = -1
     if thread == 0:
@@ -265,14 +268,14 @@ def _sweep(team, board, model, limits, events, scratch, table, n_events, round_n
             _change(team, board, model, limits, unit, sample, shift, real[AMPLITUDE, event], 1)
             found, at, shift, amplitude, gain = larger_of_pair(team, board, model, limits, scratch, unit, sample)
             if found >= 0:
-                cuda.syncthreads()  # all have read the scores that are changed now
+                cuda.syncthreads()  # all threads have read the scores that are about to change
                 if team.member == 0:
                     _note(events, new, round_number, found, at, shift, amplitude, gain, -np.float64(round_number))
                 _change(team, board, model, limits, found, at, shift, amplitude, -1)
         n_put_back = n_ready
         _wait_for_all(team, counters)
         done = counters[TAKEN + new]
-        _wait_for_all(team, counters)  # all have read it before more are taken
+        _wait_for_all(team, counters)  # all threads have read it before more spikes are taken
         round_number, done = _take_all(team, board, model, limits, events, new, round_number + 1, done, True)
 
 
@@ -314,7 +317,7 @@ def _pursue(  # type: ignore[no-untyped-def]
 def tables(
     pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
-    """Which units see each other: numbers of pairs, units within two steps (starts and units), within four.
+    """Which units affect each other: numbers of pairs, units within two steps (starts and units), units within four.
 
     Examples
     --------
@@ -342,13 +345,13 @@ def pursue(
     limits: Limits,
     n_threads: int = TEAM,
 ) -> Spikes:
-    """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes come in no particular order.
+    """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes are in no particular order.
 
-    ``scores`` are changed in place if they lie together. NumPy's arrays are taken where Numba simulates a device, by
+    ``scores`` are changed in place if they are contiguous. NumPy arrays are accepted if Numba simulates a device, with
     one block of ``n_threads`` threads, a power of two.
     """
     n_units, n_samples = scores.shape
-    if not scores.flags.c_contiguous:  # compiled once, for rows without gaps
+    if not scores.flags.c_contiguous:  # the kernel is compiled once, for contiguous rows
         scores = scores.copy()
     if not n_units or not n_samples:
         nothing = xp.zeros(0, dtype=np.int64)

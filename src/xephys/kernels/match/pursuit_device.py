@@ -1,14 +1,13 @@
-"""The matching pursuit of `xephys.kernels.match.pursuit` in rounds: all spikes that cannot see each other at once.
+"""The matching pursuit of `xephys.kernels.match.pursuit` in rounds that take all mutually independent spikes at once.
 
-What a spike changes, it changes for the units that share a channel and within one template's length. A candidate that
-no better one can reach in two such steps would be taken by the one-after-another pursuit too, whatever is taken
-elsewhere before; so a round takes all of them, and no two of them change the same score: nothing is added in an order
-that is left to chance. In a sweep, spikes four steps apart are put back at once, each after those before it in the
-order in which one after another would have taken them. Whether two spikes explain more than one in their place is
-decided on the host, by the very function of the other pursuit, from the scores around them.
+A spike changes scores only of units that share a channel with it, within one template length. A candidate that no
+better one can reach in two such steps would also be taken by the sequential pursuit, whatever is taken elsewhere
+before. A round therefore takes all of them, and no two of them change the same score, so nothing is added in a random
+order. In a sweep, spikes four steps apart are put back at once, each after those that precede it in the order of the
+sequential pursuit. Whether two spikes explain more than one in their place is decided on the host, by the same function
+as in the other pursuit, from the surrounding scores.
 
-The only difference that is left: a chain of three or more spikes, each of which raises the next above all others near
-it.
+One difference remains: chains of three or more spikes, each of which raises the next one above all others near it.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import larger_of_pairs
 from xephys.kernels.match.pursuit import SEARCH_SAMPLES
 
-#: Cells that are searched at once; 64 thousand of 32 samples take 16 MB for each double-precision step.
+#: Number of cells searched at once; 64 thousand cells of 32 samples take 16 MB per double-precision step.
 CELLS = 1 << 16
-#: Numbers that are gathered at once: 128 MB in double precision, enough for many units that overlap many others.
+#: Number of values gathered at once: 128 MB in double precision, enough for many units that overlap many others.
 GATHERED = 1 << 24
 
 
@@ -34,7 +33,7 @@ GATHERED = 1 << 24
 class Spikes:
     """Spikes of a tile, one array each: unit, sample, sub-sample shift, amplitude and gain.
 
-    ``turn`` falls in the order in which one after another would have taken them.
+    ``turn`` decreases in the order in which the sequential pursuit would have taken them.
     """
 
     unit: Any
@@ -76,7 +75,7 @@ def pursue(
 
 
 class Board:
-    """Scores, what is doubted or forbidden because of spikes taken, and the best candidate of each block and unit.
+    """Scores, what is doubted or excluded because of spikes taken, and the best candidate of each block and unit.
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ class Board:
         self.energies, self.sharing = energies, sharing
         self.pairing = xp.asarray(np.isfinite(sharing.unexplained))
         self.precision = limits.amplitude_precision * limits.noise_gain
-        # Empty templates are never searched; with a free amplitude they would still divide by zero.
+        # Empty templates are never searched, but with a free amplitude they would still divide by zero.
         self.total = xp.maximum(resident(xp, _float64, energies) + self.precision, 1e-30)
         self.pairs, self.partners, self.near, self.far = resident(xp, neighborhoods, sharing.starts, sharing.units)
         self.overlaps = resident(xp, _float32, sharing.overlaps)
@@ -110,7 +109,7 @@ class Board:
         self.n_blocks = -(-self.n_samples // SEARCH_SAMPLES)
         self.reach = sharing.overlaps.shape[2] // 2
         self.margin = max(self.reach, limits.refractory_samples, limits.guard_samples) + 1
-        # Spikes at the ends change what lies beyond them, and empty places of the tables change the row of no unit.
+        # Spikes near the ends change what lies beyond them, and empty entries of the tables change a row of no unit.
         shape = (self.n_units + 1, self.n_blocks * SEARCH_SAMPLES + 2 * self.margin)
         self.scores = xp.full(shape, -np.inf, dtype=np.float32)
         self.scores[: self.n_units, self.margin : self.margin + self.n_samples] = scores
@@ -133,27 +132,27 @@ class Board:
             block, unit = xp.nonzero(self.gain > -np.inf)
             if not len(block):
                 return Spikes.joined(xp, rounds)
-            # Of equal gains the earlier block comes first, then the lower unit, as they stand here.
+            # Among equal gains, the earlier block comes first, then the lower unit, which is their order here.
             gain = self.gain[block, unit]
             order = xp.argsort(-gain, kind="stable")
             rank = xp.zeros((self.n_blocks, self.n_units), dtype=np.int64)
             rank[block[order], unit[order]] = xp.arange(len(order), 0, -1)
             best = self._largest_near(rank, block, unit) == rank[block, unit]
             block, unit, gain = block[best], unit[best], gain[best]
-            # One that was raised above a spike taken before it has its turn right after that, not before.
+            # A candidate that was raised above an earlier spike comes right after that spike, not before it.
             turn = xp.minimum(gain, -self._largest_near(turns, block, unit))
             turns[block, unit] = xp.maximum(turns[block, unit], -turn)
             rounds.append(self._spikes(unit, self.sample[block, unit], turn))
             self._change(rounds[-1], sign=-1)
 
     def sweep(self, spikes: Spikes) -> Spikes:
-        """Put each spike back, and take anew what is best in its place now that those around it are explained."""
+        """Put each spike back, and choose again in its place, now that the surrounding ones are explained."""
         xp = self.xp
         if not len(spikes):
             return spikes
         spikes = spikes.chosen(xp.argsort(-spikes.turn, kind="stable"))
         before, blocks = self._blockers(spikes)
-        weighed = bool(np.isfinite(self.sharing.unexplained).any())  # if none are, nothing goes to the host
+        weighed = bool(np.isfinite(self.sharing.unexplained).any())  # otherwise nothing goes to the host
         if weighed:
             minimum = to_host(self.minimum)
             host = self.sharing._replace(likeness=to_host(self.sharing.likeness))
@@ -174,7 +173,7 @@ class Board:
         return Spikes.joined(xp, anew)
 
     def _take_of_pairs(self, spikes: Spikes, pairs: Pairs, minimum: NDArray[np.float32]) -> Spikes:
-        """Where two spikes explain more than one in place of a spike that was put back, take the larger of them."""
+        """If two spikes explain more than one in place of a spike that was put back, take the larger of them."""
         spikes = spikes.chosen(self.xp.nonzero(self.pairing[spikes.unit])[0])
         xp, limits, guard = self.xp, self.limits, self.limits.guard_samples
         window = xp.arange(-guard - 1, guard + 2) + self.margin
@@ -183,7 +182,7 @@ class Board:
         tables = (self.n_samples, self.energies, minimum, pairs, limits)
         found, values = larger_of_pairs(scores, np.zeros(scores.shape), unit, first, *tables)
         index = np.flatnonzero(found[:, 0] >= 0)
-        if len(index):  # that is rare: only now it is worth asking what is doubted
+        if len(index):  # this is rare, so doubts are computed only now
             some = xp.asarray(index)
             row, at = row[some], at[some]
             doubt = self.doubted[row, at] * (limits.mismatch / limits.noise_gain)
@@ -240,9 +239,9 @@ class Board:
         self.sample[block, unit] = block * SEARCH_SAMPLES + best
 
     def _change(self, spikes: Spikes, *, sign: int) -> None:
-        """Take spikes from the scores (sign −1) or put them back (+1), and search what they touched.
+        """Subtract spikes from the scores (sign −1) or add them back (+1), and search what they affected.
 
-        No two of them touch the same score.
+        No two of them affect the same score.
         """
         xp, limits = self.xp, self.limits
         at = spikes.sample + self.margin
@@ -263,7 +262,7 @@ class Board:
         last = xp.minimum(spikes.sample + self.margin, self.n_samples - 1) // SEARCH_SAMPLES
         blocks = first[:, None] + xp.arange(2 * self.margin // SEARCH_SAMPLES + 2)
         shape = (len(spikes), touched.shape[1], blocks.shape[1])
-        # A cell may come twice, and is then found twice to be the same.
+        # A cell may occur twice; searching it twice gives the same result.
         block = xp.broadcast_to(xp.minimum(blocks, last[:, None])[:, None, :], shape).ravel()
         unit = xp.broadcast_to(touched[:, :, None], shape).ravel()
         for begin in range(0, len(block), CELLS):
@@ -283,7 +282,7 @@ class Board:
         return found[0] if len(found) == 1 else xp.concatenate(found)
 
     def _blockers(self, spikes: Spikes) -> tuple[Any, Any]:
-        """For each spike places of spikes in its vicinity, and whether they come before it and within four steps."""
+        """For each spike, the spikes in its vicinity, and whether they precede it and are within four steps."""
         xp = self.xp
         by_time = xp.argsort(spikes.sample, kind="stable")
         times = spikes.sample[by_time]
@@ -298,14 +297,14 @@ class Board:
 def neighborhoods(
     pair_starts: NDArray[np.int64], pair_units: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Which units see each other, as tables without ends of rows.
+    """Which units affect each other, as rectangular tables.
 
     Returns
     -------
     pairs, partners : int64 (unit, partner)
-        Row of the overlaps of each pair, -1 where there is none, and the other unit, there the unit itself.
+        Row of the overlaps of each pair, -1 if there is none, and the other unit, or the unit itself if there is none.
     near : int64 (unit, k)
-        Units within two steps, filled up with the unit itself.
+        Units within two steps, padded with the unit itself.
     far : bool (unit, unit)
         Units within four steps.
 

@@ -1,9 +1,9 @@
 """Correlation of whitened traces with every low-rank template, at every sample.
 
-A template of rank R on K channels is ``sum_r temporal[r, t] * spatial[r, k]``, so its correlation with the traces is
-R weighted sums of K channels, each followed by one convolution in time: ``R * (K + T)`` multiplications per sample
-instead of ``K * T``. The traces are transposed block by block into a buffer that stays in the cache, so that both
-loops run along time, and every score is summed in the same order wherever its sample lies in the block.
+A template of rank R on K channels is ``sum_r temporal[r, t] * spatial[r, k]``. Its correlation with the traces is
+therefore R weighted sums of K channels, each followed by one convolution in time: ``R * (K + T)`` multiplications per
+sample instead of ``K * T``. The traces are transposed block by block into a buffer that stays in the cache, so that
+both loops run along time, and every score is summed in the same order wherever its sample is in the block.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.lanes import add, fma, load_f32, splat_f32, store, transpose
 
-#: Scores made together: a multiple of 64. The block of 384 channels, 0.9 MB, stays in the L2 cache.
+#: Number of scores computed together, a multiple of 64. A block of 384 channels, 0.9 MB, stays in the L2 cache.
 BLOCK_SAMPLES = 512
-#: Samples of a block beyond its scores are a multiple of this, two vectors.
+#: The samples of a block beyond its scores are a multiple of this, which is two vectors.
 UNROLL = 32
-#: Samples on each side from which the score half-way between two is interpolated.
+#: Number of samples on each side from which the score half-way between two is interpolated.
 HALF_SAMPLE_REACH = 8
 
 __all__ = ["correlate_templates", "estimate_noise_gain", "half_sample_weights"]
@@ -40,7 +40,7 @@ def _transpose_block(traces, n_channels, first, rows, row_step, width, block):  
 
 @njit(nogil=True, cache=True)
 def _combine_channels(block, width, spatial, n_ranks, channels, n_slots, combined):  # type: ignore[no-untyped-def]
-    """Weighted sums of channels, one for each rank, two at a time: each sample is loaded once for both."""
+    """Weighted sums of channels, one per rank, two at a time, so that each sample is loaded once for both."""
     zero = splat_f32(np.float32(0))
     for rank in range(0, n_ranks, 2):
         other = min(rank + 1, n_ranks - 1)
@@ -60,7 +60,10 @@ def _combine_channels(block, width, spatial, n_ranks, channels, n_slots, combine
 
 @njit(nogil=True, cache=True)
 def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: ignore[no-untyped-def]
-    """Sum over ranks and taps, 64 scores held in registers; sixteen taps by themselves, which rounds less than all."""
+    """Sum over ranks and taps, 64 scores in registers;
+
+    sixteen taps are summed separately, which rounds less than one sum.
+    """
     zero = splat_f32(np.float32(0))
     n_taps = temporal.shape[1]
     for t in range(0, total.size, 64):
@@ -106,7 +109,7 @@ def _correlate(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _interleave(coarse: NDArray[np.float32], weights: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
-    """Scores at every sample from those at every second one: the ones between by interpolation."""
+    """Scores at every sample from those at every second one, by interpolation."""
     n_units, n_coarse = coarse.shape
     reach = weights.size
     padded = np.empty(n_coarse + 2 * reach, np.float32)
@@ -126,9 +129,9 @@ def _interleave(coarse: NDArray[np.float32], weights: NDArray[np.float32], score
 
 
 def half_sample_weights() -> NDArray[np.float32]:
-    """Weights of the samples on each side, nearest first, for the value half-way: a sinc in a Kaiser window.
+    """Weights of the samples on each side, nearest first, for the value half-way: a sinc under a Kaiser window.
 
-    Wrong by less than half a percent up to four fifths of the highest frequency.
+    The error is less than half a percent up to four fifths of the highest frequency.
 
     Examples
     --------
@@ -150,7 +153,7 @@ def correlate_templates(
     channels: NDArray[np.int32],
     score_step: int = 1,
 ) -> NDArray[np.float32]:
-    """Inner product of each template with the traces, for each position where it fits whole.
+    """Inner product of each template with the traces, at each position where it fits completely.
 
     Parameters
     ----------
@@ -160,9 +163,9 @@ def correlate_templates(
     channels : int32 array of shape (unit, slot)
         Channel of each slot, -1 where the slot is empty.
     score_step : {1, 2}
-        With 2, for traces that hold next to nothing above a fifth of the sampling rate: every second sample is used,
-        for every second position, and the scores between are interpolated, at a third of the cost. Traces of which
-        the templates are means hold nothing else than these, so that neither alias.
+        Use 2 for traces with next to nothing above a fifth of the sampling rate: every second sample is used, for every
+        second position, and the scores in between are interpolated, at a third of the cost. Templates are means of such
+        traces and contain nothing else, so neither aliases.
 
     Returns
     -------
@@ -219,20 +222,20 @@ def estimate_noise_gain(
 ) -> float:
     """Variance of the noise along the templates, relative to white unit noise; the median over units.
 
-    Filtering leaves fewer independent samples in traces of unit variance: between 300 and 6000 Hz at 30 kHz the
-    noise along a spike is about 2.8 times as strong as in white noise. Spikes are kept out by the median.
+    Filtering leaves fewer independent samples in traces of unit variance: between 300 and 6000 Hz at 30 kHz, the noise
+    along a spike is about 2.8 times as strong as in white noise. The median excludes spikes.
 
     Parameters
     ----------
     traces : float32 array of shape (sample, channel)
-        Whitened; a second is plenty.
+        Whitened traces; one second is plenty.
     temporal, spatial, channels, energies
         As for `match_templates`.
 
     Returns
     -------
     float
-        1 when there is no template, or no trace as long as one.
+        1 if there is no template, or no trace as long as one.
 
     Examples
     --------
@@ -255,9 +258,9 @@ def noise_gains(
     channels: NDArray[np.int32],
     energies: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Variance of the noise along each template, relative to white unit noise; NaN where it is unknown.
+    """Variance of the noise along each template, relative to white unit noise; NaN if it is unknown.
 
-    Parameters are those of `estimate_noise_gain`, which is their median.
+    Parameters are those of `estimate_noise_gain`, which returns their median.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.match.scores import half_sample_weights
 
-#: Scores of one product in time, and units whose scores are made together: 16 units of a tile take 20 MB as scratch.
+#: Number of scores in one product over time, and of units computed together: 16 units of a tile take 20 MB as scratch.
 BLOCK = 64
 UNITS = 16
 
@@ -26,8 +26,8 @@ def correlate_templates(
 ) -> Any:
     """As `xephys.kernels.match.scores.correlate_templates`.
 
-    A convolution in time is a product of stretches of ``BLOCK`` + length − 1 samples with a banded matrix. Unlike a
-    product of transforms its rounding at a sample comes from the samples nearby, not from the largest of the tile.
+    A convolution in time is a product of stretches of ``BLOCK`` + length − 1 samples with a banded matrix. Unlike in a
+    product of transforms, the rounding error at a sample depends on nearby samples, not on the largest of the tile.
     """
     n_units, n_ranks, n_samples = temporal.shape
     n_scores = max(len(traces) - n_samples + 1, 0)
@@ -52,7 +52,7 @@ def correlate_templates(
 
 
 def interleaved(xp: Any, coarse: Any, n_scores: int) -> Any:
-    """Scores at every sample from those at every second one: the ones between by interpolation."""
+    """Scores at every sample from those at every second one, by interpolation."""
     at, between = xp.arange(coarse.shape[1]), xp.zeros(coarse.shape, dtype=np.float32)
     for k, weight in enumerate(half_sample_weights()):
         early, late = xp.maximum(at - k, 0), xp.minimum(at + k + 1, coarse.shape[1] - 1)

@@ -1,4 +1,7 @@
-"""Template matching on whitened traces: which unit fired when, with what amplitude, overlapping spikes resolved."""
+"""Template matching on whitened traces:
+
+which unit fired when, with what amplitude, with overlapping spikes resolved.
+"""
 
 from __future__ import annotations
 
@@ -34,18 +37,18 @@ UNEXPLAINED_MAX = 0.02
 
 
 def match_halo(n_template_samples: int, *, nbefore: int, chain: int = 3) -> tuple[int, int]:
-    """Samples needed before and after a tile, so that spikes in it don't depend on where the tile ends.
+    """Number of samples needed before and after a tile, so that its spikes do not depend on where the tile ends.
 
-    A spike in the core is decided together with those it overlaps, and those with the ones they overlap: `chain` such
-    links are followed.
+    A spike in the core is decided together with those that it overlaps, and these with the ones they overlap; `chain`
+    such links are followed.
 
     Parameters
     ----------
     n_template_samples : int
     nbefore : int
-        Template samples before the spike's sample.
+        Number of template samples before the spike's sample.
     chain : int
-        Links of overlapping spikes kept whole.
+        Number of links between overlapping spikes that are kept complete.
 
     Returns
     -------
@@ -63,19 +66,19 @@ def match_halo(n_template_samples: int, *, nbefore: int, chain: int = 3) -> tupl
 def pair_likeness(
     pair_overlaps: NDArray[np.float32], energies: NDArray[np.float64], pair_units: NDArray[np.int32]
 ) -> NDArray[np.float64]:
-    """Largest share of the second template's direction in one spike of the first, for each pair."""
+    """Maximum share of the second template's direction in one spike of the first, for each pair."""
     aligned = np.abs(pair_overlaps[:, pair_overlaps.shape[1] // 2]).max(axis=1).astype(np.float64)
     return np.asarray(aligned**2 / np.maximum(energies[pair_units], 1e-30))
 
 
 def left_to_pairs(energies: NDArray[np.float64], unexplained: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """What `match_templates` takes as `unexplained`, for each unit; infinite where pairs are not weighed."""
+    """The argument `unexplained` of `match_templates`, for each unit; infinite where pairs are not weighed."""
     share = np.full(len(energies), np.inf) if unexplained is None else np.asarray(unexplained, np.float64)
     return np.where(share <= UNEXPLAINED_MAX, share, np.inf)
 
 
 def pairs_of_model(model: MatchModel, unexplained: NDArray[np.float64] | None) -> Pairs:
-    """How the templates of a model overlap, as the pursuit takes it."""
+    """How the templates of a model overlap, in the form used by the pursuit."""
     units, overlaps, energies = model["pair_units"], model["pair_overlaps"], model["energies"]
     return Pairs(
         starts=model["pair_starts"],
@@ -100,7 +103,7 @@ def match_templates(
     match_thresholds: NDArray[np.float64] | None = None,
     **options: Unpack[LimitOptions],
 ) -> NDArray[np.void]:
-    """Spikes of known templates in one tile, by greedy matching pursuit.
+    """Find the spikes of known templates in one tile by greedy matching pursuit.
 
     Parameters
     ----------
@@ -109,27 +112,27 @@ def match_templates(
     before, after, start : int
         Rows before and after the core, and the absolute sample of the core's first row.
     nbefore : int
-        Template samples before the spike's sample.
+        Number of template samples before the spike's sample.
     model : MatchModel
         From `build_match_model`.
     score_step : {1, 2}
         As for `match_scores.correlate_templates`.
     unexplained : float64 array of shape (unit,), optional
-        Share of a spike's energy that its template leaves unexplained. Where two spikes gain ``match_threshold²`` more
-        than one, and more than what both templates may leave of that, they are taken in its place; never if it is above
-        `UNEXPLAINED_MAX` or None.
+        Share of a spike's energy that its template leaves unexplained. Two spikes replace one if they gain
+        ``match_threshold²`` more, and more than both templates may leave of that gain. Pairs are not weighed if the
+        share is above `UNEXPLAINED_MAX` or None.
     match_thresholds : float64 array of shape (unit,), optional
-        The threshold of each template, by which its scores are judged. ``match_threshold`` is then what a spike must
-        gain beyond what is doubted, and a second one in a pair: the smallest of them.
+        Threshold of each template, by which its scores are judged. ``match_threshold`` is then the smallest of them:
+        what a spike must gain beyond what is doubted, and what the second spike of a pair must gain.
     **options
-        Thresholds and limits: `LimitOptions`.
+        Thresholds and limits, see `LimitOptions`.
 
     Returns
     -------
     structured array of dtype `MATCH_DTYPE`, sorted by sample, channel and unit
-        ``amplitude`` is the multiple of the template, ``sample_offset`` the sub-sample delay of the template
-        (samples), ``gain`` the drop of the squared residual with the prior. Only spikes with ``start <= sample_index
-        < start + n``.
+        ``amplitude`` is the multiple of the template, ``sample_offset`` the sub-sample delay of the template in
+        samples, and ``gain`` the drop of the squared residual including the prior. Only spikes with ``start <=
+        sample_index < start + n`` are returned.
 
     Raises
     ------
@@ -216,9 +219,9 @@ def subtract_spikes(
     Parameters
     ----------
     traces : float32 array of shape (sample, channel)
-        Left as it is.
+        Not modified.
     spikes : structured array of dtype `MATCH_DTYPE`
-        In any order; parts that stick out of the traces are left out.
+        In any order; parts outside the traces are ignored.
     start : int
         Absolute sample of the first row of `traces`.
     nbefore, model
@@ -266,9 +269,9 @@ def match_residual(
     model: MatchModel,
     **settings: Any,
 ) -> NDArray[np.float32]:
-    """What the matched spikes leave of a tile: a trace stage with the parameters of `match_templates`.
+    """The residual of a tile after matching: a trace stage with the parameters of `match_templates`.
 
-    Spikes of the halo are subtracted too, so that those reaching into the core leave nothing there.
+    Spikes in the halo are subtracted too, so that those that extend into the core leave nothing there.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Template matching on a device: scores, the pursuit, and the spikes that lie in the tile's core."""
+"""Template matching on a device: scores, the pursuit, and the spikes in the tile's core."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def match_templates(
 
 
 def _pursuit(xp: Any) -> Callable[..., pursuit_device.Spikes]:
-    """In one kernel where the arrays are CuPy's and Numba can compile for their device, else round by round."""
+    """One kernel if the arrays are CuPy's and Numba can compile for their device, otherwise round by round."""
     if has_cuda_kernels(xp):
         from xephys.kernels.match.pursuit_cuda import pursue
 

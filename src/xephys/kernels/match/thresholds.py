@@ -1,10 +1,10 @@
 """A threshold for each template, from the scores of its own spikes.
 
-The scores of one template's matches are a mixture: spikes around the template's own size, spread by noise and by how
-much they vary, and false alarms, which grow fewer the higher the score. Where noise is Gaussian and nothing else fires
-these fall off at once; where many small units fire they reach far. A normal and an exponential distribution are fitted
-to what was matched above a floor (expectation maximization; the spikes below the floor are those of the normal one that
-it hides), and the threshold stands where missed spikes and false alarms are fewest together.
+The scores of one template's matches are a mixture: spikes around the template's own size, spread by noise and by their
+own variation, and false alarms, which become fewer as scores increase. Where noise is Gaussian and nothing else fires,
+false alarms fall off steeply; where many small units fire, they extend far. A normal and an exponential distribution
+are fitted to the matches above a floor (by expectation maximization; spikes of the normal distribution that the floor
+hides are included). The threshold is where missed spikes and false alarms together are fewest.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 __all__ = ["balanced_score", "balanced_thresholds"]
 
-#: Fewest matches above the floor, and above the start, from which a template's threshold is found.
+#: Minimum number of matches above the floor, and above the start, from which a template's threshold is estimated.
 N_MATCHES_MIN, N_SPIKES_MIN = 20, 10
-#: Smaller matches are other units' spikes, whatever the noise: as a multiple of the template.
+#: Smaller matches, as multiples of the template, are spikes of other units, whatever the noise.
 SIZE_MIN = 0.55
-#: Limits of the spread of spikes, in units of the noise and as a share of the template's size.
+#: Limits of the spread of spikes, in units of the noise and as a fraction of the template's size.
 SPREAD_MIN, VARIATION_MAX = 0.9, 0.2
-#: Limits of the rate at which false alarms fall off, per unit of the noise.
+#: Limits of the decay rate of false alarms, per unit of the noise.
 FALL_MIN, FALL_MAX = 1.0, 8.0
 N_ITERATIONS, N_STEPS = 60, 200
 
@@ -36,18 +36,18 @@ def _below(z: float) -> float:
 
 @njit(nogil=True, cache=True)
 def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spread_max: float) -> float:
-    """The score at which misses and false alarms are fewest together.
+    """The score at which misses and false alarms together are fewest.
 
     Parameters
     ----------
     scores : float64 array
-        Of the matches of one template, in units of the noise along it, all at or above ``floor``.
+        Scores of the matches of one template, in units of the noise along it, all at or above ``floor``.
     floor : float
-        Below this nothing was matched.
+        Nothing was matched below this.
     start : float
-        The spikes are first looked for above this.
+        Spikes are initially sought above this.
     spread_max : float
-        Largest standard deviation of the spikes' scores; the smallest is `SPREAD_MIN`.
+        Maximum standard deviation of the spikes' scores; the minimum is `SPREAD_MIN`.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spre
         if n_spikes < 0.5 * N_SPIKES_MIN:
             return np.nan
         share = n_spikes / scores.size
-        # The spikes under the floor, with the mean and variance of that part of a normal distribution.
+        # The spikes below the floor, with the mean and variance of that part of a normal distribution.
         n_hidden = min(n_spikes * hidden / (1.0 - hidden), 3.0 * n_spikes)
         ratio = density / hidden
         mean_hidden = center - spread * ratio
@@ -124,17 +124,17 @@ def balanced_thresholds(
     Parameters
     ----------
     units, amplitudes : arrays of shape (spike,)
-        What `match_templates` found with the threshold ``lowest * match_threshold``.
+        Matches of `match_templates` at the threshold ``lowest * match_threshold``.
     energies : float64 array of shape (unit,)
-        Of the templates, as in their `MatchModel`.
+        Energies of the templates, as in their `MatchModel`.
     gains : float64 array of shape (unit,)
-        Variance of the noise along each template, from `noise_gains`; where NaN, ``noise_gain``.
+        Variance of the noise along each template, from `noise_gains`; ``noise_gain`` is used where it is NaN.
     noise_gain, amplitude_std : float
-        With which they were matched.
+        Settings of the match.
     match_threshold : float
-        The usual one, which templates keep whose matches are too few.
+        The usual threshold, which templates with too few matches keep.
     lowest, start, highest : float
-        Multiples of it: the range of the thresholds, and where spikes are looked for at first.
+        Multiples of it: the range of the thresholds, and the level above which spikes are initially sought.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def balanced_thresholds(
         noise = math.sqrt(energy * (gains[unit] if np.isfinite(gains[unit]) else noise_gain))
         best = (sizes * energy + precision) / (energy + precision)
         drop = np.sqrt(np.maximum(best * (sizes * energy + precision) - precision, 0.0) / noise_gain)
-        drop = np.maximum.accumulate(drop)  # of a spike of each size; nothing but for sizes far below the template's
+        drop = np.maximum.accumulate(drop)  # of a spike of each size; zero for sizes far below the template's
         size_min, size_start = np.interp([lowest * match_threshold, start * match_threshold], drop, sizes)
         scores = (own * (energy + precision) - precision) / noise
         floor = max(float(size_min), SIZE_MIN) * energy / noise
