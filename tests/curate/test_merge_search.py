@@ -95,7 +95,10 @@ def test_groups_and_scores_are_spikeinterfaces(
 
 def test_halves_of_a_unit_are_found_and_merged(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     found = find_merges(
-        sorting, recording, "temporal_splits", parameters={"presence_distance": SHORT["presence_distance"]}
+        sorting,
+        recording,
+        "temporal_splits",
+        parameters={name: SHORT[name] for name in ("num_spikes", "presence_distance")},
     )
     assert found.groups == ((30, 31),)
     rejected = set(found.pairs["rejected_by"].values.tolist())
@@ -142,6 +145,35 @@ def test_only_merged_units_are_analyzed_again(
     read.clear()
     xephys.analyze(relabeled, recording, ["unit_locations", "spike_amplitudes"])
     assert not read
+
+
+def test_chunks_and_names_do_not_matter(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    given = {"num_spikes": {"n_spikes_min": 20}}
+    one = find_merges(sorting, recording, "x_contaminations", parameters=given)
+    other = find_merges(sorting, recording.chunk({"time": 7001}), "x_contaminations", parameters=given)
+    xr.testing.assert_identical(one.pairs, other.pairs)
+    names = {unit: f"u{unit}" for unit in sorting["units"]["unit_id"].values.tolist()}
+    renamed = find_merges(
+        xephys.relabel_units(sorting, unit_ids=names), recording, "x_contaminations", parameters=given
+    )
+    assert renamed.groups == tuple(tuple(names[unit] for unit in group) for group in one.groups)
+    xr.testing.assert_identical(renamed.pairs.drop_vars(["unit1", "unit2"]), one.pairs.drop_vars(["unit1", "unit2"]))
+
+
+def test_units_without_spikes_and_two_segments(recording: xr.DataArray) -> None:
+    short = recording.isel(time=slice(0, 60_000))
+    rng = np.random.default_rng(0)
+    samples = [np.sort(rng.choice(59_000, 40, replace=False)) + 500 for _ in range(2)]
+    tree = xephys.make_sorting(
+        sample_index=np.concatenate(samples), segment_index=np.repeat([0, 1], 40), labels=rng.integers(0, 2, 80),
+        recording=xephys.append_segments([short, short]), unit_ids=[0, 1, 2],
+    )  # fmt: skip
+    for preset in PRESETS:
+        found = find_merges(tree, xephys.append_segments([short, short]), preset)
+        assert not any(2 in group for group in found.groups)
+        assert len(found.pairs["rejected_by"]) == 3
+    none = find_merges(xephys.select_units(tree, []), xephys.append_segments([short, short]))
+    assert none.groups == () and none.pairs.sizes["pair"] == 0
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def remove_excess_spikes(sorting: xr.DataTree, recording: xr.DataArray | xr.Data
 
     Examples
     --------
+    >>> import numpy as np
     >>> import xephys
     >>> sorting = xephys.make_sorting(sample_index=[10, 120], labels=[1, 1], sampling_frequency=1000.0)
     >>> recording = xephys.make_recording(np.zeros((100, 2), "int16"), sampling_frequency=1000.0)

@@ -106,6 +106,7 @@ def find_merges(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import xephys
     >>> from xephys.simulation.sorting import truth_sorting
     >>> recording, truth = xephys.testing.simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
