@@ -56,6 +56,16 @@ def test_a_recording_no_longer_than_its_halo_is_refused_with_numbers_and_remedy(
     assert toys.plan_on(BinarySource("nowhere", "<i2", 6, 38)).then(toys.MEAN).halo == (37, 23)
 
 
+def test_arrays_with_a_dot_in_their_names_reach_the_kernel_as_one_mapping():
+    first, second, alone = np.zeros(2), np.ones(3), np.ones(1)
+    arrays = {"model.first": first, "model.second": second, "alone": alone}
+    stage = Stage(toys.mix, dtype=np.float32, parameters={"factor": 2}, arrays=arrays)
+    assert set(stage.keywords) == {"factor", "model", "alone"}
+    assert stage.keywords["model"]["first"] is first and stage.keywords["model"]["second"] is second
+    changed = Stage(toys.mix, dtype=np.float32, parameters={"factor": 2}, arrays={**arrays, "model.first": first + 1})
+    assert changed.token != stage.token
+
+
 def test_a_negative_halo_is_refused():
     with pytest.raises(ValueError, match=r"scale: the halo \(-1, 0\) is negative"):
         Stage(toys.scale, dtype=np.float32, before=-1)
