@@ -52,6 +52,16 @@ def test_chain(load):
     assert str(result.best) in "".join(chain.report(result))
 
 
+def test_chains(load):
+    chains = load("chains")
+    results, duration_s, n_channels = chains.run(quick=True)
+    for result in results.values():
+        assert result.difference > 0.97  # both do the same job; neighborhoods of the whitening differ
+        assert result.tasks_per_chunk == 1
+        assert result.ratio > 0
+    assert all(name in "".join(chains.report(results, duration_s, n_channels)) for name in chains.CHAINS)
+
+
 def test_detection(load):
     detection = load("detection")
     result = detection.run(quick=True)
