@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,18 @@ def test_memory(load):
     assert long.n_spikes > short.n_spikes
     assert long.process.peak_bytes < 2**30
     assert "per spike" in "".join(memory.report(result))
+
+
+def test_hours_counts_the_units_that_fire_rarely(load):
+    hours, harness = load("hours"), load("harness")
+    short, long = (
+        hours.Sorted(duration_s, harness.Process(9.0, 9.0, size, ""), n_spikes, 3, [0.99, accuracy, 0.0], [5000, 72, 0])
+        for duration_s, size, n_spikes, accuracy in ((600.0, 2**28, 400, 0.0), (7200.0, 2**29, 5000, 0.9))
+    )
+    assert long.of_rare() == [(72, 0.9)]
+    given = Namespace(n_channels=4, n_units=3, n_rare=1, cache="none")
+    text = "".join(hours.report([short, long], given))
+    assert "Of the 1 units that fire rarely, 1 are well detected" in text and "of the others 1 of 2" in text
 
 
 @pytest.mark.slow

@@ -40,6 +40,8 @@ class SimulationConfig:
         Range of the units' coefficients of variation of spike amplitude.
     rate_median_hz, rate_sigma
         Log-normal firing rates.
+    rare_fraction, rare_rate_hz
+        Share of units that fire rarely, and the range of their rates, log-uniform.
     rate_modulation
         Standard deviation of the logarithm of a slow modulation that all rates share.
     bursting_fraction, partial_fraction, synchronous_fraction
@@ -88,6 +90,8 @@ class SimulationConfig:
     amplitude_cv: tuple[float, float] = (0.03, 0.07)
     rate_median_hz: float = 6.0
     rate_sigma: float = 0.4
+    rare_fraction: float = 0.0
+    rare_rate_hz: tuple[float, float] = (0.01, 0.05)
     rate_modulation: float = 0.0
     bursting_fraction: float = 0.0
     partial_fraction: float = 0.0
@@ -141,6 +145,9 @@ class SimulationConfig:
         low, high = self.synchronous_share
         if not 0 <= low <= high <= 1:
             raise ParameterError(f"synchronous_share={self.synchronous_share} is not 0 <= low <= high <= 1; give two")
+        slowest, fastest = self.rare_rate_hz
+        if not 0 < slowest <= fastest:
+            raise ParameterError(f"rare_rate_hz={self.rare_rate_hz} is not 0 < low <= high; give two in Hz")
         if self.gain_uv <= 0 or self.full_scale_uv / self.gain_uv > 32767:
             raise ParameterError(
                 f"full_scale_uv={self.full_scale_uv} at gain_uv={self.gain_uv} does not fit int16 (32767 steps); "
@@ -237,7 +244,7 @@ def make_config(preset: str = "easy", **parameters: Any) -> SimulationConfig:
         n_faulty = n_channels // 64
         values = {**HARD, "n_far_units": 6 * n_channels, "n_dead_channels": n_faulty, "n_noisy_channels": n_faulty}
     values |= parameters
-    for name in ("amplitude_range_uv", "amplitude_cv", "far_amplitude_range_uv", "synchronous_share"):
+    for name in ("amplitude_range_uv", "amplitude_cv", "far_amplitude_range_uv", "synchronous_share", "rare_rate_hz"):
         if name in values:
             values[name] = tuple(float(v) for v in values[name])
     if "spike_shapes" in values:

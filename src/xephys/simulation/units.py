@@ -100,6 +100,13 @@ def _calibrated_bank(bank: UnitBank, amplitude: NDArray[np.float64], layout: Pro
     return bank._replace(gain=gain, trough=trough, radius=np.clip(reach, 60.0, 250.0))
 
 
+def _rare(config: SimulationConfig, rng: np.random.Generator) -> dict[int, float]:
+    """Which units fire rarely, and their rates; drawn by themselves, so that the others are the same without them."""
+    units = np.sort(rng.permutation(config.n_units)[: round(config.rare_fraction * config.n_units)])
+    rates = np.exp(rng.uniform(*np.log(config.rare_rate_hz), len(units)))
+    return dict(zip(units.tolist(), rates.tolist(), strict=True))
+
+
 def draw_population(config: SimulationConfig, layout: ProbeLayout) -> Population:
     """Draw the units of the truth: a function of the configuration alone."""
     rng = np.random.default_rng([config.seed, 1])
@@ -118,8 +125,11 @@ def draw_population(config: SimulationConfig, layout: ProbeLayout) -> Population
     rate = config.rate_median_hz * np.exp(config.rate_sigma * rng.standard_normal(n))
     rate[kinds == "narrow"] *= 1.5
     flags = [rng.permutation(n) < round(f * n) for f in (config.bursting_fraction, config.partial_fraction)]
+    rate = np.clip(rate, 0.3, 40.0)
+    rare = _rare(config, np.random.default_rng([config.seed, 11]))
+    rate[list(rare)] = list(rare.values())
     return Population(
-        bank=bank, kind=kinds, amplitude_uv=amplitude, rate_hz=np.clip(rate, 0.3, 40.0),
+        bank=bank, kind=kinds, amplitude_uv=amplitude, rate_hz=rate,
         amplitude_cv=rng.uniform(*config.amplitude_cv, n), refractory_ms=rng.uniform(1.6, 3.0, n),
         bursting=flags[0] & (kinds != "narrow"), partial=flags[1],
         partner=_partners(bank.position, config.synchronous_fraction, rng),
