@@ -176,7 +176,7 @@ CALLS = {
         lambda g: xephys.relabel_units(_sorting(g), labels=["good"]),
         "give a dict by unit, such as {0: 'new'}",
     ),
-    "a curation that is no file": (lambda g: xephys.apply_curation(_sorting(g), g.folder / "c.json"), "is no file"),
+    "a curation that is no file": (lambda g: xephys.apply_curation(_sorting(g), g.folder / "c.json"), "is not a file"),
     "a curation of numbers": (lambda g: xephys.apply_curation(_sorting(g), [1, 2]), "the path of a JSON file"),
     "a curation of others": (
         lambda g: xephys.apply_curation(_sorting(g), {"format_version": "2", "unit_ids": [0, 7]}),

@@ -1,4 +1,4 @@
-"""``xephys curate``: a stored curation, merges and rules applied to a sorting, with the reason for each unit."""
+"""``xephys curate``: apply a stored curation, merges and rules to a sorting, and give the reason for each unit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def curate(
     merges: Annotated[
         list[str],
         typer.Option("--merge", metavar="PRESET", help="Find and merge units, such as slay; can be repeated."),
-    ] = [],  # noqa: B006 - Typer reads it and never changes it
+    ] = [],  # noqa: B006 - Typer reads the default and never changes it
     rules: Annotated[
         list[str],
         typer.Option("--rule", metavar="CONDITION", help='A condition of good units, such as "snr > 5"; repeatable.'),
@@ -94,7 +94,7 @@ def _labelled(tree: xr.DataTree, recording: Any, rules: list[str], *, bombcell: 
 
 
 def _metrics_of(conditions: list[str]) -> list[str]:
-    """Quality metrics of which conditions ask for a column."""
+    """Names of the quality metrics for which the conditions need a column."""
     from ..analysis.quality import QUALITY_METRICS
     from ..curate.expression import parse_condition
 
@@ -110,7 +110,7 @@ def _print_log(entries: list[dict[str, Any]]) -> None:
         for unit, reasons in entry.get("reasons", {}).items():
             screen.print(f"unit {unit}: {escape('; '.join(reasons))}")
         for merge in entry.get("merges", []):
-            screen.print(f"units {', '.join(map(str, merge['units']))} are merged")
+            screen.print(f"units {', '.join(map(str, merge['units']))} were merged")
 
 
 def _counts(tree: xr.DataTree) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""``xephys export``: a sorting in the files of another system."""
+"""``xephys export``: write a sorting as the files of another system."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Exporter(NamedTuple):
-    """A row: the function (module below the package and name), and what it is given.
+    """One row of the table: the function (module within the package, and name) and what it needs.
 
-    ``recording``: how the traces are wanted, ``"raw"`` as they lie in the file, ``"filtered"`` as they were analyzed,
-    or ``""`` not at all; ``extensions`` are computed first if a recording is given and the sorting lacks them.
+    ``recording`` says which traces the function gets: ``"raw"``, as they are in the file; ``"filtered"``, as they were
+    analyzed; or ``""``, none. ``extensions`` are computed first if a recording is given and the sorting lacks them.
     """
 
     function: str
@@ -30,7 +30,7 @@ class Exporter(NamedTuple):
 
 
 _TEMPLATES = ("templates", "spike_amplitudes", "unit_locations")
-#: By name, as ``--to`` takes it.
+#: The exporters by the names that ``--to`` accepts.
 EXPORTERS = {
     "phy": Exporter(
         "io.export.phy:export_phy",
@@ -61,8 +61,8 @@ EXPORTERS = {
 
 def export(
     sorting: Annotated[Path, typer.Argument(metavar="SORTING", help="A sorting, or the folder of xephys sort.")],
-    to: Annotated[str, typer.Option("--to", metavar="|".join(EXPORTERS), help="What is written.")],
-    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The file or folder to be written.")],
+    to: Annotated[str, typer.Option("--to", metavar="|".join(EXPORTERS), help="What to write.")],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The file or folder to write.")],
     recordings: Annotated[
         list[Path],
         typer.Option(
@@ -70,7 +70,7 @@ def export(
             metavar="PATH",
             help="What was sorted, for waveforms and metrics; can be repeated: several are segments.",
         ),
-    ] = [],  # noqa: B006 - Typer reads it and never changes it
+    ] = [],  # noqa: B006 - Typer reads the default and never changes it
     settings: Settings = [],  # noqa: B006
     freq_min_hz: FreqMin = 300.0,
     probe: ProbeFile = None,
@@ -80,8 +80,8 @@ def export(
 ) -> None:
     """Write a sorting as files of phy, Kilosort, NWB, ALF, CellExplorer, pynapple, SpikeInterface or MATLAB.
 
-    With a recording the templates, features and metrics that the files have a place for are computed first, unless the
-    sorting holds them. --set gives arguments of the function, such as session_start=2026-11-27T10:30 for NWB.
+    If a recording is given, the templates, features and metrics that the files can hold are computed first, unless the
+    sorting already has them. --set passes arguments to the function, such as session_start=2026-11-27T10:30 for NWB.
     """
     from ..io.store.atomic import check_output
     from .paths import filtered, find_sorting, open_segments
@@ -133,7 +133,7 @@ def write_kilosort(
     pictures: bool = True,
     overwrite: bool = False,
 ) -> None:
-    """:func:`xephys.export_kilosort` with the white traces of the recording, if it is given."""
+    """:func:`xephys.export_kilosort`, with the whitened traces of the recording if one is given."""
     from ..io.export.kilosort import export_kilosort
     from ..sorter.steps.reuse import whiten_like
 
@@ -150,7 +150,7 @@ def write_kilosort(
 
 
 def write_analyzer(sorting: xr.DataTree, folder: Path, *, recording: Any, overwrite: bool = False) -> None:
-    """:func:`xephys.to_spikeinterface_analyzer` as a folder, or as a Zarr store where the name ends so."""
+    """:func:`xephys.to_spikeinterface_analyzer` as a folder, or as a Zarr store if the name ends in ``.zarr``."""
     from ..io.bridge.analyzer import to_spikeinterface_analyzer
 
     format = "zarr" if folder.suffix == ".zarr" else "binary_folder"

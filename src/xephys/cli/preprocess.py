@@ -1,4 +1,4 @@
-"""``xephys preprocess``: steps from a file applied to a recording, which is saved."""
+"""``xephys preprocess``: apply the steps of a file to a recording and save the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def preprocess(
     out: Out,
     file_format: Annotated[str, typer.Option("--format", help="binary or zarr.")] = "binary",
     dtype: Annotated[
-        str | None, typer.Option("--dtype", help="Type of the saved samples, such as int16; that of the last step.")
+        str | None, typer.Option("--dtype", help="Type of the saved samples, such as int16; default: the last step's.")
     ] = None,
     probe: ProbeFile = None,
     trust: Trust = False,

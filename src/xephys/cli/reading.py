@@ -1,4 +1,4 @@
-"""The options that say how a recording is read: one list for every command that opens one of any kind."""
+"""The options that say how to read a recording: one list, shared by every command that opens a recording."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import typer
 from .options import ProbeFile, Trust
 from .settings import reader_options
 
-#: What a command gets as ``reading``: arguments of ``open_recording``, by name.
+#: The value of the parameter ``reading``: arguments of ``open_recording``, by name.
 Reading = Mapping[str, Any]
 
-#: By the name of the argument of ``open_recording``; those of ``reader`` are arguments under names of their own.
+#: Options by the argument of ``open_recording`` that they set; ``reader`` collects arguments under their own names.
 OPTIONS: dict[str, Any] = {
     "probe": ProbeFile,
     "stream_id": Annotated[str | None, typer.Option("--stream-id", help="Which stream, where a file holds several.")],
@@ -42,7 +42,7 @@ _DEFAULTS: dict[str, Any] = {"reader": [], "trust": False}
 
 
 def with_reading(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options of reading in place of its parameter ``reading``, which gets what they say."""
+    """Replace a command's parameter ``reading`` by the options of reading; the command gets their values in it."""
     own = signature(command, eval_str=True)
     parameters: list[Parameter] = []
     for parameter in own.parameters.values():

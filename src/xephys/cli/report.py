@@ -1,4 +1,4 @@
-"""``xephys report``: pictures and a table of a sorting in a folder for a browser."""
+"""``xephys report``: write figures and a table of a sorting to a folder that a browser can show."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ def report(
     recordings: Annotated[
         list[Path],
         typer.Option("--recording", metavar="PATH", help="What was sorted, to analyze it first; can be repeated."),
-    ] = [],  # noqa: B006 - Typer reads it and never changes it
+    ] = [],  # noqa: B006 - Typer reads the default and never changes it
     freq_min_hz: FreqMin = 300.0,
     probe: ProbeFile = None,
     trust: Trust = False,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Write a report: index.html, a table with a row a unit, a picture of each unit. The same as export --to report."""
+    """Write a report: index.html, a table with one row per unit, and a figure of each unit.
+
+    Same as export --to report.
+    """
     export(
         sorting,
         "report",

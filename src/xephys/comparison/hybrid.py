@@ -1,4 +1,4 @@
-"""A sorting of a hybrid recording: units that were put into a real one, beside those that were there before."""
+"""Evaluate the sorting of a hybrid recording: a real recording into which known units were injected."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .two_sorters import SymmetricSortingComparison, compare_two_sorters
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HybridComparison:
-    """How well injected units were found, and what the other units of the sorting are.
+    """How well a sorting found the injected units, and what its other units are.
 
     Attributes
     ----------
     injected
-        The sorting against the injected units, which are not all units there are.
+        The comparison with the injected units, which are only some of the units in the recording.
     earlier
-        The sorting beside one of the same recording before units were injected; None if that is not known.
+        The comparison with a sorting made before the units were injected; None if there is no such sorting.
     """
 
     injected: GroundTruthComparison
@@ -29,10 +29,11 @@ class HybridComparison:
 
     @property
     def tested_units(self) -> xr.Dataset:
-        """Of each unit of the sorting its ``kind``, the unit it is, and their agreement.
+        """The ``kind`` of each unit of the sorting, the unit to which it is assigned, and their agreement.
 
-        Kinds are ``"injected"``, assigned to an injected unit; ``"earlier"``, assigned to a unit that was found before
-        the injection; ``"merged"``, both, so that it holds spikes of two neurons; and ``"new"``.
+        The kinds are ``"injected"``, assigned to an injected unit; ``"earlier"``, assigned to a unit that was found
+        before the injection; ``"merged"``, assigned to both, so that it holds spikes of two neurons; and ``"new"``, all
+        others.
         """
         found = self.injected.assigned[1] >= 0
         known = np.zeros_like(found) if self.earlier is None else self.earlier.assigned[0] >= 0
@@ -51,7 +52,7 @@ class HybridComparison:
 
     @property
     def summary(self) -> dict[str, float]:
-        """Means over the injected units, numbers of units of each kind, and of earlier units that are lost."""
+        """Mean scores of the injected units, number of units of each kind, and number of earlier units lost."""
         rates = self.injected.get_performance("pooled_with_average")
         kinds = self.tested_units["kind"].values
         numbers = {f"num_{kind}": int((kinds == kind).sum()) for kind in ("injected", "earlier", "merged", "new")}
@@ -62,10 +63,10 @@ class HybridComparison:
 def compare_hybrid(
     injected_sorting: Any, tested_sorting: Any, earlier_sorting: Any = None, **options: Any
 ) -> HybridComparison:
-    """Compare a sorting of a hybrid recording with the units that were put into it.
+    """Compare a sorting of a hybrid recording with the units that were injected into it.
 
-    The injected units are a truth that is not whole: other units of the sorting are not false, but those of the real
-    recording. A sorting of that recording before the injection tells which of them were there, and which were lost.
+    The injected units are an incomplete ground truth: the other units of the sorting are not false positives but units
+    of the real recording. A sorting made before the injection tells which of them were known, and which were lost.
 
     Parameters
     ----------
@@ -74,9 +75,9 @@ def compare_hybrid(
     tested_sorting
         The sorting of the hybrid recording.
     earlier_sorting
-        A sorting of the recording without the injected units.
+        A sorting of the same recording without the injected units.
     **options
-        ``delta_ms``, ``match_score`` and ``chance_score`` for both comparisons; further ones as of
+        ``delta_ms``, ``match_score`` and ``chance_score`` for both comparisons; any others are passed to
         :func:`compare_sorter_to_ground_truth`.
 
     Returns

@@ -1,4 +1,4 @@
-"""Studies: many recordings with a known truth, many sorters, in one folder; with SpikeInterface's names."""
+"""Studies: many recordings with a known truth and many sorters in one folder, with SpikeInterface's names."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STUDY_NAME = "study.json"
-#: Corner of the high-pass through which the truth is measured.
+#: Cutoff of the high-pass filter applied before the true units are measured.
 FREQ_MIN_HZ = 300.0
 
 
 class GroundTruthStudy:
-    """Recordings with their truth, and what sorters make of them, in a folder.
+    """Recordings with their ground truth, and the sorters' results, in a folder.
 
-    Nothing is lost if a study is stopped: :meth:`run_sorters` resumes, and a study opened again from its folder knows
-    what was finished.
+    Nothing is lost when a study is interrupted: :meth:`run_sorters` resumes, and a study that is opened again from its
+    folder knows which runs were finished.
 
     Parameters
     ----------
     study_folder
-        Made by :meth:`create`.
+        The folder of a study that :meth:`create` made.
 
     Raises
     ------
     OutputError
-        If there is no study.
+        If the folder holds no study.
 
     Examples
     --------
@@ -73,28 +73,29 @@ class GroundTruthStudy:
 
     @classmethod
     def create(cls, study_folder: PathLike, gt_dict: Mapping[str, tuple[Any, Any]]) -> GroundTruthStudy:
-        """Make a study.
+        """Create a study in a new folder.
 
         Parameters
         ----------
         study_folder
-            Where nothing is yet.
+            A folder that does not exist yet.
         gt_dict
-            Recording and truth by name: recordings of ours or SpikeInterface's; truths of a simulation, sortings of
-            ours or SpikeInterface's. Recordings in files are noted, not copied; those in memory are saved.
+            Recording and truth by name. Recordings may be ours or SpikeInterface's; the truth may be that of a
+            simulation, a sorting of ours, or SpikeInterface's. Recordings in files are referred to, not copied;
+            recordings in memory are saved.
 
         Raises
         ------
         OutputError
-            If there is something already.
+            If the folder exists already.
         ParameterError
-            If there are no recordings, or a name cannot be that of a folder.
+            If there are no recordings, or a name cannot be used as the name of a folder.
         """
         if not gt_dict:
             raise ParameterError("gt_dict is empty; give {name: (recording, truth)}")
         for name in gt_dict:
             if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or "\\" in name:
-                raise ParameterError(f"{name!r} cannot be the name of a folder; call the recording otherwise")
+                raise ParameterError(f"{name!r} cannot be the name of a folder; choose another name for the recording")
         with whole_or_absent(study_folder, overwrite=False) as hidden:
             places = {name: _store(hidden, name, *pair) for name, pair in gt_dict.items()}
             (hidden / STUDY_NAME).write_text(json.dumps({"recordings": places}, indent=1), encoding="utf-8")
@@ -105,7 +106,7 @@ class GroundTruthStudy:
         return f"<GroundTruthStudy: {len(self.rec_names)} recordings, {done} results, {len(self.failures)} failures>"
 
     def scan_folder(self) -> None:
-        """Look again at what the folder holds."""
+        """Read the contents of the folder again."""
         try:
             self._places = json.loads((self.folder / STUDY_NAME).read_text(encoding="utf-8"))["recordings"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -127,7 +128,7 @@ class GroundTruthStudy:
 
     @property
     def failures(self) -> dict[tuple[str, str], Failure]:
-        """Why a recording and sorter have no result."""
+        """Why a sorter has no result on a recording, by recording and sorter."""
         return {key: record.failure for key, record in self.runs.items() if record.failure is not None}
 
     def get_recording(self, rec_name: str) -> xr.DataArray | xr.DataTree:
@@ -135,17 +136,17 @@ class GroundTruthStudy:
         return open_recording(self.folder / self._place(rec_name))
 
     def get_ground_truth(self, rec_name: str) -> xr.DataTree:
-        """The truth of a recording."""
+        """The ground truth of a recording."""
         self._place(rec_name)
         return open_sorting(self.folder / "ground_truth" / f"{rec_name}.zarr")
 
     def get_sorting(self, sorter_name: str, rec_name: str) -> xr.DataTree:
-        """What a sorter found.
+        """The sorting that a sorter made of a recording.
 
         Raises
         ------
         ParameterError
-            If it has not run on that recording, or failed.
+            If the sorter has not run on that recording, or failed.
         """
         record = self.runs.get((rec_name, sorter_name))
         if record is None:
@@ -161,7 +162,7 @@ class GroundTruthStudy:
     def plan_sorters(
         self, sorters: Sequence[str] | Mapping[str, SorterSpec], *, mode: str = "keep", **options: Any
     ) -> SorterRuns:
-        """The runs of sorters on all recordings as one lazy graph; ``options`` as in :func:`xephys.run_sorters`."""
+        """All sorters on all recordings as one lazy graph; ``options`` as in :func:`xephys.run_sorters`."""
         recordings = {name: self.get_recording(name) for name in self.rec_names}
         return run_sorters(sorters, recordings, folder=self.folder / "runs", mode=mode, **options)
 
@@ -174,18 +175,18 @@ class GroundTruthStudy:
         keep_work: bool = False,
         resources: Mapping[str, Mapping[str, float]] | None = None,
     ) -> SorterResults:
-        """Run sorters on all recordings, but for what is finished already. Computes.
+        """Run sorters on all recordings, except for runs that are finished. Computes.
 
         Parameters
         ----------
         sorters, mode, keep_work, resources
             As in :func:`xephys.run_sorters`.
         n_at_once
-            Runs side by side in this process; on a cluster its workers decide.
+            Number of runs at the same time in this process; on a cluster, the workers decide.
 
         Returns
         -------
-        Every run with its sorting or its failure.
+        Every run, with its sorting or its failure.
         """
         runs = self.plan_sorters(sorters, mode=mode, keep_work=keep_work, resources=resources)
         results = runs.compute(n_at_once=n_at_once)
@@ -193,12 +194,12 @@ class GroundTruthStudy:
         return results
 
     def run_comparisons(self, *, exhaustive_gt: bool = False, **scores: Any) -> dict[tuple[str, str], Any]:
-        """Compare every sorting with its truth.
+        """Compare every sorting with its ground truth.
 
         Parameters
         ----------
         exhaustive_gt, **scores
-            As in :func:`xephys.comparison.compare_sorter_to_ground_truth`; the tables below follow them.
+            As in :func:`xephys.comparison.compare_sorter_to_ground_truth`; the tables below use the same values.
 
         Returns
         -------
@@ -210,7 +211,7 @@ class GroundTruthStudy:
 
     @cached_property
     def comparisons(self) -> dict[tuple[str, str], GroundTruthComparison]:
-        """The comparisons by recording and sorter, with the scores of the last :meth:`run_comparisons`."""
+        """The comparisons by recording and sorter, with the scores of the last call of :meth:`run_comparisons`."""
         truths = {name: self.get_ground_truth(name) for name in self.rec_names}
         return {
             (name, sorter): compare_sorter_to_ground_truth(
@@ -221,7 +222,10 @@ class GroundTruthStudy:
         }
 
     def aggregate_run_times(self) -> pd.DataFrame:
-        """Seconds that each run took, a row a recording and sorter; those that failed have their kind in ``status``."""
+        """Run time of each run in seconds, one row per recording and sorter.
+
+        If a run failed, ``status`` is the kind of failure.
+        """
         import pandas as pd
 
         rows = [
@@ -237,7 +241,7 @@ class GroundTruthStudy:
         return pd.DataFrame(rows, columns=columns).set_index(columns[:2])
 
     def aggregate_performance_by_unit(self) -> pd.DataFrame:
-        """Accuracy, recall, precision, ... of each true unit, by recording, sorter and unit."""
+        """Accuracy, recall, precision and other scores of each true unit, by recording, sorter and unit."""
         return self._rows(lambda comparison: comparison.get_performance())
 
     def aggregate_count_units(
@@ -256,12 +260,12 @@ class GroundTruthStudy:
         return table
 
     def aggregate_dataframes(self, copy_into_folder: bool = True, **scores: float) -> dict[str, pd.DataFrame]:
-        """All tables by name: ``run_times``, ``perf_by_unit``, ``count_units``.
+        """All tables, by name: ``run_times``, ``perf_by_unit`` and ``count_units``.
 
         Parameters
         ----------
         copy_into_folder
-            Also write them, as CSV into ``tables/`` of the folder.
+            Also write the tables as CSV files to ``tables/`` in the folder.
         **scores
             As in :meth:`aggregate_count_units`.
         """
@@ -278,16 +282,16 @@ class GroundTruthStudy:
     def compute_metrics(
         self, rec_name: str, metric_names: Sequence[str] = ("snr",), *, freq_min_hz: float = FREQ_MIN_HZ
     ) -> pd.DataFrame:
-        """Quality metrics of the true units of a recording, kept in the folder. Computes.
+        """Compute quality metrics of the true units of a recording, and keep them in the folder. Computes.
 
         Parameters
         ----------
         rec_name
-            Which recording.
+            Name of the recording.
         metric_names
-            Of :func:`xephys.quality_metric_names`.
+            Some of :func:`xephys.quality_metric_names`.
         freq_min_hz
-            Corner of the high-pass before they are measured; 0 takes the traces as they are.
+            Cutoff of the high-pass filter applied before the measurement; 0 leaves the traces unfiltered.
         """
         filtered = self._filtered(rec_name, freq_min_hz)
         metrics = compute_quality_metrics(self.get_ground_truth(rec_name), filtered, list(metric_names))
@@ -296,7 +300,7 @@ class GroundTruthStudy:
         return table
 
     def get_metrics(self, rec_name: str) -> pd.DataFrame:
-        """What :meth:`compute_metrics` computed; of a recording without, its signal-to-noise ratios, computed now."""
+        """The metrics from :meth:`compute_metrics`; if it was not called, signal-to-noise ratios, computed now."""
         import pandas as pd
 
         self._place(rec_name)
@@ -319,7 +323,7 @@ class GroundTruthStudy:
     def get_templates(
         self, rec_name: str, sorter_name: str | None = None, *, freq_min_hz: float = FREQ_MIN_HZ
     ) -> xr.DataArray:
-        """Average waveforms of the true units of a recording, or of those that a sorter found. Computes."""
+        """Average waveforms of the true units of a recording, or of the units that a sorter found. Computes."""
         tree = self.get_ground_truth(rec_name) if sorter_name is None else self.get_sorting(sorter_name, rec_name)
         analyzed = analyze(tree, self._filtered(rec_name, freq_min_hz), ["templates"])
         return analyzed["analysis/templates"]["average"]
@@ -353,7 +357,7 @@ class GroundTruthStudy:
 
 
 def _store(folder: Path, name: str, recording: Any, truth: Any) -> str:
-    """Note a recording, or save one that is only in memory; save its truth. Returns where the recording is."""
+    """Refer to a recording, or save it if it is only in memory; save its truth. Returns where the recording is."""
     lazy = recording if isinstance(recording, (xr.DataArray, xr.DataTree)) else from_spikeinterface(recording)
     (folder / "recordings").mkdir(parents=True, exist_ok=True)
     (folder / "ground_truth").mkdir(exist_ok=True)

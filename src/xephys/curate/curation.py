@@ -53,7 +53,7 @@ def read_curation(curation: Mapping[str, Any] | Sequence[Any] | PathLike) -> lis
     """
     if isinstance(curation, (str, Path)):
         if not Path(curation).is_file():
-            raise FileNotFoundError(f"{curation} is no file; check the path")
+            raise FileNotFoundError(f"{curation} is not a file; check the path")
         try:
             curation = json.loads(Path(curation).read_bytes())
         except ValueError as error:
@@ -225,7 +225,7 @@ def apply_step(
     if step["removed"]:
         gone = set(step["removed"])
         if lost := gone - set(known):
-            raise ParameterError(f"removed names {sorted(lost, key=str)[0]!r}, which is no unit")
+            raise ParameterError(f"removed names {sorted(lost, key=str)[0]!r}, which is not a unit of the sorting")
         tree = select_units(tree, [unit for unit in known if unit not in gone])
     exclusive = {name: one["exclusive"] for name, one in step["label_definitions"].items()}
     merges, splits = [], []
@@ -277,7 +277,7 @@ def _labelled(tree: xr.DataTree, step: Mapping[str, Any]) -> xr.DataTree:
     for name, definition in step["label_definitions"].items():
         given = {one["unit_id"]: one["labels"][name] for one in step["manual_labels"] if one["labels"].get(name)}
         if foreign := [unit for unit in given if unit not in place]:
-            raise ParameterError(f"manual_labels name {foreign[0]!r}, which is no unit")
+            raise ParameterError(f"manual_labels name {foreign[0]!r}, which is not a unit of the sorting")
         if definition["exclusive"] and (more := [unit for unit, labels in given.items() if len(labels) > 1]):
             raise ParameterError(
                 f"unit {more[0]!r} has {len(given[more[0]])} labels of {name!r}, of which one excludes others"

@@ -69,7 +69,7 @@ def put_metrics(
             if table[name].dtype.kind in "iub":
                 table = table.assign({name: table[name].astype(np.float64)})
             table = with_rows(table, name, k, "" if column.dtype.kind in "USO" else np.nan)
-            unknown.setdefault(name, "nothing in this tree tells it of the new spikes; compute it anew")
+            unknown.setdefault(name, "this tree cannot give its value for the new spikes; compute it again")
     nodes["units"] = table
     return {name: reason for name, reason in unknown.items() if name in table}
 

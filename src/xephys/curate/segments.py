@@ -146,22 +146,22 @@ def select_segments(sorting: xr.DataTree, segments: int | Sequence[int]) -> xr.D
 
 
 def select_period(sorting: xr.DataTree, start_s: float, stop_s: float) -> xr.DataTree:
-    """The spikes from one time to another, with all units and the metrics of what is left.
+    """Select the spikes of a period, with all units and recomputed metrics.
 
-    It is what the sorting of ``time_slice(recording, start_s, stop_s)`` is to that of the recording: samples count from
-    the start of the segment as before, and the sorting knows with which one it begins.
+    The result relates to the sorting as ``time_slice(recording, start_s, stop_s)`` does to the recording: samples still
+    count from the start of the segment, and the attribute ``first_sample`` says where the period begins.
 
     Parameters
     ----------
     sorting
         A sorting of one segment.
     start_s, stop_s
-        On the recording's clock, in seconds; spikes at the stop are left out.
+        Start and stop on the recording's clock, in seconds; a spike exactly at the stop is excluded.
 
     Raises
     ------
-    ParameterError
-        If the range is empty or not inside of what was sorted, there are several segments, or the recording has a time
+        If the range is empty or not within the sorted time, if there are several segments, or if the recording has a
+        time for each sample.
         for each sample.
 
     Examples
@@ -175,7 +175,7 @@ def select_period(sorting: xr.DataTree, start_s: float, stop_s: float) -> xr.Dat
     tree = validate_sorting(sorting)
     lengths, rate = samples_per_segment(tree), float(tree.attrs["sampling_frequency"])
     if len(lengths) > 1:
-        raise ParameterError(f"the sorting is of {len(lengths)} segments; take one of them first: select_segments")
+        raise ParameterError(f"the sorting has {len(lengths)} segments; select one first with select_segments")
     if str(np.atleast_1d(tree.attrs.get("clock", "regular"))[0]) != "regular":
         raise ParameterError("the recording has a time for each sample; sort time_slice(recording, start_s, stop_s)")
     (begin,), origin = first_samples(tree), segment_starts_s(tree)[0] or 0.0
@@ -194,7 +194,7 @@ def select_period(sorting: xr.DataTree, start_s: float, stop_s: float) -> xr.Dat
 
 
 def _with_metrics_anew(nodes: dict[str, xr.Dataset], moved: xr.DataTree, entry: Mapping[str, Any]) -> xr.DataTree:
-    """The tree of the nodes with the attributes of ``moved``; counts and metrics are of the spikes that are left."""
+    """The tree of the nodes with the attributes of ``moved``; counts and metrics are those of the remaining spikes."""
     recount(nodes, moved)
     known = xr.DataTree.from_dict(nodes)
     known.attrs = moved.attrs
@@ -206,7 +206,7 @@ def _with_metrics_anew(nodes: dict[str, xr.Dataset], moved: xr.DataTree, entry: 
 def _without_spikes(
     nodes: Mapping[str, xr.Dataset], tree: xr.DataTree, *, kept: NDArray[np.bool_]
 ) -> dict[str, xr.Dataset]:
-    """The nodes with some of the spikes, and all units."""
+    """The nodes with the kept spikes only, and with all units."""
     every = np.arange(len(unit_ids_of(tree)))
     units = np.where(kept, nodes["spikes"]["unit_index"].values, -1)
     return regrouped(nodes, unit_of_spike=units, source=every, successor=every, unit_ids=np.asarray(unit_ids_of(tree)))

@@ -1,4 +1,4 @@
-"""Jobs: calls that take minutes each and go through their own chunks, as nodes of one lazy graph."""
+"""Jobs: calls that take minutes each and compute their own chunks, as nodes of one lazy graph."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ R = TypeVar("R")
 
 
 def make_job(call: Callable[[], Any], *, name: str, resources: Mapping[str, float] | None = None) -> Delayed:
-    """A call as a node that can be computed by any scheduler of Dask.
+    """Make a call into a node that any Dask scheduler can compute.
 
     Parameters
     ----------
     call
-        Without arguments; lazy arrays that it holds stay what they are, and are computed inside.
+        A function without arguments. Lazy arrays that it holds stay lazy until it computes them.
     name
-        Of the task, unique among the jobs that are computed together.
+        Name of the task, unique among the jobs that are computed together.
     resources
-        What a worker must have, such as ``{"GPU": 1}``, and what the job takes of it.
+        What a worker must have, such as ``{"GPU": 1}``, and how much of it the job uses.
 
     Examples
     --------
@@ -41,16 +41,16 @@ def make_job(call: Callable[[], Any], *, name: str, resources: Mapping[str, floa
 
 
 def compute_jobs(jobs: Sequence[Delayed], *, n_at_once: int = 1, lost: Callable[[int, BaseException], R]) -> list[Any]:
-    """Compute jobs, on the workers of the active client if there is one, else on threads here.
+    """Compute jobs on the workers of the active client if there is one, otherwise on threads of this process.
 
     Parameters
     ----------
     jobs
-        From :func:`make_job`.
+        Jobs made by :func:`make_job`.
     n_at_once
-        Jobs that run side by side here; on a cluster its workers decide.
+        Number of jobs that run at the same time in this process; on a cluster, the workers decide.
     lost
-        Makes the result of a job that no worker could finish, from its number and the error.
+        Makes the result of a job that no worker could finish, from the job's number and the error.
 
     Returns
     -------
@@ -94,9 +94,9 @@ def _is_on_a_worker() -> bool:
 
 
 class _OwnThreads:
-    """While any job is at work in this process, its computations run on threads here.
+    """While any job runs in this process, its computations run on threads of this process.
 
-    Dask's setting is one for the whole process, so the first job sets it and the last one takes it back.
+    Dask has one setting for the whole process, so the first job sets it and the last job restores it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Two sortings side by side: how well units agree, and how collisions are resolved."""
+"""Figures that compare two sortings: how well units agree, and how collisions are resolved."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .style import FAINT, INK, MUTED, UNIT_COLORS, axes_or_new, paper_style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: More numbers than this in a row are too small to be read.
+#: With more rows or columns than this, the numbers would be too small to read.
 NUMBERS_MAX = 14
 
 
 def plot_agreement(scores: Any, *, ax: Axes | None = None) -> Axes:
-    """Plot the agreement of each unit of one sorting with each of another, best matches on the diagonal.
+    """Plot the agreement of each unit of one sorting with each unit of another, with the best matches on the diagonal.
 
     Parameters
     ----------
     scores
-        ``get_ordered_agreement_scores()`` of a comparison, that comparison itself, or any table of scores from 0 to 1
+        ``get_ordered_agreement_scores()`` of a comparison, the comparison itself, or any table of scores from 0 to 1
         with the units as its index and columns.
     ax
         Axes to draw into; a new figure if None.
@@ -71,9 +71,9 @@ def plot_agreement(scores: Any, *, ax: Axes | None = None) -> Axes:
 def plot_comparison_collision_pair_by_pair(
     collisions: Any, *, unit_ids: Any = None, n_units_max: int = 5, ax: Axes | None = None
 ) -> Axes:
-    """Plot the collisions of each pair of true units by lag: all of them, those found, and the recall.
+    """Plot the collisions of each pair of true units by lag: all collisions, those found, and the recall.
 
-    Row by column: spikes of the row's unit, and how much later the column's spike is.
+    Each panel shows the spikes of the unit of its row; the lag is how much later the spike of the column's unit is.
 
     Parameters
     ----------
@@ -81,15 +81,15 @@ def plot_comparison_collision_pair_by_pair(
         A collision comparison, or its counts: a Dataset with ``num_found`` and ``num_missed`` ``(truth_unit,
         other_unit, lag)`` and ``lag`` in milliseconds.
     unit_ids
-        Which units; those with most collisions if None.
+        Units to draw; None draws those with the most collisions.
     n_units_max
-        Most rows, if no units are named.
+        Largest number of rows if no units are named.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Examples
     --------
@@ -144,16 +144,16 @@ def plot_comparison_collision_pair_by_pair(
 def plot_comparison_collision_by_similarity(
     collisions: Any, similarity: Any, *, good_only: bool = False, ax: Axes | None = None
 ) -> Axes:
-    """Plot the recall of colliding spikes by lag, for pairs of true units in order of the similarity of templates.
+    """Plot the recall of colliding spikes by lag, with pairs of true units ordered by template similarity.
 
     Parameters
     ----------
     collisions
-        Of :func:`xephys.comparison.compare_collisions`.
+        The result of :func:`xephys.comparison.compare_collisions`.
     similarity
-        Of each pair of true units, such as ``/analysis/template_similarity``.
+        Similarity of each pair of true units, such as ``/analysis/template_similarity``.
     good_only
-        Take only pairs of units that were both found well.
+        Use only pairs in which both units were found well.
     ax
         Axes to draw into; a new figure if None.
 

@@ -1,4 +1,4 @@
-"""How large the spikes of units are: over time, as distributions, and against depth."""
+"""Figures of the amplitudes of spikes: over time, as distributions, and against depth."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from .style import FAINT, INK, axes_or_new, paper_style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: More dots than this of one unit hide each other.
+#: With more dots than this per unit, the dots hide each other.
 N_SPIKES_MAX = 5000
 
 
 def plot_amplitudes(
     sorting: xr.DataTree, *, unit_ids: Any = None, n_units_max: int = 6, seed: int = 0, ax: Axes | None = None
 ) -> Axes:
-    """Plot the amplitude of each spike over time, in a color for each unit.
+    """Plot the amplitude of each spike over time, with one color per unit.
 
     Parameters
     ----------
     sorting
-        With the result ``spike_amplitudes`` of :func:`xephys.analyze`, or amplitudes of the sorter.
+        A sorting with the result ``spike_amplitudes`` of :func:`xephys.analyze`, or with amplitudes from the sorter.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most units, if none are named.
+        Largest number of units if none are named.
     seed
-        Of the choice of spikes where a unit has more than can be seen.
+        Seed for choosing spikes of a unit that has too many to draw.
     ax
         Axes to draw into; a new figure if None.
 
@@ -76,12 +76,12 @@ def plot_amplitudes(
 
 
 def amplitudes_of(sorting: xr.DataTree) -> tuple[NDArray[np.float64], str]:
-    """Amplitude of each spike and its unit of measure: what was analyzed, else what the sorter gave.
+    """The amplitude of each spike and its unit of measure: as analyzed if available, otherwise from the sorter.
 
     Raises
     ------
     ParameterError
-        If there are none.
+        If the spikes have no amplitudes.
     """
     node = current_results(sorting).get("spike_amplitudes")
     if node is not None:
@@ -97,16 +97,16 @@ def amplitudes_of(sorting: xr.DataTree) -> tuple[NDArray[np.float64], str]:
 def plot_amplitude_distributions(
     sorting: xr.DataTree, *, unit_ids: Any = None, n_units_max: int = 30, ax: Axes | None = None
 ) -> Axes:
-    """Plot the distribution of the amplitudes of each unit: violins with the median and the middle half.
+    """Plot the distribution of each unit's amplitudes as a violin with the median and the middle half.
 
     Parameters
     ----------
     sorting
-        With the result ``spike_amplitudes`` of :func:`xephys.analyze`, or amplitudes of the sorter.
+        A sorting with the result ``spike_amplitudes`` of :func:`xephys.analyze`, or with amplitudes from the sorter.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most units, if none are named.
+        Largest number of units if none are named.
     ax
         Axes to draw into; a new figure if None.
 
@@ -138,7 +138,7 @@ def plot_amplitude_distributions(
 
 
 def _violin(ax: Axes, place: int, values: NDArray[np.float64], color: str) -> None:
-    """A smoothed histogram on either side of a line, and quartiles on it."""
+    """Draw a smoothed histogram on both sides of a line, with the quartiles on the line."""
     from scipy.ndimage import gaussian_filter1d
 
     if not len(values):
@@ -157,13 +157,13 @@ def _violin(ax: Axes, place: int, values: NDArray[np.float64], color: str) -> No
 
 
 def plot_unit_depths(sorting: xr.DataTree, *, size_max: float = 120.0, ax: Axes | None = None) -> Axes:
-    """Plot the depth of each unit against its amplitude; the area of a dot grows with its firing rate.
+    """Plot the depth of each unit against its amplitude; the area of a dot grows with the firing rate.
 
     Parameters
     ----------
     sorting
-        With places and amplitudes of the units: of the sorter, or of :func:`xephys.analyze` (``unit_locations``,
-        ``spike_amplitudes``).
+        A sorting with locations and amplitudes of the units, from the sorter or from :func:`xephys.analyze`
+        (``unit_locations``, ``spike_amplitudes``).
     size_max
         Area of the largest dot, in square points.
     ax
@@ -172,7 +172,7 @@ def plot_unit_depths(sorting: xr.DataTree, *, size_max: float = 120.0, ax: Axes 
     Raises
     ------
     ParameterError
-        If places or amplitudes are missing.
+        If locations or amplitudes are missing.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the figures of units share: which units, their names and colors, and what was analyzed of them."""
+"""Shared by the figures of units: which units to draw, their names and colors, and their analyzed results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def chosen_units(sorting: xr.DataTree, unit_ids: Any, n_units_max: int) -> NDArray[np.int64]:
-    """Positions of the units to draw: those named, or the ``n_units_max`` with most spikes, in their order.
+    """Positions of the units to draw: the named units, or the ``n_units_max`` with the most spikes, in their order.
 
     Raises
     ------
@@ -37,12 +37,12 @@ def chosen_units(sorting: xr.DataTree, unit_ids: Any, n_units_max: int) -> NDArr
 
 
 def analyzed(sorting: xr.DataTree, *names: str) -> list[xr.Dataset]:
-    """Results of extensions.
+    """Get the results of extensions from a sorting.
 
     Raises
     ------
     ParameterError
-        If one was not computed, or is of other spikes.
+        If an extension was not computed, or was computed for other spikes.
     """
     results = current_results(sorting)
     missing = [name for name in names if name not in results]
@@ -54,17 +54,17 @@ def analyzed(sorting: xr.DataTree, *names: str) -> list[xr.Dataset]:
 
 
 def unit_name(sorting: xr.DataTree, unit: int) -> str:
-    """Name of a unit, as a title has it."""
+    """The name of a unit as it appears in a title."""
     return f"unit {np.asarray(unit_ids_of(sorting))[unit]}"
 
 
 def colors_of(units: Iterable[int]) -> dict[int, str]:
-    """A color for each unit by its place in the list."""
+    """One color per unit, by its position in the list."""
     return {int(unit): unit_color(rank) for rank, unit in enumerate(units)}
 
 
 def unit_panels(ax: Axes | None, n: int, *, n_columns: int, size: tuple[float, float]) -> tuple[Axes, NDArray[Any]]:
-    """A frame, and in its place a panel of ``size`` inches for each of ``n`` units; others are hidden."""
+    """Divide the axes into a panel of ``size`` inches for each of ``n`` units; spare panels are hidden."""
     columns = max(1, min(n_columns, n))
     rows = max(1, -(-n // columns))
     frame = axes_for_panels(ax, figsize=(0.4 + size[0] * columns, 0.4 + size[1] * rows))
@@ -78,7 +78,7 @@ def unit_panels(ax: Axes | None, n: int, *, n_columns: int, size: tuple[float, f
 
 
 def edges_of(node: xr.Dataset) -> NDArray[np.float64]:
-    """Edges of a histogram's bins, which the node has by their lower ones."""
+    """Edges of a histogram's bins, from the lower edges that the node holds."""
     left = np.asarray(node["bin"].values, np.float64)
     width = left[1] - left[0] if len(left) > 1 else 1.0
     return np.append(left, left[-1] + width)

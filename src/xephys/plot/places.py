@@ -1,4 +1,4 @@
-"""Where on the probe: units, the size of their templates at each contact, and how much happens there."""
+"""Figures on the probe: unit locations, the template size at each contact, and the activity at each contact."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 def plot_unit_locations(sorting: xr.DataTree, *, names: bool | None = None, ax: Axes | None = None) -> Axes:
-    """Plot the places of units among the contacts.
+    """Plot the locations of the units among the contacts.
 
     Parameters
     ----------
     sorting
-        With templates, for the contacts, and places: of the sorter, or of :func:`xephys.analyze`
-        (``unit_locations``).
+        A sorting with templates, which hold the contacts, and with locations from the sorter or from
+        :func:`xephys.analyze` (``unit_locations``).
     names
-        Whether units are named; if None, up to 40 of them.
+        Whether to write the names of the units; None writes them for up to 40 units.
     ax
         Axes to draw into; a new figure if None.
 
     Raises
     ------
     ParameterError
-        If the sorting has no templates or places.
+        If the sorting has no templates or no locations.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def plot_unit_locations(sorting: xr.DataTree, *, names: bool | None = None, ax: 
     units = chosen_units(sorting, None, 1 << 30)
     node = current_results(sorting).get("unit_locations", sorting["units"].dataset)
     if "x" not in node or "y" not in node:
-        raise ParameterError("the units have no places; call xephys.analyze(sorting, recording, ['unit_locations'])")
+        raise ParameterError("the units have no locations; call xephys.analyze(sorting, recording, ['unit_locations'])")
     places = np.stack([node["x"].values, node["y"].values], axis=1).astype(np.float64)
     noise = sorting["units"]["label"].values.astype(str) == "noise"
     names = len(units) <= 40 if names is None else names
@@ -76,24 +76,24 @@ def plot_unit_probe_map(
     n_columns: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot how large the template of a unit is at each contact, from peak to peak, a panel a unit.
+    """Plot the peak-to-peak size of each unit's template at each contact, one panel per unit.
 
     Parameters
     ----------
     sorting
-        With templates.
+        A sorting with templates.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most panels, if no units are named.
+        Largest number of panels if no units are named.
     n_columns
-        Panels side by side.
+        Number of panels side by side.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------
@@ -125,14 +125,14 @@ def plot_unit_probe_map(
 
 
 def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None = None) -> Axes:
-    """Plot how many peaks a second have their largest sample at each contact.
+    """Plot the rate of peaks at each contact, counting each peak at the contact of its largest sample.
 
     Parameters
     ----------
     peaks
-        Computed peaks with the field ``channel_index``, of :func:`xephys.detect_peaks`.
+        Computed peaks from :func:`xephys.detect_peaks`, with the field ``channel_index``.
     recording
-        That on which they were detected.
+        The recording in which they were detected.
     ax
         Axes to draw into; a new figure if None.
 
@@ -155,7 +155,7 @@ def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None =
     """
     table: Any = columns_of(peaks)
     if "channel_index" not in table:
-        raise ParameterError("the peaks have no channel_index; give those of detect_peaks")
+        raise ParameterError("the peaks have no channel_index; give the result of detect_peaks")
     info = schema.validate_recording(recording)
     contacts = schema.positions_of(recording, why="a map of the activity")
     counts = np.bincount(np.asarray(table["channel_index"], np.int64), minlength=len(contacts))
@@ -186,7 +186,7 @@ def _fit(ax: Axes, points: NDArray[np.float64]) -> None:
 
 
 def _contact_map(ax: Axes, contacts: NDArray[np.float64], values: NDArray[Any], *, label: str) -> None:
-    """Squares at the contacts, colored by a value, with a scale beside them."""
+    """Draw a square at each contact, colored by a value, with a color bar."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
@@ -209,7 +209,7 @@ def _contact_map(ax: Axes, contacts: NDArray[np.float64], values: NDArray[Any], 
 
 
 def draw_footprint(ax: Axes, sorting: xr.DataTree, unit: int, color: str) -> None:
-    """The template of a unit at each of its own contacts, in the axes of the probe."""
+    """Draw the template of a unit at each of its own contacts, in the coordinates of the probe."""
     from .templates import cell_size
 
     templates, contacts, _ = template_arrays(sorting)

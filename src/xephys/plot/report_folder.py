@@ -1,4 +1,4 @@
-"""A folder with pictures and a table of a sorting, for a browser."""
+"""Write a folder with figures and a table of a sorting, to be read in a browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..sorting import unit_ids_of
 from ..typing import PathLike
 from .chosen import chosen_units
 
-#: Columns of the table on the page, as far as they are known; the CSV file has all.
+#: Columns shown in the table on the page, if available; the CSV file has all columns.
 _SHOWN = (
     "label",
     "num_spikes",
@@ -45,29 +45,30 @@ def export_report(
     dpi: float = 110.0,
     overwrite: bool = False,
 ) -> None:
-    """Write a report: ``index.html``, ``units.csv`` with a row a unit, and pictures in ``figures``.
+    """Write a report: ``index.html``, ``units.csv`` with one row per unit, and the figures in ``figures``.
 
     Parameters
     ----------
     sorting
-        With templates, or analyzed templates and the recording. Pictures show what :func:`xephys.analyze` has computed.
+        A sorting with templates, or with analyzed templates and the recording. The figures show what
+        :func:`xephys.analyze` has computed.
     folder
-        To be written.
+        The folder to write.
     recording
-        What was sorted; needed only where the sorting has no templates of its own.
+        The sorted recording; needed only if the sorting has no templates of its own.
     n_units_max
-        Most units with a page of their own: those with most spikes.
+        Largest number of units with a figure of their own: those with the most spikes.
     dpi
-        Resolution of the pictures, in dots an inch.
+        Resolution of the figures, in dots per inch.
     overwrite
-        Replace what is at the folder, once the new one is whole.
+        Replace an existing folder once the new one is complete.
 
     Raises
     ------
     ParameterError
         If there are no templates.
     OutputError
-        If the folder exists.
+        If the folder exists and ``overwrite`` is false.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def export_report(
 
 
 def _overview(tree: xr.DataTree) -> Iterable[tuple[str, Any]]:
-    """Names and functions of the pictures of all units, as far as something is known for them."""
+    """Names and functions of the figures of all units, limited to those whose results are available."""
     from . import amplitudes, places, raster, trains
 
     results, spikes = current_results(tree), tree["spikes"].dataset
@@ -117,7 +118,7 @@ def _overview(tree: xr.DataTree) -> Iterable[tuple[str, Any]]:
 
 
 def _drawn(path: Path, draw: Any, dpi: float) -> bool:
-    """Save a picture and close it; pyplot would keep every one of a hundred open."""
+    """Save a figure and close it; otherwise pyplot would keep a hundred of them open."""
     import matplotlib.pyplot as plt
 
     figure = draw().figure
@@ -127,7 +128,7 @@ def _drawn(path: Path, draw: Any, dpi: float) -> bool:
 
 
 def _file_name(unit_id: Any) -> str:
-    """The name of a unit without what a file's name may not hold.
+    """The name of a unit without characters that a file name may not contain.
 
     Examples
     --------

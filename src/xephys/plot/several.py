@@ -1,4 +1,4 @@
-"""Several sortings of one recording: which units are found by how many, and which are one neuron."""
+"""Figures of several sortings of one recording: how many find each unit, and which units are the same neuron."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def plot_multicomp_agreement(comparison: MultiSortingComparison, *, ax: Axes | N
     Parameters
     ----------
     comparison
-        Of :func:`xephys.comparison.compare_multiple_sorters`.
+        The result of :func:`xephys.comparison.compare_multiple_sorters`.
     ax
         Axes to draw into; a new figure if None.
 
@@ -50,7 +50,7 @@ def plot_multicomp_agreement_by_sorter(comparison: MultiSortingComparison, *, ax
     Parameters
     ----------
     comparison
-        Of :func:`xephys.comparison.compare_multiple_sorters`.
+        The result of :func:`xephys.comparison.compare_multiple_sorters`.
     ax
         Axes to draw into; a new figure if None.
 
@@ -69,7 +69,7 @@ def plot_multicomp_agreement_by_sorter(comparison: MultiSortingComparison, *, ax
     with paper_style():
         ax = axes_or_new(ax, figsize=(1.8 + 0.6 * n_sortings, 2.6))
         below = np.zeros(n_sortings)
-        for k in range(n_sortings, 0, -1):  # what all agree on lies at the bottom
+        for k in range(n_sortings, 0, -1):  # the units on which all sortings agree are at the bottom
             counts = (has & (number == k)[:, None]).sum(axis=0)
             ax.bar(np.arange(n_sortings), counts, 0.75, bottom=below, color=colors[k - 1], label=_who(k, n_sortings))
             below = below + counts
@@ -80,14 +80,14 @@ def plot_multicomp_agreement_by_sorter(comparison: MultiSortingComparison, *, ax
 
 
 def plot_multicomp_graph(comparison: MultiSortingComparison, *, names: bool = True, ax: Axes | None = None) -> Axes:
-    """Plot units as dots, a column for each sorting and a row for each agreed unit, and their matches as lines.
+    """Plot units as dots, one column per sorting and one row per agreed unit, with lines between matched units.
 
-    The thicker a line, the better the agreement; matches that were dropped are dotted.
+    The thicker the line, the better the agreement; matches that were dropped are dotted.
 
     Parameters
     ----------
     comparison
-        Of :func:`xephys.comparison.compare_multiple_sorters`.
+        The result of :func:`xephys.comparison.compare_multiple_sorters`.
     names
         Whether to write the names of the units beside the dots.
     ax
@@ -102,7 +102,7 @@ def plot_multicomp_graph(comparison: MultiSortingComparison, *, names: bool = Tr
     True
     """
     nodes, edges, units = comparison.nodes, comparison.edges, comparison.units
-    rank = np.empty(units.sizes["unit"], np.int64)  # units that more sortings share stand higher
+    rank = np.empty(units.sizes["unit"], np.int64)  # units that more sortings share are higher
     order = np.lexsort((units["avg_agreement"].values, units["agreement_number"].values))
     rank[order] = np.arange(len(order))
     x = nodes["sorting"].values
@@ -113,7 +113,7 @@ def plot_multicomp_graph(comparison: MultiSortingComparison, *, names: bool = Tr
         for (first, second), weight, kept in zip(
             edges["node"].values, edges["agreement"].values, edges["kept"].values, strict=True
         ):
-            bent = 0.12 if abs(x[second] - x[first]) > 1 and y[first] == y[second] else 0.0  # past the columns between
+            bent = 0.12 if abs(x[second] - x[first]) > 1 and y[first] == y[second] else 0.0  # avoids columns in between
             along = np.linspace(0.0, 1.0, 21)
             ax.plot(
                 x[first] + along * (x[second] - x[first]),

@@ -60,9 +60,9 @@ def first_by_time(recording: xr.DataArray) -> int:
     ahead = (start_time_s(recording) - float(origin)) * rate
     if round(ahead) > 0 and not has_regular_clock(recording):
         raise RecordingError(
-            f"this part begins {ahead / rate:g} s after its segment, which has a time for each sample: where it lies "
-            "was lost in arithmetic; take the part of a recording that has been saved (save_recording) after it. If "
-            f"it is no part, say so: recording.attrs[{SEGMENT_START!r}] = {start_time_s(recording):g}"
+            f"this part begins {ahead / rate:g} s after its segment, which has a time for each sample: its "
+            "position was lost in arithmetic; save the result (save_recording) before taking a part of it. If this is "
+            f"not a part of a segment, set recording.attrs[{SEGMENT_START!r}] = {start_time_s(recording):g}"
         )
     return max(0, round(ahead))
 

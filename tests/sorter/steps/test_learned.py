@@ -165,8 +165,8 @@ def moved(recording):
             lambda r: r.drop_vars("time").assign_attrs(sampling_frequency=25e3),
             "25000 samples a second and .* learned at 30000; resample",
         ),
-        (lambda r: r.isel(channel=slice(None, None, -1)), r"lies at \(.*\) um and lay at .*another order of channels"),
-        (moved, r"channel 0 lies at \(.*\) um and lay at .*more than 1 um away: another probe"),
+        (lambda r: r.isel(channel=slice(None, None, -1)), r"is at \(.*\) um but was at .*another order of channels"),
+        (moved, r"channel 0 is at \(.*\) um but was at .*more than 1 um away: another probe"),
         (
             lambda r: r.drop_vars("gain_to_uv"),
             "recording is in counts and the earlier sorting learned in uV; give both",

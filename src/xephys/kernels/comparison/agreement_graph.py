@@ -1,4 +1,4 @@
-"""Units of several sortings as nodes of a graph, edges between those that agree, and what belongs together."""
+"""Units of several sortings as nodes of a graph whose edges connect units that agree, and its components."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from scipy.sparse.csgraph import connected_components
 
 
 def components(n_nodes: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the component of each node, in the order of their first nodes.
+    """Number the components of the graph: one number per node, in the order of their first nodes.
 
     Parameters
     ----------
     n_nodes : int
     edges : (edge, 2) int64
-        Numbers of two nodes each.
+        The numbers of the two nodes of each edge.
 
     Examples
     --------
@@ -33,11 +33,11 @@ def components(n_nodes: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
 def one_unit_a_sorting(
     sorting_of_node: NDArray[np.int64], edges: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Edges that stay, where a component holds several units of one sorting: the weakest of theirs go.
+    """Mark the edges to keep so that no component has two units of one sorting; the weakest edges are dropped.
 
-    Of a component the sortings are looked at in order. For one with n units in it, the n - 1 weakest edges of these
-    units go, and the units that lose one are not looked at again; that is repeated until no component has two units of
-    one sorting.
+    In each component, the sortings are visited in order. If a sorting has n units in the component, the n - 1 weakest
+    edges of these units are dropped, and the units that lose an edge are skipped until the next round. Rounds are
+    repeated until no component has two units of one sorting.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def one_unit_a_sorting(
 def _weakest(
     sorting_of_node: NDArray[np.int64], edges: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Edges that go at once; none if no component has two units of one sorting."""
+    """Edges to drop in one round; empty if no component has two units of one sorting."""
     kept, present = np.ones(len(edges), bool), np.ones(len(sorting_of_node), bool)
     label = components(len(sorting_of_node), edges)
     n_sortings = int(sorting_of_node.max(initial=0)) + 1

@@ -1,4 +1,4 @@
-"""Spikes of two sortings that are near enough to be the same, counted by pair of units or marked one by one."""
+"""Find spikes of two sortings close enough to be the same spike: count them per pair of units, or mark each one."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ def add_coincidences(
 ) -> None:
     """Add the coincident spikes of one segment to the counts of their pairs of units.
 
-    Spikes of the first sorting are taken in order, and for each of them those of the second. A pair of units counts a
-    pair of spikes unless one of the two is in the pair of spikes that it counted last. In bursts that are shorter than
-    the window a spike can so be counted twice; the result depends on which sorting is the first.
+    The spikes of the first sorting are visited in order, and for each of them the nearby spikes of the second. A pair
+    of spikes is counted for its pair of units unless one of the two spikes was already in the last pair counted there.
+    A spike can therefore be counted twice in a burst shorter than the window, and the result depends on which sorting
+    comes first.
 
     Parameters
     ----------
     counts : (first unit, second unit) int64
     first_samples, second_samples : (spike,) int64
-        Ascending.
+        In ascending order.
     first_units, second_units : (spike,) int64
     within_samples : int
-        Largest distance of spikes that coincide.
+        Largest distance between coincident spikes.
 
     Examples
     --------
@@ -64,20 +65,21 @@ def coincident_spikes(
     partner: NDArray[np.int64],
     within_samples: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each spike of one segment the spike of the partner unit that coincides with it.
+    """Match each spike of one segment to a coincident spike of the partner unit.
 
     Parameters
     ----------
     first_samples, first_units, second_samples, second_units
         As for :func:`add_coincidences`.
     partner : (first unit,) int64
-        The second unit with which each first one is compared; -1 for none. No second unit is a partner twice.
+        The second unit with which each first unit is compared; -1 for none. Each second unit has at most one partner.
     within_samples : int
 
     Returns
     -------
     of_first, of_second : (spike,) int64
-        Position of the other spike, -1 where there is none. Every spike is used once: the earliest that is free.
+        Position of the matched spike, or -1 if there is none. Each spike is used at most once; the earliest free spike
+        is taken.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Spikes of different units that lie on each other."""
+"""Find collisions: overlapping spikes of different units."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 @njit(nogil=True, cache=True)
 def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
-    """Neighboring spikes of two units of one segment: near each other, and no spike of either unit between them.
+    """Find neighboring spikes of two units of one segment: close together, with no spike of either unit between them.
 
     Parameters
     ----------
     samples : (spike,) int64
-        Ascending.
+        In ascending order.
     units : (spike,) int64
     within_samples : int
-        Largest distance of the two.
+        Largest distance between the two spikes.
 
     Returns
     -------
     (pair, 2) int64
-        Positions of the two spikes, that of the unit with the smaller number first; by the earlier spike.
+        Positions of the two spikes, the unit with the smaller number first; ordered by the earlier spike.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within
     [[1, 0]]
     """
     pairs = np.empty((0, 2), np.int64)
-    for filling in range(2):  # counted first, so that the pairs fit
+    for filling in range(2):  # the first pass counts the pairs, the second fills the array
         n_pairs = 0
         for i in range(samples.size):
             for j in range(i + 1, samples.size):

@@ -1,4 +1,4 @@
-"""Agreement of units, and which units of two sorted sets belong together."""
+"""Agreement between units of two sortings, and the best assignment of one to the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def agreement_of_counts(
     coincident: NDArray[np.int64], num_first: NDArray[np.int64], num_second: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Coincident spikes over the union of both trains; 0 for two empty ones.
+    """Agreement of each pair of units: coincident spikes over the union of both trains; 0 for two empty trains.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def agreement_of_counts(
 
 
 def best_matches(agreement: NDArray[np.float64], score_min: float) -> NDArray[np.int64]:
-    """For each row the column that agrees best, the first of several; -1 where the agreement is below the minimum.
+    """For each row, the column that agrees best (the first of equals); -1 if the agreement is below the minimum.
 
     Examples
     --------
@@ -40,18 +40,18 @@ def best_matches(agreement: NDArray[np.float64], score_min: float) -> NDArray[np
 
 
 def one_to_one(agreement: NDArray[np.float64], score_min: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns assigned to each other so that the sum of the agreements is largest (Hungarian algorithm).
+    """Assign rows and columns to each other so that the sum of the agreements is largest (Hungarian algorithm).
 
     Parameters
     ----------
     agreement : (first unit, second unit) float64
     score_min : float
-        Pairs below it count nothing, and are not assigned.
+        Pairs below this score add nothing to the sum and are not assigned.
 
     Returns
     -------
     of_rows, of_columns : int64
-        The other unit of each; -1 for none.
+        The partner of each row and of each column; -1 for none.
 
     Examples
     --------
@@ -68,10 +68,10 @@ def one_to_one(agreement: NDArray[np.float64], score_min: float) -> tuple[NDArra
 
 
 def order_by_agreement(agreement: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """An order of rows and columns in which agreement falls along the diagonal.
+    """Order rows and columns so that the largest agreements fall along the diagonal.
 
-    Rows stand by their best agreement. Each takes, in this order, the column that agrees best with it of those that are
-    left; columns that no row took follow.
+    Rows are sorted by their best agreement. In this order, each row takes the remaining column that agrees best with
+    it; columns that no row took follow.
 
     Examples
     --------

@@ -211,7 +211,7 @@ def check_fits(learned: Learned, recording: xr.DataArray) -> None:
     worst = int(apart.argmax())
     if apart[worst] > POSITION_TOLERANCE_UM:
         raise RecordingError(
-            f"channel {recording.channel.values[worst]} lies at ({here[worst, 0]:g}, {here[worst, 1]:g}) um and lay at "
+            f"channel {recording.channel.values[worst]} is at ({here[worst, 0]:g}, {here[worst, 1]:g}) um but was at "
             f"({there[worst, 0]:g}, {there[worst, 1]:g}) when the templates were learned, more than "
             f"{POSITION_TOLERANCE_UM:g} um away: another probe, or another order of channels; {remedy}"
         )
