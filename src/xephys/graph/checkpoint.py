@@ -253,8 +253,8 @@ def _write_chunks(plan: Plan, place: Path, missing: list[int], tally: _Tally) ->
             tally.add()
     except KilledWorker as error:
         raise ResourceError(
-            f"workers were killed again and again while computing {error.task}, most likely because they ran out of memory; use "
-            "shorter chunks, fewer threads per worker or a higher memory limit (the finished chunks are kept)"
+            f"workers were killed repeatedly while computing {error.task}, most likely because they ran out of memory; "
+            "use shorter chunks, fewer threads per worker or a higher memory limit (the finished chunks are kept)"
         ) from error
     finally:
         client.cancel(futures)
