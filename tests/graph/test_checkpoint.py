@@ -272,7 +272,7 @@ def test_workers_that_die_again_and_again_give_a_clear_error(long_source, tmp_pa
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         local_cluster(n_workers=1, threads_per_worker=1),
-        pytest.raises(ResourceError, match=r"workers were killed again and again while computing .*kill_own_process"),
+        pytest.raises(ResourceError, match=r"workers were killed repeatedly while computing .*kill_own_process"),
     ):
         run_events(table, tmp_path)
 
