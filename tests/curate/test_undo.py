@@ -12,6 +12,7 @@ from spikeinterface.curation import apply_curation as apply_theirs
 from spikeinterface.curation.curation_model import SequentialCuration
 
 import xephys
+from xephys.curate.merge_search import Merges
 from xephys.curate.undo import Curation, begin_curation
 from xephys.errors import ParameterError
 
@@ -132,3 +133,27 @@ def test_single_steps() -> None:
     assert curation.sorting["units"]["label"].values[ids.index(1)] == "mua"
     assert [len(trains_of(curation.sorting)[unit]) for unit in (10, 11)] == [2, 1]
     assert trains_of(tree) == trains_of(curation.states[0])
+
+
+def test_rules_and_merges_that_were_found_are_steps_too(tmp_path: Path) -> None:
+    tree = sorting(2)
+    counts = dict(zip(tree["units"]["unit_id"].values.tolist(), tree["units"]["num_spikes"].values, strict=True))
+    limit = int(sorted(counts.values())[3])
+    found = Merges(xr.Dataset(), ((1, 2), (3, 4, 5)), {})
+    curation = (
+        begin_curation(tree)
+        .merge_found(found)
+        .by_rules(f"num_spikes > {limit}")
+        .like_bombcell(thresholds={"mua": [f"num_spikes > {2 * limit}"]})
+        .by_rules("label == 'good'", passed=None, remove=True)
+    )
+    assert len(curation.steps) == 4 and curation.steps[3]["removed"]
+    assert {label["labels"]["quality"][0] for label in curation.steps[2]["manual_labels"]} >= {"MUA"}
+    curation.save(tmp_path / "curation.json")
+    again = begin_curation(tree, tmp_path / "curation.json")
+    for one, other in zip(curation.states, again.states, strict=True):
+        assert trains_of(one) == trains_of(other)
+        assert one["units"]["label"].values.tolist() == other["units"]["label"].values.tolist()
+    theirs = apply_theirs(xephys.to_spikeinterface(tree), SequentialCuration(**curation.to_dict()))
+    assert set(theirs.unit_ids.tolist()) == set(trains_of(curation.sorting))
+    assert curation.undo().sorting.identical(curation.states[3])

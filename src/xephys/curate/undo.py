@@ -11,10 +11,17 @@ import xarray as xr
 from ..errors import ParameterError
 from ..sorting import unit_ids_of, validate_sorting
 from ..typing import PathLike
+from .bombcell import label_like_bombcell
 from .curation import QUALITY, apply_step, read_curation, save_curation
+from .merge_search import Merges
+from .rules import Rule, curate_by_rules
 
 #: Definition of the labels that :meth:`Curation.label` sets, as in SpikeInterface's GUI.
-DEFAULT_LABELS = {QUALITY: {"name": QUALITY, "label_options": ["good", "noise", "MUA"], "exclusive": True}}
+DEFAULT_LABELS: dict[str, dict[str, Any]] = {
+    QUALITY: {"name": QUALITY, "label_options": ["good", "noise", "MUA"], "exclusive": True}
+}
+#: Labels that SpikeInterface spells otherwise.
+_SPELLED = {"mua": "MUA"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +80,19 @@ class Curation:
         one = {"unit_id": unit_id, "mode": "indices", "indices": [list(rows) for rows in indices]}
         return self._made({"splits": [{**one, "new_unit_ids": None if new_ids is None else list(new_ids)}]})
 
+    def by_rules(self, rules: Rule | Sequence[Rule], **options: Any) -> Curation:
+        """Label or remove units by rules, as :func:`xephys.curate_by_rules` does; the log has the reasons."""
+        return self._relabelled(curate_by_rules(self.sorting, rules, **options))
+
+    def like_bombcell(self, **options: Any) -> Curation:
+        """Label units as :func:`label_like_bombcell` does; the log has the reasons."""
+        return self._relabelled(label_like_bombcell(self.sorting, **options))
+
+    def merge_found(self, found: Merges, *, duplicate_ms: float | None = None) -> Curation:
+        """Merge the groups of :func:`find_merges`."""
+        merges = [{"unit_ids": list(group), "new_unit_id": None} for group in found.groups]
+        return self._made({"merges": merges}, duplicate_ms=duplicate_ms)
+
     def undo(self) -> Curation:
         """Undo the last step.
 
@@ -107,9 +127,26 @@ class Curation:
         """Write all steps as JSON, which SpikeInterface reads and :func:`begin_curation` continues."""
         save_curation(list(self.steps), path)
 
-    def _made(self, parts: Mapping[str, Any]) -> Curation:
+    def _made(self, parts: Mapping[str, Any], *, duplicate_ms: float | None = None) -> Curation:
         ids = unit_ids_of(self.sorting).tolist()
-        return self.apply({"unit_ids": ids, **parts})
+        return self.apply({"unit_ids": ids, **parts}, duplicate_ms=duplicate_ms)
+
+    def _relabelled(self, tree: xr.DataTree) -> Curation:
+        """The curation with a sorting that has other labels or fewer units, and the step that makes it."""
+        ids, left = unit_ids_of(self.sorting).tolist(), set(unit_ids_of(tree).tolist())
+        before = dict(zip(ids, self.sorting["units"]["label"].values.tolist(), strict=True))
+        after = dict(zip(unit_ids_of(tree).tolist(), tree["units"]["label"].values.tolist(), strict=True))
+        labels = {unit: _SPELLED.get(label, label) for unit, label in after.items() if label != before[unit]}
+        quality = DEFAULT_LABELS[QUALITY]
+        options = list(dict.fromkeys([*quality["label_options"], *labels.values()]))
+        given = {
+            "unit_ids": ids,
+            "label_definitions": {QUALITY: {**quality, "label_options": options}},
+            "manual_labels": [{"unit_id": unit, "labels": {QUALITY: [label]}} for unit, label in labels.items()],
+            "removed": [unit for unit in ids if unit not in left],
+        }
+        (step,) = read_curation(given)
+        return Curation((*self.states, tree), (*self.steps, step))
 
 
 def begin_curation(
