@@ -64,8 +64,8 @@ LAZY = (
     "xephys.simulation",
     "xephys.kernels",
 )
-#: Modules of these that import NumPy at most, so that everyone may import them.
-LIGHT = ("xephys.kernels.lib.constants", "xephys.kernels.lib.records")
+#: Modules of these that import NumPy and Xarray at most, so that everyone may import them.
+LIGHT = ("xephys.kernels.lib.constants", "xephys.kernels.lib.records", "xephys.simulation.sessions")
 #: Module and what it may import against the rules, each for one reason.
 EXCEPTIONS = {
     # A guard in tests that no compute happens has to stand in for Dask's scheduler.

@@ -150,6 +150,9 @@ from .provenance import history_text as history_text
 from .detect.matched_filter import prototype_of_components as prototype_of_components
 from .features.shapes import standard_shapes as standard_shapes
 from .templates.average import dense_templates as dense_templates
+from .track.track import track_units as track_units
+from .track.add import add_session as add_session
+from .track.units import session_units as session_units
 from .comparison.pair import Comparison as Comparison
 from .comparison.pair import compare as compare
 from .errors import OutputError as OutputError

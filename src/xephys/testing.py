@@ -21,11 +21,12 @@ import xarray as xr
 
 from .errors import ParameterError
 from .schema import make_recording, validate_recording
+from .simulation.sessions import simulate_sessions
 
 if TYPE_CHECKING:
     from .simulation.truth import Truth
 
-__all__ = ["assert_chunk_invariant", "forbid_compute", "rechunked", "simulate_recording"]
+__all__ = ["assert_chunk_invariant", "forbid_compute", "rechunked", "simulate_recording", "simulate_sessions"]
 
 
 def simulate_recording(

@@ -1,0 +1,142 @@
+"""Footprints of units, told so that neither the channel map nor the position of the tissue shows in them.
+
+A template is interpolated to a small grid of places round the unit itself. Two sessions whose tissue lies 30 µm apart,
+or that recorded from other rows of a probe, then have the same footprint of a neuron, and units can be compared before
+anything is known about motion.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..lib.kriging import NUGGET, matern
+
+#: Rows of the grid, relative to the unit's depth.
+ROWS_UM = np.arange(-75.0, 76.0, 15.0)
+#: Columns of the grid where a shank is too wide for fixed ones, relative to the unit.
+COLUMNS_UM = np.arange(-45.0, 46.0, 15.0)
+#: Shanks wider than this get a grid that moves with the unit in both directions.
+WIDE_UM = 120.0
+#: Contacts from which a footprint is interpolated.
+N_CONTACTS_MAX = 44
+#: Places whose value the contacts leave uncertain by more than this share of its variance are left out.
+UNCERTAINTY_MAX = 0.5
+#: Units whose systems of equations are solved together: bounds the memory.
+BATCH = 512
+
+
+def unit_sizes(templates: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Size on every channel, channel of the largest, and that size, from the time course of the largest channel.
+
+    Parameters
+    ----------
+    templates : (unit, sample, channel)
+
+    Returns
+    -------
+    sizes : (unit, channel)
+        How much of the largest channel's time course each channel shows, as peak-to-trough; noise adds nothing to it.
+    peak_channel : (unit,)
+    amplitude : (unit,)
+        Peak-to-trough on the largest channel.
+
+    Examples
+    --------
+    >>> sizes, peak, amplitude = unit_sizes(np.float32([[[0, 0], [-4, -2], [2, 1]]]))
+    >>> sizes.tolist(), peak.tolist(), amplitude.tolist()
+    ([[6.0, 3.0]], [0], [6.0])
+    """
+    values = np.asarray(templates, np.float64)
+    spans = np.ptp(values, axis=1)
+    peak = spans.argmax(axis=1)
+    amplitude = spans[np.arange(len(values)), peak]
+    course = np.take_along_axis(values, peak[:, None, None], axis=2)[:, :, 0]
+    energy = np.maximum((course**2).sum(axis=1), 1e-12)
+    sizes = np.einsum("usc,us->uc", values, course) * (amplitude / energy)[:, None]
+    return np.maximum(sizes, 0.0), peak.astype(np.int64), amplitude
+
+
+def aligned(templates: NDArray[np.float32], peak_channel: NDArray[np.int64], *, nbefore: int) -> NDArray[np.float32]:
+    """Templates moved so that the extremum of the largest channel is sample ``nbefore``; zeros come in at the ends.
+
+    Examples
+    --------
+    >>> aligned(np.float32([[[0], [0], [-4], [1]]]), np.array([0]), nbefore=1)[0, :, 0].tolist()
+    [0.0, -4.0, 1.0, 0.0]
+    """
+    n_samples = templates.shape[1]
+    course = np.take_along_axis(templates, peak_channel[:, None, None], axis=2)[:, :, 0]
+    sample = np.arange(n_samples)[None] + (np.abs(course).argmax(axis=1) - nbefore)[:, None]
+    inside = (sample >= 0) & (sample < n_samples)
+    moved = np.take_along_axis(templates, np.clip(sample, 0, n_samples - 1)[:, :, None], axis=1)
+    return np.where(inside[:, :, None], moved, np.float32(0))
+
+
+def grid_places(positions: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places of the grid round each unit, ``(unit, place, 2)`` in µm.
+
+    On a narrow shank the columns are fixed at its edges and its middle: how a footprint lies across the shank tells
+    neurons apart. On a wide one they move with the unit.
+    """
+    low, high = positions[:, 0].min(), positions[:, 0].max()
+    wide = high - low > WIDE_UM
+    columns = COLUMNS_UM if wide else np.unique([low, (low + high) / 2, high])
+    grid = np.stack(np.meshgrid(columns, ROWS_UM, indexing="ij"), axis=-1).reshape(-1, 2)
+    center = np.column_stack([places[:, 0] if wide else np.zeros(len(places)), places[:, 1]])
+    return np.asarray(grid[None] + center[:, None])
+
+
+def unit_footprints(
+    templates: NDArray[np.float32], positions: NDArray[np.float64], places: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Templates at the places of a grid round each unit.
+
+    Parameters
+    ----------
+    templates : (unit, sample, channel)
+        Of the channels of one shank, aligned.
+    positions : (channel, 2)
+    places : (unit, 2)
+        Where the units are.
+
+    Returns
+    -------
+    footprints : (unit, place, sample)
+        Zero where the contacts say nothing.
+    valid : (unit, place)
+        Where they say something.
+
+    Examples
+    --------
+    >>> contacts = np.column_stack([np.zeros(12), np.arange(12) * 20.0])
+    >>> template = np.zeros((1, 5, 12), np.float32); template[0, 2, 6] = -1
+    >>> footprints, valid = unit_footprints(template, contacts, np.array([[0.0, 120.0]]))
+    >>> footprints.shape, int(np.abs(footprints).max(axis=2).argmax()), bool(valid.all())
+    ((1, 11, 5), 5, True)
+    """
+    grid = grid_places(positions, places)
+    footprints = np.zeros((len(templates), grid.shape[1], templates.shape[1]), np.float32)
+    valid = np.zeros(grid.shape[:2], np.bool_)
+    for start in range(0, len(templates), BATCH):
+        batch = slice(start, start + BATCH)
+        footprints[batch], valid[batch] = _interpolated(templates[batch], positions, places[batch], grid[batch])
+    return footprints, valid
+
+
+def _interpolated(
+    templates: NDArray[np.float32],
+    positions: NDArray[np.float64],
+    places: NDArray[np.float64],
+    grid: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    distances = np.linalg.norm(positions[None] - places[:, None], axis=2)
+    near = np.argsort(distances, axis=1, kind="stable")[:, :N_CONTACTS_MAX]
+    known = positions[near]
+    among = matern(np.linalg.norm(known[:, :, None] - known[:, None], axis=3)) + NUGGET * np.eye(near.shape[1])
+    across = matern(np.linalg.norm(known[:, :, None] - grid[:, None], axis=3))
+    weights = np.linalg.solve(among, across)
+    valid = 1.0 - (weights * across).sum(axis=1) < UNCERTAINTY_MAX
+    values = np.take_along_axis(templates, near[:, None, :], axis=2)
+    footprints = np.matmul(values, weights).transpose(0, 2, 1)
+    return np.where(valid[:, :, None], footprints, 0.0).astype(np.float32), valid

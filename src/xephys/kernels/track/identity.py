@@ -1,0 +1,153 @@
+"""Whether two units are the same neuron: probabilities that hold, learned from the sessions themselves.
+
+Two units of one session are different neurons. Pairs of different sessions are as many different neurons as those, by
+the numbers of units, and on top of them the same ones; the odds of "same" are taken to be exponential in the features
+(density ratio of Qin and Zhang 1997, Biometrika 84:609). Nothing needs labels, and where no neuron is shared, none is
+matched.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Confidence in the weights that stand before anything is learned, in pairs.
+PRIOR_PAIRS = 200.0
+#: Log odds of a pair without any difference in its features before anything is learned, and the confidence in them.
+CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
+#: Log odds are limited to this, and probabilities to what lies this far from 0 and 1.
+LOG_ODDS_MAX, PROBABILITY_MIN = 40.0, 1e-4
+N_STEPS_MAX = 300
+
+
+def learn_odds(
+    features: NDArray[np.float64], is_cross: NDArray[np.bool_], prior: NDArray[np.float64], *, ratio: float
+) -> NDArray[np.float64]:
+    """Weights of the features, and a constant, whose sum is the log odds that a pair is the same neuron.
+
+    Parameters
+    ----------
+    features : (pair, feature)
+    is_cross : (pair,)
+        Whether the units are of different sessions.
+    prior : (feature,)
+        Weights before anything is learned; none changes its sign.
+    ratio
+        Pairs of different neurons to be expected between sessions, for each pair of one session.
+
+    Returns
+    -------
+    (feature + 1,)
+
+    Examples
+    --------
+    >>> same, different = np.linspace(3, 5, 60)[:, None], np.linspace(-1, 1, 120)[:, None]
+    >>> features = np.concatenate([same, different, different])
+    >>> odds = learn_odds(features, np.arange(300) < 180, np.array([3.0]), ratio=1.0)
+    >>> probability_of(np.array([[4.0], [1.0]]), odds).round(1).tolist()
+    [1.0, 0.0]
+    """
+    from scipy.optimize import minimize
+
+    design = np.column_stack([features, np.ones(len(features))])
+    cross, same = design[is_cross], design[~is_cross]
+    start = np.append(prior, CONSTANT)
+    precision = np.append(PRIOR_PAIRS / prior**2, CONSTANT_PRECISION)
+
+    def loss(odds: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Of finding each pair within or between sessions; a pair is between with odds ratio * (1 + odds of same)."""
+        of_cross, of_same = (np.exp(np.clip(d @ odds, -LOG_ODDS_MAX, LOG_ODDS_MAX)) for d in (cross, same))
+        between, within = ratio * (1.0 + of_cross), ratio * (1.0 + of_same)
+        away = odds - start
+        value = np.log1p(1.0 / between).sum() + np.log1p(within).sum() + 0.5 * (precision * away**2).sum()
+        slope = same.T @ (ratio * of_same / (1.0 + within)) - cross.T @ (ratio * of_cross / (between * (1.0 + between)))
+        return float(value), slope + precision * away
+
+    signs = [(0.0, None) if weight > 0 else (None, 0.0) for weight in prior] + [(None, None)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=signs, options={"maxiter": N_STEPS_MAX})
+    return np.asarray(found.x)
+
+
+def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that each pair is the same neuron, seen for itself."""
+    log_odds = np.clip(features @ odds[:-1] + odds[-1], -LOG_ODDS_MAX, LOG_ODDS_MAX)
+    return np.asarray(np.clip(1.0 / (1.0 + np.exp(-log_odds)), PROBABILITY_MIN, 1.0 - PROBABILITY_MIN))
+
+
+def exclusive(
+    probability: NDArray[np.float64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    session: NDArray[np.int64],
+    neuron: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Probabilities of pairs when a unit can be at most one neuron of another session.
+
+    Parameters
+    ----------
+    probability : (pair,)
+        Each for itself.
+    first, second : (pair,)
+        Units.
+    session : (unit,)
+    neuron : (unit,)
+        The same for units of one session that are parts of one neuron: these do not exclude each other.
+
+    Examples
+    --------
+    >>> pairs = np.array([0.9, 0.9]), np.array([0, 0]), np.array([1, 2])
+    >>> exclusive(*pairs, np.array([0, 1, 1]), np.array([0, 1, 2])).round(2).tolist()
+    [0.47, 0.47]
+    >>> exclusive(*pairs, np.array([0, 1, 1]), np.array([0, 1, 1])).round(2).tolist()
+    [0.9, 0.9]
+    """
+    odds = probability / (1.0 - probability)
+    others = np.zeros(len(odds))
+    for unit, other in ((first, second), (second, first)):
+        others += _sums(unit, session[other], first, second, session, odds)
+        others -= _sums(unit, neuron[other], first, second, neuron, odds)
+    return np.asarray(odds / (1.0 + odds + np.maximum(others, 0.0)))
+
+
+def _sums(
+    unit: NDArray[np.int64],
+    label: NDArray[np.int64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    odds: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """For each pair, the odds of its unit with all units that bear a label."""
+    width = int(labels.max()) + 1 if len(labels) else 1
+    keys, at = np.unique(
+        np.concatenate([first * width + labels[second], second * width + labels[first]]), return_inverse=True
+    )
+    total = np.bincount(at, np.concatenate([odds, odds]), len(keys))
+    return np.asarray(total[np.searchsorted(keys, unit * width + label)])
+
+
+def best_partners(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    probability: NDArray[np.float64],
+    session: NDArray[np.int64],
+    *,
+    probability_min: float,
+) -> NDArray[np.int64]:
+    """Most probable partner of each unit in each other session, -1 where none is probable enough, ``(unit, session)``.
+
+    Examples
+    --------
+    >>> best_partners(
+    ...     np.array([0, 0]), np.array([1, 2]), np.array([0.7, 0.9]), np.array([0, 1, 1]), probability_min=0.5
+    ... ).tolist()
+    [[-1, 2], [0, -1], [0, -1]]
+    """
+    n_sessions = int(session.max()) + 1 if len(session) else 0
+    best = np.full((len(session), n_sessions), -1, np.int64)
+    probable = np.flatnonzero((probability >= probability_min) & (session[first] != session[second]))
+    # Written in ascending order of probability, so that the last one stays; of equals the lower pair.
+    order = probable[np.lexsort((-probable, probability[probable]))]
+    best[first[order], session[second[order]]] = second[order]
+    best[second[order], session[first[order]]] = first[order]
+    return best

@@ -1,0 +1,234 @@
+"""Displacement of the tissue between sessions, from pairs of units that look alike.
+
+A coarse search votes for the shift, and the difference of shift between both ends of the shank, of every two sessions;
+one robust least-squares problem makes those agree, and a second one, on the pairs themselves, refines them. Both have a
+closed form in every round, so that neither a start nor chance decides the outcome.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Steps of the coarse search: of the shift, and of the difference of shift between both ends of the shank, in µm.
+SHIFT_STEP_UM, TILT_STEP_UM = 2.0, 10.0
+#: Spread of a vote of the coarse search in µm, and what a tilt costs against its votes, per µm.
+VOTE_UM, TILT_COST = 8.0, 0.005
+#: Residuals beyond these lose their weight: those of pairs of sessions, and those of pairs of units round by round, µm.
+EDGE_SCALE_UM = 8.0
+SCALES_UM = (8.0, 4.0, 2.0, 2.0, 2.0)
+N_ROUNDS = 10
+#: Resistance to bending, relative to the mean weight of a pair.
+BENDING = 0.3
+
+
+class Matches(NamedTuple):
+    """Pairs of units of different sessions that may be the same neuron."""
+
+    session_a: NDArray[np.int64]
+    session_b: NDArray[np.int64]
+    depth_a: NDArray[np.float64]
+    depth_b: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+def hat_functions(depth_um: NDArray[np.float64], knots_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of the knots at each depth, linear between them and constant beyond, ``(depth, knot)``.
+
+    Examples
+    --------
+    >>> hat_functions(np.array([0.0, 25.0, 900.0]), np.array([0.0, 100.0])).tolist()
+    [[1.0, 0.0], [0.75, 0.25], [0.0, 1.0]]
+    """
+    if len(knots_um) == 1:
+        return np.ones((len(depth_um), 1))
+    return np.column_stack([np.interp(depth_um, knots_um, row) for row in np.eye(len(knots_um))])
+
+
+def session_displacements(
+    matches: Matches, *, n_sessions: int, knots_um: NDArray[np.float64], motion_max_um: float
+) -> NDArray[np.float64]:
+    """Displacement of each session at each knot in µm, of mean zero over the sessions.
+
+    Parameters
+    ----------
+    matches
+        Pairs of units of all sessions on one shank.
+    n_sessions
+    knots_um : (knot,)
+        One makes the motion rigid, two linear in depth.
+    motion_max_um
+        Largest shift that two sessions can have against one another.
+
+    Returns
+    -------
+    (session, knot)
+    """
+    if not len(matches.weight):
+        return np.zeros((n_sessions, len(knots_um)))
+    apart = matches.depth_b - matches.depth_a
+    moved = _coarse(matches, n_sessions, knots_um, motion_max_um)
+    for scale in SCALES_UM:
+        for _ in range(N_ROUNDS):
+            # A displacement belongs to a depth of the tissue, not of the probe: else one that puts all units at one
+            # depth would explain every pair.
+            hats = hat_functions(_tissue_depth(matches, moved, knots_um), knots_um)
+            between = (hats * (moved[matches.session_b] - moved[matches.session_a])).sum(axis=1)
+            weight = matches.weight / (1.0 + ((apart - between) / scale) ** 2) ** 2
+            moved = _least_squares(matches, hats, apart, weight, n_sessions)
+    return moved
+
+
+def depth_in_tissue(
+    depth_um: NDArray[np.float64], moved: NDArray[np.float64], knots_um: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Depth at which each unit is where the tissue rests, from that on the probe.
+
+    Parameters
+    ----------
+    depth_um : (unit,)
+    moved : (unit, knot)
+        Displacement of the unit's session.
+    knots_um : (knot,)
+
+    Examples
+    --------
+    >>> depth_in_tissue(np.array([130.0]), np.array([[20.0, 40.0]]), np.array([0.0, 200.0])).round(6).tolist()
+    [100.0]
+    """
+    depth = depth_um - moved.mean(axis=1)
+    for _ in range(N_ROUNDS):
+        depth = depth_um - (hat_functions(depth, knots_um) * moved).sum(axis=1)
+    return np.asarray(depth)
+
+
+def _tissue_depth(matches: Matches, moved: NDArray[np.float64], knots_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Depth in the tissue of each pair, the mean of what both units say."""
+    first = depth_in_tissue(matches.depth_a, moved[matches.session_a], knots_um)
+    second = depth_in_tissue(matches.depth_b, moved[matches.session_b], knots_um)
+    return np.asarray((first + second) / 2)
+
+
+def support(
+    matches: Matches, moved: NDArray[np.float64], knots_um: NDArray[np.float64], *, residual_max_um: float
+) -> NDArray[np.float64]:
+    """Share of the matches of each session that its displacement brings together, 0 for a session without any.
+
+    Chance alone brings together as many as the search range is wide; neurons that are in both sessions bring far more.
+    """
+    first = depth_in_tissue(matches.depth_a, moved[matches.session_a], knots_um)
+    second = depth_in_tissue(matches.depth_b, moved[matches.session_b], knots_um)
+    near = np.abs(second - first) <= residual_max_um
+    n_all, n_near = (
+        np.bincount(matches.session_a, values, len(moved)) + np.bincount(matches.session_b, values, len(moved))
+        for values in (np.ones(len(near)), near.astype(np.float64))
+    )
+    return np.asarray(np.divide(n_near, n_all, out=np.zeros(len(moved)), where=n_all > 0))
+
+
+def _least_squares(
+    matches: Matches,
+    hats: NDArray[np.float64],
+    apart: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    n_sessions: int,
+) -> NDArray[np.float64]:
+    """Displacements of smallest weighted squared residual, of mean zero at every knot."""
+    n_knots = hats.shape[1]
+    size = n_sessions * n_knots
+    normal, right = np.zeros((size, size)), np.zeros(size)
+    ends = ((matches.session_a * n_knots, -1.0), (matches.session_b * n_knots, 1.0))
+    for k in range(n_knots):
+        for at, sign in ends:
+            np.add.at(right, at + k, sign * weight * hats[:, k] * apart)
+            for m in range(n_knots):
+                for other, other_sign in ends:
+                    np.add.at(normal, (at + k, other + m), sign * other_sign * weight * hats[:, k] * hats[:, m])
+    stiffness = BENDING * weight.mean()
+    if n_knots > 2:
+        bend = np.diff(np.eye(n_knots), n=2, axis=0)
+        normal += np.kron(np.eye(n_sessions), stiffness * bend.T @ bend)
+    # Sessions and knots without pairs rest where the others are on average.
+    normal += 1e-6 * max(stiffness, 1e-12) * np.eye(size)
+    if n_knots > 1:
+        tie = np.diff(np.eye(n_knots), axis=0)
+        normal += np.kron(np.eye(n_sessions), 1e-3 * stiffness * tie.T @ tie)
+    moved = np.linalg.solve(normal, right).reshape(n_sessions, n_knots)
+    return np.asarray(moved - moved.mean(axis=0))
+
+
+def _coarse(
+    matches: Matches, n_sessions: int, knots_um: NDArray[np.float64], motion_max_um: float
+) -> NDArray[np.float64]:
+    """Displacements as the votes of all pairs of sessions have them."""
+    low, high = knots_um[0], knots_um[-1]
+    span, middle = max(high - low, 1.0), (low + high) / 2
+    tilts = np.arange(-motion_max_um, motion_max_um + 1, TILT_STEP_UM) if len(knots_um) > 1 else np.zeros(1)
+    shifts = np.arange(-motion_max_um, motion_max_um + 1, SHIFT_STEP_UM)
+    edges: list[tuple[float, ...]] = []
+    for first in range(n_sessions):
+        for second in range(first + 1, n_sessions):
+            here = (matches.session_a == first) & (matches.session_b == second)
+            if here.any():
+                at = (matches.depth_a[here] + matches.depth_b[here]) / 2
+                votes = _votes(
+                    (at - middle) / span,
+                    (matches.depth_b - matches.depth_a)[here],
+                    matches.weight[here],
+                    shifts=shifts,
+                    tilts=tilts,
+                )
+                tilt, shift = np.unravel_index(votes.argmax(), votes.shape)
+                edges.append((first, second, shifts[shift], tilts[tilt], max(votes.max(), 1e-9)))
+    if not edges:
+        return np.zeros((n_sessions, len(knots_um)))
+    table = np.array(edges, np.float64)
+    ends = table[:, :2].astype(np.int64)
+    shifted = _agreed(ends[:, 0], ends[:, 1], table[:, 2], table[:, 4], n_sessions)
+    tilted = (
+        _agreed(ends[:, 0], ends[:, 1], table[:, 3], table[:, 4], n_sessions)
+        if len(tilts) > 1
+        else np.zeros(n_sessions)
+    )
+    return np.asarray(shifted[:, None] + tilted[:, None] * ((knots_um - middle) / span)[None])
+
+
+def _votes(
+    at: NDArray[np.float64],
+    apart: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    *,
+    shifts: NDArray[np.float64],
+    tilts: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Sum of the weights of the pairs that each shift and tilt explains, ``(tilt, shift)``."""
+    votes = np.empty((len(tilts), len(shifts)))
+    for k, tilt in enumerate(tilts):
+        residual = apart[:, None] - tilt * at[:, None] - shifts[None]
+        votes[k] = weight @ np.exp(-0.5 * (residual / VOTE_UM) ** 2) - TILT_COST * abs(tilt) * weight.mean()
+    return votes
+
+
+def _agreed(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    apart: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    n_sessions: int,
+) -> NDArray[np.float64]:
+    """One value for each session whose differences are those of most pairs of sessions."""
+    robust = weight.copy()
+    value = np.zeros(n_sessions)
+    for _ in range(5 * N_ROUNDS):
+        normal, right = 1e-9 * np.eye(n_sessions) * robust.sum(), np.zeros(n_sessions)
+        np.add.at(normal, (first, first), robust)
+        np.add.at(normal, (second, second), robust)
+        np.add.at(normal, (first, second), -robust)
+        np.add.at(normal, (second, first), -robust)
+        np.add.at(right, second, robust * apart)
+        np.add.at(right, first, -robust * apart)
+        value = np.linalg.solve(normal, right)
+        robust = weight / (1.0 + ((apart - (value[second] - value[first])) / EDGE_SCALE_UM) ** 2)
+    return np.asarray(value - value.mean())

@@ -1,0 +1,160 @@
+"""Pairs of units that lie near each other, and how alike the two are; far pairs are never looked at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Cosines and correlations are limited to this before the Fisher transform.
+COSINE_MAX = 0.9999
+CORRELATION_MAX = 0.999
+#: Units of the first session that are compared with a stretch of the second at once.
+BLOCK = 256
+#: Distances count on a logarithmic scale from here on, in µm.
+DISTANCE_SCALE_UM = 3.0
+#: Ratios of amplitudes beyond this many powers of e tell nothing more.
+RATIO_MAX = 1.5
+#: Names of what is compared, in the order of the columns, and the weight that each has before anything is learned.
+FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
+WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0])
+
+
+class Units(NamedTuple):
+    """Units of one session on one shank, in the order of their registered depth."""
+
+    footprints: NDArray[np.float32]
+    """(unit, place * sample)"""
+    energy: NDArray[np.float32]
+    """(unit, place): sum of squares"""
+    valid: NDArray[np.float32]
+    """(unit, place)"""
+    autocorrelogram: NDArray[np.float32]
+    """(unit, lag): without its mean, of length one"""
+    log_amplitude: NDArray[np.float64]
+    places: NDArray[np.float64]
+    """(unit, 3): x, registered depth, z in µm"""
+    row: NDArray[np.int64]
+    """Row of each among all units."""
+
+
+def make_units(
+    footprints: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    autocorrelograms: NDArray[np.float32],
+    amplitudes: NDArray[np.float64],
+    places: NDArray[np.float64],
+    row: NDArray[np.int64],
+) -> Units:
+    """What pairs are compared by, in order of depth.
+
+    Parameters
+    ----------
+    footprints : (unit, place, sample)
+    valid : (unit, place)
+    autocorrelograms : (unit, lag)
+    amplitudes : (unit,)
+    places : (unit, 3)
+        x, registered depth and z in µm.
+    row : (unit,)
+        Of each among all units.
+    """
+    order = np.argsort(places[:, 1], kind="stable")
+    centered = autocorrelograms - autocorrelograms.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centered, axis=1, keepdims=True)
+    normed = np.divide(centered, length, out=np.zeros_like(centered), where=length > 0)
+    return Units(
+        footprints=np.ascontiguousarray(
+            footprints[order].reshape(len(order), footprints.shape[1] * footprints.shape[2])
+        ),
+        energy=(footprints[order] ** 2).sum(axis=2),
+        valid=valid[order].astype(np.float32),
+        autocorrelogram=normed[order],
+        log_amplitude=np.log(np.maximum(amplitudes[order], 1e-6)),
+        places=places[order],
+        row=row[order],
+    )
+
+
+def near_pairs(
+    first: Units, second: Units, *, distance_max_um: float, cosine_min: float, mutual: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Pairs within a distance along the shank, and across it where it is wide, whose footprints are not unlike.
+
+    Parameters
+    ----------
+    first, second
+        Two sessions, or twice the same: then every pair is found once.
+    distance_max_um
+    cosine_min
+        Least cosine of the footprints.
+    mutual
+        Only pairs of which each is the other's best, judged by what does not depend on where they are.
+
+    Returns
+    -------
+    i, j : (pair,)
+        Rows of `first` and of `second`.
+    features : (pair, feature) float32
+        As named in :data:`FEATURES`.
+    """
+    found = [
+        _block(first, second, rows, distance_max_um=distance_max_um, cosine_min=cosine_min)
+        for rows in _row_blocks(first)
+    ]
+    i, j, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if first is second:
+        keep = i < j
+        i, j, features = i[keep], j[keep], features[keep]
+    if mutual:
+        keep = _mutual(i, j, features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]], len(first.row), len(second.row))
+        i, j, features = i[keep], j[keep], features[keep]
+    return i, j, features
+
+
+def _row_blocks(units: Units) -> list[slice]:
+    return [slice(start, start + BLOCK) for start in range(0, max(len(units.row), 1), BLOCK)]
+
+
+def _block(
+    first: Units, second: Units, rows: slice, *, distance_max_um: float, cosine_min: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    here = first.places[rows]
+    if not len(here) or not len(second.row):
+        none = np.empty(0, np.int64)
+        return none, none, np.empty((0, len(FEATURES)), np.float32)
+    low, high = here[0, 1] - distance_max_um, here[-1, 1] + distance_max_um
+    stretch = slice(*np.searchsorted(second.places[:, 1], [low, high]))
+    there = second.places[stretch]
+    product = first.footprints[rows] @ second.footprints[stretch].T
+    squares = (first.energy[rows] @ second.valid[stretch].T) * (first.valid[rows] @ second.energy[stretch].T)
+    cosines = product / np.sqrt(np.maximum(squares, 1e-12))
+    near = (np.abs(there[None, :, 1] - here[:, None, 1]) <= distance_max_um) & (cosines >= cosine_min)
+    near &= np.abs(there[None, :, 0] - here[:, None, 0]) <= distance_max_um
+    i, j = np.nonzero(near)
+    moved = np.abs(there[j] - here[i])
+    correlation = np.einsum("pl,pl->p", first.autocorrelogram[rows][i], second.autocorrelogram[stretch][j])
+    ratio = np.abs(first.log_amplitude[rows][i] - second.log_amplitude[stretch][j])
+    features = np.column_stack(
+        [
+            np.arctanh(np.minimum(cosines[i, j], COSINE_MAX)),
+            np.minimum(ratio, RATIO_MAX),
+            *(np.log1p(moved[:, axis] / DISTANCE_SCALE_UM) for axis in (1, 0, 2)),
+            np.arctanh(np.clip(correlation, -CORRELATION_MAX, CORRELATION_MAX)),
+        ]
+    )
+    return i + rows.start, j + stretch.start, features.astype(np.float32)
+
+
+def _mutual(
+    i: NDArray[np.int64], j: NDArray[np.int64], score: NDArray[np.floating], n_first: int, n_second: int
+) -> NDArray[np.bool_]:
+    """Pairs of which each is the other's best; of equals the first."""
+    order = np.lexsort((j, i, -score))
+    best_i = np.full(n_first, -1, np.int64)
+    best_j = np.full(n_second, -1, np.int64)
+    best_i[i[order[::-1]]] = order[::-1]
+    best_j[j[order[::-1]]] = order[::-1]
+    pair = np.arange(len(i))
+    return np.asarray((best_i[i] == pair) & (best_j[j] == pair))

@@ -1,0 +1,92 @@
+"""A further session joins tracks that are known: their numbers, and what was learned, stay as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from .motion import extend_session_motion
+from .pairs import gather
+from .track import assemble
+from .units import on_axis_of, session_units
+
+#: Settings of the first run that hold for every later one.
+PARAMETERS = ("motion_model", "motion_max_um", "distance_max_um", "probability_min", "strictness")
+
+
+def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name: str | None = None) -> xr.DataTree:
+    """Follow known tracks into one more session.
+
+    Only pairs with units of the new session are looked at, with the odds that were learned before; the displacement of
+    the new session is estimated against the others, which stay where they are. A unit without a track begins a new one.
+
+    Parameters
+    ----------
+    tracks
+        What :func:`xephys.track_units` or this function returned.
+    session
+        A sorting or a table of templates; see :func:`xephys.session_units`.
+    name
+        Name of the session; its number if None.
+
+    Returns
+    -------
+    xarray.DataTree
+        As from :func:`xephys.track_units`.
+
+    Raises
+    ------
+    ParameterError
+        If the name is taken, or the probe is of another kind.
+
+    Examples
+    --------
+    >>> from xephys import track_units
+    >>> from xephys.testing import simulate_sessions
+    >>> sessions, truth = simulate_sessions(n_sessions=4, n_neurons=20, n_channels=64, seed=1)
+    >>> before = track_units(sessions[:3])
+    >>> after = add_session(before, sessions[3])
+    >>> n = before["units"].sizes["unit"]
+    >>> bool((after["units"]["track"][:n] == before["units"]["track"]).all()), after.attrs["sessions"]
+    (True, ['0', '1', '2', '3'])
+    """
+    if not isinstance(tracks, xr.DataTree) or "footprints" not in tracks.children:
+        raise TypeError(f"expected tracks (xarray.DataTree of track_units), got {type(tracks).__name__}")
+    names = [str(label) for label in tracks.attrs["sessions"]]
+    label = str(len(names)) if name is None else str(name)
+    if label in names:
+        raise ParameterError(f"the tracks have a session {label!r} already; give another name")
+    known = _known_units(tracks)
+    new = gather([on_axis_of(session_units(session), tracks.attrs, known.sizes["sample"])])
+    if new.sizes["grid"] != known.sizes["grid"]:
+        raise ParameterError(
+            f"the footprints of the session have {new.sizes['grid']} places and the tracks {known.sizes['grid']}: the "
+            "probe is of another kind (wide or narrow, one column or several); track such sessions on their own"
+        )
+    new["session"] = new["session"] + len(names)
+    units = xr.concat([known, new], "unit").assign_attrs(known.attrs)
+    motion = extend_session_motion(
+        units,
+        tracks["motion"].to_dataset(),
+        model=tracks.attrs["motion_model"],
+        motion_max_um=tracks.attrs["motion_max_um"],
+    )
+    fixed: NDArray[np.int64] = np.asarray(tracks["units"]["track"], np.int64)
+    return assemble(
+        units,
+        motion,
+        [*names, label],
+        model=tracks["model"].to_dataset(),
+        fixed=fixed,
+        parameters={key: tracks.attrs[key] for key in PARAMETERS},
+        earlier=tracks,
+    )
+
+
+def _known_units(tracks: xr.DataTree) -> xr.Dataset:
+    """The table of units as it was before it became tracks."""
+    table = tracks["units"].to_dataset()[["session", "shank", "unit_id", "row", "amplitude", "n_spikes"]]
+    attributes = {key: tracks.attrs[key] for key in ("sampling_frequency", "nbefore")}
+    return xr.merge([table, tracks["footprints"].to_dataset()]).assign_attrs(attributes)

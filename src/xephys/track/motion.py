@@ -1,0 +1,150 @@
+"""Displacement of the tissue between sessions, per shank, from units that look alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from .pairs import session_pairs
+
+if TYPE_CHECKING:
+    from ..kernels.track.motion import Matches
+
+#: Models of the displacement over depth, and the distance of their knots in µm: one knot, one at each end, or several.
+MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
+#: Matches whose residual is below this support a displacement, and the share of them below which none is believed.
+SUPPORT_UM, SUPPORT_MIN = 5.0, 0.25
+#: Margin of the weights of matches above their median.
+WEIGHT_MIN = 1e-3
+
+
+def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
+    """Depths at which the displacement is estimated, in µm.
+
+    Examples
+    --------
+    >>> knots_of(np.array([0.0, 1000.0]), "smooth").tolist(), knots_of(np.array([0.0, 1000.0]), "rigid").tolist()
+    ([0.0, 500.0, 1000.0], [500.0])
+    """
+    low, high = (float(depth.min()), float(depth.max())) if len(depth) else (0.0, 0.0)
+    if model == "rigid" or high - low < 1.0:
+        return np.array([(low + high) / 2])
+    spacing = MODELS[model] or high - low
+    return np.linspace(low, high, max(round((high - low) / spacing), 1) + 1)
+
+
+def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion_max_um: float) -> xr.Dataset:
+    """Displacement of every session, from pairs of units each of which is the other's best wherever it lies."""
+    from ..kernels.track.pairs import WEIGHTS
+
+    session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
+    n_sessions, depth = int(session.max()) + 1, np.asarray(units["place"])[:, 1]
+    if known is not None:
+        return _given(known, n_sessions, np.unique(shank))
+    pairs = session_pairs(units, depth, distance_max_um=motion_max_um, first=0, mutual=True)
+    score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
+    knots = knots_of(depth, model)
+    names = np.unique(shank)
+    moved, known_there = np.zeros((len(names), n_sessions, len(knots))), np.zeros((len(names), n_sessions), np.bool_)
+    for row, name in enumerate(names):
+        here = shank[pairs.first] == name
+        if here.any():
+            matches = _matches(session, depth, pairs.first[here], pairs.second[here], score[here])
+            moved[row], known_there[row] = _believed(matches, n_sessions, knots, motion_max_um)
+    return _dataset(moved, knots, names, known_there)
+
+
+def _believed(
+    matches: Matches, n_sessions: int, knots: NDArray[np.float64], motion_max_um: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Displacements, and which of them enough matches support; the others are 0, and have no say in the rest."""
+    from ..kernels.track.motion import session_displacements, support
+
+    def moved(some: Matches) -> NDArray[np.float64]:
+        return session_displacements(some, n_sessions=n_sessions, knots_um=knots, motion_max_um=motion_max_um)
+
+    first = moved(matches)
+    known = support(matches, first, knots, residual_max_um=SUPPORT_UM) >= SUPPORT_MIN
+    if known.all():
+        return first, known
+    kept = known[matches.session_a] & known[matches.session_b]
+    if not kept.any():
+        return np.zeros_like(first), np.zeros_like(known)
+    second = moved(type(matches)(*(column[kept] for column in matches)))
+    second[~known] = 0.0
+    second[known] -= second[known].mean(axis=0)
+    return second, known
+
+
+def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, motion_max_um: float) -> xr.Dataset:
+    """Displacement of the last session against all others, which stay where they are."""
+    from ..kernels.track.motion import Matches
+    from ..kernels.track.pairs import WEIGHTS
+
+    session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
+    last = int(session.max())
+    names, knots = motion["shank"].values.astype(str), motion["knot"].values
+    if unknown := sorted(set(shank) - set(names)):
+        raise ParameterError(f"the session has shanks {unknown}, the tracks have {list(names)}; track it on its own")
+    moved = np.concatenate([motion["displacement_um"].values, np.zeros((len(names), 1, len(knots)))], axis=1)
+    known = np.concatenate([motion["known"].values, np.zeros((len(names), 1), np.bool_)], axis=1)
+    depth = registered_depth(units, _dataset(moved, knots, names, known))
+    pairs = session_pairs(units, depth, distance_max_um=motion_max_um, first=last, mutual=True)
+    score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
+    for row, name in enumerate(names):
+        here = shank[pairs.first] == name
+        if here.any():
+            matches = _matches(session, depth, pairs.first[here], pairs.second[here], score[here])
+            both = np.zeros(len(matches.weight), np.int64), np.ones(len(matches.weight), np.int64)
+            against, believed = _believed(Matches(*both, *matches[2:]), 2, knots, motion_max_um)
+            moved[row, last], known[row, last] = against[1] - against[0], believed.all()
+    return _dataset(moved, knots, names, known)
+
+
+def registered_depth(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float64]:
+    """Depth of each unit where its session had not moved, in µm."""
+    from ..kernels.track.motion import depth_in_tissue
+
+    row = np.searchsorted(motion["shank"].values.astype(str), np.asarray(units["shank"]).astype(str))
+    at_knots = motion["displacement_um"].values[row, np.asarray(units["session"])]
+    return depth_in_tissue(np.asarray(units["place"])[:, 1], at_knots, motion["knot"].values)
+
+
+def _matches(
+    session: NDArray[np.int64],
+    depth: NDArray[np.float64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    score: NDArray[np.floating],
+) -> Matches:
+    from ..kernels.track.motion import Matches
+
+    weight = np.clip(score - np.median(score), 0.0, None) + WEIGHT_MIN
+    return Matches(session[first], session[second], depth[first], depth[second], weight)
+
+
+def _given(known: Any, n_sessions: int, shanks: NDArray[np.str_]) -> xr.Dataset:
+    values = np.asarray(known, np.float64)
+    if values.shape != (n_sessions,) or not np.isfinite(values).all():
+        raise ParameterError(
+            f"motion has shape {values.shape} for {n_sessions} sessions; give one finite displacement in µm for each"
+        )
+    moved = np.tile((values - values.mean())[None, :, None], (len(shanks), 1, 1))
+    return _dataset(moved, np.zeros(1), shanks, np.ones(moved.shape[:2], np.bool_))
+
+
+def _dataset(
+    moved: NDArray[np.float64], knots: NDArray[np.float64], shanks: NDArray[np.str_], known: NDArray[np.bool_]
+) -> xr.Dataset:
+    attributes = {"units": "um", "long_name": "displacement of the tissue towards larger y"}
+    return xr.Dataset(
+        {
+            "displacement_um": (("shank", "session", "knot"), moved, attributes),
+            "known": (("shank", "session"), known, {"long_name": "false where too few matches support it"}),
+        },
+        coords={"shank": shanks.astype(object), "knot": ("knot", knots, {"units": "um"})},
+    )

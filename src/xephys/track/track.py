@@ -1,0 +1,248 @@
+"""The same neuron across sessions: units of many sortings joined to tracks, with a probability for every pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..checks import check_choice, check_positive, check_share
+from ..errors import ParameterError
+from .motion import MODELS, estimate_session_motion, registered_depth
+from .pairs import Pairs, gather, session_pairs
+from .units import on_axis_of, session_units
+
+#: Sessions in which two units of one session have to share their partner to count as parts of one neuron.
+N_SHARED_MIN = 2
+#: How strictly units are joined.
+STRICTNESS = ("liberal", "intermediate", "conservative")
+
+
+def track_units(
+    sessions: Sequence[xr.DataTree | xr.Dataset],
+    *,
+    names: Sequence[str] | None = None,
+    motion: Any = None,
+    motion_model: str = "linear",
+    motion_max_um: float = 200.0,
+    distance_max_um: float = 60.0,
+    probability_min: float = 0.5,
+    strictness: str = "intermediate",
+) -> xr.DataTree:
+    """Find units of different sessions that are the same neuron.
+
+    Footprints are compared in coordinates of the unit itself, so that the displacement of the tissue between sessions
+    can be estimated from pairs that look alike, per shank and in one piece for all sessions. Pairs within
+    ``distance_max_um`` are then compared by footprint, amplitude, place and autocorrelogram. Pairs within a session are
+    never the same neuron: what there is between sessions beyond them gives the odds (density ratio of Qin and Zhang
+    1997, Biometrika 84:609), and units of one session exclude each other.
+
+    Parameters
+    ----------
+    sessions
+        One sorting, or one table of templates (see :func:`xephys.session_units`), for each session, in order of time.
+        Channel maps and sampling rates may differ; ``y`` has to run along the shanks in all of them.
+    names
+        Names of the sessions; numbers from 0 if None.
+    motion
+        Displacement of each session in µm, ``(session,)``, if it is known; estimated if None.
+    motion_model
+        ``"rigid"``, ``"linear"`` in depth, or ``"smooth"``: a knot every 500 µm.
+    motion_max_um
+        Largest displacement of two sessions against one another.
+    distance_max_um
+        Pairs farther apart than this after registration are not looked at.
+    probability_min
+        Pairs less probable than this join no tracks.
+    strictness
+        ``"liberal"`` joins two tracks by any pair of theirs that is probable enough, ``"intermediate"`` if their pairs
+        are on average, ``"conservative"`` only if all are. A track has at most one unit of a session, unless they are
+        parts of one neuron.
+
+    Returns
+    -------
+    xarray.DataTree
+        ``/units`` (dim ``unit``: ``session``, ``unit_id``, ``track``, places, raw and registered), ``/pairs`` (dim
+        ``pair``: rows of two units, ``probability``, features), ``/tracks`` (dim ``track``), ``/motion``
+        (``displacement_um`` along ``shank``, ``session``, ``knot``), ``/splits`` (units of one session that look like
+        parts of one neuron), ``/model`` and ``/footprints``, from which :func:`xephys.add_session` goes on.
+
+    Raises
+    ------
+    ParameterError
+        If there is no session, a parameter is out of range, or a session lacks what is needed.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_sessions
+    >>> sessions, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
+    >>> tracks = track_units(sessions)
+    >>> tracks["tracks"].sizes["track"] <= tracks["units"].sizes["unit"]
+    True
+    """
+    check_choice("strictness", strictness, STRICTNESS)
+    check_choice("motion_model", motion_model, MODELS)
+    check_positive(motion_max_um=motion_max_um, distance_max_um=distance_max_um)
+    check_share(probability_min=probability_min)
+    listed = list(sessions)
+    if not listed:
+        raise ParameterError("there is no session; give one sorting or table of templates for each")
+    labels = [str(k) for k in range(len(listed))] if names is None else [str(name) for name in names]
+    if len(labels) != len(listed) or len(set(labels)) != len(labels):
+        raise ParameterError(f"{len(labels)} names for {len(listed)} sessions; give each a name of its own")
+    tables = [session_units(session) for session in listed]
+    units = gather([on_axis_of(table, tables[0].attrs, tables[0].sizes["sample"]) for table in tables])
+    moved = estimate_session_motion(units, known=motion, model=motion_model, motion_max_um=motion_max_um)
+    return assemble(
+        units,
+        moved,
+        labels,
+        model=None,
+        fixed=np.empty(0, np.int64),
+        parameters={
+            "motion_model": motion_model, "motion_max_um": motion_max_um, "distance_max_um": distance_max_um,
+            "probability_min": probability_min, "strictness": strictness,
+        },
+    )  # fmt: skip
+
+
+def assemble(
+    units: xr.Dataset,
+    motion: xr.Dataset,
+    names: Sequence[str],
+    *,
+    model: xr.Dataset | None,
+    fixed: NDArray[np.int64],
+    parameters: dict[str, Any],
+    earlier: xr.DataTree | None = None,
+) -> xr.DataTree:
+    """Pairs, probabilities and tracks of units whose motion is known; those of earlier tracks stay as they are."""
+    from ..kernels.track.identity import PROBABILITY_MIN, exclusive, probability_of
+    from ..kernels.track.linking import link_units
+    from ..kernels.track.pairs import FEATURES
+
+    session = np.asarray(units["session"])
+    depth = registered_depth(units, motion)
+    first_new = int(session[len(fixed)]) if len(fixed) else 0
+    pairs = session_pairs(units, depth, distance_max_um=parameters["distance_max_um"], first=first_new, mutual=False)
+    features = pairs.features.astype(np.float64)
+    cross = session[pairs.first] != session[pairs.second]
+    if model is None:
+        model = _learned(features, pairs, session)
+    each = probability_of(features, np.append(model["weight"].values, model["constant"].values))
+    parts = parts_of_one(pairs, each, session)
+    split = _split_table(pairs, each, parts, earlier)
+    neuron = _joined(split["first"].values, split["second"].values, len(session))
+    chance = np.zeros(len(each))
+    chance[cross] = exclusive(each[cross], pairs.first[cross], pairs.second[cross], session, neuron)
+    kept = np.flatnonzero(cross & (chance > PROBABILITY_MIN))
+    kept = kept[np.lexsort((pairs.second[kept], pairs.first[kept], -chance[kept]))]
+    track = link_units(
+        pairs.first[kept], pairs.second[kept], chance[kept], session, neuron, parameters["probability_min"],
+        STRICTNESS.index(parameters["strictness"]), fixed,
+    )  # fmt: skip
+    table = xr.Dataset(
+        {
+            "first": ("pair", pairs.first[kept]), "second": ("pair", pairs.second[kept]),
+            "probability": ("pair", chance[kept]), "features": (("pair", "feature"), pairs.features[kept]),
+        },
+        coords={"feature": list(FEATURES)},
+    )  # fmt: skip
+    if earlier is not None:
+        table = xr.concat([earlier["pairs"].to_dataset(), table], "pair")
+    place = units["place"].values
+    nodes = {
+        "units": units[["session", "shank", "unit_id", "row", "amplitude", "n_spikes"]].assign(
+            track=("unit", track),
+            y_registered=("unit", depth, {"units": "um"}),
+            **{name: ("unit", place[:, axis], {"units": "um"}) for axis, name in enumerate("xyz")},
+        ),
+        "pairs": table,
+        "splits": split,
+        "tracks": _of_tracks(track, session, table),
+        "motion": motion,
+        "model": model,
+        "footprints": units[["footprint", "valid", "autocorrelogram", "place"]],
+    }
+    tree = xr.DataTree.from_dict(nodes)
+    tree.attrs |= {"sessions": list(names), "format": "xephys tracks 1", **units.attrs, **parameters}
+    return tree
+
+
+def _split_table(
+    pairs: Pairs, each: NDArray[np.float64], parts: NDArray[np.bool_], earlier: xr.DataTree | None
+) -> xr.Dataset:
+    """Units of one session that are thought to be parts of one neuron, those that were known before first."""
+    table = xr.Dataset(
+        {
+            "first": ("split", pairs.first[parts]),
+            "second": ("split", pairs.second[parts]),
+            "probability": ("split", each[parts]),
+        }
+    )
+    return table if earlier is None else xr.concat([earlier["splits"].to_dataset(), table], "split")
+
+
+def _learned(features: NDArray[np.float64], pairs: Pairs, session: NDArray[np.int64]) -> xr.Dataset:
+    """Odds of a pair by its features, learned twice: the second time without units that are parts of one neuron."""
+    from ..kernels.track.identity import learn_odds, probability_of
+    from ..kernels.track.pairs import FEATURES, WEIGHTS
+
+    cross = session[pairs.first] != session[pairs.second]
+    sizes = np.bincount(session)
+    within, between = (sizes * (sizes - 1)).sum() / 2, (sizes.sum() ** 2 - (sizes**2).sum()) / 2
+    ratio = max(between, 1.0) / max(within, 1.0)
+    odds = learn_odds(features, cross, WEIGHTS, ratio=ratio)
+    kept = ~parts_of_one(pairs, probability_of(features, odds), session)
+    odds = learn_odds(features[kept], cross[kept], WEIGHTS, ratio=ratio)
+    return xr.Dataset({"weight": ("feature", odds[:-1]), "constant": odds[-1]}, coords={"feature": list(FEATURES)})
+
+
+def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Pairs of units of one session that look the same, and share their best partner wherever both have one.
+
+    Two neurons that look alike have partners of their own where both were found; parts of one neuron have the same.
+    """
+    from ..kernels.track.identity import best_partners
+
+    best = best_partners(pairs.first, pairs.second, each, session, probability_min=0.5)
+    first, second = best[pairs.first], best[pairs.second]
+    both = (first >= 0) & (second >= 0)
+    n_shared = (both & (first == second)).sum(axis=1)
+    n_apart = (both & (first != second)).sum(axis=1)
+    alike = (session[pairs.first] == session[pairs.second]) & (each >= 0.5)
+    return np.asarray(alike & (n_shared >= N_SHARED_MIN) & (n_shared > N_SHARED_MIN * n_apart))
+
+
+def _joined(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) -> NDArray[np.int64]:
+    """Number of the neuron that each unit is, or is a part of."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    joined = coo_array((np.ones(len(first)), (first, second)), shape=(n_units, n_units))
+    return np.asarray(connected_components(joined, directed=False)[1], np.int64)
+
+
+def _of_tracks(track: NDArray[np.int64], session: NDArray[np.int64], pairs: xr.Dataset) -> xr.Dataset:
+    """Sessions of each track, and the mean probability of its pairs; NaN for a unit without partner."""
+    ids, position = np.unique(track, return_inverse=True)
+    first, second = pairs["first"].values, pairs["second"].values
+    inside = track[first] == track[second]
+    at = position[first[inside]]
+    count = np.bincount(at, minlength=len(ids))
+    total = np.bincount(at, pairs["probability"].values[inside], len(ids))
+    starts, ends = np.full(len(ids), session.max() + 1), np.full(len(ids), -1)
+    np.minimum.at(starts, position, session)
+    np.maximum.at(ends, position, session)
+    return xr.Dataset(
+        {
+            "n_units": ("track", np.bincount(position, minlength=len(ids))),
+            "first_session": ("track", starts),
+            "last_session": ("track", ends),
+            "probability": ("track", np.divide(total, count, out=np.full(len(ids), np.nan), where=count > 0)),
+        },
+        coords={"track": ids},
+    )

@@ -1,0 +1,183 @@
+"""What units of a session are told apart by: their templates, places and rhythms, in one dataset for each session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
+
+#: Half width of the autocorrelograms and their smoothing, in bins of one millisecond.
+LAGS_MS, SMOOTHING_MS = 300, 5.0
+#: Nearest contacts from which a unit is localized.
+N_CONTACTS = 20
+#: How far a unit may lie from the center of mass of its sizes.
+DISTANCE_MAX_UM = 100.0
+
+
+def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
+    """Templates, places and autocorrelograms of the units of one session.
+
+    Parameters
+    ----------
+    session
+        A sorting with templates, or a table of mean waveforms: a dataset with ``templates`` (dims ``unit``, ``sample``,
+        ``channel``; µV, not whitened), coordinates ``x`` and ``y`` in µm along ``channel``, optionally ``shank`` there
+        and ``unit_id`` along ``unit``; either ``autocorrelogram`` (dims ``unit``, ``lag``), as this function returns
+        it, or none, if nothing is known of the spikes; and attributes ``sampling_frequency`` and ``nbefore``.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``templates`` (µV), ``autocorrelogram`` (1 ms bins up to 300 ms, the largest 1), ``n_spikes``, ``amplitude``
+        (peak-to-trough of the largest channel, µV), ``place`` (dims ``unit``, ``axis``: x, y, z in µm, from a point
+        source; Boussard et al. 2021, NeurIPS 34:22130) and ``unit_shank``.
+
+    Raises
+    ------
+    ParameterError
+        If templates or positions are missing, or a template is not finite.
+    TypeError
+        If it is neither a sorting nor a dataset.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_sessions
+    >>> sessions, _ = simulate_sessions(n_sessions=2, n_neurons=8, n_channels=32, seed=0)
+    >>> units = session_units(sessions[0])
+    >>> units["place"].dims, units.sizes["lag"]
+    (('unit', 'axis'), 300)
+    """
+    table = _of_sorting(session) if isinstance(session, xr.DataTree) else _of_table(session)
+    return table.assign(_placed(table))
+
+
+def _of_sorting(session: xr.DataTree) -> xr.Dataset:
+    tree = validate_sorting(session)
+    if "templates" not in tree.children:
+        raise ParameterError("the sorting has no templates; sort with this package, or add them by estimate_templates")
+    templates = tree["templates"].to_dataset()
+    rate = float(tree.attrs["sampling_frequency"])
+    table = xr.Dataset(
+        {"templates": (("unit", "sample", "channel"), np.asarray(templates["templates"].values, np.float32))},
+        coords={
+            name: ("channel", np.asarray(templates[name].values))
+            for name in ("x", "y", "shank")
+            if name in templates.coords
+        },
+        attrs={"sampling_frequency": rate, "nbefore": int(templates["templates"].attrs["nbefore"])},
+    ).assign_coords(unit_id=("unit", np.asarray(unit_ids_of(tree))))
+    spikes = tree["spikes"].to_dataset()
+    segment = (
+        np.asarray(spikes["segment_index"].values) if "segment_index" in spikes else np.zeros(spikes.sizes["spike"])
+    )
+    # Segments follow each other at a distance that no lag bridges.
+    lengths = np.asarray(samples_per_segment(tree), np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths + int(rate))])[segment.astype(np.int64)]
+    samples = np.asarray(spikes["sample_index"].values, np.int64) + starts
+    counts, histograms = _rhythms(samples, np.asarray(spikes["unit_index"].values), table.sizes["unit"], rate)
+    return table.assign(n_spikes=("unit", counts), autocorrelogram=(("unit", "lag"), histograms))
+
+
+def _rhythms(
+    samples: NDArray[np.int64], unit: NDArray[np.integer], n_units: int, rate: float
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Numbers of spikes, and autocorrelograms whose largest bin is 1."""
+    from scipy.ndimage import gaussian_filter1d
+
+    from ..kernels.metrics.correlograms import add_own_pairs
+
+    order = np.lexsort((samples, unit))
+    counts = np.bincount(unit, minlength=n_units)
+    bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    pairs = np.zeros((n_units, 2 * LAGS_MS), np.int64)
+    add_own_pairs(pairs, np.ascontiguousarray(samples[order]), bounds, max(round(rate * 1e-3), 1), LAGS_MS)
+    smooth = gaussian_filter1d(pairs[:, LAGS_MS:].astype(np.float64), SMOOTHING_MS, axis=1)
+    largest = smooth.max(axis=1, keepdims=True)
+    return counts, np.divide(smooth, largest, out=np.zeros_like(smooth), where=largest > 0).astype(np.float32)
+
+
+def _of_table(session: Any) -> xr.Dataset:
+    if not isinstance(session, xr.Dataset):
+        raise TypeError(
+            f"a session is a sorting (xarray.DataTree) or a table of templates (xarray.Dataset), got "
+            f"{type(session).__name__}; open files with open_sorting"
+        )
+    missing = [name for name in ("templates", "x", "y") if name not in session.variables]
+    if missing or session["templates"].dims != ("unit", "sample", "channel"):
+        raise ParameterError(
+            f"a table of templates needs templates (unit, sample, channel) and x, y along channel; it lacks "
+            f"{', '.join(missing) or 'these dims'}"
+        )
+    for name in ("sampling_frequency", "nbefore"):
+        if name not in session.attrs:
+            raise ParameterError(f"the table of templates has no attribute {name!r}; set session.attrs[{name!r}]")
+    n_units = session.sizes["unit"]
+    table = session.copy()
+    if "unit_id" not in table.coords:
+        table = table.assign_coords(unit_id=("unit", np.arange(n_units)))
+    if "n_spikes" not in table:
+        table["n_spikes"] = ("unit", np.zeros(n_units, np.int64))
+    if "autocorrelogram" not in table:
+        table["autocorrelogram"] = (("unit", "lag"), np.zeros((n_units, LAGS_MS), np.float32))
+    if table.sizes["lag"] != LAGS_MS:
+        raise ParameterError(f"autocorrelograms have {table.sizes['lag']} lags; give {LAGS_MS} of one millisecond")
+    return table
+
+
+def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, str]]]:
+    """Place, size and shank of each unit."""
+    from ..kernels.localize.point_source import fit_sources
+    from ..kernels.track.footprints import unit_sizes
+
+    templates = np.asarray(table["templates"].values, np.float32)
+    if not np.isfinite(templates).all():
+        unit = np.asarray(table["unit_id"])[~np.isfinite(templates).all(axis=(1, 2))][0]
+        raise ParameterError(
+            f"the template of unit {unit!r} is not finite; leave the unit out, or fill the channels with 0"
+        )
+    positions = np.column_stack([np.asarray(table["x"], np.float64), np.asarray(table["y"], np.float64)])
+    shank = np.asarray(table["shank"]) if "shank" in table.coords else np.zeros(len(positions), np.int64)
+    sizes, peak, amplitude = unit_sizes(templates)
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    distances[shank[:, None] != shank[None]] = np.inf
+    n_near = min(N_CONTACTS, len(positions))
+    neighbors = np.argsort(distances, axis=1, kind="stable")[:, :n_near].astype(np.int32)
+    neighbors[~np.isfinite(np.take_along_axis(distances, neighbors.astype(np.int64), axis=1))] = -1
+    near = neighbors[peak].astype(np.int64)
+    local = np.where(near >= 0, np.take_along_axis(sizes, np.maximum(near, 0), axis=1), 0.0)
+    total = np.maximum(local.sum(axis=1, keepdims=True), 1e-12)
+    center = (local[:, :, None] * positions[np.maximum(near, 0)]).sum(axis=1) / total
+    source = fit_sources(local, peak, neighbors, positions, center, DISTANCE_MAX_UM)
+    return {
+        "place": (("unit", "axis"), source[:, :3], {"units": "um"}),
+        "amplitude": ("unit", amplitude, {"units": "uV"}),
+        "unit_shank": ("unit", shank[peak], {}),
+    }
+
+
+def on_axis_of(table: xr.Dataset, attributes: Mapping[str, Any], n_samples: int) -> xr.Dataset:
+    """Units with templates at a given sampling rate, aligned to their extrema at the sample ``nbefore``."""
+    from ..kernels.track.footprints import aligned, unit_sizes
+
+    rate, nbefore = float(attributes["sampling_frequency"]), int(attributes["nbefore"])
+    values = np.asarray(table["templates"].values, np.float32)
+    own = (np.arange(values.shape[1]) - int(table.attrs["nbefore"])) / float(table.attrs["sampling_frequency"])
+    time = (np.arange(n_samples) - nbefore) / rate
+    if len(own) != len(time) or not np.allclose(own, time, rtol=0, atol=1e-9):
+        values = _resampled(values, own, time)
+    out = table.drop_vars("templates")
+    out["templates"] = (("unit", "sample", "channel"), aligned(values, unit_sizes(values)[1], nbefore=nbefore))
+    return out.assign_attrs(sampling_frequency=rate, nbefore=nbefore)
+
+
+def _resampled(values: NDArray[np.float32], own: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float32]:
+    from scipy.interpolate import CubicSpline
+
+    inside = np.clip(time, own[0], own[-1])
+    return np.asarray(CubicSpline(own, values, axis=1)(inside), np.float32)

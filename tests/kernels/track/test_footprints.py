@@ -1,0 +1,67 @@
+"""Footprints know neither where the unit lies along the probe nor which contacts recorded it."""
+
+import numpy as np
+import pytest
+
+from xephys.kernels.track.footprints import aligned, grid_places, unit_footprints, unit_sizes
+
+ROWS = np.arange(24)
+CONTACTS = np.column_stack([np.array([16.0, 48.0, 0.0, 32.0])[np.arange(48) % 4], 20.0 * (np.arange(48) // 2)])
+COURSE = -np.exp(-((np.arange(30) - 10.0) ** 2) / 18) + 0.3 * np.exp(-((np.arange(30) - 18.0) ** 2) / 60)
+
+
+def template(x, y, z=20.0, contacts=CONTACTS):
+    distance = np.sqrt(((contacts - [x, y]) ** 2).sum(axis=1) + z**2)
+    return (COURSE[:, None] * (3000 / distance)[None]).astype(np.float32)[None]
+
+
+@pytest.mark.parametrize("shift", [3.0, 10.0, 27.0, 60.0])
+def test_the_same_wherever_the_tissue_lies(shift):
+    first, valid = unit_footprints(template(20.0, 200.0), CONTACTS, np.array([[20.0, 200.0]]))
+    second, _ = unit_footprints(template(20.0, 200.0 + shift), CONTACTS, np.array([[20.0, 200.0 + shift]]))
+    assert valid.all()
+    cosine = (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum())
+    assert cosine > 0.995
+
+
+def test_other_neurons_look_different():
+    first, _ = unit_footprints(template(5.0, 200.0), CONTACTS, np.array([[5.0, 200.0]]))
+    second, _ = unit_footprints(template(45.0, 200.0), CONTACTS, np.array([[45.0, 200.0]]))
+    assert (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum()) < 0.98
+
+
+def test_beyond_the_contacts_nothing_is_claimed():
+    footprints, valid = unit_footprints(template(20.0, 0.0), CONTACTS, np.array([[20.0, 0.0]]))
+    assert 0 < valid.sum() < valid.size
+    assert (footprints[~valid] == 0).all()
+
+
+def test_in_batches_as_in_one(monkeypatch):
+    many = np.concatenate([template(20.0, y) for y in (100.0, 150.0, 210.0)])
+    places = np.array([[20.0, 100.0], [20.0, 150.0], [20.0, 210.0]])
+    once = unit_footprints(many, CONTACTS, places)
+    monkeypatch.setattr("xephys.kernels.track.footprints.BATCH", 1)
+    again = unit_footprints(many, CONTACTS, places)
+    np.testing.assert_allclose(once[0], again[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(once[1], again[1])
+
+
+def test_a_wide_shank_has_a_grid_that_moves_with_the_unit():
+    wide = np.column_stack([np.tile(np.arange(8) * 40.0, 8), np.repeat(np.arange(8) * 40.0, 8)])
+    grid = grid_places(wide, np.array([[100.0, 50.0], [200.0, 50.0]]))
+    np.testing.assert_allclose(grid[1] - grid[0], [[100.0, 0.0]] * grid.shape[1])
+
+
+def test_noise_adds_nothing_to_sizes():
+    noise = np.random.default_rng(0).standard_normal((200, 30, 48)).astype(np.float32)
+    sizes, peak, amplitude = unit_sizes(template(20.0, 200.0) + noise)
+    clean = unit_sizes(template(20.0, 200.0))[0]
+    assert np.abs(sizes.mean(axis=0) - clean[0]).max() < 0.1 * amplitude.mean()
+    assert sizes.shape == (200, 48) and set(peak) <= set(np.flatnonzero(clean[0] > 0.8 * clean[0].max()))
+
+
+def test_alignment_takes_back_a_jitter():
+    plain = template(20.0, 200.0)
+    moved = np.roll(plain, 3, axis=1)
+    peak = np.ptp(plain, axis=1).argmax(axis=1)
+    np.testing.assert_array_equal(aligned(moved, peak, nbefore=10)[:, 5:25], plain[:, 5:25])

@@ -1,0 +1,75 @@
+"""Near pairs are those of a plain double loop, in whatever blocks they are looked for."""
+
+import numpy as np
+import pytest
+
+from xephys.kernels.track import pairs as module
+from xephys.kernels.track.pairs import make_units, near_pairs
+
+
+def units(n, seed, *, masked=True):
+    rng = np.random.default_rng(seed)
+    valid = rng.uniform(size=(n, 6)) > (0.2 if masked else -1)
+    footprints = np.where(valid[:, :, None], rng.standard_normal((n, 6, 5)) + 1.5, 0).astype(np.float32)
+    places = np.column_stack([rng.uniform(0, 50, n), rng.uniform(0, 500, n), rng.uniform(5, 30, n)])
+    lags = rng.uniform(size=(n, 20)).astype(np.float32)
+    return footprints, valid, lags, rng.uniform(20, 200, n), places, np.arange(n)
+
+
+def reference(a, b, distance_max_um, cosine_min):
+    found = {}
+    for i in range(len(a[0])):
+        for j in range(len(b[0])):
+            both = a[1][i] & b[1][j]
+            x, y = a[0][i][both].astype(float), b[0][j][both].astype(float)
+            cosine = (x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-6)
+            apart = np.abs(a[4][i] - b[4][j])
+            if apart[1] <= distance_max_um and apart[0] <= distance_max_um and cosine >= cosine_min:
+                ratio = min(abs(np.log(a[3][i] / b[3][j])), 1.5)
+                rhythm = np.corrcoef(a[2][i], b[2][j])[0, 1]
+                x, y, z = np.log1p(apart / 3.0)
+                found[i, j] = [
+                    np.arctanh(min(cosine, 0.9999)),
+                    ratio,
+                    y,
+                    x,
+                    z,
+                    np.arctanh(np.clip(rhythm, -0.999, 0.999)),
+                ]
+    return found
+
+
+@pytest.mark.parametrize("block", [3, 256])
+def test_as_a_double_loop_finds_them(block, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", block)
+    a, b = units(30, 0), units(25, 1)
+    first, second = make_units(*a), make_units(*b)
+    i, j, features = near_pairs(first, second, distance_max_um=60.0, cosine_min=0.5)
+    expected = reference(a, b, 60.0, 0.5)
+    found = dict(zip(zip(first.row[i].tolist(), second.row[j].tolist(), strict=True), features, strict=True))
+    assert found.keys() == expected.keys() and len(found) > 20
+    for key, values in expected.items():
+        np.testing.assert_allclose(found[key], values, rtol=2e-4, atol=2e-4)
+
+
+def test_each_pair_of_one_session_once():
+    first = make_units(*units(30, 0))
+    i, j, _ = near_pairs(first, first, distance_max_um=60.0, cosine_min=0.5)
+    assert (i < j).all() and len(set(zip(i.tolist(), j.tolist(), strict=True))) == len(i)
+
+
+def test_mutual_pairs_are_each_others_best():
+    first, second = make_units(*units(40, 0)), make_units(*units(40, 1))
+    i, j, features = near_pairs(first, second, distance_max_um=200.0, cosine_min=0.3, mutual=True)
+    assert len(set(i.tolist())) == len(i) and len(set(j.tolist())) == len(j)
+    everyone = near_pairs(first, second, distance_max_um=200.0, cosine_min=0.3)
+    score = everyone[2][:, [0, 1, 5]] @ module.WEIGHTS[[0, 1, 5]]
+    for a, b, own in zip(i, j, features[:, [0, 1, 5]] @ module.WEIGHTS[[0, 1, 5]], strict=True):
+        assert own >= score[everyone[0] == a].max() and own >= score[everyone[1] == b].max()
+
+
+def test_no_units():
+    none = make_units(*(column[:0] for column in units(3, 0)))
+    some = make_units(*units(3, 0))
+    for pair in ((none, some), (some, none), (none, none)):
+        assert [len(column) for column in near_pairs(*pair, distance_max_um=60.0, cosine_min=0.5)] == [0, 0, 0]

@@ -1,0 +1,46 @@
+"""A session that is added changes no number of a track, and finds the neurons that a whole run finds."""
+
+import numpy as np
+import pytest
+
+from xephys import add_session, track_units
+from xephys.errors import ParameterError
+from xephys.testing import simulate_sessions
+
+from .test_track import outcome
+
+
+@pytest.fixture(scope="module")
+def known():
+    sessions, truth = simulate_sessions(n_sessions=5, n_neurons=40, oversplits=0.03, seed=4)
+    return sessions, truth, track_units(sessions[:4])
+
+
+def test_numbers_stay_and_neurons_are_found(known):
+    sessions, truth, tracks = known
+    after = add_session(tracks, sessions[4], name="friday")
+    n = tracks["units"].sizes["unit"]
+    np.testing.assert_array_equal(after["units"]["track"][:n], tracks["units"]["track"])
+    precision, recall, _, _ = outcome(after, truth)
+    assert precision >= 0.98 and recall >= 0.96
+    whole = track_units(sessions)["motion"]["displacement_um"].values
+    own = after["motion"]["displacement_um"].values
+    np.testing.assert_allclose(own[0] - own[0, 0], whole[0] - whole[0, 0], atol=1.0)
+    assert after.attrs["sessions"] == ["0", "1", "2", "3", "friday"]
+
+
+def test_twice(known):
+    sessions, truth, _ = known
+    tracks = add_session(add_session(track_units(sessions[:3]), sessions[3]), sessions[4])
+    assert outcome(tracks, truth)[1] >= 0.95
+
+
+def test_bad_input(known):
+    sessions, _, tracks = known
+    with pytest.raises(ParameterError, match="have a session '0' already"):
+        add_session(tracks, sessions[4], name="0")
+    with pytest.raises(TypeError, match="expected tracks"):
+        add_session(tracks["units"], sessions[4])
+    with pytest.raises(ParameterError, match="another kind"):
+        other = simulate_sessions(n_sessions=1, n_neurons=10, probe="linear", n_channels=32, seed=0)[0][0]
+        add_session(tracks, other)

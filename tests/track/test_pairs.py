@@ -1,0 +1,46 @@
+"""One table of all units, in which every session and shank has its place."""
+
+import numpy as np
+import pytest
+
+from xephys.errors import ParameterError
+from xephys.testing import simulate_sessions
+from xephys.track.pairs import gather, session_pairs
+from xephys.track.units import on_axis_of, session_units
+
+
+def table(sessions):
+    tables = [session_units(session) for session in sessions]
+    return gather([on_axis_of(t, tables[0].attrs, tables[0].sizes["sample"]) for t in tables])
+
+
+def test_rows_lead_back_to_the_units():
+    sessions, _ = simulate_sessions(n_sessions=3, n_neurons=12, n_channels=64, seed=0)
+    units = table(sessions)
+    for number, session in enumerate(sessions):
+        here = units["session"].values == number
+        assert units["unit_id"].values[here].tolist() == [str(i) for i in session["unit_id"].values]
+        assert units["row"].values[here].tolist() == list(range(session.sizes["unit"]))
+
+
+def test_pairs_within_and_between_sessions():
+    sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=0)
+    units = table(sessions)
+    depth = units["place"].values[:, 1]
+    every = session_pairs(units, depth, distance_max_um=60.0, first=0, mutual=False)
+    new = session_pairs(units, depth, distance_max_um=60.0, first=2, mutual=False)
+    session = units["session"].values
+    assert (session[every.first] <= session[every.second]).all()
+    assert (session[new.second] == 2).all() and len(new.first) == (session[every.second] == 2).sum()
+    mutual = session_pairs(units, depth, distance_max_um=60.0, first=0, mutual=True)
+    assert (session[mutual.first] < session[mutual.second]).all()
+
+
+def test_no_units_and_mixed_probes():
+    sessions, _ = simulate_sessions(n_sessions=1, n_neurons=12, n_channels=64, seed=0)
+    with pytest.raises(ParameterError, match="no session has a unit"):
+        table([sessions[0].isel(unit=slice(0, 0))])
+    linear, _ = simulate_sessions(n_sessions=1, n_neurons=12, n_channels=64, probe="linear", seed=0)
+    with pytest.raises(ParameterError, match="are mixed"):
+        table([sessions[0], linear[0]])
+    assert np.isfinite(table(sessions)["footprint"].values).all()

@@ -1,0 +1,138 @@
+"""Neurons are followed through drift, drop-out, look-alikes and over-splits; nothing is matched that is not there."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xephys import track_units
+from xephys.errors import ParameterError
+from xephys.testing import simulate_sessions
+
+
+def outcome(tracks, truth):
+    """Precision and recall of the pairs of units in one track, Brier score, share of units with a probable partner."""
+    units = tracks["units"].to_dataset()
+    neuron = np.array([truth.neuron[s][r] for s, r in zip(units["session"].values, units["row"].values, strict=True)])
+    i, j = np.triu_indices(len(neuron), 1)
+    apart = units["session"].values[i] != units["session"].values[j]
+    same, joined = neuron[i] == neuron[j], units["track"].values[i] == units["track"].values[j]
+    hits = (same & joined & apart).sum()
+    pairs = tracks["pairs"].to_dataset()
+    first, second, chance = (pairs[name].values for name in ("first", "second", "probability"))
+    brier = ((chance - (neuron[first] == neuron[second])) ** 2).mean() if len(chance) else 0.0
+    matched = np.unique(np.concatenate([first[chance >= 0.5], second[chance >= 0.5]]))
+    return hits / max((joined & apart).sum(), 1), hits / max((same & apart).sum(), 1), brier, len(matched) / len(neuron)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"dropout": 0.0, "gain_sd": 0.0},
+        {"shift_max_um": 80.0},
+        {"tilt_max_um": 60.0},
+        {"lookalikes": 0.05, "turnover": 0.05, "oversplits": 0.05, "noise_uv": 2.0},
+        {"rows_moved": 6, "n_neurons": 60},
+        {"probe": "linear", "n_channels": 32},
+        {"probe": "mea", "n_channels": 144, "n_neurons": 60},
+    ],
+    ids=["plain", "far", "tilted", "hard", "other channels", "linear", "mea"],
+)
+def test_neurons_are_followed(kind):
+    sessions, truth = simulate_sessions(**{"n_sessions": 4, "seed": 11, **kind})
+    precision, recall, brier, _ = outcome(track_units(sessions), truth)
+    assert precision >= 0.98 and recall >= 0.96 and brier <= 0.03
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_matched_where_nothing_is_shared(seed):
+    sessions, truth = simulate_sessions(disjoint=True, seed=20 + seed)
+    tracks = track_units(sessions)
+    assert outcome(tracks, truth)[3] < 0.005
+    assert not tracks["motion"]["known"].any() and not tracks["motion"]["displacement_um"].any()
+
+
+def test_independent_of_the_order_of_units():
+    sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
+    plain = track_units(sessions)["units"].to_dataset()
+    turned = track_units([s.isel(unit=slice(None, None, -1)) for s in sessions])["units"].to_dataset()
+
+    def sets(units):
+        rows = zip(units["session"].values, units["unit_id"].values, units["track"].values, strict=True)
+        by_track = {}
+        for session, unit, track in rows:
+            by_track.setdefault(track, set()).add((int(session), str(unit)))
+        return {frozenset(members) for members in by_track.values()}
+
+    assert sets(plain) == sets(turned)
+
+
+def test_shanks_move_on_their_own():
+    left, truth = simulate_sessions(n_sessions=3, n_neurons=25, n_channels=64, dropout=0.0, seed=1)
+    right, other = simulate_sessions(n_sessions=3, n_neurons=25, n_channels=64, dropout=0.0, seed=2)
+    both = []
+    for a, b in zip(left, right, strict=True):
+        templates = np.zeros((50, 48, 128), np.float32)
+        templates[:25, :, :64], templates[25:, :, 64:] = a["templates"], b["templates"]
+        both.append(
+            xr.Dataset(
+                {
+                    "templates": (("unit", "sample", "channel"), templates),
+                    "autocorrelogram": (("unit", "lag"), np.concatenate([a["autocorrelogram"], b["autocorrelogram"]])),
+                },
+                coords={
+                    "x": ("channel", np.concatenate([a["x"], b["x"] + 250])),
+                    "y": ("channel", np.concatenate([a["y"], b["y"]])),
+                    "shank": ("channel", np.repeat([0, 1], 64)),
+                },
+                attrs=a.attrs,
+            )
+        )  # fmt: skip
+    motion = track_units(both, motion_model="rigid")["motion"].to_dataset()
+    for row, known in enumerate((truth, other)):
+        moved = motion["displacement_um"].values[row, :, 0]
+        np.testing.assert_allclose(moved, known.shift_um - known.shift_um.mean(), atol=1.0)
+
+
+def test_known_motion_is_used():
+    sessions, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
+    tracks = track_units(sessions, motion=truth.shift_um)
+    np.testing.assert_allclose(
+        tracks["motion"]["displacement_um"].values[0, :, 0], truth.shift_um - truth.shift_um.mean()
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_sessions", "n_neurons"), [(1, 10), (2, 1), (2, 2), (2, 10)], ids=["one session", "one unit", "two units", "two"]
+)
+def test_small_inputs(n_sessions, n_neurons):
+    sessions, truth = simulate_sessions(n_sessions=n_sessions, n_neurons=n_neurons, n_channels=32, dropout=0.0, seed=0)
+    tracks = track_units(sessions)
+    assert tracks["units"].sizes["unit"] == sum(map(len, truth.neuron))
+    assert outcome(tracks, truth)[0] == 1.0 or n_sessions == 1
+
+
+def test_a_session_without_units():
+    sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
+    tracks = track_units([sessions[0], sessions[1].isel(unit=slice(0, 0)), sessions[2]])
+    assert set(tracks["units"]["session"].values) == {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"sessions": []}, "there is no session"),
+        ({"names": ["a"]}, "1 names for 2 sessions"),
+        ({"names": ["a", "a"]}, "2 names for 2 sessions"),
+        ({"strictness": "liberale"}, "liberal"),
+        ({"motion_model": "linar"}, "linear"),
+        ({"distance_max_um": 0.0}, "distance_max_um"),
+        ({"probability_min": 1.5}, "probability_min"),
+        ({"motion": [1.0]}, "motion has shape"),
+        ({"motion": [1.0, np.nan]}, "finite"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_bad_input(given, message):
+    sessions, _ = simulate_sessions(n_sessions=2, n_neurons=5, n_channels=32, seed=0)
+    with pytest.raises(ParameterError, match=message):
+        track_units(**{"sessions": sessions, **given})
