@@ -41,3 +41,14 @@ def test_a_channel_without_enough_waveforms_has_scores_of_zero() -> None:
     model = fit(values[:3], units[:3], channels, mode="by_channel_local", n_components=5, n_channels=4)
     assert not model.components.any()
     assert not project(values[:3], units[:3], channels, model, mode="by_channel_local", whiten=True).any()
+
+
+def test_waveforms_that_do_not_fill_a_block_are_counted_too() -> None:
+    values, units, channels = waveforms()
+    for n in (7, 8, 9, 80):
+        model = fit(values[:n], units[:n], channels, mode="by_channel_global", n_components=2, n_channels=4)
+        member = channels[units[:n]] >= 0
+        rows = np.moveaxis(values[:n], 2, 1)[member].astype(np.float64)
+        np.testing.assert_allclose(model.means[0], rows.mean(axis=0), rtol=1e-4, atol=1e-5)
+        leading = np.linalg.eigvalsh(np.cov(rows.T))[::-1][:2]
+        np.testing.assert_allclose(model.variances[0], leading, rtol=1e-5)

@@ -20,3 +20,17 @@ def test_equal_rows_are_neighbors_but_none_is_its_own() -> None:
     found = nearest_rows(rows, n_neighbors=2)
     assert not (found == np.arange(6)[:, None]).any()
     assert found[3].tolist() == [0, 1]
+
+
+def test_blocks_that_do_not_divide_the_rows_change_nothing() -> None:
+    """Each block of distances serves both its rows and its columns; ties go to the smaller number in either."""
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 3, (1100, 4)).astype(np.float32)  # many ties
+    centered = rows - rows.mean(axis=0)
+    norms = np.einsum("nf,nf->n", centered, centered)
+    distances = norms[None] - 2 * (centered @ centered.T)
+    np.fill_diagonal(distances, np.inf)
+    found = nearest_rows(rows, n_neighbors=6)
+    kept = np.take_along_axis(distances, found, axis=1)
+    np.testing.assert_allclose(kept, np.sort(distances, axis=1)[:, :6], atol=1e-4)
+    assert all(len(set(row)) == 6 for row in found.tolist())

@@ -6,8 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Number of rows whose distances are in memory at a time.
+#: Number of rows of which the distances to as many others are in memory at a time.
 _BLOCK = 512
+#: Distances that are compared at once before each is looked at.
+_LANES = 32
 
 
 def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.int64]:
@@ -31,30 +33,64 @@ def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.i
     """
     values = np.ascontiguousarray(rows - rows.mean(axis=0), np.float32)
     norms = np.einsum("nf,nf->n", values, values)
-    out = np.empty((len(values), n_neighbors), np.int64)
-    for first in range(0, len(values), _BLOCK):
-        block = values[first : first + _BLOCK]
-        distances = norms[None] - 2 * (block @ values.T)
-        out[first : first + _BLOCK] = _smallest(distances, first, n_neighbors)
-    return out
+    n = len(values)
+    best, found = np.full((n, n_neighbors), np.inf, np.float32), np.empty((n, n_neighbors), np.int64)
+    limits = np.full(n, np.inf, np.float32)
+    for first in range(0, n, _BLOCK):
+        block = -2 * values[first : first + _BLOCK]
+        for second in range(first, n, _BLOCK):  # each product serves both rows
+            products = block @ values[second : second + _BLOCK].T
+            _keep_smallest(products, norms, first, second, best, found, limits)
+    return found
 
 
 @njit(nogil=True, cache=True)
-def _smallest(distances: NDArray[np.float32], first: int, n_neighbors: int) -> NDArray[np.int64]:
-    """Columns of the smallest values of each row, excluding the row itself."""
-    found = np.empty((distances.shape[0], n_neighbors), np.int64)
-    best = np.empty(n_neighbors, np.float32)
-    for i in range(distances.shape[0]):
-        best[:] = np.inf
-        for j in range(distances.shape[1]):
-            value = distances[i, j]
-            if value >= best[n_neighbors - 1] or j == first + i:
+def _keep_smallest(
+    products: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    first: int,
+    second: int,
+    best: NDArray[np.float32],
+    found: NDArray[np.int64],
+    limits: NDArray[np.float32],
+) -> None:
+    """Take two blocks of rows for each other's neighbors. Rows meet the others in ascending order, so ties go to the
+    first. ``limits`` are the largest distances that are kept, next to each other to be compared many at a time."""
+    n_rows, n_columns = products.shape
+    for i in range(n_rows):
+        row = first + i
+        for start in range(0, n_columns, _LANES):
+            stop = min(start + _LANES, n_columns)
+            limit, closer = limits[row], False
+            for j in range(start, stop):
+                closer |= norms[second + j] + products[i, j] < limit
+            if closer:
+                for j in range(start, stop):
+                    value = norms[second + j] + products[i, j]
+                    if value < limits[row] and second + j != row:
+                        _insert(best[row], found[row], value, second + j)
+                        limits[row] = best[row, -1]
+            if first == second:
                 continue
-            k = n_neighbors - 1
-            while k > 0 and best[k - 1] > value:
-                best[k] = best[k - 1]
-                found[i, k] = found[i, k - 1]
-                k -= 1
-            best[k] = value
-            found[i, k] = j
-    return found
+            norm, closer = norms[row], False
+            for j in range(start, stop):
+                closer |= norm + products[i, j] < limits[second + j]
+            if closer:
+                for j in range(start, stop):
+                    other = second + j
+                    value = norm + products[i, j]
+                    if value < limits[other]:
+                        _insert(best[other], found[other], value, row)
+                        limits[other] = best[other, -1]
+
+
+@njit(nogil=True, cache=True)
+def _insert(best: NDArray[np.float32], found: NDArray[np.int64], value: float, number: int) -> None:
+    """Put a distance among the sorted ones, behind equal ones; the largest goes."""
+    k = len(best) - 1
+    while k > 0 and best[k - 1] > value:
+        best[k] = best[k - 1]
+        found[k] = found[k - 1]
+        k -= 1
+    best[k] = value
+    found[k] = number
