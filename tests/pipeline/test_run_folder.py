@@ -8,7 +8,7 @@ import pytest
 from tests.pipeline.conftest import quick_sorter
 from xephys.errors import OutputError, ParameterError, RecordingError
 from xephys.pipeline.failures import failure_of
-from xephys.pipeline.run_folder import RunRecord, kept_run, read_run, request_of, sorting_in, write_run
+from xephys.pipeline.run_folder import RunRecord, kept_run, read_run, remove_run, request_of, sorting_in, write_run
 
 
 @pytest.fixture
@@ -50,6 +50,18 @@ def test_a_failure_is_recorded_and_tried_again(recordings, request_made, tmp_pat
     assert read_run(tmp_path) == failed
     assert not (tmp_path / "sorting.zarr").exists()
     assert kept_run(tmp_path, request_made, mode="keep") is None
+
+
+def test_a_parameter_that_cannot_be_identified_is_refused(recordings) -> None:
+    with pytest.raises(ParameterError, match="function cannot be identified"):
+        request_of("quick", recordings["monday"], {"kernel": lambda x: x})
+
+
+def test_only_what_a_run_left_is_removed(recordings, request_made, tmp_path) -> None:
+    write_run(tmp_path, RunRecord(request_made, "1", 2.5), quick_sorter(recordings["monday"]))
+    (tmp_path / "notes.txt").touch()
+    remove_run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"request": 1, "version": "", "run_time_s": "x", "failure": null}'])

@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 
 from ..checks import check_choice
-from ..errors import OutputError
+from ..errors import OutputError, ParameterError
 from ..graph.results import identity_of
 from ..io.read.sortings import open_sorting
 from ..io.store.atomic import whole_or_absent
@@ -49,6 +49,11 @@ class RunRecord:
 
 def request_of(sorter: str, recording: xr.DataArray | xr.DataTree, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The identity of a run; nothing of the recording is read.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is of a kind that cannot be identified, such as a function.
 
     Examples
     --------
@@ -122,6 +127,13 @@ def write_run(folder: Path, record: RunRecord, sorting: xr.DataTree | None) -> N
         hidden.write_text(json.dumps(stored, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
+def remove_run(folder: Path) -> None:
+    """Remove what a run left in a folder, and nothing else that may be there."""
+    (folder / RECORD_NAME).unlink(missing_ok=True)
+    for name in (SORTING_NAME, WORK_NAME):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
 def read_run(folder: Path) -> RunRecord | None:
     """The record of a finished run; None if there is none that can be read."""
     try:
@@ -143,7 +155,11 @@ def sorting_in(folder: Path) -> xr.DataTree:
 
 
 def _text_of(value: Any) -> Any:
-    """Convert values that JSON does not know: numbers and arrays by value, recordings and sortings by content."""
-    if isinstance(value, xr.DataTree):
-        return identity_of({node.path: node.to_dataset() for node in value.subtree})
-    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, xr.DataArray) else identity_of(value)
+    """What JSON does not know: numbers and arrays as values, recordings and sortings by their content."""
+    if hasattr(value, "tolist") and not isinstance(value, xr.DataArray):
+        return value.tolist()
+    known = {node.path: node.to_dataset() for node in value.subtree} if isinstance(value, xr.DataTree) else value
+    try:
+        return identity_of(known)
+    except TypeError as error:
+        raise ParameterError(f"a parameter of the sorter cannot be told from another one: {error}") from error

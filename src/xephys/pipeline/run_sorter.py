@@ -19,7 +19,7 @@ from ..sorter.run import scratch_folder
 from ..sorting import unit_ids_of
 from ..typing import PathLike
 from .failures import Failure, failure_of
-from .run_folder import WORK_NAME, RunRecord, kept_run, request_of, sorting_in, write_run
+from .run_folder import WORK_NAME, RunRecord, kept_run, remove_run, request_of, sorting_in, write_run
 from .sorters import Recording, Sorter, find_sorter
 
 
@@ -122,7 +122,7 @@ class PlannedRun:
             with scratch_folder() as folder:
                 return self._run(folder, keep=False)
         if self.mode == "overwrite" and self.folder.exists():
-            shutil.rmtree(self.folder)
+            remove_run(self.folder)
         found = kept_run(self.folder, self.request, mode=self.mode)
         if found is not None:
             return FinishedRun(self.part, self.folder, None, None, found.run_time_s, kept=True)
