@@ -1,4 +1,4 @@
-"""Templates and rhythms of the same neurons in several sessions, with a known truth: no traces, so that it is quick."""
+"""Simulate templates and autocorrelograms of the same neurons in several sessions, quickly, without traces."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from .probe import make_layout
 
-#: Samples of a template, and which of them is its trough, at 30 kHz.
+#: Number of samples of a template, and the sample of its trough, at 30 kHz.
 N_SAMPLES, NBEFORE, SAMPLING_FREQUENCY = 48, 16, 30_000.0
-#: Ends of the probe without neurons, and intervals of spikes of each unit.
+#: Length of the neuron-free ends of the probe, and the number of intervals between spikes of each unit.
 MARGIN_UM, N_INTERVALS = 50.0, 600
 LAGS_MS = 300
 
 
 class SessionsTruth(NamedTuple):
-    """What the sessions of :func:`simulate_sessions` were made from."""
+    """The ground truth of :func:`simulate_sessions`."""
 
     neuron: list[NDArray[np.int64]]
     """Neuron of each unit, session by session."""
     shift_um: NDArray[np.float64]
     """(session,): displacement in the middle of the probe"""
     tilt_um: NDArray[np.float64]
-    """(session,): displacement of the top against the bottom"""
+    """(session,): displacement of the top relative to the bottom"""
 
 
 class _Neurons(NamedTuple):
@@ -55,7 +55,7 @@ def simulate_sessions(
     disjoint: bool = False,
     seed: int = 0,
 ) -> tuple[list[xr.Dataset], SessionsTruth]:
-    """Tables of templates of sessions that share neurons.
+    """Simulate sessions that share neurons, as tables of templates.
 
     Parameters
     ----------
@@ -63,30 +63,30 @@ def simulate_sessions(
     probe
         Layout of the contacts, as in :func:`simulate_recording`.
     shift_max_um, tilt_max_um
-        Displacements of each session, uniform up to these in either direction: of the middle, and of the top against
-        the bottom.
+        Largest displacements of each session, drawn uniformly in either direction: of the middle, and of the top
+        relative to the bottom.
     dropout
         Share of the neurons that are missing in each session.
     turnover
-        Share of the neurons that others replace from one session to the next.
+        Share of the neurons that are replaced by others from one session to the next.
     lookalikes
-        Share of the neurons that have the time course of another one 20 to 60 µm away.
+        Share of the neurons that have the same time course as another neuron 20 to 60 µm away.
     oversplits
-        Share of the units of which two are made.
+        Share of the units that are split into two.
     gain_sd
         Standard deviation of the logarithm of the gain of a neuron from session to session.
-    noise_uv
+    Standard deviation of the noise on the mean waveforms.
         Noise of the mean waveforms.
     rows_moved
         Rows of contacts by which the recorded part of the probe moves from one session to the next.
     disjoint
-        No session shares a neuron with another.
+        Whether no session shares a neuron with another.
     seed
 
     Returns
     -------
     sessions : list of xarray.Dataset
-        As :func:`xephys.track_units` takes them.
+        Tables that :func:`xephys.track_units` accepts.
     truth
 
     Examples
@@ -131,7 +131,7 @@ def simulate_sessions(
 def _moved(
     place: NDArray[np.float64], shift_um: float, tilt_um: float, contacts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Places of the neurons once the tissue has moved."""
+    """Locations of the neurons after the tissue has moved."""
     low, high = contacts[:, 1].min(), contacts[:, 1].max()
     out = place.copy()
     out[:, 1] += shift_um + tilt_um * (place[:, 1] - (low + high) / 2) / (high - low)
@@ -195,7 +195,7 @@ def _session(
 
 
 def _autocorrelograms(times_ms: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Autocorrelograms as :func:`xephys.session_units` makes them, of trains of equal length ``(unit, spike)``."""
+    """Autocorrelograms as in :func:`xephys.session_units`, of trains with equal numbers of spikes ``(unit, spike)``."""
     from scipy.ndimage import gaussian_filter1d
 
     counts = np.zeros((len(times_ms), LAGS_MS))

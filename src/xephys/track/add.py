@@ -1,4 +1,4 @@
-"""A further session joins tracks that are known: their numbers, and what was learned, stay as they are."""
+"""Add a session to known tracks: their numbers, and what was learned, stay the same."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .pairs import gather
 from .track import assemble
 from .units import on_axis_of, session_units
 
-#: Settings of the first run that hold for every later one.
+#: Settings of the first run that also apply to every later one.
 PARAMETERS = ("motion_model", "motion_max_um", "distance_max_um", "probability_min", "strictness")
 
 
 def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name: str | None = None) -> xr.DataTree:
     """Follow known tracks into one more session.
 
-    Only pairs with units of the new session are looked at, with the odds that were learned before; the displacement of
-    the new session is estimated against the others, which stay where they are. A unit without a track begins a new one.
+    Only pairs with units of the new session are compared, with the odds that were learned before. The displacement of
+    the new session is estimated relative to the others, which stay fixed. A unit without a track begins a new one.
 
     Parameters
     ----------
     tracks
-        What :func:`xephys.track_units` or this function returned.
+        The result of :func:`xephys.track_units` or of this function.
     session
         A sorting or a table of templates; see :func:`xephys.session_units`.
     name
@@ -34,12 +34,12 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
     Returns
     -------
     xarray.DataTree
-        As from :func:`xephys.track_units`.
+        As returned by :func:`xephys.track_units`.
 
     Raises
     ------
     ParameterError
-        If the name is taken, or the probe is of another kind.
+        If the name is taken, or the kind of probe differs.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
 
 
 def _known_units(tracks: xr.DataTree) -> xr.Dataset:
-    """The table of units as it was before it became tracks."""
+    """The table of units as it was before tracking added its columns."""
     table = tracks["units"].to_dataset()[["session", "shank", "unit_id", "row", "amplitude", "n_spikes"]]
     attributes = {key: tracks.attrs[key] for key in ("sampling_frequency", "nbefore")}
     return xr.merge([table, tracks["footprints"].to_dataset()]).assign_attrs(attributes)

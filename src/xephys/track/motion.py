@@ -1,4 +1,4 @@
-"""Displacement of the tissue between sessions, per shank, from units that look alike."""
+"""Displacement of the tissue between sessions, per shank, estimated from units that look alike."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 #: Models of the displacement over depth, and the distance of their knots in µm: one knot, one at each end, or several.
 MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
-#: Matches whose residual is below this support a displacement, and the share of them below which none is believed.
+#: A match with a smaller residual supports a displacement; below this share of supporting matches, it is rejected.
 SUPPORT_UM, SUPPORT_MIN = 5.0, 0.25
-#: Margin of the weights of matches above their median.
+#: Added to the excess of a match's weight over the median.
 WEIGHT_MIN = 1e-3
 
 
@@ -38,7 +38,7 @@ def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
 
 
 def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion_max_um: float) -> xr.Dataset:
-    """Displacement of every session, from pairs of units each of which is the other's best wherever it lies."""
+    """Displacement of every session, from pairs of units that are each other's best match, wherever they are."""
     from ..kernels.track.pairs import WEIGHTS
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
@@ -61,7 +61,7 @@ def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion
 def _believed(
     matches: Matches, n_sessions: int, knots: NDArray[np.float64], motion_max_um: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Displacements, and which of them enough matches support; the others are 0, and have no say in the rest."""
+    """Displacements, and which of them enough matches support; the others are set to 0 and do not affect the rest."""
     from ..kernels.track.motion import session_displacements, support
 
     def moved(some: Matches) -> NDArray[np.float64]:
@@ -81,7 +81,7 @@ def _believed(
 
 
 def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, motion_max_um: float) -> xr.Dataset:
-    """Displacement of the last session against all others, which stay where they are."""
+    """Displacement of the last session relative to all others, which stay fixed."""
     from ..kernels.track.motion import Matches
     from ..kernels.track.pairs import WEIGHTS
 
@@ -106,7 +106,7 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, 
 
 
 def registered_depth(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float64]:
-    """Depth of each unit where its session had not moved, in µm."""
+    """Depth of each unit in µm, as if its session had not moved."""
     from ..kernels.track.motion import depth_in_tissue
 
     row = np.searchsorted(motion["shank"].values.astype(str), np.asarray(units["shank"]).astype(str))

@@ -1,4 +1,4 @@
-"""Units of all sessions in one table, and the pairs of them that lie near each other."""
+"""Collect the units of all sessions in one table, and find pairs of nearby units."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..errors import ParameterError
 if TYPE_CHECKING:
     from ..kernels.track.pairs import Units
 
-#: Least cosine of the footprints of a pair that is looked at.
+#: Smallest cosine between the footprints of a pair to be compared.
 COSINE_MIN = 0.4
 
 
 class Pairs(NamedTuple):
-    """Pairs of units by their rows among all units."""
+    """Pairs of units, given by their rows in the table of all units."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
@@ -27,7 +27,7 @@ class Pairs(NamedTuple):
 
 
 def gather(tables: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Units of all sessions in one table, with footprints that know neither channel map nor motion."""
+    """Units of all sessions in one table, with footprints that depend neither on the channel map nor on the motion."""
     from ..kernels.track.footprints import unit_footprints
 
     rows = []
@@ -76,7 +76,7 @@ def gather(tables: Sequence[xr.Dataset]) -> xr.Dataset:
 def session_pairs(
     units: xr.Dataset, depth: NDArray[np.float64], *, distance_max_um: float, first: int, mutual: bool
 ) -> Pairs:
-    """Pairs of near units: each session with itself and with every session from ``first`` on."""
+    """Pairs of nearby units: each session with itself, and with every session from ``first`` on."""
     from ..kernels.track.pairs import make_units, near_pairs
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)

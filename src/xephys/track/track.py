@@ -1,4 +1,4 @@
-"""The same neuron across sessions: units of many sortings joined to tracks, with a probability for every pair."""
+"""Track neurons across sessions: join units of many sortings to tracks, with a probability for every pair."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .motion import MODELS, estimate_session_motion, registered_depth
 from .pairs import Pairs, gather, session_pairs
 from .units import on_axis_of, session_units
 
-#: Sessions in which two units of one session have to share their partner to count as parts of one neuron.
+#: Two units of a session must share their partner in this many sessions to count as parts of one neuron.
 N_SHARED_MIN = 2
 #: How strictly units are joined.
 STRICTNESS = ("liberal", "intermediate", "conservative")
@@ -34,46 +34,47 @@ def track_units(
 ) -> xr.DataTree:
     """Find units of different sessions that are the same neuron.
 
-    Footprints are compared in coordinates of the unit itself, so that the displacement of the tissue between sessions
-    can be estimated from pairs that look alike, per shank and in one piece for all sessions. Pairs within
-    ``distance_max_um`` are then compared by footprint, amplitude, place and autocorrelogram. Pairs within a session are
-    never the same neuron: what there is between sessions beyond them gives the odds (density ratio of Qin and Zhang
-    1997, Biometrika 84:609), and units of one session exclude each other.
+    Footprints are compared in coordinates relative to each unit, so that the displacement of the tissue between
+    sessions can be estimated from pairs that look alike, per shank and jointly for all sessions. Pairs within
+    ``distance_max_um`` are then compared by footprint, amplitude, location and autocorrelogram. Two units of one
+    session are assumed to be different neurons. The odds that a pair is the same neuron follow from how pairs between
+    sessions differ from pairs within sessions (density ratio of Qin and Zhang 1997, Biometrika 84:609), and units of
+    one session exclude each other.
 
     Parameters
     ----------
     sessions
-        One sorting, or one table of templates (see :func:`xephys.session_units`), for each session, in order of time.
-        Channel maps and sampling rates may differ; ``y`` has to run along the shanks in all of them.
+        One sorting, or one table of templates (see :func:`xephys.session_units`), per session, in order of time.
+        Channel maps and sampling rates may differ, but ``y`` must run along the shanks in all of them.
     names
         Names of the sessions; numbers from 0 if None.
     motion
-        Displacement of each session in µm, ``(session,)``, if it is known; estimated if None.
+        Displacement of each session in µm, ``(session,)``, if known; None estimates it.
     motion_model
-        ``"rigid"``, ``"linear"`` in depth, or ``"smooth"``: a knot every 500 µm.
+        ``"rigid"``, ``"linear"`` in depth, or ``"smooth"``, with a knot every 500 µm.
     motion_max_um
-        Largest displacement of two sessions against one another.
+        Largest displacement between two sessions.
     distance_max_um
-        Pairs farther apart than this after registration are not looked at.
+        Pairs farther apart than this after registration are not compared.
     probability_min
-        Pairs less probable than this join no tracks.
+        Pairs with a smaller probability do not join tracks.
     strictness
-        ``"liberal"`` joins two tracks by any pair of theirs that is probable enough, ``"intermediate"`` if their pairs
-        are on average, ``"conservative"`` only if all are. A track has at most one unit of a session, unless they are
-        parts of one neuron.
+        ``"liberal"`` joins two tracks if any of their pairs is probable enough, ``"intermediate"`` if their pairs are
+        probable enough on average, and ``"conservative"`` only if all of them are. A track has at most one unit of each
+        session, unless the units are parts of one neuron.
 
     Returns
     -------
     xarray.DataTree
-        ``/units`` (dim ``unit``: ``session``, ``unit_id``, ``track``, places, raw and registered), ``/pairs`` (dim
-        ``pair``: rows of two units, ``probability``, features), ``/tracks`` (dim ``track``), ``/motion``
+        ``/units`` (dim ``unit``: ``session``, ``unit_id``, ``track``, raw and registered locations), ``/pairs`` (dim
+        ``pair``: rows of the two units, ``probability``, features), ``/tracks`` (dim ``track``), ``/motion``
         (``displacement_um`` along ``shank``, ``session``, ``knot``), ``/splits`` (units of one session that look like
-        parts of one neuron), ``/model`` and ``/footprints``, from which :func:`xephys.add_session` goes on.
+        parts of one neuron), and ``/model`` and ``/footprints``, which :func:`xephys.add_session` needs.
 
     Raises
     ------
     ParameterError
-        If there is no session, a parameter is out of range, or a session lacks what is needed.
+        If there is no session, a parameter is out of range, or a session lacks required data.
 
     Examples
     --------
@@ -119,7 +120,7 @@ def assemble(
     parameters: dict[str, Any],
     earlier: xr.DataTree | None = None,
 ) -> xr.DataTree:
-    """Pairs, probabilities and tracks of units whose motion is known; those of earlier tracks stay as they are."""
+    """Pairs, probabilities and tracks of units whose motion is known; earlier tracks stay unchanged."""
     from ..kernels.track.identity import PROBABILITY_MIN, exclusive, probability_of
     from ..kernels.track.linking import link_units
     from ..kernels.track.pairs import FEATURES
@@ -175,7 +176,7 @@ def assemble(
 def _split_table(
     pairs: Pairs, each: NDArray[np.float64], parts: NDArray[np.bool_], earlier: xr.DataTree | None
 ) -> xr.Dataset:
-    """Units of one session that are thought to be parts of one neuron, those that were known before first."""
+    """Units of one session that are probably parts of one neuron; pairs known from before come first."""
     table = xr.Dataset(
         {
             "first": ("split", pairs.first[parts]),
@@ -187,7 +188,10 @@ def _split_table(
 
 
 def _learned(features: NDArray[np.float64], pairs: Pairs, session: NDArray[np.int64]) -> xr.Dataset:
-    """Odds of a pair by its features, learned twice: the second time without units that are parts of one neuron."""
+    """The odds of a pair given its features, learned twice:
+
+    the second time without units that are parts of one neuron.
+    """
     from ..kernels.track.identity import learn_odds, probability_of
     from ..kernels.track.pairs import FEATURES, WEIGHTS
 
@@ -202,9 +206,9 @@ def _learned(features: NDArray[np.float64], pairs: Pairs, session: NDArray[np.in
 
 
 def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Pairs of units of one session that look the same, and share their best partner wherever both have one.
+    """Pairs of units of one session that look the same and share their best partner wherever both have one.
 
-    Two neurons that look alike have partners of their own where both were found; parts of one neuron have the same.
+    Two neurons that look alike have different partners where both were found; parts of one neuron have the same.
     """
     from ..kernels.track.identity import best_partners
 
@@ -218,7 +222,7 @@ def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.in
 
 
 def _joined(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) -> NDArray[np.int64]:
-    """Number of the neuron that each unit is, or is a part of."""
+    """Number of the neuron to which each unit, or part, belongs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -227,7 +231,7 @@ def _joined(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) -
 
 
 def _of_tracks(track: NDArray[np.int64], session: NDArray[np.int64], pairs: xr.Dataset) -> xr.Dataset:
-    """Sessions of each track, and the mean probability of its pairs; NaN for a unit without partner."""
+    """The sessions of each track and the mean probability of its pairs; NaN for a unit without a partner."""
     ids, position = np.unique(track, return_inverse=True)
     first, second = pairs["first"].values, pairs["second"].values
     inside = track[first] == track[second]

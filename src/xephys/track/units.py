@@ -1,4 +1,4 @@
-"""What units of a session are told apart by: their templates, places and rhythms, in one dataset for each session."""
+"""What distinguishes the units of a session, in one dataset: templates, locations and autocorrelograms."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
 
-#: Half width of the autocorrelograms and their smoothing, in bins of one millisecond.
+#: Half width of the autocorrelograms in ms, and the width of their smoothing, in bins of one millisecond.
 LAGS_MS, SMOOTHING_MS = 300, 5.0
-#: Nearest contacts from which a unit is localized.
+#: Number of nearest contacts used to localize a unit.
 N_CONTACTS = 20
-#: How far a unit may lie from the center of mass of its sizes.
+#: Largest distance of a unit from the center of mass of its sizes on the channels.
 DISTANCE_MAX_UM = 100.0
 
 
 def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
-    """Templates, places and autocorrelograms of the units of one session.
+    """Templates, locations and autocorrelograms of the units of one session.
 
     Parameters
     ----------
     session
-        A sorting with templates, or a table of mean waveforms: a dataset with ``templates`` (dims ``unit``, ``sample``,
-        ``channel``; µV, not whitened), coordinates ``x`` and ``y`` in µm along ``channel``, optionally ``shank`` there
-        and ``unit_id`` along ``unit``; either ``autocorrelogram`` (dims ``unit``, ``lag``), as this function returns
-        it, or none, if nothing is known of the spikes; and attributes ``sampling_frequency`` and ``nbefore``.
+        A sorting with templates, or a table of mean waveforms. The table is a dataset with ``templates`` (dims
+        ``unit``, ``sample``, ``channel``; µV, not whitened), coordinates ``x`` and ``y`` in µm along ``channel``, and
+        attributes ``sampling_frequency`` and ``nbefore``. Optional are ``shank`` along ``channel``, ``unit_id`` along
+        ``unit``, and ``autocorrelogram`` (dims ``unit``, ``lag``) as this function returns it.
 
     Returns
     -------
     xarray.Dataset
-        ``templates`` (µV), ``autocorrelogram`` (1 ms bins up to 300 ms, the largest 1), ``n_spikes``, ``amplitude``
-        (peak-to-trough of the largest channel, µV), ``place`` (dims ``unit``, ``axis``: x, y, z in µm, from a point
-        source; Boussard et al. 2021, NeurIPS 34:22130) and ``unit_shank``.
+        ``templates`` (µV), ``autocorrelogram`` (1 ms bins up to 300 ms, with a maximum of 1), ``n_spikes``,
+        ``amplitude`` (peak-to-trough on the largest channel, µV), ``place`` (dims ``unit``, ``axis``: x, y, z in µm,
+        localized as a point source; Boussard et al. 2021, NeurIPS 34:22130) and ``unit_shank``.
 
     Raises
     ------
     ParameterError
         If templates or positions are missing, or a template is not finite.
     TypeError
-        If it is neither a sorting nor a dataset.
+        If the session is neither a sorting nor a dataset.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def _of_sorting(session: xr.DataTree) -> xr.Dataset:
     segment = (
         np.asarray(spikes["segment_index"].values) if "segment_index" in spikes else np.zeros(spikes.sizes["spike"])
     )
-    # Segments follow each other at a distance that no lag bridges.
+    # Segments are placed so far apart that no lag spans two of them.
     lengths = np.asarray(samples_per_segment(tree), np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths + int(rate))])[segment.astype(np.int64)]
     samples = np.asarray(spikes["sample_index"].values, np.int64) + starts
@@ -87,7 +87,7 @@ def _of_sorting(session: xr.DataTree) -> xr.Dataset:
 def _rhythms(
     samples: NDArray[np.int64], unit: NDArray[np.integer], n_units: int, rate: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Numbers of spikes, and autocorrelograms whose largest bin is 1."""
+    """Numbers of spikes, and autocorrelograms scaled so that the largest bin is 1."""
     from scipy.ndimage import gaussian_filter1d
 
     from ..kernels.metrics.correlograms import add_own_pairs
@@ -131,7 +131,7 @@ def _of_table(session: Any) -> xr.Dataset:
 
 
 def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, str]]]:
-    """Place, size and shank of each unit."""
+    """Location, amplitude and shank of each unit."""
     from ..kernels.localize.point_source import fit_sources
     from ..kernels.track.footprints import unit_sizes
 
@@ -162,7 +162,7 @@ def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, s
 
 
 def on_axis_of(table: xr.Dataset, attributes: Mapping[str, Any], n_samples: int) -> xr.Dataset:
-    """Units with templates at a given sampling rate, aligned to their extrema at the sample ``nbefore``."""
+    """Units with templates resampled to a given sampling rate and aligned to their extrema at sample ``nbefore``."""
     from ..kernels.track.footprints import aligned, unit_sizes
 
     rate, nbefore = float(attributes["sampling_frequency"]), int(attributes["nbefore"])

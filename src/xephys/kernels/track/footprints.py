@@ -1,8 +1,8 @@
-"""Footprints of units, told so that neither the channel map nor the position of the tissue shows in them.
+"""Footprints of units that depend neither on the channel map nor on the position of the tissue.
 
-A template is interpolated to a small grid of places round the unit itself. Two sessions whose tissue lies 30 µm apart,
-or that recorded from other rows of a probe, then have the same footprint of a neuron, and units can be compared before
-anything is known about motion.
+A template is interpolated to a small grid of places around the unit itself. A neuron then has the same footprint in two
+sessions whose tissue is displaced by 30 µm, or that were recorded from other rows of a probe, and units can be compared
+before anything is known about motion.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ..lib.kriging import NUGGET, matern
 
 #: Rows of the grid, relative to the unit's depth.
 ROWS_UM = np.arange(-75.0, 76.0, 15.0)
-#: Columns of the grid where a shank is too wide for fixed ones, relative to the unit.
+#: Columns of the grid, relative to the unit, on shanks that are too wide for fixed columns.
 COLUMNS_UM = np.arange(-45.0, 46.0, 15.0)
 #: Shanks wider than this get a grid that moves with the unit in both directions.
 WIDE_UM = 120.0
-#: Contacts from which a footprint is interpolated.
+#: Number of contacts from which a footprint is interpolated.
 N_CONTACTS_MAX = 44
-#: Places whose value the contacts leave uncertain by more than this share of its variance are left out.
+#: A place is left out if the contacts leave more than this share of the variance of its value uncertain.
 UNCERTAINTY_MAX = 0.5
-#: Units whose systems of equations are solved together: bounds the memory.
+#: Number of units whose systems of equations are solved together; bounds the memory.
 BATCH = 512
 
 
 def unit_sizes(templates: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Size on every channel, channel of the largest, and that size, from the time course of the largest channel.
+    """Size on every channel, largest channel, and size there, from the time course of the largest channel.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def unit_sizes(templates: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDA
     Returns
     -------
     sizes : (unit, channel)
-        How much of the largest channel's time course each channel shows, as peak-to-trough; noise adds nothing to it.
+        How much of the largest channel's time course each channel shows, as peak-to-trough; noise adds no bias.
     peak_channel : (unit,)
     amplitude : (unit,)
         Peak-to-trough on the largest channel.
@@ -58,7 +58,7 @@ def unit_sizes(templates: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDA
 
 
 def aligned(templates: NDArray[np.float32], peak_channel: NDArray[np.int64], *, nbefore: int) -> NDArray[np.float32]:
-    """Templates moved so that the extremum of the largest channel is sample ``nbefore``; zeros come in at the ends.
+    """Shift templates so that the extremum of the largest channel is at sample ``nbefore``; the ends are filled with 0.
 
     Examples
     --------
@@ -74,10 +74,10 @@ def aligned(templates: NDArray[np.float32], peak_channel: NDArray[np.int64], *, 
 
 
 def grid_places(positions: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places of the grid round each unit, ``(unit, place, 2)`` in µm.
+    """Places of the grid around each unit, ``(unit, place, 2)`` in µm.
 
-    On a narrow shank the columns are fixed at its edges and its middle: how a footprint lies across the shank tells
-    neurons apart. On a wide one they move with the unit.
+    On a narrow shank, the columns are fixed at its edges and its middle, because the position of a footprint across the
+    shank distinguishes neurons. On a wide shank, the columns move with the unit.
     """
     low, high = positions[:, 0].min(), positions[:, 0].max()
     wide = high - low > WIDE_UM
@@ -90,22 +90,22 @@ def grid_places(positions: NDArray[np.float64], places: NDArray[np.float64]) -> 
 def unit_footprints(
     templates: NDArray[np.float32], positions: NDArray[np.float64], places: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Templates at the places of a grid round each unit.
+    """Interpolate templates to the places of a grid around each unit.
 
     Parameters
     ----------
     templates : (unit, sample, channel)
-        Of the channels of one shank, aligned.
+        Aligned templates on the channels of one shank.
     positions : (channel, 2)
     places : (unit, 2)
-        Where the units are.
+        Locations of the units.
 
     Returns
     -------
     footprints : (unit, place, sample)
-        Zero where the contacts say nothing.
+        Zero where the contacts do not determine the value.
     valid : (unit, place)
-        Where they say something.
+        True where the contacts determine the value.
 
     Examples
     --------

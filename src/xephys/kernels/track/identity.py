@@ -1,9 +1,9 @@
-"""Whether two units are the same neuron: probabilities that hold, learned from the sessions themselves.
+"""Whether two units are the same neuron: calibrated probabilities, learned from the sessions themselves.
 
-Two units of one session are different neurons. Pairs of different sessions are as many different neurons as those, by
-the numbers of units, and on top of them the same ones; the odds of "same" are taken to be exponential in the features
-(density ratio of Qin and Zhang 1997, Biometrika 84:609). Nothing needs labels, and where no neuron is shared, none is
-matched.
+Two units of one session are different neurons. Pairs between sessions contain as many different neurons as the numbers
+of units imply, and in addition the pairs that are the same neuron. The odds of "same" are taken to be exponential in
+the features (density ratio of Qin and Zhang 1997, Biometrika 84:609). No labels are needed, and if no neuron is shared,
+none is matched.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-#: Confidence in the weights that stand before anything is learned, in pairs.
+#: Confidence in the prior weights, expressed as a number of pairs.
 PRIOR_PAIRS = 200.0
-#: Log odds of a pair without any difference in its features before anything is learned, and the confidence in them.
+#: Prior log odds of a pair without any difference in its features, and the confidence in them.
 CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
-#: Log odds are limited to this, and probabilities to what lies this far from 0 and 1.
+#: Log odds are limited to this value, and probabilities to this distance from 0 and 1.
 LOG_ODDS_MAX, PROBABILITY_MIN = 40.0, 1e-4
 N_STEPS_MAX = 300
 
@@ -23,17 +23,17 @@ N_STEPS_MAX = 300
 def learn_odds(
     features: NDArray[np.float64], is_cross: NDArray[np.bool_], prior: NDArray[np.float64], *, ratio: float
 ) -> NDArray[np.float64]:
-    """Weights of the features, and a constant, whose sum is the log odds that a pair is the same neuron.
+    """Learn the weights of the features and a constant; their sum is the log odds that a pair is the same neuron.
 
     Parameters
     ----------
     features : (pair, feature)
     is_cross : (pair,)
-        Whether the units are of different sessions.
+        Whether the units are from different sessions.
     prior : (feature,)
-        Weights before anything is learned; none changes its sign.
+        Weights before anything is learned; no weight changes its sign.
     ratio
-        Pairs of different neurons to be expected between sessions, for each pair of one session.
+        Expected number of pairs of different neurons between sessions, per pair within a session.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def learn_odds(
     precision = np.append(PRIOR_PAIRS / prior**2, CONSTANT_PRECISION)
 
     def loss(odds: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Of finding each pair within or between sessions; a pair is between with odds ratio * (1 + odds of same)."""
+        """Loss of classifying pairs as within or between sessions, whose odds are ratio * (1 + odds of same)."""
         of_cross, of_same = (np.exp(np.clip(d @ odds, -LOG_ODDS_MAX, LOG_ODDS_MAX)) for d in (cross, same))
         between, within = ratio * (1.0 + of_cross), ratio * (1.0 + of_same)
         away = odds - start
@@ -69,7 +69,7 @@ def learn_odds(
 
 
 def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability that each pair is the same neuron, seen for itself."""
+    """Probability that each pair is the same neuron, considered on its own."""
     log_odds = np.clip(features @ odds[:-1] + odds[-1], -LOG_ODDS_MAX, LOG_ODDS_MAX)
     return np.asarray(np.clip(1.0 / (1.0 + np.exp(-log_odds)), PROBABILITY_MIN, 1.0 - PROBABILITY_MIN))
 
@@ -81,17 +81,17 @@ def exclusive(
     session: NDArray[np.int64],
     neuron: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Probabilities of pairs when a unit can be at most one neuron of another session.
+    """Adjust the probabilities of pairs so that a unit is at most one neuron of another session.
 
     Parameters
     ----------
     probability : (pair,)
-        Each for itself.
+        Of each pair on its own.
     first, second : (pair,)
-        Units.
+        The units of each pair.
     session : (unit,)
     neuron : (unit,)
-        The same for units of one session that are parts of one neuron: these do not exclude each other.
+        Equal for units of one session that are parts of one neuron; these do not exclude each other.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def _sums(
     labels: NDArray[np.int64],
     odds: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """For each pair, the odds of its unit with all units that bear a label."""
+    """For each pair, the sum of the odds of its unit with all units that have a given label."""
     width = int(labels.max()) + 1 if len(labels) else 1
     keys, at = np.unique(
         np.concatenate([first * width + labels[second], second * width + labels[first]]), return_inverse=True
@@ -134,7 +134,7 @@ def best_partners(
     *,
     probability_min: float,
 ) -> NDArray[np.int64]:
-    """Most probable partner of each unit in each other session, -1 where none is probable enough, ``(unit, session)``.
+    """Most probable partner of each unit in each other session, ``(unit, session)``; -1 if none is probable enough.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def best_partners(
     n_sessions = int(session.max()) + 1 if len(session) else 0
     best = np.full((len(session), n_sessions), -1, np.int64)
     probable = np.flatnonzero((probability >= probability_min) & (session[first] != session[second]))
-    # Written in ascending order of probability, so that the last one stays; of equals the lower pair.
+    # Written in ascending order of probability, so that the most probable pair stays; of equals, the lower pair.
     order = probable[np.lexsort((-probable, probability[probable]))]
     best[first[order], session[second[order]]] = second[order]
     best[second[order], session[first[order]]] = first[order]

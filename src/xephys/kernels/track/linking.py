@@ -1,4 +1,4 @@
-"""Units joined to tracks: the most probable pair first, and as strictly as is asked for."""
+"""Join units to tracks: the most probable pair first, with the requested strictness."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Whether a join needs the pairs to be probable on average, or every one; below both, one pair is enough.
+#: Strictness: a join needs pairs that are probable on average, or all of them; at 0, one probable pair is enough.
 INTERMEDIATE, CONSERVATIVE = 1, 2
-#: Log odds of two units of different sessions that are no pair: they lie far from each other, or look different.
+#: Log odds of two units of different sessions that are not a pair, because they are far apart or look different.
 FAR_LOG_ODDS = -6.0
 
 
@@ -23,20 +23,20 @@ def link_units(
     strictness: int,
     fixed: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Track of each unit, numbered by its first unit; a unit without partner is a track of its own.
+    """Assign a track to each unit, numbered by its first unit; a unit without a partner is a track of its own.
 
     Parameters
     ----------
     first, second, probability : (pair,)
         In descending order of probability.
     session, neuron : (unit,)
-        A track has units of one session only if they are parts of one neuron.
+        A track has several units of one session only if they are parts of one neuron.
     probability_min : float
     strictness : int
         0 joins two tracks if one of their pairs is probable enough, :data:`INTERMEDIATE` if the log odds of all their
-        pairs are so on average, :data:`CONSERVATIVE` if every pair is.
+        pairs are high enough on average, :data:`CONSERVATIVE` if every pair is probable enough.
     fixed : (fixed unit,)
-        Tracks of the first units, as an earlier call gave them; they stay as they are, and others may join them.
+        Tracks of the first units, as an earlier call returned them; they stay unchanged, but others may join them.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def link_units(
             track[unit] = fixed[unit]
             following[last[fixed[unit]]] = unit
             last[fixed[unit]] = unit
-    # Pairs of each unit, in rows, to look up the probability of any two.
+    # The pairs of each unit, stored in rows, to look up the probability of any two units.
     start = np.zeros(n_units + 1, np.int64)
     for pair in range(first.size):
         start[first[pair] + 1] += 1
@@ -79,7 +79,7 @@ def link_units(
         a, b = track[first[pair]], track[second[pair]]
         if a > b:
             a, b = b, a
-        # The first unit of a track has its number, so that b below the length of `fixed` means two fixed tracks.
+        # A track has the number of its first unit, so if b is below the length of `fixed`, both tracks are fixed.
         if a == b or b < fixed.size:
             continue
         clash, total, count, weakest = False, 0.0, 0, 1.0

@@ -1,8 +1,8 @@
 """Displacement of the tissue between sessions, from pairs of units that look alike.
 
-A coarse search votes for the shift, and the difference of shift between both ends of the shank, of every two sessions;
-one robust least-squares problem makes those agree, and a second one, on the pairs themselves, refines them. Both have a
-closed form in every round, so that neither a start nor chance decides the outcome.
+For every two sessions, a coarse search votes for the shift and for the difference in shift between the two ends of the
+shank. A robust least-squares problem makes these votes consistent, and a second one, on the pairs themselves, refines
+them. Each round of both has a closed form, so the result depends on neither a starting point nor chance.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Steps of the coarse search: of the shift, and of the difference of shift between both ends of the shank, in µm.
+#: Steps of the coarse search in µm: of the shift, and of the difference in shift between the two ends of the shank.
 SHIFT_STEP_UM, TILT_STEP_UM = 2.0, 10.0
-#: Spread of a vote of the coarse search in µm, and what a tilt costs against its votes, per µm.
+#: Spread of a vote of the coarse search in µm, and the penalty per µm of tilt that is subtracted from its votes.
 VOTE_UM, TILT_COST = 8.0, 0.005
-#: Residuals beyond these lose their weight: those of pairs of sessions, and those of pairs of units round by round, µm.
+#: Residuals in µm beyond which a pair loses its weight: for pairs of sessions, and for pairs of units round by round.
 EDGE_SCALE_UM = 8.0
 SCALES_UM = (8.0, 4.0, 2.0, 2.0, 2.0)
 N_ROUNDS = 10
-#: Resistance to bending, relative to the mean weight of a pair.
+#: Stiffness against bending, relative to the mean weight of a pair.
 BENDING = 0.3
 
 
@@ -35,7 +35,7 @@ class Matches(NamedTuple):
 
 
 def hat_functions(depth_um: NDArray[np.float64], knots_um: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of the knots at each depth, linear between them and constant beyond, ``(depth, knot)``.
+    """Weights of the knots at each depth, ``(depth, knot)``: linear between knots and constant beyond them.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def hat_functions(depth_um: NDArray[np.float64], knots_um: NDArray[np.float64]) 
 def session_displacements(
     matches: Matches, *, n_sessions: int, knots_um: NDArray[np.float64], motion_max_um: float
 ) -> NDArray[np.float64]:
-    """Displacement of each session at each knot in µm, of mean zero over the sessions.
+    """Displacement of each session at each knot in µm, with a mean of zero over the sessions.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ def session_displacements(
         Pairs of units of all sessions on one shank.
     n_sessions
     knots_um : (knot,)
-        One makes the motion rigid, two linear in depth.
+        One knot makes the motion rigid; two make it linear in depth.
     motion_max_um
-        Largest shift that two sessions can have against one another.
+        Largest shift between two sessions.
 
     Returns
     -------
@@ -72,8 +72,8 @@ def session_displacements(
     moved = _coarse(matches, n_sessions, knots_um, motion_max_um)
     for scale in SCALES_UM:
         for _ in range(N_ROUNDS):
-            # A displacement belongs to a depth of the tissue, not of the probe: else one that puts all units at one
-            # depth would explain every pair.
+            # A displacement belongs to a depth in the tissue, not on the probe: otherwise, a displacement that puts all
+            # units at one depth would explain every pair.
             hats = hat_functions(_tissue_depth(matches, moved, knots_um), knots_um)
             between = (hats * (moved[matches.session_b] - moved[matches.session_a])).sum(axis=1)
             weight = matches.weight / (1.0 + ((apart - between) / scale) ** 2) ** 2
@@ -84,7 +84,7 @@ def session_displacements(
 def depth_in_tissue(
     depth_um: NDArray[np.float64], moved: NDArray[np.float64], knots_um: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Depth at which each unit is where the tissue rests, from that on the probe.
+    """Depth of each unit in the resting tissue, from its depth on the probe.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def depth_in_tissue(
 
 
 def _tissue_depth(matches: Matches, moved: NDArray[np.float64], knots_um: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Depth in the tissue of each pair, the mean of what both units say."""
+    """Depth of each pair in the tissue: the mean of its two units."""
     first = depth_in_tissue(matches.depth_a, moved[matches.session_a], knots_um)
     second = depth_in_tissue(matches.depth_b, moved[matches.session_b], knots_um)
     return np.asarray((first + second) / 2)
@@ -114,9 +114,9 @@ def _tissue_depth(matches: Matches, moved: NDArray[np.float64], knots_um: NDArra
 def support(
     matches: Matches, moved: NDArray[np.float64], knots_um: NDArray[np.float64], *, residual_max_um: float
 ) -> NDArray[np.float64]:
-    """Share of the matches of each session that its displacement brings together, 0 for a session without any.
+    """Share of the matches of each session that its displacement brings together; 0 for a session without matches.
 
-    Chance alone brings together as many as the search range is wide; neurons that are in both sessions bring far more.
+    By chance, the share is about that of the search range; neurons that are in both sessions bring far more together.
     """
     first = depth_in_tissue(matches.depth_a, moved[matches.session_a], knots_um)
     second = depth_in_tissue(matches.depth_b, moved[matches.session_b], knots_um)
@@ -135,7 +135,7 @@ def _least_squares(
     weight: NDArray[np.float64],
     n_sessions: int,
 ) -> NDArray[np.float64]:
-    """Displacements of smallest weighted squared residual, of mean zero at every knot."""
+    """Displacements with the smallest weighted squared residual, with a mean of zero at every knot."""
     n_knots = hats.shape[1]
     size = n_sessions * n_knots
     normal, right = np.zeros((size, size)), np.zeros(size)
@@ -150,7 +150,7 @@ def _least_squares(
     if n_knots > 2:
         bend = np.diff(np.eye(n_knots), n=2, axis=0)
         normal += np.kron(np.eye(n_sessions), stiffness * bend.T @ bend)
-    # Sessions and knots without pairs rest where the others are on average.
+    # Sessions and knots without pairs are at the mean of the others.
     normal += 1e-6 * max(stiffness, 1e-12) * np.eye(size)
     if n_knots > 1:
         tie = np.diff(np.eye(n_knots), axis=0)
@@ -162,7 +162,7 @@ def _least_squares(
 def _coarse(
     matches: Matches, n_sessions: int, knots_um: NDArray[np.float64], motion_max_um: float
 ) -> NDArray[np.float64]:
-    """Displacements as the votes of all pairs of sessions have them."""
+    """Displacements that follow from the votes of all pairs of sessions."""
     low, high = knots_um[0], knots_um[-1]
     span, middle = max(high - low, 1.0), (low + high) / 2
     tilts = np.arange(-motion_max_um, motion_max_um + 1, TILT_STEP_UM) if len(knots_um) > 1 else np.zeros(1)
@@ -203,7 +203,7 @@ def _votes(
     shifts: NDArray[np.float64],
     tilts: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Sum of the weights of the pairs that each shift and tilt explains, ``(tilt, shift)``."""
+    """Sum of the weights of the pairs that each shift and tilt explain, ``(tilt, shift)``."""
     votes = np.empty((len(tilts), len(shifts)))
     for k, tilt in enumerate(tilts):
         residual = apart[:, None] - tilt * at[:, None] - shifts[None]
@@ -218,7 +218,7 @@ def _agreed(
     weight: NDArray[np.float64],
     n_sessions: int,
 ) -> NDArray[np.float64]:
-    """One value for each session whose differences are those of most pairs of sessions."""
+    """One value per session such that the differences match those of most pairs of sessions."""
     robust = weight.copy()
     value = np.zeros(n_sessions)
     for _ in range(5 * N_ROUNDS):

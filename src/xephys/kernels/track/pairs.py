@@ -1,4 +1,4 @@
-"""Pairs of units that lie near each other, and how alike the two are; far pairs are never looked at."""
+"""Find pairs of nearby units and measure their similarity; distant pairs are never compared."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 #: Cosines and correlations are limited to this before the Fisher transform.
 COSINE_MAX = 0.9999
 CORRELATION_MAX = 0.999
-#: Units of the first session that are compared with a stretch of the second at once.
+#: Number of units of the first session that are compared with a stretch of the second at once.
 BLOCK = 256
-#: Distances count on a logarithmic scale from here on, in µm.
+#: Distances count on a logarithmic scale beyond this value in µm.
 DISTANCE_SCALE_UM = 3.0
-#: Ratios of amplitudes beyond this many powers of e tell nothing more.
+#: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
-#: Names of what is compared, in the order of the columns, and the weight that each has before anything is learned.
+#: Names of the compared features, in the order of the columns, and their weights before anything is learned.
 FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
 WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0])
 
 
 class Units(NamedTuple):
-    """Units of one session on one shank, in the order of their registered depth."""
+    """Units of one session on one shank, in order of registered depth."""
 
     footprints: NDArray[np.float32]
     """(unit, place * sample)"""
@@ -31,12 +31,12 @@ class Units(NamedTuple):
     valid: NDArray[np.float32]
     """(unit, place)"""
     autocorrelogram: NDArray[np.float32]
-    """(unit, lag): without its mean, of length one"""
+    """(unit, lag): mean subtracted, scaled to length one"""
     log_amplitude: NDArray[np.float64]
     places: NDArray[np.float64]
     """(unit, 3): x, registered depth, z in µm"""
     row: NDArray[np.int64]
-    """Row of each among all units."""
+    """Row of each unit in the table of all units."""
 
 
 def make_units(
@@ -47,7 +47,7 @@ def make_units(
     places: NDArray[np.float64],
     row: NDArray[np.int64],
 ) -> Units:
-    """What pairs are compared by, in order of depth.
+    """Collect what pairs are compared by, in order of depth.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def make_units(
     places : (unit, 3)
         x, registered depth and z in µm.
     row : (unit,)
-        Of each among all units.
+        Row of each unit in the table of all units.
     """
     order = np.argsort(places[:, 1], kind="stable")
     centered = autocorrelograms - autocorrelograms.mean(axis=1, keepdims=True)
@@ -80,24 +80,24 @@ def make_units(
 def near_pairs(
     first: Units, second: Units, *, distance_max_um: float, cosine_min: float, mutual: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Pairs within a distance along the shank, and across it where it is wide, whose footprints are not unlike.
+    """Find pairs within a distance along the shank, and across it if it is wide, whose footprints are similar enough.
 
     Parameters
     ----------
     first, second
-        Two sessions, or twice the same: then every pair is found once.
+        Two sessions, or the same one twice; then every pair is found once.
     distance_max_um
     cosine_min
-        Least cosine of the footprints.
+        Smallest cosine between the footprints.
     mutual
-        Only pairs of which each is the other's best, judged by what does not depend on where they are.
+        Keep only pairs that are each other's best, judged by features that do not depend on location.
 
     Returns
     -------
     i, j : (pair,)
-        Rows of `first` and of `second`.
+        Rows of ``first`` and of ``second``.
     features : (pair, feature) float32
-        As named in :data:`FEATURES`.
+        Named in :data:`FEATURES`.
     """
     found = [
         _block(first, second, rows, distance_max_um=distance_max_um, cosine_min=cosine_min)
@@ -150,7 +150,7 @@ def _block(
 def _mutual(
     i: NDArray[np.int64], j: NDArray[np.int64], score: NDArray[np.floating], n_first: int, n_second: int
 ) -> NDArray[np.bool_]:
-    """Pairs of which each is the other's best; of equals the first."""
+    """Pairs that are each other's best; the first of equals."""
     order = np.lexsort((j, i, -score))
     best_i = np.full(n_first, -1, np.int64)
     best_j = np.full(n_second, -1, np.int64)
