@@ -153,6 +153,8 @@ from .templates.average import dense_templates as dense_templates
 from .track.track import track_units as track_units
 from .track.add import add_session as add_session
 from .track.units import session_units as session_units
+from .io.store.tracks import save_tracks as save_tracks
+from .io.store.tracks import open_tracks as open_tracks
 from .comparison.pair import Comparison as Comparison
 from .comparison.pair import compare as compare
 from .errors import OutputError as OutputError

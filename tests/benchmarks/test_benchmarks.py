@@ -220,3 +220,14 @@ def test_silence(load):
     assert row.n_units == row.n_units_whole == 3
     assert max(row.lost_worst, row.false_worst) <= 0.01
     assert "3 of 3" in "".join(silence.report([row]))
+
+
+def test_tracking(load):
+    tracking = load("tracking")
+    sets = [
+        (name, keywords, seeds[:1]) for name, keywords, seeds in tracking.SETS if name in ("20 % missing", "disjoint")
+    ]
+    found, calibration = tracking.accuracy(sets, None)
+    assert "| 20 % missing | 1 | xephys | 1.000" in found and "nearest" in found
+    assert "Brier score 0.0" in calibration
+    assert "units" in tracking.cost(((20, 2),)) and "takes" in tracking.added(20, 3)

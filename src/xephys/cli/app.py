@@ -17,9 +17,25 @@ from .run_sorter import run_sorter
 from .simulate import simulate
 from .sort import sort
 from .sorters import sorters
+from .track import track, track_add
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
-COMMANDS = (sort, parameters, info, preprocess, simulate, compare, metrics, curate, export, report, run_sorter, sorters)
+COMMANDS = (
+    sort,
+    parameters,
+    info,
+    preprocess,
+    simulate,
+    compare,
+    metrics,
+    curate,
+    export,
+    report,
+    run_sorter,
+    sorters,
+    track,
+    track_add,
+)
 
 app = typer.Typer(
     name="xephys",

@@ -179,10 +179,12 @@ def _session(
     templates += noise_uv * rng.standard_normal(templates.shape)
     shape, rate = neurons.shape[present][:, None], neurons.rate_hz[present][:, None]
     intervals = 2.0 + rng.gamma(np.broadcast_to(shape, (len(present), N_INTERVALS)), 1e3 / rate / shape)
+    times_ms = np.cumsum(intervals, axis=1)
     return xr.Dataset(
         {
             "templates": (("unit", "sample", "channel"), templates.astype(np.float32), {"units": "uV"}),
-            "autocorrelogram": (("unit", "lag"), _autocorrelograms(np.cumsum(intervals, axis=1))),
+            "autocorrelogram": (("unit", "lag"), _autocorrelograms(times_ms)),
+            "spike_time": (("unit", "spike"), times_ms, {"units": "ms"}),
             "n_spikes": ("unit", np.full(len(present), N_INTERVALS)),
         },
         coords={

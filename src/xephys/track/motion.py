@@ -146,5 +146,5 @@ def _dataset(
             "displacement_um": (("shank", "session", "knot"), moved, attributes),
             "known": (("shank", "session"), known, {"long_name": "false where too few matches support it"}),
         },
-        coords={"shank": shanks.astype(object), "knot": ("knot", knots, {"units": "um"})},
+        coords={"shank": shanks, "knot": ("knot", knots, {"units": "um"})},
     )

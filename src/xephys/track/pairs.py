@@ -51,10 +51,10 @@ def gather(tables: Sequence[xr.Dataset]) -> xr.Dataset:
                         "amplitude": ("unit", np.asarray(table["amplitude"])[rows_here]),
                         "n_spikes": ("unit", np.asarray(table["n_spikes"])[rows_here]),
                         "session": ("unit", np.full(rows_here.sum(), number)),
-                        "shank": ("unit", np.array([str(name)] * rows_here.sum(), object)),
+                        "shank": ("unit", np.full(int(rows_here.sum()), str(name))),
                         "unit_id": (
                             "unit",
-                            np.array([str(i) for i in np.asarray(table["unit_id"])[rows_here]], object),
+                            np.asarray(table["unit_id"])[rows_here].astype(str),
                         ),
                         "row": ("unit", np.flatnonzero(rows_here)),
                     }

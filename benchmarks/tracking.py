@@ -1,0 +1,282 @@
+"""Neurons followed over sessions, beside pyDANT 1.1.4 and a nearest-location match, and what it costs.
+
+    python benchmarks/tracking.py [--dant PYTHON] [--quick]
+
+``--dant`` is the Python of an environment with ``pip install pyDANT==1.1.4``. All sets are simulated with seeds that
+nothing was tuned on. Recall counts pairs of units of different sessions that are one neuron; a motion error is the root
+mean square over sessions and depths, its mean removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from harness import run_process, seconds, table, write_result
+
+#: What the peer's process does: argument 1 is a folder with its input, where its output goes as well.
+PEER = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import matplotlib
+matplotlib.use("Agg")
+from pyDANT import runDANT
+folder = sys.argv[1]
+runDANT({
+    "path_to_data": folder, "output_folder": folder + "/out", "n_jobs": 1, "centering_waveforms": False,
+    "spikeLocation": {"location_algorithm": "monopolar_triangulation", "n_nearest_channels": 20},
+    "waveformCorrection": {"n_nearest_channels": 38, "linear_correction": LINEAR, "n_templates": 2,
+                           "path_to_motion": ""},
+    "autoCorr": {"window": 300, "binwidth": 1, "gaussian_sigma": 5},
+    "ISI": {"window": 100, "binwidth": 1, "gaussian_sigma": 1},
+    "motionEstimation": {"features": [["Waveform", "AutoCorr"]], "max_iter": 15, "repeat_last_feature_set": True,
+                         "stop_early": True, "max_distance": 100},
+    "clustering": {"max_distance": 100, "features": ["Waveform", "AutoCorr"], "n_iter": 10, "weight_tol": 1e-8},
+    "autoCuration": {"auto_split": True},
+})
+"""
+#: Sets: name, keywords, seeds.
+SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
+    ("all neurons present", {"dropout": 0.0, "gain_sd": 0.0}, tuple(range(100, 106))),
+    ("20 % missing", {"dropout": 0.2, "gain_sd": 0.0}, tuple(range(100, 106))),
+    ("gain, noise, turnover", {"noise_uv": 2.0, "turnover": 0.1, "gain_sd": 0.15}, tuple(range(110, 120))),
+    ("look-alikes", {"lookalikes": 0.1}, tuple(range(120, 130))),
+    ("over-splits", {"oversplits": 0.05}, tuple(range(130, 140))),
+    ("all of it", {"lookalikes": 0.05, "turnover": 0.05, "oversplits": 0.05, "noise_uv": 2.0}, tuple(range(140, 150))),
+    ("dense", {"n_neurons": 120, "n_channels": 192, "lookalikes": 0.05}, tuple(range(150, 160))),
+    ("rigid ± 80 µm", {"shift_max_um": 80.0}, tuple(range(160, 166))),
+    ("tilt ± 60 µm", {"tilt_max_um": 60.0}, tuple(range(170, 176))),
+    ("other channels, 3/4 shared", {"rows_moved": 6, "n_neurons": 60, "n_sessions": 3}, tuple(range(180, 186))),
+    ("disjoint", {"disjoint": True}, tuple(range(190, 200))),
+    ("disjoint, dense", {"disjoint": True, "n_neurons": 150, "n_channels": 384}, tuple(range(200, 204))),
+)
+#: Units a session and sessions of the large runs.
+LARGE = ((240, 18), (700, 18), (1800, 36))
+BINS = np.linspace(0.0, 1.0, 11)
+
+
+class Outcome(NamedTuple):
+    precision: float
+    recall: float
+    motion_um: float
+
+
+class Calibration(NamedTuple):
+    """Probabilities and whether they were right, and the share of the units with a partner that is probable."""
+
+    probability: Any
+    right: Any
+    matched: float
+
+
+def of_units(neuron: Any, session: Any, track: Any) -> tuple[float, float]:
+    """Precision and recall of the pairs of different sessions; a track below 0 is none."""
+    i, j = np.triu_indices(len(neuron), 1)
+    apart = session[i] != session[j]
+    same = apart & (neuron[i] == neuron[j])
+    joined = apart & (track[i] == track[j]) & (track[i] >= 0)
+    hits = (same & joined).sum()
+    return float(hits / joined.sum()) if joined.any() else 1.0, float(hits / same.sum()) if same.any() else 1.0
+
+
+def motion_error(moved: Any, knots: Any, truth: Any, depth: Any) -> float:
+    """RMS of a displacement ``(session, knot)`` over the depths of the probe."""
+    at = np.linspace(depth.min() + 50, depth.max() - 50, 9)
+    ours = np.array([np.interp(at, knots, row) for row in moved])
+    true = truth.shift_um[:, None] + truth.tilt_um[:, None] * (at - (depth.min() + depth.max()) / 2) / np.ptp(depth)
+    error = ours - true
+    return float(np.sqrt(((error - error.mean(axis=0)) ** 2).mean()))
+
+
+def ours(sessions: Any, truth: Any) -> tuple[Outcome, Calibration]:
+    import xephys
+
+    tracks = xephys.track_units(sessions)
+    units, pairs = tracks["units"].to_dataset(), tracks["pairs"].to_dataset()
+    session, row = units["session"].values, units["row"].values
+    neuron = np.array([truth.neuron[s][r] for s, r in zip(session, row, strict=True)])
+    precision, recall = of_units(neuron, session, units["track"].values)
+    motion = tracks["motion"].to_dataset()
+    depth = np.concatenate([s["y"].values for s in sessions])
+    error = motion_error(motion["displacement_um"].values[0], motion["knot"].values, truth, depth)
+    first, second, chance = (pairs[name].values for name in ("first", "second", "probability"))
+    partners = np.unique(np.concatenate([first[chance >= 0.5], second[chance >= 0.5]]))
+    return Outcome(precision, recall, error), Calibration(
+        chance, neuron[first] == neuron[second], len(partners) / len(neuron)
+    )
+
+
+def nearest(sessions: Any, truth: Any) -> Outcome:
+    """Units of sessions that follow each other matched by least total distance, none beyond 30 µm."""
+    from scipy.optimize import linear_sum_assignment
+
+    import xephys
+
+    places = [xephys.session_units(session)["place"].values[:, :2] for session in sessions]
+    starts = np.concatenate([[0], np.cumsum([len(place) for place in places])])
+    track = np.arange(starts[-1])
+    for s in range(len(sessions) - 1):
+        apart = np.linalg.norm(places[s][:, None] - places[s + 1][None], axis=2)
+        for i, j in zip(*linear_sum_assignment(apart), strict=True):
+            if apart[i, j] < 30:
+                track[starts[s + 1] + j] = track[starts[s] + i]
+    session = np.repeat(np.arange(len(sessions)), np.diff(starts))
+    depth = np.concatenate([s["y"].values for s in sessions])
+    still = motion_error(np.zeros((len(sessions), 1)), np.zeros(1), truth, depth)
+    return Outcome(*of_units(np.concatenate(truth.neuron), session, track), still)
+
+
+def dant(sessions: Any, truth: Any, python: str, *, linear: bool) -> Outcome | None:
+    """The peer on the same templates and spikes; None where it ended with an error."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "spike_times").mkdir()
+        np.save(
+            folder / "waveform_all.npy", np.concatenate([s["templates"].values for s in sessions]).transpose(0, 2, 1)
+        )
+        session = np.repeat(np.arange(len(sessions)), [s.sizes["unit"] for s in sessions])
+        np.save(folder / "session_index.npy", session + 1)
+        np.save(folder / "channel_locations.npy", np.column_stack([sessions[0]["x"], sessions[0]["y"]]))
+        for k, train in enumerate(np.concatenate([s["spike_time"].values for s in sessions])):
+            np.save(folder / "spike_times" / f"Unit{k}.npy", train)
+        try:
+            run_process([python, "-c", PEER.replace("LINEAR", str(linear)), name], OMP_NUM_THREADS="1")
+        except RuntimeError:
+            return None
+        out = folder / "out"
+        track, moved = np.load(out / "IdxCluster.npy").ravel(), np.load(out / "motion_constant.npy").ravel()
+        tilt = np.load(out / "motion_linear.npy").ravel() * float(np.load(out / "motion_linear_scale.npy"))
+        depth = np.concatenate([s["y"].values for s in sessions])
+        knots = np.array([depth.min(), depth.max()])
+        error = motion_error(moved[:, None] + tilt[:, None] * knots[None], knots, truth, depth)
+        return Outcome(*of_units(np.concatenate(truth.neuron), session, track), error)
+
+
+def accuracy(sets: Any, python: str | None) -> tuple[str, str]:
+    from xephys.testing import simulate_sessions
+
+    rows, chance, right = [], [], []
+    for name, keywords, seeds in sets:
+        outcomes: dict[str, list[Outcome | None]] = {"xephys": [], "nearest": [], "pyDANT": []}
+        matched = []
+        for seed in seeds:
+            sessions, truth = simulate_sessions(seed=seed, **keywords)
+            own, calibration = ours(sessions, truth)
+            outcomes["xephys"].append(own)
+            matched.append(calibration.matched)
+            chance.append(calibration.probability)
+            right.append(calibration.right)
+            outcomes["nearest"].append(nearest(sessions, truth))
+            if python and "rows_moved" not in keywords:  # it takes one channel map for all sessions
+                outcomes["pyDANT"].append(dant(sessions, truth, python, linear="tilt_max_um" in keywords))
+        for who, found in outcomes.items():
+            if found:
+                disjoint = bool(keywords.get("disjoint"))
+                share = f"{np.max(matched):.2%}" if who == "xephys" and disjoint else ""
+                rows.append([name, len(seeds), who, *_summary(found, disjoint=disjoint), share])
+    header = [
+        "set",
+        "seeds",
+        "",
+        "precision (least)",
+        "recall (least)",
+        "mean F1",
+        "motion µm (largest)",
+        "failed",
+        "matched",
+    ]
+    return table(header, rows), _calibration(np.concatenate(chance), np.concatenate(right))
+
+
+def _summary(found: list[Outcome | None], *, disjoint: bool) -> list[str]:
+    done = [outcome for outcome in found if outcome is not None]
+    if not done or disjoint:
+        return ["", "", "", "", str(len(found) - len(done))]
+    precision, recall, error = (np.array(column) for column in zip(*done, strict=True))
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    # A run that failed found nothing.
+    mean = f1.sum() / len(found)
+    return [
+        f"{precision.mean():.3f} ({precision.min():.3f})", f"{recall.mean():.3f} ({recall.min():.3f})", f"{mean:.3f}",
+        f"{error.mean():.2f} ({error.max():.2f})", str(len(found) - len(done)),
+    ]  # fmt: skip
+
+
+def _calibration(chance: Any, right: Any) -> str:
+    """Brier score, expected calibration error, and both for each bin of probability."""
+    at = np.clip(np.digitize(chance, BINS) - 1, 0, len(BINS) - 2)
+    rows, error = [], 0.0
+    for k in range(len(BINS) - 1):
+        here = at == k
+        if here.any():
+            error += abs(chance[here].mean() - right[here].mean()) * here.mean()
+            rows.append(
+                [
+                    f"{BINS[k]:.1f}–{BINS[k + 1]:.1f}",
+                    here.sum(),
+                    f"{chance[here].mean():.3f}",
+                    f"{right[here].mean():.3f}",
+                ]
+            )
+    brier = ((chance - right) ** 2).mean()
+    return f"Over all sets: Brier score {brier:.4f}, expected calibration error {error:.4f}.\n\n" + table(
+        ["probability", "pairs", "said", "were the same"], rows
+    )
+
+
+def cost(sizes: Any) -> str:
+    """Wall time, CPU time and peak memory of whole processes; what making the sessions takes is measured beside."""
+    rows = []
+    for n_neurons, n_sessions in sizes:
+        build = (
+            "from xephys.testing import simulate_sessions\n"
+            f"sessions, _ = simulate_sessions(n_neurons={n_neurons}, n_sessions={n_sessions}, n_channels=384, "
+            "probe='neuropixels-1', shift_max_um=20.0, seed=210)\n"
+            "print(sum(s.sizes['unit'] for s in sessions))\n"
+        )
+        only = run_process([sys.executable, "-c", build])
+        done = run_process([sys.executable, "-c", build + "import xephys\nxephys.track_units(sessions)\n"])
+        rows.append(
+            [done.output.strip(), n_sessions, f"{done.wall_s - only.wall_s:.1f}", f"{done.cpu_s - only.cpu_s:.1f}",
+             f"{done.peak_bytes / 2**30:.2f}", f"{only.peak_bytes / 2**30:.2f}"]
+        )  # fmt: skip
+    return table(["units", "sessions", "s", "CPU s", "peak GiB", "of which the sessions"], rows)
+
+
+def added(n_neurons: int, n_sessions: int) -> str:
+    import xephys
+    from xephys.testing import simulate_sessions
+
+    sessions, _ = simulate_sessions(n_neurons=n_neurons, n_sessions=n_sessions, n_channels=384, seed=211)
+    before = xephys.track_units(sessions[:-1])
+    whole = min(seconds(lambda: xephys.track_units(sessions)) for _ in range(3))
+    one = min(seconds(lambda: xephys.add_session(before, sessions[-1])) for _ in range(3))
+    return (
+        f"A session added to {n_sessions - 1} others of {n_neurons} neurons takes {one / whole:.3f} of a run of all "
+        f"(1.5 / n is {1.5 / n_sessions:.3f})."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dant")
+    parser.add_argument("--quick", action="store_true")
+    given = parser.parse_args()
+    sets = [(name, keywords, seeds[:1] if given.quick else seeds) for name, keywords, seeds in SETS]
+    found, calibration = accuracy(sets[:2] if given.quick else sets, given.dant)
+    parts = [
+        "# Tracking", "`python benchmarks/tracking.py`: " + " ".join((__doc__ or "").split("\n\n")[-1].split()), found,
+        calibration, cost(((20, 2),) if given.quick else LARGE), added(*((20, 3) if given.quick else (200, 10))),
+    ]  # fmt: skip
+    if given.quick:
+        print("\n\n".join(parts))
+    else:
+        write_result("tracking", *parts)
+
+
+if __name__ == "__main__":
+    main()
