@@ -13,10 +13,9 @@ from .metrics import metrics
 from .parameters import parameters
 from .preprocess import preprocess
 from .report import report
-from .run_sorter import run_sorter
 from .simulate import simulate
 from .sort import sort
-from .sorters import sorters
+from .sorters import run_sorter, sorters
 from .track import track, track_add
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.

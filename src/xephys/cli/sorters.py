@@ -1,4 +1,4 @@
-"""``xephys sorters``: list the known sorters, or the parameters of one."""
+"""``xephys run-sorter`` and ``xephys sorters``: run any known sorter on a recording, and list them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,45 @@ from typing import Annotated
 import typer
 
 from .console import console
-from .options import Debug
+from .options import Debug, Out, ProbeFile, RecordingPaths, Settings, Trust
+from .settings import literal, split_settings
+
+
+def run_sorter(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which sorter; xephys sorters lists them.")],
+    recordings: RecordingPaths,
+    out: Out,
+    settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="PROPERTY", help="Sort the channels apart by this property, such as group."),
+    ] = None,
+    docker: Annotated[bool, typer.Option("--docker", help="Run it in its Docker container.")] = False,
+    singularity: Annotated[bool, typer.Option("--singularity", help="Run it in its Singularity container.")] = False,
+    mode: Annotated[
+        str,
+        typer.Option("--mode", metavar="raise|keep|overwrite", help="What happens if DIR holds a run already."),
+    ] = "raise",
+    keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep the sorter's own files in DIR/.work.")] = False,
+    probe: ProbeFile = None,
+    trust: Trust = False,
+    debug: Debug = False,
+) -> None:
+    """Run another sorter, or a preset, on a recording. DIR gets sorting.zarr and run.json."""
+    from ..errors import ParameterError
+    from ..pipeline.run_sorter import run_sorter as run
+    from ..pipeline.sorters import find_sorter
+    from .paths import open_segments
+
+    if docker and singularity:
+        raise ParameterError("--docker and --singularity are both given; give one of them")
+    parameters = {key: literal(value) for key, value in split_settings(settings).items()}
+    parameters |= {key: True for key, asked in (("docker_image", docker), ("singularity_image", singularity)) if asked}
+    find_sorter(name).check(parameters)
+    recording = open_segments(recordings, probe=probe, trust=trust)
+    sorting = run(name, recording, folder=out, mode=mode, by=by, keep_work=keep_work, **parameters)
+    units, spikes = sorting["units"].sizes["unit"], sorting["spikes"].sizes["spike"]
+    console().print(f"{units} units, {spikes:,} spikes\n{out}")
 
 
 def sorters(
