@@ -110,3 +110,10 @@ def test_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(ParameterError, match="not whole JSON"):
         label_like_bombcell(sorting(), thresholds=tmp_path / "x.json")
+
+
+def test_reasons_are_the_conditions_that_decide() -> None:
+    few = xephys.make_sorting(sample_index=[10, 20, 30], labels=[1, 2, 2], sampling_frequency=1000.0)
+    thresholds = {"mua": ["num_spikes >= 2"], "non_somatic": ["num_spikes > 1"]}
+    entry = curation_log(label_like_bombcell(few, thresholds=thresholds))[-1]
+    assert entry["reasons"] == {"1": ["num_spikes >= 2: num_spikes is 1"], "2": ["num_spikes > 1: num_spikes is 2"]}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..errors import ParameterError, XephysWarning
 from ..sorting import unit_ids_of, validate_sorting
@@ -17,7 +18,7 @@ from ..typing import PathLike
 from .columns import unit_columns
 from .expression import parse_condition
 from .regroup import logged_tree, nodes_of
-from .rules import judge
+from .rules import Judgment, judge
 from .units import relabel_units
 
 #: Sections of the thresholds, in order of evaluation.
@@ -114,7 +115,7 @@ def label_like_bombcell(
     sliding = judge(strict, columns, ids)
     is_good = lenient.passed & sliding.passed
     labels = np.where(noise.passed, np.where(is_good, "good", "mua"), "noise").astype(object)
-    other = judge([f"not ({text})" for text in known["non_somatic"]], columns, ids, unknown="pass")
+    other = _met(known["non_somatic"], columns, ids)
     odd = noise.passed & ~other.passed
     labels[odd] = np.where(is_good[odd], "non_soma_good", "non_soma_mua") if split_non_somatic else "non_soma"
     reasons = {
@@ -125,6 +126,18 @@ def label_like_bombcell(
     tree = relabel_units(tree, labels=dict(zip(ids.tolist(), labels.tolist(), strict=True)))
     entry = {"step": "label_like_bombcell", "thresholds": known, "left_out": left_out, "reasons": reasons}
     return logged_tree(nodes_of(tree), tree, entry)
+
+
+def _met(conditions: Iterable[str], columns: Mapping[str, NDArray[Any]], unit_ids: NDArray[Any]) -> Judgment:
+    """Units pass that meet none of the conditions; the reasons of the others are those that they meet."""
+    passed, reasons = np.ones(len(unit_ids), bool), dict[int, list[str]]()
+    for text in conditions:
+        opposite = f"not ({text})"
+        judgment = judge([opposite], columns, unit_ids, unknown="pass")
+        passed &= judgment.passed
+        for k, found in judgment.reasons.items():
+            reasons.setdefault(k, []).extend(text + reason.removeprefix(opposite) for reason in found)
+    return Judgment(passed, reasons)
 
 
 def _sections(thresholds: Mapping[str, Any] | PathLike) -> dict[str, list[str]]:
