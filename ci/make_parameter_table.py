@@ -12,8 +12,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "parameters.md"
 HEAD = """# Parameters of the presets
 
 Written by `ci/make_parameter_table.py`. `xephys.parameters("default")` shows the same table in Python, and
-`xephys parameters default` on the command line. They are set by name, `xephys.sort(recording, detect_threshold=5.5)` or
-`xephys sort PATH --out DIR --set detect_threshold=5.5`; one that does not exist or lies outside its limits is refused.
+`xephys parameters default` on the command line. Parameters are set by name:
+`xephys.sort(recording, detect_threshold=5.5)` or `xephys sort PATH --out DIR --set detect_threshold=5.5`. An unknown
+parameter, or a value outside its limits, is refused.
 """
 
 

@@ -138,9 +138,9 @@ def public_operations() -> dict[str, Callable[..., Any]]:
 
 
 def _estimates(made: Sequence[xr.DataArray], known: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
-    """Readers for the estimates inside a step:
+    """Readers for the estimates inside a step.
 
-    each makes its estimate from the recording after the given number of steps; after all before it if none is given.
+    Each makes its estimate from the recording after the given number of steps; None means all steps before it.
     """
 
     def reader(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:

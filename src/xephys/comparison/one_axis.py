@@ -1,6 +1,6 @@
-"""Bring two sortings onto one sample axis and to their common range:
+"""Bring two sortings onto one sample axis and limit them to their common range.
 
-a part of a recording is compared with that part.
+A sorting of a part of a recording is compared with that part of the other.
 """
 
 from __future__ import annotations

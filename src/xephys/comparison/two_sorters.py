@@ -1,7 +1,4 @@
-"""Compare two sortings of one recording, neither of which is known to be right:
-
-agreement and matches of their units.
-"""
+"""Agreement and matches of the units of two sortings, neither of which is known to be right."""
 
 from __future__ import annotations
 

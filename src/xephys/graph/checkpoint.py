@@ -44,9 +44,9 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 
 class StoredRecords(Protocol):
-    """Records on disk of which some fields or rows can be loaded:
+    """Records on disk whose fields or rows can be loaded separately.
 
-    the result of a pass, or something derived from one.
+    They are the result of a pass, or derived from one.
     """
 
     @property

@@ -221,7 +221,7 @@ def block_spans(plan: Plan, chunks: tuple[int, ...], bounds: Array) -> Array:
 
 
 def covering_blocks(plan: Plan, edges: Array, start: int, stop: int) -> tuple[int, int]:
-    """Blocks ``[first, last)`` that hold the tiles of ``[start, stop)`` and their halo;
+    """Blocks ``[first, last)`` that hold the tiles of ``[start, stop)`` and their halo.
 
     ``edges`` are the block ends.
     """

@@ -218,9 +218,9 @@ def shank_indices(motion: xr.Dataset, shank: Any) -> NDArray[np.int64]:
 
 
 def check_inside(motion: xr.Dataset, time_s: NDArray[np.float64]) -> None:
-    """Check that times are within the bins of a motion:
+    """Check that times are within the bins of a motion.
 
-    beyond them it is unknown, and guessing would shift the data.
+    The motion is unknown beyond them, and guessing would shift the data.
     """
     if time_s.size == 0:
         return

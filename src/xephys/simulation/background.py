@@ -69,9 +69,9 @@ def draw_background(config: SimulationConfig, layout: ProbeLayout) -> Background
 
 
 def _field_size(config: SimulationConfig) -> int:
-    """Length of the transform:
+    """Length of the transform, rounded up to a fast size.
 
-    the filter's memory plus one block and its surrounding knots, rounded up to a fast size.
+    It covers the filter's memory, one block and the knots around it.
     """
     needed = FIELD_MEMORY + block_length(config) // FIELD_FACTOR + 3
     return int(2 ** np.ceil(np.log2(needed)))

@@ -12,7 +12,7 @@ from .presets import DEFAULT_PRESET, find_preset
 _LIMITS = {"gt": "> {:g}", "ge": "≥ {:g}", "lt": "< {:g}", "le": "≤ {:g}"}
 #: Unit of a parameter by the ending of its name.
 _UNITS = {"_hz": "Hz", "_um": "µm", "_ms": "ms", "_s": "s"}
-HEADINGS = ("name", "default", "limits", "unit", "what it is")
+HEADINGS = ("name", "default", "limits", "unit", "description")
 
 
 @dataclass(frozen=True)

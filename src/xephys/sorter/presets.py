@@ -201,8 +201,8 @@ def _object_at(path: str) -> Any:
 
 
 def _fault(error: Any) -> str:
-    """Text for one validation error:
+    """Text for one validation error.
 
-    about one parameter with its value, or about several that contradict each other.
+    An error is about one parameter and its value, or about several that contradict each other.
     """
     return f"{error['loc'][0]} is {error['input']!r}: {error['msg']}" if error["loc"] else str(error["msg"])

@@ -23,9 +23,9 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 
 @contextmanager
 def compiling_ahead() -> Iterator[None]:
-    """Compile the kernels needed late in a second process, if they are not compiled yet;
+    """Compile the kernels needed late in a second process, if they are not compiled yet.
 
-    it runs at most until the end.
+    It runs at most until the end.
     """
     if is_compiled() or (os.cpu_count() or 1) < 2:
         yield

@@ -188,9 +188,9 @@ def _split_table(
 
 
 def _learned(features: NDArray[np.float64], pairs: Pairs, session: NDArray[np.int64]) -> xr.Dataset:
-    """The odds of a pair given its features, learned twice:
+    """Learn the odds of a pair from its features.
 
-    the second time without units that are parts of one neuron.
+    They are learned twice, the second time without units that are parts of one neuron.
     """
     from ..kernels.track.identity import learn_odds, probability_of
     from ..kernels.track.pairs import FEATURES, WEIGHTS

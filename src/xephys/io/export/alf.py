@@ -1,6 +1,6 @@
-"""Write a folder of the International Brain Laboratory's ALF files:
+"""Write a folder of the International Brain Laboratory's ALF files.
 
-one NumPy array per attribute, named object.attribute.
+It has one NumPy array per attribute, named object.attribute.
 """
 
 from __future__ import annotations

@@ -139,9 +139,9 @@ def _plan(segment: xr.DataArray) -> Plan:
 
 
 def _stream(plan: Plan, unit: int, dtype: np.dtype[Any], write: Callable[..., None], where: dict[str, Any]) -> None:
-    """Compute the plan in chunks of ``unit`` samples;
+    """Compute the plan in chunks of ``unit`` samples.
 
-    each task writes its own chunk and returns nothing of interest.
+    Each task writes its own chunk and returns nothing of interest.
     """
     traces = to_dask(plan.rechunked(unit))
     written = traces.map_blocks(

@@ -43,9 +43,9 @@ def zarr_major() -> int:
 
 
 def storage_samples(sampling_frequency: float) -> tuple[int, int]:
-    """Length of a stored chunk, and of the unit that one task may write without touching another's:
+    """Length of a stored chunk, and of the unit that one task may write without touching others.
 
-    a shard, or four chunks.
+    The unit is a shard, or four chunks.
     """
     if zarr_major() >= 3:
         chunk = max(1, round(_SHARD_CHUNK_S * sampling_frequency))

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 def nearest_points(
     points: NDArray[np.float32], landmarks: NDArray[np.float32], skip_self: bool, n_neighbors: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """As `nearest_landmarks`, without checks;
+    """As `nearest_landmarks`, without checks.
 
-    with ``skip_self``, for one array given twice, no point is its own neighbor.
+    With ``skip_self``, for one array given twice, no point is its own neighbor.
     """
     n_points, n_dims = points.shape
     n_landmarks = landmarks.shape[0]

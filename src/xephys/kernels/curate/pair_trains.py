@@ -1,7 +1,4 @@
-"""What the combined spikes of two units say about a merge:
-
-coincidences, contamination as one train, presence in time.
-"""
+"""Measures for a merge of two units: coincidences, contamination of the joined train, presence in time."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _nothing(array: Any) -> None:
 
 
 def for_numba(*arrays: Any) -> tuple[Any, ...]:
-    """The arrays in the form that Numba's kernels take, without a copy;
+    """The arrays in the form that Numba's kernels take, without a copy.
 
     NumPy arrays, for a simulated device, unchanged.
     """

@@ -22,9 +22,9 @@ def mix_channels(
     weights: NDArray[np.float32],
     offsets: NDArray[np.float32],
 ) -> Any:
-    """As `xephys.kernels.lib.mixing.mix_channels`:
+    """As `xephys.kernels.lib.mixing.mix_channels`, with a single product with the full matrix.
 
-    a single product with the full matrix, which is faster on a device.
+    This is faster on a device.
     """
     matrix, shift = resident(xp, unpacked, outputs, sources, counts, weights, offsets)
     return xp.matmul(traces[before : len(traces) - after].astype(np.float32), matrix) + shift

@@ -257,9 +257,9 @@ def _take_all(
 def _take_of_pair(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, unit: int, sample: int
 ) -> tuple[Events, int, int, int]:
-    """If two spikes explain more than one in place of the one put back, take the larger;
+    """If two spikes explain more than one in place of the one put back, take the larger.
 
-    returns the affected blocks too.
+    Returns the affected blocks too.
     """
     block = sample // SEARCH_SAMPLES
     if np.isinf(pairs.unexplained[unit]):

@@ -107,9 +107,9 @@ def _search(board, model, limits, unit, block):  # type: ignore[no-untyped-def]
 
 @cuda.jit(device=True)
 def _change(team, board, model, limits, unit, sample, shift, amplitude, sign):  # type: ignore[no-untyped-def]
-    """Subtract one spike from the scores (sign −1) or add it back (+1), and search what it affected:
+    """Subtract one spike from the scores (sign −1) or add it back (+1), and search what it affected.
 
-    work of one team.
+    This is the work of one team.
     """
     n_samples = board.scores.shape[1]
     first, n_partners = model.starts[unit], model.starts[unit + 1] - model.starts[unit]

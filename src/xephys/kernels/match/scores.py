@@ -60,9 +60,9 @@ def _combine_channels(block, width, spatial, n_ranks, channels, n_slots, combine
 
 @njit(nogil=True, cache=True)
 def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: ignore[no-untyped-def]
-    """Sum over ranks and taps, 64 scores in registers;
+    """Sum over ranks and taps, 64 scores in registers.
 
-    sixteen taps are summed separately, which rounds less than one sum.
+    Sixteen taps are summed separately, which rounds less than one sum.
     """
     zero = splat_f32(np.float32(0))
     n_taps = temporal.shape[1]

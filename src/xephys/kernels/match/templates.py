@@ -1,6 +1,6 @@
-"""Template matching on whitened traces:
+"""Template matching on whitened traces.
 
-which unit fired when, with what amplitude, with overlapping spikes resolved.
+It finds which unit fired when and with what amplitude, and resolves overlapping spikes.
 """
 
 from __future__ import annotations

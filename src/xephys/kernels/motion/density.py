@@ -34,9 +34,9 @@ def registered_counts(
     n_depths: int,
     n_levels: int,
 ) -> NDArray[np.float32]:
-    """Sum of the weights of peaks by registered depth and level, ``(level, depth)``;
+    """Sum of the weights of peaks by registered depth and level, ``(level, depth)``.
 
-    peaks beyond the ends are ignored.
+    Peaks beyond the ends are ignored.
     """
     counts = np.zeros((n_levels, n_depths), np.float32)
     for i in range(len(depth_um)):

@@ -22,32 +22,32 @@ class DefaultParameters(BaseModel):
     }
 
     freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band-pass")
-    freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band-pass; lowered to 0.45 of the rate")
+    freq_max_hz: float = Field(6000.0, gt=0, description="upper cutoff of the band-pass; at most 0.45 of the rate")
     filter_order: int = Field(5, ge=1, le=10, description="order of the band-pass, applied twice")
     reference: Literal["median", "average", "none"] = Field(
         "median", description="common reference over each shank; none is used below 24 channels"
     )
-    whitening_n_nearest: int = Field(32, ge=1, description="channels of a whitening neighborhood")
+    whitening_n_nearest: int = Field(32, ge=1, description="number of channels of a whitening neighborhood")
     detect_threshold: float = Field(4.5, gt=0, description="detection threshold")
-    peak_sign: Literal["neg", "pos", "both"] = Field("both", description="sign of the peaks that are detected")
-    exclude_sweep_ms: float = Field(0.5, gt=0, description="shortest time between two detected peaks of one place")
-    exclude_radius_um: float = Field(50.0, ge=0, description="reach of a peak in space")
-    ms_before: float = Field(0.9, gt=0, description="window of a spike before its peak")
-    ms_after: float = Field(1.3, gt=0, description="window of a spike from its peak on")
-    n_components: int = Field(6, ge=1, le=20, description="temporal components of the features")
-    n_nearest: int = Field(16, ge=1, description="channels of the features")
-    n_peaks_per_section_max: int = Field(30_000, ge=100, description="peaks clustered in one section of the probe")
-    n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit; more where the log says thin")
+    peak_sign: Literal["neg", "pos", "both"] = Field("both", description="sign of the detected peaks")
+    exclude_sweep_ms: float = Field(0.5, gt=0, description="shortest time between two detected peaks at one place")
+    exclude_radius_um: float = Field(50.0, ge=0, description="radius within which a larger peak suppresses others")
+    ms_before: float = Field(0.9, gt=0, description="length of a spike's window before its peak")
+    ms_after: float = Field(1.3, gt=0, description="length of a spike's window from its peak on")
+    n_components: int = Field(6, ge=1, le=20, description="number of temporal components of the features")
+    n_nearest: int = Field(16, ge=1, description="number of channels of the features")
+    n_peaks_per_section_max: int = Field(30_000, ge=100, description="most peaks clustered in one section of the probe")
+    n_spikes_min: int = Field(20, ge=2, description="fewest spikes of a unit; raised where peaks are thinned out")
     n_refinements: int = Field(2, ge=0, le=5, description="how often matched units are split and merged again")
-    match_threshold: float = Field(5.0, gt=0, description="drop of the residual that makes a spike")
-    amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest spike")
-    amplitude_max: float = Field(1.5, ge=1, description="largest spike")
+    match_threshold: float = Field(5.0, gt=0, description="smallest reduction of the residual that counts as a spike")
+    amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest amplitude of a spike")
+    amplitude_max: float = Field(1.5, ge=1, description="largest amplitude of a spike")
     drift: Literal["follow", "interpolate", "off"] = Field(
-        "follow", description="where the tissue moves, move the templates, or interpolate the traces, or do nothing"
+        "follow", description="if the tissue moves: move the templates, interpolate the traces, or do nothing"
     )
     contamination_max: float = Field(0.2, gt=0, le=1, description="largest contamination of a good unit")
     good_snr_min: float = Field(5.0, ge=0, description="smallest signal-to-noise ratio of a good unit")
-    seed: int = Field(0, ge=0, description="of every random choice")
+    seed: int = Field(0, ge=0, description="seed of every random choice")
 
     @model_validator(mode="after")
     def _fit(self) -> DefaultParameters:

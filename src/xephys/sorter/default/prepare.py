@@ -24,9 +24,9 @@ def check_default(recording: xr.DataArray, parameters: DefaultParameters) -> Non
 def prepare_default(
     recording: xr.DataArray, parameters: DefaultParameters, run: Run, *, learned: Learned | None = None
 ) -> Prepared:
-    """Filtered, referenced and white traces, lazily;
+    """Filtered, referenced and white traces, lazily.
 
-    if an earlier sorting ``learned`` is given, nothing is computed.
+    If an earlier sorting ``learned`` is given, nothing is computed.
     """
     return prepare(
         recording,

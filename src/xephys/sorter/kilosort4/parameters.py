@@ -23,10 +23,10 @@ class Kilosort4Parameters(BaseModel):
         **dict.fromkeys(("max_channel_distance", "position_limit"), "µm"),
     }
 
-    n_chan_bin: int | None = Field(None, ge=1, description="channels of the file; checked if given, else the file says")
-    fs: float | None = Field(None, gt=0, description="sampling rate; checked if given, else the file says")
+    n_chan_bin: int | None = Field(None, ge=1, description="channels of the file; read from it, and checked if given")
+    fs: float | None = Field(None, gt=0, description="sampling rate; read from the file, and checked if given")
     batch_size: int = Field(
-        60000, ge=1000, description="samples of a chunk, if given; it schedules only: results do not depend on it"
+        60000, ge=1000, description="samples of a chunk, if given; affects scheduling only, not results"
     )
     nblocks: int = Field(1, ge=0, description="blocks of a shank in which drift is estimated; 0: no correction")
     Th_universal: float = Field(9.0, gt=0, description="smallest score of a universal template")
@@ -35,48 +35,52 @@ class Kilosort4Parameters(BaseModel):
     tmax: float = Field(
         float("inf"), gt=0, allow_inf_nan=True, description="sort up to this time, seconds from the beginning"
     )
-    nt: int = Field(61, ge=11, le=301, description="samples of a waveform, an odd number")
+    nt: int = Field(61, ge=11, le=301, description="samples of a waveform; an odd number")
     shift: float | None = Field(None, description="added to the data after the scale; the high-pass removes it again")
-    scale: float | None = Field(None, description="factor of the data")
+    scale: float | None = Field(None, description="factor by which the data are multiplied")
     batch_downsampling: int = Field(1, ge=1, description="look for spikes in every nth excerpt of 2 s")
     artifact_threshold: float = Field(
         float("inf"),
         gt=0,
         allow_inf_nan=True,
-        description="filtered samples that reach it are zeroed, 3 ms around; unit of the data",
+        description="filtered samples that reach it are set to zero, and 3 ms around; in the unit of the data",
     )
     nskip: int = Field(25, ge=1, description="whitening reads every nth excerpt of 2 s; 20 to 40 in all")
-    whitening_range: int = Field(32, ge=1, description="channels of a whitening neighborhood")
-    highpass_cutoff: float = Field(300.0, gt=0, description="corner of the high-pass")
+    whitening_range: int = Field(32, ge=1, description="number of channels of a whitening neighborhood")
+    highpass_cutoff: float = Field(300.0, gt=0, description="cutoff of the high-pass")
     binning_depth: float = Field(5.0, gt=0, description="depth of a bin in which drift is estimated")
-    sig_interp: float = Field(20.0, gt=0, description="reach of the interpolation that corrects drift")
+    sig_interp: float = Field(20.0, gt=0, description="range of the interpolation that corrects drift")
     drift_smoothing: tuple[float, float, float] = Field(
         (0.5, 0.5, 0.5), description="smoothing of the drift estimate over shifts, time and depth, in bins"
     )
     nt0min: int | None = Field(None, ge=1, description="samples before the trough; int(20 nt / 61) if not given")
-    dmin: float | None = Field(None, gt=0, description="twice the step of the grid along the probe, um; from the probe")
+    dmin: float | None = Field(
+        None, gt=0, description="twice the grid step along the probe; if not given, from the probe"
+    )
     dminx: float = Field(32.0, gt=0, description="twice the step of the grid across the probe")
     min_template_size: float = Field(10.0, gt=0, description="smallest envelope of a universal template")
     template_sizes: int = Field(5, ge=1, le=20, description="number of envelopes, multiples of the smallest")
     nearest_chans: int = Field(10, ge=1, description="channels of a universal template and of a spike's position")
-    nearest_templates: int = Field(100, ge=1, description="places of the grid that compete for a spike")
+    nearest_templates: int = Field(100, ge=1, description="number of places of the grid that compete for a spike")
     max_channel_distance: float = Field(32.0, gt=0, description="farthest place of the grid from a contact")
     max_peels: int = Field(100, ge=1, description="accepted without effect: matching takes every spike that it can")
-    templates_from_data: bool = Field(True, description="learn shapes and components; False takes drawn ones")
-    n_templates: int = Field(6, ge=1, le=50, description="shapes of spikes on one channel")
-    n_pcs: int = Field(6, ge=1, le=20, description="temporal components of the features")
-    Th_single_ch: float = Field(6.0, gt=0, description="smallest peak of a clip to learn from")
+    templates_from_data: bool = Field(True, description="learn shapes and components; False uses synthetic ones")
+    n_templates: int = Field(6, ge=1, le=50, description="number of shapes of spikes on one channel")
+    n_pcs: int = Field(6, ge=1, le=20, description="number of temporal components of the features")
+    Th_single_ch: float = Field(6.0, gt=0, description="smallest peak of a waveform from which shapes are learned")
     acg_threshold: Fraction = Field(0.2, description="largest central rate of a good unit, relative to its shoulders")
-    ccg_threshold: Fraction = Field(0.25, description="largest central rate of a pair that is one unit")
-    cluster_neighbors: int = Field(10, ge=2, description="landmarks to which a spike is linked")
+    ccg_threshold: Fraction = Field(0.25, description="largest central rate of a pair that is merged")
+    cluster_neighbors: int = Field(10, ge=2, description="number of landmarks to which a spike is linked")
     cluster_downsampling: int = Field(20, ge=1, description="spikes for each landmark; at least 4000 landmarks")
-    max_cluster_subset: int | None = Field(25000, ge=100, description="most landmarks of a section")
-    x_centers: int | None = Field(None, ge=1, description="columns of sections on a shank; one for 50 um if not given")
-    cluster_init_seed: int = Field(5, ge=0, description="of every random choice")
-    duplicate_spike_ms: float = Field(0.25, ge=0, le=5, description="nearer spikes of a unit are one; 0 keeps all")
-    position_limit: float = Field(100.0, gt=0, description="channels up to this far say where a spike comes from")
+    max_cluster_subset: int | None = Field(25000, ge=100, description="largest number of landmarks of a section")
+    x_centers: int | None = Field(None, ge=1, description="columns of sections on a shank; one per 50 um if not given")
+    cluster_init_seed: int = Field(5, ge=0, description="seed of every random choice")
+    duplicate_spike_ms: float = Field(
+        0.25, ge=0, le=5, description="closer spikes of a unit are duplicates; 0 keeps all"
+    )
+    position_limit: float = Field(100.0, gt=0, description="largest distance of channels used to locate a spike")
     do_CAR: bool = Field(True, description="subtract the median over each shank's channels; from 24 channels on")
-    invert_sign: bool = Field(False, description="multiply the data by -1, in every step")
+    invert_sign: bool = Field(False, description="multiply the data by -1 in every step")
     bad_channels: tuple[Any, ...] = Field((), description="channels to leave out, by their identifiers")
     shank_idx: tuple[Any, ...] | None = Field(None, description="shanks to sort, by their identifiers; or all")
 
@@ -112,9 +116,9 @@ class Kilosort4Parameters(BaseModel):
 
     @property
     def n_passes(self) -> int:
-        """Number of passes over the recording that collect events:
+        """Number of passes over the recording that collect events.
 
-        detection, matching, and one before them for drift.
+        They are detection, matching, and one before them for drift.
         """
         return 2 + (self.nblocks > 0)
 
