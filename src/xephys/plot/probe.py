@@ -61,6 +61,8 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
         ax.set_aspect("equal")
         ax.set_xlim(xy[:, 0].min() - pitch, xy[:, 0].max() + 2 * pitch)
         ax.set_ylim(xy[:, 1].min() - pitch, xy[:, 1].max() + pitch)
+        if span[0] < 0.1 * span[1]:  # too narrow for labels side by side
+            ax.tick_params(axis="x", labelrotation=90)
         ax.set_xlabel("x (µm)")
         ax.set_ylabel("y (µm)")
     return ax

@@ -27,6 +27,7 @@ _RC: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.7,
+    "axes.formatter.useoffset": False,
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
     "axes.titlelocation": "left",

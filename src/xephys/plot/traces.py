@@ -144,6 +144,9 @@ def _map(ax: Axes, time: Any, traces: Any, depth: Any, shanks: Any, unit: str, l
     ax.set_ylabel("channel" if depth is None else "depth (µm)")
     if len(np.unique(shanks)) > 1:
         ax.set_yticks([place for place, _ in ticks], [label for _, label in ticks])
+        named = [label.partition(":")[0] for _, label in ticks]
+        for number, label in enumerate(ax.get_yticklabels()):  # the ends of neighboring shanks lie close together
+            label.set_verticalalignment("top" if number and named[number] == named[number - 1] else "bottom")
         ax.set_ylabel("depth (µm), shank by shank")
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.01, fraction=0.03)
     bar.set_label(unit, color=MUTED)
