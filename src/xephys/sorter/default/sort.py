@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,8 @@ from .drift import (
 )
 from .parameters import DefaultParameters
 from .prepare import prepare_default
+from .silence import N_NEAREST, N_SPIKES_MAX, match_near_silence
 
-#: Channels of a template, and the maximum number of spikes averaged for it.
-N_NEAREST = 64
-N_SPIKES_MAX = 1000
 #: The refinement that also clusters the residual of matching; later ones examine the units found there.
 LOOK_AT = 1
 #: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
@@ -108,6 +107,10 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     resting = _with_thresholds(matchable.templates, firing, prepared, p, run)
     matches = above_thresholds(firing.load(), resting, p.match_threshold)
     matches = without_echoes(matches, silences, white, n_units=resting.sizes["unit"], **around)
+    if tissue is None:
+        at_lowest = partial(_match, white, p=p, tissue=None, match_threshold=LOWEST * p.match_threshold)
+        matches = match_near_silence(matches, resting, silences, white, p, run, match=at_lowest, **around)
+        matches = without_echoes(matches, silences, white, n_units=resting.sizes["unit"], **around)
 
     first, n_samples = first_sample(recording), recording.sizes["time"]
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=n_samples)

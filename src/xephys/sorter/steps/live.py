@@ -67,6 +67,16 @@ def live_records(
     return SelectedRecords(records, np.flatnonzero(~left_out))
 
 
+def near_silence(
+    spikes: NDArray[Any], silences: NDArray[Any] | None, white: xr.DataArray, *, n_nearest: int, guard_ms: float
+) -> NDArray[np.bool_]:
+    """Which spikes were recorded while a channel around them was silent; parameters as for :func:`live_records`."""
+    if silences is None or not len(silences) or not len(spikes):
+        return np.zeros(len(spikes), np.bool_)
+    silent = _silence_around(white, silences, n_nearest=n_nearest, guard_ms=guard_ms)
+    return silent(*(np.ascontiguousarray(spikes[name], np.int64) for name in ("sample_index", "channel_index")))
+
+
 def without_echoes(
     spikes: NDArray[Any],
     silences: NDArray[Any] | None,
@@ -91,15 +101,11 @@ def without_echoes(
         return spikes
     from ...kernels.match.echoes import find_echoes
 
-    silent = _silence_around(white, silences, n_nearest=n_nearest, guard_ms=guard_ms)
-    samples, channels, units = (
-        np.ascontiguousarray(spikes[name], np.int64) for name in ("sample_index", "channel_index", "unit_index")
-    )
     echo = find_echoes(
-        samples,
-        units,
+        np.ascontiguousarray(spikes["sample_index"], np.int64),
+        np.ascontiguousarray(spikes["unit_index"], np.int64),
         np.ascontiguousarray(spikes["gain"], np.float64),
-        silent=silent(samples, channels),
+        silent=near_silence(spikes, silences, white, n_nearest=n_nearest, guard_ms=guard_ms),
         n_units=n_units,
         reach_samples=round(ECHO_MS * 1e-3 * float(white.attrs["sampling_frequency"])),
     )
