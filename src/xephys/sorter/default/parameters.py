@@ -21,7 +21,7 @@ class DefaultParameters(BaseModel):
         **dict.fromkeys(("amplitude_min", "amplitude_max"), "template"),
     }
 
-    freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band-pass")
+    freq_min_hz: float = Field(300.0, gt=0, description="lower cutoff of the band-pass")
     freq_max_hz: float = Field(6000.0, gt=0, description="upper cutoff of the band-pass; at most 0.45 of the rate")
     filter_order: int = Field(5, ge=1, le=10, description="order of the band-pass, applied twice")
     reference: Literal["median", "average", "none"] = Field(
