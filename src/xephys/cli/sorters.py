@@ -1,4 +1,4 @@
-"""``xephys run-sorter`` and ``xephys sorters``: run any known sorter on a recording, and list them."""
+"""``xephys run-sorter`` and ``xephys sorters``: run any known sorter on a recording, and list the known sorters."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from .settings import literal, split_settings
 
 
 def run_sorter(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which sorter; xephys sorters lists them.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the sorter; xephys sorters lists them.")],
     recordings: RecordingPaths,
     out: Out,
-    settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
+    settings: Settings = [],  # noqa: B006 - Typer reads the default and never changes it
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="PROPERTY", help="Sort the channels apart by this property, such as group."),
+        typer.Option("--by", metavar="PROPERTY", help="Sort channels separately by this property, such as group."),
     ] = None,
-    docker: Annotated[bool, typer.Option("--docker", help="Run it in its Docker container.")] = False,
-    singularity: Annotated[bool, typer.Option("--singularity", help="Run it in its Singularity container.")] = False,
+    docker: Annotated[bool, typer.Option("--docker", help="Run the sorter in its Docker container.")] = False,
+    singularity: Annotated[
+        bool, typer.Option("--singularity", help="Run the sorter in its Singularity container.")
+    ] = False,
     mode: Annotated[
         str,
-        typer.Option("--mode", metavar="raise|keep|overwrite", help="What happens if DIR holds a run already."),
+        typer.Option("--mode", metavar="raise|keep|overwrite", help="What to do if DIR already holds a run."),
     ] = "raise",
     keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep the sorter's own files in DIR/.work.")] = False,
     probe: ProbeFile = None,
@@ -49,7 +51,7 @@ def run_sorter(
 
 
 def sorters(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One of them: its parameters.")] = "",
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A sorter whose parameters are listed.")] = "",
     debug: Debug = False,
 ) -> None:
     """List the sorters that run-sorter knows and which are installed, or the parameters of one."""
@@ -66,7 +68,7 @@ def sorters(
         for row in sorter_parameters(name).rows:
             table.add_row(*map(escape, row))
     else:
-        for heading in ("name", "installed", "what it is"):
+        for heading in ("name", "installed", "description"):
             table.add_column(heading, overflow="fold", no_wrap=heading == "name")
         installed = set(installed_sorters())
         for known in available_sorters():

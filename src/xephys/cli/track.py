@@ -1,4 +1,4 @@
-"""``xephys track`` and ``xephys track-add``: the same neurons followed over sortings of several sessions."""
+"""``xephys track`` and ``xephys track-add``: follow neurons over the sortings of several sessions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .options import Debug, Overwrite, Trust
 if TYPE_CHECKING:
     import xarray as xr
 
-#: What a folder of tracks holds.
+#: Names of the store and the table in a folder of tracks.
 STORE, TABLE = "tracks.zarr", "units.csv"
 
 
 def track(
     sortings: Annotated[
-        list[Path], typer.Argument(metavar="SORTING...", help="A sorting of each session, in order of time.")
+        list[Path], typer.Argument(metavar="SORTING...", help="One sorting per session, in order of time.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tracks and a table of all units.")],
     names: Annotated[
-        list[str], typer.Option("--name", metavar="NAME", help="Name of a session; repeat for each (folder names).")
-    ] = [],  # noqa: B006 - Typer reads it and never changes it
+        list[str], typer.Option("--name", metavar="NAME", help="Name of a session, once for each (folder names).")
+    ] = [],  # noqa: B006 - Typer reads the default and never changes it
     motion_model: Annotated[
         str, typer.Option("--motion-model", help="Motion between sessions: rigid, linear or smooth in depth.")
     ] = "linear",
@@ -32,7 +32,7 @@ def track(
         str, typer.Option("--strictness", help="How strictly units are joined: liberal, intermediate or conservative.")
     ] = "intermediate",
     probability_min: Annotated[
-        float, typer.Option("--probability-min", help="Pairs less probable than this join no tracks.")
+        float, typer.Option("--probability-min", help="Pairs with a smaller probability do not join tracks.")
     ] = 0.5,
     trust: Trust = False,
     overwrite: Overwrite = False,
@@ -62,7 +62,7 @@ def track_add(
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
-    """Follow known tracks into one more session; no number of a track changes."""
+    """Follow known tracks into one more session; the numbers of the tracks stay the same."""
     from ..io.store.tracks import open_tracks
     from ..track.add import add_session
     from .paths import find_sorting
@@ -73,7 +73,7 @@ def track_add(
 
 
 def _names_of(paths: list[Path]) -> list[str]:
-    """Names of the folders, numbered where two have the same."""
+    """Names of the folders; equal names are numbered."""
     names = [path.absolute().name for path in paths]
     return [name if names.count(name) == 1 else f"{name}-{k}" for k, name in enumerate(names)]
 
@@ -98,5 +98,5 @@ def _write(tracks: xr.DataTree, out: Path, *, overwrite: bool) -> None:
     )
     unknown = (~tracks["motion"]["known"].values).any(axis=0)
     for session in [name for name, is_unknown in zip(tracks.attrs["sessions"], unknown, strict=True) if is_unknown]:
-        console().print(f"session {session}: how the tissue moved is unknown; too few of its units have a partner")
+        console().print(f"session {session}: motion of the tissue unknown, because too few units have a partner")
     console().print(f"tracks: {out}")

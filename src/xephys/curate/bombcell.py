@@ -1,4 +1,4 @@
-"""Labels in the manner of Bombcell: noise by waveform, multi-unit by spikes, and units that are not somata."""
+"""Labels after Bombcell: noise by waveform, multi-unit by spikes, and units that are not somata."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def label_like_bombcell(
     thresholds: Mapping[str, Any] | PathLike | None = None,
     split_non_somatic: bool = False,
 ) -> xr.DataTree:
-    """Label units good, mua, noise or not somatic by Bombcell's rules on their metrics.
+    """Label units as good, mua, noise or non-somatic, by Bombcell's rules on their metrics.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def label_like_bombcell(
 
 
 def _met(conditions: Iterable[str], columns: Mapping[str, NDArray[Any]], unit_ids: NDArray[Any]) -> Judgment:
-    """Units pass that meet none of the conditions; the reasons of the others are those that they meet."""
+    """Units pass if they meet none of the conditions; the reasons of the others are the conditions that they meet."""
     passed, reasons = np.ones(len(unit_ids), bool), dict[int, list[str]]()
     for text in conditions:
         opposite = f"not ({text})"

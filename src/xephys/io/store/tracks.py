@@ -1,4 +1,4 @@
-"""Tracks of neurons over sessions, as one Zarr store that is whole or absent."""
+"""Save tracks of neurons over sessions as one Zarr store, which is either complete or absent."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ...errors import ParameterError
 from ...typing import PathLike
 from .atomic import whole_or_absent
 
-#: Nodes without which a tree is none of tracks.
+#: Nodes that every tree of tracks has.
 NODES = ("units", "pairs", "tracks", "motion", "model", "footprints", "splits")
 
 
 def save_tracks(tracks: xr.DataTree, path: PathLike, *, overwrite: bool = False) -> None:
-    """Save what :func:`xephys.track_units` found as one Zarr store.
+    """Save the result of :func:`xephys.track_units` as one Zarr store.
 
     Parameters
     ----------
     tracks
     path
-        Folder to be written.
+        The Zarr store to write.
     overwrite
-        Replace what is at the path, once the new one is complete.
+        Replace an existing store once the new one is complete.
 
     Raises
     ------
@@ -60,9 +60,9 @@ def open_tracks(path: PathLike) -> xr.DataTree:
     Raises
     ------
     FileNotFoundError
-        If nothing is there.
+        If the path does not exist.
     ParameterError
-        If it holds no tracks.
+        If there are no tracks at the path.
     """
     folder = Path(path)
     if (folder / "tracks.zarr").is_dir():
@@ -70,12 +70,12 @@ def open_tracks(path: PathLike) -> xr.DataTree:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} does not exist; give a folder that save_tracks or xephys track wrote")
     if not any((folder / mark).is_file() for mark in ("zarr.json", ".zgroup")):
-        raise ParameterError(f"{folder} is no Zarr store; give a folder that save_tracks or xephys track wrote")
+        raise ParameterError(f"{folder} is not a Zarr store; give a folder that save_tracks or xephys track wrote")
     return checked(xr.open_datatree(str(folder), engine="zarr", consolidated=False).load())
 
 
 def checked(tracks: xr.DataTree) -> xr.DataTree:
-    """The tree, if it holds tracks."""
+    """Return the tree if it holds tracks."""
     missing = [name for name in NODES if name not in tracks.children]
     if missing:
         raise ParameterError(f"the tree has no node {missing[0]!r}; tracks come from track_units or open_tracks")

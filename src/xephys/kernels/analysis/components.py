@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Waveforms whose products are added at once.
+#: Number of waveforms whose products are added at once.
 _BLOCK = 8
 
 
@@ -121,8 +121,10 @@ def project(
 def _moments(
     waveforms: NDArray[np.float32], units: NDArray[np.int64], channels: NDArray[np.int32], n_models: int, local: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Sums and products by model. Waveforms of a model are collected until there are eight, because the products then
-    go through the cache once for eight instead of once for each.
+    """Sums and products by model.
+
+    Waveforms of a model are collected in blocks of eight, so that the products pass through the cache once per block
+    instead of once per waveform.
     """
     n, length, n_slots = waveforms.shape
     sums, products = np.zeros((n_models, length)), np.zeros((n_models, length, length))
@@ -154,7 +156,7 @@ def _moments(
 
 @njit(nogil=True, cache=True)
 def _add_products(products: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
-    """Add the products of every two samples of eight rows to the upper triangle."""
+    """Add the products of every two samples, summed over eight rows, to the upper triangle."""
     length = rows.shape[1]
     a, b, c, d, e, f, g, h = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7]
     for t in range(length):

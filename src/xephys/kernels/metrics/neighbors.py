@@ -1,4 +1,4 @@
-"""Nearest neighbors among rows, all against all, in blocks of distances of which only the smallest are kept."""
+"""Find the nearest neighbors of rows, comparing all with all in blocks; only the smallest distances are kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Number of rows of which the distances to as many others are in memory at a time.
+#: Number of rows per block; the distances between two blocks are in memory at a time.
 _BLOCK = 512
-#: Distances that are compared at once before each is looked at.
+#: Number of distances that are tested together before each one is looked at.
 _LANES = 32
 
 
@@ -54,8 +54,11 @@ def _keep_smallest(
     found: NDArray[np.int64],
     limits: NDArray[np.float32],
 ) -> None:
-    """Take two blocks of rows for each other's neighbors. Rows meet the others in ascending order, so ties go to the
-    first. ``limits`` are the largest distances that are kept, next to each other to be compared many at a time."""
+    """Update the neighbors of two blocks of rows with each other.
+
+    Each row meets the others in ascending order, so ties go to the first. ``limits`` holds the largest kept distance of
+    each row, contiguously, so that many can be compared at a time.
+    """
     n_rows, n_columns = products.shape
     for i in range(n_rows):
         row = first + i
@@ -86,7 +89,7 @@ def _keep_smallest(
 
 @njit(nogil=True, cache=True)
 def _insert(best: NDArray[np.float32], found: NDArray[np.int64], value: float, number: int) -> None:
-    """Put a distance among the sorted ones, behind equal ones; the largest goes."""
+    """Insert a distance into the sorted ones, after equal ones, and drop the largest."""
     k = len(best) - 1
     while k > 0 and best[k - 1] > value:
         best[k] = best[k - 1]
