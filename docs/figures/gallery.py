@@ -5,9 +5,11 @@ The blocks of ``docs/gallery.md`` run in their order; the picture behind a block
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -45,4 +47,7 @@ def draw(folder: Path) -> list[str]:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "gallery"
-    sys.stdout.write("\n".join(draw(target)) + "\n")
+    target = target.absolute()
+    with tempfile.TemporaryDirectory() as place:  # the page writes a study
+        os.chdir(place)
+        sys.stdout.write("\n".join(draw(target)) + "\n")

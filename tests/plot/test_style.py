@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import numpy as np
 import pytest
 
 import xephys
+from tests.pipeline.conftest import quick_sorter
 from tests.support.analyzed import analyzed_sorting
 from xephys import plot
-from xephys.comparison import compare_collisions, compare_multiple_sorters, compare_two_sorters
+from xephys.comparison import GroundTruthStudy, compare_collisions, compare_multiple_sorters, compare_two_sorters
 from xephys.comparison.pair import compare
 from xephys.plot import plot_probe
 from xephys.plot.style import paper_style, round_length
@@ -63,7 +66,15 @@ def _of_collisions(function, *words):
     return lambda simulated, sorting, **given: function(compare_collisions(sorting, sorting), *words, **given)
 
 
+def _of_a_study(simulated, sorting, **given):
+    with tempfile.TemporaryDirectory() as folder:
+        study = GroundTruthStudy.create(f"{folder}/study", {"monday": simulated})
+        study.run_sorters({"quick": quick_sorter})
+        return plot.plot_study(study, **given)
+
+
 FIGURES = {
+    "plot_study": _of_a_study,
     "plot_agreement": _of_two(plot.plot_agreement),
     "plot_comparison_collision_by_similarity": _of_collisions(plot.plot_comparison_collision_by_similarity, np.eye(3)),
     "plot_comparison_collision_pair_by_pair": _of_collisions(plot.plot_comparison_collision_pair_by_pair),
