@@ -65,6 +65,15 @@ def test_a_range_inside_a_tile_has_the_bits_of_the_whole():
         assert part.tobytes() == whole[start:stop].tobytes()
 
 
+def test_traces_go_where_they_are_wanted():
+    for stages in (toys.TRACE_CHAIN, ()):
+        program, arrays, source = program_of(*stages)
+        whole = np.zeros((600, program.n_channels), program.dtype)
+        given = run_traces(program, arrays, source.read, 700, 1200, out=whole[50:550])
+        assert np.shares_memory(given, whole) and not whole[:50].any() and not whole[550:].any()
+        assert np.array_equal(given, run_traces(program, arrays, source.read, 700, 1200))
+
+
 def test_traces_equal_the_chain_on_the_whole_recording():
     program, arrays, source = program_of(*toys.TRACE_CHAIN)
     whole = run_traces(program, arrays, source.read, 0, toys.N_SAMPLES)

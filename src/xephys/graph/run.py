@@ -104,13 +104,23 @@ class Reader:
 
 
 def run_traces(
-    program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
+    program: Program,
+    arrays: Mapping[str, Array],
+    read: Callable[[int, int], Array],
+    start: int,
+    stop: int,
+    *,
+    out: Array | None = None,
 ) -> Array:
-    """Traces ``[start, stop)`` after all stages."""
-    if not program.steps:
-        return np.array(read(start, stop), dtype=program.dtype, order="C", copy=True, subok=False)
+    """Traces ``[start, stop)`` after all stages; in ``out``, of their shape and type, where it is given."""
+    if out is None:
+        if not program.steps:
+            return np.array(read(start, stop), dtype=program.dtype, order="C", copy=True, subok=False)
+        out = np.empty((stop - start, program.n_channels), program.dtype)
+    elif not program.steps:
+        out[:] = read(start, stop)
+        return out
     calls = _bound(program, arrays)
-    out = np.empty((stop - start, program.n_channels), program.dtype)
     last = len(calls)
     while last and calls[last - 1][0].is_pointwise:
         last -= 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, valley_depth
+from xephys.kernels.cluster.bimodality import _median, bimodality, held_out_projection, valley_depth
 
 
 def halves(points, rng):
@@ -63,3 +63,9 @@ def test_too_few_spikes():
 def test_identical_spikes_and_reversed_range():
     assert bimodality(np.ones((20, 3), np.float32), np.ones((20, 3), np.float32)) == (0.0, 1.0)
     assert valley_depth(np.zeros(5), low=1.0, high=1.0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("n_values", [4, 5, 100, 101])
+def test_the_median_is_that_of_numpy_to_the_bit(n_values):
+    values = np.random.default_rng(n_values).standard_normal(n_values)
+    assert _median(values) == np.median(values)

@@ -83,8 +83,10 @@ class KeptSource:
         numbers = range(start // tile, -(-stop // tile))
         if self._memory is not None and self._first <= start and stop <= self._first + len(self._memory):
             for number in numbers:
-                if number not in self._done:
-                    self.keep(number, self._computed(number))
+                if number not in self._done:  # two threads may compute one tile at once, with the same bits
+                    first = number * tile - self._first
+                    self._computed(number, out=self._memory[first : first + self._shape(number)[0]])
+                    self._done.add(number)
             return self._memory[start - self._first : stop - self._first]
         out = np.empty((stop - start, self.n_channels), self.dtype)
         for number in numbers:
@@ -100,10 +102,10 @@ class KeptSource:
         self.keep(number, tile)
         rows[:] = tile[first : first + len(rows)]
 
-    def _computed(self, number: int) -> Array:
+    def _computed(self, number: int, *, out: Array | None = None) -> Array:
         start = number * self.plan.tile_samples
         program, arrays = self._bound
-        return run_traces(program, arrays, self.plan.source.read, start, start + self._shape(number)[0])
+        return run_traces(program, arrays, self.plan.source.read, start, start + self._shape(number)[0], out=out)
 
     def keep(self, number: int, tile: Array) -> None:
         """Keep a tile if there is room; otherwise it is computed again when it is next read."""

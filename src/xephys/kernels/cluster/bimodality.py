@@ -234,6 +234,15 @@ def held_out_projection(
     return found
 
 
+def _median(values: NDArray[np.float64]) -> float:
+    """That of NumPy, without what it asks first: a third of the time of thousands of small samples."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    ordered = np.partition(values, (half - 1, half))
+    return float((ordered[half - 1] + ordered[half]) / 2)
+
+
 def bimodality(
     first: NDArray[np.float32], second: NDArray[np.float32], *, n_spikes_max: int = 20_000
 ) -> tuple[float, float]:
@@ -266,7 +275,7 @@ def bimodality(
     if len(first) < 4 or len(second) < 4:
         return 0.0, 1.0
     along_first, along_second = held_out_projection(first, second)
-    low, high = float(np.median(along_first)), float(np.median(along_second))
+    low, high = _median(along_first), _median(along_second)
     return valley_depth(np.concatenate([along_first, along_second]), low=low, high=high)
 
 

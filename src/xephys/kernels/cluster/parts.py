@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,9 @@ def rows_by_label(
     ([0, 2], [[1], [0, 4]])
     """
     n_clusters = int(labels.max(initial=-1)) + 1
-    rows = [np.flatnonzero(labels == cluster).astype(np.int64) for cluster in range(n_clusters)]
+    order = np.argsort(labels, kind="stable").astype(np.int64)
+    bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1)).tolist()
+    rows = [order[start:stop] for start, stop in pairwise(bounds)]
     if n_max is not None:
         rows = [spread_rows(of_one, n_max) for of_one in rows]
     clusters = [cluster for cluster, of_one in enumerate(rows) if len(of_one) >= n_min]

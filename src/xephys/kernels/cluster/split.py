@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, separation
 from xephys.kernels.cluster.density import climb, nearest_points
 from xephys.kernels.cluster.halves import cut_in_two
+from xephys.kernels.cluster.parts import rows_by_label
 
 SPLIT = np.dtype(
     [
@@ -59,7 +60,8 @@ def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray
     sample -= mean
     _, vectors = np.linalg.eigh(sample.T @ sample)
     axes = vectors[:, ::-1][:, :n_dims_max]
-    axes = axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1.0, 1.0)
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
+    axes = axes * np.where(largest < 0, -1.0, 1.0)
     projected: NDArray[np.float32] = (features - mean.astype(np.float32)) @ axes.astype(np.float32)
     return projected
 
@@ -106,7 +108,7 @@ def join_modes(
         0 … m − 1, by decreasing size.
     """
     n_groups = len(links)
-    members: dict[int, NDArray[np.intp]] = {g: np.flatnonzero(labels == g) for g in range(n_groups)}
+    members = dict(enumerate(rows_by_label(labels)[1]))
     weight = links.copy()
     np.fill_diagonal(weight, 0.0)
     degree = links.sum(axis=1)
