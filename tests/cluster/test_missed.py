@@ -91,5 +91,13 @@ def test_too_few_peaks_are_no_cluster(recording, components):
 
 def test_what_was_missed_is_numbered_after_what_was_known():
     known, missed = no_clusters(4), no_clusters(4)
-    known.labels[:2], missed.labels[1:3] = [0, 1], [0, 0]
-    assert with_missed(known, missed).labels.tolist() == [0, 2, 2, -1]
+    known.labels[:2], missed.labels[2:] = [0, 1], [0, 0]
+    assert with_missed(known, missed).labels.tolist() == [0, 1, 2, 2]
+
+
+def test_a_cluster_whose_spikes_are_all_taken_leaves_no_gap():
+    known, missed = no_clusters(4), no_clusters(4)
+    known.labels[:] = [0, 1, 1, 2]
+    missed.labels[1:3] = 0
+    both = with_missed(known, missed)
+    assert both.labels.tolist() == [0, 2, 2, 1] and both.labels.dtype == np.int32 and both.n_clusters == 3

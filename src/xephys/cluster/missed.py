@@ -96,6 +96,8 @@ def cluster_missed(
 def with_missed(clustering: Clustering, missed: Clustering) -> Clustering:
     """Combine two clusterings of the same records; the clusters of ``missed`` are numbered after the others.
 
+    A cluster of which ``missed`` takes every spike is gone.
+
     Examples
     --------
     >>> known, missed = no_clusters(3), no_clusters(3)
@@ -104,4 +106,6 @@ def with_missed(clustering: Clustering, missed: Clustering) -> Clustering:
     [0, -1, 1]
     """
     labels = np.where(missed.labels >= 0, missed.labels + np.int32(clustering.n_clusters), clustering.labels)
+    clustered = labels >= 0
+    labels[clustered] = np.unique(labels[clustered], return_inverse=True)[1]
     return replace(clustering, labels=labels, sample_shift=clustering.sample_shift + missed.sample_shift)
