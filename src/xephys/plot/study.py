@@ -1,4 +1,4 @@
-"""A study in one picture: how well which sorter finds which units, how many, and in what time."""
+"""A study in one figure: how well each sorter finds the units, how many it finds, and how long it takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..comparison.study import GroundTruthStudy
 
-#: Kinds of units in the panel of counts, in its order, and their colors.
+#: Kinds of units in the panel of counts, in order, and their colors.
 _KINDS = {
     "num_well_detected": ("well detected", UNIT_COLORS[2]),
     "num_overmerged": ("overmerged", UNIT_COLORS[3]),
@@ -29,9 +29,9 @@ def plot_study(study: GroundTruthStudy, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     study
-        With results. Signal-to-noise ratios are computed where they have not been.
+        A study with results. Missing signal-to-noise ratios are computed.
     ax
-        Axes in whose place the four panels are drawn; a new figure if None.
+        Axes whose place the four panels take; a new figure if None.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def plot_study(study: GroundTruthStudy, *, ax: Axes | None = None) -> Axes:
             own = units.xs(name, level="sorter_name")
             accuracy = own["accuracy"].to_numpy(float)
             rank = np.arange(1, len(own) + 1)
-            # Wider marks below narrower ones: sorters with the same scores are all seen.
+            # Wider marks are below narrower ones, so that sorters with the same scores are all visible.
             look = {"ms": 3 + 1.5 * (len(names) - 1 - number), "color": color, "mew": 0}
             ranked.plot(rank, np.sort(accuracy)[::-1], "-o", lw=look["ms"] / 3, label=name, **look)
             by_snr.plot(snr.loc[own.index].to_numpy(float), accuracy, "o", **look)
@@ -75,7 +75,7 @@ def plot_study(study: GroundTruthStudy, *, ax: Axes | None = None) -> Axes:
 
 
 def _draw_counts(ax: Axes, counts: pd.DataFrame, names: list[str]) -> None:
-    """Bars of the units of each kind, side by side in the group of a sorter; a line where all true units would be."""
+    """Bars of the units of each kind, grouped by sorter; a line marks the number of true units."""
     shown = {kind: look for kind, look in _KINDS.items() if kind in counts}
     sums = counts.groupby(level="sorter_name").sum().reindex(names, fill_value=0)
     width = 0.8 / len(shown)

@@ -1,4 +1,4 @@
-"""When units fire: rasters, correlograms, and intervals between spikes."""
+"""Figures of spike times: rasters, correlograms, and intervals between spikes."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def plot_rasters(
     n_units_max: int = 40,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot the spikes of a window as ticks, one row a unit.
+    """Plot the spikes of a window as ticks, one row per unit.
 
     Parameters
     ----------
     sorting
         Any sorting; its segments are drawn on the recording's clock.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     start_s, duration_s
         The window on the recording's clock; from the first spike if None.
     n_units_max
-        Most rows, if no units are named.
+        Largest number of rows if no units are named.
     ax
         Axes to draw into; a new figure if None.
 
@@ -73,29 +73,29 @@ def plot_rasters(
 def plot_autocorrelograms(
     sorting: xr.DataTree, *, unit_ids: Any = None, n_units_max: int = 12, n_columns: int = 4, ax: Axes | None = None
 ) -> Axes:
-    """Plot how many spikes of a unit follow its others at each lag, a panel a unit.
+    """Plot how many spikes of a unit follow its other spikes at each lag, one panel per unit.
 
     Parameters
     ----------
     sorting
-        With the results ``auto_correlograms`` or ``correlograms`` of :func:`xephys.analyze`.
+        A sorting with the result ``auto_correlograms`` or ``correlograms`` of :func:`xephys.analyze`.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most panels, if no units are named.
+        Largest number of panels if no units are named.
     n_columns
-        Panels side by side.
+        Number of panels side by side.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------
     ParameterError
-        If it was not analyzed.
+        If the result was not computed.
 
     Examples
     --------
@@ -132,27 +132,27 @@ def _own_counts(sorting: xr.DataTree) -> tuple[xr.Dataset, NDArray[Any]]:
 def plot_crosscorrelograms(
     sorting: xr.DataTree, *, unit_ids: Any = None, n_units_max: int = 6, ax: Axes | None = None
 ) -> Axes:
-    """Plot the correlograms of all pairs of units: row by column, how much later the column's spikes are.
+    """Plot the correlograms of all pairs of units; the lag is how much later the spikes of the unit of the column are.
 
     Parameters
     ----------
     sorting
-        With the result ``correlograms`` of :func:`xephys.analyze`.
+        A sorting with the result ``correlograms`` of :func:`xephys.analyze`.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most rows, if no units are named.
+        Largest number of rows if no units are named.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------
     ParameterError
-        If it was not analyzed.
+        If the result was not computed.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def plot_crosscorrelograms(
         for place, panel in enumerate(grid.flat):
             row, column = divmod(place, n)
             one, other = units[row], units[column]
-            # Counts are of the lags of the row's spikes behind the column's; turned round they are the column's.
+            # Counts are by the lag of the row's spikes after the column's; exchanging the units reverses that.
             values = counts[other, one]
             _bars(panel, edges, values, colors[int(one)] if row == column else MUTED)
             if row == 0:
@@ -191,29 +191,29 @@ def plot_crosscorrelograms(
 def plot_isi_distribution(
     sorting: xr.DataTree, *, unit_ids: Any = None, n_units_max: int = 12, n_columns: int = 4, ax: Axes | None = None
 ) -> Axes:
-    """Plot the intervals between neighboring spikes of a unit, a panel a unit.
+    """Plot the intervals between neighboring spikes of a unit, one panel per unit.
 
     Parameters
     ----------
     sorting
-        With the result ``isi_histograms`` of :func:`xephys.analyze`.
+        A sorting with the result ``isi_histograms`` of :func:`xephys.analyze`.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most panels, if no units are named.
+        Largest number of panels if no units are named.
     n_columns
-        Panels side by side.
+        Number of panels side by side.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------
     ParameterError
-        If it was not analyzed.
+        If the result was not computed.
 
     Examples
     --------
@@ -246,7 +246,7 @@ def _bars(panel: Axes, edges: NDArray[np.float64], counts: NDArray[Any], color: 
 
 
 def _label_outer(grid: NDArray[Any], n: int, xlabel: str, ylabel: str) -> None:
-    """Labels at the left and below the last panel of each column."""
+    """Label the panels at the left, and the last panel of each column from below."""
     if not n:
         return
     rows, columns = grid.shape

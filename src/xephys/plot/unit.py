@@ -35,11 +35,11 @@ def plot_unit_summary(sorting: xr.DataTree, unit_id: Any, *, ax: Axes | None = N
     unit_id
         Name of the unit.
     ax
-        Axes in whose place the page is drawn; a new figure if None.
+        Axes whose place the page takes; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Waveforms of units: single ones over their mean, densities, and principal components."""
+"""Figures of waveforms: single waveforms with their mean, densities, and principal components."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ def plot_unit_waveforms(
     n_columns: int = 4,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot waveforms of single spikes on the unit's peak channel, and their mean, a panel a unit.
+    """Plot waveforms of single spikes and their mean, on the peak channel of the unit, one panel per unit.
 
     Parameters
     ----------
     sorting
-        With the result ``waveforms`` of :func:`xephys.analyze`.
+        A sorting with the result ``waveforms`` of :func:`xephys.analyze`.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most panels, if no units are named.
+        Largest number of panels if no units are named.
     n_waveforms_max
-        Most waveforms a panel, spread over the recording.
+        Largest number of waveforms per panel, spread over the recording.
     n_columns
-        Panels side by side.
+        Number of panels side by side.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------
     ParameterError
-        If it was not analyzed.
+        If the result was not computed.
 
     Examples
     --------
@@ -99,31 +99,31 @@ def plot_waveform_density(
     n_columns: int = 4,
     ax: Axes | None = None,
 ) -> Axes:
-    """Plot how often the waveforms of a unit pass each voltage at each time on its peak channel, a panel a unit.
+    """Plot how often the waveforms of a unit pass each voltage at each time, on its peak channel, one panel per unit.
 
     Parameters
     ----------
     sorting
-        With the result ``waveforms`` of :func:`xephys.analyze`.
+        A sorting with the result ``waveforms`` of :func:`xephys.analyze`.
     unit_ids
-        Which units; those with most spikes if None.
+        Units to draw; None draws those with the most spikes.
     n_units_max
-        Most panels, if no units are named.
+        Largest number of panels if no units are named.
     n_bins
-        Bins of the voltage.
+        Number of bins along the voltage.
     n_columns
-        Panels side by side.
+        Number of panels side by side.
     ax
-        Axes in whose place the panels are drawn; a new figure if None.
+        Axes whose place the panels take; a new figure if None.
 
     Returns
     -------
-    These axes, empty but for the panels that lie in them.
+    These axes, empty except for the panels inside them.
 
     Raises
     ------
     ParameterError
-        If it was not analyzed.
+        If the result was not computed.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def plot_waveform_density(
             density = counts.reshape(n_bins, -1) / max(len(waveforms), 1)
             half = (time_ms[1] - time_ms[0]) / 2
             panel.imshow(
-                np.sqrt(density),  # rare paths stay visible
+                np.sqrt(density),  # so that rare paths stay visible
                 origin="lower",
                 aspect="auto",
                 cmap=cmap,
@@ -175,25 +175,25 @@ def plot_principal_component(
 ) -> Axes:
     """Plot the spikes of units in the plane of two principal components, on the peak channel of the first unit.
 
-    Only spikes of units that have this channel among their own are drawn.
+    Spikes are drawn only for units that include this channel.
 
     Parameters
     ----------
     sorting
-        With the result ``principal_components`` of :func:`xephys.analyze`.
+        A sorting with the result ``principal_components`` of :func:`xephys.analyze`.
     unit_ids
-        Which units, the first of which gives the channel; those with most spikes if None.
+        Units to draw; the first determines the channel. None draws those with the most spikes.
     n_units_max
-        Most units, if none are named.
+        Largest number of units if none are named.
     components
-        Which two, counted from 0.
+        The two components, counted from 0.
     ax
         Axes to draw into; a new figure if None.
 
     Raises
     ------
     ParameterError
-        If it was not analyzed, or there are fewer components.
+        If the result was not computed, or has fewer components.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def plot_principal_component(
         ax = axes_or_new(ax, figsize=(3.6, 3.2))
         for unit, color in colors_of(units).items():
             own = values[owner == unit]
-            if own.ndim == 3:  # one model a channel
+            if own.ndim == 3:  # one model per channel
                 slot = np.flatnonzero(channels[unit] == channel)
                 own = own[:, :, slot[0]] if len(slot) else own[:0, :, 0]
             ax.scatter(
