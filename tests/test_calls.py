@@ -93,7 +93,7 @@ def test_every_operation_on_a_recording_is_marked():
 
     others = {
         "sample_times", "sort", "checkpoint", "save_recording", "to_spikeinterface", "describe", "plot_traces",
-        "plot_probe",
+        "plot_probe", "apply_pipeline",  # the steps are operations
     }  # fmt: skip
     methods = {name for name in vars(RecordingAccessor) if not name.startswith("_")}
     unmarked = {name for name in methods if not getattr(getattr(xephys, name), "is_operation", False)}

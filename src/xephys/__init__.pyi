@@ -50,6 +50,7 @@ from .motion.correct import correct_motion as correct_motion
 from .sorter.steps.reuse import whiten_like as whiten_like
 
 # Functions of a recording that return something else; also methods of ``.ephys``.
+from .pipeline.steps import apply_pipeline as apply_pipeline
 from .recording.slicing import time_slice as time_slice
 from .recording.slicing import spread_slices as spread_slices
 from .recording.clock import sample_times as sample_times
@@ -143,7 +144,6 @@ from .pipeline.sorters import sorter_parameters as sorter_parameters
 from .pipeline.sorters import sorter_description as sorter_description
 from .pipeline.sorters import sorter_versions as sorter_versions
 from .sorter.parameters import parameters as parameters
-from .pipeline.steps import apply_pipeline as apply_pipeline
 from .pipeline.steps import make_pipeline as make_pipeline
 from .provenance import replay as replay
 from .provenance import history_text as history_text

@@ -174,9 +174,9 @@ def test_what_is_refused(quick, pairs, tmp_path) -> None:
         GroundTruthStudy.create(tmp_path / "none", {})
     with pytest.raises(ParameterError, match="cannot be the name of a folder"):
         GroundTruthStudy.create(tmp_path / "none", {"../up": pairs["monday"]})
-    with pytest.raises(ParameterError, match="no recording 'mondy'; did you mean 'monday'"):
+    with pytest.raises(ParameterError, match=r"no recording 'mondy'; it has .*; did you mean 'monday'"):
         quick.get_recording("mondy")
-    with pytest.raises(ParameterError, match="'quik' has not run on 'monday'; did you mean 'quick'"):
+    with pytest.raises(ParameterError, match="'quik' has not run on 'monday'; call run_sorters; did you mean 'quick'"):
         quick.get_sorting("quik", "monday")
     empty = GroundTruthStudy.create(tmp_path / "empty", {"monday": pairs["monday"]})
     with pytest.raises(ParameterError, match="no sorter has a result yet"):

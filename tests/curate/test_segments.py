@@ -122,7 +122,7 @@ def test_a_period_outside_is_refused(start_s, stop_s, message):
 
 def test_a_period_needs_one_segment_and_a_regular_clock():
     two = sorting_of(xephys.append_segments([segment(900), segment(900)]), n_segments=2)
-    with pytest.raises(ParameterError, match="take one of them first: select_segments"):
+    with pytest.raises(ParameterError, match="select one first with select_segments"):
         xephys.select_period(two, 0.0, 0.1)
     irregular = sorting_of(segment(900))
     irregular.attrs["clock"] = "times"

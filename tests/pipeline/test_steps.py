@@ -78,7 +78,7 @@ def test_segments_are_preprocessed_one_by_one(recording, by_hand) -> None:
         (["rectify", ("common_reference", {"refrence": 3})], "step 2, common_reference, .*did you mean 'reference'"),
         (
             ["whiten(whitening=estimate_statistics(sed=4))"],
-            "estimate_statistics, has no parameter 'sed'; did you",
+            "estimate_statistics, has no parameter 'sed'; it has .*; did you mean 'seed'",
         ),
         (["whiten(whitening=__import__('os'))"], "is not a value"),
         ([("whiten", {"whitening": object()})], "step 'whiten' cannot be stored"),

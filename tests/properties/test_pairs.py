@@ -231,7 +231,7 @@ PERIOD_S = (8.0, 9.2)
 
 def in_period(tree: xr.DataTree, folder: Path) -> xr.DataTree:
     if np.size(validate_sorting(tree).attrs["first_sample"]) > 1:
-        with pytest.raises(ParameterError, match="segments; take one of them first: select_segments"):
+        with pytest.raises(ParameterError, match="segments; select one first with select_segments"):
             xephys.select_period(tree, *PERIOD_S)
         return tree
     return xephys.select_period(tree, *PERIOD_S)

@@ -153,7 +153,7 @@ class GroundTruthStudy:
             self._place(rec_name)
             names = self.sorter_names
             raise ParameterError(
-                f"sorter {sorter_name!r} has not run on {rec_name!r}{hint_for(sorter_name, names)}; call run_sorters"
+                f"sorter {sorter_name!r} has not run on {rec_name!r}; call run_sorters{hint_for(sorter_name, names)}"
             )
         if record.failure is not None:
             raise ParameterError(f"sorter {sorter_name!r} has no sorting of {rec_name!r}: {record.failure}")
@@ -350,8 +350,8 @@ class GroundTruthStudy:
     def _place(self, rec_name: str) -> str:
         if rec_name not in self._places:
             raise ParameterError(
-                f"the study has no recording {rec_name!r}{hint_for(rec_name, self._places)}; it has "
-                f"{', '.join(self._places)}"
+                f"the study has no recording {rec_name!r}; it has {', '.join(self._places)}"
+                f"{hint_for(rec_name, self._places)}"
             )
         return str(self._places[rec_name])
 

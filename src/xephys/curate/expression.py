@@ -113,9 +113,9 @@ def check_known(names: Iterable[str], columns: Mapping[str, Any], *, text: str) 
     for name in names:
         if name not in columns:
             raise ParameterError(
-                f"there is no metric {name!r}, which {text!r} asks for{hint_for(name, columns)}; known are "
-                f"{', '.join(map(str, columns)) or 'none'}: compute it (compute_quality_metrics, "
-                "compute_template_metrics) and give it as metrics"
+                f"there is no metric {name!r}, which {text!r} asks for: compute it (compute_quality_metrics, "
+                "compute_template_metrics) and give it as metrics; known are "
+                f"{', '.join(map(str, columns)) or 'none'}{hint_for(name, columns)}"
             )
 
 

@@ -119,7 +119,7 @@ def apply_pipeline(
     >>> from xephys.testing import simulate_recording
     >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
     >>> done = apply_pipeline(recording, ["highpass_filter(freq_min_hz=300)", "common_reference"])
-    >>> [step.partition("(")[0] for step in done.attrs["history"]]
+    >>> [step.partition("(")[0] for step in done.attrs["history"].splitlines()]
     ['highpass_filter', 'common_reference']
     """
     pipeline = make_pipeline(steps)
@@ -182,5 +182,5 @@ def _check_call(
     for key in arguments:
         if key not in names:
             raise ParameterError(
-                f"{where}{name}, has no parameter {key!r}{hint_for(key, names)}; it has {', '.join(names) or 'none'}"
+                f"{where}{name}, has no parameter {key!r}; it has {', '.join(names) or 'none'}{hint_for(key, names)}"
             )

@@ -26,7 +26,7 @@ def test_there_and_back(sessions, tmp_path):
 def test_what_holds_no_tracks(sessions, tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         open_tracks(tmp_path / "nothing")
-    with pytest.raises(ParameterError, match="no Zarr store"):
+    with pytest.raises(ParameterError, match="not a Zarr store"):
         open_tracks(tmp_path)
     xr.DataTree(xr.Dataset({"a": 1})).to_zarr(tmp_path / "other.zarr", consolidated=False)
     with pytest.raises(ParameterError, match="no node 'units'"):
