@@ -5,7 +5,7 @@ import pytest
 
 from xephys.errors import ParameterError
 from xephys.testing import simulate_sessions
-from xephys.track.pairs import gather, session_pairs
+from xephys.track.pairs import gather, session_blocks, session_pairs
 from xephys.track.units import on_axis_of, session_units
 
 
@@ -27,13 +27,18 @@ def test_pairs_within_and_between_sessions():
     sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=0)
     units = table(sessions)
     depth = units["place"].values[:, 1]
-    every = session_pairs(units, depth, distance_max_um=60.0, first=0, mutual=False)
-    new = session_pairs(units, depth, distance_max_um=60.0, first=2, mutual=False)
+    every = session_pairs(session_blocks(units, depth), distance_max_um=60.0)
+    new = session_pairs(session_blocks(units, depth), distance_max_um=60.0, first=2)
     session = units["session"].values
     assert (session[every.first] <= session[every.second]).all()
     assert (session[new.second] == 2).all() and len(new.first) == (session[every.second] == 2).sum()
-    mutual = session_pairs(units, depth, distance_max_um=60.0, first=0, mutual=True)
+    mutual = session_pairs(session_blocks(units, depth), distance_max_um=60.0, mutual=True)
     assert (session[mutual.first] < session[mutual.second]).all()
+    diagonals = [session_pairs(session_blocks(units, depth), distance_max_um=60.0, apart=apart) for apart in range(3)]
+    assert sum(len(some.first) for some in diagonals) == len(every.first)
+    assert (session[diagonals[2].second] - session[diagonals[2].first] == 2).all()
+    none = session_pairs(session_blocks(units, depth), distance_max_um=60.0, odds=np.array([0.0] * 6 + [-30.0]))
+    assert not len(none.first)
 
 
 def test_no_units_and_mixed_probes():

@@ -51,6 +51,16 @@ def test_nothing_is_matched_where_nothing_is_shared(seed):
     assert not tracks["motion"]["known"].any() and not tracks["motion"]["displacement_um"].any()
 
 
+def test_odds_are_learned_from_near_sessions_where_there_are_many_pairs(monkeypatch):
+    sessions, truth = simulate_sessions(n_sessions=6, seed=12)
+    monkeypatch.setattr("xephys.track.track.N_PAIRS_LEARNED", 100)
+    tracks = track_units(sessions)
+    precision, recall, _, _ = outcome(tracks, truth)
+    assert precision >= 0.98 and recall >= 0.96
+    monkeypatch.undo()
+    assert not tracks["model"].identical(track_units(sessions)["model"])
+
+
 def test_independent_of_the_order_of_units():
     sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
     plain = track_units(sessions)["units"].to_dataset()

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from .pairs import session_pairs
+from .pairs import session_blocks, session_pairs
 
 if TYPE_CHECKING:
     from ..kernels.track.motion import Matches
@@ -45,7 +45,7 @@ def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion
     n_sessions, depth = int(session.max()) + 1, np.asarray(units["place"])[:, 1]
     if known is not None:
         return _given(known, n_sessions, np.unique(shank))
-    pairs = session_pairs(units, depth, distance_max_um=motion_max_um, first=0, mutual=True)
+    pairs = session_pairs(session_blocks(units, depth), distance_max_um=motion_max_um, mutual=True)
     score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
     knots = knots_of(depth, model)
     names = np.unique(shank)
@@ -93,7 +93,7 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, 
     moved = np.concatenate([motion["displacement_um"].values, np.zeros((len(names), 1, len(knots)))], axis=1)
     known = np.concatenate([motion["known"].values, np.zeros((len(names), 1), np.bool_)], axis=1)
     depth = registered_depth(units, _dataset(moved, knots, names, known))
-    pairs = session_pairs(units, depth, distance_max_um=motion_max_um, first=last, mutual=True)
+    pairs = session_pairs(session_blocks(units, depth), distance_max_um=motion_max_um, first=last, mutual=True)
     score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
     for row, name in enumerate(names):
         here = shank[pairs.first] == name

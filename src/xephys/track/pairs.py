@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,12 +26,13 @@ class Pairs(NamedTuple):
     features: NDArray[np.float32]
 
 
-def gather(tables: Sequence[xr.Dataset]) -> xr.Dataset:
+def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     """Units of all sessions in one table, with footprints that depend neither on the channel map nor on the motion."""
     from ..kernels.track.footprints import unit_footprints
 
-    rows = []
+    rows, attributes = [], {}
     for number, table in enumerate(tables):
+        attributes = {key: table.attrs[key] for key in ("sampling_frequency", "nbefore")}
         templates = np.asarray(table["templates"].values)
         shank = np.asarray(table["shank"]) if "shank" in table.coords else np.zeros(table.sizes["channel"], np.int64)
         positions = np.column_stack([np.asarray(table["x"], np.float64), np.asarray(table["y"], np.float64)])
@@ -68,39 +69,83 @@ def gather(tables: Sequence[xr.Dataset]) -> xr.Dataset:
             f"shanks of {sorted(grids)} grid places are mixed: some are wide and some narrow, or have one column and "
             "several; track sessions of the same kind of probe together"
         )
-    return xr.concat(rows, "unit").assign_attrs(
-        sampling_frequency=float(tables[0].attrs["sampling_frequency"]), nbefore=int(tables[0].attrs["nbefore"])
-    )
+    return xr.concat(rows, "unit").assign_attrs(attributes)
 
 
-def session_pairs(
-    units: xr.Dataset, depth: NDArray[np.float64], *, distance_max_um: float, first: int, mutual: bool
-) -> Pairs:
-    """Pairs of nearby units: each session with itself, and with every session from ``first`` on."""
-    from ..kernels.track.pairs import make_units, near_pairs
+def session_blocks(units: xr.Dataset, depth: NDArray[np.float64]) -> list[dict[int, Units]]:
+    """What the units of each session are compared by, shank by shank.
+
+    Parameters
+    ----------
+    units
+        From :func:`gather`.
+    depth
+        Depth of each unit, registered or not.
+    """
+    from ..kernels.track.pairs import make_units
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     place = np.asarray(units["place"]).copy()
     place[:, 1] = depth
-    found: list[Pairs] = []
+    blocks = []
     for name in np.unique(shank):
-        blocks: dict[int, Units] = {}
+        of_shank: dict[int, Units] = {}
         for number in np.unique(session[shank == name]).tolist():
             index = np.flatnonzero((shank == name) & (session == number))
-            blocks[number] = make_units(
+            of_shank[number] = make_units(
                 np.asarray(units["footprint"][index]), np.asarray(units["valid"][index]),
                 np.asarray(units["autocorrelogram"][index]), np.asarray(units["amplitude"][index]), place[index], index,
             )  # fmt: skip
-        for b, other in blocks.items():
-            if b < first:
-                continue
-            for a, block in blocks.items():
-                if a > b or (mutual and a == b):
+        blocks.append(of_shank)
+    return blocks
+
+
+def session_pairs(
+    blocks: list[dict[int, Units]],
+    *,
+    distance_max_um: float,
+    first: int = 0,
+    mutual: bool = False,
+    apart: int | None = None,
+    odds: NDArray[np.float64] | None = None,
+) -> Pairs:
+    """Pairs of nearby units: each session with itself, and with every session from ``first`` on.
+
+    Parameters
+    ----------
+    blocks
+        From :func:`session_blocks`.
+    distance_max_um
+    first
+        First session of which the second unit of a pair may be.
+    mutual
+        Only pairs of different sessions in which each unit is the other's best.
+    apart
+        Only pairs of sessions that are so many sessions apart; any distance if None.
+    odds
+        Weights and constant of the log odds; only pairs that are not all but impossible are kept.
+    """
+    from ..kernels.track.identity import PROBABILITY_MIN, probability_of
+    from ..kernels.track.pairs import near_pairs
+
+    found: list[Pairs] = []
+    for of_shank in blocks:
+        for b, other in of_shank.items():
+            for a, block in of_shank.items():
+                if b < first or a > b or (mutual and a == b) or (apart is not None and b - a != apart):
                     continue
                 i, j, features = near_pairs(
                     block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN, mutual=mutual
                 )
+                if odds is not None:
+                    kept = probability_of(features.astype(np.float64), odds) > PROBABILITY_MIN
+                    i, j, features = i[kept], j[kept], features[kept]
                 found.append(Pairs(block.row[i], other.row[j], features))
+    return joined(found)
+
+
+def joined(found: list[Pairs]) -> Pairs:
+    """Several lots of pairs as one."""
     if not found:
         none = np.empty(0, np.int64)
         return Pairs(none, none, np.empty((0, 6), np.float32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 from ..checks import check_choice, check_positive, check_share
 from ..errors import ParameterError
 from .motion import MODELS, estimate_session_motion, registered_depth
-from .pairs import Pairs, gather, session_pairs
+from .pairs import Pairs, gather, joined, session_blocks, session_pairs
 from .units import on_axis_of, session_units
+
+if TYPE_CHECKING:
+    from ..kernels.track.pairs import Units
 
 #: Two units of a session must share their partner in this many sessions to count as parts of one neuron.
 N_SHARED_MIN = 2
+#: Pairs from which the odds are learned, as many as there are up to about this, and the distance of two sessions up to
+#: which all of them are used.
+N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
 #: How strictly units are joined.
 STRICTNESS = ("liberal", "intermediate", "conservative")
 
@@ -94,8 +100,9 @@ def track_units(
     labels = [str(k) for k in range(len(listed))] if names is None else [str(name) for name in names]
     if len(labels) != len(listed) or len(set(labels)) != len(labels):
         raise ParameterError(f"{len(labels)} names for {len(listed)} sessions; give each a name of its own")
-    tables = [session_units(session) for session in listed]
-    units = gather([on_axis_of(table, tables[0].attrs, tables[0].sizes["sample"]) for table in tables])
+    first = session_units(listed[0])
+    # One session after the other: templates on all channels need far more memory than the footprints made of them.
+    units = gather(on_axis_of(session_units(session), first.attrs, first.sizes["sample"]) for session in listed)
     moved = estimate_session_motion(units, known=motion, model=motion_model, motion_max_um=motion_max_um)
     return assemble(
         units,
@@ -128,12 +135,13 @@ def assemble(
     session = np.asarray(units["session"])
     depth = registered_depth(units, motion)
     first_new = int(session[len(fixed)]) if len(fixed) else 0
-    pairs = session_pairs(units, depth, distance_max_um=parameters["distance_max_um"], first=first_new, mutual=False)
-    features = pairs.features.astype(np.float64)
-    cross = session[pairs.first] != session[pairs.second]
+    blocks, reach = session_blocks(units, depth), parameters["distance_max_um"]
     if model is None:
-        model = _learned(features, pairs, session)
-    each = probability_of(features, np.append(model["weight"].values, model["constant"].values))
+        model = _learned(blocks, session, distance_max_um=reach)
+    odds = np.append(model["weight"].values, model["constant"].values)
+    pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds)
+    cross = session[pairs.first] != session[pairs.second]
+    each = probability_of(pairs.features.astype(np.float64), odds)
     parts = parts_of_one(pairs, each, session)
     split = _split_table(pairs, each, parts, earlier)
     neuron = _joined(split["first"].values, split["second"].values, len(session))
@@ -187,17 +195,25 @@ def _split_table(
     return table if earlier is None else xr.concat([earlier["splits"].to_dataset(), table], "split")
 
 
-def _learned(features: NDArray[np.float64], pairs: Pairs, session: NDArray[np.int64]) -> xr.Dataset:
+def _learned(blocks: list[dict[int, Units]], session: NDArray[np.int64], *, distance_max_um: float) -> xr.Dataset:
     """Learn the odds of a pair from its features.
 
-    They are learned twice, the second time without units that are parts of one neuron.
+    They are learned twice, the second time without units that are parts of one neuron. Sessions that follow each other
+    come first, and those farther apart are left out once there are more pairs than learning can use.
     """
     from ..kernels.track.identity import learn_odds, probability_of
     from ..kernels.track.pairs import FEATURES, WEIGHTS
 
-    cross = session[pairs.first] != session[pairs.second]
     sizes = np.bincount(session)
-    within, between = (sizes * (sizes - 1)).sum() / 2, (sizes.sum() ** 2 - (sizes**2).sum()) / 2
+    within, between = (sizes * (sizes - 1)).sum() / 2, 0.0
+    found: list[Pairs] = []
+    for apart in range(len(sizes)):
+        found.append(session_pairs(blocks, distance_max_um=distance_max_um, apart=apart))
+        between += float((sizes[:-apart] * sizes[apart:]).sum()) if apart else 0.0
+        if apart >= N_APART_MIN and sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
+            break
+    pairs = joined(found)
+    features, cross = pairs.features.astype(np.float64), session[pairs.first] != session[pairs.second]
     ratio = max(between, 1.0) / max(within, 1.0)
     odds = learn_odds(features, cross, WEIGHTS, ratio=ratio)
     kept = ~parts_of_one(pairs, probability_of(features, odds), session)
