@@ -55,7 +55,7 @@ SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
     ("disjoint, dense", {"disjoint": True, "n_neurons": 150, "n_channels": 384}, tuple(range(200, 204))),
 )
 #: Units a session and sessions of the large runs.
-LARGE = ((240, 18), (700, 18), (1800, 36))
+LARGE = ((240, 18), (700, 18))
 BINS = np.linspace(0.0, 1.0, 11)
 
 
