@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ...cluster.missed import cluster_missed, with_missed
 from ...cluster.peaks import cluster_peaks
@@ -72,14 +73,8 @@ class Features:
 
 def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Run) -> xr.DataTree:
     """Sort one segment. What the ``run`` keeps is not repeated, neither on resume nor with other late parameters."""
-    p, prepared = parameters, prepare_default(recording, parameters, run)
-    features, detected = _detect(prepared, p, run, stage="detect")
-    motion = find_motion(prepared.whitened, detected, run) if follows_drift(recording, p) else None
-    tissue = moving_tissue(prepared.whitened, motion)
-    if p.drift == "interpolate" and tissue is not None:
-        prepared = with_moved_traces(prepared, tissue.motion, p, run)
-        features, detected = _detect(prepared, p, run, stage="detect again")
-        tissue = None
+    p = parameters
+    prepared, features, detected, motion, tissue = _peaks_in_tissue(recording, p, run)
     white, components = prepared.whitened, features.components
     around: dict[str, Any] = {"n_nearest": p.n_nearest, "guard_ms": p.ms_before + p.ms_after}
     silences = silent_stretches(recording, prepared.filtered, run)
@@ -106,17 +101,11 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     firing = where_units_fire(matched, templates, tissue, match_threshold=LOWEST * p.match_threshold)
     resting = _with_thresholds(matchable.templates, firing, prepared, p, run)
     matches = above_thresholds(firing.load(), resting, p.match_threshold)
-    matches = without_echoes(matches, silences, white, n_units=resting.sizes["unit"], **around)
-    if tissue is None:
-        at_lowest = partial(_match, white, p=p, tissue=None, match_threshold=LOWEST * p.match_threshold)
-        matches = match_near_silence(matches, resting, silences, white, p, run, match=at_lowest, **around)
-        matches = without_echoes(matches, silences, white, n_units=resting.sizes["unit"], **around)
+    matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
-    first, n_samples = first_sample(recording), recording.sizes["time"]
-    pieces = pieces_of_units(matches, templates, tissue, duration_samples=n_samples)
-    units = tidy_units(
-        matches, resting, n_spikes_min=p.n_spikes_min, first_sample=first, n_samples=n_samples, pieces=pieces
-    )
+    extent = {"first_sample": first_sample(recording), "n_samples": recording.sizes["time"]}
+    pieces = pieces_of_units(matches, templates, tissue, duration_samples=extent["n_samples"])
+    units = tidy_units(matches, resting, n_spikes_min=p.n_spikes_min, pieces=pieces, **extent)
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
@@ -128,6 +117,39 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     return assemble(
         recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, motion=motion, learned=learned
     )  # fmt: skip
+
+
+def _peaks_in_tissue(
+    recording: xr.DataArray, p: DefaultParameters, run: Run
+) -> tuple[Prepared, Features, CheckpointedEvents, xr.Dataset | None, Tissue | None]:
+    """Prepared traces and their peaks, with what is known of the motion; traces move here if they are to."""
+    prepared = prepare_default(recording, p, run)
+    features, detected = _detect(prepared, p, run, stage="detect")
+    motion = find_motion(prepared.whitened, detected, run) if follows_drift(recording, p) else None
+    tissue = moving_tissue(prepared.whitened, motion)
+    if p.drift != "interpolate" or tissue is None:
+        return prepared, features, detected, motion, tissue
+    prepared = with_moved_traces(prepared, tissue.motion, p, run)
+    return prepared, *_detect(prepared, p, run, stage="detect again"), motion, None
+
+
+def _right_near_silence(
+    matches: NDArray[Any],
+    resting: xr.Dataset,
+    silences: NDArray[Any] | None,
+    white: xr.DataArray,
+    p: DefaultParameters,
+    run: Run,
+    tissue: Tissue | None,
+    **around: Any,
+) -> NDArray[Any]:
+    """The matches without echoes in silent channels, and, where the tissue rests, found again near these."""
+    real = partial(without_echoes, silences=silences, white=white, n_units=resting.sizes["unit"], **around)
+    matches = real(matches)
+    if tissue is not None:
+        return matches
+    at_lowest = partial(_match, white, p=p, tissue=None, match_threshold=LOWEST * p.match_threshold)
+    return real(match_near_silence(matches, resting, silences, white, p, run, match=at_lowest, **around))
 
 
 def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -> tuple[Features, CheckpointedEvents]:
