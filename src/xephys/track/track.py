@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,9 +101,10 @@ def track_units(
     labels = [str(k) for k in range(len(listed))] if names is None else [str(name) for name in names]
     if len(labels) != len(listed) or len(set(labels)) != len(labels):
         raise ParameterError(f"{len(labels)} names for {len(listed)} sessions; give each a name of its own")
-    first = session_units(listed[0])
     # One session after the other: templates on all channels need far more memory than the footprints made of them.
-    units = gather(on_axis_of(session_units(session), first.attrs, first.sizes["sample"]) for session in listed)
+    tables = map(session_units, listed)
+    first = next(tables)
+    units = gather(on_axis_of(table, first.attrs, first.sizes["sample"]) for table in chain([first], tables))
     moved = estimate_session_motion(units, known=motion, model=motion_model, motion_max_um=motion_max_um)
     return assemble(
         units,
@@ -144,7 +146,7 @@ def assemble(
     each = probability_of(pairs.features.astype(np.float64), odds)
     parts = parts_of_one(pairs, each, session)
     split = _split_table(pairs, each, parts, earlier)
-    neuron = _joined(split["first"].values, split["second"].values, len(session))
+    neuron = _neurons(split["first"].values, split["second"].values, len(session))
     chance = np.zeros(len(each))
     chance[cross] = exclusive(each[cross], pairs.first[cross], pairs.second[cross], session, neuron)
     kept = np.flatnonzero(cross & (chance > PROBABILITY_MIN))
@@ -237,13 +239,13 @@ def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.in
     return np.asarray(alike & (n_shared >= N_SHARED_MIN) & (n_shared > N_SHARED_MIN * n_apart))
 
 
-def _joined(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) -> NDArray[np.int64]:
+def _neurons(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) -> NDArray[np.int64]:
     """Number of the neuron to which each unit, or part, belongs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    joined = coo_array((np.ones(len(first)), (first, second)), shape=(n_units, n_units))
-    return np.asarray(connected_components(joined, directed=False)[1], np.int64)
+    parts = coo_array((np.ones(len(first)), (first, second)), shape=(n_units, n_units))
+    return np.asarray(connected_components(parts, directed=False)[1], np.int64)
 
 
 def _of_tracks(track: NDArray[np.int64], session: NDArray[np.int64], pairs: xr.Dataset) -> xr.Dataset:
