@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import xephys
-from tests.cli.commands import refused
+from tests.support.command_line import refused
 from xephys import plot
 from xephys.errors import OutputError, RecordingError
 from xephys.testing import simulate_recording

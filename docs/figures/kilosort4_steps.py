@@ -17,7 +17,7 @@ import numpy as np
 
 import xephys
 from xephys.kernels.cluster.sections import centered_sections, gather_features, section_channels
-from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
+from xephys.plot.canvas.style import FAINT, INK, MUTED, paper_style, unit_color
 from xephys.recording.geometry import nearest_channels, shank_numbers
 from xephys.sorter.kilosort4.parameters import Kilosort4Parameters
 from xephys.sorter.kilosort4.prepare import prepare_white

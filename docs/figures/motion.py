@@ -14,7 +14,7 @@ import numpy as np
 import xephys
 from xephys.motion.displacement import displacement_at
 from xephys.plot import plot_motion
-from xephys.plot.style import FAINT, INK, new_figure, paper_style, unit_color
+from xephys.plot.canvas.style import FAINT, INK, new_figure, paper_style, unit_color
 
 HERE = Path(__file__).parent
 DURATION_S, HEIGHT_UM, RATE = 300.0, 1000.0, 1000.0

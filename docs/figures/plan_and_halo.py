@@ -19,7 +19,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
-from xephys.plot.style import FAINT, INK, MUTED, paper_style
+from xephys.plot.canvas.style import FAINT, INK, MUTED, paper_style
 
 HERE = Path(__file__).parent
 BLUE, ORANGE, GREEN, PAPER = "#0072B2", "#D55E00", "#009E73", "#F4F6F8"

@@ -29,7 +29,7 @@ from spikeinterface import NumpySorting
 
 import xephys
 from xephys.comparison.pair import as_spikeinterface_sorting
-from xephys.plot.style import INK, MUTED, paper_style
+from xephys.plot.canvas.style import INK, MUTED, paper_style
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from contest.coincidence import near

@@ -26,7 +26,7 @@ from scipy.signal.windows import tukey
 from spikeinterface import NumpySorting
 
 import xephys
-from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
+from xephys.plot.canvas.style import FAINT, INK, MUTED, paper_style, unit_color
 from xephys.schema import make_recording
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from xephys.plot.style import FAINT, INK, MUTED, paper_style
+from xephys.plot.canvas.style import FAINT, INK, MUTED, paper_style
 
 COLORS = {"easy": "#009E73", "hard": "#0072B2", "easy + drift": "#E69F00", "hard + drift": "#D55E00"}
 WELL = 0.8

@@ -17,7 +17,7 @@ import numpy as np
 
 import xephys
 from xephys.kernels.cluster.sections import gather_features, section_channels, spatial_sections
-from xephys.plot.style import FAINT, INK, MUTED, paper_style, unit_color
+from xephys.plot.canvas.style import FAINT, INK, MUTED, paper_style, unit_color
 from xephys.recording.geometry import nearest_channels
 from xephys.sorter.default.parameters import DefaultParameters
 from xephys.sorter.default.prepare import prepare_default

@@ -89,8 +89,8 @@ from .io.checkpoint import checkpoint as checkpoint
 from .io.store.save import save_recording as save_recording
 from .io.bridge.spikeinterface import to_spikeinterface as to_spikeinterface
 from .graph.describe import describe as describe
-from .plot.traces import plot_traces as plot_traces
-from .plot.probe import plot_probe as plot_probe
+from .plot.recording.traces import plot_traces as plot_traces
+from .plot.recording.probe import plot_probe as plot_probe
 
 # Other functions, classes and errors.
 from .recording.segments import append_segments as append_segments
@@ -134,7 +134,7 @@ from .io.export.arrays import export_npz as export_npz
 from .io.export.arrays import export_mat as export_mat
 from .io.export.pynapple import to_pynapple as to_pynapple
 from .io.export.pynapple import export_pynapple as export_pynapple
-from .plot.report_folder import export_report as export_report
+from .plot.report.folder import export_report as export_report
 from .schema import make_recording as make_recording
 from .pipeline.run_sorter import run_sorter as run_sorter
 from .pipeline.run_sorters import run_sorters as run_sorters

@@ -1,6 +1,6 @@
 import pytest
 
-from .commands import run
+from ..support.command_line import run
 
 
 @pytest.fixture(scope="session")

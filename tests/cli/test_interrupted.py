@@ -10,8 +10,8 @@ import pytest
 
 import xephys
 
+from ..support.command_line import refused, run
 from ..support.processes import hear_ctrl_c
-from .commands import refused, run
 
 
 def test_an_interrupt_says_how_to_resume(simulated, tmp_path, monkeypatch):

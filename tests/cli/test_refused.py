@@ -5,7 +5,7 @@ import pytest
 
 import xephys
 
-from .commands import refused
+from ..support.command_line import refused
 
 RATE = 30_000
 

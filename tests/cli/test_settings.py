@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .commands import refused, run
+from ..support.command_line import refused, run
 
 
 @pytest.fixture

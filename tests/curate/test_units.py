@@ -7,8 +7,8 @@ import pytest
 
 import xephys
 from xephys.errors import ParameterError
-from xephys.plot.raster import plot_drift_raster
-from xephys.plot.templates import plot_templates
+from xephys.plot.motion.raster import plot_drift_raster
+from xephys.plot.units.templates import plot_templates
 from xephys.schema import make_recording
 from xephys.sorting import validate_sorting
 

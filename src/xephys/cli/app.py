@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from .compare import compare
+from .commands.compare import compare
+from .commands.curate import curate
+from .commands.export import export
+from .commands.info import info
+from .commands.metrics import metrics
+from .commands.parameters import parameters
+from .commands.preprocess import preprocess
+from .commands.report import report
+from .commands.simulate import simulate
+from .commands.sort import sort
+from .commands.sorters import run_sorter, sorters
+from .commands.track import track, track_add
 from .console import STATUS_HELP, reported
-from .curate import curate
-from .export import export
-from .info import info
-from .metrics import metrics
-from .parameters import parameters
-from .preprocess import preprocess
-from .report import report
-from .simulate import simulate
-from .sort import sort
-from .sorters import run_sorter, sorters
-from .track import track, track_add
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
 COMMANDS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import run
+from tests.support.command_line import run
 from xephys.errors import RecordingError
 from xephys.io.read.format_hints import FILE_NAMES, nearest_formats
 from xephys.io.read.formats import FORMATS

@@ -10,7 +10,7 @@ import pytest
 from probeinterface import ProbeGroup, generate_linear_probe, write_probeinterface
 
 import xephys
-from tests.cli.commands import run
+from tests.support.command_line import run
 from xephys.errors import RecordingError, XephysWarning
 from xephys.io.read.open import open_recording
 from xephys.schema import make_recording

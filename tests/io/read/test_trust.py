@@ -14,7 +14,7 @@ import pytest
 import zarr
 
 import xephys
-from tests.cli.commands import refused, run
+from tests.support.command_line import refused, run
 from xephys.cli.paths import find_sorting
 from xephys.errors import RecordingError
 from xephys.graph.results import CallOnce

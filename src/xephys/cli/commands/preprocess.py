@@ -1,0 +1,40 @@
+"""``xephys preprocess``: apply the steps of a file to a recording and save the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import console
+from ..options import Debug, Out, Overwrite, ProbeFile, RecordingPaths, Trust
+
+
+def preprocess(
+    recordings: RecordingPaths,
+    steps: Annotated[Path, typer.Argument(metavar="STEPS", help="TOML or JSON file with a list of steps.")],
+    out: Out,
+    file_format: Annotated[str, typer.Option("--format", help="binary or zarr.")] = "binary",
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", help="Type of the saved samples, such as int16; default: the last step's.")
+    ] = None,
+    probe: ProbeFile = None,
+    trust: Trust = False,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Apply the steps of a file to a recording and save it. DIR is the recording."""
+    from ...checks import check_choice
+    from ...io.store.atomic import check_output
+    from ...io.store.save import save_recording
+    from ...pipeline.steps import apply_pipeline, make_pipeline
+    from ..paths import open_segments
+
+    check_choice("--format", file_format, ("binary", "zarr"))
+    check_output(out, overwrite=overwrite)
+    pipeline = make_pipeline(steps)
+    done = apply_pipeline(open_segments(recordings, probe=probe, trust=trust), pipeline)
+    with console(stderr=True).status("writing the recording"):
+        save_recording(done, out, format=file_format, dtype=dtype, overwrite=overwrite)
+    console().print(f"{len(pipeline)} steps: {out}")

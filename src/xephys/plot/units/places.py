@@ -1,0 +1,227 @@
+"""Figures on the probe: unit locations, the template size at each contact, and the activity at each contact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ... import schema
+from ...analysis.results import current_results
+from ...errors import ParameterError
+from ...features.events import columns_of
+from ...io.export.complete import own_channels
+from ..canvas.chosen import chosen_units, colors_of, unit_name, unit_panels
+from ..canvas.style import FAINT, INK, MUTED, axes_or_new, paper_style
+from ..recording.probe import nearest_distance
+from .templates import template_arrays
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_unit_locations(sorting: xr.DataTree, *, names: bool | None = None, ax: Axes | None = None) -> Axes:
+    """Plot the locations of the units among the contacts.
+
+    Parameters
+    ----------
+    sorting
+        A sorting with templates, which hold the contacts, and with locations from the sorter or from
+        :func:`xephys.analyze` (``unit_locations``).
+    names
+        Whether to write the names of the units; None writes them for up to 40 units.
+    ax
+        Axes to draw into; a new figure if None.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has no templates or no locations.
+
+    Examples
+    --------
+    >>> from xephys.simulation.sorting import truth_sorting
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> plot_unit_locations(truth_sorting(recording, truth)).get_xlabel()
+    'x (µm)'
+    """
+    _, contacts, _ = template_arrays(sorting)
+    units = chosen_units(sorting, None, 1 << 30)
+    node = current_results(sorting).get("unit_locations", sorting["units"].dataset)
+    if "x" not in node or "y" not in node:
+        raise ParameterError("the units have no locations; call xephys.analyze(sorting, recording, ['unit_locations'])")
+    places = np.stack([node["x"].values, node["y"].values], axis=1).astype(np.float64)
+    noise = sorting["units"]["label"].values.astype(str) == "noise"
+    names = len(units) <= 40 if names is None else names
+    with paper_style():
+        ax = _probe_axes(ax, contacts)
+        for unit, color in colors_of(units).items():
+            color = FAINT if noise[unit] else color
+            ax.plot(*places[unit], "o", color=color, ms=6, mec="white", mew=0.6, zorder=3)
+            if names:
+                text = unit_name(sorting, unit).removeprefix("unit ")
+                ax.annotate(text, places[unit], (4, 2), textcoords="offset points", fontsize=6, zorder=4)
+        _fit(ax, np.concatenate([contacts, places[np.isfinite(places).all(axis=1)]]))
+    return ax
+
+
+def plot_unit_probe_map(
+    sorting: xr.DataTree,
+    *,
+    unit_ids: Any = None,
+    n_units_max: int = 8,
+    n_columns: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
+    """Plot the peak-to-peak size of each unit's template at each contact, one panel per unit.
+
+    Parameters
+    ----------
+    sorting
+        A sorting with templates.
+    unit_ids
+        Units to draw; None draws those with the most spikes.
+    n_units_max
+        Largest number of panels if no units are named.
+    n_columns
+        Number of panels side by side.
+    ax
+        Axes whose place the panels take; a new figure if None.
+
+    Returns
+    -------
+    These axes, empty except for the panels inside them.
+
+    Raises
+    ------
+    ParameterError
+        If the sorting has no templates.
+
+    Examples
+    --------
+    >>> from xephys.simulation.sorting import truth_sorting
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
+    >>> plot_unit_probe_map(truth_sorting(recording, truth)).figure.axes[1].get_xlabel()
+    'x (µm)'
+    """
+    templates, contacts, _ = template_arrays(sorting)
+    units = chosen_units(sorting, unit_ids, n_units_max)
+    sizes = np.ptp(templates, axis=1)
+    with paper_style():
+        frame, grid = unit_panels(ax, len(units), n_columns=n_columns, size=(1.15, 2.6))
+        for place, (panel, unit) in enumerate(zip(grid.flat, units, strict=False)):
+            _contact_map(panel, contacts, sizes[unit], label="peak to peak (µV)")
+            panel.set_title(unit_name(sorting, unit), fontsize=7, loc="center", pad=2)
+            panel.set_xlabel("x (µm)")
+            if place % grid.shape[1] == 0:
+                panel.set_ylabel("y (µm)")
+            else:
+                panel.set_yticklabels([])
+    return frame
+
+
+def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None = None) -> Axes:
+    """Plot the rate of peaks at each contact, counting each peak at the contact of its largest sample.
+
+    Parameters
+    ----------
+    peaks
+        Computed peaks from :func:`xephys.detect_peaks`, with the field ``channel_index``.
+    recording
+        The recording in which they were detected.
+    ax
+        Axes to draw into; a new figure if None.
+
+    Raises
+    ------
+    ParameterError
+        If the peaks have no channels.
+    RecordingError
+        If the recording has no positions.
+
+    Examples
+    --------
+    >>> import xephys
+    >>> from xephys.testing import simulate_recording
+    >>> recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    >>> filtered = xephys.bandpass_filter(recording, freq_min_hz=300)
+    >>> peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered)).compute()
+    >>> plot_peak_activity(peaks, recording).get_ylabel()
+    'y (µm)'
+    """
+    table: Any = columns_of(peaks)
+    if "channel_index" not in table:
+        raise ParameterError("the peaks have no channel_index; give the result of detect_peaks")
+    info = schema.validate_recording(recording)
+    contacts = schema.positions_of(recording, why="a map of the activity")
+    counts = np.bincount(np.asarray(table["channel_index"], np.int64), minlength=len(contacts))
+    with paper_style():
+        ax = _probe_axes(ax, contacts)
+        _contact_map(ax, contacts, counts / (info.n_samples / info.sampling_frequency), label="peaks (1/s)")
+        ax.set_xlabel("x (µm)")
+        ax.set_ylabel("y (µm)")
+    return ax
+
+
+def _probe_axes(ax: Axes | None, contacts: NDArray[np.float64]) -> Axes:
+    span, pitch = np.ptp(contacts, axis=0), nearest_distance(contacts)
+    width = float(np.clip(4.5 * (span[0] + 6 * pitch) / max(span[1], pitch), 2.2, 6.0))
+    ax = axes_or_new(ax, figsize=(width, 4.5))
+    ax.plot(*contacts.T, "s", color=FAINT, ms=3.5, zorder=1)
+    ax.set_xlabel("x (µm)")
+    ax.set_ylabel("y (µm)")
+    return ax
+
+
+def _fit(ax: Axes, points: NDArray[np.float64]) -> None:
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.06 * float((high - low).max()) + 10.0
+    ax.set_xlim(low[0] - margin, high[0] + margin)
+    ax.set_ylim(low[1] - margin, high[1] + margin)
+    ax.set_aspect("equal")
+
+
+def _contact_map(ax: Axes, contacts: NDArray[np.float64], values: NDArray[Any], *, label: str) -> None:
+    """Draw a square at each contact, colored by a value, with a color bar."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    side = 0.62 * nearest_distance(contacts)
+    squares = PatchCollection(
+        [Rectangle((x - side / 2, y - side / 2), side, side) for x, y in contacts],
+        cmap="viridis",
+        edgecolor="white",
+        lw=0.3,
+        zorder=2,
+    )
+    squares.set_array(np.asarray(values, np.float64))
+    squares.set_clim(0.0, max(float(np.max(values, initial=0.0)), 1e-12))
+    ax.add_collection(squares)
+    _fit(ax, contacts)
+    figure: Any = ax.figure
+    bar = figure.colorbar(squares, ax=ax, pad=0.03, fraction=0.06, aspect=30)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def draw_footprint(ax: Axes, sorting: xr.DataTree, unit: int, color: str) -> None:
+    """Draw the template of a unit at each of its own contacts, in the coordinates of the probe."""
+    from .templates import cell_size
+
+    templates, contacts, _ = template_arrays(sorting)
+    channels = own_channels(sorting, current_results(sorting))[unit]
+    own = channels[channels >= 0]
+    template = templates[unit][:, own]
+    width, height = cell_size(contacts[own])
+    across = np.linspace(-0.42, 0.42, template.shape[0]) * width
+    scale = 0.9 * height / max(float(np.abs(template).max(initial=0.0)), 1e-12)
+    ax.plot(*contacts[own].T, ".", color=MUTED, ms=2, zorder=1)
+    ax.plot(contacts[own, 0] + across[:, None], contacts[own, 1] + scale * template, color=color, lw=0.9)
+    ax.set_xlabel("x (µm)")
+    ax.set_ylabel("y (µm)")
+    ax.spines[["left", "bottom"]].set_color(INK)
+    ax.margins(0.08)

@@ -1,0 +1,44 @@
+"""Templates: a panel for each unit, waveforms apart from one another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xephys.errors import ParameterError
+from xephys.plot import plot_templates
+from xephys.plot.recording.probe import nearest_distance
+from xephys.plot.units.templates import cell_size
+
+
+def test_templates_have_a_panel_per_unit_but_noise(sorting):
+    titles = [ax.get_title(loc="center") for ax in _panels(plot_templates(sorting)) if ax.get_visible()]
+    assert len(titles) == 2
+    assert all("good" in title or "mua" in title for title in titles)
+    only = plot_templates(sorting, unit_indices=[2])
+    assert ["noise" in ax.get_title(loc="center") for ax in _panels(only)] == [True]
+    with pytest.raises(ParameterError, match="3 units"):
+        plot_templates(sorting, unit_indices=[3])
+
+
+def _panels(frame):
+    return frame.figure.axes[1:]
+
+
+def test_templates_need_positions(sorting):
+    bare = xr.DataTree.from_dict({"spikes": sorting["spikes"].to_dataset(), "units": sorting["units"].to_dataset()})
+    bare.attrs["sampling_frequency"] = sorting.attrs["sampling_frequency"]
+    with pytest.raises(ParameterError, match="no templates"):
+        plot_templates(bare)
+
+
+def test_waveforms_have_a_cell_of_their_own():
+    staggered = np.array([[0, 0], [32, 0], [16, 20], [48, 20], [0, 40], [32, 40]], float)
+    assert cell_size(staggered) == (32.0, 20.0)
+    line = np.array([[0, 0], [0, 25], [0, 50]], float)
+    assert cell_size(line) == (25.0, 25.0)
+    tetrode = np.array([[0, 0], [20, 0], [0, 20], [20, 20]], float)
+    assert cell_size(tetrode) == (20.0, 20.0)
+    assert cell_size(np.zeros((1, 2))) == (20.0, 20.0)
+    assert nearest_distance(np.zeros((3, 2))) == 20.0
