@@ -2,10 +2,10 @@
 
     python benchmarks/analysis.py [--quick]
 
-128 channels for 300 s with 60 units from one int16 file: every extension and every metric of both sides but the nearest
-neighbors of single pairs (``nn_advanced``), on the same spikes, channels and number of waveforms. Each side is a
-process of its own on two cores, and has analyzed two seconds before, so that nothing is compiled while it is timed;
-SpikeInterface is tried with one worker and two first, on an excerpt. Then 300 waveforms of each of 400 units on 1,000
+128 channels for 300 s with 60 units from one int16 file: every extension and every metric of both sides, except the
+metric of single pairs ``nn_advanced``, for the same spikes, channels and number of waveforms. Each side is a process of
+its own on two cores and analyzes two seconds first, so that compilation is not timed. SpikeInterface is tried with one
+worker and with two on an excerpt, and timed with the faster. Last come 300 waveforms of each of 400 units on 1,000
 channels.
 """
 
@@ -33,9 +33,9 @@ THEIRS = {
     "correlograms": {}, "auto_correlograms": {}, "acgs_3d": {}, "isi_histograms": {}, "principal_components": {},
     "template_metrics": {"include_multi_channel_metrics": True}, "quality_metrics": {},
 }  # fmt: skip
-#: How much of the recording SpikeInterface is tried on with one worker and with two.
+#: Length of the excerpt on which SpikeInterface is tried with one worker and with two.
 EXCERPT_S = 5.0
-#: Columns that follow from the spikes alone, and are equal.
+#: Columns that follow from the spikes alone and have to be equal.
 EQUAL = (
     "num_spikes", "firing_rate", "presence_ratio", "isi_violations_count", "rp_violations", "sliding_rp_violation",
     "sync_spike_2", "firing_range",
@@ -44,7 +44,7 @@ EQUAL = (
 
 @dataclass(frozen=True)
 class Result:
-    """Both sides' processes, how many times the samples were read, the large case, and how well they agree."""
+    """Cost of both sides' processes, how often the samples were read, the large case, and how well both agree."""
 
     duration_s: float
     n_channels: int
@@ -64,7 +64,7 @@ class Result:
 
 
 def run(quick: bool = False, *, with_peer: bool = True) -> Result:
-    """Time both; ``quick`` is small enough for a test, and without the peer it is quick as well."""
+    """Time both sides; ``quick`` is small enough for a test, and fast also without the peer."""
     duration_s, n_channels, n_units = (6.0, 16, 4) if quick else (300.0, 128, 60)
     many = (20, 64, 30, 3.0) if quick else (400, 1000, 300, 40.0)
     with tempfile.TemporaryDirectory() as name:
@@ -88,7 +88,7 @@ def run(quick: bool = False, *, with_peer: bool = True) -> Result:
 
 
 def _side(side: str, folder: Path, arguments: str, n_jobs: int, duration_s: float) -> tuple[Process, Any]:
-    """One side in a process, and the JSON that it prints last."""
+    """Run one side in a process of its own and parse the JSON that it prints last."""
     command = [sys.executable, __file__, "--side", side, str(folder), arguments, str(n_jobs), str(duration_s)]
     process = run_process(command)
     said = json.loads(process.output.strip().splitlines()[-1])
@@ -115,7 +115,7 @@ def _truth(arguments: dict[str, Any], recording: Any, duration_s: float) -> Any:
 
 
 def ours(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float) -> dict[str, Any]:
-    """Everything in one pass."""
+    """Every extension and metric in one pass over the recording."""
     import time
 
     import xephys
@@ -139,7 +139,7 @@ def ours(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float
 
 
 def theirs(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float) -> dict[str, Any]:
-    """The analyzer with the same spikes and channels, on the disk, as its waveforms need for two workers."""
+    """The analyzer with the same spikes and channels, kept on disk, which two workers need for waveforms."""
     import time
     import warnings
 
@@ -216,7 +216,7 @@ SIDES = {"ours": ours, "theirs": theirs, "many": many}
 
 
 def report(result: Result) -> tuple[str, ...]:
-    """The page."""
+    """The page with the results."""
 
     def row(name: str, process: Process, seconds: float) -> tuple[str, ...]:
         return name, f"{seconds:.1f}", f"{process.cpu_s:.1f}", f"{process.peak_bytes / 2**30:.2f}"

@@ -1,9 +1,9 @@
-"""The whole sort beside SpikeSift, the fastest sorter known, on the same file in turn.
+"""The whole sort beside SpikeSift, the fastest known sorter, on the same file, in alternation.
 
     python benchmarks/anchor.py --peers .venv-peers/bin/python [--duration-s 60] [--rounds 3]
 
-384 channels and 150 units, each sorter in a process of its own on two cores, imports and export included. SpikeSift
-comes from the package index (``pip install spikesift``) in the environment of the peers, and runs with its defaults.
+384 channels and 150 units; each sorter in a process of its own on two cores, imports and export included. SpikeSift
+comes from the package index (``pip install spikesift``) in the peers' environment and runs with its defaults.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from harness import Process, recording_on_disk, run_process, table, write_result
 
-#: What the peer's process does: argument 1 is the recording's folder, argument 2 where spikes go.
+#: The program of the peer's process: argument 1 is the folder of the recording, argument 2 the file for the spikes.
 PEER = """
 import sys
 import numpy as np
@@ -38,7 +38,7 @@ np.savez(sys.argv[2], **trains)
 
 
 def run(*, peers: str, duration_s: float, n_channels: int, n_units: int, rounds: int) -> tuple[str, ...]:
-    """Both sorters ``rounds`` times in turn, after one run of ours that compiles and is not counted."""
+    """Run both sorters ``rounds`` times in alternation, after an untimed run of ours that compiles the kernels."""
     from xephys import compare, open_sorting
     from xephys.sorting import build_sorting
     from xephys.testing import simulate_recording
@@ -55,7 +55,7 @@ def run(*, peers: str, duration_s: float, n_channels: int, n_units: int, rounds:
         theirs = [peers, "-c", PEER, str(folder / "recording"), str(folder / "theirs.npz")]
         run_process(ours)
         for _ in range(rounds):
-            shutil.rmtree(folder / "ours")  # or what an earlier run has finished would be used again
+            shutil.rmtree(folder / "ours")  # or the sort would resume from the results of the earlier run
             times["xephys"].append(run_process(ours))
             times["SpikeSift"].append(run_process(theirs))
         found = {"xephys": open_sorting(folder / "ours" / "sorting.zarr")}

@@ -2,9 +2,9 @@
 
     python benchmarks/chain.py [--quick]
 
-Both read the same int16 file in chunks, compute float32 and throw it away; both have two cores. SpikeInterface runs
-through its own chunk executor, at the best of several pools and chunk lengths, found first on an excerpt; in a loop its
-matrix products may use all cores.
+Both read the same int16 file in chunks, compute float32 and discard it; both have two cores. SpikeInterface runs
+through its own chunk executor, with the pool and chunk length that were fastest on an excerpt; if that is a plain loop,
+its matrix products may use all cores.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def run(quick: bool = False) -> Result:
 
 
 def compute_ours(chain: Any, n_workers: int) -> None:
-    """Compute every chunk and keep nothing of it."""
+    """Compute every chunk and discard it."""
     chain.data.map_blocks(_nothing, dtype=np.float32, chunks=((1,) * chain.data.numblocks[0], (1,))).compute(
         scheduler="threads", num_workers=n_workers
     )
@@ -105,7 +105,7 @@ def _nothing(block: Any) -> Any:
 
 
 def compute_theirs(chain: Any, job: Job) -> None:
-    """Compute every chunk and keep nothing of it."""
+    """Compute every chunk and discard it."""
     from spikeinterface.core.job_tools import TimeSeriesChunkExecutor
 
     executor = TimeSeriesChunkExecutor(chain, _get_traces, _init_worker, (chain,), **job.keywords)
@@ -126,7 +126,7 @@ def _get_traces(segment_index: int, start_frame: int, end_frame: int, worker: di
 
 
 def difference(ours: Any, theirs: Any) -> float:
-    """Median over channels of the correlation of both results over half a second: that both do the same job."""
+    """Median over channels of the correlation of both results over half a second: shows that both do the same job."""
     rate = theirs.sampling_frequency
     first, last = int(0.5 * rate), int(1.0 * rate)
     a = ours.isel(time=slice(first, last)).values.astype(float)

@@ -2,9 +2,9 @@
 
     python benchmarks/chains.py [--quick]
 
-As in ``chain.py``: both read the same int16 file in chunks, compute float32 and throw it away; SpikeInterface runs at
-the best of several pools and chunk lengths, found first on an excerpt. Estimates (statistics, whitening) are made
-before.
+As in ``chain.py``, both read the same int16 file in chunks, compute float32 and discard it, and SpikeInterface runs
+with
+the pool and chunk length that were fastest on an excerpt. Estimates (statistics, whitening) are not timed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from harness import Job, cpu_seconds, in_turn, jobs, median_ratio, recording_on_
 
 
 class Chain(NamedTuple):
-    """The same steps here and there."""
+    """The same steps in xephys and in SpikeInterface."""
 
     steps: str
     ours: Callable[[Any], Any]
@@ -28,7 +28,7 @@ class Chain(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of work per second of recording, of one chain."""
+    """Seconds of work per second of recording, for one chain."""
 
     tasks_per_chunk: float
     best: Job
@@ -42,7 +42,7 @@ class Result:
         return median_ratio(self.theirs, self.ours)
 
 
-#: Channel that is interpolated, and channels mirrored at the ends of the probe.
+#: The channel that is interpolated, and how many channels are mirrored at the ends of the probe.
 BAD, N_PAD = 5, 20
 
 

@@ -1,10 +1,10 @@
-"""Detection and localisation on the preprocessing chain of 384 channels, against SpikeInterface in the same run.
+"""Detection and localization on the preprocessing chain of 384 channels, against SpikeInterface in the same run.
 
     python benchmarks/detection.py [--quick]
 
 Raw samples in, a table of located peaks out: band-pass, median reference, local whitening, locally exclusive peaks,
-center of mass. Ours is one lazy table with one task per chunk; SpikeInterface runs its node pipeline at the best of
-several pools and chunk lengths, found first on an excerpt.
+center of mass. Ours is one lazy table with one task per chunk; SpikeInterface runs its node pipeline with the pool and
+chunk length that were fastest on an excerpt.
 """
 
 import argparse
@@ -37,7 +37,7 @@ WINDOW_MS = 0.5
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of work per second of recording; ``same`` is the share of our peaks that they find as well."""
+    """Seconds of work per second of recording; ``same`` is the share of our peaks that SpikeInterface finds as well."""
 
     duration_s: float
     n_channels: int
@@ -146,7 +146,7 @@ def compute_theirs(chain: Any, levels: Any, job: Job) -> Any:
 
 
 def agreement(mine: Any, peaks: Any, locations: Any) -> tuple[float, float]:
-    """Share of our peaks that they have within 0.1 ms and one neighboring channel, and the median distance, µm."""
+    """Share of our peaks that they have within 0.1 ms and one neighboring channel, and the median distance in µm."""
     window, found, distances = 3, 0, []
     samples = peaks["sample_index"]
     first = np.searchsorted(samples, mine["sample_index"] - window)

@@ -1,10 +1,10 @@
-"""Drift: templates that move beside traces that are moved, nothing done, and the peers with their own corrections.
+"""Drift: templates that follow it, traces that are corrected for it, neither, and the peers with their own corrections.
 
     python benchmarks/drift.py [--peers PYTHON] [--keep FOLDER] [--minutes N] [--sets hard-slow:10 ...] [--sorters ...]
 
 Recordings of the simulator whose tissue moves: slowly by 50 µm, non-rigidly by 40, in steps of 20, wandering by 20; and
-one that is still. Sets of two minutes come first, then those of five. Everything else is as in ``sorters.py``. Without
-a peer, and for chosen sets or sorters, the table is printed and not written.
+one without motion. Sets of two minutes come first, then those of five. Everything else is as in ``sorters.py``. Without
+a peer, or with a choice of sets or sorters, the table is printed and not written.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python benchmarks/gpu.py [--quick] [--require] [--recording FOLDER] [--duration-s 60] [--rounds 3]
 
-Raw int16 samples in; sums, events or a sorting out. The CPU runs one task for each core; the GPU takes one at a time,
-and three others read ahead. The stages of a tile are timed one by one as well, the device's work awaited after each.
-Without a CUDA device nothing is measured and nothing written; with ``--require`` that is an error.
+The input is raw int16 samples; the output sums, events or a sorting. The CPU runs one task per core; the GPU runs one
+task at a time while three others read ahead. The stages of a tile are also timed one by one, each until the device has
+finished. Without a CUDA device nothing is measured or written; with ``--require`` that is an error.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from harness import in_turn, median_ratio, our_chain, recording_on_disk, table, 
 
 @dataclass(frozen=True)
 class Row:
-    """Seconds per second of recording, and the share of events that both have."""
+    """Seconds per second of recording, and the share of events that both found."""
 
     name: str
     cpu: list[float]
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """All rows; ``difference`` is the largest of the white traces of a second, in units of their RMS."""
+    """All rows; ``difference`` is the largest difference of a second of white traces, in units of their RMS."""
 
     duration_s: float
     n_channels: int
@@ -59,7 +59,7 @@ def run(
     duration_s: float = 60.0,
     rounds: int = 3,
 ) -> Result:
-    """Time both; ``quick`` is small enough for a test, ``recording`` a folder of one that exists."""
+    """Time both; ``quick`` is small enough for a test, ``recording`` the folder of an existing one."""
     import dask
 
     import xephys
@@ -106,7 +106,7 @@ def run(
 
 
 def by_stage(plan: Any, xp: Any, *, repeats: int = 5) -> list[tuple[str, float]]:
-    """Milliseconds that each stage of a plan takes for the second tile, the median of some repeats."""
+    """Milliseconds that each stage of a plan takes for the second tile: the median over the repeats."""
     from xephys.graph.run import Program, _bound, visible_arrays
 
     program = Program.of(plan)
@@ -159,7 +159,7 @@ def _same_steps(there: Any, white_here: Any) -> Any:
 
 
 def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[list[Any], list[Any]]:
-    """Name, what the CPU does, what the GPU does, and what is compared of it; plans whose stages are timed."""
+    """Name, CPU work, GPU work and key of comparison of each pass; and the plans whose stages are timed."""
     import xephys
     from xephys.recording.stages import recording_plan
 
@@ -210,14 +210,14 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[li
 
 
 def device_name(xp: Any) -> str:
-    """What the device calls itself."""
+    """The name that the device reports."""
     with suppress(AttributeError):
         return str(xp.cuda.runtime.getDeviceProperties(0)["name"].decode())
     return type(xp).__name__
 
 
 def device_bytes(xp: Any) -> int:
-    """Bytes that CuPy has taken from the device, which it keeps for reuse: the peak."""
+    """Bytes that CuPy has allocated on the device; it keeps them for reuse, so this is the peak."""
     with suppress(AttributeError):
         return int(xp.get_default_memory_pool().total_bytes())
     return 0

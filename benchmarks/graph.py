@@ -1,11 +1,11 @@
-"""What the graph costs: the fused plan on Dask's threads against a thread pool written by hand over the same kernels.
+"""The cost of the graph: the fused plan on Dask's threads against a hand-written thread pool over the same kernels.
 
     python benchmarks/graph.py [--quick]
 
 Band-pass, median reference and local whitening of an int16 file; both sides read the same chunks with the same halo,
-run the same kernels on the same tiles, and keep one number per channel and chunk. On a busy machine rounds differ by
-more than the two sides do: the fastest round of each, by the clock and in processor time, is what the work costs. Then
-the size of the graph of an hour.
+run the same kernels on the same tiles, and keep one number per channel and chunk. On a busy machine the rounds differ
+more than the two sides do, so the cost is the fastest round of each side, in wall and in processor time. Last comes the
+size of the graph of an hour.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BLOCK_ROWS = 512
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of both in each round, by the clock and of processor time."""
+    """Wall and processor seconds of both sides in each round."""
 
     duration_s: float
     n_channels: int
@@ -44,22 +44,22 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """Fused over by hand, by the clock: median over the rounds."""
+        """Fused over hand-written, in wall time: median over the rounds."""
         return statistics.median(a / b for a, b in zip(self.fused_s, self.by_hand_s, strict=True))
 
     @property
     def fastest_ratio(self) -> float:
-        """The fastest round of each, by the clock."""
+        """Ratio of the fastest rounds, in wall time."""
         return min(self.fused_s) / min(self.by_hand_s)
 
     @property
     def fastest_cpu_ratio(self) -> float:
-        """The round of each with the least processor time of all threads."""
+        """Ratio of the rounds with the least processor time of all threads."""
         return min(self.fused_cpu_s) / min(self.by_hand_cpu_s)
 
 
 def run(quick: bool = False) -> Result:
-    """Time both in turn; ``quick`` is small enough for a test."""
+    """Time both in alternation; ``quick`` is small enough for a test."""
     from xephys.graph.build import count_tasks, plan_of
 
     duration_s, n_channels, rounds = (4.0, 32, 3) if quick else (24.0, 384, 11)
@@ -83,7 +83,7 @@ def run(quick: bool = False) -> Result:
 
 
 def in_turn(*calls: Any, rounds: int) -> tuple[list[list[float]], list[list[float]]]:
-    """Wall and processor seconds of each call, one after the other, in reversed order every second round."""
+    """Wall and processor seconds of each call in each round; every second round is in reversed order."""
     wall: list[list[float]] = [[] for _ in calls]
     cpu: list[list[float]] = [[] for _ in calls]
     for k in range(rounds):
@@ -96,7 +96,7 @@ def in_turn(*calls: Any, rounds: int) -> tuple[list[list[float]], list[list[floa
 
 
 def fused(chain: Any) -> Any:
-    """Sums per chunk and channel through Dask: still one task per chunk, and no traces to gather."""
+    """Sums per chunk and channel through Dask: one task per chunk as before, and no traces to gather."""
     import dask
 
     data = chain.data
@@ -110,7 +110,7 @@ def sum_rows(traces: Any) -> Any:
 
 
 def by_hand(plan: Any) -> Any:
-    """The same with a thread pool and nothing of the graph layer but the kernels and their parameters."""
+    """The same with a thread pool, using nothing of the graph layer but the kernels and their parameters."""
     from threadpoolctl import threadpool_limits
 
     source, tile = plan.source, plan.tile_samples
@@ -148,7 +148,7 @@ def by_hand(plan: Any) -> Any:
 
 
 def hour_graph(plan: Any) -> tuple[int, float, int, float]:
-    """Tasks, seconds to build, pickled bytes, and seconds to find the plan of a slice, for an hour at this width."""
+    """Tasks, seconds to build, pickled bytes and seconds to find the plan of a slice, for an hour of this width."""
     from dataclasses import replace
 
     import cloudpickle

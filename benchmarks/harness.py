@@ -1,4 +1,4 @@
-"""What the benchmarks share: recordings on disk, the two chains, timing in turn, processes, tables."""
+"""What the benchmarks share: recordings on disk, the two chains, alternating timing, processes, tables."""
 
 import os
 import platform
@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 RESULTS = Path(__file__).parent / "results"
 BAND_HZ = (300.0, 6000.0)
 ORDER = 5
-#: A column of a Neuropixels-like probe has two contacts every 20 µm: about as many channels as our 32 nearest.
+#: A Neuropixels-like probe has two contacts every 20 µm, so this radius holds about as many channels as our 32 nearest.
 WHITENING_RADIUS_UM = 160.0
 
 
 class Job(NamedTuple):
-    """How SpikeInterface is run: its chunk executor with these."""
+    """How SpikeInterface's chunk executor is run."""
 
     pool: str
     n_jobs: int
@@ -45,7 +45,7 @@ class Job(NamedTuple):
 
 
 def jobs(chunks_s: Sequence[float]) -> list[Job]:
-    """All that is tried: one worker, two threads, two processes."""
+    """All jobs that are tried: one worker, two threads, two processes."""
     return [Job(pool, n, s) for (pool, n), s in product([("thread", 1), ("thread", 2), ("process", 2)], chunks_s)]
 
 
@@ -62,7 +62,7 @@ def recording_on_disk(folder: Path, *, duration_s: float, n_channels: int, **par
 
 
 def our_chain(recording: Any) -> Any:
-    """Band-pass, median reference, local whitening with the 32 nearest channels; estimates made, the rest lazy."""
+    """Band-pass, median reference, local whitening with the 32 nearest channels; estimates computed, the rest lazy."""
     import xephys
 
     filtered = xephys.bandpass_filter(recording, freq_min_hz=BAND_HZ[0], freq_max_hz=BAND_HZ[1], order=ORDER)
@@ -88,7 +88,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def cpu_seconds(call: Callable[[], Any]) -> float:
-    """CPU time of all threads of a call and of the processes that it starts and ends: what others do hardly counts."""
+    """CPU time of all threads and finished child processes of a call, which other processes hardly affect."""
     begin = _cpu_s()
     call()
     return _cpu_s() - begin
@@ -100,7 +100,7 @@ def _cpu_s() -> float:
 
 
 def in_turn(calls: Sequence[Callable[[], Any]], *, rounds: int) -> list[list[float]]:
-    """Seconds of each call in each round, one call after the other, so that a busy machine slows all of them."""
+    """Seconds of each call in each round; the calls alternate, so that a busy machine slows all of them."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for taken, call in zip(times, calls, strict=True):
@@ -109,7 +109,7 @@ def in_turn(calls: Sequence[Callable[[], Any]], *, rounds: int) -> list[list[flo
 
 
 def median_ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:
-    """Median over rounds of how many times as long they took."""
+    """Median over rounds of how many times as long theirs took."""
     return statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
 
 
@@ -145,7 +145,7 @@ def _processor() -> str:
 
 
 class Process(NamedTuple):
-    """What the operating system says of a finished process and its children."""
+    """What the operating system reports about a finished process and its children."""
 
     wall_s: float
     cpu_s: float
@@ -154,12 +154,12 @@ class Process(NamedTuple):
 
 
 def run_process(arguments: Sequence[str], *, n_cores: int = 2, **environment: str) -> Process:
-    """Run a program on so many cores, with no other limit on its threads, and account for it.
+    """Run a program on ``n_cores`` cores, with no other limit on its threads, and account for its cost.
 
     Raises
     ------
     RuntimeError
-        If it fails; with what it wrote.
+        If the program fails; the error holds its output.
     """
     free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")} | environment
     cores = sorted(os.sched_getaffinity(0))[:n_cores]
@@ -184,10 +184,10 @@ def run_process(arguments: Sequence[str], *, n_cores: int = 2, **environment: st
 
 
 def _watch_peak(pid: int) -> int:
-    """Peak resident bytes of a child, watched until it ends.
+    """Peak resident bytes of a child process, watched until it ends.
 
-    The last reading of its high-water mark: ``ru_maxrss`` would not do, because a child inherits that of the process
-    that started it.
+    The last reading of its high-water mark is used rather than ``ru_maxrss``, because a child inherits ``ru_maxrss``
+    from the process that started it.
     """
     peak, status = 0, Path(f"/proc/{pid}/status")
     while True:

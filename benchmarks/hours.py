@@ -1,10 +1,10 @@
-"""Two hours of recording: are units that hardly fire found, in the memory of ten minutes and in time that is linear?
+"""Two hours of recording: are units that hardly fire found, in the memory of ten minutes and in linear time?
 
     python benchmarks/hours.py [--quick] [--duration-s 7200] [--n-channels 64] [--n-units 40] [--n-rare 10]
 
 Some of the units fire at 0.01 to 0.05 Hz; all have peaks of more than eight times the noise. The recording is simulated
-while it is read: it is nowhere whole. Both lengths are sorted with white traces in the same place, so that the two
-differ by their length alone.
+while it is read and never exists as a whole. Both lengths keep their white traces in the same place, so that the two
+sorts differ in length alone.
 """
 
 import argparse
@@ -18,7 +18,7 @@ SHORT_S = 600.0
 
 
 class Sorted(NamedTuple):
-    """One sort: its length, what it cost, and the accuracy and true spikes of each unit."""
+    """One sort: its length and cost, and the accuracy and true spikes of each unit."""
 
     duration_s: float
     process: Process
@@ -28,7 +28,7 @@ class Sorted(NamedTuple):
     num_spikes: list[int]
 
     def of_rare(self, rate_max_hz: float = 0.06) -> list[tuple[int, float]]:
-        """True spikes and accuracy of the units that fire rarely and at all."""
+        """True spikes and accuracy of the units that fire rarely, but at least once."""
         pairs = zip(self.num_spikes, self.accuracy, strict=True)
         return sorted((n, a) for n, a in pairs if 0 < n < rate_max_hz * self.duration_s)
 
@@ -47,7 +47,7 @@ def recording_of(given: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def sort_here(given: argparse.Namespace) -> None:
-    """What the process of one sort does: print its result as JSON."""
+    """The program of one sort's process: sorts and prints the result as JSON."""
     import xephys
     from xephys.cli.heap import share_one_heap
 

@@ -1,9 +1,9 @@
-"""What each trace kernel costs: milliseconds of one core per second of recording, beside its peers in the same run.
+"""The cost of each trace kernel: milliseconds of one core per second of recording, beside its peers in the same run.
 
     python benchmarks/kernels.py [--quick]
 
 384 channels at 30 kHz. Times are the best of a few calls, after compilation, on one thread; machines differ, so quote
-the ratios. ``run(quick=True)`` uses 32 channels and a tenth of a second, so that tests can keep this script alive.
+the ratios. ``run(quick=True)`` uses 32 channels and a tenth of a second, so that a test can run this script.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from scipy import signal  # noqa: E402
 from threadpoolctl import threadpool_limits  # noqa: E402
 
 RATE = 30_000
-SUB_BLOCK_ROWS = 512  # rows at a time for pointwise stages, as the graph runs them
+SUB_BLOCK_ROWS = 512  # rows at a time for pointwise stages, as in the graph
 
 
 class Row(NamedTuple):
@@ -211,7 +211,7 @@ def _numpy_mad(traces: np.ndarray[Any, Any]) -> Any:
 
 
 def _best(call: Callable[[], Any], repeats: int) -> float:
-    """Shortest of some calls, s, after one that compiles and fills caches."""
+    """Shortest time of a few calls in s, after an untimed call that compiles and fills caches."""
     call()
     times = []
     for _ in range(repeats):

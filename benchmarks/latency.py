@@ -1,4 +1,4 @@
-"""How long a look at 10 ms of a preprocessed hour takes, and how much of the recording it reads.
+"""How long it takes to look at 10 ms of a preprocessed hour, and how much of the recording is read.
 
     python benchmarks/latency.py [--quick]
 
@@ -21,7 +21,7 @@ RATE = 30_000
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of each look, chunks and bytes that each reads."""
+    """Seconds of each look, and the chunks and bytes that it reads."""
 
     duration_s: float
     n_channels: int
@@ -38,7 +38,7 @@ def run(quick: bool = False) -> Result:
 
     duration_s, n_channels, n_looks = (3600.0, 32, 3) if quick else (3600.0, 384, 12)
     with tempfile.TemporaryDirectory() as folder:
-        # 10 ms that begin anywhere; the last lies across a border of two chunks.
+        # Excerpts of 10 ms with arbitrary starts; the last crosses a border between two chunks.
         starts_s = [*np.linspace(20, duration_s - 20, n_looks - 1).tolist(), 1799.995]
         path = sparse_recording(Path(folder), duration_s=duration_s, n_channels=n_channels, starts_s=starts_s)
         chain = four_stages(opened(path, n_channels))
@@ -51,7 +51,7 @@ def run(quick: bool = False) -> Result:
 
 
 def sparse_recording(folder: Path, *, duration_s: float, n_channels: int, starts_s: list[float]) -> Path:
-    """An int16 file with noise in its first eight seconds, for the estimates, and two seconds around each place."""
+    """An int16 file with noise in its first eight seconds, for the estimates, and in two seconds around each place."""
     path = folder / "hour.bin"
     noise = np.random.default_rng(0).normal(0, 40, (8 * RATE, n_channels)).astype("int16")
     with path.open("wb") as file:
@@ -78,7 +78,7 @@ def opened(path: Path, n_channels: int) -> Any:
 
 
 def four_stages(recording: Any) -> Any:
-    """Phase shift, band-pass, median reference, local whitening, learned on the first eight seconds."""
+    """Phase shift, band-pass, median reference and local whitening, estimated from the first eight seconds."""
     import xephys
 
     def referenced(part: Any) -> Any:
@@ -92,7 +92,7 @@ def four_stages(recording: Any) -> Any:
 
 
 def bytes_read(part: Any, n_channels: int) -> int:
-    """Bytes that computing a part reads from the file, counted where the source is read."""
+    """Bytes read from the file to compute a part, counted where the source is read."""
     from xephys.graph.source import BinarySource
 
     counted = 0

@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--quick] [--folder DIR]
 
 The five minutes (7 GB, removed afterwards) are simulated straight to disk in a process of their own; the one minute is
-their beginning. What may grow with the recording are the spikes that are kept, so the growth is given per spike.
+their beginning. Only the stored spikes may grow with the recording, so the growth is given per spike.
 """
 
 import argparse
@@ -20,7 +20,7 @@ LIMIT_BYTES = 2 * 2**30
 
 @dataclass(frozen=True)
 class Run:
-    """One sort: what it cost and what it found."""
+    """One sort: its cost and its result."""
 
     duration_s: float
     process: Process
@@ -30,14 +30,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """Sorts of the beginning and of the whole."""
+    """Sorts of the beginning and of the whole recording."""
 
     n_channels: int
     runs: list[Run]
 
     @property
     def growth_per_spike(self) -> float:
-        """Bytes more of peak memory per spike more."""
+        """Additional bytes of peak memory per additional spike."""
         short, long = self.runs
         return (long.process.peak_bytes - short.process.peak_bytes) / max(1, long.n_spikes - short.n_spikes)
 
@@ -55,7 +55,7 @@ def run(quick: bool = False, folder: Path | None = None) -> Result:
 
 
 def simulated(place: Path, *, duration_s: float, n_channels: int) -> Path:
-    """A recording with one unit for every three channels; its process ends before the sorts are measured."""
+    """A recording with one unit for every three channels, made by a process that ends before the sorts are measured."""
     out = place / "long"
     options = ["--duration-s", duration_s, "--n-channels", n_channels, "--n-units", max(2, n_channels // 3)]
     run_process(xephys_command("simulate", "--out", out, *options))
@@ -75,7 +75,7 @@ def sorted_run(recording: Path, place: Path, duration_s: float) -> Run:
     from xephys import open_sorting
 
     out = place / f"sorted-{duration_s:g}"
-    # White traces of a short recording would be kept in memory, and the two compared for what they do differently.
+    # The white traces of the shorter recording alone would fit in memory, and the two sorts would not be comparable.
     process = run_process(xephys_command("sort", recording, "--out", out, "--cache", "disk"))
     sorting: Any = open_sorting(out / "sorting.zarr")
     return Run(duration_s, process, sorting["spikes"].sizes["spike"], sorting["units"].sizes["unit"])

@@ -2,8 +2,9 @@
 
     python benchmarks/motion.py [--quick] [--peers PYTHON]
 
-Errors are those of the displacement at nine depths of every second, less a constant at each depth, which no one can
-know; the peer gets the same peaks in a process of its own, one shank at a time. Then hours of peaks: time and memory.
+Errors are those of the displacement at nine depths in every second, less a constant at each depth, which cannot be
+known. The peer gets the same peaks in a process of its own, one shank at a time. Last come hours of peaks: time and
+memory.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from harness import run_process, table, write_result
 
 HERE = Path(__file__).parent
 SEEDS = (10, 11, 12)
-#: What the displacement of a simulated recording is made of, and its seed.
+#: Kinds of displacement of the simulated recordings, and their seeds.
 SIMULATED = (("nonrigid", 10), ("steps", 11), ("none", 12))
 HOURS = (1.0, 6.0, 24.0)
 
 
 class Row(NamedTuple):
-    """Median and 95th percentile of the error in µm, ours and theirs (NaN without the peer), and what we know."""
+    """Median and 95th percentile of the error in µm, ours and theirs (NaN without the peer).
+
+    ``known`` is the share of the displacement that our estimate calls known, ``moved`` the largest known displacement
+    of tissue that is still (NaN otherwise).
+    """
 
     kind: str
     seed: int
@@ -90,7 +95,7 @@ def row_of(kind: str, seed: int, given: Drifting, peers: str | None) -> Row:
 
 
 def peer(given: Drifting, shank: int, peers: str) -> Any:
-    """Their displacement as a function, of one shank."""
+    """Their displacement of one shank, as a function."""
     from scipy.interpolate import RegularGridInterpolator
 
     channels = np.flatnonzero(given.shanks == shank)
@@ -115,7 +120,7 @@ def peer(given: Drifting, shank: int, peers: str) -> Any:
 
 
 def _grid(given: Drifting, course: Any) -> tuple[Any, Any, Any]:
-    """Times, registered depths and true displacements; silent minutes left out."""
+    """Times, registered depths and true displacements; silent minutes are left out."""
     seconds = np.arange(int(given.duration_s)) + 0.5
     if given.silent_s is not None:
         seconds = seconds[(seconds < given.silent_s[0]) | (seconds > given.silent_s[1])]

@@ -1,10 +1,10 @@
-"""What a sort does with more cores: wall and CPU time by stage at 1, 2, 4 … of them, and the bound that follows.
+"""How a sort scales with cores: wall and CPU time by stage on 1, 2, 4 … cores, and the bound that follows.
 
     python benchmarks/scaling.py [--quick] [--recording FOLDER] [--duration-s 20] [--cores 1,2,4] [--processes 1,2,4]
 
-Every run is a process of its own on that many cores; then the same on a cluster of 1, 2, 4 … worker processes of one
-thread each, on all cores. Where a stage takes ``w1`` on one core and ``wk`` on k, the part
-of it that runs alone is ``s = (k wk - w1) / (k - 1)``, at least 0, and n cores take at best ``s + (w1 - s) / n``.
+Every run is a process of its own on that many cores; the sort is then repeated on a cluster of 1, 2, 4 … worker
+processes of one thread each, on all cores. If a stage takes ``w1`` on one core and ``wk`` on k, its serial part is
+``s = (k wk - w1) / (k - 1)``, at least 0, and on n cores it takes at best ``s + (w1 - s) / n``.
 """
 
 import argparse
@@ -27,7 +27,7 @@ MANY = 16
 
 
 class Use(NamedTuple):
-    """What a stage has used up, or the state of the counters."""
+    """Time that a stage has used, or a reading of the counters."""
 
     wall_s: float
     cpu_s: float
@@ -49,7 +49,7 @@ def now() -> Use:
 
 @contextmanager
 def at_work(n_cores: int, *, processes: bool) -> Iterator[None]:
-    """Threads of this process, or worker processes of one thread each."""
+    """Compute on threads of this process, or on worker processes of one thread each."""
     import dask
 
     from xephys.graph.workers import local_cluster
@@ -65,7 +65,7 @@ def at_work(n_cores: int, *, processes: bool) -> Iterator[None]:
 def sort_once(
     recording: Path, *, n_cores: int, duration_s: float, device: str | None, processes: bool = False
 ) -> dict[str, Use]:
-    """Sort twice, as the first time loads kernels, and return what each stage of the second used in this process."""
+    """Sort twice and return the cost of each stage of the second sort in this process; the first loads the kernels."""
     import xephys
     from xephys.cli.heap import share_one_heap
     from xephys.sorter.steps.passes import CallOnce, Run
@@ -113,7 +113,7 @@ def sort_once(
 def measure(
     recording: Path, *, cores: list[int], duration_s: float, device: str | None, processes: bool = False
 ) -> dict[int, dict[str, Use]]:
-    """The stages at each number of cores, or of worker processes on all cores."""
+    """Cost of the stages at each number of cores, or of worker processes on all cores."""
     found = {}
     for n_cores in cores:
         arguments = [sys.executable, __file__, "--child", "--recording", str(recording), "--cores", str(n_cores)]
@@ -133,7 +133,7 @@ def measure(
 
 
 def alone_s(one_s: float, many_s: float, n_cores: int) -> float:
-    """Seconds that run alone, by two walls.
+    """Seconds of the serial part of a stage, from its wall times on one core and on several.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Sorts of recordings in which channels are silent for a part of the time, beside the sort of the whole recording.
+"""Sorts of recordings whose channels are silent for part of the time, beside the sort of the whole recording.
 
     python benchmarks/silence.py [--quick] [--seeds 0 1 2]
 
-Blanked, lost and clipped stretches must change nothing about the spikes beside them, and make no spikes of their own:
-units are compared with those found where nothing is silent, and every spike that these do not have is false.
+Blanked, lost and clipped stretches must neither change the spikes beside them nor create spikes of their own. Units are
+compared with those found in the whole recording, and every spike that is not found there counts as false.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from harness import table, write_result
 
 SEEDS = (0, 1, 2)
-#: Which of the sixteen channels are silent, what is stored for silence, and for how much of every three seconds.
+#: Which of the sixteen channels are silent, the value stored during silence, and for how much of every three seconds.
 CHANNELS = {"all": slice(None), "every second": slice(0, None, 2), "five in the middle": slice(5, 10)}
 VALUES = ("zeros", "rail", "held")
 SHARES = (0.3, 0.6)
 PERIOD_S = 3.0
-#: Spikes this far apart are the same, and a spike reaches this far into silence.
+#: Two spikes at most this far apart are the same, and a spike reaches this far into silence.
 DELTA_MS, GUARD_MS = 0.4, 2.0
 
 
 class Row(NamedTuple):
-    """One sort: units, and spikes of the worst unit and of all, as shares of those found where nothing is silent."""
+    """One sort: number of units, and spikes of the worst unit and of all, as shares of those in the whole recording."""
 
     seed: int
     channels: str
@@ -68,7 +68,7 @@ def recording_of(seed: int, *, duration_s: float = 45, n_units: int = 5) -> Any:
 
 
 def silenced(recording: Any, channels: str, value: str, share: float) -> tuple[Any, Any]:
-    """The recording with silence in it, and which samples are silent on some channel."""
+    """The recording with silence inserted, and which samples are silent on some channel."""
     traces, silent = recording.values.copy(), np.zeros(recording.sizes["time"], bool)
     period = round(PERIOD_S * recording.attrs["sampling_frequency"])
     for start in range(0, len(traces), period):
@@ -83,7 +83,7 @@ def row_of(recording: Any, whole: Any, seed: int, channels: str, value: str, sha
 
     silent_recording, silent = silenced(recording, channels, value, share)
     found = xephys.sort(silent_recording)
-    match = xephys.compare(found, whole, match_score=0.2).units["match"].values  # in silence nothing is found
+    match = xephys.compare(found, whole, match_score=0.2).units["match"].values  # silence hides a share of the spikes
     delta, guard = (round(ms * 1e-3 * recording.attrs["sampling_frequency"]) for ms in (DELTA_MS, GUARD_MS))
     near = np.convolve(silent, np.ones(2 * guard + 1), mode="same") > 0
     trains, theirs = _trains(whole), _trains(found)
@@ -111,7 +111,7 @@ def _trains(sorting: Any) -> dict[str, Any]:
 
 
 def _has(train: Any, samples: Any, delta: int) -> Any:
-    """Which of the samples have a spike of the train beside them."""
+    """Which samples have a spike of the train within ``delta``."""
     return np.searchsorted(train, samples - delta) < np.searchsorted(train, samples + delta, side="right")
 
 

@@ -1,10 +1,10 @@
-"""The whole ``xephys sort`` process: how long it takes on two cores, and how good the sorting is.
+"""The whole ``xephys sort`` process: how long it takes on two cores, and how accurate the sorting is.
 
     python benchmarks/sort.py [--quick] [--hard-only]
 
 128 channels × 60 s with 40 units at 30–150 µV, made by our easy simulator and by SpikeInterface's, several seeds each;
-and our hard setting, which is meant to look like a real recording, scored by stratum. Times are those of the process,
-import and export included; the first run starts with an empty cache of compiled kernels.
+and our hard setting, made to resemble a real recording and scored by stratum. Times are those of the process, import
+and export included; the first run starts with an empty cache of compiled kernels.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SNR_LIMITS = (0, 4, 6, 10, np.inf)
 
 @dataclass(frozen=True)
 class Run:
-    """One recording sorted; ``units`` holds what is known of the true units, empty for SpikeInterface's."""
+    """One sorted recording; ``units`` describes the true units and is empty for SpikeInterface's."""
 
     name: str
     cache: str
@@ -52,7 +52,7 @@ def run(quick: bool = False, hard_only: bool = False) -> list[Run]:
 
 
 def recordings(folder: Path, *, quick: bool, hard_only: bool) -> Iterator[tuple[str, Path, Any, list[dict[str, Any]]]]:
-    """Name, path, truth and unit descriptions, made one after the other."""
+    """Name, path, truth and unit descriptions of each recording, made one at a time."""
     if quick:
         yield simulated(folder, "easy", 0, duration_s=10.0, n_channels=16, n_units=4, amplitude_range_uv=(80.0, 150.0))
         return
@@ -68,7 +68,7 @@ def recordings(folder: Path, *, quick: bool, hard_only: bool) -> Iterator[tuple[
 
 
 def simulated(folder: Path, preset: str, seed: int, **parameters: Any) -> tuple[str, Path, Any, list[dict[str, Any]]]:
-    """A recording of our simulator."""
+    """A recording made by our simulator."""
     from xephys.io.store.save import save_recording
     from xephys.testing import simulate_recording
 
@@ -79,7 +79,7 @@ def simulated(folder: Path, preset: str, seed: int, **parameters: Any) -> tuple[
 
 
 def generated(folder: Path, seed: int) -> tuple[str, Path, Any, list[dict[str, Any]]]:
-    """A recording of SpikeInterface's generator: the set ``static`` of the comparison with other sorters."""
+    """A recording made by SpikeInterface's generator: the set ``static`` of the comparison with other sorters."""
     kind = KINDS["static"]
     assert kind.generator is not None
     made = generate(kind.generator, seed=seed, duration_s=kind.duration_s)
@@ -96,7 +96,7 @@ def compared(out: Path, truth: Any) -> Any:
 
 
 def strata(units: list[dict[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:
-    """Which units are in which stratum."""
+    """The units of each stratum."""
     snr = np.array([unit["snr"] for unit in units])
     masks = {"all": np.ones(len(units), bool)}
     for low, high in pairwise(SNR_LIMITS):

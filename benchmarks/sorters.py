@@ -1,12 +1,13 @@
-"""Our sorter and the peers on the same files: accuracy, extra units, time, memory, and what is demanded of ours.
+"""Our sorter and the peers on the same files: accuracy, extra units, time, memory, and what ours is required to reach.
 
     python benchmarks/sorters.py [--quick] [--peers PYTHON] [--keep FOLDER] [--minutes N] [--sets hard:10 ...]
 
-Every sorter is a process of its own with its own defaults: first those whose time is judged, one after the other on two
-cores, then the others, two at a time on one core each. The peers run in the environment of PYTHON, which needs
-SpikeInterface and what they need (torch, hdbscan, kilosort). One that cannot run there is listed as absent, one that
-fails or takes longer than the limit as such. With ``--keep`` recordings and results stay in FOLDER: what is finished
-there is not run again, so a table can be put together over several runs. Without any peer no table is written.
+Every sorter is a process of its own with its own defaults: first the sorters whose time is judged, one after another on
+two cores, then the others, two at a time on one core each. The peers run in the environment of PYTHON, which needs
+SpikeInterface and the sorters' requirements (torch, hdbscan, kilosort). A sorter that cannot run there is listed as
+absent; one that fails or exceeds the limit is listed with the reason. With ``--keep``, recordings and results stay in
+FOLDER and finished runs are not repeated, so that a table can be put together over several calls. Without any peer no
+table is written.
 """
 
 import argparse
@@ -30,9 +31,9 @@ from contest.sets import KINDS, Recorded, is_made, parsed, recorded, restored
 from harness import run_process, write_result, xephys_command
 
 PEERS = ("lupin", "spykingcircus2", "tridesclous2")
-#: SpikeInterface's best with the true templates; ``truth+wobble``, its other, finds fewer on every dense set seen.
+#: SpikeInterface's best matcher with the true templates; ``truth+wobble``, its other one, finds fewer on dense sets.
 MATCHER = "truth+circus-omp"
-#: In order of what one wants to know first: what does not fit into the time is left for the next run.
+#: Most important sets first: what does not fit into the time is left for the next call.
 SETS = (
     "hard:10", "dense:10", "static:10", "static300:10", "easy:10", "background:10", "tetrodes:10", "tetrode:10",
     "linear:10", "single:10", "bursting:10", "synchronous:10", "speed:10", "speed600:10", "hard:11", "dense:11",
@@ -42,20 +43,20 @@ SETS = (
     "crowded4:10", "hard4:10", "hard1:10", "hard2:10", "hard8:10", "hard16:10", "hard32:10", "crowded4:11", "hard4:11",
     "crowded4:12", "hard4:12",
 )  # fmt: skip
-#: Sets of a kind beyond the first are for the demands alone, with one preset.
+#: Further sets of a kind serve the requirements alone, with one preset.
 FIRST = ":10"
 N_LANES = 2
 LIMIT_S = 1800.0
 #: Larger recordings are removed after their last sort; they can be made again from their seed.
 KEPT_BYTES = 4 * 2**30
-#: Kilosort4, the slowest by far, on one set of a minute: its time is demanded for 128 channels.
+#: Kilosort4, by far the slowest, runs on one set of a minute: its time is compared for 128 channels.
 SLOWEST = ("static:10", "kilosort4")
 Pair = tuple[str, str]
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def plan() -> list[Pair]:
-    """Which sorter on which set."""
+    """Which sorter runs on which set."""
     pairs = []
     for name in SETS:
         first = name.endswith(FIRST)
@@ -75,10 +76,10 @@ def run(
     minutes: float = float("inf"),
     keep_recordings: bool = True,
 ) -> list[dict[str, Any]]:
-    """Sort set after set, unless the folder has the result already; the results in the order of the pairs.
+    """Sort set after set, unless the folder has the result already; returns the results in the order of the pairs.
 
-    Where time is judged, and where there is one core, one sort runs at a time; otherwise every core works on a set of
-    its own.
+    One sort runs at a time where time is judged or where there is one core; otherwise every core works on a set of its
+    own.
 
     Raises
     ------
@@ -103,10 +104,10 @@ def run(
 
     for pair in alone:
         work(pair)
-    names = iter(list(left))  # shared by the lanes: each takes the next set that none has begun
+    names = iter(list(left))  # shared by the lanes: each takes the next set that no other has begun
 
     def lane(core: int) -> None:
-        os.sched_setaffinity(0, {core})  # of this thread, and of what it starts
+        os.sched_setaffinity(0, {core})  # of this thread and of the processes that it starts
         for name in names:
             for pair in pairs:
                 if pair[0] == name and pair not in alone:
@@ -120,7 +121,7 @@ def run(
 
 
 def one(name: str, sorter: str, *, folder: Path, peers: str, limit_s: float, until: float) -> dict[str, Any]:
-    """One sorter on one set: its kept result, or one made now; scored by the present definition of the scores."""
+    """One sorter on one set: its stored result or a new one, scored by the current definition of the scores."""
     if not is_made(name, folder / "recordings") and time.monotonic() >= until:
         return {"set": name, "sorter": sorter, "state": "no time left"}
     recording = recorded(name, folder / "recordings")
@@ -137,7 +138,7 @@ def one(name: str, sorter: str, *, folder: Path, peers: str, limit_s: float, unt
 
 
 def sorted_anew(sorter: str, recording: Recorded, folder: Path, *, peers: str, limit_s: float) -> dict[str, Any]:
-    """A run that is not kept yet; without ``when`` if it was not even begun."""
+    """A new run; it has no ``when`` if it was not even begun."""
     if limit_s < 1:
         return {"set": recording.name, "sorter": sorter, "state": "no time left"}
     if sorter not in running.ours() and not running.installed(sorter, peers):
@@ -151,7 +152,7 @@ def sorted_anew(sorter: str, recording: Recorded, folder: Path, *, peers: str, l
 
 
 def compiled(folder: Path, sorter: str) -> None:
-    """Let our kernels be compiled and cached, once for each state of the code: no sort that is timed pays for it."""
+    """Compile and cache our kernels once for each state of the code, so that no timed sort compiles."""
     mark = folder / "compiled" / running.identity(sorter).replace(":", "-")
     if not mark.exists():
         small = restored(recorded("warm:0", folder / "recordings"))

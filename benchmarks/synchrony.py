@@ -1,8 +1,8 @@
-"""Two neurons of which a part of the spikes comes together, at any lag within ±0.3 ms.
+"""Two neurons that share a part of their spike times, at any lag within ±0.3 ms.
 
-    python benchmarks/synchrony.py [--quick] [--seeds 10 11 12 13 14]
+python benchmarks/synchrony.py [--quick] [--seeds 10 11 12 13 14]
 
-Their sums must not become a unit, and the spikes that come together must be found for both.
+The sum of the two must not become a unit, and the coincident spikes must be found for both.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from harness import table, write_result
 
 SEEDS = (10, 11, 12, 13, 14)
 SHARES = (0.0, 0.1, 0.2, 0.3)
-#: Distance of the two neurons in µm, along a column of sixteen channels that are 20 µm apart.
+#: Distance of the two neurons in µm, along a column of sixteen channels with a pitch of 20 µm.
 DISTANCES_UM = {"near": 40.0, "far": 120.0}
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "kilosort4": {"preset": "kilosort4", "nblocks": 0},
 }
 FS, DURATION_S, N_SPIKES, JITTER_MS = 30_000.0, 40, 300, 0.3
-#: Spikes this far apart are the same; a unit is the sum of two if more of its spikes than this are spikes of both.
+#: Two spikes at most this far apart are the same; a unit with a larger share of spikes of both neurons is their sum.
 DELTA_MS, SUM_SHARE = 0.4, 0.5
 
 
@@ -53,7 +53,7 @@ def run(*, quick: bool, seeds: tuple[int, ...] = SEEDS) -> list[Row]:
 
 
 def recording_of(where: str, share: float, seed: int) -> tuple[Any, Any, Any]:
-    """A recording of the two, their spikes, and how many of these come together."""
+    """A recording of the two neurons, their spikes, and how many of these are coincident."""
     import xephys
 
     rng = np.random.default_rng([seed, round(100 * share), len(where)])
@@ -106,7 +106,7 @@ def row_of(preset: str, where: str, share: float, seed: int) -> Row:
 
 
 def _has(train: Any, samples: Any) -> Any:
-    """Which of the samples have a spike of the train beside them."""
+    """Which samples have a spike of the train beside them."""
     delta, ordered = round(DELTA_MS * 1e-3 * FS), np.sort(train)
     return np.searchsorted(ordered, samples - delta) < np.searchsorted(ordered, samples + delta, side="right")
 

@@ -1,10 +1,10 @@
-"""Neurons followed over sessions, beside pyDANT 1.1.4 and a nearest-location match, and what it costs.
+"""Neurons followed over sessions, beside pyDANT 1.1.4 and nearest-location matching, and the cost.
 
     python benchmarks/tracking.py [--dant PYTHON] [--quick]
 
 ``--dant`` is the Python of an environment with ``pip install pyDANT==1.1.4``. All sets are simulated with seeds that
-nothing was tuned on. Recall counts pairs of units of different sessions that are one neuron; a motion error is the root
-mean square over sessions and depths, its mean removed.
+were not used for tuning. Recall counts pairs of units of different sessions that are one neuron; a motion error is the
+root mean square over sessions and depths after the mean is removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from harness import run_process, seconds, table, write_result
 
-#: What the peer's process does: argument 1 is a folder with its input, where its output goes as well.
+#: The program of the peer's process: argument 1 is the folder with its input, into which its output goes as well.
 PEER = """
 import sys, warnings
 warnings.simplefilter("ignore")
@@ -54,9 +54,9 @@ SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
     ("disjoint", {"disjoint": True}, tuple(range(190, 200))),
     ("disjoint, dense", {"disjoint": True, "n_neurons": 150, "n_channels": 384}, tuple(range(200, 204))),
 )
-#: Units a session and sessions of the large runs.
+#: Units per session and number of sessions of the large runs.
 LARGE = ((240, 18), (700, 18))
-#: Seeds of each set on which the peer runs too: it takes up to a minute on each.
+#: Seeds of each set on which the peer runs too, up to a minute each.
 N_PEER_SEEDS = 3
 BINS = np.linspace(0.0, 1.0, 11)
 
@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """Probabilities and whether they were right, and the share of the units with a partner that is probable."""
+    """Probabilities and whether they were right, and the share of the units with a partner that are probable."""
 
     probability: Any
     right: Any
@@ -76,7 +76,7 @@ class Calibration(NamedTuple):
 
 
 def of_units(neuron: Any, session: Any, track: Any) -> tuple[float, float]:
-    """Precision and recall of the pairs of different sessions; a track below 0 is none."""
+    """Precision and recall of the pairs of different sessions; a track below 0 means that a unit has none."""
     i, j = np.triu_indices(len(neuron), 1)
     apart = session[i] != session[j]
     same = apart & (neuron[i] == neuron[j])
@@ -113,7 +113,7 @@ def ours(sessions: Any, truth: Any) -> tuple[Outcome, Calibration]:
 
 
 def nearest(sessions: Any, truth: Any) -> Outcome:
-    """Units of sessions that follow each other matched by least total distance, none beyond 30 µm."""
+    """Match units of consecutive sessions by the least total distance, at most 30 µm each."""
     from scipy.optimize import linear_sum_assignment
 
     import xephys
@@ -133,7 +133,7 @@ def nearest(sessions: Any, truth: Any) -> Outcome:
 
 
 def dant(sessions: Any, truth: Any, python: str, *, linear: bool) -> Outcome | None:
-    """The peer on the same templates and spikes; None where it ended with an error."""
+    """The peer on the same templates and spikes; None if it ended with an error."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "spike_times").mkdir()
@@ -165,7 +165,7 @@ def accuracy(sets: Any, python: str | None) -> tuple[str, str]:
     for name, keywords, seeds in sets:
         outcomes: dict[str, list[Outcome | None]] = {"xephys": [], "nearest": [], "pyDANT": []}
         matched = []
-        # The peer takes one channel map for all sessions, and where nothing is shared there is nothing to recall.
+        # The peer takes one channel map for all sessions; and disjoint sessions leave nothing to recall.
         beside = python is not None and not {"rows_moved", "disjoint"} & set(keywords)
         for k, seed in enumerate(seeds):
             sessions, truth = simulate_sessions(seed=seed, **keywords)
@@ -202,7 +202,7 @@ def _summary(found: list[Outcome | None], *, disjoint: bool) -> list[str]:
         return ["", "", "", "", str(len(found) - len(done))]
     precision, recall, error = (np.array(column) for column in zip(*done, strict=True))
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-    # A run that failed found nothing.
+    # A run that failed counts as having found nothing.
     mean = f1.sum() / len(found)
     return [
         f"{precision.mean():.3f} ({precision.min():.3f})", f"{recall.mean():.3f} ({recall.min():.3f})", f"{mean:.3f}",
@@ -233,7 +233,7 @@ def _calibration(chance: Any, right: Any) -> str:
 
 
 def cost(sizes: Any) -> str:
-    """Wall time, CPU time and peak memory of whole processes; what making the sessions takes is measured beside."""
+    """Wall time, CPU time and peak memory of whole processes; making the sessions is measured separately."""
     rows = []
     for n_neurons, n_sessions in sizes:
         build = (

@@ -1,7 +1,7 @@
 """Run every Python example of the documentation: python ci/check_docs_examples.py [FILE ...]
 
-The ```python blocks of README.md and docs/**/*.md run in the order they stand, one namespace and one empty folder per
-file. A block that cannot run is preceded by a line ``<!-- no-run: reason -->``. Exits with 1 if any fails.
+The ```python blocks of README.md and docs/**/*.md run in page order, in one namespace and one empty folder per file. A
+block that cannot run is preceded by a line ``<!-- no-run: reason -->``. Exits with 1 if any block fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class Block:
-    """One example: its first line in the file, its code, and why it is not run, if it is not."""
+    """One example: its first line in the file, its code, and, if it is not run, the reason."""
 
     line: int
     code: str
@@ -50,7 +50,7 @@ def blocks_of(text: str) -> list[Block]:
 
 
 def program_of(blocks: list[Block]) -> str:
-    """One script whose line numbers are those of the page, so that a traceback points to the example."""
+    """One script with the line numbers of the page, so that a traceback points to the example."""
     script, line = [], 1
     for block in blocks:
         if block.no_run is None:
@@ -60,7 +60,7 @@ def program_of(blocks: list[Block]) -> str:
 
 
 def run_page(page: Path) -> str | None:
-    """Run a page's examples in a process of their own; the last lines of its output if they fail."""
+    """Run a page's examples in a process of their own; returns the last lines of the output if they fail."""
     script = program_of(blocks_of(page.read_text(encoding="utf-8")))
     if not script.strip():
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "xephys"
-#: Folders and files of the package by layer, lowest first. A first name that stands nowhere here is refused.
+#: Folders and files of the package by layer, lowest first. A first name that is not listed is refused.
 LAYERS = {
     "base": {"attributes", "calls", "checks", "errors", "foreign", "lazy", "typing", "written", "wrong_calls"},
     "model": {"regular_clock", "schema"},
@@ -45,12 +45,12 @@ SHARED_ROOMS = ("lib", "metrics")
 #: Further imports between rooms of ``kernels/``, from room to room, each for one reason.
 ROOM_IMPORTS = {
     ("features", "detect"),  # features are added to the records that detection makes
-    ("localize", "detect"),  # so are places
-    ("localize", "features"),  # a peak's place comes from the waveform around it
-    ("match", "detect"),  # peaks of what matching leaves are the spikes of no template
-    ("match", "features"),  # waveforms are projected once their neighbors' spikes are subtracted
-    ("templates", "match"),  # templates are compared as the matcher sees them
-    ("templates", "curate"),  # duplicates among templates are found like units to be merged
+    ("localize", "detect"),  # places are added to the same records
+    ("localize", "features"),  # a peak's place is computed from the waveform around it
+    ("match", "detect"),  # peaks in the residual of matching are spikes that no template explains
+    ("match", "features"),  # waveforms are projected after their neighbors' spikes are subtracted
+    ("templates", "match"),  # templates are compared in the metric of the matcher
+    ("templates", "curate"),  # duplicate templates are found by the same rule as units to be merged
 }
 ONLY_IN_GRAPH = {"dask", "distributed"}
 NOT_IN_KERNELS = {"xarray", "spikeinterface"}
@@ -64,13 +64,13 @@ LAZY = (
     "xephys.simulation",
     "xephys.kernels",
 )
-#: Modules of these that import NumPy and Xarray at most, so that everyone may import them.
+#: Parts of these that import NumPy and Xarray at most, so that every module may import them.
 LIGHT = ("xephys.kernels.lib.constants", "xephys.kernels.lib.records", "xephys.simulation.sessions")
 #: Module and what it may import against the rules, each for one reason.
 EXCEPTIONS = {
-    # A guard in tests that no compute happens has to stand in for Dask's scheduler.
+    # The guard that forbids computes in tests has to replace Dask's scheduler.
     ("xephys.testing", "dask"),
-    # A recording that is made or checked gets its accessor, so that it has one whatever was imported first.
+    # A recording that is made or checked gets its accessor, whichever module was imported first.
     ("xephys.schema", "xephys.accessor"),
     # Records have one declaration, in the lowest layer that makes them; that file imports NumPy alone.
     ("xephys.schema", "xephys.kernels.lib.records"),
@@ -89,7 +89,7 @@ class Import:
 
 
 def imports_of(tree: ast.Module, module: str, *, is_package: bool, static: bool = False) -> Iterator[Import]:
-    """Every import of a file under its absolute name; those that only type checkers see if ``static``."""
+    """Every import of a file by absolute name; with ``static``, also those that only type checkers see."""
     package = module.split(".") if is_package else module.split(".")[:-1]
 
     def walk(node: ast.AST, at_top: bool) -> Iterator[Import]:
@@ -110,14 +110,14 @@ def imports_of(tree: ast.Module, module: str, *, is_package: bool, static: bool 
 
 
 def layer_of(module: str) -> str | None:
-    """The layer of a module by the first folder or file of its path; None if that is known nowhere."""
+    """The layer of a module, by the first folder or file of its path; None if it is not listed."""
     parts = module.split(".")
     first = parts[1] if len(parts) > 1 else "__init__"
     return next((layer for layer, names in LAYERS.items() if first in names), None)
 
 
 def room_of(module: str) -> str | None:
-    """The room of ``kernels/`` that a module lies in."""
+    """The room of ``kernels/`` that holds a module."""
     parts = module.split(".")
     return parts[2] if len(parts) > 3 and parts[1] == "kernels" else None
 

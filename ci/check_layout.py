@@ -1,8 +1,8 @@
 """Check what keeps the layout findable: python ci/check_layout.py [ROOT]
 
-Every module has a test file of its name in the same place below ``tests/``; a folder holds at most twenty files, and no
-four of them share a first word; no module imports itself by way of others, or a private name of another; and no loop
-over spikes, units or channels stands above the kernels. Prints each breach with the remedy and exits with 1.
+Every module has a test file of its name in the same place below ``tests/``; a folder holds at most twenty files, and
+at most three of them share a first word; no module imports itself through others, or a private name of another; and no
+loop over spikes, units or channels is outside the kernels. Prints each breach with the remedy and exits with 1.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from check_layers import PACKAGE, imports_of, layer_of
 
 FILES_MAX = 20
 SHARED_PREFIX_MAX = 3
-#: Suffixes that tell where a kernel runs: its file belongs to the file without the suffix.
+#: Suffixes that name the hardware of a kernel: its file belongs to the file without the suffix.
 TWINS = ("_device", "_torch", "_cuda")
-#: Modules without a test file of their name, each with the file that tests it, or the reason why nothing has to.
+#: Modules without a test file of their name, each with the file that tests it, or the reason why none is needed.
 TESTED_ELSEWHERE: dict[str, str] = {
     "xephys.__main__": "tests/cli/test_app.py",
     "xephys.cli.options": "names of options only",
@@ -38,16 +38,16 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "xephys.sorter.default.sort": "tests/sorter/test_identical.py and its neighbors",
     "xephys.sorter.steps.reuse": "tests/sorter/steps/test_learned.py",
 }
-#: Loops that go over few things, or over things that are expensive each, by file and function.
+#: Permitted loops, by file and function: over few elements, or over elements that are expensive each.
 LOOPS: set[tuple[str, str]] = {
     ("xephys.sorter.kilosort4.units", "_log_rows"),  # rows of a log, a dictionary each
 }
-#: Modules that may import one another, each ring for one reason.
+#: Groups of modules that may import one another, each for one reason.
 RINGS = {
-    # Where arrays of Dask are expressions, tasks are handed over as one, and it makes them when Dask asks.
+    # Tasks become an array expression where Dask uses them, and the expression makes its tasks when Dask asks.
     frozenset({"xephys.graph.expression", "xephys.graph.tasks"}),
 }
-#: Layers that may hold no loop over spikes, units or channels.
+#: Layers that must not contain a loop over spikes, units or channels.
 LOOPLESS = {"operations", "composition"}
 #: What the elements of such a loop are called, in the singular and in the plural.
 ELEMENTS = {"spike", "unit", "channel"}
@@ -94,7 +94,7 @@ def crowded(root: Path) -> Iterator[str]:
 
 
 def circles(root: Path) -> Iterator[str]:
-    """Modules that import themselves by way of others, wherever in the file the import stands."""
+    """Modules that import themselves through others, wherever in the file the import is."""
     files = {module: file for module, file in modules(root / "src") if file.name != "__init__.py"}
     imports: dict[str, set[str]] = {}
     for module, file in files.items():
@@ -151,7 +151,7 @@ def loops(root: Path) -> Iterator[str]:
 
 
 def is_over_elements(loop: ast.For) -> bool:
-    """Whether a loop's variable or range is called after a spike, a unit or a channel."""
+    """Whether a loop's variable or range is named after a spike, a unit or a channel."""
     targets = {name.id for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
     if targets & ELEMENTS:
         return True
@@ -162,7 +162,7 @@ def is_over_elements(loop: ast.For) -> bool:
 
 
 def words_of(node: ast.AST) -> list[str]:
-    """The words that a name is made of."""
+    """The words of a name."""
     if isinstance(node, ast.Name):
         return node.id.split("_")
     if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -1,10 +1,10 @@
 """Check that the package uses what it defines: python ci/check_unused.py [ROOT]
 
 A function, class or constant at the top of a module is dead if nothing else in the package uses it, ``__init__.pyi``
-does not name it and no page of the documentation imports it. It is deleted, or moves into the tests that it serves as a
+does not list it and no page of the documentation imports it. Delete it, or move it into the tests that use it as a
 reference. Uses are found in the source alone: imported names, attributes of imported modules, names in the module
-itself outside the definition, texts ``"module:name"``, and texts that are programs. Prints each dead name with the
-remedy and exits with 1; a name in ALLOWED that is used, or gone, is a breach too.
+itself outside the definition, strings ``"module:name"``, and strings that are programs. Prints each dead name with the
+remedy and exits with 1; a name in ALLOWED that is used, or no longer exists, is a breach too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from check_layers import PACKAGE
 from check_layout import TWINS, modules
 
-#: Names that nothing in the package uses, each with the reason why it stays.
+#: Names that nothing in the package uses, each with the reason to keep it.
 ALLOWED: dict[str, str] = {
     "xephys.kernels.features.waveforms.extract_waveforms": "the kernel of waveforms as an array",
     "xephys.kernels.lib.dispatch.register_device": "other packages, and tests, add devices by it",
@@ -30,9 +30,9 @@ ALLOWED: dict[str, str] = {
     "xephys.recording.segments.each_segment": "the package's face wraps functions by it, as its stub says",
     "xephys.schema.SORTING_NODES": "the model as it is documented",
 }
-#: Names that Python or a tool looks up.
+#: Names that Python or a tool looks up by itself.
 LOOKED_UP = {"__all__", "__dir__", "__getattr__", "__version__"}
-#: A line of a text that imports: a module and the names taken from it.
+#: A line of a string that imports: a module and the names taken from it.
 IMPORT = re.compile(rf"^\s*(?:>>> )?from ({PACKAGE}[\w.]*) import ([\w, ]+)", re.MULTILINE)
 
 
@@ -63,7 +63,7 @@ def uses(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:
 
 
 def texts(tree: ast.Module) -> Iterator[str]:
-    """Ends of absolute names in texts: ``"module:name"``, and programs that import a name."""
+    """Ends of absolute names in strings: ``"module:name"``, and programs that import a name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if re.fullmatch(r"[\w.]+:\w+", node.value):
@@ -72,7 +72,7 @@ def texts(tree: ast.Module) -> Iterator[str]:
 
 
 def imports_in(text: str) -> Iterator[str]:
-    """Absolute names that the lines of a text import."""
+    """Absolute names that the lines of a string import."""
     for module, names in IMPORT.findall(text):
         yield from (f"{module}.{name.strip()}" for name in names.split(","))
 
@@ -91,13 +91,13 @@ def documented(root: Path) -> Iterator[str]:
 
 
 def is_twin(trees: dict[str, ast.Module], module: str, name: str) -> bool:
-    """Whether a function has the name of the kernel whose place it takes, in the file without the suffix."""
+    """Whether a function is the device version of a kernel: the same name in the file without the suffix."""
     kernel = next((trees.get(module.removesuffix(suffix)) for suffix in TWINS if module.endswith(suffix)), None)
     return kernel is not None and any(name == other for other, _, _ in defined(kernel))
 
 
 def dead(root: Path) -> Iterator[tuple[str, str]]:
-    """Absolute name and place of what nothing uses."""
+    """Absolute name and place of each definition that nothing uses."""
     files = list(modules(root / "src"))
     trees = {module: ast.parse(file.read_text(encoding="utf-8"), str(file)) for module, file in files}
     used, public = set(documented(root)), set[str]()

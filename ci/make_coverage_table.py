@@ -1,8 +1,8 @@
-"""Write the table of what runs on what into README.md, from the code: python ci/make_coverage_table.py [--check]
+"""Write the table of supported hardware into README.md, from the code: python ci/make_coverage_table.py [--check]
 
-A public function runs on what the kernels run on that it reaches, in its own module and those it imports: compiled if
-their file imports Numba, on a device if they carry ``@with_device_twin``. With ``--check`` nothing is written, and a
-table that is not current fails.
+A public function runs wherever the kernels run that it reaches in its own module and in those it imports: compiled if
+the kernel's file imports Numba, on a device if the kernel carries ``@with_device_twin``. With ``--check`` nothing is
+written, and an outdated table is an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def definitions(file: Path) -> dict[str, ast.AST]:
 
 
 def imported(file: Path, node: ast.AST) -> dict[str, tuple[Path, str | None]]:
-    """What names stand for that are imported from the package: a file, and a name in it unless it is the module."""
+    """The meaning of names imported from the package: a file, and a name in it unless the name is the module."""
     names = {}
     for child in ast.walk(node):
         if not isinstance(child, ast.ImportFrom) or not (child.level or (child.module or "").startswith("xephys.")):

@@ -14,13 +14,13 @@ TABLES = {"from_spikeinterface.md": SPIKEINTERFACE, "from_kilosort.md": KILOSORT
 
 
 def page_with_table(name: str) -> str:
-    """A page, the part between its two marks made anew."""
+    """A page with the part between its two marks replaced."""
     before, rest = (PAGES / name).read_text(encoding="utf-8").split(FIRST)
     return before + FIRST + table_of(TABLES[name]) + LAST + rest.split(LAST)[1]
 
 
 def table_of(names: Iterable[ForeignName]) -> str:
-    """Names that differ, one a line: theirs, ours, and what to know."""
+    """Names that differ, one per line: theirs, ours, and a remark."""
     lines = ["| there | here | |", "|---|---|---|"]
     for row in names:
         if row.ours == (row.name,):

@@ -19,7 +19,7 @@ parameter, or a value outside its limits, is refused.
 
 
 def parameter_page() -> str:
-    """The page: one table a preset, from its model."""
+    """The page: one table per preset, made from its model."""
     tables = [f"## `{name}`\n\n{xephys.parameters(name).to_markdown()}" for name in PRESETS]
     return "\n".join([HEAD, *tables])
 

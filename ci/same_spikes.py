@@ -21,7 +21,7 @@ NODES = ("spikes", "units", "templates")
 
 
 def recordings() -> Iterator[tuple[str, xr.DataArray]]:
-    """Small recordings of every kind that takes another path through the sorter."""
+    """Small recordings that together take every path through the sorter."""
     kinds: dict[str, dict[str, Any]] = {
         "tetrode": {"n_channels": 4, "n_units": 4, "duration_s": 30, "probe": "tetrode"},
         "linear-32": {"n_channels": 32, "n_units": 10, "duration_s": 20, "probe": "linear"},

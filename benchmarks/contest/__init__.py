@@ -1,1 +1,1 @@
-"""The parts of ``sorters.py``: sets, sorters in their own processes, scores, what is kept, tables."""
+"""The parts of ``sorters.py``: recordings, sorters in processes of their own, scores, stored results, tables."""

@@ -1,4 +1,4 @@
-"""Spikes near spikes: coincidences of two trains beyond chance, and spikes that are counted twice."""
+"""Spikes near other spikes: coincidences of two trains beyond chance, and spikes that are counted twice."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 Train = NDArray[np.int64]
 SAME_UNIT_MS, ACROSS_MS, ACROSS_UM = 0.3, 0.2, 30.0
-#: Shifts by which a train is moved to see how many coincidences are chance.
+#: Shifts of a train that give the number of coincidences expected by chance.
 CHANCE_SHIFTS_MS = (-200.0, -100.0, 100.0, 200.0)
 
 
 def near(a: Train, b: Train, reach: float) -> NDArray[np.bool_]:
-    """Which of the samples of ``a`` have one of the sorted ``b`` within ``reach`` samples."""
+    """Which samples of ``a`` have a sample of the sorted ``b`` within ``reach`` samples."""
     if len(b) == 0:
         return np.zeros(len(a), bool)
     right = np.searchsorted(b, a)
@@ -22,7 +22,7 @@ def near(a: Train, b: Train, reach: float) -> NDArray[np.bool_]:
 
 
 def share_beyond_chance(a: Train, b: Train, reach: float, rate_hz: float) -> float:
-    """Share of ``a`` that coincides with ``b``, corrected for what coincides after shifts of 100 and 200 ms."""
+    """Share of ``a`` that coincides with ``b``, corrected for the coincidences after shifts of 100 and 200 ms."""
     if len(a) == 0 or len(b) == 0:
         return 0.0
     shifts = [round(ms * rate_hz / 1000) for ms in CHANCE_SHIFTS_MS]
@@ -31,21 +31,21 @@ def share_beyond_chance(a: Train, b: Train, reach: float, rate_hz: float) -> flo
 
 
 def doubles_of_one_unit(trains: Mapping[Any, Train], rate_hz: float) -> int:
-    """Spikes that follow one of their own unit within 0.3 ms."""
+    """Spikes that follow another spike of their own unit within 0.3 ms."""
     return sum(int((np.diff(t) <= SAME_UNIT_MS * rate_hz / 1000).sum()) for t in trains.values())
 
 
 def doubles_across_units(
     trains: Mapping[Any, Train], places: Mapping[Any, NDArray[np.float64]], *, rate_hz: float, duration_s: float
 ) -> tuple[int, float]:
-    """Spikes with one of a unit of the same place (peak channels at most 30 µm apart) within 0.2 ms.
+    """Spikes within 0.2 ms of a spike of another unit in the same place (peak channels at most 30 µm apart).
 
     Returns
     -------
     observed
-        Each pair of units is counted once, from the first to the second.
+        Number of spikes; each pair of units is counted once, from the first to the second.
     expected
-        What independent trains of these rates would give.
+        The number that independent trains with these rates would give.
     """
     reach = ACROSS_MS * rate_hz / 1000
     window_s = (2 * np.floor(reach) + 1) / rate_hz
@@ -64,13 +64,13 @@ def untrue_doubles(
     rate_hz: float,
     agree_ms: float,
 ) -> int:
-    """Of the spikes counted twice, those where no two neurons fired.
+    """Spikes that were counted twice although only one neuron fired.
 
     Parameters
     ----------
     true_trains
-        For each unit that is matched, the spikes of the true unit that it stands for. Where both units of a pair have
-        one, and both true units fired within ``agree_ms``, the two spikes are right.
+        For each matched unit, the spikes of the true unit that it was matched with. If both units of a pair have such
+        spikes, and both true units fired within ``agree_ms``, the two spikes are right.
     """
     reach, agree, untrue = ACROSS_MS * rate_hz / 1000, agree_ms * rate_hz / 1000, 0
     for u, v in pairs_of_one_place(trains, places):
@@ -85,7 +85,7 @@ def untrue_doubles(
 def pairs_of_one_place(
     trains: Mapping[Any, Train], places: Mapping[Any, NDArray[np.float64]]
 ) -> Iterator[tuple[Any, Any]]:
-    """Pairs of units whose peak channels are at most 30 µm apart, each once."""
+    """Pairs of units whose peak channels are at most 30 µm apart; each pair once."""
     units = [u for u, t in trains.items() if len(t) and np.isfinite(places[u]).all()]
     for i, u in enumerate(units):
         yield from ((u, v) for v in units[i + 1 :] if np.linalg.norm(places[u] - places[v]) <= ACROSS_UM)

@@ -1,4 +1,4 @@
-"""Recordings of SpikeInterface's generator: 128 contacts, noise white in time, log-uniform amplitudes."""
+"""Recordings made by SpikeInterface's generator: 128 contacts, temporally white noise, log-uniform amplitudes."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,9 @@ BEFORE_MS, AFTER_MS = 1.5, 2.5
 class Setting(NamedTuple):
     """Parameters of a kind of recording.
 
-    The contacts are a square grid of 4 × 32, 20 µm apart, or ``staggered`` as those of a Neuropixels 1.0 probe. With
-    ``noise_length_um`` noise is correlated between contacts as ``exp(-distance / length)``. If ``noise_uv`` is two
+    The contacts form a square grid of 4 × 32, 20 µm apart, or are ``staggered`` like those of a Neuropixels 1.0 probe.
+    With ``noise_length_um``, noise is correlated between contacts as ``exp(-distance / length)``. If ``noise_uv`` is
+    two
     numbers, the standard deviation of each contact is drawn between them.
     """
 
@@ -31,7 +32,8 @@ class Setting(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """A recording that is not computed yet, its truth, and the units' mean templates ``(unit, sample, channel)``.
+    """A recording that is not computed yet, its ground truth, and the units' mean templates ``(unit, sample,
+    channel)``.
 
     ``noise_uv2`` is the covariance of the noise.
     """
@@ -49,7 +51,7 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     Raises
     ------
     ValueError
-        From SpikeInterface, if so many units do not fit at that distance.
+        From SpikeInterface, if the units do not fit on the probe at that distance.
     """
     import spikeinterface.preprocessing as preprocessing
     from spikeinterface.core.generate import (
@@ -145,6 +147,6 @@ def _noise_covariance(setting: Setting, places: np.ndarray[Any, Any], seed: int)
 
 
 def save(recording: Any, path: Path) -> None:
-    """Compute it and save it as int16, in SpikeInterface's binary folder."""
+    """Compute the recording and save it as int16, in SpikeInterface's binary folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     recording.save(folder=path, format="binary", progress_bar=False)

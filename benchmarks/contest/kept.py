@@ -1,4 +1,4 @@
-"""A folder in which results stay, so that a table can be put together over several runs and nothing is run twice."""
+"""A folder that keeps results, so that a table can be put together over several runs and nothing is run twice."""
 
 import hashlib
 import inspect
@@ -10,7 +10,7 @@ from . import coincidence, scoring
 from .running import identity
 from .sets import Recorded
 
-#: Changes with the definition of a score: kept sortings are then scored again.
+#: Changes when the definition of a score changes: stored sortings are then scored again.
 SCORING = hashlib.sha256(
     (inspect.getsource(scoring) + inspect.getsource(coincidence)).encode(), usedforsecurity=False
 ).hexdigest()[:12]
@@ -21,9 +21,9 @@ def place_of(folder: Path, set_name: str, sorter: str) -> Path:
 
 
 def kept_run(folder: Path, recorded: Recorded, sorter: str, *, limit_s: float) -> dict[str, Any] | None:
-    """A run of this sorter, with this code and these parameters, on these samples; None if there is none.
+    """The stored run of this sorter with this code and these parameters on these samples; None if there is none.
 
-    One that was stopped at a shorter limit than ``limit_s`` does not count.
+    A run that was stopped at a limit shorter than ``limit_s`` does not count.
     """
     path = place_of(folder, recorded.name, sorter) / "run.json"
     if not path.is_file():
@@ -34,7 +34,7 @@ def kept_run(folder: Path, recorded: Recorded, sorter: str, *, limit_s: float) -
 
 
 def keep(folder: Path, made: dict[str, Any]) -> None:
-    """Write what is known of a run, whole or not at all."""
+    """Write the record of a run, whole or not at all."""
     path = place_of(folder, made["set"], made["sorter"]) / "run.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
@@ -43,6 +43,6 @@ def keep(folder: Path, made: dict[str, Any]) -> None:
 
 
 def all_runs(folder: Path) -> list[dict[str, Any]]:
-    """Every run that is kept, those of earlier code as well, in order of their time."""
+    """Every stored run, including those of earlier code, in order of time."""
     paths = (folder / "runs").glob("*/*/run.json")
     return sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=lambda made: made["when"])

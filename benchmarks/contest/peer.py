@@ -1,10 +1,10 @@
-"""What a peer's process does; runs in the peers' environment, which has SpikeInterface but not xephys.
+"""The program of a peer's process; it runs in the peers' environment, which has SpikeInterface but not xephys.
 
     python peer.py SORTER FOLDER OUT N_JOBS
 
-FOLDER holds ``recording`` and ``told.json``. Known bad channels are left out, sampling delays corrected, and the sorter
-runs with its defaults; SORTER may also be ``truth+wobble`` or ``truth+circus-omp``: SpikeInterface's matchers given the
-true templates. Writes ``sorting.npz`` (sample, unit, version) into OUT.
+FOLDER holds ``recording`` and ``told.json``. Known bad channels are removed, sampling delays are corrected, and the
+sorter runs with its defaults; SORTER may also be ``truth+wobble`` or ``truth+circus-omp``: SpikeInterface's matchers
+with the true templates. Writes ``sorting.npz`` (sample, unit, version) into OUT.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-RADIUS_UM = 100.0  # of a template's channels, as Lupin's and SpykingCircus2's
+RADIUS_UM = 100.0  # around the peak of a template, as in Lupin and SpykingCircus2
 
 
 def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:
@@ -34,7 +34,7 @@ def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:
 
 
 def prepared(folder: Path) -> Any:
-    """The recording as a peer gets it."""
+    """The recording as a peer receives it."""
     import spikeinterface.preprocessing as preprocessing
     from spikeinterface import load
 
@@ -46,7 +46,10 @@ def prepared(folder: Path) -> Any:
 
 
 def sorted_by(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
-    """A sorter with its defaults, except that a corner above the Nyquist frequency, which it refuses, is lowered."""
+    """Run a sorter with its defaults, except for a corner above the Nyquist frequency, which it refuses:
+
+    it is lowered.
+    """
     from spikeinterface.sorters import get_default_sorter_params, run_sorter
 
     parameters: dict[str, Any] = {"torch_device": "cpu"} if sorter == "kilosort4" else {}
@@ -61,7 +64,7 @@ def sorted_by(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
 
 
 def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:
-    """Spikes of the true templates, on traces whose noise is white and of unit size: its covariance is known."""
+    """Spikes of the true templates, found on traces whose noise is whitened with its known covariance."""
     import spikeinterface.preprocessing as preprocessing
     from spikeinterface.core.sparsity import ChannelSparsity
     from spikeinterface.core.template import Templates

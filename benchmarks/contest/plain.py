@@ -1,4 +1,4 @@
-"""The results as plain lines, one a run: for following a long comparison while it runs."""
+"""The results as plain text, one line per run, for following a long comparison while it runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ NAMES = {
 
 
 def plain_table(runs: Sequence[Run]) -> str:
-    """One line a run: for following a long comparison."""
+    """One line per run, for following a long comparison."""
     return "\n".join([LINE.format(**NAMES), *(_plain_line(made) for made in runs)]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""All seeds of a kind taken together: accuracies averaged, units and spikes counted."""
+"""All seeds of a kind taken together: accuracies are averaged, units and spikes are counted."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from .sets import KINDS, parsed
 Run = dict[str, Any]
 #: Scores that are shares; the others are counts.
 SHARES = ("accuracy", "recall", "precision", "coincident", "coincident recall")
-#: Lists with an entry for each unit, and what is worth nothing where one seed lacks it.
+#: Lists with an entry for each unit, and scores that cannot be pooled if one seed lacks them.
 OF_UNITS = ("pieces", "per unit", "matches")
 
 
 def pooled(runs: Sequence[Run]) -> list[Run]:
-    """One run for each kind and sorter that has scored on every seed of the kind on which ours has; none for one seed.
+    """One run for each kind and sorter scored on every seed of the kind on which ours is scored; none for one seed.
 
-    Their set is called ``kind:10+11+12``.
+    The set of such a run is called ``kind:10+11+12``.
     """
     done = [m for m in runs if m["state"] == "done" and "score" in m and KINDS[parsed(m["set"])[0]].role != "speed"]
     out = []

@@ -1,4 +1,4 @@
-"""The results as a page in Markdown: what is demanded and reached, accuracy and cost, and a closer look."""
+"""The results as a page in Markdown: what is required and reached, accuracy and cost, and detailed scores."""
 
 from collections.abc import Sequence
 
@@ -58,7 +58,7 @@ BACKGROUND = "Far units, field and artifacts of the hard setting, and no unit to
 
 
 def report(runs: Sequence[Run]) -> tuple[str, ...]:
-    """The whole page, except for what the caller knows of the machine."""
+    """The whole page, except for the description of the machine, which the caller adds."""
     begun, missing = [m for m in runs if "when" in m], [m for m in runs if "when" not in m]
     return (*_page(begun), _when(begun), *([_not_run(missing)] if missing else []))
 
@@ -92,7 +92,7 @@ def _page(runs: Sequence[Run]) -> list[str]:
 
 
 def ordered(runs: Sequence[Run]) -> list[Run]:
-    """Set by set, ours first."""
+    """Runs grouped by set, ours first."""
     names = [side.name for side in sides(runs)]
     return sorted(runs, key=lambda made: (names.index(made["set"]), not is_ours(made)))
 
@@ -160,7 +160,7 @@ def _costs(made: Run) -> tuple[str, ...]:
 
 
 def _not_run(missing: Sequence[Run]) -> str:
-    """What is absent or was not reached, in one sentence."""
+    """One sentence that names the sorters that were absent or not reached."""
     reasons = dict.fromkeys(made["state"] for made in missing)
     told = [(why, ", ".join(f"{m['sorter']} on {m['set']}" for m in missing if m["state"] == why)) for why in reasons]
     return "Not run: " + "; ".join(f"{which} ({why})" for why, which in told) + "."

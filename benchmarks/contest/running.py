@@ -1,4 +1,4 @@
-"""One sorter on one recording, in a process of its own, and what it cost."""
+"""One sorter on one recording, in a process of its own, and its cost."""
 
 import hashlib
 import os
@@ -23,19 +23,19 @@ from .sets import Recorded
 PEER = Path(__file__).with_name("peer.py")
 TIMED_OUT = "ended with status -14"
 N_CORES = 2
-#: An alarm outlives exec and ends the program itself, so that its memory is accounted for without a process between.
+#: An alarm survives exec and ends the program itself, so its memory is accounted for without a process in between.
 WITHIN = (
     "import os, pathlib, signal, sys; os.setpgrp(); pathlib.Path(sys.argv[1]).write_text(str(os.getpid()));"
     "signal.alarm(int(sys.argv[2])); os.execvp(sys.argv[3], sys.argv[3:])"
 )
 
 
-#: Our default preset with other parameters, by the name that it has here.
+#: Our default preset with other parameters, by the name that each variant has here.
 VARIANTS = {"drift:interpolate": "drift=interpolate", "drift:off": "drift=off"}
 
 
 def presets() -> dict[str, str]:
-    """Our presets by the name they have here; one peer is called kilosort4 too."""
+    """Our presets by the name that they have here; one peer is called kilosort4 too."""
     from xephys.sorter.presets import PRESETS
 
     return {("default" if preset == "default" else f"preset:{preset}"): preset for preset in PRESETS}
@@ -48,7 +48,7 @@ def ours() -> dict[str, str]:
 
 @cache
 def installed(sorter: str, python: str) -> bool:
-    """Whether a peer can run in that environment; matchers of true templates are part of SpikeInterface."""
+    """Whether a peer can run in that environment; the matchers with true templates are part of SpikeInterface."""
     if shutil.which(python) is None:
         return False
     name = "lupin" if sorter.startswith("truth+") else sorter
@@ -57,7 +57,7 @@ def installed(sorter: str, python: str) -> bool:
 
 @cache
 def identity(sorter: str) -> str:
-    """What a kept result of a sorter has to agree with: of ours, the code and the default parameters."""
+    """What must be equal for a stored result to be valid: for our sorters, the code and the default parameters."""
     if sorter not in ours():
         return sorter
     import xephys
@@ -72,9 +72,9 @@ def identity(sorter: str) -> str:
 
 
 def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: float) -> dict[str, Any]:
-    """Sort, write ``sorting.npz`` into ``out``, and return how it went, as plain values.
+    """Sort, write ``sorting.npz`` into ``out``, and return the outcome as plain values.
 
-    A sorter that fails or takes longer than the limit has the reason as its ``state`` instead of ``done``.
+    The ``state`` of a sorter that fails or exceeds the limit is the reason instead of ``done``.
     """
     if out.exists():
         shutil.rmtree(out)
@@ -85,7 +85,7 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
     else:
         n_jobs = min(N_CORES, len(os.sched_getaffinity(0)))
         command = [peers, str(PEER), sorter, str(recorded.path.parent), str(out), str(n_jobs)]
-    os.sync()  # the recording may have been written a moment ago, and whoever is first must not wait for the disk
+    os.sync()  # the recording may just have been written, and the first sorter must not wait for the disk
     made: dict[str, Any] = {
         "set": recorded.name,
         "digest": recorded.digest,
@@ -103,7 +103,7 @@ def run(sorter: str, recorded: Recorded, out: Path, *, peers: str, limit_s: floa
         process = run_process(within, n_cores=N_CORES)
     except RuntimeError as error:
         with suppress(ProcessLookupError):
-            os.killpg(int(group.read_text(encoding="ascii")), signal.SIGKILL)  # workers outlive the one that ended
+            os.killpg(int(group.read_text(encoding="ascii")), signal.SIGKILL)  # workers outlive the parent process
         (out / "failure.txt").write_text(str(error), encoding="utf-8")
         slow = TIMED_OUT in str(error)
         return made | {"state": f"over {limit_s:g} s" if slow else f"failed: {_last_line(str(error))}"}
@@ -126,7 +126,7 @@ def found(out: Path) -> Found:
 
 
 def _keep_sorting(out: Path, *, version: str) -> None:
-    """Of our output folder only the spikes, their units and which are good."""
+    """Of our output folder, keep only the spikes, their units and the labels."""
     from xephys import open_sorting
 
     tree: Any = open_sorting(out / "sorted" / "sorting.zarr")
@@ -142,7 +142,7 @@ def _last_line(text: str) -> str:
 
 
 def _busy_cores(seconds: float) -> float:
-    """How many cores work, measured while this process sleeps; 0 where the system does not tell."""
+    """How many cores are busy, measured while this process sleeps; 0 where the system does not tell."""
     before = _busy_ticks()
     time.sleep(seconds)
     return (_busy_ticks() - before) / seconds / os.sysconf("SC_CLK_TCK")

@@ -1,8 +1,8 @@
-"""The scores of a sorting: SpikeInterface's comparison, and what it does not say.
+"""The scores of a sorting: SpikeInterface's comparison, and what it does not report.
 
-A unit is *well detected* at an accuracy of 0.8; *found throughout* are those of the units with an SNR above 6 that are
-not there only part of the time. A tested unit is *unmatched* when it agrees by less than 0.2 with every true unit, and
-*active* from 0.5 spikes a second. Active unmatched units are artifacts (half of their spikes lie in movements or
+A unit is *well detected* at an accuracy of 0.8; *found throughout* refers to the units with an SNR above 6 that are
+present for the whole recording. A tested unit is *unmatched* if its agreement with every true unit is below 0.2, and
+*active* from 0.5 spikes a second. Active unmatched units are artifacts (half of their spikes fall into movements or
 stimulation), fragments (half are spikes of one true unit), far (half are spikes of the hash within 60 µm) or other.
 """
 
@@ -28,14 +28,14 @@ ACTIVE_HZ, AGREE_MS, FAR_UM = 0.5, 0.4, 60.0
 COINCIDENT_MS, COINCIDENT_UM = 1.0, 100.0
 HIGH_SNR = 6.0
 SNR_LIMITS = (0.0, 4.0, 6.0, 10.0, np.inf)
-#: A piece of a true unit holds at least so much of it, and is at least half made of it.
+#: A piece of a true unit holds at least this share of its spikes, and consists of them to at least this share.
 PIECE_SHARE, PIECE_PURITY = 0.05, 0.5
 N_SPIKES_OF_PLACE, HALF_WINDOW = 150, 20
 
 
 @dataclass(frozen=True)
 class Found:
-    """A sorting: samples in order, the unit of each, and which units are labelled good where there are labels."""
+    """A sorting: samples in order, the unit of each spike, and which units are labelled good, if any labels exist."""
 
     sample: NDArray[np.int64]
     unit: NDArray[np.int64]
@@ -55,7 +55,7 @@ class Found:
 
 
 def score(found: Found, recorded: Recorded) -> dict[str, Any]:
-    """Everything that the tables say of a sorting, as plain numbers.
+    """Everything that the tables report about a sorting, as plain numbers.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def score(found: Found, recorded: Recorded) -> dict[str, Any]:
 
 
 def compared(found: Found, truth: Any, out: dict[str, Any]) -> tuple[NDArray[np.float64], list[int]]:
-    """SpikeInterface's comparison with an exhaustive truth. Returns the true units' accuracy and who is unmatched."""
+    """Compare with an exhaustive truth by SpikeInterface. Returns the true units' accuracy and the unmatched units."""
     from spikeinterface.comparison import compare_sorter_to_ground_truth
 
     n = len(truth.unit_ids)
@@ -133,7 +133,7 @@ def compared(found: Found, truth: Any, out: dict[str, Any]) -> tuple[NDArray[np.
 
 
 def of_units(out: dict[str, Any], accuracy: NDArray[np.float64], recorded: Recorded) -> None:
-    """Strata of the true units; only our simulator describes them."""
+    """Scores by stratum of the true units; only our simulator describes them."""
     if recorded.simulated_truth is None:
         return
     info = recorded.simulated_truth.units_info()
@@ -151,7 +151,7 @@ def of_units(out: dict[str, Any], accuracy: NDArray[np.float64], recorded: Recor
 
 
 def coincident(out: dict[str, Any], found: Found, true_trains: dict[Any, Train], recorded: Recorded) -> None:
-    """Recall of the spikes that fall within 1 ms of one of a true unit at most 100 µm away."""
+    """Recall of the spikes that fall within 1 ms of a spike of another true unit at most 100 µm away."""
     if recorded.simulated_truth is None:
         return
     position, rate_hz = recorded.simulated_truth.unit_positions, recorded.truth.sampling_frequency
@@ -168,7 +168,7 @@ def coincident(out: dict[str, Any], found: Found, true_trains: dict[Any, Train],
 
 
 def truly_double(out: dict[str, Any], true_trains: dict[Any, Train], recorded: Recorded) -> None:
-    """The same count of double spikes for the truth itself: units that are driven together do fire together."""
+    """The same count of double spikes for the truth itself, since units that are driven together do fire together."""
     truth = recorded.simulated_truth
     if truth is None:
         return
@@ -188,7 +188,7 @@ def explained(
     true_trains: list[Train],
     recorded: Recorded,
 ) -> None:
-    """What the unmatched units are made of; artifacts are also counted among those that are hardly active."""
+    """Classify the unmatched units; artifacts are also counted among the units that are hardly active."""
     truth, rate_hz = recorded.simulated_truth, recorded.truth.sampling_frequency
     assert truth is not None
     edges, reach = truth.artifacts_s * rate_hz, AGREE_MS * rate_hz / 1000
@@ -215,7 +215,7 @@ def explained(
 
 
 def peak_places(trains: dict[int, Train], recording: Any, recorded: Recorded) -> dict[int, NDArray[np.float64]]:
-    """Position of each unit's peak channel: largest peak to peak of its median waveform, over the channel's noise."""
+    """Position of each unit's peak channel: the largest peak-to-peak value of the median waveform over the noise."""
     xy, n_samples = recording.get_channel_locations(), recording.get_num_samples()
     truth = recorded.simulated_truth
     weight = np.ones(len(xy)) if truth is None else 1.0 / np.maximum(truth.noise_per_channel_uv, 1e-3)

@@ -1,6 +1,6 @@
 """The recordings on which sorters are compared: each is a pure function of its kind and seed.
 
-Seeds 0 to 9 and from 100 on are for choosing parameters, 10 to 14 for reporting: no choice was made on those.
+Seeds 0 to 9 and from 100 on are for choosing parameters, seeds 10 to 14 for reporting: no choice is based on them.
 """
 
 import hashlib
@@ -22,7 +22,10 @@ AMPLITUDES_UV = (30.0, 150.0)
 
 
 class Kind(NamedTuple):
-    """What a kind of recording is: parameters of our simulator, or a setting of SpikeInterface's generator."""
+    """The definition of a kind of recording:
+
+    parameters of our simulator, or a setting of SpikeInterface's generator.
+    """
 
     title: str
     duration_s: float
@@ -49,9 +52,9 @@ def _speed(duration_s: float) -> Kind:
 
 
 _BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
-#: Half of the units follow a tenth of a neighbor's spikes: of the spikes of either, about one in ten is coincident.
+#: Half of the units follow a tenth of a neighbor's spikes, so about one in ten spikes of either unit is coincident.
 _SYNCHRONOUS = {"preset": "easy", "synchronous_fraction": 1.0, "synchronous_share": (0.1, 0.1)}
-#: Log-normal rates that end at 0.3 and 40 Hz: neighbors that are as active coincide some hundred times in ten minutes.
+#: Log-normal rates between 0.3 and 40 Hz: active neighbors coincide some hundred times in ten minutes by chance.
 _LONG = {"preset": "easy", "rate_median_hz": 3.0, "rate_sigma": 1.3}
 _TISSUE = {
     "preset": "easy", "probe": "neuropixels-1", "amplitude_range_uv": (18.0, 110.0), "amplitude_cv": (0.15, 0.15),
@@ -65,7 +68,7 @@ def _hard(n_channels: int, n_units: int, probe: str, **simulator: Any) -> Kind:
     return Kind(title, 120.0, n_channels, n_units, {"preset": "hard", "probe": probe, **simulator})
 
 
-#: A tetrode whose units stand out of the hash of four times as many far units as one contact's share of a long probe.
+#: A tetrode whose units stand out from the hash of four times as many far units as a long probe has for each contact.
 _CROWDED = {"preset": "hard", "probe": "tetrode", "n_far_units": 120, "amplitude_range_uv": (60.0, 260.0)}
 
 
@@ -141,7 +144,7 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recording on disk with what is known of it."""
+    """A recording on disk with what is known about it."""
 
     kind: str
     seed: int
@@ -162,7 +165,7 @@ class Recorded:
 
     @cached_property
     def simulated_truth(self) -> Any | None:
-        """What our simulator knows; None for a generated recording."""
+        """The ground truth of our simulator; None for a generated recording."""
         return None if KINDS[self.kind].simulator is None else _simulated(self.kind, self.seed)[1]
 
     @cached_property
@@ -190,15 +193,15 @@ def parsed(name: str) -> tuple[str, int]:
 
 
 def is_made(name: str, folder: Path) -> bool:
-    """Whether the recording ``kind:seed`` was made in this folder, its samples still being there or not."""
+    """Whether the recording ``kind:seed`` was made in this folder, even if its samples have been removed since."""
     return (folder / name.replace(":", "-") / "told.json").is_file()
 
 
 def recorded(name: str, folder: Path) -> Recorded:
-    """The recording ``kind:seed``, made in a folder of that name unless it was made there already.
+    """The recording ``kind:seed``, made in a folder of that name unless it exists already.
 
-    Beside it lies ``told.json``, what the peers are told: its bad channels, whether its sampling delays have to be
-    corrected, and for generated sets the templates in ``truth.npz``.
+    Beside it, ``told.json`` tells the peers the bad channels and whether sampling delays have to be corrected; for
+    generated sets, ``truth.npz`` holds the templates.
 
     Raises
     ------
@@ -214,12 +217,12 @@ def recorded(name: str, folder: Path) -> Recorded:
 
 
 def restored(recording: Recorded) -> Recorded:
-    """The same recording with its samples on disk: they are made again where they were removed.
+    """The same recording with its samples on disk; samples that were removed are made again.
 
     Raises
     ------
     ValueError
-        If other samples come out than at the first time: the simulator has changed since.
+        If the samples differ from those made first, because the simulator has changed since.
     """
     if not recording.path.exists():
         _make(recording.path.parent, recording.kind, recording.seed)
@@ -277,7 +280,7 @@ def _inverse_root(covariance: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _digest(path: Path) -> str:
-    """Of the samples: what tells whether two runs sorted the same."""
+    """Digest of the samples, which tells whether two runs sorted the same recording."""
     found = hashlib.sha256(usedforsecurity=False)
     for raw in sorted(path.glob("*.raw")):
         with raw.open("rb") as opened:

@@ -1,4 +1,4 @@
-"""What the default preset has to reach on each set, and whether it does: compared with the best of the peers there."""
+"""What the default preset has to reach on each set, compared with the best of the peers, and whether it does."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -9,13 +9,13 @@ from .sets import KINDS, parsed
 Run = dict[str, Any]
 OURS = "default"
 GAP_TO_CLOSE = 2 / 3
-#: A machine counts as idle when less than this was busy in the second before a sort began.
+#: A machine counts as idle if fewer than this number of cores were busy in the second before a sort began.
 IDLE_CORES = 0.3
 GIB = 2**30
 
 
 class Verdict(NamedTuple):
-    """One demand on one set; ``reached`` is None where something that it needs was not measured."""
+    """One requirement on one set; ``reached`` is None if something that it needs was not measured."""
 
     name: str
     demand: str
@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
 
 
 class Side(NamedTuple):
-    """The finished runs on one set: ours, the peers', and the matchers that were given the true templates."""
+    """The finished runs on one set: ours, the peers', and those of the matchers with the true templates."""
 
     name: str
     ours: Run | None
@@ -33,7 +33,7 @@ class Side(NamedTuple):
 
 
 def verdicts(runs: Sequence[Run]) -> list[Verdict]:
-    """All demands on the sets that were run, and on all seeds of a kind together, in the order of the kinds."""
+    """All requirements on the sets that were run, and on all seeds of a kind together, in the order of the kinds."""
     found: list[Verdict] = []
     for side in sides([*runs, *pooled(runs)]):
         checks = CHECKS.get(kind_of(side.name), ())
@@ -61,7 +61,7 @@ def sides(runs: Sequence[Run]) -> list[Side]:
 
 
 def kind_of(name: str) -> str:
-    """The kind of a set, or of several seeds of one."""
+    """The kind of a set, or of several seeds of one kind."""
     return name.partition(":")[0]
 
 
@@ -70,14 +70,14 @@ def is_ours(made: Run) -> bool:
 
 
 def _best(peers: Iterable[Run], score: str, choose: Callable[..., Any]) -> tuple[Any, str]:
-    """The best value of a score among the peers, and whose it is."""
+    """The best value of a score among the peers, and the peer that reached it."""
     values = [(made["score"][score], made["sorter"]) for made in peers]
     value = choose(v for v, _ in values)
     return value, next(name for v, name in values if v == value)
 
 
 def _compared(side: Side, score: str, *, least: bool, factor: float = 1.0, form: str = "d") -> Verdict:
-    """Ours at least ``factor`` times the largest of the peers, or at most the smallest."""
+    """Whether ours reaches ``factor`` times the largest value of the peers, or at most the smallest."""
     ours = side.ours["score"][score] if side.ours else None
     demand = f"{score}: {'at most the lowest' if not least else 'at least the highest'} of the peers"
     if factor != 1:
@@ -239,7 +239,7 @@ def fast(side: Side, runs: Sequence[Run]) -> list[Verdict]:
 
 
 def _ratio(name: str, demand: str, factor: float, ours: Run, theirs: Sequence[Run]) -> Verdict:
-    """How many times as long the fastest of them takes; decided only by runs on an idle machine."""
+    """How many times as long the fastest peer takes; decided only by runs on an idle machine."""
 
     def relative(made: Run, key: str) -> float:
         return float(made[key]) / KINDS[parsed(made["set"])[0]].duration_s

@@ -1,1 +1,1 @@
-"""What the benchmark of motion shares: peaks that drift, a peer in a process of its own, long recordings."""
+"""The parts of the benchmark of motion: peaks that drift, a peer in a process of its own, long recordings."""

@@ -17,7 +17,7 @@ HEIGHT_UM, RATE, PEAKS_PER_S, N_UNITS = 3840.0, 1000.0, 500.0, 150
 
 
 def records_on_disk(duration_s: int, folder: Path, rng: np.random.Generator) -> tuple[Any, Any]:
-    """A file a minute, and the displacement as a function."""
+    """Write one file of records per minute; returns the displacement as a function."""
     from xephys.graph.checkpoint import CheckpointedEvents
 
     from .peaks import RECORD

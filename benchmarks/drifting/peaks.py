@@ -1,8 +1,8 @@
-"""Located peaks whose displacement is known: from a generator that knows nothing of xephys, and from its simulator.
+"""Located peaks with a known displacement: from a generator independent of xephys, and from its simulator.
 
-The generator draws units by depth, size and rate; peaks are scattered, small ones more, drawn to the rows of contacts
-as by real localisation, and their size changes with the distance to a row. To them comes noise that crosses the
-threshold: it lies at the contacts, whatever the tissue does. Seeds 0 to 9 are for tuning, 10 and more for reporting.
+The generator draws units by depth, size and rate. Peaks are scattered, small ones more, and drawn to the rows of
+contacts as by real localization; their size changes with the distance to a row. Noise that crosses the threshold is
+added: it stays at the contacts, however the tissue moves. Seeds 0 to 9 are for tuning, 10 and up for reporting.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Drifting(NamedTuple):
     silent_s: tuple[float, float] | None = None
 
 
-#: Length, number of units and size of the probe of each kind; what is not named is 300 s of 80 units.
+#: Length, number of units and size of the probe of each kind; the default is 300 s with 80 units.
 KINDS: dict[str, dict[str, Any]] = {
     "slow": {},
     "fast": {},
@@ -70,7 +70,7 @@ def generated(kind: str, seed: int, *, scale: float = 1.0) -> Drifting:
 
 
 def displacement(kind: str, duration_s: float, rng: np.random.Generator) -> Displacement:
-    """A displacement of the kind, drawn anew."""
+    """A random displacement of the given kind."""
     phase, lean = rng.uniform(0, 2 * np.pi), rng.uniform(-1, 1)
     if kind in ("slow", "two shanks"):  # 30 µm to each side at the top, half of it at the tip
         turns = rng.uniform(0.7, 1.5)
@@ -118,7 +118,7 @@ def _peaks_of_shank(course: Displacement, duration_s: float, n_units: int, rng: 
 
 
 def simulated(drift: str, seed: int, *, duration_s: float = 120.0, n_channels: int = 128) -> Drifting:
-    """Peaks detected and located in a recording of xephys' simulator, of the hard kind: 30 µm of drift."""
+    """Peaks detected and located in a simulated recording of the hard kind with 30 µm of drift."""
     import xephys
     from xephys.testing import simulate_recording
 

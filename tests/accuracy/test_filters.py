@@ -1,4 +1,4 @@
-"""Filtered traces against SciPy in float64 on the whole recording at once, on raw data of slow waves and offsets."""
+"""Filtered traces against SciPy in float64 on the whole recording, for raw data with slow waves and offsets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT = 1e-4
 
 @pytest.fixture(scope="module")
 def raw():
-    """Ten channels of spikes and noise under ±500 µV slow waves, a 1/f field, mains and offsets of hundreds of µV."""
+    """Ten channels of spikes and noise on ±500 µV slow waves, with a 1/f field, mains hum and large offsets."""
     recording, _ = simulate_recording(
         duration_s=7.3,
         n_channels=10,
@@ -56,7 +56,7 @@ DESIGNS = {
 
 @pytest.mark.parametrize("chunk_samples", [60_000, 21_003])
 @pytest.mark.parametrize("name", DESIGNS)
-def test_as_exact_as_the_whole_recording_in_float64(raw, name, chunk_samples):
+def test_the_error_is_small_everywhere_borders_of_tiles_and_chunks_included(raw, name, chunk_samples):
     apply, sos = DESIGNS[name]
     found = apply(rechunked(raw, chunk_samples)).values
     whole = signal.sosfiltfilt(sos, raw.values.astype(np.float64), axis=0)
@@ -65,7 +65,7 @@ def test_as_exact_as_the_whole_recording_in_float64(raw, name, chunk_samples):
     rms = np.sqrt((whole[inside] ** 2).mean(axis=0))
     error = found[inside] - whole[inside]
     assert np.all(np.sqrt((error**2).mean(axis=0)) <= LIMIT * rms)
-    # And no sample stands out, as it would at the border of a tile or of a chunk.
+    # No sample stands out, as one would at the border of a tile or of a chunk.
     assert np.all(np.abs(error).max(axis=0) <= LIMIT * rms)
 
 

@@ -1,7 +1,7 @@
 """Every step of preprocessing beside SpikeInterface's: the same values away from the ends of the recording.
 
-What SpikeInterface cuts into chunks, it is given in one piece; that ours does not depend on chunks is tested in
-``tests/properties/test_operations.py``.
+SpikeInterface gets the whole recording as one chunk; ``tests/properties/test_operations.py`` shows that our results do
+not depend on chunks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from xephys.schema import make_recording
 RATE, N, N_CHANNELS = 30_000, 30_000, 12
 #: Triggers away from each other and from the ends.
 TRIGGERS = np.array([6000, 14_000, 23_000])
-#: All samples at once, where SpikeInterface would take random pieces.
+#: Estimates use all samples, where SpikeInterface would draw random chunks.
 WHOLE: dict[str, Any] = {"num_chunks_per_segment": 1, "chunk_size": N}
 PIECE: dict[str, Any] = {"n_slices": 1, "slice_duration_s": N / RATE}
 
 
 class Row(NamedTuple):
-    """A step of ours, one of theirs, and how far apart they may be, in units of the traces' spread."""
+    """A step of ours, the same step of theirs, and the allowed difference in units of the traces' spread."""
 
     ours: Callable[[xr.DataArray], Any]
     theirs: Callable[[Any], Any]
@@ -133,7 +133,7 @@ ROWS = {
         lambda r: theirs.silence_periods(r, list_periods=[[(6000, 9000), (15_000, 16_500)]], apodization_samples=0),
     ),
     "remove_artifacts zeros": Row(lambda r: artifacts(r, "zeros"), lambda r: their_artifacts(r, "zeros")),
-    # Curves through medians of the neighbors of a period: theirs takes others there, so noise would differ.
+    # The curves run through medians of neighboring samples, and SpikeInterface picks others: noise would differ.
     "remove_artifacts linear": Row(
         lambda r: artifacts(r, "linear"), lambda r: their_artifacts(r, "linear"), atol=5e-3, kind="smooth"
     ),
@@ -153,7 +153,7 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def recordings() -> dict[str, xr.DataArray]:
-    """Noise, common to neighbors in part, as floats, integers and unsigned integers; and slow waves without noise."""
+    """Partly common noise as floats, integers and unsigned integers; and slow waves without noise."""
     rng = np.random.default_rng(0)
     own = rng.normal(size=(N, N_CHANNELS)) + 0.7 * rng.normal(size=(N, 1)) + np.sin(np.arange(N) / 900.0)[:, None]
     traces = np.apply_along_axis(lambda one: np.convolve(one, [0.25, 0.5, 0.25], "same"), 0, own)
@@ -170,7 +170,7 @@ def recordings() -> dict[str, xr.DataArray]:
     }
 
 
-def test_the_gaussian_filter_is_that_of_the_formula(recordings: dict[str, xr.DataArray]) -> None:
+def test_the_gaussian_filter_follows_its_formula(recordings: dict[str, xr.DataArray]) -> None:
     recording = recordings["float32"]
     frequency = np.fft.rfftfreq(N, 1 / RATE)
     gain = np.exp(-(frequency**2) / 2 / 5000**2) - np.exp(-(frequency**2) / 2 / 300**2)
@@ -180,7 +180,7 @@ def test_the_gaussian_filter_is_that_of_the_formula(recordings: dict[str, xr.Dat
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_step_gives_the_values_of_spikeinterface(name: str, recordings: dict[str, xr.DataArray]) -> None:
+def test_a_step_gives_spikeinterfaces_values(name: str, recordings: dict[str, xr.DataArray]) -> None:
     row = ROWS[name]
     recording = recordings[row.kind]
     ours, reference = row.ours(recording), row.theirs(xephys.to_spikeinterface(recording))

@@ -1,4 +1,4 @@
-"""Small probes under real conditions: hash, stimuli and movements that no reference takes away."""
+"""Small probes under realistic conditions: hash, stimuli and movements that no reference removes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from xephys.analysis.table import EXTENSIONS
 from xephys.simulation.sorting import truth_sorting
 from xephys.testing import simulate_recording
 
-#: Every extension with values that both sides can compute alike: all spikes, medians, scales by the same templates.
+#: Every extension whose values both sides can compute alike: from all spikes, with medians, scaled by the same
+#: templates.
 PARAMETERS = {
     "templates": {"operators": ("average", "std", "median")},
     "amplitude_scalings": {"source": "analysis"},
@@ -24,7 +25,7 @@ PARAMETERS = {
 
 @pytest.fixture(scope="package", autouse=True)
 def uncompiled() -> Iterator[None]:
-    """SpikeInterface's functions as they are written: compiling two of them takes longer than all comparisons."""
+    """SpikeInterface's functions uncompiled: compiling two of them takes longer than all comparisons."""
     from spikeinterface.metrics.quality import misc_metrics as metrics
     from spikeinterface.postprocessing import template_similarity as similarity
 
@@ -51,7 +52,7 @@ def analyzed(sorting: xr.DataTree, recording: xr.DataArray) -> xr.DataTree:
 
 @pytest.fixture(scope="session")
 def analyzer(sorting: xr.DataTree, recording: xr.DataArray) -> Any:
-    """SpikeInterface's analyzer of the same sorting, with the same channels and all spikes."""
+    """SpikeInterface's analyzer of the same sorting, on the same channels and all spikes."""
     import spikeinterface.full as si
 
     channels = sorting["units"]["channel_index"].values

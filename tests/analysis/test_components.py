@@ -1,4 +1,4 @@
-"""Principal components: the space that SpikeInterface's incremental models find, and exact covariances."""
+"""Principal components: the space of SpikeInterface's incremental models, from exact covariances."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from xephys.analysis.run import analyze
 from xephys.errors import ParameterError
 
 
-def test_the_space_is_that_of_the_incremental_models(analyzed: xr.DataTree, analyzer: Any) -> None:
-    """An incremental fit drops what its five components do not hold after each unit, so they agree but for the weak."""
+def test_the_first_components_span_the_space_of_the_incremental_models(analyzed: xr.DataTree, analyzer: Any) -> None:
+    """An incremental fit keeps five components after each unit, so only the strong components have to agree."""
     ours = analyzed["analysis/principal_components"]["loading"].values
     models = analyzer.get_extension("principal_components").get_pca_model()
     overlaps = [
@@ -25,7 +25,7 @@ def test_the_space_is_that_of_the_incremental_models(analyzed: xr.DataTree, anal
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_scores_are_white(analyzed: xr.DataTree, recording: xr.DataArray, mode: str) -> None:
+def test_scores_have_unit_covariance(analyzed: xr.DataTree, recording: xr.DataArray, mode: str) -> None:
     found = analyze(
         analyzed, recording, ["principal_components"], n_spikes_max=None,
         parameters={"principal_components": {"mode": mode, "n_components": 3}},
@@ -42,6 +42,6 @@ def test_scores_are_white(analyzed: xr.DataTree, recording: xr.DataArray, mode: 
     np.testing.assert_allclose(np.cov(values.T), np.eye(3), atol=1e-3)
 
 
-def test_an_unknown_mode(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_an_unknown_mode_is_refused(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     with pytest.raises(ParameterError, match="mode is 'local'"):
         analyze(sorting, recording, ["principal_components"], parameters={"principal_components": {"mode": "local"}})

@@ -1,4 +1,4 @@
-"""Spikes in order of unit, segment and sample."""
+"""Spikes in the order of unit, segment and sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xephys.recording.segments import tree_of
 from xephys.sorting import build_sorting
 
 
-def test_units_and_segments(recording: xr.DataArray) -> None:
+def test_spikes_are_ordered_by_unit_then_segment(recording: xr.DataArray) -> None:
     sorting = build_sorting(
         tree_of([recording, recording]),
         spikes={"sample_index": [5, 9, 9, 5], "unit_index": [1, 0, 1, 1], "segment_index": [0, 0, 1, 1]},

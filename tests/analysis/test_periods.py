@@ -12,8 +12,8 @@ from xephys.analysis.run import analyze
 from .conftest import PARAMETERS
 
 
-def test_shares_and_periods(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any) -> None:
-    """Windows of 2 s of a recording of 10 s: few spikes, so that most windows say nothing on either side."""
+def test_error_rates_and_valid_periods_agree(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any) -> None:
+    """Ten seconds in windows of 2 s: most windows have too few spikes to be judged by either side."""
     parameters = {**PARAMETERS, "valid_unit_periods": {"window_s": 2.0, "duration_s_min": 2.0, "fn_max": 0.6}}
     found = analyze(analyzed, recording, ["valid_unit_periods"], n_spikes_max=None, parameters=parameters)
     node = found["analysis/valid_unit_periods"]

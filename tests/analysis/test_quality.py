@@ -1,4 +1,4 @@
-"""Quality metrics beside those of SpikeInterface, with its names."""
+"""Quality metrics beside SpikeInterface's metrics of the same names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xephys.errors import ParameterError
 from .conftest import PARAMETERS
 
 ALL = {**PARAMETERS, "quality_metrics": {"names": tuple(QUALITY_METRICS)}}
-#: Noise is estimated from other stretches, and components from exact covariances.
+#: Tolerance of columns that follow from noise, which each side estimates from other excerpts.
 DIFFERENT = {"snr": 0.05, "sd_ratio": 0.06}
 
 
@@ -27,7 +27,7 @@ def measured(analyzed: xr.DataTree, recording: xr.DataArray) -> xr.Dataset:
     return found["analysis/quality_metrics"].to_dataset(inherit=False)
 
 
-def test_as_spikeinterface_computes_them(measured: xr.Dataset, analyzer: Any) -> None:
+def test_metrics_agree_with_spikeinterface(measured: xr.Dataset, analyzer: Any) -> None:
     names = [name for name, metric in QUALITY_METRICS.items() if "principal_components" not in metric.needs]
     names.remove("nn_advanced")
     analyzer.compute("quality_metrics", metric_names=names, progress_bar=False, verbose=False)
@@ -40,7 +40,7 @@ def test_as_spikeinterface_computes_them(measured: xr.Dataset, analyzer: Any) ->
         )  # fmt: skip
 
 
-def test_every_column_is_there_and_says_something(measured: xr.Dataset) -> None:
+def test_every_column_is_there_and_only_those_that_need_minutes_are_empty(measured: xr.Dataset) -> None:
     for name, metric in QUALITY_METRICS.items():
         for column in metric.columns:
             assert column in measured, name
@@ -49,14 +49,14 @@ def test_every_column_is_there_and_says_something(measured: xr.Dataset) -> None:
     assert silent == too_short | {f"drift_{name}" for name in ("ptp", "std", "mad")}
 
 
-def test_isolation_is_between_its_limits(measured: xr.Dataset) -> None:
+def test_isolation_is_a_share_and_d_prime_separates_the_units(measured: xr.Dataset) -> None:
     for name in ("nn_hit_rate", "nn_miss_rate", "nn_isolation", "nn_noise_overlap"):
         values = measured[name].values
         assert np.all((values >= 0) & (values <= 1)), name
     assert np.all(measured["d_prime"].values > 2)
 
 
-def test_after_a_merge_all_is_as_if_computed_afresh(
+def test_results_after_a_merge_equal_a_fresh_analysis(
     analyzed: xr.DataTree, sorting: xr.DataTree, recording: xr.DataArray
 ) -> None:
     names = ["quality_metrics", "template_metrics", "correlograms", "template_similarity"]
@@ -66,13 +66,13 @@ def test_after_a_merge_all_is_as_if_computed_afresh(
     components = {column for m in QUALITY_METRICS.values() if "principal_components" in m.needs for column in m.columns}
     for name in ("templates", "spike_amplitudes", *names):
         for variable in fresh[f"analysis/{name}"].data_vars:
-            if variable in components:  # the models of before the merge are kept
+            if variable in components:  # they follow from models fitted before the merge, which are kept
                 continue
             left, right = (tree[f"analysis/{name}"][variable].values for tree in (updated, fresh))
             np.testing.assert_array_equal(left, right, err_msg=f"{name}/{variable}")
 
 
-def test_a_unit_that_went_changes_what_is_about_all(
+def test_metrics_of_a_unit_among_all_change_when_others_are_removed(
     analyzed: xr.DataTree, sorting: xr.DataTree, recording: xr.DataArray
 ) -> None:
     parameters = {"quality_metrics": {"names": ["synchrony", "num_spikes"]}}
@@ -84,7 +84,7 @@ def test_a_unit_that_went_changes_what_is_about_all(
     )
 
 
-def test_names_of_metrics_and_columns() -> None:
+def test_metrics_are_named_by_metric_or_column() -> None:
     assert metric_names(["isi_violations_count", "isi_violation"]) == ["isi_violation"]
     assert "nn_advanced" not in metric_names(None)
     assert needs_of({"names": ["presence_ratio"]}) == ()

@@ -1,4 +1,4 @@
-"""What a tile gives is what is cut out of the whole recording, also at its ends and across tiles."""
+"""Windows read tile by tile equal windows cut from the whole recording, also at its ends and across tiles."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_windows_across_tiles_and_beyond_the_ends(recording: xr.DataArray) -> No
     np.testing.assert_array_equal(found["amplitude"], traces[samples + 12, 1])
 
 
-def test_nothing_wanted_reads_nothing(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_no_spikes_cause_no_reading(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     subject = Subject.of(sorting, recording)
     none = np.zeros(subject.n_spikes, bool)
     reading = Reading(wanted=none, chosen=none, channels=np.zeros((5, 1), np.int32), nbefore=1, nafter=1)
     assert read_spikes(subject, reading) == {}
 
 
-def test_noise_stretches_hold_all_channels(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_noise_excerpts_hold_all_channels(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     subject = Subject.of(sorting, recording)
     none = np.zeros(subject.n_spikes, bool)
     starts = np.array([100, 29_995, 60_000])

@@ -1,4 +1,4 @@
-"""Results on the tree: kept for units that are the same, replaced for others."""
+"""Results in the tree: kept for unchanged units, replaced for others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xephys.analysis.results import Analysis, Settings, described, known_node, p
 from xephys.analysis.subject import Subject
 
 
-def test_a_node_holds_for_the_units_it_was_made_for(analyzed: xr.DataTree, recording: xr.DataArray) -> None:
+def test_a_result_is_valid_for_the_units_it_was_made_for(analyzed: xr.DataTree, recording: xr.DataArray) -> None:
     tree = with_nodes(analyzed, {})
     node = known_node(tree, "templates")
     assert node is not None
@@ -23,7 +23,7 @@ def test_a_node_holds_for_the_units_it_was_made_for(analyzed: xr.DataTree, recor
     assert analysis.changed["templates"].all()
 
 
-def test_another_recording_makes_all_units_new(analyzed: xr.DataTree, recording: xr.DataArray) -> None:
+def test_another_recording_invalidates_all_units(analyzed: xr.DataTree, recording: xr.DataArray) -> None:
     node = known_node(analyzed, "templates")
     assert node is not None
     analysis = Analysis(subject=Subject.of(analyzed, recording * 2), settings=Settings())
@@ -31,9 +31,9 @@ def test_another_recording_makes_all_units_new(analyzed: xr.DataTree, recording:
     assert analysis.changed["templates"].all()
 
 
-def test_text_of_parameters_is_settled() -> None:
+def test_equal_parameters_have_one_text() -> None:
     assert described({"a": np.float64(1.0), "b": (1, 2)}) == described({"b": [1, 2], "a": 1.0})
 
 
-def test_padding_fills_the_last_dimension() -> None:
+def test_padding_extends_the_last_dimension() -> None:
     assert padded_to(np.zeros((2, 1)), 2, 7).tolist() == [[0.0, 7.0], [0.0, 7.0]]

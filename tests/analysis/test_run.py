@@ -1,4 +1,4 @@
-"""Everything in one pass: what is read, what is reused, and that nothing depends on chunks or on other units."""
+"""Everything in one pass: how often is read, what is reused, and independence of chunks and other units."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ = ["noise_levels", "waveforms", "templates", "spike_amplitudes", "spike_loc
 
 @pytest.fixture
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What is asked of each pass over the recording."""
+    """The request of each pass over the recording."""
     asked: list[Any] = []
 
     def counted(subject: Any, reading: Any) -> Any:
@@ -47,36 +47,41 @@ def same(one: xr.DataTree, other: xr.DataTree) -> None:
             np.testing.assert_array_equal(variable.values, other[node.path][name].values, err_msg=f"{node.path}/{name}")
 
 
-def test_everything_is_read_once(sorting: xr.DataTree, recording: xr.DataArray, passes: list[Any]) -> None:
+def test_all_extensions_need_one_pass(sorting: xr.DataTree, recording: xr.DataArray, passes: list[Any]) -> None:
     analyze(sorting, recording, list(EXTENSIONS))
     assert len(passes) == 1
 
 
-def test_scales_by_the_templates_of_the_pass_take_another_one(
+def test_scaling_by_templates_of_the_same_analysis_takes_a_second_pass(
     sorting: xr.DataTree, recording: xr.DataArray, passes: list[Any]
 ) -> None:
     analyze(sorting, recording, ["amplitude_scalings"], parameters={"amplitude_scalings": {"source": "analysis"}})
     assert len(passes) == 2
 
 
-def test_what_is_known_is_not_computed_again(analyzed: xr.DataTree, recording: xr.DataArray, passes: list[Any]) -> None:
+def test_known_results_are_not_computed_again(
+    analyzed: xr.DataTree, recording: xr.DataArray, passes: list[Any]
+) -> None:
     again = analyze(analyzed, recording, list(EXTENSIONS), n_spikes_max=None, parameters=PARAMETERS)
     assert not passes
     same(again, analyzed)
 
 
 @pytest.mark.parametrize("chunk_samples", [11_111, 300_000])
-def test_chunks_do_not_matter(
+def test_results_do_not_depend_on_chunks(
     sorting: xr.DataTree, recording: xr.DataArray, analyzed: xr.DataTree, chunk_samples: int
 ) -> None:
     other = rechunked(recording, chunk_samples)
     same(analyze(sorting, other, list(EXTENSIONS), n_spikes_max=None, parameters=PARAMETERS), analyzed)
 
 
-def test_only_units_that_changed_are_read(
+def test_only_changed_units_are_read_again(
     analyzed: xr.DataTree, sorting: xr.DataTree, recording: xr.DataArray, passes: list[Any]
 ) -> None:
-    """One unit loses half its spikes: the others' results are kept, and all are as if computed afresh."""
+    """One unit loses half its spikes:
+
+    the other units' results are kept, and all results equal those of a new analysis.
+    """
     units, samples = sorting["spikes"]["unit_index"].values, sorting["spikes"]["sample_index"].values
     keep = (units != 2) | (samples % 2 == 0)
 
@@ -101,16 +106,15 @@ def test_only_units_that_changed_are_read(
     assert not passes[0].noise_tiles
     fresh = analyze(halved(sorting), recording, names, n_spikes_max=None, parameters=PARAMETERS)
     for name in names:
-        if (
-            name == "amplitude_scalings"
-        ):  # a spike of another unit that overlapped one that went is fitted with it still
+        # A scale is fitted together with overlapping spikes, which other units may have lost meanwhile.
+        if name == "amplitude_scalings":
             continue
         for variable in fresh[f"analysis/{name}"].data_vars:
             left, right = (tree[f"analysis/{name}"][variable].values for tree in (updated, fresh))
             np.testing.assert_array_equal(left, right, err_msg=f"{name}/{variable}")
 
 
-def test_other_names_and_another_order_read_nothing(
+def test_renaming_and_reordering_units_reads_nothing(
     analyzed: xr.DataTree, recording: xr.DataArray, passes: list[Any]
 ) -> None:
     moved = relabel_units(select_units(analyzed, [3, 0, 4]), unit_ids={3: 30}, labels={0: "mua"})
@@ -126,7 +130,7 @@ def test_other_names_and_another_order_read_nothing(
     np.testing.assert_array_equal(np.bincount(owners), counts)
 
 
-def test_a_sorting_that_knows_neither_channels_nor_templates(
+def test_channels_and_templates_are_found_if_the_sorting_has_none(
     sorting: xr.DataTree, recording: xr.DataArray, analyzed: xr.DataTree
 ) -> None:
     bare = build_sorting(
@@ -145,8 +149,8 @@ def test_a_sorting_that_knows_neither_channels_nor_templates(
     np.testing.assert_array_equal(left[agree], right[agree])
 
 
-def test_two_segments_hold_what_each_holds(sorting: xr.DataTree, recording: xr.DataArray) -> None:
-    """The same spikes in two segments: each value comes twice, and counts and sums are those of both."""
+def test_two_equal_segments_double_values_and_counts(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    """The same spikes in two segments: each value occurs twice, counts are doubled and averages stay."""
     spikes = {name: sorting["spikes"][name].values for name in ("sample_index", "unit_index")}
     n = len(spikes["sample_index"])
     units = {name: sorting["units"][name].values for name in ("label", "channel_index")}
@@ -165,7 +169,7 @@ def test_two_segments_hold_what_each_holds(sorting: xr.DataTree, recording: xr.D
 
 
 @pytest.mark.parametrize("n_spikes", [0, 1])
-def test_units_of_few_spikes(recording: xr.DataArray, n_spikes: int) -> None:
+def test_units_with_no_or_one_spike(recording: xr.DataArray, n_spikes: int) -> None:
     sorting = build_sorting(
         recording,
         spikes={"sample_index": np.full(n_spikes, 3), "unit_index": np.zeros(n_spikes, int)},
@@ -177,7 +181,7 @@ def test_units_of_few_spikes(recording: xr.DataArray, n_spikes: int) -> None:
     assert np.isnan(found["analysis/unit_locations"]["x"].values[1])
 
 
-def test_one_channel() -> None:
+def test_every_extension_works_on_one_channel() -> None:
     recording, truth = xephys.testing.simulate_recording(duration_s=2.0, n_channels=4, n_units=1, probe="tetrode")
     alone = recording.isel(channel=[0])
     sorting = build_sorting(
@@ -189,13 +193,13 @@ def test_one_channel() -> None:
     assert found["analysis/waveforms"].sizes["slot"] == 1
 
 
-def test_nothing_is_left_of_the_raw_counts(recording: xr.DataArray, analyzed: xr.DataTree) -> None:
+def test_a_recording_in_counts_is_analyzed_in_microvolts(recording: xr.DataArray, analyzed: xr.DataTree) -> None:
     assert plan_of(recording.data) is not None
     assert recording.attrs["units"] == "counts"
     assert analyzed["analysis/templates"].attrs["units"] == "uV"
 
 
-def test_results_are_stored_with_the_sorting(analyzed: xr.DataTree, tmp_path: Any) -> None:
+def test_results_survive_saving_and_opening_the_sorting(analyzed: xr.DataTree, tmp_path: Any) -> None:
     xephys.save_sorting(analyzed, tmp_path / "sorting.zarr")
     same(xephys.open_sorting(tmp_path / "sorting.zarr"), analyzed)
 
@@ -216,7 +220,9 @@ def test_results_are_stored_with_the_sorting(analyzed: xr.DataTree, tmp_path: An
         ),
     ],
 )
-def test_bad_input(sorting: xr.DataTree, recording: xr.DataArray, keywords: dict[str, Any], message: str) -> None:
+def test_bad_input_is_refused_with_the_remedy(
+    sorting: xr.DataTree, recording: xr.DataArray, keywords: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ParameterError, match=message):
         analyze(sorting, recording, **keywords)
 
@@ -226,7 +232,7 @@ def test_another_recording_is_refused(sorting: xr.DataTree, recording: xr.DataAr
         analyze(sorting, recording.isel(time=slice(0, 1000)))
 
 
-def test_the_order_in_which_spikes_are_given_does_not_matter(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_results_do_not_depend_on_the_order_of_the_spikes(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     rng = np.random.default_rng(0)
     spikes = {name: sorting["spikes"][name].values for name in ("sample_index", "unit_index")}
     order = rng.permutation(len(spikes["sample_index"]))

@@ -12,7 +12,7 @@ from xephys.analysis.run import analyze
 from .conftest import PARAMETERS
 
 
-def test_as_spikeinterface_computes_them(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any) -> None:
+def test_metrics_agree_with_spikeinterface(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any) -> None:
     found = analyze(analyzed, recording, ["template_metrics"], n_spikes_max=None, parameters={
         "templates": PARAMETERS["templates"]
     })["analysis/template_metrics"]  # fmt: skip

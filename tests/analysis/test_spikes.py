@@ -1,4 +1,4 @@
-"""Values of spikes beside those of SpikeInterface's analyzer."""
+"""Values of single spikes beside those of SpikeInterface's analyzer."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ def data(analyzer: Any, name: str) -> Any:
     return analyzer.get_extension(name).get_data()
 
 
-def test_amplitudes(analyzed: xr.DataTree, analyzer: Any) -> None:
+def test_amplitudes_agree(analyzed: xr.DataTree, analyzer: Any) -> None:
     found = analyzed["analysis/spike_amplitudes"]["amplitude"].values
     np.testing.assert_allclose(found, data(analyzer, "spike_amplitudes"), rtol=1e-6)
 
 
-def test_locations(analyzed: xr.DataTree, analyzer: Any) -> None:
+def test_locations_agree(analyzed: xr.DataTree, analyzer: Any) -> None:
     expected = data(analyzer, "spike_locations")
     for name in ("x", "y"):
         np.testing.assert_allclose(analyzed["analysis/spike_locations"][name].values, expected[name], atol=1e-4)
 
 
-def test_scalings_with_collisions(analyzed: xr.DataTree, analyzer: Any) -> None:
+def test_scalings_agree_where_spikes_overlap(analyzed: xr.DataTree, analyzer: Any) -> None:
     node = analyzed["analysis/amplitude_scalings"]
     np.testing.assert_allclose(node["scale"].values, data(analyzer, "amplitude_scalings"), atol=1e-5)
     assert node["collides"].values.any()
     assert not node["collides"].values.all()
 
 
-def test_units_that_peak_beside_their_spikes_are_read_there(sorting: xr.DataTree, recording: xr.DataArray) -> None:
-    """Spikes of one unit come five samples early: its amplitudes are those of the peak all the same."""
+def test_amplitudes_are_read_at_the_peak_of_the_template(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    """The spikes of one unit are five samples early; their amplitudes are still those of the peak."""
     spikes = {name: sorting["spikes"][name].values.copy() for name in ("sample_index", "unit_index")}
     early = spikes["unit_index"] == 1
     spikes["sample_index"][early] -= 5
@@ -50,6 +50,6 @@ def test_units_that_peak_beside_their_spikes_are_read_there(sorting: xr.DataTree
     )
 
 
-def test_empty_slots_are_zero() -> None:
+def test_slots_without_a_channel_are_zero() -> None:
     dense = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
     assert sparse_of(dense, np.array([[1, -1]], np.int32)).tolist() == [[[1.0, 0.0], [4.0, 0.0]]]

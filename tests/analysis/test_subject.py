@@ -1,4 +1,4 @@
-"""What identifies a unit, and that sorting and recording belong together."""
+"""The keys that identify units, and the check that sorting and recording belong together."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from xephys.errors import ParameterError
 from xephys.recording.segments import tree_of
 
 
-def test_keys_follow_units_wherever_they_stand(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_keys_follow_units_when_they_are_renamed_and_reordered(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     keys = Subject.of(sorting, recording).unit_keys
     moved = relabel_units(select_units(sorting, [4, 1]), unit_ids={4: 40})
     assert Subject.of(moved, recording).unit_keys.tolist() == keys[[4, 1]].tolist()
     assert len(set(keys.tolist())) == len(keys)
 
 
-def test_content_keys_tell_order_and_values_apart() -> None:
+def test_content_keys_depend_on_the_order() -> None:
     assert content_key(np.array([1, 2])) != content_key(np.array([2, 1]))
 
 
-def test_counts_become_microvolts(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_a_recording_in_counts_is_scaled_to_microvolts(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     assert Subject.of(sorting, recording).recording.attrs["units"] == "uV"
 
 
-def test_another_rate_is_refused(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_another_sampling_rate_is_refused(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     other = sorting.copy()
     other.attrs = {**sorting.attrs, "sampling_frequency": 20_000.0}
     with pytest.raises(ParameterError, match="30000 Hz and the sorting at 20000 Hz"):
         Subject.of(other, recording)
 
 
-def test_segments_of_a_tree(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_spikes_are_divided_among_segments(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     subject = Subject.of(sorting, tree_of([recording, recording]))
     assert subject.segment_bounds.tolist() == [0, subject.n_spikes, subject.n_spikes]

@@ -1,4 +1,4 @@
-"""Metrics as tables by the names of the units."""
+"""Tables of metrics, indexed by the names of the units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xephys
 from xephys.errors import ParameterError
 
 
-def test_columns_and_units(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_columns_carry_names_and_units_of_measure(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     renamed = xephys.relabel_units(sorting, unit_ids={0: 50})
     table = xephys.compute_quality_metrics(renamed, recording, ["num_spikes", "firing_rate"])
     assert list(table.data_vars) == ["num_spikes", "firing_rate"]
@@ -26,6 +26,6 @@ def test_all_names_are_listed(sorting: xr.DataTree, recording: xr.DataArray) -> 
     assert sorted(shapes.data_vars) == sorted(xephys.template_metric_names())
 
 
-def test_an_unknown_name(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_an_unknown_metric_is_refused(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     with pytest.raises(ParameterError, match="metric is 'isolation'"):
         xephys.compute_quality_metrics(sorting, recording, ["isolation"])

@@ -1,4 +1,4 @@
-"""Places and similarity of units beside those of SpikeInterface's analyzer."""
+"""Locations and similarities of units beside those of SpikeInterface's analyzer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.errors import ParameterError
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_places(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any, method: str) -> None:
+def test_locations_agree(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any, method: str) -> None:
     from spikeinterface.postprocessing.localization_tools import _unit_location_methods
 
     found = analyze(
@@ -33,10 +33,10 @@ def test_places(analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any, m
 @pytest.mark.parametrize("method", ["cosine", "l1", "l2"])
 @pytest.mark.parametrize("support", ["union", "intersection", "dense"])
 @pytest.mark.parametrize("lag_ms", [0.0, 0.2])
-def test_similarity(
+def test_similarity_is_symmetric_and_never_below_theirs(
     analyzed: xr.DataTree, recording: xr.DataArray, analyzer: Any, method: str, support: str, lag_ms: float
 ) -> None:
-    """SpikeInterface tries lags of one sign only for each pair, so its best one may be worse; never better."""
+    """SpikeInterface tries lags of one sign only for each pair, so its best may be worse than ours, never better."""
     from spikeinterface.core.template_tools import get_dense_templates_array
     from spikeinterface.postprocessing.template_similarity import compute_similarity_with_templates_array
 
@@ -58,7 +58,7 @@ def test_similarity(
     node = found["analysis/template_similarity"]
     similarity, lags = node["similarity"].values, node["lag"].values
     assert np.all(similarity >= expected - 1e-5)
-    one_sided = lags <= 0  # of a pair in order
+    one_sided = lags <= 0  # lags that SpikeInterface tries for a pair in order
     upper = np.triu(one_sided, 1)
     np.testing.assert_allclose(similarity[upper], expected[upper], atol=1e-5)
     assert upper.any()
@@ -66,6 +66,6 @@ def test_similarity(
     np.testing.assert_array_equal(similarity, similarity.T)
 
 
-def test_a_lag_beyond_the_template(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_a_lag_beyond_the_template_is_refused(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     with pytest.raises(ParameterError, match="less than half of them"):
         analyze(sorting, recording, ["template_similarity"], parameters={"template_similarity": {"lag_ms": 2.0}})

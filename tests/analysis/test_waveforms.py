@@ -1,4 +1,4 @@
-"""Waveforms, templates and noise beside those of SpikeInterface's analyzer."""
+"""Waveforms, templates and noise levels beside those of SpikeInterface's analyzer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.recording.segments import segments_of
 
 
 @pytest.mark.parametrize(("operator", "tolerance"), [("average", 1e-4), ("std", 1e-4), ("median", 0.0)])
-def test_templates(analyzed: xr.DataTree, analyzer: Any, operator: str, tolerance: float) -> None:
+def test_templates_agree(analyzed: xr.DataTree, analyzer: Any, operator: str, tolerance: float) -> None:
     node = analyzed["analysis/templates"]
     channels = node["channel_index"].values
     dense = analyzer.get_extension("templates").get_data(operator=operator)
@@ -22,19 +22,19 @@ def test_templates(analyzed: xr.DataTree, analyzer: Any, operator: str, toleranc
     np.testing.assert_allclose(node[operator].values, sparse, atol=tolerance)
 
 
-def test_waveforms(analyzed: xr.DataTree, analyzer: Any) -> None:
+def test_waveforms_agree(analyzed: xr.DataTree, analyzer: Any) -> None:
     node = analyzed["analysis/waveforms"]
     np.testing.assert_allclose(
         node["waveform"].values, analyzer.get_extension("waveforms").data["waveforms"], atol=1e-4
     )
 
 
-def test_noise_is_near_that_of_other_stretches(analyzed: xr.DataTree, analyzer: Any) -> None:
+def test_noise_levels_from_other_excerpts_are_close(analyzed: xr.DataTree, analyzer: Any) -> None:
     expected = analyzer.get_extension("noise_levels").get_data()
     np.testing.assert_allclose(analyzed["analysis/noise_levels"]["noise_level"].values, expected, rtol=0.05)
 
 
-def test_templates_of_one_segment_are_those_of_that_segment_alone():
+def test_templates_of_one_segment_are_those_of_the_segment_alone():
     recording, sorting = analyzed_segments()
     kept = sorting["analysis/waveforms"]
     owner = sorting["spikes"]["unit_index"].values[kept["waveform_spike"].values]

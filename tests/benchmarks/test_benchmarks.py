@@ -1,4 +1,4 @@
-"""Every benchmark runs at a small size, so that none can rot, and says what it shall say."""
+"""Every benchmark runs at a small size, so that it stays alive, and reports what it should."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture
 def load(monkeypatch):
-    """A benchmark as a module; they import what they share from their own folder."""
+    """Import a benchmark by name; benchmarks import what they share from their own folder."""
     monkeypatch.syspath_prepend(str(FOLDER))
 
     def of(name):
@@ -34,8 +34,11 @@ def load(monkeypatch):
 def test_every_benchmark_is_run_here():
     here = Path(__file__).read_text(encoding="utf-8")
     names = {path.stem for path in FOLDER.glob("*.py")} - {"harness"}
-    assert {name for name in names if f'load("{name}")' not in here} <= {"graph", "sorters"}  # tested with the graph
-    for name in names - {"kernels", "graph", "hours"}:  # the last takes an hour, and has no table yet
+    assert {name for name in names if f'load("{name}")' not in here} <= {
+        "graph",
+        "sorters",
+    }  # they have their own files
+    for name in names - {"kernels", "hours"}:  # kernels only prints its table; that of hours is not made yet
         assert (FOLDER / "results" / f"{name}.md").is_file(), f"run python benchmarks/{name}.py"
 
 
@@ -57,7 +60,7 @@ def test_chains(load):
     chains = load("chains")
     results, duration_s, n_channels = chains.run(quick=True)
     for result in results.values():
-        assert result.difference > 0.97  # both do the same job; neighborhoods of the whitening differ
+        assert result.difference > 0.97  # both do the same job, though the whitening uses other neighborhoods
         assert result.tasks_per_chunk == 1
         assert result.ratio > 0
     assert all(name in "".join(chains.report(results, duration_s, n_channels)) for name in chains.CHAINS)
@@ -134,7 +137,7 @@ def test_scaling_on_worker_processes(load, tmp_path):
     assert "| whole sort |" in table and "| times one process | 1.00 |" in table
 
 
-def test_what_runs_alone_follows_from_two_walls(load):
+def test_serial_time_follows_from_two_wall_times(load):
     scaling = load("scaling")
     assert scaling.alone_s(10.0, 5.0, 2) == 0.0
     assert scaling.alone_s(10.0, 10.0, 2) == 10.0
@@ -145,7 +148,7 @@ def test_what_runs_alone_follows_from_two_walls(load):
 
 
 def test_gpu(load):
-    """On arrays that are strict as a GPU's: what is timed does run, and gives the same events."""
+    """On arrays as strict as a GPU's: whatever is timed runs, and gives the same events."""
     gpu = load("gpu")
     with device_arrays.installed() as device:
         result = gpu.run(quick=True, device=device)
@@ -190,7 +193,7 @@ def test_drift_names_sets_and_sorters_that_exist(load):
     assert {"default", "preset:kilosort4"} <= set(drift.SORTERS)
 
 
-def test_analysis_reads_once(load):
+def test_analysis_reads_the_recording_once(load):
     analysis = load("analysis")
     result = analysis.run(quick=True, with_peer=False)
     assert result.passes == 1
@@ -198,7 +201,7 @@ def test_analysis_reads_once(load):
     assert "read the recording 1 time." in "".join(analysis.report(result))
 
 
-def test_anchor_tells_medians_over_the_rounds(load):
+def test_anchor_reports_medians_over_the_rounds(load):
     anchor, harness = load("anchor"), load("harness")
     _, truth = xephys.testing.simulate_recording(duration_s=3, n_channels=8, n_units=2, seed=0)
     processes = [harness.Process(wall_s=wall, cpu_s=2 * wall, peak_bytes=2**30, output="") for wall in (1.0, 9.0, 2.0)]

@@ -1,4 +1,4 @@
-"""The benchmarks of the graph at small sizes, so that they cannot rot; the figures themselves are in their tables."""
+"""The benchmarks of the graph at small sizes, so that they stay alive; their tables hold the real figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """Imports a benchmark by name, from its folder."""
+    """Import a benchmark by name, from its folder."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(FOLDER)
 
@@ -33,7 +33,7 @@ def test_the_fused_plan_does_the_work_of_a_pool_written_by_hand(benchmark):
     result = benchmark("graph").run(quick=True)
     assert result.same_bits
     assert result.tasks_per_chunk == 1
-    # A guard against losing a factor; the 5 % are measured by the benchmark at full size.
+    # This catches the loss of a factor; the benchmark at full size measures the 5 %.
     assert result.fastest_ratio < 1.5
     assert result.hour_tasks == 1800
     assert result.hour_build_s < 1

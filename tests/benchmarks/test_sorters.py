@@ -1,4 +1,4 @@
-"""The comparison of sorters at a small size, without any peer: scores, what is kept, and what is demanded."""
+"""The comparison of sorters at a small size, without any peer: scores, stored results, and requirements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture
 def part(monkeypatch):
-    """A module of the benchmark; they import each other from their own folder."""
+    """Import a module of the benchmark; its modules import each other from their own folder."""
     monkeypatch.syspath_prepend(str(FOLDER))
     before = set(sys.modules)
     yield lambda name: importlib.import_module(name)
@@ -26,7 +26,7 @@ def part(monkeypatch):
 
 @pytest.fixture
 def small(part, monkeypatch):
-    """Kinds of recordings that are as small as can be."""
+    """Kinds of very small recordings."""
     sets = part("contest.sets")
     hard = sets.KINDS["hard"]._replace(duration_s=8.0, n_channels=16, n_units=4)
     hard = hard._replace(simulator={**hard.simulator, "stimulation_period_s": 2.0})
@@ -37,7 +37,7 @@ def small(part, monkeypatch):
 
 
 def as_found(part, truth, units):
-    """A sorting of some units of the truth."""
+    """A sorting that holds some of the true units."""
     spikes = truth.select_units(units).to_spike_vector()
     return part("contest.scoring").Found(spikes["sample_index"], spikes["unit_index"], len(units))
 
@@ -59,7 +59,7 @@ def test_the_truth_scores_fully_and_half_of_it_half(part, small, tmp_path):
     assert (nothing["accuracy"], nothing["well"], nothing["units"], nothing["split"]) == (0.0, 0, 0, 0)
 
 
-def test_a_unit_in_two_pieces_is_split_and_found_twice_is_counted_twice(part, small, tmp_path):
+def test_a_unit_in_two_pieces_counts_as_split_and_a_unit_found_twice_as_double(part, small, tmp_path):
     recorded, scoring = small.recorded("quick:0", tmp_path), part("contest.scoring")
     train = recorded.truth.get_unit_spike_train(0, segment_index=0)
     pieces = scoring.Found(train, np.arange(len(train)) % 2, 2)
@@ -75,7 +75,7 @@ def test_unmatched_units_are_told_apart(part, small, tmp_path):
     artifact = np.concatenate([np.arange(a * rate_hz, b * rate_hz, 500) for a, b in truth.artifacts_s]).astype(int)
     trains = [
         artifact,
-        np.arange(100, 8 * rate_hz - 100, 1013),  # like a clock: neither far nor near anything
+        np.arange(100, 8 * rate_hz - 100, 1013),  # regular, so neither far nor near any unit
         artifact[:2],  # hardly active
     ]
     found = scoring.Found(
@@ -101,14 +101,14 @@ def test_coincidences_beyond_chance(part):
     assert abs(observed - expected) < 5 * np.sqrt(expected)
 
 
-def test_a_generated_set_is_what_its_setting_says_and_its_true_templates_find_its_spikes(part, small, tmp_path):
+def test_a_generated_recording_follows_its_setting_and_its_templates_find_its_spikes(part, small, tmp_path):
     from spikeinterface import load
 
     recorded, scoring = small.recorded("static:3", tmp_path), part("contest.scoring")
     recording = load(recorded.path)
     assert (recording.get_num_channels(), len(recorded.truth.unit_ids)) == (128, 40)
     noise_uv = float(recording.get_traces(return_in_uV=True).std(axis=0).min())
-    assert 9.9 < noise_uv < 12.0  # white noise of 10 µV and what spikes add
+    assert 9.9 < noise_uv < 12.0  # white noise of 10 µV, raised a little by spikes
     peer = part("contest.peer")
     sample, unit = peer.matched(peer.prepared(recorded.path.parent), recorded.path.parent, "wobble")
     order = np.argsort(sample, kind="stable")
@@ -116,7 +116,7 @@ def test_a_generated_set_is_what_its_setting_says_and_its_true_templates_find_it
     assert scored["well"] >= 36
 
 
-def test_neighbors_share_noise_where_a_setting_says_so(part):
+def test_neighbors_share_noise_if_the_setting_demands_it(part):
     generated, sets = part("contest.generated"), part("contest.sets")
     setting = sets.KINDS["dense-np1"].generator._replace(n_units=2)
     made = generated.generate(setting, seed=3, duration_s=4.0)
@@ -131,8 +131,8 @@ def test_neighbors_share_noise_where_a_setting_says_so(part):
     np.testing.assert_allclose(np.corrcoef(traces.T), correlation, atol=0.05)
 
 
-def test_the_matcher_knows_noise_that_neighbors_share(part, small, tmp_path, monkeypatch):
-    """Of 120 units on 128 contacts the true templates, whitened with the true covariance, find the spikes of most."""
+def test_the_matcher_takes_shared_noise_into_account(part, small, tmp_path, monkeypatch):
+    """For most of 120 units on 128 contacts, true templates whitened with the true covariance find the spikes."""
     monkeypatch.setitem(small.KINDS, "dense-np1", small.KINDS["dense-np1"]._replace(duration_s=4.0))
     recorded, scoring = small.recorded("dense-np1:3", tmp_path), part("contest.scoring")
     peer = part("contest.peer")
@@ -142,14 +142,14 @@ def test_the_matcher_knows_noise_that_neighbors_share(part, small, tmp_path, mon
     assert scored["well"] >= 90
 
 
-def test_samples_that_were_removed_come_again(part, small, tmp_path):
+def test_removed_samples_are_made_again(part, small, tmp_path):
     recorded = small.recorded("quick:0", tmp_path)
     bits = next(recorded.path.glob("*.raw")).read_bytes()
     shutil.rmtree(recorded.path)
     assert next(small.restored(small.recorded("quick:0", tmp_path)).path.glob("*.raw")).read_bytes() == bits
 
 
-def test_a_preset_is_not_taken_for_the_peer_of_its_name(part, monkeypatch):
+def test_our_kilosort4_preset_is_not_mistaken_for_the_peer(part, monkeypatch):
     running = part("contest.running")
     presets = importlib.import_module("xephys.sorter.presets").PRESETS
     monkeypatch.setitem(presets, "kilosort4", presets["default"])
@@ -158,7 +158,7 @@ def test_a_preset_is_not_taken_for_the_peer_of_its_name(part, monkeypatch):
     assert running.identity("kilosort4") == "kilosort4"
 
 
-def test_what_is_kept_is_not_run_again(part, small, tmp_path, monkeypatch):
+def test_stored_results_are_not_run_again(part, small, tmp_path, monkeypatch):
     sorters = part("sorters")
     pairs = [("quick:0", "default"), ("quick:0", "no_such_peer")]
     first = sorters.run(pairs, folder=tmp_path)
@@ -180,7 +180,7 @@ def test_what_is_kept_is_not_run_again(part, small, tmp_path, monkeypatch):
         sorters.run(pairs[:1], folder=tmp_path)
 
 
-def test_a_sorter_over_its_limit_is_said_to_be(part, small, tmp_path):
+def test_a_sorter_that_exceeds_its_limit_is_reported(part, small, tmp_path):
     running, recorded = part("contest.running"), small.recorded("quick:0", tmp_path)
     made = running.run("default", recorded, tmp_path / "out", peers=sys.executable, limit_s=1)
     assert made["state"] == "over 1 s"
@@ -195,7 +195,7 @@ def test_an_unknown_set_is_refused(part, small, tmp_path):
 
 
 def made(sorter, name="dense:10", **scores):
-    """A finished run with some scores."""
+    """A finished run with the given scores."""
     default = {"accuracy": 0.9, "well": 90, "truth units": 120, "false positive": 5, "redundant": 0, "overmerged": 0}
     default |= {"units": 100, "active": 100, "good": None, "double across": 0, "double chance": 1.0, "double same": 0}
     return {
@@ -224,7 +224,7 @@ def test_two_thirds_of_the_gap_is_demanded(part):
         made("tridesclous2", well=80, **{"false positive": 1}),
         made("truth+wobble", well=112),
     ]
-    assert reached(part, [made("default", well=108), *others]) == [True, True]  # 9 of 13
+    assert reached(part, [made("default", well=108), *others]) == [True, True]  # 9 of the 13 between
     assert reached(part, [made("default", well=107, **{"false positive": 17}), *others]) == [False, False]
     assert reached(part, [made("default")]) == [None]
 
@@ -238,7 +238,7 @@ def test_ours_has_to_be_as_accurate_as_every_peer_without_more_extra_units(part)
 def test_seeds_of_a_kind_are_judged_one_by_one_and_together(part):
     runs = [made("default", "static:10", accuracy=0.9), made("lupin", "static:10", accuracy=0.95)]
     runs += [made("default", "static:11", accuracy=0.99), made("lupin", "static:11", accuracy=0.92)]
-    runs += [made("tridesclous2", "static:11", accuracy=1.0)]  # not on every seed: left out of the sum
+    runs += [made("tridesclous2", "static:11", accuracy=1.0)]  # not on every seed, so left out of the pooled runs
     found = part("contest.verdict").verdicts(runs)
     names = ["static:10", "static:11", "static:10+11"]
     assert list(dict.fromkeys(verdict.name for verdict in found)) == names
@@ -252,7 +252,7 @@ def test_seeds_of_a_kind_are_judged_one_by_one_and_together(part):
     assert extra.measured == "10; lupin 10"
 
 
-def test_speeds_are_not_summed(part):
+def test_speeds_are_not_pooled(part):
     pooled = part("contest.pooled").pooled
     assert pooled([made("default", "speed:10"), made("default", "speed:11")]) == []
     assert pooled([made("default", "dense:10")]) == []
@@ -266,9 +266,7 @@ def test_a_ratio_of_times_needs_an_idle_machine(part):
     assert reached(part, [ours | {"wall_s": 61.0, "load": 1.5}]) == [None, True]
 
 
-def test_sets_are_shared_by_lanes_of_one_core_and_judged_times_have_the_machine_alone(
-    part, small, tmp_path, monkeypatch
-):
+def test_lanes_of_one_core_share_the_sets_and_timed_sorts_have_the_machine_alone(part, small, tmp_path, monkeypatch):
     import os
     import threading
 
@@ -285,12 +283,12 @@ def test_sets_are_shared_by_lanes_of_one_core_and_judged_times_have_the_machine_
     here, n_cores = threading.current_thread().name, len(os.sched_getaffinity(0))
     assert seen[:2] == [("speed:0", "a", here, n_cores), (*sorters.SLOWEST, here, n_cores)]
     assert {n for *_, thread, n in seen[2:] if thread != here} == {1}
-    assert sorted(made[:2] for made in seen) == sorted(pairs)  # none twice
+    assert sorted(made[:2] for made in seen) == sorted(pairs)  # each pair once
     assert len({thread for name, _, thread, _ in seen if name == "quick:0"}) == 1
     assert len(os.sched_getaffinity(0)) == n_cores
 
 
-def test_the_plan_covers_every_demand(part):
+def test_the_plan_covers_every_requirement(part):
     sorters, verdict = part("sorters"), part("contest.verdict")
     planned = sorters.plan()
     assert len(planned) == len(set(planned))
@@ -302,7 +300,7 @@ def test_the_plan_covers_every_demand(part):
     assert sorters.SLOWEST in planned
 
 
-def test_variants_of_our_preset_are_ours_and_no_presets(part):
+def test_variants_of_our_preset_are_ours_without_being_presets(part):
     running = part("contest.running")
     assert running.ours()["drift:off"] == "default"
     assert "drift:off" not in running.presets()

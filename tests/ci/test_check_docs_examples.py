@@ -1,4 +1,4 @@
-"""The check of examples runs what it finds, keeps a page's namespace, and names the line that fails."""
+"""The check of examples runs each page in one namespace and names the line that fails."""
 
 from __future__ import annotations
 

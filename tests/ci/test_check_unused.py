@@ -18,7 +18,7 @@ def run(root: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def dead(tmp_path):
-    """Write files of a package and return the names that the check calls dead."""
+    """Write files of a package; returns the names that the check calls dead."""
 
     def names(files: dict[str, str]) -> list[str]:
         for name, text in files.items():
@@ -44,11 +44,11 @@ def test_the_package_has_no_dead_code():
 @pytest.mark.parametrize(
     "text", [FUNCTION, "class find: ...\n", "find = 3\n", "find: int = 3\n", "a = find = 3\nprint(a)\n"]
 )
-def test_what_nothing_uses_is_found(dead, text):
+def test_unused_definitions_are_found(dead, text):
     assert dead({"detect/peaks.py": text}) == ["xephys.detect.peaks.find"]
 
 
-def test_a_name_of_another_module_is_no_use(dead):
+def test_the_same_name_in_another_module_does_not_count_as_a_use(dead):
     files = {
         "detect/peaks.py": FUNCTION,
         "detect/troughs.py": FUNCTION,
@@ -69,10 +69,10 @@ def test_a_name_of_another_module_is_no_use(dead):
         ("docs/page.md", "```python\nfrom xephys.detect.peaks import find\n```\n"),
     ],
 )
-def test_each_kind_of_use(dead, file, text):
+def test_each_kind_of_use_is_recognized(dead, file, text):
     assert dead({"detect/peaks.py": FUNCTION, file: text}) == []
 
 
-def test_a_device_takes_the_place_of_its_kernel(dead):
+def test_the_device_version_of_a_kernel_counts_as_used(dead):
     files = {"kernels/peaks.py": FUNCTION + "print(find)\n", "kernels/peaks_device.py": FUNCTION + "def other(): ...\n"}
     assert dead(files) == ["xephys.kernels.peaks_device.other"]

@@ -1,4 +1,4 @@
-"""The README's table is what the code says, and the script finds kernels through helpers and tables."""
+"""The README's table agrees with the code, and the script finds kernels through helpers and tables."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def test_the_table_of_the_readme_is_current():
         ("`detect_universal`", "|  | ● |  |"),
     ],
 )
-def test_rows(names, row):
+def test_rows_name_the_hardware(names, row):
     assert f"| {names} {row}" in (ROOT / "README.md").read_text(encoding="utf-8")
