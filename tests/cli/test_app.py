@@ -1,4 +1,4 @@
-"""The commands: their names, and an exit status for whatever is wrong."""
+"""The commands: their names, and an exit status for each kind of error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from xephys.cli.app import COMMANDS, app
 
 
-def test_every_command_explains_itself():
+def test_every_command_has_a_help_text():
     runner = CliRunner()
     listed = runner.invoke(app, ["--help"]).output
     for command in COMMANDS:

@@ -1,4 +1,4 @@
-"""How a command speaks: exit status, warnings, progress."""
+"""What a command reports: exit status, warnings, progress."""
 
 import warnings
 
@@ -33,7 +33,7 @@ def test_status_of_each_error(error, status):
     assert "\n" not in sentence
 
 
-def test_our_warnings_are_one_line_and_others_are_silent(capsys):
+def test_our_warnings_are_one_line_and_others_are_hidden(capsys):
     @console.reported
     def command(debug=False):
         warnings.warn("3 constant channels", XephysWarning, stacklevel=1)
@@ -43,7 +43,7 @@ def test_our_warnings_are_one_line_and_others_are_silent(capsys):
     assert capsys.readouterr().err == "warning: 3 constant channels\n"
 
 
-def test_a_warning_takes_the_place_of_a_bar(monkeypatch, capsys):
+def test_a_warning_clears_the_progress_bar(monkeypatch, capsys):
     monkeypatch.setattr(console, "console", lambda **_: Console(stderr=True, force_terminal=True, width=80))
 
     @console.reported

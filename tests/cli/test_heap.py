@@ -1,4 +1,4 @@
-"""One heap for all threads: done where it can be, left alone where the user has chosen, and what it is for."""
+"""One heap for all threads: set where possible, unless the user has chosen otherwise, and fewer page faults with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(*, shared: bool) -> int:
-    # Small pages and no settings of the user, so that what is counted is what the allocator does.
+    # Small pages and no settings of the user's, so that the faults counted are those of the allocator.
     environment = {"NUMPY_MADVISE_HUGEPAGE": "0", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", FAULTS.format(shared=shared)],
@@ -42,11 +42,11 @@ def faults(*, shared: bool) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
-def test_pages_are_used_again():
+def test_freed_pages_are_used_again():
     assert faults(shared=True) < 0.5 * faults(shared=False)
 
 
-def test_the_users_setting_is_left_alone(monkeypatch):
+def test_the_users_setting_is_kept(monkeypatch):
     from xephys.cli.heap import share_one_heap
 
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")

@@ -1,4 +1,4 @@
-"""An interrupted or failed sort leaves what it can resume from, or nothing; the next one does only what is missing."""
+"""An interrupted or failed sort leaves results to resume from, or nothing; the next sort adds only what is missing."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def test_the_work_folder_is_removed_when_asked(simulated, tmp_path):
 
 
 def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
-    """Only what depends on it is written anew."""
+    """Only results that depend on the parameter are computed again."""
     out = tmp_path / "out"
 
     def files():
@@ -79,7 +79,7 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     second = files()
     assert {p: second[p] for p in first} == first
     new = {p.parent.name if p.name.startswith("chunk_") else p.name for p in set(second) - set(first)}
-    # What follows the first use of the threshold, in the refinements; neither estimates, nor detection, nor clusters.
+    # The threshold is first used in the refinements, so neither estimates nor detection nor clusters are repeated.
     again = {name.rsplit("-", 1)[0] for name in new}
     assert "match_and_project" in again
     assert again <= {

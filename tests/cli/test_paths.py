@@ -1,4 +1,4 @@
-"""What is at a path: recordings of one segment, sortings of every kind, and what is neither."""
+"""What a path may hold: recordings of one or several segments, sortings of every kind, and what is neither."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xephys.recording.segments import segments_of, tree_of
 from xephys.schema import make_recording
 
 
-def test_several_segments_and_paths_or_one_that_is_named(tmp_path):
+def test_segments_are_given_as_paths_or_chosen_by_index(tmp_path):
     whole = make_recording(np.arange(4000, dtype="i2").reshape(2000, 2), sampling_frequency=1000.0)
     save_recording(tree_of([whole[:1200], whole[1200:]]), tmp_path / "two")
     tree = open_segments([tmp_path / "two", tmp_path / "two"])
@@ -24,7 +24,7 @@ def test_several_segments_and_paths_or_one_that_is_named(tmp_path):
         open_segments([tmp_path / "two", tmp_path / "narrow"])
 
 
-def test_spikes_in_a_file_of_arrays(tmp_path):
+def test_spikes_in_a_file_of_arrays_are_a_sorting(tmp_path):
     path = tmp_path / "spikes.npz"
     np.savez(path, sample=[10, 20, 30], unit=[4, 9, 4], sampling_frequency=1000.0)
     found = find_sorting(path)
@@ -33,7 +33,7 @@ def test_spikes_in_a_file_of_arrays(tmp_path):
         find_learned(path)
 
 
-def test_what_is_no_sorting(tmp_path):
+def test_other_paths_are_refused_as_sortings(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist; check the path"):
         find_sorting(tmp_path / "nothing")
     np.savez(tmp_path / "part.npz", sample=[1])

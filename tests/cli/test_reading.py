@@ -1,4 +1,4 @@
-"""Options of reading: the same for every command that opens a recording, and handed over together."""
+"""Options of reading: the same for every command that opens a recording, and passed on as one value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xephys.cli.reading import OPTIONS, Reading, with_reading
 from xephys.errors import ParameterError
 
 
-def test_info_and_sort_read_alike() -> None:
+def test_info_and_sort_have_the_same_options() -> None:
     of = {command.__name__: signature(command).parameters for command in COMMANDS}
     for name in OPTIONS:
         shown, sorted_by = of["info"][name], of["sort"][name]
@@ -19,7 +19,7 @@ def test_info_and_sort_read_alike() -> None:
         assert shown.default is not Parameter.empty
 
 
-def test_what_is_given_comes_together() -> None:
+def test_given_options_arrive_as_one_value() -> None:
     got = {}
 
     @with_reading

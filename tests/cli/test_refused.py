@@ -1,4 +1,4 @@
-"""What is refused costs nothing, and says what is wrong in one sentence."""
+"""Wrong input costs no time and is explained in one sentence."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_bad_recordings_are_refused(tmp_path):
     assert not out.exists()
 
 
-def test_bad_places_are_refused(simulated, tmp_path, monkeypatch):
+def test_places_that_cannot_be_written_are_refused(simulated, tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.touch()
     assert "is a file" in refused("sort", simulated / "recording", "--out", file, status=4)
@@ -82,7 +82,7 @@ def test_bad_places_are_refused(simulated, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_no_scheduler_at_the_address(simulated, tmp_path, monkeypatch):
+def test_an_address_without_a_scheduler_is_refused(simulated, tmp_path, monkeypatch):
     def unreachable(address, timeout):
         raise OSError("timed out")
 
@@ -104,7 +104,7 @@ def test_comparisons_that_cannot_be_made(simulated, tmp_path):
     assert "20000 Hz" in refused("compare", tmp_path / "d.npz", simulated, status=3)
 
 
-def test_a_useless_recording_leaves_nothing(tmp_path):
+def test_a_recording_that_cannot_be_sorted_leaves_nothing(tmp_path):
     recording, _ = xephys.testing.simulate_recording(duration_s=2, n_channels=4, n_units=1)
     unusable = recording.assign_coords(bad=("channel", np.ones(4, bool)))
     xephys.save_recording(unusable, tmp_path / "a.zarr")
@@ -114,7 +114,7 @@ def test_a_useless_recording_leaves_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_cannot_be_learned_from_is_refused(simulated, sorted_folder, tmp_path):
+def test_sortings_that_cannot_be_reused_are_refused(simulated, sorted_folder, tmp_path):
     command = ("sort", simulated / "recording", "--out", tmp_path / "out", "--learned")
     assert "does not exist" in refused(*command, tmp_path / "none", status=3)
     assert "learned nothing; give such a folder" in refused(*command, sorted_folder / "phy", status=2)

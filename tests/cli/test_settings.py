@@ -1,4 +1,4 @@
-"""Every argument of the reader can be given on the command line; what would be lost is refused."""
+"""Every argument of a reader can be given on the command line; arguments that it would ignore are refused."""
 
 import numpy as np
 import pytest
@@ -8,20 +8,20 @@ from ..support.command_line import refused, run
 
 @pytest.fixture
 def cut(tmp_path):
-    """Raw samples whose copy was interrupted in the middle of one."""
+    """A raw file that ends in the middle of a frame, as an interrupted copy does."""
     path = tmp_path / "cut.dat"
     path.write_bytes(np.arange(4 * 3000, dtype="int16").tobytes()[:-3])
     return path
 
 
-def test_a_cut_file_opens_as_the_error_says(cut):
+def test_a_cut_file_opens_with_the_option_that_the_error_names(cut):
     raw = ("--n-channels", 4, "--sampling-frequency", 1000)
     message = refused("info", cut, *raw, status=3)
     assert "--reader ignore_trailing_bytes=True" in message
     assert "2,999 samples" in run("info", cut, *raw, "--reader", "ignore_trailing_bytes=True").stdout
 
 
-def test_several_of_them(tmp_path):
+def test_several_settings_are_combined(tmp_path):
     path = tmp_path / "raw.dat"
     path.write_bytes(b"header" + np.arange(40, dtype=">i4").tobytes())
     shown = run(
@@ -41,11 +41,11 @@ def test_several_of_them(tmp_path):
         (("--reader", "ofset_bytes=4"), "no parameter 'ofset_bytes' for a raw binary file"),
     ],
 )
-def test_what_is_wrong_is_refused(cut, options, message):
+def test_wrong_settings_are_refused(cut, options, message):
     assert message in refused("info", cut, "--n-channels", 4, "--sampling-frequency", 1000, *options, status=2)
 
 
-def test_rates_are_shown_exactly(tmp_path):
+def test_sampling_rates_are_printed_exactly(tmp_path):
     path = tmp_path / "raw.dat"
     path.write_bytes(bytes(400))
     for rate in ("24414.0625", "29999.954846", "30000"):

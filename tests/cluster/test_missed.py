@@ -1,4 +1,4 @@
-"""Clusters of what matching leaves: a unit that was missed, spikes that another's template took, and echoes."""
+"""Clusters of the residual of matching: a missed unit, spikes taken by another unit's template, and echoes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def components():
 
 
 def spikes(parts, seed=0):
-    """Records of ``(unit, shape, samples)``, with unit noise in each feature."""
+    """Records of ``(unit, shape, samples)`` with noise of variance 1 in each feature."""
     rng = np.random.default_rng(seed)
     dtype = [("sample_index", "i8"), ("channel_index", "i8"), ("unit_index", "i8"),
              ("projection", "f4", (4, N_COMPONENTS))]  # fmt: skip
@@ -56,7 +56,7 @@ def clustered(recording, components, records):
     return cluster_missed(recording, InMemory(records), components=components, feature_noise=1.0)
 
 
-def test_a_unit_that_was_missed_is_a_cluster(recording, components):
+def test_a_missed_unit_becomes_a_cluster(recording, components):
     records = spikes([(0, SHAPES[0], drawn(400, 1)), (-1, SHAPES[1], drawn(60, 2) + 50)])
     found = clustered(recording, components, records)
     assert found.n_clusters == 1
@@ -64,7 +64,7 @@ def test_a_unit_that_was_missed_is_a_cluster(recording, components):
     assert (found.labels[records["unit_index"] == -1] == 0).mean() > 0.9
 
 
-def test_what_a_template_leaves_of_its_own_spikes_is_none(recording, components):
+def test_the_residual_of_a_templates_own_spikes_is_not_a_cluster(recording, components):
     samples = drawn(400, 1)
     left = (1, [9, 6, 3, 1])
     records = spikes([(0, SHAPES[0], samples), (-1, left, samples[::8] + 3)])
@@ -73,7 +73,7 @@ def test_what_a_template_leaves_of_its_own_spikes_is_none(recording, components)
     assert "what a unit's template leaves" in found.dropped["reason"].tolist()
 
 
-def test_spikes_of_another_shape_are_taken_from_the_template_that_left_them(recording, components):
+def test_spikes_of_another_shape_are_taken_from_the_template_that_matched_them(recording, components):
     samples, taken = drawn(600, 1), drawn(40, 2) + 50
     left = (5, [8, 3, 7, 6])
     records = spikes([(1, SHAPES[1], samples), (1, SHAPES[2], taken), (-1, left, taken + 2)])
@@ -84,12 +84,12 @@ def test_spikes_of_another_shape_are_taken_from_the_template_that_left_them(reco
     assert (found.labels[~own] == -1).all()
 
 
-def test_too_few_peaks_are_no_cluster(recording, components):
+def test_too_few_peaks_are_not_a_cluster(recording, components):
     records = spikes([(0, SHAPES[0], drawn(50, 1)), (-1, SHAPES[1], drawn(9, 2) + 50)])
     assert clustered(recording, components, records).n_clusters == 0
 
 
-def test_what_was_missed_is_numbered_after_what_was_known():
+def test_missed_units_are_numbered_after_the_known_ones():
     known, missed = no_clusters(4), no_clusters(4)
     known.labels[:2], missed.labels[2:] = [0, 1], [0, 0]
     assert with_missed(known, missed).labels.tolist() == [0, 1, 2, 2]

@@ -22,7 +22,7 @@ def projected():
 
 
 def purity(labels, records):
-    """Share of the labelled peaks that belong to the unit most peaks of their cluster belong to."""
+    """Share of the labelled peaks that belong to the most frequent unit of their cluster."""
     truth = case().truth.spikes
     nearest = np.abs(truth["sample_index"][:, None] - records["sample_index"]).argmin(axis=0)
     units, right = truth["unit_index"][nearest], 0
@@ -48,21 +48,21 @@ def test_clusters_are_units(margin_um):
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 50])
-def test_hardly_any_peak(n):
+def test_few_or_no_peaks_give_a_valid_result(n):
     components, records = projected()
     found = xephys.cluster_by_modularity(case().white, records[:n], components=components, margin_um=0.0)
     assert len(found.labels) == n
     assert (found.labels >= 0).all()
 
 
-def test_peaks_that_are_all_the_same():
+def test_identical_peaks_are_one_cluster():
     components, records = projected()
     same = np.repeat(records[:1], 120)
     found = xephys.cluster_by_modularity(case().white, same, components=components, margin_um=0.0)
     assert found.n_clusters == 1
 
 
-def test_a_bounded_number_of_landmarks_and_peaks():
+def test_landmarks_and_peaks_are_bounded_in_number():
     components, records = projected()
     few = xephys.cluster_by_modularity(
         case().white, records, components=components, max_cluster_subset=60, n_peaks_per_section_max=100
@@ -80,13 +80,13 @@ def test_a_bounded_number_of_landmarks_and_peaks():
         ({"max_cluster_subset": -5}, "max_cluster_subset is -5"),
     ],
 )
-def test_wrong_parameters_of_the_clustering(parameters, message):
+def test_wrong_parameters_are_refused(parameters, message):
     components, records = projected()
     with pytest.raises(ParameterError, match=message):
         xephys.cluster_by_modularity(case().white, records, components=components, **parameters)
 
 
-def test_projections_of_another_probe():
+def test_projections_of_another_probe_are_refused():
     components, records = projected()
     with pytest.raises(ParameterError, match="do not fit 24 channels and 3 components"):
         xephys.cluster_by_modularity(case().white, records, components=components.isel(component=slice(0, 3)))

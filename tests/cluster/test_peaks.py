@@ -1,4 +1,4 @@
-"""Peaks into clusters where hardly any are, and where all are the same."""
+"""Clustering of few peaks and of identical peaks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def components():
 
 @pytest.mark.parametrize("n_peaks", [0, 1, 2, 3, 5])
 def test_sections_with_fewer_peaks_than_clusters(components, n_peaks):
-    """A probe of eight sections, most of them empty: nothing there can be a cluster, and nothing fails."""
+    """A probe of eight sections, most of them empty: no section has enough peaks for a cluster, and none fails."""
     recording = make_recording(
         np.zeros((2 * RATE, 32), "f4"),
         sampling_frequency=float(RATE),

@@ -1,4 +1,4 @@
-"""Matched units looked at again: a unit whose spikes went to another's template is found; what is refused."""
+"""Refinement of matched units: a unit whose spikes were matched by another's template is found again."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def matched(components, spikes, channels):
     ).compute()
 
 
-def test_units_that_share_a_template_are_parted(components, noise):
+def test_units_that_share_a_template_are_separated(components, noise):
     spikes = case().spikes.copy()
     near = np.argsort(case().truth.unit_positions[:, 1])[:2]
-    # One template, the mean of both, stands for two neighboring units.
+    # The mean of the two templates was matched in place of both.
     merged = spikes[np.isin(spikes["unit_index"], near)]
     merged["unit_index"] = 0
     found = matched(components, merged, case().truth.peak_channels[near[:1]])
@@ -63,7 +63,7 @@ def test_clean_units_stay_as_they_are(components, noise):
         assert (labels == np.bincount(labels[labels >= 0]).argmax()).mean() > 0.95
 
 
-def test_large_units_are_looked_at_in_part(components, noise):
+def test_only_part_of_a_large_unit_is_used(components, noise):
     found = matched(components, case().spikes, case().truth.peak_channels)
     refined = xephys.refine_clusters(
         case().white, found, components=components, feature_noise=noise, n_spikes_per_unit_max=30
@@ -73,7 +73,7 @@ def test_large_units_are_looked_at_in_part(components, noise):
     np.testing.assert_allclose(counts, np.bincount(found["unit_index"]), rtol=0.1)
 
 
-def test_nothing_in_nothing_out(components, noise):
+def test_no_spikes_give_no_units(components, noise):
     found = matched(components, case().spikes, case().truth.peak_channels)[:0]
     refined = xephys.refine_clusters(case().white, found, components=components, feature_noise=noise)
     assert refined.n_clusters == 0 and len(refined.labels) == 0
@@ -85,7 +85,7 @@ def test_spikes_without_projections_are_refused(components, noise):
         xephys.refine_clusters(case().white, found, components=components, feature_noise=noise)
 
 
-def test_a_limit_is_named(components, noise):
+def test_a_parameter_beyond_its_limit_is_named(components, noise):
     with pytest.raises(xephys.ParameterError, match="n_spikes_min is 0; it must be greater than 0"):
         xephys.refine_clusters(
             case().white, np.zeros(0, []), components=components, feature_noise=noise, n_spikes_min=0

@@ -1,4 +1,4 @@
-"""The end of a clustering: labels spread over all peaks, records of what was thinned and of what was dropped."""
+"""The end of a clustering: labels for all peaks, and a log of thinned sections and dropped clusters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_milliseconds_become_samples():
     assert Refractory.of_ms(info, refractory_ms=1.5, dead_ms=0.5) == Refractory(90_000, 45, 15)
 
 
-def test_peaks_that_were_not_chosen_get_no_label():
+def test_peaks_that_were_not_clustered_get_no_label():
     weak = np.zeros(2, DROPPED)
     found = spread_over_all(6, np.array([1, 3, 4]), clustering([0, -1, 1], [2, 0, -3]), weak=weak)
     assert found.labels.tolist() == [-1, 0, -1, -1, 1, -1]
@@ -35,13 +35,13 @@ def test_peaks_that_were_not_chosen_get_no_label():
     assert len(found.dropped) == 2
 
 
-def test_thinned_sections_say_what_can_still_be_found():
+def test_the_log_says_which_units_thinned_sections_can_hold():
     sections = [Section(np.array([4, 5]), np.array([4, 5])), Section(np.array([9]), np.array([9]))]
     log = thinned_sections(sections, [np.arange(90), np.arange(8)], [np.arange(30), np.arange(8)], 20)
     assert log.tolist() == [(4, 90, 30, 60, "more peaks than are clustered")]
 
 
-def test_weak_clusters_are_dropped_with_their_reason():
+def test_weak_clusters_are_dropped_with_the_reason():
     means = np.zeros((2, 1, 3))
     means[0], means[1] = 30.0, 0.1
     labels, dropped = without_weak(np.array([0, 0, 1, 1], np.int32), means, np.array([3, 3, 5, 5]), noise=1.0)
@@ -50,14 +50,14 @@ def test_weak_clusters_are_dropped_with_their_reason():
 
 
 @pytest.mark.parametrize("rows", [None, np.array([0, 2])])
-def test_some_fields_of_some_peaks(rows):
+def test_chosen_fields_of_chosen_peaks_are_read(rows):
     peaks = np.array([(1, 2.0, 3), (4, 5.0, 6), (7, 8.0, 9)], [("a", "i8"), ("b", "f8"), ("c", "i8")])
     taken = take_records(peaks, ("a", "c"), rows)
     assert taken.dtype.names == ("a", "c")
     assert taken["c"].tolist() == ([3, 6, 9] if rows is None else [3, 9])
 
 
-def test_clustered_peaks_as_spikes():
+def test_clustered_peaks_become_spikes():
     peaks = np.zeros(4, [("sample_index", "i8"), ("channel_index", "i8")])
     peaks["sample_index"], peaks["channel_index"] = [10, 12, 13, 20], [3, 4, 5, 3]
     spikes = clustering([1, 0, -1, 1], [5, 0, 0, -1]).spikes(peaks)

@@ -1,4 +1,4 @@
-"""What templates leave unexplained of their spikes: neither noise nor amplitudes, but waveforms that change."""
+"""The share of spikes that templates leave unexplained: not noise or amplitudes, but waveforms that change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ N_SPIKES = 300
 
 
 def spikes_of(*, n_units=10, changing=(), amplitude_std=0.0, seed=0):
-    """Spikes of norm 30 on three channels, the fourth is none; of some units a quarter of the energy comes and goes."""
+    """Spikes of norm 30 on the first three of four channels; in ``changing`` units a quarter of the energy varies."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(n_units, dtype=np.int32), N_SPIKES)
     spikes = np.zeros(labels.size, [("channel_index", "i8"), ("projection", "f4", (4, 2))])
@@ -28,25 +28,25 @@ def spikes_of(*, n_units=10, changing=(), amplitude_std=0.0, seed=0):
 
 
 @pytest.mark.parametrize("amplitude_std", [0.0, 0.2])
-def test_noise_and_amplitudes_leave_nothing(amplitude_std):
+def test_noise_and_amplitudes_leave_nothing_unexplained(amplitude_std):
     spikes, labels = spikes_of(amplitude_std=amplitude_std)
     share = estimate_unexplained(spikes, labels, feature_noise=NOISE)
     assert share.shape == (10,) and share.dtype == np.float64
     assert (share >= UNEXPLAINED_MIN).all() and (share < 2 * UNEXPLAINED_MIN).all()
 
 
-def test_a_waveform_that_changes_leaves_what_changes():
+def test_the_varying_share_of_a_waveform_is_unexplained():
     spikes, labels = spikes_of(n_units=2, changing=(0, 1))
     assert (np.abs(estimate_unexplained(spikes, labels, feature_noise=NOISE) - 0.29) < 0.05).all()
 
 
-def test_one_of_many_units_is_its_own_business():
+def test_a_single_unit_among_many_does_not_affect_the_others():
     spikes, labels = spikes_of(n_units=20, changing=(3,))
     share = estimate_unexplained(spikes, labels, feature_noise=NOISE)
     assert share[3] > 0.2 and np.delete(share, 3).max() < 0.02
 
 
-def test_what_several_units_leave_is_laid_to_all():
+def test_what_several_units_leave_raises_the_level_of_all():
     spikes, labels = spikes_of(changing=(3, 7))
     assert estimate_unexplained(spikes, labels, feature_noise=NOISE).min() > 0.2
 
@@ -58,6 +58,6 @@ def test_spikes_of_no_unit_do_not_count():
     assert estimate_unexplained(spikes, np.full_like(labels, -1), feature_noise=NOISE).size == 0
 
 
-def test_noise_must_be_something():
+def test_noise_must_be_positive():
     with pytest.raises(ParameterError, match=r"feature_noise is 0\.0; it must be greater than 0"):
         estimate_unexplained(*spikes_of(n_units=1), feature_noise=0.0)

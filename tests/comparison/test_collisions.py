@@ -14,7 +14,7 @@ from .trains import numpy_sorting
 
 
 def pair(seed: int, *, n_segments: int = 1) -> tuple[NumpySorting, NumpySorting]:
-    """Units without bursts, on samples of their own, and a sorter that misses the later of two near spikes."""
+    """Units without bursts or common samples, and a sorter that misses the later of two near spikes."""
     rng = np.random.default_rng(seed)
     segments: tuple[list[dict[int | str, np.ndarray]], ...] = ([], [])
     for _ in range(n_segments):
@@ -28,7 +28,7 @@ def pair(seed: int, *, n_segments: int = 1) -> tuple[NumpySorting, NumpySorting]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_counts_are_spikeinterfaces(seed: int) -> None:
+def test_counts_equal_spikeinterfaces(seed: int) -> None:
     truth, tested = pair(seed)
     ours = compare_collisions(truth, tested, exhaustive_gt=True)
     theirs = CollisionGTComparison(truth, tested, exhaustive_gt=True, progress_bar=False)

@@ -1,4 +1,4 @@
-"""A sorting against the truth: every count, list and table is SpikeInterface's."""
+"""A sorting against the truth: every count, list and table equals SpikeInterface's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LISTS = ("well_detected", "false_positive", "redundant", "overmerged", "bad")
 
 @pytest.mark.parametrize("mode", ["hungarian", "best"])
 @pytest.mark.parametrize("seed", range(3))
-def test_tables_are_spikeinterfaces(seed: int, mode: str) -> None:
+def test_tables_equal_spikeinterfaces(seed: int, mode: str) -> None:
     truth, tested = two_sortings(seed)
     ours = compare_sorter_to_ground_truth(truth, tested, exhaustive_gt=True, match_mode=mode)
     theirs = theirs_of(truth, tested, exhaustive_gt=True, match_mode=mode)
@@ -40,7 +40,7 @@ def test_tables_are_spikeinterfaces(seed: int, mode: str) -> None:
 
 @pytest.mark.parametrize("texts", [False, True])
 @pytest.mark.parametrize("n_segments", [1, 2])
-def test_lists_of_units_are_spikeinterfaces(n_segments: int, texts: bool) -> None:
+def test_lists_of_units_equal_spikeinterfaces(n_segments: int, texts: bool) -> None:
     truth, tested = two_sortings(5, n_segments=n_segments, texts=texts)
     ours = compare_sorter_to_ground_truth(truth, tested, exhaustive_gt=True)
     theirs = theirs_of(truth, tested, exhaustive_gt=True)
@@ -56,7 +56,7 @@ def test_lists_of_units_are_spikeinterfaces(n_segments: int, texts: bool) -> Non
 
 
 @pytest.mark.parametrize("score", [0.05, 0.4, 0.6, 0.95])
-def test_scores_given_to_a_call_hold_for_it_alone(score: float) -> None:
+def test_scores_given_to_a_call_do_not_change_the_comparison(score: float) -> None:
     truth, tested = two_sortings(1)
     ours = compare_sorter_to_ground_truth(truth, tested, exhaustive_gt=True)
     before = [getattr(ours, f"get_{name}_units")() for name in LISTS]
@@ -66,17 +66,17 @@ def test_scores_given_to_a_call_hold_for_it_alone(score: float) -> None:
     assert before == [getattr(ours, f"get_{name}_units")() for name in LISTS]
 
 
-def test_labels_of_spikes_are_spikeinterfaces() -> None:
-    truth, tested = two_sortings(2, apart=60)  # in bursts SpikeInterface takes a chain of near spikes for one
+def test_labels_of_spikes_equal_spikeinterfaces() -> None:
+    truth, tested = two_sortings(2, apart=60)  # SpikeInterface counts a chain of near spikes as one
     ours, theirs = compare_sorter_to_ground_truth(truth, tested), theirs_of(truth, tested)
     for unit in truth.unit_ids:
         assert ours.get_labels1(unit)[0].tolist() == theirs.get_labels1(unit)[0].tolist()
         assert (ours.get_labels1(unit)[0] == "TP").sum() == ours.counts["tp"][list(truth.unit_ids).index(unit)]
-    for unit in set(tested.unit_ids) - {14}:  # the two that are merged in it come near each other
+    for unit in set(tested.unit_ids) - {14}:  # unit 14 is a merge, so its spikes come near each other
         assert ours.get_labels2(unit)[0].tolist() == theirs.get_labels2(unit)[0].tolist()
 
 
-def test_a_truth_that_is_not_whole_tells_less(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_incomplete_truth_says_nothing_about_false_positives(capsys: pytest.CaptureFixture[str]) -> None:
     truth, tested = two_sortings(0)
     ours = compare_sorter_to_ground_truth(truth, tested, gt_name="G", tested_name="T")
     for name in LISTS[1:]:
@@ -90,7 +90,7 @@ def test_a_truth_that_is_not_whole_tells_less(capsys: pytest.CaptureFixture[str]
     assert f"{100 * ours.get_performance('pooled_with_average')['accuracy']:.2f}" in printed
 
 
-def test_sortings_without_units_or_spikes() -> None:
+def test_sortings_without_units_or_spikes_are_compared() -> None:
     truth, _ = two_sortings(0)
     silent = numpy_sorting([{3: np.zeros(0)}])
     ours = compare_sorter_to_ground_truth(truth, silent, exhaustive_gt=True)

@@ -1,4 +1,4 @@
-"""Injected units beside those that were there: performance is that of the injected alone."""
+"""A hybrid recording: performance is that of the injected units alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .trains import numpy_sorting
 
 
 def sortings(seed: int) -> tuple[object, object, object]:
-    """Three injected units, one merged with an earlier unit; of four earlier units one is lost, and one is new."""
+    """Three injected units, one merged with an earlier unit; of four earlier units one is lost; and one new unit."""
     rng = np.random.default_rng(seed)
     injected = [np.sort(rng.choice(300_000, 200, replace=False)) for _ in range(3)]
     earlier = [np.sort(rng.choice(300_000, 220, replace=False)) for _ in range(4)]

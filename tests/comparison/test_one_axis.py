@@ -1,4 +1,4 @@
-"""Sortings of parts are compared on one axis of samples, on what both cover."""
+"""Sortings of parts of a recording are compared on one axis of samples, over the time that both cover."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def recording(start_s=6.29):
 
 
 def sorting_of(part, trains=TRAINS):
-    """What a perfect sorter finds in a part of the recording."""
+    """The output of a perfect sorter for a part of the recording."""
     from xephys.recording.clock import first_sample
 
     first = first_sample(part)
@@ -35,10 +35,10 @@ def sorting_of(part, trains=TRAINS):
     [
         lambda whole: whole.isel(time=slice(4000, 9000)),
         lambda whole: 2 * whole.isel(time=slice(4000, 9000)),
-        lambda whole: whole.isel(time=slice(4000, 9000)).assign_attrs(segment_start_s=10.29),  # an axis of its own
+        lambda whole: whole.isel(time=slice(4000, 9000)).assign_attrs(segment_start_s=10.29),  # starts at its own zero
     ],
 )
-def test_a_part_is_compared_with_the_whole_and_the_other_way_round(part_of):
+def test_a_part_is_compared_with_the_whole_in_either_order(part_of):
     whole = sorting_of(recording())
     part = sorting_of(recording().isel(time=slice(4000, 9000)))
     again = part_of(recording())
@@ -61,7 +61,7 @@ def test_a_part_is_compared_with_the_whole_and_the_other_way_round(part_of):
         assert found.units["num_truth"].values.tolist() == n.tolist()
 
 
-def test_parts_that_overlap_a_little_and_not_at_all():
+def test_parts_with_little_or_no_overlap():
     first, second = (sorting_of(recording().isel(time=slice(a, b))) for a, b in ((0, 9000), (6000, 15_000)))
     assert xephys.compare(first, second).summary["accuracy"] == 1.0
     late = sorting_of(recording().isel(time=slice(15_000, None)))
@@ -69,13 +69,13 @@ def test_parts_that_overlap_a_little_and_not_at_all():
         xephys.compare(first, late)
 
 
-def test_spikes_of_another_time_do_not_agree():
+def test_spikes_at_another_time_do_not_agree():
     part = sorting_of(recording().isel(time=slice(4000, 9000)))
     moved = sorting_of(recording(start_s=6.33).isel(time=slice(4000, 9000)))
     assert xephys.compare(moved, part).summary["accuracy"] == 0.0
 
 
-def test_a_sorting_without_a_clock():
+def test_a_sorting_without_a_clock_needs_its_recording_if_the_other_is_a_part():
     whole, part = sorting_of(recording()), sorting_of(recording().isel(time=slice(4000, 9000)))
     theirs = NumpySorting.from_samples_and_labels(
         [np.concatenate(TRAINS)], [np.repeat([0, 1], [len(t) for t in TRAINS])], RATE

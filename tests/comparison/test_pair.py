@@ -1,4 +1,4 @@
-"""``compare`` counts what SpikeInterface counts, and says what it means."""
+"""``compare`` counts what SpikeInterface counts, and classifies the units."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def _sorting(trains, ids=None):
 
 @pytest.fixture(scope="module")
 def pair():
-    """Truth of six units; found with jitter, misses, a split, a merge and an invention."""
+    """Truth of six units, found with jitter, misses, a split, a merge and a unit that does not exist."""
     rng = np.random.default_rng(0)
     truth = [np.sort(rng.choice(600_000, 400 + 50 * k, replace=False)) for k in range(6)]
     jitter = [t + rng.integers(-8, 9, len(t)) for t in truth]
@@ -35,7 +35,7 @@ def pair():
     return _sorting(tested, [10, 11, 12, 13, 14, 15]), _sorting(truth)
 
 
-def test_counts_are_those_of_spikeinterface(pair):
+def test_counts_equal_spikeinterfaces(pair):
     tested, truth = pair
     ours = compare(tested, truth)
     theirs = compare_sorter_to_ground_truth(truth, tested, exhaustive_gt=True)
@@ -99,14 +99,14 @@ def test_string_ids():
     assert result.confusion.values.tolist() == [[3, 0], [0, 3], [0, 0]]
 
 
-def test_nothing_found_is_a_result():
+def test_a_sorting_without_units_is_compared():
     result = compare(_sorting([]), _sorting([[1, 5], [7]]))
     assert result.summary["accuracy"] == 0
     assert result.units["num_missed"].values.tolist() == [2, 1]
     assert result.confusion.shape == (3, 1)
 
 
-def test_perfect():
+def test_a_perfect_sorting_has_full_scores():
     truth = _sorting([[1000, 5000], [7000]])
     assert compare(truth, truth).summary["accuracy"] == 1.0
     assert repr(compare(truth, truth)) == (
@@ -130,7 +130,7 @@ def test_refusals():
 
 
 @pytest.mark.parametrize("names", [[-1, 5], ["-1", "x"], [5, -1]])
-def test_a_unit_may_be_called_as_others_say_that_there_is_none(names):
+def test_a_unit_may_have_the_name_that_stands_for_none_elsewhere(names):
     times = [np.array([1000, 5000, 9000]), np.array([7000, 8000])]
     sorting = NumpySorting.from_unit_dict(dict(zip(names, times, strict=True)), 30_000.0)
     result = compare(sorting, sorting)

@@ -1,4 +1,4 @@
-"""Several sortings: groups, agreements and agreed trains are SpikeInterface's."""
+"""Several sortings: groups, agreements and agreed trains equal SpikeInterface's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.errors import ParameterError
 from ..curate.trains import trains_of
 from .trains import numpy_sorting
 
-#: The window in which SpikeInterface joins trains, 5 samples, as a time.
+#: SpikeInterface's window for joining trains, 5 samples, in ms.
 DELTA_MS = 5.5 / 30
 
 
@@ -54,7 +54,7 @@ def groups_of(several: MultiSortingComparison) -> list[dict[str, int]]:
 
 @pytest.mark.parametrize("mode", ["union", "intersection"])
 @pytest.mark.parametrize("seed", range(3))
-def test_groups_and_trains_are_spikeinterfaces(seed: int, mode: str) -> None:
+def test_groups_and_trains_equal_spikeinterfaces(seed: int, mode: str) -> None:
     pytest.importorskip("networkx", reason="SpikeInterface compares several sortings by it")
     sortings = several(seed)
     names = ["a", "b", "c", "d"]
@@ -70,7 +70,7 @@ def test_groups_and_trains_are_spikeinterfaces(seed: int, mode: str) -> None:
         mine, other = ours.get_agreement_sorting(few), theirs.get_agreement_sorting(few)
         trains = trains_of(mine)
         assert set(trains) == {int(unit) for unit in other.unit_ids}
-        for unit, train in trains.items():  # SpikeInterface takes times from either side, by the order in a set
+        for unit, train in trains.items():  # SpikeInterface takes each time from either unit, in the order of a set
             expected_train = other.get_unit_spike_train(unit, segment_index=0)
             assert len(train) == len(expected_train) and np.abs(train - expected_train).max() <= 5
     only = ours.get_agreement_sorting(3, minimum_agreement_count_only=True)
@@ -78,7 +78,7 @@ def test_groups_and_trains_are_spikeinterfaces(seed: int, mode: str) -> None:
 
 
 def chained() -> list[NumpySorting]:
-    """Two units of the last sorting, each of which agrees with a unit of another; these agree with each other."""
+    """Two units of the last sorting each agree with a unit of another sorting; these two agree with each other."""
     parts = np.split(60 * np.arange(1, 211), [50, 100, 150, 200])
     halves = {30: np.concatenate(parts[:2]), 39: np.concatenate(parts[2:])}
     return [
@@ -100,7 +100,7 @@ def test_of_two_units_of_one_sorting_the_weaker_leaves_the_group() -> None:
 def test_no_group_has_two_units_of_one_sorting() -> None:
     ours = compare_multiple_sorters(several(0), match_score=0.3)
     member = ours.units["member"].values
-    assert (member >= 0).sum() == ours.nodes.sizes["node"]  # each unit has a place of its own
+    assert (member >= 0).sum() == ours.nodes.sizes["node"]  # each unit is a member once
     names, ids = ours.compute_subgraphs()
     assert [len(one) for one in names] == ours.units["agreement_number"].values.tolist() == [len(one) for one in ids]
 

@@ -1,4 +1,4 @@
-"""Studies: 4 recordings x 3 sorters of which one run fails, killed and resumed; tables, metrics, templates."""
+"""Studies of four recordings and three sorters with one failing run, killed and resumed; tables, metrics, templates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xephys.schema import make_recording
 from xephys.testing import forbid_compute, simulate_recording
 
 KMEANS = {"clusterer": "kmeans", "clusterer_kwargs": {"n_clusters": 2, "random_state": 0}, "seed": 0}
-#: The last recording has no spike that the second sorter could cluster.
+#: The second sorter finds no spikes to cluster in the last recording and fails.
 NAMES = ("monday", "tuesday", "wednesday", "silent")
 
 PROGRAM = """
@@ -38,7 +38,7 @@ def sorters():
 
 
 def slow_sorter(recording):
-    """Long enough to be killed in it."""
+    """A sorter slow enough to be killed while it runs."""
     time.sleep(0.3)
     return quick_sorter(recording)
 
@@ -55,7 +55,7 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def finished(pairs, tmp_path_factory):
-    """The study killed in the middle, then resumed; and how many runs were there when it was."""
+    """The study, killed in the middle and resumed; and the runs that existed when it was killed."""
     folder = tmp_path_factory.mktemp("study") / "study"
     GroundTruthStudy.create(folder, pairs)
     program = PROGRAM.format(root=str(Path(__file__).parents[2]), folder=str(folder))
@@ -81,17 +81,17 @@ def test_eleven_results_and_one_classified_failure_after_a_kill(finished) -> Non
     kept = results.table().set_index(["recording", "sorter"])["kept"]
     assert set(kept.index[kept]) == set(before)
     for key, record in before.items():
-        assert study.runs[key] == record  # untouched
+        assert study.runs[key] == record  # not run again
 
 
 @pytest.mark.slow
-def test_the_resumed_results_are_those_of_one_go(finished, pairs, tmp_path) -> None:
+def test_the_resumed_results_equal_those_of_an_uninterrupted_study(finished, pairs, tmp_path) -> None:
     study, _, _ = finished
     whole = GroundTruthStudy.create(tmp_path / "whole", pairs)
     whole.run_sorters(sorters())
     assert set(whole.runs) == set(study.runs)
     for name, sorter in study.runs:
-        if sorter != "simple":  # of which two runs differ
+        if sorter != "simple":  # its runs differ from each other
             one, other = study.get_sorting(sorter, name), whole.get_sorting(sorter, name)
             assert one["spikes"].to_dataset().identical(other["spikes"].to_dataset()), (name, sorter)
     with pytest.raises(ParameterError, match="'simple' has no sorting of 'silent': sorter: "):
@@ -99,7 +99,7 @@ def test_the_resumed_results_are_those_of_one_go(finished, pairs, tmp_path) -> N
 
 
 @pytest.mark.slow
-def test_tables_are_spikeinterfaces(finished, pairs) -> None:
+def test_tables_equal_spikeinterfaces(finished, pairs) -> None:
     study, _, _ = finished
     study.run_comparisons(exhaustive_gt=True)
     tables = study.aggregate_dataframes()
@@ -119,7 +119,7 @@ def test_tables_are_spikeinterfaces(finished, pairs) -> None:
     assert sorted(path.name for path in (study.folder / "tables").iterdir()) == [
         f"{name}.csv" for name in sorted(tables)
     ]
-    study.aggregate_dataframes()  # again over the files of before
+    study.aggregate_dataframes()  # replaces the files of the first call
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_planning_computes_nothing(quick) -> None:
     assert len(runs) == 2
 
 
-def test_a_study_is_opened_again(quick, pairs) -> None:
+def test_an_opened_study_knows_its_runs(quick, pairs) -> None:
     again = GroundTruthStudy(quick.folder)
     assert (again.rec_names, again.sorter_names) == (list(NAMES[:2]), ["quick"])
     np.testing.assert_array_equal(again.get_recording("monday"), pairs["monday"][0])
@@ -165,7 +165,7 @@ def test_recordings_in_memory_are_saved(tmp_path) -> None:
     np.testing.assert_array_equal(study.get_recording("memory"), values)
 
 
-def test_what_is_refused(quick, pairs, tmp_path) -> None:
+def test_bad_input_is_refused(quick, pairs, tmp_path) -> None:
     with pytest.raises(OutputError, match="holds no study"):
         GroundTruthStudy(tmp_path)
     with pytest.raises(OutputError, match="exists already"):

@@ -1,4 +1,4 @@
-"""Two sortings of which neither is the truth: agreement and matches are SpikeInterface's."""
+"""Two sortings without a ground truth: agreement and matches equal SpikeInterface's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .trains import two_sortings
 
 @pytest.mark.parametrize("texts", [False, True])
 @pytest.mark.parametrize("n_segments", [1, 2])
-def test_everything_is_spikeinterfaces(n_segments: int, texts: bool) -> None:
+def test_all_results_equal_spikeinterfaces(n_segments: int, texts: bool) -> None:
     first, second = two_sortings(3, n_segments=n_segments, texts=texts)
     ours, theirs = compare_two_sorters(first, second), theirs_of(first, second)
     for name in ("agreement_scores", "event_counts1", "event_counts2"):
@@ -39,7 +39,7 @@ def test_everything_is_spikeinterfaces(n_segments: int, texts: bool) -> None:
     assert (ours.sorting1_name, ours.sorting2_name) == ("sorting1", "sorting2")
 
 
-def test_exchanged_they_give_the_same() -> None:
+def test_exchanged_sortings_give_the_same_result() -> None:
     first, second = two_sortings(4)
     one, other = compare_two_sorters(first, second), compare_two_sorters(second, first)
     np.testing.assert_array_equal(one.coincident, other.coincident.T)

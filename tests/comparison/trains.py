@@ -1,4 +1,4 @@
-"""Sortings whose agreement is not trivial, as SpikeInterface's."""
+"""Sortings with nontrivial agreement, as SpikeInterface objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def numpy_sorting(segments: Sequence[dict[int | str, np.ndarray]]) -> NumpySorti
 def two_sortings(
     seed: int, *, n_segments: int = 1, texts: bool = False, apart: int = 1
 ) -> tuple[NumpySorting, NumpySorting]:
-    """A truth of seven units, and what a sorter made of it: jitter, misses, a split, a merge, an invention.
+    """A truth of seven units, and a sorting of it with jitter, misses, a split, a merge and a unit that does not exist.
 
     Spikes of a true unit are a multiple of ``apart`` samples from each other.
     """

@@ -1,4 +1,4 @@
-"""Sortings of a small recording by both presets, for units that are joined and divided."""
+"""Sortings of a small recording by both presets, for merging and splitting units."""
 
 import pytest
 

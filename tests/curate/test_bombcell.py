@@ -1,4 +1,4 @@
-"""Bombcell's labels are those that SpikeInterface gives."""
+"""Bombcell's labels equal those that SpikeInterface gives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xephys.curate.rules import curation_log
 from xephys.errors import ParameterError, XephysWarning
 
 N_UNITS = 400
-#: Ranges in which each threshold is passed by most units.
+#: Ranges of random metrics for which most units pass each threshold.
 RANGES = {
     "num_positive_peaks": (0, 3), "num_negative_peaks": (0, 2), "peak_to_trough_duration": (8e-5, 1.2e-3),
     "waveform_baseline_flatness": (0, 0.52), "peak_after_to_trough_ratio": (0, 0.83), "exp_decay": (0.008, 0.103),
@@ -55,7 +55,7 @@ def sorting() -> xr.DataTree:
 
 @pytest.mark.parametrize("split", [False, True])
 @pytest.mark.parametrize("form", ["default", "theirs", "file"])
-def test_labels_are_spikeinterfaces(table: pd.DataFrame, split: bool, form: str, tmp_path: Path) -> None:
+def test_labels_equal_spikeinterfaces(table: pd.DataFrame, split: bool, form: str, tmp_path: Path) -> None:
     thresholds: Any = None if form == "default" else bombcell_get_default_thresholds()
     if form == "file":
         (tmp_path / "thresholds.json").write_text(json.dumps(thresholds))
@@ -76,14 +76,14 @@ def test_changed_thresholds(table: pd.DataFrame, section: str) -> None:
     thresholds[section] = {"snr": {"greater": 12, "less": None}, "l_ratio": {"greater": None, "less": 0.1}}
     ours = label_like_bombcell(sorting(), metrics=table, thresholds=thresholds)["units"]["label"].values
     theirs = bombcell_label_units(external_metrics=table, thresholds=thresholds)["bombcell_label"]
-    if section == "non-somatic":  # there any unmet limit is enough, and SpikeInterface asks that all are unmet
+    if section == "non-somatic":  # one unmet limit is enough here, while SpikeInterface asks that all are unmet
         odd = (table["snr"] < 12) | (table["l_ratio"] > 0.1)
         assert ((ours == "non_soma") == (odd & (ours != "noise")).to_numpy()).all()
     else:
         assert ours.tolist() == theirs.tolist()
 
 
-def test_metrics_that_are_missing_are_said(table: pd.DataFrame) -> None:
+def test_missing_metrics_are_named(table: pd.DataFrame) -> None:
     less = table.drop(columns=["isolation_distance", "l_ratio"])
     with pytest.warns(XephysWarning, match="2 conditions .* isolation_distance >= 20; l_ratio <= 0.3"):
         labelled = label_like_bombcell(sorting(), metrics=less)
@@ -94,7 +94,7 @@ def test_metrics_that_are_missing_are_said(table: pd.DataFrame) -> None:
     assert curation_log(labelled)[-1]["left_out"] == ["isolation_distance >= 20", "l_ratio <= 0.3"]
 
 
-def test_the_package_has_every_metric() -> None:
+def test_xephys_computes_every_metric_needed() -> None:
     from xephys.analysis.quality import QUALITY_METRICS
 
     known = {column for metric in QUALITY_METRICS.values() for column in metric.columns} | set(
@@ -112,7 +112,7 @@ def test_refused(tmp_path: Path) -> None:
         label_like_bombcell(sorting(), thresholds=tmp_path / "x.json")
 
 
-def test_reasons_are_the_conditions_that_decide() -> None:
+def test_reasons_name_the_deciding_conditions() -> None:
     few = xephys.make_sorting(sample_index=[10, 20, 30], labels=[1, 2, 2], sampling_frequency=1000.0)
     thresholds = {"mua": ["num_spikes >= 2"], "non_somatic": ["num_spikes > 1"]}
     entry = curation_log(label_like_bombcell(few, thresholds=thresholds))[-1]

@@ -1,4 +1,4 @@
-"""What was found twice or outside is taken out as SpikeInterface does."""
+"""Duplicated and excess spikes and redundant units are removed as SpikeInterface removes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RATE = 30_000.0
 
 
 def drawn(n_segments: int = 1) -> tuple[NumpySorting, xr.DataTree]:
-    """Five units; the second repeats most of the first, and the fifth half of the fourth."""
+    """Five units; the second repeats most spikes of the first, and the fifth half of the fourth's."""
     rng = np.random.default_rng(0)
     segments = []
     for _ in range(n_segments):
@@ -76,14 +76,14 @@ def test_redundant_units(agreement_min: float, shared_min: float) -> None:
     assert curation_log(ours)[-1]["pairs"]
 
 
-def test_of_two_the_larger_stays(sorted_default: xr.DataTree) -> None:
+def test_the_larger_of_two_redundant_units_stays(sorted_default: xr.DataTree) -> None:
     ids = sorted_default["units"]["unit_id"].values.tolist()
     assert remove_redundant_units(sorted_default, keep="highest_amplitude")["units"]["unit_id"].values.tolist() == ids
     with pytest.raises(ParameterError, match="no templates"):
         remove_redundant_units(drawn()[1], keep="highest_amplitude")
 
 
-def test_excess_spikes() -> None:
+def test_spikes_outside_the_recording_are_removed() -> None:
     recording = make_recording(np.zeros((100, 2), "int16"), sampling_frequency=RATE)
     tree = xephys.make_sorting(sample_index=[0, 99, 100, 250], labels=[1, 1, 2, 2], sampling_frequency=RATE)
     assert trains_of(remove_excess_spikes(tree, recording)) == {1: [0, 99], 2: []}

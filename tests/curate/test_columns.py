@@ -1,4 +1,4 @@
-"""Columns of units: of the tree, of its analysis, of tables that are given."""
+"""Columns that describe units: from the tree, from its analysis, and from tables that are given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sorting() -> xr.DataTree:
     return xephys.make_sorting(sample_index=[10, 20, 30], labels=[7, 9, 9], sampling_frequency=1000.0)
 
 
-def test_tables_are_brought_in_order() -> None:
+def test_tables_are_reordered_to_the_units() -> None:
     table = xr.Dataset({"snr": ("unit", [1.0, 2.0, 3.0])}, {"unit_id": ("unit", [9, 8, 7])})
     assert unit_columns(sorting(), table)["snr"].tolist() == [3.0, 1.0]
     frame = table.to_dataframe().set_index("unit_id")
@@ -34,7 +34,7 @@ def test_tables_of_other_units_are_refused() -> None:
         unit_columns(sorting(), np.zeros(2))
 
 
-def test_stored_metrics_are_known_until_units_change(small: xr.DataArray, sorted_default: xr.DataTree) -> None:
+def test_stored_metrics_are_used_until_units_change(small: xr.DataArray, sorted_default: xr.DataTree) -> None:
     tree = xephys.analyze(
         sorted_default, small, ["quality_metrics"], parameters={"quality_metrics": {"names": ["presence_ratio"]}}
     )

@@ -1,4 +1,4 @@
-"""SpikeInterface's curation JSON: the same units as its own apply makes of it."""
+"""SpikeInterface's curation JSON: applied here and there, it gives the same units."""
 
 import json
 
@@ -55,7 +55,7 @@ def drawn(tree, seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_units_are_those_that_spikeinterface_makes(seed):
+def test_units_equal_spikeinterfaces(seed):
     tree = sorting(seed=seed)
     curation = drawn(tree, seed)
     ours = trains_of(xephys.apply_curation(tree, curation))
@@ -66,25 +66,25 @@ def test_units_are_those_that_spikeinterface_makes(seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_labels_are_handed_on(seed):
+def test_labels_are_inherited(seed):
     tree = sorting(seed=seed)
     curation = drawn(tree, seed)
     units = xephys.apply_curation(tree, curation)["units"].to_dataset().to_dataframe().set_index("unit_id")
-    assert units.loc[50, "label"] == ("good" if seed % 2 else "unsorted")  # exclusive: only where the members agree
+    assert units.loc[50, "label"] == ("good" if seed % 2 else "unsorted")  # exclusive, kept only if all members agree
     assert units.loc[50, "region"] == ""
-    assert units.loc[50, "bursting"] and not units.loc[50, "drifting"]  # of another category, if any member has it
+    assert units.loc[50, "bursting"] and not units.loc[50, "drifting"]  # not exclusive, kept if any member has it
     third = curation["manual_labels"][2]["unit_id"]
     assert units.loc[third, "region"] == "CA3" and units.loc[third, "drifting"]
 
 
-def test_names_that_are_not_given_are_new():
+def test_units_without_a_given_name_get_a_new_one():
     tree = sorting()
     ids = tree["units"]["unit_id"].values.tolist()
     made = xephys.apply_curation(tree, {"format_version": "2", "unit_ids": ids, "merges": [[1, 2], [3, 4]]})
     assert sorted(trains_of(made)) == [5, 6, 7, 8]
 
 
-def test_earlier_formats_and_sequences(tmp_path):
+def test_earlier_formats_and_lists_of_curations_are_read(tmp_path):
     tree = sorting(n_units=4)
     first = {"format_version": "1", "unit_ids": [1, 2, 3, 4], "merge_unit_groups": [[1, 2]], "removed_units": [4]}
     assert sorted(trains_of(xephys.apply_curation(tree, first))) == [3, 5]
@@ -103,7 +103,7 @@ def test_earlier_formats_and_sequences(tmp_path):
     assert sorted(trains_of(xephys.apply_curation(tree, tmp_path / "curation.json"))) == [3, 9]
 
 
-def test_what_is_written_is_read_by_both(tmp_path):
+def test_written_curations_are_read_by_both(tmp_path):
     tree = sorting()
     curation = drawn(tree, 3)
     xephys.save_curation(curation, tmp_path / "curation.json")
@@ -133,7 +133,7 @@ def test_refused(change, message):
         xephys.apply_curation(sorting(), curation)
 
 
-def test_a_file_that_is_not_whole(tmp_path):
+def test_an_incomplete_file_is_refused(tmp_path):
     (tmp_path / "curation.json").write_text("{")
     with pytest.raises(ParameterError, match="is not whole JSON"):
         xephys.read_curation(tmp_path / "curation.json")

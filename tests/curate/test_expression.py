@@ -1,4 +1,4 @@
-"""Conditions: read, refused or applied; NaN is unknown."""
+"""Conditions on units are parsed and applied, or refused; NaN counts as unknown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = {"snr": np.array([6.0, np.nan, 2.0]), "n": np.array([1, 2, 3]), "label
         ("label != 'good' and (n - 1) / (n - 1) == 1", [0, 1, 1], [1, 1, 1]),
     ],
 )
-def test_truth_has_three_values(text: str, true: list[int], known: list[int]) -> None:
+def test_conditions_are_true_false_or_unknown(text: str, true: list[int], known: list[int]) -> None:
     found = parse_condition(text).holds(COLUMNS)
     assert found.known.tolist() == [bool(k) for k in known]
     assert found.true.tolist() == [bool(t) for t in true]
@@ -42,18 +42,18 @@ def test_truth_has_three_values(text: str, true: list[int], known: list[int]) ->
         "abs > n > 1 > abs()", "n > 1" + " and n > 1" * 1000,
     ],
 )  # fmt: skip
-def test_anything_else_is_refused(text: str) -> None:
+def test_anything_but_a_condition_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="condition"):
         parse_condition(text)
 
 
 @pytest.mark.parametrize("text", ["snr < 'a'", "label > 3", "-label == 'x'", "label + 1 == 2"])
-def test_texts_are_no_numbers(text: str) -> None:
+def test_texts_are_not_compared_with_numbers(text: str) -> None:
     with pytest.raises(ParameterError, match="takes a text for a number"):
         parse_condition(text).holds(COLUMNS)
 
 
-def test_unknown_metric_is_answered_with_the_nearest() -> None:
+def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ParameterError, match=r"no metric 'snrr'.*did you mean 'snr'"):
         parse_condition("snrr > 5").holds(COLUMNS)
 
@@ -72,7 +72,7 @@ CONDITIONS = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(text=CONDITIONS, a=st.integers(-4, 4), b=st.integers(-4, 4))
-def test_where_all_is_known_it_is_what_python_says(text: str, a: int, b: int) -> None:
+def test_without_unknown_values_conditions_equal_pythons(text: str, a: int, b: int) -> None:
     found = parse_condition(text).holds({"a": np.array([a]), "b": np.array([b])})
     assert found.known.all()
     assert found.true[0] == eval(text, {"a": a, "b": b, "abs": abs, "__builtins__": {}})

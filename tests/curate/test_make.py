@@ -1,4 +1,4 @@
-"""A sorting made by hand is taken by whatever takes one of a sort."""
+"""A sorting made from arrays is accepted wherever the result of a sort is."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def recording(start_s=0.0, n_samples=3000):
     return make_recording(np.zeros((n_samples, 2), "i2"), sampling_frequency=1000.0, start_s=start_s)
 
 
-def test_times_are_those_of_the_recordings_clock():
+def test_times_follow_the_clock_of_the_recording():
     rec = recording(start_s=5.0)
     made = xephys.make_sorting(times_s=[5.1, 5.2004, 7.9], labels=["b", "a", "b"], recording=rec)
     assert trains_of(made) == {"a": [200], "b": [100, 2900]}
@@ -33,7 +33,7 @@ def test_times_are_those_of_the_recordings_clock():
     assert part["spikes"]["sample_index"].values.tolist() == [2500]
 
 
-def test_times_where_each_sample_has_its_own():
+def test_times_of_irregular_samples_are_looked_up():
     clock = np.arange(3000) / 1000.0
     clock[1000:] += 4.0
     rec = recording().drop_vars("time").assign_coords(time=("time", clock))
@@ -42,7 +42,7 @@ def test_times_where_each_sample_has_its_own():
     assert xephys.sample_times(rec, made["spikes"]["sample_index"].values)[2] == 5.5
 
 
-def test_segments():
+def test_spikes_are_assigned_to_segments():
     both = tree_of([recording(1.0), recording(10.0, 500)])
     made = xephys.make_sorting(times_s=[1.5, 10.2], labels=[0, 0], segment_index=[0, 1], recording=both)
     assert made["spikes"]["sample_index"].values.tolist() == [500, 200]
@@ -59,7 +59,7 @@ def test_segments():
     ],
     ids=["dict", "DataFrame", "Dataset", "records"],
 )
-def test_any_table_of_spikes(as_what):
+def test_any_table_of_spikes_is_accepted(as_what):
     columns = {"sample_index": np.array([10, 30, 20]), "unit_index": np.array([0, 2, -1]), "y": np.array([1.0, 3, 2])}
     made = xephys.make_sorting(as_what(columns), sampling_frequency=1000.0)
     assert trains_of(made) == {0: [10], 2: [30]}
@@ -77,7 +77,7 @@ def test_labels_are_names():
     assert named["units"]["label"].values.tolist() == ["good", "mua", "noise"]
 
 
-def test_everything_takes_it(simulated, tmp_path):
+def test_every_function_of_sortings_accepts_it(simulated, tmp_path):
     recording, truth = simulated
     filtered = xephys.bandpass_filter(xephys.to_uv(recording))
     noise = xephys.estimate_noise_levels(filtered)
@@ -92,7 +92,7 @@ def test_everything_takes_it(simulated, tmp_path):
         units["snr"], units["amplitude"] / noise.values[units["channel_index"].values], rtol=1e-6
     )
     xephys.plot.plot_templates(made)
-    xephys.plot.plot_drift_raster(made.copy())  # has the places of its units, and no sizes
+    xephys.plot.plot_drift_raster(made.copy())  # knows positions of units, but no amplitudes
     xephys.export_phy(made, tmp_path / "phy")
     xephys.save_sorting(made, tmp_path / "made.zarr")
     assert trains_of(xephys.open_sorting(tmp_path / "made.zarr")) == trains_of(made)
@@ -100,7 +100,7 @@ def test_everything_takes_it(simulated, tmp_path):
     assert xephys.merge_units(made, [0, 1])["units"].sizes["unit"] == 2
 
 
-def test_sizes_of_matched_spikes_are_multiples_of_their_template(simulated):
+def test_amplitudes_of_matched_spikes_are_multiples_of_their_template(simulated):
     recording, truth = simulated
     filtered = xephys.bandpass_filter(xephys.to_uv(recording))
     whitened = xephys.whiten(filtered, whitening=xephys.estimate_whitening(filtered))

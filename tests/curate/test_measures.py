@@ -1,4 +1,4 @@
-"""Metrics of new units, from what the tree holds."""
+"""Metrics of new units, computed from the contents of the tree."""
 
 import numpy as np
 import pytest

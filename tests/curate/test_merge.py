@@ -1,4 +1,4 @@
-"""Units joined: every node of the tree follows."""
+"""Merged units: every node of the tree is updated."""
 
 import json
 
@@ -29,18 +29,18 @@ def tree_of(trains, *, amplitudes=None, **units):
     return build_sorting(rec, spikes=spikes, units={"label": np.full(len(trains), "good"), **units})
 
 
-def test_of_two_spikes_that_are_too_near_the_larger_stays():
+def test_the_larger_of_two_spikes_within_the_refractory_time_stays():
     tree = tree_of([[1000, 2000, 5000], [1010, 2010, 9000]], amplitudes=[[-50.0, -90, -50], [-80.0, -60, -60]])
     assert trains_of(xephys.merge_units(tree, [0, 1]))[0] == [1010, 2000, 5000, 9000]
 
 
-def test_of_equal_spikes_the_earlier_stays_and_the_limit_is_that_of_the_parameter():
+def test_of_equal_spikes_the_earlier_stays_and_a_lag_at_the_limit_is_allowed():
     tree = tree_of([[1000, 5000], [1014, 5015]])
     assert trains_of(xephys.merge_units(tree, [0, 1]))[0] == [1000, 5000, 5015]
     assert trains_of(xephys.merge_units(tree, [0, 1], duplicate_ms=0.1))[0] == [1000, 1014, 5000, 5015]
 
 
-def test_spikes_of_two_segments_are_not_near_to_each_other():
+def test_spikes_of_different_segments_never_exclude_each_other():
     from xarray import DataTree
 
     segment = make_recording(np.zeros((2000, 2), "i2"), sampling_frequency=1000.0)
@@ -65,7 +65,7 @@ def test_names_and_labels():
     assert xephys.merge_units(mixed, [0, 1], label="good")["units"]["label"].values.tolist() == ["good", "good"]
 
 
-def test_the_template_is_the_mean_of_moved_templates_weighted_by_spikes():
+def test_the_template_is_the_mean_of_aligned_templates_weighted_by_spikes():
     rng = np.random.default_rng(0)
     waveform = np.zeros((3, 40, 4), np.float32)
     waveform[0, 10:20] = rng.normal(size=(10, 4)) * 50
@@ -91,13 +91,13 @@ def test_the_template_is_the_mean_of_moved_templates_weighted_by_spikes():
     assert (table["x"].values[0], table["y"].values[0]) == pytest.approx((2.0, 120.0))
     assert table["amplitude"].values[0] == pytest.approx(0.9 * units["amplitude"][0])
     assert table["snr"].values[0] == pytest.approx(0.9 * units["snr"][0])
-    # a spike as large as its own template was is larger than the mean of a large and a small one
+    # A spike of the size of its own template is larger than the mean of a large and a small template.
     of_first = merged["spikes"]["unit_index"].values == 0
     np.testing.assert_allclose(merged["spikes"]["scale"].values[of_first], [1 / 0.9] * 8 + [0.5 / 0.9] * 2, rtol=1e-5)
     assert json.loads(merged.attrs["log"])[-1]["lag_samples"] == [3, 0]
 
 
-def test_metrics_are_those_that_a_sort_computes_of_the_joined_train(sorted_default):
+def test_metrics_equal_those_of_a_sort_with_the_joined_train(sorted_default):
     few = sorted_default["units"]["unit_id"].values[:2].tolist()
     merged = xephys.merge_units(sorted_default, few)
     spikes, table = merged["spikes"].dataset, merged["units"].dataset
@@ -120,7 +120,7 @@ def test_metrics_are_those_that_a_sort_computes_of_the_joined_train(sorted_defau
         assert table[name].values[k] == pytest.approx(values[0])
 
 
-def test_either_preset_stays_usable(sorted_units, small, tmp_path):
+def test_a_merged_sorting_of_either_preset_can_be_saved_and_used(sorted_units, small, tmp_path):
     ids = sorted_units["units"]["unit_id"].values.tolist()
     merged = validate_sorting(xephys.merge_units(sorted_units, ids[:2]))
     n_units = len(ids) - 1
@@ -136,7 +136,7 @@ def test_either_preset_stays_usable(sorted_units, small, tmp_path):
 
 
 def test_a_merged_sorting_sorts_the_same_recording(sorted_default, small):
-    """All templates of the members find spikes of the unit."""
+    """The templates of all members find spikes of the merged unit."""
     ids = sorted_default["units"]["unit_id"].values[:2].tolist()
     merged = xephys.merge_units(sorted_default, ids)
     again = xephys.sort(small, learned=merged)
@@ -146,7 +146,7 @@ def test_a_merged_sorting_sorts_the_same_recording(sorted_default, small):
         assert len(after[unit]) == pytest.approx(len(train), rel=0.02)
 
 
-def test_columns_that_the_tree_cannot_tell_are_unknown_and_the_log_says_so():
+def test_columns_that_cannot_be_computed_are_unknown_and_logged():
     tree = tree_of(
         [[1000], [3000], [5000]],
         isolation=np.array([1.0, 2.0, 3.0]),
@@ -164,7 +164,7 @@ def test_columns_that_the_tree_cannot_tell_are_unknown_and_the_log_says_so():
     assert set(unknown) == {"isolation", "channel_group", "count"}
 
 
-def test_the_sorting_itself_is_left_alone():
+def test_the_original_sorting_is_unchanged():
     rec = make_recording(
         np.zeros((2000, 4), "i2"),
         sampling_frequency=1000.0,

@@ -1,4 +1,4 @@
-"""Merges that are found: scores and groups are SpikeInterface's, the log says why."""
+"""The search for units to merge: scores and groups equal SpikeInterface's, and the log gives the reasons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xephys.errors import ParameterError
 from xephys.simulation.sorting import truth_sorting
 from xephys.testing import simulate_recording
 
-#: Steps of ours and SpikeInterface's names of their parameters, for a recording this short.
+#: Parameters of steps for such a short recording, with our names and with SpikeInterface's.
 SHORT = {"num_spikes": {"n_spikes_min": 20}, "presence_distance": {"distance_min_s": 5.0},
     "correlogram": {"difference_max": 0.6}}  # fmt: skip
 THEIRS = {"num_spikes": {"min_spikes": 20}, "presence_distance": {"presence_distance_thresh": 5.0},
@@ -38,7 +38,7 @@ def recording() -> xr.DataArray:
 
 @pytest.fixture(scope="module")
 def sorting(recording: xr.DataArray) -> xr.DataTree:
-    """The truth, one unit of which is divided by chance and one in time."""
+    """The truth with one unit divided at random and one divided in time."""
     tree = truth_sorting(*simulate_recording(duration_s=20.0, n_channels=16, n_units=4, seed=2))
     ids = tree["units"]["unit_id"].values.tolist()
     n = tree["units"]["num_spikes"].values
@@ -66,7 +66,7 @@ def analyzer(sorting: xr.DataTree, recording: xr.DataArray) -> Any:
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
-def test_groups_and_scores_are_spikeinterfaces(
+def test_groups_and_scores_equal_spikeinterfaces(
     sorting: xr.DataTree, recording: xr.DataArray, analyzer: Any, preset: str
 ) -> None:
     given = {name: SHORT[name] for name in PRESETS[preset] if name in SHORT}
@@ -147,7 +147,7 @@ def test_only_merged_units_are_analyzed_again(
     assert not read
 
 
-def test_chunks_and_names_do_not_matter(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+def test_results_do_not_depend_on_chunks_and_names(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     given = {"num_spikes": {"n_spikes_min": 20}}
     one = find_merges(sorting, recording, "x_contaminations", parameters=given)
     other = find_merges(sorting, recording.chunk({"time": 7001}), "x_contaminations", parameters=given)

@@ -1,4 +1,4 @@
-"""Single steps of the search for merges, on trains that one can see through."""
+"""Single steps of the search for merges, on trains simple enough to check by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def kept(search: Search, step: str, **parameters: float) -> list[bool]:
     return STEPS[step].keeps(search, {**STEPS[step].parameters, **parameters}).tolist()
 
 
-def test_presets_are_of_known_steps() -> None:
+def test_presets_consist_of_known_steps() -> None:
     assert {step for steps in PRESETS.values() for step in steps} == set(STEPS)
     assert all(step.doc for step in STEPS.values())
 
@@ -46,7 +46,7 @@ def test_presence_is_averaged_over_segments() -> None:
     assert kept(one, "presence_distance", distance_min_s=5.0) == [True]
 
 
-def test_spikes_of_two_segments_are_never_near() -> None:
+def test_spikes_of_different_segments_do_not_coincide() -> None:
     search = search_of([{1: [19_999], 2: [100]}, {1: [100], 2: [0]}])
     assert search.contaminations({"refractory_ms": 20.0, "censored_ms": 0.0}).tolist() == [0.0, 0.0]
     search.put("x", np.zeros(1))
@@ -54,7 +54,7 @@ def test_spikes_of_two_segments_are_never_near() -> None:
     assert search.scores["cross_contamination_p"].tolist() == [1.0]
 
 
-def test_refractory_halves_are_better_together_and_strangers_are_not() -> None:
+def test_halves_of_a_refractory_unit_score_higher_together_and_strangers_do_not() -> None:
     neuron = list(range(0, 20_000, 40))
     stranger = sorted(np.random.default_rng(0).choice(20_000, 300, replace=False).tolist())
     search = search_of([{1: neuron[::2], 2: neuron[1::2], 3: stranger}])
@@ -75,7 +75,7 @@ def test_scores_do_not_depend_on_the_order_of_units() -> None:
         np.testing.assert_allclose(scores, turned.scores[name][[2, 1, 0]], err_msg=name)
 
 
-def test_periods_must_follow_each_other() -> None:
+def test_a_censored_period_beyond_the_refractory_one_is_refused() -> None:
     with pytest.raises(ParameterError, match="censored_ms is 3 and refractory_ms 1"):
         kept(search_of([{1: [5], 2: [9]}]), "remove_contaminated", censored_ms=3.0)
 

@@ -1,4 +1,4 @@
-"""Names of units: positions, and new ones."""
+"""Names of units: their positions, and new names."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from xephys.errors import ParameterError
 from .test_merge import tree_of
 
 
-def test_positions():
+def test_names_give_positions():
     assert unit_positions(np.array(["a", "b"]), ["b"]).tolist() == [1]
     assert unit_positions(np.array([3, 4]), 4).tolist() == [1]
 
 
-def test_new_names_are_of_the_kind_of_the_others():
+def test_new_names_have_the_type_of_the_others():
     assert check_new_ids(np.array([1, 2]), [np.int64(5)], taken=[1]) == [5]
     assert check_new_ids(np.array(["a"]), ["b"], taken=["a"]) == ["b"]
     for known, name in ((np.array([1]), "b"), (np.array(["a"]), 1), (np.array([1]), True), (np.array([1]), 1.5)):
@@ -23,7 +23,7 @@ def test_new_names_are_of_the_kind_of_the_others():
             check_new_ids(known, [name], taken=[])
 
 
-def test_names_of_units_that_went_are_not_given_again():
+def test_names_of_removed_units_are_not_used_again():
     tree = tree_of([[1000], [2000], [3000]])
     assert unused_ids(xephys.select_units(tree, [0, 1]), 2, stem=0) == [3, 4]
     assert unused_ids(xephys.relabel_units(tree, unit_ids={2: 1000}), 1, stem=0) == [1001]

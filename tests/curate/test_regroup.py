@@ -1,4 +1,4 @@
-"""Nodes of a tree follow a list of units."""
+"""All nodes of a tree are rearranged for a new list of units."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from xephys.errors import ParameterError
 from .test_merge import tree_of
 
 
-def test_texts_that_are_longer_fit_and_types_stay():
+def test_longer_texts_fit_and_types_are_kept():
     dataset = xr.Dataset({"label": ("unit", ["a", "b"]), "count": ("unit", np.array([1, 2], "i4"))})
     changed = with_rows(with_rows(dataset, "label", 1, "unsorted"), "count", [0], 7)
     assert changed["label"].values.tolist() == ["a", "unsorted"]

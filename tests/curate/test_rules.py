@@ -1,4 +1,4 @@
-"""Labels and removals by rules, and the reasons that are kept."""
+"""Labels and removals by rules, with their reasons."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_units_that_meet_all_rules_are_good() -> None:
     assert entry["reasons"] == {"2": ["snr > 5: snr is 3", "isi < 0.5: isi is 0.7"], "3": ["snr > 5: snr is nan"]}
 
 
-def test_what_is_unknown_may_pass() -> None:
+def test_unknown_values_may_pass() -> None:
     curated = curate_by_rules(sorting(), ["snr > 5"], metrics=METRICS, unknown="pass", passed=None, failed="mua")
     before = sorting()["units"]["label"].values.tolist()
     assert curated["units"]["label"].values.tolist() == [before[0], "mua", *before[2:]]
 
 
-def test_removal() -> None:
+def test_units_that_meet_a_rule_are_removed() -> None:
     tree = sorting()
     curated = curate_by_rules(tree, ["snr > 5"], metrics=METRICS, remove=True)
     trains = trains_of(tree)
@@ -80,6 +80,6 @@ def test_refused(change: dict[str, Any], message: str) -> None:
         curate_by_rules(sorting(), **{"rules": "snr > 5", "metrics": METRICS, **change})
 
 
-def test_no_units() -> None:
+def test_a_sorting_without_units_is_accepted() -> None:
     judgment = judge(["snr > 5"], {"snr": np.zeros(0)}, np.zeros(0, int))
     assert judgment.passed.shape == (0,) and not judgment.reasons

@@ -1,4 +1,4 @@
-"""Sortings taken apart by segment keep every spike, its sample, its time and its unit."""
+"""A sorting divided by segments keeps every spike with its sample, time and unit."""
 
 import json
 
@@ -55,7 +55,7 @@ def test_a_sorting_of_joined_segments_is_split():
         xephys.split_sorting(whole, segment(900))
 
 
-def test_segments_are_chosen():
+def test_chosen_segments_keep_their_spikes():
     parts = xephys.append_segments([segment(800, start_s=1.0), segment(750)[20:], segment(720, start_s=9.0)])
     whole = sorting_of(parts, n_segments=3)
     for chosen in ([1], [2, 0], [0, 1, 2], 2):
@@ -73,7 +73,7 @@ def test_segments_are_chosen():
             xephys.select_segments(whole, wrong)
 
 
-def test_split_and_listed_again_is_the_same():
+def test_segments_joined_again_give_the_same_sorting():
     parts = xephys.append_segments([segment(800, start_s=1.0), segment(750)[20:], segment(720, start_s=9.0)])
     whole = sorting_of(parts, n_segments=3)
     again = xephys.append_sortings([xephys.select_segments(whole, k) for k in range(3)])
@@ -84,7 +84,7 @@ def test_split_and_listed_again_is_the_same():
 
 
 @pytest.mark.parametrize("first", [0, 100])
-def test_a_period_is_the_sorting_of_the_time_slice(first):
+def test_a_period_of_a_sorting_equals_the_sorting_of_the_time_slice(first):
     recording = segment(900, start_s=5.0)[first:]
     whole = sorting_of(recording)
     part = xephys.select_period(whole, 5.2, 5.6)

@@ -1,4 +1,4 @@
-"""Units divided: every node of the tree follows."""
+"""Divided units: every node of the tree is updated."""
 
 import json
 
@@ -13,7 +13,7 @@ from .test_merge import tree_of
 from .trains import trains_of
 
 
-def test_by_a_mask_and_by_labels():
+def test_a_unit_is_divided_by_a_mask_or_by_labels():
     tree = tree_of([[1000, 2000, 3000], [4000]])
     assert trains_of(xephys.split_unit(tree, 0, labels=[False, True, False])) == {2: [1000, 3000], 3: [2000], 1: [4000]}
     assert trains_of(xephys.split_unit(tree, 0, labels=["b", "a", "c"])) == {
@@ -25,7 +25,7 @@ def test_by_a_mask_and_by_labels():
     assert json.loads(named.attrs["log"])[-1]["labels"] == [3, 7]
 
 
-def test_new_names_have_never_been_used():
+def test_new_names_were_never_used_before():
     tree = xephys.split_unit(tree_of([[1000, 2000], [4000]]), 0, labels=[0, 1])
     tree = xephys.merge_units(tree, [2, 3])
     assert list(trains_of(xephys.split_unit(tree, 2, labels=[0, 1]))) == [4, 5, 1]
@@ -33,7 +33,7 @@ def test_new_names_have_never_been_used():
     assert list(trains_of(xephys.split_unit(texts, "a", labels=[0, 1]))) == ["a-2", "a-3", "a-1"]
 
 
-def test_parts_joined_again_are_the_unit(sorted_units):
+def test_parts_merged_again_equal_the_unit(sorted_units):
     k = int(np.argmax(sorted_units["units"]["num_spikes"].values))
     unit = sorted_units["units"]["unit_id"].values[k].item()
     n = int(sorted_units["units"]["num_spikes"].values[k])
@@ -52,8 +52,8 @@ def test_parts_joined_again_are_the_unit(sorted_units):
             np.testing.assert_allclose(again["kilosort4"][name].values, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_large_and_small_spikes_get_templates_of_their_size(sorted_default):
-    """What was one unit by mistake has parts of different amplitude."""
+def test_parts_of_different_amplitude_get_templates_of_their_size(sorted_default):
+    """A unit that mixes large and small spikes is divided by amplitude."""
     k = int(np.argmax(sorted_default["units"]["num_spikes"].values))
     spikes = sorted_default["spikes"].dataset
     scale = spikes["scale"].values[spikes["unit_index"].values == k].astype(np.float64)
@@ -67,7 +67,7 @@ def test_large_and_small_spikes_get_templates_of_their_size(sorted_default):
         assert divided["spikes"]["scale"].values[own].mean() == pytest.approx(1.0, abs=0.05)
 
 
-def test_what_was_learned_is_refused_with_the_reason(sorted_default, small):
+def test_a_sort_cannot_reuse_a_divided_sorting_and_says_why(sorted_default, small):
     unit = sorted_default["units"]["unit_id"].values[0].item()
     n = int(sorted_default["units"]["num_spikes"].values[0])
     with pytest.raises(ParameterError, match="changed after the sort"):

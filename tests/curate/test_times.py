@@ -1,4 +1,4 @@
-"""Seconds to samples."""
+"""Conversion of seconds to samples."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from xephys.recording.axes import SegmentAxes
 from xephys.schema import make_recording
 
 
-def test_the_other_way_round_from_sample_times():
+def test_samples_of_times_invert_times_of_samples():
     rec = make_recording(np.zeros((5000, 1), "i2"), sampling_frequency=30_000.0, start_s=1234.56789)
     axes = SegmentAxes.of(rec.isel(time=slice(1000, None)))
     samples = np.arange(1000, 5000)
     assert samples_at(axes, axes.times_s(np.zeros(4000, int), samples)).tolist() == samples.tolist()
 
 
-def test_the_nearest_of_irregular_samples():
+def test_the_nearest_irregular_sample_is_chosen():
     clock = np.array([0.0, 0.1, 0.5, 0.6])
     rec = make_recording(np.zeros((4, 1), "i2"), sampling_frequency=10.0)
     axes = SegmentAxes.of(rec.drop_vars("time").assign_coords(time=("time", clock)))

@@ -1,4 +1,4 @@
-"""Several sortings as one keep every spike with its unit."""
+"""Several sortings joined into one keep every spike with its unit."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def trains(tree, segment=0):
     }
 
 
-def test_units_of_the_same_name_are_the_same_unit():
+def test_units_of_the_same_name_become_one_unit():
     one = sorting_of(recording(start_s=2.0))  # units 7, 17, 27
     two = xephys.select_units(sorting_of(recording(n=800), n_units=5), [47, 17])
     both = xephys.append_sortings([one, two])
@@ -39,7 +39,7 @@ def test_units_of_the_same_name_are_the_same_unit():
     assert theirs.get_unit_spike_train(17, segment_index=1).tolist() == trains(two)[17]
 
 
-def test_units_of_two_probes_lie_side_by_side():
+def test_units_of_two_probes_stay_apart():
     one, two = sorting_of(recording()), sorting_of(recording(), n_units=2)
     both = xephys.aggregate_units([one, two])
     assert both["units"]["unit_id"].values.tolist() == ["0:7", "0:17", "0:27", "1:7", "1:17"]
@@ -56,7 +56,7 @@ def test_units_of_two_probes_lie_side_by_side():
     assert xephys.compare(xephys.select_units(both, ["1:7", "1:17"]), two).summary["num_well_detected"] == 2
 
 
-def test_what_does_not_belong_together():
+def test_sortings_that_do_not_belong_together_are_refused():
     one = sorting_of(recording())
     with pytest.raises(ParameterError, match=r"sorting 1 has samples \[800\] and sorting 0 has \[900\]"):
         xephys.aggregate_units([one, sorting_of(recording(n=800))])

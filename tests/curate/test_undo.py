@@ -1,4 +1,4 @@
-"""Generated curations: the same units as SpikeInterface makes of the sequence, read as written, undone to the bit."""
+"""Random sequences of curations: the same units as SpikeInterface's, read back as written, undone to the bit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sorting(seed: int, *, texts: bool = False) -> xr.DataTree:
 
 
 def drawn_step(rng: np.random.Generator, tree: xr.DataTree) -> dict[str, Any]:
-    """Labels, removals, merges and splits of different units; some units are split twice, and some names are given."""
+    """Labels, removals, merges and splits of different units; some units are split twice, some get a given name."""
     trains = trains_of(tree)
     ids = rng.permutation(np.array(list(trains), dtype=object)).tolist()
     n_removed, n_merged = int(rng.integers(0, 2)), int(rng.choice([0, 2, 3]))
@@ -71,7 +71,7 @@ def drawn_curation(seed: int) -> Curation:
     return curation
 
 
-def test_thirty_sequences(tmp_path: Path) -> None:
+def test_thirty_sequences_equal_spikeinterfaces(tmp_path: Path) -> None:
     n_split_twice = n_merged = n_removed = 0
     for seed in range(30):
         curation = drawn_curation(seed)
@@ -93,7 +93,7 @@ def test_thirty_sequences(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_step_is_undone_and_made_again(seed: int) -> None:
+def test_every_step_is_undone_and_redone(seed: int) -> None:
     whole = drawn_curation(seed)
     back = whole
     for n_left in reversed(range(len(whole.steps))):
@@ -110,7 +110,7 @@ def test_every_step_is_undone_and_made_again(seed: int) -> None:
     assert not back.label({back.sorting["units"]["unit_id"].values.tolist()[0]: "good"}).undone
 
 
-def test_splits_of_one_unit_are_made_together() -> None:
+def test_splits_of_one_unit_are_applied_together() -> None:
     tree = xephys.make_sorting(sample_index=np.arange(6) * 10, labels=np.ones(6, int), sampling_frequency=1000.0)
     splits: list[dict[str, Any]] = [
         {"unit_id": 1, "mode": "indices", "indices": indices} for indices in ([[0, 1, 2]], [[2, 3]])
@@ -125,7 +125,7 @@ def test_splits_of_one_unit_are_made_together() -> None:
         begin_curation(tree).apply(step)
 
 
-def test_single_steps() -> None:
+def test_single_steps_are_recorded() -> None:
     tree = sorting(1)
     curation = begin_curation(tree).label({1: "MUA"}).remove([2]).merge([3, 4]).split(5, [[0, 1], [2]])
     ids = curation.sorting["units"]["unit_id"].values.tolist()
@@ -135,7 +135,7 @@ def test_single_steps() -> None:
     assert trains_of(tree) == trains_of(curation.states[0])
 
 
-def test_rules_and_merges_that_were_found_are_steps_too(tmp_path: Path) -> None:
+def test_rules_and_found_merges_are_recorded_too(tmp_path: Path) -> None:
     tree = sorting(2)
     counts = dict(zip(tree["units"]["unit_id"].values.tolist(), tree["units"]["num_spikes"].values, strict=True))
     limit = int(sorted(counts.values())[3])

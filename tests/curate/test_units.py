@@ -1,4 +1,4 @@
-"""Units chosen, ordered and named anew keep their own spikes."""
+"""Units that are selected, reordered and renamed keep their own spikes."""
 
 import json
 
@@ -30,7 +30,7 @@ def trains(tree):
 
 
 @pytest.mark.parametrize("chosen", [[7, 17, 27], [27, 7], [17], [27, 17, 7], []])
-def test_chosen_units_keep_their_own_spikes_columns_and_templates(sorting, chosen):
+def test_selected_units_keep_their_own_spikes_columns_and_templates(sorting, chosen):
     few = xephys.select_units(sorting, chosen)
     assert trains(few) == {unit: trains(sorting)[unit] for unit in chosen}
     for k, unit in enumerate(chosen):

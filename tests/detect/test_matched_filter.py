@@ -12,8 +12,8 @@ from xephys import ParameterError
 from xephys.detect.matched_filter import prototype_of_components
 
 
-def test_the_shape_of_spikes_is_that_of_the_mean_spike():
-    """Whatever the sign of the component; spikes of this recording are negative."""
+def test_the_prototype_has_the_shape_of_the_mean_spike():
+    """For either sign of the component; spikes of this recording are negative."""
     table, window = peaks(), {"ms_before": 0.4, "ms_after": 0.6}
     nbefore = round(0.4e-3 * RATE)
     learned = xephys.learn_components(case().filtered, table, n_components=3, n_tiles=None, **window)
@@ -29,7 +29,7 @@ def test_the_shape_of_spikes_is_that_of_the_mean_spike():
         np.testing.assert_allclose(part, -found[first : first + len(part)])
 
 
-def test_a_prototype_no_longer_than_its_components():
+def test_a_prototype_longer_than_its_components_is_refused():
     components = xr.DataArray([[0.0, 0.1, 0.0, 0.3]], dims=("component", "sample"), attrs={"nbefore": 2})
     with pytest.raises(
         ParameterError, match="reach 2 samples before the peak and 2 from it on; a prototype of 1 and 3"
@@ -39,7 +39,7 @@ def test_a_prototype_no_longer_than_its_components():
         prototype_of_components(components, sampling_frequency=1e3, ms_before=1, ms_after=1)
 
 
-def test_footprints_of_a_matched_filter():
+def test_footprints_have_as_many_channels_as_asked_for():
     few = xephys.estimate_matched_filter(case().filtered, depths_um=(30.0,), decay_um=25.0, n_nearest=5)
     assert few.sizes["depth"] == 1
     assert (np.diff(few["weight_offsets"]) == 5).all()

@@ -1,4 +1,4 @@
-"""Detection by a matched filter: spikes found, parameters refused."""
+"""Detection by a matched filter: true spikes are found, wrong parameters refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection of peaks: true spikes found once, SpikeInterface's peaks, bad channels silent, what is refused."""
+"""Detection of peaks: true spikes found once, SpikeInterface's peaks, no peaks on bad channels, errors."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_noise_levels_must_fit():
         )
 
 
-def test_positions_are_needed_by_some_methods():
+def test_methods_that_use_positions_refuse_recordings_without_them():
     bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE, units="uV")
     assert len(xephys.detect_peaks(bare, noise_levels=case().levels, method="by_channel").compute())
     with pytest.raises(RecordingError, match="detection by locally_exclusive needs the positions"):

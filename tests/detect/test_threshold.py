@@ -1,4 +1,4 @@
-"""Detection by thresholds: SpikeInterface's peaks, levels of noise that fit."""
+"""Detection by thresholds: SpikeInterface's peaks, and noise levels that have to fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xephys
 from tests.support.spiking import RATE, case, peaks
 
 
-def test_the_same_peaks_as_spikeinterface():
+def test_peaks_equal_spikeinterfaces():
     import spikeinterface.core as si
     from spikeinterface.sortingcomponents.peak_detection import detect_peaks
 
@@ -37,14 +37,14 @@ def test_amplitudes_are_those_of_the_traces():
     for sign in ("neg", "pos", "both"):
         found = peaks(peak_sign=sign).compute()
         values = traces[found["sample_index"], found["channel_index"]]
-        # Not to the bit: for events a tile is filtered with a longer lead.
+        # Not to the bit: for events, filtering starts further before a tile.
         np.testing.assert_allclose(found["amplitude"], values, atol=2e-5)
         beyond = 5 * case().levels.values[found["channel_index"]]
         assert (np.abs(values) >= beyond * (1 - 1e-6)).all()
         assert {"neg": (values < 0).all(), "pos": (values > 0).all(), "both": True}[sign]
 
 
-def test_a_higher_threshold_finds_a_part():
+def test_a_higher_threshold_finds_a_subset():
     low, high = (peaks(detect_threshold=t, method="by_channel").compute() for t in (5, 8))
     keys = [set(zip(p["sample_index"], p["channel_index"], strict=True)) for p in (low, high)]
     assert 0 < len(keys[1]) < len(keys[0])

@@ -1,4 +1,4 @@
-"""Detection by universal templates on a recording, and the clusters of what it finds."""
+"""Detection by universal templates on a recording, and the clusters of the detected events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def events():
     return xephys.detect_universal(case().white, templates=templates()).compute()
 
 
-def test_spikes_that_stand_alone_are_found_once():
+def test_isolated_spikes_are_found_once():
     true = case().truth.spikes["sample_index"]
     alone = true[separate(true, window=60)]
     assert len(alone) > 50
@@ -46,7 +46,7 @@ def test_positions_are_those_of_the_units():
     assert np.median(distance) < 20
 
 
-def test_building_computes_nothing_and_one_task_a_chunk():
+def test_building_computes_nothing_and_makes_one_task_per_chunk():
     table = templates()
     components = xephys.standard_shapes(sampling_frequency=30_000.0)["component"].assign_attrs(nbefore=20)
     with forbid_compute():
@@ -71,8 +71,8 @@ def test_refusals():
         xephys.universal_templates(bad, shapes=shapes)
 
 
-def test_shanks_far_apart_need_no_more_places():
-    """Four shanks of one probe, the contacts of the last one 5.8 mm above those of the others."""
+def test_shanks_far_apart_need_no_more_positions():
+    """Four shanks of one probe; the contacts of the last are 5.8 mm above the others."""
     shank = np.repeat(np.arange(4), 96)
     row = np.tile(np.repeat(np.arange(48), 2), 4)
     coordinates = {

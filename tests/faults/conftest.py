@@ -1,4 +1,4 @@
-"""The same small recording as in the tests of the sorter."""
+"""The small recording that the tests of the sorter use."""
 
 from tests.support.small_recording import expected, opened, simulated
 

@@ -1,4 +1,4 @@
-"""No space left: refused beforehand where it can be known, otherwise nothing half-written and nothing finished lost."""
+"""No space left: refused in advance where it is foreseeable; otherwise no file is partial and no finished one lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHUNK_S = 0.5
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of a fixed size; it can be made only by root, and only on Linux."""
+    """A file system of a fixed size; making it requires root and Linux."""
     place = tmp_path / "disk"
     place.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
@@ -40,7 +40,7 @@ def files(folder):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_disk_that_fills_up_in_mid_sort(small_disk, opened, expected):
+def test_a_disk_that_fills_up_during_a_sort(small_disk, opened, expected):
     place, resize = small_disk
     full = r"no space left; free some and run again \(the finished chunks are kept\)"
     with pytest.raises(OutputError, match=full), connect("synchronous"):
@@ -49,10 +49,10 @@ def test_a_disk_that_fills_up_in_mid_sort(small_disk, opened, expected):
     assert 0 < len(finished) < 24
     for path in finished:
         if path.name.endswith(".result.npz"):
-            assert len(read_archive(path)) == 1  # whole
+            assert len(read_archive(path)) == 1  # readable, so whole
         else:
             assert path.name.startswith("chunk_")
-            assert len(np.load(path)) >= 0  # whole
+            assert len(np.load(path)) >= 0  # readable, so whole
     resize("64m")
     assert_identical(xephys.sort(opened(CHUNK_S), folder=place / "work"), expected)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
@@ -70,7 +70,10 @@ def test_the_command_refuses_a_disk_that_is_too_small(small_disk, simulated):
 
 @pytest.mark.parametrize("n_writes", [0, 3, 10, 29, 31, 40], ids=lambda n: f"after {n} writes")
 def test_a_write_that_fails_anywhere(opened, expected, tmp_path, monkeypatch, n_writes):
-    """The estimates, passes and sums write 4 + 24 + 3 + 24 + … files; whichever fails, the rest is whole and kept."""
+    """The estimates, passes and sums write 4 + 24 + 3 + 24 + … files;
+
+    whichever write fails, the others are kept whole.
+    """
     write, count = os.fsync, [0]
 
     def fail(descriptor):
@@ -80,7 +83,7 @@ def test_a_write_that_fails_anywhere(opened, expected, tmp_path, monkeypatch, n_
         write(descriptor)
 
     monkeypatch.setattr(checkpoint.os, "fsync", fail)
-    # One task at a time: threads that are writing when another fails would still finish or clear their own.
+    # One task at a time, because parallel writes would still finish or clean up after another has failed.
     with pytest.raises(OutputError, match="no space left; free some and run again"), connect("synchronous"):
         xephys.sort(opened(CHUNK_S), folder=tmp_path)
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""A worker or the whole process killed in mid-sort: what was finished is kept, and the sorting is the same."""
+"""A worker or the whole process is killed during a sort: finished work is kept, and the sorting is the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("stage", ["detect", "refine 1", "match"])
-def test_a_worker_killed_in_mid_sort(opened, expected, tmp_path, stage):
+def test_a_worker_killed_during_a_sort(opened, expected, tmp_path, stage):
     killed = []
 
     def kill_one(name, done, total):
@@ -38,7 +38,7 @@ def test_a_worker_killed_in_mid_sort(opened, expected, tmp_path, stage):
 
 
 def test_workers_that_come_and_go(opened, expected, tmp_path):
-    """One joins while peaks are detected, the first leaves while spikes are matched, and the last pass is adaptive."""
+    """A worker joins during detection, the first leaves during matching, and the last pass scales adaptively."""
     changed = []
     with local_cluster(n_workers=1, threads_per_worker=1) as client:
         (first,) = client.scheduler_info()["workers"]
@@ -67,12 +67,12 @@ def chunk_files(folder):
 
 
 def state(paths):
-    """Which file it is and when it was written."""
+    """Inode and modification time of each file."""
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 @pytest.mark.parametrize("n_finished", [6, N_CHUNKS + 6, 3 * N_CHUNKS + 6], ids=["detect", "refine 1", "match"])
-def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n_finished):
+def test_the_process_killed_during_a_sort(simulated, opened, expected, tmp_path, n_finished):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
     command += ["--chunk-duration-s", str(CHUNK_S)]
@@ -89,7 +89,7 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
     finished = state(path for path in (out / ".work").rglob("*") if path.is_file() and ".tmp-" not in path.name)
     assert {"estimates", "components"} <= {path.name.split("-")[0] for path in finished}
 
-    # The function on the same folder, which the command would remove, so that the files can be looked at afterwards.
+    # The command would remove its work folder; the function leaves it, so that the files can be inspected.
     assert_identical(xephys.sort(opened(CHUNK_S), folder=out / ".work"), expected)
     every = chunk_files(out / ".work")
     assert len(every) == N_PASSES * N_CHUNKS
@@ -105,8 +105,8 @@ def test_the_process_killed_in_mid_sort(simulated, opened, expected, tmp_path, n
             assert stored[group][name].values.tobytes() == variable.values.tobytes(), f"{group}/{name}"
 
 
-def test_the_command_resumes_by_itself(simulated, expected, tmp_path):
-    """The very same command again, with nothing in between: only the missing chunks are computed."""
+def test_the_same_command_resumes(simulated, expected, tmp_path):
+    """The same command without any option: only the missing chunks are computed."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
     command += ["--chunk-duration-s", str(CHUNK_S)]

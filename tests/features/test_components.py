@@ -1,4 +1,4 @@
-"""Components: orthonormal, and they explain the spikes."""
+"""Components are orthonormal and explain the spikes."""
 
 from __future__ import annotations
 

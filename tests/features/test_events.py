@@ -1,4 +1,4 @@
-"""Windows around events in samples."""
+"""Windows around events, in samples."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS = {"sample_index": np.array([30, 10, 20]), "unit_index": np.array([1, 0,
     ],
     ids=["dict", "DataFrame", "Dataset", "records", "sorting"],
 )
-def test_columns_and_records_of_any_table(as_what):
+def test_any_table_of_events_is_accepted(as_what):
     found = columns_of(as_what(COLUMNS))
     assert {name: values.tolist() for name, values in found.items()} == {
         name: values.tolist() for name, values in COLUMNS.items()
@@ -46,7 +46,7 @@ def test_columns_and_records_of_any_table(as_what):
     assert spike_records(as_what(COLUMNS), labels=np.array([5, 6, 7])).tolist() == [(10, 6), (20, 7), (30, 5)]
 
 
-def test_tables_that_do_not_fit():
+def test_unsuitable_tables_are_refused():
     with pytest.raises(ParameterError, match="the columns have different lengths"):
         columns_of({"sample_index": [1, 2], "unit_index": [0]})
     with pytest.raises(TypeError, match="got list"):

@@ -1,4 +1,4 @@
-"""The noise of features is that of the noise, however many channels see the spikes."""
+"""The noise of features is estimated correctly, however many channels see the spikes."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def tetrode(n_spikes, *, scale=1.0, bad=()):
 
 
 @pytest.mark.parametrize("scale", [1.0, 7.0])
-def test_white_noise(components, scale):
+def test_white_noise_has_its_standard_deviation(components, scale):
     assert xephys.estimate_feature_noise(tetrode(0, scale=scale), components=components) == pytest.approx(
         scale, rel=0.02
     )
@@ -42,7 +42,7 @@ def test_spikes_on_every_channel_do_not_count_as_noise(components):
     starts = np.linspace(500, 99_000, 100).astype(int)
     windows = np.stack([recording.values[s : s + LENGTH] for s in starts])
     projection = np.einsum("kt,wtc->wck", components.values, windows).astype(np.float32)
-    assert feature_noise(projection) > 3  # what peaks alone would say
+    assert feature_noise(projection) > 3  # an estimate from the peaks alone would be wrong
 
 
 def test_bad_channels_are_left_out(components):
@@ -51,6 +51,6 @@ def test_bad_channels_are_left_out(components):
     assert xephys.estimate_feature_noise(recording, components=components) == pytest.approx(1.0, rel=0.03)
 
 
-def test_too_short(components):
+def test_a_recording_that_is_too_short_is_refused(components):
     with pytest.raises(RecordingError, match="shorter than a component of 20 samples"):
         xephys.estimate_feature_noise(tetrode(0), components=components, excerpts=[np.zeros((10, 4), np.float32)])

@@ -1,4 +1,4 @@
-"""The waveform that stands for a spike where none has been learned."""
+"""The waveform used in place of one learned from spikes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xephys.features.prototype import PROTOTYPE_SIGMA_MS, trough_prototype
 
 
 @pytest.mark.parametrize("rate", [20_000.0, 30_000.0])
-def test_a_negative_gaussian_around_the_peak(rate):
+def test_it_is_a_negative_gaussian_around_the_peak(rate):
     made = trough_prototype(61, nbefore=20, sampling_frequency=rate)
     assert made.argmin() == 20
     assert made[20] == -1.0

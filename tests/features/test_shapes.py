@@ -1,4 +1,4 @@
-"""Shapes learned from a recording, and what cannot be learned from."""
+"""Shapes learned from a recording, and recordings from which none can be learned."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_shapes_and_components_have_unit_norm(shapes):
 
 
 def test_the_shapes_fit_the_waveforms_of_the_units(shapes):
-    """The cosine of each true template, as the traces show it, with the nearest shape."""
+    """The cosine between each true template in the traces and the nearest shape."""
     templates = xephys.estimate_templates(
         case().white, case().spikes, peak_channels=case().truth.peak_channels, ms_before=20 / 30, ms_after=41 / 30,
         n_nearest=1,
@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_shapes(shapes):
 
 
 def test_few_spikes_give_few_shapes():
-    """A high threshold leaves a handful of clips: fewer shapes and components, no crash."""
+    """A high threshold leaves a handful of clips: fewer shapes and components, but no failure."""
     largest = np.sort(np.abs(case().white.values).ravel())[-200]
     few = xephys.learn_shapes(case().white, detect_threshold=float(largest), n_tiles=None)
     assert 1 <= few.sizes["shape"] <= few.attrs["n_clips"]
@@ -56,6 +56,6 @@ def test_refusals():
         xephys.learn_shapes(case().white, n_shapes=0)
 
 
-def test_drawn_shapes():
+def test_shapes_are_drawn_from_a_seed():
     drawn = xephys.standard_shapes(sampling_frequency=RATE, n_shapes=4, n_components=3, n_samples=41, nbefore=13)
     assert (drawn["shape"].shape, drawn["component"].shape, drawn.attrs["n_clips"]) == ((4, 41), (3, 41), 0)

@@ -19,7 +19,7 @@ def test_snippets_are_slices_of_the_traces():
         first = record["sample_index"] - 30
         if first >= 0 and first + 90 <= len(traces):
             expected = traces[first : first + 90, record["channel_index"]]
-            # Not to the bit: for events a tile is filtered with a longer lead.
+            # Not to the bit: for events, filtering starts further before a tile.
             np.testing.assert_allclose(record["waveform"], expected, atol=2e-5)
 
 
@@ -36,7 +36,7 @@ def test_projections_are_scalar_products(components):
         np.testing.assert_allclose(record["projection"], expected, rtol=1e-4, atol=1e-2)
 
 
-def test_more_neighbors_than_channels(components):
+def test_there_may_be_more_neighbors_than_channels(components):
     table = xephys.project_peaks(case().filtered, peaks(), components=components, n_nearest=100)
     assert table.dtype["projection"].shape == (24, 4)
 

@@ -1,4 +1,4 @@
-"""Plans and a whole sort on a GPU: the traces and spikes of the CPU, and the same bits time after time."""
+"""Plans and a whole sort on a GPU: the traces and spikes of the CPU, and the same bits in every run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def on_gpu(folder):
     return xephys.sort(xephys.open_recording(folder), device="cuda")
 
 
-def test_traces(folder):
+def test_traces_equal_those_of_the_cpu(folder):
     recording = xephys.open_recording(folder)
     whitening = None
     computed = []
@@ -49,13 +49,13 @@ def test_traces(folder):
     assert np.abs(found - expected).max() < 1e-4 * expected.std()
 
 
-def test_spikes(on_cpu, on_gpu):
+def test_spikes_equal_those_of_the_cpu(on_cpu, on_gpu):
     keys = [s["spikes"]["unit_index"].values * 10**9 + s["spikes"]["sample_index"].values for s in (on_cpu, on_gpu)]
     assert on_gpu["units"].sizes == on_cpu["units"].sizes
     assert len(np.intersect1d(*keys)) >= 0.999 * max(map(len, keys))
 
 
-def test_twice_and_in_chunks_of_another_length(folder, on_gpu):
+def test_runs_and_chunk_lengths_do_not_change_a_bit(folder, on_gpu):
     for chunk_s in (2.0, 0.7001):
         assert_identical(xephys.sort(xephys.open_recording(folder, chunk_duration_s=chunk_s), device="cuda"), on_gpu)
 

@@ -1,4 +1,4 @@
-"""Centers of mass as SpikeInterface's."""
+"""Centers of mass equal SpikeInterface's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xephys
 from tests.support.spiking import RATE, case
 
 
-def test_center_of_mass_as_spikeinterface(records):
+def test_centers_of_mass_equal_spikeinterfaces(records):
     import spikeinterface.core as si
     from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 

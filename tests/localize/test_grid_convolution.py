@@ -1,4 +1,4 @@
-"""The stage of grid convolution: its window, its prototype, and what is refused."""
+"""The stage of grid convolution: its window, its prototype, and its errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WINDOW = PeakWindow(
 )
 
 
-def test_a_trough_stands_for_a_spike_that_is_not_given():
+def test_the_default_prototype_is_a_trough():
     stage = grid_convolution(WINDOW)
     expected = trough_prototype(24, nbefore=9, sampling_frequency=30_000.0).astype("f4")
     np.testing.assert_array_equal(stage.arrays["prototype"], expected)

@@ -1,4 +1,4 @@
-"""The stage of monopolar triangulation: its neighborhood, and what is refused."""
+"""The stage of monopolar triangulation: its neighborhood and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Localisation: near the true somata, the same as SpikeInterface's, and once only."""
+"""Localization: near the true somata, equal to SpikeInterface's, and independent of the pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ METHODS = ("center_of_mass", "grid_convolution", "monopolar_triangulation")
 
 
 def true_unit_of(records):
-    """Unit of each peak that belongs to one separate spike, -1 for the others."""
+    """Unit of each peak that belongs to exactly one isolated spike, -1 for the others."""
     spikes = case().truth.spikes
     alone = spikes[separate(spikes["sample_index"])]
     at = np.searchsorted(alone["sample_index"], records["sample_index"] - 6)
@@ -37,10 +37,10 @@ def test_near_the_somata(records, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_in_the_pass_of_detection_or_after_it_is_the_same(records, method):
+def test_localization_during_or_after_detection_is_the_same(records, method):
     lazy = xephys.localize_peaks(case().filtered, peaks(radius_um=150.0), method=method).compute()
     later = xephys.localize_peaks(case().filtered, records, method=method).compute()
-    # Not to the bit: detection needs a longer lead than localisation, so its tiles are filtered from further back.
+    # Not to the bit: filtering starts further before a tile for detection than for localization.
     for name in ("sample_index", "channel_index"):
         assert np.array_equal(lazy[name], later[name])
     for name in "xyz":

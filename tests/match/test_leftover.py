@@ -1,4 +1,4 @@
-"""A unit without a template is found in what matching leaves, in the same pass and lazily."""
+"""A unit without a template is found in the residual of matching, lazily and in the same pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def white_templates():
     )
 
 
-def test_the_spikes_of_a_unit_without_a_template_are_left(white_templates, components, noise_gain):
+def test_the_spikes_of_a_unit_without_a_template_remain(white_templates, components, noise_gain):
     sizes = np.abs(white_templates["waveform"]).max(("sample", "slot"))
     unknown = int(sizes.values.argmax())
     spikes = found(white_templates.drop_isel(unit=unknown), components, noise_gain)
@@ -50,7 +50,7 @@ def test_the_spikes_of_a_unit_without_a_template_are_left(white_templates, compo
     assert np.isin(left["channel_index"], white_templates["channel_index"].values[unknown]).mean() > 0.5
 
 
-def test_with_all_templates_little_is_left(white_templates, components, noise_gain):
+def test_with_all_templates_little_remains(white_templates, components, noise_gain):
     spikes = found(white_templates, components, noise_gain)
     alone = xephys.match_templates(
         case().white, templates=white_templates, components=components, n_nearest=8, noise_gain=noise_gain

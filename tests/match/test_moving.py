@@ -1,4 +1,4 @@
-"""Matching with templates that move finds what templates that rest lose."""
+"""Matching with templates that follow drift finds spikes that static templates miss."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_motion_of_the_wrong_sign_finds_fewer(templates):
     assert gains[0].sum() > 1.05 * gains[1].sum()
 
 
-def test_lazy_small_and_independent_of_chunks(templates):
+def test_building_is_lazy_and_results_do_not_depend_on_chunks(templates):
     case = drifting()
     part = xephys.slice_time(case.white, start_s=9.0, stop_s=13.0) if hasattr(xephys, "slice_time") else case.white
 
@@ -69,7 +69,7 @@ def test_lazy_small_and_independent_of_chunks(templates):
     assert_chunk_invariant(matched, part, chunk_samples=[30_000, 77_777])
 
 
-def test_spikes_say_on_which_channel_they_are_seen(templates):
+def test_spikes_report_the_channel_on_which_they_were_seen(templates):
     case = drifting()
     spikes = match_moving_templates(case.white, templates=templates, tissue=case.tissue, match_threshold=8.0).compute()
     depth = case.tissue.positions_um[spikes["channel_index"], 1]

@@ -1,4 +1,4 @@
-"""What matching leaves is noise."""
+"""The residual of matching is noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selected records load like all of them, without those that were left out."""
+"""A selection of stored records loads like the records themselves, without those left out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_only_the_selected_are_loaded():
     assert some.load(("unit_index",), rows=np.array([0, 2]))["unit_index"].tolist() == [1, 2]
 
 
-def test_the_token_is_that_of_the_records_and_the_selection():
+def test_the_token_depends_on_the_records_and_the_selection():
     first, again = (SelectedRecords(InMemory(RECORDS), np.array([1, 2])) for _ in range(2))
     assert first.token == again.token
     assert first.token != SelectedRecords(InMemory(RECORDS), np.array([1, 3])).token

@@ -1,4 +1,4 @@
-"""Settings of matching: limits, and what does not fit the templates."""
+"""Settings of matching: defaults, limits, and values that do not fit the templates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_wrong_parameters(templates, parameters, message):
         xephys.match_templates(case().white, templates=templates, **parameters)
 
 
-def test_defaults_are_those_of_match_templates():
+def test_defaults_equal_those_of_match_templates():
     public = signature(xephys.match_templates).parameters
     settings = signature(MatchSettings).parameters
     assert {name: public[name].default for name in settings} == {name: p.default for name, p in settings.items()}
@@ -39,7 +39,7 @@ def test_an_unknown_setting_is_refused(templates):
         xephys.match_residual(case().white, templates=templates, match_treshold=4)
 
 
-def test_projections_need_the_window_of_the_templates(templates):
+def test_projections_must_have_the_window_of_the_templates(templates):
     shapes = xephys.standard_shapes(sampling_frequency=RATE)
     components = shapes["component"].assign_attrs(nbefore=20)
     with pytest.raises(ParameterError, match="the components have 61 samples, 20 of them before the spike"):

@@ -1,4 +1,4 @@
-"""Matching: true templates find their spikes, overlapping ones too, and leave noise."""
+"""Matching: true templates find their spikes, including overlapping ones, and leave noise."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_a_higher_threshold_finds_fewer(templates, noise_gain, matched):
     assert len(fewer) < len(matched)
 
 
-def test_two_spikes_of_a_unit_are_apart(matched):
+def test_two_spikes_of_a_unit_are_never_too_close(matched):
     for unit in range(5):
         own = np.sort(matched["sample_index"][matched["unit_index"] == unit])
         assert np.diff(own).min() >= 15
 
 
-def test_unknown_names_and_other_probes(templates):
+def test_unknown_names_and_other_probes_are_refused(templates):
     with pytest.raises(ParameterError, match="has no parameter 'threshold'"):
         match_residual(case().white, templates=templates, threshold=3)
     with pytest.raises(RecordingError, match="for 24 channels, the recording has 4: they come from another probe"):
@@ -56,7 +56,7 @@ def test_unknown_names_and_other_probes(templates):
 
 
 def test_a_free_amplitude_has_no_prior(templates, noise_gain):
-    """Without the prior the amplitude is the one that fits, farther from 1 than with it."""
+    """Without the prior the fitted amplitude is farther from 1 than with it."""
     parameters = {"templates": templates, "noise_gain": noise_gain}
     free = xephys.match_templates(case().white, **parameters, amplitude_std=float("inf")).compute()
     held = xephys.match_templates(case().white, **parameters, amplitude_std=0.02).compute()
@@ -66,7 +66,7 @@ def test_a_free_amplitude_has_no_prior(templates, noise_gain):
 
 
 def test_every_second_sample_finds_the_same_spikes(templates, noise_gain, matched):
-    """The case is band-passed up to 6 kHz, a fifth of the rate."""
+    """The recording is band-passed up to 6 kHz, a fifth of its sampling rate, so half of the samples suffice."""
     parameters = {"templates": templates, "noise_gain": noise_gain}
     sparser = xephys.match_templates(case().white, freq_max_hz=6000.0, **parameters).compute()
     assert len(sparser) == len(matched)

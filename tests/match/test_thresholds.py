@@ -1,4 +1,4 @@
-"""A threshold for each template, and matching with it."""
+"""A threshold for each template, and matching with thresholds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def matched(templates):
     return xephys.match_templates(case().white, templates=templates, match_threshold=4.0, noise_gain=2.5).compute()
 
 
-def test_each_template_gets_one_within_the_limits(templates, matched):
+def test_each_threshold_is_within_the_limits(templates, matched):
     found = xephys.balance_thresholds(case().white, matched, templates=templates, noise_gain=2.5)
     assert found.shape == (templates.sizes["unit"],)
     assert np.all((found >= 4.0) & (found <= 6.5))
@@ -33,13 +33,13 @@ def test_each_template_gets_one_within_the_limits(templates, matched):
     assert np.all((doubled >= 8.0) & (doubled <= 13.0))
 
 
-def test_few_spikes_leave_the_usual_one(templates, matched):
+def test_templates_with_few_spikes_get_the_default_threshold(templates, matched):
     found = xephys.balance_thresholds(case().white, matched[:10], templates=templates, noise_gain=2.5)
     assert (found == 5.0).all()
 
 
-def test_matching_with_one_number_each_finds_what_each_number_finds(templates):
-    """No spike of one unit is near another's threshold, so that each unit's spikes are those of its own number."""
+def test_matching_with_several_thresholds_combines_matching_with_each(templates):
+    """No spike of one unit is near the other's threshold, so the spikes of each unit follow from its own threshold."""
     n_units = templates.sizes["unit"]
     thresholds = np.full(n_units, 5.0)
     thresholds[0] = 60.0
@@ -54,7 +54,7 @@ def test_matching_with_one_number_each_finds_what_each_number_finds(templates):
     assert np.abs(left).max() > np.abs(xephys.match_residual(case().white, match_threshold=5.0, **given).values).max()
 
 
-def test_wrong_thresholds(templates, matched):
+def test_wrong_thresholds_are_refused(templates, matched):
     n_units = templates.sizes["unit"]
     with pytest.raises(ParameterError, match=rf"match_threshold has the shape \(2,\) and there are {n_units} templat"):
         xephys.match_templates(case().white, templates=templates, match_threshold=np.full(2, 5.0))

@@ -1,4 +1,4 @@
-"""Metrics of spike times, by hand."""
+"""Metrics of spike trains, compared with values computed by hand."""
 
 from __future__ import annotations
 

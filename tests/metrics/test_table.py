@@ -1,4 +1,4 @@
-"""Metrics of units: values by hand, the types that the table declares, and what an empty sorting holds."""
+"""Metrics of units: values computed by hand, the types that the table declares, and the columns of empty sortings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RATE, SECONDS = 30_000, 10
 
 
 def facts(**changes):
-    """Two units: one fires every 20 ms, one half of whose spikes have an intruder 1 ms later."""
+    """Two units that fire every 20 ms; half of the spikes of one are followed by an intruder after 1 ms."""
     regular = np.arange(300, SECONDS * RATE, 600)
     intruders = regular[::2] + 30
     samples = np.concatenate([regular, regular + 150, intruders + 150])
@@ -27,7 +27,7 @@ def facts(**changes):
     return UnitFacts(**{**given, **changes})
 
 
-def test_every_metric_has_one_value_a_unit_of_its_declared_type():
+def test_every_metric_has_one_value_of_its_declared_type_per_unit():
     columns = compute_columns(facts())
     assert set(columns) == set(METRICS)
     for name, values in columns.items():
@@ -35,7 +35,7 @@ def test_every_metric_has_one_value_a_unit_of_its_declared_type():
         assert values.dtype == np.dtype(METRICS[name].column.kind), name
 
 
-def test_values():
+def test_values_equal_those_computed_by_hand():
     columns = compute_columns(facts())
     assert columns["num_spikes"].tolist() == [500, 750, 0]
     assert columns["firing_rate"].tolist() == [50.0, 75.0, 0.0]
@@ -46,14 +46,14 @@ def test_values():
     assert np.isnan(silent)
 
 
-def test_units_in_another_order_have_the_same_metrics():
+def test_the_order_of_units_does_not_matter():
     given = facts()
     turned = facts(unit_index=2 - given.unit_index, amplitude=given.amplitude[::-1], noise=given.noise[::-1])
     for name, values in compute_columns(turned).items():
         np.testing.assert_array_equal(values[::-1], compute_columns(given)[name])
 
 
-def test_only_what_is_asked_for_is_computed():
+def test_only_requested_metrics_are_computed():
     assert list(compute_columns(facts(noise=None), ["firing_rate"])) == ["firing_rate"]
     with pytest.raises(ParameterError, match=r"metric is 'firing_rat'; .*did you mean 'firing_rate'"):
         compute_columns(facts(), ["firing_rat"])

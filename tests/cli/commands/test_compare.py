@@ -21,7 +21,7 @@ def test_compare_prints_the_table_and_draws(simulated, sorted_folder, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.png"]
 
 
-def test_compare_of_a_folder_with_both_takes_its_truth(simulated, sorted_folder, tmp_path):
+def test_a_folder_with_recording_and_truth_is_compared_with_its_truth(simulated, sorted_folder, tmp_path):
     shutil.copytree(simulated / "truth.zarr", tmp_path / "truth.zarr")
     shutil.copytree(sorted_folder / "sorting.zarr", tmp_path / "sorting.zarr")
     assert run("compare", tmp_path, tmp_path).stdout == run("compare", sorted_folder, simulated).stdout
@@ -37,7 +37,7 @@ def test_several_sortings_agree(simulated, sorted_folder, tmp_path):
     assert "in 2 or more" in two and "accuracy" not in two
 
 
-def test_compare_refuses(sorted_folder, tmp_path):
+def test_wrong_comparisons_are_refused(sorted_folder, tmp_path):
     assert "give another" in refused("compare", sorted_folder, status=2)
     three = [sorted_folder] * 3
     assert "--figure draws" in refused("compare", *three, "--figure", tmp_path / "x.png", status=2)

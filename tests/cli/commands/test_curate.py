@@ -1,4 +1,4 @@
-"""Sortings are curated from a shell, and the reasons are printed."""
+"""The command ``xephys curate`` writes the curated sorting and prints the reasons."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_merges_bombcell_and_metrics_of_the_recording(simulated, sorted_folder, 
     assert not bombcell["left_out"]
 
 
-def test_a_stored_curation(sorted_folder, tmp_path):
+def test_a_stored_curation_is_applied(sorted_folder, tmp_path):
     ids = find_sorting(sorted_folder)["units"]["unit_id"].values.tolist()
     curation = {"format_version": "2", "unit_ids": ids, "merges": [{"unit_ids": ids[:2], "new_unit_id": 77}]}
     (tmp_path / "curation.json").write_text(json.dumps(curation))
@@ -46,7 +46,7 @@ def test_a_stored_curation(sorted_folder, tmp_path):
     assert 77 in xephys.open_sorting(tmp_path / "d.zarr")["units"]["unit_id"].values
 
 
-def test_refused(sorted_folder, tmp_path):
+def test_wrong_curations_are_refused(sorted_folder, tmp_path):
     out = ["--out", tmp_path / "e.zarr"]
     assert "nothing is to be done" in refused("curate", sorted_folder, *out, status=2)
     assert "--recording PATH" in refused("curate", sorted_folder, "--merge", "slay", *out, status=2)

@@ -8,7 +8,7 @@ from xephys.cli.commands.export import EXPORTERS
 
 from ...support.command_line import refused, run
 
-#: Where each exporter writes, and what it needs besides.
+#: Where each exporter writes, and what else it needs.
 CASES = {
     "phy": ("phy", ()),
     "kilosort": ("ks", ("--set", "pictures=False")),
@@ -25,7 +25,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def truth(simulated, tmp_path_factory):
-    """The true sorting with its analysis, so that each exporter finds everything done."""
+    """The true sorting with its analysis, so that no exporter has to compute one."""
     recording = xephys.open_recording(simulated / "recording")
     names = {name for row in EXPORTERS.values() for name in row.extensions}
     folder = tmp_path_factory.mktemp("export") / "sorting.zarr"
@@ -34,16 +34,16 @@ def truth(simulated, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
-def test_every_exporter_writes_one_thing(name, truth, simulated, sorted_folder, tmp_path):
+def test_every_exporter_writes_its_file_or_folder_only(name, truth, simulated, sorted_folder, tmp_path):
     place, options = CASES[name]
-    sorting = sorted_folder if name == "kilosort" else truth  # Kilosort's files need what a sort has learned
+    sorting = sorted_folder if name == "kilosort" else truth  # Kilosort's files need what only a sort learns
     recording = ("--recording", simulated / "recording", "--freq-min-hz", 0) if name in ("analyzer", "kilosort") else ()
     said = run("export", sorting, "--to", name, "--out", tmp_path / place, *recording, *options).stdout
     assert f"{name}: " in said
     assert [path.name for path in tmp_path.iterdir()] == [place]
 
 
-def test_a_recording_brings_what_the_files_have_a_place_for(simulated, tmp_path):
+def test_a_recording_adds_what_the_sorting_lacks(simulated, tmp_path):
     out = tmp_path / "phy"
     run("export", simulated / "truth.zarr", "--to", "phy", "--out", out, "--recording", simulated / "recording")
     assert (out / "pc_features.npy").is_file()
@@ -52,7 +52,7 @@ def test_a_recording_brings_what_the_files_have_a_place_for(simulated, tmp_path)
     assert len(spikes) == xephys.open_sorting(simulated / "truth.zarr")["spikes"].sizes["spike"]
 
 
-def test_what_is_missing_or_unknown_is_said(truth, tmp_path):
+def test_missing_and_unknown_input_is_named(truth, tmp_path):
     out = tmp_path / "x"
     assert "--to" in refused("export", truth, "--to", "fhy", "--out", out, status=2)
     assert "session_start" in refused("export", truth, "--to", "nwb", "--out", out, status=2)

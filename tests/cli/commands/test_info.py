@@ -1,11 +1,11 @@
-"""What is shown of a recording."""
+"""What ``xephys info`` prints about a recording."""
 
 import numpy as np
 
 from ...support.command_line import run
 
 
-def test_info_says_what_is_there(simulated):
+def test_info_describes_the_recording(simulated):
     text = run("info", simulated / "recording").stdout
     for fact in (
         "16 (0 to 15)",

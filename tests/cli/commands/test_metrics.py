@@ -1,4 +1,4 @@
-"""The table of metrics on the screen and in a file."""
+"""The table of metrics, printed and in a file."""
 
 import csv
 

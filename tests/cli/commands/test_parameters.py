@@ -1,4 +1,4 @@
-"""``xephys parameters``: the table of a preset."""
+"""``xephys parameters`` prints the parameters of a preset."""
 
 import pytest
 
@@ -14,6 +14,6 @@ def test_every_parameter_is_listed(preset):
         assert row.name in shown
 
 
-def test_default_preset_and_a_misspelt_one():
+def test_the_default_preset_is_listed_and_a_misspelt_one_refused():
     assert run("parameters").stdout == run("parameters", "default").stdout
     assert "did you mean 'default'" in refused("parameters", "defualt", status=2)

@@ -1,4 +1,4 @@
-"""Steps from a file: saved by a command of their own, or applied before a sort."""
+"""Preprocessing steps from a file: applied and saved by ``xephys preprocess``, or applied before a sort."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ...support.command_line import refused, run
 STEPS = 'steps = ["highpass_filter(freq_min_hz=250)", "common_reference"]'
 
 
-def test_steps_are_applied_and_saved(simulated, tmp_path):
+def test_steps_are_applied_and_the_result_is_saved(simulated, tmp_path):
     steps = tmp_path / "steps.toml"
     steps.write_text(STEPS)
     text = run("preprocess", simulated / "recording", steps, "--out", tmp_path / "done").stdout
@@ -23,7 +23,7 @@ def test_steps_are_applied_and_saved(simulated, tmp_path):
     assert xephys.open_recording(tmp_path / "more").dtype == np.int16
 
 
-def test_a_sort_with_steps_before_it(simulated, tmp_path):
+def test_a_sort_applies_its_steps_first(simulated, tmp_path):
     steps = tmp_path / "steps.toml"
     steps.write_text('steps = ["select_channels(channel_ids=[0, 1, 2, 3, 4, 5, 6, 7])"]')
     run("sort", simulated / "recording", "--out", tmp_path / "out", "--preprocess", steps)
@@ -31,7 +31,7 @@ def test_a_sort_with_steps_before_it(simulated, tmp_path):
     assert sorting["templates"].sizes["channel"] == 8
 
 
-def test_what_is_refused(simulated, tmp_path):
+def test_wrong_steps_are_refused(simulated, tmp_path):
     steps = tmp_path / "steps.toml"
     words = (simulated / "recording", steps, "--out", tmp_path / "done")
     assert "check the path" in refused("preprocess", *words, status=2)

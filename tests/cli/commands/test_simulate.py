@@ -1,4 +1,4 @@
-"""A simulated recording and its truth, written whole."""
+"""``xephys simulate`` writes a whole recording and its truth."""
 
 import json
 

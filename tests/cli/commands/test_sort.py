@@ -1,4 +1,4 @@
-"""What a sort writes and prints; what it writes is whole."""
+"""What ``xephys sort`` writes and prints; results are written whole."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_sort_equals_the_function(simulated, sorted_folder):
         np.testing.assert_array_equal(stored["spikes"][name].values, direct["spikes"][name].values)
 
 
-def test_one_bar_on_a_terminal_and_another_sort_in_its_place(simulated, tmp_path, monkeypatch):
+def test_a_terminal_shows_one_bar_and_overwrite_replaces_the_sorting(simulated, tmp_path, monkeypatch):
     out = tmp_path / "out"
     monkeypatch.setattr("xephys.cli.commands.sort.console", lambda **to: Console(**to, force_terminal=True))
     drawn = run("sort", simulated / "recording", "--out", out).stderr.split(CLEAR_LINE)[1:]
@@ -66,7 +66,7 @@ def test_the_device_reaches_the_kernels(simulated, sorted_folder, tmp_path):
     np.testing.assert_array_equal(found["sample_index"].values, expected["sample_index"].values)
 
 
-def test_a_silent_recording_is_sorted_and_said_to_be_silent(tmp_path):
+def test_a_silent_recording_is_sorted_with_a_warning(tmp_path):
     recording, _ = xephys.testing.simulate_recording(duration_s=2, n_channels=4, n_units=1)
     xephys.save_recording(recording.copy(data=np.zeros(recording.shape, "i2")), tmp_path / "a.zarr")
     result = run("sort", tmp_path / "a.zarr", "--out", tmp_path / "out")
@@ -74,7 +74,7 @@ def test_a_silent_recording_is_sorted_and_said_to_be_silent(tmp_path):
     assert xephys.open_sorting(tmp_path / "out" / "sorting.zarr")["units"].sizes["unit"] == 0
 
 
-def test_sort_with_what_was_learned(simulated, sorted_folder, tmp_path):
+def test_a_sort_reuses_what_another_learned(simulated, sorted_folder, tmp_path):
     recording = xephys.open_recording(simulated / "recording")
     xephys.save_recording(xephys.time_slice(recording, 6.0), tmp_path / "later")
     run("sort", tmp_path / "later", "--out", tmp_path / "out", "--learned", sorted_folder)
@@ -84,7 +84,7 @@ def test_sort_with_what_was_learned(simulated, sorted_folder, tmp_path):
     assert 0 < found["spikes"].sizes["spike"] < earlier["spikes"].sizes["spike"]
 
 
-def test_kilosort_files(simulated, tmp_path):
+def test_kilosorts_files_are_written_on_request(simulated, tmp_path):
     from spikeinterface.extractors import read_kilosort
 
     run("sort", simulated / "recording", "--out", tmp_path / "out", "--kilosort-files")
@@ -95,7 +95,7 @@ def test_kilosort_files(simulated, tmp_path):
     assert list(found.values()) == sorting["units"]["num_spikes"].values.tolist()
 
 
-def test_noise_alone_is_sorted_into_nothing(tmp_path):
+def test_noise_alone_gives_no_unit(tmp_path):
     noise = np.random.default_rng(0).normal(0, 10, (90_000, 4)).astype("i2")
     recording, _ = xephys.testing.simulate_recording(duration_s=3, n_channels=4, n_units=1)
     xephys.save_recording(recording.copy(data=noise), tmp_path / "a.zarr")

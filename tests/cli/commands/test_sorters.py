@@ -1,4 +1,7 @@
-"""Any sorter of the table from the shell: the table, its folder, its parameters, and how its failures end."""
+"""Any sorter of the table from the shell:
+
+the list, its output folder, its parameters, and the status of its failures.
+"""
 
 import json
 
@@ -23,7 +26,7 @@ def test_another_sorter_is_run_and_kept(simulated, tmp_path):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["request"]["parameters"]["clusterer"] == "kmeans"
 
 
-def test_what_goes_wrong_ends_with_its_own_status(simulated, tmp_path):
+def test_each_kind_of_failure_has_its_status(simulated, tmp_path):
     recording, out = simulated / "recording", tmp_path / "run"
     assert "did you mean" in refused("run-sorter", "simpel", recording, "--out", out, status=2)
     assert "did you mean" in refused("run-sorter", "simple", recording, "--out", out, "--set", "freq_mim=1", status=2)
@@ -34,7 +37,7 @@ def test_what_goes_wrong_ends_with_its_own_status(simulated, tmp_path):
     assert "unknown clustering method" in refused("run-sorter", "simple", recording, "--out", out, *unknown, status=6)
 
 
-def test_every_sorter_is_listed_with_whether_it_is_installed():
+def test_the_list_says_which_sorters_are_installed():
     lines = run("sorters").stdout.splitlines()
     names = {line.split()[0]: line for line in lines if line.split()}
     assert set(xephys.available_sorters()) <= set(names)
@@ -42,7 +45,7 @@ def test_every_sorter_is_listed_with_whether_it_is_installed():
     assert "yes" not in names["mountainsort4"].split()[1:2]
 
 
-def test_the_parameters_of_one():
+def test_the_parameters_of_one_sorter_are_listed():
     text = run("sorters", "simple").stdout
     assert all(row.name in text for row in xephys.sorter_parameters("simple").rows)
     assert "did you mean" in refused("sorters", "simpel", status=2)

@@ -1,4 +1,4 @@
-"""Neurons followed from the shell, and one more session added."""
+"""Neurons followed over sessions from the shell, and a session added later."""
 
 import csv
 
@@ -7,7 +7,7 @@ import xephys
 from ...support.command_line import refused, run
 
 
-def test_a_sorting_beside_itself_and_once_more(sorted_folder, tmp_path):
+def test_a_sorting_is_tracked_to_itself_and_added_again(sorted_folder, tmp_path):
     first, second, third = (tmp_path / day for day in ("monday", "tuesday", "friday"))
     for place in (first, second, third):
         place.symlink_to(sorted_folder)
@@ -16,7 +16,7 @@ def test_a_sorting_beside_itself_and_once_more(sorted_folder, tmp_path):
     rows = list(csv.DictReader((tmp_path / "tracks" / "units.csv").open()))
     n_units = len(rows) // 2
     assert [row["session"] for row in rows] == ["monday"] * n_units + ["tuesday"] * n_units
-    # Every unit is like itself; where there are enough of them to believe it, it shares its own track.
+    # Every unit equals its partner; with enough units to be certain of it, both are on one track.
     partners = {(rows[k]["track"], rows[k + n_units]["track"]) for k in range(n_units)}
     assert all(a == b or int(b) >= n_units for a, b in partners)
     run("track-add", tmp_path / "tracks", third, "--out", tmp_path / "more")
@@ -26,7 +26,7 @@ def test_a_sorting_beside_itself_and_once_more(sorted_folder, tmp_path):
     assert "exists already" in refused("track", first, second, "--out", tmp_path / "tracks", status=4)
 
 
-def test_wrong_words(sorted_folder, tmp_path):
+def test_wrong_input_is_refused(sorted_folder, tmp_path):
     said = refused("track", sorted_folder, "--out", tmp_path / "t", "--strictness", "liberl", status=2)
     assert "did you mean 'liberal'" in said
     assert not (tmp_path / "t").exists()
