@@ -55,7 +55,7 @@ def test_recall_is_lowest_near_zero_lag_and_pools_segments() -> None:
     assert int(total["num_found"].sum()) == int(one["num_found"].sum()) > 0
 
 
-def test_refused() -> None:
+def test_bad_input_is_refused() -> None:
     truth, tested = pair(0)
     with pytest.raises(ParameterError, match="n_bins is 0"):
         compare_collisions(truth, tested, n_bins=0)

@@ -110,7 +110,7 @@ def test_sortings_without_units_or_spikes_are_compared() -> None:
         ({"delta_ms": 0}, "delta_ms is 0; it must be greater than 0"),
     ],
 )
-def test_refused(change: dict[str, float | str], message: str) -> None:
+def test_bad_input_is_refused(change: dict[str, float | str], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         compare_sorter_to_ground_truth(*two_sortings(0), **change)
     with pytest.raises(ParameterError, match="there is no unit 99"):

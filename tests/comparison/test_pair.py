@@ -114,7 +114,7 @@ def test_a_perfect_sorting_has_full_scores():
     )
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     truth = _sorting([[1000, 5000]])
     other = NumpySorting.from_unit_dict({0: np.array([5])}, 20_000.0)
     with pytest.raises(RecordingError, match="true sorting was sampled at 30000 Hz and the tested at 20000 Hz"):

@@ -114,7 +114,7 @@ def test_segments_and_columns() -> None:
     assert xephys.compare(tree, tree).summary["accuracy"] == 1.0
 
 
-def test_refused() -> None:
+def test_bad_input_is_refused() -> None:
     one = several(0)[0]
     with pytest.raises(ParameterError, match="1 sortings and 1 different names"):
         compare_multiple_sorters([one])

@@ -104,7 +104,7 @@ def test_xephys_computes_every_metric_needed() -> None:
     assert asked <= known
 
 
-def test_refused(tmp_path: Path) -> None:
+def test_bad_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="a section 'nois'"):
         label_like_bombcell(sorting(), thresholds={"nois": []})
     (tmp_path / "x.json").write_text("{")

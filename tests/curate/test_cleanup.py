@@ -96,7 +96,7 @@ def test_spikes_outside_the_recording_are_removed() -> None:
 @pytest.mark.parametrize(
     ("change", "message"), [({"censored_ms": 0}, "must be greater than 0"), ({"method": "keep"}, "must be one of")]
 )
-def test_refused(change: dict[str, object], message: str) -> None:
+def test_bad_input_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         remove_duplicated_spikes(drawn()[1], **change)
     with pytest.raises(ParameterError, match="at most 1"):

@@ -127,7 +127,7 @@ def test_written_curations_are_read_by_both(tmp_path):
         ({"manual_labels": [{"unit_id": 1, "labels": {"depth": ["deep"]}}]}, "category 'depth'"),
     ],
 )
-def test_refused(change, message):
+def test_bad_input_is_refused(change, message):
     curation = {"format_version": "2", "unit_ids": [1, 2, 3, 4, 5, 6], **change}
     with pytest.raises(ParameterError, match=message):
         xephys.apply_curation(sorting(), curation)

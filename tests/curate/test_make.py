@@ -130,7 +130,7 @@ def test_amplitudes_of_matched_spikes_are_multiples_of_their_template(simulated)
         ({"sample_index": [1], "labels": [0], "recording": None}, "neither recording nor sampling_frequency"),
     ],
 )
-def test_refused(parameters, message):
+def test_bad_input_is_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         xephys.make_sorting(**{"recording": recording(), **parameters})
 

@@ -187,6 +187,6 @@ def test_the_original_sorting_is_unchanged():
         ([0, 1], {"duplicate_ms": 0.0}, "duplicate_ms is 0"),
     ],
 )
-def test_refused(unit_ids, parameters, message):
+def test_bad_input_is_refused(unit_ids, parameters, message):
     with pytest.raises(ParameterError, match=message):
         xephys.merge_units(tree_of([[1000], [3000], [5000]]), unit_ids, **parameters)

@@ -190,6 +190,8 @@ def test_units_without_spikes_and_two_segments(recording: xr.DataArray) -> None:
         ),
     ],
 )
-def test_refused(sorting: xr.DataTree, recording: xr.DataArray, change: dict[str, Any], message: str) -> None:
+def test_bad_input_is_refused(
+    sorting: xr.DataTree, recording: xr.DataArray, change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ParameterError, match=message):
         find_merges(sorting, recording, **change)

@@ -75,7 +75,7 @@ def test_order_of_rules_and_units_does_not_matter() -> None:
         ({"unknown": "keep"}, "it must be one of 'fail', 'pass'"),
     ],
 )
-def test_refused(change: dict[str, Any], message: str) -> None:
+def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         curate_by_rules(sorting(), **{"rules": "snr > 5", "metrics": METRICS, **change})
 

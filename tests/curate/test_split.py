@@ -86,6 +86,6 @@ def test_a_sort_cannot_reuse_a_divided_sorting_and_says_why(sorted_default, smal
         (0, {"labels": [0, 1, 1], "new_ids": [4, 1]}, "the new name 1 is that of another unit"),
     ],
 )
-def test_refused(unit, parameters, message):
+def test_bad_input_is_refused(unit, parameters, message):
     with pytest.raises(ParameterError, match=message):
         xephys.split_unit(tree_of([[1000, 2000, 3000], [4000]]), unit, **parameters)

@@ -23,7 +23,7 @@ def test_the_nearest_irregular_sample_is_chosen():
     assert samples_at(axes, np.array([-1.0, 0.04, 0.06, 0.29, 0.31, 9.0])).tolist() == [0, 0, 1, 1, 2, 3]
 
 
-def test_refused():
+def test_bad_input_is_refused():
     axes = SegmentAxes(sampling_frequency=10.0)
     with pytest.raises(ParameterError, match="not finite"):
         samples_at(axes, np.array([np.inf]))

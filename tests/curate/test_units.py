@@ -86,7 +86,7 @@ def test_new_labels_and_names(sorting):
     assert trains(xephys.select_units(named, ["c", "a"])) == {"c": trains(sorting)[27], "a": trains(sorting)[7]}
 
 
-def test_refused(sorting):
+def test_bad_input_is_refused(sorting):
     with pytest.raises(ParameterError, match="there is no unit 1; the 3 units are 7, 17, 27"):
         xephys.select_units(sorting, [7, 1])
     with pytest.raises(ParameterError, match="2 units are given, 1 different"):

@@ -55,7 +55,7 @@ def test_building_computes_nothing_and_makes_one_task_per_chunk():
     assert count_tasks(lazy.data) == case().white.data.numblocks[0]
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     with pytest.raises(RecordingError, match="for 24 channels, the recording has 4"):
         xephys.detect_universal(case().white.isel(channel=slice(0, 4)), templates=templates())
     with pytest.raises(ParameterError, match="detect_threshold is 0"):

@@ -47,7 +47,7 @@ def test_few_spikes_give_few_shapes():
     assert few.sizes["component"] <= few.attrs["n_clips"]
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     with pytest.raises(SilentRecordingError, match=r"no peak above 1000 stands alone in 8 s .* lower detect_threshold"):
         xephys.learn_shapes(case().white, detect_threshold=1000.0)
     with pytest.raises(ParameterError, match="nbefore is 61; it must lie inside the 61 samples"):

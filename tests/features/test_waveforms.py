@@ -41,7 +41,7 @@ def test_there_may_be_more_neighbors_than_channels(components):
     assert table.dtype["projection"].shape == (24, 4)
 
 
-def test_refusals(components):
+def test_bad_input_is_refused(components):
     with pytest.raises(SilentRecordingError, match=r"0 peaks were found in 8 s .* lower detect_threshold"):
         xephys.learn_components(case().filtered, peaks(detect_threshold=1000), n_components=4)
     with pytest.raises(SilentRecordingError, match="0 peaks were found in 8 s"):

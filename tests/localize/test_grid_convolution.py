@@ -27,7 +27,7 @@ def test_the_default_prototype_is_a_trough():
     assert (stage.before, stage.after, stage.emits) == (9, 15, "events")
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     with pytest.raises(ParameterError, match=r"prototype has shape \(3,\); give one value for each of the window's 24"):
         grid_convolution(WINDOW, prototype=np.ones(3))
     with pytest.raises(ParameterError, match="radius_um is 0; it must be greater than 0"):

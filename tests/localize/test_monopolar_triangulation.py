@@ -34,6 +34,6 @@ def test_channels_within_the_radius_are_used():
         ({"distance_max_um": 0}, "distance_max_um is 0; it must be greater than 0"),
     ],
 )
-def test_refusals(parameters, message):
+def test_bad_input_is_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         monopolar_triangulation(WINDOW, **parameters)

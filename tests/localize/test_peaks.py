@@ -48,7 +48,7 @@ def test_localization_during_or_after_detection_is_the_same(records, method):
     assert ("alpha" in lazy.dtype.names) == (method == "monopolar_triangulation")
 
 
-def test_refusals(records):
+def test_bad_input_is_refused(records):
     table = peaks()
     with pytest.raises(ParameterError, match=r"method is 'centre_of_mass'.*did you mean 'center_of_mass'"):
         xephys.localize_peaks(case().filtered, table, method="centre_of_mass")

@@ -117,7 +117,7 @@ def test_tissue_beyond_the_probe_is_zero(fields):
         ),
     ],
 )
-def test_refused(fields, motion, change, text):
+def test_bad_input_is_refused(fields, motion, change, text):
     given = {"motion": motion, **change}
     if text is None:
         text = "lie outside the motion, which covers 0 to 3 s"

@@ -91,7 +91,7 @@ def test_time_outside_the_motion_is_refused(motion):
         ({"shank": ["a", "b"]}, r"shank has shape \(2,\) for 1 cells"),
     ],
 )
-def test_refused(change, text):
+def test_bad_input_is_refused(change, text):
     given = {"displacement_um": VALUES, "time_s": [0.5, 1.5, 2.5], "depth_um": [0, 400], **change}
     with pytest.raises(ParameterError, match=text):
         make_motion(given.pop("displacement_um"), **given)

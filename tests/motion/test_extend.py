@@ -44,7 +44,7 @@ def test_some_minutes_of_the_old_part_are_enough(begun):
     assert np.median(errors(whole, slow)) < 1.0
 
 
-def test_refused(begun):
+def test_bad_input_is_refused(begun):
     peaks, motion = begun
     recording = silent_recording(DURATION_S)
     with pytest.raises(ParameterError, match="by method 'kilosort'; only one of 'dredge' can be extended"):

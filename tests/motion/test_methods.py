@@ -77,7 +77,7 @@ def test_kilosort_is_rigid_with_one_block():
         ("decentralized", {"win_shape": "hat"}, "win_shape is 'hat'"),
     ],
 )
-def test_refused(method, parameters, text):
+def test_bad_input_is_refused(method, parameters, text):
     recording, peaks = silent_recording(20.0), drifting_peaks(slow, 20.0, seed=1)
     with pytest.raises(ParameterError, match=text):
         xephys.estimate_motion(recording, peaks, method=method, **parameters)

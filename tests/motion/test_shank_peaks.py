@@ -51,6 +51,6 @@ def test_far_silent_and_infinite_peaks_are_left_out():
         (lambda r: r, 20.0, "needs at least two time bins"),
     ],
 )
-def test_refused(change, bin_s, message):
+def test_bad_input_is_refused(change, bin_s, message):
     with pytest.raises(ParameterError, match=message):
         split_by_shank(silent_recording(10.0), change(peaks_on(1)), bin_s=bin_s)

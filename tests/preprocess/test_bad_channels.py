@@ -53,7 +53,7 @@ def test_interpolation_restores_a_smooth_field():
     assert np.abs(fixed.values[:, bad] - field[:, bad]).max() < 5.0
 
 
-def test_refusals(simulated):
+def test_bad_input_is_refused(simulated):
     recording, _ = simulated
     with pytest.raises(ParameterError, match=r"method is 'coherence'.*did you mean 'coherence\+psd'"):
         xephys.detect_bad_channels(recording, method="coherence")

@@ -25,7 +25,7 @@ def test_sines_pass_with_the_gain_of_the_formula_and_without_delay(corners):
     np.testing.assert_allclose(got.values[1000:-1000], (gain * recording.values)[1000:-1000], atol=6e-3)
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     _, recording = sines()
     with pytest.raises(ParameterError, match="both None"):
         xephys.gaussian_filter(recording, freq_min_hz=None, freq_max_hz=None)

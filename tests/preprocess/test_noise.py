@@ -49,7 +49,7 @@ def test_a_sample_can_be_shared():
     )
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     traces = noise()
     traces[:, 1] = np.nan
     with pytest.raises(RecordingError, match="NaN or infinite"):

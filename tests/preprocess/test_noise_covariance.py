@@ -27,7 +27,7 @@ def test_bad_and_constant_channels_take_no_part():
     assert found.eps == pytest.approx(0.1 * np.median(np.diag(found.matrix)[found.good]))
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     with pytest.raises(RecordingError, match="every channel is marked bad"):
         noise_covariance(noise_recording(bad=np.ones(N, bool)), [TRACES[:9]], regularization=0.1)
     with pytest.raises(RecordingError, match="all channels are constant"):

@@ -47,7 +47,7 @@ def test_as_spikeinterface():
     assert np.sqrt(np.mean((ours[inside] - theirs[inside]) ** 2)) < 2e-3 * traces.std()
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     bare = make_recording(np.zeros((2000, 2), "f4"), sampling_frequency=RATE)
     with pytest.raises(RecordingError, match="no inter_sample_shift; give one value per channel"):
         xephys.phase_shift(bare)

@@ -74,7 +74,7 @@ def test_delays_between_channels_are_told_in_the_new_samples():
     assert xephys.decimate(recording, factor=2)["inter_sample_shift"].values.tolist() == [0.0, 0.25]
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     with pytest.raises(ParameterError, match="sampling_frequency_hz is 0"):
         xephys.resample(sines([1.0]), sampling_frequency_hz=0)
     with pytest.raises(ParameterError, match="the ratio must be at least 1 / 100000"):

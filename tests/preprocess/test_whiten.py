@@ -46,7 +46,7 @@ def test_an_array_at_once():
     assert np.array_equal(alone, xephys.whiten(rec, whitening=whitening).values)
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     rec = noise_recording()
     whitening = xephys.estimate_whitening(rec)
     with pytest.raises(ParameterError, match="for 10 channels, the recording has 4; estimate it on this recording"):

@@ -19,7 +19,7 @@ def test_neighborhoods_end_at_the_radius():
     assert near[:, 0].tolist() == list(range(N))
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     rec = noise_recording()
     with pytest.raises(ParameterError, match="n_nearest is 0; it must be greater than 0"):
         xephys.estimate_whitening(rec, n_nearest=0)

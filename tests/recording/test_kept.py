@@ -38,6 +38,6 @@ def test_values_are_multiples_of_the_step(recording, tmp_path, place):
         ({"bytes_max": 0}, "cache_bytes_max is 0; it must be greater than 0"),
     ],
 )
-def test_refusals(recording, tmp_path, parameters, message):
+def test_bad_input_is_refused(recording, tmp_path, parameters, message):
     with pytest.raises(ParameterError, match=message):
         keep_recording(recording, **{"step": STEP, "folder": tmp_path, **parameters})

@@ -42,7 +42,7 @@ def test_holes_become_unknown_and_are_carried_over():
     assert displacement_at(motion, time_s=[1.0, 2.0], depth_um=[0.0, 100.0]).tolist() == [2.0, 0.0]
 
 
-def test_refused(motion):
+def test_bad_input_is_refused(motion):
     with pytest.raises(TypeError, match=r"expected a SpikeInterface Motion, got builtins\.int"):
         from_spikeinterface_motion(3)
     with pytest.raises(ParameterError, match="along 'x'"):

@@ -199,7 +199,7 @@ def slower(folder):
         (lambda f: (f / "spike_times.npy").write_bytes(b"nothing"), "cannot be read as an array of numbers"),
     ],
 )  # fmt: skip
-def test_refused(exported, change, message):
+def test_bad_input_is_refused(exported, change, message):
     _, folder = exported
     change(folder)
     with pytest.raises((RecordingError), match=message):

@@ -29,7 +29,7 @@ def test_arrays(tmp_path):
     assert trains_of(xephys.open_sorting(tmp_path / "spikes.npz")) == {4: [10, 30], 9: [20]}
 
 
-def test_refused(tmp_path):
+def test_bad_input_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist; check the path"):
         xephys.open_sorting(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()

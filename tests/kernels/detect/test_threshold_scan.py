@@ -53,7 +53,7 @@ def test_limits_are_exact(strict, threshold):
         assert (-value <= low[0]) == exact
 
 
-def test_what_is_refused():
+def test_bad_input_is_refused():
     traces = np.zeros((3, 2), "f4")
     with pytest.raises(ValueError, match=r"thresholds have shape \(3,\); the traces have 2 channels"):
         scan_limits(traces, np.ones(3), "neg", None, strict=False)

@@ -63,7 +63,7 @@ def test_motion_on_a_drift_raster(moved):
     assert first.get_xdata()[0] == 0.5
 
 
-def test_refused(moved):
+def test_bad_input_is_refused(moved):
     recording, motion, peaks = moved
     with pytest.raises(ParameterError, match="2 shanks"):
         plot_displacement(motion)

@@ -26,6 +26,6 @@ def test_one_channel_at_least():
     assert agreement(noise_recording(), noise_levels=levels(), factor=2.0, channel_fraction=1e-6).n_channels_min == 1
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     with pytest.raises(ParameterError, match="channel_fraction is 0; it must be above 0 and at most 1"):
         agreement(noise_recording(), noise_levels=levels(), factor=2.0, channel_fraction=0)

@@ -53,7 +53,7 @@ def test_large_spikes_stay(stimulated):
         ({"noise_levels": np.ones(3)}, r"noise_levels has shape \(3,\) for 32 channels"),
     ],
 )
-def test_what_is_refused(stimulated, wrong, text):
+def test_bad_input_is_refused(stimulated, wrong, text):
     filtered, levels, _ = stimulated
     error = xephys.RecordingError if "noise_levels" in wrong else xephys.ParameterError
     with pytest.raises(error, match=text):

@@ -35,7 +35,7 @@ def test_the_chunks_do_not_matter(recording):
     assert whole.identical(xephys.detect_artifact_periods(recording.chunk({"time": 777}), threshold=31_000))
 
 
-def test_refusals(recording):
+def test_bad_input_is_refused(recording):
     with pytest.raises(ParameterError, match=r"threshold has shape \(2,\)"):
         xephys.detect_artifact_periods(recording, threshold=[1, 2])
     with pytest.raises(ParameterError, match=r"threshold has shape \(\) and a minimum of -1"):

@@ -43,7 +43,7 @@ def test_what_crosses_on_all_wires_in_a_movement_is_gone_and_the_rest_as_it_was(
         ({"noise_levels": np.ones(3)}, r"noise_levels has shape \(3,\) for 4 channels"),
     ],
 )
-def test_what_is_refused(moving, wrong, text):
+def test_bad_input_is_refused(moving, wrong, text):
     filtered, levels, _ = moving
     error = xephys.RecordingError if "noise_levels" in wrong else xephys.ParameterError
     with pytest.raises(error, match=text):

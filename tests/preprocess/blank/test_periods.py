@@ -41,7 +41,7 @@ def test_a_stimulus_on_a_slow_wave(mode, limit):
     assert set(np.flatnonzero(changed)) <= set(range(9_985, 10_091))
 
 
-def test_refusals(recording):
+def test_bad_input_is_refused(recording):
     with pytest.raises(ParameterError, match=r"period 1 lasts from 2 to 1 s; give finite times"):
         xephys.silence_periods(recording, periods_s=[(0, 1), (2, 1)])
     with pytest.raises(ParameterError, match=r"periods_s has shape \(3,\); give pairs"):

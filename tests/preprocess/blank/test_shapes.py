@@ -42,7 +42,7 @@ def test_the_mean_and_few_triggers(stimulated):
     np.testing.assert_array_equal(one.values[0], first[0])
 
 
-def test_refusals(stimulated):
+def test_bad_input_is_refused(stimulated):
     recording, _, names = stimulated
     shape = xephys.estimate_artifacts(recording, trigger_times_s=TIMES_S, labels=names)
     with pytest.raises(ParameterError, match="artifacts hold no shape of label 'odd'; they hold short, strong"):

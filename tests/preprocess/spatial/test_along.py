@@ -41,7 +41,7 @@ def test_averages_across_and_bad_channels(recording):
     assert count_tasks(averaged) == 5
 
 
-def test_refusals(recording):
+def test_bad_input_is_refused(recording):
     with pytest.raises(ParameterError, match="order is 0 and edge_order 1"):
         xephys.directional_derivative(recording, order=0)
     with pytest.raises(ParameterError, match="direction is 'z'"):

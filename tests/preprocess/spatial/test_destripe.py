@@ -37,7 +37,7 @@ def test_shanks_are_filtered_apart(striped):
     np.testing.assert_allclose(together.sel(channel=only.channel).values, alone.values, rtol=1e-3, atol=1e-2)
 
 
-def test_refusals(striped):
+def test_bad_input_is_refused(striped):
     recording, _ = striped
     with pytest.raises(ParameterError, match=r"freq_min is 300; it is a fraction"):
         xephys.highpass_spatial_filter(recording, freq_min=300)

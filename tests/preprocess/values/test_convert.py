@@ -42,7 +42,7 @@ def test_steps_of_one_change_nothing():
     assert xephys.correct_lsb(recording, lsb=xephys.estimate_lsb(recording)) is recording
 
 
-def test_refusals():
+def test_bad_input_is_refused():
     floats = xephys.make_recording(np.zeros((100, 2), "f4"), sampling_frequency=100.0)
     with pytest.raises(ParameterError, match="dtype is complex64; traces hold integers or real numbers"):
         xephys.astype(floats, dtype="complex64")

@@ -33,6 +33,6 @@ def test_sides(recording):
         (lambda rec: xephys.blank_saturation(rec, threshold=9, direction="uper"), "did you mean 'upper'"),
     ],
 )
-def test_refusals(recording, call, text):
+def test_bad_input_is_refused(recording, call, text):
     with pytest.raises(ParameterError, match=text):
         call(recording)

@@ -51,7 +51,7 @@ def test_quantiles_by_channel_and_pooled(recording, statistics):
     np.testing.assert_allclose(ranges / ranges[0], [1, 4, 16], rtol=0.05)
 
 
-def test_refusals(recording, statistics):
+def test_bad_input_is_refused(recording, statistics):
     with pytest.raises(RecordingError, match="of 2 channels, and the recording has 4"):
         xephys.center(recording, statistics=statistics.isel(channel=[0, 1]))
     with pytest.raises(RecordingError, match="statistics are in uV and the traces in counts"):

@@ -57,7 +57,7 @@ def test_filtered_elsewhere(recording, stored):
     assert filter_notes(recording.assign_attrs(annotations=stored({})), BAND) == []
 
 
-def test_refused(recording):
+def test_bad_input_is_refused(recording):
     filtered = xephys.bandpass_filter(recording)
     white = xephys.whiten(filtered, whitening=xephys.estimate_whitening(filtered))
     slow = xephys.bandpass_filter(recording, freq_min_hz=20, freq_max_hz=250)
