@@ -1,4 +1,4 @@
-"""Kernels for tests that interrupt a run: they take a while and leave a mark of each tile they compute."""
+"""Slow kernels for tests that interrupt a run; they leave a mark for each tile that they compute."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def reference(source: BinarySource) -> Any:
 
 
 def run_until_killed() -> None:
-    """What the process that is killed runs, with its arguments: path, content, marks, folder."""
+    """The program of the process that is killed; arguments: path, content, marks, folder."""
     path, content, marks, folder = sys.argv[1:]
     recording = BinarySource(path, "<i2", toys.N_CHANNELS, 12_000, content=content)
     run_events(slow_events(recording, Path(marks), pause_s=0.25), folder)

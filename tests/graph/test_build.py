@@ -62,14 +62,14 @@ def test_values_equal_the_chain_on_the_whole_recording(source):
 
 @pytest.mark.parametrize("chunk", [1, 37, 700, 1000, 1024, 2500, 5436, 5437, 9999])
 def test_bits_do_not_depend_on_chunks_even_where_the_last_is_shorter_than_the_halo(source, chunk):
-    n = chunk if chunk > 1 else 501  # single samples: a slice of them is enough
+    n = chunk if chunk > 1 else 501  # with chunks of single samples, a slice suffices
     small = to_dask(toys.plan_on(source, chunk_samples=chunk).narrowed(0, (1,) * n)) if chunk == 1 else None
     array = toys.chained(small, *toys.TRACE_CHAIN) if chunk == 1 else toys.traces_on(source, chunk_samples=chunk)
     expected = toys.reference_traces(toys.samples())[: len(array)]
     assert array.compute(scheduler="synchronous").tobytes() == expected.tobytes()
 
 
-def test_the_plan_rides_in_the_array_and_in_its_pickle(source):
+def test_the_plan_travels_with_the_array_and_its_pickle(source):
     array = toys.traces_on(source)
     assert plan_of(array).stages == toys.TRACE_CHAIN
     assert plan_of(cloudpickle.loads(cloudpickle.dumps(array))).token == plan_of(array).token
@@ -102,7 +102,7 @@ def test_the_plan_rides_in_the_array_and_in_its_pickle(source):
         "concatenate",
     ],
 )
-def test_what_is_no_slice_loses_the_plan(source, change):
+def test_anything_but_a_slice_loses_the_plan(source, change):
     assert plan_of(change(toys.traces_on(source))) is None
 
 
@@ -113,6 +113,6 @@ def test_an_array_of_unknown_length_or_other_dimensions_is_refused(source):
             root_plan(array, sampling_frequency=toys.RATE)
 
 
-def test_sums_have_no_array(source):
+def test_sums_cannot_become_an_array(source):
     with pytest.raises(ValueError, match=r"reduce it with graph\.reduce\.tree_sum"):
         to_dask(toys.plan_on(source).then(toys.SUMS))

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or absent, never stale, resumed after SIGKILL, complete in spite of killed workers."""
+"""Checkpoints: whole or absent, never stale, resumed after SIGKILL, complete although workers are killed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_records_counts_and_fields(source, records, tmp_path):
         events.load(["x"])
 
 
-def test_progress_counts_every_chunk_and_starts_at_what_is_there(source, tmp_path):
+def test_progress_counts_every_chunk_and_starts_at_the_finished_ones(source, tmp_path):
     seen = []
     first = run_events(toys.events_on(source), tmp_path, progress=lambda *n: seen.append(n))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
@@ -68,7 +68,7 @@ def test_progress_counts_every_chunk_and_starts_at_what_is_there(source, tmp_pat
 
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
-def test_local_schedulers(source, records, tmp_path, scheduler):
+def test_every_local_scheduler_stores_the_same_records(source, records, tmp_path, scheduler):
     with dask.config.set(scheduler=scheduler, num_workers=2):
         assert run_events(toys.events_on(source), tmp_path).load().tobytes() == records.tobytes()
 
@@ -93,8 +93,8 @@ def test_a_truncated_file_is_computed_again_and_leftovers_are_removed(source, re
     assert sorted(again.folder.iterdir()) == sorted(again.paths)
 
 
-def test_what_another_run_is_writing_stays(source, tmp_path):
-    """A live process of this machine, or any of another, may be at work in the same folder."""
+def test_files_that_another_run_is_writing_stay(source, tmp_path):
+    """A live process of this machine, or any process of another, may be working in the same folder."""
     folder = run_events(toys.events_on(source), tmp_path).folder
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     live = folder / f"chunk.npy.tmp-{machine_token()}-{other.pid}-0123abcd"
@@ -120,7 +120,7 @@ def test_a_write_that_is_interrupted_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_changed_parameter_file_or_kernel_never_meets_old_results(source, tmp_path, monkeypatch):
+def test_a_changed_parameter_file_or_kernel_never_uses_old_results(source, tmp_path, monkeypatch):
     def folder_of(plan):
         return run_events(SpikeTable.of_plan(plan), tmp_path).folder
 
@@ -141,7 +141,7 @@ def test_a_changed_parameter_file_or_kernel_never_meets_old_results(source, tmp_
     assert folder_of(plan) == folders[0]
 
 
-def test_other_chunks_go_on_from_what_is_there(source, records, tmp_path):
+def test_chunks_of_other_lengths_resume_from_finished_ones(source, records, tmp_path):
     first = run_events(toys.events_on(source), tmp_path)
     first.paths[1].unlink()
     kept = {path: path.stat().st_ino for path in (first.paths[0], first.paths[2])}
@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_made_is_named(source, tmp_path):
 @pytest.mark.parametrize(
     "number, words", [(errno.ENOSPC, "no space left; free some"), (errno.EROFS, "make the folder writable")]
 )
-def test_a_full_disk_keeps_what_is_finished_and_leaves_nothing_half_written(
+def test_a_full_disk_keeps_finished_chunks_and_leaves_no_partial_one(
     source, records, tmp_path, monkeypatch, number, words
 ):
     flush, calls = os.fsync, []
@@ -215,7 +215,7 @@ def test_a_full_disk_keeps_what_is_finished_and_leaves_nothing_half_written(
     assert events.load().tobytes() == records.tobytes()
 
 
-def test_a_killed_process_loses_only_the_chunks_it_was_at(long_source, tmp_path):
+def test_a_killed_process_loses_only_its_unfinished_chunks(long_source, tmp_path):
     marks, folder = tmp_path / "marks", tmp_path / "out"
     marks.mkdir()
     program = "from tests.graph.slow_toys import run_until_killed; run_until_killed()"
@@ -262,7 +262,7 @@ def test_a_killed_worker_is_survived_with_identical_records(long_source, tmp_pat
         events = run_events(slow_toys.slow_events(long_source, marks, pause_s=0.2), tmp_path / "out", progress=kill_one)
     assert killed
     assert events.load().tobytes() == slow_toys.reference(long_source).tobytes()
-    # At most what the killed worker was at, and what was finished but not reported yet, ran twice.
+    # Only tiles that the killed worker was computing, or had not yet reported, ran twice.
     assert 12 <= len(slow_toys.marked_tiles(marks)) <= 14
 
 
@@ -281,7 +281,7 @@ def kill_own_process(traces, *, before, after, start):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_an_error_in_a_kernel_on_a_worker_arrives_as_it_is(long_source, tmp_path):
+def test_an_error_in_a_kernel_on_a_worker_arrives_unchanged(long_source, tmp_path):
     stage = Stage(refuse, dtype=toys.EVENT_DTYPE, emits="events")
     table = SpikeTable.of_plan(toys.plan_on(long_source).then(stage))
     with local_cluster(n_workers=1, threads_per_worker=1), pytest.raises(ValueError, match="sample 2000 is odd"):
@@ -309,7 +309,7 @@ def test_sums_are_computed_once_and_do_not_depend_on_chunks(source, tmp_path, mo
     assert run_partials(other, tmp_path / "new")["total"].tobytes() != expected["total"].tobytes()
 
 
-def test_interrupting_keeps_what_is_finished(long_source, tmp_path):
+def test_interrupting_keeps_finished_chunks(long_source, tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()
 

@@ -1,4 +1,4 @@
-"""A line is said when kernels are compiled for the first time on a machine, and only then."""
+"""One line is logged when kernels are compiled for the first time on a machine, and only then."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _dispatcher(module, index):
     return SimpleNamespace(py_func=SimpleNamespace(__module__=module), _cache=cache)
 
 
-def test_only_kernels_that_are_kept_nowhere_yet(tmp_path):
+def test_only_kernels_without_a_cached_version_count(tmp_path):
     there = tmp_path / "there.nbi"
     there.touch()
     assert is_new(_dispatcher("xephys.kernels.match.pursuit", tmp_path / "absent.nbi"))

@@ -17,7 +17,7 @@ from . import toys
 
 
 @pytest.mark.usefixtures("forbid_compute")
-def test_a_planned_recording(source):
+def test_a_planned_recording_is_described(source):
     found = describe(xr.DataArray(toys.traces_on(source), dims=("time", "channel")))
     assert found.planned
     assert [s.name for s in found.stages] == ["running_mean", "scale", "mix", "running_mean"]
@@ -40,7 +40,7 @@ def test_a_planned_recording(source):
 
 
 @pytest.mark.usefixtures("forbid_compute")
-def test_bytes_read_are_what_the_tasks_read(tmp_path):
+def test_the_bytes_announced_are_those_that_tasks_read(tmp_path):
     read = []
 
     class Counting:
@@ -61,7 +61,7 @@ def test_bytes_read_are_what_the_tasks_read(tmp_path):
 
 
 @pytest.mark.usefixtures("forbid_compute")
-def test_a_table_of_events(source):
+def test_a_table_of_events_is_described(source):
     found = describe(toys.events_on(source))
     assert np.isnan(found.shape[0])
     assert found.stages[-1].emits == "events"
@@ -69,7 +69,7 @@ def test_a_table_of_events(source):
 
 
 @pytest.mark.usefixtures("forbid_compute")
-def test_an_opaque_array_says_so(source):
+def test_an_opaque_array_is_described_as_such(source):
     found = describe(toys.traces_on(source) * 2)
     assert not found.planned
     assert found.tasks_per_chunk == (2.0 if EXPRESSIONS else 1.0)  # layers are fused into one task, expressions are not
@@ -77,7 +77,7 @@ def test_an_opaque_array_says_so(source):
     assert "Dask array mul" in repr(describe(toys.chained(toys.traces_on(source) * 2, toys.MEAN)))
 
 
-def test_memory_of_a_task_is_estimated_from_what_it_reads_and_holds():
+def test_the_memory_of_a_task_is_estimated_from_its_input_and_output():
     source = BinarySource("nowhere", "<i2", 384, 108_000_000)
     plan = Plan.of_source(source, sampling_frequency=30_000.0, chunk_samples=60_000).then(toys.MEAN)
     found = describe(to_dask(plan))
@@ -94,10 +94,10 @@ def test_html_has_the_same_lines_and_escapes_them(source):
 
 
 @pytest.mark.parametrize("value", [np.zeros((3, 3)), xr.DataArray(np.zeros((3, 3))), "traces"])
-def test_what_is_in_memory_cannot_be_described(value):
+def test_data_in_memory_cannot_be_described(value):
     with pytest.raises(TypeError, match="describe takes lazy recordings and tables"):
         describe(value)
 
 
-def test_a_plain_dask_array():
+def test_a_plain_dask_array_is_described():
     assert describe(da.zeros((10, 2), chunks=(5, 2))).n_chunks == 2

@@ -1,4 +1,4 @@
-"""A plan whose stages run on a device: whole tiles, moved there once and not back before the end."""
+"""A plan whose stages run on a device: whole tiles are copied there once, and only results back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def device():
 
 @pytest.fixture(scope="module")
 def estimates():
-    """Made once on the host, so that both chains differ in nothing but where they run."""
+    """Estimated once on the host, so that both chains differ only in where they run."""
     shifted = xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(xephys.to_uv(recording()))))
     whitening = xephys.estimate_whitening(shifted, n_nearest=8)
     white = xephys.whiten(shifted, whitening=whitening)
@@ -50,13 +50,13 @@ def peaks(white, estimates):
     return xephys.project_peaks(white, found, components=estimates[2])
 
 
-def test_traces_are_those_of_the_host(estimates, device):
+def test_traces_equal_those_of_the_host(estimates, device):
     with device_arrays.counted() as copies:
         found = chain(recording().ephys.to_device(device), estimates).values
     expected = chain(recording(), estimates).values
     assert type(found) is np.ndarray
     assert np.abs(found - expected).max() < 1e-4 * expected.std()
-    # Samples go up in the type they are stored in, once for each tile; what else goes up are tables, once in all.
+    # Samples are copied in the type in which they are stored, once per tile; tables are copied once in all.
     samples = [shape for dtype, shape in copies.up if dtype == "<i2"]
     assert [shape[1] for shape in samples] == [24] * N_TILES
     assert sum(shape[0] for shape in samples) < N_TILES * (RATE + 2000)
@@ -65,7 +65,7 @@ def test_traces_are_those_of_the_host(estimates, device):
     assert copies.numbers == 0
 
 
-def test_events_are_those_of_the_host(estimates, device):
+def test_events_equal_those_of_the_host(estimates, device):
     with device_arrays.counted() as copies:
         found = peaks(chain(xephys.to_device(recording(), device), estimates), estimates).compute()
     expected = peaks(chain(recording(), estimates), estimates).compute()
@@ -77,10 +77,10 @@ def test_events_are_those_of_the_host(estimates, device):
     assert sum(dtype == "<i2" for dtype, _ in copies.up) == N_TILES
     assert len(copies.down) == N_TILES
     assert all(shape[0] < 1000 for _, shape in copies.down)  # events, no traces
-    assert copies.numbers == N_TILES  # how many competitors the longest run of a tile has
+    assert copies.numbers == N_TILES  # the number of competitors of the longest run of each tile
 
 
-def test_sums_are_those_of_the_host(estimates, device):
+def test_sums_equal_those_of_the_host(estimates, device):
     keywords = {
         "peak_channels": np.arange(5), "ms_before": 0.7, "ms_after": 1.3, "n_nearest": 6, "n_spikes_max": 50,
         "seed": 0,
@@ -93,7 +93,7 @@ def test_sums_are_those_of_the_host(estimates, device):
     assert np.abs(found["sums"] - expected["sums"]).max() < 1e-4 * expected["sums"].std()
 
 
-def test_matches_are_those_of_the_host(estimates, device):
+def test_matches_equal_those_of_the_host(estimates, device):
     here, there = chain(recording(), estimates), chain(xephys.to_device(recording(), device), estimates)
     templates = xephys.estimate_templates(here, case().spikes, peak_channels=case().truth.peak_channels)
     expected = xephys.match_templates(here, templates=templates).compute()
@@ -105,11 +105,11 @@ def test_matches_are_those_of_the_host(estimates, device):
     np.testing.assert_allclose(found["amplitude"], expected["amplitude"], atol=1e-4)
     assert sum(dtype == "<i2" for dtype, _ in copies.up) == N_TILES
     assert len(copies.down) == N_TILES
-    # One number a tile beside the sizes of what is found: how many spikes the busiest stretch holds.
+    # One number per tile beside the sizes of results: how many spikes the busiest stretch holds.
     assert copies.numbers == N_TILES
 
 
-def test_residuals_have_no_kernel_there(estimates, device):
+def test_a_residual_is_refused_for_lack_of_a_kernel(estimates, device):
     there = chain(xephys.to_device(recording(), device), estimates)
     templates = xephys.estimate_templates(there, case().spikes, peak_channels=case().truth.peak_channels)
     with pytest.raises(ParameterError, match="match_residual has no kernel for device 'strict'"):
@@ -126,7 +126,7 @@ def test_chunks_change_no_bit(estimates, device, chunk_s):
     assert computed(rechunked) == computed(recording())
 
 
-def test_nothing_is_computed_and_one_task_a_chunk(estimates, device, forbid_compute):
+def test_building_computes_nothing_and_makes_one_task_per_chunk(estimates, device, forbid_compute):
     with device_arrays.counted() as copies:
         white = chain(xephys.to_device(recording(), device), estimates)
         table = peaks(white, estimates)
@@ -149,7 +149,7 @@ def test_pointwise_stages_see_whole_tiles(device):
 
 
 def test_one_chunk_at_a_time_is_on_the_device(device):
-    """Its memory is small: threads beyond one wait, as long as traces are there."""
+    """A device has little memory, so other threads wait while one has its traces there."""
     running, most = [], []
 
     def slow(values, *, before, after):
@@ -167,14 +167,14 @@ def test_one_chunk_at_a_time_is_on_the_device(device):
         assert (max(most) == 1) is there
 
 
-def test_records_computed_before_are_taken_along(estimates, device):
+def test_stored_records_are_copied_with_their_tile(estimates, device):
     white = chain(xephys.to_device(recording(), device), estimates)
     given = peaks(white, estimates).compute()[["sample_index", "channel_index"]]
     again = xephys.localize_peaks(white, given).compute()
     np.testing.assert_allclose(again["y"], peaks(white, estimates).compute()["y"])
 
 
-def test_a_table_of_events_says_where_it_is_made(estimates, device):
+def test_a_table_of_events_names_its_device(estimates, device):
     table = peaks(chain(xephys.to_device(recording(), device), estimates), estimates)
     assert isinstance(table, SpikeTable)
     assert table.plan.device == device

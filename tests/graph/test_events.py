@@ -39,7 +39,7 @@ def test_bits_do_not_depend_on_chunks(source, records, chunk):
 
 
 @pytest.mark.usefixtures("forbid_compute")
-def test_building_and_looking_at_a_table_computes_nothing(source):
+def test_building_and_printing_a_table_computes_nothing(source):
     table = toys.events_on(source)
     assert table.fields == ("sample_index", "channel_index", "amplitude", "wave")
     assert table.dtype == toys.FEATURE_DTYPE
@@ -64,12 +64,12 @@ def test_fields_filter_and_counts(source, records):
         table["ampl"]
 
 
-def test_a_table_has_no_length_and_says_what_to_do(source):
+def test_a_table_has_no_length_and_the_error_names_the_remedy(source):
     with pytest.raises(TypeError, match=r"unknown until they are computed; use \.compute\(\) or \.count_per_chunk\(\)"):
         len(toys.events_on(source))
 
 
-def test_a_changed_table_cannot_be_lengthened(source):
+def test_a_filtered_table_cannot_be_extended(source):
     with pytest.raises(ValueError, match="has no plan; compute it and start from its records"):
         toys.events_on(source).filter(toys.below).then(toys.WAVES)
 
@@ -142,7 +142,7 @@ def test_tables_of_other_kinds(source, records):
     np.testing.assert_array_equal(frame["wave_2"], records["wave"][:, 2])
 
 
-def test_what_a_lazy_table_cannot_do_says_what_to_call(source):
+def test_unsupported_uses_of_a_lazy_table_name_the_remedy(source):
     table = toys.events_on(source)
     with pytest.raises(TypeError, match=r"call \.compute\(\) for its records"):
         np.asarray(table)

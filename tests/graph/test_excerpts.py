@@ -1,4 +1,4 @@
-"""Samples drawn by absolute position: the same whatever the chunks, one from each stratum, never overlapping."""
+"""Samples drawn by absolute position: the same for any chunks, one from each stratum, never overlapping."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_same_samples_whatever_the_chunks(source):
     assert other[0].tobytes() != drawn[0][0].tobytes()
 
 
-def test_samples_are_stretches_of_the_traces_each_inside_another_tile(source):
+def test_excerpts_are_parts_of_the_traces_each_inside_another_tile(source):
     whole = toys.reference_traces(toys.samples())
     pieces = draw_excerpts(chain(source, 700), n_slices=5, duration_s=0.02, seed=0)
     for k, piece in enumerate(pieces):
@@ -36,7 +36,7 @@ def test_samples_are_stretches_of_the_traces_each_inside_another_tile(source):
         assert 1000 * k <= start[0] <= 1000 * (k + 1) - 20
 
 
-def test_a_recording_shorter_than_a_tile_gives_one_stretch(source):
+def test_a_recording_shorter_than_a_tile_gives_one_excerpt(source):
     short = toys.plan_on(source).narrowed(1000, (95,))
     (piece,) = draw_excerpts(short, n_slices=50, duration_s=0.03, seed=0)
     assert len(piece) == 30

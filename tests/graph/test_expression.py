@@ -1,4 +1,4 @@
-"""Plans as expressions of Dask's: the same tasks, names and values as in a graph of layers. Needs query planning on."""
+"""Plans as Dask expressions: the same tasks, names and values as in a graph of layers. Requires query planning."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_chain_is_one_expression_named_after_its_plan(source):
     assert count_tasks(array) == array.numblocks[0]
 
 
-def test_optimizing_leaves_the_plan(source):
+def test_optimizing_keeps_the_plan(source):
     assert plan_of(toys.traces_on(source).optimize()).token == plan_of(toys.traces_on(source)).token
 
 
@@ -44,7 +44,7 @@ def test_a_source_that_dask_rewrites_gives_the_tasks_another_name(source):
     assert keys <= set(lowered.__dask_graph__())
 
 
-def test_the_chunks_it_has_already_leave_the_plan(source):
+def test_rechunking_to_the_same_chunks_keeps_the_plan(source):
     array = to_dask(toys.plan_on(source))
     assert plan_of(array.rechunk((2000, -1))[100:4000]).start == 100
     assert plan_of(array.rechunk((700, -1))[100:4000]) is None
@@ -67,7 +67,7 @@ def test_values_for_numpy_and_xarray(source):
 
 
 @pytest.mark.parametrize("channels", [[4, 1], [-1], np.arange(6) % 2 == 0], ids=["list", "negative", "mask"])
-def test_taken_channels_leave_the_plan(source, channels):
+def test_selecting_channels_keeps_the_plan(source, channels):
     part = to_dask(toys.plan_on(source))[100:4000, channels]
     assert isinstance(part, LazyArray)
     assert plan_of(part).start == 100
@@ -75,14 +75,14 @@ def test_taken_channels_leave_the_plan(source, channels):
     np.testing.assert_array_equal(part.compute(), toys.samples()[100:4000][:, channels])
 
 
-def test_an_array_in_memory_in_chunks_has_its_values_too():
+def test_a_chunked_array_in_memory_keeps_its_values():
     samples = toys.samples()
     array = chunked_array(samples, chunk_samples=700)
     np.testing.assert_array_equal(np.asarray(array[::2, [3, 0]]), samples[::2][:, [3, 0]])
     assert xr.DataArray(array).values.tobytes() == samples.tobytes()
 
 
-def test_records_of_unknown_length_are_joined_in_a_compute_with_others(source):
+def test_records_of_unknown_length_are_computed_together_with_others(source):
     table, traces = toys.events_on(source), toys.traces_on(source)
     records, amplitudes, waves, values = dask.compute(
         table.data, table["amplitude"], table["wave"], traces, scheduler="synchronous"

@@ -1,4 +1,4 @@
-"""Rows and sums of a pass: the same bits whatever the chunks, and whichever empty tiles are left out."""
+"""Rows and sums of a pass: the same bits for any chunks, and with any empty tiles left out."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def plan_in(chunk: int) -> Plan:
 
 
 @pytest.mark.parametrize("chunk", [700, 1000, 2300, toys.N_SAMPLES])
-def test_chunks_do_not_matter(chunk: int) -> None:
+def test_results_do_not_depend_on_chunks(chunk: int) -> None:
     expected = gather([plan_in(toys.N_SAMPLES)], summed=("sum",))
     found = gather([plan_in(chunk)], summed=("sum",))
     np.testing.assert_array_equal(found["sum"], expected["sum"])
     np.testing.assert_array_equal(found["row"], expected["row"])
 
 
-def test_tiles_that_hold_nothing_may_be_left_out() -> None:
+def test_tiles_without_rows_may_be_left_out() -> None:
     plan = plan_in(1500)
     expected = gather([plan], summed=("sum",))
     parts = tile_runs(plan, np.array([0, 1, 3, 4, 5]))
@@ -50,10 +50,10 @@ def test_tiles_that_hold_nothing_may_be_left_out() -> None:
     np.testing.assert_array_equal(found["row"], expected["row"])
 
 
-def test_no_tiles() -> None:
+def test_no_tiles_give_empty_results() -> None:
     assert gather(tile_runs(plan_in(1000), np.zeros(0, int))) == {}
 
 
-def test_only_partials_can_be_gathered() -> None:
+def test_only_plans_of_partials_can_be_gathered() -> None:
     with pytest.raises(ValueError, match="add a stage that emits partials"):
         lazy_gather(Plan(plan_in(1000).source, toys.RATE, 0, (1000,), 1000))

@@ -23,7 +23,7 @@ def total(recording) -> int:
 
 
 class Total:
-    """What a recording adds up to, computed inside of a job."""
+    """A job that sums a recording."""
 
     def __init__(self, recording) -> None:
         self.recording = recording
@@ -33,7 +33,7 @@ class Total:
 
 
 class Die:
-    """Ends its process as a sorter does that crashes."""
+    """A job that ends its process, like a sorter that crashes."""
 
     def __call__(self) -> None:
         time.sleep(0.2)
@@ -71,7 +71,7 @@ def test_on_a_cluster_a_worker_that_dies_loses_its_own_job_only(recording) -> No
     assert os.getpid() not in (ended[0][1], ended[2][1])
 
 
-def test_resources_go_with_the_job(recording) -> None:
+def test_resources_are_requested_for_the_job(recording) -> None:
     job = make_job(Total(recording), name="needs", resources={"GPU": 1})
     assert job.dask.layers["needs"].annotations == {"resources": {"GPU": 1}}
     assert make_job(Total(recording), name="free").dask.layers["free"].annotations in (None, {})

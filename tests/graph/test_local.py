@@ -1,4 +1,4 @@
-"""Work on arrays in memory: in order, on as many threads as Dask would take, and on one where it is told so."""
+"""Work on arrays in memory: results in order, on as many threads as Dask is set to use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xephys.graph.local import map_in_threads
 
 
 def slowly(k):
-    time.sleep(0.02 * (5 - k))  # the first ends last
+    time.sleep(0.02 * (5 - k))  # the first call ends last
     return k, threading.current_thread().name
 
 
@@ -30,7 +30,7 @@ def test_one_thread_where_dask_has_one(settings):
         assert {name for _, name in map_in_threads(slowly, range(3))} == {threading.current_thread().name}
 
 
-def test_no_work_and_errors():
+def test_no_work_gives_no_results_and_errors_are_raised():
     assert map_in_threads(slowly, []) == []
     with pytest.raises(ZeroDivisionError):
         map_in_threads(lambda k: 1 // k, [1, 0])

@@ -1,4 +1,4 @@
-"""The algebra of plans: halos, order of stages, ranges, and what is refused with which words."""
+"""The algebra of plans: halos, order of stages, ranges, and the texts of errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import toys
 SOURCE = BinarySource("nowhere", "<i2", 6, 5_437)
 
 
-def test_halos_of_trace_stages_add_up_and_of_event_stages_the_largest_counts():
+def test_halos_of_trace_stages_add_up_and_the_largest_of_event_stages_counts():
     plan = toys.plan_on(SOURCE).then(toys.MEAN).then(toys.SCALE).then(toys.SMOOTH)
     assert plan.halo == (37 + 2, 23 + 2)
     plan = plan.then(toys.MINIMA).then(toys.WAVES)

@@ -49,7 +49,7 @@ def test_order_of_arrival_and_grouping_do_not_matter(n_tiles):
         keys = list(leaves)
         random.Random(seed).shuffle(keys)
         nodes = {}
-        for key in keys:  # one after the other, joined as they come
+        for key in keys:  # added one after another, and joined in order of arrival
             nodes = grow({**nodes, key: leaves[key]})
         assert fold(nodes)["s"].tobytes() == expected
 
@@ -74,13 +74,13 @@ def test_an_opaque_root_gives_the_same_bits(source):
         assert bits(tree_sum(plan)) == bits(summed(source, 2000, toys.MEAN))
 
 
-def test_a_range_without_the_beginning_of_a_tile_sums_nothing(source):
+def test_a_range_in_which_no_tile_begins_sums_nothing(source):
     plan = toys.plan_on(source).narrowed(1100, (500,)).then(toys.SUMS)
     assert tree_sum(plan) == {}
 
 
 @pytest.mark.usefixtures("forbid_compute")
-def test_the_tree_of_an_hour_is_built_at_once():
+def test_the_tree_of_an_hour_is_built_quickly():
     hour = BinarySource("nowhere", "<i2", 384, 108_000_000)
     began = time.thread_time()
     plan = Plan.of_source(hour, sampling_frequency=30_000.0, chunk_samples=60_000).then(toys.SUMS)

@@ -1,4 +1,4 @@
-"""Results in memory: kept once, never stale, whole or absent."""
+"""Results of calls: stored once, never stale, whole or absent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_second_call_reads_the_file(tmp_path):
     assert path.name.startswith("pair_of-")
 
 
-def test_nothing_is_kept_without_a_folder():
+def test_nothing_is_stored_without_a_folder():
     CallOnce()(pair_of, [1.0])
     CallOnce()(pair_of, [1.0])
     assert len(CALLS) == 2
@@ -74,7 +74,7 @@ def test_another_argument_or_other_code_is_another_call(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "spoil", [lambda path: os.truncate(path, 20), lambda path: path.write_bytes(b"something else")]
 )
-def test_a_file_that_is_not_whole_is_computed_again(tmp_path, spoil):
+def test_a_partial_file_is_computed_again(tmp_path, spoil):
     CallOnce(tmp_path)(pair_of, [1.0])
     spoil(next(tmp_path.iterdir()))
     assert CallOnce(tmp_path)(pair_of, [1.0]).left.tolist() == [1.0]
@@ -88,13 +88,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         CallOnce(tmp_path / "file" / "below")(pair_of, [1.0])
 
 
-def test_what_cannot_be_identified_is_refused(tmp_path):
+def test_arguments_that_cannot_be_identified_are_refused(tmp_path):
     with pytest.raises(TypeError, match="an argument of type object cannot be identified"):
         CallOnce(tmp_path)(pair_of, object())
 
 
-def test_what_is_not_made_of_data_alone_is_made_again(tmp_path):
-    """Labels of any kind may hang on a recording and on what is estimated from it."""
+def test_a_result_that_is_not_only_data_is_computed_again(tmp_path):
+    """A recording and estimates from it may carry labels of any type."""
     for _ in range(2):
         assert isinstance(CallOnce(tmp_path)(labels_of_any_kind, 1)[0], Path)
     assert CALLS == [1, 1]
@@ -113,7 +113,7 @@ def recording_on(source, chunk_samples, **coordinates):
     return make_recording(to_dask(plan), sampling_frequency=toys.RATE, coordinates=coordinates)
 
 
-def test_a_recording_is_known_by_its_plan_and_channels(source):
+def test_a_recording_is_identified_by_its_plan_and_channels(source):
     n = toys.plan_on(source).n_channels
     known = identity_of(recording_on(source, 1000, x=np.zeros(n)))
     assert identity_of(recording_on(source, 700, x=np.zeros(n))) == known
@@ -122,12 +122,12 @@ def test_a_recording_is_known_by_its_plan_and_channels(source):
     assert identity_of(recording_on(source, 1000, x=np.zeros(n)).compute()) != known
 
 
-def test_events_are_known_whatever_their_chunks(source, tmp_path):
+def test_events_are_identified_independently_of_chunks(source, tmp_path):
     table = toys.events_on(source)
     assert identity_of(run_events(table, tmp_path)) == identity_of(table)
 
 
-def test_labelled_arrays_are_known_by_values_coordinates_and_attributes():
+def test_labelled_arrays_are_identified_by_values_coordinates_and_attributes():
     array = xr.DataArray([1.0, 2.0], dims="unit", name="a", coords={"unit": [0, 1]}, attrs={"nbefore": 3})
     data = xr.Dataset({"a": array, "b": ("unit", ["x", "y"])})
     others = [
@@ -141,7 +141,7 @@ def test_labelled_arrays_are_known_by_values_coordinates_and_attributes():
     assert identity_of(data.copy(deep=True)) == identity_of(data)
 
 
-def test_the_same_in_another_process():
+def test_identities_are_equal_in_another_process():
     text = "import numpy as np; from xephys.graph.results import identity_of; " + (
         "print(identity_of(({'a': np.arange(3), 'b': [1, 2.5, None, 'x']}, np.zeros(2, [('u', 'i8')]))))"
     )

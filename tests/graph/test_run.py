@@ -20,7 +20,7 @@ SEEN: list[tuple[int, int, bool]] = []
 
 
 class Memory:
-    """A source that counts what is read of it."""
+    """A source that counts its reads."""
 
     n_samples, n_channels, dtype, token = toys.N_SAMPLES, toys.N_CHANNELS, np.dtype("int16"), "memory"
 
@@ -46,7 +46,7 @@ def remember(traces, *, before, after):
     return traces[before : len(traces) - after].astype(np.float32)
 
 
-def test_every_tile_has_the_same_shape_wherever_the_range_lies():
+def test_every_tile_has_the_same_shape_for_any_range():
     program, arrays, source = program_of(Stage(remember, dtype=np.float32, before=37, after=23))
     SEEN.clear()
     run_traces(program, arrays, source.read, 1990, 3010)
@@ -65,7 +65,7 @@ def test_a_range_inside_a_tile_has_the_bits_of_the_whole():
         assert part.tobytes() == whole[start:stop].tobytes()
 
 
-def test_traces_go_where_they_are_wanted():
+def test_traces_are_written_into_the_given_array():
     for stages in (toys.TRACE_CHAIN, ()):
         program, arrays, source = program_of(*stages)
         whole = np.zeros((600, program.n_channels), program.dtype)
@@ -91,7 +91,7 @@ def test_padding_repeats_the_edge_sample_and_happens_only_at_the_true_ends():
 
 @pytest.mark.parametrize("order", ["F", "C"])
 @pytest.mark.parametrize("dtype", ["<i2", ">i2"])
-def test_kernels_get_native_bytes_and_rows_that_lie_together(order, dtype):
+def test_kernels_get_native_bytes_and_contiguous_rows(order, dtype):
     foreign = np.asarray(TRACES, dtype=dtype, order=order)
     for start, stop in [(-5, 20), (100, 120)]:
         block = Reader(lambda a, b: foreign[a:b], toys.N_SAMPLES, start, stop)(start, stop)
@@ -159,7 +159,7 @@ def blas_threads():
 
 @pytest.fixture
 def two_blas_threads():
-    """Set from threads that end, because threadpoolctl lets only one living thread set limits."""
+    """Set the limit from threads that end, because threadpoolctl lets only one living thread set limits."""
     for n in (2, 1):
         setting = threading.Thread(target=threadpool_limits, args=(n, "blas"))
         setting.start()

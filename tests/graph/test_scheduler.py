@@ -18,9 +18,9 @@ from xephys.graph.workers import local_cluster
 from . import toys
 
 
-# Before the clusters below: while one of these is connected, it is the scheduler.
+# These run before the clusters below are connected, because a connected cluster is the scheduler.
 @pytest.mark.parametrize("name", ["threads", "synchronous", "processes"])
-def test_schedulers_of_this_process(name):
+def test_schedulers_of_this_process_are_found_by_name(name):
     with connect(name) as client:
         assert client is None
         assert dask.base.get_scheduler() is dask.base.get_scheduler(scheduler=name)
@@ -36,7 +36,7 @@ def test_an_unknown_name_is_refused():
         pass
 
 
-def test_an_address_where_nothing_answers():
+def test_an_address_without_a_scheduler_is_refused():
     words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
     with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
         pass
@@ -67,7 +67,7 @@ def results(source, **kwargs):
 
 
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "threads", "processes"])
-def test_local_schedulers(source, expected, scheduler):
+def test_local_schedulers_give_the_same_bits(source, expected, scheduler):
     with dask.config.set(scheduler=scheduler, num_workers=2):
         assert results(source) == expected
 

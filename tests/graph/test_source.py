@@ -1,4 +1,4 @@
-"""Sources: what they read, that they are small, and what they say when a file has changed under them."""
+"""Sources: what they read, that they are small, and their errors when a file has changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRACES = toys.samples(1000)
 
 
 class Recording:
-    """What a pickled source needs of a recording object."""
+    """The methods that a pickled source needs of a recording object."""
 
     def get_traces(self, *, segment_index, start_frame, end_frame):
         return TRACES[start_frame:end_frame] + np.int16(segment_index)
@@ -49,7 +49,7 @@ def test_binary_files_of_either_order_byte_order_and_any_channels(tmp_path, time
 
 
 @pytest.mark.parametrize("time_axis", [0, 1])
-def test_a_file_shortened_since_it_was_opened_says_so(tmp_path, time_axis):
+def test_a_file_shortened_after_opening_is_reported(tmp_path, time_axis):
     source = binary(tmp_path, time_axis=time_axis)
     with Path(source.path).open("r+b") as file:
         file.truncate(11_500)
@@ -67,7 +67,7 @@ def test_a_deleted_file_is_named(tmp_path):
         source.read(0, 10)
 
 
-def test_zarr_arrays(tmp_path):
+def test_zarr_arrays_are_read(tmp_path):
     store = str(tmp_path / "traces.zarr")
     zarr.open_group(store, mode="w").create_dataset("seg/traces", data=TRACES, shape=TRACES.shape, chunks=(100, 6))
     source = ZarrSource(store, "seg/traces", 1000, 6, "<i2", "opened")
@@ -76,14 +76,14 @@ def test_zarr_arrays(tmp_path):
     np.testing.assert_array_equal(to_dask(toys.plan_on(source, chunk_samples=333)).compute(), TRACES)
 
 
-def test_pickled_recordings():
+def test_pickled_recordings_are_read():
     source = PickledSource(pickle.dumps(Recording()), 2, 1000, 6, "<i2")
     np.testing.assert_array_equal(source.read(10, 20), TRACES[10:20] + 2)
     np.testing.assert_array_equal(to_dask(toys.plan_on(source)).compute(scheduler="synchronous"), TRACES + 2)
 
 
 class OpenFile:
-    """A recording that keeps its file open once it is unpickled, as readers with memory maps do."""
+    """A recording that keeps its file open after unpickling, like readers with memory maps."""
 
     def __init__(self, path):
         self.path = path
@@ -96,7 +96,7 @@ class OpenFile:
         return self.traces[start_frame:end_frame]
 
 
-def test_a_replaced_file_is_read_anew_through_the_same_pickle(tmp_path):
+def test_a_replaced_file_is_read_again_through_the_same_pickle(tmp_path):
     path, new = tmp_path / "traces.bin", tmp_path / "new.bin"
     TRACES.tofile(path)
     first = PickledSource(pickle.dumps(OpenFile(str(path))), 0, 1000, 6, "<i2", content="first")

@@ -58,7 +58,7 @@ def test_events_of_an_opaque_root_equal_those_of_the_plan(source):
     assert found.tobytes() == toys.events_on(source).compute(scheduler="synchronous").tobytes()
 
 
-def test_an_hour_as_an_opaque_root_is_quick_to_extend():
+def test_an_hour_as_an_opaque_root_is_extended_quickly():
     opaque = to_dask(Plan.of_source(HOUR, sampling_frequency=30_000.0, chunk_samples=60_000)) * 2
     began = time.thread_time()
     extend(opaque, toys.MEAN, sampling_frequency=30_000.0)

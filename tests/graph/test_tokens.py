@@ -1,4 +1,4 @@
-"""Names follow content: the same when built again, also in another process; others when anything changes."""
+"""Names follow content: the same when built again or in another process; different after any change."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_cluster_needs_a_worker():
         pass
 
 
-def test_a_plan_is_warmed_up_on_its_first_tile(source):
+def test_a_plan_is_warmed_up_with_its_first_tile(source):
     SEEN.clear()
     stage = Stage(remember, dtype=np.float32, before=7, after=5)
     for later in ((), (toys.MINIMA,), (toys.SUMS,)):
@@ -52,7 +52,7 @@ def test_an_opaque_array_can_be_warmed_up(source):
         Stage(remember, dtype=np.float32)
     )
     warm_up(plan)
-    assert SEEN == [512]  # pointwise stages run in blocks, and one is enough
+    assert SEEN == [512]  # one of the blocks in which pointwise stages run suffices
 
 
 def test_workers_are_processes_with_one_thread_per_library_and_compiled_kernels(source):

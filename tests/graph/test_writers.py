@@ -1,4 +1,4 @@
-"""Marks of writers: unique, and abandoned once their process has ended."""
+"""Marks of writers are unique, and abandoned once their process has ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_marks_are_unique_and_of_a_live_process():
     assert not any(map(is_abandoned, marks))
 
 
-def test_the_mark_of_a_process_that_has_ended():
+def test_the_mark_of_a_process_that_has_ended_is_abandoned():
     code = "from xephys.graph.writers import writer_mark; print(writer_mark(), flush=True); input()"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     mark = process.stdout.readline().strip()

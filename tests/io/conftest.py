@@ -1,4 +1,4 @@
-"""Fixtures of the tests of files: real data, a small recording with everything that can be carried, and its sorting."""
+"""Fixtures of the tests of files: real data, a small recording with every kind of label, and its sorting."""
 
 from __future__ import annotations
 

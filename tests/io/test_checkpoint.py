@@ -1,4 +1,4 @@
-"""Traces stored where a pipeline branches: computed once, and never mistaken for others."""
+"""Traces stored where a pipeline branches: computed once, and never confused with others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_other_parameters_have_another_store(recording, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_path_that_ends_in_zarr_is_where_it_lies(recording, tmp_path):
+def test_a_path_that_ends_in_zarr_is_the_store_itself(recording, tmp_path):
     filtered, other = (xephys.highpass_filter(recording, freq_min_hz=hz) for hz in (100, 200))
     first = xephys.checkpoint(filtered, tmp_path / "x.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["x.zarr"]

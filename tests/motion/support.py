@@ -13,7 +13,7 @@ ROW_UM = 20.0
 
 
 def silent_recording(duration_s, height_um=640.0, shanks=1):
-    """Geometry and duration, and not a byte of samples."""
+    """A recording with geometry and duration but without samples."""
     rows = np.arange(0.0, height_um + 1, ROW_UM)
     return make_recording(
         np.broadcast_to(np.int16(0), (round(duration_s * RATE), len(rows) * shanks)),
@@ -48,7 +48,7 @@ def drifting_peaks(displacement, duration_s, *, height_um=640.0, n_units=40, rat
 
 
 def errors(motion: xr.Dataset, displacement, *, height_um=640.0, shank=None):
-    """Absolute errors where the motion is known; a constant at each depth is nobody's to know."""
+    """Absolute errors where the motion is known, less a constant at each depth, which cannot be known."""
     times, depths = motion.time.values, np.linspace(0, height_um, 7)
     time, depth = np.meshgrid(times, depths, indexing="ij")
     truth = displacement(time, depth)

@@ -1,4 +1,4 @@
-"""Fingerprints aligned to their mean: whole bins of a known displacement are found."""
+"""Fingerprints are aligned to their mean by whole bins of the true displacement."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from xephys.motion.alignment import Prints, align_to_mean, amplitude_levels
 from xephys.motion.shank_peaks import ShankPeaks
 
 
-def test_levels_are_even_in_the_logarithm():
+def test_levels_are_evenly_spaced_in_the_logarithm():
     amplitude = np.array([5.0, 10.0, 20.0, 40.0, 79.0, 1000.0], np.float32)
     assert amplitude_levels(amplitude, 3, (10.0, 80.0)).tolist() == [0, 0, 1, 2, 2, 2]
 
 
-def test_shifts_are_those_of_the_tissue():
+def test_shifts_equal_the_displacement_of_the_tissue():
     rng = np.random.default_rng(0)
     home = rng.choice(np.arange(300.0, 700.0, 10.0), 25, replace=False) + 5  # the middle of a bin
     true = np.array([0, 1, 3, 2, -1, -2, 0, 4])

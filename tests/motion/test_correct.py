@@ -1,4 +1,4 @@
-"""Moving the data: a field that moved is seen at rest; shanks, slices, refusals."""
+"""Traces corrected for motion: a field that moved is seen at rest; shanks, slices, errors."""
 
 import dask.array as da
 import numpy as np
@@ -22,7 +22,7 @@ def displacement(time_s):
 
 @pytest.fixture(scope="module")
 def fields():
-    """A smooth field that rests, and the same moved along y."""
+    """A smooth field at rest, and the same field moved along y."""
     time = np.arange(N) / RATE
     waves = np.random.default_rng(0).normal(0, 1, (12, N))
 
@@ -48,7 +48,7 @@ def recording_of(traces, **coordinates):
 
 
 @pytest.mark.parametrize(("method", "left"), [("kriging", 0.1), ("inverse_distance", 0.5), ("nearest", 0.65)])
-def test_the_moved_field_is_seen_at_rest(fields, motion, method, left):
+def test_a_moved_field_is_seen_at_rest(fields, motion, method, left):
     still, moved = fields
     corrected = xephys.correct_motion(recording_of(moved), motion=motion, method=method)
     inside = (Y > 30) & (Y < 350)
@@ -57,7 +57,7 @@ def test_the_moved_field_is_seen_at_rest(fields, motion, method, left):
     assert after < left * before
 
 
-def test_one_task_a_chunk_and_nothing_computed(fields, motion):
+def test_building_computes_nothing_and_makes_one_task_per_chunk(fields, motion):
     recording = xephys.bandpass_filter(recording_of(fields[1]), freq_min_hz=100, freq_max_hz=400)
     with forbid_compute():
         corrected = xephys.common_reference(xephys.correct_motion(recording, motion=motion))

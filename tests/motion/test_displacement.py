@@ -1,4 +1,4 @@
-"""A motion as a labelled array: sign, shanks, interpolation, refusals."""
+"""A motion as a labelled array: sign, shanks, interpolation, errors."""
 
 import json
 
@@ -23,7 +23,7 @@ def two_shanks():
     return make_motion(np.stack([VALUES, -VALUES]), time_s=[0.5, 1.5, 2.5], depth_um=[0, 400], shank=["b", "a"])
 
 
-def test_declared_names_and_dims(motion):
+def test_names_and_dims_are_those_of_the_schema(motion):
     for name, variable in MOTION_VARIABLES.items():
         assert motion.variables[name].dims == variable.dims
         assert motion.variables[name].dtype.kind in variable.kind
@@ -38,7 +38,7 @@ def test_tissue_that_moves_up_is_seen_higher_and_registered_lower(motion):
     assert seen - displacement_at(motion, time_s=1.5, depth_um=seen) == pytest.approx(200.0, abs=1e-6)
 
 
-def test_same_displacement_as_spikeinterface(motion):
+def test_displacement_equals_spikeinterfaces(motion):
     from xephys.io.bridge.si_motion import to_spikeinterface_motion
 
     rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def test_same_displacement_as_spikeinterface(motion):
     np.testing.assert_allclose(displacement_at(motion, time_s=time, depth_um=depth), theirs, atol=1e-6)
 
 
-def test_same_sign_as_spikeinterface_correcting_peaks(motion):
+def test_the_sign_is_that_of_spikeinterfaces_peak_correction(motion):
     from spikeinterface.core import generate_recording
     from spikeinterface.sortingcomponents.motion.motion_interpolation import correct_motion_on_peaks
 
@@ -63,7 +63,7 @@ def test_same_sign_as_spikeinterface_correcting_peaks(motion):
     np.testing.assert_allclose(ours, corrected["y"], atol=1e-6)
 
 
-def test_a_shank_is_named_as_on_the_probe(two_shanks):
+def test_shanks_have_their_names_on_the_probe(two_shanks):
     found = displacement_at(two_shanks, time_s=2.5, depth_um=0.0, shank=np.array(["a", "b", "a"]))
     assert found.tolist() == [-8.0, 8.0, -8.0]
     with pytest.raises(ParameterError, match="'c' is not one of the motion's"):

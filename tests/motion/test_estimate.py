@@ -16,7 +16,7 @@ def still(time, depth):
 
 
 def slow(time, depth):
-    """30 µm to each side, half as much at the tip as at the top."""
+    """30 µm to each side at the top, half of it at the tip."""
     return 30 * np.sin(2 * np.pi * time / DURATION_S) * (0.5 + 0.5 * depth / 640)
 
 
@@ -40,20 +40,20 @@ def test_displacement_is_found(displacement, seed):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_still_tissue_stays_still(seed):
+def test_tissue_at_rest_is_found_at_rest(seed):
     motion = xephys.estimate_motion(silent_recording(DURATION_S), drifting_peaks(still, DURATION_S, seed=seed))
     assert np.abs(motion.displacement_um.values[motion.known.values]).max() < 1.0
     assert np.quantile(np.abs(motion.displacement_um), 0.95) < 0.5
 
 
-def test_uncertainty_is_that_of_the_error():
+def test_the_uncertainty_has_the_size_of_the_error():
     motion = xephys.estimate_motion(silent_recording(DURATION_S), drifting_peaks(slow, DURATION_S, seed=3))
     error = errors(motion, slow)
     ratio = np.sqrt(np.mean(error**2)) / np.sqrt(np.mean(motion.uncertainty_um.values**2))
     assert 0.5 < ratio < 2.0
 
 
-def test_each_shank_by_itself():
+def test_each_shank_is_estimated_separately():
     up, down = lambda t, z: slow(t, z), lambda t, z: -0.5 * slow(t, z)
     peaks = [drifting_peaks(f, DURATION_S, shank=i, seed=5 + i) for i, f in enumerate((up, down))]
     merged = np.concatenate(peaks)
@@ -68,7 +68,7 @@ def test_each_shank_by_itself():
         np.testing.assert_array_equal(motion.displacement_um.sel(shank=name), alone.displacement_um[0])
 
 
-def test_silence_and_empty_depths_are_unknown_and_do_not_move():
+def test_silence_and_empty_depths_are_unknown_and_without_displacement():
     """Nothing fires for 30 s, and never above 400 µm."""
     peaks = drifting_peaks(slow, DURATION_S, height_um=400.0, n_units=40, seed=7)
     seconds = peaks["sample_index"] / 1000
@@ -85,7 +85,7 @@ def test_silence_and_empty_depths_are_unknown_and_do_not_move():
     assert (low.uncertainty_um.sel(time=65, method="nearest") > low.uncertainty_um.sel(time=30, method="nearest")).all()
 
 
-def test_noise_without_units_does_not_move():
+def test_noise_without_units_has_no_displacement():
     rng = np.random.default_rng(0)
     peaks = drifting_peaks(still, DURATION_S, seed=0)
     peaks["y"] = rng.uniform(0, 640, len(peaks))
@@ -95,7 +95,7 @@ def test_noise_without_units_does_not_move():
     assert moved[motion.known.values].max(initial=0) < 5
 
 
-def test_the_same_bits_with_any_number_of_threads():
+def test_any_number_of_threads_gives_the_same_bits():
     recording, peaks = silent_recording(DURATION_S), drifting_peaks(slow, DURATION_S, seed=1)
     with dask.config.set(scheduler="synchronous"):
         alone = xephys.estimate_motion(recording, peaks)
@@ -111,7 +111,7 @@ def test_rigid_motion_is_the_same_at_all_depths():
     assert np.median(errors(motion, fast)) < 0.9
 
 
-def test_times_are_the_recordings():
+def test_times_are_those_of_the_recording():
     recording = silent_recording(DURATION_S).ephys.time_slice(start_s=20.0)
     peaks = drifting_peaks(slow, 100.0, seed=1)
     peaks["sample_index"] += round(20.0 * recording.attrs["sampling_frequency"])  # counted from the segment's start
@@ -133,7 +133,7 @@ PEAKS = drifting_peaks(slow, 20.0, seed=1)
         ({"bin_s": 15.0}, "bin_s is 15 s and the recording lasts 20 s: motion needs at least two time bins"),
     ],
 )
-def test_parameters_refused(parameters, text):
+def test_wrong_parameters_are_refused(parameters, text):
     with pytest.raises(ParameterError, match=text):
         xephys.estimate_motion(silent_recording(20.0), PEAKS, **parameters)
 
@@ -147,7 +147,7 @@ def test_parameters_refused(parameters, text):
         (np.concatenate([PEAKS, PEAKS[-1:]]).astype(PEAKS.dtype), None),
     ],
 )
-def test_peaks_refused(peaks, text):
+def test_unsuitable_peaks_are_refused(peaks, text):
     if text is None:
         peaks["sample_index"][-1] = 10**6
         text = "lie outside the recording's 20000 samples"
@@ -155,7 +155,7 @@ def test_peaks_refused(peaks, text):
         xephys.estimate_motion(silent_recording(20.0), peaks)
 
 
-def test_a_tetrode_has_no_depth_axis():
+def test_a_tetrode_is_refused_for_lack_of_depth():
     recording = silent_recording(20.0, 60.0)
     with pytest.raises(
         RecordingError, match="contacts span 60 um along y, less than 100: such a probe has no depth axis"

@@ -1,4 +1,4 @@
-"""Motion that grows: the old part stays to the bit, the new part is as good as if estimated at once."""
+"""A motion is extended: the old part keeps its bits, and the new part is as accurate as an estimate of the whole."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def begun():
     return peaks, xephys.estimate_motion(silent_recording(FIRST_S), early)
 
 
-def test_the_old_part_stays_and_the_new_one_follows(begun):
+def test_the_old_part_is_kept_and_the_new_part_continues_it(begun):
     peaks, motion = begun
     whole = xephys.extend_motion(silent_recording(DURATION_S), peaks, motion=motion)
     assert whole.sizes["time"] == 240
@@ -33,7 +33,7 @@ def test_the_old_part_stays_and_the_new_one_follows(begun):
     assert whole.known.values[:, 125:].mean() > 0.95
 
 
-def test_some_minutes_of_the_old_part_are_enough(begun):
+def test_the_last_minutes_of_the_old_part_suffice(begun):
     peaks, motion = begun
     late = silent_recording(DURATION_S).ephys.time_slice(start_s=60.0)
     own = peaks[peaks["sample_index"] >= 60_000]

@@ -1,4 +1,4 @@
-"""The other methods: what each finds, its parameters, and that all agree."""
+"""The other methods: their accuracy, their parameters, and that all agree."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from xephys.motion.displacement import displacement_at
 from xephys.motion.estimate import METHODS
 
 DURATION_S = 120.0
-#: Parameters with which each method is meant to be used.
+#: Typical parameters of each method.
 USED = {
     "dredge": {},
     "decentralized": {},
@@ -29,7 +29,7 @@ def motions():
     return {name: xephys.estimate_motion(recording, peaks, method=name, **USED[name]) for name in METHODS}
 
 
-def test_every_method_is_tried_here():
+def test_every_method_is_tested_here():
     assert set(USED) == set(METHODS)
 
 
@@ -41,7 +41,7 @@ def test_displacement_is_found(motions, name):
     assert motions[name].attrs["method"] == name
 
 
-def test_the_default_is_the_best(motions):
+def test_the_default_method_is_the_most_accurate(motions):
     medians = {name: np.median(errors(motion, slow)) for name, motion in motions.items()}
     assert min(medians, key=medians.get) == "dredge"
 
@@ -83,7 +83,7 @@ def test_bad_input_is_refused(method, parameters, text):
         xephys.estimate_motion(recording, peaks, method=method, **parameters)
 
 
-def test_a_system_that_would_not_fit_is_refused_before_it_is_made():
+def test_a_system_too_large_for_memory_is_refused_in_advance():
     duration_s = 20_000.0
     recording = silent_recording(duration_s)
     peaks = drifting_peaks(lambda t, z: 0 * z, duration_s, n_units=3, rate_hz=0.2)

@@ -1,4 +1,4 @@
-"""Registered records: peaks of a moving neuron as those of one at rest, whatever rows are loaded."""
+"""Registered records: peaks of a moving neuron look like those of one at rest, whichever rows are loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def registered(stored):
 
 
 def mean_features(records):
-    """Features of some peaks on all channels, averaged where they were measured."""
+    """Features of the peaks on all channels, averaged where they were measured."""
     around = nearest_channels(drifting().tissue.positions_um, n_nearest=12)[records["channel_index"]]
     total, count = np.zeros((32, 4)), np.zeros((32, 1))
     np.add.at(total, around, records["projection"])
@@ -37,8 +37,8 @@ def mean_features(records):
     return np.where(count > 0.3 * len(records), total / np.maximum(count, 1), 0.0)
 
 
-def test_features_of_a_neuron_come_together(stored, registered):
-    """Between the first and the last quarter a neuron moves by 22 µm; registered, its features hardly change."""
+def test_features_of_a_moving_neuron_become_alike(stored, registered):
+    """Between the first and last quarter a neuron moves by 22 µm; after registration its features hardly change."""
     case = drifting()
     seen, rest, true = stored.load(), registered.load(), case.spikes
     for unit in INNER:
@@ -54,19 +54,19 @@ def test_features_of_a_neuron_come_together(stored, registered):
         assert changes[1] < 0.7 * changes[0]
 
 
-def test_some_rows_are_those_of_all(registered):
+def test_chosen_rows_equal_those_of_all(registered):
     rows = np.arange(5, registered.count, 7)
     some, whole = registered.load(rows=rows), registered.load()[rows]
     for name in whole.dtype.names:
         np.testing.assert_array_equal(some[name], whole[name])
 
 
-def test_only_fields_that_are_asked_for(registered, stored):
+def test_only_requested_fields_are_loaded(registered, stored):
     assert registered.load(("sample_index",)).dtype.names == ("sample_index",)
     np.testing.assert_array_equal(registered.load(("sample_index",)), stored.load(("sample_index",)))
 
 
-def test_identity_follows_the_motion(stored, registered):
+def test_the_identity_depends_on_the_motion(stored, registered):
     from xephys.motion.registered import Tissue
 
     case = drifting()

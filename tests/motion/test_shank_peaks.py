@@ -1,4 +1,4 @@
-"""Peaks by shank and time bin: all of them once, without those that are badly localized."""
+"""Peaks by shank and time bin: each peak once, except those that are badly localized."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_peak_is_in_its_shank_and_bin():
         np.testing.assert_array_equal(np.bincount(bins, minlength=2), np.diff(own.offsets[1:4]))
 
 
-def test_far_silent_and_infinite_peaks_are_left_out():
+def test_distant_silent_and_infinite_peaks_are_left_out():
     records = peaks_on(1)[:5]
     records["y"] = [100, -200, 900, 200, 300]
     records["amplitude"] = [-50, -50, -50, 0, np.inf]

@@ -1,4 +1,4 @@
-"""Windows along depth: evenly spaced, centered on the contacts, one where there is no room."""
+"""Windows along depth: evenly spaced, centered on the contacts; a single window where there is no space for more."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def peaks(low, high):
 
 
 @pytest.mark.parametrize(("step", "margin"), [(100.0, 0.0), (80.0, 50.0), (130.0, -75.0)])
-def test_centers_fill_the_height(step, margin):
+def test_centers_cover_the_height(step, margin):
     centers = window_centers(peaks(40.0, 640.0), rigid=False, step_um=step, margin_um=margin)
     np.testing.assert_allclose(np.diff(centers), step)
     assert centers.mean() == pytest.approx(340.0)
     assert centers[0] >= 40.0 - margin > centers[0] - step
 
 
-def test_one_window():
+def test_a_short_probe_has_one_window():
     assert window_centers(peaks(0.0, 500.0), rigid=True, step_um=100.0, margin_um=0.0).tolist() == [250.0]
     assert window_centers(peaks(0.0, 60.0), rigid=False, step_um=100.0, margin_um=0.0).tolist() == [30.0]

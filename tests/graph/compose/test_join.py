@@ -50,7 +50,7 @@ def test_joined_samples_are_those_of_the_parts(plans, bridge, chunk_samples):
     np.testing.assert_array_equal(in_memory.compute(), np.concatenate(expected))
 
 
-def test_the_bridge_leads_from_the_one_to_the_other_as_noisy_as_they_are():
+def test_the_bridge_is_as_noisy_as_its_ends_and_connects_them():
     rng = np.random.default_rng(1)
     tail, head = rng.normal(500, 3, (400, 2)), rng.normal(-500, 3, (400, 2))
     filled = bridge_between(tail, head, 400)
@@ -62,7 +62,7 @@ def test_the_bridge_leads_from_the_one_to_the_other_as_noisy_as_they_are():
     assert short.shape == (400, 2) and np.isfinite(short).all()
 
 
-def test_filters_ring_into_neither_part(plans):
+def test_filters_do_not_ring_at_the_joint(plans):
     rng = np.random.default_rng(2)
     one = xephys.schema.make_recording(rng.normal(0, 5, (9000, 2)).astype("f4") + 900, sampling_frequency=30_000.0)
     two = xephys.schema.make_recording(rng.normal(0, 5, (9000, 2)).astype("f4") - 900, sampling_frequency=30_000.0)
@@ -72,7 +72,7 @@ def test_filters_ring_into_neither_part(plans):
     assert np.abs(joined).max() < 1.2 * np.abs(alone).max() + 1
 
 
-def test_beside(plans):
+def test_channels_are_joined_side_by_side(plans):
     pair = [plans[0], plans[0].narrowed(0, (700, 700, 700, 400))]
     arrays = [da.from_array(traces(plan)) for plan in pair]
     whole = arrays_beside(arrays, pair, chunk_samples=600)
@@ -95,7 +95,7 @@ def test_sources_are_small_stable_and_plain(plans):
     assert len(tokens) == 3
 
 
-def test_stages_of_the_parts_run_in_the_task_that_reads(tmp_path):
+def test_stages_of_the_parts_run_in_the_reading_task(tmp_path):
     samples = np.random.default_rng(3).normal(0, 50, (6000, 2)).astype("i2")
     samples.tofile(tmp_path / "a.bin")
     opened = xephys.open_recording(tmp_path / "a.bin", sampling_frequency=3000.0, n_channels=2)

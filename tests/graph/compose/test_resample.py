@@ -19,7 +19,7 @@ def source_of(tmp_path, n=100):
     return partial(ResampledSource, plan, pick, dtype=np.dtype("i2"))
 
 
-def test_samples_lengths_and_what_is_held_beyond_the_ends(tmp_path):
+def test_samples_and_lengths_follow_the_ratio_and_ends_are_repeated(tmp_path):
     make = source_of(tmp_path)
     slow = make(up=1, down=3, reach=4)
     assert slow.n_samples == 34
@@ -30,7 +30,7 @@ def test_samples_lengths_and_what_is_held_beyond_the_ends(tmp_path):
     np.testing.assert_array_equal(fast.read(190, 200)[:, 1], 2 * (np.arange(190, 200) // 2) + 1)
 
 
-def test_the_token_tells_what_differs(tmp_path):
+def test_the_token_depends_on_every_parameter(tmp_path):
     make = source_of(tmp_path)
     tokens = {make(up=1, down=2, reach=0).token, make(up=1, down=3, reach=0).token, make(up=1, down=2, reach=1).token}
     assert len(tokens) == 3

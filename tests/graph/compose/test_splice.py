@@ -1,4 +1,4 @@
-"""Stretches of a source, one after the other: the same samples, without steps, whatever is read at once."""
+"""Excerpts of a source, one after the other: the same samples, without steps, whatever range is read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def reference(samples, starts, length, fade):
     return np.concatenate(pieces).astype(samples.dtype)
 
 
-def test_samples(spliced):
+def test_samples_equal_the_reference(spliced):
     assert isinstance(spliced, Source)
     expected = reference(toys.samples(), spliced.starts, 1000, 50)
     assert spliced.n_samples == len(expected) == 3000
@@ -47,23 +47,23 @@ def test_samples(spliced):
 @pytest.mark.parametrize(
     ("start", "stop"), [(0, 10), (940, 960), (949, 951), (990, 1010), (1000, 2000), (500, 2999), (7, 7)]
 )
-def test_any_range(spliced, start, stop):
+def test_any_range_can_be_read(spliced, start, stop):
     np.testing.assert_array_equal(spliced.read(start, stop), spliced.read(0, 3000)[start:stop])
 
 
-def test_neighboring_stretches_are_joined_without_a_trace(source):
+def test_neighboring_excerpts_are_joined_without_a_trace(source):
     joined = SplicedSource(source, (0, 1000), 1000, 50)
     np.testing.assert_array_equal(joined.read(0, 2000), toys.samples()[:2000])
 
 
-def test_identity(spliced, source):
+def test_the_token_follows_the_source_and_the_excerpts(spliced, source):
     assert pickle.loads(pickle.dumps(spliced)).token == spliced.token
     others = [SplicedSource(source, (0, 1500, 3001), 1000, 50), SplicedSource(source, (0, 1500, 3000), 1000, 51)]
     assert len({spliced.token, *(other.token for other in others)}) == 3
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
-def test_starts_are_spread_and_apart(n):
+def test_starts_are_spread_and_do_not_overlap(n):
     starts = spread_starts(2000, 12_000, n_stretches=n, length=1000, grid=100)
     assert len(starts) == n
     assert all(2000 <= start <= 11_000 and start % 100 == 0 for start in starts)
@@ -78,7 +78,7 @@ def recording(tmp_path_factory):
     return xephys.open_recording(path)
 
 
-def test_a_short_recording(recording):
+def test_a_recording_is_shortened(recording):
     with forbid_compute():
         short = xephys.spread_slices(recording, total_s=8, slice_duration_s=2)
     assert short.sizes["time"] == 8 * 30_000
@@ -90,8 +90,8 @@ def test_a_short_recording(recording):
     assert set(short.coords) == set(recording.coords)
 
 
-def test_transforms_see_no_step(recording):
-    """The channels have different offsets, and a cut would make each stretch begin with a click."""
+def test_filters_see_no_step(recording):
+    """The channels have different offsets, so a plain cut would make each excerpt begin with a click."""
     short = xephys.spread_slices(recording, total_s=8, slice_duration_s=2)
     filtered = xephys.bandpass_filter(short)
     assert_chunk_invariant(xephys.bandpass_filter, short, chunk_samples=(7_001, 100_000))
@@ -101,7 +101,7 @@ def test_transforms_see_no_step(recording):
     assert np.abs(around / noise).max() < 2 * max(np.abs(quiet / noise).max(), 5)
 
 
-def test_a_part_of_a_recording_is_spread_within_itself(recording):
+def test_a_part_of_a_recording_is_shortened_within_itself(recording):
     part = xephys.time_slice(recording, 10.0, 30.0)
     short = xephys.spread_slices(part, total_s=4, slice_duration_s=1)
     starts = plan_of(short).source.starts
@@ -109,12 +109,12 @@ def test_a_part_of_a_recording_is_spread_within_itself(recording):
     assert starts[-1] == 29 * 30_000
 
 
-def test_what_is_short_already_stays(recording):
+def test_a_short_recording_is_left_as_it_is(recording):
     assert xephys.spread_slices(recording, total_s=40) is recording
     assert xephys.spread_slices(recording) is recording
 
 
-def test_in_memory_and_opaque(recording):
+def test_arrays_in_memory_and_opaque_arrays_are_shortened(recording):
     lazy = xephys.spread_slices(recording, total_s=8, slice_duration_s=2)
     np.testing.assert_array_equal(xephys.spread_slices(recording.compute(), total_s=8, slice_duration_s=2), lazy)
     with pytest.raises(ParameterError, match=r"is the result of arithmetic .* save it first"):
@@ -122,6 +122,6 @@ def test_in_memory_and_opaque(recording):
 
 
 @pytest.mark.parametrize("name", ["total_s", "slice_duration_s", "fade_ms"])
-def test_lengths_are_positive(recording, name):
+def test_lengths_must_be_positive(recording, name):
     with pytest.raises(ParameterError, match=f"{name} is 0; it must be greater than 0"):
         xephys.spread_slices(recording, **{name: 0})

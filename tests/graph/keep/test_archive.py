@@ -1,4 +1,4 @@
-"""Values in a file: the same to the bit, data only, and nothing else is read."""
+"""Values in a file come back to the bit; only data is written or read."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ ARRAYS = [
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=repr)
-def test_plain_values(value):
+def test_plain_values_come_back(value):
     back = there_and_back(value)
     assert back == value
     assert type(back) is type(value)
 
 
 @pytest.mark.parametrize("value", ARRAYS, ids=lambda a: a.dtype.str)
-def test_arrays(value):
+def test_arrays_come_back(value):
     back = there_and_back((value, value[0] if value.size else None))
     assert back[0].dtype == value.dtype
     assert back[0].shape == value.shape
@@ -75,7 +75,7 @@ def test_arrays(value):
     assert type(back[1]) is type(value[0] if value.size else None)
 
 
-def test_objects_of_plain_things():
+def test_containers_of_plain_values_come_back():
     value = np.empty((2, 2), object)
     value[:] = [[None, {"depth": 3}], ["text", [1, 2]]]
     back = there_and_back(value)
@@ -86,7 +86,7 @@ def test_objects_of_plain_things():
     assert [row.tolist() for row in there_and_back(rows)] == [[0, 1, 2], [0, 1, 2]]
 
 
-def test_labelled_arrays():
+def test_labelled_arrays_come_back():
     array = xr.DataArray(
         np.arange(4.0).reshape(2, 2), dims=("unit", "channel"), name="level", coords={"channel": ["a", "b"]}
     ).assign_coords(x=("channel", [0.0, 20.0], {"units": "um"}), scalar=3)
@@ -99,7 +99,7 @@ def test_labelled_arrays():
     assert there_and_back(array.rename(None)).name is None
 
 
-def test_declared_dataclasses():
+def test_declared_dataclasses_come_back():
     back = there_and_back(Pair(np.arange(3), {"a": Pair(np.zeros(1), None)}))
     assert type(back) is Pair
     assert back.right["a"].left.tolist() == [0.0]
@@ -118,7 +118,7 @@ def test_declared_dataclasses():
     ],
     ids=["object", "array of objects", "range index", "lazy", "masked"],
 )
-def test_what_is_not_data_alone_is_refused(value):
+def test_anything_but_data_is_refused(value):
     file = io.BytesIO()
     with pytest.raises(NotStorable):
         write_archive(file, value)
@@ -133,7 +133,7 @@ class Evil:
         return os.system, (f"touch {self.place}",)
 
 
-def test_nothing_in_a_file_is_run(tmp_path: Path):
+def test_no_code_in_a_file_is_run(tmp_path: Path):
     ran, file = tmp_path / "ran", tmp_path / "x.npz"
     file.write_bytes(pickle.dumps(Evil(ran)))
     with pytest.raises(ValueError, match="pickle"):

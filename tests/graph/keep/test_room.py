@@ -1,4 +1,4 @@
-"""Room on disks and in memory, as the operating system tells it."""
+"""Free space on disks and in memory, as the operating system reports it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_memory_is_that_of_the_machine_or_of_the_group(tmp_path, monkeypatch, li
     assert memory_free_bytes() == free
 
 
-def test_where_nothing_is_said_a_little_is_taken_for_free(tmp_path, monkeypatch):
+def test_without_a_report_a_small_amount_is_assumed(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "MEMINFO", tmp_path / "absent")
     monkeypatch.setattr(room, "GROUP", tmp_path)
     assert memory_free_bytes() == room.UNKNOWN_BYTES

@@ -1,4 +1,4 @@
-"""Kept traces: the same values wherever they are kept, and nothing half-written or foreign is ever read."""
+"""Stored traces: the same values in any place, and neither partial nor foreign tiles are ever read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESTORE = Stage(toys.scale, dtype=np.dtype("f4"), parameters={"gain": STEP})
 
 @pytest.fixture
 def make_plan(source):
-    """The toy recording, or an array, smoothed and rounded: what is to be kept."""
+    """The toy recording, or an array, smoothed and rounded: the plan to be stored."""
 
     def make(array=None, start=None, stop=None):
         array = to_dask(toys.plan_on(source)) if array is None else array
@@ -45,20 +45,20 @@ def test_values_do_not_depend_on_the_place(make_plan, tmp_path, place, span):
     assert (kept.start, kept.stop, kept.chunks, kept.tile_samples) == (
         plan.start, plan.stop, plan.chunks, plan.tile_samples,
     )  # fmt: skip
-    for _ in range(2):  # computed, then read
+    for _ in range(2):  # first computed, then read
         assert np.array_equal(to_dask(kept).compute(), expected)
     found = events_of(kept)
     assert len(found) and np.array_equal(found, events_of(keep_traces(plan, None, place="none")))
 
 
-def test_chunks_make_no_difference(make_plan, tmp_path):
+def test_values_do_not_depend_on_chunks(make_plan, tmp_path):
     plan = make_plan()
     expected = events_of(keep_traces(plan, tmp_path, place="none"))
     for length in (700, 1000, 5437):
         assert np.array_equal(events_of(keep_traces(plan, tmp_path, place="disk").rechunked(length)), expected)
 
 
-def test_a_dask_array_is_kept_too(make_plan, tmp_path):
+def test_a_dask_array_can_be_stored_too(make_plan, tmp_path):
     array = to_dask(make_plan()).persist()
     opaque = array.map_blocks(np.negative)
     plan = make_plan(opaque)
@@ -81,7 +81,7 @@ def test_each_tile_is_computed_once(make_plan, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["short", "long", "absent"])
-def test_a_tile_that_is_not_whole_is_computed_again(make_plan, tmp_path, damage):
+def test_a_partial_tile_is_computed_again(make_plan, tmp_path, damage):
     kept = keep_traces(make_plan(), tmp_path, place="disk")
     expected = to_dask(kept).compute()
     (folder,) = tmp_path.iterdir()
@@ -95,7 +95,7 @@ def test_a_tile_that_is_not_whole_is_computed_again(make_plan, tmp_path, damage)
     assert tile.stat().st_size == 1000 * toys.N_CHANNELS * 2
 
 
-def test_samples_beyond_the_range_that_is_kept_in_memory_are_computed(make_plan, tmp_path):
+def test_samples_beyond_the_stored_range_are_computed(make_plan, tmp_path):
     whole = to_dask(make_plan()).compute()
     kept = keep_traces(make_plan(start=3100, stop=3900), None, place="memory")
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_tiles_of_other_traces_are_never_read(make_plan, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_costs_time_and_nothing_else(make_plan, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_costs_only_time(make_plan, tmp_path, monkeypatch, caplog):
     from xephys.errors import OutputError
     from xephys.graph.keep import traces as kept
 
@@ -130,7 +130,7 @@ def test_a_full_disk_costs_time_and_nothing_else(make_plan, tmp_path, monkeypatc
     assert "no space left: a tile of white traces is not kept" in caplog.text
 
 
-def test_the_place_follows_from_size_and_room(make_plan, tmp_path, monkeypatch, caplog):
+def test_the_place_follows_from_size_and_free_space(make_plan, tmp_path, monkeypatch, caplog):
     from xephys.graph.keep import traces as kept
 
     plan = make_plan()
@@ -138,10 +138,10 @@ def test_the_place_follows_from_size_and_room(make_plan, tmp_path, monkeypatch, 
     monkeypatch.setattr(kept, "memory_free_bytes", lambda: 1 << 40)
     assert chosen_place(plan, tmp_path) == "memory"
     monkeypatch.setattr(kept, "memory_free_bytes", lambda: 8000)
-    assert chosen_place(plan, tmp_path) == "disk"  # an eighth of it does not suffice
+    assert chosen_place(plan, tmp_path) == "disk"  # an eighth of the memory does not suffice
     assert chosen_place(plan, tmp_path, place="memory") == "memory"
     monkeypatch.setattr(kept, "lies_in_memory", lambda _: True)
-    assert chosen_place(plan, tmp_path) == "none"  # what looks like a disk takes memory
+    assert chosen_place(plan, tmp_path) == "none"  # the folder is a file system in memory
     monkeypatch.setattr(kept, "memory_free_bytes", lambda: 1 << 40)
     monkeypatch.setattr(kept, "MEMORY_BYTES_MAX", 1000)
     assert chosen_place(plan, tmp_path) == "disk"
@@ -153,7 +153,7 @@ def test_the_place_follows_from_size_and_room(make_plan, tmp_path, monkeypatch, 
     assert "do not fit on the disk" in caplog.text
 
 
-def test_tiles_on_disk_travel_as_a_few_strings_and_those_in_memory_do_not(make_plan, tmp_path):
+def test_tiles_on_disk_pickle_small_and_tiles_in_memory_do_not(make_plan, tmp_path):
     kept = keep_traces(make_plan(), tmp_path, place="disk")
     expected = to_dask(kept).compute()
     again = pickle.loads(pickle.dumps(kept.source))

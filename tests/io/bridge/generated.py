@@ -1,4 +1,4 @@
-"""Recordings and sortings of SpikeInterface with a random number of everything."""
+"""Random SpikeInterface recordings and sortings: a random number of segments, properties, probes and units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROPERTIES: dict[str, Any] = {
 
 
 def generated(seed: int, *, without: tuple[str, ...] = ()) -> Any:
-    """A recording with a random number of everything; without some of the properties, if these are named."""
+    """A random recording; without some of the properties, if these are named."""
     rng = np.random.default_rng(seed)
     n_channels, n_segments = int(rng.integers(1, 9)), int(rng.integers(1, 4))
     dtype = str(rng.choice(["int16", "uint16", "float32", "int32"]))
@@ -78,7 +78,7 @@ UNIT_PROPERTIES: dict[str, Any] = {
 
 
 def generated_sorting(seed: int) -> Any:
-    """A sorting with a random number of everything: segments, units without spikes, starts, names, properties."""
+    """A random sorting: segments, units without spikes, starts, names, properties."""
     rng = np.random.default_rng(seed)
     n_units, n_segments = int(rng.integers(1, 9)), int(rng.integers(1, 5))
     names = rng.permutation(100)[:n_units] if rng.random() < 0.5 else [f"unit {k}" for k in rng.permutation(n_units)]

@@ -22,7 +22,7 @@ def analyzer():
     return to_spikeinterface_analyzer(sorting, recording)
 
 
-def test_every_extension_is_there_without_a_look_at_the_traces():
+def test_every_extension_is_made_without_reading_traces():
     recording, sorting = analyzed_sorting()
     with forbid_compute():
         made = to_spikeinterface_analyzer(sorting, recording)
@@ -30,7 +30,7 @@ def test_every_extension_is_there_without_a_look_at_the_traces():
     assert all(extension.run_info["run_completed"] for extension in made.extensions.values())
 
 
-def test_its_own_accessors_give_our_values(analyzer):
+def test_their_accessors_return_our_values(analyzer):
     _, sorting = analyzed_sorting()
     results = sorting["analysis"]
     channels = results["sparsity"]["channel_index"].values
@@ -57,8 +57,8 @@ def test_its_own_accessors_give_our_values(analyzer):
     np.testing.assert_array_equal(snr.loc[analyzer.unit_ids], results["quality_metrics"]["snr"].values)
 
 
-def test_its_own_templates_and_amplitudes_are_ours(analyzer):
-    """What its analyzer computes of the same recording and waveforms, beside what was handed over."""
+def test_their_templates_and_amplitudes_equal_ours(analyzer):
+    """Results that SpikeInterface computes from the same recording and waveforms equal those that were passed on."""
     recording, sorting = analyzed_sorting()
     fresh = to_spikeinterface_analyzer(sorting, recording)
     for name in ("templates", "spike_amplitudes", "correlograms", "isi_histograms", "unit_locations"):
@@ -75,13 +75,13 @@ def test_its_own_templates_and_amplitudes_are_ours(analyzer):
 
 
 @pytest.mark.parametrize("format", ["binary_folder", "zarr"])
-def test_folders_are_opened_by_spikeinterface_and_here(format, analyzer, tmp_path):
+def test_folders_are_opened_by_both(format, analyzer, tmp_path):
     import spikeinterface.core as si
 
     recording, sorting = analyzed_sorting()
     place = tmp_path / ("analyzer.zarr" if format == "zarr" else "analyzer")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SpikeInterface says that a recording in memory is not stored
+        warnings.simplefilter("ignore")  # SpikeInterface warns that a recording in memory is not stored
         to_spikeinterface_analyzer(sorting, recording, format=format, folder=place)
         loaded = si.load_sorting_analyzer(place)
     assert [path.name for path in tmp_path.iterdir()] == [place.name]
@@ -114,7 +114,7 @@ def assert_same_analysis(back: xr.DataTree, sorting: xr.DataTree) -> None:
             np.testing.assert_allclose(after[coordinate], before[coordinate], atol=1e-9)
 
 
-def test_results_of_elsewhere_are_not_taken_for_our_own():
+def test_results_computed_elsewhere_are_not_reused_as_ours():
     recording, sorting = analyzed_sorting()
     back = xephys.from_spikeinterface(to_spikeinterface_analyzer(sorting, recording))
     spoilt = back.copy(deep=True)
@@ -123,7 +123,7 @@ def test_results_of_elsewhere_are_not_taken_for_our_own():
     assert (again["analysis/unit_locations"]["x"].values != 0).all()
 
 
-def test_two_segments_and_spikes_of_elsewhere_in_another_order():
+def test_two_segments_and_spikes_in_another_order_are_converted():
     recording, sorting = analyzed_segments()
     made = to_spikeinterface_analyzer(sorting, recording)
     assert made.get_num_segments() == 2
@@ -132,7 +132,7 @@ def test_two_segments_and_spikes_of_elsewhere_in_another_order():
         np.testing.assert_array_equal(back[f"analysis/{name}"][key], sorting[f"analysis/{name}"][key])
 
 
-def test_what_cannot_be_handed_over_is_said(tmp_path):
+def test_what_cannot_be_converted_is_named(tmp_path):
     recording, sorting = analyzed_sorting()
     plain = xephys.make_sorting(sorting["spikes"].to_dataset()[["sample_index", "unit_index"]], recording=recording)
     with pytest.raises(ParameterError, match="analyzed templates"):

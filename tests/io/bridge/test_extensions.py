@@ -11,8 +11,8 @@ from xephys.io.bridge.extensions import EXTENSIONS, dense_of, sparse_of
 
 
 @pytest.mark.parametrize("name", EXTENSIONS)
-def test_parameters_are_those_of_spikeinterface(name):
-    """Each is accepted there by name, so that a widget or a merge can compute the extension anew."""
+def test_parameters_have_spikeinterfaces_names(name):
+    """SpikeInterface accepts each, so that a widget or a merge can compute the extension again."""
     import inspect
 
     import spikeinterface.full  # noqa: F401 - it registers the extensions

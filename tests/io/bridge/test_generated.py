@@ -1,4 +1,4 @@
-"""Generated recordings of SpikeInterface there and back: segments, starts, times, properties, probes, chains."""
+"""Random SpikeInterface recordings there and back: segments, starts, times, properties, probes, chains."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_there_and_back(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(100, 160))
-def test_slices_and_chains_of_what_is_handed_back(seed: int) -> None:
+def test_slices_and_chains_of_the_returned_recording(seed: int) -> None:
     theirs = generated(seed)
     back = to_spikeinterface(from_spikeinterface(theirs))
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Generated sortings of SpikeInterface there and back: in memory, chains, aggregated, saved; starts and properties."""
+"""Random SpikeInterface sortings there and back: in memory, chained, aggregated, saved; starts and properties."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_chains_and_aggregated(seed: int) -> None:
 def test_saved_by_spikeinterface(tmp_path: Path, seed: int) -> None:
     theirs = generated_sorting(seed)
     for key in [key for key in theirs.get_property_keys() if key in ("objects", "with/slash")]:
-        theirs.delete_property(key)  # its own formats lose them
+        theirs.delete_property(key)  # SpikeInterface's own formats lose it
     for loaded in (theirs.save(folder=tmp_path / "a"), theirs.save_to_zarr(folder=tmp_path / "b")):
         assert_equal(to_spikeinterface(from_spikeinterface(loaded)), loaded)
 
@@ -72,7 +72,7 @@ def test_saved_as_a_tree(tmp_path: Path, seed: int) -> None:
     assert_equal(to_spikeinterface(open_sorting(tmp_path / "a.zarr")), theirs)
 
 
-def test_a_registered_recording_says_lengths_and_starts() -> None:
+def test_a_registered_recording_gives_lengths_and_starts() -> None:
     theirs = generated_sorting(3)
     lengths = [1000 + 10 * k for k in range(theirs.get_num_segments())]
     traces = [np.zeros((n, 2), "i2") for n in lengths]
@@ -89,8 +89,8 @@ def test_a_registered_recording_says_lengths_and_starts() -> None:
 
 @pytest.mark.parametrize("format", ["zarr", "binary_folder"])
 @pytest.mark.filterwarnings("ignore")
-def test_an_analyzer_over_a_recording_in_memory_can_be_opened_again(tmp_path: Path, format: str) -> None:
-    """The traces are not in it, as SpikeInterface says when it writes it; given anew they serve again."""
+def test_an_analyzer_of_a_recording_in_memory_is_opened_without_traces(tmp_path: Path, format: str) -> None:
+    """The analyzer does not hold the traces, as SpikeInterface warns when writing it; they can be given again."""
     from xephys.schema import make_recording
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Every public method of SpikeInterface's recordings and sortings gives on what is handed back what it gave before."""
+"""Every public method of SpikeInterface's recordings and sortings gives the same result after conversion there and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xephys.io.bridge.spikeinterface import from_spikeinterface, to_spikeinterfa
 
 from .generated import PROPERTIES, generated, generated_sorting
 
-#: What cannot be equal, each for one reason.
+#: Methods whose results cannot be equal, each with the reason.
 OTHERS = {
     "add_segment": "takes a segment object of the class",
     "add_recording_segment": "takes a segment object of the class",
@@ -49,7 +49,7 @@ REFUSED = "refused by SpikeInterface"
 
 
 def described(value: Any) -> Any:
-    """Anything a method returns, in numbers and texts that can be compared."""
+    """The result of a method as numbers and texts that can be compared."""
     if isinstance(value, si.BaseRecording):
         return [
             value.channel_ids.tolist(), str(value.get_dtype()), value.get_num_segments(),
@@ -71,7 +71,7 @@ def described(value: Any) -> Any:
         return value.tolist() if value.dtype.names is None else [described(value[name]) for name in value.dtype.names]
     if isinstance(value, np.generic):
         return value.item()
-    if hasattr(value, "to_dict"):  # a probe, or a group of them
+    if hasattr(value, "to_dict"):  # a probe or a probe group
         return described(value.to_dict(array_as_list=True))
     return value
 
@@ -81,7 +81,7 @@ def properties(value: Any) -> dict[str, Any]:
 
 
 def after(method: str, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
-    """What an object is after a method that changes it."""
+    """The object after a method that changes it."""
 
     def call(one: Any) -> Any:
         getattr(one, method)(*args, **kwargs)
@@ -99,7 +99,7 @@ def each(method: str, **kwargs: Any) -> Callable[[Any], Any]:
 
 
 def given(method: str, make: Callable[[Any], Any], **kwargs: Any) -> Callable[[Any], Any]:
-    """A method of which the argument depends on the object."""
+    """A method whose argument depends on the object."""
     return lambda one: getattr(one, method)(make(one), **kwargs)
 
 
@@ -121,7 +121,7 @@ def saved(method: str, **kwargs: Any) -> Callable[[Any], Any]:
 
 
 def dumped(one: Any) -> Any:
-    """In memory, SpikeInterface's own cannot be written as text; what is handed back of a sorting can."""
+    """SpikeInterface's own recordings in memory cannot be written as text; a sorting of ours can."""
     if not one.check_serializability("json"):
         return described(one)
     with tempfile.TemporaryDirectory() as folder:
@@ -262,7 +262,9 @@ SORTINGS = (
         "select_units": given("select_units", lambda one: one.unit_ids[::-2]),
         "select_periods": lambda one: one.select_periods(periods()),
         "set_sorting_info": after("set_sorting_info", {"a": 1}, {"b": 2}, {"c": 3}),
-        "to_multiprocessing": lambda one: described(one.to_multiprocessing(1))[:3],  # properties of its own class alone
+        "to_multiprocessing": lambda one: described(one.to_multiprocessing(1))[
+            :3
+        ],  # the rest belongs to their class alone
         "to_reordered_spike_vector": lambda one: one.to_reordered_spike_vector(["unit_index", "sample_index"]),
     }
 )
@@ -289,7 +291,7 @@ def locations(one: Any) -> Any:
 
 
 def outcome(method: Callable[[Any], Any], one: Any) -> Any:
-    """What a method gives, or that SpikeInterface refuses it."""
+    """The result of a method, or the fact that SpikeInterface refuses the call."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

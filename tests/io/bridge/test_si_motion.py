@@ -28,14 +28,14 @@ def test_back_and_there():
     assert to_spikeinterface_motion(from_spikeinterface_motion(theirs)) == theirs
 
 
-def test_their_segments_one_by_one():
+def test_their_segments_are_converted_one_by_one():
     theirs = Motion([np.zeros((2, 1)), np.ones((3, 1))], [np.arange(2.0), np.arange(3.0)], np.array([10.0]))
     assert from_spikeinterface_motion(theirs, segment_index=1).displacement_um.values.ravel().tolist() == [1, 1, 1]
     with pytest.raises(ParameterError, match="segment_index is 2; this motion has 2 segments"):
         from_spikeinterface_motion(theirs, segment_index=2)
 
 
-def test_holes_become_unknown_and_are_carried_over():
+def test_holes_become_unknown_and_are_interpolated():
     values = np.array([[1.0, 0.0], [np.nan, 0.0], [3.0, np.nan]])
     motion = from_spikeinterface_motion(Motion(values, np.arange(3.0), np.array([0.0, 100.0])))
     assert motion.known.values[0].tolist() == [[True, True], [False, True], [True, False]]

@@ -1,4 +1,4 @@
-"""A recording as SpikeInterface sees it: any range, described by a text where it can be, read in other processes."""
+"""A recording as SpikeInterface sees it: any range, saved as text where possible, read in other processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_range_and_channel_subset(from_file: xr.DataArray) -> None:
     np.testing.assert_array_equal(shifted.get_traces(start_frame=100, end_frame=1500), expected[1334:2734])
 
 
-def test_reads_only_what_is_asked(from_file: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_requested_samples_are_read(from_file: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
     from xephys.graph.source import BinarySource
 
     read: list[tuple[int, int]] = []
@@ -53,7 +53,7 @@ def test_reads_only_what_is_asked(from_file: xr.DataArray, monkeypatch: pytest.M
     assert read == [(998, 2001)]
 
 
-def test_json(tmp_path: Path, from_file: xr.DataArray) -> None:
+def test_a_file_recording_survives_json(tmp_path: Path, from_file: xr.DataArray) -> None:
     import spikeinterface.core as si
 
     lazy = highpass_filter(from_file, freq_min_hz=50.0)
@@ -78,8 +78,8 @@ def test_a_stage_from_elsewhere_is_pickled_but_never_named_in_a_text(from_file: 
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(bridged)).get_traces(), bridged.get_traces())
 
 
-def test_a_reader_and_a_simulation_survive_a_text(data: Path, tmp_path: Path) -> None:
-    """Samples behind a reader of SpikeInterface, and samples drawn as they are asked for."""
+def test_a_reader_and_a_simulation_survive_json(data: Path, tmp_path: Path) -> None:
+    """Samples behind a SpikeInterface reader, and samples that are simulated when they are read."""
     import spikeinterface.core as si
 
     simulated, _ = simulate_recording(duration_s=1, n_channels=4, n_units=1, seed=0)
@@ -98,7 +98,7 @@ def test_a_reader_and_a_simulation_survive_a_text(data: Path, tmp_path: Path) ->
 def test_memory_is_pickled_but_refuses_json(recording: xr.DataArray, samples: np.ndarray) -> None:
     bridged = to_spikeinterface(with_stage(recording))
     assert not bridged.check_serializability("json")
-    assert not bridged.check_serializability("pickle")  # no analyzer is to keep one
+    assert not bridged.check_serializability("pickle")  # so that no analyzer stores one
     again = pickle.loads(pickle.dumps(bridged))
     np.testing.assert_array_equal(again.get_traces(), with_stage(recording).values)
 
@@ -117,8 +117,8 @@ def test_channel_slices_stay_a_file(from_file: xr.DataArray, raw_file: Path, sam
     np.testing.assert_array_equal(lazy.values, samples[:, [0]])
 
 
-def test_in_the_process_pool(from_file: xr.DataArray, tmp_path: Path) -> None:
-    """Noise levels, saving and an analyzer with two processes give what one gives."""
+def test_processes_give_the_same_results(from_file: xr.DataArray, tmp_path: Path) -> None:
+    """Noise levels, saved traces and an analyzer are the same with two processes as with one."""
     import spikeinterface.core as si
 
     bridged = to_spikeinterface(with_stage(from_file))

@@ -1,4 +1,4 @@
-"""Sortings of SpikeInterface there and back: starts, annotations, names and properties of every type, none added."""
+"""SpikeInterface sortings there and back: starts, annotations, names and properties of every type, and none added."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def assert_equal(one: Any, two: Any) -> None:
 @pytest.mark.parametrize(
     "names", [[], *([name] for name in PROPERTIES), ["quality", "label"], list(PROPERTIES)], ids=str
 )
-def test_every_property(names: list[str]) -> None:
+def test_every_property_comes_back(names: list[str]) -> None:
     theirs = sorting_with(names)
     back = to_spikeinterface(from_spikeinterface(theirs))
     assert_equal(back, theirs)
     assert_equal(to_spikeinterface(from_spikeinterface(pickle.loads(pickle.dumps(back)))), theirs)
 
 
-def test_starts_annotations_and_name() -> None:
+def test_starts_annotations_and_the_name_come_back() -> None:
     theirs = sorting_with(["quality"])
     theirs.segments[0]._t_start = 100.0
     theirs.annotate(experimenter="A", days=[1, 2])
@@ -73,7 +73,7 @@ def test_starts_annotations_and_name() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_generated_ones(seed: int) -> None:
+def test_random_sortings_come_back(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = rng.permutation(list(PROPERTIES))[: rng.integers(0, len(PROPERTIES))].tolist()
     theirs = sorting_with(names, n_segments=int(rng.integers(1, 4)), seed=seed)
@@ -82,8 +82,8 @@ def test_generated_ones(seed: int) -> None:
     assert_equal(to_spikeinterface(from_spikeinterface(theirs)), theirs)
 
 
-def test_units_merge_on_the_other_side() -> None:
-    """Nothing is invented that merging would stumble over."""
+def test_units_can_be_merged_in_spikeinterface() -> None:
+    """No added property keeps SpikeInterface from merging."""
     from spikeinterface.core.sorting_tools import apply_merges_to_sorting
 
     merged = apply_merges_to_sorting(to_spikeinterface(from_spikeinterface(sorting_with([]))), [[0, 1]])
@@ -92,7 +92,7 @@ def test_units_merge_on_the_other_side() -> None:
 
 def test_spikeinterface_there_and_back(tmp_path: Path, recording: xr.DataArray) -> None:
     segments = tree_of([recording[:1000], recording[1000:2000], recording[2000:3000]])
-    tree = sorting_of(segments, n_segments=2)  # nothing in the third
+    tree = sorting_of(segments, n_segments=2)  # the third segment has no spikes
     theirs = to_spikeinterface(tree)
     assert theirs.get_num_segments() == 3
     assert theirs.unit_ids.tolist() == [7, 17, 27]

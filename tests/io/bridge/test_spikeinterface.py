@@ -1,4 +1,4 @@
-"""None"""
+"""The bridge to SpikeInterface: nothing is lost there and back, and times, probes and microvolts are kept."""
 
 from __future__ import annotations
 

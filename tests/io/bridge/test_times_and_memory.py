@@ -1,4 +1,4 @@
-"""Recordings with times, without a start, and in memory: there and back, and every slice of what is handed back."""
+"""Recordings with times, without a start, and in memory: there and back, and slices of the returned recording."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_slices_of_times() -> None:
         whole.frame_slice(100, 500).frame_slice(3, 90),
     ):
         lazy = from_spikeinterface(part)
-        np.testing.assert_array_max_ulp(lazy.time.values, part.get_times(), maxulp=2)  # a range is multiplied out
+        np.testing.assert_array_max_ulp(lazy.time.values, part.get_times(), maxulp=2)  # a range computes its times
         np.testing.assert_array_equal(lazy.values, part.get_traces())
 
 
@@ -50,7 +50,7 @@ def test_what_is_handed_back_can_be_sliced() -> None:
 
 
 @pytest.mark.parametrize("start", [None, 0.0, 12.5])
-def test_a_start_that_is_not_known_stays_so(start: float | None) -> None:
+def test_an_unknown_start_stays_unknown(start: float | None) -> None:
     theirs = numpy_recording()
     theirs.segments[0]._t_start = start
     back = to_spikeinterface(from_spikeinterface(theirs))
@@ -86,7 +86,7 @@ def test_recordings_in_memory(name: str) -> None:
         np.testing.assert_array_equal(back.get_traces(segment_index=index), theirs.get_traces(segment_index=index))
 
 
-def test_long_texts_are_no_paths() -> None:
+def test_long_texts_are_not_taken_for_paths() -> None:
     recording = si.generate_recording(num_channels=4, durations=[1.0], seed=0)
     recording.annotate(notes="a/" * 1500)
     lazy = from_spikeinterface(spre.common_reference(to_spikeinterface(from_spikeinterface(recording))))

@@ -1,4 +1,4 @@
-"""ALF files: one array an attribute, all rows of an object alike."""
+"""ALF files: one array per attribute, and equally many rows in all attributes of an object."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from xephys.io.export.alf import export_alf
 from .trains import times_by_unit
 
 
-def test_objects_have_the_rows_that_the_format_demands(tmp_path):
-    """Objects are read file by file, as ``object.attribute``; attributes of an object have one length."""
+def test_objects_have_the_rows_that_the_format_requires(tmp_path):
+    """Objects are read file by file as ``object.attribute``; the attributes of an object have equal lengths."""
     _, sorting = analyzed_sorting()
     export_alf(sorting, tmp_path / "alf", n_channels_max=5)
     objects: dict = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""NumPy and MATLAB archives, read here, by SpikeInterface and by SciPy."""
+"""NumPy and MATLAB archives, read by xephys, SpikeInterface and SciPy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_archives_are_opened_here_and_by_spikeinterface(made, tmp_path):
     assert theirs.unit_ids.tolist() == ours.unit_ids.tolist()
 
 
-def test_names_of_units_that_are_text_and_units_without_spikes(tmp_path):
+def test_text_names_and_units_without_spikes_are_written(tmp_path):
     sorting = xephys.make_sorting(times_s=[0.1, 0.2, 0.3], labels=["b", "a", "b"], sampling_frequency=1000.0)
     empty = sorting.copy()
     empty["spikes"] = empty["spikes"].to_dataset().isel(spike=[0, 2])

@@ -1,4 +1,4 @@
-"""CellExplorer's files as SpikeInterface's reader and MATLAB's structures have them."""
+"""CellExplorer's files, read by SpikeInterface and as MATLAB structures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every exporter takes: columns of the analysis, one axis of time, spikes by unit."""
+"""What all exporters need: columns of the analysis, one axis of time, spikes by unit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xephys.io.export.complete import (
 )
 
 
-def test_metrics_of_the_analysis_go_before_those_of_the_sorter():
+def test_metrics_of_the_analysis_take_precedence_over_the_sorters():
     _, sorting = analyzed_sorting()
     other = sorting.copy()
     other["units"] = other["units"].to_dataset().assign(snr=("unit", np.zeros(4)))

@@ -1,4 +1,4 @@
-"""The folder of Kilosort4's files: all of them, as its readers expect them, and what they mean."""
+"""The folder of Kilosort4's files: complete, in the types that its readers expect, with the right meaning."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_sizes_fit_together(folder, sorting):
 
 
 def assert_projections(folder, sorting, traces):
-    """Looked up one by one in the white traces of the whole recording, on the channels that the index names."""
+    """Compare with projections of the white traces, one by one, on the channels that the index names."""
     features, channels = np.load(folder / "pc_features.npy"), np.load(folder / "pc_feature_ind.npy")
     basis = sorting["learned/components"]["components"]
     before = basis.attrs["nbefore"]
@@ -99,7 +99,7 @@ def test_features_are_projections_of_the_white_traces(folder, sorting, white):
     np.testing.assert_allclose(np.load(folder / "amplitudes.npy"), norms, rtol=1e-5)
 
 
-def test_features_of_a_slice_are_those_of_its_own_spikes(recording, sorting, white, tmp_path):
+def test_features_of_a_slice_belong_to_its_own_spikes(recording, sorting, white, tmp_path):
     part = xephys.time_slice(recording, 3.0, 9.0)
     of_part = xephys.sort(part, learned=sorting)
     white_part = xephys.whiten_like(part, learned=of_part)
@@ -109,13 +109,13 @@ def test_features_of_a_slice_are_those_of_its_own_spikes(recording, sorting, whi
     assert np.load(tmp_path / "ks" / "spike_times.npy").max() < 6 * 30_000 < of_part["spikes"]["sample_index"].max()
 
 
-def test_a_units_template_lies_on_its_feature_channels(folder):
+def test_a_units_template_covers_its_feature_channels(folder):
     templates, channels = np.load(folder / "templates.npy"), np.load(folder / "pc_feature_ind.npy")
     for template, near in zip(templates, channels, strict=True):
         assert np.abs(template).max(axis=0).argmax() in near
 
 
-def test_whitening_is_that_of_the_traces(folder, recording, sorting, white):
+def test_the_stored_whitening_makes_the_traces_white(folder, recording, sorting, white):
     matrix = np.load(folder / "whitening_mat.npy").astype(np.float64)
     parameters = {"freq_min_hz": 300.0, "freq_max_hz": 6000.0, "order": 5}
     filtered = xephys.bandpass_filter(xephys.to_uv(recording), **parameters)  # sixteen channels have no reference
@@ -144,7 +144,7 @@ def test_phylib_reads_it(folder, sorting, recording):
     np.testing.assert_array_equal(model.traces[:100], recording.isel(time=slice(0, 100)).values)
     assert model.metadata["KSLabel"][0] in ("good", "mua")
     assert model.get_template(0).channel_ids[0] in np.load(folder / "pc_feature_ind.npy")[0]
-    # What phy shows as the unit's waveform, unwhitened, has its largest channel where the mean in µV has it.
+    # The waveform that phy shows, unwhitened, has its largest channel where the mean in µV has it.
     for unit in range(len(sorting["units"]["channel_index"])):
         shown = model.get_template(unit, unwhiten=True)
         assert (
@@ -181,8 +181,8 @@ def test_settings_and_columns(folder, sorting):
     assert "4 units" in (folder / "kilosort4.log").read_text()
 
 
-def test_one_pass_in_chunks(sorting, white, folder, tmp_path):
-    """Whatever the chunks, the same bits; one chunk after the other is reported."""
+def test_files_do_not_depend_on_chunks_and_progress_is_reported(sorting, white, folder, tmp_path):
+    """Any chunks give the same bits, and each finished chunk is reported."""
     seen = []
     coarse = rechunked(white, 10**9)
     for name, traces in (("fine", white), ("coarse", coarse)):
@@ -196,8 +196,8 @@ def test_one_pass_in_chunks(sorting, white, folder, tmp_path):
         assert (tmp_path / name / "pc_features.npy").read_bytes() == expected
 
 
-def test_features_that_the_sorting_holds_are_written_as_they_are(sorting, folder, tmp_path):
-    """The preset that clusters these very features keeps them in its tree; then no trace is needed."""
+def test_features_stored_in_the_sorting_are_written_unchanged(sorting, folder, tmp_path):
+    """The preset that clusters these features stores them in its tree, so that no traces are needed."""
     n_spikes = sorting["spikes"].sizes["spike"]
     features = np.load(folder / "pc_features.npy")
     group = xr.Dataset(
@@ -223,8 +223,8 @@ def test_features_that_the_sorting_holds_are_written_as_they_are(sorting, folder
 
 
 @pytest.mark.slow
-def test_of_the_preset_kilosort4(recording, tmp_path):
-    """Everything comes from the sorting: no trace is read, and its readers find it whole."""
+def test_a_sorting_of_the_preset_kilosort4_needs_no_traces(recording, tmp_path):
+    """Everything comes from the sorting: no traces are read, and the readers accept the folder."""
     from phylib.io.model import load_model
     from spikeinterface.extractors import read_kilosort
 
@@ -265,7 +265,7 @@ def test_few_units_and_channels(n_channels, n_units, tmp_path):
 
 
 def test_units_without_spikes(recording, sorting, tmp_path):
-    """As a sort with learned units gives them on silence."""
+    """A sort that reuses learned units on silence gives units without spikes."""
     from spikeinterface.extractors import read_kilosort
 
     noise = np.random.default_rng(0).normal(0, 20, (60_000, 16)).astype("i2")
@@ -283,7 +283,7 @@ def test_units_without_spikes(recording, sorting, tmp_path):
     xephys.export_phy(silent, tmp_path / "phy")
 
 
-def test_refusals_leave_nothing(sorting, white, recording, tmp_path, monkeypatch):
+def test_a_refused_export_leaves_nothing(sorting, white, recording, tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match=r"give\s+whitened=xephys.whiten_like\(recording, learned=sorting\)"):
         xephys.export_kilosort(sorting, tmp_path / "a")
     with pytest.raises(ParameterError, match=r"the white traces have 150000 samples and the sorting is of \d+; give"):

@@ -1,4 +1,4 @@
-"""What Kilosort4's files are made of: places of spikes, and sortings that do not know their white templates."""
+"""The contents of Kilosort4's files: places of spikes, and sortings without white templates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def sorting(**columns):
     return xr.DataTree.from_dict({"spikes": spikes, "units": units})
 
 
-def test_spikes_without_a_place_lie_on_the_channel_of_their_unit():
+def test_spikes_without_a_place_get_that_of_their_units_channel():
     assert spike_places(sorting(), PLACES).tolist() == [[0, 20], [30, 40], [0, 20]]
 
 
@@ -33,7 +33,7 @@ def test_a_sorting_without_white_templates_is_refused():
         kilosort_fields(sorting(), nearest_chans=4)
 
 
-def test_the_group_of_the_preset_is_taken_as_it_is():
+def test_the_group_of_the_preset_is_used_unchanged():
     tree = sorting()
     tree["kilosort4"] = xr.DataTree(xr.Dataset({"component": ("sample", [1.0, 2.0])}))
     assert kilosort_fields(tree, nearest_chans=4)["component"].values.tolist() == [1.0, 2.0]

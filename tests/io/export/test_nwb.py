@@ -34,7 +34,7 @@ def test_pynwb_reads_everything(tmp_path):
             np.testing.assert_allclose(units["obs_intervals"][unit], [[0.0, 15.0]])
         np.testing.assert_allclose(units["waveform_mean"].data[:] * 1e6, sorting["templates"]["templates"], rtol=1e-5)
         np.testing.assert_array_equal(units["snr"].data[:], sorting["analysis/quality_metrics"]["snr"].values)
-        assert "drift_ptp" not in units.colnames  # the recording is too short for it
+        assert "drift_ptp" not in units.colnames  # the recording is too short to measure drift
         np.testing.assert_allclose(read.electrodes["rel_y"].data[:], sorting["templates"]["y"].values)
         assert not pynwb.validate(io=file)
     with pytest.raises(OutputError, match="exists"):

@@ -1,4 +1,4 @@
-"""The folder for phy finds its raw file, also after both were moved."""
+"""The folder for phy finds its raw file, even after both were moved."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def written(folder: Path) -> tuple[xr.DataArray, xr.DataTree]:
 
 
 @pytest.mark.parametrize("place", ["phy", "results/phy", "a/b/phy"])
-def test_both_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+def test_folder_and_raw_file_can_be_moved_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     from phylib.io.model import load_model
 
     opened, made = written(tmp_path / "here")
@@ -55,7 +55,7 @@ def test_both_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plac
     np.testing.assert_array_equal(model.traces[100:200], SAMPLES[100:200])
 
 
-def test_a_raw_file_far_away_keeps_its_own_path(tmp_path: Path) -> None:
+def test_a_raw_file_elsewhere_is_named_by_its_full_path(tmp_path: Path) -> None:
     opened, made = written(tmp_path / "here")
     export_phy(made, tmp_path / "a/b/c/d/e/phy", recording=opened)
     assert read_literals(tmp_path / "a/b/c/d/e/phy/params.py")["dat_path"] == [str(tmp_path / "here/raw.dat")]
@@ -78,7 +78,7 @@ def test_phy_with_raw_data(tmp_path: Path, raw_file: Path, samples: np.ndarray) 
         tree = sorting_of(lazy)
         export_phy(tree, tmp_path / name, recording=lazy)
         model = load_model(tmp_path / name / "params.py")
-        start = 0 if name == "whole" else 500  # the file's offset leads to the part
+        start = 0 if name == "whole" else 500  # params.py has the offset of the part
         np.testing.assert_array_equal(model.spike_samples, tree["spikes"]["sample_index"].values - start)
         np.testing.assert_array_equal(model.spike_clusters, tree["spikes"]["unit_index"].values)
         np.testing.assert_array_equal(model.amplitudes, np.abs(tree["spikes"]["amplitude"].values))

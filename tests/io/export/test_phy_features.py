@@ -1,4 +1,4 @@
-"""What phylib reads of principal components and waveforms."""
+"""Principal components and waveforms as phylib reads them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_phylib_reads_features_and_waveforms_of_the_right_spikes(made, tmp_path)
     n_channels = model.n_channels
     rng = np.random.default_rng(0)
     for place in rng.choice(len(owners), 12, replace=False):
-        spike = np.array([kept["waveform_spike"].values[place]])  # they are in order of time already
+        spike = np.array([kept["waveform_spike"].values[place]])  # already in order of time
         own = kept["channel_index"].values[owners[place]]
         own = own[own >= 0]
         features = model.get_features(spike, np.arange(n_channels))[0]
@@ -43,7 +43,7 @@ def test_phylib_reads_features_and_waveforms_of_the_right_spikes(made, tmp_path)
 
 
 def _shift(sorting, kept):
-    """Samples by which the window of the templates begins before that of the waveforms."""
+    """Number of samples by which the window of the templates starts before that of the waveforms."""
     known = "templates" in sorting.children
     return sorting["templates"]["templates"].attrs["nbefore"] - kept.attrs["nbefore"] if known else 0
 
@@ -59,7 +59,7 @@ def test_metrics_amplitudes_and_similarity_of_the_analysis_are_there(tmp_path):
         read = [model.metadata[name][unit] for unit in range(4)]
         np.testing.assert_allclose(read, quality[name].values, rtol=1e-5)
     np.testing.assert_array_equal(model.similar_templates, sorting["analysis/template_similarity"]["similarity"].values)
-    # A raw recording that phy shows makes stored waveforms needless.
+    # With a raw recording, phy needs no stored waveforms.
     raw = tmp_path / "raw.bin"
     np.asarray(recording.values, np.int16).tofile(raw)
     import xephys
@@ -69,7 +69,7 @@ def test_metrics_amplitudes_and_similarity_of_the_analysis_are_there(tmp_path):
     assert not (tmp_path / "with_raw" / "_phy_spikes_subset.waveforms.npy").exists()
 
 
-def test_templates_of_an_analysis_serve_where_the_sorter_gave_none(tmp_path):
+def test_templates_of_an_analysis_are_used_if_the_sorter_gave_none(tmp_path):
     from phylib.io.model import load_model
 
     recording, sorting = analyzed_segments()

@@ -1,4 +1,4 @@
-"""pynapple's group of time stamps, made and stored."""
+"""pynapple's TsGroup, in memory and stored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_group_has_every_spike_and_metric(made, tmp_path):
     assert group.time_support.tot_length() == pytest.approx(lengths)
 
 
-def test_names_that_are_text_become_metadata():
+def test_text_names_become_metadata():
     sorting = xephys.make_sorting(times_s=[0.1, 0.2, 0.3], labels=["b", "a", "b"], sampling_frequency=1000.0)
     group = to_pynapple(sorting)
     assert list(group.keys()) == [0, 1]

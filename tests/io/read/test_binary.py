@@ -69,7 +69,7 @@ def test_probe_file_is_put_in_the_order_of_the_channels(tmp_path: Path, raw_file
     assert recording.x.values.tolist() == [6.0, 8.0, 4.0, 10.0, 0.0]
 
 
-def test_sidecar_describes_the_file(raw_file: Path, samples: np.ndarray) -> None:
+def test_a_sidecar_describes_the_file(raw_file: Path, samples: np.ndarray) -> None:
     said = {"sampling_frequency": 1000.0, "n_channels": 5, "dtype": "int16", "gain_to_uv": 0.5, "start_s": 3.0}
     raw_file.with_suffix(".json").write_text(json.dumps(said))
     recording = open_recording(raw_file)
@@ -78,7 +78,7 @@ def test_sidecar_describes_the_file(raw_file: Path, samples: np.ndarray) -> None
     assert recording.gain_to_uv.values[0] == 0.5
 
 
-def test_what_is_given_goes_before_the_sidecar(raw_file: Path, samples: np.ndarray) -> None:
+def test_explicit_arguments_override_the_sidecar(raw_file: Path, samples: np.ndarray) -> None:
     raw_file.write_bytes(np.ascontiguousarray(samples.T).tobytes())
     said = {"sampling_frequency": 1000.0, "n_channels": 5, "time_axis": 0, "offset_bytes": 10, "gain_to_uv": 0.5}
     raw_file.with_suffix(".json").write_text(json.dumps(said))
@@ -90,7 +90,7 @@ def test_what_is_given_goes_before_the_sidecar(raw_file: Path, samples: np.ndarr
         open_recording(raw_file, dtpye="int32")
 
 
-def test_the_number_of_channels_does_not_hide_the_sidecar(raw_file: Path, samples: np.ndarray) -> None:
+def test_giving_the_number_of_channels_does_not_hide_the_sidecar(raw_file: Path, samples: np.ndarray) -> None:
     said = {"sampling_frequency": 1000.0, "n_channels": 1, "dtype": "int16", "gain_to_uv": 0.5, "start_s": 3.0}
     raw_file.with_suffix(".json").write_text(json.dumps(said))
     recording = open_recording(raw_file, n_channels=5)
@@ -102,7 +102,7 @@ def test_the_number_of_channels_does_not_hide_the_sidecar(raw_file: Path, sample
         open_recording(raw_file, n_channels=5)
 
 
-def test_numbers_of_a_sidecar_may_be_written_otherwise(raw_file: Path, samples: np.ndarray) -> None:
+def test_numbers_of_a_sidecar_may_be_texts_or_floats(raw_file: Path, samples: np.ndarray) -> None:
     raw_file.write_bytes(b"x" * 1024 + np.ascontiguousarray(samples.T).tobytes())
     said = {"sampling_frequency": "1000", "n_channels": 5.0, "offset_bytes": 1024.0, "time_axis": "1", "start_s": "3"}
     raw_file.with_suffix(".json").write_text(json.dumps(said))
@@ -137,12 +137,12 @@ def _options(**more: object) -> dict:
         (_options(format="zarr"), ParameterError, "format is 'zarr' and n_channels describes a raw binary file"),
     ],
 )
-def test_bad_descriptions(raw_file: Path, options: dict, error: type, message: str) -> None:
+def test_bad_descriptions_are_refused(raw_file: Path, options: dict, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         open_recording(raw_file, **options)
 
 
-def test_missing_file_names_the_nearest(raw_file: Path) -> None:
+def test_a_missing_file_is_refused_with_the_nearest_name(raw_file: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"ra\.bin does not exist.*there is 'raw\.bin'"):
         open_recording(raw_file.with_name("ra.bin"), **_options())
 

@@ -1,4 +1,4 @@
-"""A path in no known format: three lines, and the nearest formats are the ones a person would name."""
+"""An unknown format is refused in three lines that name the formats a person would think of."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_every_format_has_names() -> None:
         ("a.recx", {"spikegadgets"}),
     ],
 )
-def test_the_nearest(name: str, among: set[str]) -> None:
+def test_the_nearest_formats_are_proposed(name: str, among: set[str]) -> None:
     assert among <= set(nearest_formats([name])[:3])
 
 
-def test_three_lines(tmp_path: Path) -> None:
+def test_the_error_has_three_lines(tmp_path: Path) -> None:
     (tmp_path / "a.ncz").write_bytes(b"x")
     with pytest.raises(RecordingError) as said:
         open_recording(tmp_path / "a.ncz")
@@ -48,7 +48,7 @@ def test_three_lines(tmp_path: Path) -> None:
     assert shown == f"error: {said.value}\n"
 
 
-def test_of_a_folder_the_files_decide(tmp_path: Path) -> None:
+def test_for_a_folder_its_files_decide(tmp_path: Path) -> None:
     for name in ("a.cbin", "a.ch"):
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(RecordingError, match=r"nearest by name are spikeglx .*\n.*decompress it \(mtsdecomp\)"):

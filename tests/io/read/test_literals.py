@@ -1,4 +1,4 @@
-"""Python files read as literals: what people write in them is understood, and nothing in them is run."""
+"""Python files read as literals: usual notations are understood, and no code is run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ channel_groups = {
 '''
 
 
-def test_what_people_write(tmp_path: Path) -> None:
+def test_usual_notations_are_understood(tmp_path: Path) -> None:
     file = tmp_path / "params.py"
     file.write_text(
         "'''of phy'''\nimport_done = True\ndat_path = [r'C:\\data\\x.bin', \"y.bin\"]\nn_channels_dat = 385\n"
@@ -49,7 +49,7 @@ def test_what_people_write(tmp_path: Path) -> None:
     }
 
 
-def test_a_probe_is_the_one_that_probeinterface_makes(tmp_path: Path) -> None:
+def test_a_probe_equals_the_one_that_probeinterface_makes(tmp_path: Path) -> None:
     from probeinterface import read_prb
 
     file = tmp_path / "probe.prb"
@@ -68,7 +68,7 @@ def test_a_probe_is_the_one_that_probeinterface_makes(tmp_path: Path) -> None:
         ("channel_groups = {'a': {'channels': [0], 'geometry': {0: 'here'}}}", "group 'a' has no position"),
     ],
 )
-def test_a_probe_that_is_none_says_why(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_without_a_probe_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "probe.prb"
     file.write_text(text)
     with pytest.raises(RecordingError, match=message):

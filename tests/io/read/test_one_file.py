@@ -1,4 +1,4 @@
-"""A file given by its name is the one that opens, also where its reader takes the folder."""
+"""The file that is named is the one that opens, even if its reader takes the folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def two_triggers(data: Path, tmp_path: Path) -> tuple[Path, np.ndarray]:
     return tmp_path, samples[:1000, :384]
 
 
-def test_each_trigger_of_spikeglx(two_triggers: tuple[Path, np.ndarray]) -> None:
+def test_each_trigger_of_spikeglx_opens(two_triggers: tuple[Path, np.ndarray]) -> None:
     folder, samples = two_triggers
     assert [piece.sizes["time"] for piece in segments_of(open_recording(folder))] == [600, 400]
     for name, rows in (("t0", slice(0, 600)), ("t1", slice(600, 1000))):
@@ -44,7 +44,7 @@ def test_each_trigger_of_spikeglx(two_triggers: tuple[Path, np.ndarray]) -> None
             open_recording(file, segment=1)
 
 
-def test_a_cut_file_is_reported_for_itself_alone(two_triggers: tuple[Path, np.ndarray]) -> None:
+def test_a_cut_file_is_reported_only_if_it_is_opened(two_triggers: tuple[Path, np.ndarray]) -> None:
     folder, samples = two_triggers
     samples[:100].tofile(folder / "run_g0_t1.imec0.ap.bin")
     with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def test_a_channel_of_open_ephys_legacy(data: Path) -> None:
         opened = open_recording(folder / f"100_example-data_{name}.continuous")
         assert opened.sizes["channel"] == 1
         np.testing.assert_array_equal(opened[:3000].values, whole.sel(channel=opened.channel)[:3000].values)
-        header = 1024 + 12  # of the file, and of its first block of 1024 big-endian samples
+        header = 1024 + 12  # the file's header, and that of its first block of 1024 big-endian samples
         raw = np.fromfile(folder / f"100_example-data_{name}.continuous", ">i2", 1024, offset=header)
         np.testing.assert_array_equal(opened[:1024, 0].values, raw)
 

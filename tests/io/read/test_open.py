@@ -1,4 +1,4 @@
-"""What is given to open_recording beside a path, and what follows from the path: it takes effect or is refused."""
+"""Arguments of open_recording beside the path: each takes effect or is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xephys.schema import make_recording
 
 @pytest.fixture
 def two_bands(data: Path, tmp_path: Path) -> tuple[Path, np.ndarray]:
-    """A SpikeGLX folder with an LFP file beside that of the action potentials, and the samples of the former."""
+    """A SpikeGLX folder with an LFP file beside the AP file, and the samples of the LFP file."""
     for file in (data / "spikeglx/np_ultra/p5_g0_imec0").iterdir():
         shutil.copyfile(file, tmp_path / file.name)
     samples = np.random.default_rng(0).integers(-500, 500, (416, 385)).astype("int16")
@@ -43,7 +43,7 @@ def test_a_spikeglx_file_is_the_one_that_opens(two_bands: tuple[Path, np.ndarray
 def test_a_spikeglx_file_of_the_analogue_inputs(data: Path) -> None:
     folder = data / "spikeglx/np2_4shank"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the sample is shorter than its .meta says
+        warnings.simplefilter("ignore")  # the sample file is shorter than its .meta says
         opened = open_recording(folder / "all_chan_g0_t0.nidq.bin")
         expected = open_recording(folder, stream_id="nidq")
     assert opened.channel.values.tolist() == expected.channel.values.tolist()
@@ -57,7 +57,7 @@ def test_a_spikeglx_file_renamed_keeps_its_stream(data: Path, tmp_path: Path) ->
         shutil.copyfile(action, tmp_path / action.name)
         shutil.copyfile(folder / f"all_chan_g0_t0.nidq{suffix}", tmp_path / f"inputs{suffix}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the samples are shorter than their .meta say
+        warnings.simplefilter("ignore")  # the sample files are shorter than their .meta say
         assert open_recording(tmp_path / "inputs.bin").attrs["sampling_frequency"] == 25_000.0
     (tmp_path / "inputs.meta").write_text("nSavedChans=2\n")
     with pytest.raises(RecordingError, match=r"inputs\.meta does not say which stream it describes"):
@@ -69,7 +69,7 @@ VOLTS = np.random.default_rng(2).normal(0, 5e-5, (2000, 3)).astype("float32")
 
 @pytest.fixture
 def real_numbers(tmp_path: Path) -> list[Path]:
-    """Volts without a gain in all formats that are opened without a reader of SpikeInterface."""
+    """Volts without a gain in all formats that are opened without a SpikeInterface reader."""
     import spikeinterface.core as si
 
     theirs = si.NumpyRecording([VOLTS], sampling_frequency=1000.0)
@@ -90,7 +90,7 @@ def test_a_gain_that_is_given_scales_real_numbers(real_numbers: list[Path]) -> N
         assert open_recording(path, trust=True, gain_to_uv=1e6).offset_to_uv.values.tolist() == [0.0] * 3
 
 
-def test_a_scaling_that_would_do_nothing_is_refused(real_numbers: list[Path], tmp_path: Path) -> None:
+def test_a_scaling_without_effect_is_refused(real_numbers: list[Path], tmp_path: Path) -> None:
     for path in real_numbers:
         with pytest.raises(ParameterError, match="offset_to_uv is given without gain_to_uv; give both"):
             open_recording(path, trust=True, offset_to_uv=2.0)

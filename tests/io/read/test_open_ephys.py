@@ -1,4 +1,4 @@
-"""Lost samples and cut files of Open Ephys, on a real recording whose files are changed."""
+"""Lost samples and cut files of Open Ephys, on a real recording with modified files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_without_jumps_it_is_one_segment(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["timestamps.npy", "sample_numbers.npy"])
-def test_a_jump_begins_a_segment_with_a_start_of_its_own(folder: Path, name: str) -> None:
+def test_a_jump_begins_a_segment_with_its_own_start(folder: Path, name: str) -> None:
     numbers = numbers_of(folder)
     whole = open_recording(folder / "continuous.dat")
     rate = whole.attrs["sampling_frequency"]
@@ -58,7 +58,7 @@ def test_a_jump_begins_a_segment_with_a_start_of_its_own(folder: Path, name: str
         assert set(piece.coords) == set(whole.coords)
 
 
-def test_no_filter_sees_across_a_jump(folder: Path) -> None:
+def test_filters_do_not_see_across_a_jump(folder: Path) -> None:
     numbers = numbers_of(folder)
     numbers[50_000:] += 700
     np.save(folder / "timestamps.npy", numbers)
@@ -90,13 +90,13 @@ def test_fewer_samples_than_numbers_are_reported(folder: Path) -> None:
         open_recording(file)
 
 
-def test_numbers_that_are_no_sample_numbers(folder: Path) -> None:
+def test_invalid_sample_numbers_are_refused(folder: Path) -> None:
     np.save(folder / "timestamps.npy", 2 * numbers_of(folder))
     with pytest.raises(RecordingError, match=r"jump .* times, more than 1000"):
         open_recording(folder / "continuous.dat")
 
 
-def test_jumps_are_found_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jumps_are_found_with_any_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = np.cumsum(np.random.default_rng(0).choice([1, 1, 1, 5, 0], 200))
     expected = (1 + np.flatnonzero(np.diff(numbers) != 1)).tolist()
     for block in (1, 2, 7, 199, 200, 500):

@@ -1,4 +1,4 @@
-"""A folder that was exported, and curated as phy does it, comes back."""
+"""A folder that was exported, and curated in phy's way, comes back."""
 
 import json
 
@@ -58,7 +58,7 @@ def test_it_exports_again(exported, tmp_path):
 
 
 def curated(folder):
-    """What phy leaves: 0 and 2 joined to 3, 1 divided into 4 and 5; groups of these; nothing else changed."""
+    """phy's result: 0 and 2 merged to 3, 1 divided into 4 and 5; labels of these; nothing else changed."""
     labels = np.load(folder / "spike_clusters.npy")
     new = np.where(np.isin(labels, [0, 2]), 3, labels)
     ones = np.flatnonzero(labels == 1)
@@ -85,7 +85,7 @@ def test_a_curated_folder_has_its_units_labels_and_templates(exported):
     mean = (n[0] * theirs[0] + n[2] * theirs[2]) / (n[0] + n[2])
     np.testing.assert_allclose(opened["templates"]["templates"].values[0], mean, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(opened["templates"]["templates"].values[1:], [theirs[1]] * 2, rtol=1e-5)
-    assert np.isnan(units["snr"].values).all()  # no noise level is known, and the earlier values are of other units
+    assert np.isnan(units["snr"].values).all()  # the stored values belong to other units, and no noise level is known
     assert "snr" in json.loads(opened.attrs["log"])[-1]["unknown"]
     expected = xephys.merge_units(sorting, [7, 27], duplicate_ms=1e-3)["units"]["contamination"].values[0]
     assert units["contamination"].values[0] == pytest.approx(expected)
@@ -107,7 +107,7 @@ def test_a_curated_folder_exports_again_and_phylib_reads_both(exported, tmp_path
     assert trains_of(xephys.open_sorting(tmp_path / "again")) == trains_of(opened)
 
 
-def test_names_that_phy_hands_on_to_parts_are_not_theirs(exported):
+def test_names_that_phy_copies_to_parts_are_ignored(exported):
     _, folder = exported
     curated(folder)
     (folder / "cluster_si_unit_id.tsv").write_text("cluster_id\tsi_unit_id\n0\t7\n1\t17\n2\t27\n4\t17\n5\t17\n")
@@ -127,7 +127,7 @@ def test_segments_and_parts_come_back(tmp_path):
     assert trains_of(xephys.open_sorting(tmp_path / "part")) == trains_of(part)
 
 
-def test_units_that_found_nothing_stay_and_joined_ones_go(tmp_path):
+def test_units_without_spikes_stay_and_merged_ones_go(tmp_path):
     made = sorting_of(recording(), n_units=3)
     spikes = made["spikes"].dataset
     few = xephys.select_units(made, [7, 27])
@@ -152,7 +152,7 @@ def test_units_that_found_nothing_stay_and_joined_ones_go(tmp_path):
     assert few["units"].sizes["unit"] == 2
 
 
-def test_labels_that_phy_does_not_know_survive_unless_changed_there(tmp_path):
+def test_labels_unknown_to_phy_survive_unless_changed_there(tmp_path):
     sorting = xephys.relabel_units(sorting_of(recording()), labels={7: "axon", 17: "axon"})
     xephys.export_phy(sorting, tmp_path / "phy")
     assert xephys.open_sorting(tmp_path / "phy")["units"]["label"].values.tolist() == ["axon", "axon", "noise"]
@@ -160,8 +160,8 @@ def test_labels_that_phy_does_not_know_survive_unless_changed_there(tmp_path):
     assert xephys.open_sorting(tmp_path / "phy")["units"]["label"].values.tolist() == ["good", "axon", "mua"]
 
 
-def test_a_folder_of_somebody_else(exported):
-    """Without our description: as Kilosort leaves it, sizes in units of its own, and no label but its own."""
+def test_a_folder_from_another_program_is_opened(exported):
+    """Without our description, as Kilosort writes it: amplitudes in its own units, and only its own labels."""
     sorting, folder = exported
     for name in ("sorting.json", "cluster_group.tsv", "cluster_si_unit_id.tsv"):
         (folder / name).unlink()

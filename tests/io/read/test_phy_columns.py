@@ -1,4 +1,4 @@
-"""Properties of clusters, as phy and others write them."""
+"""Properties of clusters, as phy and other programs write them."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def test_types_and_clusters_without_a_value(tmp_path):
     assert listed_clusters(tmp_path) == {0, 7, 9}
 
 
-def test_a_file_of_its_own_goes_before_the_table_of_phy(tmp_path):
+def test_a_columns_own_file_takes_precedence_over_phys_table(tmp_path):
     (tmp_path / "cluster_info.tsv").write_text("id\tgroup\tch\tn_spikes\tquality\n0\tmua\t3\t99\tbest\n")
     (tmp_path / "cluster_group.tsv").write_text("cluster_id\tgroup\n0\tgood\n")
     found = cluster_columns(tmp_path, [0])
@@ -35,12 +35,12 @@ def named(folder, column, values):
     (folder / f"cluster_{column}.tsv").write_text(f"cluster_id\t{column}\n" + "".join(lines))
 
 
-def test_names(tmp_path):
+def test_units_are_named_after_clusters(tmp_path):
     assert unit_names(tmp_path, [3, 5]).tolist() == [3, 5]
     named(tmp_path, "unit_name", {0: "a", 1: "d", 4: "b", 5: "b"})
     assert unit_names(tmp_path, [0, 4, 5, 6]).tolist() == ["a", "cluster 4", "cluster 5", "cluster 6"]
     named(tmp_path, "si_unit_id", {0: 5, 1: 1, 2: 30})
     assert unit_names(tmp_path, [0, 1, 2]).tolist() == [5, 1, 30]
-    assert unit_names(tmp_path, [0, 3]).tolist() == [5, 31]  # 30 was that of a cluster that is gone
+    assert unit_names(tmp_path, [0, 3]).tolist() == [5, 31]  # 30 was the name of a cluster that no longer exists
     named(tmp_path, "si_unit_id", {0: 5, 3: 7, 4: 7})
     assert unit_names(tmp_path, [0, 3, 4]).tolist() == [5, 8, 9]

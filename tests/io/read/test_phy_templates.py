@@ -1,4 +1,4 @@
-"""Templates of clusters, as the programs that write such folders store them."""
+"""Templates of clusters, in the forms in which programs store them."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_a_merged_cluster_has_the_mean_of_its_templates_weighted_by_spikes(tmp_p
 
 
 def test_whitening_is_undone(tmp_path):
-    matrix = np.eye(4) + 0.2 * RNG.normal(size=(4, 4))  # not symmetric: the order of the product matters
+    matrix = np.eye(4) + 0.2 * RNG.normal(size=(4, 4))  # not symmetric, so the order of the product matters
     templates = RNG.normal(size=(2, 10, 4)) * 40
     white = templates @ matrix.T
     arrays = {"templates": white.astype("f4"), "channel_map": np.arange(4)}
@@ -51,7 +51,7 @@ def test_sparse_templates(tmp_path, name, empty):
     assert np.count_nonzero(dense.any(axis=1)) == 3
 
 
-def test_templates_of_norm_one_are_as_large_as_their_spikes(tmp_path):
+def test_templates_of_norm_one_are_scaled_to_their_spikes(tmp_path):
     templates = RNG.normal(size=(2, 10, 4)).astype("f4")
     templates /= np.linalg.norm(templates.reshape(2, -1), axis=1)[:, None, None]
     save(tmp_path, templates=templates, channel_map=np.arange(4))
@@ -70,7 +70,7 @@ def test_places():
     assert (seen["x"][0], seen["y"][0]) == pytest.approx((7.5, 30.0))
 
 
-def test_what_cannot_be_read_is_refused(tmp_path):
+def test_unreadable_templates_are_refused(tmp_path):
     with pytest.raises(RecordingError, match=r"has no templates\.npy; copy the whole folder"):
         read_array(tmp_path, "templates")
     np.save(tmp_path / "templates.npy", np.array([{}]), allow_pickle=True)

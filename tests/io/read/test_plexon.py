@@ -11,7 +11,7 @@ from xephys.io.read.open import open_recording
 
 
 def test_plexon_is_read_to_its_end(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Neo loses samples of the last block: up to there the values are SpikeInterface's, after it those of the file."""
+    """Neo loses samples of the last block: before it the values equal SpikeInterface's, within it those of the file."""
     from spikeinterface.extractors import read_plexon
 
     place = data / "plexon/File_plexon_3.plx"

@@ -1,4 +1,4 @@
-"""Probes of a part of the channels, unconnected ones, and positions in another unit than µm."""
+"""Probes with some of the channels, with unconnected contacts, and with positions in other units than µm."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_channels_without_a_contact_are_left_out(raw: Path, tmp_path: Path, wiri
         assert opened.y.values.tolist() == [20.0 * wiring.index(k) for k in wired]
 
 
-def test_as_spikeinterface_takes_them(raw: Path) -> None:
+def test_channels_are_mapped_as_spikeinterface_maps_them(raw: Path) -> None:
     import spikeinterface.core as si
 
     group = linear([8, 3, -1, 1, 5])
@@ -62,7 +62,7 @@ def test_as_spikeinterface_takes_them(raw: Path) -> None:
     np.testing.assert_array_equal(np.stack([ours.x, ours.y], 1), theirs.get_channel_locations()[order])
 
 
-def test_on_the_command_line(raw: Path, tmp_path: Path) -> None:
+def test_a_probe_is_given_on_the_command_line(raw: Path, tmp_path: Path) -> None:
     write_probeinterface(tmp_path / "eight.json", linear(list(range(8))))
     result = run("info", raw, "--n-channels", 9, "--sampling-frequency", 1000, "--probe", tmp_path / "eight.json")
     assert "warning: the probe has contacts on 8 of 9 channels; without one are 8: left out" in result.stderr
@@ -80,7 +80,7 @@ def test_on_the_command_line(raw: Path, tmp_path: Path) -> None:
     ],
     ids=["unconnected", "too many", "beyond", "positions", "no wiring"],
 )
-def test_what_does_not_fit_is_refused(raw: Path, probe: object, message: str) -> None:
+def test_a_probe_that_does_not_fit_is_refused(raw: Path, probe: object, message: str) -> None:
     with pytest.raises(RecordingError, match=message):
         open_recording(raw, **RAW, probe=probe)
 
@@ -89,7 +89,7 @@ def test_what_does_not_fit_is_refused(raw: Path, probe: object, message: str) ->
     ("factor", "message"),
     [(1e-3, "lie 0.02 um apart, less than 1: if they are in mm"), (1e3, "lie 20 mm apart, more than 5"), (1.0, None)],
 )
-def test_positions_in_another_unit_are_noticed(raw: Path, factor: float, message: str | None) -> None:
+def test_positions_in_another_unit_are_reported(raw: Path, factor: float, message: str | None) -> None:
     positions = np.stack([np.zeros(9), 20.0 * np.arange(9)], axis=1) * factor
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -107,7 +107,7 @@ def test_positions_in_another_unit_are_noticed(raw: Path, factor: float, message
     assert any("apart" in str(one.message) for one in caught) is (message is not None)
 
 
-def test_contacts_at_one_place_say_nothing(raw: Path) -> None:
+def test_contacts_in_one_place_cause_no_warning(raw: Path) -> None:
     places = np.repeat(np.arange(3), 3)
     recording = make_recording(
         SAMPLES, sampling_frequency=1000.0, coordinates={"x": np.zeros(9), "y": 0.0 * places, "shank": places}

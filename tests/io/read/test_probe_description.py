@@ -1,4 +1,4 @@
-"""A probe on a recording is one line to people and the whole description to programs and files."""
+"""A probe on a recording is one line for people and the complete description for programs and files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recording(tmp_path):
     )
 
 
-def test_people_see_a_line_and_programs_the_whole(recording):
+def test_people_see_one_line_and_programs_everything(recording):
     described = recording.attrs["probegroup"]
     assert repr(described) == "<probe A32 of 32 contacts, as text>"
     assert len(repr(recording)) < 3000
@@ -41,7 +41,7 @@ def test_people_see_a_line_and_programs_the_whole(recording):
 
 
 @pytest.mark.parametrize("suffix", ["zarr", "nc", "binary"])
-def test_files_hold_the_whole(recording, suffix, tmp_path):
+def test_files_hold_the_complete_description(recording, suffix, tmp_path):
     described = recording.attrs["probegroup"]
     if suffix == "nc":
         recording.compute().reset_index("time", drop=True).drop_vars("time", errors="ignore").to_netcdf(
@@ -55,14 +55,14 @@ def test_files_hold_the_whole(recording, suffix, tmp_path):
     assert probegroup_of(again).get_contact_count() == 32
 
 
-def test_it_is_a_text_that_travels(recording):
+def test_the_description_is_a_text_that_survives_pickling(recording):
     described = recording.attrs["probegroup"]
     for same in (copy.deepcopy(described), pickle.loads(pickle.dumps(described)), described[:]):
         assert same == described
         assert json.loads(same)["probes"]
 
 
-def test_several_probes_and_none():
+def test_several_probes_and_no_probe():
     one = {"contact_positions": [[0, 0]] * 4}
     assert repr(ProbeDescription(json.dumps({"probes": [one, one]}))) == "<2 probes of 8 contacts, as text>"
     assert repr(ProbeDescription("no probe")) == "'no probe'"

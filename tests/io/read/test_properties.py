@@ -11,7 +11,7 @@ PROPERTIES = {
     "gain_to_uV": np.array([0.2, 0.3]),
     "brain_area": np.array(["CA1", "DG"]),
     "matrix": np.arange(6).reshape(2, 3),
-    "x": np.array([5, 6]),  # means the position of a contact here
+    "x": np.array([5, 6]),  # SpikeInterface's property x, which means the position of a contact in xephys
     "time": np.array([1, 2]),
 }
 
@@ -37,7 +37,7 @@ def test_properties_are_sliced_with_their_channels():
     assert properties_of(recording[:, [1]])["matrix"].tolist() == [[3, 4, 5]]
 
 
-def test_positions_of_the_probe_are_no_properties():
+def test_positions_of_the_probe_are_not_properties():
     recording = make_recording(
         np.zeros((10, 2), "i2"), sampling_frequency=1000.0, coordinates={"x": [0.0, 1.0], "y": [0.0, 1.0]}
     )

@@ -1,4 +1,4 @@
-"""Every real sample that holds raw traces opens, and its values are those that SpikeInterface reads."""
+"""Every real file with raw traces opens, and its values equal those that SpikeInterface reads."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("path", "ours", "reader", "theirs", "source", "n_segments"), SAMPLES)
-def test_values_are_those_of_spikeinterface(
+def test_values_equal_spikeinterfaces(
     data: Path, path: str, ours: dict, reader: str, theirs: dict, source: type, n_segments: int
 ) -> None:
     from spikeinterface.extractors import extractor_classes
@@ -63,7 +63,7 @@ def test_values_are_those_of_spikeinterface(
     place = data / path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Short chunks: many tasks on threads share one reader, and borders fall everywhere.
+        # Short chunks: many tasks share one reader on threads, and chunk borders fall anywhere.
         opened = open_recording(place, chunk_duration_s=0.0137 if source is BinarySource else 0.73, **ours)
         folder = {"intan/one_file_per_channel": place / "info.rhd"}.get(path, place)
         folder = place / "Record Node 101" if "legacy" in path else folder
@@ -94,7 +94,7 @@ def test_raw_binary_with_positions(data: Path) -> None:
     np.testing.assert_array_equal(recording.y.values, positions[:, 1])
 
 
-def test_arrays_of_other_files(data: Path) -> None:
+def test_arrays_of_other_file_types_are_opened(data: Path) -> None:
     packed = sorted((data / "locust_tetrode").glob("*.gz"))
     locust = np.stack([np.frombuffer(gzip.decompress(file.read_bytes()), "<f8") for file in packed], axis=1)
     recording = make_recording(chunked_array(locust, chunk_samples=30_000), sampling_frequency=15_000.0, units="uV")
@@ -105,7 +105,7 @@ def test_arrays_of_other_files(data: Path) -> None:
     np.testing.assert_array_equal(tetrode.values, hc1)
 
 
-def test_meta_that_disagrees_warns_and_uses_what_is_there(data: Path) -> None:
+def test_a_meta_file_that_disagrees_causes_a_warning_and_the_samples_count(data: Path) -> None:
     with pytest.warns(XephysWarning, match="770000 bytes, its .meta says 186155200; using the 1000 samples"):
         recording = open_recording(data / "spikeglx/np2_4shank")
     assert recording.sizes["time"] == 1000
@@ -137,7 +137,7 @@ def test_meta_that_disagrees_warns_and_uses_what_is_there(data: Path) -> None:
         ("spikeglx/np1", {"probe": np.arange(6).reshape(3, 2)}, "3 connected contacts and the recording 384 channels"),
     ],
 )
-def test_what_cannot_be_opened_says_why(data: Path, path: str, options: dict, message: str) -> None:
+def test_unreadable_files_are_refused_with_the_reason(data: Path, path: str, options: dict, message: str) -> None:
     with pytest.raises(RecordingError, match=message), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         open_recording(data / path, **options)
@@ -152,13 +152,13 @@ def test_what_cannot_be_opened_says_why(data: Path, path: str, options: dict, me
         "neuropixels_10ch_yass/spike_train.csv",
     ],
 )
-def test_files_of_spikes_of_other_tools_are_no_sortings(data: Path, path: str) -> None:
+def test_spike_files_of_other_tools_are_not_sortings(data: Path, path: str) -> None:
     with pytest.raises(RecordingError, match=r"not a sorting of a known kind: .* make_sorting"):
         open_sorting(data / path)
 
 
-def test_a_file_of_nwb_opens(tmp_path: Path) -> None:
-    """No sample has traces that fit its electrodes, so one is written."""
+def test_an_nwb_file_opens(tmp_path: Path) -> None:
+    """No real file has traces that fit its electrodes, so one is written."""
     pynwb, ecephys = pytest.importorskip("pynwb"), pytest.importorskip("pynwb.ecephys")
     start = datetime(2026, 1, 1, tzinfo=UTC)
     file = pynwb.NWBFile(session_description="a", identifier="b", session_start_time=start)

@@ -11,7 +11,7 @@ from xephys.errors import RecordingError
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory):
-    """A recording on disk and its sorting, of two segments."""
+    """A recording on disk and its sorting, with two segments."""
     recording, sorting = si.generate_ground_truth_recording(durations=[3.0, 2.0], num_channels=8, num_units=4, seed=0)
     folder = tmp_path_factory.mktemp("theirs") / "recording"
     recording.save(folder=folder, progress_bar=False)
@@ -69,7 +69,7 @@ def test_analyzers(theirs, format, tmp_path):
     assert len(trains_of(xephys.open_sorting(tmp_path / "phy"))) == 4
 
 
-def test_what_is_no_sorting(theirs, tmp_path):
+def test_other_folders_are_refused_as_sortings(theirs, tmp_path):
     recording, _ = theirs
     recording.save(folder=tmp_path / "again", progress_bar=False)
     with pytest.raises(RecordingError, match="holds a BinaryFolderRecording, not a sorting"):

@@ -1,4 +1,4 @@
-"""Files behind a reader of SpikeInterface: which they are, and that they are found from any folder."""
+"""Files behind a SpikeInterface reader: which files they are, and that they are found from any folder."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_relative_path_is_read_from_another_folder(
 ) -> None:
     monkeypatch.chdir(data)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a sample is shorter than its .meta says
+        warnings.simplefilter("ignore")  # a sample file is shorter than its .meta says
         opened = open_recording(path)
     monkeypatch.chdir(tmp_path)
     assert opened[:100].values.shape == (100, opened.sizes["channel"])
@@ -63,8 +63,8 @@ def test_a_relative_path_is_read_from_another_folder(
     assert not isinstance(source, BinarySource) or Path(source.path).is_absolute()
 
 
-def test_results_inside_the_source_are_no_part_of_it(data: Path, tmp_path: Path) -> None:
-    """A second sort into the folder of the recording must find what the first one knows."""
+def test_results_inside_the_source_folder_do_not_change_its_identity(data: Path, tmp_path: Path) -> None:
+    """A second sort into the folder of the recording must reuse the results of the first."""
     for file in (data / "openephys_cortex16/legacy/Record Node 101").iterdir():
         shutil.copyfile(file, tmp_path / file.name)
     first = open_recording(tmp_path).data.name

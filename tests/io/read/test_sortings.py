@@ -1,4 +1,4 @@
-"""One function opens whatever a sorting was kept in."""
+"""One function opens a sorting in any format."""
 
 import numpy as np
 import pytest

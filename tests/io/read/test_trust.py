@@ -1,4 +1,4 @@
-"""Files made to run code: refused with a sentence, and nothing of them has run. Harmless ones open as before."""
+"""Files made to run code are refused in one sentence, and nothing in them is run. Harmless files open as before."""
 
 from __future__ import annotations
 
@@ -264,8 +264,8 @@ def test_sortings(tmp_path: Path, ran: Path, make: Make, message: str) -> None:
     assert not ran.exists()
 
 
-def test_a_work_folder(tmp_path: Path, ran: Path) -> None:
-    """Results that someone put into a work folder are data, or they are made again."""
+def test_a_work_folder_holds_data_only(tmp_path: Path, ran: Path) -> None:
+    """Results that someone else put into a work folder are read as data, or computed again."""
     CallOnce(tmp_path)(np.linspace, 0.0, 1.0, num=3)
     (kept,) = tmp_path.iterdir()
     kept.write_bytes(pickle.dumps(Evil(f"touch {ran}")))
@@ -273,8 +273,8 @@ def test_a_work_folder(tmp_path: Path, ran: Path) -> None:
     assert not ran.exists()
 
 
-def test_what_is_trusted_is_opened(tmp_path: Path, ran: Path) -> None:
-    """Files of one's own that hold pickles."""
+def test_trusted_files_are_opened(tmp_path: Path, ran: Path) -> None:
+    """Own files that hold pickles open with ``trust=True``."""
     import spikeinterface.core as si
 
     theirs = si.load(si_folder(tmp_path / "own"))
@@ -283,7 +283,7 @@ def test_what_is_trusted_is_opened(tmp_path: Path, ran: Path) -> None:
     assert "300" in run("info", tmp_path / "own.pkl", "--trust").stdout
     saved = folder_with_pickled_properties(tmp_path, f"touch {ran}")
     assert xephys.open_recording(saved, trust=True).sizes["time"] == 300
-    assert ran.exists()  # it does what it says
+    assert ran.exists()  # the pickle was loaded, as trust allows
 
 
 def test_harmless_files_need_no_trust(tmp_path: Path) -> None:
@@ -291,7 +291,9 @@ def test_harmless_files_need_no_trust(tmp_path: Path) -> None:
     import spikeinterface.preprocessing as spre
 
     saved = si_folder(tmp_path / "saved")
-    (saved / "provenance.pkl").write_bytes(pickle.dumps({}))  # SpikeInterface's record of a chain; nothing loads it
+    (saved / "provenance.pkl").write_bytes(
+        pickle.dumps({})
+    )  # SpikeInterface's record of a chain, which is never loaded
     assert xephys.open_recording(saved).sizes["time"] == 300
     chain = spre.common_reference(si.load(saved).frame_slice(0, 200))
     chain.dump_to_json(tmp_path / "chain.json")

@@ -1,4 +1,4 @@
-"""What a killed process leaves beside its result is removed by the next, and nothing that is still being written."""
+"""Leftovers of a killed process are removed by the next one; files that are still being written stay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ with whole_or_absent(sys.argv[1], overwrite=True) as hidden:
 
 
 def writing(path):
-    """A process that is in the middle of writing to the path."""
+    """A process that is writing to the path."""
     process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "writing\n"
     return process
@@ -52,7 +52,7 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
-def test_what_a_live_process_writes_stays(tmp_path):
+def test_files_of_a_live_process_stay(tmp_path):
     process = writing(tmp_path / "result")
     try:
         (partial,) = tmp_path.glob(".result.partial-*")
@@ -62,7 +62,7 @@ def test_what_a_live_process_writes_stays(tmp_path):
         kill(process)
 
 
-def test_of_another_result_or_another_machine_nothing_is_touched(tmp_path, monkeypatch):
+def test_files_of_another_result_or_machine_stay(tmp_path, monkeypatch):
     kill(writing(tmp_path / "result"))
     write(tmp_path / "other", "whole")
     write(tmp_path / "esult", "whole")
@@ -71,7 +71,7 @@ def test_of_another_result_or_another_machine_nothing_is_touched(tmp_path, monke
     assert len(list(tmp_path.glob(".result.partial-*"))) == 1
 
 
-def test_a_result_that_was_put_aside_by_a_killed_process_comes_back(tmp_path):
+def test_a_result_that_a_killed_process_had_set_aside_comes_back(tmp_path):
     process = writing(tmp_path / "result")
     kill(process)
     (partial,) = tmp_path.glob(".result.partial-*")

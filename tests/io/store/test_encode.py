@@ -1,4 +1,4 @@
-"""Arrays and plans as JSON: the same to the bit, and nothing that would have to be run."""
+"""Arrays and plans as JSON: equal to the bit, and without anything that would have to be run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from xephys.kernels.preprocess.scale import scale
         np.array([], "f4"),
     ],
 )
-def test_arrays_there_and_back(values):
+def test_arrays_come_back(values):
     found = decode_array(json.loads(json.dumps(encode_array(values))))
     assert (found.dtype, found.shape) == (values.dtype, values.shape)
     assert found.tobytes() == values.tobytes()
@@ -49,12 +49,12 @@ def test_objects_that_are_not_data_are_refused():
     assert encoded_if_plain(values)[0] is print
 
 
-def test_attributes_become_what_json_can_hold():
+def test_attributes_are_reduced_to_what_json_can_hold():
     given = {"a": np.float32(0.5), "b": np.arange(3), "c": (1, np.int64(2)), 4: {"d": np.array("x")}}
     assert json.loads(json.dumps(plain(given))) == {"a": 0.5, "b": [0, 1, 2], "c": [1, 2], "4": {"d": "x"}}
 
 
-def test_a_plan_there_and_back():
+def test_a_plan_comes_back():
     source = BinarySource("nowhere.bin", "<i2", 4, 5000)
     plan = Plan.of_source(source, sampling_frequency=1000.0, chunk_samples=700)
     plan = plan.then(Stage(scale, dtype=np.dtype("f4"), parameters={"gain": 0.5, "offset": 0.0}))

@@ -1,4 +1,4 @@
-"""None"""
+"""Recordings are saved in each format and opened again without loss; a failed or interrupted save leaves nothing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_saved_and_opened_loses_nothing(tmp_path: Path, recording: xr.DataArray,
         ({"dtype": "int16", "sampling_frequency": 3e4}, "sampling_frequency, dtype would describe a raw binary file"),
     ],
 )
-def test_what_nothing_would_read_is_refused(
+def test_options_without_effect_are_refused(
     tmp_path: Path, recording: xr.DataArray, format: str, options: dict, message: str
 ) -> None:
     save_recording(recording, tmp_path / "saved", format=format)
@@ -105,7 +105,7 @@ def test_times_of_every_sample(tmp_path: Path, recording: xr.DataArray, format: 
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_one_task_a_chunk_aligned_with_what_is_stored(
+def test_each_task_writes_one_chunk_as_it_is_stored(
     tmp_path: Path, recording: xr.DataArray, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[int] = []
@@ -116,7 +116,7 @@ def test_one_task_a_chunk_aligned_with_what_is_stored(
         return original(written, **kwargs)
 
     monkeypatch.setattr(save, "compute", counting)
-    # Opened lazily in chunks that fit nothing: written in chunks of 2 s, whatever they are.
+    # The recording's own chunks fit nothing, and it is written in chunks of 2 s.
     save_recording(recording, tmp_path / "a", format="binary")
     counted.clear()
     lazy = with_stage(open_recording(tmp_path / "a", chunk_duration_s=0.77))
@@ -125,7 +125,7 @@ def test_one_task_a_chunk_aligned_with_what_is_stored(
     np.testing.assert_array_equal(open_recording(tmp_path / "b").values, with_stage(recording).values)
 
 
-def test_distributed(tmp_path: Path, recording: xr.DataArray) -> None:
+def test_workers_write_the_same_store(tmp_path: Path, recording: xr.DataArray) -> None:
     from distributed import Client, LocalCluster
 
     save_recording(recording, tmp_path / "a", format="binary")
@@ -155,7 +155,7 @@ def test_integers_are_rounded_half_to_even_and_saturate(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_existing_output(tmp_path: Path, recording: xr.DataArray) -> None:
+def test_existing_output_is_replaced_only_on_request(tmp_path: Path, recording: xr.DataArray) -> None:
     save_recording(recording, tmp_path / "saved")
     with pytest.raises(OutputError, match="exists already"):
         save_recording(recording, tmp_path / "saved")
@@ -171,7 +171,7 @@ def test_existing_output(tmp_path: Path, recording: xr.DataArray) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_no_room_is_said_before_anything_is_computed(
+def test_missing_space_is_reported_before_anything_is_computed(
     tmp_path: Path, recording: xr.DataArray, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status = namedtuple("status", "f_bavail f_frsize")
@@ -184,7 +184,7 @@ def test_no_room_is_said_before_anything_is_computed(
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("failure", ["full", "bug", "interrupt"])
-def test_nothing_is_left_of_a_failure(
+def test_a_failure_leaves_nothing(
     tmp_path: Path, recording: xr.DataArray, format: str, failure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_recording(recording[:50], tmp_path / "kept", format=format)
@@ -211,8 +211,8 @@ def test_nothing_is_left_of_a_failure(
     assert open_recording(tmp_path / "kept").sizes["time"] == 50
 
 
-def test_full_disk_for_real(recording: xr.DataArray, tmp_path: Path) -> None:
-    """A file system of 64 kB: the binary is refused beforehand, the store fails half-way; neither leaves anything."""
+def test_a_full_disk_leaves_nothing(recording: xr.DataArray, tmp_path: Path) -> None:
+    """A file system of 64 kB: the binary file is refused in advance, the store fails half-way; neither leaves files."""
     import subprocess
 
     small = tmp_path / "small"
@@ -236,15 +236,15 @@ def test_cut_binary_folder(tmp_path: Path, recording: xr.DataArray) -> None:
         open_recording(tmp_path / "saved")
 
 
-def test_file_output_is_atomic_too(tmp_path: Path) -> None:
+def test_saving_into_one_file_is_atomic_too(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), whole_or_absent(tmp_path / "a.txt", overwrite=False) as hidden:
         hidden.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupted_for_real(tmp_path: Path, raw_file: Path) -> None:
-    """Ctrl-C while tasks write: what they still write afterwards is removed too."""
+def test_an_interrupt_leaves_nothing(tmp_path: Path, raw_file: Path) -> None:
+    """Ctrl-C while tasks write: what they finish afterwards is removed too."""
     import signal
     import subprocess
     import sys

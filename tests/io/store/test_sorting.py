@@ -1,4 +1,4 @@
-"""None"""
+"""Sortings are saved and opened again; a failed save leaves nothing, and other stores are refused."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def test_saved_and_opened(tmp_path: Path, recording: xr.DataArray, sorting: xr.D
     assert open_sorting(tmp_path / "some.zarr")["spikes"].sizes["spike"] == 0
 
 
-def test_nothing_is_left_of_a_failed_save(
-    tmp_path: Path, sorting: xr.DataTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_save_leaves_nothing(tmp_path: Path, sorting: xr.DataTree, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(self: xr.DataTree, store: str, **options: Any) -> None:
         Path(store).mkdir()
         raise KeyboardInterrupt
@@ -43,7 +41,7 @@ def test_nothing_is_left_of_a_failed_save(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_sorting(tmp_path: Path, recording: xr.DataArray) -> None:
+def test_other_stores_are_refused_as_sortings(tmp_path: Path, recording: xr.DataArray) -> None:
     with pytest.raises(FileNotFoundError, match="does not exist"):
         open_sorting(tmp_path / "nothing.zarr")
     with pytest.raises(RecordingError, match="is not a sorting"):

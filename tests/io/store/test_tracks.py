@@ -1,4 +1,4 @@
-"""Tracks come back as they were saved, and another session can be added to them."""
+"""Tracks come back as they were saved, and a session can be added to them."""
 
 import pytest
 import xarray as xr
@@ -23,7 +23,7 @@ def test_there_and_back(sessions, tmp_path):
         save_tracks(tracks, tmp_path / "tracks.zarr")
 
 
-def test_what_holds_no_tracks(sessions, tmp_path):
+def test_a_store_without_tracks_is_refused(sessions, tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         open_tracks(tmp_path / "nothing")
     with pytest.raises(ParameterError, match="not a Zarr store"):

@@ -1,4 +1,4 @@
-"""Zarr stores: ours, those of SpikeInterface, shards, and what is no recording."""
+"""Zarr stores: ours, SpikeInterface's, shards, and stores that are not recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def test_what_spikeinterface_saves_opens(tmp_path: Path, recording: xr.DataArray
         bridged.save(format="zarr", folder=tmp_path / "theirs.zarr", **quiet)
     bridged.save(folder=tmp_path / "theirs", **quiet)
     for name in ("theirs.zarr", "theirs"):
-        opened = open_recording(tmp_path / name, trust=name == "theirs")  # SpikeInterface pickles what is on `anything`
+        opened = open_recording(
+            tmp_path / name, trust=name == "theirs"
+        )  # SpikeInterface pickles the property `anything`
         np.testing.assert_array_equal(opened.values, recording.values)
         assert opened.brain_area.values.tolist() == recording.brain_area.values.tolist()
         np.testing.assert_array_equal(opened.y.values, recording.y.values)
@@ -44,14 +46,16 @@ def test_xarray_opens_the_arrays_as_they_are_stored(tmp_path: Path, recording: x
                 warnings.simplefilter("error")
             stored = xr.open_zarr(path)
         assert [stored[f"traces_seg{k}"].dims for k in range(len(dims))] == [(name, "channel") for name in dims]
-        np.testing.assert_array_equal(stored["traces_seg0"].values, counts.values)  # zeros are no missing values
+        np.testing.assert_array_equal(
+            stored["traces_seg0"].values, counts.values
+        )  # zeros are not read as missing values
         assert stored["traces_seg0"].dtype == np.int16
         assert stored["channel_ids"].values.tolist() == recording.channel.values.tolist()
         with pytest.raises(RecordingError, match="open its file itself"):
             bandpass_filter(stored["traces_seg0"].rename({dims[0]: "time"}))
 
 
-def test_sorting_store_is_no_recording(tmp_path: Path) -> None:
+def test_the_store_of_a_sorting_is_refused_as_a_recording(tmp_path: Path) -> None:
     zarr.new_group(tmp_path / "other").create_group("spikes")
     with pytest.raises(RecordingError, match="a sorting: use open_sorting"):
         open_recording(tmp_path / "other")
