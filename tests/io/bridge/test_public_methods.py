@@ -1,4 +1,4 @@
-"""Every public method of SpikeInterface's recordings and sortings gives the same result after conversion there and back."""
+"""Every public method of SpikeInterface's recordings and sortings gives the same result after a round trip."""
 
 from __future__ import annotations
 
