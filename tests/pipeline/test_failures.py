@@ -1,4 +1,4 @@
-"""A failure is told by its kind, keeps its traceback, and survives being stored."""
+"""Failures are classified, keep their traceback, and survive being stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xephys.pipeline.failures import REMEDIES, failure_from, failure_of
 
 
 class KilledWorker(Exception):
-    """As Dask calls it when a worker died."""
+    """An error with the name that Dask uses when a worker has died."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ class KilledWorker(Exception):
         (ZeroDivisionError("a"), "unexpected"),
     ],
 )
-def test_the_kind(error: Exception, kind: str) -> None:
+def test_errors_are_classified(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
     failure = failure_of(error)
     assert failure.kind == kind
@@ -38,7 +38,7 @@ def test_the_kind(error: Exception, kind: str) -> None:
     assert failure_from(json.loads(json.dumps(failure.to_dict()))) == failure
 
 
-def test_an_error_without_words_is_called_by_its_class() -> None:
+def test_an_error_without_a_message_is_described_by_its_class() -> None:
     assert failure_of(MemoryError()).message == "MemoryError"
 
 
@@ -53,5 +53,5 @@ def test_the_traceback_is_kept() -> None:
     assert "in inner" in failure.trace
 
 
-def test_a_kind_that_nobody_knows_is_unexpected() -> None:
+def test_an_unknown_kind_counts_as_unexpected() -> None:
     assert failure_from({"kind": "of another version", "message": "x"}).kind == "unexpected"

@@ -1,4 +1,4 @@
-"""What the folder of a run says: kept, refused, replaced; a run that did not end counts for nothing."""
+"""The folder of a run is kept, refused or replaced; a run that did not finish does not count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def request_made(recordings):
     return request_of("quick", recordings["monday"], {"n_units": 2, "band": np.array([300.0, 6000.0])})
 
 
-def test_the_request_tells_sorter_parameters_and_recording_apart(recordings, request_made) -> None:
+def test_the_request_depends_on_sorter_parameters_and_recording(recordings, request_made) -> None:
     monday, tuesday = recordings.values()
     given = {"n_units": 2, "band": [300.0, 6000.0]}
     assert request_of("quick", monday, given) == request_made
@@ -57,7 +57,7 @@ def test_a_parameter_that_cannot_be_identified_is_refused(recordings) -> None:
         request_of("quick", recordings["monday"], {"kernel": lambda x: x})
 
 
-def test_only_what_a_run_left_is_removed(recordings, request_made, tmp_path) -> None:
+def test_only_the_files_of_a_run_are_removed(recordings, request_made, tmp_path) -> None:
     write_run(tmp_path, RunRecord(request_made, "1", 2.5), quick_sorter(recordings["monday"]))
     (tmp_path / "notes.txt").touch()
     remove_run(tmp_path)
@@ -65,12 +65,12 @@ def test_only_what_a_run_left_is_removed(recordings, request_made, tmp_path) -> 
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"request": 1, "version": "", "run_time_s": "x", "failure": null}'])
-def test_a_record_that_cannot_be_read_is_none(tmp_path, text) -> None:
+def test_an_unreadable_record_does_not_count(tmp_path, text) -> None:
     (tmp_path / "run.json").write_text(text)
     assert read_run(tmp_path) is None
 
 
-def test_a_folder_of_something_else_is_refused(request_made, tmp_path) -> None:
+def test_a_folder_with_other_files_is_refused(request_made, tmp_path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(OutputError, match="holds other files"):
         kept_run(tmp_path, request_made, mode="overwrite")

@@ -1,4 +1,4 @@
-"""One sorter on one recording: in memory, in a folder, by groups, kept, overwritten, failed."""
+"""One sorter on one recording: in memory, in a folder, by groups; kept, overwritten, failed."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_a_folder_is_kept_refused_or_overwritten(recordings, tmp_path) -> None:
     assert len(calls) == 2
 
 
-def test_work_can_be_kept(recordings, tmp_path) -> None:
+def test_work_files_are_kept_on_request(recordings, tmp_path) -> None:
     xephys.run_sorter(quick_sorter, recordings["monday"], folder=tmp_path, keep_work=True)
     assert (tmp_path / ".work").is_dir()
 
 
-def test_an_error_is_raised_as_it_is(recordings, tmp_path) -> None:
+def test_an_error_of_the_sorter_is_raised_unchanged(recordings, tmp_path) -> None:
     with pytest.raises(ZeroDivisionError, match="no peaks"):
         xephys.run_sorter(failing_sorter, recordings["monday"], folder=tmp_path)
     assert read_run(tmp_path) is None
 
 
-def test_by_groups_units_are_put_together(recordings, tmp_path) -> None:
+def test_units_of_groups_are_joined(recordings, tmp_path) -> None:
     sorting = xephys.run_sorter(quick_sorter, recordings["monday"], by="group", folder=tmp_path)
     assert sorting["units"]["group"].values.tolist() == [0, 0, 1, 1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["group_0", "group_1"]
@@ -61,13 +61,13 @@ def test_by_groups_units_are_put_together(recordings, tmp_path) -> None:
         xephys.run_sorter(quick_sorter, recordings["monday"], by="shaft")
 
 
-def test_by_groups_of_segments(recordings) -> None:
+def test_groups_of_segments_are_sorted(recordings) -> None:
     monday = recordings["monday"]
     sorting = xephys.run_sorter(quick_sorter, xephys.append_segments([monday, monday]), by="group")
     assert sorting["units"]["group"].values.tolist() == [0, 0, 1, 1]
 
 
-def test_a_preset_gives_what_sort_gives(tmp_path) -> None:
+def test_a_preset_gives_the_result_of_sort(tmp_path) -> None:
     recording, _ = xephys.testing.simulate_recording(duration_s=6, n_channels=8, n_units=2, seed=3)
     ours = xephys.run_sorter("xephys_default", recording, detect_threshold=6)
     assert spikes_of(ours).equals(spikes_of(xephys.sort(recording, detect_threshold=6)))

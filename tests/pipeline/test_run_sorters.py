@@ -1,4 +1,4 @@
-"""Many runs as one graph: lazy, side by side, resumed; one that fails leaves the others alone."""
+"""Many runs as one graph: lazy, parallel, resumable; a failed run does not affect the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_nothing_runs_before_compute(recordings, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("n_at_once", [1, 4])
-def test_a_failure_is_classified_and_the_rest_is_there(recordings, tmp_path, n_at_once) -> None:
+def test_a_failure_is_classified_and_the_others_finish(recordings, tmp_path, n_at_once) -> None:
     results = xephys.run_sorters(SORTERS, recordings, folder=tmp_path).compute(n_at_once=n_at_once)
     assert repr(results) == "<SorterResults: 4 results, 2 failures>"
     assert {key: failure.kind for key, failure in results.failures.items()} == {
@@ -40,7 +40,7 @@ def test_a_failure_is_classified_and_the_rest_is_there(recordings, tmp_path, n_a
     assert set(table["recording"]) == set(recordings)
 
 
-def test_what_is_finished_is_kept_and_what_failed_is_tried_again(recordings, tmp_path) -> None:
+def test_finished_runs_are_kept_and_failed_ones_repeated(recordings, tmp_path) -> None:
     xephys.run_sorters(SORTERS, recordings, folder=tmp_path).compute()
     mended = {**SORTERS, "broken": ("xephys_default", {}), "new": quick_sorter}
     with pytest.raises(OutputError, match="already"):
@@ -60,7 +60,7 @@ def test_parts_are_runs_of_their_own(recordings, tmp_path) -> None:
     assert (tmp_path / "monday" / "two" / "group_1" / "sorting.zarr").is_dir()
 
 
-def test_delayed_objects_are_part_of_any_graph(recordings) -> None:
+def test_delayed_objects_fit_into_any_graph(recordings) -> None:
     jobs = xephys.run_sorters({"two": quick_sorter}, recordings).jobs
     ended = dask.compute(*jobs.values(), scheduler="synchronous")
     assert [run.sorting()["units"].sizes["unit"] for run in ended] == [2, 2]
@@ -79,7 +79,7 @@ def test_on_a_cluster_with_resources(recordings, tmp_path) -> None:
     np.testing.assert_array_equal(results["monday", "two"]["spikes"]["sample_index"], here["spikes"]["sample_index"])
 
 
-def test_what_is_refused_before_anything_runs(recordings) -> None:
+def test_bad_input_is_refused_before_anything_runs(recordings) -> None:
     with pytest.raises(ParameterError, match=r"no sorter 'simpel'; .*did you mean 'simple'"):
         xephys.run_sorters(["simpel"], recordings)
     with pytest.raises(ParameterError, match="no parameter 'tresh'"):

@@ -1,4 +1,4 @@
-"""One table of sorters: our presets and what SpikeInterface wraps, each with its parameters and description."""
+"""One table of sorters: our presets and those wrapped by SpikeInterface, with parameters and descriptions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from xephys.pipeline.sorters import find_sorter
 from xephys.sorter.presets import PRESETS
 
 
-def test_all_of_both_are_in_the_list_once() -> None:
+def test_every_sorter_is_listed_once() -> None:
     listed = xephys.available_sorters()
     assert listed == [f"xephys_{preset}" for preset in PRESETS] + theirs.available_sorters()
     assert len(set(listed)) == len(listed)
 
 
-def test_installed_are_ours_and_what_spikeinterface_finds() -> None:
+def test_installed_sorters_are_ours_and_those_spikeinterface_finds() -> None:
     assert xephys.installed_sorters() == [f"xephys_{p}" for p in PRESETS] + theirs.installed_sorters()
     assert set(xephys.sorter_versions()) == set(xephys.installed_sorters())
     assert xephys.sorter_versions()["simple"] == theirs.sorter_dict["simple"].get_sorter_version()
@@ -32,13 +32,13 @@ def test_parameters_and_description_of_each(name: str) -> None:
         return
     try:
         defaults = theirs.get_default_sorter_params(name)
-    except ImportError:  # one that has to be installed to say them
+    except ImportError:  # this sorter has to be installed to report them
         assert not len(table)
         return
     assert {row.name: row.default for row in table.rows} == {key: str(value) for key, value in defaults.items()}
 
 
-def test_a_sorter_that_does_not_exist() -> None:
+def test_an_unknown_sorter_is_refused() -> None:
     with pytest.raises(ParameterError, match=r"'kilosort5'; .*did you mean 'kilosort"):
         find_sorter("kilosort5")
     with pytest.raises(ParameterError, match="did you mean 'xephys_default'"):
@@ -54,7 +54,7 @@ def test_parameters_are_checked_before_anything_runs() -> None:
     find_sorter("xephys_default").check({"learn_s": 10.0, "device": "cpu"})
 
 
-def test_a_function_is_a_sorter_under_its_name() -> None:
+def test_a_function_is_a_sorter_named_after_it() -> None:
     def mine(recording, *, gain):
         return gain
 

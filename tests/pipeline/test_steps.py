@@ -1,4 +1,7 @@
-"""Steps as a list, a file or an object: the same chain as by hand, stored and applied again, checked beforehand."""
+"""Steps as a list, a file or an object:
+
+the same chain as calls by hand, checked in advance, stored and applied again.
+"""
 
 from __future__ import annotations
 
@@ -30,20 +33,20 @@ def by_hand(recording):
     return done.ephys.whiten(whitening=done.ephys.estimate_whitening(n_nearest=4))
 
 
-def test_a_list_gives_the_chain_that_was_written_by_hand(recording, by_hand) -> None:
+def test_a_list_gives_the_chain_written_by_hand(recording, by_hand) -> None:
     done = xephys.apply_pipeline(recording, STEPS)
     np.testing.assert_array_equal(done, by_hand)
     assert done.attrs["history"] == by_hand.attrs["history"]
     assert_chunk_invariant(lambda each: xephys.apply_pipeline(each, STEPS[:2]), recording, chunk_samples=(7000, 30_000))
 
 
-def test_nothing_is_computed_without_estimates(recording) -> None:
+def test_steps_without_estimates_compute_nothing(recording) -> None:
     with forbid_compute():
         xephys.apply_pipeline(recording, STEPS[:2])
 
 
 @pytest.mark.parametrize("format", ["toml", "json"])
-def test_stored_and_applied_again(recording, by_hand, tmp_path, format) -> None:
+def test_stored_steps_are_applied_again(recording, by_hand, tmp_path, format) -> None:
     pipeline = xephys.make_pipeline(STEPS)
     place = tmp_path / f"steps.{format}"
     place.write_text(xephys.history_text(pipeline, format=format), encoding="utf-8")
@@ -54,7 +57,7 @@ def test_stored_and_applied_again(recording, by_hand, tmp_path, format) -> None:
     assert len(pipeline) == 3
 
 
-def test_a_file_written_by_hand(recording, tmp_path) -> None:
+def test_a_file_written_by_hand_is_applied(recording, tmp_path) -> None:
     place = tmp_path / "steps.toml"
     place.write_text(
         'steps = [\n  "highpass_filter(freq_min_hz=300)",\n  "common_reference",  # of all channels\n'
@@ -87,7 +90,7 @@ def test_segments_are_preprocessed_one_by_one(recording, by_hand) -> None:
         (Path("no_such.toml"), "neither a history nor a file"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_applied(steps, said) -> None:
+def test_wrong_steps_are_refused_before_any_is_applied(steps, said) -> None:
     with pytest.raises(ParameterError, match=said):
         xephys.make_pipeline(steps)
 

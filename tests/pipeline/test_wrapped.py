@@ -1,4 +1,4 @@
-"""Sorters of SpikeInterface give our trees: clocks, segments, provenance; their errors are told apart."""
+"""SpikeInterface's sorters return our trees, with clock, segments and provenance; their errors are classified."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recording():
 
 @pytest.fixture(scope="module")
 def spikes(recording, tmp_path_factory):
-    """Spikes that the sorter finds when SpikeInterface runs it."""
+    """The spikes that the sorter finds when SpikeInterface runs it."""
     folder = tmp_path_factory.mktemp("theirs") / "run"
     sorting = theirs.run_sorter("simple", xephys.to_spikeinterface(recording), folder=folder, **SIMPLE)
     return sorting.to_spike_vector()["sample_index"]
@@ -39,7 +39,7 @@ def test_the_tree_has_the_spikes_the_clock_and_the_provenance(recording, spikes,
     assert (tmp_path / "spikeinterface" / "spikeinterface_log.json").exists()
 
 
-def test_of_a_part_the_samples_are_those_of_the_whole(recording, tmp_path) -> None:
+def test_samples_of_a_part_are_counted_in_the_whole(recording, tmp_path) -> None:
     part = xephys.time_slice(recording, start_s=1.0, stop_s=4.0)
     tree = run_wrapped("simple", part, tmp_path, SIMPLE)
     samples = tree["spikes"]["sample_index"].values
@@ -47,7 +47,7 @@ def test_of_a_part_the_samples_are_those_of_the_whole(recording, tmp_path) -> No
     np.testing.assert_allclose(tree["spikes"]["time"], samples / 30_000)
 
 
-def test_segments_are_taken_together(recording, tmp_path) -> None:
+def test_segments_are_sorted_jointly(recording, tmp_path) -> None:
     other, _ = simulate_recording(duration_s=3, n_channels=8, n_units=2, seed=0)
     tree = run_wrapped("simple", xephys.append_segments([recording, other]), tmp_path, SIMPLE)
     assert set(np.unique(tree["spikes"]["segment_index"])) == {0, 1}
@@ -55,7 +55,7 @@ def test_segments_are_taken_together(recording, tmp_path) -> None:
     assert tree["spikes"]["sample_index"].max() < 120_000
 
 
-def test_containers_are_left_to_spikeinterface(recording, tmp_path, monkeypatch) -> None:
+def test_containers_are_handled_by_spikeinterface(recording, tmp_path, monkeypatch) -> None:
     asked = {}
 
     def run(name, recording, **given):
@@ -68,7 +68,7 @@ def test_containers_are_left_to_spikeinterface(recording, tmp_path, monkeypatch)
     assert asked["docker_image"] == "mine:1"
 
 
-def test_not_installed(recording, tmp_path) -> None:
+def test_a_sorter_that_is_not_installed_is_reported(recording, tmp_path) -> None:
     with pytest.raises(ImportError, match="'mountainsort4' is not installed here: pip install mountainsort4"):
         run_wrapped("mountainsort4", recording, tmp_path, {})
 
@@ -84,13 +84,13 @@ def test_not_installed(recording, tmp_path) -> None:
         ("", SorterError),
     ],
 )
-def test_errors_are_told_apart(said: str, kind: type[Exception]) -> None:
+def test_errors_are_classified(said: str, kind: type[Exception]) -> None:
     error = explained("simple", RuntimeError(said))
     assert type(error) is kind
     assert str(error).startswith("sorter 'simple' failed: ")
     assert "\n" not in str(error)
 
 
-def test_an_error_inside_of_the_sorter(recording, tmp_path) -> None:
+def test_an_error_inside_the_sorter_is_reported(recording, tmp_path) -> None:
     with pytest.raises(SorterError, match="ValueError: simple_sorter : unknown clustering method no such"):
         run_wrapped("simple", recording, tmp_path, {"clusterer": "no such"})

@@ -1,4 +1,4 @@
-"""Bad channels: dead and noisy ones of a simulation are found, interpolation restores a smooth field."""
+"""Bad channels: simulated dead and noisy ones are found, and interpolation restores a smooth field."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_dead_and_noisy_channels_are_found(simulated):
 
 
 @pytest.mark.parametrize("method", ["std", "mad"])
-def test_by_the_spread_alone(simulated, method):
+def test_bad_channels_are_found_by_the_spread_alone(simulated, method):
     recording, truth = simulated
     labels = xephys.detect_bad_channels(recording, method=method, std_factor=3.0)
     assert set(np.flatnonzero(labels != "good")) == set(truth.dead_channels) | set(truth.noisy_channels)
 
 
-def test_constant_channels(simulated):
+def test_constant_channels_are_dead(simulated):
     recording, truth = simulated
     assert set(np.flatnonzero(find_constant_channels(recording))) == set(truth.dead_channels)
 
@@ -71,7 +71,7 @@ def test_bad_input_is_refused(simulated):
         xephys.interpolate_bad_channels(recording, bad=np.arange(64) == 3, sigma_um=0)
 
 
-def test_a_short_recording_is_voted_on_by_as_many_slices_as_asked_for(monkeypatch):
+def test_a_short_recording_gives_as_many_slices_as_requested(monkeypatch):
     from xephys.preprocess import bad_channels
 
     recording, _ = simulate_recording(duration_s=1.5, n_channels=32, n_units=2, seed=0)
@@ -84,7 +84,7 @@ def test_a_short_recording_is_voted_on_by_as_many_slices_as_asked_for(monkeypatc
     assert [len(slices) for slices in counted] == [37]
 
 
-def test_a_bad_channel_without_a_good_one_near_is_refused_by_name():
+def test_a_bad_channel_without_a_good_neighbor_is_refused_by_name():
     recording, _ = simulate_recording(duration_s=1, n_channels=8, n_units=1, seed=0)
     alone = recording.assign_coords(y=("channel", 1000.0 * np.arange(8)))
     with pytest.raises(RecordingError, match="bad channel 2 has no good channel near it"):

@@ -1,4 +1,4 @@
-"""What every lazy operation promises beside its values: one task per chunk, a small graph, stable names, labels."""
+"""The contract of lazy operations: one task per chunk, a small graph, stable names, labels that are kept."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tests.properties.operations import RATE, TABLES, TRANSFORMS, fitted, record
 from xephys.graph.build import count_tasks
 from xephys.testing import forbid_compute, simulate_recording
 
-#: ``fitted()`` is for eight channels; a longer recording of the same kind has more chunks to count.
+#: ``fitted()`` is made for eight channels; a longer recording of the same kind has more chunks to count.
 N_CHUNKS = 10
 OPERATIONS = {**TRANSFORMS, **TABLES}
-#: Bytes of a graph; a table of correlations between time courses takes most of the larger one, whatever the recording.
+#: Largest size of a graph in bytes; matching with moving templates holds a large table, for any recording.
 SIZE_MAX, SIZES_MAX = 200_000, {"match_moving_templates": 1_200_000}
 CHANGES_UNIT = {"to_uv": "uV", "directional_derivative": "counts/um"} | dict.fromkeys(
     ("whiten", "whiten global", "chain", "zscore", "normalize_by_quantile"), "noise"
 )
 DROPS_CHANNELS = {"drop_bad_channels"}
-#: These change labels, and the samples of the channels that stay are as recorded.
+#: These change labels and keep the samples of the remaining channels.
 KEEPS_SAMPLES = DROPS_CHANNELS | {"mark_bad_channels"}
 
 
@@ -39,7 +39,7 @@ def three_stages(rec):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_chain_of_three_and_the_operation_are_one_task_per_chunk(long, name):
+def test_a_chain_of_three_and_one_more_operation_are_one_task_per_chunk(long, name):
     with forbid_compute():
         result = OPERATIONS[name](three_stages(long))
     assert count_tasks(result) == N_CHUNKS
@@ -55,7 +55,7 @@ def test_the_graph_is_small_and_does_not_grow_with_the_recording(long, name):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_the_same_operation_has_the_same_name(long, name):
+def test_an_operation_has_the_same_name_when_built_again(long, name):
     assert OPERATIONS[name](long).data.name == OPERATIONS[name](long).data.name
     assert OPERATIONS[name](long).data.name != OPERATIONS[name](three_stages(long)).data.name
 
@@ -71,7 +71,7 @@ def test_names_are_the_same_in_another_process():
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_labels_survive(name):
+def test_labels_are_kept(name):
     source, result = recording(), TRANSFORMS[name](recording())
     assert result.dims == ("time", "channel")
     if name in DROPS_CHANNELS:
@@ -83,11 +83,11 @@ def test_labels_survive(name):
     assert result.attrs["history"]
     for coordinate in ("time", "channel", "x", "y", "shank", "gain_to_uv"):
         assert result[coordinate].variable.equals(source[coordinate].variable), coordinate
-    assert source.attrs.get("history") is None  # the input is as it was
+    assert source.attrs.get("history") is None  # the input is unchanged
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_are_in_order_and_typed(name):
+def test_tables_are_ordered_and_typed(name):
     table = TABLES[name](recording())
     records = table.compute()
     assert records.dtype == table.dtype

@@ -1,4 +1,4 @@
-"""Filters: what they pass, what they refuse. Their exactness is tested in ``tests/accuracy``."""
+"""Filters: their gains and their errors. Their accuracy is tested in ``tests/accuracy``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sines(*frequencies_hz, n_channels=2):
 
 
 def gain_at(filtered, frequency_hz):
-    """Amplitude and phase of a sine that was 1 and 0, in the middle second."""
+    """Amplitude and phase in the middle second of a sine that had amplitude 1 and phase 0."""
     part = filtered.values[15_000:45_000, 0]
     time = np.arange(15_000, 45_000) / RATE
     projected = 2 * np.mean(part * np.exp(-2j * np.pi * frequency_hz * time)) * 1j
@@ -37,13 +37,13 @@ def test_bandpass_is_twice_the_design_and_of_zero_phase(frequency_hz, gain):
         assert phase == pytest.approx(0, abs=1e-3)
 
 
-def test_notch_takes_one_frequency_and_leaves_the_others():
+def test_notch_removes_one_frequency_and_leaves_the_others():
     filtered = xephys.notch_filter(sines(60, 1000), freq_hz=1000.0, quality=20.0)
     assert gain_at(filtered, 1000)[0] < 1e-3
     assert gain_at(filtered, 60)[0] == pytest.approx(1, abs=1e-3)
 
 
-def test_highpass_takes_offsets():
+def test_highpass_removes_offsets():
     recording = sines(1000) + 500.0
     filtered = xephys.highpass_filter(recording.copy(data=recording.values), freq_min_hz=300)
     assert abs(filtered.values[15_000:45_000].mean()) < 1e-3
@@ -59,13 +59,13 @@ def test_the_halo_follows_the_corner_and_the_tolerance():
 
 @pytest.mark.parametrize("corner", [0, -1, 15_000, 20_000, np.nan, np.inf])
 @pytest.mark.parametrize("name", ["freq_min_hz", "freq_max_hz"])
-def test_corners_of_a_bandpass(name, corner):
+def test_wrong_corners_of_a_bandpass_are_refused(name, corner):
     with pytest.raises(ParameterError, match=rf"{name} is .* Hz; it must lie between 0 and the Nyquist .*15000 Hz"):
         xephys.bandpass_filter(sines(1000), **{name: corner})
 
 
 @pytest.mark.parametrize("corner", [0, 15_000])
-def test_other_corners(corner):
+def test_other_wrong_corners_are_refused(corner):
     with pytest.raises(ParameterError, match=r"freq_min_hz .* between 0 and the Nyquist"):
         xephys.highpass_filter(sines(1000), freq_min_hz=corner)
     with pytest.raises(ParameterError, match=r"freq_hz .* between 0 and the Nyquist"):
@@ -83,12 +83,12 @@ def test_other_corners(corner):
         ({"tolerance": 1}, "tolerance is 1; it is a fraction between 0 and 1"),
     ],
 )
-def test_designs_that_cannot_be(parameters, message):
+def test_impossible_designs_are_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         xephys.bandpass_filter(sines(1000), **parameters)
 
 
-def test_notch_needs_a_quality():
+def test_the_quality_of_a_notch_must_be_positive():
     with pytest.raises(ParameterError, match="quality is 0; it must be greater than 0"):
         xephys.notch_filter(sines(1000), freq_hz=100, quality=0)
 
@@ -98,13 +98,13 @@ def test_an_unstable_filter_is_refused():
         filter_with_sos(sines(1000), sos=np.array([[1.0, 0, 0, 1.0, -2.1, 1.2]]))
 
 
-def test_too_short_for_the_halo():
+def test_a_recording_too_short_for_the_halo_is_refused():
     with pytest.raises(RecordingError, match=r"200 samples, no more than the halo of \d+ .*use a longer recording"):
         xephys.bandpass_filter(sines(1000).isel(time=slice(0, 200)).copy())
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_one_direction_is_scipys(direction):
+def test_one_direction_equals_scipys(direction):
     rng = np.random.default_rng(0)
     traces = np.cumsum(rng.standard_normal((40_000, 2)), axis=0).astype("f4")
     recording = make_recording(traces, sampling_frequency=RATE).chunk({"time": 9_001})
@@ -116,7 +116,7 @@ def test_one_direction_is_scipys(direction):
     np.testing.assert_allclose(got, want if direction == "forward" else want[::-1], atol=1e-3)
 
 
-def test_a_pulse_is_not_seen_before_it_comes():
+def test_a_forward_filter_shows_a_pulse_only_after_it_came():
     traces = np.zeros((30_000, 1), "f4")
     traces[15_000] = 100
     recording = make_recording(traces, sampling_frequency=RATE)
@@ -124,7 +124,7 @@ def test_a_pulse_is_not_seen_before_it_comes():
     assert (xephys.filter(recording, direction="backward").values[15_001:] == 0).all()
 
 
-def test_designs_by_their_kind():
+def test_designs_follow_their_kind():
     assert gain_at(xephys.filter(sines(200), freq_hz=1000.0, btype="lowpass"), 200)[0] == pytest.approx(1, abs=1e-3)
     assert gain_at(xephys.filter(sines(200), freq_hz=(100, 400), btype="bandstop", order=2), 200)[0] < 0.01
     with pytest.raises(ParameterError, match=r"freq_hz is 300; a bandpass needs two frequencies"):

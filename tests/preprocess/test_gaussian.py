@@ -6,7 +6,7 @@ from xephys.errors import ParameterError
 
 
 def sines():
-    """One second; a channel for each frequency."""
+    """One second with one frequency per channel."""
     time_s = np.arange(30_000) / 30_000
     freq_hz = np.array([10.0, 300.0, 1500.0, 8000.0])
     return freq_hz, xephys.make_recording(

@@ -1,4 +1,4 @@
-"""Labels and masks of bad channels: marked, dropped and interpolated alike, and nothing else is taken for one."""
+"""Labels and masks of bad channels mark, drop and interpolate the same channels; anything else is refused."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_every_form_marks_drops_and_interpolates_the_same_channels(recording, fo
     assert np.array_equal(mended.values, marked.ephys.interpolate_bad_channels().values)
 
 
-def test_marks_are_dropped_by_themselves(recording):
+def test_marked_channels_are_dropped_by_default(recording):
     marked = recording.ephys.mark_bad_channels(BAD)
     assert marked.ephys.drop_bad_channels().sizes["channel"] == 6
     assert recording.ephys.drop_bad_channels().sizes["channel"] == 8
     assert not marked.ephys.mark_bad_channels(~BAD & False).bad.any()
 
 
-def test_detected_labels_go_straight_in(recording):
+def test_labels_of_detection_are_accepted(recording):
     labels = xephys.detect_bad_channels(recording, method="mad")
     dropped = recording.ephys.drop_bad_channels(labels)
     assert dropped.sizes["channel"] == int((labels == "good").sum())
@@ -82,7 +82,7 @@ def test_anything_else_is_refused(recording, bad, message):
             use(recording, bad)
 
 
-def test_at_least_one_channel_is_good(recording):
+def test_at_least_one_channel_must_be_good(recording):
     with pytest.raises(ParameterError, match="marks all 8 channels"):
         xephys.drop_bad_channels(recording, np.ones(8, bool))
     with pytest.raises(ParameterError, match="marks all 8 channels"):

@@ -1,4 +1,4 @@
-"""Noise levels: right on noise, unmoved by spikes, drawn by position."""
+"""Noise levels: correct on noise, robust to spikes, drawn by position."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def recording(traces):
 
 
 @pytest.mark.parametrize("method", ["mad", "std"])
-def test_levels_of_white_noise(method):
+def test_levels_of_white_noise_are_correct(method):
     levels = xephys.estimate_noise_levels(recording(noise()), method=method)
     np.testing.assert_allclose(levels.values, SIGMA, rtol=0.02)
     assert levels.dims == ("channel",)
     assert levels.dtype == "float32"
 
 
-def test_rms_counts_the_mean():
+def test_rms_includes_the_mean():
     levels = xephys.estimate_noise_levels(recording(noise()), method="rms")
     np.testing.assert_allclose(levels.values, np.hypot(SIGMA, 50), rtol=0.02)
 
 
-def test_spikes_hardly_move_the_median_deviation():
+def test_spikes_hardly_change_the_median_deviation():
     traces = noise()
     traces[::300] -= 500
     np.testing.assert_allclose(xephys.estimate_noise_levels(recording(traces)).values, SIGMA, rtol=0.03)
     assert (xephys.estimate_noise_levels(recording(traces), method="std").values > 20).all()
 
 
-def test_a_sample_can_be_shared():
+def test_given_excerpts_are_used():
     rec = recording(noise())
     excerpts = sample_traces(rec, seed=4)
     assert np.array_equal(

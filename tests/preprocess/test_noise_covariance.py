@@ -19,7 +19,7 @@ def test_it_is_the_covariance_of_all_excerpts_together():
     assert found.good.all()
 
 
-def test_bad_and_constant_channels_take_no_part():
+def test_bad_and_constant_channels_are_left_out():
     traces = TRACES[:500].copy()
     traces[:, 3] = 7
     found = noise_covariance(noise_recording(bad=np.arange(N) == 1), [traces], regularization=0.1)

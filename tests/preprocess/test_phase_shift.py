@@ -1,4 +1,4 @@
-"""Fractional delays undone: sines in phase again, and the same as SpikeInterface away from the ends."""
+"""Fractional delays are undone: sines are in phase again, and values equal SpikeInterface's away from the ends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_sines_are_in_phase_again(frequency_hz):
     assert not aligned["inter_sample_shift"].values.any()
 
 
-def test_as_spikeinterface():
+def test_values_equal_spikeinterfaces():
     import spikeinterface.core as si
     import spikeinterface.preprocessing as sp
 

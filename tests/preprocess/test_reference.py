@@ -23,7 +23,7 @@ NUMPY = {"median": np.median, "average": np.mean}
 
 
 @pytest.mark.parametrize("operator", NUMPY)
-def test_global(operator):
+def test_the_global_reference_equals_numpys(operator):
     found = xephys.common_reference(recording(), operator=operator)
     expected = TRACES - NUMPY[operator](TRACES.astype("f8"), axis=1, keepdims=True)
     np.testing.assert_allclose(found.values, expected, atol=1e-4)
@@ -37,7 +37,7 @@ def test_bad_channels_do_not_contribute_but_are_referenced(operator):
 
 
 @pytest.mark.parametrize("groups", ["shank", [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]])
-def test_groups(groups):
+def test_groups_are_referenced_separately(groups):
     shank = np.arange(12) // 4
     found = xephys.common_reference(recording(shank=shank), groups=groups)
     for k in range(3):
@@ -66,7 +66,7 @@ def test_one_channel_as_the_reference():
 
 
 @pytest.mark.parametrize("operator", NUMPY)
-def test_local_as_spikeinterface(operator):
+def test_the_local_reference_equals_spikeinterfaces(operator):
     import spikeinterface.core as si
     import spikeinterface.preprocessing as sp
 
@@ -79,7 +79,7 @@ def test_local_as_spikeinterface(operator):
     np.testing.assert_allclose(ours.values, theirs.get_traces(), atol=1e-3)
 
 
-def test_a_ring_with_few_channels_takes_the_nearest_beyond_it():
+def test_a_ring_with_few_channels_adds_the_nearest_beyond_it():
     found = xephys.common_reference(
         recording(), reference="local", inner_radius_um=10, outer_radius_um=11, n_neighbors_min=3, operator="average"
     )
@@ -103,12 +103,12 @@ def test_a_ring_with_few_channels_takes_the_nearest_beyond_it():
         ),
     ],
 )
-def test_wrong_parameters(parameters, message):
+def test_wrong_parameters_are_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         xephys.common_reference(recording(), **parameters)
 
 
-def test_nothing_to_refer_to():
+def test_a_recording_without_a_good_channel_is_refused():
     with pytest.raises(RecordingError, match="every channel is marked bad"):
         xephys.common_reference(recording(bad=np.ones(12, bool)))
     with pytest.raises(RecordingError, match="every reference channel is marked bad; choose others"):

@@ -35,7 +35,7 @@ def test_sines_below_the_new_nyquist_pass_and_others_do_not(rate):
         lambda rec: xephys.decimate(rec, factor=7),
     ],
 )
-def test_chunks_tasks_parts_and_what_follows(change):
+def test_results_do_not_depend_on_chunks_and_later_steps_work(change):
     recording, _ = simulate_recording(duration_s=5.0, n_channels=4, n_units=1, seed=0)
     with forbid_compute():
         slow = change(xephys.highpass_filter(recording, freq_min_hz=300))
@@ -58,7 +58,7 @@ def test_decimation_is_slicing_with_the_right_rate():
     assert xephys.bandpass_filter(slow, freq_max_hz=3000).dtype == "float32"
 
 
-def test_clocks_that_wander_and_clocks_with_gaps():
+def test_wandering_clocks_are_kept_and_gaps_refused():
     recording = sines([100.0])
     times = recording.time.values + 1e-4 * (recording.time.values - 5.0) ** 2
     wandering = recording.drop_vars("time").assign_coords(time=("time", times))
@@ -69,7 +69,7 @@ def test_clocks_that_wander_and_clocks_with_gaps():
         xephys.resample(recording.drop_vars("time").assign_coords(time=("time", times)), sampling_frequency_hz=3000.0)
 
 
-def test_delays_between_channels_are_told_in_the_new_samples():
+def test_delays_between_channels_are_given_in_new_samples():
     recording = sines([100.0, 200.0]).assign_coords(inter_sample_shift=("channel", [0.0, 0.5]))
     assert xephys.decimate(recording, factor=2)["inter_sample_shift"].values.tolist() == [0.0, 0.25]
 

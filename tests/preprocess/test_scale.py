@@ -1,4 +1,4 @@
-"""From counts to microvolts and back."""
+"""Conversion of counts to microvolts and back."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_the_name_of_the_unit():
 
 
 @pytest.mark.parametrize("gain", [[1, 2], np.nan, [1, np.inf, 1], np.ones((3, 3))])
-def test_factors_that_do_not_fit(gain):
+def test_factors_that_do_not_fit_are_refused(gain):
     with pytest.raises(
         ParameterError, match=r"gain has shape .*; give one finite number, or one for each of 3 channels"
     ):
         xephys.scale(recording(), gain=gain)
 
 
-def test_no_gains():
+def test_a_recording_without_gains_is_refused():
     with pytest.raises(RecordingError, match=r"the channels have no gain.*give gain_to_uv= to open_recording"):
         xephys.to_uv(recording())

@@ -1,4 +1,4 @@
-"""Whitening: unit covariance, bad channels left out, refusals."""
+"""Whitening: unit covariance, bad channels left out, errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_constant_channels_are_zero():
     assert np.isfinite(white).all()
 
 
-def test_an_array_at_once():
+def test_an_array_is_whitened_like_a_recording():
     rec = noise_recording()
     whitening = xephys.estimate_whitening(rec, n_nearest=5)
     (alone,) = whiten_excerpts([TRACES], whitening=whitening)

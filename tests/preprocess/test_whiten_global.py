@@ -1,4 +1,4 @@
-"""Whitening by one matrix."""
+"""Whitening with one matrix for all channels."""
 
 from __future__ import annotations
 

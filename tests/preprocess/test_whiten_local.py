@@ -1,4 +1,4 @@
-"""Whitening against the channels around."""
+"""Whitening of each channel with its neighborhood."""
 
 from __future__ import annotations
 

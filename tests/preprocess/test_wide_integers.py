@@ -1,4 +1,4 @@
-"""Counts of 32 bits about 2**31: nothing is lost that float32 could hold after the subtraction."""
+"""32-bit counts near 2**31 lose nothing that float32 could hold after the subtraction."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def recording(samples: np.ndarray, offset_to_uv: float = 0.0) -> xr.DataArray:
     ids=str,
 )
 @pytest.mark.parametrize("dtype", ["uint32", ">u4", "uint64"])
-def test_references(options: dict, dtype: str) -> None:
+def test_references_keep_small_differences(options: dict, dtype: str) -> None:
     middle = 2 ** (8 * np.dtype(dtype).itemsize - 1)
     samples = (SIGNED.astype(object) + middle).astype(dtype)
     expected = xephys.common_reference(recording(SIGNED), **options).values
     np.testing.assert_array_equal(xephys.common_reference(recording(samples), **options).values, expected)
 
 
-def test_channels_that_are_left_alone_keep_their_zero() -> None:
+def test_channels_without_a_reference_keep_their_zero() -> None:
     left = xephys.common_reference(recording(UNSIGNED), groups=[0] * 6 + [1, 1], n_channels_min=3).values
     np.testing.assert_allclose(left[:, 6:], UNSIGNED[:, 6:].astype(np.float32), rtol=1e-7)
     np.testing.assert_array_equal(

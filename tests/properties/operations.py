@@ -1,4 +1,4 @@
-"""Every public operation that must not see the chunks, as a function from a recording to its result.
+"""Every public operation whose result must not depend on chunks, as a function from a recording to its result.
 
 Append a line to put another operation under the properties of ``test_operations.py``.
 """
@@ -43,7 +43,7 @@ def true_spikes() -> Any:
 
 @cache
 def fitted() -> dict[str, Any]:
-    """What the transforms are given: estimated once, from the recording as it is."""
+    """Estimates that transforms need, made once from the raw recording."""
     filtered = xephys.bandpass_filter(recording())
     noise = xephys.estimate_noise_levels(filtered)
     found = xephys.detect_peaks(filtered, noise_levels=noise)
@@ -112,7 +112,7 @@ def sorted_truth() -> xr.DataTree:
 
 
 def analyzed(rec: xr.DataArray) -> dict[str, Any]:
-    """Everything that an analysis takes from the traces, by node and variable."""
+    """All results of an analysis that come from the traces, by node and variable."""
     names = ["noise_levels", "waveforms", "templates", "spike_amplitudes", "spike_locations", "amplitude_scalings"]
     tree = xephys.analyze(sorted_truth(), xephys.bandpass_filter(rec), names, n_spikes_max=20)
     return {

@@ -1,4 +1,4 @@
-"""What hypothesis draws: lengths of chunks, ranges in time, chains of toy stages."""
+"""Hypothesis strategies: lengths of chunks, ranges in time, chains of toy stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xephys.graph.plan import Stage
 
 
 def chunk_lengths(n_samples: int, *, tile_samples: int, smallest: int = 1) -> st.SearchStrategy[int]:
-    """Lengths with a bias to what is awkward: just off a tile, primes, one sample less than the recording."""
+    """Chunk lengths, preferably awkward ones: just off a tile, primes, one sample less than the recording."""
     awkward = {
         n
         for n in (

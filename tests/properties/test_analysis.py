@@ -1,6 +1,6 @@
-"""Every result of an analysis is the same to the bit whatever the chunks, the order and the names of spikes and units.
+"""Results of an analysis keep every bit for any chunks and any order and names of spikes and units.
 
-A unit without spikes changes nothing of the others, segments are measured together, and one spike on one channel is
+A unit without spikes changes nothing about the others, segments are measured jointly, and one spike on one channel is
 enough.
 """
 
@@ -22,7 +22,7 @@ from xephys.sorting import build_sorting
 from xephys.testing import rechunked, simulate_recording
 
 N, N_UNITS = 60_000, 4
-#: Dims along which units stand.
+#: Dims that run over units.
 UNIT_DIMS = ("unit", "other")
 
 
@@ -61,7 +61,7 @@ def sorting_of(
 
 
 def results_of(tree: xr.DataTree) -> dict[str, xr.DataArray]:
-    """All variables; the keys by which results are recognized follow names and are left out."""
+    """All variables, without the keys that identify units, which depend on names."""
     found = {f"{node.name}/{name}": v for node in tree["analysis"].subtree for name, v in node.data_vars.items()}
     return {name: variable for name, variable in found.items() if not name.endswith("_key")}
 
@@ -96,7 +96,7 @@ def test_a_unit_without_spikes_has_no_values(simulated: tuple[xr.DataArray, Any]
     found = results_of(analyze(sorting_of(recording, truth, units=[0, None, 1, 2, 3]), recording, list(EXTENSIONS)))
     assert found["quality_metrics/num_spikes"].values[1] == 0
     assert found["isi_histograms/counts"].values[1].sum() == 0
-    assert found["quality_metrics/snr"].values[1] == 0  # its template is flat; so is SpikeInterface's
+    assert found["quality_metrics/snr"].values[1] == 0  # its template is flat; SpikeInterface gives 0 too
     for name in (
         "quality_metrics/isi_violations_ratio",
         "quality_metrics/firing_rate",
@@ -108,7 +108,7 @@ def test_a_unit_without_spikes_has_no_values(simulated: tuple[xr.DataArray, Any]
 
 
 def test_segments_are_measured_together(simulated: tuple[xr.DataArray, Any], expected: dict[str, xr.DataArray]) -> None:
-    """Cut in two where no spike is near, with estimates of the noise apart: what counts spikes gives the same sums."""
+    """The recording is cut in two where no spike is near; whatever counts spikes must give the same sums."""
     recording, truth = simulated
     samples = truth.spikes["sample_index"]
     gaps = np.diff(np.concatenate([[0], samples, [N]]))

@@ -1,4 +1,4 @@
-"""Any sequence of choosing, naming, joining and dividing units gives the trains that a dictionary gives."""
+"""Any sequence of selecting, renaming, merging and splitting units gives the trains of a plain dictionary."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tree():
 
 
 def merged_train(spikes):
-    """Pairs (sample, size) without the weaker of any two that are nearer than the dead time, pair by pair."""
+    """Pairs (sample, size); of any two that are closer than the dead time, the weaker is removed."""
     spikes = sorted(spikes, key=lambda spike: spike[0])
     while True:
         weaker = set()

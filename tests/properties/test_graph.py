@@ -1,4 +1,4 @@
-"""Any chain of stages, any chunks, any range: the bits of the chain on the whole recording at once."""
+"""Any chain of stages, any chunks, any range: the same bits as the chain on the whole recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operation on a real kind of recording: bits that depend neither on chunks nor on the range looked at."""
+"""Every operation on a realistic recording: results depend neither on chunks nor on the range computed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def expected():
 @pytest.mark.parametrize("name", TRANSFORMS)
 @settings(max_examples=6)
 @given(chunk=chunks, part=ranges(N))
-def test_transforms(name, expected, chunk, part):
+def test_transforms_do_not_depend_on_chunks_and_range(name, expected, chunk, part):
     whole = expected(name, TRANSFORMS[name]).values
     assert np.isfinite(whole).all()
     cut = rechunked(recording(), chunk)
@@ -49,7 +49,7 @@ def test_transforms(name, expected, chunk, part):
 @pytest.mark.parametrize("name", TABLES)
 @settings(max_examples=6)
 @given(chunk=chunks)
-def test_tables(name, expected, chunk):
+def test_tables_do_not_depend_on_chunks(name, expected, chunk):
     whole = expected(name, TABLES[name])
     assert len(whole) > 20
     with forbid_compute():
@@ -59,5 +59,5 @@ def test_tables(name, expected, chunk):
 
 
 @pytest.mark.parametrize("name", ESTIMATES)
-def test_estimates(name):
+def test_estimates_do_not_depend_on_chunks(name):
     assert_chunk_invariant(ESTIMATES[name], recording(), chunk_samples=[7_001, 29_999, N])

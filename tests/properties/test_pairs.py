@@ -1,6 +1,6 @@
-"""Every operation after every other one, on recordings and on sortings: right, or refused with the remedy.
+"""Every operation after every other one, on recordings and on sortings: correct, or refused with the remedy.
 
-Beside each runs a plain reference: an array, and for each row the number of its sample on the axis of the segment.
+A plain reference runs beside each: an array, and for each row the number of its sample on the axis of the segment.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from xephys.schema import make_recording
 from xephys.sorting import build_sorting, validate_sorting
 
 RATE, START, N = 1000.0, 6.29, 4000
-#: What is said where samples were taken out or averaged, and the rate was not set.
+#: Text of the error after samples were dropped or averaged while the sampling rate stayed.
 THINNED = r"samples were taken out or averaged .*recording\.attrs\['sampling_frequency'\] = "
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a recording must hold: values, and where each row lies."""
+    """What a recording must hold: values, and the place of each row."""
 
     values: np.ndarray
-    numbers: np.ndarray  # of samples, from the start of the segment; halves where two were averaged
+    numbers: np.ndarray  # of samples, from the start of the segment; halves if two were averaged
     start_s: float = START
-    step: int = 1  # samples from a row to the next; above 1 the rate is no longer true
+    step: int = 1  # samples from a row to the next; if above 1, the rate is no longer correct
 
     @property
     def times(self) -> np.ndarray:
@@ -48,7 +48,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Pair:
-    """An operation, what it does to the reference, and whether it needs the true rate."""
+    """An operation, its effect on the reference, and whether it needs the correct rate."""
 
     on_recording: Callable[[xr.DataArray, Path], xr.DataArray]
     on_rows: Callable[[Rows], Rows]
@@ -195,7 +195,7 @@ def test_windows_with_a_gap_are_never_joined_silently(whole, first, tmp_path):
     except RecordingError as error:
         assert "append_segments" in str(error) and "concatenate_segments" in str(error)
         return
-    # Xarray opened it with a time for each sample, which show the gap.
+    # Xarray opened it with a time for each sample, and the times show the gap.
     times = joined.time.values
     assert np.diff(times).max() > 1.5 * np.diff(times).min()
     assert not xephys.schema.has_regular_clock(joined)
@@ -225,7 +225,7 @@ def first_two(tree: xr.DataTree) -> list[Any]:
     return tree["units"]["unit_id"].values.tolist()[:2][::-1]
 
 
-#: A part of what was sorted, in seconds on the recording's clock, and what is left of it by another time.
+#: A period that was sorted, in seconds on the recording's clock; another time selects a part of it.
 PERIOD_S = (8.0, 9.2)
 
 
@@ -272,7 +272,7 @@ SORTING_OPERATIONS: dict[str, tuple[OnTree, OnSpikes]] = {
 
 
 def bridged_sorting(tree: xr.DataTree) -> xr.DataTree:
-    """There and back; a part is counted from its own start by SpikeInterface, so that only times are compared."""
+    """There and back; SpikeInterface counts a part from its own start, so only times are compared."""
     back = xephys.from_spikeinterface(xephys.to_spikeinterface(tree))
     starts = np.atleast_1d(tree.attrs["first_sample"])
     spikes = back["spikes"].dataset
@@ -326,6 +326,6 @@ def test_sortings(sorting, first, tmp_path):
 def test_units_reordered_by_xarray_are_refused_after_anything(sorting, first, wrong, tmp_path):
     once = SORTING_OPERATIONS[first][0](sorting, tmp_path).isel(unit=wrong, missing_dims="ignore")
     for name, (other, _) in SORTING_OPERATIONS.items():
-        if name not in ("copy", "xr.open_datatree"):  # done by Xarray, which does not know
+        if name not in ("copy", "xr.open_datatree"):  # Xarray's own, which do not check
             with pytest.raises(ParameterError, match="with select_units and relabel_units, not with isel or sel"):
                 other(once, tmp_path)

@@ -1,4 +1,4 @@
-"""Which units are drawn, and in how many panels."""
+"""The choice of the units that are drawn, and their panels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xephys.errors import ParameterError
 from xephys.plot.canvas.chosen import chosen_units, unit_panels
 
 
-def test_units_with_most_spikes_are_drawn_in_their_order():
+def test_units_with_most_spikes_are_drawn_in_the_order_of_the_sorting():
     labels = np.repeat([4, 5, 6], [2, 9, 5])
     sorting = xephys.make_sorting(times_s=np.arange(16) / 10, labels=labels, sampling_frequency=1000.0)
     assert chosen_units(sorting, None, 2).tolist() == [1, 2]

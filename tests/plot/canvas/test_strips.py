@@ -1,4 +1,4 @@
-"""Shanks one above the other."""
+"""Shanks are drawn above one another."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ RATE = 1000.0
 
 
 def recording():
-    """Two shanks whose contacts lie at the same depths."""
+    """Two shanks with contacts at the same depths."""
     return make_recording(
         np.zeros((3000, 8), "i2"),
         sampling_frequency=RATE,
@@ -37,7 +37,7 @@ def sorting():
     return xephys.make_sorting(spikes, recording=recording(), templates=templates)
 
 
-def test_strips_do_not_touch():
+def test_strips_of_shanks_do_not_overlap():
     strips = Strips.of(np.array([10.0, 110.0, np.nan]), np.array(["a", "b", "c"]))
     offsets = strips.offset_um(np.arange(3))
     assert offsets[0] == 0 and np.all(np.diff(offsets) > strips.high_um - strips.low_um)
@@ -48,7 +48,7 @@ def test_strips_do_not_touch():
     assert [text.get_text() for text in ax.texts] == ["shank a", "shank b", "shank c"]
 
 
-def test_spikes_at_one_depth_of_two_shanks_are_drawn_apart(tmp_path):
+def test_spikes_at_one_depth_of_two_shanks_are_drawn_separately(tmp_path):
     made = sorting()
     ax = xephys.plot.plot_drift_raster(made)
     drawn = np.asarray(ax.collections[0].get_offsets())[:, 1]
@@ -59,7 +59,7 @@ def test_spikes_at_one_depth_of_two_shanks_are_drawn_apart(tmp_path):
     assert saved_size(ax.figure, tmp_path) > 5_000
 
 
-def test_peaks_are_drawn_apart_where_their_recording_is_given():
+def test_peaks_are_separated_by_shank_if_their_recording_is_given():
     peaks = np.zeros(4, [("sample_index", "i8"), ("channel_index", "i8"), ("y", "f8"), ("amplitude", "f8")])
     peaks["channel_index"], peaks["y"], peaks["amplitude"] = [0, 4, 1, 5], [0.0, 0.0, 20.0, 20.0], -50
     ax = xephys.plot.plot_drift_raster(peaks, recording=recording())

@@ -1,4 +1,4 @@
-"""Style: round lengths of scale bars, and settings of matplotlib that stay as they were."""
+"""Style: round lengths of scale bars, and matplotlib's settings stay unchanged."""
 
 from __future__ import annotations
 
@@ -152,8 +152,8 @@ def test_figures_leave_the_settings_alone(simulated):
     assert dict(mpl.rcParams) == before
 
 
-def test_what_a_backend_sets_while_a_figure_is_made_stays_set():
-    """The first figure of a notebook loads the backend, which turns ``interactive`` on; later figures need it."""
+def test_settings_made_by_a_backend_during_a_figure_are_kept():
+    """The first figure of a notebook loads the backend, which sets ``interactive``; later figures need that."""
     import matplotlib as mpl
 
     before = mpl.rcParams["interactive"], mpl.rcParams["font.size"]

@@ -16,7 +16,7 @@ from xephys.plot import (
 from ..units.test_trains import panels
 
 
-def test_scores_are_a_picture_with_their_numbers():
+def test_scores_are_drawn_with_their_numbers():
     table = pd.DataFrame([[0.9, 0.0], [0.1, 0.4]], index=["a", "b"], columns=[3, 7])
     ax = plot_agreement(table)
     np.testing.assert_array_equal(ax.images[0].get_array(), table.to_numpy())
@@ -40,7 +40,7 @@ def test_collisions_of_each_pair_and_their_recall():
     assert len(curves) == 2
 
 
-def test_recall_by_similarity_is_the_comparison_s(sorting):
+def test_recall_by_similarity_equals_the_comparisons(sorting):
     collisions = compare_collisions(sorting, sorting)
     similarity = np.array([[1, 0.2, 0.9], [0.2, 1, 0.5], [0.9, 0.5, 1]])
     ax = plot_comparison_collision_by_similarity(collisions, similarity)

@@ -1,4 +1,4 @@
-"""Several sortings: how many agree, sorter by sorter, and the graph of matches."""
+"""Several sortings: bars of agreement, by sorter, and the graph of matches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def several():
 def test_bars_count_the_units(several):
     assert [bar.get_height() for bar in plot_multicomp_agreement(several).patches] == [1, 1, 1]
     ax = plot_multicomp_agreement_by_sorter(several)
-    heights = np.array([bar.get_height() for bar in ax.patches]).reshape(3, 3)  # all agree, two agree, one alone
+    heights = np.array([bar.get_height() for bar in ax.patches]).reshape(3, 3)  # in all sortings, in two, in one
     assert heights.tolist() == [[1, 1, 1], [1, 1, 0], [1, 0, 0]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["all 3", "2 of 3", "this one alone"]
 
@@ -34,5 +34,5 @@ def test_bars_count_the_units(several):
 def test_a_graph_has_every_unit_and_match(several):
     ax = plot_multicomp_graph(several)
     assert len(ax.collections[0].get_offsets()) == 6
-    assert len(ax.lines) == 4  # three of unit 0, one of unit 1
+    assert len(ax.lines) == 4  # three edges between units 0, one between units 1
     assert [text.get_text() for text in ax.texts] == ["0", "1", "2", "0", "1", "0"]

@@ -29,7 +29,7 @@ def test_units_counts_and_times(study, tmp_path):
     assert saved_size(figure, tmp_path) > 5_000
 
 
-def test_with_an_exhaustive_truth_there_are_more_kinds(study):
+def test_with_an_exhaustive_truth_false_positives_are_counted(study):
     study.run_comparisons(exhaustive_gt=True)
     numbers = plot_study(study).figure.axes[3]
     assert len(numbers.patches) == 4 * len(study.sorter_names)

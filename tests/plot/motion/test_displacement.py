@@ -1,4 +1,4 @@
-"""Figures of motion: what is drawn, per shank, and what is refused."""
+"""Figures of motion: lines by depth, panels by shank, errors."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def moved():
     return recording, motion, peaks
 
 
-def test_a_line_a_depth_with_gaps_where_nothing_is_known(moved):
+def test_each_depth_is_a_line_with_gaps_where_unknown(moved):
     ax = plot_displacement(moved[1], shank="s1")
     colored = [line for line in ax.lines if not line.get_label().startswith("_")]
     assert [line.get_label() for line in colored] == ["0 µm", "300 µm", "640 µm"]
@@ -49,11 +49,11 @@ def test_columns_are_shanks_and_the_second_raster_is_registered(moved):
     seen, rested = (panels[k].collections[0].get_offsets()[:, 1] for k in (0, 2))
     seconds = panels[0].collections[0].get_offsets()[:, 0]
     np.testing.assert_allclose(seen - rested, np.interp(seconds, motion.time, up(motion.time.values, 0)), atol=1e-4)
-    assert panels[0].lines  # the motion on the raster
+    assert panels[0].lines  # the motion is drawn over the raster
     assert not panels[2].lines
 
 
-def test_motion_on_a_drift_raster(moved):
+def test_motion_is_drawn_over_a_drift_raster(moved):
     _, motion, peaks = moved
     ax = plot_drift_raster(peaks, sampling_frequency=1000.0, motion=motion.sel(shank=["s0"]))
     first = ax.lines[0]

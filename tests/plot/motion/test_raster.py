@@ -12,7 +12,7 @@ from xephys.plot import plot_drift_raster
 RATE = 30_000.0
 
 
-def test_raster_of_peaks_and_of_a_sorting(simulated, sorting, tmp_path):
+def test_peaks_and_a_sorting_are_drawn(simulated, sorting, tmp_path):
     _, truth = simulated
     ax = plot_drift_raster(sorting)
     n = sorting["spikes"].sizes["spike"]
@@ -27,7 +27,7 @@ def test_raster_of_peaks_and_of_a_sorting(simulated, sorting, tmp_path):
     assert saved_size(ax.figure, tmp_path) > 10_000
 
 
-def test_raster_refuses():
+def test_bad_input_is_refused():
     peaks = np.zeros(2, [("sample_index", "i8"), ("amplitude", "f8")])
     with pytest.raises(ParameterError, match=r"no y; localize"):
         plot_drift_raster(peaks, sampling_frequency=RATE)

@@ -1,4 +1,4 @@
-"""Traces: the window that is asked for, in microvolts, and no more computed than that."""
+"""Traces: the requested window in microvolts, computed no further than it reaches."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from xephys.testing import simulate_recording
 RATE = 30_000.0
 
 
-def test_traces_show_the_window_in_microvolts(simulated, tmp_path):
+def test_the_window_is_drawn_in_microvolts(simulated, tmp_path):
     recording, _ = simulated
     ax = plot_traces(recording, start_s=1.0, duration_s=0.05, spacing=100.0)
-    assert len(ax.lines) == 8 + 1  # and the bar of the scale
+    assert len(ax.lines) == 8 + 1  # the traces and the scale bar
     lowest = int(np.argmin(recording.y.values))
     window = recording.isel(time=slice(30_000, 31_500)).values[:, lowest] * 0.195
     time, line = ax.lines[0].get_data()
@@ -27,7 +27,7 @@ def test_traces_show_the_window_in_microvolts(simulated, tmp_path):
     assert saved_size(ax.figure, tmp_path) > 10_000
 
 
-def test_traces_compute_one_tile_of_an_hour(monkeypatch):
+def test_a_window_of_an_hour_computes_one_tile(monkeypatch):
     from xephys import simulation
 
     recording, _ = simulate_recording(duration_s=3600.0, n_channels=4, n_units=1, seed=0)
@@ -39,7 +39,7 @@ def test_traces_compute_one_tile_of_an_hour(monkeypatch):
     assert 0 < sum(read) < 3 * RATE
 
 
-def test_traces_of_many_channels_are_a_map(tmp_path):
+def test_many_channels_are_drawn_as_a_map(tmp_path):
     recording, _ = simulate_recording(duration_s=1.0, n_channels=64, n_units=2, seed=0)
     recording = recording.assign_coords(bad=("channel", np.arange(64) == 5))
     ax = plot_traces(recording, duration_s=0.02)
@@ -50,7 +50,7 @@ def test_traces_of_many_channels_are_a_map(tmp_path):
     assert saved_size(ax.figure, tmp_path) > 10_000
 
 
-def test_traces_without_a_probe_and_at_the_end():
+def test_recordings_without_a_probe_and_windows_at_the_end_are_drawn():
     recording = make_recording(np.random.default_rng(0).normal(size=(1000, 3)), sampling_frequency=1000.0)
     ax = plot_traces(recording, start_s=0.95, duration_s=1.0)
     assert len(ax.lines[0].get_xdata()) == 50
@@ -71,12 +71,12 @@ def test_constant_traces_are_drawn():
         ({"spacing": -1.0}, "spacing"),
     ],
 )
-def test_traces_refuse(simulated, options, message):
+def test_bad_input_is_refused(simulated, options, message):
     with pytest.raises(ParameterError, match=message):
         plot_traces(simulated[0], **options)
 
 
-def test_a_map_keeps_shanks_apart_and_paints_no_gap():
+def test_a_map_separates_shanks_and_leaves_gaps_empty():
     from xephys.plot.recording.traces import map_rows
 
     depth = np.tile([0.0, 20.0, 40.0, 200.0], 2)

@@ -1,4 +1,4 @@
-"""The report: all figures of a sorting, also of an empty one."""
+"""The report holds all figures of a sorting, even an empty one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _title(page):
     return page.figure.axes[1].get_title(loc="left")
 
 
-def test_report(simulated, sorting, tmp_path):
+def test_a_report_has_every_page(simulated, sorting, tmp_path):
     _, truth = simulated
     result = compare(truth, truth)
     page = plot_report(sorting, comparison=result)

@@ -1,4 +1,4 @@
-"""A report that a browser shows: every link leads to a file, every unit has its row."""
+"""A report for a browser: every link leads to a file, every unit has a row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Links(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_every_link_leads_somewhere_and_every_unit_has_its_row(tmp_path):
+def test_every_link_leads_to_a_file_and_every_unit_has_a_row(tmp_path):
     _, sorting = analyzed_sorting()
     export_report(sorting, tmp_path / "report", n_units_max=2, dpi=40)
     page = Links()
@@ -45,7 +45,7 @@ def test_every_link_leads_somewhere_and_every_unit_has_its_row(tmp_path):
         export_report(sorting, tmp_path / "report")
 
 
-def test_names_of_units_are_escaped_and_little_is_enough(tmp_path, sorting):
+def test_names_of_units_are_escaped_and_a_minimal_sorting_is_enough(tmp_path, sorting):
     renamed = xephys.relabel_units(sorting, unit_ids={0: "<a>", 1: "b/c", 2: "d"})
     export_report(renamed, tmp_path / "report", dpi=30)
     text = (tmp_path / "report" / "index.html").read_text(encoding="utf8")

@@ -29,7 +29,7 @@ def test_distributions_mark_the_median():
     assert ax.lines[1].get_ydata()[0] == pytest.approx(np.median(amplitude), rel=1e-6)
 
 
-def test_depths_are_those_of_the_analysis():
+def test_depths_come_from_the_analysis():
     _, sorting = analyzed_sorting()
     dots = plot_unit_depths(sorting).collections[0].get_offsets()
     np.testing.assert_allclose(dots[:, 1], sorting["analysis/unit_locations"]["y"].values)
@@ -40,7 +40,7 @@ def test_depths_are_those_of_the_analysis():
         assert own[len(own) // 2 - 1] <= dots[unit, 0] <= own[len(own) // 2]
 
 
-def test_missing_amplitudes_and_depths_are_said():
+def test_missing_amplitudes_and_depths_are_named():
     sorting = xephys.make_sorting(times_s=[0.1, 0.2], labels=[1, 2], sampling_frequency=1000.0)
     with pytest.raises(ParameterError, match="no amplitudes"):
         plot_amplitudes(sorting)

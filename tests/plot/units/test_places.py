@@ -12,14 +12,14 @@ from xephys.plot import plot_peak_activity, plot_unit_locations, plot_unit_probe
 from .test_trains import panels
 
 
-def test_units_lie_where_the_analysis_puts_them():
+def test_units_are_drawn_where_the_analysis_locates_them():
     _, sorting = analyzed_sorting()
     node = sorting["analysis/unit_locations"]
     dots = [line.get_xydata()[0] for line in plot_unit_locations(sorting).lines[1:]]
     np.testing.assert_allclose(dots, np.stack([node["x"].values, node["y"].values], axis=1))
 
 
-def test_contacts_have_the_size_of_the_template():
+def test_contacts_are_sized_by_the_template():
     _, sorting = analyzed_sorting()
     maps = [panel for panel in panels(plot_unit_probe_map(sorting)) if panel.get_xlabel() == "x (µm)"]
     templates = sorting["templates"]["templates"].values
@@ -27,7 +27,7 @@ def test_contacts_have_the_size_of_the_template():
         np.testing.assert_allclose(panel.collections[0].get_array(), np.ptp(templates[unit], axis=0), rtol=1e-6)
 
 
-def test_activity_is_peaks_a_second():
+def test_activity_is_drawn_in_peaks_per_second():
     recording, _ = analyzed_sorting()
     peaks = np.zeros(30, [("channel_index", "i8")])
     peaks["channel_index"][10:] = 4

@@ -1,4 +1,4 @@
-"""Templates: a panel for each unit, waveforms apart from one another."""
+"""Templates: one panel per unit, with waveforms side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xephys.plot.recording.probe import nearest_distance
 from xephys.plot.units.templates import cell_size
 
 
-def test_templates_have_a_panel_per_unit_but_noise(sorting):
+def test_every_unit_but_noise_has_a_panel(sorting):
     titles = [ax.get_title(loc="center") for ax in _panels(plot_templates(sorting)) if ax.get_visible()]
     assert len(titles) == 2
     assert all("good" in title or "mua" in title for title in titles)
@@ -33,7 +33,7 @@ def test_templates_need_positions(sorting):
         plot_templates(bare)
 
 
-def test_waveforms_have_a_cell_of_their_own():
+def test_each_waveform_has_a_cell_of_its_own():
     staggered = np.array([[0, 0], [32, 0], [16, 20], [48, 20], [0, 40], [32, 40]], float)
     assert cell_size(staggered) == (32.0, 20.0)
     line = np.array([[0, 0], [0, 25], [0, 50]], float)

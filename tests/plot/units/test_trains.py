@@ -1,4 +1,4 @@
-"""Rasters, correlograms and intervals show what was counted."""
+"""Rasters, correlograms and intervals show the counts of the analysis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def heights(panel):
     return panel.patches[0].get_data().values
 
 
-def test_a_raster_has_a_tick_for_each_spike_of_its_window():
+def test_a_raster_has_a_tick_for_each_spike_in_its_window():
     _, sorting = analyzed_sorting()
     ax = plot_rasters(sorting, start_s=2.0, duration_s=3.0)
     times = sorting["spikes"]["time"].values
@@ -38,7 +38,7 @@ def test_correlograms_have_the_counts_of_the_analysis():
     assert len(pair) == 4
     np.testing.assert_array_equal(heights(pair[1]), counts[3, 0])
     np.testing.assert_array_equal(heights(pair[2]), counts[0, 3])
-    # The spikes of unit 3 that are later than those of unit 0 by some lag lie right of the middle in the first row.
+    # Spikes of unit 3 that follow spikes of unit 0 are counted right of the middle in the first row.
     times, units = sorting["spikes"]["time"].values, sorting["spikes"]["unit_index"].values
     lags = (times[units == 3][:, None] - times[units == 0][None]).ravel() * 1e3
     late = int(((lags > 1e-6) & (lags < 25 - 1e-6)).sum())
@@ -51,7 +51,7 @@ def test_intervals_have_the_counts_of_the_analysis():
         np.testing.assert_array_equal(heights(panel), sorting["analysis/isi_histograms"]["counts"].values[unit])
 
 
-def test_what_was_not_analyzed_is_named_with_the_call():
+def test_a_missing_analysis_is_named_with_the_call_that_makes_it():
     sorting = xephys.make_sorting(times_s=[0.1, 0.2], labels=[1, 2], sampling_frequency=1000.0)
     with pytest.raises(ParameterError, match=r"needs isi_histograms; call xephys.analyze"):
         plot_isi_distribution(sorting)

@@ -22,7 +22,7 @@ def test_a_page_has_every_panel_that_was_analyzed():
     assert f"{sorting['analysis/quality_metrics']['snr'].values[1]:.4g}" in text
 
 
-def test_a_page_of_little_is_drawn_all_the_same(sorting):
+def test_a_page_without_an_analysis_is_drawn_too(sorting):
     assert "lag (ms)" not in labels(plot_unit_summary(sorting, 0))
     with pytest.raises(ParameterError, match="9"):
         plot_unit_summary(sorting, 9)

@@ -1,4 +1,4 @@
-"""Samples of impossible size are zeroed lazily, with what the filter made of them."""
+"""Samples of impossible size are zeroed lazily, together with their traces in the filter's output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xephys.testing import forbid_compute, simulate_recording
 
 @pytest.fixture(scope="module")
 def struck():
-    """4 s of 8 channels, struck at 1.5 s on one channel and at 2.5 s on a bad one."""
+    """4 s of 8 channels with an artifact at 1.5 s on one channel and at 2.5 s on a bad one."""
     recording, _ = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
     traces = recording.values.astype("f4")
     traces[45_000, 3] += 20_000
@@ -30,15 +30,15 @@ def test_only_what_the_artifact_touched_is_zeroed(struck):
     silent = (after == 0).all(axis=1)
     assert silent[45_000 - 90 : 45_000 + 91].all()
     assert silent.sum() < 400
-    # Not to the bit: a tile is filtered with a longer lead, and the artifact is 20 000.
+    # Not to the bit: filtering starts further before a tile, and the artifact is 20 000.
     np.testing.assert_allclose(after[~silent], before[~silent], atol=1e-3)
     assert not silent[74_000:76_000].any()
-    # What is left of the artifact is no larger than the spikes and noise elsewhere.
+    # The remainder of the artifact is no larger than spikes and noise elsewhere.
     near = np.abs(after[45_000 - 600 : 45_000 + 600, 3]).max()
     assert near <= np.abs(before[:40_000]).max()
 
 
-def test_limits(struck):
+def test_thresholds_are_estimated_or_given(struck):
     with pytest.raises(ParameterError, match="threshold is 0; it must be greater than 0"):
         xephys.blank_artifacts(struck, threshold=0)
     with pytest.raises(ParameterError, match="reach_ms is -1; it must be at least 0"):

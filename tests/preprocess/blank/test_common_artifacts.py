@@ -1,4 +1,4 @@
-"""Artifacts of the whole probe are silenced, spikes are not; what is refused."""
+"""Artifacts on the whole probe are silenced, spikes are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stimulated():
     return filtered, xephys.estimate_noise_levels(filtered), truth
 
 
-def test_pulses_are_gone_and_everything_else_is_as_it_was(stimulated):
+def test_pulses_are_removed_and_everything_else_is_unchanged(stimulated):
     filtered, levels, truth = stimulated
     silenced = xephys.blank_common_artifacts(filtered, noise_levels=levels)
     before, after = filtered.values, silenced.values
@@ -28,9 +28,9 @@ def test_pulses_are_gone_and_everything_else_is_as_it_was(stimulated):
     for start, stop in truth.artifacts_s * 30_000:
         windows[int(start) - 90 : int(stop) + 90] = True
     assert silent.any() and not silent[~windows].any()
-    # A longer chain starts its filter elsewhere: equal but for that, 1e-7 of the largest sample.
+    # A longer chain starts its filter elsewhere, which changes 1e-7 of the largest sample.
     assert np.abs(before - after)[~silent].max() < 1e-6 * np.abs(before).max()
-    # Of twenty pulses nothing beyond the spikes' own size is left.
+    # Nothing larger than a spike remains of twenty pulses.
     assert np.abs(before).max() > 1000 and np.abs(after[windows]).max() < 450
 
 

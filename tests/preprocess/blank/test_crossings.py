@@ -30,7 +30,7 @@ def test_a_share_of_the_channels_and_channels_left_out(recording):
     np.testing.assert_allclose(xephys.detect_artifact_periods(bad, threshold=31_000)["start_s"], [3.0, 4.0, 4.9999])
 
 
-def test_the_chunks_do_not_matter(recording):
+def test_periods_do_not_depend_on_chunks(recording):
     whole = xephys.detect_artifact_periods(recording.chunk({"time": -1}), threshold=31_000)
     assert whole.identical(xephys.detect_artifact_periods(recording.chunk({"time": 777}), threshold=31_000))
 

@@ -1,4 +1,4 @@
-"""Movements are silenced on a tetrode, spikes are not, however many; what is refused."""
+"""Movements are silenced on a tetrode; spikes are not, however many there are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def moving():
     return filtered, xephys.estimate_noise_levels(filtered), truth
 
 
-def test_what_crosses_on_all_wires_in_a_movement_is_gone_and_the_rest_as_it_was(moving):
+def test_most_crossings_of_a_movement_are_removed_and_the_rest_is_unchanged(moving):
     filtered, levels, truth = moving
     before, after = filtered.values, xephys.blank_noisy_stretches(filtered, noise_levels=levels).values
     silent = (after == 0).all(axis=1)
@@ -27,10 +27,10 @@ def test_what_crosses_on_all_wires_in_a_movement_is_gone_and_the_rest_as_it_was(
     for start, stop in truth.artifacts_s * 30_000:
         inside[int(start) : int(stop)] = True
     assert inside.any() and not silent[~inside].any()
-    # A longer chain starts its filter elsewhere: equal but for that, 1e-7 of the largest sample.
+    # A longer chain starts its filter elsewhere, which changes 1e-7 of the largest sample.
     assert np.abs(before - after)[~silent].max() < 1e-6 * np.abs(before).max()
     crossing = inside & (np.abs(before) > 5 * levels.values).all(axis=1)
-    assert crossing.sum() > 1000 and silent[crossing].mean() > 0.75  # a movement begins and ends softly
+    assert crossing.sum() > 1000 and silent[crossing].mean() > 0.75  # a movement begins and ends gradually
 
 
 @pytest.mark.parametrize(

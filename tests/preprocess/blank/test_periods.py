@@ -11,7 +11,7 @@ def recording():
     return simulate_recording(duration_s=2, n_channels=4, n_units=1, seed=0)[0]
 
 
-def test_times_are_those_of_the_clock_in_a_part_too(recording):
+def test_times_follow_the_clock_in_a_part_too(recording):
     shifted = xephys.make_recording(recording.values, sampling_frequency=30_000.0, start_s=6.29)
     part = xephys.time_slice(shifted.chunk({"time": 7000}), 6.79, 7.79)
     silenced = xephys.silence_periods(part, periods_s=[(6.99, 7.0)])
@@ -29,7 +29,7 @@ def test_noise_in_place_of_zeros(recording):
 
 
 @pytest.mark.parametrize(("mode", "limit"), [("zeros", 1.01), ("linear", 0.06), ("cubic", 0.1)])
-def test_a_stimulus_on_a_slow_wave(mode, limit):
+def test_a_stimulus_on_a_slow_wave_is_bridged(mode, limit):
     time_s = np.arange(30_000) / 30_000
     wave = 100 * np.sin(2 * np.pi * 4 * time_s)[:, None] * [1, -1]
     stimulated = wave.copy()

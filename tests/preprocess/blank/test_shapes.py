@@ -10,7 +10,7 @@ TIMES_S = 0.05 + 0.1 * np.arange(19)
 
 @pytest.fixture(scope="module")
 def stimulated():
-    """Two seconds of noise, and of two kinds of artifact in turn, each of its own size."""
+    """Two seconds of noise with two kinds of artifact in turn, each at a size of its own."""
     rng = np.random.default_rng(0)
     shapes = rng.normal(0, 200, (2, 20, 3))
     noise = rng.normal(0, 5, (20_000, 3))
@@ -22,7 +22,7 @@ def stimulated():
     return xephys.make_recording(traces.astype("f4"), sampling_frequency=RATE), noise, names
 
 
-def test_kinds_are_learned_apart_and_subtracted_with_their_size(stimulated):
+def test_each_kind_is_learned_and_subtracted_with_its_size(stimulated):
     recording, noise, names = stimulated
     artifacts = xephys.estimate_artifacts(recording, trigger_times_s=TIMES_S, labels=names, ms_before=0, ms_after=2)
     assert artifacts.sizes == {"label": 2, "sample": 20, "channel": 3}
@@ -32,7 +32,7 @@ def test_kinds_are_learned_apart_and_subtracted_with_their_size(stimulated):
     assert (xephys.subtract_artifacts(recording, **options).values - noise).std() > 3 * rest.std()
 
 
-def test_the_mean_and_few_triggers(stimulated):
+def test_the_mean_is_used_with_few_triggers(stimulated):
     recording, _, names = stimulated
     window = {"trigger_times_s": TIMES_S, "labels": names, "ms_before": 0, "ms_after": 2}
     mean = xephys.estimate_artifacts(recording, **window, operator="average")

@@ -8,7 +8,7 @@ from xephys.graph.build import count_tasks
 
 @pytest.fixture(scope="module")
 def recording():
-    """Two columns of four channels; values are a known function of the place."""
+    """Two columns of four channels; values are a known function of the position."""
     x, y = np.repeat([0.0, 30.0], 4), np.tile([0.0, 20.0, 40.0, 80.0], 2)
     traces = np.random.default_rng(0).standard_normal((500, 1)) * (2 * x + y**2)
     return xephys.make_recording(
@@ -26,7 +26,7 @@ def test_derivative_along_depth(recording):
     assert count_tasks(got) == 5
 
 
-def test_averages_across_and_bad_channels(recording):
+def test_averages_leave_out_bad_channels(recording):
     averaged = xephys.average_across_direction(recording)
     values = recording.values.reshape(500, 2, 4)
     np.testing.assert_allclose(averaged.values, values.mean(axis=1), rtol=1e-4, atol=1e-3)

@@ -9,7 +9,7 @@ RATE = 10_000.0
 
 @pytest.fixture(scope="module")
 def striped():
-    """Two shanks of 40 channels with noise; each shank shares a stripe that slopes over depth."""
+    """Two shanks of 40 noisy channels; each shank has a common stripe that slopes over depth."""
     rng = np.random.default_rng(0)
     y = np.tile(np.arange(40) * 20.0, 2)
     shank = np.repeat(["a", "b"], 40)
@@ -22,14 +22,14 @@ def striped():
     return recording.isel(channel=rng.permutation(80)), noise
 
 
-def test_stripes_go_and_noise_stays(striped):
+def test_stripes_are_removed_and_noise_stays(striped):
     recording, noise = striped
     clean = xephys.highpass_spatial_filter(recording)
     assert recording.values.std() > 90
     assert 0.8 * noise.std() < clean.values.std() < 1.6 * noise.std()
 
 
-def test_shanks_are_filtered_apart(striped):
+def test_shanks_are_filtered_separately(striped):
     recording, _ = striped
     only = recording.isel(channel=np.flatnonzero(recording.shank.values == "a"))
     together = xephys.highpass_spatial_filter(recording)

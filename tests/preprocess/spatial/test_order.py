@@ -13,7 +13,7 @@ def recording():
     return xephys.select_channels(recording, recording.channel.values[[3, 7, 0, 5, 1, 2, 6, 4]])
 
 
-def test_order_by_depth_then_across(recording):
+def test_channels_are_ordered_by_depth_then_across(recording):
     ordered = xephys.depth_order(recording)
     places = list(zip(ordered.y.values.tolist(), ordered.x.values.tolist(), strict=True))
     assert places == sorted(places)
@@ -24,7 +24,7 @@ def test_order_by_depth_then_across(recording):
         xephys.depth_order(recording, dimensions=("depth",))
 
 
-def test_zeros_beside_the_channels(recording):
+def test_zeros_are_added_beside_the_channels(recording):
     ids = recording.channel.values.astype(str)
     padded = xephys.pad_channels(recording, channel_ids=["new", *ids[::-1], "newer"])
     assert padded.channel.values.tolist() == ["new", *ids[::-1].tolist(), "newer"]

@@ -18,7 +18,7 @@ def test_integers_round_and_saturate_instead_of_wrapping():
 
 
 @pytest.mark.parametrize("offset", [None, -3.0])
-def test_microvolts_survive_the_sign(offset):
+def test_microvolts_are_kept_when_the_sign_changes(offset):
     recording = counts("uint16", level=30_000, gain_to_uv=[0.2, 0.4, 2.0])
     if offset is not None:
         recording = recording.assign_coords(offset_to_uv=("channel", [offset] * 3))
@@ -28,7 +28,7 @@ def test_microvolts_survive_the_sign(offset):
 
 
 @pytest.mark.parametrize("dtype", ["int16", "uint16"])
-def test_microvolts_survive_larger_steps(dtype):
+def test_microvolts_are_kept_with_larger_steps(dtype):
     recording = counts(dtype, scale=7, level=3, gain_to_uv=[0.5, 1.0, 2.0])
     lsb = xephys.estimate_lsb(recording)
     assert int(lsb["lsb"]) == 7

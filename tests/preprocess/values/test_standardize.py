@@ -8,7 +8,7 @@ from xephys.errors import ParameterError, RecordingError
 
 @pytest.fixture(scope="module")
 def recording():
-    """Six seconds whose channels have levels and spreads of their own; the last one is constant."""
+    """Six seconds; each channel has its own level and spread, and the last is constant."""
     rng = np.random.default_rng(3)
     traces = rng.standard_normal((60_000, 4)) * [5, 20, 80, 0] + [100, -50, 0, 7]
     return xephys.make_recording(traces.astype("f4"), sampling_frequency=10_000.0)
