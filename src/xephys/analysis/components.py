@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from ..checks import check_choice, check_positive
+from ..graph.local import map_in_threads
 from .results import Analysis
 from .spikes import Rows
 
@@ -34,9 +35,12 @@ def project(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Da
         model = kernel.Model(known["loading"].values, known["mean"].values, known["variance"].values)
     else:
         model = kernel.fit(
-            waveforms, owners, channels, mode=mode, n_components=n_components, n_channels=subject.n_channels
-        )
-    values = kernel.project(waveforms, owners, channels, model, mode=mode, whiten=bool(parameters["whiten"]))
+            waveforms, owners, channels, mode=mode, n_components=n_components, n_channels=subject.n_channels,
+            mapped=map_in_threads,
+        )  # fmt: skip
+    values = kernel.project(
+        waveforms, owners, channels, model, mode=mode, whiten=bool(parameters["whiten"]), mapped=map_in_threads
+    )
     dims = ("waveform", "component") if mode == "concatenated" else ("waveform", "component", "slot")
     return xr.Dataset(
         {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -10,6 +13,11 @@ from numpy.typing import NDArray
 
 #: Number of waveforms whose products are added at once.
 _BLOCK = 8
+#: Number of parts of the models, and of the waveforms, that can be computed at the same time.
+_PARTS = 8
+
+#: Apply a function to each item: ``map``, or one that uses several threads.
+Mapped = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 class Model(NamedTuple):
@@ -31,6 +39,7 @@ def fit(
     mode: str,
     n_components: int,
     n_channels: int,
+    mapped: Mapped = map,
 ) -> Model:
     """Leading eigenvectors of the covariance; the largest entry of each is positive.
 
@@ -43,6 +52,8 @@ def fit(
     mode : {"by_channel_local", "by_channel_global", "concatenated"}
         One model per channel, one for the waveforms on all channels, or one for whole waveforms on all channels.
     n_components, n_channels : int
+    mapped : callable
+        How to apply a function to parts of the channels, for example in threads.
 
     Examples
     --------
@@ -53,21 +64,41 @@ def fit(
     >>> model.components[0, 0].astype(float).round(3).tolist()
     [0.447, 0.894, 0.0]
     """
-    n_samples = waveforms.shape[1]
     if mode == "concatenated":
         dense = _dense(waveforms, units, channels, n_channels).reshape(len(waveforms), -1)
-        moments = [_moments_of_rows(dense)]
-    else:
-        sums, products, counts = _moments(
-            waveforms, units, channels, n_channels if mode == "by_channel_local" else 1, mode == "by_channel_local"
-        )
-        moments = list(zip(sums, products, counts, strict=True))
-    size = n_samples * n_channels if mode == "concatenated" else n_samples
-    components = np.zeros((len(moments), n_components, size), np.float32)
-    means = np.zeros((len(moments), size), np.float32)
-    variances = np.zeros((len(moments), n_components), np.float32)
-    for number, (total, product, count) in enumerate(moments):
-        kept = min(n_components, size)
+        return _leading(*_moments_of_rows(dense), n_components)
+    if mode == "by_channel_global":
+        return _leading(*_moments(waveforms, units, channels, 0, 1, False), n_components)
+    parts = mapped(partial(_local_models, waveforms, units, channels, n_components), _ranges(n_channels))
+    return Model(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _ranges(n: int) -> Iterable[tuple[int, int]]:
+    """A number of items in parts of equal length."""
+    return pairwise(np.linspace(0, n, min(n, _PARTS) + 1).round().astype(np.int64).tolist())
+
+
+def _local_models(
+    waveforms: NDArray[np.float32],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int32],
+    n_components: int,
+    of_channels: tuple[int, int],
+) -> Model:
+    """The models of a range of channels."""
+    return _leading(*_moments(waveforms, units, channels, *of_channels, True), n_components)
+
+
+def _leading(
+    sums: NDArray[np.float64], products: NDArray[np.float64], counts: NDArray[np.int64], n_components: int
+) -> Model:
+    """Models from sums ``(model, feature)``, sums of products ``(model, feature, feature)`` and counts ``(model,)``."""
+    size = sums.shape[1]
+    kept = min(n_components, size)
+    components = np.zeros((len(sums), n_components, size), np.float32)
+    means = np.zeros((len(sums), size), np.float32)
+    variances = np.zeros((len(sums), n_components), np.float32)
+    for number, (total, product, count) in enumerate(zip(sums, products, counts, strict=True)):
         if count < n_components:
             continue
         mean = total / count
@@ -88,12 +119,13 @@ def project(
     *,
     mode: str,
     whiten: bool,
+    mapped: Mapped = map,
 ) -> NDArray[np.float32]:
     """Scores of the waveforms ``(waveform, component, slot)``, or ``(waveform, component)`` of whole ones.
 
     Parameters
     ----------
-    waveforms, units, channels, mode
+    waveforms, units, channels, mode, mapped
         As for :func:`fit`.
     model : Model
     whiten : bool
@@ -114,28 +146,41 @@ def project(
         n_channels = model.means.shape[1] // waveforms.shape[1]
         dense = _dense(waveforms, units, channels, n_channels).reshape(len(waveforms), -1)
         return np.asarray((dense - model.means[0]) @ taps[0].T, np.float32)
-    return _scores(waveforms, units, channels, taps, model.means, mode == "by_channel_local")
+    scores = np.zeros((len(waveforms), taps.shape[1], waveforms.shape[2]), np.float32)
+
+    def fill(of_waveforms: tuple[int, int]) -> None:
+        part = slice(*of_waveforms)
+        _scores(waveforms[part], units[part], channels, taps, model.means, mode == "by_channel_local", scores[part])
+
+    list(mapped(fill, _ranges(len(waveforms))))
+    return scores
 
 
 @njit(nogil=True, cache=True)
 def _moments(
-    waveforms: NDArray[np.float32], units: NDArray[np.int64], channels: NDArray[np.int32], n_models: int, local: bool
+    waveforms: NDArray[np.float32],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int32],
+    first: int,
+    stop: int,
+    local: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Sums and products by model.
+    """Sums, products and numbers by model: those of the channels from ``first`` to ``stop``, or one for all channels.
 
     Waveforms of a model are collected in blocks of eight, so that the products pass through the cache once per block
     instead of once per waveform.
     """
     n, length, n_slots = waveforms.shape
+    n_models = stop - first
     sums, products = np.zeros((n_models, length)), np.zeros((n_models, length, length))
     counts = np.zeros(n_models, np.int64)
     waiting = np.zeros((n_models, _BLOCK, length))
     for i in range(n):
         for k in range(n_slots):
             channel = channels[units[i], k]
-            if channel < 0:
+            if channel < 0 or (local and not first <= channel < stop):
                 continue
-            model = channel if local else 0
+            model = channel - first if local else 0
             row = waiting[model, counts[model] % _BLOCK]
             for t in range(length):
                 row[t] = waveforms[i, t, k]
@@ -168,9 +213,11 @@ def _add_products(products: NDArray[np.float64], rows: NDArray[np.float64]) -> N
             )
 
 
-def _moments_of_rows(rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+def _moments_of_rows(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     values = rows.astype(np.float64)
-    return values.sum(axis=0), values.T @ values, len(values)
+    return values.sum(axis=0)[None], (values.T @ values)[None], np.array([len(values)])
 
 
 @njit(nogil=True, cache=True)
@@ -181,10 +228,10 @@ def _scores(
     taps: NDArray[np.float64],
     means: NDArray[np.float32],
     local: bool,
-) -> NDArray[np.float32]:
+    scores: NDArray[np.float32],
+) -> None:
     n, length, n_slots = waveforms.shape
     n_components = taps.shape[1]
-    out = np.zeros((n, n_components, n_slots), np.float32)
     for i in range(n):
         for k in range(n_slots):
             channel = channels[units[i], k]
@@ -195,8 +242,7 @@ def _scores(
                 total = 0.0
                 for t in range(length):
                     total += taps[model, p, t] * (np.float64(waveforms[i, t, k]) - means[model, t])
-                out[i, p, k] = total
-    return out
+                scores[i, p, k] = total
 
 
 def _dense(

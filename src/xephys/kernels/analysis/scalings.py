@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, sum_lanes
+
 #: Maximum number of steps of the active set, per variable, as in Lawson and Hanson (1974).
 _STEPS_A_VARIABLE = 3
 
@@ -69,9 +71,14 @@ def scale_spikes(
     >>> scale.tolist(), collides.tolist()
     ([1.5], [False])
     """
-    n_samples = templates.shape[1]
     scale = np.zeros(wanted.size, np.float32)
     collides = np.zeros(wanted.size, np.bool_)
+    places = np.full(traces.shape[1], -1)
+    cut = np.zeros(templates.shape[1] * templates.shape[2], traces.dtype)
+    whole = np.empty((templates.shape[0], 3))
+    whole[:] = np.nan
+    fits = np.empty((rows.size, 5))
+    fits[:] = np.nan
     for place in range(wanted.size):
         i = wanted[place]
         group = [i]
@@ -83,36 +90,75 @@ def scale_spikes(
                 break
             if other != i and overlap[units[i], units[other]]:
                 group.append(other)
+        for member in group:
+            if np.isnan(fits[member, 0]):
+                unit, row = units[member], rows[member] - nbefore
+                _fit(traces, row, unit, templates[unit], channels[unit], lo, hi, cut, whole, fits[member])
         if len(group) == 1:
-            scale[place] = _slope(traces, rows[i] - nbefore, templates[units[i]], channels[units[i]], lo, hi)
+            n, x, xx, y, xy = fits[i]
+            spread = xx - x * x / max(n, 1.0)
+            if spread > 1e-12 * xx:
+                scale[place] = (xy - x * y / n) / spread
         else:
             collides[place] = True
             members = np.array(group)
             scale[place] = _joint(
-                traces, rows[members], units[members], templates, channels, nbefore, n_samples, lo, hi
+                traces, rows[members] - nbefore, units[members], templates, channels, lo, hi, fits[members], places
             )
     return scale, collides
 
 
 @njit(nogil=True, cache=True)
-def _slope(
-    traces: NDArray[Any], row: int, template: NDArray[np.float32], wanted: NDArray[np.int32], lo: int, hi: int
-) -> float:
-    n = 0
-    sum_x = sum_y = sum_xx = sum_xy = 0.0
-    for t in range(max(0, lo - row), min(template.shape[0], hi - row)):
-        for k in range(wanted.size):
-            if wanted[k] >= 0:
-                x, y = np.float64(template[t, k]), np.float64(traces[row + t, wanted[k]])
-                n += 1
-                sum_x += x
-                sum_y += y
-                sum_xx += x * x
-                sum_xy += x * y
-    if n == 0:
-        return 0.0
-    spread = sum_xx - sum_x * sum_x / n
-    return (sum_xy - sum_x * sum_y / n) / spread if spread > 1e-12 * sum_xx else 0.0
+def _fit(
+    traces: NDArray[Any],
+    row: int,
+    unit: int,
+    template: NDArray[np.float32],
+    wanted: NDArray[np.int32],
+    lo: int,
+    hi: int,
+    cut: NDArray[Any],
+    whole: NDArray[np.float64],
+    fit: NDArray[np.float64],
+) -> None:
+    """Number of values of a template inside the recording, sums of these and of the traces there, and of products.
+
+    Those of a whole template alone are kept in ``whole``, because hardly any spike is at the end of a recording.
+    """
+    n_samples, n_slots = template.shape
+    begin, end = max(0, lo - row), min(n_samples, hi - row)
+    for t in range(begin, end):
+        values = traces[row + t]
+        line = cut[(t - begin) * n_slots : (t - begin + 1) * n_slots]
+        for k in range(n_slots):
+            line[k] = values[wanted[k]] if wanted[k] >= 0 else 0
+    inside = template[begin : max(begin, end)]
+    if inside.shape[0] < n_samples or np.isnan(whole[unit, 0]):
+        fit[0] = inside.shape[0] * (wanted >= 0).sum()
+        fit[1], fit[2] = _sum_and_product(inside, inside)
+        if inside.shape[0] == n_samples:
+            whole[unit] = fit[:3]
+    else:
+        fit[:3] = whole[unit]
+    fit[3], fit[4] = _sum_and_product(cut, inside)
+
+
+@njit(nogil=True, cache=True)
+def _sum_and_product(first: NDArray[Any], second: NDArray[np.float32]) -> tuple[float, float]:
+    """Sum of as many values of the first as the second has, and sum of the products with these."""
+    one, other = first.reshape(-1), second.reshape(-1)
+    totals, products = splat_f64(0.0), splat_f64(0.0)
+    lanes = LANES // 2
+    n = other.size // lanes * lanes
+    for i in range(0, n, lanes):
+        values = load_f64(one, i)
+        totals = add(totals, values)
+        products = fma(values, load_f64(other, i), products)
+    total, product = sum_lanes(totals), sum_lanes(products)
+    for i in range(n, other.size):
+        total += np.float64(one[i])
+        product += np.float64(one[i]) * np.float64(other[i])
+    return total, product
 
 
 @njit(nogil=True, cache=True)
@@ -122,55 +168,77 @@ def _joint(
     units: NDArray[np.int64],
     templates: NDArray[np.float32],
     channels: NDArray[np.int32],
-    nbefore: int,
-    n_samples: int,
     lo: int,
     hi: int,
+    fits: NDArray[np.float64],
+    places: NDArray[np.int64],
 ) -> float:
-    """Scale of the first of several spikes that are fitted together."""
-    n = rows.size
-    begin = max(lo, rows.min() - nbefore)
-    end = min(hi, rows.max() - nbefore + n_samples)
-    used = np.zeros(traces.shape[1], np.bool_)
-    for a in range(n):
-        for k in range(channels.shape[1]):
-            if channels[units[a], k] >= 0:
-                used[channels[units[a], k]] = True
-    listed = np.flatnonzero(used)
-    place = np.full(traces.shape[1], -1)
-    place[listed] = np.arange(listed.size)
-    length = end - begin
-    size = length * listed.size
-    columns = np.zeros((n, length, listed.size))
-    for a in range(n):
-        for t in range(n_samples):
-            row = rows[a] - nbefore + t
-            if begin <= row < end:
-                for k in range(channels.shape[1]):
-                    if channels[units[a], k] >= 0:
-                        columns[a, row - begin, place[channels[units[a], k]]] = templates[units[a], t, k]
+    """Scale of the first of several spikes that are fitted together; ``rows`` are those at which their templates begin.
+
+    ``places`` is -1 everywhere, before and after.
+    """
+    n, n_samples = rows.size, templates.shape[1]
+    begin, end = max(lo, rows.min()), min(hi, rows.max() + n_samples)
     gram, target = np.zeros((n, n)), np.zeros(n)
-    means = np.zeros(n)
-    mean = 0.0
-    for t in range(length):
-        for k in range(listed.size):
-            mean += np.float64(traces[begin + t, listed[k]])
-    mean /= size
+    listed = np.empty(min(places.size, n * channels.shape[1]), np.int64)
+    n_listed = 0
     for a in range(n):
-        means[a] = columns[a].sum() / size
+        for channel in channels[units[a]]:
+            if channel >= 0 and places[channel] < 0:
+                places[channel] = n_listed
+                listed[n_listed] = channel
+                n_listed += 1
+    sums = np.zeros(n_listed)
+    for row in range(begin, end):
+        values = traces[row]
+        for k in range(n_listed):
+            sums[k] += values[listed[k]]
+    places[listed[:n_listed]] = -1
+    size = (end - begin) * n_listed
+    mean = sums.sum() / size
     for a in range(n):
-        for b in range(a, n):
-            total = 0.0
-            for t in range(length):
-                for k in range(listed.size):
-                    total += columns[a, t, k] * columns[b, t, k]
-            gram[a, b] = gram[b, a] = total - size * means[a] * means[b]
-        total = 0.0
-        for t in range(length):
-            for k in range(listed.size):
-                total += columns[a, t, k] * np.float64(traces[begin + t, listed[k]])
-        target[a] = total - size * means[a] * mean
+        for b in range(a):
+            gram[a, b] = _overlap(rows[a], templates[units[a]], channels[units[a]],
+                                  rows[b], templates[units[b]], channels[units[b]], lo, hi, places)  # fmt: skip
+            gram[a, b] -= fits[a, 1] * fits[b, 1] / size
+            gram[b, a] = gram[a, b]
+        gram[a, a] = fits[a, 2] - fits[a, 1] ** 2 / size
+        target[a] = fits[a, 4] - fits[a, 1] * mean
     return float(nonnegative(gram, target)[0])
+
+
+@njit(nogil=True, cache=True)
+def _overlap(
+    first_row: int,
+    first: NDArray[np.float32],
+    first_channels: NDArray[np.int32],
+    second_row: int,
+    second: NDArray[np.float32],
+    second_channels: NDArray[np.int32],
+    lo: int,
+    hi: int,
+    places: NDArray[np.int64],
+) -> float:
+    """Sum of the products of two templates where both are, inside the recording."""
+    n_samples, n_slots = first.shape
+    for k in range(n_slots):
+        if second_channels[k] >= 0:
+            places[second_channels[k]] = k
+    shared = np.empty((n_slots, 2), np.int64)
+    n_shared = 0
+    for k in range(n_slots):
+        if first_channels[k] >= 0 and places[first_channels[k]] >= 0:
+            shared[n_shared, 0], shared[n_shared, 1] = k, places[first_channels[k]]
+            n_shared += 1
+    for k in range(n_slots):
+        if second_channels[k] >= 0:
+            places[second_channels[k]] = -1
+    sums = np.zeros(n_slots)
+    for row in range(max(lo, first_row, second_row), min(hi, first_row + n_samples, second_row + n_samples)):
+        one, other = first[row - first_row], second[row - second_row]
+        for k in range(n_shared):
+            sums[k] += np.float64(one[shared[k, 0]]) * np.float64(other[shared[k, 1]])
+    return float(sums.sum())
 
 
 @njit(nogil=True, cache=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.stats import chi2
 
 from xephys.kernels.metrics.neighbors import nearest_rows
@@ -126,7 +127,8 @@ def _mahalanobis(own: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[
         half = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # fewer spikes than features, or a feature that is always 0
         return float("nan"), float("nan")
-    squares = (np.linalg.solve(half, (other - own.mean(axis=0)).T) ** 2).sum(axis=0)
+    apart = solve_triangular(half, (other - own.mean(axis=0)).T, lower=True, check_finite=False)
+    squares = (apart**2).sum(axis=0)
     ratio = chi2.sf(squares, own.shape[1]).sum() / len(own)
     return float(np.partition(squares, n - 1)[n - 1]), float(ratio)
 

@@ -61,30 +61,31 @@ def _keep_smallest(
     """
     n_rows, n_columns = products.shape
     for i in range(n_rows):
-        row = first + i
+        row, norm, line = first + i, norms[first + i], products[i]
         for start in range(0, n_columns, _LANES):
-            stop = min(start + _LANES, n_columns)
-            limit, closer = limits[row], False
-            for j in range(start, stop):
-                closer |= norms[second + j] + products[i, j] < limit
-            if closer:
-                for j in range(start, stop):
-                    value = norms[second + j] + products[i, j]
-                    if value < limits[row] and second + j != row:
-                        _insert(best[row], found[row], value, second + j)
+            # Slices, because LLVM does not vectorize a loop over indices that might be negative.
+            part = line[start : start + _LANES]
+            their_norms = norms[second + start : second + start + part.size]
+            limit, n_closer = limits[row], 0
+            for j in range(part.size):
+                n_closer += their_norms[j] + part[j] < limit
+            if n_closer:
+                for j in range(part.size):
+                    other, value = second + start + j, their_norms[j] + part[j]
+                    if value < limits[row] and other != row:
+                        _insert(best[row], found[row], value, other)
                         limits[row] = best[row, -1]
             if first == second:
                 continue
-            norm, closer = norms[row], False
-            for j in range(start, stop):
-                closer |= norm + products[i, j] < limits[second + j]
-            if closer:
-                for j in range(start, stop):
-                    other = second + j
-                    value = norm + products[i, j]
-                    if value < limits[other]:
+            their_limits, n_closer = limits[second + start : second + start + part.size], 0
+            for j in range(part.size):
+                n_closer += norm + part[j] < their_limits[j]
+            if n_closer:
+                for j in range(part.size):
+                    other, value = second + start + j, norm + part[j]
+                    if value < their_limits[j]:
                         _insert(best[other], found[other], value, row)
-                        limits[other] = best[other, -1]
+                        their_limits[j] = best[other, -1]
 
 
 @njit(nogil=True, cache=True)
