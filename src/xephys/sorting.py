@@ -96,7 +96,7 @@ def build_sorting(
     table["time"] = axes.times_s(table["segment_index"], table["sample_index"])
     _check_lengths("unit", unit_values, n_units)
     unit_values.setdefault("label", np.full(n_units, "unsorted"))
-    unit_values.setdefault("num_spikes", np.bincount(table["unit_index"], minlength=n_units))
+    unit_values["num_spikes"] = np.bincount(table["unit_index"], minlength=n_units)
     unit_values.setdefault("firing_rate", unit_values["num_spikes"] * axes.sampling_frequency / _length(axes, table))
     ids = np.arange(n_units) if unit_ids is None else np.asarray(unit_ids)
     if len(ids) != n_units or len(np.unique(ids)) != n_units:
@@ -158,12 +158,30 @@ def validate_sorting(sorting: Any) -> xr.DataTree:
         raise ParameterError(
             f"spikes belong to units {unit_index.min()} to {unit_index.max()} and there are {len(ids)}, counted from 0"
         )
+    _check_spikes(sorting, unit_index)
     templates = sorting.children.get("templates")
     if templates is not None and templates.sizes.get("unit", len(ids)) != len(ids):
         raise ParameterError(
             f"there are {templates.sizes['unit']} templates and {len(ids)} units; choose units with select_units"
         )
     return sorting
+
+
+def _check_spikes(sorting: xr.DataTree, unit_index: Any) -> None:
+    """Check that the spikes are those that the units were made of, in order of segment and sample."""
+    spikes, units = sorting["spikes"].dataset, sorting["units"].dataset
+    counts = np.bincount(unit_index, minlength=units.sizes["unit"])
+    known = units["num_spikes"].values if "num_spikes" in units else counts
+    remedy = "take a part of a sorting with select_period, select_segments or select_units, not with isel or sel"
+    if not np.array_equal(known, counts):
+        unit = int(np.argmax(known != counts))
+        raise ParameterError(
+            f"unit {unit_ids_of(sorting)[unit]} has {counts[unit]} spikes, and num_spikes is {known[unit]}; {remedy}, "
+            "or make a sorting of the spikes that are left with make_sorting"
+        )
+    step = np.diff(spikes["sample_index"].values.astype(np.int64))
+    if (step < 0).any() and (step[np.diff(_segment_index(spikes)) == 0] < 0).any():
+        raise ParameterError(f"the spikes are not in the order of their samples; {remedy}")
 
 
 def unit_ids_of(sorting: xr.DataTree) -> Any:

@@ -217,6 +217,23 @@ def test_synchrony(load):
     assert "| default | far | 20 % |" in "".join(synchrony.report([row]))
 
 
+def test_again(load):
+    again = load("again")
+    before = again.stored((FOLDER / "results" / "sorters.md").read_text(encoding="utf-8"))
+    assert before["hard:10", "default"] == (0.631, 48, 80, (9, 0, 0))
+    assert ("hard:10", "lupin") not in before
+    score = {"accuracy": 0.63, "well": 47, "truth units": 80} | dict.fromkeys(again.EXTRA, 0)
+    runs = [
+        {"set": "hard:10", "sorter": "default", "state": "done", "score": score},
+        {"set": "hard:11", "sorter": "default", "state": "done", "score": score | {"accuracy": 0.7, "well": 48}},
+        {"set": "hard:12", "sorter": "default", "state": "failed: killed"},
+        {"set": "tissue:10", "sorter": "default", "state": "done", "score": score},
+    ]
+    rows = again.compared(runs, before)
+    assert [row.verdict for row in rows] == ["**worse**", "better"]
+    assert "| default | 2 | 0.6280 → 0.6650 | 96 → 95 | 1 |" in "\n".join(again.report(rows))
+
+
 def test_silence(load):
     silence = load("silence")
     (row,) = silence.run(quick=True)

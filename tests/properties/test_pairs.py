@@ -329,3 +329,20 @@ def test_units_reordered_by_xarray_are_refused_after_anything(sorting, first, wr
         if name not in ("copy", "xr.open_datatree"):  # Xarray's own, which do not check
             with pytest.raises(ParameterError, match="with select_units and relabel_units, not with isel or sel"):
                 other(once, tmp_path)
+
+
+@pytest.mark.parametrize("first", SORTING_OPERATIONS)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (slice(5, 40), "spikes, and num_spikes is .*select_period.* or make a sorting of the spikes that are left"),
+        ([], "has 0 spikes, and num_spikes is "),
+        (slice(None, None, -1), "not in the order of their samples; take a part of a sorting with select_period"),
+    ],
+)
+def test_spikes_taken_out_by_xarray_are_refused_after_anything(sorting, first, wrong, message, tmp_path):
+    once = SORTING_OPERATIONS[first][0](sorting, tmp_path).isel(spike=wrong, missing_dims="ignore")
+    for name, (other, _) in SORTING_OPERATIONS.items():
+        if name not in ("copy", "xr.open_datatree"):  # done by Xarray, which does not know
+            with pytest.raises(ParameterError, match=message):
+                other(once, tmp_path)

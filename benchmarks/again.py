@@ -1,0 +1,124 @@
+"""Our presets sorted again on every set of ``results/sorters.md``, beside what that table says of the version before.
+
+    python benchmarks/again.py [--keep FOLDER] [--sets hard:10 ...] [--sorters default preset:kilosort4]
+
+No other sorter is run: the table keeps what is known of them, and theirs do not change with our code. With ``--keep``,
+what is finished in FOLDER is not sorted again.
+"""
+
+import argparse
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sorters
+from harness import RESULTS, table, write_result
+
+#: A row of the table of accuracy: set, sorter, mean accuracy, well detected of all, extra units.
+ROW = re.compile(
+    r"^\| (?P<set>[\w-]+:\d+) \| (?P<sorter>default|preset:\w+) \| (?P<accuracy>[\d.]+) "
+    r"\| (?P<well>\d+) of (?P<of>\d+) \| (?P<extra>\d+ / \d+ / \d+) \|",
+    re.MULTILINE,
+)
+#: The table has three decimals: what differs by less than this is no difference.
+ROUNDING = 0.0005
+EXTRA = ("false positive", "redundant", "overmerged")
+
+
+class Before(NamedTuple):
+    """What the table says of one sorter on one set."""
+
+    accuracy: float
+    well: int
+    n_units: int
+    extra: tuple[int, ...]
+
+
+class Row(NamedTuple):
+    """One sorter on one set, before and now."""
+
+    set: str
+    sorter: str
+    before: Before
+    now: Before
+
+    @property
+    def verdict(self) -> str:
+        """Whether fewer units are found, or the mean accuracy is lower, than before."""
+        found, accuracy = self.now.well - self.before.well, self.now.accuracy - self.before.accuracy
+        if found < 0 or accuracy < -ROUNDING:
+            return "**worse**"
+        return "better" if found > 0 or accuracy > ROUNDING else "the same"
+
+
+def stored(text: str) -> dict[tuple[str, str], Before]:
+    """What a table of sorters says of ours, by set and sorter."""
+    return {
+        (row["set"], row["sorter"]): Before(
+            float(row["accuracy"]), int(row["well"]), int(row["of"]), tuple(map(int, row["extra"].split(" / ")))
+        )
+        for row in ROW.finditer(text)
+    }
+
+
+def compared(runs: list[dict[str, Any]], before: dict[tuple[str, str], Before]) -> list[Row]:
+    """The runs that were finished, beside the table."""
+    rows = []
+    for made in runs:
+        key = made["set"], made["sorter"]
+        if made["state"] != "done" or key not in before:
+            continue
+        score = made["score"]
+        extra = tuple(int(score[name]) for name in EXTRA)
+        rows.append(Row(*key, before[key], Before(score["accuracy"], score["well"], score["truth units"], extra)))
+    return rows
+
+
+def report(rows: list[Row]) -> list[str]:
+    def cells(one: Before) -> tuple[str, str, str]:
+        return f"{one.accuracy:.3f}", f"{one.well} of {one.n_units}", " / ".join(map(str, one.extra))
+
+    def both(row: Row) -> list[str]:
+        return [f"{a} → {b}" for a, b in zip(cells(row.before), cells(row.now), strict=True)]
+
+    lines = [(row.set, row.sorter, *both(row), row.verdict) for row in rows]
+    totals = []
+    for sorter in dict.fromkeys(row.sorter for row in rows):
+        mine = [row for row in rows if row.sorter == sorter]
+        means = [sum(getattr(row, when).accuracy for row in mine) / len(mine) for when in ("before", "now")]
+        well = [sum(getattr(row, when).well for row in mine) for when in ("before", "now")]
+        n_worse = sum(row.verdict == "**worse**" for row in mine)
+        totals.append((sorter, len(mine), f"{means[0]:.4f} → {means[1]:.4f}", f"{well[0]} → {well[1]}", n_worse))
+    return [
+        "# Our presets, then and now",
+        "The same recordings as in [the table of sorters](sorters.md), where the figures before the arrows stand. "
+        "Worse: fewer units well detected, or a mean accuracy that is lower by more than the rounding of that table.",
+        table(["preset", "sets", "mean accuracy over sets", "well detected", "sets that are worse"], totals),
+        table(["set", "sorter", "mean accuracy", "well detected", "extra: false / redundant / overmerged", ""], lines),
+    ]
+
+
+def main() -> None:
+    before = stored((RESULTS / "sorters.md").read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, help="folder in which recordings and results stay")
+    parser.add_argument("--sets", nargs="+", help="some sets alone: prints, and writes no table")
+    parser.add_argument("--sorters", nargs="+", default=["default", "preset:kilosort4"])
+    options = parser.parse_args()
+    pairs = [
+        pair for pair in before if (options.sets is None or pair[0] in options.sets) and pair[1] in options.sorters
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = compared(sorters.run(pairs, folder=folder), before)
+    parts = report(rows)
+    if len(rows) < len(before):
+        print("\n\n".join(parts))
+    else:
+        write_result("again", *parts)
+
+
+if __name__ == "__main__":
+    main()
