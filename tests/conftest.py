@@ -10,7 +10,7 @@ for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 from importlib.util import find_spec  # noqa: E402
 
-if find_spec("cupy") is None:  # kernels written for CUDA are run by Numba's simulator where there is no GPU
+if find_spec("cupy") is None:  # without a GPU, Numba's simulator runs the kernels written for CUDA
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 from collections.abc import Iterator  # noqa: E402
@@ -19,7 +19,7 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-# The first example of a test compiles kernels, so no deadline; the same examples every time, so that no run is lucky.
+# No deadline, because the first example compiles kernels; and the same examples in every run.
 settings.register_profile(
     "xephys", deadline=None, max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -37,7 +37,7 @@ def forbid_compute() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def close_figures() -> Iterator[None]:
-    """Figures belong to pyplot, which keeps them until they are closed."""
+    """Close figures, which pyplot keeps until they are closed."""
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

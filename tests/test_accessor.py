@@ -64,7 +64,7 @@ def test_accessor_exists_on_arrays_made_elsewhere():
         "import xephys.testing, xarray; print(hasattr(xarray.DataArray(0), 'ephys'))",
     ],
 )
-def test_accessor_is_there_whatever_the_order_of_imports(code):
+def test_the_accessor_exists_for_any_order_of_imports(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout == "True\n", done.stderr
 

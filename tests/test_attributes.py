@@ -1,4 +1,4 @@
-"""Attributes as texts, and back."""
+"""Attributes as text and back."""
 
 import numpy as np
 import pytest
@@ -14,11 +14,11 @@ def test_there_and_back(value):
 
 
 @pytest.mark.parametrize("value", [{"a": (1, 2)}, {1: "a"}, {"a": np.arange(3)}, [object()]])
-def test_what_json_does_not_say_whole_stays(value):
+def test_values_that_json_cannot_hold_stay_unchanged(value):
     assert as_text(value) is value and from_text(as_text(value), None) is value
 
 
-def test_a_window_with_everything_becomes_a_netcdf_file(tmp_path):
+def test_a_window_with_every_label_becomes_a_netcdf_file(tmp_path):
     from probeinterface import generate_multi_columns_probe
 
     probe = generate_multi_columns_probe(num_columns=2, num_contact_per_column=2)
@@ -38,7 +38,7 @@ def test_a_window_with_everything_becomes_a_netcdf_file(tmp_path):
     assert xephys.to_spikeinterface(back).get_probe().contact_shapes.tolist() == probe.contact_shapes.tolist()
 
 
-def test_a_history_of_lines_is_lengthened():
+def test_a_history_stored_as_a_list_is_extended():
     recording = make_recording(np.zeros((90, 2)), sampling_frequency=1000.0).assign_attrs(history="one\ntwo")
     longer = xephys.scale(recording, gain=2.0)
     steps = lines_of(longer.attrs["history"])

@@ -1,4 +1,4 @@
-"""Operations leave their call: in the history, on estimates, and in the names of tasks."""
+"""Operations record their call: in the history, on estimates, and in the names of tasks."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def test_the_outermost_operation_is_the_step(recording):
     assert current_call() == ""
 
 
-def test_an_operation_that_fails_is_over(recording):
+def test_an_operation_that_fails_leaves_no_trace(recording):
     with pytest.raises(xephys.ParameterError):
         xephys.bandpass_filter(recording, freq_min_hz=-1)
     assert current_call() == ""
 
 
-def test_what_the_step_is_called_changes_no_token(recording):
+def test_the_name_of_a_step_changes_no_token(recording):
     inside = xephys.bandpass_filter(recording)
 
     @operation
@@ -83,7 +83,7 @@ def test_tasks_of_a_sort_are_named_after_operations(preset, recording):
 
     with Names() as names:
         xephys.sort(recording, preset=preset, progress=False)
-    # Beside operations: reading the source, and Dask's own joining of blocks.
+    # Beside operations, only reading the source and Dask's joining of blocks have tasks.
     assert names.seen - set(xephys.__all__) <= {"simulationsource", "finalize"}
     assert len(names.seen) > 6
 

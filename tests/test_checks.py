@@ -1,4 +1,4 @@
-"""Checks of parameters: what passes, and the value, the limit and the remedy in what does not."""
+"""Checks of parameters: what passes, and the value, the limit and the remedy in each error."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_keywords_are_those_that_the_builder_takes_by_name():
         check_keywords({}, builder, what="method 'a'")
 
 
-def test_nothing_is_proposed_where_nothing_is_near():
+def test_nothing_is_proposed_if_no_name_is_near():
     assert nearest_name("detect_treshold", ["seed", "detect_threshold"]) == "detect_threshold"
     assert nearest_name("x", ["seed"]) is None
 
 
 def test_nothing_follows_a_question():
-    """In every text of the package: behind "did you mean ...?" the sentence cannot go on."""
+    """In every text of the package, "did you mean ...?" ends the sentence."""
     followed, hints = [], 0
     for path in Path(xephys.__file__).parent.rglob("*.py"):
         for text in ast.walk(ast.parse(path.read_text(encoding="utf8"))):

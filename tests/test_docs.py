@@ -1,4 +1,4 @@
-"""The documentation points to things that are there, and its list of functions is up to date."""
+"""The documentation links to what exists, and its generated lists are up to date."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""Errors: caught as what they are and as Python's own kinds."""
+"""Errors are caught as our classes and as Python's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_warning_points_to_the_line_of_the_user():
     assert {warning.filename for warning in caught} == {__file__}
 
 
-def test_a_short_write_of_numpy_has_no_number():
+def test_numpys_short_write_counts_as_a_full_disk():
     assert errors.is_disk_full(OSError("4096 requested and 12 written"))
     assert not errors.is_disk_full(OSError("something else"))
 
@@ -33,7 +33,7 @@ def test_full_disks_are_told_from_other_failures(number):
     assert not errors.is_disk_full(OSError(errno.EACCES, "denied"))
 
 
-def test_kinds():
+def test_classes_derive_from_pythons():
     assert issubclass(errors.SilentRecordingError, errors.RecordingError)
     assert issubclass(errors.RecordingError, ValueError)
     assert issubclass(errors.ParameterError, ValueError)

@@ -1,4 +1,4 @@
-"""Names of other systems lead to ones that exist here."""
+"""Names of other systems lead to names that exist here."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_kilosort_names_are_those_of_its_preset_or_are_explained(row):
     assert row.name in known or row.ours or row.note
 
 
-def test_no_name_stands_twice():
+def test_every_foreign_name_is_listed_once():
     names = [row.name for row in (*SPIKEINTERFACE, *KILOSORT)]
     assert len(set(names)) == len(names)
 
 
-def test_the_first_that_a_function_has_is_meant():
+def test_the_first_name_that_a_function_has_is_proposed():
     assert our_name("radius_um", ["n_nearest", "exclude_radius_um"]) == "exclude_radius_um"
     assert our_name("freq_min", ["seed"]) is None
     assert our_name("nothing", ["seed"]) is None

@@ -1,4 +1,4 @@
-"""The gallery has every figure, and a picture of each call."""
+"""The gallery calls every figure and shows a picture of each call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package's public face: quick to import, every name there, nothing heavy until it is needed."""
+"""The public names: quick to import, complete, and nothing heavy until it is needed."""
 
 import ast
 import inspect
@@ -64,7 +64,7 @@ def test_public_names_resolve_to_what_they_say(name):
 
 
 def test_no_module_hides_a_public_name():
-    """Importing a module binds it in its package: a function of the same name would be lost, depending on the order."""
+    """Importing a module binds its name in its package, where it would replace a function of the same name."""
     modules = sorted({public.module for public in PUBLIC.values()} - {"."})
     code = f"""
 from importlib import import_module
@@ -82,7 +82,7 @@ def test_unknown_name_is_an_attribute_error():
 
 
 def test_static_names_are_the_public_names():
-    """What editors and type checkers see is what is there."""
+    """Editors and type checkers see the names that exist."""
     stub = ast.parse(STUB.read_text(encoding="utf-8"))
     imported = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert imported == set(PUBLIC)

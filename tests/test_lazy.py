@@ -1,4 +1,4 @@
-"""Public names from a stub: read in order, imported on first use, kept in the package."""
+"""Public names from a stub: read in order, imported on first use, and then kept in the package."""
 
 from __future__ import annotations
 

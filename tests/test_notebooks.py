@@ -37,4 +37,4 @@ def test_runs(path, tmp_path, monkeypatch):
         if "image/png" in output.get("data", {})
     ]
     assert len(pictures) >= 5
-    assert min(pictures) > 5_000  # an empty pair of axes is smaller
+    assert min(pictures) > 5_000  # an empty figure is smaller

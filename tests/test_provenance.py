@@ -1,4 +1,4 @@
-"""Histories are replayed: the same values to the bit, from every form of the history; nothing else is run."""
+"""Histories are replayed: the same values to the bit from every form of the history, and no other code is run."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_chain_without_estimates_is_made_lazily(recording):
         xephys.replay(made, recording)
 
 
-def test_estimates_are_made_anew_on_another_recording(recording):
+def test_estimates_are_computed_again_on_another_recording(recording):
     other = simulate_recording(duration_s=3, n_channels=16, n_units=2, seed=1)[0]
     assert np.array_equal(xephys.replay(_whitened(recording), other).values, _whitened(other).values)
 
@@ -135,7 +135,7 @@ def test_a_recording_without_history_is_refused(recording):
         xephys.replay(recording, recording)
 
 
-def test_places_of_work_are_no_steps(recording, tmp_path):
+def test_work_folders_are_not_part_of_a_step(recording, tmp_path):
     made = xephys.checkpoint(recording.ephys.bandpass_filter(), tmp_path / "a").ephys.scale(gain=2)
     again = xephys.replay(made, recording)
     assert [step.partition("(")[0] for step in again.attrs["history"].splitlines()] == ["bandpass_filter", "scale"]

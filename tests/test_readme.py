@@ -1,4 +1,4 @@
-"""The README is true: its example runs, its commands and functions exist, its links lead somewhere."""
+"""The README is correct: its example runs, its commands and functions exist, its links lead somewhere."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ def _blocks(language):
 
 
 def test_the_example_has_ten_lines():
-    (block,) = _blocks("python")  # it is run in a notebook below
+    (block,) = _blocks("python")  # the next test runs it in a notebook
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
 
 

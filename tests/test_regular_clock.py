@@ -1,4 +1,4 @@
-"""Times that a start and a rate say behave as if each were stored, and sample numbers stay exact."""
+"""Times defined by a start and a rate behave as if each were stored, and sample numbers stay exact."""
 
 import copy
 import pickle
@@ -23,7 +23,7 @@ def recording(n=N, start_s=START, rate=RATE, **more):
 
 
 def stored(made):
-    """The same with a time for each sample, as Xarray and pandas index it."""
+    """The same recording with a stored time for each sample, as Xarray and pandas index it."""
     return made.drop_vars("time").assign_coords(time=("time", made.time.values))
 
 
@@ -40,7 +40,7 @@ def clock(made):
         slice(6.3, 6.4, 5), slice(6.4, 6.3),
     ],
 )  # fmt: skip
-def test_a_slice_of_times_is_that_of_stored_times_and_keeps_the_clock(label):
+def test_a_slice_of_times_equals_that_of_stored_times_and_keeps_the_clock(label):
     made = recording()
     part, expected = made.sel(time=label), stored(made).sel(time=label)
     assert part.values.tolist() == expected.values.tolist()
@@ -50,7 +50,7 @@ def test_a_slice_of_times_is_that_of_stored_times_and_keeps_the_clock(label):
 
 @pytest.mark.parametrize("method", ["nearest", "ffill", "bfill"])
 @pytest.mark.parametrize("label", [6.30001, [6.29, 6.300013], np.array([6.35001])])
-def test_times_by_method_are_those_of_stored_times(method, label):
+def test_times_by_method_equal_those_of_stored_times(method, label):
     made = recording()
     got, expected = made.sel(time=label, method=method), stored(made).sel(time=label, method=method)
     assert got.values.tolist() == expected.values.tolist()
@@ -119,7 +119,7 @@ def test_the_clock_survives(way):
         assert clock(after).first == 1000
 
 
-def test_renamed_times_are_chosen_under_the_new_name():
+def test_renamed_times_are_selected_by_the_new_name():
     part = recording().rename(time="t").sel(t=slice(6.3, 6.31))
     assert part.dims == ("t", "channel") and part.sizes["t"] == 301
 
@@ -136,7 +136,7 @@ def test_strides_lower_the_rate_and_reversed_or_uneven_choices_store_their_times
     assert "time" not in made.isel(time=3).xindexes and float(made.time[3]) == float(made.isel(time=3).time)
 
 
-def test_windows_that_follow_each_other_make_the_whole_again():
+def test_consecutive_windows_make_the_whole_again():
     made = recording()
     whole = xr.concat([made[:1000], made[1000:1000], made[1000:4001], made[4001:]], "time")
     assert clock(whole).equals(clock(made)) and whole.values.tolist() == made.values.tolist()
@@ -154,7 +154,7 @@ def test_windows_that_follow_each_other_make_the_whole_again():
         (lambda made: recording(rate=25_000.0, start_s=START + 1000 / RATE), "or on another clock"),
     ],
 )
-def test_what_cannot_lie_on_one_axis_is_refused_with_the_remedy(second, message):
+def test_times_that_fit_no_common_axis_are_refused_with_the_remedy(second, message):
     made = recording()
     with pytest.raises(RecordingError, match=message):
         xr.concat([made[:1000], second(made)], "time")
@@ -173,7 +173,7 @@ def test_recordings_on_one_clock_are_aligned_by_sample():
         xr.align(made[:100], made[200:300], join="outer")
 
 
-def test_tokens_tell_clocks_apart_and_are_the_same_for_the_same():
+def test_tokens_of_clocks_are_equal_only_for_equal_clocks():
     made = recording(n=100)
     assert dask.base.tokenize(made) == dask.base.tokenize(pickle.loads(pickle.dumps(made)))
     assert dask.base.tokenize(made.time) != dask.base.tokenize(recording(n=100, start_s=1.0).time)
@@ -181,7 +181,7 @@ def test_tokens_tell_clocks_apart_and_are_the_same_for_the_same():
 
 
 @pytest.mark.parametrize("kind", ["zarr", "netcdf"])
-def test_stored_by_xarray_and_opened_again(kind, tmp_path):
+def test_clocks_stored_by_xarray_are_opened_again(kind, tmp_path):
     part = recording(coordinates={"x": [0.0, 1.0], "y": [0.0, 20.0]})[1000:7000]
     if kind == "zarr":
         part.chunk({"time": 1500}).to_dataset(name="traces").to_zarr(tmp_path / "a.zarr")
@@ -195,7 +195,7 @@ def test_stored_by_xarray_and_opened_again(kind, tmp_path):
     assert (opened.x.attrs["units"], opened.time.attrs["units"]) == ("um", "s")
 
 
-def test_what_is_evenly_spaced():
+def test_even_spacing_is_recognized():
     times = START + np.arange(100_000) / 24_414.0625
     found = evenly_spaced(times)
     assert found is not None and found.transform.rate == pytest.approx(24_414.0625, rel=1e-9)
@@ -208,7 +208,7 @@ def test_what_is_evenly_spaced():
         )
 
 
-def test_pictures_say_seconds_and_micrometers():
+def test_figures_are_labelled_in_seconds_and_micrometers():
     pytest.importorskip("matplotlib").use("agg")
     import matplotlib.pyplot as plt
 
@@ -220,7 +220,7 @@ def test_pictures_say_seconds_and_micrometers():
     assert made.y.attrs == {"units": "um"}
 
 
-def test_what_an_hour_costs_does_not_grow_with_it():
+def test_the_cost_does_not_grow_with_the_recording():
     import tracemalloc
 
     import dask.array as da

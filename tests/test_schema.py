@@ -1,4 +1,4 @@
-"""The schema: recordings are made, checked and wrapped with everything that they carry."""
+"""The schema: recordings are made and checked, and operations keep their labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_time_is_a_range_from_the_start():
     np.testing.assert_allclose(made.time.values, 2.0 + np.arange(300) / RATE)
 
 
-def test_a_valid_recording_says_what_it_holds():
+def test_a_valid_recording_is_described():
     info = validate_recording(recording())
     assert (info.sampling_frequency, info.n_samples, info.n_channels, info.units) == (RATE, 300, 2, "counts")
 
@@ -40,7 +40,7 @@ def test_a_valid_recording_says_what_it_holds():
         (lambda r: r[:0], RecordingError, "0 samples of 2 channels; it is empty"),
     ],
 )
-def test_what_is_no_recording(change, error, message):
+def test_anything_but_a_recording_is_refused(change, error, message):
     with pytest.raises(error, match=message):
         validate_recording(change(recording()))
 
@@ -63,7 +63,7 @@ def test_positions_and_bad_channels():
         positions_of(recording(x=[0, np.nan], y=[0, 1]), why="a test")
 
 
-def test_an_operation_keeps_the_coordinates_and_lengthens_the_history():
+def test_an_operation_keeps_the_coordinates_and_extends_the_history():
     made = recording(x=[0, 10]).assign_attrs(history=["first"])
     wrapped = wrap_like(made, np.ones((300, 2), "f4"), step="second", units="uV")
     assert wrapped.attrs["history"] == "first\nsecond"

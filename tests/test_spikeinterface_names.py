@@ -1,4 +1,4 @@
-"""Every name of SpikeInterface's API list of 2021-22 is found: as our own, through the bridge, or what replaces it."""
+"""Every name of SpikeInterface's API list of 2021-22 is accounted for: our own, through the bridge, or replaced."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def resolved(what: str) -> Any:
     return found
 
 
-def test_the_list_is_whole() -> None:
+def test_the_list_is_complete() -> None:
     listed = rows()
     assert len(listed) == N_NAMES
     assert len({(row["module"], row["kind"], row["name"]) for row in listed}) == N_NAMES
@@ -42,13 +42,13 @@ def test_the_list_is_whole() -> None:
 
 
 @pytest.mark.parametrize("status", ["own", "bridge", "replaced"])
-def test_what_is_named_is_there(status: str) -> None:
+def test_named_objects_exist(status: str) -> None:
     for what in {row["what"] for row in rows() if row["status"] == status}:
         assert what.startswith("spikeinterface.") == (status == "bridge"), what
         assert resolved(what), what
 
 
-def test_what_is_not_there_yet_is_listed_with_a_remark_and_is_indeed_not_there() -> None:
+def test_missing_names_have_a_remark_and_do_not_exist() -> None:
     missing = [row for row in rows() if row["status"] == "not yet"]
     assert all(row["note"] and not row["what"] for row in missing)
     public = set(dir(xephys)) | set(dir(xephys.plot))
@@ -61,7 +61,7 @@ def test_our_own_functions_are_not_sent_through_the_bridge() -> None:
     assert not passed_by
 
 
-def test_the_page_counts_them() -> None:
+def test_the_page_has_the_right_counts() -> None:
     page = (ROOT / "docs" / "how_to" / "analyze.md").read_text(encoding="utf-8")
     counts = Counter(row["status"] for row in rows())
     for status in STATUS:

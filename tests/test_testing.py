@@ -1,4 +1,4 @@
-"""The public face: the labelled array, and guards that can fail."""
+"""The public test helpers: the labelled array, and guards that can fail."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_values_and_coordinates(pair):
     assert recording.attrs["sampling_frequency"] == 30_000.0
 
 
-def test_the_same_whatever_the_chunks(pair):
+def test_a_lazy_operation_does_not_depend_on_chunks(pair):
     assert_chunk_invariant(lambda r: r, pair[0], chunk_samples=[3000, 21_003, 99_000])
 
 

@@ -1,4 +1,4 @@
-"""Calls as text: every kind of value comes back equal, and nothing else is read."""
+"""Calls as text: values of every kind come back equal, and no other text is accepted."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def test_numpy_scalars_are_written_as_numbers():
         "step(a=packed('O', (1,), 'AA'))", "step(a=array('x', 'no dtype'))", "step(a=<3>)", "(" * 500,
     ],
 )  # fmt: skip
-def test_nothing_else_is_read(text):
+def test_other_texts_are_refused(text):
     with pytest.raises(ParameterError, match=r"read|write|value"):
         read_call(text)
 
 
-def test_a_packed_array_cannot_unpack_to_more_than_it_says():
+def test_a_packed_array_cannot_unpack_to_more_than_it_declares():
     packed = write_value(np.zeros(1_000_000)).replace("(1000000,)", "(100,)")
     with pytest.raises(ParameterError, match="packed for 800"):
         read_call(f"step(a={packed})")
 
 
-def test_what_cannot_be_written_says_so():
+def test_values_that_cannot_be_written_are_named():
     with pytest.raises(TypeError, match="a object cannot be written"):
         write_call("step", {"a": object()})
 
@@ -76,7 +76,7 @@ def test_excerpts_of_traces_are_not_written():
     assert read_call(write_call("f", {"few": [np.arange(3.0)]}))[1]["few"][0].tolist() == [0, 1, 2]
 
 
-def test_people_see_shapes():
+def test_people_see_shapes_in_place_of_arrays():
     assert [show_value(v) for v in (2.0, "x", MANY, xr.DataArray(np.zeros((2, 3))), object())] == [
         "2.0", "'x'", "<65 × 1>", "<2 × 3>", "<object>",
     ]  # fmt: skip

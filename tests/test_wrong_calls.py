@@ -1,4 +1,4 @@
-"""Calls that cannot be right are answered in one sentence: what was given, what is taken, what to do."""
+"""Wrong calls are answered in one sentence: what was given, what is accepted, what to do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def given(tmp_path_factory):
     )  # fmt: skip
 
 
-#: A call of Python by what it is about: the call, and what its sentence must hold.
+#: Wrong Python calls by their topic: the call, and what the sentence must contain.
 CALLS = {
     # Names of SpikeInterface and Kilosort.
     "freq_min": (lambda g: xephys.bandpass_filter(g.r, freq_min=300), "no parameter 'freq_min'.*'freq_min_hz'"),
@@ -157,7 +157,7 @@ CALLS = {
     ),
     "a negative threshold": (lambda g: xephys.sort(g.r, detect_threshold=-5), "greater than 0.*lists the limits"),
     "a figure of nothing": (lambda g: plot.plot_report(3), "nothing to draw of a int"),
-    # What came later: analysis, curation, joining, resampling.
+    # Later additions: analysis, curation, joining, resampling.
     "an extension": (lambda g: xephys.analyze(_sorting(g), g.f, extensions=["waveform"]), "did you mean 'waveforms'"),
     "recording and sorting swapped": (
         lambda g: xephys.analyze(g.f, _sorting(g)),
@@ -215,7 +215,7 @@ CALLS = {
     "a figure of a sorting": (lambda g: plot.plot_traces(_sorting(g)), "give the recording that was sorted"),
 }
 
-#: A name that does not exist: where it was looked for, and the one that was meant.
+#: Names that do not exist: where each is looked up, and the name that was meant.
 NAMES = {
     "bandpass": (lambda g: xephys, "bandpass_filter"),
     "bandpas_filter": (lambda g: g.r.ephys, "bandpass_filter"),
@@ -247,7 +247,7 @@ def test_a_wrong_call_is_answered_in_a_sentence(name, given):
     assert text.count("\n") <= (2 if "format" in name else 0)
 
 
-#: A command by what it is about: its words, its exit status, and what its sentence must hold.
+#: Wrong commands by their topic: words, exit status, and what the sentence must contain.
 COMMANDS = {
     "freq_min": (["sort", "RECORDING", "--out", "OUT", "--set", "freq_min=300"], 2, "'freq_min_hz'"),
     "radius_um": (["sort", "RECORDING", "--out", "OUT", "--set", "radius_um=50"], 2, "'exclude_radius_um'"),
@@ -287,7 +287,7 @@ def test_right_calls_pass(given):
     assert xephys.highpass_filter(given.r, freq_min_hz=xr.DataArray(300.0)).sizes == given.r.sizes
 
 
-def test_functions_stay_themselves():
+def test_functions_keep_their_name_and_signature():
     assert pickle.loads(pickle.dumps(xephys.sort)) is xephys.sort
     assert xephys.sort.__name__ == "sort"
     assert "recording" in inspect.signature(xephys.sort).parameters

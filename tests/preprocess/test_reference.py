@@ -108,7 +108,7 @@ def test_wrong_parameters_are_refused(parameters, message):
         xephys.common_reference(recording(), **parameters)
 
 
-def test_a_recording_without_a_good_channel_is_refused():
+def test_references_without_channels_are_refused():
     with pytest.raises(RecordingError, match="every channel is marked bad"):
         xephys.common_reference(recording(bad=np.ones(12, bool)))
     with pytest.raises(RecordingError, match="every reference channel is marked bad; choose others"):

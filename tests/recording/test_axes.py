@@ -1,4 +1,4 @@
-"""What a sorting knows of where and when its samples lie."""
+"""What a sorting stores about the place and time of its samples."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def recording(start_s=0.0, n_samples=2000):
     )
 
 
-def test_of_a_part_and_of_segments():
+def test_a_part_and_segments_keep_their_axes():
     axes = SegmentAxes.of(recording(3.0).isel(time=slice(500, 800)))
     assert axes.attributes == {"first_sample": 500, "n_samples": 300, "start_s": 3.0, "clock": "regular"}
     assert axes.times_s(np.array([0]), np.array([600])).tolist() == [3.6]

@@ -1,4 +1,4 @@
-"""Channels of several recordings side by side, and apart again."""
+"""Channels of several recordings are joined side by side and separated again."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_there_and_back(lazy, tmp_path):
         assert one.y.values.tolist() == part.y.values.tolist()
 
 
-def test_probes_at_one_place_are_told_apart():
+def test_probes_in_the_same_place_are_kept_apart():
     both = xephys.aggregate_channels([probe(0), probe(0)])
     assert shank_numbers(both).tolist() == [0] * 4 + [1] * 4
     four = xephys.aggregate_channels([both, both])
@@ -42,7 +42,7 @@ def test_probes_at_one_place_are_told_apart():
     assert len(set(four.channel.values.tolist())) == 16
 
 
-def test_it_survives_the_bridge():
+def test_joined_probes_survive_the_bridge():
     both = xephys.aggregate_channels([probe(0), probe(1)])
     theirs = xephys.to_spikeinterface(both)
     np.testing.assert_array_equal(theirs.get_traces(), both.values)
@@ -58,12 +58,12 @@ def test_it_survives_the_bridge():
         (lambda: probe(1).assign_attrs(units="uV"), "recording 1 has uV as unit and recording 0 has counts"),
     ],
 )
-def test_what_did_not_run_together(second, message):
+def test_recordings_that_were_not_simultaneous_are_refused(second, message):
     with pytest.raises(RecordingError, match=message):
         xephys.aggregate_channels([probe(0), second()])
 
 
-def test_wrong_calls():
+def test_wrong_calls_are_refused():
     with pytest.raises(ParameterError, match="give recordings of one segment each in a list"):
         xephys.aggregate_channels([])
     with pytest.raises(ParameterError, match="the channels have no 'probes'; split by one of shank, x, y"):

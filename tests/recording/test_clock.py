@@ -1,4 +1,4 @@
-"""A part of a recording counts samples from the start of its segment, whatever was done to it."""
+"""A part of a recording counts samples from the start of its segment, in whatever way it was made."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_peaks_of_a_part_are_those_of_the_whole(way, tmp_path):
+def test_peaks_of_a_part_equal_those_of_the_whole(way, tmp_path):
     part = WAYS[way](recording(), tmp_path)
     assert first_sample(part) == 1000
     assert segment_start_s(part) == pytest.approx(6.29, abs=1e-9)
@@ -72,13 +72,13 @@ def test_templates_of_a_part_are_means_of_its_own_spikes(way, tmp_path):
     assert np.abs(templates["waveform"].values).max() > 55
 
 
-def test_stretches_spliced_together_have_a_clock_of_their_own():
+def test_spliced_excerpts_have_a_clock_of_their_own():
     short = xephys.spread_slices(recording(n=20_000).compute(), total_s=4, slice_duration_s=1)
     assert first_sample(short) == 0 and segment_start_s(short) == 0.0
     assert first_sample((short * 2).isel(time=slice(100, None))) == 100
 
 
-def test_times_of_each_sample():
+def test_recordings_with_a_time_for_each_sample():
     times = 5.0 + np.arange(2000) / RATE
     times[1000:] += 30.0
     whole = recording(n=2000).drop_vars("time").assign_coords(time=("time", times))

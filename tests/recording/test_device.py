@@ -1,4 +1,4 @@
-"""A recording moved to a device: where it runs is no part of its identity, and unknown devices are refused."""
+"""A recording on a device: its identity does not depend on the device, and unknown devices are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def device():
         yield name
 
 
-def test_only_what_runs_there_may_follow(device):
+def test_operations_without_a_kernel_there_are_refused(device):
     there = xephys.to_device(recording(), device)
     with pytest.raises(ParameterError, match="common_reference has no kernel for device 'strict'; leave out to_device"):
         xephys.common_reference(there, reference="local")
@@ -32,7 +32,7 @@ def test_channels_and_time_are_sliced_on_the_device(device):
     assert np.abs(found.values - expected.values).max() < 1e-4 * expected.values.std()
 
 
-def test_where_it_runs_is_no_part_of_what_it_is(device):
+def test_the_device_is_not_part_of_the_identity(device):
     there = xephys.to_device(recording(), device)
     assert recording_fingerprint(there) == recording_fingerprint(recording())
     assert plan_of(there.data).token != plan_of(recording().data).token

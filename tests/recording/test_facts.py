@@ -1,4 +1,4 @@
-"""What a recording says about itself: read from its labels, and nothing is computed."""
+"""The description of a recording: read from its labels without computing."""
 
 from __future__ import annotations
 

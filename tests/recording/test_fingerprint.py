@@ -1,4 +1,4 @@
-"""The fingerprint of a recording: the same in other chunks, another after any change."""
+"""The fingerprint of a recording does not depend on chunks and changes with anything else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def recording() -> xr.DataArray:
     return make_labelled(make_samples())
 
 
-def test_fingerprint(tmp_path: Path, recording: xr.DataArray) -> None:
+def test_the_fingerprint_changes_only_with_the_samples(tmp_path: Path, recording: xr.DataArray) -> None:
     save_recording(recording, tmp_path / "saved")
     one = open_recording(tmp_path / "saved", chunk_duration_s=2.0)
     other_chunks = open_recording(tmp_path / "saved", chunk_duration_s=0.3)

@@ -1,4 +1,4 @@
-"""Neighborhoods end where a probe, a shank or a group ends, wherever the groups lie."""
+"""Neighborhoods end where a probe, a shank or a group ends, wherever the groups are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from xephys.schema import make_recording
 
 N = 12
 GROUPS = np.arange(N) % 3  # channels of three groups alternate
-POSITIONS = np.stack([np.zeros(N), 20.0 * (np.arange(N) // 3)], axis=1)  # and lie at the same places
+POSITIONS = np.stack([np.zeros(N), 20.0 * (np.arange(N) // 3)], axis=1)  # groups share their positions
 
 
 def recording(**coordinates: object) -> xr.DataArray:
@@ -39,7 +39,7 @@ def same_group(table: np.ndarray, of_row: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("name", ["probe", "shank", "group"])
-def test_each_coordinate_tells_groups_apart(name: str) -> None:
+def test_each_coordinate_separates_groups(name: str) -> None:
     for values in (GROUPS, np.array(["a", "b", "c"])[GROUPS]):
         groups = channel_groups(recording(**{name: values}))
         assert groups is not None
@@ -71,7 +71,7 @@ def test_no_table_reaches_into_another_group() -> None:
     nearest = nearest_channels(POSITIONS, n_nearest=3, groups=GROUPS)
     assert nearest.shape == (N, 3)
     assert same_group(nearest, GROUPS)
-    assert nearest_channels(POSITIONS, n_nearest=9, groups=GROUPS).shape == (N, 4)  # as large as a group
+    assert nearest_channels(POSITIONS, n_nearest=9, groups=GROUPS).shape == (N, 4)  # limited by the size of a group
     peaks = np.array([0, 4, 11])
     assert same_group(nearest_of_units(POSITIONS, peak_channels=peaks, n_channels_max=9, groups=GROUPS), GROUPS[peaks])
     limits = {"inner_radius_um": 10.0, "outer_radius_um": 30.0, "n_neighbors_min": 9}
@@ -91,7 +91,7 @@ def test_smaller_groups_are_padded() -> None:
     assert nearest.tolist() == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [3, -1, -1]]
 
 
-def test_one_group_is_as_before() -> None:
+def test_a_single_group_changes_nothing() -> None:
     positions = np.random.default_rng(1).uniform(0, 100, (20, 2))
     one = np.zeros(20, int)
     for k in (1, 5, 30):
@@ -161,4 +161,4 @@ def test_other_units_are_noticed(scale, unit):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_odd_spacing(column())
-        warn_odd_spacing(column(0.0))  # all at one place
+        warn_odd_spacing(column(0.0))  # all in one place

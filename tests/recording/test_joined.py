@@ -1,4 +1,4 @@
-"""Segments joined on one time axis, and apart again."""
+"""Segments are joined on one time axis and separated again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xephys.recording.segments import segments_of, tree_of
 from .test_segments import segment
 
 
-def test_listed_joined_and_apart_again():
+def test_joined_segments_are_separated_again():
     parts = [segment(0, start_s=3.0), segment(1, n=2500)[500:], segment(2, n=900, start_s=8.0)]
     tree = xephys.append_segments([tree_of(parts[:2]), parts[2]])
     assert list(tree.children) == ["segment_0", "segment_1", "segment_2"]

@@ -1,4 +1,4 @@
-"""A recording that is kept: its values rounded to steps, the same wherever they are kept, computed once."""
+"""Stored traces: values rounded to steps, the same in every place, computed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments of a recording as a tree, and back in their order."""
+"""Segments of a recording as a tree, and back in order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_there_and_back_in_the_order_of_numbers():
     assert segments_of(WHOLE)[0] is WHOLE
 
 
-def test_what_holds_no_traces():
+def test_trees_without_traces_are_refused():
     with pytest.raises(TypeError, match=r"expected a recording .*got list"):
         segments_of([WHOLE])
     with pytest.raises(RecordingError, match="no node of the tree holds 'traces'"):

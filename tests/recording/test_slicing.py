@@ -56,8 +56,8 @@ def test_select_channels_keeps_the_plan_and_the_order(recording):
     xr.testing.assert_identical(part.compute().assign_attrs(filtered.attrs), filtered.isel(channel=[6, 1]).compute())
 
 
-def test_slicing_then_filtering_sees_beyond_the_slice(recording):
-    """Filters run on what lies around a slice: its ends are not the recording's ends."""
+def test_a_filter_after_slicing_sees_beyond_the_slice(recording):
+    """Filters use the samples around a slice: its ends are not the recording's ends."""
     inside = recording.ephys.time_slice(3.0, 3.1).ephys.bandpass_filter()
     around = recording.ephys.bandpass_filter().ephys.time_slice(3.0, 3.1)
     np.testing.assert_array_equal(inside.values, around.values)
@@ -72,7 +72,7 @@ def test_opaque_arrays_are_sliced_too(recording):
 
 
 @pytest.mark.parametrize(("start_s", "stop_s"), [(2.0, 2.0), (3.0, 1.0), (-1.0, 2.0), (0.0, 8.0)])
-def test_time_slice_refuses_what_is_no_range(recording, start_s, stop_s):
+def test_time_slice_refuses_an_invalid_range(recording, start_s, stop_s):
     with pytest.raises(ParameterError, match="from 0 to 7 s"):
         recording.ephys.time_slice(start_s, stop_s)
 
@@ -92,7 +92,7 @@ def test_time_slice_follows_an_irregular_clock():
     array = array.assign_coords(xr.Coordinates({"time": xr.Variable("time", times)}, indexes={}))
     part = xephys.time_slice(array, 0.5, 0.51)
     np.testing.assert_array_equal(part.values[:, 0], 2 * np.arange(100, 110))
-    part = xephys.time_slice(array, 0.0002, 0.3)  # from the nearest sample to the first one behind the gap
+    part = xephys.time_slice(array, 0.0002, 0.3)  # from the nearest sample to the first one after the gap
     np.testing.assert_array_equal(part.values[:, 0], 2 * np.arange(100))
     assert sample_at(array, 0.0996) == sample_at(array, 0.2) == 100
     assert [sample_at(array, t) for t in (0.0992, 0.0994, 0.4999, 0.5001, 0.5993, 0.7)] == [99, 99, 100, 100, 199, 200]

@@ -1,4 +1,4 @@
-"""Operations lengthen a recording: its plan, its history, and whose traces an event plan runs over."""
+"""Operations extend a recording: its plan, its history, and the traces on which an event plan runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.testing import forbid_compute, simulate_recording
 HALVED = Stage(scale, dtype=np.dtype("f4"), parameters={"gain": 0.5, "offset": 0.0})
 
 
-def test_a_stage_more():
+def test_a_stage_extends_the_plan():
     recording, _ = simulate_recording(duration_s=3.0, n_channels=4, n_units=1, seed=0)
     with forbid_compute():
         longer = extend_recording(recording, HALVED, units="uV")
@@ -30,7 +30,7 @@ def test_traces_in_memory_are_chunked():
     assert recording_plan(recording).n_samples == 5000
 
 
-def test_whose_traces_a_plan_runs_over():
+def test_an_event_plan_knows_its_traces():
     recording, _ = simulate_recording(duration_s=3.0, n_channels=4, n_units=1, seed=0)
     halved = extend_recording(recording, HALVED)
     assert same_traces(halved, recording_plan(halved))

@@ -1,4 +1,4 @@
-"""Stimuli and broken channels: where the truth says, and nowhere else."""
+"""Stimuli and broken channels are where the truth says, and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The background: as large and as colored as it is asked for, without seams."""
+"""The background has the requested size and spectrum, without seams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_colored_noise_has_no_seams_at_the_borders_of_blocks():
     assert np.mean(across) == pytest.approx(np.mean(inside), rel=0.15)
 
 
-def test_background_has_the_size_asked_for():
+def test_background_has_the_requested_size():
     absent = [
         "n_units",
         "n_far_units",

@@ -1,4 +1,4 @@
-"""Parameters of the simulator that are refused, each by its name."""
+"""Wrong parameters of the simulator are refused by name."""
 
 from __future__ import annotations
 

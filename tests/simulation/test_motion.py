@@ -1,4 +1,4 @@
-"""Drift moves the tissue, and the spikes with it; by default there is none."""
+"""Drift moves the tissue and its spikes; by default there is none."""
 
 from __future__ import annotations
 

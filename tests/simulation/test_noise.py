@@ -1,4 +1,4 @@
-"""Noise of the simulator: the spectrum and the correlation that were asked for, and nothing new where nothing was."""
+"""Noise of the simulator has the requested spectrum and correlation, and is unchanged if neither is requested."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def noise_of(**parameters):
 
 
 @pytest.mark.parametrize("correlation", ["exponential", "gaussian"])
-def test_contacts_share_noise_as_far_as_told(correlation):
+def test_contacts_share_noise_within_the_given_length(correlation):
     traces = noise_of(n_channels=16, noise_length_um=25.0, noise_correlation=correlation)
     xy = make_layout("neuropixels-1", 16).xy
     apart = np.linalg.norm(xy[:, None] - xy[None], axis=2) / 25.0
@@ -32,7 +32,7 @@ def test_contacts_share_noise_as_far_as_told(correlation):
     assert np.all((traces.std(axis=0) > 0.88 * 8) & (traces.std(axis=0) < 1.17 * 8))
 
 
-def test_channels_are_independent_unless_asked():
+def test_channels_are_independent_by_default():
     correlation = np.corrcoef(noise_of(n_channels=8).T)
     assert np.abs(correlation - np.eye(8)).max() < 0.02
 
@@ -41,7 +41,7 @@ def test_noise_has_the_measured_spectrum_and_its_power():
     traces = noise_of(n_channels=4, noise_spectrum="measured", noise_uv=20.0)
     frequency, power = welch(traces, 30_000, nperseg=1024, axis=0)
     density = np.sqrt(power.mean(axis=1))
-    at, wanted = np.array(MEASURED[2:]).T  # a filter of 6 ms is not sharper
+    at, wanted = np.array(MEASURED[2:]).T  # a filter of 6 ms cannot follow the first points
     ratio = np.interp(at, frequency, density) / wanted
     np.testing.assert_allclose(ratio / ratio.mean(), 1.0, atol=0.06)
     assert traces.std() == pytest.approx(20.0, rel=0.1)
@@ -75,15 +75,15 @@ def test_noisy_channels_and_other_shanks_share_nothing():
     assert covariance[2, 3] > 0.5
 
 
-def test_contacts_in_one_place_do_not_break_the_root():
+def test_contacts_in_the_same_place_are_supported():
     layout = make_layout("linear", 4)._replace(xy=np.zeros((4, 2)))
     mixing = noise_mixing(make_config(noise_length_um=25.0), layout, independent=np.zeros(4, bool))
     np.testing.assert_allclose(mixing.T @ mixing, np.full((4, 4), 1.0), atol=2e-4)
 
 
 @pytest.mark.parametrize("colored", [False, True])
-def test_noise_that_is_neither_measured_nor_shared_is_drawn_as_ever(colored):
-    """Recordings of earlier versions stay what they were, to the bit."""
+def test_noise_that_is_neither_measured_nor_shared_is_drawn_as_before(colored):
+    """Recordings of earlier versions keep every bit."""
     config = make_config(n_channels=3, n_units=0, colored_noise=colored, seed=4)
     size, n = draw_scene(config).background.noise_uv, block_length(config)
     white = stream(config, 22, 7).standard_normal((n + 2, 3), np.float32)

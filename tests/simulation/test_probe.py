@@ -1,4 +1,4 @@
-"""Layouts of the simulator are those of the probes that they are called after."""
+"""Layouts of the simulator equal those of the probes whose names they have."""
 
 from __future__ import annotations
 

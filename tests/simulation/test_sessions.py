@@ -1,4 +1,4 @@
-"""Simulated sessions hold what was asked for."""
+"""Simulated sessions have the requested properties."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def test_the_same_seed_gives_the_same_sessions():
     assert all(a.identical(b) for a, b in zip(first, second, strict=True))
 
 
-def test_dropout_turnover_and_splits():
+def test_dropout_turnover_and_splits_are_as_requested():
     _, truth = simulate_sessions(n_sessions=4, n_neurons=200, n_channels=96, dropout=0.3, turnover=0.2, seed=0)
     share = [len(units) / 200 for units in truth.neuron]
     assert 0.6 < min(share) <= max(share) < 0.8
@@ -22,7 +22,7 @@ def test_dropout_turnover_and_splits():
     assert 0.05 < (counts == 2).mean() < 0.15
 
 
-def test_nothing_is_shared_where_sessions_are_disjoint():
+def test_disjoint_sessions_share_no_neuron():
     _, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=32, disjoint=True, seed=0)
     assert not set(truth.neuron[0]) & set(truth.neuron[1]) and not set(truth.neuron[1]) & set(truth.neuron[2])
 
@@ -42,6 +42,6 @@ def test_the_recorded_rows_move():
 
 
 @pytest.mark.parametrize("wrong", [{"dropout": 1.0}, {"turnover": -0.1}, {"n_channels": 4}, {"n_sessions": 0}])
-def test_bad_input(wrong):
+def test_bad_input_is_refused(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong)) if "n_" not in next(iter(wrong)) else "use at least"):
         simulate_sessions(**wrong)

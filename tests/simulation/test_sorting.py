@@ -1,4 +1,4 @@
-"""The truth as a sorting holds what the truth holds, and everything that takes a sorting takes it."""
+"""The truth as a sorting: the same spikes, units and templates, accepted wherever a sorting is."""
 
 from __future__ import annotations
 

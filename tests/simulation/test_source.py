@@ -1,4 +1,4 @@
-"""The recording as a function: same samples however read, in any process; faults and artifacts where the truth says."""
+"""The recording as a function: the same samples however they are read, in any process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from xephys.simulation.source import SimulationSource, draw_scene, far_spikes
 from xephys.simulation.truth import Truth
 
 
-def test_satisfies_the_protocol():
+def test_the_source_satisfies_the_protocol():
     source = SimulationSource(HARD)
     assert isinstance(source, Source)
     assert (source.n_samples, source.n_channels, source.dtype) == (69_000, 12, np.int16)
@@ -104,7 +104,7 @@ def test_range_outside_the_recording_is_refused():
         SimulationSource(HARD).read(0, HARD.n_samples + 1)
 
 
-def test_samples_can_not_be_written_into():
+def test_samples_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         SimulationSource(HARD).read(0, 10)[0, 0] = 1
 

@@ -1,4 +1,4 @@
-"""Trains: refractory, bursting, partial and synchronous as the configuration says."""
+"""Spike trains are refractory, bursting, partial and synchronous as configured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_trains_are_refractory_and_within_the_recording():
         assert np.diff(time[unit == u]).min() * 1000 >= refractory[u] - 1e-6
 
 
-def test_bursts_shrink_and_widen():
+def test_spikes_of_bursts_get_smaller_and_wider():
     truth = Truth(make_config("hard", n_channels=32, n_units=20, duration_s=60.0, bursting_fraction=1.0))
     trains, population = truth.scene.trains, truth.scene.population
     for u in np.flatnonzero(population.bursting)[:5]:
@@ -34,7 +34,7 @@ def test_bursts_shrink_and_widen():
         assert stretch.max() <= 1.3
 
 
-def test_partial_units_come_and_go_and_partners_fire_together():
+def test_partial_units_are_silent_for_a_time_and_partners_fire_together():
     config = make_config(
         "hard", n_channels=32, n_units=20, duration_s=120.0, partial_fraction=0.3, synchronous_fraction=0.3
     )
@@ -52,7 +52,7 @@ def test_partial_units_come_and_go_and_partners_fire_together():
         assert near.mean() > 0.05 > later.mean()
 
 
-def test_partners_share_as_many_spikes_as_they_are_told():
+def test_partners_share_the_requested_number_of_spikes():
     config = make_config(
         "easy", n_channels=32, n_units=8, duration_s=120.0, synchronous_fraction=1.0, synchronous_share=(0.4, 0.4)
     )

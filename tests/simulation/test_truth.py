@@ -20,7 +20,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("shift", [False, True])
-def test_spikes_are_where_and_as_large_as_the_truth_says(shift):
+def test_spikes_have_the_place_and_size_of_the_truth(shift):
     config = make_config("hard", n_channels=24, n_units=8, duration_s=12.0, seed=5, inter_sample_shift=shift, **SILENT)
     truth = Truth(config)
     traces = SimulationSource(config).read(0, config.n_samples) * config.gain_uv
@@ -34,7 +34,7 @@ def test_spikes_are_where_and_as_large_as_the_truth_says(shift):
         error.append(around.argmax() - min(12, at))
         assert around.max() == pytest.approx(abs(spike["amplitude"]), rel=0.08, abs=1.0)
     assert np.abs(error).max() <= 2
-    # A channel sampled late sees its spikes up to a sample early.
+    # A channel that is sampled late sees its spikes up to one sample early.
     assert np.mean(np.abs(error) <= 1) > 0.98
 
 
@@ -47,7 +47,7 @@ def test_templates_are_the_mean_of_isolated_spikes():
         at = [s["sample_index"] for s in isolated(truth) if s["unit_index"] == u]
         mean = np.mean([traces[s - before : s - before + length] for s in at], axis=0)
         assert len(at) > 10
-        # Spikes fall anywhere between two samples, which blunts the mean a little.
+        # Spikes occur anywhere between two samples, which blurs the mean a little.
         np.testing.assert_allclose(mean, truth.templates[u], atol=0.06 * np.abs(truth.templates[u]).max())
 
 
@@ -74,12 +74,12 @@ def test_spikeinterface_sorting():
     np.testing.assert_array_equal(sorting.get_unit_spike_train(1, segment_index=0), mine)
 
 
-def test_no_units_at_all():
+def test_a_recording_without_units_is_simulated():
     truth = Truth(make_config("easy", n_channels=4, n_units=0, duration_s=1.0))
     assert len(truth.spikes) == 0 and truth.units_info() == [] and len(truth.to_spikeinterface().unit_ids) == 0
 
 
-def test_a_truth_is_shown_in_three_lines_without_being_computed():
+def test_a_truth_is_printed_in_three_lines_without_computing():
     truth = Truth(make_config("easy", duration_s=3, n_channels=8, n_units=2, seed=5))
     assert repr(truth).startswith(
         "<Truth of a simulated recording: 2 units on 8 channels (neuropixels-like), 3 s, seed 5"

@@ -14,6 +14,6 @@ TRACES = (RNG.normal(size=(120_000, N)) @ MIXING.T).astype("f4")
 
 
 def noise_recording(**coordinates):
-    """Contacts in a line; the noise of neighbors is correlated, and grows along the probe."""
+    """Contacts in a line; noise is shared by neighbors and grows along the probe."""
     places = {"x": np.zeros(N), "y": 20.0 * np.arange(N)}
     return make_recording(TRACES, sampling_frequency=30_000.0, coordinates={**places, **coordinates})

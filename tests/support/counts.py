@@ -1,4 +1,4 @@
-"""Agreement of a kernel on a device with that for NumPy, in parts of the RMS."""
+"""Agreement of a kernel on a device with the NumPy kernel, relative to the RMS."""
 
 from __future__ import annotations
 

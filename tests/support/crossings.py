@@ -1,4 +1,4 @@
-"""Traces whose crossings of a threshold meet on neighboring channels, for the kernels of events."""
+"""Traces with threshold crossings that coincide on neighboring channels, for the kernels of events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POSITIONS = np.stack([np.arange(CHANNELS) % 2 * 16.0, np.arange(CHANNELS) * 20.0
 
 
 def make_traces():
-    """Noise smoothed in time and over channels."""
+    """Noise that is smoothed in time and over channels."""
     values = np.random.default_rng(2).normal(size=(N, CHANNELS)).astype(np.float32)
     values[1:] += 0.8 * values[:-1]
     values[:, 1:] += 0.7 * values[:, :-1]

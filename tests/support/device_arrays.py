@@ -1,7 +1,7 @@
-"""A device for machines that have none: arrays as strict as CuPy's, backed by NumPy, that count every copy.
+"""A device for machines without one: arrays as strict as CuPy's, backed by NumPy, that count every copy.
 
-Not a NumPy array and never taken for one: a mixture of host and device arrays, an implicit conversion, or a function
-that CuPy does not have raises here as it would there. Importable by name.
+Such an array is never mistaken for a NumPy array: a mixture of host and device arrays, an implicit conversion, or a
+function that CuPy lacks raises an error, as it would with CuPy. Importable by name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FUNCTIONS = {
 
 @dataclass
 class Copies:
-    """What went between host and device: (dtype, shape) of arrays up and down, and how many single numbers down."""
+    """Copies between host and device: (dtype, shape) of arrays up and down, and how many single numbers down."""
 
     up: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     down: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
@@ -37,9 +37,9 @@ copies = Copies()
 
 
 class StrictArray:
-    """An array on the device that is none."""
+    """An array that behaves as if it were on a device."""
 
-    __array_ufunc__ = None  # NumPy's operators leave the work to ours, its functions raise
+    __array_ufunc__ = None  # NumPy's operators defer to ours, and its functions raise an error
     __slots__ = ("_host",)
     __hash__ = None  # type: ignore[assignment]
 
@@ -86,7 +86,7 @@ class StrictArray:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's form of an argument; NumPy arrays are refused."""
+    """An argument as NumPy takes it; NumPy arrays are refused."""
     if isinstance(value, StrictArray):
         return value._host
     if isinstance(value, np.ndarray):
@@ -112,7 +112,7 @@ def _binary(name: str) -> Any:
         return _wrapped(function(_plain(other), self._host))
 
     def in_place(self: StrictArray, other: Any) -> StrictArray:
-        # NumPy's own, so that shapes and types are those of the array that is changed.
+        # NumPy's own operator keeps the shape and type of the array that is changed.
         getattr(self._host, f"__i{name.strip('_')}__")(_plain(other))
         return self
 
@@ -140,7 +140,7 @@ for _name in METHODS:
 
 
 class Namespace:
-    """NumPy's functions on strict arrays, as many as CuPy is known to have."""
+    """NumPy's functions on strict arrays, limited to those that CuPy has."""
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
@@ -165,7 +165,7 @@ class Namespace:
 
 
 strict = Namespace()
-#: Both namespaces that the kernels are tested with: the plain one says what is wrong, the strict one what CuPy refuses.
+#: Namespaces with which kernels are tested: NumPy shows errors of the kernel, the strict one what CuPy would refuse.
 NAMESPACES = {"numpy": np, "strict": strict}
 
 
@@ -182,7 +182,7 @@ def counted() -> Iterator[Copies]:
 
 @contextmanager
 def installed(name: str = "strict") -> Iterator[str]:
-    """Make the device known, under the name that is yielded, also in the place of a real one."""
+    """Register the device under the name that is yielded, even in place of a real one."""
     before = dispatch._KINDS.get(name)
     dispatch.register_device(name, package=__name__.split(".")[0], load=lambda: strict)
     try:

@@ -1,4 +1,4 @@
-"""A figure saved, and how large its file is."""
+"""The size of the file of a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording in memory with everything that can be carried, and what makes two of them the same."""
+"""A recording in memory with every kind of label, and a check that two such recordings are the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def assert_same_recording(one: xr.DataArray, two: xr.DataArray) -> None:
     np.testing.assert_array_equal(one.values, two.values)
     assert one.dtype == two.dtype
     assert float(one.time[0]) == float(two.time[0])
-    np.testing.assert_array_max_ulp(one.time.values, two.time.values, maxulp=2)  # a range is multiplied out
+    np.testing.assert_array_max_ulp(one.time.values, two.time.values, maxulp=2)  # a range computes its times
     ours, theirs = set(one.coords) - {"contact_index", "contact_id"}, set(two.coords) - {"contact_index", "contact_id"}
     assert ours == theirs
     for name in ours - {"time"}:

@@ -1,4 +1,4 @@
-"""Sources of a small probe, and the arguments of every method of localization."""
+"""Sources on a small probe, and the arguments of every method of localization."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def all_stages():
 
 
 def spikeinterface_places(traces, events, node_name, **parameters):
-    """Run one of SpikeInterface's localisation nodes on the same events."""
+    """Run one of SpikeInterface's localization nodes on the same events."""
     core = import_module("spikeinterface.core")
     from spikeinterface.core.node_pipeline import ExtractDenseWaveforms, PeakRetriever
     from spikeinterface.sortingcomponents import peak_localization

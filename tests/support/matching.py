@@ -29,7 +29,7 @@ def make_templates(n_units: int, *, seed: int = 0, size: float = 12.0) -> np.nda
 
 
 def make_model(templates: np.ndarray, *, rank: int = 4, steps_per_sample: int = 4) -> MatchModel:
-    """Model whose templates have the channels above 2 % of the peak, in order of channel."""
+    """Model whose templates have the channels above 2 % of the peak, in the order of channels."""
     strong = np.abs(templates).max(axis=1) > 0.02 * np.abs(templates).max(axis=(1, 2), initial=0)[:, None]
     channels = np.where(strong, np.arange(N_CHANNELS), -1).astype(np.int32)
     temporal, spatial = low_rank_templates(np.where(strong[:, None, :], templates, 0), rank=rank)
@@ -63,7 +63,7 @@ def make_traces(
 
 
 def random_spikes(n_units: int, n_rows: int, count: int, *, seed: int) -> list[tuple[int, int, float]]:
-    """Spikes at random times, units at least 60 samples apart from themselves."""
+    """Spikes at random times; spikes of a unit are at least 60 samples apart."""
     rng = np.random.default_rng(seed)
     chosen: list[tuple[int, int, float]] = []
     while len(chosen) < count:
@@ -74,14 +74,14 @@ def random_spikes(n_units: int, n_rows: int, count: int, *, seed: int) -> list[t
 
 
 def match(traces: np.ndarray, model: MatchModel, **parameters: Any) -> np.ndarray:
-    """Match padded traces with nothing outside the core."""
+    """Match padded traces that are zero outside the core."""
     before, after = match_halo(N_SAMPLES, nbefore=N_BEFORE)
     padded = np.pad(traces, ((before, after), (0, 0)))
     return match_templates(padded, before=before, after=after, start=0, nbefore=N_BEFORE, model=model, **parameters)
 
 
 def neighbors(model: MatchModel) -> tuple[int, int]:
-    """Two units of moderate likeness."""
+    """Two units of moderate similarity."""
     norms = np.sqrt(model["energies"])
     for unit in range(norms.size):
         for pair in range(model["pair_starts"][unit], model["pair_starts"][unit + 1]):
@@ -92,7 +92,7 @@ def neighbors(model: MatchModel) -> tuple[int, int]:
     raise AssertionError("no such pair: choose another seed")
 
 
-#: What templates leave that fit.
+#: A small unexplained share for each of three templates.
 LITTLE = np.full(3, 0.005)
 
 

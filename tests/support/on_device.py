@@ -1,4 +1,4 @@
-"""The recording that is moved to a device: with delays of sampling, so that every transform has work to do."""
+"""The recording that is moved to a device: its sampling delays give every transform work to do."""
 
 from __future__ import annotations
 

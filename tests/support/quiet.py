@@ -1,4 +1,4 @@
-"""A recording on a small probe, for what is refused and what is unusual."""
+"""A recording on a small probe, for errors and unusual cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The common reference, written to be read."""
+"""A readable implementation of the common reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulations without noise, and the spikes that stand alone in them."""
+"""Simulations without noise, and their isolated spikes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulation with everything that a recording can suffer from."""
+"""A simulation with every fault that a recording can have."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
 
 @pytest.fixture(scope="session")
 def opened(simulated: tuple[Path, Any]) -> Callable[[float], xr.DataArray]:
-    """The recording opened in chunks of so many seconds."""
+    """A function that opens the recording in chunks of the given number of seconds."""
 
     def of(chunk_duration_s: float) -> xr.DataArray:
         return xephys.open_recording(simulated[0], chunk_duration_s=chunk_duration_s)

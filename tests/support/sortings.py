@@ -1,4 +1,4 @@
-"""Sortings of the preset ``kilosort4``, and what equal sortings are."""
+"""Sortings of the preset ``kilosort4``, and the equality of two sortings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import xephys
 
 
 def sort_kilosort4(recording: xr.DataArray, **parameters: Any) -> xr.DataTree:
-    """Without drift correction, which costs a pass."""
+    """Sort without drift correction, which costs a pass."""
     return xephys.sort(recording, preset="kilosort4", **{"nblocks": 0, **parameters})
 
 
 def assert_identical(found: xr.DataTree, expected: xr.DataTree, *, same_source: bool = True) -> None:
     """Every variable of every group has the same type, shape and bits, and the provenance is the same.
 
-    Recordings of the same samples from another source have another fingerprint.
+    With ``same_source=False`` fingerprints may differ, as they do for the same samples from another source.
     """
     groups = {node.path: node.to_dataset(inherit=False) for node in expected.subtree}
     assert {node.path for node in found.subtree} == set(groups)

@@ -1,4 +1,4 @@
-"""One short recording with well separated units, filtered, that the tests of detection to matching share."""
+"""A short filtered recording with well separated units, shared by the tests from detection to matching."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 30_000.0
 
 @dataclass(frozen=True)
 class Case:
-    """The recording, its truth, the filtered and the white traces, and their noise levels."""
+    """The recording, its truth, its filtered and white traces, and their noise levels."""
 
     recording: xr.DataArray
     truth: Any
@@ -28,7 +28,7 @@ class Case:
 
     @property
     def spikes(self) -> Any:
-        """True spikes as templates are estimated from them."""
+        """True spikes in the form in which templates are estimated from them."""
         return self.truth.spikes[["sample_index", "unit_index"]]
 
 
@@ -46,12 +46,12 @@ def case() -> Case:
 
 
 def peaks(**parameters: Any) -> Any:
-    """Located nowhere yet: the lazy table of peaks on the filtered traces."""
+    """The lazy table of peaks on the filtered traces, not localized yet."""
     return xephys.detect_peaks(case().filtered, noise_levels=case().levels, **parameters)
 
 
 def share_found(samples: Any, true_samples: Any, *, window: int = 6) -> float:
-    """Share of the true samples with a found one near."""
+    """Share of the true samples with a found sample nearby."""
     found = np.sort(samples)
     at = np.searchsorted(found, true_samples - window)
     near = (at < len(found)) & (found[np.minimum(at, len(found) - 1)] <= true_samples + window)
@@ -59,6 +59,6 @@ def share_found(samples: Any, true_samples: Any, *, window: int = 6) -> float:
 
 
 def separate(true_samples: Any, *, window: int = 45) -> Any:
-    """Mask of spikes with no other within the window, which no detector may miss."""
+    """Mask of spikes without another within the window, which no detector may miss."""
     apart = np.diff(true_samples) > window
     return np.concatenate([[True], apart]) & np.concatenate([apart, [True]])

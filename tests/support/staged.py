@@ -1,4 +1,4 @@
-"""A stage with a halo and an array, as somebody else might write it, and a stage more on an array of Dask."""
+"""A stage with a halo and an array, as a user might write it, and a Dask array with a stage added."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from xephys.schema import wrap_like
 
 
 def extend(array, stage: Stage, *, sampling_frequency: float):
-    """The array with one stage more; the rate sets the tiles where the array is opaque and starts a new plan."""
+    """The array with a stage added; for an opaque array, the rate sets the tiles and starts a new plan."""
     return to_dask(root_plan(array, sampling_frequency=sampling_frequency).then(stage))
 
 
 def moving_sum(traces: np.ndarray, *, before: int, after: int, weights: np.ndarray) -> np.ndarray:
-    """A stage with a halo and an array: weighted sum of neighboring samples."""
+    """Weighted sum of neighboring samples: a stage with a halo and an array."""
     n = len(traces) - before - after
     return sum(weights[k] * traces[k : k + n].astype("float32") for k in range(before + after + 1))
 

@@ -1,4 +1,4 @@
-"""Records in memory that answer like those on disk."""
+"""Records in memory with the interface of records on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """What `xephys.graph.checkpoint.StoredRecords` asks for."""
+    """The interface of `xephys.graph.checkpoint.StoredRecords`."""
 
     records: Any
     token: str = "records"

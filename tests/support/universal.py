@@ -27,7 +27,7 @@ def grid(**parameters):
 
 
 def with_spikes(n=700, n_spikes=14, seed=1, noise=0.5):
-    """Noise, and spikes of both signs at random places, some of them close in time or space."""
+    """Noise with spikes of both signs at random places, some of them close in time or space."""
     rng = np.random.default_rng(seed)
     traces = noise * rng.standard_normal((n + BEFORE + AFTER, len(POSITIONS)))
     for _ in range(n_spikes):
@@ -48,7 +48,7 @@ def detected(traces, *, before=BEFORE, after=AFTER, start=0, threshold=6.0, tabl
 
 
 def reference_scores(traces, table):
-    """Largest |score| of every place and row, and the template it belongs to, by definition."""
+    """Largest |score| of every place and row, and its template, by definition."""
     taps, exact = shapes().astype("f8"), traces.astype("f8")
     rows = np.arange(BEFORE - SWEEP - 1, len(traces) - AFTER + SWEEP + 1)
     windows = np.stack([exact[r - NBEFORE : r - NBEFORE + N_SAMPLES] for r in rows])

@@ -1,4 +1,4 @@
-"""Templates: the means of slices, sparse in channels, from a seeded choice of spikes."""
+"""Templates: means of slices, sparse in channels, from a seeded choice of spikes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def estimated(**parameters):
     )
 
 
-def test_means_of_slices():
+def test_templates_are_means_of_slices():
     templates = estimated(n_spikes_max=10**6, n_nearest=8)
     traces, spikes = case().filtered.values.astype("f8"), case().spikes
     before, length = templates.attrs["nbefore"], templates.sizes["sample"]
@@ -36,8 +36,8 @@ def test_means_of_slices():
         assert int(templates["num_averaged"][unit]) in (len(firsts), len(firsts) + 1, len(firsts) + 2)
 
 
-def test_near_the_true_templates():
-    """The true ones are unfiltered: the band-pass takes little of a spike."""
+def test_templates_are_close_to_the_true_ones():
+    """The true templates are unfiltered, but the band-pass changes a spike only a little."""
     dense = dense_templates(estimated(n_nearest=24)).values
     truth = case().truth
     shift = truth.nbefore - 21
@@ -64,7 +64,7 @@ def test_a_choice_of_spikes_is_seeded_and_limited():
     assert not few["waveform"].equals(estimated(n_spikes_max=7, seed=2)["waveform"])
 
 
-def test_choose_spikes():
+def test_spikes_are_chosen_at_random_up_to_the_limit():
     units = np.array([0, 1, -1, 0, 2, 0, 1, 0])
     chosen = choose_spikes(units, n_units=2, n_spikes_max=2, seed=0)
     assert np.array_equal(chosen, np.unique(chosen))
@@ -80,14 +80,14 @@ def test_a_unit_without_spikes_has_a_flat_template():
     assert not templates["waveform"].values[5].any()
 
 
-def test_a_recording_without_positions():
+def test_a_recording_without_positions_is_refused():
     bare = make_recording(case().filtered.values[:3000], sampling_frequency=RATE)
     with pytest.raises(RecordingError, match="a template needs the positions"):
         xephys.estimate_templates(bare, case().spikes[:0], peak_channels=np.array([0]))
 
 
 def test_bad_channels_are_left_out():
-    """After a common reference a dead channel carries what the others share, and would be the peak of many units."""
+    """After a common reference, a dead channel carries the shared signal and would be the peak of many units."""
     marked = np.zeros(case().filtered.sizes["channel"], bool)
     marked[case().truth.peak_channels[0]] = True
     templates = xephys.estimate_templates(
@@ -100,7 +100,7 @@ def test_bad_channels_are_left_out():
 @pytest.mark.parametrize(("start_s", "stop_s"), [(1.5, 1.9), (0.5, 2.5), (1.0, 2.2)])
 @pytest.mark.parametrize("only_inside", [False, True])
 def test_a_part_averages_all_spikes_inside_and_no_others(start_s, stop_s, only_inside):
-    """A tile lasts a second: the part begins or ends inside one."""
+    """A tile lasts a second, and the part begins or ends inside one."""
     recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
     spikes = truth.spikes
     inside = spikes[(spikes["sample_index"] >= start_s * RATE) & (spikes["sample_index"] < stop_s * RATE)]
@@ -113,7 +113,7 @@ def test_a_part_averages_all_spikes_inside_and_no_others(start_s, stop_s, only_i
     np.testing.assert_array_equal(part["waveform"].values, expected["waveform"].values)
 
 
-def test_spikes_beyond_a_part_take_no_place_among_the_chosen():
+def test_spikes_outside_a_part_are_not_among_the_chosen():
     recording, truth = simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)
     inside = (truth.spikes["sample_index"] >= 0.5 * RATE) & (truth.spikes["sample_index"] < 2.5 * RATE)
     counts = np.bincount(truth.spikes["unit_index"][inside], minlength=2)
@@ -124,12 +124,12 @@ def test_spikes_beyond_a_part_take_no_place_among_the_chosen():
 
 
 def test_peak_channels_are_found():
-    """On the channel of most peaks where spikes have one, else on that of the mean of some of them."""
+    """The channel of most peaks, if spikes have one; otherwise that of the mean of some spikes."""
     filtered, spikes, truth = case().filtered, case().spikes, case().truth
     given = xephys.estimate_templates(filtered, spikes, peak_channels=truth.peak_channels)
     plain = {name: spikes[name] for name in ("sample_index", "unit_index")}
 
-    def same(other):  # but for the call that made them
+    def same(other):  # except for the recorded call
         return given.drop_attrs(deep=False).identical(other.drop_attrs(deep=False))
 
     assert same(xephys.estimate_templates(filtered, plain))
@@ -139,12 +139,12 @@ def test_peak_channels_are_found():
     assert same(xephys.estimate_templates(filtered, unnamed, labels=spikes["unit_index"]))
 
 
-def test_lazy_spikes_are_refused_with_what_to_call():
+def test_lazy_spikes_are_refused_with_the_remedy():
     noise = xephys.estimate_noise_levels(case().filtered)
     with pytest.raises(ParameterError, match=r"call \.compute\(\)"):
         xephys.estimate_templates(case().filtered, xephys.detect_peaks(case().filtered, noise_levels=noise))
 
 
-def test_usual_channels_of_units_without_spikes():
+def test_units_without_spikes_get_channel_0():
     none = np.zeros(0, np.int64)
     assert usual_channels(none, none, n_units=2).tolist() == [0, 0]

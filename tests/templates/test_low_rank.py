@@ -1,4 +1,4 @@
-"""Templates of low rank stand for the waveforms that they were made from."""
+"""Templates of low rank reproduce the waveforms from which they were made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def templates(counts=(500, 500)):
     )
 
 
-def test_two_ranks_are_enough_for_two_courses():
+def test_two_ranks_suffice_for_two_time_courses():
     given = templates()
     temporal, spatial, channels = low_rank(given, rank=5, n_channels_max=4)
     for unit in range(2):

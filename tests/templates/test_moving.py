@@ -1,4 +1,4 @@
-"""Templates by displacement: one pass, one task per chunk, and the waveform that is seen there."""
+"""Templates by displacement: one pass, one task per chunk, and the waveform at each displacement."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_peak_moves_with_the_tissue(templates):
         assert 0.5 < slope < 2.0
 
 
-def test_chunks_do_not_matter(means):
+def test_results_do_not_depend_on_chunks(means):
     case, own = drifting(), plan()
     from xephys.testing import rechunked
 
@@ -92,7 +92,7 @@ def test_chunks_do_not_matter(means):
     assert again["waveform"].values.tobytes() == means["waveform"].values.tobytes()
 
 
-def test_at_rest_there_is_one_template_a_unit(templates):
+def test_without_motion_there_is_one_template_per_unit(templates):
     rest = resting_templates(templates)
     assert rest["waveform"].dims == ("unit", "sample", "slot")
     zero = int(np.flatnonzero(GRID == 0)[0])

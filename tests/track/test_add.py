@@ -1,4 +1,4 @@
-"""A session that is added changes no number of a track, and finds the neurons that a whole run finds."""
+"""Adding a session keeps the numbers of all tracks, and finds the neurons that tracking all sessions finds."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def known():
     return sessions, truth, track_units(sessions[:4])
 
 
-def test_numbers_stay_and_neurons_are_found(known):
+def test_numbers_of_tracks_are_kept_and_neurons_found(known):
     sessions, truth, tracks = known
     after = add_session(tracks, sessions[4], name="friday")
     n = tracks["units"].sizes["unit"]
@@ -29,13 +29,13 @@ def test_numbers_stay_and_neurons_are_found(known):
     assert after.attrs["sessions"] == ["0", "1", "2", "3", "friday"]
 
 
-def test_twice(known):
+def test_two_sessions_are_added_one_after_the_other(known):
     sessions, truth, _ = known
     tracks = add_session(add_session(track_units(sessions[:3]), sessions[3]), sessions[4])
     assert outcome(tracks, truth)[1] >= 0.95
 
 
-def test_bad_input(known):
+def test_bad_input_is_refused(known):
     sessions, _, tracks = known
     with pytest.raises(ParameterError, match="have a session '0' already"):
         add_session(tracks, sessions[4], name="0")

@@ -1,4 +1,4 @@
-"""Displacements of sessions by every model, of a session that is added, and of one that shares nothing."""
+"""Displacements of sessions by every model, for an added session, and for one that shares no neuron."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from xephys.track.motion import knots_of
 
 
 @pytest.mark.parametrize(("model", "n"), [("rigid", 1), ("linear", 2), ("smooth", 5)])
-def test_knots(model, n):
+def test_each_model_has_its_number_of_knots(model, n):
     knots = knots_of(np.array([0.0, 2000.0]), model)
     assert len(knots) == n and (np.diff(knots) > 0).all()
 
@@ -24,7 +24,7 @@ def test_every_model_finds_a_rigid_shift(model, seed):
     assert np.abs(moved - (truth.shift_um - truth.shift_um.mean())[:, None]).max() < 1.5
 
 
-def test_a_session_that_shares_nothing_is_unknown_and_has_no_say():
+def test_a_session_without_shared_neurons_is_unknown_and_has_no_influence():
     sessions, truth = simulate_sessions(n_sessions=4, seed=33)
     stranger = simulate_sessions(n_sessions=1, seed=99)[0][0]
     motion = track_units([*sessions, stranger], motion_model="rigid")["motion"].to_dataset()

@@ -1,4 +1,4 @@
-"""One table of all units, in which every session and shank has its place."""
+"""The table of all units, with the session and shank of each."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_pairs_within_and_between_sessions():
     assert not len(none.first)
 
 
-def test_no_units_and_mixed_probes():
+def test_no_units_are_accepted_and_mixed_probes_refused():
     sessions, _ = simulate_sessions(n_sessions=1, n_neurons=12, n_channels=64, seed=0)
     with pytest.raises(ParameterError, match="no session has a unit"):
         table([sessions[0].isel(unit=slice(0, 0))])

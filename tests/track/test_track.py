@@ -1,4 +1,4 @@
-"""Neurons are followed through drift, drop-out, look-alikes and over-splits; nothing is matched that is not there."""
+"""Neurons are followed through drift, dropout, look-alikes and splits; no neuron is matched that is not there."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_odds_are_learned_from_near_sessions_where_there_are_many_pairs(monkeypa
     assert not tracks["model"].identical(track_units(sessions)["model"])
 
 
-def test_independent_of_the_order_of_units():
+def test_tracks_do_not_depend_on_the_order_of_units():
     sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
     plain = track_units(sessions)["units"].to_dataset()
     turned = track_units([s.isel(unit=slice(None, None, -1)) for s in sessions])["units"].to_dataset()
@@ -76,7 +76,7 @@ def test_independent_of_the_order_of_units():
     assert sets(plain) == sets(turned)
 
 
-def test_shanks_move_on_their_own():
+def test_shanks_may_move_differently():
     left, truth = simulate_sessions(n_sessions=3, n_neurons=25, n_channels=64, dropout=0.0, seed=1)
     right, other = simulate_sessions(n_sessions=3, n_neurons=25, n_channels=64, dropout=0.0, seed=2)
     both = []
@@ -103,7 +103,7 @@ def test_shanks_move_on_their_own():
         np.testing.assert_allclose(moved, known.shift_um - known.shift_um.mean(), atol=1.0)
 
 
-def test_known_motion_is_used():
+def test_a_given_motion_is_used():
     sessions, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
     tracks = track_units(sessions, motion=truth.shift_um)
     np.testing.assert_allclose(
@@ -114,7 +114,7 @@ def test_known_motion_is_used():
 @pytest.mark.parametrize(
     ("n_sessions", "n_neurons"), [(1, 10), (2, 1), (2, 2), (2, 10)], ids=["one session", "one unit", "two units", "two"]
 )
-def test_small_inputs(n_sessions, n_neurons):
+def test_small_inputs_are_tracked(n_sessions, n_neurons):
     sessions, truth = simulate_sessions(n_sessions=n_sessions, n_neurons=n_neurons, n_channels=32, dropout=0.0, seed=0)
     tracks = track_units(sessions)
     assert tracks["units"].sizes["unit"] == sum(map(len, truth.neuron))
@@ -142,7 +142,7 @@ def test_a_session_without_units():
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
-def test_bad_input(given, message):
+def test_bad_input_is_refused(given, message):
     sessions, _ = simulate_sessions(n_sessions=2, n_neurons=5, n_channels=32, seed=0)
     with pytest.raises(ParameterError, match=message):
         track_units(**{"sessions": sessions, **given})

@@ -1,4 +1,4 @@
-"""Sessions come as sortings or as tables of templates; both are described in the same way."""
+"""Sessions are given as sortings or as tables of templates, and described in the same way."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def table():
     return simulate_sessions(n_sessions=1, n_neurons=12, n_channels=64, dropout=0.0, seed=0)[0][0]
 
 
-def test_places_are_those_of_the_neurons(table):
+def test_places_equal_those_of_the_neurons(table):
     placed = session_units(table)["place"].values
     # The simulated templates are those of point sources.
     assert placed[:, 1].min() > 0 and placed[:, 1].max() < float(table["y"].max())
@@ -40,7 +40,7 @@ def test_a_sorting_is_described_by_its_templates_and_spikes():
     assert all(silent) and (first < 1).all()  # refractory, smoothed
 
 
-def test_other_sampling_rates_come_to_one_axis(table):
+def test_other_sampling_rates_are_converted_to_one_axis(table):
     dense = session_units(table)
     time = (np.arange(64) - 21) / 40_000
     own = (np.arange(48) - 16) / 30_000
@@ -50,7 +50,7 @@ def test_other_sampling_rates_come_to_one_axis(table):
     other = table.drop_vars("templates").assign(templates=(("unit", "sample", "channel"), values.astype(np.float32)))
     other = session_units(other.assign_attrs(sampling_frequency=40_000.0, nbefore=21))
     first, second = (on_axis_of(t, dense.attrs, 48)["templates"].values for t in (dense, other))
-    # The extremum of a noisy template can be one sample beside.
+    # Noise can shift the extremum of a template by one sample.
     apart = [((first - np.roll(second, lag, axis=1))[:, 2:-2] ** 2).sum(axis=(1, 2)) for lag in (-1, 0, 1)]
     assert (np.min(apart, axis=0) < 0.005 * (first**2).sum(axis=(1, 2))).all()
 
@@ -66,11 +66,11 @@ def test_other_sampling_rates_come_to_one_axis(table):
     ],
     ids=["positions", "dims", "nan", "rate", "lags"],
 )
-def test_bad_tables(table, change, message):
+def test_bad_tables_are_refused(table, change, message):
     with pytest.raises(ParameterError, match=message):
         session_units(change(table))
 
 
-def test_neither_sorting_nor_table():
+def test_other_input_is_refused():
     with pytest.raises(TypeError, match="open files with open_sorting"):
         session_units(np.zeros((3, 4)))

@@ -38,7 +38,7 @@ def test_only_what_the_artifact_touched_is_zeroed(struck):
     assert near <= np.abs(before[:40_000]).max()
 
 
-def test_thresholds_are_estimated_or_given(struck):
+def test_bad_limits_are_refused(struck):
     with pytest.raises(ParameterError, match="threshold is 0; it must be greater than 0"):
         xephys.blank_artifacts(struck, threshold=0)
     with pytest.raises(ParameterError, match="reach_ms is -1; it must be at least 0"):
