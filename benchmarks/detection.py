@@ -31,7 +31,7 @@ from harness import (
 THRESHOLD = 5.0
 SWEEP_MS = 1.0
 DETECTION_RADIUS_UM = 50.0
-LOCALISATION_RADIUS_UM = 75.0
+LOCALIZATION_RADIUS_UM = 75.0
 WINDOW_MS = 0.5
 
 
@@ -104,7 +104,7 @@ def our_peaks(chain: Any) -> Any:
         chain,
         peaks,
         method="center_of_mass",
-        radius_um=LOCALISATION_RADIUS_UM,
+        radius_um=LOCALIZATION_RADIUS_UM,
         ms_before=WINDOW_MS,
         ms_after=WINDOW_MS,
     )
@@ -138,7 +138,7 @@ def compute_theirs(chain: Any, levels: Any, job: Job) -> Any:
         chain,
         detector,
         method="center_of_mass",
-        method_kwargs={"radius_um": LOCALISATION_RADIUS_UM, "feature": "ptp"},
+        method_kwargs={"radius_um": LOCALIZATION_RADIUS_UM, "feature": "ptp"},
         ms_before=WINDOW_MS,
         ms_after=WINDOW_MS,
     )
@@ -170,7 +170,7 @@ def report(result: Result) -> tuple[str, ...]:
     ]
     tried = [(job, f"{1e3 * taken:.0f}") for job, taken in sorted(result.tried, key=lambda item: item[1])]
     return (
-        "# Detection and localisation on the chain",
+        "# Detection and localization on the chain",
         f"{result.n_channels} channels, {result.duration_s:g} s at 30 kHz from an int16 file; band-pass, median "
         f"reference, local whitening, locally exclusive peaks (5 × noise, 1 ms, 50 µm), center of mass (75 µm, "
         f"±0.5 ms); milliseconds per second of recording, median of {len(result.ours)} rounds made in turn.",

@@ -202,7 +202,7 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[li
             ),
         ),
         ("… detection", peaks[0].compute, peaks[1].compute, lambda records: key(records, "channel_index")),
-        ("… localisation, projection", features[0].compute, features[1].compute, lambda r: key(r, "channel_index")),
+        ("… localization, projection", features[0].compute, features[1].compute, lambda r: key(r, "channel_index")),
         ("… template matching", matches[0].compute, matches[1].compute, lambda records: key(records, "unit_index")),
         ("the whole sort", lambda: xephys.sort(here), lambda: xephys.sort(here, device=device), sorted_key),
     ]

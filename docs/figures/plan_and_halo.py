@@ -56,7 +56,7 @@ def draw_plan() -> Any:
         ("reference", "pointwise", 2.0, BLUE),
         ("whiten", "pointwise", 2.0, BLUE),
         ("detect", "31 + 31", 1.8, ORANGE),
-        ("localise", "15 + 15", 1.8, ORANGE),
+        ("localize", "15 + 15", 1.8, ORANGE),
         ("project", "21 + 38", 1.8, ORANGE),
     ]
     x = 0.75
@@ -130,7 +130,7 @@ def draw_halo() -> Any:
         ("read", "once per chunk, a view per tile", 7.2, wide, INK),
         ("band-pass", "needs 766 samples on each side, returns the rest", 5.6, mid, BLUE),
         ("reference, whiten", "pointwise: sub-blocks of 512 rows stay in cache", 4.0, mid, BLUE),
-        ("detect, localise, project", "see the same rows, and own the events of the core", 2.4, core, ORANGE),
+        ("detect, localize, project", "see the same rows, and own the events of the core", 2.4, core, ORANGE),
     ]
     for (_, _, y, (a, b), _), (_, _, low, (c, d), color) in pairwise(rows):
         ax.add_patch(Polygon([(a, y), (b, y), (d, low + 0.7), (c, low + 0.7)], fc=color, alpha=0.10, lw=0))

@@ -1,4 +1,4 @@
-"""What cannot be sorted is refused with one clear sentence; what is merely unusual is sorted, and said."""
+"""Recordings that cannot be sorted are refused in one clear sentence; unusual ones are sorted, with a warning."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from xephys.testing import simulate_recording
 
 @pytest.fixture
 def strict():
-    """Warnings of ours are errors: what should pass passes silently."""
+    """Our warnings are errors here, so that nothing passes with one."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", XephysWarning)
         yield
 
 
 def unread_tile(recording):
-    """A second that is not among those read for the estimates."""
+    """A second that the estimates do not read."""
     tiles = {plan.start // RATE for plan in tile_plans(recording_plan(recording), n_tiles=20, seed=0)}
     return min(set(range(1, 29)) - tiles)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_one_value_that_is_not_finite_anywhere(noise, value):
+def test_one_value_that_is_not_finite_is_refused_wherever_it_is(noise, value):
     traces = noise.copy()
     sample = unread_tile(recording_of(noise)) * RATE + RATE // 2
     traces[sample, 2] = value
@@ -39,8 +39,8 @@ def test_one_value_that_is_not_finite_anywhere(noise, value):
         xephys.sort(recording_of(traces))
 
 
-def test_not_a_number_beside_real_units():
-    """The estimates do not see it, the passes over the whole recording do."""
+def test_a_nan_beside_real_units_is_refused():
+    """The estimates do not read it, but the passes over the whole recording do."""
     recording, _ = simulate_recording(duration_s=30, n_channels=4, n_units=2, seed=0)
     traces = recording.values.astype("f4")
     sample = unread_tile(recording) * RATE + 77
@@ -51,7 +51,7 @@ def test_not_a_number_beside_real_units():
 
 
 def test_spikes_outside_the_sampled_seconds_are_found(noise):
-    """Components are learned from some seconds; if those are silent, the others are looked at before giving up."""
+    """Components are learned from some seconds; if those are silent, the others are read before giving up."""
     traces = noise.copy()
     first = unread_tile(recording_of(noise)) * RATE
     shape = -150 * np.exp(-0.5 * ((np.arange(40) - 15) / 4) ** 2)[:, None] * np.array([0.3, 0.5, 1.0, 0.4])
@@ -82,7 +82,7 @@ def test_channels_marked_bad_are_left_out_silently(strict):
 
 
 @pytest.mark.parametrize("value", [0, -7])
-def test_nothing_but_constant_channels(value):
+def test_a_recording_of_constant_channels_has_no_units(value):
     with pytest.warns(XephysWarning, match=r"every channel is constant or marked bad.*look at the recording"):
         sorting = xephys.sort(recording_of(np.full((2 * RATE, 4), value, "i2")))
     assert sorting["units"].sizes["unit"] == 0
@@ -95,7 +95,7 @@ def test_noisy_channels_are_left_out_and_reported(noise):
         xephys.sort(recording_of(wide))
 
 
-def test_every_channel_marked_bad(noise):
+def test_a_recording_of_bad_channels_is_refused(noise):
     with pytest.raises(RecordingError, match="every channel is marked bad"):
         xephys.sort(recording_of(noise[:RATE], bad=np.ones(4, bool)))
 
@@ -109,12 +109,12 @@ def test_every_channel_marked_bad(noise):
         ({"freq_min_hz": 5000, "freq_max_hz": 3000}, r"freq_min_hz \(5000\) is not below freq_max_hz \(3000\); swap"),
     ],
 )
-def test_corners_outside_zero_and_nyquist(noise, corners, message):
+def test_corners_outside_zero_and_nyquist_are_refused(noise, corners, message):
     with pytest.raises(ParameterError, match=message):
         xephys.sort(recording_of(noise[:RATE]), **corners)
 
 
-def test_too_short_for_the_filter(noise):
+def test_a_recording_too_short_for_the_filter_is_refused(noise):
     with pytest.raises(RecordingError, match=r"has 500 samples, no more than the halo of \d+ .*use a longer recording"):
         xephys.sort(recording_of(noise[:500]))
 
@@ -123,7 +123,7 @@ def test_a_recording_of_a_few_milliseconds_has_no_units(noise, strict):
     assert xephys.sort(recording_of(noise[:1200]))["units"].sizes["unit"] == 0
 
 
-def test_an_empty_recording(noise):
+def test_an_empty_recording_is_refused(noise):
     with pytest.raises(RecordingError, match="0 samples of 4 channels; it is empty"):
         xephys.sort(recording_of(noise[:0]))
 
@@ -136,7 +136,7 @@ def test_a_silent_recording_has_no_units(noise, strict, tmp_path):
     assert xephys.open_sorting(tmp_path / "sorting.zarr")["units"].sizes["unit"] == 0
 
 
-def test_one_channel(strict):
+def test_one_channel_is_sorted(strict):
     recording, truth = simulate_recording(
         duration_s=15, n_channels=1, n_units=1, seed=1, amplitude_range_uv=(100.0, 150.0)
     )
@@ -151,7 +151,7 @@ def test_one_channel_needs_no_probe(strict):
     assert xephys.compare(xephys.sort(bare), truth).summary["accuracy"] > 0.99
 
 
-def test_one_unit(strict):
+def test_one_unit_is_found(strict):
     recording, truth = simulate_recording(
         duration_s=15, n_channels=16, n_units=1, seed=1, amplitude_range_uv=(100.0, 150.0)
     )
@@ -160,22 +160,22 @@ def test_one_unit(strict):
     assert summary["accuracy"] > 0.99
 
 
-def test_no_probe(noise):
+def test_a_recording_without_a_probe_is_refused(noise):
     with pytest.raises(RecordingError, match=r"needs the positions of the channels.* no x or y; give a probe"):
         xephys.sort(make_recording(noise[:RATE], sampling_frequency=float(RATE)))
 
 
-def test_positions_that_are_not_finite(noise):
+def test_positions_that_are_not_finite_are_refused(noise):
     with pytest.raises(RecordingError, match="channel positions are not finite; correct"):
         xephys.sort(recording_of(noise[:RATE], x=np.array([0.0, np.nan, 0.0, 20.0])))
 
 
-def test_unknown_preset(noise):
+def test_an_unknown_preset_is_refused(noise):
     with pytest.raises(ParameterError, match=r"preset 'defualt' does not exist; .*did you mean 'default'\?"):
         xephys.sort(recording_of(noise[:RATE]), preset="defualt")
 
 
-def test_unknown_parameter(noise):
+def test_an_unknown_parameter_is_refused(noise):
     with pytest.raises(ParameterError, match=r"no parameter 'detect_treshold'; .*did you mean 'detect_threshold'\?"):
         xephys.sort(recording_of(noise[:RATE]), detect_treshold=4)
 
@@ -189,7 +189,7 @@ def test_unknown_parameter(noise):
         ({"n_components": "many"}, "n_components is 'many': Input should be a valid integer"),
     ],
 )
-def test_values_outside_their_limits(noise, given, message):
+def test_values_outside_their_limits_are_refused(noise, given, message):
     with pytest.raises(ParameterError, match=message):
         xephys.sort(recording_of(noise[:RATE]), **given)
 
@@ -206,7 +206,7 @@ def test_values_outside_their_limits(noise, given, message):
         ),
     ],
 )
-def test_no_recording(noise, spoil, kind, message):
+def test_other_objects_are_refused(noise, spoil, kind, message):
     with pytest.raises(kind, match=message):
         xephys.sort(spoil(recording_of(noise[:RATE])))
 
@@ -220,8 +220,8 @@ def test_refusals_leave_nothing_behind(noise, tmp_path):
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
-def test_a_refusal_in_the_middle_leaves_what_others_write(noise, tmp_path, monkeypatch):
-    """Estimates of the refused recording go; finished chunks are whole and stay, as do files of others."""
+def test_a_failure_during_the_sort_keeps_finished_chunks_and_foreign_files(noise, tmp_path, monkeypatch):
+    """Estimates of the refused recording are removed; finished chunks are whole and stay, as do files of others."""
     traces = noise.copy()
     traces[unread_tile(recording_of(noise)) * RATE + RATE // 2] = np.nan
     others = tmp_path / "work" / "notes.npz"
@@ -241,14 +241,14 @@ SHAPE = -150 * np.exp(-0.5 * ((np.arange(40) - 15) / 4) ** 2)[:, None] * np.arra
 
 
 def with_spikes(traces, samples):
-    """One and the same waveform at each of the samples."""
+    """The same waveform at each of the samples."""
     out = traces.copy()
     for sample in samples:
         out[sample - 15 : sample + 25] += SHAPE
     return out
 
 
-def test_fewer_spikes_than_a_unit_needs(noise, strict):
+def test_fewer_spikes_than_a_unit_needs_give_no_unit(noise, strict):
     samples = np.arange(1, 8) * 2 * RATE + 500
     recording = recording_of(with_spikes(noise, samples))
     assert xephys.sort(recording)["units"].sizes["unit"] == 0
@@ -258,8 +258,8 @@ def test_fewer_spikes_than_a_unit_needs(noise, strict):
 
 
 @pytest.mark.parametrize("background", [0.0, 0.01, 1.0])
-def test_all_spikes_identical(noise, strict, background):
-    """To the bit, where there is no noise."""
+def test_identical_spikes_are_one_unit(noise, strict, background):
+    """Without noise they are identical to the bit."""
     samples = np.arange(1, 190) * 3000 + 77
     sorting = xephys.sort(recording_of(with_spikes(noise[: 20 * RATE] * np.float32(background), samples)))
     assert sorting["units"].sizes["unit"] == 1
@@ -268,7 +268,7 @@ def test_all_spikes_identical(noise, strict, background):
     assert np.ptp(found - samples) <= (2 if background == 1.0 else 0)
 
 
-def test_a_single_template(noise):
+def test_a_single_template_is_matched(noise):
     samples = np.arange(1, 50) * 3000
     recording = recording_of(with_spikes(noise[: 6 * RATE], samples) / np.float32(10))
     spikes = np.zeros(len(samples), [("sample_index", "<i8"), ("unit_index", "<i8")])
@@ -285,7 +285,7 @@ def test_a_single_template(noise):
     assert not found["unit_index"].any()
 
 
-def test_progress_is_a_function_or_nothing(noise):
+def test_progress_must_be_a_function_or_a_choice(noise):
     for nothing in (None, False):
         xephys.sort(recording_of(noise), progress=nothing)
     with pytest.raises(ParameterError, match=r"progress is 'yes'; give True, False or a function"):

@@ -1,4 +1,4 @@
-"""White traces kept in memory, on disk or nowhere: the same sorting, also resumed, sliced and from memory."""
+"""White traces kept in memory, on disk or nowhere give the same sorting, also after resuming."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_budget_below_one_tile_keeps_nothing(opened, expected, tmp_path):
 
 
 @pytest.mark.parametrize("later", ["memory", "disk", "none"])
-def test_a_sort_that_was_stopped_goes_on_in_any_mode(opened, expected, tmp_path, later):
+def test_a_stopped_sort_resumes_in_any_mode(opened, expected, tmp_path, later):
     def stop(stage, done, total):
         if stage == "refine 1" and done:
             raise KeyboardInterrupt
@@ -34,12 +34,12 @@ def test_a_sort_that_was_stopped_goes_on_in_any_mode(opened, expected, tmp_path,
     assert not list(tmp_path.glob("kept-*"))
 
 
-def test_recordings_in_memory_are_sorted_alike(opened, expected):
+def test_recordings_in_memory_give_the_same_sorting(opened, expected):
     recording = opened(2.0)
     held = recording.copy(data=recording.values)
     assert_identical(xephys.sort(held), expected, same_source=False)
 
 
-def test_an_unknown_place_is_refused(opened):
+def test_an_unknown_mode_is_refused(opened):
     with pytest.raises(ParameterError, match="cache is 'ram'; it must be one of 'auto', 'memory', 'disk', 'none'"):
         xephys.sort(opened(2.0), cache="ram")

@@ -1,4 +1,4 @@
-"""A whole sort through the kernels for devices, on arrays that are none of NumPy's: the same spikes."""
+"""A whole sort through the kernels for devices, on strict arrays, gives the same spikes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def keys(sorting):
     return spikes["unit_index"].values * 10**9 + spikes["sample_index"].values
 
 
-def test_the_spikes_are_those_of_the_cpu(sorted_there, expected):
+def test_spikes_equal_those_of_the_cpu(sorted_there, expected):
     found = sorted_there[0]
     assert found["units"].sizes == expected["units"].sizes
     shared = len(np.intersect1d(keys(found), keys(expected)))
@@ -37,17 +37,17 @@ def test_the_spikes_are_those_of_the_cpu(sorted_there, expected):
     assert found.attrs["fingerprint"] == expected.attrs["fingerprint"]
 
 
-def test_nothing_but_samples_goes_up_and_events_or_sums_come_down(sorted_there, opened):
-    """Twelve tiles in the passes over all of them, and the tiles that are drawn for estimates."""
+def test_only_samples_are_copied_up_and_events_or_sums_down(sorted_there, opened):
+    """Copied are twelve tiles in each pass over the recording, and the tiles drawn for estimates."""
     found, copies = sorted_there
     n_channels, rate = opened(2.0).sizes["channel"], 30_000
     n_tiles = -(-opened(2.0).sizes["time"] // rate)
     samples = [shape for dtype, shape in copies.up if dtype == "<i2"]
     assert all(shape[1] == n_channels and shape[0] < 1.2 * rate for shape in samples)
     whole_traces = [shape for _, shape in copies.down if len(shape) == 2 and shape[1] == n_channels and shape[0] > 9000]
-    # Constant channels, noisy channels and noise levels are found on stretches drawn from every tile.
+    # Constant channels, noisy channels and noise levels are estimated from excerpts of every tile.
     assert len(whole_traces) <= 3 * n_tiles
-    assert len(samples) <= (3 + 1 + 4 + 2 * N_REFINEMENTS) * n_tiles  # a refinement: templates, matching
+    assert len(samples) <= (3 + 1 + 4 + 2 * N_REFINEMENTS) * n_tiles  # each refinement averages templates and matches
     assert len(found["spikes"]["sample_index"]) > 500
 
 
@@ -56,7 +56,7 @@ def test_chunks_change_no_bit_there(sorted_there, opened):
         assert_identical(xephys.sort(opened(0.7001), device=device), sorted_there[0])
 
 
-def test_what_was_learned_on_the_cpu_is_matched_there(expected, opened):
+def test_units_learned_on_the_cpu_are_matched_on_the_device(expected, opened):
     here = xephys.sort(opened(2.0), learned=expected)
     with device_arrays.installed() as device:
         there = xephys.sort(opened(2.0), learned=expected, device=device)

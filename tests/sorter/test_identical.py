@@ -1,4 +1,4 @@
-"""The promise: the same bits whatever the chunks, the scheduler and the number of workers, time after time."""
+"""Results have the same bits for any chunks, scheduler and number of workers, and in every run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CHUNKS_S = (0.1, 0.5, 0.7001, 2.0, 10.0)
 
 @pytest.fixture(scope="module")
 def client():
-    """A cluster of one worker process, to which tests may add another."""
+    """A cluster of one worker process; tests may add another."""
     with local_cluster(n_workers=1, threads_per_worker=1) as client:
         yield client
 
 
 def chain(recording):
-    """Traces and located peaks; what is estimated on the way is computed on the active scheduler too."""
+    """Traces and located peaks; estimates on the way are computed on the active scheduler too."""
     filtered = xephys.common_reference(xephys.bandpass_filter(recording))
     white = xephys.whiten(filtered, whitening=xephys.estimate_whitening(filtered, n_nearest=8))
     peaks = xephys.detect_peaks(white, noise_levels=xephys.estimate_noise_levels(white), peak_sign="both")
@@ -43,14 +43,14 @@ def expected_chain(opened):
         return computed(opened(2.0))
 
 
-def test_the_sorting_is_worth_comparing(simulated, expected):
+def test_the_reference_sorting_has_found_the_units(simulated, expected):
     found = xephys.compare(expected, simulated[1])
     assert found.summary["num_well_detected"] == 8
     assert expected["spikes"].sizes["spike"] > 500
 
 
 @pytest.mark.parametrize("chunk_s", CHUNKS_S)
-def test_chunks(opened, expected, expected_chain, chunk_s):
+def test_chunks_do_not_change_a_bit(opened, expected, expected_chain, chunk_s):
     recording = opened(chunk_s)
     assert recording.data.chunksize[0] == min(round(chunk_s * 30_000), recording.sizes["time"])
     with connect("threads"):
@@ -58,13 +58,13 @@ def test_chunks(opened, expected, expected_chain, chunk_s):
         assert_identical(xephys.sort(recording), expected)
 
 
-def test_twice_in_a_row(opened, expected):
+def test_a_second_run_does_not_change_a_bit(opened, expected):
     with connect("threads"):
         assert_identical(xephys.sort(opened(2.0)), expected)
 
 
-def test_samples_in_memory_and_opaque_arrays(opened, expected):
-    """Without a plan of their own the same samples give the same spikes."""
+def test_samples_in_memory_and_opaque_arrays_give_the_same_spikes(opened, expected):
+    """Without a plan, the same samples give the same spikes."""
     recording = opened(2.0)
     opaque = recording.copy(data=recording.data.rechunk((100_000, -1)) + recording.dtype.type(0))
     for other in (recording.compute(), opaque):
@@ -72,15 +72,15 @@ def test_samples_in_memory_and_opaque_arrays(opened, expected):
 
 
 @pytest.mark.parametrize("n_threads", [1, 5])
-def test_threads(opened, expected, expected_chain, n_threads):
+def test_threads_do_not_change_a_bit(opened, expected, expected_chain, n_threads):
     with connect("threads"), dask.config.set(num_workers=n_threads):
         assert computed(opened(1.0)) == expected_chain
         assert_identical(xephys.sort(opened(1.0)), expected)
 
 
 @pytest.mark.slow
-def test_processes(opened, expected, expected_chain):
-    # One pool for all computes: new processes for each would spend a minute on imports.
+def test_processes_do_not_change_a_bit(opened, expected, expected_chain):
+    # One pool serves all computes, because new processes for each would spend a minute on imports.
     with (
         ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
         connect("processes"),
@@ -92,7 +92,7 @@ def test_processes(opened, expected, expected_chain):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_workers", [1, 2, 4])
-def test_distributed_workers(opened, expected, expected_chain, client, n_workers):
+def test_distributed_workers_do_not_change_a_bit(opened, expected, expected_chain, client, n_workers):
     client.cluster.scale(n_workers)
     client.wait_for_workers(n_workers, timeout=300)
     assert active_client() is client

@@ -1,4 +1,4 @@
-"""The log of a sorting: every split, merge and drop with its step, its figures and its reason."""
+"""The log of a sorting: every split, merge and drop with its step, figures and reason."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_every_decision_is_logged_with_its_reason():
         if entry["action"] == "split":
             assert entry["step"] != "cluster"
             assert entry["num_spikes"] >= 20
-            # What was split had a gap between, or halves farther apart than those of one Gaussian.
+            # The two parts of a split had a gap between them, or were farther apart than the halves of one Gaussian.
             assert entry["depth"] >= 3.0 or entry["separation"] > 2.65
 
 
 def test_sections_that_were_thinned_are_logged():
-    """With the fewest spikes that a unit must have there to be found."""
+    """The entry says how many spikes a unit must have in the section to be found."""
     recording, _ = simulate_recording(duration_s=20.0, n_channels=16, n_units=8, seed=2)
     thinned = [
         [entry for entry in json.loads(sorting.attrs["log"]) if entry.get("action") == "thin"]

@@ -1,4 +1,4 @@
-"""What a sort must not spend time on: asking a recording again who it is, and writing traces into its history."""
+"""A sort does not waste time on identifying a recording again or on writing traces into its history."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from xephys.testing import simulate_recording
 
 
 def public_code():
-    """Code of every public function, to find it on the stack."""
+    """Code objects of every public function, to recognize them on the stack."""
     functions = [unwrap(getattr(xephys, name)) for name in xephys.__all__] + [build_sorting]
     return {function.__code__: function.__name__ for function in functions if hasattr(function, "__code__")}
 
 
 @pytest.mark.parametrize("preset", [{}, {"preset": "kilosort4", "nblocks": 0}], ids=["default", "kilosort4"])
-def test_once_for_each_public_operation_and_small_histories(preset, monkeypatch):
+def test_each_public_operation_identifies_once_and_histories_are_small(preset, monkeypatch):
     recording, _ = simulate_recording(duration_s=6, n_channels=16, n_units=3, seed=0)
     names, validate, frames = public_code(), schema.validate_recording, []
     compress, packed = zlib.compress, []
@@ -32,7 +32,7 @@ def test_once_for_each_public_operation_and_small_histories(preset, monkeypatch)
         frame = sys._getframe(1)
         while frame is not None and frame.f_code not in names:
             frame = frame.f_back
-        frames.append(frame)  # kept, so that no later frame has its identity
+        frames.append(frame)  # kept alive, so that no later frame gets the same id
         return validate(asked)
 
     for module in [module for name, module in sys.modules.items() if name.startswith("xephys")]:
@@ -44,5 +44,5 @@ def test_once_for_each_public_operation_and_small_histories(preset, monkeypatch)
     several = {names[frame.f_code] if frame else None: counts[id(frame)] for frame in frames if counts[id(frame)] > 1}
     assert len(frames) > 10
     assert not several
-    # Sixteen channels have small matrices; the excerpts that estimates read would be two hundred times as large.
+    # Matrices of sixteen channels are small; the excerpts of the estimates would be two hundred times as large.
     assert 0 < sum(packed) <= 16_384

@@ -1,4 +1,4 @@
-"""Tables of parameters: complete, with limits and units, for people."""
+"""Tables of parameters are complete, with limits and units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_parameter_has_a_row_with_a_meaning(preset):
         assert f"| `{row.name}` |" in page
 
 
-def test_rows_say_what_is_taken():
+def test_rows_name_the_accepted_values():
     table = xephys.parameters()
     assert tuple(table["detect_threshold"]) == ("detect_threshold", "4.5", "> 0", "noise", "detection threshold")
     assert table["ms_before"].unit == "ms"
@@ -30,7 +30,7 @@ def test_rows_say_what_is_taken():
     assert xephys.parameters("kilosort4")["dminx"].unit == "µm"
 
 
-def test_defaults_are_those_of_a_sort():
+def test_listed_defaults_are_those_of_a_sort():
     for preset in PRESETS:
         model, table = find_preset(preset).model(), xephys.parameters(preset)
         for name, value in model.model_dump().items():
@@ -38,7 +38,7 @@ def test_defaults_are_those_of_a_sort():
             assert shown == ("" if value is None else f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def test_a_preset_that_does_not_exist():
+def test_an_unknown_preset_is_refused():
     with pytest.raises(ParameterError, match="did you mean 'kilosort4'"):
         xephys.parameters("kilosort")
 

@@ -1,4 +1,4 @@
-"""The table of presets: every row imports what it names, and refuses what it cannot do."""
+"""The table of presets: every row can be imported, and refuses what the preset cannot do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recording(*, duration_s=1.0, sampling_frequency=RATE, places=True):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_row_names_things_that_exist(name):
+def test_a_row_names_existing_functions(name):
     preset = PRESETS[name]
     assert preset.name == name
     assert list(inspect.signature(preset.sorter).parameters) == ["recording", "parameters", "run"]

@@ -1,4 +1,4 @@
-"""Progress: one bar for a whole sort, in a notebook by default; nothing where it is not wanted."""
+"""Progress: one bar for a whole sort, shown in notebooks by default and elsewhere on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xephys.testing import simulate_recording
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """IPython as it is inside of a kernel; what it was told to display."""
+    """IPython as it is inside a kernel; returns what it was asked to display."""
     displays: list[list[str]] = []
 
     def display(html, *, display_id):
@@ -67,13 +67,13 @@ def test_a_terminal_shows_one_line_if_asked(recording, capfd):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_passes_that_are_expected_are_those_that_come(recording, preset):
+def test_the_announced_passes_are_those_that_run(recording, preset):
     seen = []
     xephys.sort(recording, preset=preset, progress=lambda stage, done, total: seen.append(stage))
     assert len(set(seen)) == find_preset(preset).model().n_passes
 
 
-def test_more_passes_than_expected_never_move_it_back():
+def test_an_unannounced_pass_does_not_move_the_bar_back():
     shares = []
     bar = Bar(lambda share, text: shares.append(share), 1)
     for stage in ("detect", "match"):
@@ -89,7 +89,7 @@ def test_a_sort_that_fails_says_so(notebook):
     assert "stopped after" in notebook[0][-1]
 
 
-def test_anything_else_is_refused():
+def test_other_values_of_progress_are_refused():
     with (
         pytest.raises(ParameterError, match=r"progress is 'yes'; give True, False or a function"),
         shown_progress("yes", n_passes=1),

@@ -1,4 +1,4 @@
-"""Kernels compiled ahead by a second process: only where that helps, no longer than the sort, and the right ones."""
+"""A second process compiles kernels in advance: only if that helps, no longer than the sort, and the right ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ assert [list(kernel.signatures) for kernel in kernels] == before, "a sort uses t
 
 @pytest.fixture
 def started(monkeypatch):
-    """Processes that were started, each of which would sleep for a minute."""
+    """Processes that were started in place of the real ones; each would sleep for a minute."""
     processes, real = [], subprocess.Popen
     monkeypatch.setattr(module, "PROGRAM", "import time; time.sleep(60)")
     monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
@@ -56,7 +56,7 @@ def test_a_second_process_ends_with_the_first_sort(started, monkeypatch):
 
 
 @pytest.mark.parametrize(("compiled", "n_cores"), [(True, 8), (False, 1), (False, None)])
-def test_nothing_is_started_where_it_would_not_help(started, monkeypatch, compiled, n_cores):
+def test_no_process_is_started_if_it_would_not_help(started, monkeypatch, compiled, n_cores):
     monkeypatch.setattr(module, "is_compiled", lambda: compiled)
     monkeypatch.setattr(module.os, "cpu_count", lambda: n_cores)
     with compiling_ahead():
@@ -64,7 +64,7 @@ def test_nothing_is_started_where_it_would_not_help(started, monkeypatch, compil
     assert not started
 
 
-def test_what_lies_on_disk_is_seen(tmp_path, monkeypatch):
+def test_compiled_kernels_on_disk_are_recognized(tmp_path, monkeypatch):
     from xephys.kernels.match import pursuit
 
     class Stats:
@@ -76,6 +76,6 @@ def test_what_lies_on_disk_is_seen(tmp_path, monkeypatch):
     assert is_compiled()
 
 
-def test_the_kernels_that_are_rehearsed_are_those_of_a_sort():
+def test_rehearsed_kernels_are_those_of_a_sort():
     process = subprocess.run([sys.executable, "-c", SAME_KERNELS], capture_output=True, text=True, env=dict(os.environ))
     assert process.returncode == 0, process.stderr

@@ -1,4 +1,4 @@
-"""The folder of a sort without a place of its own: there while it is needed, gone afterwards."""
+"""The folder of a sort without a folder of its own exists while it is needed and is removed afterwards."""
 
 from __future__ import annotations
 

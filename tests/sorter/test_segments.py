@@ -1,4 +1,4 @@
-"""Segments are sorted jointly: units are shared, and every spike is found in its segment."""
+"""Segments are sorted jointly: units are shared, and every spike is in its segment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xephys.sorter.segments import join_segments
 
 @pytest.fixture(scope="module")
 def tree(opened):
-    """Three parts of the recording, of which the last begins its own axis at 100 s."""
+    """Three parts of the recording; the last has an axis of its own that starts at 100 s."""
     whole = opened(2.0)
     last = whole.isel(time=slice(240_000, None))
     last = last.assign_attrs(segment_start_s=100.0).drop_vars("time")
@@ -20,12 +20,12 @@ def tree(opened):
     return xephys.append_segments([whole.isel(time=slice(0, 100_000)), whole.isel(time=slice(100_000, 240_000)), last])
 
 
-def test_the_spikes_are_those_of_the_whole(tree, expected):
+def test_spikes_equal_those_of_the_whole(tree, expected):
     joint = xephys.sort(tree)
     assert joint["units"].sizes == expected["units"].sizes
     spikes = joint["spikes"].dataset
     index, sample = spikes["segment_index"].values, spikes["sample_index"].values
-    # The last segment lost its place on the axis of the whole when it got one of its own.
+    # With an axis of its own, the last segment no longer has its place on that of the whole.
     on_whole = sample + np.array([0, 0, 240_000 if joint.attrs["first_sample"][2] == 0 else 0])[index]
     expected_samples = expected["spikes"]["sample_index"].values
     assert np.isin(on_whole, expected_samples).mean() > 0.985
@@ -37,13 +37,13 @@ def test_the_spikes_are_those_of_the_whole(tree, expected):
     assert xephys.to_spikeinterface(joint).get_num_segments() == 3
 
 
-def test_of_one_segment_it_is_that_segment(opened):
+def test_a_tree_of_one_segment_is_sorted_like_the_segment(opened):
     whole = opened(2.0)
     assert join_segments(xephys.append_segments([whole])).equals(whole)
     assert join_segments(whole) is whole
 
 
-def test_other_channels_are_refused(opened):
+def test_segments_with_other_channels_are_refused(opened):
     whole = opened(2.0)
     with pytest.raises(RecordingError, match="segment 1 has channels"):
         xephys.sort(xephys.append_segments([whole, whole.isel(channel=slice(0, 16))]))

@@ -1,4 +1,4 @@
-"""Shanks of different size: few channels keep their spikes, and a shank without a good one costs nothing but itself."""
+"""Shanks of different size: few channels keep their spikes, and a shank without a good channel is left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGE = 16
 
 @pytest.fixture(scope="module")
 def probe():
-    """Sixteen channels on one shank, a tetrode on another half a millimetre away, and what both hold."""
+    """Sixteen channels on one shank, a tetrode on another half a millimetre away, and a recording of both."""
     shanks = [
         simulate_recording(
             duration_s=20, n_channels=n_channels, n_units=n_units, probe=kind, seed=seed, amplitude_range_uv=(100, 200)

@@ -1,4 +1,4 @@
-"""Tetrodes whose coordinates coincide: all units, and the same spikes as with the tetrodes moved apart."""
+"""Tetrodes with the same coordinates: all units, and the same spikes as with the tetrodes moved apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_TETRODES, UNITS_PER_TETRODE = 3, 2
 
 @pytest.fixture(scope="module")
 def tetrodes(tmp_path_factory: pytest.TempPathFactory) -> xr.DataArray:
-    """Three tetrodes at (0, 0), opened with a probe group as anyone would make it."""
+    """Three tetrodes at (0, 0), opened with an ordinary probe group."""
     parts = [
         simulate_recording(
             duration_s=12, n_channels=4, n_units=UNITS_PER_TETRODE, probe="tetrode", seed=10 + k,
@@ -40,7 +40,7 @@ def test_a_probe_group_tells_them_apart(tetrodes: xr.DataArray) -> None:
 
 
 @pytest.mark.parametrize("parameters", [{}, {"preset": "kilosort4", "nblocks": 0}], ids=["default", "kilosort4"])
-def test_all_units_and_the_spikes_of_the_separated_layout(tetrodes: xr.DataArray, parameters: dict) -> None:
+def test_all_units_are_found_with_the_spikes_of_the_separated_layout(tetrodes: xr.DataArray, parameters: dict) -> None:
     number = tetrodes.probe.values
     moved = tetrodes.assign_coords(x=("channel", tetrodes.x.values + 500.0 * number))
     by_shank = tetrodes.drop_vars("probe").assign_coords(shank=("channel", number))
@@ -59,8 +59,8 @@ def test_all_units_and_the_spikes_of_the_separated_layout(tetrodes: xr.DataArray
             np.testing.assert_array_equal(again["spikes"][name].values, found["spikes"][name].values)
 
 
-def test_every_localization_stays_on_its_own(tetrodes: xr.DataArray) -> None:
-    """Also where the tetrodes lie at different places: each spike is put where its tetrode is."""
+def test_every_localization_stays_on_the_own_tetrode(tetrodes: xr.DataArray) -> None:
+    """Also with tetrodes at different places: each spike is located at its own tetrode."""
     number = tetrodes.probe.values
     moved = tetrodes.assign_coords(x=("channel", tetrodes.x.values + 70.0 * number))
     for method in ("center_of_mass", "monopolar_triangulation", "grid_convolution"):
@@ -73,7 +73,7 @@ def test_every_localization_stays_on_its_own(tetrodes: xr.DataArray) -> None:
         np.testing.assert_array_equal(places["here"]["channel_index"], places["moved"]["channel_index"])
         for axis, moved_by in (("x", 70.0 * own), ("y", 0.0)):
             apart = np.abs(places["moved"][axis] - moved_by - places["here"][axis])
-            if method == "monopolar_triangulation":  # four unknowns on four wires: some stop elsewhere
+            if method == "monopolar_triangulation":  # four unknowns from four wires: some fits end elsewhere
                 assert np.mean(apart < 1.0) > 0.9
             else:
                 assert apart.max() < 1e-3

@@ -11,7 +11,7 @@ from xephys.testing import simulate_recording
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
 @pytest.mark.parametrize("kind", ["zeros", "rail", "held"])
-def test_units_and_spikes_are_those_of_the_live_time(share, kind):
+def test_units_and_spikes_of_the_live_time_are_unchanged(share, kind):
     recording, truth = simulate_recording(
         duration_s=30, n_channels=16, n_units=4, seed=5, amplitude_range_uv=(60, 120), offset_uv=200.0
     )

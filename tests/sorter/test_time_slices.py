@@ -21,7 +21,7 @@ def parts():
 
 
 @pytest.mark.parametrize("preset", ["default", "kilosort4"])
-def test_spikes_of_a_part(parts, preset):
+def test_spikes_of_a_part_are_counted_in_the_whole(parts, preset):
     _, part, truth = parts
     sorting = xephys.sort(part, preset=preset, **({"nblocks": 0} if preset == "kilosort4" else {}))
     samples = sorting["spikes"]["sample_index"].values
@@ -31,7 +31,7 @@ def test_spikes_of_a_part(parts, preset):
     assert xephys.compare(sorting, truth).units["accuracy"].values.min() > 0.9
 
 
-def test_with_what_was_learned_on_the_whole(parts):
+def test_a_part_is_sorted_with_units_learned_on_the_whole(parts):
     whole, part, truth = parts
     sorting = xephys.sort(part, learned=xephys.sort(whole))
     assert xephys.compare(sorting, truth).units["accuracy"].values.min() > 0.9

@@ -1,4 +1,4 @@
-"""Localisation stages: features and center of mass against NumPy, all three against SpikeInterface."""
+"""Localization stages: features and center of mass against NumPy, all three against SpikeInterface."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_silence_is_put_on_its_channel(data, name):
     assert np.isfinite(table["z"]).all()
 
 
-def test_localisation_finds_the_sources():
+def test_localization_finds_the_sources():
     """Noiseless point sources on a dense probe: the fit is limited by the depth term only."""
     rng = np.random.default_rng(2)
     places = rng.uniform([0, 60, 10], [32, 160, 40], size=(30, 3))

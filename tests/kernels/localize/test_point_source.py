@@ -1,4 +1,4 @@
-"""The point-source fit against SciPy's optimiser on the same objective, and the radial plan."""
+"""The point-source fit against SciPy's optimizer on the same objective, and the radial plan."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The preset follows drift: no unit in pieces; a still recording is sorted as if nobody had looked for motion."""
+"""The preset follows drift, so that no unit is in pieces;
+
+a recording without motion is sorted as without the search.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +35,18 @@ def test_every_unit_is_found_in_one_piece(drifting, followed):
     assert comparison.summary["num_tested_units"] == 12
 
 
-def test_the_log_tells_what_was_joined(followed):
+def test_the_log_says_what_was_joined(followed):
     joined = [row for row in json.loads(followed.attrs["log"]) if row.get("reason") == "pieces of a unit that drifts"]
     assert all(row["side_by_side"] <= 0.35 and row["residual"] <= 0.58 for row in joined)
 
 
-def test_without_following_units_break(drifting):
+def test_without_drift_correction_units_break(drifting):
     comparison = xephys.compare(xephys.sort(drifting[0], drift="off"), drifting[1])
     assert comparison.summary["num_well_detected"] < 9
 
 
 def test_traces_can_be_moved_instead(drifting):
-    """The other way: better than nothing."""
+    """Moving the traces is better than ignoring the drift."""
     sorting = xephys.sort(drifting[0], drift="interpolate")
     assert "motion" in sorting.children
     assert xephys.compare(sorting, drifting[1]).summary["num_well_detected"] >= 9
@@ -60,7 +63,7 @@ def test_the_motion_is_part_of_the_sorting(drifting, followed, tmp_path):
     np.testing.assert_array_equal(stored["displacement_um"].values, motion["displacement_um"].values)
 
 
-def test_a_still_recording_is_sorted_as_without():
+def test_a_still_recording_is_sorted_as_without_drift_correction():
     recording, _ = simulate_recording(**{**RECORDING, "duration_s": 20.0})
     followed, off = xephys.sort(recording), xephys.sort(recording, drift="off")
     assert not moves(followed["motion"].dataset)
@@ -69,7 +72,7 @@ def test_a_still_recording_is_sorted_as_without():
             assert followed[node].dataset[name].values.tobytes() == variable.values.tobytes(), (node, name)
 
 
-def test_what_moves_and_what_does_not():
+def test_motions_that_count_as_drift():
     recording, _ = simulate_recording(duration_s=2.0, n_channels=4, n_units=1)
     times = np.arange(10) + 0.5
 

@@ -1,4 +1,4 @@
-"""The band of the preset ``default``: lowered to what the rate can hold, refused where nothing is left."""
+"""The band of the preset ``default``: lowered to what the sampling rate allows, refused if nothing is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Next to silent channels, spikes stay with their units, and what larger spikes leave there is no spike."""
+"""Beside silent channels, spikes stay with their units, and the far field of larger spikes is not counted as spikes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def without(*_):
     raise AssertionError("nothing is matched again")
 
 
-def test_where_nothing_is_silent_nothing_is_matched_again():
+def test_without_silence_nothing_is_matched_again():
     recording, _ = simulate_recording(duration_s=1, n_channels=4, n_units=1, probe="tetrode")
     templates = recording[:1].rename(time="unit").to_dataset(name="waveform")
     matches = np.zeros(50, [("sample_index", "i8"), ("channel_index", "i8"), ("unit_index", "i8")])

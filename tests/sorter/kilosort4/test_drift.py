@@ -1,4 +1,4 @@
-"""Drift correction of the preset: more units whole where the tissue moves, nothing touched where it does not."""
+"""Drift correction of the preset: more units stay whole where tissue moves, and nothing changes where it does not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def moving():
 
 @pytest.fixture(scope="module")
 def plain(moving):
-    """What is found of it where drift is not corrected."""
+    """The sorting without drift correction."""
     recording, truth = moving
     return xephys.compare(sort_kilosort4(recording), truth)
 

@@ -1,4 +1,4 @@
-"""Parameters of the preset ``kilosort4``: all of that system's, and which values are refused."""
+"""Parameters of the preset ``kilosort4``: all of Kilosort4's, and the values that are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_wrong_parameters(opened, parameters, message):
         sort(opened(2.0), **parameters)
 
 
-def test_every_parameter_of_that_system_is_there():
+def test_every_parameter_of_kilosort4_exists():
     known = """n_chan_bin fs batch_size nblocks Th_universal Th_learned tmin tmax nt shift scale batch_downsampling
     artifact_threshold nskip whitening_range highpass_cutoff binning_depth sig_interp drift_smoothing nt0min dmin dminx
     min_template_size template_sizes nearest_chans nearest_templates max_channel_distance max_peels templates_from_data

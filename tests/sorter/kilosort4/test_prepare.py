@@ -1,4 +1,4 @@
-"""What the preset ``kilosort4`` makes of a recording before detection."""
+"""Preprocessing of the preset ``kilosort4``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 30_000
 
 
 # Run options
-def test_a_range_of_time_in_the_clock_of_the_recording(opened, expected):
+def test_a_range_of_time_follows_the_clock_of_the_recording(opened, expected):
     part = sort(opened(2.0), tmin=4.0, tmax=9.0)
     samples = part["spikes"]["sample_index"].values
     assert 4 * RATE <= samples.min() < 4.5 * RATE
@@ -33,7 +33,7 @@ def test_a_range_of_time_in_the_clock_of_the_recording(opened, expected):
 
 
 def test_estimates_of_a_long_recording_read_no_more(monkeypatch):
-    """They hold all their stretches at once."""
+    """Estimates hold all their excerpts in memory at once, so their number is bounded."""
     seen = []
 
     def whitened(*_, n_slices, **__):
@@ -54,7 +54,7 @@ def test_an_inverted_recording_is_inverted_in_every_step(opened, expected):
     np.testing.assert_array_equal(turned["spikes"]["unit_index"], expected["spikes"]["unit_index"])
 
 
-def test_bad_channels_carry_nothing(opened, expected):
+def test_bad_channels_have_no_spikes(opened, expected):
     busy = expected["units"]["channel_index"].values[0]
     name = opened(2.0).channel.values[busy]
     sorting = sort(opened(2.0), bad_channels=[name])
@@ -64,7 +64,7 @@ def test_bad_channels_carry_nothing(opened, expected):
         sort(opened(2.0), bad_channels=999)
 
 
-def test_artifacts_take_their_samples_only(opened, expected):
+def test_artifacts_affect_only_their_own_samples(opened, expected):
     recording = opened(2.0)
     traces = recording.values.astype("f4")
     for sample in (2 * RATE, 5 * RATE + 77):
@@ -78,6 +78,6 @@ def test_artifacts_take_their_samples_only(opened, expected):
     assert not blank.any()
 
 
-def test_one_stretch_of_several(opened):
+def test_every_nth_excerpt_is_used(opened):
     some = sort(opened(2.0), batch_downsampling=2)["spikes"]["sample_index"].values
     assert set((some // (2 * RATE) % 2).tolist()) == {0}

@@ -1,4 +1,4 @@
-"""The preset ``kilosort4``: parameters that are refused, and recordings that are small, silent or strange."""
+"""The preset ``kilosort4`` on small, silent and unusual recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_noise_has_no_units():
     assert sorting["units"].sizes["unit"] == sorting["spikes"].sizes["spike"] == 0
 
 
-def test_constant_channels():
+def test_constant_channels_have_no_units():
     with pytest.warns(XephysWarning, match="every channel is constant or marked bad"):
         sorting = sort(noise(2, level=0.0))
     assert sorting["units"].sizes["unit"] == 0
@@ -54,12 +54,12 @@ def test_identical_spikes_are_one_unit():
     ],
     ids=str,
 )
-def test_few_channels(parameters, n_units):
+def test_few_channels_are_sorted(parameters, n_units):
     recording, truth = simulate_recording(duration_s=20, seed=0, **parameters)
     assert xephys.compare(sort(recording), truth).summary["num_well_detected"] == n_units
 
 
-def test_half_a_second():
-    """Fewer spikes than a unit needs: no unit, and no crash."""
+def test_half_a_second_has_no_units():
+    """There are fewer spikes than a unit needs."""
     recording, _ = simulate_recording(duration_s=0.5, n_channels=16, n_units=3, seed=0)
     assert sort(recording)["units"].sizes["unit"] == 0

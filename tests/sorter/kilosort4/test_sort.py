@@ -1,4 +1,4 @@
-"""The preset ``kilosort4``: what it finds, what does not change it, its parameters and run options."""
+"""The preset ``kilosort4``: its accuracy, what does not change its result, its parameters and options."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ def test_easy_recordings_are_sorted(seed):
     assert (sorting["units"]["label"].values == "good").mean() > 0.8
 
 
-def test_the_sorting_is_worth_comparing(simulated, expected):
+def test_the_reference_sorting_has_found_the_units(simulated, expected):
     assert xephys.compare(expected, simulated[1]).summary["num_well_detected"] == 8
 
 
 @pytest.mark.parametrize("chunk_s", [0.5, 2.0, 10.0])
-def test_chunks(opened, expected, chunk_s):
+def test_chunks_do_not_change_a_bit(opened, expected, chunk_s):
     assert_identical(sort(opened(chunk_s)), expected)
 
 
-def test_on_a_cluster_and_again(opened, expected):
+def test_a_cluster_and_a_second_run_give_the_same_sorting(opened, expected):
     with local_cluster(n_workers=2, threads_per_worker=1):
         assert_identical(sort(opened(2.0)), expected)
     assert_identical(sort(opened(2.0)), expected)
 
 
 @pytest.mark.parametrize("batch_size", [15_000, 300_001])
-def test_the_batch_only_schedules(opened, expected, batch_size):
+def test_the_batch_size_does_not_change_the_result(opened, expected, batch_size):
     sorting = sort(opened(2.0), batch_size=batch_size)
     for group in ("spikes", "units", "templates", "kilosort4"):
         assert sorting[group].to_dataset().identical(expected[group].to_dataset())
 
 
-def test_a_stopped_sort_goes_on(opened, expected, tmp_path):
+def test_a_stopped_sort_resumes(opened, expected, tmp_path):
     calls = []
     sort(opened(2.0), folder=tmp_path, progress=lambda stage, done, total: calls.append((stage, done, total)))
     assert {stage for stage, *_ in calls} == {"detect", "match"}
@@ -62,11 +62,11 @@ def test_a_stopped_sort_goes_on(opened, expected, tmp_path):
     assert_identical(again, expected)
     calls.clear()
     sort(opened(2.0), folder=tmp_path, Th_learned=9, progress=lambda *call: calls.append(call))
-    assert [done for stage, done, _ in calls if stage == "detect"] == [6]  # a late parameter: only the later stages
+    assert [done for stage, done, _ in calls if stage == "detect"] == [6]  # a late parameter repeats only later stages
     assert next(done for stage, done, _ in calls if stage == "match") == 0
 
 
-def test_the_group_for_its_files(expected, tmp_path):
+def test_the_tree_has_a_group_for_kilosorts_files(expected, tmp_path):
     own, spikes, units = expected["kilosort4"], expected["spikes"], expected["units"]
     n, k = spikes.sizes["spike"], units.sizes["unit"]
     assert own["whitening"].shape == (32, 32)
@@ -77,7 +77,7 @@ def test_the_group_for_its_files(expected, tmp_path):
     assert own["detection_template"].shape == own["feature_norm"].shape == (n,)
     assert own["kept"].values.sum() >= n
     np.testing.assert_allclose(np.diag(own["similarity"]), 1.0)
-    # A unit's mean features are its template: what is stored belongs to the spikes in their order.
+    # The mean features of a unit equal its template, so the stored features are in the order of the spikes.
     basis = own["component"].values
     for unit in range(k):
         mine = spikes["unit_index"].values == unit
@@ -95,7 +95,7 @@ def test_the_log_says_what_was_merged(expected):
     assert {"detect", "match"} <= steps
 
 
-def test_positions_and_amplitudes(simulated, expected):
+def test_positions_and_amplitudes_are_those_of_the_units(simulated, expected):
     truth = simulated[1]
     matched = xephys.compare(expected, truth)
     spikes = expected["spikes"]
@@ -108,7 +108,7 @@ def test_positions_and_amplitudes(simulated, expected):
             assert abs(np.median(spikes["y"].values[mine]) - truth.unit_positions[unit, 1]) < 40
 
 
-def test_a_gap_in_the_times_takes_nothing_from_the_end(opened):
+def test_a_gap_in_the_times_loses_no_spike_at_the_end(opened):
     recording = opened(2.0)
     times = recording.time.values + np.where(np.arange(recording.sizes["time"]) < 6 * RATE, 0.0, 100.0)
     samples = sort(recording.assign_coords(time=times), tmin=1.0)["spikes"]["sample_index"].values
@@ -116,7 +116,7 @@ def test_a_gap_in_the_times_takes_nothing_from_the_end(opened):
     assert samples.max() > 11.5 * RATE
 
 
-def test_rates_are_of_the_time_that_was_looked_at(opened, expected):
+def test_rates_refer_to_the_time_that_was_sorted(opened, expected):
     part = sort(opened(2.0), batch_downsampling=2)
     assert part["spikes"].sizes["spike"] < 0.7 * expected["spikes"].sizes["spike"]
     rates = [float(sorting["units"]["firing_rate"].sum()) for sorting in (part, expected)]
@@ -130,7 +130,7 @@ def test_a_slice_is_counted_from_the_start_of_its_segment(opened):
 
 
 def test_an_opaque_array_has_the_same_spikes(opened, expected):
-    """Arithmetic loses the plan; samples are the same."""
+    """Arithmetic loses the plan, but the samples are the same."""
     sorting = sort(opened(2.0) * 1)
     np.testing.assert_array_equal(sorting["spikes"]["sample_index"], expected["spikes"]["sample_index"])
     part = sort(opened(2.0) * 1, tmin=4.0)
@@ -146,7 +146,7 @@ def tetrodes():
     return recording.assign_coords(shank=("channel", recording.group.values)), truth
 
 
-def test_shank_by_shank(tetrodes):
+def test_each_shank_is_sorted_separately(tetrodes):
     recording, _ = tetrodes
     shanks = recording.shank.values
     assert len(set(shanks)) == 2
@@ -158,13 +158,13 @@ def test_shank_by_shank(tetrodes):
         sort(recording.drop_vars("shank"), shank_idx=0)
 
 
-def test_tetrodes(tetrodes):
+def test_tetrodes_are_sorted(tetrodes):
     recording, truth = tetrodes
     assert xephys.compare(sort(recording), truth).summary["num_well_detected"] >= 3
 
 
-def test_scale_changes_no_spike(opened, expected):
-    sorting = sort(opened(2.0), scale=4.0, shift=100.0)  # a power of two, so that rounding is the same
+def test_scaling_changes_no_spike(opened, expected):
+    sorting = sort(opened(2.0), scale=4.0, shift=100.0)  # a power of two, which leaves rounding unchanged
     assert xephys.compare(sorting, expected).summary["accuracy"] > 0.99
 
 

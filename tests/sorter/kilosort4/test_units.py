@@ -1,4 +1,4 @@
-"""Merged units of the preset ``kilosort4``: a template is the mean of what is aligned alike."""
+"""Merged units of the preset ``kilosort4``: the template is the mean of spikes aligned alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.templates.average import dense_templates
 
 RATE, N_SAMPLES, N_BEFORE, N_COMPONENTS = 30_000, 61, 20, 30
 LATE = 6
-#: Courses slow enough for a spike and for one that comes later.
+#: Components slow enough for a spike and for a delayed spike.
 COMPONENTS = idct(np.eye(N_SAMPLES), norm="ortho", axis=1)[:N_COMPONENTS]
 
 
@@ -32,8 +32,8 @@ def waveform(delay):
 
 
 @pytest.mark.parametrize("n_late", [0, 250])
-def test_a_part_that_was_aligned_elsewhere_does_not_blur_the_template(recording, n_late):
-    """The second cluster has the spikes of the same neuron, each detected too early, so that they come later in it."""
+def test_a_differently_aligned_part_does_not_blur_the_template(recording, n_late):
+    """In the second cluster, each spike of the same neuron was detected too early and is later in its window."""
     rng = np.random.default_rng(0)
     times = np.sort(rng.choice(60 * RATE // 150 - 2, 900, replace=False) + 1) * 150
     labels = np.zeros(900, np.int32)

@@ -1,4 +1,4 @@
-"""Units put together: their size, their noise, and the tree that holds them, also without any."""
+"""Units are assembled: their amplitude, their noise, and the tree that holds them, even if there are none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_amplitude_is_that_of_the_peak_channel():
     assert appearance().amplitude.tolist() == [80.0, 50.0]
 
 
-def test_the_tree():
+def test_the_tree_holds_units_spikes_and_templates():
     spikes = np.array(
         [(150, 0, 1.0, 0.0, 15.0, 0), (160, 1, 0.5, 0.0, 2.0, 0)],
         [
@@ -49,7 +49,7 @@ def test_the_tree():
     assert json.loads(tree.attrs["parameters"]) == DefaultParameters().model_dump()
 
 
-def test_no_units():
+def test_a_sorting_without_units_is_complete():
     tree = empty_sorting(RECORDING, preset="default", parameters=DefaultParameters(), log=[{"step": "detect"}])
     assert isinstance(tree, xr.DataTree)
     assert tree["units"].sizes["unit"] == tree["spikes"].sizes["spike"] == 0

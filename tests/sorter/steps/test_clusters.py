@@ -1,4 +1,4 @@
-"""Clusters as a pass leaves them: aligned, in order of time, with the log of every decision."""
+"""Clusters after a pass: aligned, in order of time, with a log of all decisions."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_spikes_are_aligned_and_in_order():
     assert spikes.tolist() == [(12, 4, 0), (15, 3, 1), (19, 3, 1)]
 
 
-def test_the_peak_channel_is_where_most_peaks_are():
+def test_the_peak_channel_is_that_of_most_peaks():
     events = np.array([(t, c, 0.0) for t, c in enumerate([2, 2, 1, 0, 3, 3])], EVENT)
     spikes = clustering([0, 0, 0, 1, 1, 1], [0] * 6).spikes(events)
     clusters = Clusters(spikes, np.array([3.0, 3.0]), [])
     assert clusters.peak_channels().tolist() == [2, 3]
 
 
-def test_templates_get_the_share_that_is_left_once_it_is_known():
+def test_templates_get_their_unexplained_share_once_it_is_known():
     templates = xr.Dataset({"num_averaged": ("unit", [3, 3])})
     clusters = Clusters(np.zeros(0), np.array([3.0, 3.0]), [])
     assert clusters.with_unexplained(templates) is templates
@@ -39,7 +39,7 @@ def test_templates_get_the_share_that_is_left_once_it_is_known():
     assert known.with_unexplained(templates)["unexplained"].values.tolist() == [0.1, 0.2]
 
 
-def test_the_log_has_what_was_done_and_not_what_was_considered():
+def test_the_log_has_applied_decisions_only():
     decided = clustering([0], [0], thinned=np.array([(3, 90, 30, 60, "more peaks than are clustered")], THINNED))
     decided.decisions["merged"][1] = True
     log = clustering_log(decided, step="cluster")
@@ -47,7 +47,7 @@ def test_the_log_has_what_was_done_and_not_what_was_considered():
     assert log[0]["num_peaks"] == 90
 
 
-def test_no_cluster_ends_the_sort():
+def test_a_pass_without_clusters_ends_the_sort():
     check_found(clustering([0, -1], [0, 0]), [])
     with pytest.raises(NoUnits) as end:
         check_found(clustering([-1, -1], [0, 0]), [{"step": "cluster"}])

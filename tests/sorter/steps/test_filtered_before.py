@@ -1,4 +1,4 @@
-"""Filters before a sort: left out, applied again, or refused."""
+"""Recordings that were filtered before a sort: the filter is skipped, applied again, or the recording refused."""
 
 import json
 
@@ -25,7 +25,7 @@ def recording():
     return simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)[0]
 
 
-def test_the_band_is_what_all_filters_leave(recording):
+def test_the_remaining_band_is_that_of_all_filters(recording):
     assert known_band(recording) is None
     high = xephys.highpass_filter(recording, freq_min_hz=500)
     assert known_band(high) == (500.0, np.inf)
@@ -38,18 +38,18 @@ def test_the_band_is_what_all_filters_leave(recording):
     ("corners", "within"),
     [((300, 6000), True), ((400, 3000), True), ((250, 6000), False), ((300, 7000), False)],
 )
-def test_as_narrow_as_the_presets(recording, corners, within):
+def test_a_band_as_narrow_as_the_presets_is_recognized(recording, corners, within):
     filtered = xephys.bandpass_filter(recording, freq_min_hz=corners[0], freq_max_hz=corners[1])
     assert is_filtered_as(filtered, BAND) is within
     assert (filter_unless_filtered(filtered, BAND, lambda traces: traces * 2) is filtered) is within
-    assert not is_filtered_as(filtered.astype("i2"), BAND)  # counts are scaled by a filter
+    assert not is_filtered_as(filtered.astype("i2"), BAND)  # integers would be counts to scale
     with pytest.warns(XephysWarning, match="not filtered again" if within else "filtered again, to 300 to 6000 Hz"):
         (note,) = filter_notes(filtered, BAND)
     assert note["action"] == ("skipped" if within else "filtered again")
 
 
 @pytest.mark.parametrize("stored", [dict, as_text], ids=["as it is", "as the text that an opened file has"])
-def test_filtered_elsewhere(recording, stored):
+def test_traces_filtered_by_another_program_are_recognized(recording, stored):
     told = recording.assign_attrs(annotations=stored({"is_filtered": True}))
     with pytest.warns(XephysWarning, match="filtered elsewhere, to a band that is not known before; it is filtered"):
         assert filter_notes(told, BAND)[0]["action"] == "filtered again"
@@ -74,7 +74,7 @@ def test_bad_input_is_refused(recording):
 
 
 def test_a_filtered_recording_gives_the_spikes_of_the_plain_one(recording):
-    """The preset's own filter, applied before: the same traces, so the same spikes to the bit."""
+    """The preset's own filter was applied before: the same traces, so the same spikes to the bit."""
     plain = xephys.sort(recording)
     with pytest.warns(XephysWarning, match="not filtered again"):
         found = xephys.sort(xephys.bandpass_filter(xephys.to_uv(recording)))

@@ -1,4 +1,4 @@
-"""Units judged: metrics of their spikes and waveforms, and labels by the limits that are given."""
+"""Units are judged: metrics of their spikes and waveforms, and labels by the given limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORDING = make_recording(np.zeros((60_000, 2), "i2"), sampling_frequency=30_00
 
 
 def units():
-    """One large, one small, one with three spikes."""
+    """One large unit, one small, and one with three spikes."""
     samples = np.sort(np.concatenate([np.arange(300, 60_000, 600), np.arange(500, 60_000, 600), [100, 20_050, 40_050]]))
     index = np.where(np.isin(samples, [100, 20_050, 40_050]), 2, (samples - 300) % 600 != 0).astype("i8")
     spikes = np.zeros(len(samples), [("sample_index", "i8"), ("unit_index", "i8")])
@@ -44,7 +44,7 @@ def test_labels_follow_the_limits(changes, labels):
         assert found["label"][2] != "good"
 
 
-def test_facts_are_those_of_the_sort():
+def test_facts_about_units_are_those_of_the_sort():
     spikes, seen = units()
     facts = unit_facts(RECORDING, spikes, seen)
     assert (facts.n_units, facts.n_samples, facts.sampling_frequency) == (3, 60_000, 30_000.0)

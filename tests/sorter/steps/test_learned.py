@@ -1,4 +1,4 @@
-"""What one sort learned serves another: same spikes on the same recording, same units on others."""
+"""A sort reuses what another one learned: same spikes on the same recording, same units on others."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def without_log(sorting):
 def assert_same_spikes(found, expected):
     """The same spikes, units and templates for matching, to the bit; waveforms nearly.
 
-    A sort averages the waveforms of the spikes with which it made its templates, a sort with learned templates those of
-    the spikes that it found: nearly the same spikes.
+    A sort averages the waveforms of the spikes from which it made its templates; a sort with learned templates averages
+    those of the spikes that it found, which are nearly the same.
     """
     for name in ("sample_index", "unit_index", "scale", "x", "y"):
         assert found["spikes"][name].values.tobytes() == expected["spikes"][name].values.tobytes(), name
@@ -48,7 +48,7 @@ def assert_same_spikes(found, expected):
     np.testing.assert_allclose(ours, theirs, atol=0.05 * np.abs(theirs).max())
 
 
-def test_templates_know_what_they_leave_unexplained(expected):
+def test_templates_store_their_unexplained_share(expected):
     share = expected["learned/templates"]["unexplained"]
     assert share.dims == ("unit",) and (share > 0).all() and (share < 0.1).all()
 
@@ -58,7 +58,7 @@ def test_the_same_recording_gives_the_same_spikes(opened, expected):
 
 
 def test_another_rate_within_the_tolerance_keeps_the_samples_of_a_waveform():
-    """0.9 ms are 22 samples at the one rate and 23 at the other."""
+    """0.9 ms are 22 samples at one rate and 23 at the other."""
     simulated, _ = simulate_recording(duration_s=10, n_channels=16, n_units=3, seed=0)
     coordinates = {name: simulated[name].values for name in ("x", "y", "gain_to_uv", "offset_to_uv")}
     first, later = (
@@ -66,13 +66,13 @@ def test_another_rate_within_the_tolerance_keeps_the_samples_of_a_waveform():
         for rate in (24_999.5, 25_000.5)
     )
     earlier = xephys.sort(first)
-    found = xephys.sort(later, learned=earlier, n_spikes_min=1000)  # waveforms of fewer spikes are those from there
+    found = xephys.sort(later, learned=earlier, n_spikes_min=1000)  # units with fewer spikes keep learned waveforms
     assert earlier["units"].sizes["unit"] == 3
     assert found["templates/templates"].attrs["nbefore"] == earlier["templates/templates"].attrs["nbefore"]
     np.testing.assert_array_equal(found["templates/templates"], earlier["templates/templates"])
 
 
-def test_also_from_disk_in_other_chunks_and_again(opened, expected, tmp_path):
+def test_learned_units_are_read_from_disk_and_runs_repeated(opened, expected, tmp_path):
     xephys.save_sorting(expected, tmp_path / "sorting.zarr")
     stored = xephys.open_sorting(tmp_path / "sorting.zarr")
     once = xephys.sort(opened(0.7001), learned=stored)
@@ -89,7 +89,7 @@ def test_only_matching_runs(opened, expected, tmp_path):
 
 
 def test_learned_on_a_part_and_matched_everywhere(simulated, opened):
-    """Learn on the first eight seconds: the later ones are sorted into the same units."""
+    """Learned from the first eight seconds: the later spikes are assigned to the same units."""
     recording = opened(2.0)
     part = xephys.sort(xephys.time_slice(recording, 0.0, 8.0))
     whole = xephys.sort(recording, learned=part)
@@ -110,8 +110,8 @@ def two_units():
     return recording, xephys.sort(recording)
 
 
-def test_units_without_spikes_stay(two_units):
-    """On noise of the same level: every unit is there, with its waveform and place, and without spikes."""
+def test_units_without_spikes_are_kept(two_units):
+    """On noise of the same level every unit is listed, with its waveform and place, and without spikes."""
     recording, earlier = two_units
     noise = np.random.default_rng(0).normal(0, 5 / 0.195, (5 * RATE, 16)).astype("i2")
     quiet = xephys.make_recording(
@@ -148,7 +148,7 @@ def test_late_parameters_can_be_changed(two_units):
         ({"preset": "other"}, "preset is 'other' and the earlier sorting is of preset 'default'; leave preset out"),
     ],
 )
-def test_parameters_that_do_not_fit(two_units, given, message):
+def test_other_parameters_are_refused(two_units, given, message):
     with pytest.raises(ParameterError, match=message):
         xephys.sort(two_units[0], learned=two_units[1], **given)
 
@@ -173,12 +173,12 @@ def moved(recording):
         ),
     ],
 )
-def test_recordings_that_do_not_fit(two_units, change, message):
+def test_recordings_that_do_not_fit_are_refused(two_units, change, message):
     with pytest.raises(RecordingError, match=message):
         xephys.sort(change(two_units[0]), learned=two_units[1])
 
 
-def test_sortings_that_have_learned_nothing(two_units):
+def test_sortings_without_learned_units_are_refused(two_units):
     recording, earlier = two_units
     bare = xephys.sorting.build_sorting(
         recording, spikes={"sample_index": [], "unit_index": []}, units={"label": []}, preset="default"
@@ -197,8 +197,8 @@ def test_sortings_that_have_learned_nothing(two_units):
         xephys.sort(recording, learned=fewer)
 
 
-def test_a_channel_that_died_since(two_units):
-    """It is left out with a warning, and units on the others are found as before."""
+def test_a_channel_that_died_since_is_left_out(two_units):
+    """A warning names it, and units on the other channels are found as before."""
     recording, earlier = two_units
     peaks = earlier["units"]["channel_index"].values
     far = int(np.abs(recording.y.values[:, None] - recording.y.values[peaks]).min(axis=1).argmax())
@@ -210,7 +210,7 @@ def test_a_channel_that_died_since(two_units):
     assert same["accuracy"] > 0.98
 
 
-def test_a_channel_that_is_bad_now_contributes_nothing(two_units):
+def test_a_channel_marked_bad_since_contributes_nothing(two_units):
     learned = read_learned(two_units[1])
     bad = np.zeros(16, bool)
     bad[5] = True
@@ -225,7 +225,7 @@ def test_a_channel_that_is_bad_now_contributes_nothing(two_units):
     assert learned.whitening_without(~learned.channels["bad"].values & False) is learned.whitening
 
 
-def test_the_white_traces_of_a_sort(two_units):
+def test_the_white_traces_of_a_sort_are_those_it_matched(two_units):
     recording, earlier = two_units
     templates = earlier["learned/templates"].to_dataset()
     with forbid_compute():
@@ -241,7 +241,7 @@ def test_the_white_traces_of_a_sort(two_units):
     assert np.abs(left.isel(time=around).values).max() < np.abs(white.isel(time=around).values).max()
 
 
-def test_learn_from_stretches_and_match_everywhere(tmp_path):
+def test_excerpts_are_learned_from_and_the_whole_is_matched(tmp_path):
     recording, truth = simulate_recording(
         duration_s=60, n_channels=16, n_units=3, seed=4, amplitude_range_uv=(80.0, 150.0)
     )
@@ -251,10 +251,10 @@ def test_learn_from_stretches_and_match_everywhere(tmp_path):
     assert xephys.compare(sorting, truth).summary["num_well_detected"] == 3
     assert sorting.attrs["n_samples"] == 60 * RATE
     chunks = [path.parent.name for path in tmp_path.rglob("chunk_*.npy")]
-    assert sorted(chunks.count(name) for name in set(chunks)) == [10] * 4 + [30]  # four passes over 20 s, then all
+    assert sorted(chunks.count(name) for name in set(chunks)) == [10] * 4 + [30]  # four passes over 20 s, one over all
 
 
-def test_nothing_to_learn_from_is_no_error():
+def test_nothing_to_learn_from_is_not_an_error():
     noise = np.random.default_rng(0).normal(0, 10, (40 * RATE, 4)).astype("f4")
     recording = xephys.make_recording(
         noise, sampling_frequency=RATE, coordinates={"x": np.zeros(4), "y": 20.0 * np.arange(4)}
@@ -279,7 +279,7 @@ def test_other_presets_are_refused_by_name(two_units):
             use(recording, learned=other)
 
 
-def test_a_sorting_from_before_thresholds_were_balanced_can_be_given(two_units):
+def test_a_sorting_from_before_thresholds_were_balanced_is_accepted(two_units):
     recording, earlier = two_units
     templates = earlier["learned/templates"].to_dataset()
     older = earlier.copy()
@@ -291,7 +291,7 @@ def test_a_sorting_from_before_thresholds_were_balanced_can_be_given(two_units):
     assert sorting["spikes"].sizes["spike"] > 0
 
 
-def test_a_sorting_whose_whitening_has_the_former_spelling_can_be_given(two_units, tmp_path):
+def test_a_sorting_with_the_former_spelling_of_neighbors_is_accepted(two_units, tmp_path):
     recording, earlier = two_units
     older = earlier.copy()
     whitening = earlier["learned/whitening"].to_dataset().rename(neighbor="neighbour")

@@ -1,4 +1,4 @@
-"""Where channels are silent for a time, clusters are made of the spikes that all channels around them recorded."""
+"""If channels are silent for a time, clusters are formed from spikes that all surrounding channels recorded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_spikes_beside_silence_are_left_out(recording, tmp_path):
     peaks["sample_index"] = np.sort(rng.integers(0, len(silent), 5000))
     peaks["channel_index"] = rng.integers(0, 16, 5000)
     live = live_records(InMemory(peaks), stretches, traces, n_nearest=3, guard_ms=0.0).load()
-    gone = silent[peaks["sample_index"]] & (peaks["channel_index"] <= 4)  # of channel 4 the nearest are 3 and 5
+    gone = silent[peaks["sample_index"]] & (peaks["channel_index"] <= 4)  # the neighbors of channel 4 are 3 and 5
     assert live.tolist() == peaks[~gone].tolist()
 
 

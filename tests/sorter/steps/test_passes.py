@@ -1,4 +1,4 @@
-"""What one sort computes is kept in its folder, and the caller hears of every chunk."""
+"""Results of a sort are stored in its folder, and every finished chunk is reported."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_sums_are_kept(tmp_path, monkeypatch):
     }
 
 
-def test_without_a_folder_estimates_are_made_and_passes_are_not():
+def test_without_a_folder_estimates_are_computed_and_passes_are_refused():
     run = Run()
     assert run.once(sum, [1, 2]) == 3
     with pytest.raises(AssertionError, match="needs a folder"):
         run.collect("detect", peaks())
 
 
-def test_the_end_without_units_carries_the_log():
+def test_an_end_without_units_has_a_log():
     assert NoUnits().log == []
     assert NoUnits([{"step": "cluster"}]).log == [{"step": "cluster"}]

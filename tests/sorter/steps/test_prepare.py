@@ -1,4 +1,4 @@
-"""Before detection: too small probes keep their common signal, channels that never change are marked."""
+"""Before detection: small probes are not referenced, and constant channels are marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_largest_shank_counts_good_channels_only():
     assert channels_of_largest_shank(recording(noise(8), shank=shank, bad=bad)) == 3
 
 
-def test_no_reference_on_few_channels_or_none_asked_for():
+def test_few_channels_or_the_option_disable_the_reference():
     assert referenced(recording(noise(4)), operator="median").values.tobytes() == noise(4).tobytes()
     large = recording(noise(24))
     np.testing.assert_array_equal(referenced(large, operator="none").values, large.values)

@@ -1,11 +1,11 @@
-"""Excerpts that are drawn at the first access, and not before."""
+"""Excerpts are drawn at the first access and not before."""
 
 from __future__ import annotations
 
 from xephys.sorter.steps.prepared import DrawnExcerpts
 
 
-def test_drawn_once_and_late():
+def test_excerpts_are_drawn_once_and_late():
     calls = []
 
     def draw():

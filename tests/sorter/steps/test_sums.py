@@ -1,4 +1,4 @@
-"""Templates that are two units at once are found among templates as the sorter makes them, and logged."""
+"""Templates that are the sum of two units are found in the form in which the sorter makes them, and logged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xephys.sorter.steps.sums import log_of_sums, sums_of_two
 
 
 def templates(jitter):
-    """Two neurons, and the mean of their spikes when the second comes within so many samples of the first."""
+    """Two neurons, and the mean of their spikes if the second follows within ``jitter`` samples of the first."""
     time, place = np.arange(60)[:, None] - 20, 20.0 * np.arange(8)
     course = [-np.exp(-0.5 * (time / w) ** 2) + 0.4 * np.exp(-0.5 * ((time - 12) / 6) ** 2) for w in (4.0, 5.5)]
     first, second = (20 * c * np.exp(-0.5 * ((place - d) / 22) ** 2) for c, d in zip(course, (40, 100), strict=True))
@@ -34,5 +34,5 @@ def test_sums_at_one_delay_and_at_many_are_found():
         assert log_of_sums(sums, step="templates", reason="two units at once")[0]["unit"] == 2
 
 
-def test_what_fires_as_often_as_its_parts_is_a_unit():
+def test_a_sum_that_fires_as_often_as_its_parts_is_a_unit():
     assert not len(sums_of_two(templates(9), np.array([270, 270, 200])))

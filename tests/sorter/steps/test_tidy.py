@@ -35,8 +35,8 @@ def test_weak_templates_are_not_matched():
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_what_was_merged_with_an_artifact_goes_with_it(together):
-    """Templates 0 and 1 are one unit on one channel; 2 lies far away, and fires with 0, or does not."""
+def test_units_merged_with_an_artifact_are_dropped_with_it(together):
+    """Templates 0 and 1 are one unit on one channel; 2 is far away and fires with 0, or independently."""
     rng = np.random.default_rng(4)
     waveform = np.zeros((3, 60, 2), np.float32)
     waveform[:, 18:24, 0] = [-5, -20, -30, -20, -5, 4]
@@ -62,7 +62,7 @@ def test_what_was_merged_with_an_artifact_goes_with_it(together):
     assert [entry["action"] for entry in tidied.log if "action" in entry] == ["merge"]
     assert tidied.origin.unit_of_template.tolist() == ([-1, -1, -1] if together else [0, 0, 1])
     assert len(tidied.spikes) == (0 if together else 1500)
-    if not together:  # 600 spikes of the larger part and 300 of the other, each in terms of the unit's mean
+    if not together:  # 600 spikes of the larger part and 300 of the other, each in units of the merged mean
         own = tidied.spikes["amplitude"][tidied.spikes["unit_index"] == 0]
         assert np.unique(own, return_counts=True)[1].tolist() == [300, 600]
         assert own.min() / own.max() == pytest.approx(0.8)
@@ -70,8 +70,8 @@ def test_what_was_merged_with_an_artifact_goes_with_it(together):
 
 
 @pytest.mark.parametrize("lacking", [True, False])
-def test_a_rare_unit_made_of_coincidences_goes_and_one_beside_two_active_ones_stays(lacking):
-    """Template 2 looks like 0 and 1 at once. Its spikes are their coincidences, or it fires by itself."""
+def test_a_rare_unit_made_of_coincidences_is_dropped_and_an_independent_one_kept(lacking):
+    """Template 2 resembles the sum of 0 and 1. Its spikes are their coincidences, or it fires independently."""
     rng, n_samples = np.random.default_rng(5), 600 * 30_000
     waveform = np.zeros((3, 60, 3), np.float32)
     waveform[0, 20:26, 0] = [-5, -25, -30, -12, 5, 4]
@@ -103,8 +103,8 @@ def test_a_rare_unit_made_of_coincidences_goes_and_one_beside_two_active_ones_st
     assert ("coincidences of two units" in reasons) == lacking
 
 
-def test_late_spikes_of_bursts_are_their_units():
-    """Template 1 is smaller and wider, and each of its spikes comes milliseconds after one of template 0."""
+def test_late_spikes_of_bursts_are_merged_with_their_unit():
+    """Template 1 is smaller and wider, and each of its spikes follows one of template 0 by milliseconds."""
     rng, time = np.random.default_rng(2), np.arange(60)[:, None] - 20
     courses = [size * np.exp(-0.5 * (time / width) ** 2) for size, width in ((-20, 3.0), (-9, 4.2))]
     waveform = np.stack([course * np.array([1.0, 0.5, 0.2]) for course in courses]).astype(np.float32)

@@ -41,8 +41,8 @@ def test_whitening_may_be_undone_after_the_mean(tmp_path, whitening):
     assert ours.attrs == theirs.attrs
 
 
-def test_without_the_neighbors_of_its_channels_a_filtered_waveform_is_wrong(tmp_path, whitening):
-    """Why more channels are averaged than the waveforms have."""
+def test_a_filtered_waveform_needs_the_neighbors_of_its_channels(tmp_path, whitening):
+    """This is why more channels are averaged than the waveforms have."""
     white = xephys.whiten(case().filtered, whitening=whitening)
     narrow = colored_means(means_of(tmp_path, n_nearest=6, traces=white), whitening, n_nearest=6)
     error = np.abs(narrow["waveform"].values - means_of(tmp_path, n_nearest=6)["waveform"].values).max()
@@ -57,7 +57,7 @@ def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):
     means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
     late = means["waveform"].values.copy()
     late[1] = 0
-    late[1, 3:] = means["waveform"].values[0, :-3]  # the same unit, found three samples late
+    late[1, 3:] = means["waveform"].values[0, :-3]  # the same unit, detected three samples too late
     slots = means["channel_index"].values.copy()
     slots[1] = slots[0]
     means = means.assign(waveform=(means["waveform"].dims, late), channel_index=(means["channel_index"].dims, slots))
@@ -68,7 +68,7 @@ def test_a_merged_unit_has_the_mean_of_its_templates(tmp_path):
 
 
 def test_a_merged_unit_weighs_its_templates_by_all_their_spikes(tmp_path):
-    """Not by those that were averaged, which are no more than a thousand of each."""
+    """The weights are not the numbers of averaged spikes, which are limited to a thousand each."""
     means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
     slots = means["channel_index"].values.copy()
     slots[1] = slots[0]
@@ -77,7 +77,7 @@ def test_a_merged_unit_weighs_its_templates_by_all_their_spikes(tmp_path):
     np.testing.assert_allclose(made["waveform"].values[0], means["waveform"].values[0], atol=1e-2)
 
 
-def test_no_units_no_waveforms(tmp_path):
+def test_no_units_give_no_waveforms(tmp_path):
     means = nearest_slots(means_of(tmp_path, n_nearest=24), 4)
     nothing = origin_of([-1] * 5, [0] * 5, np.empty(0, np.int64), [0] * 5)
     assert unit_means(means, nothing).sizes["unit"] == 0
