@@ -159,7 +159,7 @@ def draw_halo() -> Any:
     wave_y = [6.6 + 0.16 * sin(0.13 * i) + 0.05 * sin(0.9 * i) + 0.04 * sin(1.7 * i + 1) for i in range(100)]
     ax.plot(wave_x, wave_y, color=INK, lw=0.9)
     ax.plot([wave_x[-1], wave_x[-1] + 1.1], [wave_y[-1]] * 2, color=ORANGE, lw=1.2, ls=(0, (3, 1.5)))
-    ax.text(14.3, 5.9, "the edge sample goes on; within\none halo of an end, filtered\nvalues depend on this choice.",
+    ax.text(14.3, 5.9, "the edge sample is repeated;\nwithin one halo of an end,\nfiltered values depend on it.",
             fontsize=7.2, color=MUTED, va="top")  # fmt: skip
     return figure
 

@@ -17,7 +17,7 @@ RATE = 30_000.0
 
 @pytest.fixture(params=[*device_arrays.NAMESPACES, pytest.param("cuda", marks=pytest.mark.gpu)])
 def xp(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Namespace of a device's arrays: every test of a device twin runs on NumPy, on strict arrays and on CuPy."""
+    """Array namespace: every test of a device kernel runs with NumPy, with strict arrays and with CuPy."""
     name = request.param
     with device_arrays.installed():
         yield namespace_of_device(name) if name == "cuda" else device_arrays.NAMESPACES[name]
@@ -25,7 +25,7 @@ def xp(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture(params=["simulator", pytest.param("cuda", marks=pytest.mark.gpu)])
 def cuda_xp(request: pytest.FixtureRequest) -> Any:
-    """For kernels written for CUDA: NumPy where Numba simulates a device, CuPy on a GPU."""
+    """For kernels written for CUDA: NumPy if Numba simulates a device, CuPy on a GPU."""
     from numba import config
 
     if request.param == "cuda":
@@ -37,7 +37,7 @@ def cuda_xp(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def device_name() -> Iterator[str]:
-    """A device of strict arrays, known by this name during the test."""
+    """A device of strict arrays, registered under this name during the test."""
     with device_arrays.installed() as name:
         yield name
 

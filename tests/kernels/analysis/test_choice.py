@@ -1,4 +1,4 @@
-"""Spikes chosen by what they are."""
+"""A random choice of spikes that depends on the spikes alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def spikes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.sort(rng.integers(0, 10**9, 3000)), rng.integers(0, 2, 3000), rng.integers(0, 4, 3000)
 
 
-def test_no_more_than_wanted_and_all_where_there_are_fewer() -> None:
+def test_units_give_the_wanted_number_of_spikes_or_all() -> None:
     samples, segments, units = spikes()
     lots = spike_lots(samples, segments, seed=1)
     assert np.bincount(units[chosen_spikes(units, lots, n_units=4, n_spikes_max=100)]).tolist() == [100] * 4
@@ -28,7 +28,7 @@ def test_a_unit_alone_or_under_another_number_keeps_its_choice() -> None:
     np.testing.assert_array_equal(everything[own], alone)
 
 
-def test_lots_are_uniform_and_differ_by_seed_and_segment() -> None:
+def test_random_numbers_are_uniform_and_differ_by_seed_and_segment() -> None:
     samples = np.arange(20_000)
     lots = spike_lots(samples, np.zeros(20_000, int), seed=0)
     assert abs((lots / 2.0**64).mean() - 0.5) < 0.01

@@ -18,7 +18,7 @@ def waveforms() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("mode", ["by_channel_local", "by_channel_global", "concatenated"])
-def test_as_scikit_learn(mode: str) -> None:
+def test_components_equal_scikit_learns(mode: str) -> None:
     from sklearn.decomposition import PCA
 
     values, units, channels = waveforms()
@@ -36,14 +36,14 @@ def test_as_scikit_learn(mode: str) -> None:
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-3)
 
 
-def test_a_channel_without_enough_waveforms_has_scores_of_zero() -> None:
+def test_a_channel_with_too_few_waveforms_has_scores_of_zero() -> None:
     values, units, channels = waveforms()
     model = fit(values[:3], units[:3], channels, mode="by_channel_local", n_components=5, n_channels=4)
     assert not model.components.any()
     assert not project(values[:3], units[:3], channels, model, mode="by_channel_local", whiten=True).any()
 
 
-def test_waveforms_that_do_not_fill_a_block_are_counted_too() -> None:
+def test_an_incomplete_block_of_waveforms_counts_too() -> None:
     values, units, channels = waveforms()
     for n in (7, 8, 9, 80):
         model = fit(values[:n], units[:n], channels, mode="by_channel_global", n_components=2, n_channels=4)

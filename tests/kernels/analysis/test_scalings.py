@@ -1,4 +1,4 @@
-"""Scales of spikes: what was put in comes out, alone and in collisions, beside SciPy's solver."""
+"""Scales of spikes are recovered, for isolated and overlapping spikes, and equal SciPy's solution."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scales(traces: np.ndarray, spikes: list[tuple[int, int, float]], lag: int = 
     )
 
 
-def test_spikes_alone_and_together() -> None:
+def test_scales_of_isolated_and_overlapping_spikes_are_recovered() -> None:
     spikes = [(20, 0, 1.2), (100, 0, 0.8), (106, 1, 1.5), (108, 2, 0.7), (200, 2, 1.1)]
     found, collides = scales(planted(spikes), spikes)
     np.testing.assert_allclose(found, [s[2] for s in spikes], rtol=1e-5)
@@ -55,7 +55,7 @@ def test_without_collisions_each_is_fitted_alone() -> None:
     np.testing.assert_allclose(found[0], slope, rtol=1e-5)
 
 
-def test_an_offset_is_no_spike() -> None:
+def test_an_offset_does_not_change_the_scale() -> None:
     spikes = [(100, 0, 0.9)]
     found, _ = scales(planted(spikes) + np.float32(50), spikes)
     np.testing.assert_allclose(found, 0.9, rtol=1e-4)
@@ -78,6 +78,6 @@ def test_nonnegative_least_squares_as_scipy_solves_it(seed: int) -> None:
     np.testing.assert_allclose(nonnegative(columns.T @ columns, columns.T @ target), expected, atol=1e-8)
 
 
-def test_two_copies_of_one_template_share() -> None:
+def test_two_copies_of_one_template_share_the_scale() -> None:
     gram = np.full((2, 2), 4.0)
     assert nonnegative(gram, np.array([8.0, 8.0])).sum() == pytest.approx(2.0, rel=1e-5)

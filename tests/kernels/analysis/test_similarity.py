@@ -50,6 +50,6 @@ def test_pairs_of_unchanged_units_are_left_out() -> None:
     assert found[0, 1] == pytest.approx(1)
 
 
-def test_an_empty_template_is_like_none() -> None:
+def test_an_empty_template_resembles_none() -> None:
     templates = np.zeros((2, 4, 2), np.float32)
     assert not similarities(templates, np.ones((2, 2), bool), np.ones(2, bool), 0, 2, 0)[0].any()

@@ -9,7 +9,7 @@ from xephys.kernels.analysis.snippets import cut_waveforms, inside_rows, sum_by_
 
 
 @pytest.mark.parametrize("dtype", ["f4", "i2"])
-def test_cutting_as_by_slices(dtype: str) -> None:
+def test_windows_equal_slices(dtype: str) -> None:
     rng = np.random.default_rng(0)
     traces = rng.integers(-99, 99, (60, 5)).astype(dtype)
     channels = np.array([[3, 0, -1], [4, -1, -1]], np.int32)
@@ -25,7 +25,7 @@ def test_cutting_as_by_slices(dtype: str) -> None:
             np.testing.assert_array_equal(found[i, :, k], expected)
 
 
-def test_sums_by_unit() -> None:
+def test_windows_are_summed_by_unit() -> None:
     rng = np.random.default_rng(1)
     waveforms, units = rng.normal(size=(40, 7, 3)).astype(np.float32), rng.integers(0, 3, 40)
     sums, squares, counts = sum_by_unit(waveforms, units, 4)

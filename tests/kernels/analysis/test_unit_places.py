@@ -21,7 +21,7 @@ def test_a_point_source_is_found() -> None:
     np.testing.assert_allclose(source_places(sizes(), CHANNELS, POSITIONS)[0], [*SOURCE, 5000.0], rtol=1e-3)
 
 
-def test_mass_and_grid_lie_near() -> None:
+def test_center_of_mass_and_grid_are_close() -> None:
     times = np.arange(-30, 60)
     trough = -np.exp(-0.5 * (times / 7.5) ** 2)
     templates = (trough[None, :, None] * sizes()[:, None, :]).astype(np.float32)
@@ -33,7 +33,7 @@ def test_mass_and_grid_lie_near() -> None:
         assert np.linalg.norm(places[0, :2] - SOURCE[:2]) < 20
 
 
-def test_empty_slots_and_empty_units() -> None:
+def test_empty_slots_and_empty_units_are_left_out() -> None:
     padded = np.array([[3, -1]], np.int32)
     np.testing.assert_array_equal(mass_places(np.array([[2.0, 9.0]]), padded, POSITIONS)[0], POSITIONS[3])
     assert np.isnan(mass_places(np.zeros((1, 2)), padded, POSITIONS)).all()
@@ -41,6 +41,6 @@ def test_empty_slots_and_empty_units() -> None:
 
 
 @pytest.mark.parametrize(("feature", "expected"), [("ptp", 4.0), ("energy", np.sqrt(10)), ("peak_voltage", 3.0)])
-def test_sizes(feature: str, expected: float) -> None:
+def test_sizes_by_feature(feature: str, expected: float) -> None:
     found = template_sizes(np.float32([[[0], [-3], [1]]]), feature, nbefore=1)
     assert found[0, 0] == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""The gap test keeps its promise under the null and finds real gaps."""
+"""The gap test has its stated error rate on one Gaussian and finds real gaps."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from xephys.kernels.cluster.bimodality import _median, bimodality, held_out_proj
 
 
 def halves(points, rng):
-    """Cut one cloud in two across a random direction, as an over-clustering does."""
+    """Cut one cloud in two across a random direction, as overclustering does."""
     direction = rng.standard_normal(points.shape[1])
     above = points @ direction > 0.3
     return points[above], points[~above]
@@ -39,7 +39,7 @@ def test_held_out_projection_uses_the_other_half_only():
     first, second = rng.standard_normal((2, 80, 5)).astype("float32")
     along, _ = held_out_projection(first, second)
     changed = first.copy()
-    changed[0] += 100.0  # an even spike: fits the odd ones, is itself judged by a direction it did not touch
+    changed[0] += 100.0  # an even spike: it shapes the direction on which odd spikes are judged, not its own
     again, _ = held_out_projection(changed, second)
     np.testing.assert_array_equal(along[2::2], again[2::2])
     assert not np.array_equal(along[1::2], again[1::2])
@@ -53,14 +53,14 @@ def test_unseparated_scale_places_group_centers():
     assert abs(along_second.mean() - 1) < 0.1
 
 
-def test_too_few_spikes():
+def test_too_few_spikes_have_no_gap():
     one, many = np.zeros((1, 3), np.float32), np.zeros((9, 3), np.float32)
     with pytest.raises(ValueError, match="1 and 9 spikes"):
         held_out_projection(one, many)
     assert bimodality(one, many) == (0.0, 1.0)
 
 
-def test_identical_spikes_and_reversed_range():
+def test_identical_spikes_and_a_reversed_range_have_no_gap():
     assert bimodality(np.ones((20, 3), np.float32), np.ones((20, 3), np.float32)) == (0.0, 1.0)
     assert valley_depth(np.zeros(5), low=1.0, high=1.0) == (0.0, 1.0)
 

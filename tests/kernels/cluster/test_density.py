@@ -1,4 +1,4 @@
-"""Nearest landmarks against a sort of all distances; modes of simple densities."""
+"""Nearest landmarks equal a sort of all distances; modes of simple densities."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,13 @@ def test_equal_distances_in_order_of_index():
 
 
 @pytest.mark.parametrize("n_neighbors", [0, 4])
-def test_impossible_number_of_neighbors(n_neighbors):
+def test_an_impossible_number_of_neighbors_is_refused(n_neighbors):
     with pytest.raises(ValueError, match="from 1 to 3"):
         nearest_landmarks(np.zeros((2, 1), np.float32), np.zeros((3, 1), np.float32), n_neighbors=n_neighbors)
 
 
 def density_modes(points, *, n_neighbors):
-    """Labels by density, the inverse of the mean distance to the nearest neighbors."""
+    """Labels by density, which is the inverse of the mean distance to the nearest neighbors."""
     indices, squares = nearest_points(points, points, True, min(n_neighbors, len(points) - 1))
     return climb(indices, -np.sqrt(squares.astype(np.float64)).mean(axis=1))
 
@@ -48,7 +48,7 @@ def test_modes_never_join_distant_clouds():
     assert set(labels) == set(range(labels.max() + 1))
 
 
-def test_modes_of_two_points():
+def test_two_points_have_their_modes():
     assert density_modes(np.zeros((2, 3), np.float32), n_neighbors=5).tolist() == [0, 0]
 
 

@@ -21,7 +21,7 @@ def test_weak_and_misaligned_are_dropped(basis):
 
 
 def test_a_small_unit_among_crossings_of_noise_is_set_free(basis):
-    """40 spikes of norm 9 on one channel, and 70 crossings of noise on three: one cluster, with a mean of norm 3."""
+    """One cluster of 40 spikes of norm 9 on one channel and 70 noise crossings on three, with a mean of norm 3."""
     rng = np.random.default_rng(0)
     channel = np.concatenate([np.zeros(50, np.int64), np.ones(30, np.int64), np.full(30, 2)])
     projection = rng.standard_normal((110, 3, 6))
@@ -39,7 +39,7 @@ def test_a_small_unit_among_crossings_of_noise_is_set_free(basis):
     assert kept.max() == 0
 
 
-def test_strong_clusters_are_not_parted():
+def test_strong_clusters_are_not_split():
     means = np.array([[[9.0]], [[6.0]]])
     labels, channels = np.array([1, 0, -1, 1, 0], np.int32), np.arange(5)
     assert part_weak(labels, means, channels, noise=1.0, n_spikes_min=1).tolist() == labels.tolist()
@@ -47,9 +47,9 @@ def test_strong_clusters_are_not_parted():
     assert part_weak(none, np.zeros((0, 1, 1)), np.zeros(0, np.int64), noise=1.0, n_spikes_min=1).size == 0
 
 
-def test_what_was_dropped_is_told():
+def test_dropped_clusters_are_reported():
     before = np.array([0, 2, 2, 1, -1, 2], np.int32)
-    after = np.array([0, -1, -1, 0, -1, -1], np.int32)  # 1 became part of 0
+    after = np.array([0, -1, -1, 0, -1, -1], np.int32)  # cluster 1 became part of 0
     channel = np.array([4, 7, 8, 4, 1, 8])
     dropped = dropped_clusters(before, after, channel, reason="why")
     assert dropped.tolist() == [(3, 8, "why")]

@@ -1,4 +1,4 @@
-"""Shares of clusters that come with the spikes of one unit, beyond chance."""
+"""The share of a cluster that comes with the spikes of one unit, beyond chance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def reference(samples, labels, spike_samples, spike_units):
     return shares
 
 
-def test_shares_are_those_of_a_count_one_by_one():
+def test_shares_equal_a_count_one_by_one():
     rng = np.random.default_rng(0)
     spike_samples = np.sort(rng.integers(0, N_SAMPLES, 3000))
     spike_units = rng.integers(0, 4, 3000)
@@ -58,7 +58,7 @@ def test_every_peak_has_its_nearest_spike():
 
 
 @pytest.mark.parametrize(("shape", "alike"), [([14, 8, 3, 0], True), ([6, 8, 9, 4], False)])
-def test_size_is_no_difference_of_shape(shape, alike):
+def test_a_difference_of_size_is_not_one_of_shape(shape, alike):
     rng = np.random.default_rng(1)
     others, own = np.array([9, 5, 2, 0]) + rng.standard_normal((500, 4)), shape + rng.standard_normal((40, 4))
     likeness = mean_likeness(own[..., None].astype(np.float32), others[..., None].astype(np.float32))

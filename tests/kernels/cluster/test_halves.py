@@ -1,4 +1,4 @@
-"""Cutting a cloud in two where two groups touch, and not where there is one."""
+"""A cloud is cut in two where two groups touch, and left whole where there is one."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from xephys.kernels.cluster.split import principal_axes, split_features
 
 
 def two_units(distance, *, sizes, n_features, seed):
-    """Two clouds of unit noise so far apart, with amplitudes that vary by 5 %, in random order."""
+    """Two clouds of unit noise at the given distance, with amplitudes that vary by 5 %, in random order."""
     rng = np.random.default_rng(seed)
     shape, apart = rng.standard_normal((2, n_features))
     shape *= 12 / np.linalg.norm(shape)
@@ -18,7 +18,7 @@ def two_units(distance, *, sizes, n_features, seed):
     return (points + rng.standard_normal(points.shape)).astype("float32"), truth
 
 
-def test_two_units_that_touch_are_told_apart():
+def test_two_units_that_touch_are_separated():
     n_by_density, n_halved, right = 0, 0, []
     for seed in range(20):
         points, truth = two_units(3.8, sizes=(240, 170), n_features=60, seed=seed)
@@ -32,7 +32,7 @@ def test_two_units_that_touch_are_told_apart():
 
 
 @pytest.mark.parametrize("n_spikes", [40, 100, 400, 2000])
-def test_one_unit_is_cut_hardly_ever(n_spikes):
+def test_one_unit_is_hardly_ever_cut(n_spikes):
     cut = 0
     for seed in range(50):
         points, _ = two_units(0.0, sizes=(n_spikes, 0), n_features=60, seed=seed)
@@ -53,6 +53,6 @@ def test_neither_few_nor_equal_points_are_cut():
     assert cut_in_two(np.zeros((0, 3), np.float32), n_spikes_min=20).tolist() == []
 
 
-def test_two_places_without_spread_are_cut():
+def test_two_points_without_spread_are_separated():
     points = np.repeat(np.array([[-1.0, 0.0], [2.0, 0.0]], np.float32), [60, 30], axis=0)
     assert cut_in_two(points, n_spikes_min=20).tolist() == [0] * 60 + [1] * 30

@@ -10,7 +10,7 @@ from xephys.kernels.cluster import modularity as graph
 
 
 def modularity(links, labels, landmark_labels):
-    """Bipartite modularity: share of links within labels, less what the degrees alone would give."""
+    """Bipartite modularity: share of links within labels, minus the share expected from the degrees."""
     n = int(max(labels.max(), landmark_labels.max())) + 1
     inside = (labels[:, None] == landmark_labels[links]).mean()
     rows = np.bincount(labels, minlength=n) / len(labels)
@@ -63,7 +63,7 @@ def test_no_single_move_raises_the_modularity(seed):
             side[node] = kept
 
 
-def test_modularity_rises_from_the_start():
+def test_modularity_rises_from_its_start():
     features, _ = blobs(200, 150, 100, distance=4.0)
     links, rows, start, labels, landmark_labels = communities(features)
     assert modularity(links, labels, landmark_labels) > modularity(links, start, start[rows]) + 0.05
@@ -71,7 +71,7 @@ def test_modularity_rises_from_the_start():
 
 @pytest.mark.parametrize("factor", [1, 4])
 def test_the_resolution_does_not_depend_on_how_many_landmarks_there_are(factor):
-    """Degrees, not nodes, are in the null: two blobs are two communities with all landmarks and with some."""
+    """The null model uses degrees, not nodes: two blobs are two communities with all landmarks and with some."""
     features, truth = blobs(400, 400)
     _, _, _, labels, _ = communities(features, n_clusters=2, landmarks=np.arange(0, 800, factor))
     assert len(set(zip(labels.tolist(), truth.tolist(), strict=True))) == 2

@@ -1,4 +1,4 @@
-"""Rows of clusters and labels of their parts: each undoes the other."""
+"""Rows of clusters and labels of their parts are inverse to each other."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_spread_rows_keep_their_order(n_max):
     assert (np.diff(kept) > 0).all() and set(kept.tolist()) <= set(rows.tolist())
 
 
-def test_nothing():
+def test_no_rows_and_no_labels():
     clusters, rows = rows_by_label(np.zeros(0, np.int32))
     assert clusters.tolist() == [] and rows == []
     assert join_parts([], [], n_spikes=3).tolist() == [-1, -1, -1]

@@ -1,4 +1,4 @@
-"""Sections put together, copies merged, noise and side peaks dropped."""
+"""Sections are put together, copies merged, noise and side peaks dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEIGHBORS = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2]], np.int32)
 def merge(basis, projection, labels, channel, sample_index=None):
     rng = np.random.default_rng(5)
     if sample_index is None:
-        # One refractory train dealt out to all clusters: no coincidences.
+        # All clusters share one refractory train, so there are no coincidences.
         sample_index = rng.permutation(len(labels)) * 600
     return merge_same_shape(
         labels, np.asarray(sample_index, np.int64), projection, channel, NEIGHBORS, basis, noise=1.0,
@@ -33,7 +33,7 @@ def test_phases_and_bursts_of_one_unit_are_merged(basis):
     assert abs(np.abs(decisions["shift"]).max() - 0.5) <= 0.25
 
 
-def test_different_places_and_widths_are_not(basis):
+def test_other_places_and_widths_are_not_merged(basis):
     data = spikes(basis, [(0, 4, (30, 60, 20)), (0, 5.5, (30, 60, 20)), (0, 4, (55, 60, 20))], 150)
     labels, sample_shift, _ = merge(basis, *data)
     assert not sample_shift.any()
@@ -45,12 +45,12 @@ def test_a_travelling_spike_aligned_to_two_channels_is_one_unit(basis):
     data = spikes(wide.astype("float32"), [(0, 4, (30, 60, 20)), (5, 4, (30, 60, 20)), (3, 5.5, (60, 20, 20))], 150)
     labels, sample_shift, _ = merge(wide.astype("float32"), *data)
     np.testing.assert_array_equal(labels, np.repeat([0, 0, 1], 150))
-    # The second is seen 5 samples after the sample it is aligned to: its spikes are 5 later, or the first's 5 earlier.
+    # The second is seen 5 samples after its alignment: either its spikes are 5 later, or the first's 5 earlier.
     assert sample_shift[150] - sample_shift[0] == 5
     assert sample_shift[300] == 0
 
 
-def test_same_shape_but_coincident_trains(basis):
+def test_coincident_trains_of_the_same_shape_are_not_merged(basis):
     projection, labels, channel = spikes(basis, [(0, 4, (30, 60, 20)), (0, 4, (18, 36, 12))], 2000)
     independent = np.random.default_rng(2).integers(0, len(labels) * 600, len(labels))
     merged, _, decisions = merge(basis, projection, labels, channel, independent)

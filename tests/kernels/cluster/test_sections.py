@@ -1,4 +1,4 @@
-"""Partition of probes, common channels, gathered features."""
+"""Probes are divided into sections; channels common to spikes, and features gathered on them."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_every_channel_has_one_core(probe):
         assert section.margin.size == 0 or gap.min(axis=1).max() <= 30
 
 
-def test_shanks_are_apart():
+def test_shanks_have_separate_sections():
     positions = PROBES["two shanks"]
     for section in spatial_sections(positions):
         assert np.ptp(positions[np.r_[section.core, section.margin], 0]) < 100
@@ -48,7 +48,7 @@ def test_no_channels():
     assert spatial_sections(np.zeros((0, 2))) == []
 
 
-def test_bad_positions():
+def test_positions_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="not finite"):
         spatial_sections(np.array([[0.0, np.nan]]))
     with pytest.raises(ValueError, match="core_um is 0"):
@@ -88,7 +88,7 @@ def test_a_section_without_spikes():
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_centerd_sections_own_every_channel_once_and_stay_on_a_shank(probe):
+def test_centered_sections_own_every_channel_once_and_stay_on_a_shank(probe):
     positions = PROBES[probe]
     shanks = (positions[:, 0] > 200).astype(int)
     sections = centered_sections(positions, shanks=shanks, height_um=40.0, margin_um=30.0)
@@ -102,7 +102,7 @@ def test_centerd_sections_own_every_channel_once_and_stay_on_a_shank(probe):
         assert sorted(inside.tolist()) == others[distance <= 30.0].tolist()
 
 
-def test_centers_in_x_are_as_many_as_asked_for():
+def test_there_are_as_many_centers_in_x_as_requested():
     wide = grid(4, 8, 50.0)
     assert len(centered_sections(wide, shanks=np.zeros(32, int), height_um=1000.0)) == 7  # one for each 50 µm of 350
     for n in (1, 2, 4):
@@ -112,7 +112,7 @@ def test_centers_in_x_are_as_many_as_asked_for():
         assert all(not len(part.margin) for part in parts)
 
 
-def test_centerd_sections_of_impossible_sizes():
+def test_centered_sections_of_impossible_sizes_are_refused():
     with pytest.raises(ValueError, match="height_um is 0"):
         centered_sections(grid(2, 2), shanks=np.zeros(4, int), height_um=0)
     with pytest.raises(ValueError, match="n_x_centers 0"):

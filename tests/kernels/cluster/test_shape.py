@@ -1,4 +1,4 @@
-"""Shapes of clusters: means against a plain loop, delays, and the scale that one may have to another."""
+"""Shapes of clusters: means equal a plain loop; delays and scales between shapes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_means_equal_a_plain_loop():
             np.testing.assert_allclose(means[cluster, c], np.mean(found, axis=0) if enough else 0.0, atol=1e-6)
 
 
-def test_shift_operator_delays(basis):
+def test_the_shift_operator_delays(basis):
     wave = basis @ spike_shape(20)
     for shift in (-1.5, 0.0, 1.0):
         moved = wave @ shift_operators(basis, np.array([shift]))[0]

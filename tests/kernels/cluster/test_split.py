@@ -1,4 +1,4 @@
-"""Recursive splitting on clouds of known make-up."""
+"""Recursive splitting of clouds of known composition."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from xephys.kernels.cluster.split import principal_axes, split_evidence, split_f
 
 
 def clouds(sizes, n_dims, distance, seed):
-    """Gaussians of unit variance around random centers at least ``distance`` from one another."""
+    """Gaussians of unit variance around random centers at least ``distance`` apart."""
     rng = np.random.default_rng(seed)
     centers = np.zeros((0, n_dims))
     while len(centers) < len(sizes):
@@ -64,7 +64,7 @@ def test_outliers_form_no_cluster_of_their_own():
     assert split_features(points).max() + 1 == 2
 
 
-def test_twice_the_same():
+def test_a_second_run_gives_the_same_labels():
     points, _ = clouds([400, 300, 200], 30, 6.0, 9)
     np.testing.assert_array_equal(split_features(points), split_features(points.copy()))
 
@@ -81,12 +81,12 @@ def test_identical_spikes_are_one_cluster(n_spikes):
     assert set(split_features(np.full((n_spikes, 10), 3.0, np.float32))) == {0}
 
 
-def test_fifty_spikes_of_two_units():
+def test_fifty_spikes_of_two_units_are_separated():
     points, truth = clouds([30, 25], 20, 12.0, 1)
     assert accuracy(split_features(points), truth) > 0.95
 
 
-def test_single_feature():
+def test_a_single_feature_is_enough():
     rng = np.random.default_rng(1)
     points = np.r_[rng.standard_normal(300), rng.standard_normal(300) + 8][:, None].astype("float32")
     assert np.bincount(split_features(points)).tolist() in ([300, 300], [301, 299])
@@ -101,7 +101,7 @@ def test_axes_are_sorted_and_signed():
     assert projected[:, 0].std() > projected[:, 1].std()
 
 
-def test_a_split_says_what_lies_between_its_parts():
+def test_a_split_reports_the_gap_between_its_parts():
     points, _ = clouds([300, 200, 100], 10, 9.0, 2)
     labels = split_features(points)
     splits = split_evidence(points, labels, depth_min=3.5, ratio_max=0.7)
@@ -114,5 +114,5 @@ def test_a_split_says_what_lies_between_its_parts():
     one = np.random.default_rng(0).standard_normal((400, 10)).astype("float32")
     halves = split_evidence(one, (one[:, 0] > 0).astype(np.int32), depth_min=3.5, ratio_max=0.7)
     assert halves["reason"].tolist() == ["too far apart for one cloud"]
-    assert 2.3 < halves["separation"][0] < 3.0  # and here that is not so: those of a Gaussian are 2.65 apart
+    assert 2.3 < halves["separation"][0] < 3.0  # the halves of a Gaussian are 2.65 apart
     assert split_evidence(one, np.zeros(400, np.int32), depth_min=3.5, ratio_max=0.7).size == 0

@@ -1,4 +1,4 @@
-"""A cluster is split on its own channels, a unit on those that its mean reaches."""
+"""A cluster is split on its own channels, a unit on the channels that its mean reaches."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_a_cluster_is_split_where_its_own_channels_show_a_gap(apart):
 
 @pytest.mark.parametrize("apart", [0.0, 12.0])
 def test_a_unit_is_split_on_the_channels_that_its_mean_reaches(apart):
-    """A gap on a channel without energy is not seen."""
+    """A gap on a channel without energy does not count."""
     rng = np.random.default_rng(4)
     n = 600
     projection = rng.standard_normal((n, 3, 2)).astype(np.float32)
     projection[:, 0] += 60
-    projection[::2, 0, 1] += apart  # side by side: parts that take turns are one unit
+    projection[::2, 0, 1] += apart  # alternating in time, because parts that take turns are one unit
     projection[::2, 2, 1] += 5
     projection[1::2, 2, 1] -= 5
     labels, splits = split_unit(projection, 7, np.arange(n), 20)

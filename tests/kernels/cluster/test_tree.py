@@ -1,4 +1,4 @@
-"""The tree of communities against definitions written out, and where it is cut."""
+"""The tree of communities equals its written definition, and is cut in the right places."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_counts_of_links_by_their_definition():
     np.testing.assert_allclose(expected, null + null.T)
 
 
-def test_the_tree_merges_what_is_linked_most():
+def test_the_strongest_links_are_merged_first():
     counts = np.array([[50, 1, 9, 0], [1, 40, 0, 5], [9, 0, 30, 0], [0, 5, 0, 20.0]])
     tree = merge_tree(counts, np.ones((4, 4)))
     assert tree.children.tolist() == [[0, 2], [1, 3], [4, 5]]
@@ -52,14 +52,14 @@ def test_one_cloud_stays_one(seed):
     assert len(why) >= 1
 
 
-def test_all_spikes_identical():
+def test_identical_spikes_are_one_cluster():
     labels, _ = clustered(np.full((80, 4), 3.0, np.float32))
     assert labels.max() == 0
 
 
 @pytest.mark.parametrize("n", [2000, 8000])
 def test_a_long_cloud_alone_stays_one(n):
-    """Its two ends have few links for their size; what parts two units is a gap."""
+    """Its two ends have few links for their size, but two units are separated by a gap."""
     features = np.random.default_rng(0).standard_normal((n, 20)).astype("f4")
     features[:, 0] *= 4
     features[:, 1] *= 2
@@ -80,32 +80,32 @@ def bursting_halves(seed=0, n=900):
 
 
 def split_halves(samples, ratio):
-    """The decision about the two halves, linked so much."""
+    """The decision about two halves with the given ratio of links."""
     features, _ = bursting_halves()
     halves = (np.arange(len(features)) % 2).astype(np.int32)
     return split_tree(MergeTree(np.array([[0, 1]]), np.array([ratio])), features, halves, samples=samples)
 
 
-def test_two_halves_of_one_bursting_unit_stay_one_with_their_times():
-    """Two clouds by their features: what keeps them together is the refractory gate."""
+def test_the_times_keep_two_halves_of_a_bursting_unit_together():
+    """Their features form two clouds, and the refractory period keeps them together."""
     labels, why = split_halves(None, 0.5)
     assert (labels.max(), why["reason"].tolist()) == (1, ["two clouds"])
     labels, why = split_halves(bursting_halves()[1], 0.5)
     assert (labels.max(), why["reason"].tolist()) == (0, ["refractory cross-correlogram"])
 
 
-def test_two_units_are_apart_with_their_times():
+def test_the_times_separate_two_units():
     samples = np.sort(np.random.default_rng(1).integers(0, 3_000_000, 1800))
     labels, why = split_halves(samples, 0.5)
     assert (labels.max(), why["reason"].tolist()) == (1, ["two clouds"])
 
 
-def test_what_nothing_links_is_not_asked_for_its_times():
+def test_unlinked_communities_are_separated_without_their_times():
     labels, why = split_halves(bursting_halves()[1], 0.01)
     assert (labels.max(), why["reason"].tolist()) == (1, ["hardly a link"])
 
 
-def test_few_spikes_are_not_told_apart_unless_nothing_links_them():
+def test_few_spikes_are_separated_only_without_links():
     features, _ = blobs(200, 10, distance=3.0)
     tree = MergeTree(np.array([[0, 1]]), np.array([0.7]))
     labels, why = split_tree(tree, features, np.repeat(np.array([0, 1], np.int32), [200, 10]))

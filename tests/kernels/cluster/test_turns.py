@@ -1,4 +1,4 @@
-"""Parts that take turns are one neuron that drifts; parts that fire side by side are two."""
+"""Parts that take turns are one drifting neuron; parts that fire simultaneously are two neurons."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def as_written(second, block):
     return 1 - np.mean([differ(b) for b in blocks]) / differ(used)
 
 
-def test_it_is_the_index_by_its_definition():
+def test_the_index_equals_its_definition():
     rng = np.random.default_rng(0)
     for share in (0.1, 0.5):
         second = rng.random(73) < np.linspace(0, 2 * share, 73)
@@ -34,14 +34,14 @@ def test_mixed_trains_do_not_take_turns(share, n_spikes):
     assert np.quantile(found, 0.99) < 0.3
 
 
-def test_nothing_to_compare():
+def test_single_groups_and_blocks_have_an_index_of_zero():
     assert turn_taking(np.zeros(100, bool)) == 0.0
     assert turn_taking(np.zeros(0, bool)) == 0.0
     assert turn_taking(np.array([True] * 10 + [False] * 9)) == 0.0  # one block
 
 
-def test_a_drifting_neuron_is_put_together_and_its_neighbor_left_apart():
-    """Three parts, one after the other, and a neuron that fires throughout."""
+def test_a_drifting_neuron_is_joined_and_its_neighbor_kept_apart():
+    """Three parts, one after another, and a neuron that fires throughout."""
     rng = np.random.default_rng(2)
     place = np.repeat([0, 1, 2], [400, 300, 200])
     labels = np.where(rng.random(900) < 0.2, 3, place).astype(np.int32)
@@ -53,7 +53,7 @@ def test_a_drifting_neuron_is_put_together_and_its_neighbor_left_apart():
     assert (joined[labels < 0] == -1).all()
 
 
-def test_two_neurons_with_rates_of_their_own_stay_apart():
+def test_two_neurons_with_different_rates_stay_apart():
     """Each three times as active in one half of the recording as in the other."""
     rng = np.random.default_rng(3)
     labels = (rng.random(600) < np.repeat([0.25, 0.75], 300)).astype(np.int32)

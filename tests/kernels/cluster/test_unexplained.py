@@ -1,4 +1,4 @@
-"""The unexplained share: none for noise alone, that of a change of waveform, and never below most units."""
+"""The unexplained share: zero for noise, the share of a varying waveform, and at least that of most units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xephys.kernels.cluster.unexplained import UNEXPLAINED_MIN, unexplained_shar
 
 
 def spikes(n, *, change=0.0, noise=1.0, seed=0):
-    """Projections on three channels and two components; the change lies across the mean."""
+    """Projections on three channels and two components; the change is orthogonal to the mean."""
     rng = np.random.default_rng(seed)
     projection = noise * rng.standard_normal((n, 3, 2))
     projection[:, 0, 0] += 100.0
@@ -21,7 +21,7 @@ def test_noise_is_not_counted():
     assert share.tolist() == [UNEXPLAINED_MIN]
 
 
-def test_a_change_across_the_mean_is_the_share():
+def test_a_change_orthogonal_to_the_mean_is_the_share():
     share = unexplained_shares(spikes(900, change=0.3), np.zeros(900, int), np.zeros(900, np.int32), noise=1.0)
     assert abs(share[0] - 0.09) < 0.02
 
@@ -33,7 +33,7 @@ def test_only_spikes_on_the_common_channel_count():
     assert share.tolist() == [UNEXPLAINED_MIN]
 
 
-def test_no_unit_gets_less_than_nine_of_ten():
+def test_no_unit_is_below_the_ninth_decile():
     parts = [spikes(200, change=0.4, seed=k) for k in range(4)] + [spikes(200, seed=9)]
     labels = np.repeat(np.arange(5), 200).astype(np.int32)
     shares = unexplained_shares(np.concatenate(parts), np.zeros(1000, int), labels, noise=1.0)

@@ -1,4 +1,4 @@
-"""Coincidences beside loops that one can read."""
+"""Coincidences equal those of a plain loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_counts_of_separated_spikes_are_pairs_within_the_window(seed: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_each_spike_is_used_once(seed: int) -> None:
+def test_each_spike_is_paired_once(seed: int) -> None:
     (a, of_a), (b, of_b) = drawn(seed), drawn(seed + 100)
     partner = np.array([2, -1, 0, 1])
     of_first, of_second = coincident_spikes(a, of_a, b, of_b, partner, 8)
@@ -37,5 +37,5 @@ def test_each_spike_is_used_once(seed: int) -> None:
             assert of_second[j] == i and abs(a[i] - b[j]) <= 8 and partner[of_a[i]] == of_b[j]
     free = (of_first[:, None] < 0) & (of_second[None] < 0)
     could = (np.abs(a[:, None] - b[None]) <= 8) & (partner[of_a][:, None] == of_b[None])
-    assert not (free & could).any()  # nothing is left that could be paired
+    assert not (free & could).any()  # no pair is left
     assert (of_first >= 0).sum() > 5

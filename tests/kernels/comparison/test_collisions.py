@@ -1,4 +1,4 @@
-"""Collisions beside loops that one can read."""
+"""Collisions equal those of a plain loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def drawn(seed: int, n: int = 200, n_units: int = 4) -> tuple[np.ndarray, np.nda
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_collisions_are_of_neighbors(seed: int) -> None:
+def test_collisions_equal_a_plain_loop(seed: int) -> None:
     samples, units = drawn(seed)
     expected = set()
     for i in range(len(samples)):

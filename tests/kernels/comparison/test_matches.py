@@ -17,7 +17,7 @@ def test_agreement_of_silent_units_is_zero() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_other_assignment_agrees_better(seed: int) -> None:
+def test_no_other_assignment_has_more_agreement(seed: int) -> None:
     agreement = np.random.default_rng(seed).random((4, 5))
     rows, columns = one_to_one(agreement, 0.3)
     counted = np.where(agreement < 0.3, 0, agreement)

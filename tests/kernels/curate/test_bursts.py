@@ -1,4 +1,4 @@
-"""Late spikes of bursts are joined with the others of their neuron; neurons that fire after another are not."""
+"""Late spikes of bursts are joined with their neuron; a neuron that often fires after another is not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def spike(width, size, place=2.0):
 
 
 def bursts(seed, n=400):
-    """First spikes, and two later ones of each burst."""
+    """The first spikes of bursts, and two later spikes of each."""
     rng = np.random.default_rng(seed)
     first = np.sort(rng.choice(1000, n, replace=False)) * 9000 + 1000
     second = first + rng.integers(90, 200, n)
@@ -34,7 +34,7 @@ def found(waveforms, trains):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("turned", [False, True])
-def test_smaller_wider_spikes_that_follow_are_one_neurons(seed, turned):
+def test_smaller_wider_spikes_that_follow_belong_to_the_same_neuron(seed, turned):
     waveforms, trains = [spike(3.0, 20), spike(4.8, 8)], list(bursts(seed))
     if turned:
         waveforms, trains = waveforms[::-1], trains[::-1]
@@ -51,24 +51,24 @@ def test_the_lag_aligns_the_two():
     assert piece["lag"] == pytest.approx(5, abs=1)
 
 
-def test_spikes_by_themselves_are_another_neurons():
+def test_spikes_without_a_leading_spike_belong_to_another_neuron():
     first, _ = bursts(0)
     alone = np.sort(np.random.default_rng(9).choice(9_000_000, 800, replace=False))
     assert not len(found([spike(3.0, 20), spike(4.8, 8)], [first, alone]))
 
 
-def test_smaller_spikes_that_come_first_are_another_neurons():
+def test_smaller_spikes_that_come_first_belong_to_another_neuron():
     first, second = bursts(0)
     assert not len(found([spike(3.0, 20), spike(4.8, 8)], [second, first]))
 
 
-def test_spikes_together_with_the_others_are_another_neurons():
+def test_simultaneous_spikes_belong_to_another_neuron():
     first, second = bursts(0)
     together = np.sort(np.concatenate([second, first[::4] + 30]))
     assert not len(found([spike(3.0, 20), spike(4.8, 8)], [first, together]))
 
 
-def test_a_neuron_elsewhere_that_follows_is_another():
+def test_a_following_neuron_elsewhere_is_another():
     first, second = bursts(0)
     assert not len(found([spike(3.0, 20), spike(4.8, 8, place=3.6)], [first, second]))
 
@@ -78,7 +78,7 @@ def test_a_unit_without_spikes_is_no_piece():
     assert not len(found([spike(3.0, 20), spike(4.8, 8)], [first, first[:0]]))
 
 
-def test_likeness_is_one_for_the_same_waveform():
+def test_equal_waveforms_have_a_similarity_of_one():
     likeness, stretch = stretched_likeness(spike(3.0, 20), spike(3.0, 5), nbefore=N_BEFORE)
     assert (likeness, stretch) == (pytest.approx(1), pytest.approx(1))
     assert stretched_likeness(-spike(3.0, 20), spike(3.0, 5), nbefore=N_BEFORE)[0] < 0.9

@@ -1,4 +1,4 @@
-"""Units that fire together with units far away on the probe are artifacts; neighbors and busy units are not."""
+"""Units that fire together with distant units are artifacts; neighbors and busy units are not."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def trains(*samples):
 
 @pytest.mark.parametrize(("channels", "expected"), [([[0], [90]], True), ([[0, 1], [1, 0]], False)])
 def test_common_events_are_artifacts_only_far_apart(channels, expected):
-    """Near neurons may share spikes, as copies or as bursts; far ones do not."""
+    """Neighboring neurons may share spikes, as copies or in bursts; distant ones do not."""
     first = np.sort(np.random.default_rng(0).choice(N_SAMPLES, 500, replace=False))
     samples, units = trains(first, first + 3)
     window = {"window_samples": 15, "n_samples": N_SAMPLES}
     assert common_events(samples, units, np.array(channels), np.ones(2), **window).tolist() == [expected, expected]
-    # Of a very large unit and what is left of it far away, the large one stays.
+    # Of a very large unit and its far field, the large one stays.
     assert common_events(samples, units, np.array(channels), np.array([9, 1]), **window).tolist() == [False, expected]
 
 
-def test_busy_units_that_meet_by_chance_are_none():
+def test_busy_units_that_coincide_by_chance_are_not_artifacts():
     rng = np.random.default_rng(1)
     busy = [np.sort(rng.choice(N_SAMPLES, 100_000, replace=False)) for _ in range(2)]
     samples, units = trains(*busy)

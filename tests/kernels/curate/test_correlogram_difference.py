@@ -17,7 +17,7 @@ def counts(seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_windows_and_differences_are_spikeinterfaces(seed: int) -> None:
+def test_windows_and_differences_equal_spikeinterfaces(seed: int) -> None:
     values, edges, n = counts(seed), np.arange(-25, 26.0), np.array([300, 200, 500, 100])
     ours = smoothed(values, edges, censored_ms=0.15, sigma_ms=0.6)
     emptied = values.copy()

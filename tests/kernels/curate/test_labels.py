@@ -1,4 +1,4 @@
-"""Labels of units by what their trains say."""
+"""Labels of units by the properties of their trains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from xephys.kernels.curate.labels import label_units
 
 
-def test_labels():
+def test_labels_follow_contamination_and_rates():
     labels = label_units(
         np.array([500, 500, 5, 500, 500]),
         np.array([0.0, np.nan, 0.0, 0.0, 0.0]),

@@ -1,4 +1,4 @@
-"""Template similarity against numpy correlation; decisions on trains of known origin."""
+"""Template similarity equals NumPy's correlation; decisions on trains of known origin."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def rng():
     return np.random.default_rng(7)
 
 
-def test_halves_of_one_unit_are_merged_and_moved(rng):
+def test_halves_of_one_unit_are_merged_and_aligned(rng):
     whole = train(rng, 10)
     half = rng.random(len(whole)) < 0.6
     target, shift, why = decide_merges(pair(0.88, lag=-3), [whole[half], whole[~half] + 3], **RULES)
@@ -71,8 +71,8 @@ def test_halves_of_one_unit_are_merged_and_moved(rng):
 
 @pytest.mark.parametrize("late", [-7, 0, 12])
 @pytest.mark.parametrize("copies", [False, True])
-def test_the_lag_of_two_windows_is_that_of_their_trains(rng, late, copies):
-    """Windows around the spikes of one neuron and around times that are later: its spike comes earlier in those."""
+def test_the_lag_of_two_templates_aligns_their_trains(rng, late, copies):
+    """In windows around times that are too late, the spike of the same neuron comes earlier."""
     course = np.zeros(90, np.float32)
     course[35:55] = np.hanning(20) * np.cos(np.arange(20) / 4)
     waveforms = np.stack([course[20:70], course[20 + late : 70 + late]])[:, :, None]
@@ -86,30 +86,30 @@ def test_the_lag_of_two_windows_is_that_of_their_trains(rng, late, copies):
 
 
 @pytest.mark.parametrize("similarity", [0.88, 0.96, 0.99])
-def test_two_neurons_stay(rng, similarity):
+def test_two_neurons_are_not_merged(rng, similarity):
     target, _, why = decide_merges(pair(similarity), [train(rng, 12), train(rng, 12)], **RULES)
     assert target.tolist() == [0, 1]
     assert why["action"].tolist() == ["keep"]
 
 
-def test_rare_units_of_similar_shape_stay_those_of_the_same_shape_merge(rng):
+def test_rare_units_are_merged_only_if_their_shapes_are_the_same(rng):
     trains = [train(rng, 0.5), train(rng, 0.5)]
     assert decide_merges(pair(0.9), trains, **RULES)[0].tolist() == [0, 1]
     assert decide_merges(pair(0.98), trains, **RULES)[0].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(("similarity", "merged"), [(0.86, False), (0.96, True)])
-def test_the_more_alike_two_units_are_the_less_their_trains_have_to_prove(rng, similarity, merged):
-    """Neither spike of a slow neuron's halves comes near the other's; that may be chance with so few."""
+def test_the_more_similar_two_units_are_the_less_evidence_is_needed(rng, similarity, merged):
+    """The halves of a slow neuron have no coincidences, but with so few spikes that may be chance."""
     whole = train(rng, 5)
-    n = int(np.sqrt(7 * RULES["duration_samples"] / 90))  # seven coincidences by chance
+    n = int(np.sqrt(7 * RULES["duration_samples"] / 90))  # seven coincidences are expected by chance
     apart = [whole[: 2 * n : 2], whole[1 : 2 * n : 2]]
     target, _, why = decide_merges(pair(similarity), apart, **RULES)
     assert (why["observed"][0], target.tolist()) == (0, [0, 0] if merged else [0, 1])
     assert 5.5 < why["expected"][0] < 8.5
 
 
-def test_very_different_sizes_stay(rng):
+def test_units_of_very_different_size_are_not_merged(rng):
     whole = train(rng, 10)
     assert decide_merges(pair(0.99, scale=0.3), [whole[::2], whole[1::2]], **RULES)[0].tolist() == [0, 1]
 

@@ -1,4 +1,4 @@
-"""Which similar units are one neuron: those that together are as refractory as one train."""
+"""Similar units are one neuron if together they are as refractory as one train."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def test_parts_of_one_neuron_at_three_delays():
     assert why["merged"].sum() == 2
 
 
-def test_two_neurons_stay_two():
+def test_two_neurons_are_not_merged():
     target, shift, why = merged([(0, 1, 0.95, 0, 1.0)], [renewal(0), renewal(1)])
     assert (target.tolist(), shift.tolist()) == ([0, 1], [0, 0])
     assert set(why["reason"]) == {"not refractory together"}
 
 
 def contaminated(seed):
-    """Halves of a neuron, each with as many foreign spikes: no unit is refractory by itself."""
+    """Halves of a neuron, each with as many foreign spikes, so that no unit is refractory."""
     rng = np.random.default_rng(seed)
     return np.sort(rng.integers(0, 120 * 30_000, 2400))
 
 
-def test_a_unit_that_is_not_refractory_takes_in_only_its_like():
+def test_a_contaminated_unit_is_merged_only_with_a_very_similar_one():
     noise, other = contaminated(0), renewal(3, rate_hz=4.0)
     *_, why = merged([(0, 1, 0.6, 0, 1.0)], [noise, other])
     assert not any(row["unit"] == 0 for row in why)

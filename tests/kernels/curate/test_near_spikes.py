@@ -10,7 +10,7 @@ from xephys.kernels.curate.near_spikes import near_spikes
 
 
 @pytest.mark.parametrize("method", ["keep_first", "keep_last", "keep_first_iterative", "keep_last_iterative"])
-def test_each_train_is_spikeinterfaces(method: str) -> None:
+def test_each_train_equals_spikeinterfaces(method: str) -> None:
     rng = np.random.default_rng(0)
     parts = [np.sort(rng.integers(0, 2000, n)) for n in (300, 0, 1, 80)]
     gone = near_spikes(

@@ -1,4 +1,4 @@
-"""Neighbors of spikes by unit, beside all distances."""
+"""Counts of nearest neighbors by unit equal those from all distances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from xephys.kernels.curate.neighboring_units import count_neighbors
 
 
-def test_counts_beside_all_distances() -> None:
+def test_counts_equal_those_from_all_distances() -> None:
     rng = np.random.default_rng(0)
     features, units = rng.normal(size=(150, 3)) * [1, 5, 20], rng.integers(0, 4, 150)
     scaled = features / features.std(axis=0)

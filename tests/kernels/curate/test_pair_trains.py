@@ -1,4 +1,4 @@
-"""Spikes of two units together, beside loops that one can read."""
+"""Statistics of pairs of trains equal those of plain loops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_coincidences(seed: int) -> None:
+def test_coincidences_equal_a_plain_loop(seed: int) -> None:
     parts = trains(seed)
     expected = []
     for one, other in PAIRS:
@@ -37,7 +37,7 @@ def test_coincidences(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_merged_trains(seed: int) -> None:
+def test_merged_trains_equal_a_plain_loop(seed: int) -> None:
     parts = trains(seed)
     num_spikes, violations = merged_violations(*joined(parts), PAIRS, 6, 30)
     for k, (one, other) in enumerate(PAIRS):
@@ -48,7 +48,7 @@ def test_merged_trains(seed: int) -> None:
         assert violations[k] == ((apart <= 30) & (apart >= 0)).sum() - len(kept)
 
 
-def test_the_tail_is_that_of_a_binomial() -> None:
+def test_the_tail_equals_that_of_a_binomial() -> None:
     n, near = np.array([100, 90]), np.array([7.0])
     _, p = cross_contaminations(
         near, n, np.array([[0, 1]]), np.zeros(2), total_samples=60_000, refractory_samples=30, contamination_max=0.1
@@ -56,7 +56,7 @@ def test_the_tail_is_that_of_a_binomial() -> None:
     assert p[0] == pytest.approx(binom.sf(6, 900, 60 / 60_000))
 
 
-def test_share_of_foreign_spikes_is_found() -> None:
+def test_the_share_of_foreign_spikes_is_recovered() -> None:
     rng = np.random.default_rng(0)
     neuron = np.cumsum(rng.integers(200, 2000, 4000))
     foreign = np.sort(rng.choice(neuron[-1], 800, replace=False))

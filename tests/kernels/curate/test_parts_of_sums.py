@@ -1,4 +1,4 @@
-"""Spikes of a sum become spikes of both of its parts; those of other units stay."""
+"""Spikes of a sum of two units become spikes of both units; all others stay."""
 
 from __future__ import annotations
 

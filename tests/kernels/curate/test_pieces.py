@@ -1,4 +1,4 @@
-"""Pieces of a neuron that drifts are joined; two neurons that look alike are not."""
+"""Pieces of a drifting neuron are joined; two neurons of similar shape are not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def footprint(y_um: float, lag: int = 0, size: float = 1.0) -> np.ndarray:
 
 
 def train(seed: int, n: int = 2000) -> np.ndarray:
-    """A regular train whose spikes never come within 100 samples of those of other seeds."""
+    """A regular train whose spikes are at least 100 samples from those of other seeds."""
     return np.arange(n) * 4000 + 150 * seed
 
 
@@ -37,13 +37,13 @@ def pieces(templates, counts, trains):
     )
 
 
-def test_two_pieces_that_take_turns_are_one():
+def test_two_pieces_that_take_turns_are_joined():
     found = pieces([footprint(110), footprint(110, size=1.1)], [LOW, HIGH], [train(0), train(1)])
-    assert found[["unit", "piece_of"]].tolist() == [(0, 1)]  # the piece with fewer spikes goes to the other
+    assert found[["unit", "piece_of"]].tolist() == [(0, 1)]  # the piece with fewer spikes is joined to the other
     assert abs(found["displacement_um"][0]) <= 4 and found["side_by_side"][0] < 0.1
 
 
-def test_units_that_fire_side_by_side_are_two():
+def test_units_that_fire_simultaneously_are_two():
     assert len(pieces([footprint(110), footprint(112)], [BOTH, BOTH], [train(0), train(1)])) == 0
 
 
@@ -52,8 +52,8 @@ def test_units_of_another_shape_are_two():
 
 
 @pytest.mark.parametrize(("side_by_side", "joined"), [(0, 1), (15, 0)])
-def test_the_more_they_fire_side_by_side_the_more_alike_they_have_to_be(side_by_side, joined):
-    """Templates that differ by half of their norm: interpolated where one neuron was seldom seen, or two neurons."""
+def test_the_more_two_units_overlap_in_time_the_more_similar_they_have_to_be(side_by_side, joined):
+    """Templates that differ by half of their norm: interpolated where a neuron was seldom seen, or two neurons."""
     counts = [np.maximum(LOW, side_by_side), np.maximum(HIGH, side_by_side)]
     assert len(pieces([footprint(110), footprint(132)], counts, [train(0), train(1)])) == joined
 
@@ -63,7 +63,7 @@ def test_pieces_that_coincide_within_the_refractory_period_are_two():
     assert len(pieces([footprint(110), footprint(110)], [LOW, HIGH], [first, first + 30])) == 0
 
 
-def test_three_pieces_are_one():
+def test_three_pieces_are_joined():
     third = np.searchsorted([-8.0, 8.0], GRID)
     thirds = [np.where(third == number, 100, 0) for number in range(3)]
     found = pieces([footprint(110)] * 3, thirds, [train(0), train(1), train(2)])
@@ -73,12 +73,12 @@ def test_three_pieces_are_one():
 
 @pytest.mark.parametrize("lag", [-4, 0, 3])
 def test_pieces_are_aligned(lag):
-    """A template whose trough comes later belongs to spikes that are reported earlier."""
+    """If the trough of a template is later, its spikes are reported earlier."""
     found = pieces([footprint(110), footprint(110, lag=lag)], [LOW, 2 * HIGH], [train(0), train(1)])
     assert found[["unit", "piece_of", "lag"]].tolist() == [(0, 1, -lag)]
 
 
-def test_what_was_dropped_stays_dropped():
+def test_dropped_units_stay_dropped():
     found = np.zeros(1, PIECE)
     found["unit"], found["piece_of"] = 1, 0
     target, shift = join_pieces(np.array([0, -1, 2]), np.array([0, 5, 0]), found)

@@ -1,4 +1,4 @@
-"""Sizes of merged templates in those of their units."""
+"""Sizes of spikes of merged templates, relative to the merged unit."""
 
 from __future__ import annotations
 

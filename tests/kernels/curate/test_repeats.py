@@ -1,4 +1,4 @@
-"""Of spikes that one neuron cannot have fired, the better match stays."""
+"""Of spikes too close to come from one neuron, the better match stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPIKE = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8")]
 
 
 def reference(spikes, dead_samples):
-    """Round by round, of each pair of neighbors that are too close the weaker goes."""
+    """Round by round, the weaker of each pair of neighbors that are too close is removed."""
     rows = sorted(spikes.tolist(), key=lambda row: (row[1], row[0]))
     while True:
         weaker = {
@@ -33,7 +33,7 @@ def random_spikes(n):
 
 
 @pytest.mark.parametrize("n", [0, 1, 300])
-def test_as_one_would_count(n):
+def test_result_equals_the_rounds(n):
     spikes = random_spikes(n)
     assert drop_repeats(spikes, dead_samples=15).tolist() == reference(spikes, 15)
 

@@ -10,7 +10,7 @@ from xephys.kernels.curate.slay import correlogram_significances, shared_refract
 
 
 @pytest.mark.parametrize("bin_ms", [0.5, 1.0])
-def test_scores_are_spikeinterfaces(bin_ms: float) -> None:
+def test_scores_equal_spikeinterfaces(bin_ms: float) -> None:
     rng = np.random.default_rng(0)
     lags = np.abs(np.arange(-50, 50) + 0.5) * bin_ms
     dips = np.clip(lags / rng.uniform(0.5, 15, (12, 1)), 0, 1)

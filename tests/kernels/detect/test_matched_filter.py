@@ -1,4 +1,4 @@
-"""Matched filtering against a readable reference, across tile cuts, and against SpikeInterface."""
+"""Matched filtering equals a readable reference, for any tiles, and SpikeInterface."""
 
 from importlib import import_module
 
@@ -17,7 +17,7 @@ from xephys.kernels.detect.peaks import PEAK_DTYPE
 C, SWEEP, NBEFORE = 12, 9, 7
 POSITIONS = np.stack([(np.arange(C) % 2) * 16.0, (np.arange(C) // 2) * 15.0], axis=1)
 DEPTHS = np.array([0.0, 30.0, 60.0])
-# The slow positive wave gives the last taps weight.
+# The slow positive wave gives weight to the last taps.
 PROTOTYPE = 0.3 * np.exp(-(((np.arange(22) - 17) / 4) ** 2)) - np.exp(-(((np.arange(22) - NBEFORE) / 2.5) ** 2))
 BEFORE, AFTER = matched_filter_halo(prototype_length=PROTOTYPE.size, nbefore=NBEFORE, exclude_sweep_samples=SWEEP)
 
@@ -106,7 +106,7 @@ def arguments(fitted, **more):
     }
 
 
-# 22 taps are five times four and a remainder; 1200 samples are several blocks and a part of one.
+# 22 taps are five times four and a remainder; 1200 samples are several blocks and a partial one.
 @pytest.mark.parametrize("peak_sign", ["neg", "both"])
 def test_agrees_with_reference(fitted, peak_sign):
     traces = make_traces(1200)
@@ -135,7 +135,7 @@ def test_thresholds_are_those_of_the_scores(fitted):
 
 
 @pytest.mark.parametrize("cut", [1, 50, 254, 333])
-def test_tiles_do_not_matter(fitted, cut):
+def test_tiles_do_not_change_the_peaks(fitted, cut):
     n = 700 if cut > 1 else 60
     traces = make_traces(n + BEFORE + AFTER, seed=4)
     whole = detect_matched_filtering(traces, start=100, **arguments(fitted, peak_sign="both"))
@@ -149,7 +149,7 @@ def test_tiles_do_not_matter(fitted, cut):
     assert np.array_equal(whole, np.concatenate(tiles))
 
 
-def test_bad_channels_take_no_part():
+def test_bad_channels_are_left_out():
     good = np.arange(C) != 5
     tables = matched_filter_weights(POSITIONS, depths_um=DEPTHS, good=good)
     weights = dense(tables)
@@ -166,10 +166,10 @@ def test_bad_channels_take_no_part():
 
 
 def test_echoes_of_much_stronger_peaks_are_dropped(fitted):
-    """Of the peaks found without: those that no candidate near in time and three times as strong stands beside."""
+    """A peak remains unless a candidate near in time is three times as strong."""
     tables, thresholds = fitted
     traces = make_traces(1500, seed=6)
-    footprint = np.zeros(C)  # one that falls without a gap loses its echoes to its own flank
+    footprint = np.zeros(C)  # without a gap in it, the flank of a footprint would hide its echoes
     footprint[[1, C - 1]] = 1, 0.2
     for sample in range(100, 1400, 90):
         traces[sample - NBEFORE : sample - NBEFORE + PROTOTYPE.size] += 120 * np.outer(PROTOTYPE, footprint)
@@ -192,8 +192,8 @@ def test_echoes_of_much_stronger_peaks_are_dropped(fitted):
     assert triples(found) == kept
 
 
-def test_a_footprint_reaches_no_farther_than_asked():
-    """The nearest channels of the whole footprint, with its weights but for the norm."""
+def test_a_footprint_reaches_no_farther_than_requested():
+    """It has the nearest channels of the whole footprint, with the same weights except for the norm."""
     good = np.arange(C) != 5
     given = {"depths_um": DEPTHS, "decay_um": 20.0, "good": good}
     whole, near = (dense(matched_filter_weights(POSITIONS, n_nearest=n, **given)) for n in (None, 4))
@@ -243,7 +243,7 @@ def test_same_peaks_as_spikeinterface(peak_sign):
     margin = detector.get_margin()
     (theirs,) = detector.compute(traces, 0, len(traces), 0, margin)
 
-    # Their rows go depth by depth, and for both signs hold each channel twice; ours go channel by channel.
+    # Their rows are ordered by depth, and hold each channel twice for both signs; ours are ordered by channel.
     n_depths = detector.num_z_factors
     weights = detector.weights.toarray().reshape(n_depths, -1, C)[:, :C].transpose(1, 0, 2).reshape(-1, C)
     row, channel = np.nonzero(weights)

@@ -1,4 +1,4 @@
-"""Detection with a matched filter on a device against that for NumPy: the same records."""
+"""Detection with a matched filter on a device gives the records of the NumPy kernel."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def keywords(traces, depths_um, **more):
 
 @pytest.mark.parametrize("peak_sign", ["neg", "both"])
 @pytest.mark.parametrize("depths_um", [(30.0,), (0.0, 30.0, 60.0)], ids=["one depth", "three depths"])
-def test_the_same_peaks(xp, traces, peak_sign, depths_um):
+def test_peaks_equal_those_of_the_cpu(xp, traces, peak_sign, depths_um):
     given = keywords(traces, depths_um, peak_sign=peak_sign)
     expected = kernel.detect_matched_filtering(traces, **given)
     assert len(expected) > 30 and (expected["channel_index"] != 4).all()

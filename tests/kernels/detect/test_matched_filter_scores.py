@@ -1,4 +1,4 @@
-"""Correlation with a prototype and the scores of footprints, against NumPy."""
+"""Correlation with a prototype and scores of footprints equal NumPy's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_correlation(n_samples):
 def test_scores_that_reach_the_threshold_at_a_maximum(both):
     traces = np.random.default_rng(1).normal(size=(700, 3)).astype(np.float32)
     channels, weights = np.array([0, 1, 1, 2, 0, 1, 2], np.int32), np.array([0.8, 0.6, 1, 1, 0.5, 0.7, 0.5], np.float32)
-    offsets = np.array([0, 2, 3, 7])  # footprints of two, one and four entries, one for each channel
+    offsets = np.array([0, 2, 3, 7])  # three channels, with footprints of two, one and four entries
     thresholds = np.array([[1.0], [1.5], [np.nan]])
     first, last = 10, 690
     found = scan_scores(traces, first, last, TAPS, NBEFORE, offsets, channels, weights, thresholds, both)

@@ -1,4 +1,4 @@
-"""Detection against readable references, across tile cuts, and against SpikeInterface."""
+"""Detection equals readable references, for any tiles, and SpikeInterface."""
 
 from importlib import import_module
 
@@ -86,7 +86,7 @@ def in_core(expected, n_samples):
     return [p for p in expected if HALO <= p[0] < n_samples - HALO]
 
 
-# 70 channels are one SIMD block and a remainder, 5 a remainder only.
+# 70 channels are one SIMD block and a remainder; 5 are a remainder only.
 @pytest.mark.parametrize("n_channels", [5, 70])
 @pytest.mark.parametrize("peak_sign", ["neg", "pos", "both"])
 @pytest.mark.parametrize("quantised", [False, True])
@@ -94,7 +94,7 @@ def test_agrees_with_reference(n_channels, peak_sign, quantised):
     n = 500
     traces = make_traces(n, n_channels, seed=n_channels, quantised=quantised)
     thresholds = np.random.default_rng(1).uniform(2.5, 4, n_channels)
-    thresholds[::3] = 3.0  # reached exactly when quantised: inclusive and strict differ
+    thresholds[::3] = 3.0  # reached exactly by quantised traces, so inclusive and strict limits differ
     neighbors = make_neighbors(make_positions(n_channels), 45)
     common = {"before": HALO, "after": HALO, "start": HALO, "thresholds": thresholds, "peak_sign": peak_sign}
 
@@ -112,7 +112,7 @@ def test_agrees_with_reference(n_channels, peak_sign, quantised):
 
 @pytest.mark.parametrize("quantised", [False, True])
 @pytest.mark.parametrize("cut", [1, 7, 100, 333])
-def test_tiles_do_not_matter(cut, quantised):
+def test_tiles_do_not_change_the_peaks(cut, quantised):
     n_channels, n = 70, 1000
     traces = make_traces(n + 2 * HALO, n_channels, seed=3, quantised=quantised)
     params = {"thresholds": np.full(n_channels, 3.0), "peak_sign": "both", "exclude_sweep_samples": SWEEP}
@@ -203,7 +203,7 @@ def test_more_candidates_than_the_first_buffer_holds():
 
 
 def test_plateau_has_one_peak():
-    """Without a sweep nothing competes: the strict comparison with the sample before decides."""
+    """Without a sweep no other peak competes, and the strict comparison with the sample before decides."""
     traces = np.array([0, 0, -9, -9, -9, 0, 0], dtype=np.float32)[:, None]
     params = {"thresholds": np.array([5.0]), "neighbors": np.zeros((1, 1), dtype=np.int32)}
     peaks = detect_locally_exclusive(traces, before=1, after=1, start=1, exclude_sweep_samples=0, **params)

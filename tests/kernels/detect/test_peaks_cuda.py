@@ -1,4 +1,4 @@
-"""Detection as a CUDA kernel against the compiled one, by Numba's simulator or on a GPU."""
+"""Detection as a CUDA kernel, in Numba's simulator or on a GPU, equals the compiled kernel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def traces(seed=2):
 @pytest.mark.parametrize("sweep", [0, 1, 6])
 @pytest.mark.parametrize("rounded", [False, True], ids=["values", "ties"])
 def test_same_peaks(cuda_xp, peak_sign, sweep, rounded):
-    values = np.round(traces() * 2) / 2 if rounded else traces()  # half the candidates then tie with another
+    values = np.round(traces() * 2) / 2 if rounded else traces()  # rounded, half of the candidates tie with another
     thresholds = np.where(np.arange(CHANNELS) < 3, 1.5, 1.0)
     mask = np.arange(CHANNELS) != 4
     edges = {"before": 8, "after": 13}

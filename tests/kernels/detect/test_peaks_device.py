@@ -1,4 +1,4 @@
-"""Event kernels on a device against those for NumPy: the same records, and features to rounding."""
+"""Kernels of events on a device give the records of NumPy's, and features up to rounding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xephys.kernels.localize import center_of_mass_device as localize_device
 @pytest.mark.parametrize("sweep", [0, 1, 15, 59])
 @pytest.mark.parametrize("rounded", [False, True], ids=["values", "ties"])
 def test_locally_exclusive_peaks(xp, traces, peak_sign, sweep, rounded):
-    values = np.round(traces * 2) / 2 if rounded else traces  # half the candidates then tie with another
+    values = np.round(traces * 2) / 2 if rounded else traces  # rounded, half of the candidates tie with another
     keywords = {
         **EDGES,
         "thresholds": np.where(np.arange(CHANNELS) < 6, 1.5, 1.0).astype(np.float32),

@@ -1,4 +1,4 @@
-"""The scan for extrema against a loop over samples, and limits that mean exactly the thresholds."""
+"""The scan for extrema equals a loop over samples, and its limits mean exactly the thresholds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_more_candidates_than_the_first_buffer_holds():
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("threshold", [0.1, 1 / 3, 5.0, 16777217.0])
 def test_limits_are_exact(strict, threshold):
-    """The comparison in float32 is that of the float64 threshold with the float32 value."""
+    """A comparison in float32 decides as one of the float64 threshold with the value."""
     low, high = scan_limits(np.zeros((3, 1), "f4"), np.array([threshold]), "both", None, strict=strict)
     near = np.float32(threshold)
     for value in (near, np.nextafter(near, np.float32(0)), np.nextafter(near, np.float32(np.inf))):

@@ -21,7 +21,7 @@ def test_events_are_the_largest_scores_of_their_neighborhood(seed):
 
 def test_equal_scores_give_one_event():
     traces = np.zeros((BEFORE + AFTER + 120, len(POSITIONS)), np.float32)
-    for row in (40, 40 + SWEEP):  # twice the same, within the sweep: the first
+    for row in (40, 40 + SWEEP):  # the same score twice within the sweep: the first is taken
         traces[BEFORE + row, 4] = 12
     events = detected(traces)
     assert events["sample_index"].size == 1
@@ -35,14 +35,14 @@ def test_halo_and_threshold_are_checked():
         detected(traces, threshold=0)
 
 
-def test_no_place_and_no_spike():
+def test_no_position_and_no_spike_give_no_event():
     empty = grid(good=np.zeros(12, bool))
     assert len(empty.places) == 0
     assert len(detected(with_spikes(), table=empty)) == 0
     assert len(detected(np.zeros((200, 12), np.float32))) == 0
 
 
-def test_bad_channels_take_no_part():
+def test_bad_channels_are_left_out():
     good = np.ones(12, bool)
     good[[3, 4]] = False
     assert not np.isin(grid(good=good).contacts, [3, 4]).any()

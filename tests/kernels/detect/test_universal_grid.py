@@ -1,4 +1,4 @@
-"""The grid of universal templates: its places, envelopes, shanks and distances."""
+"""The grid of universal templates: its positions, envelopes, shanks and distances."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.universal import POSITIONS
 from xephys.kernels.detect.universal_grid import grid_places, row_distance, universal_grid
 
 
-def test_places_cover_the_probe_and_stay_near_it():
+def test_positions_cover_the_probe_and_stay_near_it():
     places = grid_places(POSITIONS, dmin=20, dminx=32, max_channel_distance=15)
     distance = np.linalg.norm(places[:, None] - POSITIONS[None], axis=2).min(axis=1)
     assert distance.max() <= 15
@@ -43,7 +43,7 @@ def test_shanks_have_grids_of_their_own():
     assert own.max() < 12
     assert table.contacts[len(table.places) // 2 :].min() >= 12
     assert table.neighbors[0][table.neighbors[0] >= 0].max() < len(table.places) // 2
-    # A shank of 12 contacts fills templates of 20 with weight 0.
+    # Templates of 20 channels on a shank of 12 contacts have weight 0 on the rest.
     assert (table.envelopes[:, :, 12:] == 0).all()
 
 
@@ -52,8 +52,8 @@ def test_distance_of_rows():
     assert row_distance(np.array([[0, 0], [0, 1.0], [0, 25], [0, 26], [0, 50.0]])) == 24.0
 
 
-def test_competing_places_of_a_large_grid_take_little_memory():
-    """The nearest places, equal distances in order of place, without a table of all pairs."""
+def test_competing_positions_of_a_large_grid_need_little_memory():
+    """The nearest positions, in order for equal distances, without a table of all pairs."""
     column = np.stack([np.zeros(100), np.arange(100) * 20.0], axis=1)
     positions = np.concatenate([column, column + np.array([96.0, 0])])
     tracemalloc.start()

@@ -18,8 +18,8 @@ from tests.support.universal import (
 )
 
 
-def test_nothing_is_skipped_by_the_bound():
-    """At a threshold that noise reaches everywhere, every place is evaluated; at a high one hardly any."""
+def test_the_bound_skips_no_event():
+    """At a threshold that noise reaches everywhere, every position is evaluated; at a high one hardly any."""
     traces = with_spikes(noise=1.0)
     low = detected(traces, threshold=1.5)
     high = detected(traces, threshold=8.0)
@@ -42,7 +42,7 @@ def test_position_is_the_mean_of_contacts_by_score():
     traces[BEFORE + 30 - NBEFORE :][:N_SAMPLES, 4] = 20 * shapes()[0]
     traces[BEFORE + 30 - NBEFORE :][:N_SAMPLES, 5] = 10 * shapes()[0]
     (event,) = detected(traces)
-    # A shape also fits what the others leave out, so that only these two contacts count.
+    # A shape also matches what the others leave unexplained, so that only these two contacts count.
     expected = (2 * POSITIONS[4] + POSITIONS[5]) / 3
     np.testing.assert_allclose([event["x"], event["y"]], expected, atol=1e-4)
     assert (event["sample_index"], event["channel_index"], event["sign"]) == (30, 4, 1)

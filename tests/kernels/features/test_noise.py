@@ -1,4 +1,4 @@
-"""The noise of features: that of the traces for orthonormal components, whatever spikes lie in the excerpts."""
+"""The noise of features equals that of the traces for orthonormal components, despite spikes in the excerpts."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def test_orthonormal_components_keep_the_noise():
     assert feature_noise(excerpts(), 3 * BASIS, good=good) == pytest.approx(6.0, rel=0.02)
 
 
-def test_a_few_spikes_do_not_count():
+def test_a_few_spikes_do_not_change_the_noise():
     noisy = excerpts()
     for excerpt in noisy:
         excerpt[100::3000, :2] += 500
     assert feature_noise(noisy, BASIS, good=np.array([True, True, False])) == pytest.approx(2.0, rel=0.03)
 
 
-def test_the_projections_are_those_of_windows_one_after_the_other():
+def test_projections_are_those_of_consecutive_windows():
     excerpt = excerpts()[0][:95]
     values = [abs(b @ excerpt[start : start + 30, c]) for start in (0, 30, 60) for b in BASIS for c in (0, 1)]
     found = feature_noise([excerpt], BASIS, good=np.array([True, True, False]))
     assert found == pytest.approx(np.median(values) / 0.6744897501960817)
 
 
-def test_too_short():
+def test_excerpts_that_are_too_short_are_refused():
     assert feature_noise([np.zeros((29, 3))], BASIS, good=np.ones(3, bool)) == 0.0
     assert feature_noise([], BASIS, good=np.ones(3, bool)) == 0.0

@@ -1,4 +1,4 @@
-"""Shapes learned from clips against scikit-learn, and peaks that stand alone against a plain loop."""
+"""Shapes learned from clips compare with scikit-learn's; isolated peaks equal those of a plain loop."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_identical_clips_give_one_shape():
     assert len(learn_shapes(np.tile(clips(1), (50, 1)), n_shapes=6)) == 1
 
 
-def test_unusable_clips():
+def test_unusable_clips_are_left_out_or_refused():
     with pytest.raises(ValueError, match="none of 3 clips is usable"):
         learn_shapes(np.zeros((3, 5)), n_shapes=2)
     with pytest.raises(ValueError, match="n_shapes is 0; give at least 1"):

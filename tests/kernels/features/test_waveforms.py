@@ -1,4 +1,4 @@
-"""Snippets, projections and components against plain NumPy."""
+"""Waveforms, projections and components equal plain NumPy."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_extract_waveforms(traces):
     rows = np.array([0, 5, 100, len(traces) - 1])
     channels = np.array([[0, 1, -1], [2, -1, 3], [10, 4, 5], [6, 0, 0]])
     waveforms = extract_waveforms(traces, rows, channels, nbefore=NBEFORE, nafter=T - NBEFORE)
-    padded = np.pad(traces, ((T, T), (0, 1)))  # the last column, reached by -1, is zero
+    padded = np.pad(traces, ((T, T), (0, 1)))  # index -1 reaches the last column, which is zero
     for row, chans, waveform in zip(rows, channels, waveforms, strict=True):
         assert np.array_equal(waveform, padded[row + T - NBEFORE : row + 2 * T - NBEFORE][:, chans])
     with pytest.raises(ValueError, match="channel 11 does not exist"):
@@ -75,13 +75,13 @@ def test_project_waveforms(traces, events, neighbors):
                 waveform = traces[first : first + T, c].astype(np.float64)
                 expected[i, j] = components.astype(np.float64) @ waveform
                 scale[i, j] = np.abs(components.astype(np.float64)) @ np.abs(waveform)
-    # The bound of a float32 sum of T products, each rounded twice.
+    # The error bound of a float32 sum of T products, each rounded twice.
     assert (np.abs(table["projection"] - expected) <= (T + 1) * np.finfo(np.float32).eps * scale).all()
     assert table["projection"].dtype == np.float32
     assert (table["projection"][neighbors[events["channel_index"]] < 0] == 0).all()
 
 
-def test_projection_is_independent_of_tile_and_company(traces, events, neighbors):
+def test_projections_do_not_depend_on_tile_and_other_events(traces, events, neighbors):
     params = {
         "components": np.random.default_rng(3).standard_normal((4, T)).astype(np.float32),
         "neighbors": neighbors,

@@ -1,4 +1,4 @@
-"""Waveforms on a device: the same snippets, and projections to rounding."""
+"""Waveforms on a device: the same snippets, and projections up to rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays for kernels that Numba compiles: converted once, and only where there is something to convert."""
+"""Arrays for kernels compiled by Numba: converted once, and only if conversion is needed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from xephys.kernels.lib.cuda import for_numba, has_cuda_kernels, tables_of
 from xephys.kernels.lib.dispatch import as_it_is, namespace_of_device, resident
 
 
-def test_only_cupys_arrays_have_them():
+def test_other_namespaces_have_no_cuda_kernels():
     assert not has_cuda_kernels(np)
     assert not has_cuda_kernels(strict)
 
 
-def test_where_numba_cannot_compile_it_says_so(monkeypatch):
-    """A broken pair of packages must not stop a sort: what has no kernel runs as operations on whole arrays."""
+def test_a_failing_numba_is_reported(monkeypatch):
+    """Incompatible packages must not stop a sort, which then runs operations on whole arrays."""
     from numba import cuda
 
     def broken(*_, **__):
@@ -29,7 +29,7 @@ def test_where_numba_cannot_compile_it_says_so(monkeypatch):
         assert not has_cuda_kernels(ModuleType("cupy"))
 
 
-def test_numpys_arrays_stay_as_they_are(cuda_xp):
+def test_numpy_arrays_are_not_converted(cuda_xp):
     if cuda_xp is not np:
         pytest.skip("for the simulator")
     array = np.arange(3)

@@ -1,4 +1,4 @@
-"""The registry of devices: who decides which kernel runs, and what is not loaded before it is needed."""
+"""The registry of devices: which kernel runs, and what is not loaded before it is needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def table(array, *, factor):
 
 @pytest.fixture(autouse=True)
 def twins(monkeypatch):
-    """The file of twins beside this one, which the first device's array would import."""
+    """Put this file in place of the file of device kernels, which the first device array would import."""
     beside = types.ModuleType(f"{__name__}_device")
     beside.kernel = lambda xp, values, *, shift: ("device", xp, shift)
     monkeypatch.setitem(sys.modules, beside.__name__, beside)
@@ -96,7 +96,7 @@ def test_nothing_of_cupy_is_imported_before_a_cupy_array_appears():
     assert done.stdout.split() == ["False", "False"]
 
 
-def test_tables_are_moved_once_and_live_as_long_as_their_source():
+def test_tables_are_copied_once_and_live_as_long_as_their_source():
     def held():
         return sum(build is table for _, build, *_ in dispatch._resident)
 
@@ -107,14 +107,14 @@ def test_tables_are_moved_once_and_live_as_long_as_their_source():
         assert dispatch.resident(strict, table, source.copy(), factor=2) is not first
         np.testing.assert_array_equal(dispatch.resident(strict, table, source, factor=3).get(), source * 3)
     assert len(copies.up) == 3
-    assert held() == 2  # that of the copy went with it
+    assert held() == 2  # the copy's table is gone too
     del source
     gc.collect()
     assert held() == 0
 
 
 def test_the_strict_array_is_strict():
-    """What the other tests rely on: as CuPy, it refuses to be mixed with NumPy's arrays."""
+    """The other tests rely on it: like CuPy, it refuses to be mixed with NumPy arrays."""
     array = strict.asarray(np.arange(6.0))
     for mixed in (
         lambda: array + np.ones(6),
@@ -140,7 +140,7 @@ def test_the_strict_array_is_strict():
         assert callable(found)
 
 
-def test_every_twin_takes_what_its_kernel_takes():
+def test_every_device_kernel_has_the_parameters_of_its_twin():
     kernels = []
     for path in sorted(KERNELS.rglob("*.py")):
         if path.stem.endswith("_device") or path.stem == "__init__":
@@ -155,7 +155,7 @@ def test_every_twin_takes_what_its_kernel_takes():
 
 
 def test_kernels_choose_by_the_type_of_the_chunk(counts, device_name):
-    """The same function takes both: nobody has to know where a chunk lies."""
+    """The same function takes both, so no caller has to know where a chunk is."""
     chunk = strict.asarray(counts)
     for kernel, keywords in (
         (cpu_filter.sos_filtfilt, {"before": 800, "after": 800, "sos": BAND}),

@@ -1,4 +1,4 @@
-"""Kriging against the equations written out, and what it must reproduce."""
+"""Kriging equals its equations, and reproduces what it must."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def test_weights_predict_as_a_gaussian_process(length_um):
     np.testing.assert_allclose(weights @ values, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_far_away_nothing_is_known():
+def test_far_from_contacts_the_value_is_zero():
     assert np.abs(interpolation_weights(KNOWN, KNOWN + 5000.0)).max() < 1e-9

@@ -1,4 +1,4 @@
-"""Vectors inside compiled functions: each operation against NumPy, lane by lane."""
+"""Vectors inside compiled functions: each operation equals NumPy's, lane by lane."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_operations_are_those_of_numpy():
     np.testing.assert_array_equal(out.reshape(7, 16), expected)
 
 
-def test_not_a_number():
+def test_nan_is_handled_as_documented():
     a, b = np.ones(16, np.float32), np.full(16, 2.0, np.float32)
     a[5] = np.nan
     out = np.zeros(112, np.float32)
     combined(a, b, out)
     rows = out.reshape(7, 16)
-    assert rows[2, 5] == rows[3, 5] == 2.0  # the second where either is not a number
+    assert rows[2, 5] == rows[3, 5] == 2.0  # the second operand, if either is NaN
     assert rows[6].tolist() == [7.0 if k == 5 else 1.0 for k in range(16)]
 
 

@@ -1,4 +1,4 @@
-"""Medians of rows equal those of NumPy to the bit."""
+"""Medians of rows equal NumPy's to the bit."""
 
 from __future__ import annotations
 

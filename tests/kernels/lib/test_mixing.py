@@ -1,4 +1,4 @@
-"""Channels mixed by sparse and dense weights, against NumPy in float64."""
+"""Channels mixed by sparse and dense weights equal NumPy's result in float64."""
 
 from __future__ import annotations
 

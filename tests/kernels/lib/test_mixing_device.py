@@ -1,4 +1,4 @@
-"""Channels mixed on a device against those for NumPy, with dense and with sparse weights."""
+"""Channels mixed on a device equal those of NumPy, with dense and sparse weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xephys.kernels.lib import mixing, mixing_device
 
 
 @pytest.mark.parametrize("dense", [True, False])
-def test_whitening(xp, counts, dense):
+def test_mixtures_agree(xp, counts, dense):
     rng = np.random.default_rng(1)
     mean = rng.normal(size=40)
     if dense:

@@ -1,4 +1,4 @@
-"""Rounding to a step: half to even, cut at the largest number, within half a step everywhere else."""
+"""Rounding to a step: half to even, clipped at the largest number, with an error of at most half a step elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events on a device: there and back the same records, and fields that are added once."""
+"""Events on a device: the same records after a round trip, and fields that are added once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVENTS = np.array(
 )
 
 
-def test_there_and_back(xp):
+def test_records_survive_a_round_trip(xp):
     there = on_device(xp, EVENTS)
     assert len(there) == 2
     assert on_device(xp, there) is there
@@ -29,7 +29,7 @@ def test_fields_are_added_at_the_end_and_never_replaced(xp):
         there.extended(wave=xp.zeros(2))
 
 
-def test_rows_in_the_tile():
+def test_rows_are_counted_within_the_tile():
     events = Columns({"sample_index": EVENTS["sample_index"]})
     rows = rows_of(events, before=20, after=30, start=90, nbefore=20, nafter=31)
     assert rows.tolist() == [30, 135]

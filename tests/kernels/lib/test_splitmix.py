@@ -1,4 +1,4 @@
-"""The finalizer against whole numbers of Python, for one number and for arrays."""
+"""The finalizer equals one in Python's integers, for one number and for arrays."""
 
 import numpy as np
 

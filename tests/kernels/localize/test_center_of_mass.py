@@ -51,7 +51,7 @@ def test_center_of_mass(data, feature):
 
 
 @pytest.mark.parametrize("name", ["center", "monopolar", "decreasing", "grid"])
-def test_events_are_independent_of_tile_and_company(data, name):
+def test_locations_do_not_depend_on_tile_and_other_events(data, name):
     traces, events = data
     stage, arguments = all_stages()[name]
     whole = stage(traces, events, **arguments)
@@ -64,7 +64,7 @@ def test_events_are_independent_of_tile_and_company(data, name):
 
 
 @pytest.mark.parametrize("name", ["center", "monopolar", "decreasing", "grid"])
-def test_silence_is_put_on_its_channel(data, name):
+def test_silent_events_are_located_at_their_channel(data, name):
     _, events = data
     stage, arguments = all_stages()[name]
     table = stage(np.zeros((N + 2 * HALO, C), dtype=np.float32), events, **arguments)
@@ -73,7 +73,7 @@ def test_silence_is_put_on_its_channel(data, name):
 
 
 def test_localization_finds_the_sources():
-    """Noiseless point sources on a dense probe: the fit is limited by the depth term only."""
+    """For noiseless point sources on a dense probe, only the depth term limits the accuracy."""
     rng = np.random.default_rng(2)
     places = rng.uniform([0, 60, 10], [32, 160, 40], size=(30, 3))
     distances = np.sqrt(((POSITIONS - places[:, None, :2]) ** 2).sum(axis=2) + places[:, 2:] ** 2)
@@ -108,6 +108,6 @@ def test_center_of_mass_agrees_with_spikeinterface(data, feature):
     traces, events = data
     theirs = spikeinterface_places(traces, events, "LocalizeCenterOfMass", radius_um=75.0, feature=feature)
     ours = localize_center_of_mass(traces, events, **windowed(feature=feature))
-    # Their features and sums are float32.
+    # SpikeInterface computes features and sums in float32.
     np.testing.assert_allclose(ours["x"], theirs["x"], rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(ours["y"], theirs["y"], rtol=1e-5, atol=1e-4)

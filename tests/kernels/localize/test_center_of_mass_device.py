@@ -1,4 +1,4 @@
-"""Centers of mass on a device against those for NumPy."""
+"""Centers of mass on a device equal those of NumPy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_positions(xp, traces, events, feature):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-9)
 
 
-def test_events_on_silent_channels_are_put_on_their_own(xp, events):
+def test_events_on_silent_channels_are_located_at_their_own(xp, events):
     keywords = {**EDGES, "positions": POSITIONS, "neighbors": NEIGHBORS, "nbefore": 15, "nafter": 15}
     silent = xp.zeros((N, CHANNELS), dtype=np.float32)
     found = localize_device.localize_center_of_mass(xp, silent, events, **keywords).get()

@@ -15,7 +15,7 @@ def tables():
 
 
 def dense_weights(grid):
-    """Unit-norm exponential footprints (point, depth, channel) without the weights that are too small."""
+    """Unit-norm exponential footprints (point, depth, channel) without the small weights."""
     plane = np.linalg.norm(grid[:, None] - POSITIONS, axis=2)
     weights = np.exp(-np.sqrt(plane[:, None] ** 2 + DEPTHS[:, None] ** 2) / 4)
     weights /= np.linalg.norm(weights, axis=2, keepdims=True)
@@ -43,7 +43,7 @@ def test_tables_hold_the_dense_footprints(tables):
 
 
 @pytest.mark.parametrize("quantile", [0.0, 0.5, 0.95])
-def test_average_of_the_best(tables, quantile):
+def test_the_average_of_the_best_points_equals_numpys(tables, quantile):
     rng = np.random.default_rng(0)
     traces = rng.standard_normal((200, len(POSITIONS))).astype(np.float32)
     prototype = rng.standard_normal(9).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Grid convolution against SpikeInterface."""
+"""Grid convolution agrees with SpikeInterface."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def test_grid_convolution_agrees_with_spikeinterface(data):
     theirs = spikeinterface_places(traces, events, "LocalizeGridConvolution", prototype=prototype)
     ours = stage(traces, events, **arguments)
     differences = np.max([np.abs(ours[name] - theirs[name]) for name in "xyz"], axis=0)
-    # Their scores are float32, so one of two nearly equal scores at the 95th percentile can be in or out of the mean.
+    # Their scores are float32, so of two nearly equal scores at the 95th percentile either may enter the mean.
     assert np.mean(differences < 1e-2) > 0.95
     assert differences.max() < 5

@@ -1,4 +1,4 @@
-"""Point sources are found where they are, with their strength."""
+"""Point sources are located where they are, with their strength."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_a_source_without_noise(source):
     assert found["alpha"] == pytest.approx(5000, rel=0.1)
 
 
-def test_silence_is_put_on_its_channel():
+def test_silent_events_are_located_at_their_channel():
     found = localized(np.zeros(16))
     assert (found["x"], found["y"], found["alpha"]) == (*POSITIONS[0], 0.0)
 
 
-def test_the_box_has_a_smallest_size():
+def test_the_box_has_a_minimum_size():
     with pytest.raises(ValueError, match=r"distance_max_um is 0.5; it must be at least 1"):
         localized(np.ones(16), distance_max_um=0.5)

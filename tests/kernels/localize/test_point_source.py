@@ -1,4 +1,4 @@
-"""The point-source fit against SciPy's optimizer on the same objective, and the radial plan."""
+"""The point-source fit agrees with SciPy's optimizer on the same objective; the plan of radii."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ MAX_DISTANCE_UM = 150.0
 
 
 def loss(place, contacts, sizes):
-    """The objective as it is written down: alpha in closed form, mean square, depth term."""
+    """The objective as documented: alpha in closed form, mean square, depth term."""
     q = 1 / np.sqrt(((contacts - place[:2]) ** 2).sum(axis=1) + place[2] ** 2)
     w = sizes / sizes.max()
     alpha = (q * w).sum() / (q * q).sum()
@@ -33,7 +33,7 @@ def reference_fit(contacts, sizes, start):
 
 @pytest.fixture(scope="module")
 def problems():
-    """Sizes from point sources with 10 % noise; every fifth is noise alone."""
+    """Sizes from point sources with 10 % noise; every fifth problem is noise alone."""
     rng = np.random.default_rng(0)
     n = 60
     channels = rng.integers(0, 16, n)
@@ -70,11 +70,11 @@ def test_fit_agrees_with_scipy(problems):
         used = neighbors[c] >= 0
         contacts, w = POSITIONS[neighbors[c, used]], sizes[i, used]
         ours = loss(sources[i, :3], contacts, w)
-        # It is a minimum: SciPy, started there, does not get lower.
+        # The result is a minimum: SciPy does not find a lower value from there.
         _, polished = reference_fit(contacts, w, sources[i, :3])
         assert ours - polished < 1e-9
         place, theirs = reference_fit(contacts, w, [*centers[i], 20.0])
-        # Where the two end in different minima, as they may on noise, ours must not be the worse.
+        # If the two end in different minima, as they may on noise, ours must not be the worse.
         assert ours - theirs < 1e-7
         same_place += np.abs(place - sources[i, :3]).max() < 0.1
         q = 1 / np.sqrt(((contacts - sources[i, :2]) ** 2).sum(axis=1) + sources[i, 2] ** 2)
@@ -98,7 +98,7 @@ def test_degenerate_neighborhoods_stay_finite_and_bounded():
     assert np.isfinite(sources).all()
     assert (np.abs(sources[:, :2] - centers) <= MAX_DISTANCE_UM).all()
     assert ((sources[:, 2] >= MIN_Z_UM) & (sources[:, 2] <= 10 * MAX_DISTANCE_UM)).all()
-    # A straight probe can't tell left from right: the start in its middle is kept.
+    # A straight probe cannot distinguish left from right, so the start in its middle is kept.
     assert np.abs(sources[2, 0]) < 1e-6
 
 

@@ -1,4 +1,4 @@
-"""Echoes in silence are found; neurons that fire together at all times are left alone."""
+"""Echoes during silence are found; neurons that always fire together are left alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reference(samples, units, gains, silent, *, n_units, deviation_min=3.0):
 
 
 def trains(seed, *, together_in=("silent",), n=400):
-    """Two units at random, the second smaller; a third of its spikes beside the first, in silence or always."""
+    """Two random units, the second smaller; a third of its spikes follow the first, in silence only or always."""
     rng = np.random.default_rng(seed)
     first = np.sort(rng.choice(3_000_000, n, replace=False))
     silent_there = first // 100_000 % 2 == 0
@@ -47,7 +47,7 @@ def found(samples, units, gains, silent, **more):
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("together_in", [("silent",), ("silent", "live"), ("live",), ()])
-def test_equals_the_definition(seed, together_in):
+def test_result_equals_the_definition(seed, together_in):
     *given, n_beside = trains(seed, together_in=together_in)
     echo = found(*given)
     np.testing.assert_array_equal(echo, reference(*given, n_units=2))
@@ -58,7 +58,7 @@ def test_equals_the_definition(seed, together_in):
         assert not echo.any()
 
 
-def test_nothing_is_an_echo_where_all_is_silent_or_nothing():
+def test_without_a_contrast_of_silence_nothing_is_an_echo():
     samples, units, gains, silent, _ = trains(0)
     for kind in (True, False):
         assert not found(samples, units, gains, np.full_like(silent, kind)).any()

@@ -1,4 +1,4 @@
-"""Projections of matched spikes: those of the spike alone, even where others overlap it."""
+"""Projections of matched spikes are those of the spike alone, even where others overlap it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def expected(unit, amplitude, channel):
     return amplitude * (waveforms()[unit][:, NEIGHBORS[channel]].T @ components().T)
 
 
-def test_overlapping_spikes_are_told_apart():
+def test_overlapping_spikes_are_separated():
     spikes = [(100, 0, 1.0), (107, 1, 1.2), (300, 1, 0.8), (430, 0, 1.1), (433, 1, 1.0)]
     data = traces(spikes)
     records = found(data)
@@ -63,12 +63,12 @@ def test_overlapping_spikes_are_told_apart():
         uncleaned = data[first : first + N_SAMPLES, NEIGHBORS[record["channel_index"]]].T @ components().T
         error = np.abs(record["projection"] - truth).max()
         assert error < 0.12 * np.abs(truth).max()
-        if record["sample_index"] != 300:  # all others are overlapped
+        if record["sample_index"] != 300:  # the only spike without an overlap
             assert error < 0.3 * np.abs(uncleaned - truth).max()
 
 
 def test_sampling_phases_are_one_cloud():
-    """A spike half a sample late has the features of its template, not those of the late waveform."""
+    """A spike between two samples has the features of its template, not those of the shifted waveform."""
     late = traces([], noise=0.0)
     from xephys.kernels.match.model import shift_matrices
 
@@ -80,7 +80,7 @@ def test_sampling_phases_are_one_cloud():
     assert np.abs(record["projection"] - truth).max() < 0.3 * np.abs(plain - truth).max()
 
 
-def test_the_same_spikes_as_without_projections():
+def test_spikes_are_the_same_as_without_projections():
     data = traces([(100, 0, 1.0), (107, 1, 1.2), (598, 1, 0.8)])
     plain = match_templates(
         data, before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, amplitude_std=np.inf, model=model()
@@ -97,7 +97,7 @@ def test_a_spike_across_a_border_belongs_to_one_core():
     assert np.concatenate([left, right]).tobytes() == found(data).tobytes()
 
 
-def test_another_window():
+def test_another_window_may_be_projected():
     with pytest.raises(ValueError, match="components have 40 samples and templates 30"):
         short = {**model(), "temporal": model()["temporal"][..., :30]}
         match_and_project(traces([]), before=BEFORE, after=AFTER, start=0, nbefore=N_BEFORE, components=components(),

@@ -1,4 +1,4 @@
-"""Cleaned features on a device: those of the CPU, however many spikes overlap."""
+"""Cleaned features on a device equal those of the CPU, however many spikes overlap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEIGHBORS = np.where(NEIGHBORS < N_CHANNELS, NEIGHBORS, -1).astype(np.int32)
 
 
 @pytest.mark.parametrize(("n_units", "count"), [(1, 5), (4, 60), (12, 250)])
-def test_same_features(xp, n_units, count):
+def test_features_agree(xp, n_units, count):
     model = make_model(make_templates(n_units, seed=n_units))
     rng = np.random.default_rng(3)
     components = np.linalg.qr(rng.standard_normal((N_SAMPLES, 4)))[0].T.astype(np.float32)

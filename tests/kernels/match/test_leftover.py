@@ -1,4 +1,4 @@
-"""One pass finds the spikes of templates and the peaks of what these leave, as two passes do."""
+"""One pass finds the spikes of templates and the peaks of the residual, as two passes do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEAKS = {"peak_sign": "both", "exclude_sweep_samples": 15, "good": np.ones(N_CHA
 
 
 def of_known(unit):
-    """The model of one of the two units: the spikes of the other have no template."""
+    """The model of one of two units: the spikes of the other have no template."""
     whole = model()
     return {
         **{name: whole[name][unit : unit + 1] for name in ("temporal", "spatial", "channels", "peak_channels")},
@@ -38,7 +38,7 @@ def found(data, *, before=BEFORE, after=AFTER, start=0):
 SPIKES = [(60, 0, 1.0), (150, 1, 1.0), (158, 0, 1.1), (300, 1, 0.9), (420, 0, 0.9), (431, 1, 1.2), (520, 1, 1.0)]
 
 
-def test_spikes_without_a_template_are_what_is_left():
+def test_spikes_without_a_template_are_the_remaining_peaks():
     spikes = found(traces(SPIKES))
     known, left = spikes[spikes["unit_index"] == 0], spikes[spikes["unit_index"] == LEFT]
     assert known["sample_index"].tolist() == [row for row, unit, _ in SPIKES if unit == 0]
@@ -66,14 +66,14 @@ def test_records_are_those_of_two_passes():
         assert left[name].tobytes() == projected[name].tobytes()
 
 
-def test_tiles_find_what_the_whole_finds():
+def test_tiles_find_the_peaks_of_the_whole():
     data, cut = traces(SPIKES), 290
     first = found(data[: cut + BEFORE + AFTER])
     second = found(data[cut:], start=cut)
     assert np.concatenate([first, second]).tobytes() == found(data).tobytes()
 
 
-def test_nothing_left_is_no_peak():
+def test_an_empty_residual_has_no_peak():
     spikes = found(traces([(100, 0, 1.0)], noise=0.1))
     assert spikes["unit_index"].tolist() == [0]
     assert not len(found(np.zeros((400 + BEFORE + AFTER, N_CHANNELS), np.float32)))

@@ -1,4 +1,4 @@
-"""Limits of a match are refused where they make no sense, and have the form that the pursuit compares."""
+"""Limits of a match are checked, and converted to the form that the pursuit compares."""
 
 from __future__ import annotations
 

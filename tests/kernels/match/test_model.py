@@ -1,4 +1,4 @@
-"""Scores and the model of matching against the sums that they stand for."""
+"""Scores and the model of matching equal the sums that they stand for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xephys.kernels.match.scores import correlate_templates
 from xephys.kernels.match.templates import MATCH_DTYPE, subtract_spikes
 
 
-def test_pair_overlaps_are_what_a_spike_adds_to_the_scores() -> None:
+def test_pair_overlaps_are_the_contribution_of_a_spike_to_the_scores() -> None:
     model = make_model(make_templates(4))
     factors = {name: model[name] for name in ("temporal", "spatial", "channels")}  # type: ignore[literal-required]
     for unit in range(4):

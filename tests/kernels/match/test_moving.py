@@ -1,4 +1,4 @@
-"""Moving templates: at a tabulated displacement they match exactly as templates that rest there."""
+"""Moving templates match at a tabulated displacement exactly like static templates for it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def resting_model(temporal, patterns, index: int):
 
 
 @pytest.mark.parametrize("index", [0, 5, 10])
-def test_overlaps_and_energies_are_those_of_templates_that_rest(index: int) -> None:
+def test_overlaps_and_energies_equal_those_of_static_templates(index: int) -> None:
     temporal, patterns, model = moving(drifting_templates(5))
     found = model_at(np.full(5, float(index)), n_channels=N_CHANNELS, n_channels_max=N_CHANNELS, moving=model)
     expected = build_match_model(
@@ -55,7 +55,7 @@ def test_overlaps_and_energies_are_those_of_templates_that_rest(index: int) -> N
     np.testing.assert_allclose(found["energies"], expected["energies"], rtol=1e-5)
     np.testing.assert_allclose(found["pair_overlaps"], expected["pair_overlaps"], atol=1e-4 * found["energies"].max())
     np.testing.assert_allclose(found["shifted_temporal"], expected["shifted_temporal"], atol=1e-6)
-    # What is left out carries nothing: the energies are those of the whole templates.
+    # The dropped weights carry nothing: the energies are those of the whole templates.
     whole = np.einsum("urk,urk->u", patterns[:, index], patterns[:, index])
     np.testing.assert_allclose(found["energies"], whole, rtol=0.01)
 
@@ -103,7 +103,7 @@ def test_templates_at_another_displacement_explain_less() -> None:
     assert gains[0][0] > gains[1].sum() + 10
 
 
-def test_displacements_between_two_of_the_table_are_interpolated() -> None:
+def test_displacements_between_two_tabulated_ones_are_interpolated() -> None:
     _, patterns, model = moving(drifting_templates(2, seed=4))
     shape = {"n_channels": N_CHANNELS, "n_channels_max": N_CHANNELS}
     found = model_at(np.array([2.25, 2.25]), **shape, moving=model)

@@ -1,4 +1,4 @@
-"""One spike in scores: amplitude, gain and the top between samples, against the sums that they stand for."""
+"""One spike in scores: its amplitude, gain and time between samples equal the sums that they stand for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from xephys.kernels.match.pairs import amplitude_and_gain, sub_sample_peak
 
 @pytest.mark.parametrize("score", [20.0, 95.0, 140.0, 400.0])
 @pytest.mark.parametrize("amplitude_std", [0.1, np.inf])
-def test_the_amplitude_gains_most(score, amplitude_std):
-    """Among all amplitudes within the limits; the gain is the drop of the squared residual, prior included."""
+def test_the_amplitude_has_the_largest_gain(score, amplitude_std):
+    """The gain is the drop of the squared residual, prior included; it is largest among all permitted amplitudes."""
     limits = checked_limits(amplitude_std=amplitude_std, noise_gain=2.0)
     energy, precision = 100.0, limits.amplitude_precision * limits.noise_gain
     amplitude, gain = amplitude_and_gain(energy, limits, score)
@@ -30,7 +30,7 @@ def test_the_top_of_a_parabola(top):
     assert shift == 2 + round(4 * top)
 
 
-def test_no_top_at_the_ends_or_without_shifts():
+def test_there_is_no_top_at_the_ends_or_without_shifts():
     scores = np.array([5.0, 4.0, 3.0, 4.0], np.float32)
     assert sub_sample_peak(scores, 0, 5) == (5.0, 2)
     assert sub_sample_peak(scores, 1, 1) == (4.0, 0)

@@ -1,4 +1,4 @@
-"""A unit is absent where its template matches false alarms alone; it fires where spikes of its size are among them."""
+"""A unit is absent where its template has false alarms only; it fires where spikes of its size are among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xephys.kernels.match.presence import absent_places, expected_levels, spike_
 
 
 def matches(seed: int, *, spikes: tuple[int, ...], false: tuple[int, ...], size: float = 10.0, floor: float = 5.0):
-    """Levels and places: so many spikes and false alarms at each place."""
+    """Levels and places: the given number of spikes and false alarms at each place."""
     rng = np.random.default_rng(seed)
     levels, places = [], []
     for place, (n_spikes, n_false) in enumerate(zip(spikes, false, strict=True)):
@@ -35,13 +35,13 @@ def test_shares_are_those_of_the_mixture(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_unit_is_absent_where_only_false_alarms_are(seed):
+def test_a_unit_is_absent_where_all_matches_are_false_alarms(seed):
     levels, places = matches(seed, spikes=(60, 60, 0, 0), false=(10, 10, 40, 40))
     assert absent(levels, places, 4) == [False, False, True, True]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_small_unit_with_as_many_false_alarms_everywhere_fires_everywhere(seed):
+def test_a_small_unit_with_equal_false_alarms_everywhere_fires_everywhere(seed):
     levels, places = matches(seed, spikes=(40, 40, 40), false=(120, 120, 120), size=7.0)
     assert not any(absent(levels, places, 3, size=7.0))
 
@@ -51,8 +51,8 @@ def test_a_unit_that_fires_less_somewhere_still_fires_there():
     assert absent(levels, places, 2) == [False, False]
 
 
-def test_the_size_of_spikes_is_that_of_the_template_at_each_place():
-    """What would be small where the template is large is large where it is small."""
+def test_spikes_are_judged_by_the_size_of_the_template_at_each_place():
+    """Spikes that are small where the template is large are large where it is small."""
     rng = np.random.default_rng(1)
     levels = np.concatenate([rng.normal(14, 1.2, 100), rng.normal(8, 1.2, 100)])
     places, expected = np.repeat([0, 1], 100), np.array([[14.0, 8.0]])
@@ -61,7 +61,7 @@ def test_the_size_of_spikes_is_that_of_the_template_at_each_place():
     assert not found.any()
 
 
-def test_too_few_matches_tell_nothing():
+def test_with_too_few_matches_a_unit_counts_as_present():
     levels, places = matches(0, spikes=(6, 0), false=(0, 6))
     assert absent(levels, places, 2) == [False, False]
     assert np.isnan(spike_shares(levels, places, np.full(2, 10.0), np.full(2, 5.0), 2.0)).all()
@@ -79,7 +79,7 @@ def test_units_do_not_mix():
 
 
 def test_expected_levels_follow_from_amplitude_and_gain():
-    """A spike of any size tells the level of one of size 1; the gain is that of the matcher's objective."""
+    """A spike of any size gives the level of one of size 1; the gain is that of the matcher's objective."""
     energy, noise_gain, std = 200.0, 2.0, 0.1
     precision = noise_gain / std**2
     sizes = np.array([0.8, 1.0, 1.3])

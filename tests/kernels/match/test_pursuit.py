@@ -1,4 +1,4 @@
-"""The pursuit one after another: the smallest scores that count, and picks without overlap."""
+"""The sequential pursuit: the smallest scores that count, and picks without overlap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xephys.kernels.match.scores import correlate_templates
 
 @pytest.mark.parametrize("limits", [{}, {"noise_gain": 2.5}, {"amplitude_std": 0.05}, {"match_threshold": 9.0}])
 def test_the_smallest_score_gains_the_threshold(limits):
-    """Just below it a spike does not count, or is smaller than the smallest that may be."""
+    """Just below it, a spike does not count, or is smaller than the smallest permitted amplitude."""
     checked = checked_limits(**limits)
     energies = np.array([30.0, 100.0, 900.0])
     scores = minimum_scores(energies, limits=checked)

@@ -1,4 +1,4 @@
-"""The pursuit in one CUDA kernel against the one after another, by Numba's simulator or on a GPU."""
+"""The pursuit in one CUDA kernel, in Numba's simulator or on a GPU, equals the sequential one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xephys.kernels.match.scores import correlate_templates
 
 
 def tables(model, *, unexplained=None, **parameters):
-    """What both kernels take beside the scores."""
+    """The arguments of both kernels, except for the scores."""
     limits = checked_limits(**parameters)
     return {
         "energies": model["energies"],
@@ -48,7 +48,7 @@ def assert_same(found, scores, given):
 
 
 @pytest.mark.parametrize(("seed", "n_units", "count"), [(0, 3, 12), (1, 8, 40), (2, 12, 60)])
-def test_same_spikes(cuda_xp, seed, n_units, count):
+def test_spikes_equal_those_of_the_cpu(cuda_xp, seed, n_units, count):
     """Up to a spike every ten samples on a line of 12 channels: most overlap others."""
     model = make_model(make_templates(n_units, seed=seed))
     scores = scores_of(model, make_traces(model, random_spikes(n_units, 600, count, seed=seed), 600, noise=1.0))
@@ -66,15 +66,15 @@ def test_same_spikes(cuda_xp, seed, n_units, count):
     ],
     ids=lambda limits: ",".join(limits),
 )
-def test_limits_mean_the_same(cuda_xp, limits):
+def test_limits_have_the_same_effect(cuda_xp, limits):
     model = make_model(make_templates(6, seed=3))
     scores = scores_of(model, make_traces(model, random_spikes(6, 600, 25, seed=3), 600, noise=1.0, seed=3))
     given = tables(model, **limits)
     assert assert_same(on_device(cuda_xp, scores, given, n_threads=4), scores, given) > 10
 
 
-def test_two_spikes_at_once(cuda_xp):
-    """Pairs are weighed, found, and taken in place of the unit that resembles their sum."""
+def test_two_overlapping_spikes_are_found(cuda_xp):
+    """Pairs are considered, and taken in place of the unit that resembles their sum."""
     model, planted = with_one_between(2)
     scores = scores_of(model, make_traces(model, planted[:4], 320, noise=1.0, seed=1))
     given = tables(model, unexplained=LITTLE)
@@ -102,7 +102,7 @@ def test_the_number_of_threads_changes_no_bit(cuda_xp):
 
 
 def test_equal_gains_are_taken_in_the_same_order(cuda_xp):
-    """Two units of one template gain the same to the bit: the first is taken by both."""
+    """Two units of one template have equal gains to the bit, and both take the first unit."""
     templates = make_templates(3, seed=5)
     model = make_model(np.concatenate([templates, templates]))
     scores = scores_of(model, make_traces(model, random_spikes(3, 500, 12, seed=5), 500, noise=0.5))
@@ -112,7 +112,7 @@ def test_equal_gains_are_taken_in_the_same_order(cuda_xp):
     assert (found["unit"] < 3).all()
 
 
-def test_nothing_to_find(cuda_xp):
+def test_empty_traces_have_no_spikes(cuda_xp):
     model = make_model(make_templates(3))
     for scores in (np.zeros((3, 100), np.float32), np.zeros((3, 0), np.float32), np.zeros((3, 1), np.float32)):
         found = on_device(cuda_xp, scores, tables(model), n_threads=2)
@@ -121,8 +121,8 @@ def test_nothing_to_find(cuda_xp):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(("seed", "n_units", "count"), [(0, 40, 3000), (1, 150, 6000)])
-def test_many_spikes_and_the_same_bits_time_after_time(seed, n_units, count):
-    """All blocks of threads of a GPU at work, as they are not in the simulator."""
+def test_many_spikes_have_the_same_bits_in_every_run(seed, n_units, count):
+    """All blocks of threads of a GPU are busy, which the simulator cannot show."""
     xp = namespace_of_device("cuda")
     model = make_model(make_templates(n_units, seed=seed))
     scores = scores_of(model, make_traces(model, random_spikes(n_units, 90_000, count, seed=seed), 90_000, noise=1.0))

@@ -1,4 +1,4 @@
-"""The pursuit in rounds takes equal gains in the order of the pursuit one after another, whatever parts it works in."""
+"""The pursuit in rounds takes equal gains in the order of the sequential pursuit, for any partition of a tile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xephys.kernels.match.scores import correlate_templates
 
 
 def test_equal_gains_are_taken_in_the_same_order():
-    """Two units of one template gain the same to the bit: the first is taken by both."""
+    """Two units of one template have equal gains to the bit, and both take the first unit."""
     templates = make_templates(4, seed=5)
     model = make_model(np.concatenate([templates, templates]))
     traces = make_traces(model, random_spikes(4, 3000, 60, seed=5), 3000, noise=0.5, seed=5)

@@ -1,4 +1,4 @@
-"""Scores of templates against the sums that they stand for, and the noise that they hold."""
+"""Scores of templates equal the sums that they stand for, and contain the expected noise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_scores_of_any_number_of_samples_and_channels(n_samples: int, n_channels
     temporal, spatial = rng.standard_normal((2, 3, 16)), rng.standard_normal((2, 3, 5))
     temporal, spatial = temporal.astype(np.float32), spatial.astype(np.float32)
     channels = np.stack([rng.permutation(n_channels)[:5] for _ in range(2)]).astype(np.int32)
-    spatial[1, 2], channels[1, 3:] = 0, -1  # ranks and slots that are not used
+    spatial[1, 2], channels[1, 3:] = 0, -1  # unused ranks and slots
     scores = correlate_templates(traces, temporal=temporal, spatial=spatial, channels=channels)
     kept = np.where(channels[:, None] >= 0, spatial, 0).astype(np.float64)
     for unit in range(2):
@@ -41,7 +41,7 @@ def test_scores_of_any_number_of_samples_and_channels(n_samples: int, n_channels
 
 @pytest.mark.parametrize("n_samples", [700, 701, 75])
 @pytest.mark.parametrize("length", [61, 60])
-def test_every_second_sample_tells_the_scores_of_filtered_traces(n_samples: int, length: int) -> None:
+def test_every_second_sample_gives_the_scores_of_filtered_traces(n_samples: int, length: int) -> None:
     rng = np.random.default_rng(length)
     sos = signal.butter(5, [300, 6000], "bandpass", fs=30_000, output="sos")
     traces = signal.sosfiltfilt(sos, rng.standard_normal((n_samples, 9)), axis=0).astype(np.float32)
@@ -54,7 +54,7 @@ def test_every_second_sample_tells_the_scores_of_filtered_traces(n_samples: int,
     exact = correlate_templates(traces, **factors)
     sparser = correlate_templates(traces, **factors, score_step=2)
     assert sparser.shape == exact.shape
-    # Where scores are missing on one side, the one between two is worse: a tile has more halo than that.
+    # Near the ends, interpolation lacks scores on one side; the halo of a tile is wider than that.
     inner = slice(16, -16) if exact.shape[1] > 100 else slice(None)
     error = np.abs(sparser - exact)[:, inner]
     assert error[:, ::2].max() < 0.02 * exact.std()
@@ -79,7 +79,7 @@ def test_noise_gain_is_the_bandwidth() -> None:
     assert estimate_noise_gain(smooth, **factors) == pytest.approx(2.0, rel=0.1)
 
 
-def test_gains_are_those_of_single_templates_and_their_median_the_usual_one():
+def test_gains_are_those_of_single_templates_and_their_median_is_the_default():
     rng = np.random.default_rng(0)
     traces = np.convolve(rng.standard_normal(60_001), [0.8, 0.6], "valid")[:, None].astype(np.float32)
     slow, fast = np.array([1.0, 1, 1, 1]) / 2, np.array([1.0, -1, 1, -1]) / 2

@@ -1,4 +1,4 @@
-"""Scores of templates on a device against those for NumPy, from every sample or every second."""
+"""Scores of templates on a device equal those of NumPy, from every sample or every second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast pursuit against a greedy one written to be read, and what matching promises: ownership, overlaps, bits."""
+"""The fast pursuit equals a readable greedy one, and keeps its promises: ownership, overlaps, bits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def greedy_reference(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_same_picks_as_the_readable_pursuit(seed: int) -> None:
+def test_picks_equal_those_of_the_readable_pursuit(seed: int) -> None:
     model = make_model(make_templates(5, seed=seed), steps_per_sample=0)
     traces = make_traces(model, random_spikes(5, 1500, 40, seed=seed), 1500, noise=1.0, seed=seed)
     spikes = match_templates(
@@ -80,7 +80,7 @@ def test_recovers_noise_free_spikes_exactly(amplitude: float) -> None:
 
 @pytest.mark.parametrize("lag", [-15, -9, -4, 0, 3, 8, 15])
 def test_resolves_overlapping_spikes_of_neighbors(lag: int) -> None:
-    """Half a millisecond either way, channels shared, amplitudes unequal."""
+    """Lags of up to half a millisecond, shared channels, unequal amplitudes."""
     templates = make_templates(8, seed=3)
     model = make_model(templates)
     first, second = neighbors(model)
@@ -91,8 +91,8 @@ def test_resolves_overlapping_spikes_of_neighbors(lag: int) -> None:
     assert all(abs(sample - {u: s for u, s, _ in planted}[unit]) <= 1 for unit, sample in found)
 
 
-def test_a_sweep_mends_what_greed_got_wrong() -> None:
-    """The first of two overlapping spikes is taken too large, the other's share included, and mended in the sweep."""
+def test_a_sweep_corrects_the_greedy_choice() -> None:
+    """The first of two overlapping spikes is taken too large, because it includes the other; the sweep corrects it."""
     model = make_model(make_templates(8, seed=3), steps_per_sample=0)
     first, second = neighbors(model)
     planted = [(unit, 100 * k, 1.0) for k in range(1, 9) for unit in (first, second)]
@@ -111,8 +111,8 @@ def test_a_sweep_mends_what_greed_got_wrong() -> None:
 
 
 @pytest.mark.parametrize("lag", [-4, -2, 2, 4])
-def test_two_spikes_are_not_one_of_a_third_unit(lag: int) -> None:
-    """Alone, the third unit explains more than either of the two: only both at once explain more than it does."""
+def test_two_spikes_are_not_taken_for_one_of_a_third_unit(lag: int) -> None:
+    """The third unit alone explains more than either of the two, but less than both together."""
     model, planted = with_one_between(lag)
     traces = make_traces(model, planted, 1000, noise=1.0, seed=1)
     assert (match(traces, model, n_sweeps=0, unexplained=LITTLE)["unit_index"] == 2).sum() == 8
@@ -122,16 +122,16 @@ def test_two_spikes_are_not_one_of_a_third_unit(lag: int) -> None:
     assert all(abs(sample - at) <= 1 for (_, sample), (_, at, _) in zip(found, sorted(planted), strict=True))
 
 
-def test_one_spike_of_the_third_unit_is_not_two() -> None:
-    """Amplitudes of 0.8 of the two would explain it as well: a second spike has to gain something."""
+def test_one_spike_of_the_third_unit_is_not_taken_for_two() -> None:
+    """Two spikes of amplitude 0.8 would explain it as well, but a second spike has to add a gain."""
     model, _ = with_one_between(0)
     traces = make_traces(model, [(2, 100 * k, 1.0) for k in range(1, 9)], 1000, noise=1.0, seed=1)
     assert match(traces, model, unexplained=LITTLE)["unit_index"].tolist() == 8 * [2]
 
 
 @pytest.mark.parametrize("unexplained", [None, np.full(3, np.inf), np.ones(3)])
-def test_two_do_not_take_up_what_a_template_may_leave(unexplained: np.ndarray | None) -> None:
-    """Of a template that may leave a whole spike unexplained, or of which nothing is known, no two take the place."""
+def test_templates_with_a_large_unexplained_share_are_not_replaced_by_pairs(unexplained: np.ndarray | None) -> None:
+    """No pair replaces a template that may leave a whole spike unexplained, or whose share is unknown."""
     model, planted = with_one_between(2)
     traces = make_traces(model, planted, 1000, noise=1.0, seed=1)
     assert (match(traces, model, unexplained=unexplained)["unit_index"] == 2).sum() == 8
@@ -161,7 +161,7 @@ def test_tiles_own_their_spikes(borders: tuple[int, ...]) -> None:
     assert at_once.size >= 58
 
 
-def test_same_bits_twice_and_input_untouched() -> None:
+def test_a_second_run_has_the_same_bits_and_leaves_the_input_unchanged() -> None:
     model = make_model(make_templates(6))
     traces = make_traces(model, random_spikes(6, 2000, 30, seed=1), 2000, noise=1.0)
     copy = traces.copy()
@@ -169,8 +169,8 @@ def test_same_bits_twice_and_input_untouched() -> None:
     assert traces.tobytes() == copy.tobytes()
 
 
-def test_large_varying_spikes_leave_no_second_report() -> None:
-    """Spikes of one large unit, 15 % in amplitude and half a sample off, beside a unit of similar shape."""
+def test_large_varying_spikes_are_reported_once() -> None:
+    """Spikes of one large unit vary by 15 % and half a sample, beside a unit of similar shape."""
     templates = make_templates(1, size=60.0)
     twin = np.roll(templates[0], 1, axis=1) * 0.9
     model = make_model(np.stack([templates[0], twin]))
@@ -187,8 +187,8 @@ def test_large_varying_spikes_leave_no_second_report() -> None:
     assert np.abs(spikes["sample_index"] - times).max() <= 1
 
 
-def test_mismatch_guards_against_a_neighbor_on_what_is_left() -> None:
-    """What a large spike may leave along its neighbor's template is reported as that neighbor only unguarded."""
+def test_mismatch_prevents_spikes_of_a_neighbor_in_the_residual() -> None:
+    """The residual of a large spike along its neighbor's template is reported as a spike only without the guard."""
     templates = make_templates(1, size=60.0)
     small = np.roll(templates[0], 2, axis=1) * 0.2
     model = make_model(np.stack([templates[0], small]))
@@ -215,14 +215,14 @@ def test_residual_holds_the_noise() -> None:
     assert np.square(left).sum() < 1.005 * np.square(noise[100:-50]).sum()
 
 
-def test_silence_and_noise_hold_no_spikes() -> None:
+def test_silence_and_noise_have_no_spikes() -> None:
     model = make_model(make_templates(4))
     assert match(np.zeros((500, N_CHANNELS), np.float32), model).size == 0
     noise = np.random.default_rng(0).standard_normal((30000, N_CHANNELS)).astype(np.float32)
     assert match(noise, model, match_threshold=6.0).size == 0
 
 
-def test_no_templates_empty_templates_one_template() -> None:
+def test_no_templates_empty_templates_and_one_template() -> None:
     spikes = [(0, 150, 1.0)]
     single = make_model(make_templates(1))
     traces = make_traces(single, spikes, 300)
@@ -233,7 +233,7 @@ def test_no_templates_empty_templates_one_template() -> None:
     assert match(traces, with_empty)["unit_index"].tolist() == [1]
 
 
-def test_traces_shorter_than_a_template() -> None:
+def test_traces_shorter_than_a_template_have_no_spikes() -> None:
     model = make_model(make_templates(2))
     short = np.zeros((N_SAMPLES - 1, N_CHANNELS), np.float32)
     assert match_templates(short, before=5, after=5, start=0, nbefore=N_BEFORE, model=model).size == 0

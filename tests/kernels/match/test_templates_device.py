@@ -1,4 +1,4 @@
-"""The pursuit in rounds against the one after another: the same spikes, whatever overlaps."""
+"""The pursuit in rounds equals the sequential one: the same spikes, whatever overlaps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from xephys.kernels.match import templates_device as device
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("n_units", "count"), [(3, 20), (8, 150), (25, 600)])
-def test_same_spikes(xp, seed, n_units, count):
+def test_spikes_equal_those_of_the_cpu(xp, seed, n_units, count):
     """Up to a spike every ten samples on a line of 12 channels: most overlap others."""
     if xp is strict and (seed > 1 or count > 200):
         pytest.skip("the plain namespace looks at these")
@@ -36,7 +36,7 @@ def test_same_spikes(xp, seed, n_units, count):
 
 @pytest.mark.parametrize("unexplained", [0.0, 0.02, np.inf])
 @pytest.mark.parametrize(("seed", "n_units", "count"), [(0, 5, 60), (2, 30, 400)])
-def test_same_spikes_where_pairs_are_weighed(xp, seed, n_units, count, unexplained):
+def test_spikes_are_equal_where_pairs_are_considered(xp, seed, n_units, count, unexplained):
     model = make_model(make_templates(n_units, seed=seed))
     traces = make_traces(model, random_spikes(n_units, 6000, count, seed=seed), 6000, noise=1.0, seed=seed)
     share = np.where(np.arange(n_units) % 3 == 0, 0.02, unexplained)
@@ -44,7 +44,7 @@ def test_same_spikes_where_pairs_are_weighed(xp, seed, n_units, count, unexplain
 
 
 @pytest.mark.parametrize("n_sweeps", [1, 2])
-def test_two_spikes_at_once(xp, n_sweeps):
+def test_two_overlapping_spikes_are_found(xp, n_sweeps):
     model, planted = with_one_between(2)
     traces = make_traces(model, planted, 1000, noise=1.0, seed=1)
     found, expected = both(xp, traces, model, n_sweeps=n_sweeps, unexplained=LITTLE)
@@ -65,7 +65,7 @@ def test_two_spikes_at_once(xp, n_sweeps):
     ],
     ids=lambda limits: ",".join(limits),
 )
-def test_limits_mean_the_same(xp, limits):
+def test_limits_have_the_same_effect(xp, limits):
     model = make_model(make_templates(10, seed=3))
     traces = make_traces(model, random_spikes(10, 6000, 200, seed=3), 6000, noise=1.0, seed=3)
     assert_same(*both(xp, traces, model, **limits))
@@ -80,7 +80,7 @@ def test_without_sub_sample_shifts():
 
 
 def test_spikes_on_parts_of_a_long_probe(xp):
-    """Units that do not see each other are taken in the same round, with what lies between them or not."""
+    """Units without common channels are taken in the same round, with or without spikes between them."""
     templates = make_templates(30, seed=6)
     templates[:, :, :] *= np.exp(-((np.arange(N_CHANNELS) - np.linspace(0, 11, 30)[:, None]) ** 2))[:, None, :]
     templates *= 60 / np.linalg.norm(templates, axis=(1, 2))[:, None, None]
@@ -92,7 +92,7 @@ def test_spikes_on_parts_of_a_long_probe(xp):
     assert_same(found, expected)
 
 
-def test_nothing_to_find(xp):
+def test_empty_traces_have_no_spikes(xp):
     model = make_model(make_templates(3))
     found, expected = both(xp, np.zeros((500, N_CHANNELS), np.float32), model)
     assert len(found) == 0
@@ -110,7 +110,7 @@ def test_empty_templates_match_nothing(xp):
 
 
 def test_spikes_at_the_edges_of_a_tile(xp):
-    """Scores end where a template no longer fits; spikes of the halo belong to other tiles."""
+    """Scores end where a template no longer fits; spikes in the halo belong to other tiles."""
     model = make_model(make_templates(3, seed=9))
     spikes = [(0, 60, 1.0), (1, 66, 1.1), (2, 300, 0.9), (0, 560, 1.0), (1, 575, 1.2)]
     traces = make_traces(model, spikes, 600, noise=0.5)

@@ -1,4 +1,4 @@
-"""Thresholds for each template: near the best one, whoever else fires."""
+"""The threshold of each template is near the best one, whichever other units fire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def drawn(seed, *, center, spread, n_spikes, n_false, fall, floor=4.0):
 
 
 def reference(scores, floor, start, spread_max):
-    """The same fit in NumPy, and the best of the same thresholds."""
+    """The same fit in NumPy, and the best of the tried thresholds."""
     center, spread, fall, share = max(np.median(scores[scores >= start]), start), 1.0, 3.0, 0.5
     for _ in range(60):
         spike = share * norm.pdf(scores, center, spread) / norm.sf(floor, center, spread)
@@ -42,7 +42,7 @@ def reference(scores, floor, start, spread_max):
 @pytest.mark.parametrize(
     ("center", "spread", "n_false", "fall"), [(7, 1.0, 300, 1.5), (9, 1.6, 1500, 1.2), (6.5, 1.1, 20, 3.0)]
 )
-def test_few_more_errors_than_the_best_threshold_makes(seed, center, spread, n_false, fall):
+def test_errors_are_few_more_than_with_the_best_threshold(seed, center, spread, n_false, fall):
     spikes, false = drawn(seed, center=center, spread=spread, n_spikes=400, n_false=n_false, fall=fall)
     scores = np.concatenate([spikes[spikes >= 4], false])
     found = balanced_score(scores, 4.0, 4.8, 2.5)
@@ -55,7 +55,7 @@ def test_few_more_errors_than_the_best_threshold_makes(seed, center, spread, n_f
     assert errors(found) <= best + 0.03 * len(spikes) + 3
 
 
-def test_too_few_matches_tell_nothing():
+def test_too_few_matches_give_no_estimate():
     assert np.isnan(balanced_score(np.full(19, 8.0), 4.0, 5.0, 2.0))
     assert np.isnan(balanced_score(np.full(100, 4.2), 4.0, 5.0, 2.0))
     assert np.isnan(balanced_score(np.zeros(0), 4.0, 5.0, 2.0))
@@ -69,11 +69,11 @@ def thresholds_of(units, amplitudes, energies, gains=None, **parameters):
 
 
 def amplitudes_of(sizes, energy, precision=100.0):
-    """What matching calls the amplitude of spikes of these sizes, with its prior."""
+    """The amplitudes that matching reports for spikes of these sizes, with its prior."""
     return (sizes * energy + precision) / (energy + precision)
 
 
-def test_a_small_unit_in_quiet_gets_a_lower_one_and_one_among_many_others_a_higher():
+def test_a_small_isolated_unit_gets_a_lower_threshold_and_one_among_others_a_higher():
     rng = np.random.default_rng(0)
     quiet = rng.normal(6.5, 1.1, 400) / 6.5
     crowded = np.concatenate([rng.normal(9, 1.2, 400), 5.0 + rng.exponential(0.8, 1500)]) / 9.0
@@ -85,7 +85,7 @@ def test_a_small_unit_in_quiet_gets_a_lower_one_and_one_among_many_others_a_high
     assert 5.3 < high <= 6.5
 
 
-def test_few_matches_and_empty_templates_keep_the_usual_one():
+def test_few_matches_and_empty_templates_keep_the_default():
     found = thresholds_of(np.array([1, 1]), np.ones(2), [0.0, 50.0, 50.0])
     assert found.tolist() == [5.0, 5.0, 5.0]
     assert thresholds_of(np.zeros(0, np.int64), np.zeros(0), []).tolist() == []
@@ -100,7 +100,7 @@ def test_the_order_of_units_does_not_matter():
     np.testing.assert_array_equal(thresholds_of(2 - units, amplitudes, energies[::-1])[::-1], found)
 
 
-def test_each_template_is_held_to_its_own_threshold():
+def test_each_template_is_matched_with_its_own_threshold():
     energies, thresholds = np.array([50.0, 50.0, 80.0]), np.array([4.0, 5.0, 6.0])
     each = minimum_scores(energies, thresholds, limits=checked_limits(match_threshold=4.0))
     alone = [

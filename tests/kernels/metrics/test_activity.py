@@ -1,4 +1,4 @@
-"""When units are active."""
+"""Times at which units are active."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_presence_and_range() -> None:
     np.testing.assert_allclose(found, [high - low, np.nan])
 
 
-def test_synchrony_as_by_counting() -> None:
+def test_synchrony_equals_a_plain_count() -> None:
     rng = np.random.default_rng(0)
     moments, units = np.sort(rng.integers(0, 150, 400)), rng.integers(0, 5, 400)
     found = synchrony(moments, units, n_units=6)

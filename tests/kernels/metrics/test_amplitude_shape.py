@@ -1,4 +1,4 @@
-"""What amplitudes say of a unit."""
+"""Metrics of the distribution of amplitudes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_missing_spikes_are_counted(quantile: float) -> None:
     assert amplitude_cutoff(-kept) == amplitude_cutoff(kept)
 
 
-def test_too_few_spikes_say_nothing() -> None:
+def test_too_few_spikes_give_no_value() -> None:
     assert np.isnan(amplitude_cutoff(np.arange(499.0)))
 
 
@@ -39,7 +39,7 @@ def test_a_cut_distribution_has_a_high_low_end() -> None:
     np.testing.assert_array_equal(noise_cutoffs(amplitudes, np.array([0, 20_000, 20_000]))[0], whole)
 
 
-def test_spread_in_bins_does_not_see_slow_changes() -> None:
+def test_spread_in_bins_ignores_slow_changes() -> None:
     rng = np.random.default_rng(2)
     train = np.sort(rng.integers(0, 3_000_000, 5000))
     steady = rng.normal(100, 10, 5000)

@@ -1,4 +1,4 @@
-"""Pairs and intervals of spikes beside readable references."""
+"""Pairs and intervals of spikes equal readable references."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def spikes() -> tuple[np.ndarray, np.ndarray]:
     return np.sort(rng.integers(0, 4000, 300)), rng.integers(0, 3, 300)
 
 
-def test_every_pair_in_its_bin() -> None:
+def test_every_pair_is_counted_in_its_bin() -> None:
     samples, units = spikes()
     counts = np.zeros((3, 3, 8), np.int64)
     add_pairs(counts, samples, units, np.ones(3, bool), 7, 4)
@@ -35,7 +35,7 @@ def test_every_pair_in_its_bin() -> None:
     np.testing.assert_array_equal(own, counts[np.arange(3), np.arange(3)])
 
 
-def test_pairs_of_unwanted_units_are_left_out() -> None:
+def test_pairs_of_unselected_units_are_left_out() -> None:
     samples, units = spikes()
     everything, some = np.zeros((3, 3, 8), np.int64), np.zeros((3, 3, 8), np.int64)
     add_pairs(everything, samples, units, np.ones(3, bool), 7, 4)
@@ -44,7 +44,7 @@ def test_pairs_of_unwanted_units_are_left_out() -> None:
     assert not some[0, 2].any()
 
 
-def test_intervals_as_a_histogram() -> None:
+def test_intervals_equal_a_histogram() -> None:
     samples, units = spikes()
     order = np.argsort(units, kind="stable")
     counts = np.zeros((3, 10), np.int64)
@@ -54,7 +54,7 @@ def test_intervals_as_a_histogram() -> None:
         np.testing.assert_array_equal(counts[unit], expected)
 
 
-def test_a_regular_train_at_its_period() -> None:
+def test_a_regular_train_peaks_at_its_period() -> None:
     train = np.arange(0, 600_000, 600)
     acg, rates = rate_correlogram([train], bin_samples=30, bin_ms=1.0, n_half=25, n_quantiles=3, smooth_ms=100.0)
     assert np.flatnonzero(acg.sum(axis=0)).tolist() == [5, 45]

@@ -1,4 +1,4 @@
-"""How far a unit moves."""
+"""Metrics of the drift of a unit."""
 
 from __future__ import annotations
 

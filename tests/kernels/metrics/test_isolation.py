@@ -1,4 +1,4 @@
-"""Isolation in feature space: the formulas of SpikeInterface on the same features."""
+"""Isolation in feature space follows SpikeInterface's formulas on the same features."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_formulas(unit: int) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_more_spikes_than_wanted_are_thinned_alike() -> None:
+def test_spikes_beyond_the_limit_are_thinned_as_in_spikeinterface() -> None:
     from spikeinterface.metrics.quality import pca_metrics as si
 
     rows, labels = features()
@@ -39,7 +39,7 @@ def test_more_spikes_than_wanted_are_thinned_alike() -> None:
     np.testing.assert_allclose((found.nn_hit_rate, found.nn_miss_rate), expected)
 
 
-def test_alone_or_without_spikes() -> None:
+def test_a_single_unit_or_no_spikes_have_no_distances() -> None:
     rows = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
     alone = isolation(rows, np.zeros(50, int), 0)
     assert (alone.nn_hit_rate, alone.nn_miss_rate) == (1.0, 0.0)

@@ -1,4 +1,4 @@
-"""How waveforms mix with those of others and with noise."""
+"""How waveforms of a unit mix with those of others and with noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def waveforms(apart: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("apart", "low", "high"), [(0.0, 0.35, 0.65), (1.0, 0.99, 1.0)])
-def test_units_alike_and_apart(apart: float, low: float, high: float) -> None:
+def test_similar_units_mix_and_different_ones_do_not(apart: float, low: float, high: float) -> None:
     values, owners = waveforms(apart)
     n = np.bincount(owners)
     assert low <= nn_isolation(values, owners, CHANNELS, 0, num_spikes=n, seed=0) <= high
@@ -42,6 +42,6 @@ def test_few_spikes() -> None:
     assert np.isnan([isolation, overlap]).all()
 
 
-def test_the_same_rows_are_half_their_own() -> None:
+def test_rows_from_one_distribution_mix_by_half() -> None:
     rng = np.random.default_rng(5)
     assert 0.4 < own_neighbors(rng.normal(size=(200, 9)), rng.normal(size=(200, 9))) < 0.6

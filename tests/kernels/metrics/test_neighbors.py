@@ -1,4 +1,4 @@
-"""Nearest rows beside scikit-learn's."""
+"""Nearest rows equal scikit-learn's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from xephys.kernels.metrics.neighbors import nearest_rows
 
 
-def test_as_scikit_learn_finds_them() -> None:
+def test_neighbors_equal_scikit_learns() -> None:
     from sklearn.neighbors import NearestNeighbors
 
     rows = np.random.default_rng(0).normal(size=(1300, 12)).astype(np.float32)

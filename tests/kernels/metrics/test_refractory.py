@@ -1,4 +1,4 @@
-"""Statistics of the center of a correlogram against a plain loop, and on trains of which one knows what they are."""
+"""Statistics of the center of a correlogram equal a plain loop, and are correct on trains of known origin."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reference(first, second=None):
 
 
 @pytest.mark.parametrize("pair", [False, True])
-def test_against_every_pair_of_spikes(pair):
+def test_statistics_equal_those_of_every_pair_of_spikes(pair):
     first, second = renewal(0, duration_s=20), renewal(1, duration_s=20) if pair else None
     found = refractoriness(first, second, bin_samples=BIN)
     ratios, chances = reference(first, second)
@@ -57,13 +57,13 @@ def test_a_neuron_is_refractory_and_its_halves_together_too():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_two_neurons_are_not(seed):
+def test_two_neurons_are_not_refractory(seed):
     found = refractoriness(renewal(2 * seed), renewal(2 * seed + 1), bin_samples=BIN)
     assert not is_refractory(found, ratio_max=0.25, chance_max=0.05)
 
 
-def test_two_neurons_that_fire_seldom_are_not_taken_for_one():
-    """Few counts are low by chance at some width; it takes both at one width."""
+def test_two_slow_neurons_are_not_taken_for_one():
+    """Few counts are low by chance at some width, so both statistics must be low at one width."""
     merged = 0
     for seed in range(60):
         pair = [renewal(100 + 2 * seed + k, rate_hz=4.0, duration_s=60.0) for k in (0, 1)]
@@ -72,7 +72,7 @@ def test_two_neurons_that_fire_seldom_are_not_taken_for_one():
 
 
 @pytest.mark.parametrize("train", [[], [5], [5, 5, 5], [0, 10**9]])
-def test_trains_that_say_nothing(train):
+def test_uninformative_trains_are_not_refractory(train):
     samples = np.array(train, np.int64)
     found = refractoriness(samples, bin_samples=BIN)
     assert found.ratio == 1.0

@@ -1,4 +1,4 @@
-"""Positions and sizes of spikes from their features, against loops."""
+"""Positions and sizes of spikes from their features equal those of plain loops."""
 
 from __future__ import annotations
 

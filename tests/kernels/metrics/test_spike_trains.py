@@ -1,4 +1,4 @@
-"""Correlograms against counting all pairs; contamination of trains of known make-up."""
+"""Correlograms equal counts of all pairs; contamination is correct on trains of known composition."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def refractory_train(rng, n_spikes, duration, refractory):
 
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.3])
 def test_contamination_is_recovered(fraction):
-    # Foreign spikes are a Poisson train, of many neurons: pairs among them count too, as the formula assumes.
+    # Foreign spikes are a Poisson train of many neurons, so pairs among them count too, as the formula assumes.
     rng = np.random.default_rng(6)
     duration = 30_000 * 1200
     own = refractory_train(rng, 20_000, duration, 90)
@@ -84,12 +84,12 @@ def test_contamination_follows_the_formula():
     assert found == (1.0 if root < 0 else pytest.approx(1 - np.sqrt(root), rel=1e-12))
 
 
-def test_everything_violates():
+def test_a_train_of_violations_is_fully_contaminated():
     train = np.arange(0, 300, 3)
     assert refractory_contamination(train, duration_samples=30_000, refractory_samples=30) == 1.0
     assert np.isnan(sliding_contamination(train, duration_samples=30_000, sampling_frequency_hz=30_000))
 
 
-def test_censored_period_beyond_refractory():
+def test_a_censored_period_beyond_the_refractory_one_is_refused():
     with pytest.raises(ValueError, match="censored_samples is 30"):
         refractory_contamination(np.array([1, 9]), duration_samples=99, refractory_samples=30, censored_samples=30)

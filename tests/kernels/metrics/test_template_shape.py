@@ -1,4 +1,4 @@
-"""Shapes of templates: drawn ones give the numbers they were drawn with."""
+"""Shapes of templates drawn with known numbers give these numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_scaled_template_has_the_same_times_and_ratios() -> None:
         assert two[name] == pytest.approx(factor * value, rel=1e-4, nan_ok=True)
 
 
-def test_nothing_in_a_template_of_zeros() -> None:
+def test_a_template_of_zeros_has_no_values() -> None:
     assert np.isnan(template_shapes(np.zeros((1, 90)), sampling_frequency=RATE)).all()
 
 

@@ -1,4 +1,4 @@
-"""Templates over the probe: a velocity, a decay and an extent that were drawn."""
+"""Velocity, decay and extent of templates drawn with known values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def moving(delay_samples: float, length_um: float) -> np.ndarray:
 def test_velocity_and_decay() -> None:
     found = spread_of(moving(1.0, 40.0), np.arange(15))
     assert found["velocity_above"] == pytest.approx(20.0 * 30, rel=0.05)  # 20 µm a sample
-    assert np.isnan(found["velocity_below"])  # no delay there: a flat line explains nothing
+    assert np.isnan(found["velocity_below"])  # without delays a flat line explains nothing
     assert found["exp_decay"] == pytest.approx(1 / 40.0, rel=0.1)
 
 
@@ -35,13 +35,13 @@ def test_a_wider_template_covers_more_depth() -> None:
     assert narrow < wide
 
 
-def test_few_channels() -> None:
+def test_few_channels_give_no_value() -> None:
     found = spread_of(moving(1.0, 40.0)[:, [4, 5]], np.array([4, 5]))
     assert np.isnan([found["velocity_above"], found["exp_decay"]]).all()
     assert np.isnan(list(spread_of(np.zeros((80, 2)), np.array([0, -1])).values())).all()
 
 
-def test_a_line_through_outliers() -> None:
+def test_outliers_do_not_change_the_line() -> None:
     x = np.arange(9.0)
     y = 3 * x
     y[4] = 500

@@ -1,4 +1,4 @@
-"""Statistics of every unit: each is that of its own train."""
+"""Statistics of each unit are those of its own train."""
 
 from __future__ import annotations
 

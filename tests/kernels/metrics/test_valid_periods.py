@@ -1,4 +1,4 @@
-"""Windows of a train that can be relied on."""
+"""Windows of a train in which few spikes are missing or foreign."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from xephys.kernels.metrics.valid_periods import long_runs, unit_windows, window
 LIMITS = {"fp_max": 0.1, "fn_max": 0.1, "refractory_samples": 24, "censored_samples": 0}
 
 
-def test_a_stretch_of_foreign_spikes_and_one_of_missing_ones() -> None:
+def test_stretches_of_foreign_and_of_missing_spikes_are_found() -> None:
     rng = np.random.default_rng(0)
     n = 9_000_000
-    own = np.sort(rng.choice(np.arange(0, n, 60), 15_000, replace=False))  # never nearer than 2 ms
+    own = np.sort(rng.choice(np.arange(0, n, 60), 15_000, replace=False))  # at least 2 ms apart
     foreign = np.sort(rng.choice(own[(own > 2_000_000) & (own < 3_000_000)], 500) + 3)
     train = np.sort(np.concatenate([own, foreign]))
     sizes = rng.normal(100, 10, len(train))

@@ -1,4 +1,4 @@
-"""Refractory violations: counts beside readable ones, shares that were put in."""
+"""Refractory violations equal readable counts, and known shares of foreign spikes are recovered."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def refractory(rng: np.random.Generator, rate_hz: float, duration_s: float) -> n
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
-def test_a_share_of_foreign_spikes_is_found(share: float) -> None:
+def test_the_share_of_foreign_spikes_is_recovered(share: float) -> None:
     rng = np.random.default_rng(1)
     own = refractory(rng, 40 * (1 - share), 2000.0)
     foreign = rng.integers(0, 60_000_000, int(len(own) * share / (1 - share)))
@@ -60,7 +60,7 @@ def test_limits() -> None:
     assert np.isnan(isi_violations_ratio(np.array([0]), np.array([0]), duration_s=1.0, threshold_s=0.001)[0])
 
 
-def test_sliding_rules_out_less_with_violations_and_nothing_with_few_spikes() -> None:
+def test_sliding_limits_rise_with_violations_and_need_spikes() -> None:
     counts = np.zeros((3, 40), np.int64)
     counts[1] = 1
     found = sliding_violations(counts, np.array([5000, 5000, 5]), duration_s=1000.0, bin_s=0.25e-3, exclude_s=0.5e-3)

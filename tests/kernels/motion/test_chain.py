@@ -1,4 +1,4 @@
-"""The banded solution, against dense least squares."""
+"""The banded solution equals dense least squares."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ LAGS = np.array([1, 2, 5])
 
 
 def dense(lag, weight, time_smoothness, depth_smoothness, fixed):
-    """Every penalty as a row of one large least-squares problem."""
+    """Every penalty as a row of one dense least-squares problem."""
     n_times, n_lags, n_windows = lag.shape
     rows, values = [], []
 
@@ -36,7 +36,7 @@ def dense(lag, weight, time_smoothness, depth_smoothness, fixed):
 
 
 @pytest.mark.parametrize("n_fixed", [0, 6])
-def test_same_as_dense_least_squares(n_fixed):
+def test_solution_equals_dense_least_squares(n_fixed):
     rng = np.random.default_rng(n_fixed)
     lag, weight = rng.normal(0, 5, (20, 3, 2)), rng.uniform(0, 1, (20, 3, 2))
     weight[rng.uniform(size=weight.shape) < 0.3] = 0
@@ -45,7 +45,7 @@ def test_same_as_dense_least_squares(n_fixed):
     np.testing.assert_allclose(found, dense(lag, weight, 0.3, 0.7, fixed), atol=1e-4)
 
 
-def test_pairs_that_agree_give_the_course_back():
+def test_consistent_pairs_give_the_course():
     course = np.cumsum(np.random.default_rng(2).normal(0, 1, (200, 3)), axis=0)
     lag, weight = np.zeros((200, 3, 3)), np.zeros((200, 3, 3))
     for k, step in enumerate(LAGS):
@@ -55,7 +55,7 @@ def test_pairs_that_agree_give_the_course_back():
     np.testing.assert_allclose(found - found.mean(0), course - course.mean(0), atol=1e-2)
 
 
-def test_fixed_bins_are_kept_and_the_rest_follows_from_them():
+def test_fixed_bins_are_kept_and_the_others_follow():
     course = np.cumsum(np.random.default_rng(3).normal(0, 1, (60, 1)), axis=0) + 40
     lag, weight = np.zeros((60, 3, 1)), np.zeros((60, 3, 1))
     for k, step in enumerate(LAGS):

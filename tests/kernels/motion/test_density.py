@@ -1,4 +1,4 @@
-"""The pull of a density on peaks, against the numerical slope of the likelihood it stands for."""
+"""The pull of a density on peaks equals the numerical slope of its likelihood."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_counts_by_registered_depth(peaks):
 
 
 def reference(peaks, displacement, resting):
-    """Slope and information of each bin, peak by peak, with the bin itself taken out of the density."""
+    """Slope and information of each bin, peak by peak, with the bin itself left out of the density."""
     offsets, depth, level = peaks
     density, single = table_of(depth, level, displacement), DEPTH_KERNEL.max() * 0.6
     centers = LOW + 0.5 + np.arange(N_DEPTHS)
@@ -72,7 +72,7 @@ def reference(peaks, displacement, resting):
     return slope * curvature / squared, information * scale[:, None] * scale
 
 
-def test_same_as_peak_by_peak(peaks):
+def test_pull_equals_that_of_each_peak(peaks):
     offsets, depth, level = peaks
     displacement = np.sin(depth / 50.0)
     resting = np.random.default_rng(1).gamma(1, 0.05, (N_LEVELS, N_DEPTHS)).astype(np.float32)
@@ -87,8 +87,8 @@ def test_same_as_peak_by_peak(peaks):
     np.testing.assert_allclose(information[:, :2, 1], np.diagonal(full, 1, axis1=1, axis2=2), atol=1e-4)
 
 
-def test_noise_knows_nothing():
-    """Except at the ends, where its density drops."""
+def test_noise_has_no_information():
+    """The exception are the ends, where its density drops."""
     rng = np.random.default_rng(3)
     depth, level = rng.uniform(0, 200, 3000), rng.integers(0, N_LEVELS, 3000)
     _, noise = pull((np.arange(0, 3001, 100), depth, level), np.zeros(3000))
@@ -97,8 +97,8 @@ def test_noise_knows_nothing():
     assert noise[:, 1, 0].sum() < 0.02 * information[:, 1, 0].sum()
 
 
-def test_what_rests_is_told_from_what_moves():
-    """A cluster that is sharp in registered depth moves; one that is sharp in the depth seen rests."""
+def test_resting_peaks_are_distinguished_from_moving_ones():
+    """A cluster that is sharp in registered depth moves; one that is sharp in observed depth rests."""
     rng = np.random.default_rng(2)
     displacement = np.repeat(np.linspace(-20, 20, 100), 10)
     moves = np.tile([True, False], 500)
@@ -114,8 +114,8 @@ def test_what_rests_is_told_from_what_moves():
     assert np.median(share[~moves]) < 0.2
 
 
-def test_bins_are_pulled_back_to_where_they_belong(peaks):
-    """A bin that lies 3 µm too high is told to move down by about that much."""
+def test_displaced_bins_are_pulled_back(peaks):
+    """A bin that is 3 µm too high is pulled down by about that much."""
     offsets, depth, level = peaks
     wrong = np.zeros(len(depth))
     bins = np.repeat(np.arange(len(offsets) - 1), 20)

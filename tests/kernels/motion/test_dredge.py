@@ -1,4 +1,4 @@
-"""Pairwise correlations, against the formula written out."""
+"""Pairwise correlations equal their written formula."""
 
 import numpy as np
 import pytest
@@ -41,13 +41,13 @@ def test_lag_and_correlation_of_every_pair(raster):
             assert abs(lag[t, k] - (best - 10)) <= 0.5
 
 
-def test_lag_is_how_far_the_later_bin_lies_above(raster):
-    """Rows are views that start 0, 2, -3, 5 and 0 bins further up, so what is seen lies as much lower."""
+def test_lag_is_how_far_the_later_bin_is_above(raster):
+    """Rows are views that start 0, 2, -3, 5 and 0 bins further up, so their content is lower by as much."""
     lag, _ = pair_lags(raster, WINDOW, np.array([1]), 10, 0)
     np.testing.assert_allclose(lag[1:, 0], [-2, 5, -8, 5], atol=0.3)
 
 
-def test_a_fraction_of_a_bin_is_seen():
+def test_fractions_of_a_bin_are_found():
     z = np.arange(80.0)
     rows = np.array([np.exp(-0.5 * ((z - c) / 4) ** 2) for c in (38.0, 38.4)], np.float32)
     assert pair_lags(rows, WINDOW, np.array([1]), 5, 0)[0][1, 0] == pytest.approx(0.4, abs=0.05)
@@ -59,14 +59,14 @@ def test_bins_before_the_first_are_partners_only(raster):
     np.testing.assert_array_equal(few[0][3:], everything[0][3:])
 
 
-def test_an_empty_bin_says_nothing(raster):
+def test_an_empty_bin_has_no_weight(raster):
     raster[2] = 0
     _, correlation = pair_lags(raster, WINDOW, np.array([1]), 10, 0)
     assert (correlation[2, 0], correlation[3, 0]) == (0, 0)
     assert correlation[4, 0] > 0.5
 
 
-def test_weights_are_squared_correlations_and_less_where_a_bin_is_nearly_empty():
+def test_weights_are_squared_correlations_reduced_in_nearly_empty_bins():
     correlation = np.full((4, 1, 1), 0.5, np.float32)
     correlation[3] = 0.05
     activity = np.array([[9.0], [9.0], [0.15], [9.0]])

@@ -1,4 +1,4 @@
-"""Fingerprints and the shifts at which they match, against NumPy."""
+"""Fingerprints, and the shifts at which they match, equal NumPy's."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def prints():
 
 
 def moved(values, shift, circular):
-    """Fingerprint moved up by some bins."""
+    """A fingerprint moved up by a number of bins."""
     if circular:
         return np.roll(values, shift, axis=0)
     out = np.zeros_like(values)

@@ -1,4 +1,4 @@
-"""Rasters, their smoothing and windows, against NumPy and SciPy."""
+"""Rasters, their smoothing and windows equal NumPy's and SciPy's."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_sum_of_weights_in_each_cell():
 
 
 @pytest.mark.parametrize(("smooth", "axis"), [(smooth_rows, 1), (smooth_columns, 0)])
-def test_smoothing_is_convolution_with_nothing_beyond_the_ends(smooth, axis):
+def test_smoothing_is_convolution_with_zeros_beyond_the_ends(smooth, axis):
     values = np.random.default_rng(1).poisson(0.5, (20, 30)).astype(np.float32)
     kernel = gaussian_kernel(1.7)
     assert kernel.sum() == pytest.approx(1)
@@ -26,7 +26,7 @@ def test_smoothing_is_convolution_with_nothing_beyond_the_ends(smooth, axis):
     np.testing.assert_allclose(smooth(values, kernel), wanted, atol=1e-5)
 
 
-def test_no_width_changes_nothing():
+def test_a_width_of_zero_changes_nothing():
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert smooth_rows(values, gaussian_kernel(0.0)).tolist() == values.tolist()
 

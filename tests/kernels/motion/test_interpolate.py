@@ -1,4 +1,4 @@
-"""Interpolation of displacement, against SciPy's and against its own definition."""
+"""Interpolation of displacement equals SciPy's and its own definition."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_linear_in_time_and_depth_and_constant_beyond(cells, points):
     np.testing.assert_allclose(found, wanted, atol=1e-9)
 
 
-def test_registered_depth_comes_back(cells, points):
+def test_registered_depths_are_inverted(cells, points):
     shank, time, registered = points
     displacement = displacement_at(cells, TIMES, DEPTHS, shank, time, registered, True)
     seen = registered + displacement
@@ -38,7 +38,7 @@ def test_registered_depth_comes_back(cells, points):
     assert np.abs(displacement).max() > 10
 
 
-def test_every_point_by_itself(cells, points):
+def test_points_do_not_depend_on_each_other(cells, points):
     shank, time, depth = points
     together = displacement_at(cells, TIMES, DEPTHS, shank, time, depth, False)
     alone = [
@@ -48,7 +48,7 @@ def test_every_point_by_itself(cells, points):
     assert together.tolist() == alone
 
 
-def test_one_cell_holds_everywhere():
+def test_a_single_cell_is_valid_everywhere():
     one = np.full((1, 1, 1), 7.0)
     zero = np.zeros(3, np.int64)
     found = displacement_at(one, TIMES[:1], DEPTHS[:1], zero, np.array([-5.0, 0.5, 9.0]), np.zeros(3), True)

@@ -1,4 +1,4 @@
-"""Registered features against footprints that are known at every place."""
+"""Registered features equal footprints that are known at every place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_moved_footprint_is_put_back(moved_um: float) -> None:
     )[0]
     expected = footprint(POSITIONS, rest_um)[NEIGHBORS[target[0]]]
     unmoved = seen[NEIGHBORS[target[0]]]
-    # Contacts at the rim were not all measured, and there the interpolation falls back towards 0.
+    # Contacts at the rim were not all measured, so the interpolation falls towards 0 there.
     inner = np.abs(POSITIONS[NEIGHBORS[target[0]], 1] - rest_um) < 40
     error = np.linalg.norm((found - expected)[inner]) / np.linalg.norm(expected[inner])
     assert error < 0.12
@@ -63,7 +63,7 @@ def test_a_spike_does_not_depend_on_its_companions() -> None:
     np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
-def test_templates_are_taken_away_as_a_plain_loop_does() -> None:
+def test_templates_are_subtracted_as_by_a_plain_loop() -> None:
     rng = np.random.default_rng(2)
     features = rng.standard_normal((12, 16, 2)).astype(np.float32)
     unit_features = rng.standard_normal((3, 5, 20, 2)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Reading contacts where their tissue is, against the sum written out."""
+"""Contacts read where their tissue is equal the written sum."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def dense(source, weight, shift):
     return matrix
 
 
-def test_kriging_is_the_best_linear_guess():
+def test_kriging_is_the_best_linear_estimate():
     source, weight = table("kriging", n_nearest=16)
     alike = lambda a, b: np.exp(-0.5 * (np.linalg.norm(a[:, None] - b[None], axis=2) / 20) ** 2)  # noqa: E731
     for shift in (100, 120, 131):
@@ -36,12 +36,12 @@ def test_kriging_is_the_best_linear_guess():
 
 
 @pytest.mark.parametrize("method", ["nearest", "inverse_distance"])
-def test_without_displacement_contacts_stay_themselves(method):
+def test_without_displacement_contacts_are_unchanged(method):
     np.testing.assert_allclose(dense(*table(method), 120), np.eye(16), atol=1e-4)
 
 
 @pytest.mark.parametrize("method", ["kriging", "inverse_distance", "nearest"])
-def test_a_whole_row_of_displacement_takes_the_row_above(method):
+def test_a_displacement_by_a_row_reads_the_row_above(method):
     matrix = dense(*table(method), 160)  # 20 µm
     np.testing.assert_allclose(matrix[:14], np.eye(16, k=2)[:14], atol=0.06)
 

@@ -1,4 +1,4 @@
-"""The smoothed walk, against the dense normal equations."""
+"""The smoothed walk equals the dense normal equations."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def dense(slope, information, displacement, precision, weight):
     return np.linalg.solve(total, right), np.linalg.inv(total)
 
 
-def test_same_as_dense(problem):
+def test_solution_equals_the_dense_one(problem):
     course, variance, size, moment = smooth_walk(*problem)
     wanted, covariance = dense(*problem)
     np.testing.assert_allclose(course.ravel(), wanted, atol=1e-6)
@@ -61,7 +61,7 @@ def test_same_as_dense(problem):
     assert size[0] == 0
 
 
-def test_less_certain_where_nothing_is_seen(problem):
+def test_the_uncertainty_is_larger_without_observations(problem):
     _, variance, _, _ = smooth_walk(*problem)
     assert (variance[6] > variance[4]).all()
     assert (variance[6] > variance[9]).all()

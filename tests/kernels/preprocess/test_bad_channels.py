@@ -1,4 +1,4 @@
-"""Bad channels: labels and interpolation against SpikeInterface and by construction."""
+"""Bad channels: labels and interpolation agree with SpikeInterface and with their construction."""
 
 from importlib import import_module
 
@@ -57,7 +57,7 @@ def test_labels_equal_spikeinterface(outside, seed):
         np.testing.assert_array_equal([{"outside": "out"}.get(name, name) for name in got], names)
 
 
-def test_silence_is_not_similar_to_anything():
+def test_silence_resembles_nothing():
     features = channel_features(np.zeros((600, 20)), sampling_frequency=RATE)
     assert not features.local_similarity.any() and not features.trend.any()
 

@@ -1,4 +1,4 @@
-"""IIR filters against SciPy in float64 on the whole recording."""
+"""IIR filters agree with SciPy in float64 on the whole recording."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def slow_waves_and_noise(seconds, channels, seed=0):
 
 
 def sos_filtfilt_reference(traces, *, before, after, sos):
-    """The same filter by SciPy in float64, with as much padding as it remembers, where the traces allow it."""
+    """The same filter by SciPy in float64, padded by the length of its memory if the traces allow it."""
     padding = min(sos_halo(sos), len(traces) - 1)
     filtered = signal.sosfiltfilt(sos, traces.astype("float64"), axis=0, padlen=padding)
     return filtered[before : len(traces) - after]
@@ -64,7 +64,7 @@ def test_input_dtypes(dtype):
     given = shifted.astype(dtype)
     given.setflags(write=False)
     got = sos_filtfilt(given, before=halo, after=halo, sos=BAND)
-    # SciPy pads at the ends of this short window and ours does not: compare far from them.
+    # SciPy pads at the ends of this short window and ours does not, so they are compared away from the ends.
     assert np.abs(got - want)[halo:-halo].max() <= 1e-4 * want.std()
 
 

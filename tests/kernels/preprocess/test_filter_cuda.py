@@ -1,4 +1,4 @@
-"""The recursive filter as a CUDA kernel against the compiled one, by Numba's simulator or on a GPU."""
+"""The recursive filter as a CUDA kernel, in Numba's simulator or on a GPU, equals the compiled one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ RATE = 30_000
 
 @pytest.mark.parametrize("btype", ["bandpass", "highpass"])
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-def test_same_traces(cuda_xp, monkeypatch, btype, dtype):
-    """Stretches of 60 samples, each led up to by as many as the filter remembers; the last is shorter."""
+def test_traces_agree(cuda_xp, monkeypatch, btype, dtype):
+    """Blocks of 60 samples, each preceded by the samples that the filter remembers; the last block is shorter."""
     monkeypatch.setattr(device, "STRETCH", 60)
     sos = butter(1, [3000, 9000] if btype == "bandpass" else 3000, btype, fs=RATE, output="sos")
     halo = cpu.sos_halo(sos)
@@ -28,8 +28,8 @@ def test_same_traces(cuda_xp, monkeypatch, btype, dtype):
     assert np.abs(found - expected).max() < 1e-4 * expected.std()
 
 
-def test_less_context_than_the_filter_remembers(cuda_xp):
-    """As at the ends of a tile: the first and the last sample are taken to have lasted for ever."""
+def test_less_context_than_the_filter_remembers_is_padded(cuda_xp):
+    """The first and last samples are then taken to continue without end."""
     sos = butter(1, [3000, 9000], "bandpass", fs=RATE, output="sos")
     traces = (np.random.default_rng(2).normal(size=(90, 2)) * 100 + 500).astype(np.float32)
     keywords = {"before": 5, "after": 0, "sos": sos}
@@ -38,7 +38,7 @@ def test_less_context_than_the_filter_remembers(cuda_xp):
     assert np.abs(found - expected).max() < 1e-4 * expected.std()
 
 
-def test_nothing_to_filter(cuda_xp):
+def test_empty_traces_are_accepted(cuda_xp):
     sos = butter(1, 3000, fs=RATE, output="sos")
     for shape in ((20, 3), (30, 0)):
         found = device.sos_filtfilt(cuda_xp, cuda_xp.asarray(np.zeros(shape, np.float32)), before=10, after=10, sos=sos)
@@ -47,8 +47,8 @@ def test_nothing_to_filter(cuda_xp):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("order", [2, 5])
-def test_a_tile_of_many_channels(order):
-    """Offsets and slow waves 300 times the noise."""
+def test_a_tile_of_many_channels_agrees(order):
+    """With offsets and slow waves of 300 times the noise."""
     from xephys.kernels.lib.dispatch import namespace_of_device
 
     xp = namespace_of_device("cuda")

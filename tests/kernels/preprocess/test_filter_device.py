@@ -1,4 +1,4 @@
-"""The filter on a device against that for NumPy, whatever the corners, at the ends, for many channels."""
+"""The filter on a device agrees with NumPy's, for any corners, at the ends, and for many channels."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_filters_with_one_corner(xp, counts, btype):
 
 
 def test_filter_at_the_ends_of_a_recording(xp, counts):
-    """There the halo is the edge sample again and again."""
+    """There the halo repeats the edge sample."""
     halo = cpu_filter.sos_halo(BAND)
     padded = np.pad(counts[:3000], ((halo, halo), (0, 0)), mode="edge")
     keywords = {"before": halo, "after": halo, "sos": BAND}
     agree(device_filter.sos_filtfilt(xp, xp.asarray(padded), **keywords), cpu_filter.sos_filtfilt(padded, **keywords))
 
 
-def test_filter_of_more_channels_than_are_taken_at_a_time(xp, counts):
+def test_channels_are_filtered_in_groups(xp, counts):
     many = np.tile(counts[:2500], (1, 4))
     keywords = {"before": 800, "after": 800, "sos": BAND}
     found = to_host(device_filter.sos_filtfilt(xp, xp.asarray(many), **keywords))

@@ -7,7 +7,7 @@ RATE = 30_000.0
 
 
 @pytest.mark.parametrize(("low", "high"), [(300.0, 5000.0), (None, 9000.0), (150.0, None)])
-def test_the_gain_is_that_of_the_formula(low, high):
+def test_the_gain_follows_the_formula(low, high):
     taps = gaussian_taps(freq_min_hz=low, freq_max_hz=high, sampling_frequency=RATE)
     assert len(taps) % 2 == 1
     np.testing.assert_allclose(taps, taps[::-1], atol=1e-9)
@@ -31,6 +31,6 @@ def test_against_numpy(channels):
     np.testing.assert_allclose(got, expected[13:-3], rtol=1e-4, atol=1e-3)
 
 
-def test_a_short_halo():
+def test_a_short_halo_is_refused():
     with pytest.raises(ValueError, match="halo is 1 before and 2 after; the filter reaches 2 samples"):
         fir_filter(np.zeros((9, 1)), before=1, after=2, taps=np.ones(5, "f4"))

@@ -3,7 +3,7 @@ import numpy as np
 from xephys.kernels.preprocess import fir, fir_device
 
 
-def test_as_on_the_host(xp):
+def test_traces_equal_those_of_the_host(xp):
     traces = np.random.default_rng(0).normal(0, 50, (400, 3)).astype("f4")
     taps = fir.gaussian_taps(freq_min_hz=600.0, freq_max_hz=5000.0, sampling_frequency=30_000.0)
     halo = {"before": 70, "after": 60}

@@ -1,4 +1,4 @@
-"""Fractional delays against sines, the Fourier shift and SpikeInterface."""
+"""Fractional delays agree with shifted sines, the Fourier shift and SpikeInterface."""
 
 from importlib import import_module
 
@@ -13,7 +13,7 @@ SHIFTS = np.tile(np.arange(13) / 13, 2)[:24]
 
 
 def band_limited(rows, channels, seed=0):
-    """Noise between 300 and 6000 Hz, periodic, so that a Fourier shift is exact; standard deviation 1."""
+    """Periodic noise between 300 and 6000 Hz with standard deviation 1, for which a Fourier shift is exact."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal((rows, channels)), axis=0)
     frequency = np.fft.rfftfreq(rows, 1 / RATE)
     traces = np.fft.irfft(spectrum * ((frequency > 300) & (frequency < 6000))[:, None], rows, axis=0)
@@ -37,7 +37,7 @@ def test_equals_the_fourier_shift(dtype):
     angle = -2j * np.pi * np.fft.rfftfreq(3000)[:, None] * SHIFTS
     want = np.fft.irfft(np.fft.rfft(traces.astype("float64"), axis=0) * np.exp(angle), 3000, axis=0)
     got = phase_shift(traces, before=100, after=200, shifts=SHIFTS)
-    # Rounding to integers leaves noise of all frequencies, also above those that the filter delays.
+    # Rounding to integers adds noise at all frequencies, even above those that the filter delays.
     limit = 1.5 if "i" in dtype else 1e-4 * 1000
     assert np.abs(got - want[100:-200]).max() < limit
 
@@ -76,7 +76,7 @@ def test_result_does_not_depend_on_chunks_or_other_channels(channels):
     np.testing.assert_array_equal(whole[:, -1:], alone)
 
 
-def test_offsets_stay():
+def test_offsets_are_kept():
     traces = np.full((100, 5), 20_000, "int16")
     got = phase_shift(traces, before=HALO, after=HALO, shifts=np.linspace(0, 1, 5))
     np.testing.assert_allclose(got, 20_000, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Common and local references against NumPy, row by row."""
+"""Common and local references equal NumPy's, row by row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.references import reference_by_numpy
 from xephys.kernels.preprocess.reference import common_reference, local_reference
 
 
-def test_nan_spoils_its_sample_only():
+def test_nan_affects_its_sample_only():
     rng = np.random.default_rng(0)
     traces = rng.standard_normal((300, 20)).astype("float32")
     traces[100, 3] = np.nan
@@ -44,7 +44,7 @@ def test_groups_reference_channels_and_bad_channels(operator, scattered):
 
 
 @pytest.mark.parametrize("operator", ["median", "average"])
-def test_channels_of_no_group_are_left_as_they_are(operator):
+def test_channels_without_a_group_are_unchanged(operator):
     traces = np.random.default_rng(3).normal(0, 10, (100, 40)).astype("float32")
     groups = np.tile([3, -1, 0, -7], 10)
     got = common_reference(traces, operator=operator, groups=groups)
@@ -92,7 +92,7 @@ def test_local_reference_equals_numpy(operator, k):
             np.testing.assert_allclose(got[:, c], traces[:, c] - level, rtol=0, atol=1e-5)
 
 
-def test_local_nan_spoils_its_neighbors_only():
+def test_local_nan_affects_its_neighbors_only():
     neighbors = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [2, -1, -1]], dtype="int32")
     traces = np.ones((20, 4), dtype="float32")
     for position in range(3):

@@ -1,4 +1,4 @@
-"""Common references on a device: medians equal those for NumPy to the bit, averages to rounding."""
+"""Common references on a device: medians equal NumPy's to the bit, averages up to rounding."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ TRACES = np.random.default_rng(0).standard_normal((3000, 3)).astype("f4")
 
 
 @pytest.mark.parametrize(("up", "down"), [(1, 10), (1, 3), (3, 1), (2, 3), (441, 480)])
-def test_against_scipy_away_from_the_ends(up, down):
+def test_result_equals_scipys_away_from_the_ends(up, down):
     expected = resample_poly(TRACES.astype("f8"), up, down, axis=0, window=("kaiser", 5.0))
     reach = resample_reach(up=up, down=down)
     start, n = reach * up // down + 1, len(expected) - 2 * (reach * up // down + 2)
@@ -17,7 +17,7 @@ def test_against_scipy_away_from_the_ends(up, down):
 
 
 @pytest.mark.parametrize(("up", "down"), [(1, 10), (3, 2)])
-def test_a_block_gives_what_the_whole_gives(up, down):
+def test_a_block_equals_its_part_of_the_whole(up, down):
     whole = resample(TRACES, first=0, start=30, n=100, up=up, down=down)
     reach = resample_reach(up=up, down=down)
     first = 50 * down // up - reach

@@ -1,4 +1,4 @@
-"""Channels of a ring: by distance, only good ones, and never fewer than asked for where there are others."""
+"""Channels of a ring: chosen by distance, good ones only, and at least as many as requested if they exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xephys.kernels.preprocess.ring import ring_neighbors
 
 
 @pytest.mark.parametrize("n_neighbors_min", [1, 6])
-def test_as_one_would_count(n_neighbors_min):
+def test_result_equals_a_plain_count(n_neighbors_min):
     rng = np.random.default_rng(0)
     positions, good = rng.uniform(0, 300, (24, 2)), rng.random(24) > 0.2
     found = ring_neighbors(positions, good, inner_radius_um=40.0, outer_radius_um=90.0, n_neighbors_min=n_neighbors_min)
@@ -21,6 +21,6 @@ def test_as_one_would_count(n_neighbors_min):
         assert row[row >= 0].tolist() == sorted(c for _, c in beyond[:n])
 
 
-def test_no_channel_beyond():
+def test_a_ring_is_empty_if_no_channel_is_beyond():
     apart = {"inner_radius_um": 40.0, "outer_radius_um": 90.0, "n_neighbors_min": 1}
     assert (ring_neighbors(np.zeros((3, 2)), np.ones(3, bool), **apart) < 0).all()

@@ -1,4 +1,4 @@
-"""Silence against a readable reference: runs of equal values, and what they are filled with."""
+"""Silence equals that of a readable reference: runs of equal values, and what they are filled with."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_silence_is_filled_from_live_neighbors(seed):
 
 def test_live_rows():
     silent = np.zeros((100, 4), bool)
-    silent[:, 3] = True  # a dead channel has no say
+    silent[:, 3] = True  # a dead channel does not count
     silent[:60, :3] = True
     (rows,) = live_rows([silent])
     assert np.array_equal(rows, np.arange(100) >= 60)

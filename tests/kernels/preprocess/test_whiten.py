@@ -1,4 +1,4 @@
-"""Whitening: matrices against their definition, application against NumPy in float64."""
+"""Whitening: matrices follow their definition, and their application equals NumPy in float64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backgrounds against NumPy and SciPy."""
+"""Backgrounds equal those of NumPy and SciPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The spike kernels against plain float64 code that follows the formulas of the docstrings."""
+"""The kernels of spikes equal plain float64 code that follows the formulas of the docstrings."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_displaced_tissue_is_a_displaced_probe():
     np.testing.assert_allclose(a, b, atol=1e-3)
 
 
-def test_rest_templates_are_single_spikes():
+def test_templates_at_rest_are_single_spikes():
     bank = make_bank()
     templates = rest_templates(bank, CHANNELS, nbefore=30, nafter=60, phase=0.5)
     args = np.array([30.5]), np.array([2]), np.ones(1), np.ones(1), np.zeros(1)
@@ -109,7 +109,7 @@ def test_rest_templates_are_single_spikes():
 
 
 @pytest.mark.parametrize("refractory", [0.0, 1.0, 2.5])
-def test_keep_refractory(refractory):
+def test_only_spikes_after_the_refractory_period_are_kept(refractory):
     time = np.sort(np.random.default_rng(0).uniform(0, 100, 80))
     kept: list[float] = []
     for t in time:

@@ -1,4 +1,4 @@
-"""Templates: streamed sums against a loop over spikes, sparse and low-rank forms, alignment, likeness."""
+"""Templates: streamed sums equal a loop over spikes; sparse and low-rank forms, alignment, similarity."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def test_low_rank_is_exact_at_full_rank_and_signs_are_fixed() -> None:
     np.testing.assert_allclose(flipped_temporal, -temporal, atol=1e-5)
 
 
-def test_weak_ranks_go_and_the_rest_explains_as_much() -> None:
+def test_weak_ranks_are_dropped_and_the_rest_explains_as_much() -> None:
     rng = np.random.default_rng(3)
     shapes = np.linalg.qr(rng.standard_normal((40, 3)))[0].T
     patterns = np.linalg.qr(rng.standard_normal((12, 3)))[0].T
-    # Singular values 30, 4 and 0.5: the last one changes the gain of a spike by a quarter of the noise variance.
+    # Of the singular values 30, 4 and 0.5, the last changes the gain of a spike by a quarter of the noise variance.
     template = np.einsum("r,rt,rk->tk", [30.0, 4.0, 0.5], shapes, patterns)
     noisy = template + rng.standard_normal((40, 12)) / np.sqrt(1000)
     few = np.einsum("r,rt,rk->tk", [30.0, 0.0, 0.0], shapes, patterns) + rng.standard_normal((40, 12)) / np.sqrt(20)
@@ -135,7 +135,7 @@ def test_a_silent_template_has_no_channel_and_no_place() -> None:
 
 
 def test_few_spikes_keep_fewer_channels() -> None:
-    """Channels that hold averaged noise alone are dropped, whether 10 or 10000 spikes were averaged."""
+    """Channels with averaged noise alone are dropped, whether 10 or 10000 spikes were averaged."""
     rng = np.random.default_rng(3)
     clean = np.zeros((2, 60, 16))
     clean[:, 20:30, :4] = -8.0

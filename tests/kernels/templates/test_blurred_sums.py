@@ -1,4 +1,4 @@
-"""Weights of delays are found, none of them negative, and what they leave is what the best of them leave."""
+"""Weights of delays are recovered and never negative; their residual is that of the best weights."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test_delays_of_both_parts_are_found(seed):
     average = np.mean([moved(first, a) + moved(second, b) for a, b in rng.integers(-REACH, REACH + 1, (40, 2))], axis=0)
     (rest, *amplitudes), _ = fitted(average, first, second)
     assert rest < 0.01 * (average**2).sum()
-    assert amplitudes == pytest.approx([1, 1], abs=0.15)  # neighboring delays stand for each other
+    assert amplitudes == pytest.approx([1, 1], abs=0.15)  # neighboring delays can replace each other
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_no_sum_leaves_as_much_as_the_best_weights_leave(seed):
+def test_the_residual_of_any_template_is_that_of_the_best_weights(seed):
     first, second = spikes(seed)
     other, _ = spikes(seed + 100)
     (rest, *amplitudes), columns = fitted(other, first, second)

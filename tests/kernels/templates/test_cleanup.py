@@ -1,4 +1,4 @@
-"""Means of features back in time, aligned on the shape that fits, and near duplicates made one."""
+"""Means of features as waveforms, aligned to the best-fitting shape, with near duplicates merged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_cluster_gives_no_template():
     assert waveforms.shape[0] == channels.shape[0] == 0
 
 
-def test_delays_are_found_and_taken_away():
+def test_delays_are_found_and_removed():
     delays = [-4, 0, 3]
     late = np.stack([template(2.0, -5.0, 1.0, delay=d) for d in delays])
     found = template_delays(late, np.stack([shape(), shape(4.0)]).astype("f4"), nbefore=NBEFORE, delay_samples_max=6)
@@ -51,7 +51,7 @@ def test_near_duplicates_become_their_weighted_mean():
     waveforms = np.stack([template(5, 2), template(5.4, 2.1, delay=2), template(5, 2, width=6.0), template(9, 4)])
     channels = np.array([[3, 4], [3, 4], [3, 4], [3, 4]], np.int32)
     merged, slots, target = merge_duplicates(waveforms, channels, np.array([300, 100, 50, 80]), lag_samples_max=6)
-    # The second is the first, two samples later; the third has another shape, the fourth another size.
+    # The second is the first, delayed by two samples; the third has another shape, the fourth another size.
     assert target.tolist() == [0, 0, 1, 2]
     expected = (300 * template(5, 2) + 100 * template(5.4, 2.1)) / 400
     np.testing.assert_allclose(merged[0][4:-4], expected[4:-4], atol=2e-2)
@@ -68,7 +68,7 @@ def test_channels_of_merged_templates_are_joined():
     np.testing.assert_allclose(merged[0], template(5, 0.5, 0.5), atol=1e-6)
 
 
-def test_one_template_and_none():
+def test_one_template_and_no_template():
     for n in (0, 1):
         merged, slots, target = merge_duplicates(
             np.stack([template(5, 2)] * 1)[:n],

@@ -1,4 +1,4 @@
-"""Waveforms made of others, beside the same sums written out on all channels."""
+"""Combined waveforms equal the same sums written out on all channels."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def test_a_unit_is_the_weighted_mean_of_its_aligned_templates(kept, shift):
     dense = dense_waveforms(waveforms, channels, n_channels=N_CHANNELS)
     for slot, channel in enumerate(channels[0]):
         for sample in range(N_SAMPLES):
-            inside = 0 <= sample + shift < N_SAMPLES  # a spike that is moved later comes earlier in its window
+            inside = 0 <= sample + shift < N_SAMPLES  # spikes moved later come earlier in their window
             second = dense[1, sample + shift, channel] if inside else 0.0
             mean = 0.75 * dense[0, sample, channel] + 0.25 * second
             assert merged[0, sample, slot] == pytest.approx(mean, abs=1e-6)
 
 
-def test_what_was_not_merged_stays_as_it_is(kept):
+def test_unmerged_templates_are_unchanged(kept):
     waveforms, channels = kept
     alone = {
         "unit_of_template": np.array([1, -1, 0]),

@@ -38,7 +38,7 @@ def test_sums_are_found(lag, first, second):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_single_templates_are_none(seed):
+def test_single_templates_are_not_sums(seed):
     templates = make_templates(8, seed=seed)
     counts = np.random.default_rng(seed).integers(20, 2000, 8)
     assert len(composites(templates, counts)) == 0
@@ -51,13 +51,13 @@ def test_a_sum_that_fires_as_often_as_its_parts_is_a_unit():
     assert len(composites(total, [500, 500, 500, 250])) == 1
 
 
-def test_amplitudes_beyond_the_limits_are_no_sum():
+def test_amplitudes_beyond_the_limits_are_not_a_sum():
     templates = make_templates(3, seed=1)
     total = np.concatenate([templates, (templates[0] + 0.4 * templates[2])[None]])
     assert len(composites(total, [500, 500, 500, 50], rest_max=0.01)) == 0
 
 
-def test_the_noise_of_an_average_need_not_be_explained():
+def test_averaged_noise_need_not_be_explained():
     templates = make_templates(3, seed=1)
     noise = np.random.default_rng(0).standard_normal(templates[0].shape)
     total = templates[0] + templates[2]
@@ -77,7 +77,7 @@ def test_a_sum_at_varying_delays_is_found():
     assert (found["by_chance"][0], found["rest"][0] < 0.05) == (False, True)
 
 
-def test_both_parts_of_a_sum_are_placed_against_it():
+def test_both_parts_of_a_sum_are_aligned_to_it():
     templates = make_templates(5, seed=4)
     total = moved(templates[1], -4) + moved(templates[3], 3)
     found = composites(np.concatenate([templates, total[None]]), [500] * 5 + [60])[0]
@@ -86,14 +86,14 @@ def test_both_parts_of_a_sum_are_placed_against_it():
 
 
 def blurred(templates):
-    """The sum of two at varying delays, with something that is in neither."""
+    """The sum of two templates at varying delays, plus a part that is in neither."""
     total = templates[0] + np.mean([moved(templates[2], lag) for lag in (-6, -3, -1, 0, 2, 5)], axis=0)
     other = np.random.default_rng(0).standard_normal(total.shape)
     return total + other * np.sqrt(0.25 * (total**2).sum() / (other**2).sum())
 
 
-def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_no_sum():
-    """Of coincidences at many lags; the same template with more spikes than chance can make is a unit."""
+def test_a_blurred_sum_explained_by_coincidences_is_dropped():
+    """Coincidences at many lags explain it; the same template with more spikes than chance allows is a unit."""
     templates = make_templates(4, seed=1)
     total = blurred(templates)
     every = np.concatenate([templates, total[None]])
@@ -105,8 +105,8 @@ def test_what_two_have_coincidences_for_is_theirs_though_its_average_is_no_sum()
     assert len(composites(every, [6000, 900, 6000, 900, 40], chance=chance)) == 0
 
 
-def test_whether_a_rare_one_is_a_sum_is_left_to_the_trains():
-    """Waveforms cannot tell: of templates of one time course any may be the sum of its neighbors."""
+def test_rare_templates_are_judged_by_their_trains():
+    """Waveforms do not suffice: among templates of one time course, any may be the sum of its neighbors."""
     templates = make_templates(4, seed=1)
     rare = composites(
         np.concatenate([templates, blurred(templates)[None]]), [60_000, 900, 60_000, 900, 40], chance=1e-6
@@ -116,7 +116,7 @@ def test_whether_a_rare_one_is_a_sum_is_left_to_the_trains():
 
 
 @pytest.mark.parametrize("lag", [-7, 0, 20])
-def test_coincidences_that_a_third_took_are_missed(lag):
+def test_coincidences_taken_by_a_third_unit_are_missing(lag):
     rng, n = np.random.default_rng(3), 3_000_000
     first, second = (np.sort(rng.choice(n, 10_000, replace=False)) for _ in range(2))
     pair = np.array([(2, 0, 1, 0, lag, 0.3, True)], COMPOSITE)
@@ -134,4 +134,4 @@ def test_coincidences_that_a_third_took_are_missed(lag):
     assert missed(first, second) == [False]
     assert missed(free, second) == [True]
     assert missed(free[::4], second) == [True]
-    assert missed(free[:50], second) == [False]  # too few to tell
+    assert missed(free[:50], second) == [False]  # too few spikes to decide

@@ -1,4 +1,4 @@
-"""Templates as functions of displacement, against footprints that are known at every displacement."""
+"""Templates as functions of displacement equal footprints that are known at every displacement."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def learned(counts: np.ndarray, *, noise: float = 0.0, **more):
     return found[0], n[0], expected
 
 
-def test_where_many_spikes_are_seen_the_templates_are_the_true_ones() -> None:
+def test_with_many_spikes_the_templates_are_the_true_ones() -> None:
     found, n, expected = learned(np.full(21, 400), noise=1.0)
     assert all(relative_error(found[i], expected[i]) < 0.02 for i in range(21))
     assert n.min() >= 400
@@ -41,14 +41,14 @@ def test_where_many_spikes_are_seen_the_templates_are_the_true_ones() -> None:
 
 def test_displacements_without_spikes_are_filled_from_those_nearby() -> None:
     counts = np.full(21, 400)
-    counts[8:12] = 0  # 8 µm that were never seen
+    counts[8:12] = 0  # 8 µm without a spike
     found, n, expected = learned(counts)
     assert max(relative_error(found[i], expected[i]) for i in range(8, 12)) < 0.06
-    assert relative_error(expected[7], expected[10]) > 0.1  # what not moving them would cost
+    assert relative_error(expected[7], expected[10]) > 0.1  # the error without moving them
     assert n.min() > 0
 
 
-def test_a_unit_seen_at_one_displacement_only_is_moved_everywhere() -> None:
+def test_a_unit_seen_at_one_displacement_is_moved_to_all() -> None:
     counts = np.zeros(21, np.int64)
     counts[10] = 1000
     found, _, expected = learned(counts)
@@ -57,7 +57,7 @@ def test_a_unit_seen_at_one_displacement_only_is_moved_everywhere() -> None:
     assert relative_error(expected[10], expected[15]) > 0.19
 
 
-def test_other_displacements_can_be_asked_for() -> None:
+def test_other_displacements_can_be_requested() -> None:
     found, _, expected = learned(np.full(21, 400), wanted_um=np.zeros(1))
     assert found.shape[0] == 1
     assert relative_error(found[0], expected[10]) < 0.02
@@ -78,7 +78,7 @@ def test_empty_slots_stay_empty() -> None:
     assert not found[:, :, :, 3].any()
 
 
-def test_factors_keep_what_a_few_time_courses_can() -> None:
+def test_factors_keep_what_a_few_time_courses_explain() -> None:
     rng = np.random.default_rng(1)
     courses = rng.standard_normal((2, 30))
     patterns = rng.standard_normal((3, 7, 2, 10))

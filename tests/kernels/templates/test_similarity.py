@@ -1,4 +1,4 @@
-"""Likeness of templates against the cosine at each lag."""
+"""Similarity of templates equals the cosine at the best lag."""
 
 from __future__ import annotations
 

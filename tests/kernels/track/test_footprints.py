@@ -1,4 +1,4 @@
-"""Footprints know neither where the unit lies along the probe nor which contacts recorded it."""
+"""Footprints do not depend on the unit's place along the probe or on the contacts that recorded it."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def template(x, y, z=20.0, contacts=CONTACTS):
 
 
 @pytest.mark.parametrize("shift", [3.0, 10.0, 27.0, 60.0])
-def test_the_same_wherever_the_tissue_lies(shift):
+def test_footprints_do_not_depend_on_the_place_of_the_tissue(shift):
     first, valid = unit_footprints(template(20.0, 200.0), CONTACTS, np.array([[20.0, 200.0]]))
     second, _ = unit_footprints(template(20.0, 200.0 + shift), CONTACTS, np.array([[20.0, 200.0 + shift]]))
     assert valid.all()
@@ -30,13 +30,13 @@ def test_other_neurons_look_different():
     assert (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum()) < 0.98
 
 
-def test_beyond_the_contacts_nothing_is_claimed():
+def test_beyond_the_contacts_nothing_is_extrapolated():
     footprints, valid = unit_footprints(template(20.0, 0.0), CONTACTS, np.array([[20.0, 0.0]]))
     assert 0 < valid.sum() < valid.size
     assert (footprints[~valid] == 0).all()
 
 
-def test_in_batches_as_in_one(monkeypatch):
+def test_batches_do_not_change_the_result(monkeypatch):
     many = np.concatenate([template(20.0, y) for y in (100.0, 150.0, 210.0)])
     places = np.array([[20.0, 100.0], [20.0, 150.0], [20.0, 210.0]])
     once = unit_footprints(many, CONTACTS, places)

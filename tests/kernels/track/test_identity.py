@@ -1,4 +1,4 @@
-"""Probabilities hold where neurons are shared, and are near zero where none is."""
+"""Probabilities are calibrated if neurons are shared, and near zero if none is."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def drawn(n_same, n_different, n_within, seed, weights=(3.3, -2.6)):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("n_same", [80, 400])
-def test_probabilities_hold(seed, n_same):
+def test_probabilities_are_calibrated(seed, n_same):
     features, is_cross, is_same = drawn(n_same, 800, 400, seed)
     odds = learn_odds(features, is_cross, PRIOR, ratio=2.0)
     chance = probability_of(features[is_cross], odds)
@@ -28,7 +28,7 @@ def test_probabilities_hold(seed, n_same):
     assert abs(chance.sum() / n_same - 1) < 0.3
 
 
-def test_nothing_shared_is_next_to_nothing_found():
+def test_without_shared_neurons_hardly_any_match_is_probable():
     share = []
     for seed in range(10):
         features, is_cross, _ = drawn(0, 800, 400, seed)
@@ -43,8 +43,8 @@ def test_no_weight_changes_its_sign():
     assert odds[0] >= 0 and odds[1] <= 0
 
 
-def test_the_gradient_is_that_of_the_loss():
-    """Weights after learning are better than any in their neighborhood."""
+def test_learning_minimizes_the_loss():
+    """A step in any direction from the learned weights raises the loss."""
     features, is_cross, _ = drawn(100, 400, 200, 1)
     odds = learn_odds(features, is_cross, PRIOR, ratio=2.0)
 
@@ -66,13 +66,13 @@ def test_units_of_a_session_exclude_each_other():
     np.testing.assert_allclose(chance, [9 / (1 + 9 + 9), 9 / (1 + 9 + 9 + 1), 1 / (1 + 1 + 9)])
 
 
-def test_parts_of_one_neuron_do_not():
+def test_parts_of_one_neuron_do_not_exclude_each_other():
     first, second = np.array([0, 0]), np.array([1, 2])
     session, neuron = np.array([0, 1, 1]), np.array([0, 1, 1])
     np.testing.assert_allclose(exclusive(np.array([0.9, 0.8]), first, second, session, neuron), [0.9, 0.8])
 
 
-def test_best_partners_of_two_equal_ones_is_the_first():
+def test_of_two_equal_partners_the_first_is_best():
     best = best_partners(
         np.array([0, 0, 0]), np.array([1, 2, 3]), np.array([0.8, 0.8, 0.3]), np.array([0, 1, 1, 2]), probability_min=0.5
     )

@@ -1,4 +1,4 @@
-"""Displacements come back from pairs of which most are wrong, without a start and without chance."""
+"""Displacements are recovered from pairs that are mostly wrong, without a starting value and deterministically."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def matches(shifts, tilts, *, n_true, n_false, seed):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("tilt", [0.0, 60.0])
-def test_shift_and_tilt(seed, tilt):
+def test_shift_and_tilt_are_recovered(seed, tilt):
     rng = np.random.default_rng(seed)
     shifts, tilts = rng.uniform(-80, 80, 5), rng.uniform(-tilt, tilt, 5)
     knots = np.array([0.0, 1000.0])
@@ -33,7 +33,7 @@ def test_shift_and_tilt(seed, tilt):
     assert np.abs(moved - (expected - expected.mean(axis=0))).max() < 1.5
 
 
-def test_rigid():
+def test_a_rigid_shift_is_recovered():
     shifts = np.array([-70.0, 20.0, 50.0])
     moved = session_displacements(
         matches(shifts, np.zeros(3), n_true=10, n_false=20, seed=0),
@@ -42,7 +42,7 @@ def test_rigid():
     np.testing.assert_allclose(moved[:, 0], shifts, atol=0.5)
 
 
-def test_smooth():
+def test_a_smooth_displacement_is_recovered():
     rng, knots = np.random.default_rng(0), np.array([0.0, 500.0, 1000.0])
     place = rng.uniform(0, 1000, 200)
     ends = place, place + np.interp(place, knots, [0.0, 30.0, 0.0])

@@ -1,4 +1,4 @@
-"""Near pairs are those of a plain double loop, in whatever blocks they are looked for."""
+"""Near pairs equal those of a plain double loop, for any size of blocks."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def reference(a, b, distance_max_um, cosine_min):
 
 
 @pytest.mark.parametrize("block", [3, 256])
-def test_as_a_double_loop_finds_them(block, monkeypatch):
+def test_pairs_equal_those_of_a_double_loop(block, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", block)
     a, b = units(30, 0), units(25, 1)
     first, second = make_units(*a), make_units(*b)
@@ -52,7 +52,7 @@ def test_as_a_double_loop_finds_them(block, monkeypatch):
         np.testing.assert_allclose(found[key], values, rtol=2e-4, atol=2e-4)
 
 
-def test_each_pair_of_one_session_once():
+def test_pairs_within_a_session_are_listed_once():
     first = make_units(*units(30, 0))
     i, j, _ = near_pairs(first, first, distance_max_um=60.0, cosine_min=0.5)
     assert (i < j).all() and len(set(zip(i.tolist(), j.tolist(), strict=True))) == len(i)

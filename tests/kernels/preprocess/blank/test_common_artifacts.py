@@ -1,4 +1,4 @@
-"""Artifacts of many channels: the fast kernel against a reference that says it in words, and its halo."""
+"""Artifacts on many channels: the fast kernel equals a readable reference, with any tiles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLAT = 0.25
 
 
 def reference(traces, thresholds, n_channels_min, guard):
-    """A sample is silenced if any within the guard has enough channels beyond threshold and part of the largest."""
+    """A sample is silenced if a sample within the guard has enough channels beyond threshold and near the largest."""
     size = np.abs(traces)
     peak = np.array([size[max(t - guard, 0) : t + guard + 1].max() for t in range(len(traces))])
     crowded = (size > np.maximum(thresholds, FLAT * peak[:, None])).sum(axis=1) >= n_channels_min
@@ -30,7 +30,7 @@ def noisy(seed=0, n_samples=500, n_channels=8):
 
 @pytest.mark.parametrize("guard", [0, 1, 7, 600])
 @pytest.mark.parametrize("n_channels_min", [1, 4, 8])
-def test_samples_are_those_of_the_reference(guard, n_channels_min):
+def test_samples_equal_those_of_the_reference(guard, n_channels_min):
     traces, thresholds = noisy(), np.linspace(2, 4, 8).astype(np.float32)
     found = artifact_samples(
         traces, thresholds=thresholds, n_channels_min=n_channels_min, peak_fraction=FLAT, guard_samples=guard
@@ -47,7 +47,7 @@ def test_a_channel_with_an_infinite_threshold_does_not_count():
     assert not found.any()
 
 
-def test_a_footprint_that_falls_off_is_no_artifact():
+def test_a_footprint_that_falls_off_is_not_an_artifact():
     traces = np.zeros((9, 5), np.float32)
     traces[2], traces[6] = [100, 20, 20, 20, 20], [100, 30, 30, 30, 30]
     limits = np.full(5, 10, np.float32)
@@ -69,7 +69,7 @@ def test_pieces_with_their_halo_give_the_whole():
     assert (whole == 0).all(axis=1).any() and not (whole == 0).all()
 
 
-def test_input_is_left_alone():
+def test_the_input_is_unchanged():
     traces = noisy(2)
     before = traces.copy()
     limits = np.full(8, 5, np.float32)

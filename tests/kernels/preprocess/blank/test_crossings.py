@@ -5,7 +5,7 @@ from xephys.kernels.preprocess.blank.crossings import find_edges
 
 
 def reference(large):
-    """Periods of a mask, one sample after the other."""
+    """Periods of a mask, found sample by sample."""
     edges = []
     for t, value in enumerate(large):
         if value and (t == 0 or not large[t - 1]):
@@ -16,7 +16,7 @@ def reference(large):
 
 
 @pytest.mark.parametrize("n_min", [1, 2, 3])
-def test_against_every_sample(n_min):
+def test_periods_equal_those_of_every_sample(n_min):
     values = np.random.default_rng(n_min).normal(0, 10, (500, 3)).astype("f4")
     values[:4], values[-2:] = 99, -99
     thresholds = np.array([8, 9, 10], "f4")
@@ -31,7 +31,7 @@ def test_against_every_sample(n_min):
     assert found == expected
 
 
-def test_a_halo_is_needed():
+def test_a_missing_halo_is_refused():
     with pytest.raises(ValueError, match="edges are seen with one row more"):
         find_edges(
             np.zeros((5, 1)), before=0, after=1, start=0, thresholds=np.ones(1, "f4"), n_channels_min=1,

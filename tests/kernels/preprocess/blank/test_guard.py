@@ -1,4 +1,4 @@
-"""Guards around samples, and zeros in their place."""
+"""Guards around samples are zeroed."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
 @pytest.mark.parametrize("guard", [0, 1, 4, 99])
-def test_the_guard_against_every_sample(guard):
+def test_the_guard_equals_a_check_of_every_sample(guard):
     found = np.random.default_rng(0).random(60) < 0.05
     expected = [found[max(0, t - guard) : t + guard + 1].any() for t in range(60)]
     np.testing.assert_array_equal(within_guard(found, guard), expected)
 
 
-def test_zeros_where_found_and_the_input_stays():
+def test_found_samples_are_zero_and_the_input_is_unchanged():
     traces = np.random.default_rng(1).normal(size=(9, 3)).astype("f4")
     traces.setflags(write=False)
     found = np.isin(np.arange(9), [0, 4, 8])

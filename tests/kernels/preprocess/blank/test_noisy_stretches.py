@@ -1,4 +1,4 @@
-"""Noisy stretches: the fast kernel against a reference that says it in words, and its halo."""
+"""Noisy stretches: the fast kernel equals a readable reference, with any tiles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMITS = np.full(4, 2, np.float32)
 
 
 def reference(traces, thresholds, n_channels_min, reach, guard):
-    """A sample is silenced if, around any within the guard, most samples are beyond on enough channels."""
+    """A sample is silenced if most samples around one within the guard are beyond threshold on enough channels."""
     beyond = np.abs(traces) > thresholds
     counts = np.array([beyond[max(t - reach, 0) : t + reach + 1].sum(axis=0) for t in range(len(traces))])
     found = (2 * counts > 2 * reach + 1).sum(axis=1) >= n_channels_min
@@ -32,7 +32,7 @@ def moved(seed=0, n_samples=600, n_channels=4):
 @pytest.mark.parametrize("guard", [0, 7, 900])
 @pytest.mark.parametrize("reach", [1, 10, 30])
 @pytest.mark.parametrize("n_channels_min", [1, 2, 4])
-def test_samples_are_those_of_the_reference(n_channels_min, reach, guard):
+def test_samples_equal_those_of_the_reference(n_channels_min, reach, guard):
     traces = moved()
     found = noisy_samples(
         traces, thresholds=LIMITS, n_channels_min=n_channels_min, reach_samples=reach, guard_samples=guard
@@ -41,7 +41,7 @@ def test_samples_are_those_of_the_reference(n_channels_min, reach, guard):
     assert found.any()
 
 
-def test_only_what_enough_channels_see_is_found():
+def test_only_stretches_on_enough_channels_are_found():
     found = noisy_samples(moved(), thresholds=LIMITS, n_channels_min=3, reach_samples=20, guard_samples=0)
     assert found[140:160].all() and not found[:90].any() and not found[210:].any()
 
@@ -52,10 +52,10 @@ def test_a_channel_with_an_infinite_threshold_does_not_count():
     assert not found.any()
 
 
-def test_many_large_spikes_are_no_noisy_stretch():
+def test_many_large_spikes_are_not_a_noisy_stretch():
     traces = moved()[:100]
     for at in range(5, 95, 15):
-        traces[at : at + 5] = 60  # beyond a third of the time
+        traces[at : at + 5] = 60  # beyond the threshold for a third of the time
     found = noisy_samples(traces, thresholds=LIMITS, n_channels_min=2, reach_samples=30, guard_samples=5)
     assert not found.any()
 
@@ -73,7 +73,7 @@ def test_pieces_with_their_halo_give_the_whole():
     assert (whole == 0).all(axis=1).any() and not (whole == 0).all()
 
 
-def test_input_is_left_alone():
+def test_the_input_is_unchanged():
     traces = moved(2)
     before = traces.copy()
     blank_noisy_stretches(

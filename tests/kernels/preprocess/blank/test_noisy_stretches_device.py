@@ -1,4 +1,4 @@
-"""Silence on a device: the same samples as on the CPU, to the bit."""
+"""Silence on a device has the samples of the CPU, to the bit."""
 
 from __future__ import annotations
 

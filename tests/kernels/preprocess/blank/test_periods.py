@@ -18,14 +18,14 @@ def inside():
 
 
 @pytest.mark.parametrize("start", [0, 60, 199])
-def test_zeros_where_a_period_is_and_nowhere_else(start):
+def test_only_periods_are_zero(start):
     got = silence_periods(
         traces()[start:], before=0, after=0, start=start, first=FIRST, last=LAST, noise_levels=ZEROS, seed=0
     )
     np.testing.assert_array_equal(got, np.where(inside()[:, None], 0, traces())[start:])
 
 
-def test_noise_has_its_size_and_does_not_depend_on_the_tile():
+def test_inserted_noise_has_its_size_and_does_not_depend_on_the_tile():
     noise = {"first": np.array([0]), "last": np.array([60_000]), "noise_levels": np.array([2, 5], "f4"), "seed": 3}
     whole = silence_periods(np.zeros((60_000, 2), "f4"), start=0, **noise)
     part = silence_periods(np.zeros((100, 2), "f4"), before=10, after=10, start=500, **noise)
@@ -69,7 +69,7 @@ def test_a_spline_through_medians():
 
 
 @pytest.mark.parametrize("points", [LINE, CUBIC])
-def test_a_tile_gives_what_the_whole_gives(points):
+def test_a_tile_equals_its_part_of_the_whole(points):
     whole = bridged(0, N, 0, **points)
     for start, stop in [(0, 60), (60, 70), (75, 210), (300, 400)]:
         np.testing.assert_array_equal(bridged(start, stop, 70, **points), whole[start:stop])

@@ -26,18 +26,18 @@ def cleaned(values, start=0, stop=200, halo=30, **options):
     )  # fmt: skip
 
 
-def test_what_was_added_is_taken_away_also_at_the_ends():
+def test_added_shapes_are_removed_also_at_the_ends():
     np.testing.assert_allclose(cleaned(traces()), 0, atol=1e-5)
 
 
-def test_sizes_and_places_are_fitted():
+def test_sizes_and_shifts_are_fitted():
     values = traces(SIZES, SHIFTS)
     assert abs(cleaned(values)).max() > 5
     np.testing.assert_allclose(cleaned(values, jitter_samples=3, scale_amplitude=True), 0, atol=1e-4)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 52), (52, 53), (55, 118), (118, 200)])
-def test_a_tile_gives_what_the_whole_gives(start, stop):
+def test_a_tile_equals_its_part_of_the_whole(start, stop):
     values = traces(SIZES, SHIFTS) + np.random.default_rng(1).normal(0, 1, (200, 3)).astype("f4")
     options = {"jitter_samples": 3, "scale_amplitude": True}
     np.testing.assert_array_equal(cleaned(values, start, stop, **options), cleaned(values, **options)[start:stop])

@@ -5,7 +5,7 @@ from xephys.kernels.preprocess.spatial.along import derivative_matrix, mean_weig
 
 
 @pytest.mark.parametrize(("order", "edge_order"), [(1, 1), (2, 1), (1, 2)])
-def test_against_numpy_column_by_column(order, edge_order):
+def test_derivatives_equal_numpys_column_by_column(order, edge_order):
     rng = np.random.default_rng(0)
     columns = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0])
     places = rng.permutation(np.cumsum(rng.uniform(5, 30, 9)))

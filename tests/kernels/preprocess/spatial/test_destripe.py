@@ -27,7 +27,7 @@ def reference(traces, matrix, window, floor, groups):
 
 
 @pytest.mark.parametrize("window", [101, 3])
-def test_against_a_readable_one(window):
+def test_result_equals_a_readable_reference(window):
     rng = np.random.default_rng(1)
     traces = (rng.standard_normal((2000, 6)) * np.linspace(1, 50, 2000)[:, None]).astype("f4")
     groups = np.array([0, 0, 1, 1, 1, 0])
@@ -37,7 +37,7 @@ def test_against_a_readable_one(window):
     np.testing.assert_allclose(got, expected[60:-70], rtol=1e-3, atol=2e-3)
 
 
-def test_silence_stays_silent_and_no_window_is_the_matrix_alone():
+def test_silence_stays_silent_and_without_a_window_the_matrix_is_applied():
     matrix = np.random.default_rng(2).standard_normal((3, 3))
     given = {"floor": 0.003, "groups": np.zeros(3, np.int64), **pack_dense(matrix)}
     assert (destripe(np.zeros((99, 3), "f4"), before=10, after=10, window_samples=21, **given) == 0).all()

@@ -6,7 +6,7 @@ from xephys.kernels.preprocess.values import limits_device as device
 TRACES = np.random.default_rng(0).normal(0, 50, (200, 3)).astype("f4")
 
 
-def test_as_on_the_host(xp):
+def test_values_equal_those_of_the_host(xp):
     for name, parameters in (
         ("clip", {"low": -20.0, "high": None}),
         ("clip", {"low": None, "high": 12.0}),
