@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest.generated import generate, save
+from contest.generated import save
 from contest.sets import KINDS
 from harness import Process, run_process, table, write_result, xephys_command
 
@@ -82,7 +82,7 @@ def generated(folder: Path, seed: int) -> tuple[str, Path, Any, list[dict[str, A
     """A recording made by SpikeInterface's generator: the set ``static`` of the comparison with other sorters."""
     kind = KINDS["static"]
     assert kind.generator is not None
-    made = generate(kind.generator, seed=seed, duration_s=kind.duration_s)
+    made = kind.generator.generate(seed=seed, duration_s=kind.duration_s)
     path = folder / f"generated{seed}" / "recording"
     save(made.recording, path)
     return f"SpikeInterface, seed {seed}", path, made.truth, []

@@ -1,7 +1,7 @@
 """Recordings made by SpikeInterface's generator: 128 contacts, temporally white noise, log-uniform amplitudes."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class Setting(NamedTuple):
     staggered: bool = False
     noise_length_um: float = 0.0
 
+    def generate(self, *, seed: int, duration_s: float) -> "Generated":
+        """The recording of this setting and seed."""
+        return generate(self, seed=seed, duration_s=duration_s)
+
 
 class Generated(NamedTuple):
     """A recording that is not computed yet, its ground truth, and the units' mean templates ``(unit, sample,
@@ -45,6 +49,13 @@ class Generated(NamedTuple):
     noise_uv2: np.ndarray[Any, Any]
 
 
+class Generator(Protocol):
+    """A kind of recording that is not of our simulator."""
+
+    def generate(self, *, seed: int, duration_s: float) -> Generated:
+        """The recording of a seed."""
+
+
 def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     """The recording of a setting and seed: a pure function of its arguments.
 
@@ -53,7 +64,6 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
     ValueError
         From SpikeInterface, if the units do not fit on the probe at that distance.
     """
-    import spikeinterface.preprocessing as preprocessing
     from spikeinterface.core.generate import (
         InjectTemplatesRecording,
         generate_sorting,
@@ -109,11 +119,25 @@ def generate(setting: Setting, *, seed: int, duration_s: float) -> Generated:
         upsample_vector=rng.integers(0, UPSAMPLING, n_spikes),
     )
     recording.set_probe(probe)
+    return Generated(in_counts(recording), truth, templates.mean(axis=3).astype(np.float32), nbefore, covariance)
+
+
+def truth_of(sample: np.ndarray[Any, Any], unit: np.ndarray[Any, Any], *, n_units: int) -> Any:
+    """Spikes of the true units as SpikeInterface's sorting."""
+    from spikeinterface import NumpySorting
+
+    return NumpySorting.from_samples_and_labels([sample], [unit], RATE_HZ, unit_ids=np.arange(n_units))
+
+
+def in_counts(recording: Any) -> Any:
+    """Traces in µV as int16 counts with their gain."""
+    import spikeinterface.preprocessing as preprocessing
+
     scaled = preprocessing.scale(recording, gain=1 / GAIN_UV, dtype="float32")
     counts = preprocessing.astype(scaled, "int16", round=True)
     counts.set_channel_gains(GAIN_UV)
     counts.set_channel_offsets(0.0)
-    return Generated(counts, truth, templates.mean(axis=3).astype(np.float32), nbefore, covariance)
+    return counts
 
 
 def _probe(*, staggered: bool) -> Any:

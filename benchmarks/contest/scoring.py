@@ -133,16 +133,16 @@ def compared(found: Found, truth: Any, out: dict[str, Any]) -> tuple[NDArray[np.
 
 
 def of_units(out: dict[str, Any], accuracy: NDArray[np.float64], recorded: Recorded) -> None:
-    """Scores by stratum of the true units; only our simulator describes them."""
-    if recorded.simulated_truth is None:
-        return
-    info = recorded.simulated_truth.units_info()
-    snr = np.array([unit["snr"] for unit in info])
-    flags = {name: np.array([unit[name] for unit in info], bool) for name in ("bursting", "partial", "positive")}
+    """Scores by stratum of the true units: by their size, and by what our simulator tells of them."""
+    snr, simulated = recorded.snr, recorded.simulated_truth
+    info = [] if simulated is None else simulated.units_info()
+    names = ("bursting", "partial", "positive")
+    flags = {name: np.array([unit[name] for unit in info] or np.zeros(len(snr)), bool) for name in names}
     masks = {f"SNR {low:g}-{high:g}": (snr >= low) & (snr < high) for low, high in pairwise(SNR_LIMITS)} | flags
     masks["throughout"] = (snr > HIGH_SNR) & ~flags["partial"]
     masks["positive, SNR > 6"] = flags["positive"] & (snr > HIGH_SNR)
-    masks["overlapping"] = np.array([unit["overlap"] >= 0.8 for unit in info])
+    if info:
+        masks["overlapping"] = np.array([unit["overlap"] >= 0.8 for unit in info])
     out["strata"] = {
         name: {"units": int(mask.sum()), "well": int((accuracy[mask] >= WELL).sum())}
         | ({"accuracy": float(accuracy[mask].mean())} if mask.any() else {})

@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from . import generated
+from .generated_drift import DriftSetting
+from .real_units import RealSetting
 
 Role = Literal["accuracy", "background", "speed"]
 TUNING_SEEDS = range(5)
@@ -32,7 +34,7 @@ class Kind(NamedTuple):
     n_channels: int
     n_units: int
     simulator: dict[str, Any] | None = None
-    generator: generated.Setting | None = None
+    generator: generated.Generator | None = None
     role: Role = "accuracy"
 
 
@@ -49,6 +51,11 @@ def _easy(duration_s: float, n_units: int) -> Kind:
 def _speed(duration_s: float) -> Kind:
     simulator = {"preset": "easy", "amplitude_range_uv": AMPLITUDES_UV}
     return Kind(f"384 channels, {duration_s:g} s", duration_s, 384, 150, simulator, role="speed")
+
+
+def _moved(title: str, setting: DriftSetting | RealSetting) -> Kind:
+    title = f"{title}, {setting.n_channels} channels, 120 s"
+    return Kind(title, 120.0, setting.n_channels, setting.n_units, generator=setting)
 
 
 _BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
@@ -135,6 +142,15 @@ KINDS: dict[str, Kind] = {
     "easy128-slow": _drift("easy", "slow", 30.0, 120.0),
     "easy128-nonrigid": _drift("easy", "nonrigid", 30.0, 120.0),
     "easy128-steps": _drift("easy", "steps", 30.0, 120.0),
+    "np1-wander": _moved("Neuropixels 1.0, wandering", DriftSetting(70, "random_walk", (-15.0, 8.0))),
+    "np1-steps": _moved("Neuropixels 1.0, steps", DriftSetting(70, "steps", (-12.0, 12.0))),
+    "np2-zigzag": _moved("Neuropixels 2.0, zigzag", DriftSetting(70, "zigzag", (-20.0, 20.0), 0.5, "neuropixels-2")),
+    "np2-bumps": _moved("Neuropixels 2.0, bumps", DriftSetting(70, "bump", (-15.0, 15.0), 1.0, "neuropixels-2")),
+    "np2-fixed": _moved("Neuropixels 2.0, still", DriftSetting(70, "none", (-1.0, 1.0), 1.0, "neuropixels-2")),
+    "wander384": _moved("384 channels, wandering", DriftSetting(200, "random_walk", (-10.0, 10.0), n_channels=384)),
+    "real-still": _moved("measured waveforms and noise, still", RealSetting(60)),
+    "real-drift": _moved("measured waveforms and noise, drifting", RealSetting(60, 30.0)),
+    "real-still64": _moved("measured waveforms and noise, still", RealSetting(30, n_channels=64)),
     "speed": _speed(60.0),
     "speed600": _speed(600.0),
     "warm": Kind("every kernel once", 10.0, 64, 16, {"preset": "hard"}),
@@ -173,7 +189,25 @@ class Recorded:
         """The units to be found, as SpikeInterface's sorting."""
         if self.simulated_truth is not None:
             return self.simulated_truth.to_spikeinterface()
-        return _generated(self.kind, self.seed).truth
+        return generated.truth_of(self.known["sample"], self.known["unit"], n_units=KINDS[self.kind].n_units)
+
+    @cached_property
+    def snr(self) -> np.ndarray[Any, Any]:
+        """Peak of every unit at rest, over the noise of its channel."""
+        if self.simulated_truth is not None:
+            return np.array([unit["snr"] for unit in self.simulated_truth.units_info()])
+        return self.known["snr"]
+
+    @cached_property
+    def known(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What is stored of the truth of a generated set; an earlier version stored less, and that is made again."""
+        path = self.path.parent / "truth.npz"
+        with np.load(path) as stored:
+            complete = "snr" in stored
+        if not complete:
+            _save_truth(self.path.parent, _generated(self.kind, self.seed))
+        with np.load(path) as stored:
+            return {name: stored[name] for name in ("sample", "unit", "snr")}
 
 
 def parsed(name: str) -> tuple[str, int]:
@@ -252,7 +286,7 @@ def _simulated(kind: str, seed: int) -> tuple[Any, Any]:
 def _generated(kind: str, seed: int) -> generated.Generated:
     which = KINDS[kind]
     assert which.generator is not None
-    return generated.generate(which.generator, seed=seed, duration_s=which.duration_s)
+    return which.generator.generate(seed=seed, duration_s=which.duration_s)
 
 
 def _save_simulated(place: Path, kind: str, seed: int) -> dict[str, Any]:
@@ -267,10 +301,24 @@ def _save_simulated(place: Path, kind: str, seed: int) -> dict[str, Any]:
 def _save(place: Path, kind: str, seed: int) -> dict[str, Any]:
     made = _generated(kind, seed)
     generated.save(made.recording, place / "recording")
+    _save_truth(place, made)
+    return {"bad_channels": [], "delays": False}
+
+
+def _save_truth(place: Path, made: generated.Generated) -> None:
     whitening = _inverse_root(made.noise_uv2)
     templates = (made.templates_uv @ whitening).astype(np.float32)
-    np.savez(place / "truth.npz", templates=templates, nbefore=made.nbefore, whitening=whitening)
-    return {"bad_channels": [], "delays": False}
+    spikes = made.truth.to_spike_vector()
+    snr = (np.abs(made.templates_uv).max(axis=1) / np.sqrt(np.diag(made.noise_uv2))).max(axis=1)
+    np.savez(
+        place / "truth.npz",
+        templates=templates,
+        nbefore=made.nbefore,
+        whitening=whitening,
+        sample=spikes["sample_index"],
+        unit=spikes["unit_index"],
+        snr=snr,
+    )
 
 
 def _inverse_root(covariance: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -305,3 +305,32 @@ def test_variants_of_our_preset_are_ours_without_being_presets(part):
     assert running.ours()["drift:off"] == "default"
     assert "drift:off" not in running.presets()
     assert running.identity("drift:off") != running.identity("default")
+
+
+def test_tissue_of_the_drifting_generator_stays_within_its_range(part):
+    settings = part("contest.sets").KINDS
+    for kind in ("np1-wander", "np1-steps", "np2-zigzag", "np2-bumps"):
+        setting = settings[kind].generator
+        course = setting.course(seed=3, duration_s=60.0)
+        low, high = setting.range_um
+        assert len(course) == 300
+        assert low <= course.min() < course.max() <= high
+        per_unit = setting.displacements(np.array([0.0, 500.0]), seed=3, duration_s=60.0)[0][:, :, 1]
+        np.testing.assert_allclose(per_unit[:, 1], course)
+        np.testing.assert_allclose(per_unit[:, 0], setting.gradient * course)
+
+
+def test_spikes_of_measured_units_keep_their_refractory_period_and_tire_in_bursts(part):
+    units = part("contest.real_units")
+    for seed in range(8):
+        train, sizes = units.spikes(20.0, np.random.default_rng(seed), far=False)
+        assert np.diff(train).min() > units.REFRACTORY_MS * 30
+        assert 0 < train[0] < train[-1] < 20 * units.RATE_HZ
+        assert 0.2 < sizes.min() < sizes.max() <= 1.4
+    template = np.zeros((1, 82, 3), np.float32)
+    template[0, units.NBEFORE, 1] = -10.0
+    traces = np.zeros((300, 3), np.float32)
+    units.add(traces, template, np.array([100.0, 200.5]), np.array([1.0, 0.5]), np.array([0, 0]))
+    assert traces[100, 1] == pytest.approx(-10.0, abs=1e-3)
+    np.testing.assert_allclose(traces[[200, 201], 1], traces[201, 1], atol=0.2)
+    assert not traces[:, [0, 2]].any()
