@@ -131,22 +131,23 @@ def _search(
     """Find the best candidate of these units again in blocks `first` to `last`."""
     n_units, n_samples = board.scores.shape
     for unit in units:
-        minimum = board.minimum[unit]
+        # One view per unit: each view counts a reference atomically, which costs as much as a search of a block.
+        scores, minimum = board.scores[unit], board.minimum[unit]
         for block in range(first, last + 1):
             start = block * SEARCH_SAMPLES
-            row = board.scores[unit, start : min(start + SEARCH_SAMPLES, n_samples)]
+            stop = min(start + SEARCH_SAMPLES, n_samples)
             n_above = 0
-            for t in range(row.size):
-                n_above += row[t] >= minimum
+            for t in range(np.uintp(start), np.uintp(stop)):  # unsigned, which skips the check for negative indices
+                n_above += scores[t] >= minimum
             best, best_sample = -np.inf, 0
             if n_above:
-                for t in range(row.size):
-                    if row[t] >= minimum and _is_peak(board.scores[unit], start + t):
-                        _, gain = amplitude_and_gain(board.energies[unit], limits, row[t])
+                for t in range(start, stop):
+                    if scores[t] >= minimum and _is_peak(scores, t):
+                        _, gain = amplitude_and_gain(board.energies[unit], limits, scores[t])
                         if gain > best:
-                            gain -= _handicap(board, events, pairs, limits, unit, start + t)
+                            gain -= _handicap(board, events, pairs, limits, unit, t)
                             if gain > best and gain >= limits.match_threshold**2:
-                                best, best_sample = gain, start + t
+                                best, best_sample = gain, t
             board.unit_gain[block, unit] = best
             board.unit_sample[block, unit] = best_sample
     if n_units == 0:
@@ -177,11 +178,13 @@ def _add_spike(
     low, high = max(sample - reach, 0), min(sample + reach + 1, n_samples)
     touched = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
     scale = np.float32(amplitude)
+    # Positions are unsigned, as in `_search`, and no views are made, which would count references atomically.
+    scores, overlaps = board.scores, pairs.overlaps
+    start, lag, size = np.uintp(low), np.uintp(low - sample + reach), np.uintp(high - low)
     for index in range(touched.size):
-        row = board.scores[touched[index], low:high]
-        overlap = pairs.overlaps[pairs.starts[unit] + index, shift, low - sample + reach : high - sample + reach]
-        for t in range(row.size):
-            row[t] += scale * overlap[t]
+        other, pair = touched[index], pairs.starts[unit] + index
+        for t in range(size):
+            scores[other, start + t] += scale * overlaps[pair, shift, lag + t]
     # One more sample than was changed, because a peak depends on its neighbors; more if a spike excludes others beyond
     # its template.
     margin = max(reach, limits.refractory_samples, limits.guard_samples) + 1
