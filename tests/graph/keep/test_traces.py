@@ -114,6 +114,19 @@ def test_tiles_of_other_traces_are_never_read(make_plan, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_tiles_of_another_version_are_never_read(make_plan, tmp_path, monkeypatch):
+    from xephys.graph import checkpoint
+
+    expected = to_dask(keep_traces(make_plan(), tmp_path, place="disk")).compute()
+    (older,) = tmp_path.iterdir()
+    for tile in older.iterdir():
+        tile.write_bytes(b"\x7f" * tile.stat().st_size)  # whole, and wrong
+    assert not np.array_equal(to_dask(keep_traces(make_plan(), tmp_path, place="disk")).compute(), expected)
+    monkeypatch.setattr(checkpoint, "__version__", "0.0.0")
+    assert np.array_equal(to_dask(keep_traces(make_plan(), tmp_path, place="disk")).compute(), expected)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_full_disk_costs_only_time(make_plan, tmp_path, monkeypatch, caplog):
     from xephys.errors import OutputError
     from xephys.graph.keep import traces as kept
