@@ -1,9 +1,9 @@
-"""Our presets sorted again on every set of ``results/sorters.md``, beside what that table says of the version before.
+"""Our presets on every set of ``results/sorters.md`` again, beside the figures of that table.
 
     python benchmarks/again.py [--keep FOLDER] [--sets hard:10 ...] [--sorters default preset:kilosort4]
 
-No other sorter is run: the table keeps what is known of them, and theirs do not change with our code. With ``--keep``,
-what is finished in FOLDER is not sorted again.
+No other sorter is run, because their figures do not change with our code. With ``--keep``, recordings and
+results stay in FOLDER, and finished runs are not repeated.
 """
 
 import argparse
@@ -21,13 +21,13 @@ ROW = re.compile(
     r"\| (?P<well>\d+) of (?P<of>\d+) \| (?P<extra>\d+ / \d+ / \d+) \|",
     re.MULTILINE,
 )
-#: The table has three decimals: what differs by less than this is no difference.
+#: The table has three decimals, so smaller differences do not count.
 ROUNDING = 0.0005
 EXTRA = ("false positive", "redundant", "overmerged")
 
 
 class Before(NamedTuple):
-    """What the table says of one sorter on one set."""
+    """The scores of one sorter on one set."""
 
     accuracy: float
     well: int
@@ -36,7 +36,7 @@ class Before(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One sorter on one set, before and now."""
+    """One sorter on one set: the scores of the table, and those of the present code."""
 
     set: str
     sorter: str
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 def stored(text: str) -> dict[tuple[str, str], Before]:
-    """What a table of sorters says of ours, by set and sorter."""
+    """Scores of our sorters in a table of sorters, by set and sorter."""
     return {
         (row["set"], row["sorter"]): Before(
             float(row["accuracy"]), int(row["well"]), int(row["of"]), tuple(map(int, row["extra"].split(" / ")))
@@ -63,7 +63,7 @@ def stored(text: str) -> dict[tuple[str, str], Before]:
 
 
 def compared(runs: list[dict[str, Any]], before: dict[tuple[str, str], Before]) -> list[Row]:
-    """The runs that were finished, beside the table."""
+    """The finished runs, beside the table."""
     rows = []
     for made in runs:
         key = made["set"], made["sorter"]
@@ -92,7 +92,7 @@ def report(rows: list[Row]) -> list[str]:
         totals.append((sorter, len(mine), f"{means[0]:.4f} → {means[1]:.4f}", f"{well[0]} → {well[1]}", n_worse))
     return [
         "# Our presets, then and now",
-        "The same recordings as in [the table of sorters](sorters.md), where the figures before the arrows stand. "
+        "The same recordings as in [the table of sorters](sorters.md), which has the figures before the arrows. "
         "Worse: fewer units well detected, or a mean accuracy that is lower by more than the rounding of that table.",
         table(["preset", "sets", "mean accuracy over sets", "well detected", "sets that are worse"], totals),
         table(["set", "sorter", "mean accuracy", "well detected", "extra: false / redundant / overmerged", ""], lines),

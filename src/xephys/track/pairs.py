@@ -121,7 +121,7 @@ def session_pairs(
     mutual
         Only pairs of different sessions in which each unit is the other's best.
     apart
-        Only pairs of sessions that are so many sessions apart; any distance if None.
+        Only pairs of sessions at this distance, counted in sessions; any distance if None.
     odds
         Weights and constant of the log odds; only pairs that are not all but impossible are kept.
     """

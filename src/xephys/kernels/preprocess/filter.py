@@ -6,6 +6,7 @@ so that slow waves of 500 µV and DC offsets cost no accuracy in a 10 µV band.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,7 @@ def sos_filtfilt(traces: NDArray[Any], *, before: int, after: int, sos: NDArray[
     >>> filtered.shape, bool(abs(filtered).max() < 1e-6)
     ((1000, 4), True)
     """
-    coefficients, gain = normalized_sections(sos)
-    source, n = _readable_rows(traces, before, after)
-    filtered = np.empty((n, source.shape[1]), np.float32)
-    if filtered.size:
-        _filtfilt(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
-    return filtered
+    return _filtered_by(_filtfilt, traces, before, after, sos)
 
 
 def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -117,12 +113,7 @@ def sos_filter(traces: NDArray[Any], *, before: int, after: int = 0, sos: NDArra
     >>> float(abs(sos_filter(step, before=500, sos=sos)).max())
     0.0
     """
-    coefficients, gain = normalized_sections(sos)
-    source, n = _readable_rows(traces, before, after)
-    filtered = np.empty((n, source.shape[1]), np.float32)
-    if filtered.size:
-        _forward(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
-    return filtered
+    return _filtered_by(_forward, traces, before, after, sos)
 
 
 def sos_filter_backward(
@@ -172,6 +163,17 @@ def normalized_sections(sos: NDArray[np.floating]) -> tuple[NDArray[np.float64],
         raise ValueError("a section has b0 = 0, a pure delay; drop its leading zero before filtering")
     coefficients = np.column_stack([sections[:, 1] / b0, sections[:, 2] / b0, -sections[:, 4], -sections[:, 5]])
     return np.ascontiguousarray(coefficients), float(np.prod(b0))
+
+
+def _filtered_by(
+    loop: Callable[..., None], traces: NDArray[Any], before: int, after: int, sos: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    coefficients, gain = normalized_sections(sos)
+    source, n = _readable_rows(traces, before, after)
+    filtered = np.empty((n, source.shape[1]), np.float32)
+    if filtered.size:
+        loop(source.reshape(-1), source.shape[1], before, n, coefficients, gain, filtered.reshape(-1))
+    return filtered
 
 
 def _readable_rows(traces: NDArray[Any], before: int, after: int) -> tuple[NDArray[Any], int]:

@@ -12,7 +12,11 @@ from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 @njit(nogil=True, cache=True)
 def _crowded_samples(
-    traces: NDArray[np.float32], thresholds: NDArray[np.float32], n_min: int, peak_fraction: float, reach: int
+    traces: NDArray[np.float32],
+    thresholds: NDArray[np.float32],
+    n_channels_min: int,
+    peak_fraction: float,
+    guard_samples: int,
 ) -> NDArray[np.bool_]:
     n_samples, n_channels = traces.shape
     found = np.zeros(n_samples, np.bool_)
@@ -20,17 +24,17 @@ def _crowded_samples(
         count = 0
         for c in range(n_channels):
             count += abs(traces[t, c]) > thresholds[c]
-        if count < n_min:
+        if count < n_channels_min:
             continue
         peak = np.float32(0.0)
-        for near in range(max(t - reach, 0), min(t + reach + 1, n_samples)):
+        for near in range(max(t - guard_samples, 0), min(t + guard_samples + 1, n_samples)):
             for c in range(n_channels):
                 if np.isfinite(thresholds[c]):
                     peak = max(peak, abs(traces[near, c]))
         low, count = np.float32(peak_fraction) * peak, 0
         for c in range(n_channels):
             count += abs(traces[t, c]) > max(thresholds[c], low)
-        found[t] = count >= n_min
+        found[t] = count >= n_channels_min
     return found
 
 
