@@ -5,12 +5,13 @@
 128 channels for 300 s with 60 units from one int16 file: every extension and every metric of both sides, except the
 metric of single pairs ``nn_advanced``, for the same spikes, channels and number of waveforms. Each side is a process of
 its own on two cores and analyzes two seconds first, so that compilation is not timed. SpikeInterface is tried with one
-worker and with two on an excerpt, and timed with the faster. Last come 300 waveforms of each of 400 units on 1,000
-channels.
+worker, two processes and two threads on an excerpt, and timed with the fastest. Last come 300 waveforms of each of 400
+units on 1,000 channels, beside one read per spike, as stored and through a filter.
 """
 
 import argparse
 import json
+import resource
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from harness import Process, recording_on_disk, run_process, table, write_result
 OURS = [
     "noise_levels", "waveforms", "templates", "spike_amplitudes", "spike_locations", "amplitude_scalings",
     "unit_locations", "template_similarity", "correlograms", "auto_correlograms", "acgs_3d", "isi_histograms",
-    "principal_components", "template_metrics", "quality_metrics",
+    "principal_components", "template_metrics", "quality_metrics", "valid_unit_periods",
 ]  # fmt: skip
 #: Theirs, in an order in which they can be computed together.
 THEIRS = {
@@ -32,9 +33,17 @@ THEIRS = {
     "spike_locations": {}, "amplitude_scalings": {}, "unit_locations": {}, "template_similarity": {},
     "correlograms": {}, "auto_correlograms": {}, "acgs_3d": {}, "isi_histograms": {}, "principal_components": {},
     "template_metrics": {"include_multi_channel_metrics": True}, "quality_metrics": {},
+    "valid_unit_periods": {},
 }  # fmt: skip
-#: Length of the excerpt on which SpikeInterface is tried with one worker and with two.
-EXCERPT_S = 5.0
+#: Length of the excerpt on which SpikeInterface is tried, and its ways to use two cores.
+EXCERPT_S = 30.0
+WAYS: dict[str, dict[str, Any]] = {
+    "one worker": {"n_jobs": 1},
+    "two processes": {"n_jobs": 2, "pool_engine": "process"},
+    "two threads": {"n_jobs": 2, "pool_engine": "thread"},
+}
+#: How many spikes are read one by one; the time of all follows.
+READS = 300
 #: Columns that follow from the spikes alone and have to be equal.
 EQUAL = (
     "num_spikes", "firing_rate", "presence_ratio", "isi_violations_count", "rp_violations", "sliding_rp_violation",
@@ -51,9 +60,11 @@ class Result:
     n_units: int
     ours: Process
     theirs: Process
-    tried: dict[int, float]
+    tried: dict[str, float]
     passes: int
     seconds: tuple[float, float]
+    cpu_s: tuple[float, float]
+    best: str
     unequal: list[str]
     many: Process
     many_what: str
@@ -66,16 +77,17 @@ class Result:
 def run(quick: bool = False, *, with_peer: bool = True) -> Result:
     """Time both sides; ``quick`` is small enough for a test, and fast also without the peer."""
     duration_s, n_channels, n_units = (6.0, 16, 4) if quick else (300.0, 128, 60)
-    many = (20, 64, 30, 3.0) if quick else (400, 1000, 300, 40.0)
+    many = (20, 64, 30, 3.0) if quick else (400, 1000, 300, 30.0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recording_on_disk(folder, duration_s=duration_s, n_channels=n_channels, n_units=n_units, seed=10)
         arguments = json.dumps({"duration_s": duration_s, "n_channels": n_channels, "n_units": n_units, "seed": 10})
-        ours, mine = _side("ours", folder, arguments, 2, duration_s)
-        large, said = _side("many", folder, json.dumps(many), 2, 0.0)
+        ours, mine = _side("ours", folder, arguments, "", duration_s)
+        large, said = _side("many", folder, json.dumps(many), "", 0.0)
         excerpt_s = min(duration_s, EXCERPT_S)
-        tried = {} if quick else {n: _side("theirs", folder, arguments, n, excerpt_s)[1]["seconds"] for n in (1, 2)}
-        best = min(tried, key=lambda n: tried[n]) if tried else 1
+        ways = () if quick or not with_peer else WAYS
+        tried = {way: _side("theirs", folder, arguments, way, excerpt_s)[1]["seconds"] for way in ways}
+        best = min(tried, key=lambda way: tried[way]) if tried else "one worker"
         theirs, peer = _side("theirs", folder, arguments, best, duration_s) if with_peer else (ours, mine)
         unequal = [
             column for column in EQUAL
@@ -83,18 +95,25 @@ def run(quick: bool = False, *, with_peer: bool = True) -> Result:
         ]  # fmt: skip
     return Result(
         duration_s, n_channels, n_units, ours, theirs, tried, mine["passes"], (mine["seconds"], peer["seconds"]),
-        unequal, large, f"{many[2]} waveforms of each of {many[0]} units on {many[1]:,} channels: {said['what']}",
+        (mine["cpu_s"], peer["cpu_s"]), best, unequal, large,
+        f"{many[2]} waveforms of each of {many[0]} units on {many[1]:,} channels: {said['what']}",
     )  # fmt: skip
 
 
-def _side(side: str, folder: Path, arguments: str, n_jobs: int, duration_s: float) -> tuple[Process, Any]:
+def _side(side: str, folder: Path, arguments: str, way: str, duration_s: float) -> tuple[Process, Any]:
     """Run one side in a process of its own and parse the JSON that it prints last."""
-    command = [sys.executable, __file__, "--side", side, str(folder), arguments, str(n_jobs), str(duration_s)]
+    command = [sys.executable, __file__, "--side", side, str(folder), arguments, way, str(duration_s)]
     process = run_process(command)
     said = json.loads(process.output.strip().splitlines()[-1])
     told = {name: value for name, value in said.items() if name != "metrics"}
-    print(side, n_jobs, duration_s, told, process[:3], file=sys.stderr, flush=True)
+    print(side, way, duration_s, told, process[:3], file=sys.stderr, flush=True)
     return process, said
+
+
+def _cpu_s() -> float:
+    """CPU time of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _truth(arguments: dict[str, Any], recording: Any, duration_s: float) -> Any:
@@ -114,7 +133,7 @@ def _truth(arguments: dict[str, Any], recording: Any, duration_s: float) -> Any:
     )
 
 
-def ours(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float) -> dict[str, Any]:
+def ours(folder: Path, arguments: dict[str, Any], way: str, duration_s: float) -> dict[str, Any]:
     """Every extension and metric in one pass over the recording."""
     import time
 
@@ -131,14 +150,14 @@ def ours(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float
     passes = []
     original = reading.read_spikes
     module.read_spikes = lambda *given: (passes.append(1), original(*given))[1]
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), _cpu_s()
     analyzed = xephys.analyze(sorting, recording, OURS)
-    taken = time.perf_counter() - begin
+    taken, cpu_s = time.perf_counter() - begin, _cpu_s() - used
     metrics = {column: analyzed["analysis/quality_metrics"][column].values.tolist() for column in EQUAL}
-    return {"seconds": taken, "passes": len(passes), "metrics": metrics}
+    return {"seconds": taken, "cpu_s": cpu_s, "passes": len(passes), "metrics": metrics}
 
 
-def theirs(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: float) -> dict[str, Any]:
+def theirs(folder: Path, arguments: dict[str, Any], way: str, duration_s: float) -> dict[str, Any]:
     """The analyzer with the same spikes and channels, kept on disk, which two workers need for waveforms."""
     import time
     import warnings
@@ -152,7 +171,7 @@ def theirs(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: flo
     recording = recording.frame_slice(0, int(duration_s * recording.sampling_frequency))
     tree = _truth(arguments, xephys.open_recording(folder / "recording"), duration_s)
     sorting = xephys.to_spikeinterface(tree)
-    jobs = {"n_jobs": n_jobs, "chunk_duration": "1s", "progress_bar": False}
+    jobs = {**WAYS[way], "chunk_duration": "1s", "progress_bar": False}
 
     def analyzed(seconds: float, **where: Any) -> Any:
         stop = int(seconds * recording.sampling_frequency)
@@ -165,14 +184,19 @@ def theirs(folder: Path, arguments: dict[str, Any], n_jobs: int, duration_s: flo
         return analyzer
 
     analyzed(min(duration_s, 2.0))
-    begin = time.perf_counter()
-    analyzer = analyzed(duration_s, format="binary_folder", folder=folder / f"analyzer_{n_jobs}_{duration_s:g}")
-    taken = time.perf_counter() - begin
+    begin, used = time.perf_counter(), _cpu_s()
+    place = folder / f"analyzer_{way.replace(' ', '_')}_{duration_s:g}"
+    analyzer = analyzed(duration_s, format="binary_folder", folder=place)
+    taken, cpu_s = time.perf_counter() - begin, _cpu_s() - used
     metrics = analyzer.get_extension("quality_metrics").get_data()
-    return {"seconds": taken, "metrics": {column: metrics[column].astype(float).tolist() for column in EQUAL}}
+    return {
+        "seconds": taken,
+        "cpu_s": cpu_s,
+        "metrics": {column: metrics[column].astype(float).tolist() for column in EQUAL},
+    }
 
 
-def many(folder: Path, given: tuple[int, int, int, float], n_jobs: int, duration_s: float) -> dict[str, Any]:
+def many(folder: Path, given: tuple[int, int, int, float], way: str, duration_s: float) -> dict[str, Any]:
     """Waveforms of many units of a wide recording, chunk by chunk, and their templates."""
     import time
 
@@ -198,18 +222,45 @@ def many(folder: Path, given: tuple[int, int, int, float], n_jobs: int, duration
         },
         units={"label": np.full(n_units, "good"), "channel_index": rng.integers(0, n_channels, n_units)},
     )
-    begin = time.perf_counter()
-    lazy, channels = xephys.extract_waveforms(sorting, recording, n_spikes_max=n_waveforms)
-    total = 0
-    for number in range(lazy.n_chunks):
-        total += len(lazy.data.blocks[number].compute())
+    said = []
+    for name, traces in (("as stored", recording), ("through a band-pass", xephys.bandpass_filter(recording))):
+        xephys.extract_waveforms(sorting, traces)[0].data.blocks[0].compute()  # compiles
+        begin = time.perf_counter()
+        lazy, channels = xephys.extract_waveforms(sorting, traces, n_spikes_max=n_waveforms)
+        total = 0
+        for number in range(lazy.n_chunks):
+            total += len(lazy.data.blocks[number].compute())
+        taken = time.perf_counter() - begin
+        alone = total * _seconds_per_read(file, sorting, channels.values, filtered=traces is not recording)
+        said.append(
+            f"{name}, {total:,} waveforms on up to {channels.sizes['slot']} channels one chunk at a time in "
+            f"{taken:.1f} s, {alone / taken:.1f} × faster than a read per spike ({alone:.0f} s, from {READS} of them)"
+        )
     analyzed = xephys.analyze(sorting, recording, ["templates"], n_spikes_max=n_waveforms)
-    taken = time.perf_counter() - begin
     averaged = int(analyzed["analysis/templates"]["num_averaged"].values.sum())
-    return {
-        "what": f"{total:,} waveforms on up to {channels.sizes['slot']} channels one chunk at a time, and templates of "
-        f"{averaged:,} in a second pass, {taken:.0f} s"
-    }
+    return {"what": f"{'; '.join(said)}; templates of {averaged:,} in a pass of their own"}
+
+
+def _seconds_per_read(file: Path, sorting: Any, channels: Any, *, filtered: bool) -> float:
+    """Seconds of one read per spike, through SpikeInterface's filter if the traces are filtered."""
+    import time
+
+    import spikeinterface.full as si
+
+    n_channels = int(channels.max()) + 1
+    recording = si.read_binary(file, 30_000.0, "int16", n_channels, gain_to_uV=0.2, offset_to_uV=0.0)
+    if filtered:
+        recording = si.bandpass_filter(recording, dtype="float32")
+    spikes = np.linspace(0, sorting["spikes"].sizes["spike"] - 1, READS).astype(int)
+    samples = sorting["spikes"]["sample_index"].values[spikes]
+    owners = sorting["spikes"]["unit_index"].values[spikes]
+    begin = time.perf_counter()
+    for sample, unit in zip(samples.tolist(), owners.tolist(), strict=True):
+        names = recording.channel_ids[channels[unit][channels[unit] >= 0]]
+        recording.get_traces(
+            start_frame=max(0, sample - 30), end_frame=sample + 60, channel_ids=names, return_in_uV=True
+        )
+    return (time.perf_counter() - begin) / READS
 
 
 SIDES = {"ours": ours, "theirs": theirs, "many": many}
@@ -218,25 +269,25 @@ SIDES = {"ours": ours, "theirs": theirs, "many": many}
 def report(result: Result) -> tuple[str, ...]:
     """The page with the results."""
 
-    def row(name: str, process: Process, seconds: float) -> tuple[str, ...]:
-        return name, f"{seconds:.1f}", f"{process.cpu_s:.1f}", f"{process.peak_bytes / 2**30:.2f}"
+    def row(name: str, process: Process, seconds: float, cpu_s: float) -> tuple[str, ...]:
+        return name, f"{seconds:.1f}", f"{cpu_s:.1f}", f"{process.peak_bytes / 2**30:.2f}"
 
     rows = [
-        row("xephys", result.ours, result.seconds[0]),
-        row("SpikeInterface", result.theirs, result.seconds[1]),
-        ("ratio", f"**{result.ratio:.1f}**", f"{result.theirs.cpu_s / result.ours.cpu_s:.1f}", ""),
+        row("xephys", result.ours, result.seconds[0], result.cpu_s[0]),
+        row(f"SpikeInterface, {result.best}", result.theirs, result.seconds[1], result.cpu_s[1]),
+        ("ratio", f"**{result.ratio:.1f}**", f"{result.cpu_s[1] / result.cpu_s[0]:.1f}", ""),
     ]
-    tried = ", ".join(f"{n} worker{'s' * (n > 1)} {seconds:.1f} s" for n, seconds in result.tried.items())
+    tried = ", ".join(f"{way} {seconds:.1f} s" for way, seconds in result.tried.items())
     agreement = "equal" if not result.unequal else f"equal but for {', '.join(result.unequal)}"
     return (
         "# Everything after a sort",
         f"{result.n_channels} channels, {result.duration_s:g} s, {result.n_units} units with their true spikes, from "
         "an int16 file: waveforms, templates, amplitudes, locations, scales, correlograms, similarity, components, "
-        "template metrics and all quality metrics but nn_advanced.",
-        table(["", "seconds", "CPU seconds of the process", "peak GiB"], rows),
+        "template metrics, valid periods and all quality metrics but nn_advanced.",
+        table(["", "seconds", "CPU seconds", "peak GiB"], rows),
         f"xephys read the recording {result.passes} time{'s' * (result.passes != 1)}. Columns that follow from spike "
-        f"times are {agreement}. The seconds are those of the analysis; CPU time and memory are those of the whole "
-        "process, with imports and the making of the sorting.",
+        f"times are {agreement}. The seconds are those of the analysis; memory is that of the whole process, "
+        "with imports and the making of the sorting.",
         *([f"SpikeInterface on {EXCERPT_S:g} s: {tried}."] if tried else []),
         f"{result.many_what}; peak {result.many.peak_bytes / 2**30:.2f} GiB.",
     )
@@ -245,11 +296,11 @@ def report(result: Result) -> tuple[str, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="16 channels, six seconds; writes no table")
-    parser.add_argument("--side", nargs=5, metavar=("NAME", "FOLDER", "JSON", "JOBS", "SECONDS"), help="one process")
+    parser.add_argument("--side", nargs=5, metavar=("NAME", "FOLDER", "JSON", "WAY", "SECONDS"), help="one process")
     given = parser.parse_args()
     if given.side:
-        name, folder, arguments, n_jobs, duration_s = given.side
-        print(json.dumps(SIDES[name](Path(folder), json.loads(arguments), int(n_jobs), float(duration_s))))
+        name, folder, arguments, way, duration_s = given.side
+        print(json.dumps(SIDES[name](Path(folder), json.loads(arguments), way, float(duration_s))))
         return
     parts = report(run(quick=given.quick))
     if given.quick:

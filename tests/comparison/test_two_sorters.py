@@ -7,6 +7,7 @@ import pytest
 from spikeinterface.comparison import compare_two_sorters as theirs_of
 
 from xephys.comparison.two_sorters import compare_two_sorters
+from xephys.errors import ParameterError
 
 from .trains import two_sortings
 
@@ -44,3 +45,20 @@ def test_exchanged_sortings_give_the_same_result() -> None:
     one, other = compare_two_sorters(first, second), compare_two_sorters(second, first)
     np.testing.assert_array_equal(one.coincident, other.coincident.T)
     np.testing.assert_array_equal(one.assigned[0], other.assigned[1])
+
+
+@pytest.mark.parametrize("n_segments", [1, 2])
+def test_agreement_by_distance_equals_spikeinterfaces(n_segments: int) -> None:
+    first, second = two_sortings(6, n_segments=n_segments)
+    ours = compare_two_sorters(first, second, agreement_method="distance")
+    theirs = theirs_of(first, second, agreement_method="distance")
+    np.testing.assert_allclose(ours.agreement_scores, theirs.agreement_scores.fillna(0.0))
+    assert not np.allclose(ours.agreement, compare_two_sorters(first, second).agreement)
+    assert ours.hungarian_match_12.tolist() == theirs.hungarian_match_12.tolist()
+    np.testing.assert_allclose(np.diagonal(compare_two_sorters(first, first, agreement_method="distance").agreement), 1)
+
+
+def test_an_unknown_method_is_refused() -> None:
+    first, second = two_sortings(6)
+    with pytest.raises(ParameterError, match="agreement_method"):
+        compare_two_sorters(first, second, agreement_method="overlap")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..checks import check_choice
 from ..errors import ParameterError
 from .spikes import Spikes, count_coincident, spikes_of_two
-from .two_sorters import PairComparison, check_scores, unit_number
+from .two_sorters import AGREEMENT_METHODS, PairComparison, check_scores, unit_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -279,6 +279,7 @@ def compare_sorter_to_ground_truth(
     chance_score: float = 0.1,
     exhaustive_gt: bool = False,
     match_mode: str = "hungarian",
+    agreement_method: str = "count",
 ) -> GroundTruthComparison:
     """Compare a sorting with the truth, in SpikeInterface's terms; :func:`xephys.compare` gives the same in one tree.
 
@@ -308,6 +309,8 @@ def compare_sorter_to_ground_truth(
     match_mode
         Whether units are assigned one to one (``"hungarian"``), or each true unit to the tested one that agrees best
         with it (``"best"``).
+    agreement_method
+        As for :func:`compare_two_sorters`; the counts of spikes are the same with both.
 
     Returns
     -------
@@ -316,7 +319,7 @@ def compare_sorter_to_ground_truth(
     Raises
     ------
     ParameterError
-        If a score is outside [0, 1], ``delta_ms`` is not positive, or the mode is unknown.
+        If a score is outside [0, 1], ``delta_ms`` is not positive, or the mode or method is unknown.
     RecordingError
         If the sortings differ in sampling frequency or segments, or have no time in common.
 
@@ -338,6 +341,7 @@ def compare_sorter_to_ground_truth(
     }
     check_scores(delta_ms=delta_ms, **scores)
     check_choice("match_mode", match_mode, MATCH_MODES)
+    check_choice("agreement_method", agreement_method, AGREEMENT_METHODS)
     truth, tested = spikes_of_two(gt_sorting, tested_sorting, ("true", "tested"))
     return GroundTruthComparison(
         first=truth,
@@ -348,5 +352,6 @@ def compare_sorter_to_ground_truth(
         delta_ms=delta_ms,
         exhaustive_gt=exhaustive_gt,
         match_mode=match_mode,
+        agreement_method=agreement_method,
         **scores,
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..checks import check_choice
 from ..errors import ParameterError
 from .spikes import Spikes, count_coincident, spikes_of_two
-from .two_sorters import SymmetricSortingComparison, check_scores
+from .two_sorters import AGREEMENT_METHODS, SymmetricSortingComparison, check_scores
 
 SPIKETRAIN_MODES = ("union", "intersection")
 
@@ -246,6 +246,7 @@ def compare_multiple_sorters(
     delta_ms: float = 0.4,
     match_score: float = 0.5,
     chance_score: float = 0.1,
+    agreement_method: str = "count",
     spiketrain_mode: str = "union",
 ) -> MultiSortingComparison:
     """Compare several sortings of one recording, and find the units on which they agree.
@@ -262,7 +263,7 @@ def compare_multiple_sorters(
         Names of the sortings; ``sorting0``, ``sorting1``, ... if None.
     name_list
         What they are called; ``sorting0``, ``sorting1``, ... if None.
-    delta_ms, match_score, chance_score
+    delta_ms, match_score, chance_score, agreement_method
         As in :func:`compare_two_sorters`.
     spiketrain_mode
         Spikes of a unit that is in several sortings: from the two that agree best, those of either (``"union"``, with
@@ -290,6 +291,7 @@ def compare_multiple_sorters(
     [1, 3, 2]
     """
     check_scores(delta_ms=delta_ms, match_score=match_score, chance_score=chance_score)
+    check_choice("agreement_method", agreement_method, AGREEMENT_METHODS)
     check_choice("spiketrain_mode", spiketrain_mode, SPIKETRAIN_MODES)
     listed = list(sortings)
     names = [f"sorting{k}" for k in range(len(listed))] if name_list is None else [str(name) for name in name_list]
@@ -308,6 +310,7 @@ def compare_multiple_sorters(
             sorting1_name=names[i],
             sorting2_name=names[j],
             delta_ms=delta_ms,
+            agreement_method=agreement_method,
             match_score=match_score,
             chance_score=chance_score,
         )

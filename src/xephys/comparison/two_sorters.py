@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import check_positive
+from ..checks import check_choice, check_positive
 from ..curate.names import unit_positions
 from ..errors import ParameterError
-from .spikes import Spikes, count_coincident, spikes_of_two
+from .spikes import Spikes, agreement_by_distance, count_coincident, spikes_of_two
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Ways to measure the agreement of two units.
+AGREEMENT_METHODS = ("count", "distance")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +37,8 @@ class PairComparison:
         Maximum distance of coincident spikes.
     match_score, chance_score
         Minimum agreement of units that are assigned to each other, and of possible matches.
+    agreement_method
+        How the agreement is measured.
     """
 
     first: Spikes
@@ -44,6 +49,7 @@ class PairComparison:
     delta_ms: float
     match_score: float
     chance_score: float
+    agreement_method: str = "count"
 
     @property
     def unit1_ids(self) -> NDArray[Any]:
@@ -57,7 +63,9 @@ class PairComparison:
 
     @cached_property
     def agreement(self) -> NDArray[np.float64]:
-        """Coincident spikes over the union of both trains ``(first unit, second unit)``."""
+        """Coincident spikes over the union of both trains ``(first unit, second unit)``, or one by distance."""
+        if self.agreement_method == "distance":
+            return agreement_by_distance(self.first, self.second, self.delta_ms)
         from ..kernels.comparison.matches import agreement_of_counts
 
         return agreement_of_counts(self.coincident, self.first.num_spikes, self.second.num_spikes)
@@ -184,6 +192,7 @@ def compare_two_sorters(
     delta_ms: float = 0.4,
     match_score: float = 0.5,
     chance_score: float = 0.1,
+    agreement_method: str = "count",
 ) -> SymmetricSortingComparison:
     """Compare two sortings of which neither is known to be right.
 
@@ -202,6 +211,9 @@ def compare_two_sorters(
         Minimum agreement of units that are assigned to each other.
     chance_score
         Minimum agreement of possible matches.
+    agreement_method
+        ``"count"``: coincident spikes over the union of both trains. ``"distance"``: spikes are boxes ``delta_ms``
+        long, and the nearer two spikes are, the more they count.
 
     Returns
     -------
@@ -210,7 +222,7 @@ def compare_two_sorters(
     Raises
     ------
     ParameterError
-        If a score is outside [0, 1], or ``delta_ms`` is not positive.
+        If a score is outside [0, 1], ``delta_ms`` is not positive, or the method is unknown.
     RecordingError
         If the sortings differ in sampling frequency or segments, or have no time in common.
 
@@ -222,6 +234,7 @@ def compare_two_sorters(
     2
     """
     check_scores(delta_ms=delta_ms, match_score=match_score, chance_score=chance_score)
+    check_choice("agreement_method", agreement_method, AGREEMENT_METHODS)
     first, second = spikes_of_two(sorting1, sorting2, ("first", "second"))
     return SymmetricSortingComparison(
         first=first,
@@ -232,6 +245,7 @@ def compare_two_sorters(
         delta_ms=delta_ms,
         match_score=match_score,
         chance_score=chance_score,
+        agreement_method=agreement_method,
     )
 
 

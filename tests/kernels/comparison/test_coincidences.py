@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.comparison.coincidences import add_coincidences, coincident_spikes
+from xephys.kernels.comparison.coincidences import add_coincidences, add_overlaps, coincident_spikes
 
 
 def drawn(seed: int, n: int = 200, n_units: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -39,3 +39,17 @@ def test_each_spike_is_paired_once(seed: int) -> None:
     could = (np.abs(a[:, None] - b[None]) <= 8) & (partner[of_a][:, None] == of_b[None])
     assert not (free & could).any()  # no pair is left
     assert (of_first >= 0).sum() > 5
+
+
+def test_overlaps_are_those_of_boxes() -> None:
+    """Trains drawn sample by sample as sums of boxes have these products."""
+    rng = np.random.default_rng(0)
+    trains = [np.sort(rng.integers(0, 400, 60)) for _ in range(2)]
+    owners = [rng.integers(0, 3, 60) for _ in range(2)]
+    boxes = np.zeros((2, 3, 420), np.int64)
+    for side in range(2):
+        for sample, unit in zip(trains[side], owners[side], strict=True):
+            boxes[side, unit, sample : sample + 12] += 1
+    found = np.zeros((3, 3), np.int64)
+    add_overlaps(found, trains[0], owners[0], trains[1], owners[1], 12)
+    np.testing.assert_array_equal(found, boxes[0] @ boxes[1].T)

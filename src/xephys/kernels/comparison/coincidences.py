@@ -1,4 +1,5 @@
-"""Find spikes of two sortings close enough to be the same spike: count them per pair of units, or mark each one."""
+"""Find spikes of two sortings close enough to be the same spike: count them per pair of units, weigh
+them by their distance, or mark each one."""
 
 from __future__ import annotations
 
@@ -54,6 +55,45 @@ def add_coincidences(
             if last_first[a, b] != i and last_second[a, b] != j:
                 last_first[a, b], last_second[a, b] = i, j
                 counts[a, b] += 1
+
+
+@njit(nogil=True, cache=True)
+def add_overlaps(
+    overlaps: NDArray[np.int64],
+    first_samples: NDArray[np.int64],
+    first_units: NDArray[np.int64],
+    second_samples: NDArray[np.int64],
+    second_units: NDArray[np.int64],
+    width_samples: int,
+) -> None:
+    """Add the overlaps of the spikes of one segment to those of their pairs of units, as if each were a box.
+
+    Every pair of spikes adds the length in samples that two boxes of ``width_samples`` have in common: the product of
+    two trains of boxes.
+
+    Parameters
+    ----------
+    overlaps : (first unit, second unit) int64
+    first_samples, second_samples : (spike,) int64
+        In ascending order.
+    first_units, second_units : (spike,) int64
+    width_samples : int
+
+    Examples
+    --------
+    >>> overlaps = np.zeros((1, 1), np.int64)
+    >>> add_overlaps(overlaps, np.array([10, 50]), np.array([0, 0]), np.array([12, 13, 90]), np.zeros(3, int), 5)
+    >>> overlaps.tolist()
+    [[5]]
+    """
+    start = 0
+    for i in range(first_samples.size):
+        while start < second_samples.size and second_samples[start] <= first_samples[i] - width_samples:
+            start += 1
+        for j in range(start, second_samples.size):
+            if second_samples[j] >= first_samples[i] + width_samples:
+                break
+            overlaps[first_units[i], second_units[j]] += width_samples - abs(second_samples[j] - first_samples[i])
 
 
 @njit(nogil=True, cache=True)
