@@ -34,6 +34,7 @@ def balance_thresholds(
     n_channels_max: int = 64,
     excerpts: Excerpts | None = None,
     seed: int = 0,
+    moving: bool = False,
 ) -> NDArray[np.float64]:
     """Thresholds at which each template's missed spikes and false alarms together are fewest. Computes.
 
@@ -56,6 +57,9 @@ def balance_thresholds(
         Excerpts of these same traces, from :func:`sample_traces`; drawn here if None.
     seed
         Seed for drawing them.
+    moving
+        Whether the templates moved. ``templates`` are then those at rest, ``spikes`` also have a ``gain``, and the
+        energy of a template where a spike was matched follows from that spike's amplitude and gain.
 
     Returns
     -------
@@ -72,6 +76,7 @@ def balance_thresholds(
     >>> bool(4 <= balance_thresholds(recording, matched, templates=templates)[0] <= 6.5)
     True
     """
+    from ..kernels.match.presence import energies_of_matches
     from ..kernels.match.scores import noise_gains
     from ..kernels.match.thresholds import balanced_thresholds
 
@@ -82,10 +87,16 @@ def balance_thresholds(
     factors = {"temporal": temporal, "spatial": spatial, "channels": channels, "energies": energies}
     parts = sample_traces(recording, n_slices=6, seed=seed) if excerpts is None else excerpts
     gains = np.median(map_in_threads(partial(noise_gains, **factors), parts), axis=0)
-    records = spikes if isinstance(spikes, np.ndarray) else spikes.load(("unit_index", "amplitude"))
+    fields = ("unit_index", "amplitude", "gain") if moving else ("unit_index", "amplitude")
+    records = spikes if isinstance(spikes, np.ndarray) else spikes.load(fields)
+    amplitudes = np.ascontiguousarray(records["amplitude"], np.float64)
+    matched_energies = None
+    if moving:
+        matched = {"noise_gain": noise_gain, "amplitude_std": amplitude_std}
+        matched_energies = energies_of_matches(amplitudes, records["gain"].astype(np.float64), **matched)
     return balanced_thresholds(
         np.ascontiguousarray(records["unit_index"], np.int64),
-        np.ascontiguousarray(records["amplitude"], np.float64),
+        amplitudes,
         energies=energies,
         gains=gains,
         noise_gain=noise_gain,
@@ -93,4 +104,5 @@ def balance_thresholds(
         lowest=LOWEST,
         highest=HIGHEST,
         amplitude_std=amplitude_std,
+        spike_energies=matched_energies,
     )

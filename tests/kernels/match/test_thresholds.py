@@ -108,3 +108,20 @@ def test_each_template_is_matched_with_its_own_threshold():
         for unit, threshold in enumerate(thresholds)
     ]
     np.testing.assert_array_equal(each, alone)
+
+
+def test_scores_of_a_moving_template_are_those_of_the_place():
+    # Half of the spikes are seen where the template has four times the energy that it has at rest.
+    rng = np.random.default_rng(0)
+    n, rest = 400, 49.0
+    energies = np.where(np.arange(n) % 2 == 0, rest, 4 * rest)
+    precision = 100.0
+    scores = np.sqrt(energies) + rng.standard_normal(n)
+    amplitudes = (scores * np.sqrt(energies) + precision) / (energies + precision)
+    given = {"gains": np.ones(1), "noise_gain": 1.0, "match_threshold": 5.0}
+    units = np.zeros(n, np.int64)
+    moving = balanced_thresholds(units, amplitudes, energies=np.array([rest]), spike_energies=energies, **given)
+    still = balanced_thresholds(units, amplitudes, energies=np.array([rest]), **given)
+    one = balanced_thresholds(units, amplitudes, energies=np.array([rest]), spike_energies=np.full(n, rest), **given)
+    np.testing.assert_allclose(one, still)
+    assert 4.0 <= moving[0] <= 6.5

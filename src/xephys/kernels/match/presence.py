@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["absent_places", "expected_levels", "spike_shares"]
+__all__ = ["absent_places", "energies_of_matches", "expected_levels", "spike_shares"]
 
 #: A unit is absent where the share of spikes among its matches is below the first number, and below the second number
 #: times its maximum share.
@@ -70,8 +70,7 @@ def expected_levels(
     ...                 amplitude_std=0.1).round(6).tolist()
     [0.0, 6.0]
     """
-    precision = noise_gain / amplitude_std**2
-    energies = (gains * noise_gain + precision) / np.maximum(amplitudes, 1e-6) ** 2 - precision
+    energies = energies_of_matches(amplitudes, gains, noise_gain=noise_gain, amplitude_std=amplitude_std)
     order = np.lexsort((energies, cells))
     counts = np.bincount(cells, minlength=n_cells)
     first = np.cumsum(counts) - counts
@@ -80,6 +79,32 @@ def expected_levels(
     some = counts > 0
     levels[some] = (energies[order[low[some]]] + energies[order[high[some]]]) / 2
     return np.sqrt(np.maximum(levels, 0.0) / noise_gain)
+
+
+def energies_of_matches(
+    amplitudes: NDArray[np.float64], gains: NDArray[np.float64], *, noise_gain: float, amplitude_std: float
+) -> NDArray[np.float64]:
+    """Energy of the template with which each spike was matched.
+
+    Parameters
+    ----------
+    amplitudes, gains : float64 arrays of shape (spike,)
+        From `match_templates`.
+    noise_gain, amplitude_std : float
+        Settings of the match.
+
+    Returns
+    -------
+    float64 array of shape (spike,)
+
+    Examples
+    --------
+    >>> energies_of_matches(np.array([1.0]), np.array([36.0]), noise_gain=1.0, amplitude_std=0.1).round(6).tolist()
+    [36.0]
+    """
+    precision = noise_gain / amplitude_std**2
+    found = (gains * noise_gain + precision) / np.maximum(amplitudes, 1e-6) ** 2 - precision
+    return np.asarray(found, np.float64)
 
 
 @njit(nogil=True, cache=True)

@@ -118,6 +118,7 @@ def balanced_thresholds(
     start: float = 0.9,
     highest: float = 1.3,
     amplitude_std: float = 0.1,
+    spike_energies: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """A threshold for each template.
 
@@ -135,6 +136,9 @@ def balanced_thresholds(
         The usual threshold, which templates with too few matches keep.
     lowest, start, highest : float
         Multiples of it: the range of the thresholds, and the level above which spikes are initially sought.
+    spike_energies : float64 array of shape (spike,), optional
+        Energy of the template where each spike was matched, if templates move. Scores are those of that place, and the
+        median over a template's spikes stands for its energy.
 
     Returns
     -------
@@ -154,7 +158,14 @@ def balanced_thresholds(
     for unit, energy in enumerate(energies):
         if not energy > 0:
             continue
-        own = amplitudes[order[ends[unit - 1] if unit else 0 : ends[unit]]]
+        rows = order[ends[unit - 1] if unit else 0 : ends[unit]]
+        own = amplitudes[rows]
+        if spike_energies is not None and len(rows):
+            own_energies = spike_energies[rows]
+            energy = float(np.median(own_energies))
+            # The amplitude that a spike of the same score would have where the template has its median energy.
+            scale = np.sqrt(energy / np.maximum(own_energies, 1e-9))
+            own = ((own * (own_energies + precision) - precision) * scale + precision) / (energy + precision)
         noise = math.sqrt(energy * (gains[unit] if np.isfinite(gains[unit]) else noise_gain))
         best = (sizes * energy + precision) / (energy + precision)
         drop = np.sqrt(np.maximum(best * (sizes * energy + precision) - precision, 0.0) / noise_gain)

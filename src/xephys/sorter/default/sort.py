@@ -99,7 +99,7 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     spikes = _match(white, templates, p, tissue, match_threshold=LOWEST * p.match_threshold)
     matched = run.collect("match", localize_peaks(white, spikes))
     firing = where_units_fire(matched, templates, tissue, match_threshold=LOWEST * p.match_threshold)
-    resting = _with_thresholds(matchable.templates, firing, prepared, p, run)
+    resting = _with_thresholds(matchable.templates, firing, prepared, p, run, moving=tissue is not None)
     matches = above_thresholds(firing.load(), resting, p.match_threshold)
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
@@ -299,7 +299,7 @@ def _matchable_templates(
 
 
 def _with_thresholds(
-    templates: xr.Dataset, matches: StoredRecords, prepared: Prepared, p: DefaultParameters, run: Run
+    templates: xr.Dataset, matches: StoredRecords, prepared: Prepared, p: DefaultParameters, run: Run, *, moving: bool
 ) -> xr.Dataset:
     """The templates with ``relative_threshold``, the factor of each on the usual threshold."""
     thresholds = run.once(
@@ -310,6 +310,7 @@ def _with_thresholds(
         match_threshold=p.match_threshold,
         noise_gain=templates.attrs["noise_gain"],
         excerpts=prepared.white_excerpts,
+        moving=moving,
     )
     return templates.assign(relative_threshold=("unit", thresholds / p.match_threshold))
 
