@@ -88,7 +88,7 @@ def _best_second(
     """Gain of candidate `k` with the best second spike, and the first one's amplitude; `best` if it is not exceeded."""
     precision = limits.amplitude_precision * limits.noise_gain
     reach, n_shifts = pairs.overlaps.shape[2] // 2, pairs.overlaps.shape[1]
-    units, start = stretch.units, stretch.start
+    units, start, scores, overlaps = stretch.units, stretch.start, stretch.scores, pairs.overlaps
     score = _shifted_score(stretch.scores[stretch.rows[k]], sample, shift, n_shifts) + precision
     total = energies[units[k]] + precision
     best_amplitude = 0.0
@@ -102,21 +102,22 @@ def _best_second(
             continue
         other_total = energies[units[m]] + precision
         low, high = max(start, sample - reach), min(stretch.stop, sample + reach + 1)
-        row = stretch.scores[stretch.rows[m], low:high]
-        overlaps = pairs.overlaps[pair, shift, low - sample + reach : high - sample + reach]
-        # Most would be too small in any case, and a loop that only counts the others is vectorized.
+        row, first, lag = stretch.rows[m], np.uintp(low), np.uintp(low - sample + reach)
+        # Most would be too small in any case, and a loop that only counts the others is vectorized. Unsigned positions
+        # need no check for negative ones; a view for each pair would count references atomically.
         n_large = 0
-        for i in range(row.size):
-            left = (row[i] + precision) * total - score * overlaps[i]
-            n_large += left >= limits.amplitude_min * (total * other_total - overlaps[i] * overlaps[i])
+        for i in range(np.uintp(high - low)):
+            overlap32 = overlaps[pair, shift, lag + i]
+            left = (scores[row, first + i] + precision) * total - score * overlap32
+            n_large += left >= limits.amplitude_min * (total * other_total - overlap32 * overlap32)
         if n_large == 0:
             continue
         for t in range(low, high):
             distance = abs(t - sample)
             if m == k and distance <= limits.refractory_samples:
                 continue
-            other = np.float64(row[t - low]) + precision
-            overlap = np.float64(overlaps[t - low])
+            other = np.float64(scores[row, t]) + precision
+            overlap = np.float64(overlaps[pair, shift, t - sample + reach])
             determinant = total * other_total - overlap * overlap
             # Others would gain too little with any amplitudes; this is known without a division.
             numerator = other * total - score * overlap
@@ -159,14 +160,16 @@ def larger_of_pair(
     unit, sample, shift, amplitude, gain
         The unit is -1 if one spike explains it equally well.
     """
-    n_shifts, start = pairs.overlaps.shape[1], stretch.start
+    n_shifts, start, scores = pairs.overlaps.shape[1], stretch.start, stretch.scores
     single, left = -np.inf, 0.0
     gains = np.full((stretch.units.size, max(stretch.stop - start, 0)), -np.inf)
     for k in range(stretch.units.size):
-        unit, scores = stretch.units[k], stretch.scores[stretch.rows[k]]
+        unit, row = stretch.units[k], stretch.rows[k]
+        least = minimum[unit]
         for t in range(start, stretch.stop):
-            if scores[t] >= minimum[unit] and scores[t] >= scores[t - 1] and scores[t] >= scores[t + 1]:
-                top, _ = sub_sample_peak(scores, t, n_shifts)
+            here = scores[row, t]
+            if here >= least and here >= scores[row, t - 1] and here >= scores[row, t + 1]:
+                top, _ = sub_sample_peak(scores[row], t, n_shifts)
                 amplitude, gain = amplitude_and_gain(energies[unit], limits, top)
                 gains[k, t - start] = gain - stretch.doubt[k, t - start]
                 if gains[k, t - start] > single:
@@ -175,12 +178,12 @@ def larger_of_pair(
     found, found_sample, found_shift, found_amplitude, found_gain = -1, 0, 0, 0.0, 0.0
     best = single + left + limits.match_threshold**2
     for k in range(stretch.units.size):
-        unit, scores = stretch.units[k], stretch.scores[stretch.rows[k]]
+        unit, row = stretch.units[k], stretch.rows[k]
         for peak in range(start, stretch.stop):
             # Unless they cancel each other, the larger of two gains at least half alone.
             if gains[k, peak - start] == -np.inf or 2.0 * gains[k, peak - start] < single:
                 continue
-            _, shift = sub_sample_peak(scores, peak, n_shifts)
+            _, shift = sub_sample_peak(scores[row], peak, n_shifts)
             gain, _ = _best_second(stretch, energies, pairs, limits, k, peak, shift, single + left)
             if gain <= single + left:
                 continue
@@ -190,7 +193,7 @@ def larger_of_pair(
                     if gain > best:
                         best, found, found_sample, found_shift, found_amplitude = gain, unit, t, shift, amplitude
                         precision = limits.amplitude_precision * limits.noise_gain
-                        score = _shifted_score(scores, t, shift, n_shifts) + precision
+                        score = _shifted_score(scores[row], t, shift, n_shifts) + precision
                         found_gain = 2.0 * amplitude * score - amplitude * amplitude * (energies[unit] + precision)
                         found_gain = (found_gain - precision) / limits.noise_gain
     return found, found_sample, found_shift, found_amplitude, found_gain
