@@ -153,6 +153,11 @@ from .templates.average import dense_templates as dense_templates
 from .track.track import track_units as track_units
 from .track.add import add_session as add_session
 from .track.units import session_units as session_units
+from .track.curate import merge_tracks as merge_tracks
+from .track.curate import split_track as split_track
+from .track.curate import reject_track as reject_track
+from .track.curate import undo_track_curation as undo_track_curation
+from .track.survival import track_survival as track_survival
 from .io.store.tracks import save_tracks as save_tracks
 from .io.store.tracks import open_tracks as open_tracks
 from .comparison.pair import Comparison as Comparison

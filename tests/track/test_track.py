@@ -76,6 +76,22 @@ def test_tracks_do_not_depend_on_the_order_of_units():
     assert sets(plain) == sets(turned)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_tracks_do_not_depend_on_the_order_of_sessions(seed):
+    sessions, _ = simulate_sessions(n_sessions=4, n_neurons=30, n_channels=64, seed=seed)
+    order = [2, 0, 3, 1]
+
+    def sets(units, number):
+        by_track = {}
+        columns = (units[name].values for name in ("session", "unit_id", "track"))
+        for session, unit, track in zip(*columns, strict=True):
+            by_track.setdefault(int(track), set()).add((number[session], str(unit)))
+        return {frozenset(members) for members in by_track.values()}
+
+    plain = sets(track_units(sessions)["units"], range(4))
+    assert plain == sets(track_units([sessions[k] for k in order])["units"], order)
+
+
 def test_shanks_may_move_differently():
     left, truth = simulate_sessions(n_sessions=3, n_neurons=25, n_channels=64, dropout=0.0, seed=1)
     right, other = simulate_sessions(n_sessions=3, n_neurons=25, n_channels=64, dropout=0.0, seed=2)

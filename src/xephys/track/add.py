@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
+from .curate import log_of, with_log
 from .motion import extend_session_motion
 from .pairs import gather
 from .track import assemble
@@ -74,7 +75,7 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
         motion_max_um=tracks.attrs["motion_max_um"],
     )
     fixed: NDArray[np.int64] = np.asarray(tracks["units"]["track"], np.int64)
-    return assemble(
+    after = assemble(
         units,
         motion,
         [*names, label],
@@ -83,6 +84,7 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
         parameters={key: tracks.attrs[key] for key in PARAMETERS},
         earlier=tracks,
     )
+    return with_log(after, log_of(tracks))
 
 
 def _known_units(tracks: xr.DataTree) -> xr.Dataset:

@@ -173,7 +173,7 @@ def assemble(
         ),
         "pairs": table,
         "splits": split,
-        "tracks": _of_tracks(track, session, table),
+        "tracks": of_tracks(track, session, table),
         "motion": motion,
         "model": model,
         "footprints": units[["footprint", "valid", "autocorrelogram", "place"]],
@@ -248,7 +248,7 @@ def _neurons(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) 
     return np.asarray(connected_components(parts, directed=False)[1], np.int64)
 
 
-def _of_tracks(track: NDArray[np.int64], session: NDArray[np.int64], pairs: xr.Dataset) -> xr.Dataset:
+def of_tracks(track: NDArray[np.int64], session: NDArray[np.int64], pairs: xr.Dataset) -> xr.Dataset:
     """The sessions of each track and the mean probability of its pairs; NaN for a unit without a partner."""
     ids, position = np.unique(track, return_inverse=True)
     first, second = pairs["first"].values, pairs["second"].values

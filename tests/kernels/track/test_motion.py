@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.track.motion import Matches, session_displacements, support
+from xephys.kernels.track.motion import Matches, depth_in_tissue, hat_functions, session_displacements, support
 
 
 def matches(shifts, tilts, *, n_true, n_false, seed):
@@ -66,3 +66,11 @@ def test_chance_does_not_support_a_displacement():
 def test_no_match_means_no_motion():
     none = Matches(*(np.empty(0, kind) for kind in (np.int64, np.int64, float, float, float)))
     assert not session_displacements(none, n_sessions=3, knots_um=np.zeros(1), motion_max_um=200.0).any()
+
+
+@pytest.mark.parametrize("knots", [[400.0], [0.0, 1000.0], [0.0, 300.0, 600.0, 1000.0]], ids=len)
+def test_depth_in_tissue_and_its_displacement_add_up_to_the_depth_on_the_probe(knots):
+    rng, knots = np.random.default_rng(0), np.array(knots)
+    seen, moved = rng.uniform(-100, 1100, 50), rng.uniform(-20, 20, (50, len(knots)))
+    rested = depth_in_tissue(seen, moved, knots)
+    np.testing.assert_allclose(rested + (hat_functions(rested, knots) * moved).sum(axis=1), seen, atol=1e-3)

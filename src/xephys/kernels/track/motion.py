@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 #: Steps of the coarse search in µm: of the shift, and of the difference in shift between the two ends of the shank.
@@ -20,6 +21,8 @@ VOTE_UM, TILT_COST = 8.0, 0.005
 EDGE_SCALE_UM = 8.0
 SCALES_UM = (8.0, 4.0, 2.0, 2.0, 2.0)
 N_ROUNDS = 10
+#: Displacements that change by less than this in µm from round to round have settled.
+SETTLED_UM = 1e-6
 #: Stiffness against bending, relative to the mean weight of a pair.
 BENDING = 0.3
 
@@ -77,7 +80,9 @@ def session_displacements(
             hats = hat_functions(_tissue_depth(matches, moved, knots_um), knots_um)
             between = (hats * (moved[matches.session_b] - moved[matches.session_a])).sum(axis=1)
             weight = matches.weight / (1.0 + ((apart - between) / scale) ** 2) ** 2
-            moved = _least_squares(matches, hats, apart, weight, n_sessions)
+            before, moved = moved, _least_squares(matches, hats, apart, weight, n_sessions)
+            if np.abs(moved - before).max() < SETTLED_UM:
+                break
     return moved
 
 
@@ -98,10 +103,28 @@ def depth_in_tissue(
     >>> depth_in_tissue(np.array([130.0]), np.array([[20.0, 40.0]]), np.array([0.0, 200.0])).round(6).tolist()
     [100.0]
     """
-    depth = depth_um - moved.mean(axis=1)
-    for _ in range(N_ROUNDS):
-        depth = depth_um - (hat_functions(depth, knots_um) * moved).sum(axis=1)
-    return np.asarray(depth)
+    return np.asarray(_resting(np.asarray(depth_um, np.float64), np.asarray(moved, np.float64), knots_um))
+
+
+@njit(nogil=True, cache=True)
+def _resting(
+    depth_um: NDArray[np.float64], moved: NDArray[np.float64], knots_um: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Depth in the tissue of each unit by itself: the displacement at a depth that is itself searched."""
+    out = np.empty_like(depth_um)
+    for unit in range(depth_um.size):
+        depth = depth_um[unit] - moved[unit].mean()
+        for _ in range(N_ROUNDS):
+            knot = 0
+            while knot < knots_um.size - 2 and depth > knots_um[knot + 1]:
+                knot += 1
+            shift = moved[unit, knot]
+            if knots_um.size > 1:
+                share = (depth - knots_um[knot]) / (knots_um[knot + 1] - knots_um[knot])
+                shift += min(max(share, 0.0), 1.0) * (moved[unit, knot + 1] - shift)
+            depth = depth_um[unit] - shift
+        out[unit] = depth
+    return out
 
 
 def _tissue_depth(matches: Matches, moved: NDArray[np.float64], knots_um: NDArray[np.float64]) -> NDArray[np.float64]:
