@@ -45,7 +45,7 @@ def test_recordings_are_refused_by_the_filter_that_will_be_used(name, forbid_com
         check(recording(duration_s=60, sampling_frequency=500), parameters)
 
 
-def test_the_upper_corner_is_lowered_as_in_the_sort():
+def test_an_upper_corner_that_the_sort_lowers_is_accepted():
     parameters = read_parameters(DEFAULT_PRESET, {"freq_max_hz": 40_000})
     PRESETS[DEFAULT_PRESET].check_recording(recording(), parameters)
 

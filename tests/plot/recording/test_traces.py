@@ -58,7 +58,9 @@ def test_recordings_without_a_probe_and_windows_at_the_end_are_drawn():
 
 
 def test_constant_traces_are_drawn():
-    plot_traces(make_recording(np.ones((100, 2), "i2"), sampling_frequency=1000.0), duration_s=0.05)
+    ax = plot_traces(make_recording(np.ones((100, 2), "i2"), sampling_frequency=1000.0), duration_s=0.05)
+    first, second = (line.get_ydata() for line in ax.lines[:2])
+    assert np.ptp(first) == np.ptp(second) == 0 and abs(first[0] - second[0]) > 0
 
 
 @pytest.mark.parametrize(
