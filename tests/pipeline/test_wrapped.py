@@ -11,6 +11,7 @@ import spikeinterface.sorters as theirs
 import xephys
 from xephys.errors import ResourceError, SorterError
 from xephys.pipeline.wrapped import explained, run_wrapped
+from xephys.simulation.sorting import truth_sorting
 from xephys.testing import simulate_recording
 
 SIMPLE = {"clusterer": "kmeans", "clusterer_kwargs": {"n_clusters": 2, "random_state": 0}, "seed": 0}
@@ -94,3 +95,14 @@ def test_errors_are_classified(said: str, kind: type[Exception]) -> None:
 def test_an_error_inside_the_sorter_is_reported(recording, tmp_path) -> None:
     with pytest.raises(SorterError, match="ValueError: simple_sorter : unknown clustering method no such"):
         run_wrapped("simple", recording, tmp_path, {"clusterer": "no such"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["spykingcircus2", "tridesclous2", "lupin"])
+def test_the_peers_own_sorters_find_the_units(name, tmp_path) -> None:
+    """These need packages such as hdbscan, and are left out without them."""
+    if not theirs.sorter_dict[name].is_installed():
+        pytest.skip(f"{name} is not installed")
+    recording, truth = simulate_recording(duration_s=20, n_channels=32, n_units=8, seed=3)
+    found = xephys.compare(run_wrapped(name, recording, tmp_path, {}), truth_sorting(recording, truth))
+    assert found.summary["num_well_detected"] >= 6

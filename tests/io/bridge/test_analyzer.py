@@ -146,3 +146,15 @@ def test_what_cannot_be_converted_is_named(tmp_path):
         to_spikeinterface_analyzer(sorting, recording, format="zarr", folder=tmp_path / "a")
     with pytest.raises(ParameterError, match="format"):
         to_spikeinterface_analyzer(sorting, recording, format="folder", folder=tmp_path / "a")
+
+
+def test_their_selection_and_merge_of_units_work(analyzer):
+    first, second = analyzer.unit_ids[:2]
+    again = analyzer.select_units([first]).select_units([first])
+    assert again.get_extension("template_metrics").get_data().index.tolist() == [first]
+    merged = analyzer.merge_units([[first, second]])
+    counts = analyzer.sorting.count_num_spikes_per_unit()
+    kept = merged.sorting.count_num_spikes_per_unit()
+    assert merged.get_num_units() == analyzer.get_num_units() - 1
+    assert sum(kept.values()) == sum(counts.values())
+    assert len(merged.get_extension("template_metrics").get_data()) == merged.get_num_units()

@@ -45,3 +45,11 @@ def test_few_spikes() -> None:
 def test_rows_from_one_distribution_mix_by_half() -> None:
     rng = np.random.default_rng(5)
     assert 0.4 < own_neighbors(rng.normal(size=(200, 9)), rng.normal(size=(200, 9))) < 0.6
+
+
+def test_a_unit_without_waveforms_has_no_values() -> None:
+    values, owners = waveforms(1.0)
+    channels = np.concatenate([CHANNELS, [[2, 3]]]).astype(np.int32)
+    noise = np.zeros((20, 20, 6), np.float32)
+    found = neighborhoods(values, owners, channels, noise, 3, num_spikes=np.array([60, 60, 60, 0]), seed=0)
+    assert np.isnan(found).all()

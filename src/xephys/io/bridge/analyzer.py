@@ -159,5 +159,10 @@ def _add(analyzer: Any, name: str, given: Given) -> None:
     extension.set_params(save=False, **parameters)
     for key, values in given.data.items():
         extension.set_data(key, values)
+    if getattr(kind, "tmp_data_to_save", None):
+        # SpikeInterface selects, merges and splits units only if these by-products of its metrics are there.
+        found = extension._prepare_data(sorting_analyzer=analyzer, unit_ids=analyzer.unit_ids)
+        for key in kind.tmp_data_to_save:
+            extension.set_data(key, found[key])
     extension.run_info = {"run_completed": True, "runtime_s": 0.0}
     analyzer.extensions[name] = extension

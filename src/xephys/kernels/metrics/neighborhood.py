@@ -130,7 +130,7 @@ def _snippets(
 ) -> NDArray[np.float64]:
     slots = np.flatnonzero(np.isin(channels[unit], wanted) & (channels[unit] >= 0))
     taken = waveforms[owners == unit][:, :, slots]
-    return np.asarray(taken.reshape(len(taken), -1), np.float64)
+    return np.asarray(taken.reshape(len(taken), taken.shape[1] * taken.shape[2]), np.float64)
 
 
 def neighborhoods(
