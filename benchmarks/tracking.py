@@ -132,19 +132,22 @@ def nearest(sessions: Any, truth: Any) -> Outcome:
     return Outcome(*of_units(np.concatenate(truth.neuron), session, track), still)
 
 
+def write_folder(sessions: Any, folder: Path) -> None:
+    """The peer's input: templates, sessions, contacts and spike times of sessions with one channel map."""
+    (folder / "spike_times").mkdir()
+    np.save(folder / "waveform_all.npy", np.concatenate([s["templates"].values for s in sessions]).transpose(0, 2, 1))
+    session = np.repeat(np.arange(len(sessions)), [s.sizes["unit"] for s in sessions])
+    np.save(folder / "session_index.npy", session + 1)
+    np.save(folder / "channel_locations.npy", np.column_stack([sessions[0]["x"], sessions[0]["y"]]))
+    for k, train in enumerate(np.concatenate([s["spike_time"].values for s in sessions])):
+        np.save(folder / "spike_times" / f"Unit{k}.npy", train)
+
+
 def dant(sessions: Any, truth: Any, python: str, *, linear: bool) -> Outcome | None:
     """The peer on the same templates and spikes; None if it ended with an error."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "spike_times").mkdir()
-        np.save(
-            folder / "waveform_all.npy", np.concatenate([s["templates"].values for s in sessions]).transpose(0, 2, 1)
-        )
-        session = np.repeat(np.arange(len(sessions)), [s.sizes["unit"] for s in sessions])
-        np.save(folder / "session_index.npy", session + 1)
-        np.save(folder / "channel_locations.npy", np.column_stack([sessions[0]["x"], sessions[0]["y"]]))
-        for k, train in enumerate(np.concatenate([s["spike_time"].values for s in sessions])):
-            np.save(folder / "spike_times" / f"Unit{k}.npy", train)
+        write_folder(sessions, folder)
         try:
             run_process([python, "-c", PEER.replace("LINEAR", str(linear)), name], OMP_NUM_THREADS="1")
         except RuntimeError:
@@ -152,6 +155,7 @@ def dant(sessions: Any, truth: Any, python: str, *, linear: bool) -> Outcome | N
         out = folder / "out"
         track, moved = np.load(out / "IdxCluster.npy").ravel(), np.load(out / "motion_constant.npy").ravel()
         tilt = np.load(out / "motion_linear.npy").ravel() * float(np.load(out / "motion_linear_scale.npy"))
+        session = np.repeat(np.arange(len(sessions)), [s.sizes["unit"] for s in sessions])
         depth = np.concatenate([s["y"].values for s in sessions])
         knots = np.array([depth.min(), depth.max()])
         error = motion_error(moved[:, None] + tilt[:, None] * knots[None], knots, truth, depth)

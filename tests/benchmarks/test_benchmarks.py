@@ -242,6 +242,11 @@ def test_silence(load):
     assert "3 of 3" in "".join(silence.report([row]))
 
 
+def test_dant_labels(load, monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    assert "identical labels" in load("dant_labels").large(20, 3)
+
+
 def test_tracking(load):
     tracking = load("tracking")
     sets = [
