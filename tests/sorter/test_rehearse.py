@@ -12,6 +12,8 @@ from xephys.sorter import rehearse as module
 from xephys.sorter.rehearse import compiling_ahead, is_compiled
 
 SAME_KERNELS = """
+import sys
+from numba.core.dispatcher import Dispatcher
 from xephys.kernels.cluster.split import _links
 from xephys.kernels.match.pursuit import pursue
 from xephys.kernels.match.scores import _correlate, _interleave
@@ -28,6 +30,13 @@ assert all(before), "a kernel was not rehearsed"
 recording, _ = simulate_recording(duration_s=10, n_channels=16, n_units=4, seed=0)
 xephys.sort(recording)
 assert [list(kernel.signatures) for kernel in kernels] == before, "a sort uses them with other types"
+every = {kernel for name, module in sys.modules.items() if name.startswith("xephys.kernels.")
+         for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}
+again = sorted(kernel.__name__ for kernel in every if len(kernel.signatures) > 1)
+# Integers and floats are scaled; filters read and write both; the rest are short helpers of two callers.
+twice = {"_scale", "_read", "_write", "_add", "_add_templates", "_collect", "_copy", "amplitude_and_gain"}
+assert set(again) <= twice, f"compiled for more than one set of types: {again}"
+assert max(len(kernel.signatures) for kernel in every) <= 2, "compiled for more than two sets of types"
 """
 
 

@@ -4,7 +4,6 @@ There are three estimates, each a feature stage: center of mass (the fastest), c
 footprints, and a fit of a point source (Boussard et al., 2021, "Three-dimensional spike localization and improved
 motion correction for Neuropixels recordings"). ``x`` and ``y`` are in the plane of the contacts and ``z`` is the
 distance from it, all in µm. Each event is computed separately from the samples in its window, in float64.
-it, all in µm. Each event is computed by itself from the samples in its window, in float64.
 """
 
 from __future__ import annotations
@@ -100,5 +99,6 @@ def center_of_weights(
         if total > 0:
             centers[i, 0], centers[i, 1] = x / total, y / total
         else:
-            centers[i] = positions[channels[i]]
+            # One number at a time: the assignment of an array takes Numba two more seconds to compile.
+            centers[i, 0], centers[i, 1] = positions[channels[i], 0], positions[channels[i], 1]
     return centers
