@@ -160,6 +160,7 @@ from .track.curate import undo_track_curation as undo_track_curation
 from .track.survival import track_survival as track_survival
 from .io.store.tracks import save_tracks as save_tracks
 from .io.store.tracks import open_tracks as open_tracks
+from .io.export.tracks import export_tracks as export_tracks
 from .comparison.pair import Comparison as Comparison
 from .comparison.pair import compare as compare
 from .errors import OutputError as OutputError

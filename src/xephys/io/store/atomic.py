@@ -23,6 +23,8 @@ _MARKS = (
     "si_folder.json",
     "params.py",
     "sorting.zarr",
+    "tracks.zarr",
+    "match_table.csv",
 )
 
 
