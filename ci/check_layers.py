@@ -15,7 +15,9 @@ from pathlib import Path
 PACKAGE = "xephys"
 #: Folders and files of the package by layer, lowest first. A first name that is not listed is refused.
 LAYERS = {
-    "base": {"attributes", "calls", "checks", "errors", "foreign", "lazy", "typing", "written", "wrong_calls"},
+    "base": {
+        "attributes", "calls", "checks", "errors", "foreign", "lazy", "limits", "typing", "written", "wrong_calls",
+    },
     "model": {"regular_clock", "schema"},
     "kernels": {"kernels"},
     "graph": {"graph"},

@@ -1,7 +1,8 @@
 """One-sentence answers to wrong calls of public functions: what was given, what is accepted, what to do.
 
-One wrapper around every public function checks the names and kinds of its arguments against its own signature. Checks
-of values, such as limits, are made where the values are used.
+One wrapper around every public function checks the names and kinds of its arguments against its own signature, and
+the limits that follow from a name: a window is not longer than the recording, a number of channels not zero. Other
+limits are checked where the values are used.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from .checks import hint_for
 from .errors import ParameterError
 from .foreign import our_name
+from .limits import limit_fault
 
 #: Functions that make an argument, suggested if something without labels was given for it.
 MAKERS = {
@@ -47,14 +49,18 @@ def explained(function: Callable[..., Any], *, package: str) -> Callable[..., An
     def call(*args: Any, **kwargs: Any) -> Any:
         if not own:
             own.append(signature(function))
-        return function(*_checked(own[0], function.__name__, args, kwargs), **kwargs)
+        _check_call(own[0], function.__name__, args, kwargs)
+        given = own[0].bind(*args, **kwargs)
+        for key, value in given.arguments.items():
+            given.arguments[key] = _as_declared(own[0].parameters[key], value)
+        return function(*given.args, **given.kwargs)
 
     call.__module__ = package
     return call
 
 
-def _checked(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The positional arguments; a call that does not fit the signature is refused."""
+def _check_call(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse a call that does not fit the signature."""
     parameters = known.parameters
     by_position = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -76,14 +82,19 @@ def _checked(known: Signature, name: str, args: tuple[Any, ...], kwargs: dict[st
     if missing:
         made = ", ".join(f"{one} from {MAKERS[one]}" for one in missing if one in MAKERS)
         raise CallError(f"{name} needs {' and '.join(missing)}; give it{f' ({made})' if made else ''}")
-    for parameter, value in (
+    given = [
         *zip(by_position, args, strict=False),
         *((parameters[key], value) for key, value in kwargs.items() if key in parameters),
-    ):
+    ]
+    for parameter, value in given:
         fault = _fault(parameter, value)
         if fault:
             raise CallError(f"{name}: {parameter.name} is {fault}")
-    return args
+    recording = next((value for parameter, value in given if parameter.name == "recording"), None)
+    for parameter, value in given:
+        fault = limit_fault(parameter, value, recording)
+        if fault:
+            raise ParameterError(f"{parameter.name} is {_shown(value)}; {fault}")
 
 
 def _too_many(name: str, by_position: list[Parameter], parameters: Mapping[str, Parameter], args: Any) -> str:
@@ -104,9 +115,14 @@ def _fault(parameter: Parameter, value: Any) -> str | None:
     kinds = [part for part in declared if part != "None"]
     if parameter.name == "recording" and "xr.DataArray" in kinds:
         return _labelled(parameter.name, value)
-    if len(kinds) != 1 or kinds[0] not in _KINDS:
-        return None
-    return _KINDS[kinds[0]](parameter.name, value)
+    kind = _kind_of(parameter)
+    return None if kind is None else _KINDS[kind](parameter.name, value)
+
+
+def _kind_of(parameter: Parameter) -> str | None:
+    """The one kind that the annotation names, besides None, if it is a kind that is checked."""
+    kinds = [part.strip() for part in str(parameter.annotation).split("|") if part.strip() != "None"]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in _KINDS else None
 
 
 def _number(name: str, value: Any) -> str | None:
@@ -124,7 +140,12 @@ def _whole(name: str, value: Any) -> str | None:
     fault = _number(name, value)
     if fault:
         return fault.replace("a number", "a whole number").replace("one number", "one whole number")
-    return None if float(value) == int(value) else f"{_shown(value)}; give a whole number"
+    return None if float(value).is_integer() else f"{_shown(value)}; give a whole number"
+
+
+def _as_declared(parameter: Parameter, value: Any) -> Any:
+    """The value, as an ``int`` where one is declared and a whole ``float`` was given."""
+    return int(value) if _kind_of(parameter) == "int" and isinstance(value, (float, np.floating)) else value
 
 
 def _text(name: str, value: Any) -> str | None:

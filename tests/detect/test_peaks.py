@@ -34,7 +34,7 @@ def test_bad_channels_give_no_peaks():
         ({"method": "locally"}, "method is 'locally'.*did you mean 'locally_exclusive'"),
         ({"peak_sign": "negative"}, "peak_sign is 'negative'.*did you mean 'neg'"),
         ({"detect_threshold": 0}, "detect_threshold is 0; it must be greater than 0"),
-        ({"exclude_sweep_ms": -1}, "exclude_sweep_ms is -1; it must be greater than 0"),
+        ({"exclude_sweep_ms": -1}, "exclude_sweep_ms is -1; it must be at least 0"),
         ({"radius_um": -1}, "radius_um is -1; it must be at least 0"),
         ({"echo_radius_um": 100.0}, "'locally_exclusive' has no parameter 'echo_radius_um'.*did you mean 'radius_um'"),
     ],

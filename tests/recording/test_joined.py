@@ -36,7 +36,7 @@ def test_a_channel_that_is_bad_in_one_segment_is_bad():
 
 
 def test_wrong_calls_of_joining():
-    with pytest.raises(ParameterError, match="gap_ms is -1; give milliseconds"):
+    with pytest.raises(ParameterError, match="gap_ms is -1; it must be at least 0"):
         xephys.concatenate_segments([segment(0)], gap_ms=-1)
     with pytest.raises(RecordingError, match="segment 1 has channels"):
         xephys.concatenate_segments([segment(0), segment(1, n_channels=3)])

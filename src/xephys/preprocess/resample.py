@@ -20,6 +20,8 @@ from ..recording.stages import recording_plan
 
 #: Maximum denominator of the ratio of two rates.
 _DENOMINATOR_MAX = 100_000
+#: Maximum ratio of the new rate to the old one.
+_FASTER_MAX = 100
 #: Times that are further apart than this many samples have a gap between them.
 _GAP_SAMPLES = 1.5
 
@@ -46,7 +48,8 @@ def resample(recording: xr.DataArray, *, sampling_frequency_hz: float) -> xr.Dat
     Raises
     ------
     ParameterError
-        If the rate is not positive.
+        If the rate is not positive, above 100 times that of the recording, or so low that the low-pass is longer than
+        the recording.
     RecordingError
         If there are gaps in the times.
 
@@ -70,6 +73,7 @@ def resample(recording: xr.DataArray, *, sampling_frequency_hz: float) -> xr.Dat
         )
     up, down = ratio.numerator, ratio.denominator
     plan = recording_plan(recording)
+    _check_rate(sampling_frequency_hz, rate, plan.source.n_samples / rate)
     source = ResampledSource(
         plan, kernel.resample, up, down, kernel.resample_reach(up=up, down=down), np.dtype(np.float32)
     )
@@ -98,7 +102,7 @@ def decimate(recording: xr.DataArray, *, factor: int) -> xr.DataArray:
     Raises
     ------
     ParameterError
-        If the factor is not a whole number of at least 1.
+        If the factor is not a whole number between 1 and the number of samples.
     RecordingError
         If there are gaps in the times.
 
@@ -116,7 +120,26 @@ def decimate(recording: xr.DataArray, *, factor: int) -> xr.DataArray:
     if int(factor) != factor or factor < 1:
         raise ParameterError(f"factor is {factor!r}; it must be a whole number of at least 1")
     plan = recording_plan(recording)
+    if factor > plan.source.n_samples:
+        raise ParameterError(f"factor is {factor!r} and the recording has {plan.source.n_samples} samples; give less")
     return _at_rate(recording, ResampledSource(plan, take_every, 1, int(factor), 0, plan.dtype), plan)
+
+
+def _check_rate(rate_hz: float, from_hz: float, duration_s: float) -> None:
+    """Check that a recording of this length can have samples at the new rate."""
+    from ..kernels.preprocess.resample import HALF_LENGTH
+
+    if rate_hz > _FASTER_MAX * from_hz:
+        raise ParameterError(
+            f"sampling_frequency_hz is {rate_hz:g} and the recording has {from_hz:g} Hz; give at most "
+            f"{_FASTER_MAX} times as many"
+        )
+    if rate_hz * duration_s < HALF_LENGTH:
+        raise ParameterError(
+            f"sampling_frequency_hz is {rate_hz:g}: its low-pass reaches {HALF_LENGTH / rate_hz:g} s to either side, "
+            f"and the recording lasts {duration_s:g} s; give at least {HALF_LENGTH / duration_s:g} Hz (if kilohertz "
+            f"are meant, {1000 * rate_hz:g})"
+        )
 
 
 def _at_rate(recording: xr.DataArray, source: ResampledSource, plan: Plan) -> xr.DataArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ... import schema
 from ...calls import operation
 from ...checks import check_choice
-from ...errors import ParameterError
+from ...errors import ParameterError, warn_user
 from ...graph.plan import Stage
 from ...recording.slicing import samples_at
 from ...recording.stages import extend_recording, recording_plan
@@ -121,8 +121,10 @@ def remove_artifacts(
         raise ParameterError(
             f"trigger {int(np.argmin(np.isfinite(times)))} is {times[~np.isfinite(times)][0]} s; drop it"
         )
-    at = recording_plan(recording).start + samples_at(recording, times)
+    plan = recording_plan(recording)
+    at = plan.start + samples_at(recording, times)
     nbefore, nafter = (round(1e-3 * ms * rate) for ms in (ms_before, ms_after))
+    _warn_outside("trigger_times_s", at - nbefore < plan.source.n_samples, at + nafter >= 0, times)
     first, last = merged_periods(at - nbefore, at + nafter + 1)
     if mode == "zeros":
         return _silenced(recording, first, last, np.zeros(recording.sizes["channel"]), seed=0)
@@ -166,6 +168,16 @@ def _silenced(
     return extend_recording(recording, stage)
 
 
+def _warn_outside(name: str, *inside: NDArray[np.bool_] | NDArray[np.float64]) -> None:
+    """Warn if none of the given times lies in the recording of which these traces are all or a part."""
+    *within, times_s = inside
+    if len(times_s) and not np.logical_and(*within).any():
+        warn_user(
+            f"none of the {len(times_s)} {name} lies within the recording (the first is at {times_s[0]:g} s), so "
+            "nothing is changed; give seconds on the recording's clock"
+        )
+
+
 def period_samples(recording: xr.DataArray, periods_s: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First samples and ends of periods, as the stages of the plan count them, ascending and disjoint.
 
@@ -187,7 +199,8 @@ def period_samples(recording: xr.DataArray, periods_s: Any) -> tuple[NDArray[np.
         raise ParameterError(
             f"period {wrong[0]} lasts from {start:g} to {stop:g} s; give finite times, the start before the stop"
         )
-    begin = recording_plan(recording).start
-    first, last = (begin + samples_at(recording, edge) for edge in pairs.T)
+    plan = recording_plan(recording)
+    first, last = (plan.start + samples_at(recording, edge) for edge in pairs.T)
+    _warn_outside("periods_s", first < plan.source.n_samples, last > 0, pairs[:, 0])
     kept = last > first
     return merged_periods(first[kept], last[kept])

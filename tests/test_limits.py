@@ -1,0 +1,86 @@
+"""Numbers outside of what their names allow are refused by every public function, in one sentence."""
+
+from __future__ import annotations
+
+import inspect
+from inspect import Parameter
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys.errors import ParameterError, XephysWarning
+from xephys.limits import limit_fault
+from xephys.schema import make_recording
+from xephys.testing import simulate_recording
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)[0]
+
+
+#: A function, a parameter, a value that it cannot have, and what is said.
+ABSURD = [
+    ("bandpass_filter", "order", NAN, "give a whole number"),
+    ("bandpass_filter", "order", INF, "give a whole number"),
+    ("bandpass_filter", "order", 10**9, "it must be at most 32"),
+    ("decimate", "factor", 60_001, "the recording has 60000 samples; give less"),
+    ("resample", "sampling_frequency_hz", 1.0, "low-pass reaches 10 s .* lasts 2 s; give at least 5 Hz .* 1000"),
+    ("resample", "sampling_frequency_hz", 1e9, "give at most 100 times as many"),
+    ("common_reference", "inner_radius_um", NAN, "inner_radius_um is nan; give a number"),
+    ("common_reference", "inner_radius_um", -1, "it must be at least 0"),
+    ("common_reference", "outer_radius_um", INF, "give a finite number"),
+    ("common_reference", "n_neighbors_min", -1, "it must be at least 0"),
+    ("detect_bad_channels", "n_slices", 0, "it must be greater than 0"),
+    ("detect_bad_channels", "dead_threshold", NAN, "give a number"),
+    ("fill_silence", "silence_ms", 1e9, "the recording lasts 2000 ms, and it must not be longer"),
+    ("highpass_spatial_filter", "gain_floor", NAN, "give a number"),
+    ("silence_periods", "periods_s", "nope", "periods_s is 'nope'; give numbers"),
+    ("remove_artifacts", "trigger_times_s", ["1 s"], "give numbers"),
+    ("scale", "gain", ["two"], "give numbers"),
+    ("time_slice", "start_s", INF, "give start_s < stop_s within it"),
+]
+
+
+@pytest.mark.parametrize(("function", "parameter", "value", "sentence"), ABSURD)
+def test_absurd_numbers_are_refused(recording, function, parameter, value, sentence):
+    with pytest.raises(ParameterError, match=sentence) as caught:
+        getattr(xephys, function)(recording, **{parameter: value})
+    assert parameter in str(caught.value)
+
+
+def test_no_window_is_longer_than_the_recording(recording):
+    spikes = np.array([(3000, 0)], [("sample_index", "i8"), ("unit_index", "i8")])
+    for name in ("ms_before", "ms_after"):
+        with pytest.raises(ParameterError, match=f"{name} is 2001; the recording lasts 2000 ms"):
+            xephys.estimate_templates(recording, spikes, peak_channels=[0], **{name: 2001})
+
+
+def test_times_that_are_not_in_the_recording_are_said(recording):
+    with pytest.warns(XephysWarning, match="none of the 2 periods_s .*the first is at 5 s"):
+        silenced = xephys.silence_periods(recording, periods_s=[(5, 6), (-2, -1)])
+    np.testing.assert_array_equal(silenced.values, recording.values.astype("f4"))
+    with pytest.warns(XephysWarning, match="none of the 1 trigger_times_s"):
+        xephys.remove_artifacts(recording, trigger_times_s=[1000.0])
+    part = recording.isel(time=slice(0, 30_000))  # its periods may be those of the whole
+    xephys.silence_periods(part, periods_s=[(1.5, 1.6)])
+    xephys.silence_periods(recording, periods_s=[])
+
+
+def test_whole_numbers_given_as_floats_are_whole_numbers(recording):
+    filtered = xephys.bandpass_filter(recording, order=3.0)
+    np.testing.assert_array_equal(filtered[:500].values, xephys.bandpass_filter(recording, order=3)[:500].values)
+
+
+@pytest.mark.parametrize("module", [xephys, xephys.plot, xephys.curate, xephys.comparison])
+def test_no_default_breaks_a_limit(module):
+    short = make_recording(np.zeros((3, 2)), sampling_frequency=30_000.0)
+    for name in module.__all__:
+        function = getattr(module, name)
+        if inspect.isfunction(function):
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.default is not Parameter.empty:
+                    assert limit_fault(parameter, parameter.default, short) is None, (name, parameter)
