@@ -28,6 +28,10 @@ from .recording.probe import plot_probe as plot_probe
 from .recording.traces import plot_traces as plot_traces
 from .report.comparison import plot_report as plot_report
 
+# Of tracks.
+from .track.matrix import plot_track_matrix as plot_track_matrix
+from .track.motion import plot_track_motion as plot_track_motion
+
 # Of an analysis.
 from .units.amplitudes import plot_amplitude_distributions as plot_amplitude_distributions
 from .units.amplitudes import plot_amplitudes as plot_amplitudes

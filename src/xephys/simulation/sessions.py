@@ -75,8 +75,8 @@ def simulate_sessions(
         Share of the units that are split into two.
     gain_sd
         Standard deviation of the logarithm of the gain of a neuron from session to session.
-    Standard deviation of the noise on the mean waveforms.
-        Noise of the mean waveforms.
+    noise_uv
+        Standard deviation of the noise on the mean waveforms.
     rows_moved
         Rows of contacts by which the recorded part of the probe moves from one session to the next.
     disjoint

@@ -46,7 +46,7 @@ def merge_tracks(
     """
     if first == second:
         raise ParameterError(f"both tracks are {first}; give two different ones")
-    track, session = _track(tracks), np.asarray(tracks["units"]["session"])
+    track, session = track_numbers(tracks), np.asarray(tracks["units"]["session"])
     kept, gone = sorted((int(first), int(second)))
     rows = _units_of(track, gone)
     common = np.intersect1d(session[_units_of(track, kept)], session[rows])
@@ -92,7 +92,7 @@ def split_track(tracks: xr.DataTree, track: int, units: Sequence[int], *, reason
     >>> split["units"]["track"].values[rows].tolist() == rows
     True
     """
-    number = _track(tracks)
+    number = track_numbers(tracks)
     own = _units_of(number, track)
     moved = np.unique(np.asarray(units, np.int64))
     if not len(moved) or len(moved) == len(own) or not np.isin(moved, own).all():
@@ -135,7 +135,7 @@ def reject_track(tracks: xr.DataTree, track: int, *, reason: str = "") -> xr.Dat
     >>> bool(rejected["tracks"]["rejected"].sel(track=0)), log_of(rejected)[0]["reason"]
     (True, 'an artifact')
     """
-    number = _track(tracks)
+    number = track_numbers(tracks)
     _units_of(number, track)
     entry = {"action": "reject", "track": int(track), "reason": reason}
     return _changed(tracks, number, [*log_of(tracks), entry])
@@ -167,7 +167,7 @@ def undo_track_curation(tracks: xr.DataTree) -> xr.DataTree:
     log = log_of(tracks)
     if not log:
         raise ParameterError("no correction is logged; there is nothing to undo")
-    number, last = _track(tracks), log[-1]
+    number, last = track_numbers(tracks), log[-1]
     if last["action"] == "merge":
         number[last["units"]] = last["other"]
     elif last["action"] == "split":
@@ -193,7 +193,14 @@ def with_log(tracks: xr.DataTree, log: list[dict[str, Any]]) -> xr.DataTree:
     return tree
 
 
-def _track(tracks: xr.DataTree) -> NDArray[np.int64]:
+def track_numbers(tracks: xr.DataTree) -> NDArray[np.int64]:
+    """The track of each unit.
+
+    Raises
+    ------
+    TypeError
+        If these are not tracks.
+    """
     if not isinstance(tracks, xr.DataTree) or "tracks" not in tracks.children:
         raise TypeError(f"expected tracks (xarray.DataTree of track_units), got {type(tracks).__name__}")
     return np.array(tracks["units"]["track"], np.int64)

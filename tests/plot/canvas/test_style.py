@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 
 import numpy as np
@@ -15,6 +16,7 @@ from xephys.comparison import GroundTruthStudy, compare_collisions, compare_mult
 from xephys.comparison.pair import compare
 from xephys.plot import plot_probe
 from xephys.plot.canvas.style import paper_style, round_length
+from xephys.testing import simulate_sessions
 
 
 @pytest.mark.parametrize(("length", "expected"), [(7.0, 5.0), (0.3, 0.2), (100.0, 100.0), (199.0, 100.0), (0.0, 1.0)])
@@ -73,6 +75,11 @@ def _of_a_study(simulated, sorting, **given):
         return plot.plot_study(study, **given)
 
 
+def _of_tracks(function):
+    sessions = functools.partial(simulate_sessions, n_sessions=2, n_neurons=10, n_channels=32, seed=0)
+    return lambda simulated, sorting, **given: function(xephys.track_units(sessions()[0]), **given)
+
+
 FIGURES = {
     "plot_study": _of_a_study,
     "plot_agreement": _of_two(plot.plot_agreement),
@@ -108,6 +115,8 @@ FIGURES = {
     "plot_probe": _of_a_recording(plot.plot_probe),
     "plot_report": _of_a_sorting(plot.plot_report),
     "plot_templates": _of_a_sorting(plot.plot_templates),
+    "plot_track_matrix": _of_tracks(plot.plot_track_matrix),
+    "plot_track_motion": _of_tracks(plot.plot_track_motion),
     "plot_traces": _of_a_recording(plot.plot_traces),
 }
 
