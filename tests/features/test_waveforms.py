@@ -46,7 +46,7 @@ def test_bad_input_is_refused(components):
         xephys.learn_components(case().filtered, peaks(detect_threshold=1000), n_components=4)
     with pytest.raises(SilentRecordingError, match="0 peaks were found in 8 s"):
         xephys.learn_components(case().filtered, peaks(detect_threshold=1000), n_components=4, n_tiles=None)
-    with pytest.raises(ParameterError, match="n_nearest is 0; it must be at least 1"):
+    with pytest.raises(ParameterError, match="n_nearest is 0; it must be greater than 0"):
         xephys.project_peaks(case().filtered, peaks(), components=components, n_nearest=0)
     projected = xephys.project_peaks(case().filtered, peaks(), components=components)
     with pytest.raises(ParameterError, match="already have a field 'projection'"):

@@ -61,7 +61,7 @@ def test_a_free_amplitude_has_no_prior(templates, noise_gain):
     free = xephys.match_templates(case().white, **parameters, amplitude_std=float("inf")).compute()
     held = xephys.match_templates(case().white, **parameters, amplitude_std=0.02).compute()
     assert np.std(free["amplitude"]) > 1.5 * np.std(held["amplitude"])
-    with pytest.raises(ParameterError, match="amplitude_std is nan; it must be greater than 0"):
+    with pytest.raises(ParameterError, match="amplitude_std is nan; give a number"):
         xephys.match_templates(case().white, templates=templates, amplitude_std=float("nan"))
 
 
