@@ -31,6 +31,8 @@ from .report.comparison import plot_report as plot_report
 # Of tracks.
 from .track.matrix import plot_track_matrix as plot_track_matrix
 from .track.motion import plot_track_motion as plot_track_motion
+from .track.presence import plot_presence as plot_presence
+from .track.track import plot_track as plot_track
 
 # Of an analysis.
 from .units.amplitudes import plot_amplitude_distributions as plot_amplitude_distributions
