@@ -29,9 +29,11 @@ from .recording.traces import plot_traces as plot_traces
 from .report.comparison import plot_report as plot_report
 
 # Of tracks.
+from .track.calibration import plot_calibration as plot_calibration
 from .track.matrix import plot_track_matrix as plot_track_matrix
 from .track.motion import plot_track_motion as plot_track_motion
 from .track.presence import plot_presence as plot_presence
+from .track.survival import plot_survival as plot_survival
 from .track.track import plot_track as plot_track
 
 # Of an analysis.

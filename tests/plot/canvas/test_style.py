@@ -80,6 +80,11 @@ def _of_tracks(function):
     return lambda simulated, sorting, **given: function(xephys.track_units(sessions()[0]), **given)
 
 
+def _of_calibration(simulated, sorting, **given):
+    sessions, truth = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, seed=0)
+    return plot.plot_calibration(xephys.track_units(sessions), truth.neuron, **given)
+
+
 def _of_a_track(simulated, sorting, **given):
     sessions, _ = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, seed=0)
     return plot.plot_track(xephys.track_units(sessions), sessions, 0, **given)
@@ -120,6 +125,8 @@ FIGURES = {
     "plot_probe": _of_a_recording(plot.plot_probe),
     "plot_report": _of_a_sorting(plot.plot_report),
     "plot_templates": _of_a_sorting(plot.plot_templates),
+    "plot_calibration": _of_calibration,
+    "plot_survival": _of_tracks(plot.plot_survival),
     "plot_presence": _of_tracks(plot.plot_presence),
     "plot_track": _of_a_track,
     "plot_track_matrix": _of_tracks(plot.plot_track_matrix),
