@@ -2,6 +2,8 @@
 
 # Clusters of units, from similarities.
 from .clusters import cluster_similarities as cluster_similarities
+from .features import preprocess as preprocess
+from .features import spikeLocation as spikeLocation
 
 # Functions of pyDANT, under its names and with its parameters.
 from .functions import computeAutoCorr as computeAutoCorr
@@ -11,3 +13,14 @@ from .functions import getNearbyPairs as getNearbyPairs
 from .functions import graphEditNumber as graphEditNumber
 from .functions import waveformEstimation as waveformEstimation
 from .motion import Motion as Motion
+from .registration import computeWaveformFeatures as computeWaveformFeatures
+from .registration import initializeMotion as initializeMotion
+from .registration import motionEstimation as motionEstimation
+from .runner import runDANT as runDANT
+from .settings import getMotionFeatureSets as getMotionFeatureSets
+from .settings import read_settings as read_settings
+from .stages import autoCuration as autoCuration
+from .stages import computeAllSimilarityMatrix as computeAllSimilarityMatrix
+from .stages import computeWaveformSimilarityMatrix as computeWaveformSimilarityMatrix
+from .stages import finalClustering as finalClustering
+from .stages import iterativeClustering as iterativeClustering

@@ -13,9 +13,6 @@ from ...errors import ParameterError
 if TYPE_CHECKING:
     from .motion import Motion
 
-#: Length scales of the covariance across and along the shank in µm, and its noise.
-ACROSS_UM, ALONG_UM, NUGGET = 20.0, 30.0, 0.01
-
 
 def computeAutoCorr(spike_times: Any, window: float, binwidth: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Count the pairs of spikes of one train by their rounded lag.
@@ -61,8 +58,9 @@ def computeKernel2D(xp: Any, yp: Any, sig: float = 20) -> NDArray[np.float64]:
     [[0.3679, 0.3679]]
     """
     check_positive(sig=sig)
-    apart = np.abs(np.asarray(xp, np.float64)[:, None] - np.asarray(yp, np.float64)[None])
-    return np.asarray(np.exp(-apart[..., 0] / sig - apart[..., 1] / (ALONG_UM / ACROSS_UM * sig)))
+    from ...kernels.track.dant.registration import covariance
+
+    return covariance(np.asarray(xp, np.float64), np.asarray(yp, np.float64), across_um=float(sig))
 
 
 def corrcoef2(x: Any, y: Any) -> NDArray[np.float64]:
@@ -155,6 +153,8 @@ def waveformEstimation(
     >>> int(moved[:, 0].argmax())
     5
     """
+    from ...kernels.track.dant.registration import NUGGET
+
     contacts = np.asarray(channel_locations, np.float64)[:, :2]
     moved = contacts - (np.asarray(location_new, np.float64)[:2] - np.asarray(location, np.float64)[:2])
     among = computeKernel2D(contacts, contacts) + NUGGET * np.eye(len(contacts))
