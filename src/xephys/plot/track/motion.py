@@ -28,8 +28,8 @@ def plot_track_motion(
     """Plot the displacement of each session, one line per depth, and that of each tracked unit as a dot.
 
     The dot of a unit is the distance of its location from the registered location of its track, in the color of the
-    nearest depth. A line that its dots do not surround is therefore wrong, or its tracks are. Sessions whose
-    displacement is unknown have a grey cross.
+    nearest depth. Dots that do not lie between the lines of the depths around them speak against the displacement, or
+    against their tracks. Sessions whose displacement is unknown have a grey cross.
 
     Parameters
     ----------
