@@ -14,7 +14,7 @@ from .track import assemble
 from .units import on_axis_of, session_units
 
 #: Settings of the first run that also apply to every later one.
-PARAMETERS = ("motion_model", "motion_max_um", "distance_max_um", "probability_min", "strictness")
+PARAMETERS = ("preset", "motion_model", "motion_max_um", "distance_max_um", "probability_min", "strictness")
 
 
 def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name: str | None = None) -> xr.DataTree:
@@ -81,6 +81,7 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
         [*names, label],
         model=tracks["model"].to_dataset(),
         fixed=fixed,
+        first_new=len(names),
         parameters={key: tracks.attrs[key] for key in PARAMETERS},
         earlier=tracks,
     )

@@ -26,12 +26,15 @@ N_SHARED_MIN = 2
 N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
 #: How strictly units are joined.
 STRICTNESS = ("liberal", "intermediate", "conservative")
+#: Ways to join units.
+PRESETS = ("default", "dant")
 
 
 def track_units(
     sessions: Sequence[xr.DataTree | xr.Dataset],
     *,
     names: Sequence[str] | None = None,
+    preset: str = "default",
     motion: Any = None,
     motion_model: str = "linear",
     motion_max_um: float = 200.0,
@@ -55,6 +58,10 @@ def track_units(
         Channel maps and sampling rates may differ, but ``y`` must run along the shanks in all of them.
     names
         Names of the sessions; numbers from 0 if None.
+    preset
+        ``"default"`` joins units by probability. ``"dant"`` joins those that the clusters of DANT join (see
+        :func:`xephys.track.dant.cluster_similarities`), shank by shank; all sessions need the same channels, and
+        ``probability_min`` and ``strictness`` only apply to sessions that are added later.
     motion
         Displacement of each session in µm, ``(session,)``, if known; None estimates it.
     motion_model
@@ -91,6 +98,7 @@ def track_units(
     >>> tracks["tracks"].sizes["track"] <= tracks["units"].sizes["unit"]
     True
     """
+    check_choice("preset", preset, PRESETS)
     check_choice("strictness", strictness, STRICTNESS)
     check_choice("motion_model", motion_model, MODELS)
     check_positive(motion_max_um=motion_max_um, distance_max_um=distance_max_um)
@@ -102,19 +110,27 @@ def track_units(
     if len(labels) != len(listed) or len(set(labels)) != len(labels):
         raise ParameterError(f"{len(labels)} names for {len(listed)} sessions; give each a name of its own")
     # One session after the other: templates on all channels need far more memory than the footprints made of them.
-    tables = map(session_units, listed)
-    first = next(tables)
-    units = gather(on_axis_of(table, first.attrs, first.sizes["sample"]) for table in chain([first], tables))
+    each = map(session_units, listed)
+    first = next(each)
+    tables = (on_axis_of(table, first.attrs, first.sizes["sample"]) for table in chain([first], each))
+    kept = list(tables) if preset == "dant" else []
+    units = gather(kept or tables)
     moved = estimate_session_motion(units, known=motion, model=motion_model, motion_max_um=motion_max_um)
+    fixed = np.empty(0, np.int64)
+    if preset == "dant":
+        from .dant.labels import dant_tracks
+
+        fixed = dant_tracks(kept, units, registered_depth(units, moved), moved["displacement_um"].values)
     return assemble(
         units,
         moved,
         labels,
         model=None,
-        fixed=np.empty(0, np.int64),
+        fixed=fixed,
+        first_new=0,
         parameters={
-            "motion_model": motion_model, "motion_max_um": motion_max_um, "distance_max_um": distance_max_um,
-            "probability_min": probability_min, "strictness": strictness,
+            "preset": preset, "motion_model": motion_model, "motion_max_um": motion_max_um,
+            "distance_max_um": distance_max_um, "probability_min": probability_min, "strictness": strictness,
         },
     )  # fmt: skip
 
@@ -126,17 +142,17 @@ def assemble(
     *,
     model: xr.Dataset | None,
     fixed: NDArray[np.int64],
+    first_new: int,
     parameters: dict[str, Any],
     earlier: xr.DataTree | None = None,
 ) -> xr.DataTree:
-    """Pairs, probabilities and tracks of units whose motion is known; earlier tracks stay unchanged."""
+    """Pairs of sessions from ``first_new`` on, and tracks, of units whose motion is known; ``fixed`` tracks stay."""
     from ..kernels.track.identity import PROBABILITY_MIN, exclusive, probability_of
     from ..kernels.track.linking import link_units
     from ..kernels.track.pairs import FEATURES
 
     session = np.asarray(units["session"])
     depth = registered_depth(units, motion)
-    first_new = int(session[len(fixed)]) if len(fixed) else 0
     blocks, reach = session_blocks(units, depth), parameters["distance_max_um"]
     if model is None:
         model = _learned(blocks, session, distance_max_um=reach)

@@ -25,6 +25,9 @@ def track(
     names: Annotated[
         list[str], typer.Option("--name", metavar="NAME", help="Name of a session, once for each (folder names).")
     ] = [],  # noqa: B006 - Typer reads the default and never changes it
+    preset: Annotated[
+        str, typer.Option("--preset", help="How units are joined: default, by probability; or dant, by clusters.")
+    ] = "default",
     motion_model: Annotated[
         str, typer.Option("--motion-model", help="Motion between sessions: rigid, linear or smooth in depth.")
     ] = "linear",
@@ -46,6 +49,7 @@ def track(
     tracks = track_units(
         sessions,
         names=names or _names_of(sortings),
+        preset=preset,
         motion_model=motion_model,
         strictness=strictness,
         probability_min=probability_min,
