@@ -65,3 +65,14 @@ def test_functions_named_beside_others_exist():
 def test_figures_are_small():
     for figure in ROOT.joinpath("docs", "figures").glob("*.png"):
         assert figure.stat().st_size < 400_000, f"{figure.name} is larger than 400 kB"
+
+
+def test_every_error_in_a_docstring_has_a_name():
+    source = Path(xephys.__file__).parent
+    sections = [
+        (file.name, line)
+        for file in source.rglob("*.py")
+        for line in re.findall(r"\n +Raises\n +-+\n +(.*)\n", file.read_text(encoding="utf-8"))
+    ]
+    assert sections
+    assert [one for one in sections if not re.fullmatch(r"[A-Z]\w+(, [A-Z]\w+)*", one[1])] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from inspect import Parameter
 
 import numpy as np
@@ -41,15 +42,32 @@ ABSURD = [
     ("silence_periods", "periods_s", "nope", "periods_s is 'nope'; give numbers"),
     ("remove_artifacts", "trigger_times_s", ["1 s"], "give numbers"),
     ("scale", "gain", ["two"], "give numbers"),
-    ("time_slice", "start_s", INF, "give start_s < stop_s within it"),
+    ("time_slice", "start_s", INF, "start_s is inf; give start_s < stop_s within the recording"),
+    ("time_slice", "start_s", NAN, "give start_s < stop_s within the recording"),
+    ("time_slice", "stop_s", -INF, "give start_s < stop_s within the recording"),
+    ("estimate_matched_filter", "depths_um", 5.0, "give a list of depths"),
+    ("gaussian_filter", "freq_max_hz", 1e-9, "is not below freq_max_hz"),
+    ("highpass_spatial_filter", "freq_min", 1e-9, "below 0.0001 nothing would be removed"),
+    ("detect_bad_channels", "n_slices", 10**8, "at most 100000"),
 ]
 
 
 @pytest.mark.parametrize(("function", "parameter", "value", "sentence"), ABSURD)
 def test_absurd_numbers_are_refused(recording, function, parameter, value, sentence):
-    with pytest.raises(ParameterError, match=sentence) as caught:
+    with warnings.catch_warnings(), pytest.raises(ParameterError, match=sentence) as caught:
+        warnings.simplefilter("error", RuntimeWarning)
         getattr(xephys, function)(recording, **{parameter: value})
     assert parameter in str(caught.value)
+
+
+def test_no_filter_reaches_beyond_the_recording(recording):
+    with pytest.raises(ParameterError, match=r"at a corner of 1e-09 Hz .* lasts 2 s; give at least 0\.397"):
+        xephys.gaussian_filter(recording, freq_min_hz=1e-9)
+    xephys.gaussian_filter(recording, freq_min_hz=0.4)
+
+
+def test_the_smallest_corner_over_depth_is_computed(recording):
+    assert np.isfinite(xephys.highpass_spatial_filter(recording, freq_min=1e-4)[:500].values).all()
 
 
 def test_no_window_is_longer_than_the_recording(recording):

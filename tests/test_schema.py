@@ -8,7 +8,14 @@ import xarray as xr
 
 from xephys.errors import RecordingError
 from xephys.regular_clock import RegularClock
-from xephys.schema import bad_channels_of, make_recording, positions_of, validate_recording, wrap_like
+from xephys.schema import (
+    bad_channels_of,
+    make_recording,
+    place_single_channel,
+    positions_of,
+    validate_recording,
+    wrap_like,
+)
 
 RATE = 1000.0
 
@@ -71,3 +78,12 @@ def test_an_operation_keeps_the_coordinates_and_extends_the_history():
     assert (wrapped.attrs["units"], made.attrs["units"]) == ("uV", "counts")
     assert wrapped.x.values.tolist() == [0, 10]
     assert wrapped.dtype == "f4"
+
+
+def test_a_single_channel_needs_no_position():
+    single = make_recording(np.zeros((300, 1), "i2"), sampling_frequency=RATE)
+    assert positions_of(single, why="a test").tolist() == [[0.0, 0.0]]
+    assert place_single_channel(single).y.values.tolist() == [0.0]
+    placed = single.assign_coords(x=("channel", [3.0]), y=("channel", [4.0]))
+    assert place_single_channel(placed) is placed
+    assert "x" not in place_single_channel(recording()).coords

@@ -14,6 +14,8 @@ import numpy as np
 
 #: Filters of a higher order cannot be computed in double precision.
 ORDER_MAX = 32
+#: Further limits: a grid, or a number of excerpts, beyond these does not fit into memory.
+MAXIMA = {"template_sizes": 20, "nearest_templates": 20_000, "n_slices": 100_000}
 #: Numbers that the functions check with others, beside frequencies, which have a limit in the recording's rate.
 OWN_CHECKS = ("low", "high", "start_s", "stop_s")
 #: How the names of numbers end that may be given as one or as several.
@@ -63,6 +65,8 @@ def _holds_text(value: Any) -> bool:
 def _fault_of_count(name: str, number: float) -> str | None:
     if name == "order" and number > ORDER_MAX:
         return f"it must be at most {ORDER_MAX}"
+    if name in MAXIMA and number > MAXIMA[name]:
+        return f"it must be at most {MAXIMA[name]}"
     if name == "rank" and number < 1:
         return "it must be greater than 0"
     if name.startswith("n_"):

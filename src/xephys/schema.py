@@ -38,6 +38,7 @@ __all__ = [
     "has_regular_clock",
     "make_recording",
     "noise_levels_of",
+    "place_single_channel",
     "positions_of",
     "time_coordinate",
     "validate_recording",
@@ -334,19 +335,28 @@ def _check_rate(recording: xr.DataArray, rate: float) -> None:
         )
 
 
+def place_single_channel(recording: xr.DataArray) -> xr.DataArray:
+    """The recording as it is; if its only channel has no position, with that channel at (0, 0)."""
+    if recording.sizes["channel"] > 1 or {"x", "y"} <= set(recording.coords):
+        return recording
+    return recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
+
+
 def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
-    """Positions ``(channel, 2)`` of the channels in µm.
+    """Positions ``(channel, 2)`` of the channels in µm; a single channel without a position lies at (0, 0).
 
     Raises
     ------
     RecordingError
-        If the recording has no probe; ``why`` names the operation that needs it.
+        If several channels have no positions; ``why`` names the operation that needs them.
     """
+    recording = place_single_channel(recording)
     missing = [name for name in ("x", "y") if name not in recording.coords]
     if missing:
         raise RecordingError(
             f"{why} needs the positions of the channels, and the recording has no {' or '.join(missing)}; "
-            "give a probe (open_recording(..., probe=FILE)) or assign coordinates x and y on channel, in um"
+            "give a probe file to open_recording (probe=FILE; --probe FILE), or instead 'together', 'tetrodes' (4 "
+            "channels each) or 'apart' if they are not known; or assign coordinates x and y on channel, in um"
         )
     positions = np.stack([recording.coords[name].values for name in ("x", "y")], axis=1).astype(np.float64)
     if not np.isfinite(positions).all():

@@ -7,9 +7,12 @@ import pytest
 import xarray as xr
 
 from xephys.analysis.subject import Subject, content_key
+from xephys.analysis.tables import compute_quality_metrics
 from xephys.curate.units import relabel_units, select_units
 from xephys.errors import ParameterError
 from xephys.recording.segments import tree_of
+from xephys.schema import make_recording
+from xephys.sorting import build_sorting
 
 
 def test_keys_follow_units_when_they_are_renamed_and_reordered(sorting: xr.DataTree, recording: xr.DataArray) -> None:
@@ -37,3 +40,11 @@ def test_another_sampling_rate_is_refused(sorting: xr.DataTree, recording: xr.Da
 def test_spikes_are_divided_among_segments(sorting: xr.DataTree, recording: xr.DataArray) -> None:
     subject = Subject.of(sorting, tree_of([recording, recording]))
     assert subject.segment_bounds.tolist() == [0, subject.n_spikes, subject.n_spikes]
+
+
+def test_a_single_channel_without_a_position_is_analyzed() -> None:
+    single = make_recording(np.random.default_rng(0).normal(0, 10, (9000, 1)), sampling_frequency=30_000.0)
+    spikes = {"sample_index": np.arange(300, 8700, 300), "unit_index": np.zeros(28, np.int64)}
+    tree = build_sorting(single, spikes=spikes, units={"label": ["good"]})
+    assert Subject.of(tree, single).recording.y.values.tolist() == [0.0]
+    assert compute_quality_metrics(tree, single, ["num_spikes", "snr"])["num_spikes"].values.tolist() == [28]

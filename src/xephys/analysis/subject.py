@@ -162,6 +162,7 @@ def content_key(values: NDArray[np.int64]) -> int:
 
 
 def _scaled(recording: xr.DataArray) -> xr.DataArray:
-    """The recording in microvolts; unchanged if its channels have no gain."""
+    """The recording in microvolts, if its channels have a gain; a single channel has a position."""
     info = schema.validate_recording(recording)
+    recording = schema.place_single_channel(recording)
     return to_uv(recording) if info.units == "uV" or "gain_to_uv" in recording.coords else recording

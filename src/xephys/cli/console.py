@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ STATUS_HELP = (
     "4 the result cannot be written there; 5 memory, disk or a worker gave out, or a package is missing; "
     "6 another sorter failed; 130 interrupted; 1 anything else."
 )
+#: Columns of a screen that is none, in characters.
+UNLIMITED_WIDTH = 10_000
 #: Status by kind of error (``errors.kind_of``).
 _STATUS = {
     "parameter": PARAMETER,
@@ -35,8 +38,11 @@ _STATUS = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on the current stream, so that redirections take effect."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    """A console on the current stream, so that redirections take effect; no table is cut in a file or a pipe."""
+    screen = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not screen.is_terminal and "COLUMNS" not in os.environ:
+        screen.width = UNLIMITED_WIDTH
+    return screen
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

@@ -19,7 +19,15 @@ Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help=
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results, once the new ones are whole.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, and all warnings.")]
 
-ProbeFile = Annotated[Path | None, typer.Option("--probe", metavar="FILE", help="ProbeInterface JSON (or .prb) file.")]
+ProbeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--probe",
+        metavar="FILE|together|tetrodes|apart",
+        help="ProbeInterface JSON (or .prb) file; or, if no positions are known, which channels see the same neurons: "
+        "all, each four, or none.",
+    ),
+]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Open files even if that runs code of whoever wrote them (pickles).")
 ]

@@ -160,9 +160,9 @@ def select_period(sorting: xr.DataTree, start_s: float, stop_s: float) -> xr.Dat
 
     Raises
     ------
+    ParameterError
         If the range is empty or not within the sorted time, if there are several segments, or if the recording has a
         time for each sample.
-        for each sample.
 
     Examples
     --------

@@ -134,6 +134,8 @@ def estimate_matched_filter(
     check_positive(detect_threshold=detect_threshold, decay_um=decay_um)
     if n_nearest is not None:
         check_positive(n_nearest=n_nearest)
+    if depths_um is not None and np.ndim(depths_um) != 1:
+        raise ParameterError(f"depths_um is {depths_um!r}; give a list of depths, such as [0, 60]")
     if depths_um is not None and not (len(depths_um) and min(depths_um) >= 0):
         raise ParameterError(f"depths_um is {list(depths_um)}; give at least one depth, none of them negative")
     rate = schema.validate_recording(recording).sampling_frequency

@@ -12,6 +12,9 @@ from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
 
+#: Half the length of the response in cycles of its lowest corner: 5 standard deviations over time.
+REACH_CYCLES = 5 / (2 * np.pi)
+
 
 @operation
 def gaussian_filter(
@@ -36,7 +39,8 @@ def gaussian_filter(
     Raises
     ------
     ParameterError
-        If a corner is not inside (0, Nyquist), the corners are in the wrong order, or both are missing.
+        If a corner is not inside (0, Nyquist), the corners are in the wrong order, both are missing, or the filter is
+        longer than the recording.
 
     Examples
     --------
@@ -55,6 +59,13 @@ def gaussian_filter(
         raise ParameterError("freq_min_hz and freq_max_hz are both None; give at least one of them")
     if freq_min_hz is not None and freq_max_hz is not None and freq_min_hz >= freq_max_hz:
         raise ParameterError(f"freq_min_hz ({freq_min_hz:g}) is not below freq_max_hz ({freq_max_hz:g}); swap them")
+    lowest_hz = min(freq for freq in (freq_min_hz, freq_max_hz) if freq is not None)
+    reach_s, duration_s = REACH_CYCLES / lowest_hz, recording.sizes["time"] / rate
+    if reach_s > duration_s:
+        raise ParameterError(
+            f"at a corner of {lowest_hz:g} Hz the filter reaches {reach_s:g} s, and the recording lasts "
+            f"{duration_s:g} s; give at least {REACH_CYCLES / duration_s:g} Hz"
+        )
     taps = gaussian_taps(freq_min_hz=freq_min_hz, freq_max_hz=freq_max_hz, sampling_frequency=rate)
     halo = len(taps) // 2
     stage = Stage(fir_filter, dtype=np.dtype("f4"), arrays={"taps": taps}, before=halo, after=halo)

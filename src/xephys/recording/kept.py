@@ -46,8 +46,8 @@ def keep_recording(
 
     Raises
     ------
-    If the place is unknown, or a number is not positive.
-        If the place does not exist, or a number is not positive.
+    ParameterError
+        If the place is unknown, or a number is not positive.
     """
     from ..kernels.lib.quantize import quantize
     from ..kernels.preprocess.scale import scale

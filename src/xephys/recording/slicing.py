@@ -54,6 +54,9 @@ def time_slice(recording: xr.DataArray, start_s: float | None = None, stop_s: fl
     (300, 1.0)
     """
     info = schema.validate_recording(recording)
+    for name, value in (("start_s", start_s), ("stop_s", stop_s)):
+        if value is not None and not np.isfinite(value):
+            raise ParameterError(f"{name} is {value}; give start_s < stop_s within the recording, or None for its end")
     first = 0 if start_s is None else sample_at(recording, start_s)
     last = info.n_samples if stop_s is None else sample_at(recording, stop_s)
     if not 0 <= first < last <= info.n_samples:

@@ -13,6 +13,7 @@ import xephys
 from tests.support.command_line import run
 from xephys.errors import RecordingError, XephysWarning
 from xephys.io.read.open import open_recording
+from xephys.recording.geometry import channel_groups
 from xephys.schema import make_recording
 
 SAMPLES = np.random.default_rng(0).integers(-200, 200, (600, 9)).astype("int16")
@@ -115,3 +116,25 @@ def test_contacts_in_one_place_cause_no_warning(raw: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", XephysWarning)
         xephys.recording.geometry.warn_odd_spacing(recording)
+
+
+@pytest.mark.parametrize(("layout", "n_groups"), [("together", 1), ("tetrodes", 2), ("apart", 8)])
+def test_layouts_say_which_channels_are_together(tmp_path: Path, layout: str, n_groups: int) -> None:
+    file = tmp_path / "eight.dat"
+    SAMPLES[:, :8].tofile(file)
+    opened = open_recording(file, n_channels=8, sampling_frequency=1000.0, probe=layout)
+    np.testing.assert_array_equal(opened.values, SAMPLES[:, :8])
+    groups = channel_groups(opened)
+    found = np.zeros(8, np.int64) if groups is None else groups
+    assert found.tolist() == np.repeat(np.arange(n_groups), 8 // n_groups).tolist()
+    places = np.stack([opened.x.values, opened.y.values], axis=1)[found == 0]
+    assert len(np.unique(places, axis=0)) == 8 // n_groups
+    text = run("info", file, "--n-channels", 8, "--sampling-frequency", 1000, "--probe", layout).stdout
+    assert "8" in text
+
+
+def test_tetrodes_have_four_channels(raw: Path) -> None:
+    with pytest.raises(RecordingError, match="probe is 'tetrodes', 4 channels each, and the recording has 9"):
+        open_recording(raw, **RAW, probe="tetrodes")
+    with pytest.raises(FileNotFoundError, match="or give together, tetrodes, apart"):
+        open_recording(raw, **RAW, probe="tetrod")

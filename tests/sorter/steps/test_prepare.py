@@ -8,7 +8,7 @@ import pytest
 from xephys.errors import RecordingError, XephysWarning
 from xephys.schema import bad_channels_of, make_recording
 from xephys.sorter.steps.passes import Run
-from xephys.sorter.steps.prepare import channels_of_largest_shank, flag_constant, referenced
+from xephys.sorter.steps.prepare import channels_of_largest_shank, check_filterable, flag_constant, referenced
 
 
 def recording(traces, **coordinates):
@@ -43,3 +43,13 @@ def test_constant_channels_are_marked(tmp_path):
     assert bad_channels_of(marked).tolist() == [False, False, True, False]
     with pytest.raises(RecordingError):
         flag_constant(recording(np.ones((4000, 4), "f4")), Run(tmp_path / "other", None, "default"), seed=0)
+
+
+@pytest.mark.parametrize(("rate", "refused"), [(1000.0, True), (2500.0, True), (10_000.0, False)])
+def test_a_rate_without_spikes_is_refused_with_the_remedy(rate, refused):
+    slow = make_recording(noise(1), sampling_frequency=rate)
+    if not refused:
+        check_filterable(slow, lambda traces: traces)
+        return
+    with pytest.raises(RecordingError, match=f"sampled at {rate:g} Hz, and spikes.* below 4000 Hz.* stream_id"):
+        check_filterable(slow, lambda traces: traces)

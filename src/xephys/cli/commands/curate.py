@@ -9,12 +9,14 @@ import typer
 
 from ...errors import ParameterError
 from ..console import console
-from ..options import Debug, FreqMin, Overwrite, ProbeFile, Trust
+from ..options import Debug, FreqMin, Overwrite
+from ..reading import Reading, with_reading
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@with_reading
 def curate(
     sorting: Annotated[Path, typer.Argument(metavar="SORTING", help="A sorting, or the folder of xephys sort.")],
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="The curated sorting to be written (Zarr).")],
@@ -36,8 +38,8 @@ def curate(
         typer.Option("--recording", metavar="PATH", help="What was sorted, for merges and metrics; several: segments."),
     ] = [],  # noqa: B006
     freq_min_hz: FreqMin = 300.0,
-    probe: ProbeFile = None,
-    trust: Trust = False,
+    *,
+    reading: Reading,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -54,13 +56,13 @@ def curate(
     if merges and not recordings:
         raise ParameterError("--merge looks at the traces; name what was sorted (--recording PATH)")
     check_output(out, overwrite=overwrite)
-    tree = find_sorting(sorting, trust=trust)
+    tree = find_sorting(sorting, trust=reading["trust"])
     n_before, n_logged = tree["units"].sizes["unit"], len(curation_log(tree))
     if curation is not None:
         tree = apply_curation(tree, curation)
     recording: Any = None
     if recordings:
-        recording = filtered(open_segments(recordings, probe=probe, trust=trust), freq_min_hz=freq_min_hz)
+        recording = filtered(open_segments(recordings, **reading), freq_min_hz=freq_min_hz)
     if merges:
         tree = merge_automatically(tree, recording, merges)
     if rules or bombcell:

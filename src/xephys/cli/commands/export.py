@@ -11,7 +11,8 @@ import typer
 from ...checks import check_choice
 from ...errors import ParameterError
 from ..console import console
-from ..options import Debug, FreqMin, Overwrite, ProbeFile, Settings, Trust
+from ..options import Debug, FreqMin, Overwrite, Settings
+from ..reading import Reading, with_reading
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,6 +60,7 @@ EXPORTERS = {
 }
 
 
+@with_reading
 def export(
     sorting: Annotated[Path, typer.Argument(metavar="SORTING", help="A sorting, or the folder of xephys sort.")],
     to: Annotated[str, typer.Option("--to", metavar="|".join(EXPORTERS), help="What to write.")],
@@ -73,8 +75,8 @@ def export(
     ] = [],  # noqa: B006 - Typer reads the default and never changes it
     settings: Settings = [],  # noqa: B006
     freq_min_hz: FreqMin = 300.0,
-    probe: ProbeFile = None,
-    trust: Trust = False,
+    *,
+    reading: Reading,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -83,6 +85,30 @@ def export(
     If a recording is given, the templates, features and metrics that the files can hold are computed first, unless the
     sorting already has them. --set passes arguments to the function, such as session_start=2026-11-27T10:30 for NWB.
     """
+    write_export(
+        sorting,
+        to,
+        out,
+        recordings=recordings,
+        settings=settings,
+        freq_min_hz=freq_min_hz,
+        reading=reading,
+        overwrite=overwrite,
+    )
+
+
+def write_export(
+    sorting: Path,
+    to: str,
+    out: Path,
+    *,
+    recordings: list[Path],
+    settings: list[str],
+    freq_min_hz: float,
+    reading: Reading,
+    overwrite: bool,
+) -> None:
+    """Open a sorting and what was sorted, analyze what the exporter of this name needs, and write it."""
     from ...io.store.atomic import check_output
     from ..paths import filtered, find_sorting, open_segments
     from ..settings import literal, split_settings
@@ -90,10 +116,10 @@ def export(
     check_choice("--to", to, EXPORTERS)
     row = EXPORTERS[to]
     check_output(out, overwrite=overwrite)
-    tree = find_sorting(sorting, trust=trust)
+    tree = find_sorting(sorting, trust=reading["trust"])
     given = {key: literal(text) for key, text in split_settings(settings).items()}
     if recordings:
-        raw = open_segments(recordings, probe=probe, trust=trust)
+        raw = open_segments(recordings, **reading)
         clean = filtered(raw, freq_min_hz=freq_min_hz)
         tree = _analyzed(tree, clean, row.extensions)
         if row.recording:

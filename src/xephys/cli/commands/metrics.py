@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..console import console
-from ..options import Debug, FreqMin, Overwrite, ProbeFile, RecordingPaths, Trust
+from ..options import Debug, FreqMin, Overwrite, RecordingPaths
+from ..reading import Reading, with_reading
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@with_reading
 def metrics(
     sorting: Annotated[Path, typer.Argument(metavar="SORTING", help="A sorting, or the folder of xephys sort.")],
     recordings: RecordingPaths,
@@ -23,8 +26,8 @@ def metrics(
     ] = [],  # noqa: B006 - Typer reads it and never changes it
     freq_min_hz: FreqMin = 300.0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write a table (CSV).")] = None,
-    probe: ProbeFile = None,
-    trust: Trust = False,
+    *,
+    reading: Reading,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -35,8 +38,8 @@ def metrics(
 
     if out is not None:
         check_output(out, overwrite=overwrite)
-    tree = find_sorting(sorting, trust=trust)
-    recording = filtered(open_segments(recordings, probe=probe, trust=trust), freq_min_hz=freq_min_hz)
+    tree = find_sorting(sorting, trust=reading["trust"])
+    recording = filtered(open_segments(recordings, **reading), freq_min_hz=freq_min_hz)
     table = compute_quality_metrics(tree, recording, names or None)
     _print_table(table)
     if out is not None:
@@ -46,17 +49,37 @@ def metrics(
 
 
 def _print_table(metrics: xr.Dataset) -> None:
-    """Print one row per unit, in tables of six metrics, so that they fit on a screen."""
+    """Print one row per unit, in tables of as many metrics as the screen has room for."""
     from rich.table import Table
 
-    columns = [str(name) for name in metrics.data_vars]
-    for first in range(0, len(columns), 6):
+    screen = console()
+    if not metrics.sizes["unit"]:
+        screen.print("the sorting has no units, so there is nothing to measure")
+        return
+    units = [str(unit) for unit in metrics["unit_id"].values]
+    columns = [(str(name), [f"{value:.4g}" for value in metrics[name].values]) for name in metrics.data_vars]
+    for some in _fitting(columns, width=screen.width - _width("unit", units)):
         table = Table(box=None, pad_edge=False)
-        table.add_column("unit", justify="right")
-        for name in columns[first : first + 6]:
-            table.add_column(name, justify="right")
-        values = [metrics[name].values for name in columns[first : first + 6]]
-        for row in zip(metrics["unit_id"].values, *values, strict=True):
-            table.add_row(str(row[0]), *(f"{value:.4g}" for value in row[1:]))
-        console().print(table)
-        console().print()
+        for name in ("unit", *(name for name, _ in some)):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in zip(units, *(cells for _, cells in some), strict=True):
+            table.add_row(*row)
+        screen.print(table)
+        screen.print()
+
+
+def _width(name: str, cells: list[str]) -> int:
+    """Characters that a column takes, with the space between it and the next."""
+    return max(map(len, [name, *cells])) + 1
+
+
+def _fitting(columns: list[tuple[str, list[str]]], *, width: int) -> Iterator[list[tuple[str, list[str]]]]:
+    """The columns in pieces that are at most so wide; a wider column is a piece of its own."""
+    some: list[tuple[str, list[str]]] = []
+    for column in columns:
+        if some and sum(_width(*one) for one in [*some, column]) > width:
+            yield some
+            some = []
+        some.append(column)
+    if some:
+        yield some

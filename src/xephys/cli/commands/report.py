@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ..options import Debug, FreqMin, Out, Overwrite, ProbeFile, Trust
-from .export import export
+from ..options import Debug, FreqMin, Out, Overwrite
+from ..reading import Reading, with_reading
+from .export import write_export
 
 
+@with_reading
 def report(
     sorting: Annotated[Path, typer.Argument(metavar="SORTING", help="A sorting, or the folder of xephys sort.")],
     out: Out,
@@ -19,8 +21,8 @@ def report(
         typer.Option("--recording", metavar="PATH", help="What was sorted, to analyze it first; can be repeated."),
     ] = [],  # noqa: B006 - Typer reads the default and never changes it
     freq_min_hz: FreqMin = 300.0,
-    probe: ProbeFile = None,
-    trust: Trust = False,
+    *,
+    reading: Reading,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -28,15 +30,13 @@ def report(
 
     Same as export --to report.
     """
-    export(
+    write_export(
         sorting,
         "report",
         out,
         recordings=recordings,
         settings=[],
         freq_min_hz=freq_min_hz,
-        probe=probe,
-        trust=trust,
+        reading=reading,
         overwrite=overwrite,
-        debug=debug,
     )

@@ -70,9 +70,10 @@ def open_recording(
     segment
         Number of the segment to open, if there are several; by default, all of them as a DataTree.
     probe
-        Path of a ProbeInterface file, a ProbeInterface object, or positions ``(channel, 2)`` in µm; replaces the probe
-        described in the file. Channels that the wiring of the probe (``device_channel_indices``) connects to no
-        contact, such as sync channels, are left out with a warning.
+        Path of a ProbeInterface file, a ProbeInterface object, or positions ``(channel, 2)`` in µm; or, if no positions
+        are known, which channels see the same neurons: ``"together"`` (all of them), ``"tetrodes"`` (four consecutive
+        channels each) or ``"apart"`` (none). Replaces the probe described in the file. Channels that the wiring of the
+        probe (``device_channel_indices``) connects to no contact, such as sync channels, are left out with a warning.
     sampling_frequency, n_channels, dtype, time_axis, offset_bytes, channel_ids, ignore_trailing_bytes
         Description of a raw binary file: rate in hertz, number of channels, type of a sample (int16), 0 if the channels
         of a sample are contiguous (default) or 1 if the samples of a channel are, length of a header (0), names of the

@@ -24,6 +24,11 @@ from .probe_description import ProbeDescription
 
 _MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "m": 1e6}
 
+#: Probes for channels with unknown positions: how many consecutive channels see the same neurons; None for all.
+LAYOUTS: Mapping[str, int | None] = {"together": None, "tetrodes": 4, "apart": 1}
+#: Distance between neighboring contacts of a layout, about that of twisted wires.
+LAYOUT_PITCH_UM = 20.0
+
 #: Coordinates that a probe sets.
 PROBE_COORDINATES = ("x", "y", "z", "probe", "shank", "contact_id", "contact_index")
 
@@ -84,8 +89,8 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
     Parameters
     ----------
     probe
-        Path of a ProbeInterface JSON (or ``.prb``) file, a ``Probe``, a ``ProbeGroup``, or positions ``(channel, 2)``
-        or ``(channel, 3)`` in µm.
+        Path of a ProbeInterface JSON (or ``.prb``) file, a ``Probe``, a ``ProbeGroup``, positions ``(channel, 2)`` or
+        ``(channel, 3)`` in µm, or a name from :data:`LAYOUTS` where the positions are not known.
     n_channels
         Number of channels of the recording.
 
@@ -99,13 +104,16 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
     FileNotFoundError
         If the file does not exist.
     RecordingError
-        If no contact is connected, two contacts are wired to one channel, one is wired to a missing channel, or a probe
-        without wiring does not have as many contacts as there are channels.
+        If the number of channels does not suit the layout, no contact is connected, two contacts are wired to one
+        channel, one is wired to a missing channel, or a probe without wiring does not have as many contacts as there
+        are channels.
     """
     from probeinterface import Probe, ProbeGroup
 
     group = probe
-    if isinstance(probe, (str, Path)):
+    if isinstance(probe, (str, Path)) and str(probe) in LAYOUTS:
+        group = _group_of_layout(str(probe), n_channels)
+    elif isinstance(probe, (str, Path)):
         group = _probe_file(Path(probe))
     elif not isinstance(probe, (Probe, ProbeGroup)):
         group = _probe_of_positions(np.asarray(probe, np.float64))
@@ -140,6 +148,26 @@ def read_probe(probe: Any, *, n_channels: int) -> tuple[Any, NDArray[np.int64]]:
     return group, np.sort(channels)
 
 
+def _group_of_layout(name: str, n_channels: int) -> Any:
+    """Squares of contacts: one probe for each group of consecutive channels that see the same neurons."""
+    from probeinterface import ProbeGroup
+
+    size = LAYOUTS[name] or n_channels
+    if n_channels % size:
+        raise RecordingError(
+            f"probe is {name!r}, {size} channels each, and the recording has {n_channels} channels; choose a multiple "
+            f"of {size} of them, or give positions"
+        )
+    row = int(np.ceil(np.sqrt(size)))
+    places = LAYOUT_PITCH_UM * np.stack(np.divmod(np.arange(size), row)[::-1], axis=1)
+    group = ProbeGroup()
+    for first in range(0, n_channels, size):
+        probe = _probe_of_positions(places)
+        probe.set_device_channel_indices(np.arange(first, first + size))
+        group.add_probe(probe)
+    return group
+
+
 def warn_left_out(channel_ids: Any, channels: NDArray[np.int64]) -> None:
     """Warn about channels that are not opened because the probe has no contact on them."""
     out = np.delete(np.asarray(channel_ids), channels)
@@ -157,7 +185,9 @@ def _probe_file(path: Path) -> Any:
     import probeinterface
 
     if not path.exists():
-        raise FileNotFoundError(f"probe file {path} does not exist; check the path")
+        raise FileNotFoundError(
+            f"probe file {path} does not exist; check the path, or give {', '.join(LAYOUTS)} if no positions are known"
+        )
     if path.suffix.lower() == ".prb":
         return _group_of_prb(path)
     try:

@@ -15,6 +15,9 @@ from ...graph.plan import Stage
 from ...recording.geometry import channel_groups
 from ...recording.stages import extend_recording
 
+#: A lower corner is, in double precision, that of no filter.
+FREQ_MIN_MIN = 1e-4
+
 
 @operation
 def highpass_spatial_filter(
@@ -79,6 +82,8 @@ def highpass_spatial_filter(
         raise ParameterError(
             f"freq_min is {freq_min!r}; it is a fraction of the highest spatial frequency, inside (0, 1)"
         )
+    if freq_min < FREQ_MIN_MIN:
+        raise ParameterError(f"freq_min is {freq_min!r}; below {FREQ_MIN_MIN:g} nothing would be removed; give more")
     check_positive(order=order)
     if n_channel_pad < 0 or gain_floor < 0:
         raise ParameterError(f"n_channel_pad is {n_channel_pad!r} and gain_floor {gain_floor!r}; give at least 0")

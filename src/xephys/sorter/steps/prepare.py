@@ -31,6 +31,8 @@ from .prepared import DrawnExcerpts, Prepared
 
 BandPass: TypeAlias = Callable[[xr.DataArray], xr.DataArray]
 
+#: Below this rate, the trough of a spike, 0.2 to 0.5 ms, falls between two samples.
+RATE_MIN_HZ = 4000.0
 #: With fewer channels, spikes move the median. On a tetrode the median contains the spikes, and on sixteen channels two
 #: coincident spikes differ from the sum of the two alone, so that they become a unit of their own.
 REFERENCE_CHANNELS_MIN = 24
@@ -80,7 +82,7 @@ def prepare(
 
     Raises
     ------
-    If positions are missing or no channel is usable.
+    RecordingError
         If positions are missing or no channel is usable.
     SilentRecordingError
         If every channel is constant.
@@ -104,22 +106,29 @@ def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
     ParameterError
         If a corner of the filter does not suit the sampling rate.
     RecordingError
-        If several channels have no positions, or the recording is shorter than the filter's halo.
+        If several channels have no positions, the recording is shorter than the filter's halo, or it is sampled too
+        slowly for spikes.
     """
-    if schema.validate_recording(recording).n_channels > 1:
-        schema.positions_of(recording, why="sorting")
+    schema.validate_recording(recording)
+    schema.positions_of(recording, why="sorting")
     try:
         band_pass(recording)
     except ParameterError:
         raise
     except ValueError as error:
         raise RecordingError(str(error)) from error
+    rate = float(recording.attrs["sampling_frequency"])
+    if rate < RATE_MIN_HZ:
+        raise RecordingError(
+            f"the recording is sampled at {rate:g} Hz, and spikes, which last less than 1 ms, cannot be found below "
+            f"{RATE_MIN_HZ:g} Hz: it holds field potentials, or was resampled; give the stream of the spikes (see "
+            "stream_id), or correct sampling_frequency"
+        )
 
 
 def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Learned | None = None) -> xr.DataArray:
     """Mark constant channels bad, scale counts if gains are known, and align the sampling times of the channels."""
-    if recording.sizes["channel"] == 1 and "y" not in recording.coords:
-        recording = recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
+    recording = schema.place_single_channel(recording)
     schema.positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
     if run.computes and run.once(share_of_silence, recording, seed=seed):
