@@ -19,6 +19,8 @@ from .registration import motionEstimation as motionEstimation
 from .runner import runDANT as runDANT
 from .settings import getMotionFeatureSets as getMotionFeatureSets
 from .settings import read_settings as read_settings
+from .shanks import merge_multishank_outputs as merge_multishank_outputs
+from .shanks import runDANTMultiShank as runDANTMultiShank
 from .stages import autoCuration as autoCuration
 from .stages import computeAllSimilarityMatrix as computeAllSimilarityMatrix
 from .stages import computeWaveformSimilarityMatrix as computeWaveformSimilarityMatrix

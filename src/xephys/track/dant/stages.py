@@ -121,7 +121,7 @@ def iterativeClustering(
     save_together(
         out / "ClusteringResults.npz", weights=weights, similarity_all=by_feature, idx_unit_pairs=pairs,
         thres=threshold, good_matches_matrix=total > threshold, similarity_matrix=total,
-        distance_matrix=result(out, "DistanceMatrix", "iterativeClustering"), leafOrder=_order(label, depth),
+        distance_matrix=result(out, "DistanceMatrix", "iterativeClustering"), leafOrder=order_of(label, depth),
         idx_cluster_hdbscan=label, hdbscan_matrix=joined(label), n_cluster=int(label.max()) if label.max() > 0 else 0,
     )  # fmt: skip
 
@@ -177,7 +177,7 @@ def autoCuration(user_settings: Mapping[str, Any] | str | Path) -> None:
     )  # fmt: skip
     depth = np.asarray(result(out, "locations", "preprocess"))[:, 1]
     save_together(
-        out / "Output.npz", NumClusters=max(int(label.max()), 0), NumUnits=len(label), IdxSort=_order(label, depth),
+        out / "Output.npz", NumClusters=max(int(label.max()), 0), NumUnits=len(label), IdxSort=order_of(label, depth),
         IdxCluster=label, SimilarityMatrix=similarity, GoodMatchesMatrix=good, ClusterMatrix=together,
         MatchedPairs=matched, Params=json.dumps(settings, default=str), NumSession=int(session.max()), Sessions=session,
     )  # fmt: skip
@@ -196,7 +196,7 @@ def joined(label: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(together)
 
 
-def _order(label: NDArray[np.int64], depth: NDArray[np.float64]) -> NDArray[np.int32]:
+def order_of(label: NDArray[np.int64], depth: NDArray[np.float64]) -> NDArray[np.int32]:
     """Units in order of their clusters, in which pictures of matrices show them; those without one come last."""
     return np.lexsort((depth, np.where(label > 0, label, label.max() + 1))).astype(np.int32)
 
