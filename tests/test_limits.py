@@ -102,3 +102,8 @@ def test_no_default_breaks_a_limit(module):
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.default is not Parameter.empty:
                     assert limit_fault(parameter, parameter.default, short) is None, (name, parameter)
+
+
+def test_a_cut_may_be_shorter_than_a_window(recording):
+    cut = recording.isel(time=slice(0, 1))
+    np.testing.assert_array_equal(xephys.fill_silence(cut, silence_ms=2.0), cut)

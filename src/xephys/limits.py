@@ -1,7 +1,7 @@
 """Limits of numbers that follow from the parameter's name, checked for every public function.
 
 Names carry their unit, so what a number may be can be read from them: no length in micrometers is negative, no window
-in milliseconds is longer than the recording, no number of channels is zero.
+in milliseconds is longer than the recording (or than a second, if that is longer), no number of channels is zero.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ MAXIMA = {"template_sizes": 20, "nearest_templates": 20_000, "n_slices": 100_000
 OWN_CHECKS = ("low", "high", "start_s", "stop_s")
 #: How the names of numbers end that may be given as one or as several.
 _NUMBERS = ("_s", "_um", "_hz", "_shift", "gain", "offset")
+#: A cut of a recording may be shorter than any window, so windows up to this are sensible however short it is.
+WINDOW_MS = 1000.0
 #: Whole numbers beyond this count nothing that fits into memory.
 WHOLE_MAX = 2**31 - 1
 
@@ -34,7 +36,7 @@ def limit_fault(parameter: Parameter, value: Any, recording: Any = None) -> str 
     value
         What was given.
     recording
-        The recording of the same call, if there is one: no window is longer.
+        The recording of the same call, if there is one: no window of more than a second is longer.
 
     Examples
     --------
@@ -86,7 +88,7 @@ def _fault_of_length(name: str, number: float, recording: Any) -> str | None:
     if name.endswith(("_um", "_ms")) and number < 0:
         return "it must be at least 0"
     duration_ms = 1e3 * _duration_s(recording)
-    if in_ms and number > duration_ms:
+    if in_ms and number > max(duration_ms, WINDOW_MS):
         return f"the recording lasts {duration_ms:g} ms, and it must not be longer; it is in milliseconds"
     return None
 

@@ -95,6 +95,7 @@ def test_only_changed_units_are_read_again(
             path: dataset.isel(spike=np.flatnonzero(keep)) if "spike" in dataset.dims else dataset
             for path, dataset in nodes.items()
         }
+        nodes["units"] = nodes["units"].assign(num_spikes=("unit", np.bincount(units[keep]).astype(np.int64)))
         out = xr.DataTree.from_dict(nodes)
         out.attrs = dict(tree.attrs)
         return out

@@ -32,6 +32,8 @@ def test_text_names_and_units_without_spikes_are_written(tmp_path):
     sorting = xephys.make_sorting(times_s=[0.1, 0.2, 0.3], labels=["b", "a", "b"], sampling_frequency=1000.0)
     empty = sorting.copy()
     empty["spikes"] = empty["spikes"].to_dataset().isel(spike=[0, 2])
+    counts = np.bincount(empty["spikes"]["unit_index"].values, minlength=2)
+    empty["units"] = empty["units"].to_dataset().assign(num_spikes=("unit", counts))
     export_npz(empty, tmp_path / "sorting.npz")
     back = xephys.open_sorting(tmp_path / "sorting.npz")
     assert back["units"]["unit_id"].values.tolist() == sorting["units"]["unit_id"].values.tolist()
