@@ -106,4 +106,7 @@ def test_no_default_breaks_a_limit(module):
 
 def test_a_cut_may_be_shorter_than_a_window(recording):
     cut = recording.isel(time=slice(0, 1))
-    np.testing.assert_array_equal(xephys.fill_silence(cut, silence_ms=2.0), cut)
+    silence = Parameter("silence_ms", Parameter.KEYWORD_ONLY, annotation="float")
+    assert limit_fault(silence, 2.0, cut) is None
+    assert "must not be longer" in (limit_fault(silence, 1001.0, cut) or "")
+    assert xephys.fill_silence(cut, silence_ms=2.0).shape == cut.shape
