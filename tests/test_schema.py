@@ -8,14 +8,7 @@ import xarray as xr
 
 from xephys.errors import RecordingError
 from xephys.regular_clock import RegularClock
-from xephys.schema import (
-    bad_channels_of,
-    make_recording,
-    place_single_channel,
-    positions_of,
-    validate_recording,
-    wrap_like,
-)
+from xephys.schema import make_recording, validate_recording, wrap_like
 
 RATE = 1000.0
 
@@ -59,17 +52,6 @@ def test_values_on_channels_must_fit():
         make_recording(np.zeros(5), sampling_frequency=RATE)
 
 
-def test_positions_and_bad_channels():
-    made = recording(x=[0, 10], y=[5, 6], bad=[False, True])
-    assert positions_of(made, why="a test").tolist() == [[0.0, 5.0], [10.0, 6.0]]
-    assert bad_channels_of(made).tolist() == [False, True]
-    assert bad_channels_of(recording()).tolist() == [False, False]
-    with pytest.raises(RecordingError, match="a test needs the positions of the channels, and the recording has no y"):
-        positions_of(recording(x=[0, 10]), why="a test")
-    with pytest.raises(RecordingError, match="not finite"):
-        positions_of(recording(x=[0, np.nan], y=[0, 1]), why="a test")
-
-
 def test_an_operation_keeps_the_coordinates_and_extends_the_history():
     made = recording(x=[0, 10]).assign_attrs(history=["first"])
     wrapped = wrap_like(made, np.ones((300, 2), "f4"), step="second", units="uV")
@@ -78,12 +60,3 @@ def test_an_operation_keeps_the_coordinates_and_extends_the_history():
     assert (wrapped.attrs["units"], made.attrs["units"]) == ("uV", "counts")
     assert wrapped.x.values.tolist() == [0, 10]
     assert wrapped.dtype == "f4"
-
-
-def test_a_single_channel_needs_no_position():
-    single = make_recording(np.zeros((300, 1), "i2"), sampling_frequency=RATE)
-    assert positions_of(single, why="a test").tolist() == [[0.0, 0.0]]
-    assert place_single_channel(single).y.values.tolist() == [0.0]
-    placed = single.assign_coords(x=("channel", [3.0]), y=("channel", [4.0]))
-    assert place_single_channel(placed) is placed
-    assert "x" not in place_single_channel(recording()).coords

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import ParameterError
+from ..per_channel import place_single_channel, positions_of
 from ..preprocess.scale import to_uv
 from ..recording.clock import first_sample
 from ..recording.segments import segments_of
@@ -131,7 +132,7 @@ class Subject:
 
     @cached_property
     def positions(self) -> NDArray[np.float64]:
-        return schema.positions_of(self.recording, why="the analysis of units")
+        return positions_of(self.recording, why="the analysis of units")
 
     @cached_property
     def unit_keys(self) -> NDArray[np.int64]:
@@ -164,5 +165,5 @@ def content_key(values: NDArray[np.int64]) -> int:
 def _scaled(recording: xr.DataArray) -> xr.DataArray:
     """The recording in microvolts, if its channels have a gain; a single channel has a position."""
     info = schema.validate_recording(recording)
-    recording = schema.place_single_channel(recording)
+    recording = place_single_channel(recording)
     return to_uv(recording) if info.units == "uV" or "gain_to_uv" in recording.coords else recording

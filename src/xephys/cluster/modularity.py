@@ -13,6 +13,7 @@ from ..calls import operation
 from ..checks import check_positive
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups
 from .peaks import projected_channels, section_members
 from .settle import Clustering, take_records, thinned_sections
@@ -127,7 +128,7 @@ def cluster_by_modularity(
         if value is not None:
             check_positive(**{name: value})
     info = schema.validate_recording(recording)
-    positions = schema.positions_of(recording, why="clustering")
+    positions = positions_of(recording, why="clustering")
     groups = channel_groups(recording)
     neighbors = projected_channels(positions, peaks, components, groups=groups)
     sections = centered_sections(

@@ -15,6 +15,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels, separated_positions
 from .settle import (
     Clustering,
@@ -99,7 +100,7 @@ def cluster_peaks(
     if feature_noise is not None:
         check_positive(feature_noise=feature_noise)
     info = schema.validate_recording(recording)
-    positions = schema.positions_of(recording, why="clustering")
+    positions = positions_of(recording, why="clustering")
     neighbors = projected_channels(positions, peaks, components, groups=channel_groups(recording))
     sections = spatial_sections(separated_positions(recording, why="clustering"), core_um=core_um, margin_um=margin_um)
     channels = take_records(peaks, ("channel_index",))["channel_index"]

@@ -15,6 +15,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
 from .settle import Clustering, Refractory, no_clusters, settle_clusters, spread_over_all, take_records, without_weak
 
@@ -103,7 +104,7 @@ def refine_clusters(
     labels = join_parts(members, list(parts), n_spikes=len(rows))
     channel = np.ascontiguousarray(used["channel_index"])
     neighbors = nearest_channels(
-        schema.positions_of(recording, why="clustering"),
+        positions_of(recording, why="clustering"),
         n_nearest=projection.shape[1],
         groups=channel_groups(recording),
     )

@@ -15,6 +15,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..features.events import window_samples
 from ..features.prototype import trough_prototype
+from ..per_channel import bad_channels_of
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.geometry import separated_positions
 from ..typing import PeakSign
@@ -153,7 +154,7 @@ def estimate_matched_filter(
         depths_um=None if depths_um is None else np.asarray(depths_um, np.float64),
         decay_um=decay_um,
         n_nearest=n_nearest,
-        good=~schema.bad_channels_of(recording),
+        good=~bad_channels_of(recording),
     )
     parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     thresholds = kernel.matched_filter_thresholds(

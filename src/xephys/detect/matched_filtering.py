@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-from .. import schema
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, neighbors_within
 from .rules import PeakRules
 
@@ -41,7 +41,7 @@ def matched_filtering(
 
     if not echo_radius_um >= 0:
         raise ParameterError(f"echo_radius_um is {echo_radius_um:g}; it must be at least 0")
-    positions = schema.positions_of(rules.recording, why="detection by matched_filtering")
+    positions = positions_of(rules.recording, why="detection by matched_filtering")
     groups = channel_groups(rules.recording)
     arrays = {"neighbors": neighbors_within(positions, radius_um=radius_um, groups=groups)}
     if echo_radius_um > 0:

@@ -12,6 +12,7 @@ from .. import schema
 from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..per_channel import bad_channels_of, noise_levels_of, positions_of
 from ..recording.geometry import channel_groups, neighbors_within
 from .rules import PeakRules
 
@@ -45,7 +46,7 @@ def locally_exclusive(
     """
     from ..kernels.detect.peaks import detect_locally_exclusive
 
-    positions = schema.positions_of(rules.recording, why="detection by locally_exclusive")
+    positions = positions_of(rules.recording, why="detection by locally_exclusive")
     neighbors = neighbors_within(positions, radius_um=radius_um, groups=channel_groups(rules.recording))
     return _stage(detect_locally_exclusive, rules, noise_levels, detect_threshold, {"neighbors": neighbors})
 
@@ -86,8 +87,8 @@ def _stage(
     check_positive(detect_threshold=detect_threshold)
     if noise_levels is None:
         raise ParameterError("noise_levels is missing; give those of estimate_noise_levels(recording)")
-    noise = schema.noise_levels_of(rules.recording, noise_levels).astype(np.float64)
-    usable = ~schema.bad_channels_of(rules.recording) & (noise > 0)
+    noise = noise_levels_of(rules.recording, noise_levels).astype(np.float64)
+    usable = ~bad_channels_of(rules.recording) & (noise > 0)
     if not usable.any():
         raise RecordingError("no channel can give peaks: all are marked bad or constant; check the recording")
     thresholds = np.where(usable, noise * detect_threshold, 1.0).astype(np.float32)

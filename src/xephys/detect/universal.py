@@ -11,6 +11,7 @@ from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
+from ..per_channel import bad_channels_of, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
@@ -94,8 +95,8 @@ def universal_templates(
     )
     if dmin is not None:
         check_positive(dmin=dmin)
-    positions = schema.positions_of(recording, why="a grid of universal templates")
-    good = ~schema.bad_channels_of(recording)
+    positions = positions_of(recording, why="a grid of universal templates")
+    good = ~bad_channels_of(recording)
     if not good.any():
         raise RecordingError("every channel is marked bad, so no template has a place; check the coordinate bad")
     step = row_distance(positions[good]) if dmin is None else dmin
@@ -205,7 +206,7 @@ def detect_universal(
             "contacts": templates["contact"].values,
             "envelopes": templates["envelope"].values,
             "neighbors": templates["neighbor"].values,
-            "positions": schema.positions_of(recording, why="detection by universal templates"),
+            "positions": positions_of(recording, why="detection by universal templates"),
         },
         before=before,
         after=after,

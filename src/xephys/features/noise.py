@@ -8,6 +8,7 @@ import xarray as xr
 from .. import schema
 from ..calls import operation
 from ..errors import RecordingError
+from ..per_channel import bad_channels_of
 from ..recording.excerpts import Excerpts, sample_traces
 
 
@@ -56,7 +57,7 @@ def estimate_feature_noise(
     schema.validate_recording(recording)
     parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     basis = np.asarray(components.values, np.float64)
-    noise = feature_noise(parts, basis, good=~schema.bad_channels_of(recording))
+    noise = feature_noise(parts, basis, good=~bad_channels_of(recording))
     if not noise > 0:
         raise RecordingError(
             f"the noise of features is {noise:g} in {len(parts)} excerpts of the recording; it is silent, or shorter "

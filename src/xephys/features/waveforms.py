@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..calls import operation
 from ..errors import ParameterError
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
 from .events import event_table, window_samples
 
@@ -109,7 +109,7 @@ def project_peaks(
     from ..kernels.features import waveforms as kernel
 
     table = event_table(recording, peaks)
-    positions = schema.positions_of(recording, why="a projection")
+    positions = positions_of(recording, why="a projection")
     neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
     n_components, length = components.shape
     nbefore = int(components.attrs["nbefore"])

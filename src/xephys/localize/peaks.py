@@ -10,13 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..calls import operation
 from ..checks import check_choice, check_keywords
 from ..errors import ParameterError
 from ..features.events import event_table, window_samples
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, separation_um
 from .center_of_mass import center_of_mass
 from .grid_convolution import grid_convolution
@@ -94,7 +94,7 @@ def localize_peaks(
     build, fields = METHODS[method]
     check_keywords(parameters, build, what=f"method {method!r}")
     table = event_table(recording, peaks)
-    positions = schema.positions_of(recording, why="localization")
+    positions = positions_of(recording, why="localization")
     nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)
     taken = set(fields) & set(table.fields)
     if taken:

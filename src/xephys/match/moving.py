@@ -12,6 +12,7 @@ from ..errors import ParameterError
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
 from ..motion.registered import Tissue
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
 from ..recording.stages import recording_plan
 from ..templates.average import check_same_probe
@@ -72,7 +73,7 @@ def match_moving_templates(
                 f"the components have {components.sizes['sample']} samples, {components.attrs['nbefore']} of them "
                 f"before the spike, the templates {templates.sizes['sample']} and {nbefore}; give both the same window"
             )
-        positions = schema.positions_of(recording, why="a projection")
+        positions = positions_of(recording, why="a projection")
         neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
         arrays |= {"components": np.ascontiguousarray(components.values, np.float32), "neighbors": neighbors}
         shape = (neighbors.shape[1], components.sizes["component"])

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..checks import check_keywords, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
 from ..templates.average import check_same_probe
 from ..templates.low_rank import low_rank
@@ -172,7 +172,7 @@ def _projection(recording: xr.DataArray, components: xr.DataArray, shared: dict[
             f"the components have {components.sizes['sample']} samples, {nbefore} of them before the spike, the "
             f"templates {length} and {own}; give both the same window"
         )
-    positions = schema.positions_of(recording, why="a projection")
+    positions = positions_of(recording, why="a projection")
     neighbors = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(recording))
     shape = (neighbors.shape[1], components.sizes["component"])
     basis = np.ascontiguousarray(components.values, np.float32)

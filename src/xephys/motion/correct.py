@@ -10,6 +10,7 @@ from ..calls import operation
 from ..checks import check_choice, check_positive
 from ..errors import ParameterError
 from ..graph.plan import Stage
+from ..per_channel import bad_channels_of, positions_of
 from ..recording.clock import start_time_s
 from ..recording.geometry import channel_groups, shank_labels
 from ..recording.stages import extend_recording, recording_plan
@@ -91,7 +92,7 @@ def correct_motion(
     if not border_um >= 0:
         raise ParameterError(f"border_um is {border_um!r}; it must be at least 0")
     info = schema.validate_recording(recording)
-    positions = schema.positions_of(recording, why="correcting motion")
+    positions = positions_of(recording, why="correcting motion")
     validate_motion(motion)
     origin_s = start_time_s(recording)
     check_inside(motion, np.array([origin_s, origin_s + (info.n_samples - 1) / info.sampling_frequency]))
@@ -105,7 +106,7 @@ def correct_motion(
             f"the motion reaches {limit:g} um, more than {_DISPLACEMENT_MAX_UM:g}; check that it is in um"
         )
     n_steps = int(np.ceil(limit / _STEP_UM))
-    good = ~schema.bad_channels_of(recording)
+    good = ~bad_channels_of(recording)
     if not good.any():
         raise ParameterError("every channel is marked bad, so there is nothing to interpolate from; check bad")
     found = channel_groups(recording)

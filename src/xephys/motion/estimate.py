@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..calls import operation
 from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..per_channel import positions_of
 from ..recording.clock import start_time_s
 from ..recording.geometry import shank_labels
 from .decentralized import estimate_by_decentralized
@@ -128,7 +128,7 @@ def check_depth_axis(recording: xr.DataArray) -> None:
     """Check that at least one shank is long enough for movement along it to be visible."""
     from ..recording.geometry import shank_numbers
 
-    y = schema.positions_of(recording, why="estimating motion")[:, 1]
+    y = positions_of(recording, why="estimating motion")[:, 1]
     shanks = shank_numbers(recording)
     heights = [float(np.ptp(y[shanks == shank])) for shank in np.unique(shanks)]
     if max(heights) < HEIGHT_MIN_UM:

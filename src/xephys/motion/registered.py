@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..graph.checkpoint import StoredRecords
+from ..per_channel import positions_of
 from ..recording.clock import first_sample, start_time_s
 from ..recording.geometry import channel_groups, nearest_channels, separation_um, shank_labels
 from .displacement import displacement_at
@@ -62,7 +62,7 @@ class Tissue:
         >>> Tissue.of(recording, motion).of_samples(np.array([15_000, 45_000]), np.array([0, 0])).tolist()
         [0.0, 4.0]
         """
-        positions = schema.positions_of(recording, why="motion")
+        positions = positions_of(recording, why="motion")
         several = motion.sizes["shank"] > 1
         named = "shank" in recording.coords or "probe" in recording.coords
         shanks = shank_labels(recording) if several and named else None

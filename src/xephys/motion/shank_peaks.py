@@ -13,6 +13,7 @@ from .. import schema
 from ..errors import ParameterError
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import SpikeTable
+from ..per_channel import positions_of
 from ..recording.clock import first_sample
 from ..recording.geometry import shank_numbers
 
@@ -96,7 +97,7 @@ def split_by_shank(
         If the recording has no positions.
     """
     info = schema.validate_recording(recording)
-    positions = schema.positions_of(recording, why="estimating motion")
+    positions = positions_of(recording, why="estimating motion")
     shanks = shank_numbers(recording)
     duration_s = info.n_samples / info.sampling_frequency
     n_times = max(1, round(duration_s / bin_s))

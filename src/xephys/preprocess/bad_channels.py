@@ -15,6 +15,7 @@ from ..errors import ParameterError, RecordingError
 from ..graph.excerpts import draw_overlapping_excerpts
 from ..graph.plan import Stage
 from ..kernels.lib.constants import MAD_OF_NORMAL
+from ..per_channel import positions_of
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.geometry import channel_groups, separated_positions
 from ..recording.stages import extend_recording, recording_plan
@@ -114,7 +115,7 @@ def detect_bad_channels(
     if plan.n_samples < n_slices * plan.tile_samples:  # too short for distinct slices: they overlap, and all still vote
         slices = draw_overlapping_excerpts(plan, n_slices=n_slices, duration_s=slice_duration_s, seed=seed)
     if method == "coherence+psd":
-        positions = schema.positions_of(
+        positions = positions_of(
             recording, why="the coherence of neighboring channels (methods 'std' and 'mad' need none)"
         )
         groups = channel_groups(recording)  # separately: channels of two shanks at one depth are not neighbors

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..calls import operation
 from ..errors import ParameterError
+from ..per_channel import bad_channels_of
 from ..recording.slicing import select_channels
 
 #: Labels that :func:`xephys.detect_bad_channels` returns.
@@ -94,7 +95,7 @@ def bad_mask(recording: xr.DataArray, bad: Any = None) -> NDArray[np.bool_]:
         If there is not one value per channel, or the values are neither labels nor booleans.
     """
     if bad is None:
-        return schema.bad_channels_of(recording)
+        return bad_channels_of(recording)
     n = recording.sizes["channel"]
     if isinstance(bad, xr.DataArray) and "channel" in bad.coords and bad.dims == ("channel",):
         own = recording.channel.values

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from .. import schema
 from ..errors import RecordingError
 from ..graph.local import map_in_threads
+from ..per_channel import bad_channels_of
 from ..recording.excerpts import Excerpts
 
 
@@ -46,7 +46,7 @@ def noise_covariance(recording: xr.DataArray, excerpts: Excerpts, *, regularizat
     """
     from ..kernels.preprocess.whiten import covariance_sums
 
-    good = ~schema.bad_channels_of(recording)
+    good = ~bad_channels_of(recording)
     if not good.any():
         raise RecordingError("every channel is marked bad, so there is nothing to whiten; check the coordinate bad")
     n_channels = len(good)

@@ -12,6 +12,7 @@ from ..calls import operation
 from ..checks import check_choice
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..per_channel import bad_channels_of, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording
 
@@ -76,7 +77,7 @@ def common_reference(
     schema.validate_recording(recording)
     check_choice("reference", reference, ("global", "local"))
     check_choice("operator", operator, ("median", "average"))
-    good = ~schema.bad_channels_of(recording)
+    good = ~bad_channels_of(recording)
     if not good.any():
         raise RecordingError(
             "every channel is marked bad, so there is nothing to reference to; check the coordinate bad"
@@ -117,7 +118,7 @@ def _local(
         raise ParameterError(
             f"inner_radius_um ({inner_radius_um:g}) must be at least 0 and below outer_radius_um ({outer_radius_um:g})"
         )
-    positions = schema.positions_of(recording, why="a local reference")
+    positions = positions_of(recording, why="a local reference")
     neighbors = ring_neighbors(
         positions,
         good,

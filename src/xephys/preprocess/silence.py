@@ -12,6 +12,7 @@ from ..calls import operation
 from ..checks import check_positive
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
+from ..per_channel import bad_channels_of, positions_of
 from ..recording.excerpts import SILENCE_MS
 from ..recording.geometry import channel_groups, neighbors_within
 from ..recording.stages import extend_recording, recording_plan
@@ -59,10 +60,10 @@ def fill_silence(recording: xr.DataArray, *, silence_ms: float = SILENCE_MS) -> 
     neighbors = np.full((info.n_channels, 1), -1, np.int32)
     weights = np.zeros((info.n_channels, 1), np.float32)
     if info.n_channels > 1 and "x" in recording.coords and "y" in recording.coords:
-        positions = schema.positions_of(recording, why="filling silence")
+        positions = positions_of(recording, why="filling silence")
         neighbors = neighbors_within(positions, radius_um=RADIUS_UM, groups=channel_groups(recording))
         neighbors[neighbors == np.arange(info.n_channels)[:, None]] = -1
-        neighbors[schema.bad_channels_of(recording)[neighbors]] = -1
+        neighbors[bad_channels_of(recording)[neighbors]] = -1
         distances = np.linalg.norm(positions[:, None] - positions[neighbors], axis=2)
         weights = np.where(neighbors >= 0, np.exp(-((distances / FALL_OFF_UM) ** 1.3)), 0.0).astype(np.float32)
     stage = Stage(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import schema
 from ..checks import check_positive
+from ..per_channel import positions_of
 from ..recording.geometry import channel_groups
 from .noise_covariance import NoiseCovariance
 
@@ -38,7 +38,7 @@ def whiten_local(noise: NoiseCovariance, *, n_nearest: int = 32, radius_um: floa
         check_positive(radius_um=radius_um)
     neighbors, weights = whitening_matrix_local(
         noise.matrix,
-        schema.positions_of(noise.recording, why="local whitening"),
+        positions_of(noise.recording, why="local whitening"),
         n_nearest=n_nearest,
         radius_um=radius_um,
         good=noise.good,

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from .. import schema
+from ..per_channel import bad_channels_of
 from .geometry import shank_numbers
 from .slicing import start_time_s
 
@@ -40,7 +41,7 @@ def recording_facts(recording: xr.DataArray) -> list[tuple[str, str]]:
     ]
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
         facts.append(("sampling delays", "channels are sampled one after the other (phase_shift aligns them)"))
-    bad = recording.channel.values[schema.bad_channels_of(recording)]
+    bad = recording.channel.values[bad_channels_of(recording)]
     if len(bad):
         facts.append(("bad channels", ", ".join(map(str, bad))))
     if recording.attrs.get("source"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_number
 from ..errors import ParameterError, warn_user
-from ..schema import positions_of
+from ..per_channel import positions_of
 
 #: On any probe, the distance between nearest contacts lies between these.
 SPACING_UM_MIN, SPACING_UM_MAX = 1.0, 5000.0

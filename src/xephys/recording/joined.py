@@ -12,7 +12,8 @@ from .. import schema
 from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.compose.join import join_arrays, joined_starts
-from ..schema import SEGMENT_START, bad_channels_of, time_coordinate
+from ..per_channel import bad_channels_of
+from ..schema import SEGMENT_START, time_coordinate
 from .clock import on_segment_axis, start_time_s
 from .segments import append_segments, segments_of, tree_of
 from .slicing import sample_slice

@@ -18,6 +18,7 @@ from ..graph.compose.splice import SplicedSource, spread_starts
 from ..graph.plan import regular_chunks
 from ..graph.source import chunked_array
 from ..graph.tasks import DaskSource
+from ..per_channel import positions_of
 from .clock import start_time_s
 
 
@@ -237,7 +238,7 @@ def _at_place(recording: xr.DataArray, *, depth_um: Any, shank: Any, group: Any)
             raise ParameterError(f"depth_um is {depth_um!r}; give two depths in µm, such as (0, 500)") from error
         if not low <= high:
             raise ParameterError(f"depth_um is {depth_um!r}; give the lower depth first")
-        depth = schema.positions_of(recording, why="a choice by depth")[:, 1]
+        depth = positions_of(recording, why="a choice by depth")[:, 1]
         inside &= (depth >= low) & (depth <= high)
     for name, wanted in (("shank", shank), ("group", group)):
         if wanted is None:

@@ -15,6 +15,7 @@ from ..errors import ParameterError, RecordingError
 from ..features.events import spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
+from ..per_channel import bad_channels_of, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
@@ -118,7 +119,7 @@ def template_plan(
     from ..kernels.templates.average import nearest_channels
 
     channels = nearest_channels(
-        schema.positions_of(recording, why="a template"),
+        positions_of(recording, why="a template"),
         peak_channels=np.asarray(peak_channels),
         n_channels_max=n_nearest,
         groups=channel_groups(recording),
@@ -183,7 +184,7 @@ def _sum_plan(
     samples = spikes["sample_index"][chosen].astype(np.int64)
     order = np.argsort(samples, kind="stable")
     # A reference writes the inverse of what channels share onto a dead channel, artifacts included.
-    channels[schema.bad_channels_of(recording)[channels] & (channels >= 0)] = -1
+    channels[bad_channels_of(recording)[channels] & (channels >= 0)] = -1
     stage = Stage(
         sum_waveforms,
         dtype=np.dtype("f8"),

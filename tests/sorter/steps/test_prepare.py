@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from xephys.errors import RecordingError, XephysWarning
-from xephys.schema import bad_channels_of, make_recording
+from xephys.per_channel import bad_channels_of
+from xephys.schema import make_recording
 from xephys.sorter.steps.passes import Run
 from xephys.sorter.steps.prepare import channels_of_largest_shank, check_filterable, flag_constant, referenced
 

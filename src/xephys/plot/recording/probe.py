@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ... import schema
+from ...per_channel import bad_channels_of, positions_of
 from ..canvas.style import ALARM, FAINT, INK, axes_or_new, paper_style
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def plot_probe(recording: xr.DataArray, *, names: bool | None = None, ax: Axes |
     'y (µm)'
     """
     schema.validate_recording(recording)
-    xy = schema.positions_of(recording, why="a plot of the probe")
-    bad = schema.bad_channels_of(recording)
+    xy = positions_of(recording, why="a plot of the probe")
+    bad = bad_channels_of(recording)
     names = len(xy) <= NAMES_MAX if names is None else names
     span = np.ptp(xy, axis=0)
     pitch = nearest_distance(xy)

@@ -12,6 +12,7 @@ from ... import schema
 from ...checks import check_choice, check_positive
 from ...errors import ParameterError
 from ...kernels.lib.constants import MAD_OF_NORMAL
+from ...per_channel import bad_channels_of
 from ...recording.clock import start_time_s
 from ...recording.geometry import shank_numbers
 from ...recording.slicing import select_channels, time_slice
@@ -91,7 +92,7 @@ def plot_traces(
     unit = "µV" if unit == "uV" else unit
     traces = traces - np.median(traces, axis=0)
     time = start_s + np.arange(len(traces)) / info.sampling_frequency
-    bad = schema.bad_channels_of(window)[order]
+    bad = bad_channels_of(window)[order]
     labels = window.channel.values[order]
     if mode == "auto":
         mode = "lines" if traces.shape[1] <= LINES_MAX else "map"

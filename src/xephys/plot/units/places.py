@@ -13,6 +13,7 @@ from ...analysis.results import current_results
 from ...errors import ParameterError
 from ...features.events import columns_of
 from ...io.export.complete import own_channels
+from ...per_channel import positions_of
 from ..canvas.chosen import chosen_units, colors_of, unit_name, unit_panels
 from ..canvas.style import FAINT, INK, MUTED, axes_or_new, paper_style
 from ..recording.probe import nearest_distance
@@ -157,7 +158,7 @@ def plot_peak_activity(peaks: Any, recording: xr.DataArray, *, ax: Axes | None =
     if "channel_index" not in table:
         raise ParameterError("the peaks have no channel_index; give the result of detect_peaks")
     info = schema.validate_recording(recording)
-    contacts = schema.positions_of(recording, why="a map of the activity")
+    contacts = positions_of(recording, why="a map of the activity")
     counts = np.bincount(np.asarray(table["channel_index"], np.int64), minlength=len(contacts))
     with paper_style():
         ax = _probe_axes(ax, contacts)

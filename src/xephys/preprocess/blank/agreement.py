@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ... import schema
 from ...checks import check_share
 from ...graph.plan import Stage
+from ...per_channel import bad_channels_of, noise_levels_of
 from ...recording.stages import extend_recording
 
 
@@ -34,8 +34,8 @@ def agreement(
         If the fraction is not in (0, 1], or there is not one noise level per channel.
     """
     check_share(channel_fraction=channel_fraction)
-    levels = schema.noise_levels_of(recording, noise_levels).astype(np.float32)
-    good = ~schema.bad_channels_of(recording)
+    levels = noise_levels_of(recording, noise_levels).astype(np.float32)
+    good = ~bad_channels_of(recording)
     thresholds = np.where(good, factor * levels, np.inf).astype(np.float32)
     return Agreement(thresholds, max(1, int(np.ceil(channel_fraction * good.sum()))))
 

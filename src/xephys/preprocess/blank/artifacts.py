@@ -10,6 +10,7 @@ from ...calls import operation
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...graph.plan import Stage
+from ...per_channel import bad_channels_of
 from ...recording.stages import extend_recording
 
 
@@ -54,7 +55,7 @@ def blank_artifacts(recording: xr.DataArray, *, threshold: float, reach_ms: floa
         kernel,
         dtype=np.dtype("f4"),
         parameters={"threshold": float(threshold), "reach_samples": reach},
-        arrays={"good": ~schema.bad_channels_of(recording)},
+        arrays={"good": ~bad_channels_of(recording)},
         before=reach,
         after=reach,
     )

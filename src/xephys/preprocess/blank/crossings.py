@@ -13,6 +13,7 @@ from ...checks import check_positive
 from ...errors import ParameterError
 from ...graph.events import SpikeTable
 from ...graph.plan import Stage
+from ...per_channel import bad_channels_of
 from ...recording.clock import sample_times
 from ...recording.stages import recording_plan
 
@@ -59,7 +60,7 @@ def detect_artifact_periods(
 
     info = schema.validate_recording(recording)
     check_positive(join_ms=join_ms)
-    good = ~schema.bad_channels_of(recording)
+    good = ~bad_channels_of(recording)
     sizes = np.asarray(threshold, np.float64)
     if sizes.shape not in ((), (info.n_channels,)) or not (sizes > 0).all():
         raise ParameterError(

@@ -13,6 +13,7 @@ from ...calls import operation
 from ...checks import check_choice
 from ...errors import ParameterError, warn_user
 from ...graph.plan import Stage
+from ...per_channel import noise_levels_of
 from ...recording.slicing import samples_at
 from ...recording.stages import extend_recording, recording_plan
 
@@ -60,7 +61,7 @@ def silence_periods(
     """
     n = schema.validate_recording(recording).n_channels
     first, last = period_samples(recording, periods_s)
-    levels = np.zeros(n) if noise_levels is None else schema.noise_levels_of(recording, noise_levels)
+    levels = np.zeros(n) if noise_levels is None else noise_levels_of(recording, noise_levels)
     return _silenced(recording, first, last, levels, seed=seed)
 
 

@@ -11,6 +11,7 @@ from ...calls import operation
 from ...checks import check_choice
 from ...errors import ParameterError, RecordingError
 from ...graph.plan import Stage
+from ...per_channel import bad_channels_of, positions_of
 from ...recording.geometry import channel_groups
 from ...recording.slicing import select_channels
 from ...recording.stages import extend_recording
@@ -111,7 +112,7 @@ def average_across_direction(recording: xr.DataArray, *, direction: str = "y") -
     found = channel_groups(recording)
     shanks = np.zeros(len(along), np.int64) if found is None else found
     _, places = np.unique(np.stack([shanks, along]), axis=1, return_inverse=True)
-    good = ~schema.bad_channels_of(recording)
+    good = ~bad_channels_of(recording)
     # A bad channel counts as a place of its own, which is not returned, unless all channels of its place are bad.
     n_good = np.bincount(places[good], minlength=places.max() + 1)
     left_out = ~good & (n_good[places] > 0)
@@ -128,7 +129,7 @@ def average_across_direction(recording: xr.DataArray, *, direction: str = "y") -
 def _columns(recording: xr.DataArray, direction: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Place of each channel along the direction, and its column: the channels of one shank that agree across it."""
     check_choice("direction", direction, tuple(_ACROSS))
-    positions = schema.positions_of(recording, why="an operation along a direction")
+    positions = positions_of(recording, why="an operation along a direction")
     along, across = positions[:, "xy".index(direction)], positions[:, "yx".index(direction)]
     found = channel_groups(recording)
     shanks = np.zeros(len(along), np.int64) if found is None else found

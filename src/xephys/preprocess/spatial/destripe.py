@@ -12,6 +12,7 @@ from ...calls import operation
 from ...checks import check_positive
 from ...errors import ParameterError
 from ...graph.plan import Stage
+from ...per_channel import positions_of
 from ...recording.geometry import channel_groups
 from ...recording.stages import extend_recording
 
@@ -77,7 +78,7 @@ def highpass_spatial_filter(
     from ...kernels.preprocess.spatial.destripe import destripe, highpass_matrix
 
     info = schema.validate_recording(recording)
-    positions = schema.positions_of(recording, why="a filter over depth")
+    positions = positions_of(recording, why="a filter over depth")
     if not 0 < freq_min < 1:
         raise ParameterError(
             f"freq_min is {freq_min!r}; it is a fraction of the highest spatial frequency, inside (0, 1)"

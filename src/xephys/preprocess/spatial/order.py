@@ -12,6 +12,7 @@ from ...calls import operation
 from ...errors import ParameterError
 from ...graph.build import to_dask
 from ...graph.plan import Stage
+from ...per_channel import bad_channels_of
 from ...recording.slicing import select_channels
 from ...recording.stages import recording_plan
 
@@ -109,7 +110,7 @@ def pad_channels(recording: xr.DataArray, *, channel_ids: Any) -> xr.DataArray:
     for name, coordinate in recording.coords.items():
         if coordinate.dims == ("channel",) and name != "channel" and coordinate.dtype.kind == "f":
             coords[str(name)] = ("channel", np.where(new, np.nan, coordinate.values[source]), coordinate.attrs)
-    coords["bad"] = ("channel", new | schema.bad_channels_of(recording)[source])
+    coords["bad"] = ("channel", new | bad_channels_of(recording)[source])
     padded = xr.DataArray(data, dims=("time", "channel"), coords={"channel": wanted} | coords, name="traces")
     if "time" in recording.coords:
         index = recording.xindexes.get("time")

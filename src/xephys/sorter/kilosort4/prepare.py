@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ... import schema
 from ...errors import ParameterError
 from ...graph.build import to_dask
+from ...per_channel import bad_channels_of
 from ...preprocess.blank.artifacts import blank_artifacts
 from ...preprocess.filter import highpass_filter
 from ...preprocess.scale import scale
@@ -99,7 +99,7 @@ def n_excerpts(recording: xr.DataArray, p: Kilosort4Parameters) -> int:
 
 def _bad_or_unnamed(recording: xr.DataArray, p: Kilosort4Parameters) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Channels that are bad, or on a shank that is not to be sorted."""
-    bad = schema.bad_channels_of(recording).copy()
+    bad = bad_channels_of(recording).copy()
     names = recording.channel.values.astype(str)
     unknown = [str(channel) for channel in p.bad_channels if str(channel) not in names]
     if unknown:

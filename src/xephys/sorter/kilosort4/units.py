@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ... import schema
 from ...cluster.settle import take_records
 from ...graph.checkpoint import CheckpointedEvents
 from ...metrics.table import compute_columns
+from ...per_channel import bad_channels_of, positions_of
 from ...preprocess.whiten import whitening_matrix
 from ...recording.geometry import channel_groups, nearest_channels
 from ...recording.stages import recording_plan
@@ -127,7 +127,7 @@ def mean_templates(
 
     projection, channel = np.ascontiguousarray(spikes["projection"]), np.ascontiguousarray(spikes["channel_index"])
     means, measured = cluster_means(projection, channel, labels, feature_channels(recording, projection.shape[1]))
-    measured &= ~schema.bad_channels_of(recording)
+    measured &= ~bad_channels_of(recording)
     waveforms, channels = slots_of_means(means, measured, shapes["component"].values)
     return waveforms, channels, np.bincount(labels[labels >= 0], minlength=len(means)).astype(np.int64)
 
@@ -240,7 +240,7 @@ def _describe(
     waveforms, channels, counts = mean_templates(recording, spikes, labels, shapes)
     n_units = len(waveforms)
     templates = template_set(recording, waveforms, channels, counts, nbefore=int(shapes.attrs["nbefore"]))
-    positions = schema.positions_of(recording, why="the positions of spikes")
+    positions = positions_of(recording, why="the positions of spikes")
     neighbors = feature_channels(recording, spikes.dtype["projection"].shape[0])
     projection, peak_channel = spikes["projection"][rows], spikes["channel_index"][rows]
     centers, norms = place_spikes(
@@ -250,7 +250,7 @@ def _describe(
         positions=positions,
         n_nearest=p.nearest_chans,
         limit_um=p.position_limit,
-        good=~schema.bad_channels_of(recording),
+        good=~bad_channels_of(recording),
     )
     typical = unit_medians(norms, units, n_units=n_units)
     out = np.zeros(len(rows), SPIKE)
@@ -351,7 +351,7 @@ def _kilosort4_group(prepared: Prepared, units: RefractoryUnits, shapes: xr.Data
 
 def feature_channels(recording: xr.DataArray, n_slots: int) -> NDArray[np.int32]:
     """Channels on which a spike is projected, for each peak channel."""
-    positions = schema.positions_of(recording, why="features")
+    positions = positions_of(recording, why="features")
     return nearest_channels(positions, n_nearest=n_slots, groups=channel_groups(recording))
 
 

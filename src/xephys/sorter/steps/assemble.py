@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...metrics.table import empty_columns, unit_variables
+from ...per_channel import positions_of
 from ...sorting import build_sorting
 from ...templates.average import dense_templates
 from .prepared import Prepared
@@ -56,7 +57,7 @@ def appearance_of(means: xr.Dataset, prepared: Prepared) -> Appearance:
     from ...kernels.templates.average import template_peak_channels, template_positions
 
     waveforms, slots = means["waveform"].values, means["channel_index"].values
-    places = schema.positions_of(prepared.filtered, why="units")
+    places = positions_of(prepared.filtered, why="units")
     peak_channels = template_peak_channels(waveforms, channels=slots)
     return Appearance(
         dense_templates(means).values,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...errors import ParameterError, RecordingError
+from ...per_channel import bad_channels_of, positions_of
 from ...sorting import validate_sorting
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Learned:
 
     def flag_bad(self, recording: xr.DataArray) -> xr.DataArray:
         """Mark the channels that were left out when this was learned."""
-        bad = schema.bad_channels_of(recording) | self.channels["bad"].values
+        bad = bad_channels_of(recording) | self.channels["bad"].values
         return recording.assign_coords(bad=("channel", bad))
 
     def check_units(self, filtered: xr.DataArray) -> None:
@@ -130,7 +131,7 @@ def learned_nodes(
             "plain_noise_level": ("channel", plain.values, plain.attrs),
             "noise_level": ("channel", prepared.noise_levels.values, prepared.noise_levels.attrs),
             "white_noise_level": ("channel", prepared.white_noise_levels.values, prepared.white_noise_levels.attrs),
-            "bad": ("channel", schema.bad_channels_of(filtered)),
+            "bad": ("channel", bad_channels_of(filtered)),
         },
         coords={name: ("channel", filtered.coords[name].values) for name in _CHANNEL_NAMES if name in filtered.coords},
     )
@@ -205,7 +206,7 @@ def check_fits(learned: Learned, recording: xr.DataArray) -> None:
         )
     if n_channels == 1 and "y" not in recording.coords:
         return
-    here = schema.positions_of(recording, why="reuse")
+    here = positions_of(recording, why="reuse")
     there = np.stack([learned.channels["x"].values, learned.channels["y"].values], axis=1)
     apart = np.linalg.norm(here - there, axis=1)
     worst = int(apart.argmax())

@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ... import schema
 from ...cluster.settle import take_records
 from ...graph.checkpoint import StoredRecords
 from ...match.selected import SelectedRecords
+from ...per_channel import bad_channels_of, positions_of
 from ...preprocess.silence import find_silence, is_silence_filled
 from ...recording.clock import first_sample
 from ...recording.geometry import channel_groups, nearest_channels
@@ -118,9 +118,9 @@ def _silence_around(
     """A function of samples and channels: whether a channel around is silent, those that are bad not counted."""
     from ...kernels.preprocess.silence import beside_silence
 
-    positions = schema.positions_of(white, why="silence")
+    positions = positions_of(white, why="silence")
     near = nearest_channels(positions, n_nearest=n_nearest, groups=channel_groups(white))
-    near = np.where(schema.bad_channels_of(white)[near], -1, near).astype(np.int32)
+    near = np.where(bad_channels_of(white)[near], -1, near).astype(np.int32)
     guard_samples = round(guard_ms * 1e-3 * float(white.attrs["sampling_frequency"]))
 
     def silent(samples: NDArray[np.int64], channels: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ... import schema
 from ...errors import ParameterError, RecordingError, SilentRecordingError, warn_user
 from ...graph.results import identity_of
+from ...per_channel import bad_channels_of, place_single_channel, positions_of
 from ...preprocess.bad_channels import find_constant_channels
 from ...preprocess.blank.common_artifacts import blank_common_artifacts
 from ...preprocess.blank.noisy_stretches import blank_noisy_stretches
@@ -110,7 +111,7 @@ def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
         slowly for spikes.
     """
     schema.validate_recording(recording)
-    schema.positions_of(recording, why="sorting")
+    positions_of(recording, why="sorting")
     try:
         band_pass(recording)
     except ParameterError:
@@ -128,8 +129,8 @@ def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
 
 def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Learned | None = None) -> xr.DataArray:
     """Mark constant channels bad, scale counts if gains are known, and align the sampling times of the channels."""
-    recording = schema.place_single_channel(recording)
-    schema.positions_of(recording, why="spike sorting")
+    recording = place_single_channel(recording)
+    positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
     if run.computes and run.once(share_of_silence, recording, seed=seed):
         recording = fill_silence(recording)
@@ -141,7 +142,7 @@ def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Lear
 
 def without_artifacts(filtered: xr.DataArray, noise_levels: xr.DataArray) -> xr.DataArray:
     """Silence what no neuron can produce across the whole probe, and movements where no reference removes them."""
-    if (~schema.bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
+    if (~bad_channels_of(filtered)).sum() >= ARTIFACT_CHANNELS_MIN:
         return blank_common_artifacts(filtered, noise_levels=noise_levels)
     filtered = blank_common_artifacts(
         filtered,
@@ -157,7 +158,7 @@ def without_artifacts(filtered: xr.DataArray, noise_levels: xr.DataArray) -> xr.
 
 def channels_of_largest_shank(recording: xr.DataArray) -> int:
     """Number of good channels on the shank with the most."""
-    return int(np.bincount(shank_numbers(recording)[~schema.bad_channels_of(recording)]).max())
+    return int(np.bincount(shank_numbers(recording)[~bad_channels_of(recording)]).max())
 
 
 def referenced(filtered: xr.DataArray, *, operator: str) -> xr.DataArray:
@@ -185,7 +186,7 @@ def whitened(
         levels, whitening, white_levels = run.once(_estimates, filtered, excerpts=excerpts, n_nearest=n_nearest)
     else:
         levels, white_levels = learned.noise_levels, learned.white_noise_levels
-        whitening = learned.whitening_without(schema.bad_channels_of(filtered))
+        whitening = learned.whitening_without(bad_channels_of(filtered))
     white_excerpts = DrawnExcerpts(lambda: _thinned_white(excerpts, whitening), token=f"{excerpts.token}-{n_nearest}")
     if excerpts.is_drawn:
         white_excerpts[:]  # drawn now, so that the other excerpts can be freed
@@ -216,7 +217,7 @@ def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArr
     SilentRecordingError
         If all other channels are constant.
     """
-    marked = schema.bad_channels_of(recording)
+    marked = bad_channels_of(recording)
     if marked.all():
         raise RecordingError("every channel is marked bad, so there is nothing to sort; look at the coordinate bad")
     constant = run.once(find_constant_channels, recording, seed=seed) & ~marked
@@ -235,7 +236,7 @@ def without_noisy(filtered: xr.DataArray, run: Run, *, seed: int) -> tuple[xr.Da
     """
     run.warm_up(recording_plan(filtered))
     levels = run.once(_plain_noise_levels, filtered, seed=seed)
-    good = ~schema.bad_channels_of(filtered)
+    good = ~bad_channels_of(filtered)
     if good.sum() < NOISY_CHANNELS_MIN:
         return filtered, levels
     noisy = good & (levels.values > NOISY_FACTOR * np.median(levels.values[good]))
@@ -251,4 +252,4 @@ def _mark_bad(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) 
         names = ", ".join(map(str, recording.channel.values[channels][:12]))
         plural = "s were" if channels.sum() > 1 else " was"
         warn_user(f"{channels.sum()} {fault} channel{plural} left out: {names}; mark them bad to silence this")
-    return recording.assign_coords(bad=("channel", schema.bad_channels_of(recording) | channels))
+    return recording.assign_coords(bad=("channel", bad_channels_of(recording) | channels))

@@ -1,0 +1,72 @@
+"""What a recording says of each channel, checked: where it is, whether it is bad, how strong its noise is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from .errors import RecordingError
+
+__all__ = ["bad_channels_of", "noise_levels_of", "place_single_channel", "positions_of"]
+
+
+def place_single_channel(recording: xr.DataArray) -> xr.DataArray:
+    """The recording as it is; if its only channel has no position, with that channel at (0, 0)."""
+    if recording.sizes["channel"] > 1 or {"x", "y"} <= set(recording.coords):
+        return recording
+    return recording.assign_coords(x=("channel", [0.0]), y=("channel", [0.0]))
+
+
+def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
+    """Positions ``(channel, 2)`` of the channels in µm; a single channel without a position lies at (0, 0).
+
+    Raises
+    ------
+    RecordingError
+        If several channels have no positions; ``why`` names the operation that needs them.
+    """
+    recording = place_single_channel(recording)
+    missing = [name for name in ("x", "y") if name not in recording.coords]
+    if missing:
+        raise RecordingError(
+            f"{why} needs the positions of the channels, and the recording has no {' or '.join(missing)}; "
+            "give a probe file to open_recording (probe=FILE; --probe FILE), or instead 'together', 'tetrodes' (4 "
+            "channels each) or 'apart' if they are not known; or assign coordinates x and y on channel, in um"
+        )
+    positions = np.stack([recording.coords[name].values for name in ("x", "y")], axis=1).astype(np.float64)
+    if not np.isfinite(positions).all():
+        raise RecordingError("some channel positions are not finite; correct the coordinates x and y, in um")
+    return positions
+
+
+def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.floating[Any]]:
+    """Noise levels, one per channel and in the unit of the recording, checked and otherwise unchanged.
+
+    Raises
+    ------
+    RecordingError
+        If their number is not that of the channels, or their unit is not that of the traces.
+    """
+    levels = np.asarray(noise_levels)
+    if levels.shape != (recording.sizes["channel"],):
+        raise RecordingError(
+            f"noise_levels has shape {levels.shape} for {recording.sizes['channel']} channels; estimate them on this "
+            "recording"
+        )
+    given, own = getattr(noise_levels, "attrs", {}).get("units"), recording.attrs.get("units")
+    if given is not None and own is not None and given != own:
+        raise RecordingError(
+            f"the noise levels are in {given} and the traces in {own}; estimate them on these traces "
+            "(estimate_noise_levels)"
+        )
+    return levels
+
+
+def bad_channels_of(recording: xr.DataArray) -> NDArray[np.bool_]:
+    """Mask of the channels marked bad; all False if none is."""
+    if "bad" not in recording.coords:
+        return np.zeros(recording.sizes["channel"], bool)
+    return np.asarray(recording.coords["bad"].values, bool)
