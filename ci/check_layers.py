@@ -28,7 +28,8 @@ LAYERS = {
     "composition": {"sorter", "realtime"},
     "files": {"io"},
     "application": {
-        "__init__", "__main__", "accessor", "cli", "comparison", "pipeline", "plot", "provenance", "testing", "viewer",
+        "__init__", "__main__", "accessor", "cli", "comparison", "dartsort", "pipeline", "plot", "provenance",
+        "testing", "viewer",
     },
 }  # fmt: skip
 #: Which layers a layer may not import, not even inside a function.

@@ -173,6 +173,7 @@ from .errors import XephysWarning as XephysWarning
 # Submodules.
 from . import comparison as comparison
 from . import curate as curate
+from . import dartsort as dartsort
 from . import plot as plot
 from . import testing as testing
 

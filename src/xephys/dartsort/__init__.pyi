@@ -1,0 +1,6 @@
+"""The public names of dartsort's interface, under its own names."""
+
+# Configuration.
+from ..sorter.dartsort.parameters import DARTsortUserConfig as DARTsortUserConfig
+from .config import read_config as read_config
+from .config import write_config as write_config

@@ -1,0 +1,153 @@
+"""Parameters of the preset ``dartsort``: the fields of that system's configuration, with its names and limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ...checks import hint_for
+from ...errors import ParameterError
+
+Positive = Annotated[float, Field(gt=0)]
+Strategy = Literal["none", "standardize", "ibllike", "ibllikecmr"]
+
+#: What does the work of fields that are accepted without effect.
+ALL_CHUNKS = "accepted without effect: every chunk is detected, so that no unit is missed"
+WORKERS = "accepted without effect: the active Dask scheduler decides"
+WRITTEN_ONCE = "accepted without effect: results are written once, into the folder"
+
+
+class DARTsortUserConfig(BaseModel):
+    """Configuration of dartsort: every field under its name, checked when it is made.
+
+    Fields without a use here are accepted; their descriptions name what replaces them.
+
+    Raises
+    ------
+    ParameterError
+        If a field does not exist (the nearest is suggested), or a value is outside its limits.
+
+    Examples
+    --------
+    >>> DARTsortUserConfig(voltage_threshold=4).voltage_threshold
+    4.0
+    >>> DARTsortUserConfig(voltage_treshold=4)
+    Traceback (most recent call last):
+    xephys.errors.ParameterError: DARTsortUserConfig has no field 'voltage_treshold'; did you mean 'voltage_threshold'?
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    #: Units of parameters whose names do not contain them, for tables.
+    UNITS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("ms_before", "ms_after", "feature_ms_before", "feature_ms_after"), "ms"),
+        **dict.fromkeys(
+            ("voltage_threshold", "matching_threshold", "initial_threshold", "motion_voltage_threshold"), "noise"
+        ),
+        **dict.fromkeys(("amplitude_scaling_stddev", "amplitude_scaling_boundary"), "template"),
+        "chunk_length_samples": "samples",
+        "speed_limit_um_per_s": "µm/s",
+        "median_neighborhood_bins": "bins",
+    }
+
+    do_motion_estimation: bool = Field(True, description="estimate the motion, and let the templates follow it")
+    preprocessing: Strategy = Field(
+        "none", description="steps before detection; none expects filtered and referenced traces"
+    )
+    already_preprocessed: Literal["yes", "no", "assume_yes_if_float"] = Field(
+        "assume_yes_if_float", description="whether the steps of preprocessing were done before"
+    )
+    preprocessing_dtype: Literal["float16", "float32"] = Field(
+        "float32",
+        description="accepted without effect: traces are float32 in every step, and kept in steps of 1/64 of the noise",
+    )
+    subsampling_spikes: int | None = Field(2_048_000, gt=0, description=ALL_CHUNKS)
+    subsampling_spikes_per_channel: int | None = Field(5000, gt=0, description=ALL_CHUNKS)
+    subsampling_presence: float = Field(0.1, gt=0, le=1, description=ALL_CHUNKS)
+    matching_iterations: int = Field(1, ge=0, le=5, description="rounds of matching and clustering before the last one")
+    dredge_only: bool = Field(False, description="stop after the motion; the sorting then holds detected events")
+    n_jobs_cpu: int = Field(0, description="threads; 0: those of the active scheduler, negative: all but that many")
+    n_jobs_gpu: int = Field(0, description=WORKERS)
+    n_jobs_small: int = Field(-2, description=WORKERS)
+    n_jobs_small_gpu: int = Field(4, description=WORKERS)
+    device: str | None = Field(None, description="None or cpu; passes on a GPU are those of preset default")
+    executor: str = Field("threading_unless_multigpu", description=WORKERS)
+    chunk_length_samples: int = Field(30_000, ge=1000, description="samples of a chunk; affects scheduling only")
+    work_in_tmpdir: bool = Field(False, description="keep intermediate results in a temporary folder")
+    copy_recording_to_tmpdir: bool | Literal["yes", "no", "if_preprocessing"] = Field(
+        False, description="accepted without effect: white traces are kept between passes (cache)"
+    )
+    workdir_copier: Literal["shutil", "rsync"] = Field("shutil", description=WRITTEN_ONCE)
+    workdir_follow_symlinks: bool = Field(False, description=WRITTEN_ONCE)
+    tmpdir_parent: str | None = Field(None, description="where the temporary folder is made")
+    save_intermediates: bool = Field(False, description="leave finished passes in the output folder")
+    save_final_features: bool = Field(True, description="write the features of matched spikes")
+    ms_before: Positive = Field(1.4, description="length of a spike's window before its trough")
+    ms_after: Positive = Field(2.6 + 0.1 / 3, description="length of a spike's window from its trough on")
+    alignment_ms: Positive = Field(1.5, description="largest shift when units are aligned to their templates' troughs")
+    deduplication_ms: Positive = Field(0.5, description="closer spikes of a unit are duplicates")
+    peak_sign: Literal["neg", "both", "pos"] = Field("both", description="sign of the detected peaks")
+    voltage_threshold: Positive = Field(3.0, description="smallest peak that is examined")
+    matching_threshold: Positive = Field(8.0, description="root of the smallest energy that a matched spike explains")
+    initial_threshold: Positive = Field(10.0, description="root of the smallest energy that a detected spike explains")
+    motion_voltage_threshold: Positive = Field(4.0, description="smallest peak used for the motion")
+    temporal_pca_rank: int = Field(8, ge=1, le=40, description="number of temporal components")
+    feature_ms_before: Positive = Field(0.75, description="length of a feature's window before its trough")
+    feature_ms_after: Positive = Field(1.25, description="length of a feature's window from its trough on")
+    subtraction_radius_um: Positive = Field(200.0, description="radius around an event that is subtracted")
+    deduplication_radius_um: Positive = Field(50.0, description="radius in which an event is not examined again")
+    featurization_radius_um: Positive = Field(100.0, description="radius of an event's features")
+    fit_radius_um: Positive = Field(75.0, description="radius around events from which components are learned")
+    localization_radius_um: Positive = Field(100.0, description="radius of the channels that locate an event")
+    nn_denoiser_class_name: Literal["SingleChannelWaveformDenoiser", "Decollider"] = Field(
+        "Decollider", description="network for xephys.dartsort.train_denoiser; the preset uses the low-rank denoiser"
+    )
+    nn_denoiser_pretrained_path: str | None = Field(None, description="weights of that network")
+    amplitude_scaling_stddev: float = Field(0.01, ge=0, description="standard deviation of a spike's amplitude")
+    amplitude_scaling_boundary: float = Field(
+        1.0 / 3.0, ge=0, description="amplitudes are between 1/(1+b) and 1+b for this b"
+    )
+    temporal_upsamples: int = Field(
+        4, ge=1, description="accepted without effect: the matcher places each template between samples on its own"
+    )
+    agg_kind: Literal["qda", "template_distance", "none"] = Field("qda", description="none: units are not merged last")
+    postprocessing: Literal["agglomerate_and_clean", "agglomerate", "clean"] = Field(
+        "agglomerate_and_clean", description="last steps; clean: units are not merged last"
+    )
+    spikeinterface_merge_preset: str | None = Field(
+        None, description="accepted without effect: xephys.curate.merge_units, after the sort"
+    )
+    fit_matching_models_only: bool = Field(False, description="accepted: a sort always matches the whole recording")
+    save_full_final_residual: bool = Field(False, description="accepted: xephys.match_residual gives it lazily")
+    rigid: bool = Field(False, description="one displacement for the whole probe")
+    probe_boundary_padding_um: float = Field(100.0, ge=0, description="events farther outside the probe are dropped")
+    spatial_bin_length_um: Positive = Field(1.0, description="depth of a bin of the motion raster")
+    temporal_bin_length_s: Positive = Field(1.0, description="length of a bin of the motion raster")
+    smoothing_um: Positive | None = Field(3.0, description="smoothing of the raster over depth; None: one bin")
+    smoothing_s: Positive | None = Field(None, description="smoothing of the raster over time; None: one bin")
+    window_step_um: Positive = Field(400.0, description="distance of the windows in which motion is estimated")
+    window_scale_um: Positive = Field(600.0, description="size of these windows")
+    window_margin_um: float | None = Field(None, description="distance of the windows from the ends of the probe")
+    max_dt_s: Positive = Field(500.0, description="largest time between bins that are compared")
+    max_disp_um: Positive | None = Field(None, description="largest displacement between two bins")
+    correlation_threshold: float = Field(0.1, gt=0, lt=1, description="smallest correlation that is used")
+    min_amplitude: float | None = Field(None, description="smallest amplitude of events used for the motion")
+    speed_limit_um_per_s: Positive = Field(500.0, description="faster displacements are interpolated")
+    max_dist_from_median_um: Positive = Field(250.0, description="displacements farther from a running median, too")
+    median_neighborhood_bins: int = Field(51, ge=1, description="bins of that median")
+
+    @field_validator("subsampling_spikes", "subsampling_spikes_per_channel", "smoothing_um", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    def __init__(self, **fields: Any) -> None:
+        for name in fields:
+            if name not in type(self).model_fields:
+                hint = hint_for(name, type(self).model_fields)
+                raise ParameterError(f"DARTsortUserConfig has no field {name!r}{hint}")
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            faults = "; ".join(f"{e['loc'][0]} is {e['input']!r}: {e['msg']}" for e in error.errors())
+            raise ParameterError(f"{faults}; xephys.parameters('dartsort') lists the limits") from error
