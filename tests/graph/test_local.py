@@ -8,7 +8,7 @@ import time
 import dask
 import pytest
 
-from xephys.graph.local import map_in_threads
+from xephys.graph.local import map_in_threads, run_as_ready
 
 
 def slowly(k):
@@ -34,3 +34,33 @@ def test_no_work_gives_no_results_and_errors_are_raised():
     assert map_in_threads(slowly, []) == []
     with pytest.raises(ZeroDivisionError):
         map_in_threads(lambda k: 1 // k, [1, 0])
+
+
+def test_steps_wait_for_what_they_need_and_overlap_otherwise():
+    meeting = threading.Barrier(2, timeout=20)
+    ended = []
+
+    def together(name):
+        meeting.wait()  # both have to be running
+        ended.append(name)
+
+    steps = {name: lambda name=name: together(name) for name in "ab"} | {"c": lambda: ended.append("c")}
+    with dask.config.set(num_workers=2):
+        run_as_ready(steps, {"c": ("a", "b", "not a step")})
+    assert sorted(ended[:2]) == ["a", "b"]
+    assert ended[2:] == ["c"]
+
+
+@pytest.mark.parametrize("settings", [{"scheduler": "synchronous"}, {"num_workers": 1}])
+def test_steps_run_in_order_where_dask_has_one_thread(settings):
+    threads = []
+    with dask.config.set(**settings):
+        run_as_ready({name: lambda: threads.append(threading.current_thread()) for name in "abc"}, {})
+    assert threads == [threading.current_thread()] * 3
+
+
+def test_a_step_that_fails_ends_the_run_before_those_that_need_it():
+    ended = []
+    with dask.config.set(num_workers=2), pytest.raises(ZeroDivisionError):
+        run_as_ready({"a": lambda: 1 // 0, "b": lambda: ended.append("b")}, {"b": ("a",)})
+    assert not ended

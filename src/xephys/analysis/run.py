@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..errors import ParameterError
+from ..graph.local import run_as_ready
 from .reading import read_spikes
 from .results import POPULATION, Analysis, Settings, described
 from .spikes import Rows, locating, peak_shifts, reading_of, scaling_fields
@@ -24,6 +26,8 @@ DEFAULT = (
     "noise_levels", "templates", "spike_amplitudes", "unit_locations", "template_similarity", "correlograms",
     "isi_histograms",
 )  # fmt: skip
+#: Name of the step that reads the recording, for those that wait for it.
+_PASS = "the pass over the recording"
 
 
 def analyze(
@@ -107,20 +111,31 @@ def update(analysis: Analysis, extensions: Iterable[str], parameters: Mapping[st
         texts[name] = described({**given[name], "settings": common, "needs": needed})
         depends[name] = bool(extension.reads) or any(depends[need] for need in needed)
         analysis.compare(name, described=texts[name], reads=depends[name])
-    rows: Rows | None = None
     moved = "waveforms" in analysis.nodes and not are_aligned(analysis)
+    rows: Rows = {}
+    steps: dict[str, Callable[[], None]] = {}
+    needs: dict[str, tuple[str, ...]] = {_PASS: ("sparsity", "random_spikes")}
+
+    def read() -> None:
+        rows.update(_read(analysis, names, given))
+
+    def compute(name: str) -> None:
+        node = EXTENSIONS[name].compute(analysis, rows, given[name])
+        analysis.put(name, node, described=texts[name], reads=depends[name])
+        analysis.changed[name] = np.zeros(analysis.subject.n_units, bool)
+
     for name in names:
-        extension = EXTENSIONS[name]
         changed = name not in analysis.nodes or bool(analysis.changed[name].any())
-        if not changed and extension.whole:
+        if not changed and EXTENSIONS[name].whole:
             changed = analysis.nodes[name].attrs.get(POPULATION) != analysis.population
         if not changed and not (moved and "waveform" in analysis.nodes[name].dims):
             continue
-        if changed and extension.reads and rows is None:
-            rows = _read(analysis, names, given)
-        node = extension.compute(analysis, rows or {}, given[name])
-        analysis.put(name, node, described=texts[name], reads=depends[name])
-        analysis.changed[name] = np.zeros(analysis.subject.n_units, bool)
+        reads = bool(EXTENSIONS[name].reads)
+        if changed and reads and _PASS not in steps:
+            steps[_PASS] = read
+        steps[name] = partial(compute, name)
+        needs[name] = (*needs_of(name, given[name]), *([_PASS] if reads else []))
+    run_as_ready(steps, needs)
 
 
 def _read(analysis: Analysis, names: list[str], given: Mapping[str, dict[str, Any]]) -> dict[str, NDArray[Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from graphlib import TopologicalSorter
 from typing import TypeVar
 
 import dask
@@ -27,10 +29,52 @@ def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
     [1, 2, 3]
     """
     given = list(items)
-    alone = dask.config.get("scheduler", None) in ("synchronous", "single-threaded", "sync", get_sync)
-    n_threads = 1 if alone else int(dask.config.get("num_workers", None) or CPU_COUNT)
+    n_threads = _thread_count()
     with single_threaded_blas():
         if min(n_threads, len(given)) <= 1:
             return [func(item) for item in given]
         with ThreadPoolExecutor(min(n_threads, len(given)), thread_name_prefix="xephys-local") as pool:
             return list(pool.map(func, given))
+
+
+def run_as_ready(steps: Mapping[str, Callable[[], None]], needs: Mapping[str, Iterable[str]]) -> None:
+    """Run each step once the steps that it needs have ended, several at a time.
+
+    For steps that alternate between compiled kernels and Python: while one holds the GIL, another computes. With one
+    thread they run in the order given, in which every step has to come after those that it needs.
+
+    Parameters
+    ----------
+    steps
+        Functions by name.
+    needs
+        Names of other steps by name; those that are not in ``steps`` count as done.
+
+    Examples
+    --------
+    >>> ended = []
+    >>> run_as_ready({"a": lambda: ended.append("a"), "b": lambda: ended.append("b")}, {"b": ["a"]})
+    >>> ended
+    ['a', 'b']
+    """
+    n_threads = min(_thread_count(), len(steps))
+    if n_threads <= 1:
+        for step in steps.values():
+            step()
+        return
+    order = TopologicalSorter({name: [need for need in needs.get(name, ()) if need in steps] for name in steps})
+    order.prepare()
+    running: dict[Future[None], str] = {}
+    with single_threaded_blas(), ThreadPoolExecutor(n_threads, thread_name_prefix="xephys-local") as pool:
+        while order.is_active():
+            for name in order.get_ready():
+                running[pool.submit(copy_context().run, steps[name])] = name
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                order.done(running.pop(future))
+                future.result()
+
+
+def _thread_count() -> int:
+    alone = dask.config.get("scheduler", None) in ("synchronous", "single-threaded", "sync", get_sync)
+    return 1 if alone else int(dask.config.get("num_workers", None) or CPU_COUNT)
