@@ -41,6 +41,24 @@ def test_pynwb_reads_everything(tmp_path):
         export_nwb(sorting, path, session_start=START)
 
 
+def test_analyzed_templates_come_with_their_spread(tmp_path):
+    import pynwb
+
+    recording, sorting = analyzed_segments()
+    path = tmp_path / "session.nwb"
+    export_nwb(sorting, path, session_start=START, recording=recording)
+    templates = sorting["analysis/templates"]
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
+        units = file.read().units
+        for column, ours in (("waveform_mean", "average"), ("waveform_sd", "std")):
+            volts, sparse = units[column].data[:], templates[ours].values
+            for unit, listed in enumerate(templates["channel_index"].values):
+                own = listed[listed >= 0]
+                np.testing.assert_allclose(volts[unit][:, own] * 1e6, sparse[unit][:, : len(own)], rtol=1e-5)
+                others = np.delete(volts[unit], own, axis=1)
+                assert np.isnan(others).all() if column == "waveform_sd" else not others.any()
+
+
 @pytest.mark.parametrize("made", [analyzed_sorting, analyzed_segments])
 def test_spikeinterface_reads_the_spikes(made, tmp_path):
     from spikeinterface.extractors import read_nwb_sorting

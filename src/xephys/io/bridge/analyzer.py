@@ -17,7 +17,8 @@ from ...errors import ParameterError
 from ...sorting import unit_ids_of
 from ...typing import PathLike
 from ..store.atomic import ending_with, whole_or_absent
-from .extensions import EXTENSIONS, Given, Side
+from .extensions import EXTENSIONS
+from .side import Given, Side
 
 FORMATS = ("memory", "binary_folder", "zarr")
 
@@ -33,8 +34,8 @@ def to_spikeinterface_analyzer(
     """Convert an analyzed sorting to a ``SortingAnalyzer`` with the same results.
 
     Widgets, exporters, curation and the graphical interface of SpikeInterface find every extension computed. The
-    channels of the units become its sparsity, so nothing of the recording is read. Noise waveforms and valid periods
-    have no equivalent there. Models of principal components are left out, because SpikeInterface would store them as
+    channels of the units become its sparsity, so nothing of the recording is read. Noise waveforms have
+    no equivalent there. Models of principal components are left out, because SpikeInterface would store them as
     pickles.
 
     Parameters

@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-Arrays = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Side:
-    """What the arrays on both sides refer to.
-
-    Attributes
-    ----------
-    rate
-        Sampling frequency in hertz.
-    unit_ids
-        Names of the units, in order.
-    channels
-        ``(unit, slot)``: channels of each unit, ascending and padded with -1.
-    n_channels
-        Number of channels of the recording.
-    order
-        Positions of the analyzer's spikes in order of segment and sample.
-    """
-
-    rate: float
-    unit_ids: NDArray[Any]
-    channels: NDArray[np.int32]
-    n_channels: int
-    order: NDArray[np.int64]
-
-
-class Given(NamedTuple):
-    """An extension for an analyzer: its parameters and its data."""
-
-    parameters: dict[str, Any]
-    data: Arrays
+from .side import Given, Side, parameters_of, renamed
+from .unit_periods import give_periods, take_periods
 
 
 class Row(NamedTuple):
-    """How a node becomes an extension of the same name (``give``), and an extension a node (``take``)."""
+    """How a node becomes an extension of the same name (``give``), and an extension a node (``take``; None if
+    it does not fit).
+    """
 
     give: Callable[[xr.Dataset, Side], Given]
-    take: Callable[[Any, Side], xr.Dataset]
-
-
-def parameters_of(node: xr.Dataset) -> dict[str, Any]:
-    """The recorded parameters of a node."""
-    return dict(json.loads(node.attrs.get("parameters", "{}")))
-
-
-def renamed(known: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The values that have a name on the other side, under that name.
-
-    Examples
-    --------
-    >>> renamed({"lag_ms": 2.0, "needs": {}}, {"lag_ms": "max_lag_ms", "support": "support"})
-    {'max_lag_ms': 2.0}
-    """
-    return {theirs: known[ours] for ours, theirs in names.items() if ours in known}
+    take: Callable[[Any, Side], xr.Dataset | None]
 
 
 def dense_of(sparse: NDArray[Any], channels: NDArray[np.int32], n_channels: int) -> NDArray[Any]:
@@ -324,6 +277,7 @@ EXTENSIONS: dict[str, Row] = {
     "isi_histograms": _counts("isi_histograms", ("unit",)),
     "acgs_3d": Row(_give_by_rate, _take_by_rate),
     "principal_components": Row(_give_components, _take_components),
+    "valid_unit_periods": Row(give_periods, take_periods),
     "template_metrics": Row(_give_metrics, _take_metrics),
     "quality_metrics": Row(_give_metrics, _take_metrics),
 }

@@ -39,8 +39,8 @@ def export_nwb(
     """Write a sorting as an NWB file (HDF5) with the tables of units and electrodes.
 
     Times are in seconds on the recording's clock; segments that overlap there are placed one after the other. Waveforms
-    are in volts on all electrodes, in the order of their table; ``electrodes`` of a unit are its own channels. Metrics
-    are columns.
+    are in volts on all electrodes, in the order of their table; their standard deviation comes along if the templates
+    are those of an analysis. ``electrodes`` of a unit are its own channels. Metrics are columns.
 
     Parameters
     ----------
@@ -137,6 +137,18 @@ def _add_electrodes(file: Any, channels: xr.Dataset, location: str) -> None:
         )
 
 
+def _spread(results: Mapping[str, xr.Dataset], shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """Standard deviations from the analysis, if they are of the same samples as the templates."""
+    node = results.get("templates")
+    if node is None or "std" not in node or node.sizes["sample"] != shape[1]:
+        return None
+    out = np.full((*shape[:2], shape[2] + 1), np.nan, np.float32)
+    channels = np.where(node["channel_index"].values >= 0, node["channel_index"].values, shape[2])
+    std = np.asarray(node["std"].values, np.float32) * np.float32(VOLTS)
+    np.put_along_axis(out, np.broadcast_to(channels[:, None, :], std.shape), std, axis=2)
+    return out[:, :, : shape[2]]
+
+
 def _units(pynwb: Any, file: Any, tree: xr.DataTree, results: Mapping[str, xr.Dataset]) -> Any:
     from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
 
@@ -157,6 +169,9 @@ def _units(pynwb: Any, file: Any, tree: xr.DataTree, results: Mapping[str, xr.Da
     add("obs_intervals", "when the unit was looked for, in seconds", np.tile(spans, (len(ids), 1)), n_spans)
     templates = np.asarray(tree["templates"]["templates"].values, np.float32) * np.float32(VOLTS)
     add("waveform_mean", "mean waveform on all electrodes, in volts", templates)
+    spread = _spread(results, templates.shape)
+    if spread is not None:
+        add("waveform_sd", "standard deviation of the waveform on the unit's electrodes, in volts, else NaN", spread)
     add("unit_name", "identifier of the unit in the sorting", [str(name) for name in ids.tolist()])
     if "amplitude" in tree["spikes"]:
         amplitudes = np.asarray(tree["spikes"]["amplitude"].values, np.float64)[order]

@@ -84,7 +84,8 @@ def analyzer_tree(analyzer: Any) -> xr.DataTree:
 
 def _analysis(analyzer: Any, order: Any) -> dict[str, xr.Dataset]:
     """An analyzer's extensions as nodes of an analysis, with the sparsity they share."""
-    from ..bridge.extensions import EXTENSIONS, Side
+    from ..bridge.extensions import EXTENSIONS
+    from ..bridge.side import Side
 
     n_units, n_channels = len(analyzer.unit_ids), int(analyzer.get_num_channels())
     mask = np.ones((n_units, n_channels), bool) if analyzer.sparsity is None else np.asarray(analyzer.sparsity.mask)
@@ -100,8 +101,9 @@ def _analysis(analyzer: Any, order: Any) -> dict[str, xr.Dataset]:
     }
     for name, row in EXTENSIONS.items():
         extension = analyzer.get_extension(name)
-        if extension is not None:
-            nodes[name] = row.take(extension, side)
+        node = None if extension is None else row.take(extension, side)
+        if node is not None:
+            nodes[name] = node
     return nodes
 
 
