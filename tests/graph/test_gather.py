@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 
 from xephys.graph.build import root_plan
-from xephys.graph.gather import gather, lazy_gather, tile_runs
+from xephys.graph.gather import _filled, gather, lazy_gather, tile_runs
 from xephys.graph.plan import Plan, Stage
 
 from . import toys
@@ -57,3 +58,16 @@ def test_no_tiles_give_empty_results() -> None:
 def test_only_plans_of_partials_can_be_gathered() -> None:
     with pytest.raises(ValueError, match="add a stage that emits partials"):
         lazy_gather(Plan(plan_in(1000).source, toys.RATE, 0, (1000,), 1000))
+
+
+def test_large_arrays_are_joined_by_several_threads_in_order():
+    """Every part is freed, and none lands in the place of another, however unequal the parts are."""
+    rng = np.random.default_rng(0)
+    lengths = [0, 5, 0, 70_000, 1, 400_000, 3, 0]
+    parts = [{"row": rng.integers(0, 1 << 40, (n, 3))} for n in lengths]
+    expected = np.concatenate([part["row"] for part in parts])
+    with dask.config.set(num_workers=3):
+        found = _filled(parts, "row")
+    assert found.nbytes > 8 << 20
+    np.testing.assert_array_equal(found, expected)
+    assert all(part == {} for part in parts)

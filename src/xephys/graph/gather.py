@@ -8,6 +8,7 @@ workers or the order of arrival.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from dask.highlevelgraph import HighLevelGraph
 
 from .build import plan_label
 from .events import compute
+from .local import map_in_threads
 from .plan import Array, Plan
 from .reduce import Nodes, Partial, fold, grow
 from .run import Program, run_partials
@@ -26,6 +28,8 @@ from .tasks import over_chunks
 Rows: TypeAlias = dict[int, Partial]
 
 _FAN_IN = 8
+#: Size of the arrays that one thread joins, at least.
+_BYTES_PER_SPAN = 8 << 20
 
 
 def gather(plans: Sequence[Plan], *, summed: tuple[str, ...] = ()) -> Partial:
@@ -112,16 +116,23 @@ def joined(merged: tuple[Nodes, Rows]) -> Partial:
 
 
 def _filled(parts: list[Partial], name: str) -> Array:
-    """The rows of all parts, each part freed once copied, so that the largest arrays hardly ever exist twice."""
+    """The rows of all parts, each part freed once copied, so that the largest arrays hardly ever exist twice.
+
+    Large arrays are copied by several threads: most of the time goes into fresh memory, which each of them maps.
+    """
     if len(parts) == 1:
         return parts[0].pop(name)
-    n_rows = sum(len(part[name]) for part in parts)
-    out = np.empty((n_rows, *parts[0][name].shape[1:]), parts[0][name].dtype)
-    first = 0
-    for part in parts:
-        values = part.pop(name)
-        out[first : first + len(values)] = values
-        first += len(values)
+    stops = np.cumsum([len(part[name]) for part in parts])
+    out = np.empty((int(stops[-1]), *parts[0][name].shape[1:]), parts[0][name].dtype)
+
+    def copy(of_parts: slice) -> None:
+        for part, stop in zip(parts[of_parts], stops[of_parts].tolist(), strict=True):
+            values = part.pop(name)
+            out[stop - len(values) : stop] = values
+
+    n_spans = min(len(parts), 1 + out.nbytes // _BYTES_PER_SPAN)
+    edges = np.linspace(0, len(parts), n_spans + 1).round().astype(int).tolist()
+    map_in_threads(copy, [slice(first, stop) for first, stop in pairwise(edges)])
     return out
 
 
