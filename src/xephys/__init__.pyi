@@ -66,6 +66,8 @@ from .preprocess.blank.shapes import estimate_artifacts as estimate_artifacts
 from .preprocess.blank.crossings import detect_artifact_periods as detect_artifact_periods
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks
+from .detect.network import detect_by_network as detect_by_network
+from .detect.codetections import detect_codetections as detect_codetections
 from .localize.peaks import localize_peaks as localize_peaks
 from .motion.estimate import estimate_motion as estimate_motion
 from .motion.extend import extend_motion as extend_motion

@@ -200,6 +200,12 @@ TABLES: dict[str, Operation] = {
     "detect_peaks matched_filtering": lambda rec: xephys.detect_peaks(
         xephys.bandpass_filter(rec), method="matched_filtering", matched_filter=fitted()["matched filter"]
     ),
+    "detect_by_network": lambda rec: xephys.detect_by_network(
+        xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], peak_sign="both"
+    ),
+    "detect_codetections": lambda rec: xephys.detect_codetections(
+        xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], loose_thresh=0.1
+    ),
     "extract_snippets": lambda rec: xephys.extract_snippets(xephys.bandpass_filter(rec), peaks(rec)),
     "project_peaks": lambda rec: xephys.project_peaks(
         xephys.bandpass_filter(rec), peaks(rec), components=fitted()["components"], n_nearest=4

@@ -1,0 +1,184 @@
+"""How well does the network detect spikes that it has not been trained on? Measured waveforms in measured noise.
+
+Each channel has real noise, or noise with a measured spectrum, to which waveforms of real units are added at random
+times, 0.2 ms apart at least and 130 per second, as in the evaluation of RT-Sort's detector. Sizes lie above 3.8 (MEA)
+and 4.0 (Neuropixels) noise levels, the floors of that evaluation, and fall off exponentially, such that the usual
+control, 5 times the RMS, finds about the share of spikes published for it. The control is evaluated on the same traces.
+
+    python -m benchmarks.network.evaluate neuropixels --seeds 11 12 13
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import xephys
+from benchmarks.contest import real_units
+from xephys.schema import make_recording
+
+Array = NDArray[Any]
+
+N_CHANNELS, DURATION_S = 32, 20.0
+RATE_PER_S, SEPARATION_MS, TOLERANCE_MS = 130.0, 0.2, 0.3
+FLOOR = {"mea": 3.8, "neuropixels": 4.0}
+SPREAD = 2.2
+RATE_HZ = {"mea": 20_000.0, "neuropixels": 30_000.0}
+STEPS = 8
+
+
+def waveforms(probe: str) -> Array:
+    """Waveforms of real units on the channels where they exceed a third of their largest, at their trough -1."""
+    folder = real_units.data_folder()
+    if probe == "mea":
+        with np.load(folder / "templates_retina_49ch" / "templates.npz") as stored:
+            units = stored["templates"].astype(float)
+    else:
+        units = np.concatenate([_flat(footprint.waveform) for footprint in real_units.footprints()])[:, :, None]
+    found = []
+    for unit in units:
+        unit = unit - np.median(unit[:8], axis=0)
+        depth = -unit.min(axis=0)
+        for channel in np.flatnonzero((depth > 0.35 * depth.max()) & (depth > np.abs(unit.max(axis=0)))):
+            w = unit[:, channel]
+            at = int(w.argmin())
+            if not 12 <= at < len(w) - 16:
+                continue
+            out = np.zeros(96)
+            first = 40 - at
+            a, b = max(0, first), min(96, first + len(w))
+            out[a:b] = w[a - first : b - first] * np.hanning(len(w) + 2)[1:-1][a - first : b - first] ** 0.25
+            found.append(out / -out[40])
+    return np.array(found)
+
+
+def _flat(waveform: Array) -> Array:
+    """The waveforms of a footprint as units of one channel."""
+    flat = waveform.reshape(len(waveform), -1).T
+    depth = -flat.min(axis=1)
+    return flat[depth > 0.35 * depth.max()]
+
+
+def noise(probe: str, rng: np.random.Generator) -> Array:
+    """Noise with measured spectra, µV or counts."""
+    n = round(DURATION_S * RATE_HZ[probe])
+    if probe == "neuropixels":
+        xy = np.stack([np.zeros(N_CHANNELS), 15.0 * np.arange(N_CHANNELS)], axis=1)
+        traces, _ = real_units.noise(xy, n, rng)
+        return np.asarray(traces - np.median(traces, axis=1, keepdims=True))
+    import h5py
+
+    with h5py.File(real_units.data_folder() / "mea" / "biocam_hw3.0_fw1.6.brw") as file:
+        raw = file["3BData/Raw"][:].reshape(-1, 36).astype(float)
+    raw -= raw.mean(axis=0)
+    # One real second per channel, made longer by a random phase for each frequency.
+    size = np.abs(np.fft.rfft(raw, axis=0)) ** 2
+    power = np.stack([np.convolve(s, np.ones(25) / 25, "same") for s in size.T])
+    bins = np.fft.rfftfreq(n)
+    level = np.stack([np.interp(bins, np.fft.rfftfreq(len(raw)), np.sqrt(power[c % 36])) for c in range(N_CHANNELS)])
+    made = np.fft.irfft(np.fft.rfft(rng.standard_normal((N_CHANNELS, n)), axis=1) * level, n, axis=1).T
+    return made / made.std(axis=0)
+
+
+def make(probe: str, seed: int) -> tuple[Any, Array, Array]:
+    """A recording, and the times (samples, fractional) and channels of its spikes."""
+    rng = np.random.default_rng([seed, 99])
+    rate, pool = RATE_HZ[probe], waveforms(probe)
+    traces = noise(probe, rng)
+    level = _noise_after_filter(traces, rate)
+    n = len(traces)
+    frequency = np.fft.rfftfreq(96)
+    times, channels = [], []
+    filtered_depth: dict[int, tuple[float, float]] = {}
+    for channel in range(N_CHANNELS):
+        at = np.sort(rng.uniform(200, n - 200, rng.poisson(RATE_PER_S * n / rate)))
+        at = at[np.concatenate([[True], np.diff(at) > SEPARATION_MS * 1e-3 * rate])]
+        own = rng.integers(len(pool), size=5)
+        size = FLOOR[probe] + rng.exponential(SPREAD, len(at))
+        for time, which, height in zip(at, own[rng.integers(5, size=len(at))], size, strict=True):
+            if which not in filtered_depth:
+                filtered_depth[which] = _trough_after_filter(pool[which], rate)
+            depth, offset = filtered_depth[which]
+            start = int(np.floor(time - offset)) - 40
+            phase = (time - offset) - np.floor(time - offset)
+            moved = np.fft.irfft(np.fft.rfft(pool[which]) * np.exp(-2j * np.pi * frequency * phase), 96)
+            traces[start : start + 96, channel] += moved * height * level[channel] / depth
+        times.append(at)
+        channels.append(np.full(len(at), channel))
+    scale = 50.0 / level.mean()
+    recording = make_recording(np.round(traces * scale).astype(np.int16), sampling_frequency=rate)
+    return recording, np.concatenate(times), np.concatenate(channels)
+
+
+def _filter(traces: Array, rate: float) -> Array:
+    recording = make_recording(traces.astype(np.float32), sampling_frequency=rate)
+    return xephys.gaussian_filter(recording, freq_min_hz=300, freq_max_hz=6000).values
+
+
+def _noise_after_filter(traces: Array, rate: float) -> Array:
+    filtered = _filter(traces, rate)
+    return np.median(np.abs(filtered - np.median(filtered, axis=0)), axis=0) / 0.6745
+
+
+def _trough_after_filter(waveform: Array, rate: float) -> tuple[float, float]:
+    """Depth of a filtered waveform, and its time after that of the waveform, in samples."""
+    padded = np.zeros((1200, 1))
+    padded[600 - 40 : 600 + 56, 0] = waveform
+    fine = np.fft.irfft(np.fft.rfft(_filter(padded, rate)[:, 0]), 1200 * STEPS) * STEPS
+    at = int(fine[590 * STEPS : 610 * STEPS].argmin()) + 590 * STEPS
+    return float(-fine[at]), at / STEPS - 600
+
+
+def score(times: Array, channels: Array, found: Any, found_time: Array, rate: float) -> dict[str, float]:
+    """Precision, recall, F1 and the median error of the time in samples; every spike and detection counts once."""
+    hits, errors = 0, []
+    tolerance = TOLERANCE_MS * 1e-3 * rate
+    for channel in range(N_CHANNELS):
+        truth, own = times[channels == channel], np.sort(found_time[found["channel_index"] == channel])
+        i = j = 0
+        while i < len(truth) and j < len(own):
+            difference = own[j] - truth[i]
+            if abs(difference) <= tolerance:
+                hits += 1
+                errors.append(abs(difference))
+                i, j = i + 1, j + 1
+            elif difference < 0:
+                j += 1
+            else:
+                i += 1
+    precision, recall = hits / max(len(found), 1), hits / len(times)
+    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+    return {"precision": precision, "recall": recall, "f1": f1, "timing": float(np.median(errors))}
+
+
+def evaluate(probe: str, seed: int) -> dict[str, dict[str, float]]:
+    """The network, and 5 times the RMS, on one recording."""
+    recording, times, channels = make(probe, seed)
+    filtered = xephys.gaussian_filter(recording, freq_min_hz=300, freq_max_hz=6000)
+    found = xephys.detect_by_network(filtered, noise_levels=xephys.estimate_noise_levels(filtered)).compute()
+    rms = xephys.estimate_noise_levels(filtered).copy(data=filtered.values.std(axis=0))
+    control = xephys.detect_peaks(filtered, noise_levels=rms, method="by_channel", exclude_sweep_ms=0.3).compute()
+    rate = RATE_HZ[probe]
+    return {
+        "network": score(times, channels, found, found["sample_index"] + found["offset"], rate),
+        "5 rms": score(times, channels, control, control["sample_index"], rate),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("probe", choices=RATE_HZ)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
+    given = parser.parse_args()
+    results = [evaluate(given.probe, seed) for seed in given.seeds]
+    for name in results[0]:
+        mean = {key: round(float(np.mean([r[name][key] for r in results])), 4) for key in results[0][name]}
+        print(given.probe, name, json.dumps(mean), "f1 by seed", [round(r[name]["f1"], 3) for r in results])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Windows around local extrema of simulated traces, from which the detection network learns.
+
+Noise comes from the project's simulator without units: hash of distant neurons, amplifier noise, fields, mains. Spikes
+are drawn from its six kinds of waveforms, stretched and smoothed at random, and added to the filtered noise. Both
+filters that users apply are taken in turn: the causal-length Gaussian band and the recursive band-pass.
+
+    python -m benchmarks.network.recipe 20000 train.npz --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+from xephys.kernels.detect.threshold_scan import find_candidates, scan_limits
+from xephys.kernels.preprocess.fir import gaussian_taps
+from xephys.simulation.waveforms import KINDS, OVERSAMPLING, fine_axis, make_waveform
+from xephys.testing import simulate_recording
+
+Array = NDArray[Any]
+
+BAND_HZ = (300.0, 6000.0)
+CANDIDATE_THRESHOLD = 2.0
+#: Smallest spike that the network has to find, in units of the noise; smaller ones count neither way.
+LABEL_MIN, SPIKE_MIN = 3.0, 1.5
+TOLERANCE_MS = 0.2
+SEPARATION_MS = 0.2
+REACH_MS = 1.2
+N_SHAPES = 600
+#: Noise of each kind: what the simulator is given.
+NOISES: tuple[dict[str, Any], ...] = (
+    {"preset": "easy"},
+    {"preset": "hard"},
+    {"preset": "hard", "n_far_units": 0},
+    {"preset": "hard", "noise_spectrum": "measured", "noise_length_um": 40.0},
+    {"preset": "hard", "noise_uv": 4.0},
+    {"preset": "easy", "noise_spectrum": "measured"},
+)
+
+
+class Library(NamedTuple):
+    """Filtered waveforms, ``OVERSAMPLING`` times finer than samples, their extremum -1 at ``nbefore``."""
+
+    waveforms: Array
+    nbefore: int
+
+
+class Spikes(NamedTuple):
+    """Spikes added to traces: time in samples (fractional), channel, and size in units of the noise."""
+
+    time: Array
+    channel: Array
+    size: Array
+
+
+def make_filter(name: str, rate_hz: float) -> Any:
+    """A function that filters an array along its first axis."""
+    if name == "gaussian":
+        taps = gaussian_taps(freq_min_hz=BAND_HZ[0], freq_max_hz=BAND_HZ[1], sampling_frequency=rate_hz)
+        return lambda traces: np.apply_along_axis(np.convolve, 0, traces, taps, "same")
+    sos = butter(5, BAND_HZ, btype="bandpass", fs=rate_hz, output="sos")
+    return lambda traces: sosfiltfilt(sos, traces, axis=0)
+
+
+def library(rate_hz: float, filter_name: str, rng: np.random.Generator, *, n_shapes: int = N_SHAPES) -> Library:
+    """Waveforms of all kinds as they look after the filter."""
+    fine_hz = rate_hz * OVERSAMPLING
+    axis = fine_axis(rate_hz)
+    apply = make_filter(filter_name, fine_hz)
+    pad, reach = round(0.006 * fine_hz), round(0.003 * fine_hz)
+    out = np.zeros((n_shapes, 2 * reach + 1), np.float32)
+    for k in range(n_shapes):
+        stretch = np.exp(rng.uniform(np.log(0.65), np.log(1.5)))
+        waveform = make_waveform(str(rng.choice(KINDS)), axis / stretch, rng).astype(float)
+        smooth = round(rng.uniform(0.0, 0.12) * 1e-3 * fine_hz)
+        padded = np.pad(waveform, pad)
+        if smooth > 1:
+            window = np.hanning(smooth + 2)
+            padded = np.convolve(padded, window / window.sum(), "same")
+        filtered = apply(padded[:, None])[:, 0]
+        peak = int(np.argmax(np.abs(filtered)))
+        filtered = filtered / -filtered[peak]
+        out[k] = filtered[peak - reach : peak + reach + 1]
+    return Library(out, reach)
+
+
+def noise_traces(
+    rate_hz: float, kind: int, seed: int, *, duration_s: float, n_channels: int, filter_name: str
+) -> Array:
+    """Filtered noise in units of its robust standard deviation, channel by channel."""
+    recording, _ = simulate_recording(
+        duration_s=duration_s, n_channels=n_channels, n_units=0, sampling_frequency=rate_hz, seed=seed,
+        **{**NOISES[kind], "stimulation_period_s": 0.0, "n_dead_channels": 0, "n_noisy_channels": 0},
+    )  # fmt: skip
+    filtered = make_filter(filter_name, rate_hz)(recording.values.astype(float))
+    filtered -= np.median(filtered, axis=0)
+    return np.asarray(filtered / (np.median(np.abs(filtered), axis=0) / 0.6745), np.float32)
+
+
+def draw_spikes(
+    n_samples: int, n_channels: int, rate_hz: float, rng: np.random.Generator, *, sizes: tuple[float, float],
+    spikes_hz: tuple[float, float],
+) -> Spikes:  # fmt: skip
+    """Spikes at random times, at least ``SEPARATION_MS`` apart on a channel."""
+    parts: list[tuple[Array, Array]] = []
+    for channel in range(n_channels):
+        per_s = np.exp(rng.uniform(*np.log(spikes_hz)))
+        times = np.sort(rng.uniform(300, n_samples - 300, rng.poisson(per_s * n_samples / rate_hz)))
+        if len(times):
+            times = times[np.concatenate([[True], np.diff(times) > SEPARATION_MS * 1e-3 * rate_hz])]
+        parts.append((times, np.full(len(times), channel)))
+    time, channel = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Spikes(time, channel, np.exp(rng.uniform(*np.log(sizes), len(time))))
+
+
+def add_spikes(traces: Array, spikes: Spikes, shapes: Library, shape: Array) -> None:
+    """Add each spike with its own waveform, at an eighth of a sample."""
+    step = int(OVERSAMPLING)
+    nearest = np.rint(spikes.time * step).astype(np.int64)
+    row, phase = nearest // step, nearest % step
+    reach = shapes.nbefore // step - 1
+    offsets = np.arange(-reach, reach + 1)
+    fine = shapes.nbefore + offsets[None] * step - phase[:, None]
+    values = shapes.waveforms[shape[:, None], fine] * spikes.size[:, None]
+    np.add.at(traces, (row[:, None] + offsets[None], spikes.channel[:, None]), values.astype(np.float32))
+
+
+def windows_of(traces: Array, spikes: Spikes, rate_hz: float, reach: int) -> tuple[Array, Array, Array]:
+    """Windows around all candidates of both signs, labels (1 spike, 0 none, -1 neither) and offsets in samples."""
+    low, high = scan_limits(traces, np.full(traces.shape[1], CANDIDATE_THRESHOLD), "both", None, strict=False)
+    rows, channels = find_candidates(traces, reach, len(traces) - reach, low, high)
+    sign = np.where(traces[rows, channels] < 0, 1, -1).astype(np.float32)
+    label, offset = np.zeros(len(rows), np.int8), np.zeros(len(rows), np.float32)
+    tolerance = TOLERANCE_MS * 1e-3 * rate_hz
+    for channel in range(traces.shape[1]):
+        mine = np.flatnonzero(channels == channel)
+        events = np.flatnonzero(spikes.channel == channel)
+        events = events[np.argsort(-spikes.size[events])]
+        taken: set[int] = set()
+        at = rows[mine]
+        for event in events:
+            a, b = np.searchsorted(at, [spikes.time[event] - tolerance, spikes.time[event] + tolerance])
+            # The spike is a trough; crests of its waveform are none.
+            near = [k for k in range(a, b) if sign[mine[k]] == 1 and k not in taken]
+            if not near:
+                continue
+            best = min(near, key=lambda k: abs(at[k] - spikes.time[event]))
+            taken.add(best)
+            label[mine[best]] = 1 if spikes.size[event] >= LABEL_MIN else -1
+            offset[mine[best]] = spikes.time[event] - at[best]
+    windows = traces[rows[:, None] + np.arange(-reach, reach + 1)[None], channels[:, None]] * sign[:, None]
+    return windows.astype(np.float16), label, offset
+
+
+def make_set(
+    rate_hz: float, seed: int, *, n_rounds: int, duration_s: float = 8.0, n_channels: int = 24
+) -> dict[str, Any]:
+    """Windows, labels and offsets from ``n_rounds`` rounds through all kinds of noise."""
+    rng = np.random.default_rng([seed, round(rate_hz)])
+    reach = round(REACH_MS * 1e-3 * rate_hz)
+    parts: list[tuple[Array, Array, Array]] = []
+    for filter_name in ("gaussian", "butterworth"):
+        shapes = library(rate_hz, filter_name, rng)
+        for number in range(n_rounds):
+            for kind in range(len(NOISES)):
+                own_seed = 100_000 * seed + 100 * number + kind
+                traces = noise_traces(
+                    rate_hz, kind, own_seed, duration_s=duration_s, n_channels=n_channels, filter_name=filter_name
+                )
+                spikes = draw_spikes(
+                    len(traces), n_channels, rate_hz, rng, sizes=(SPIKE_MIN, 40.0), spikes_hz=(5.0, 150.0)
+                )
+                # A channel hears few neurons, and has many spikes of each.
+                own = rng.integers(len(shapes.waveforms), size=(n_channels, 6))
+                add_spikes(traces, spikes, shapes, own[spikes.channel, rng.integers(6, size=len(spikes.time))])
+                traces /= np.exp(rng.normal(0, 0.1, n_channels)).astype(
+                    np.float32
+                )  # the noise level is not known exactly
+                parts.append(windows_of(traces, spikes, rate_hz, reach))
+    windows, label, offset = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return {"windows": windows, "label": label, "offset": offset, "rate_hz": rate_hz, "reach": reach}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rate_hz", type=float)
+    parser.add_argument("out")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    made = make_set(given.rate_hz, given.seed, n_rounds=given.rounds)
+    print({name: np.shape(value) for name, value in made.items()}, "spikes", (made["label"] == 1).mean())
+    np.savez(given.out, **made)
+
+
+if __name__ == "__main__":
+    main()
