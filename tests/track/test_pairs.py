@@ -34,9 +34,13 @@ def test_pairs_within_and_between_sessions():
     assert (session[new.second] == 2).all() and len(new.first) == (session[every.second] == 2).sum()
     mutual = session_pairs(session_blocks(units, depth), distance_max_um=60.0, mutual=True)
     assert (session[mutual.first] < session[mutual.second]).all()
-    diagonals = [session_pairs(session_blocks(units, depth), distance_max_um=60.0, apart=apart) for apart in range(3)]
-    assert sum(len(some.first) for some in diagonals) == len(every.first)
-    assert (session[diagonals[2].second] - session[diagonals[2].first] == 2).all()
+    some = [
+        session_pairs(session_blocks(units, depth), distance_max_um=60.0, between=(a, b))
+        for a in range(3)
+        for b in range(a, 3)
+    ]
+    assert sum(len(found.first) for found in some) == len(every.first)
+    assert (session[some[2].first] == 0).all() and (session[some[2].second] == 2).all()
     none = session_pairs(session_blocks(units, depth), distance_max_um=60.0, odds=np.array([0.0] * 6 + [-30.0]))
     assert not len(none.first)
 

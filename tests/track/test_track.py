@@ -127,6 +127,39 @@ def test_a_given_motion_is_used():
     )
 
 
+def test_a_given_motion_varies_with_depth_and_is_taken_over_from_other_tracks():
+    sessions, _ = simulate_sessions(n_sessions=3, tilt_max_um=60.0, seed=3)
+    tracks = track_units(sessions)
+    motion = tracks["motion"].to_dataset()
+    for given in (motion, motion["displacement_um"][0], motion["displacement_um"]):
+        again = track_units(sessions, motion=given)
+        assert again["tracks"].equals(tracks["tracks"])
+        xr.testing.assert_allclose(again["motion"].to_dataset(), motion)
+
+
+def test_a_given_motion_makes_no_neurons_shared():
+    sessions, truth = simulate_sessions(disjoint=True, seed=20)
+    tracks = track_units(sessions, motion=truth.shift_um)
+    assert outcome(tracks, truth)[3] < 0.005 and not tracks["motion"]["known"].any()
+
+
+def test_parts_are_found_with_one_shared_partner_or_split_partners():
+    """A neuron is split in both of two sessions, or in one of two only; all its units are in one track."""
+    for n_sessions, split in ((3, [0, 1]), (2, [0])):
+        sessions, truth = simulate_sessions(n_sessions=n_sessions, n_neurons=30, dropout=0.0, oversplits=0.0, seed=5)
+        twin = simulate_sessions(
+            n_sessions=n_sessions, n_neurons=30, dropout=0.0, oversplits=0.0, gain_sd=0.12, seed=5
+        )[0]
+        for k in split:
+            sessions[k] = xr.concat(
+                [sessions[k], twin[k].isel(unit=[7])], "unit", data_vars="minimal", coords="minimal", compat="override"
+            )
+            truth.neuron[k] = np.append(truth.neuron[k], 7)
+        tracks = track_units(sessions)
+        assert tracks["splits"].sizes["split"] == len(split)
+        assert outcome(tracks, truth)[1] == 1.0
+
+
 @pytest.mark.parametrize(
     ("n_sessions", "n_neurons"), [(1, 10), (2, 1), (2, 2), (2, 10)], ids=["one session", "one unit", "two units", "two"]
 )

@@ -38,24 +38,32 @@ def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
 
 
 def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion_max_um: float) -> xr.Dataset:
-    """Displacement of every session, from pairs of units that are each other's best match, wherever they are."""
+    """Displacement of every session, from pairs of units that are each other's best match, wherever they are.
+
+    A displacement that is given stays as it is; it counts as known where such pairs support it.
+    """
+    from ..kernels.track.motion import support
     from ..kernels.track.pairs import WEIGHTS
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     n_sessions, depth = int(session.max()) + 1, np.asarray(units["place"])[:, 1]
-    if known is not None:
-        return _given(known, n_sessions, np.unique(shank))
+    names = np.unique(shank)
+    given = None if known is None else _given(known, n_sessions, len(names))
+    knots = knots_of(depth, model) if given is None else given[1]
+    moved, believed = np.zeros((len(names), n_sessions, len(knots))), np.zeros((len(names), n_sessions), np.bool_)
+    if given is not None:
+        moved = given[0]
     pairs = session_pairs(session_blocks(units, depth), distance_max_um=motion_max_um, mutual=True)
     score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
-    knots = knots_of(depth, model)
-    names = np.unique(shank)
-    moved, known_there = np.zeros((len(names), n_sessions, len(knots))), np.zeros((len(names), n_sessions), np.bool_)
     for row, name in enumerate(names):
         here = shank[pairs.first] == name
         if here.any():
             matches = _matches(session, depth, pairs.first[here], pairs.second[here], score[here])
-            moved[row], known_there[row] = _believed(matches, n_sessions, knots, motion_max_um)
-    return _dataset(moved, knots, names, known_there)
+            if given is None:
+                moved[row], believed[row] = _believed(matches, n_sessions, knots, motion_max_um)
+            else:
+                believed[row] = support(matches, moved[row], knots, residual_max_um=SUPPORT_UM) >= SUPPORT_MIN
+    return _dataset(moved, knots, names, believed)
 
 
 def _believed(
@@ -127,14 +135,22 @@ def _matches(
     return Matches(session[first], session[second], depth[first], depth[second], weight)
 
 
-def _given(known: Any, n_sessions: int, shanks: NDArray[np.str_]) -> xr.Dataset:
-    values = np.asarray(known, np.float64)
-    if values.shape != (n_sessions,) or not np.isfinite(values).all():
+def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Displacements ``(shank, session, knot)`` and the depths of their knots, from what a user gives."""
+    table = known["displacement_um"] if isinstance(known, xr.Dataset) else known
+    knots = np.asarray(table["knot"], np.float64) if isinstance(table, xr.DataArray) and "knot" in table.dims else None
+    values = np.asarray(table, np.float64)
+    shape = (n_sessions,) if knots is None else (n_sessions, len(knots))
+    if values.shape not in (shape, (n_shanks, *shape)) or not np.isfinite(values).all():
         raise ParameterError(
-            f"motion has shape {values.shape} for {n_sessions} sessions; give one finite displacement in µm for each"
+            f"motion has shape {values.shape} for {n_sessions} sessions; give one finite displacement in µm for each, "
+            "or a DataArray (session, knot) with the depth of each knot as its coordinate, or one such per shank"
         )
-    moved = np.tile((values - values.mean())[None, :, None], (len(shanks), 1, 1))
-    return _dataset(moved, np.zeros(1), shanks, np.ones(moved.shape[:2], np.bool_))
+    moved = np.broadcast_to(
+        values if knots is not None else values[..., None],
+        (n_shanks, *shape[:1], len(knots) if knots is not None else 1),
+    )
+    return moved - moved.mean(axis=1, keepdims=True), np.zeros(1) if knots is None else knots
 
 
 def _dataset(

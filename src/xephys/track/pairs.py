@@ -106,7 +106,7 @@ def session_pairs(
     distance_max_um: float,
     first: int = 0,
     mutual: bool = False,
-    apart: int | None = None,
+    between: tuple[int, int] | None = None,
     odds: NDArray[np.float64] | None = None,
 ) -> Pairs:
     """Pairs of nearby units: each session with itself, and with every session from ``first`` on.
@@ -120,8 +120,8 @@ def session_pairs(
         First session of which the second unit of a pair may be.
     mutual
         Only pairs of different sessions in which each unit is the other's best.
-    apart
-        Only pairs of sessions at this distance, counted in sessions; any distance if None.
+    between
+        Only pairs of these two sessions, the earlier one first; pairs of all sessions if None.
     odds
         Weights and constant of the log odds; only pairs that are not all but impossible are kept.
     """
@@ -132,7 +132,7 @@ def session_pairs(
     for of_shank in blocks:
         for b, other in of_shank.items():
             for a, block in of_shank.items():
-                if b < first or a > b or (mutual and a == b) or (apart is not None and b - a != apart):
+                if b < first or a > b or (mutual and a == b) or (between is not None and (a, b) != between):
                     continue
                 i, j, features = near_pairs(
                     block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN, mutual=mutual

@@ -19,8 +19,11 @@ from .units import on_axis_of, session_units
 if TYPE_CHECKING:
     from ..kernels.track.pairs import Units
 
-#: Two units of a session must share their partner in this many sessions to count as parts of one neuron.
-N_SHARED_MIN = 2
+#: Log odds that two units of a session are parts of one neuron, in addition to those of units of different sessions
+#: that are as similar; and what is added for every session in which their best partner is the same, or is not.
+SPLIT_LOG_ODDS, SHARED_LOG_ODDS, APART_LOG_ODDS = -3.0, 1.0, -2.5
+#: A shared partner whose log odds differ by more than this belongs to one of the two.
+UNEVEN_LOG_ODDS = 4.0
 #: Pairs from which the odds are learned, as many as there are up to about this, and the distance of two sessions up to
 #: which all of them are used.
 N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
@@ -63,7 +66,8 @@ def track_units(
         :func:`xephys.track.dant.cluster_similarities`), shank by shank; all sessions need the same channels, and
         ``probability_min`` and ``strictness`` only apply to sessions that are added later.
     motion
-        Displacement of each session in µm, ``(session,)``, if known; None estimates it.
+        Displacement of each session in µm, if known: ``(session,)``, or a DataArray ``(session, knot)`` whose
+        coordinate ``knot`` has depths in µm, such as ``displacement_um`` of ``/motion``; None estimates it.
     motion_model
         ``"rigid"``, ``"linear"`` in depth, or ``"smooth"``, with a knot every 500 µm.
     motion_max_um
@@ -155,7 +159,7 @@ def assemble(
     depth = registered_depth(units, motion)
     blocks, reach = session_blocks(units, depth), parameters["distance_max_um"]
     if model is None:
-        model = _learned(blocks, session, distance_max_um=reach)
+        model = _learned(blocks, session, motion["known"].values.any(axis=0), distance_max_um=reach)
     odds = np.append(model["weight"].values, model["constant"].values)
     pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds)
     cross = session[pairs.first] != session[pairs.second]
@@ -213,8 +217,10 @@ def _split_table(
     return table if earlier is None else xr.concat([earlier["splits"].to_dataset(), table], "split")
 
 
-def _learned(blocks: list[dict[int, Units]], session: NDArray[np.int64], *, distance_max_um: float) -> xr.Dataset:
-    """Learn the odds of a pair from its features.
+def _learned(
+    blocks: list[dict[int, Units]], session: NDArray[np.int64], known: NDArray[np.bool_], *, distance_max_um: float
+) -> xr.Dataset:
+    """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two.
 
     They are learned twice, the second time without units that are parts of one neuron. Sessions that follow each other
     come first, and those farther apart are left out once there are more pairs than learning can use.
@@ -222,37 +228,61 @@ def _learned(blocks: list[dict[int, Units]], session: NDArray[np.int64], *, dist
     from ..kernels.track.identity import learn_odds, probability_of
     from ..kernels.track.pairs import FEATURES, WEIGHTS
 
-    sizes = np.bincount(session)
+    shared = known.sum() > 1
+    used = np.flatnonzero(known) if shared else np.arange(len(known))
+    sizes = np.bincount(session, minlength=len(known))[used]
     within, between = (sizes * (sizes - 1)).sum() / 2, 0.0
     found: list[Pairs] = []
     for apart in range(len(sizes)):
-        found.append(session_pairs(blocks, distance_max_um=distance_max_um, apart=apart))
+        found += [
+            session_pairs(blocks, distance_max_um=distance_max_um, between=(used[k], used[k + apart]))
+            for k in range(len(sizes) - apart)
+        ]
         between += float((sizes[:-apart] * sizes[apart:]).sum()) if apart else 0.0
         if apart >= N_APART_MIN and sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
             break
     pairs = joined(found)
     features, cross = pairs.features.astype(np.float64), session[pairs.first] != session[pairs.second]
     ratio = max(between, 1.0) / max(within, 1.0)
-    odds = learn_odds(features, cross, WEIGHTS, ratio=ratio)
+    odds = learn_odds(features, cross, WEIGHTS, ratio=ratio, shared=shared)
     kept = ~parts_of_one(pairs, probability_of(features, odds), session)
-    odds = learn_odds(features[kept], cross[kept], WEIGHTS, ratio=ratio)
+    odds = learn_odds(features[kept], cross[kept], WEIGHTS, ratio=ratio, shared=shared)
     return xr.Dataset({"weight": ("feature", odds[:-1]), "constant": odds[-1]}, coords={"feature": list(FEATURES)})
 
 
 def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Pairs of units of one session that look the same and share their best partner wherever both have one.
+    """Pairs of units of one session that are probably parts of one neuron.
 
-    Two neurons that look alike have different partners where both were found; parts of one neuron have the same.
+    Two neurons that look alike have different partners where both were found, and share one where only one of them was;
+    parts of one neuron always share theirs, and are about as similar to it. Where the partners of both are parts
+    themselves, any of them may be the best, which says nothing.
     """
-    from ..kernels.track.identity import best_partners
+    from ..kernels.track.identity import best_partners, probability_between
 
     best = best_partners(pairs.first, pairs.second, each, session, probability_min=0.5)
-    first, second = best[pairs.first], best[pairs.second]
-    both = (first >= 0) & (second >= 0)
-    n_shared = (both & (first == second)).sum(axis=1)
-    n_apart = (both & (first != second)).sum(axis=1)
-    alike = (session[pairs.first] == session[pairs.second]) & (each >= 0.5)
-    return np.asarray(alike & (n_shared >= N_SHARED_MIN) & (n_shared > N_SHARED_MIN * n_apart))
+    at = np.flatnonzero((session[pairs.first] == session[pairs.second]) & (each >= 0.5))
+    first, second = pairs.first[at, None], pairs.second[at, None]
+    of_first, of_second = best[first[:, 0]], best[second[:, 0]]
+    both = (of_first >= 0) & (of_second >= 0)
+    between = probability_between(pairs.first, pairs.second, each, len(session))
+    one = both & (of_first == of_second)
+    uneven = np.abs(_log_odds(between(first, of_first)) - _log_odds(between(second, of_second))) > UNEVEN_LOG_ODDS
+    swapped = np.minimum(between(first, of_second), between(second, of_first))
+    n_shared = (one & ~uneven).sum(axis=1)
+    n_apart = ((one & uneven) | (both & ~one & (swapped < 0.5))).sum(axis=1)
+    evidence = (
+        np.log(each[at] / (1.0 - each[at])) + SPLIT_LOG_ODDS + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
+    )
+    out = np.zeros(len(each), np.bool_)
+    out[at] = (n_shared > 0) & (evidence > 0)
+    return out
+
+
+def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    from ..kernels.track.identity import PROBABILITY_MIN
+
+    inside = np.clip(probability, PROBABILITY_MIN, 1.0 - PROBABILITY_MIN)
+    return np.asarray(np.log(inside / (1.0 - inside)))
 
 
 def _neurons(first: NDArray[np.int64], second: NDArray[np.int64], n_units: int) -> NDArray[np.int64]:

@@ -8,11 +8,20 @@ none is matched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-#: Confidence in the prior weights, expressed as a number of pairs.
-PRIOR_PAIRS = 200.0
+#: Confidence in the prior weights relative to one another, expressed as a number of pairs: where sessions may have no
+#: neuron in common, and where they do.
+PRIOR_PAIRS, PRIOR_PAIRS_SHARED = 200.0, 20.0
+#: Where sessions have neurons in common, all weights may grow by one factor, up to this; its logarithm has a prior with
+#: a standard deviation of 1.
+SCALE_MAX = 4.5
+#: Odds that two units of a session are parts of one neuron, relative to those of two units of different sessions that
+#: are as similar. A sorter's split units thus cost little when the odds are learned.
+SPLIT_ODDS = 0.05
 #: Prior log odds of a pair without any difference in its features, and the confidence in them.
 CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
 #: Log odds are limited to this value, and probabilities to this distance from 0 and 1.
@@ -21,7 +30,12 @@ N_STEPS_MAX = 300
 
 
 def learn_odds(
-    features: NDArray[np.float64], is_cross: NDArray[np.bool_], prior: NDArray[np.float64], *, ratio: float
+    features: NDArray[np.float64],
+    is_cross: NDArray[np.bool_],
+    prior: NDArray[np.float64],
+    *,
+    ratio: float,
+    shared: bool = True,
 ) -> NDArray[np.float64]:
     """Learn the weights of the features and a constant; their sum is the log odds that a pair is the same neuron.
 
@@ -34,6 +48,10 @@ def learn_odds(
         Weights before anything is learned; no weight changes its sign.
     ratio
         Expected number of pairs of different neurons between sessions, per pair within a session.
+    shared
+        Whether the sessions are known to have neurons in common. The weights may then grow by a common factor. If no
+        neuron is shared, the data do not determine that factor: the few pairs that look alike by chance would be
+        explained by steep odds.
 
     Returns
     -------
@@ -51,21 +69,36 @@ def learn_odds(
 
     design = np.column_stack([features, np.ones(len(features))])
     cross, same = design[is_cross], design[~is_cross]
-    start = np.append(prior, CONSTANT)
-    precision = np.append(PRIOR_PAIRS / prior**2, CONSTANT_PRECISION)
+    n_features = len(prior)
+    # The logarithm of the common factor, the weights relative to their prior, and the constant.
+    start = np.concatenate([[0.0], np.ones(n_features), [CONSTANT]])
+    confidence, split = (PRIOR_PAIRS_SHARED, SPLIT_ODDS) if shared else (PRIOR_PAIRS, 0.0)
+    precision = np.concatenate([[1.0], np.full(n_features, confidence), [CONSTANT_PRECISION]])
 
-    def loss(odds: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Loss of classifying pairs as within or between sessions, whose odds are ratio * (1 + odds of same)."""
+    def odds_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.append(np.exp(values[0]) * prior * values[1:-1], values[-1])
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Loss of classifying pairs as within or between sessions, and its slope.
+
+        With odds of "same" between sessions and ``split`` times these within, pairs with given features are found
+        between sessions ``ratio * (1 + odds) / (1 + split * odds)`` times as often as within.
+        """
+        odds = odds_of(values)
         of_cross, of_same = (np.exp(np.clip(d @ odds, -LOG_ODDS_MAX, LOG_ODDS_MAX)) for d in (cross, same))
-        between, within = ratio * (1.0 + of_cross), ratio * (1.0 + of_same)
-        away = odds - start
+        within = ratio * (1.0 + of_same) / (1.0 + split * of_same)
+        between = ratio * (1.0 + of_cross) / (1.0 + split * of_cross)
+        away = values - start
         value = np.log1p(1.0 / between).sum() + np.log1p(within).sum() + 0.5 * (precision * away**2).sum()
-        slope = same.T @ (ratio * of_same / (1.0 + within)) - cross.T @ (ratio * of_cross / (between * (1.0 + between)))
-        return float(value), slope + precision * away
+        rise_same = of_same * (1.0 / (1.0 + of_same) - split / (1.0 + split * of_same))
+        rise_cross = of_cross * (1.0 / (1.0 + of_cross) - split / (1.0 + split * of_cross))
+        slope = same.T @ (rise_same * within / (1.0 + within)) - cross.T @ (rise_cross / (1.0 + between))
+        of_values = np.concatenate([[slope[:-1] @ odds[:-1]], slope[:-1] * prior * np.exp(values[0]), [slope[-1]]])
+        return float(value), of_values + precision * away
 
-    signs = [(0.0, None) if weight > 0 else (None, 0.0) for weight in prior] + [(None, None)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=signs, options={"maxiter": N_STEPS_MAX})
-    return np.asarray(found.x)
+    bounds = [(0.0, np.log(SCALE_MAX) if shared else 0.0), *[(0.0, None)] * n_features, (None, None)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": N_STEPS_MAX})
+    return odds_of(np.asarray(found.x))
 
 
 def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -151,3 +184,26 @@ def best_partners(
     best[first[order], session[second[order]]] = second[order]
     best[second[order], session[first[order]]] = first[order]
     return best
+
+
+def probability_between(
+    first: NDArray[np.int64], second: NDArray[np.int64], probability: NDArray[np.float64], n_units: int
+) -> Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]:
+    """A function that looks up the probability of pairs of units in either order; 0 for units that are not a pair.
+
+    Examples
+    --------
+    >>> between = probability_between(np.array([0]), np.array([2]), np.array([0.7]), 3)
+    >>> between(np.array([2, 1]), np.array([0, 0])).tolist()
+    [0.7, 0.0]
+    """
+    keys = np.minimum(first, second) * n_units + np.maximum(first, second)
+    order = np.argsort(keys)
+    keys, values = np.append(keys[order], -1), np.append(probability[order], 0.0)
+
+    def between(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
+        wanted = np.minimum(a, b) * n_units + np.maximum(a, b)
+        at = np.searchsorted(keys[:-1], wanted)
+        return np.asarray(np.where(keys[at] == wanted, values[at], 0.0))
+
+    return between
