@@ -50,6 +50,8 @@ ROOM_IMPORTS = {
     ("features", "detect"),  # features are added to the records that detection makes
     ("localize", "detect"),  # places are added to the same records
     ("localize", "features"),  # a peak's place is computed from the waveform around it
+    ("subtract", "detect"),  # what is subtracted are peaks
+    ("subtract", "localize"),  # an event is located from its denoised waveform
     ("match", "detect"),  # peaks in the residual of matching are spikes that no template explains
     ("match", "features"),  # waveforms are projected after their neighbors' spikes are subtracted
     ("templates", "match"),  # templates are compared in the metric of the matcher

@@ -74,6 +74,9 @@ from .motion.extend import extend_motion as extend_motion
 from .features.noise import estimate_feature_noise as estimate_feature_noise
 from .features.waveforms import extract_snippets as extract_snippets
 from .features.components import learn_components as learn_components
+from .features.denoiser import learn_denoiser as learn_denoiser
+from .detect.subtraction import detect_by_subtraction as detect_by_subtraction
+from .detect.subtraction import subtraction_residual as subtraction_residual
 from .features.waveforms import project_peaks as project_peaks
 from .features.shapes import learn_shapes as learn_shapes
 from .detect.universal import universal_templates as universal_templates

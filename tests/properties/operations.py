@@ -55,6 +55,7 @@ def fitted() -> dict[str, Any]:
         "whitening": whitening,
         "whitening global": xephys.estimate_whitening(filtered, mode="global"),
         "noise": noise,
+        "denoiser": xephys.learn_denoiser(filtered, found, rank=3),
         "artifacts": xephys.estimate_artifacts(recording(), trigger_times_s=[0.3, 0.9999, 1.0001, 2.4]),
         "statistics": xephys.estimate_statistics(recording()),
         "peaks": found.compute(),
@@ -88,6 +89,13 @@ def cleaned(rec: xr.DataArray) -> Any:
     return xephys.match_templates(
         xephys.bandpass_filter(rec), templates=fitted()["templates"], components=components, n_nearest=4
     )
+
+
+def subtracted(rec: xr.DataArray, operation: Callable[..., Any], **more: Any) -> Any:
+    known = {"denoiser": fitted()["denoiser"], "noise_levels": fitted()["noise"]}
+    if more:
+        more["components"] = fitted()["components"]
+    return operation(xephys.bandpass_filter(rec), **known, energy_threshold=60.0, **more)
 
 
 def followed(rec: xr.DataArray) -> Any:
@@ -184,6 +192,7 @@ TRANSFORMS: dict[str, Operation] = {
     ),
     "directional_derivative": lambda rec: xephys.directional_derivative(rec, direction="y"),
     "highpass_spatial_filter": lambda rec: xephys.highpass_spatial_filter(rec, gain_window_s=0.05),
+    "subtraction_residual": lambda rec: subtracted(rec, xephys.subtraction_residual),
     "match_residual": lambda rec: match_residual(xephys.bandpass_filter(rec), templates=fitted()["templates"]),
     "chain": lambda rec: xephys.whiten(
         xephys.common_reference(xephys.bandpass_filter(xephys.phase_shift(rec))), whitening=fitted()["whitening"]
@@ -217,6 +226,7 @@ TABLES: dict[str, Operation] = {
     "detect_universal": lambda rec: xephys.detect_universal(
         white(rec), templates=fitted()["universal"], detect_threshold=6.0
     ),
+    "detect_by_subtraction": lambda rec: subtracted(rec, xephys.detect_by_subtraction, keep_denoised=True),
     "match_templates with projections": cleaned,
     "match_moving_templates": followed,
     "match_templates with a threshold for each": lambda rec: xephys.match_templates(
@@ -236,6 +246,7 @@ ESTIMATES: dict[str, Operation] = {
     "detect_artifact_periods": lambda rec: xephys.detect_artifact_periods(rec, threshold=40.0),
     "estimate_matched_filter": lambda rec: xephys.estimate_matched_filter(xephys.bandpass_filter(rec)),
     "learn_components": lambda rec: xephys.learn_components(xephys.bandpass_filter(rec), peaks(rec)),
+    "learn_denoiser": lambda rec: xephys.learn_denoiser(xephys.bandpass_filter(rec), peaks(rec), rank=3),
     "learn_shapes": lambda rec: xephys.learn_shapes(white(rec), n_shapes=3, n_components=3),
     "estimate_templates": lambda rec: xephys.estimate_templates(
         xephys.bandpass_filter(rec), true_spikes(), peak_channels=truth().peak_channels, n_nearest=6
