@@ -1,10 +1,10 @@
 """Motion found in peaks whose displacement is known, against SpikeInterface's ``dredge_ap`` on the same peaks.
 
-    python benchmarks/motion.py [--quick] [--peers PYTHON]
+    python benchmarks/motion.py [--quick] [--peers PYTHON] [--peer-seeds 10 ...] [--keep FOLDER]
 
 Errors are those of the displacement at nine depths in every second, less a constant at each depth, which cannot be
 known. The peer gets the same peaks in a process of its own, one shank at a time. Last come hours of peaks: time and
-memory.
+memory. With ``--keep``, finished rows stay in FOLDER and are not made again by the next call with it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,17 +55,44 @@ class Long(NamedTuple):
     error: tuple[float, float]
 
 
-def run(*, quick: bool, peers: str | None = None) -> tuple[list[Row], list[Long]]:
+def run(
+    *,
+    quick: bool,
+    peers: str | None = None,
+    peer_seeds: Sequence[int] = SEEDS,
+    keep: Path | None = None,
+) -> tuple[list[Row], list[Long]]:
     kinds = ["slow", "two shanks", "still"] if quick else list(KINDS)
-    sets = [
-        (kind, seed, generated(kind, seed, scale=0.2 if quick else 1.0))
+    sets: list[tuple[str, int, Callable[[], Drifting]]] = [
+        (kind, seed, partial(generated, kind, seed, scale=0.2 if quick else 1.0))
         for kind in kinds
         for seed in SEEDS[: 1 if quick else 3]
     ]
     if not quick:
-        sets += [(f"simulated, {drift}", seed, simulated(drift, seed)) for drift, seed in SIMULATED]
-    rows = [row_of(kind, seed, given, peers) for kind, seed, given in sets]
-    return rows, [long_of(hours) for hours in ((0.05,) if quick else HOURS)]
+        sets += [(f"simulated, {drift}", seed, partial(simulated, drift, seed)) for drift, seed in SIMULATED]
+    rows = []
+    for kind, seed, make in sets:
+        compared = peers if seed in peer_seeds or kind.startswith("simulated") else None
+        place = f"{kind}-{seed}-{'both' if compared else 'ours'}".replace(" ", "_")
+        rows.append(Row(*kept(keep, place, partial(_row, kind, seed, make, compared))))
+    hours = [Long(*kept(keep, f"hours-{h:g}", partial(long_of, h))) for h in ((0.05,) if quick else HOURS)]
+    return rows, hours
+
+
+def kept(folder: Path | None, name: str, make: Callable[[], tuple[Any, ...]]) -> Any:
+    """A row from the folder, or a new one that is stored there."""
+    path = None if folder is None else folder / f"{name}.json"
+    if path is not None and path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    made = make()
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(made), encoding="utf-8")
+    return made
+
+
+def _row(kind: str, seed: int, make: Callable[[], Drifting], peers: str | None) -> Row:
+    return row_of(kind, seed, make(), peers)
 
 
 def row_of(kind: str, seed: int, given: Drifting, peers: str | None) -> Row:
@@ -196,8 +225,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     default = HERE.parent / ".venv-peers" / "bin" / "python"
     parser.add_argument("--peers", default=str(default) if default.is_file() else None)
+    parser.add_argument("--peer-seeds", nargs="*", type=int, default=list(SEEDS), help="seeds on which the peer runs")
+    parser.add_argument("--keep", type=Path, help="folder in which finished rows stay")
     arguments = parser.parse_args()
-    parts = report(*run(quick=arguments.quick, peers=arguments.peers))
+    given = {"peers": arguments.peers, "peer_seeds": arguments.peer_seeds, "keep": arguments.keep}
+    parts = report(*run(quick=arguments.quick, **given))
     if arguments.quick:
         print("\n\n".join(parts))
     else:

@@ -38,7 +38,7 @@ def make_motion(
         ``(shank, time, depth)`` or, for one shank, ``(time, depth)``; µm, positive where the tissue moved along +y.
     time_s
         Ascending centers of the time bins on the recording's time axis, in seconds.
-    Ascending depths (y), in µm; a single depth for motion that is the same everywhere.
+    depth_um
         Ascending depths (y), in µm; one depth for motion that is the same everywhere.
     shank
         Identifiers of the shanks, as in the recording's coordinate; 0, 1, … if None.

@@ -71,11 +71,24 @@ def test_three_pieces_are_joined():
     assert len(set(target.tolist())) == 1
 
 
-@pytest.mark.parametrize("lag", [-4, 0, 3])
+@pytest.mark.parametrize("lag", [-4, 0, 3, 12])
 def test_pieces_are_aligned(lag):
     """If the trough of a template is later, its spikes are reported earlier."""
     found = pieces([footprint(110), footprint(110, lag=lag)], [LOW, 2 * HIGH], [train(0), train(1)])
     assert found[["unit", "piece_of", "lag"]].tolist() == [(0, 1, -lag)]
+
+
+def test_a_phase_in_common_is_not_enough():
+    """Shifted by 25 samples the late phase of one template fits the early one of the other, but its early phase is then
+    outside the other's window.
+    """
+
+    def two_phases(size: float) -> np.ndarray:
+        course = -10 * np.exp(-0.5 * ((np.arange(40) - 33) / 2.0) ** 2)
+        course += size * np.exp(-0.5 * ((np.arange(40) - 8) / 2.0) ** 2)
+        return (footprint(110)[:, 15:16] / COURSE[15] * course[:, None]).astype(np.float32)
+
+    assert len(pieces([two_phases(10.0), two_phases(-10.0)], [LOW, HIGH], [train(0), train(1)])) == 0
 
 
 def test_dropped_units_stay_dropped():

@@ -8,6 +8,7 @@ neurons, in contrast, fire side by side at every displacement, however alike the
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
@@ -38,8 +39,11 @@ SIDE_BY_SIDE_MAX = 0.35
 RESIDUAL_PER_SHARE = 1.0
 #: Spikes count for the displacements around theirs, with a weight that falls off over this distance.
 REACH_UM = 5.0
-#: Maximum lag: pieces may be aligned to different parts of a propagating spike.
-LAG_MAX = 6
+#: Maximum lag: pieces may be aligned to different phases of a spike, because the largest deflection changes with
+#: displacement.
+LAG_MAX = 30
+#: Minimum share of the energy of either template in the samples that both windows cover at that lag.
+COMMON_ENERGY_MIN = 0.8
 #: Pairs whose trains coincide more than this, relative to independent trains, are two neurons.
 COINCIDENCE_MAX = 0.3
 SIGNIFICANCE = 0.01
@@ -178,18 +182,46 @@ def _residual(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[
     """Difference of two waveforms at the best lag, as a fraction of the smaller norm; by how much spikes of the second
     move then.
     """
-    smaller = min(float(np.linalg.norm(first)), float(np.linalg.norm(second)))
-    if smaller == 0:
+    lag_max = min(LAG_MAX, len(first) - 1)
+    shared, energy_first, energy_second = _overlaps(first, second, lag_max)
+    # Of lags that fit equally well, the smallest comes first.
+    order = np.argsort(np.abs(np.arange(-lag_max, lag_max + 1)), kind="stable")
+    smaller = np.minimum(energy_first, energy_second)
+    covered = (energy_first >= COMMON_ENERGY_MIN * energy_first.max()) & (
+        energy_second >= COMMON_ENERGY_MIN * energy_second.max()
+    )
+    usable = covered & (smaller > 0)
+    if not usable.any():
         return np.inf, 0
-    best, best_lag = np.inf, 0
-    for lag in sorted(range(-LAG_MAX, LAG_MAX + 1), key=abs):
-        moved = np.zeros_like(second)
-        length = len(second)
-        moved[max(lag, 0) : length + min(lag, 0)] = second[max(-lag, 0) : length - max(lag, 0)]
-        residual = float(np.linalg.norm(first - moved)) / smaller
-        if residual < best:
-            best, best_lag = residual, lag
-    return best, -best_lag
+    squares = np.maximum(energy_first + energy_second - 2 * shared, 0.0)
+    relative = np.where(usable, squares / np.maximum(smaller, 1e-30), np.inf)[order]
+    best = int(relative.argmin())
+    return float(np.sqrt(relative[best])), lag_max - int(order[best])
+
+
+@njit(nogil=True, cache=True)
+def _overlaps(
+    first: NDArray[np.float32], second: NDArray[np.float32], lag_max: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Inner product of two waveforms, the second one delayed by each lag, and the energy of each in common samples."""
+    n_samples, n_channels = first.shape
+    shared = np.zeros(2 * lag_max + 1)
+    energy_first, energy_second = np.zeros(2 * lag_max + 1), np.zeros(2 * lag_max + 1)
+    rows_first, rows_second = np.zeros(n_samples), np.zeros(n_samples)
+    for t in range(n_samples):
+        for c in range(n_channels):
+            rows_first[t] += first[t, c] * first[t, c]
+            rows_second[t] += second[t, c] * second[t, c]
+    for k in range(2 * lag_max + 1):
+        lag = k - lag_max
+        for t in range(max(0, lag), min(n_samples, n_samples + lag)):
+            energy_first[k] += rows_first[t]
+            energy_second[k] += rows_second[t - lag]
+            total = np.float32(0.0)
+            for c in range(n_channels):
+                total += first[t, c] * second[t - lag, c]
+            shared[k] += total
+    return shared, energy_first, energy_second
 
 
 def _share_side_by_side(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
