@@ -168,6 +168,8 @@ from .io.store.tracks import open_tracks as open_tracks
 from .io.export.tracks import export_tracks as export_tracks
 from .comparison.pair import Comparison as Comparison
 from .comparison.pair import compare as compare
+from .cluster.mixture.fit import cluster_by_mixture as cluster_by_mixture
+from .cluster.mixture.assign import assign_by_mixture as assign_by_mixture
 from .errors import OutputError as OutputError
 from .errors import ParameterError as ParameterError
 from .errors import RecordingError as RecordingError

@@ -1,0 +1,225 @@
+"""Split a unit: cut its spikes into four, and join the parts again as long as held-out spikes do not suffer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xephys.kernels.cluster.mixture.expect import Expected, dot
+from xephys.kernels.cluster.mixture.fit import Mixture
+from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Group, evaluate, only, parts_of, spikes_of
+from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
+from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
+from xephys.kernels.lib.splitmix import splitmix
+
+#: Parts into which a unit is cut at first, number of tries, and rounds of each.
+N_PARTS, N_TRIES, N_ROUNDS = 4, 5, 25
+
+
+class Change(NamedTuple):
+    """Units to be replaced by others, and the rise of the criterion over all held-out spikes."""
+
+    units: tuple[int, ...]
+    parts: Mixture
+    gain: float
+
+
+def split_unit(
+    rows: Rows,
+    neighborhoods: Neighborhoods,
+    mixture: Mixture,
+    expected: Expected,
+    entropy_weight: float,
+    n_spikes_min: int,
+    seed: int,
+    unit: int,
+) -> Change | None:
+    """The best division of a unit into two to four parts, or None if none is better than the unit.
+
+    Parameters
+    ----------
+    rows, neighborhoods, mixture, expected
+        Spikes, model and last E-step.
+    entropy_weight : float
+        See :func:`~xephys.kernels.cluster.mixture.fit.criterion`.
+    n_spikes_min : int
+        Minimum number of spikes of a part, of both halves together.
+    seed : int
+    unit : int
+    """
+    group = spikes_of(rows, expected, [unit], log_noise=mixture.log_noise)
+    fitted = ~group.rows.held_out
+    if fitted.sum() < n_spikes_min or len(group.labels) - fitted.sum() < n_spikes_min:
+        return None
+    alone = only(mixture, [unit])
+    alone.possible[group.rows.neighborhood] = True
+    _, before = evaluate(group, alone, neighborhoods, entropy_weight=entropy_weight)
+    total, rank = float(np.exp(alone.log_weights[0])), alone.loadings.shape[2] - 1
+    places = factor_places(group.rows, alone, neighborhoods)
+    labels = np.full(len(places), -1, np.int32)
+    labels[fitted] = k_means(places[fitted], N_PARTS, N_TRIES, N_ROUNDS, np.uint64(seed + unit + 1))
+    best: Change | None = None
+    labels = _without_small(labels, n_spikes_min)
+    while labels.max(initial=-1) > 0:
+        n_parts = int(labels.max()) + 1
+        parts = parts_of(group, labels, neighborhoods, total=total, rank=rank)
+        parts, value = evaluate(
+            group, parts, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=N_ITERATIONS_MAX
+        )
+        gain = value - before
+        if gain > (best.gain if best else 0.0) and _all_used(parts, total, group, n_spikes_min):
+            best = Change((unit,), parts, gain)
+        if n_parts == 2:
+            break
+        labels = _joined(group, labels, neighborhoods, total=total, rank=rank, entropy_weight=entropy_weight)
+    return best
+
+
+def _joined(
+    group: Group,
+    labels: NDArray[np.int32],
+    neighborhoods: Neighborhoods,
+    *,
+    total: float,
+    rank: int,
+    entropy_weight: float,
+) -> NDArray[np.int32]:
+    """Labels with those two parts joined whose union explains the held-out spikes best."""
+    best, found = -np.inf, labels
+    for second in range(1, int(labels.max()) + 1):
+        for first in range(second):
+            joined = np.where(labels == second, first, labels)
+            joined = np.where(joined > second, joined - 1, joined).astype(np.int32)
+            parts = parts_of(group, joined, neighborhoods, total=total, rank=rank)
+            _, value = evaluate(group, parts, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=1)
+            if value > best:
+                best, found = value, joined
+    return found
+
+
+def _all_used(parts: Mixture, total: float, group: Group, n_spikes_min: int) -> bool:
+    """Whether every part has enough spikes of both halves."""
+    n_spikes = 2 * int((~group.rows.held_out).sum())
+    return bool((np.exp(parts.log_weights) / total * n_spikes >= n_spikes_min).all())
+
+
+def _without_small(labels: NDArray[np.int32], n_spikes_min: int) -> NDArray[np.int32]:
+    """Labels of parts with enough fitted spikes, without gaps."""
+    counts = np.bincount(labels[labels >= 0])
+    kept = 2 * counts >= n_spikes_min
+    number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
+    return number[labels].astype(np.int32)
+
+
+def factor_places(rows: Rows, unit: Mixture, neighborhoods: Neighborhoods) -> NDArray[np.float64]:
+    """The expected factors of spikes of one unit, scaled so that distances are those of whitened features.
+
+    Expected factors exist whatever channels a spike lacks, and the loadings are the directions of largest variance:
+    two neurons under one mean lie apart along them.
+
+    Returns
+    -------
+    places : (n_rows, rank) float64
+    """
+    pairs = pairs_of(unit.possible)
+    seen = Projected(
+        *project_units(unit.loadings, pairs.starts, pairs.units, neighborhoods.entries, neighborhoods.whiten)
+    )
+    pair_of = np.where(unit.possible[:, 0], pairs.starts[:-1], -1)
+    factors = _factors(rows.whitened, pair_of[rows.neighborhood], seen.directions, seen.shift, seen.posterior)
+    counts = np.bincount(pair_of[rows.neighborhood], minlength=len(pairs.units))
+    gram = np.linalg.inv(seen.posterior[int(counts.argmax())]) - np.eye(factors.shape[1])
+    variances, axes = np.linalg.eigh(gram)
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(len(axes))] < 0, -1.0, 1.0)
+    scaled: NDArray[np.float64] = factors @ (axes * np.sqrt(np.maximum(variances, 0.0)))
+    return scaled
+
+
+@njit(nogil=True, cache=True)
+def _factors(
+    whitened: NDArray[np.float32],
+    pair: NDArray[np.int64],
+    directions: NDArray[np.float32],
+    shift: NDArray[np.float64],
+    posterior: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    rank = shift.shape[1]
+    factors = np.zeros((len(whitened), rank))
+    for i in range(len(whitened)):
+        for b in range(rank):
+            value = dot(directions[pair[i], 1 + b], whitened[i]) - shift[pair[i], b]
+            for a in range(rank):
+                factors[i, a] += posterior[pair[i], a, b] * value
+    return factors
+
+
+@njit(nogil=True, cache=True)
+def k_means(
+    points: NDArray[np.float64], n_clusters: int, n_tries: int, n_rounds: int, seed: np.uint64
+) -> NDArray[np.int32]:
+    """Labels of the best of several tries of k-means from random points far apart.
+
+    Parameters
+    ----------
+    points : (n_points, n_dims) float64
+    n_clusters, n_tries, n_rounds : int
+    seed : uint64
+
+    Returns
+    -------
+    labels : (n_points,) int32
+
+    Examples
+    --------
+    >>> labels = k_means(np.array([[0.0], [0.1], [5.0], [5.1]]), 2, 3, 10, np.uint64(1))
+    >>> bool(labels[0] == labels[1] != labels[2] == labels[3])
+    True
+    """
+    n_points, n_dims = points.shape
+    best, found = np.inf, np.zeros(n_points, np.int32)
+    n_clusters = min(n_clusters, n_points)
+    for attempt in range(n_tries):
+        centers = np.zeros((n_clusters, n_dims))
+        distances = np.full(n_points, np.inf)
+        labels = np.zeros(n_points, np.int32)
+        for k in range(n_clusters):
+            draw = splitmix(seed * np.uint64(0x9E3779B97F4A7C15) + np.uint64(attempt * n_clusters + k + 1))
+            share = float(draw >> np.uint64(11)) / 9007199254740992.0
+            chosen = min(int(share * n_points), n_points - 1)
+            if k:
+                left = share * distances.sum()
+                for i in range(n_points):
+                    left -= distances[i]
+                    if left <= 0:
+                        chosen = i
+                        break
+            centers[k] = points[chosen]
+            for i in range(n_points):
+                distances[i] = min(distances[i], np.sum((points[i] - centers[k]) ** 2))
+        total = 0.0
+        for _ in range(n_rounds):
+            before, total = total, 0.0
+            sums = np.zeros((n_clusters, n_dims))
+            counts = np.zeros(n_clusters, np.int64)
+            for i in range(n_points):
+                nearest = np.inf
+                for k in range(n_clusters):
+                    distance = 0.0
+                    for d in range(n_dims):
+                        distance += (points[i, d] - centers[k, d]) ** 2
+                    if distance < nearest:
+                        nearest, labels[i] = distance, k
+                total += nearest
+                counts[labels[i]] += 1
+                sums[labels[i]] += points[i]
+            for k in range(n_clusters):
+                if counts[k]:
+                    centers[k] = sums[k] / counts[k]
+            if total == before:
+                break
+        if total < best:
+            best, found = total, labels
+    return found
