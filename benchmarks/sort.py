@@ -8,6 +8,7 @@ and export included; the first run starts with an empty cache of compiled kernel
 """
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,15 +37,16 @@ class Run:
     units: list[dict[str, Any]]
 
 
-def run(quick: bool = False, hard_only: bool = False) -> list[Run]:
-    """Sort everything; ``quick`` is one small recording."""
-    runs = []
+def run(quick: bool = False, hard_only: bool = False, kernels: Path | None = None) -> list[Run]:
+    """Sort everything; ``quick`` is one small recording, ``kernels`` a folder of kernels that are already compiled."""
+    runs: list[Run] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cache = folder / "numba"
-        state = "cold"
+        if kernels is not None:
+            shutil.copytree(kernels, cache)
         for label, recording, truth, units in recordings(folder, quick=quick, hard_only=hard_only):
-            for state in ["cold", "warm"] if not cache.exists() else ["warm"]:
+            for state in ["warm"] if runs else ["cold", "warm"]:
                 out = folder / f"{recording.parent.name}-{state}"
                 process = run_process(xephys_command("sort", recording, "--out", out), NUMBA_CACHE_DIR=str(cache))
                 runs.append(Run(label, state, process, compared(out, truth), units))

@@ -2,16 +2,20 @@
 
 The ```python blocks of README.md and docs/**/*.md run in page order, in one namespace and one empty folder per file. A
 block that cannot run is preceded by a line ``<!-- no-run: reason -->``. Exits with 1 if any block fails.
+
+Each page has a process of its own. They are forked, so that packages are imported and compiled kernels are read once.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -64,29 +68,50 @@ def run_page(page: Path) -> str | None:
     script = program_of(blocks_of(page.read_text(encoding="utf-8")))
     if not script.strip():
         return None
-    runner = "import sys; path = sys.argv[1]; exec(compile(sys.stdin.read(), path, 'exec'), {'__name__': '__main__'})"
-    environment = {"MPLBACKEND": "Agg", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", runner, str(page)],
-                input=script,
-                capture_output=True,
-                text=True,
-                cwd=folder,
-                env=environment,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+        process = get_context("fork").Process(target=_execute, args=(script, page, folder, output.fileno()))
+        sys.stdout.flush()
+        process.start()
+        process.join(TIMEOUT_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
             return f"not finished after {TIMEOUT_S} s"
-    return None if done.returncode == 0 else "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        output.seek(0)
+        lines = output.read().decode(errors="replace").splitlines()
+    return None if process.exitcode == 0 else "\n".join(lines[-15:])
+
+
+def _execute(script: str, page: Path, folder: str, output: int) -> None:
+    """Run a script in this process as an interpreter would: in its folder, up to the functions called at the end."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(folder)
+    sys.argv = [str(page)]
+    try:
+        exec(compile(script, str(page), "exec"), {"__name__": "__main__"})
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _import_packages() -> None:
+    """Import in this process what pages use, so that no page has to."""
+    sys.path.insert(0, str(ROOT / "src"))
+    for name in ("MPLBACKEND", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "Agg" if name == "MPLBACKEND" else "1")
+    known = filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(known)  # of worker processes
+    for name in ("xephys", "matplotlib.pyplot", "spikeinterface.core"):
+        import_module(name)
+    from xephys.sorter.rehearse import rehearse
+
+    rehearse()
 
 
 def main(arguments: list[str]) -> int:
     pages = [Path(name) for name in arguments] or [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
     failed = 0
+    _import_packages()
     for page in pages:
         if not page.is_file():
             print(f"{page}: no such page")

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import xephys
+from tests.support.uncompiled import uncompiled
 from xephys.analysis.run import analyze
 from xephys.analysis.table import EXTENSIONS
 from xephys.simulation.sorting import truth_sorting
@@ -23,15 +24,10 @@ PARAMETERS = {
 }
 
 
-@pytest.fixture(scope="package", autouse=True)
-def uncompiled() -> Iterator[None]:
-    """SpikeInterface's functions uncompiled: compiling two of them takes longer than all comparisons."""
-    from spikeinterface.metrics.quality import misc_metrics as metrics
-    from spikeinterface.postprocessing import template_similarity as similarity
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "_compute_similarity_matrix", similarity._compute_similarity_matrix_numpy)
-        patch.setattr(metrics, "_get_synchrony_counts", metrics._get_synchrony_counts.py_func)
+@pytest.fixture(scope="session", autouse=True)
+def peer_uncompiled() -> Iterator[None]:
+    """For the whole session, as the analyzer is: fixtures of a smaller scope are set up after it."""
+    with uncompiled():
         yield
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from spikeinterface.curation import compute_merge_unit_groups
 
 import xephys
+from tests.support.uncompiled import uncompiled
 from xephys.curate.merge_search import find_merges, merge_automatically
 from xephys.curate.merge_steps import PRESETS
 from xephys.curate.rules import curation_log
@@ -60,7 +61,8 @@ def analyzer(sorting: xr.DataTree, recording: xr.DataArray) -> Any:
         "random_spikes": {"method": "all"}, "templates": {}, "noise_levels": {}, "spike_amplitudes": {},
         "spike_locations": {}, "unit_locations": {}, "correlograms": {}, "template_similarity": {"method": "l1"},
     }  # fmt: skip
-    analyzer.compute(needed, verbose=False, progress_bar=False)
+    with uncompiled():
+        analyzer.compute(needed, verbose=False, progress_bar=False)
     analyzer.compute("quality_metrics", metric_names=["snr"], progress_bar=False)
     return analyzer
 

@@ -21,20 +21,22 @@ N_PASSES = 4  # detection, two refinements, matching
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("stage", ["detect", "refine 1", "match"])
-def test_a_worker_killed_during_a_sort(opened, expected, tmp_path, stage):
-    killed = []
-
-    def kill_one(name, done, total):
-        if name == stage and done >= 5 and not killed:
-            assert done < total
-            killed.append(next(iter(client.run(os.getpid).values())))
-            os.kill(killed[0], signal.SIGKILL)
-
+def test_workers_killed_during_sorts(opened, expected, tmp_path):
+    """One cluster for all stages: it starts another worker for each one that is killed."""
     with local_cluster(n_workers=2, threads_per_worker=1) as client:
-        sorting = xephys.sort(opened(CHUNK_S), folder=tmp_path, progress=kill_one)
-    assert killed
-    assert_identical(sorting, expected)
+        for stage in ("detect", "refine 1", "match"):
+            client.wait_for_workers(2, timeout=300)
+            killed = []
+
+            def kill_one(name, done, total, stage=stage, killed=killed):
+                if name == stage and done >= 5 and not killed:
+                    assert done < total
+                    killed.append(next(iter(client.run(os.getpid).values())))
+                    os.kill(killed[0], signal.SIGKILL)
+
+            sorting = xephys.sort(opened(CHUNK_S), folder=tmp_path / stage, progress=kill_one)
+            assert killed
+            assert_identical(sorting, expected)
 
 
 def test_workers_that_come_and_go(opened, expected, tmp_path):

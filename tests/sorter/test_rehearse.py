@@ -15,6 +15,7 @@ SAME_KERNELS = """
 import sys
 from numba.core.dispatcher import Dispatcher
 from xephys.kernels.cluster.split import _links
+from xephys.kernels.match.features import _add_templates
 from xephys.kernels.match.pursuit import pursue
 from xephys.kernels.match.scores import _correlate, _interleave
 from xephys.kernels.match.thresholds import balanced_score
@@ -24,7 +25,7 @@ import xephys
 from xephys.testing import simulate_recording
 
 rehearse()
-kernels = pursue, _correlate, _interleave, _links, balanced_score, smooth_walk
+kernels = pursue, _add_templates, _correlate, _interleave, _links, balanced_score, smooth_walk
 before = [list(kernel.signatures) for kernel in kernels]
 assert all(before), "a kernel was not rehearsed"
 recording, _ = simulate_recording(duration_s=10, n_channels=16, n_units=4, seed=0)
@@ -34,7 +35,7 @@ every = {kernel for name, module in sys.modules.items() if name.startswith("xeph
          for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}
 again = sorted(kernel.__name__ for kernel in every if len(kernel.signatures) > 1)
 # Integers and floats are scaled; filters read and write both; the rest are short helpers of two callers.
-twice = {"_scale", "_read", "_write", "_add", "_add_templates", "_collect", "_copy", "amplitude_and_gain"}
+twice = {"_scale", "_read", "_write", "_add", "_collect", "_copy", "amplitude_and_gain"}
 assert set(again) <= twice, f"compiled for more than one set of types: {again}"
 assert max(len(kernel.signatures) for kernel in every) <= 2, "compiled for more than two sets of types"
 """

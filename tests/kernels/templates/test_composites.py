@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.matching import N_SAMPLES, make_model, make_templates
-from xephys.kernels.templates.composites import COMPOSITE, find_composites, missed_together
+from xephys.kernels.templates.composites import find_composites
 
 
 def composites(templates, counts, **limits):
@@ -113,25 +113,3 @@ def test_rare_templates_are_judged_by_their_trains():
     )
     plain = composites(np.concatenate([templates, (templates[0] + templates[2])[None]]), [500, 500, 500, 500, 50])
     assert (rare["by_chance"].tolist(), plain["by_chance"].tolist()) == ([True], [False])
-
-
-@pytest.mark.parametrize("lag", [-7, 0, 20])
-def test_coincidences_taken_by_a_third_unit_are_missing(lag):
-    rng, n = np.random.default_rng(3), 3_000_000
-    first, second = (np.sort(rng.choice(n, 10_000, replace=False)) for _ in range(2))
-    pair = np.array([(2, 0, 1, 0, lag, 0.3, True)], COMPOSITE)
-    taken = np.abs(
-        first[:, None] + lag - second[np.searchsorted(second, first + lag).clip(1, 9_999)[:, None] + [-1, 0]]
-    )
-    free = first[taken.min(axis=1) > 8]
-
-    def missed(a, b):
-        samples, units = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
-        order = np.argsort(samples, kind="stable")
-        given = {"counts": [10_000, 10_000, 300], "duration_samples": n}
-        return missed_together(pair, samples[order], units[order], **given).tolist()
-
-    assert missed(first, second) == [False]
-    assert missed(free, second) == [True]
-    assert missed(free[::4], second) == [True]
-    assert missed(free[:50], second) == [False]  # too few spikes to decide

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import xephys
 from tests.support.spiking import case
+from xephys.sorter.presets import find_preset
 from xephys.sorter.steps.passes import NoUnits, Run
 from xephys.templates.average import template_plan
 
@@ -43,6 +46,17 @@ def test_without_a_folder_estimates_are_computed_and_passes_are_refused():
         run.collect("detect", peaks())
 
 
-def test_an_end_without_units_has_a_log():
-    assert NoUnits().log == []
-    assert NoUnits([{"step": "cluster"}]).log == [{"step": "cluster"}]
+@pytest.mark.parametrize("log", [[], [{"step": "cluster", "action": "drop", "reason": "too weak to be a unit"}]])
+def test_a_sort_that_ends_without_units_is_an_empty_sorting_with_the_log(monkeypatch, log):
+    def end(*_):
+        raise NoUnits(log)
+
+    monkeypatch.setitem(vars(find_preset("default")), "sorter", end)
+    sorting = xephys.sort(case().recording, preset="default")
+    assert {node: sorting[node].sizes["unit"] for node in ("units", "templates")} == {"units": 0, "templates": 0}
+    assert json.loads(sorting.attrs["log"]) == log
+
+
+def test_a_recording_without_peaks_ends_without_units():
+    sorting = xephys.sort(case().recording, detect_threshold=1000.0)
+    assert (sorting["units"].sizes["unit"], json.loads(sorting.attrs["log"])) == (0, [])

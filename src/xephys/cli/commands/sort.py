@@ -103,14 +103,11 @@ def sort(
     check_room(out, n_bytes=sort_bytes(recording.sizes["channel"], duration_s))
 
     from ...graph.scheduler import connect
-    from ...io.export.kilosort import export_kilosort
-    from ...io.export.phy import export_phy
     from ...io.store.sorting import save_sorting
     from ...sorter.progress import shown_progress
     from ...sorter.rehearse import compiling_ahead
     from ...sorter.run import expected_passes, sort_with
     from ...sorter.segments import sorting_of_segments
-    from ...sorter.steps.reuse import whiten_like
 
     exports_features = kilosort_files or "kilosort" in sorter.exports
     n_passes = expected_passes(parameters, learned=earlier, learn_s=learn_s) + exports_features
@@ -121,31 +118,34 @@ def sort(
         shown_progress(console(stderr=True).is_terminal, n_passes=n_passes) as progress,
     ):
         joint = sort_with(
-            recording,
-            sorter,
-            parameters,
-            learned=earlier,
-            learn_s=learn_s,
-            device=device,
-            folder=work,
-            cache=cache,
+            recording, sorter, parameters, learned=earlier, learn_s=learn_s, device=device, folder=work, cache=cache,
             progress=progress,
-        )
+        )  # fmt: skip
         sorting = sorting_of_segments(joint, opened, recording)
         save_sorting(sorting, out / SORTING_NAME, overwrite=True)
-        keeps_features = "kilosort" in sorter.exports
         if exports_features and sorting["units"].sizes["unit"]:
-            export_kilosort(  # its files have one time axis, along which segments follow each other
-                joint,
-                out / PHY_NAME,
-                recording=recording,
-                whitened=None if keeps_features else whiten_like(recording, learned=joint),
-                progress=None if progress is None else lambda done, total: progress("features", done, total),
-                overwrite=True,
-            )
+            # Its files have one time axis, along which segments follow each other.
+            _export_features(joint, out, recording, keeps_features="kilosort" in sorter.exports, progress=progress)
         else:
+            from ...io.export.phy import export_phy
+
             export_phy(sorting, out / PHY_NAME, recording=opened, overwrite=True)
     _print_sorting(sorting, out)
+
+
+def _export_features(joint: Any, out: Path, recording: Any, *, keeps_features: bool, progress: Any) -> None:
+    """Write every file of Kilosort; features that the sorting does not keep are computed."""
+    from ...io.export.kilosort import export_kilosort
+    from ...sorter.steps.reuse import whiten_like
+
+    export_kilosort(
+        joint,
+        out / PHY_NAME,
+        recording=recording,
+        whitened=None if keeps_features else whiten_like(recording, learned=joint),
+        progress=None if progress is None else lambda done, total: progress("features", done, total),
+        overwrite=True,
+    )
 
 
 def _print_sorting(sorting: Any, out: Path) -> None:

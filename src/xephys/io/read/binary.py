@@ -51,32 +51,10 @@ def open_binary(
     ...     open_binary(Path(file.name), sampling_frequency=30_000.0, n_channels=4).shape
     (3000, 4)
     """
-    if time_axis not in (0, 1):
-        raise ParameterError(
-            f"time_axis is {time_axis}; give 0 (samples of all channels together) or 1 (channel by channel)"
-        )
-    if n_channels < 1:
-        raise ParameterError(f"n_channels is {n_channels}; a recording has at least 1 channel")
-    if not sampling_frequency > 0:
-        raise ParameterError(f"sampling_frequency is {sampling_frequency}; give it in hertz, above 0")
-    size, row = path.stat().st_size, n_channels * np.dtype(dtype).itemsize
-    n_samples, trailing = divmod(size - offset_bytes, row)
-    if size <= offset_bytes or n_samples == 0:
-        raise RecordingError(
-            f"{path} has {size} bytes and offset_bytes is {offset_bytes}: there is not one sample of {n_channels} "
-            f"channels ({row} bytes) in it; was the copy interrupted?"
-        )
-    if trailing and not ignore_trailing_bytes:
-        raise RecordingError(
-            f"{path} has {size - offset_bytes} bytes of samples, which is {n_samples} samples of {n_channels} channels "
-            f"of {np.dtype(dtype).name} and {trailing} bytes more: n_channels, dtype or offset_bytes is wrong, or the "
-            "file was cut; if it was cut, give ignore_trailing_bytes=True (--reader ignore_trailing_bytes=True)"
-        )
-    if trailing and time_axis == 1:
-        raise RecordingError(
-            f"{path} lies channel by channel and is {trailing} bytes too long or short: its channels "
-            "cannot be told apart; copy the file again"
-        )
+    n_samples = _samples_of(
+        path, sampling_frequency=sampling_frequency, n_channels=n_channels, dtype=np.dtype(dtype), time_axis=time_axis,
+        offset_bytes=offset_bytes, ignore_trailing_bytes=ignore_trailing_bytes,
+    )  # fmt: skip
     kept: tuple[int, ...] | None = None
     if channel_ids is not None and len(channel_ids) != n_channels:
         raise RecordingError(f"{len(channel_ids)} channel_ids for {n_channels} channels; give one for each")
@@ -118,6 +96,46 @@ def open_binary(
         coordinates=coordinates,
         attributes=attributes,
     )
+
+
+def _samples_of(
+    path: Path,
+    *,
+    sampling_frequency: float,
+    n_channels: int,
+    dtype: np.dtype[Any],
+    time_axis: int,
+    offset_bytes: int,
+    ignore_trailing_bytes: bool,
+) -> int:
+    """The number of samples in a file, if all that describes it fits together."""
+    if time_axis not in (0, 1):
+        raise ParameterError(
+            f"time_axis is {time_axis}; give 0 (samples of all channels together) or 1 (channel by channel)"
+        )
+    if n_channels < 1:
+        raise ParameterError(f"n_channels is {n_channels}; a recording has at least 1 channel")
+    if not sampling_frequency > 0:
+        raise ParameterError(f"sampling_frequency is {sampling_frequency}; give it in hertz, above 0")
+    size, row = path.stat().st_size, n_channels * dtype.itemsize
+    n_samples, trailing = divmod(size - offset_bytes, row)
+    if size <= offset_bytes or n_samples == 0:
+        raise RecordingError(
+            f"{path} has {size} bytes and offset_bytes is {offset_bytes}: there is not one sample of {n_channels} "
+            f"channels ({row} bytes) in it; was the copy interrupted?"
+        )
+    if trailing and not ignore_trailing_bytes:
+        raise RecordingError(
+            f"{path} has {size - offset_bytes} bytes of samples, which is {n_samples} samples of {n_channels} channels "
+            f"of {dtype.name} and {trailing} bytes more: n_channels, dtype or offset_bytes is wrong, or the "
+            "file was cut; if it was cut, give ignore_trailing_bytes=True (--reader ignore_trailing_bytes=True)"
+        )
+    if trailing and time_axis == 1:
+        raise RecordingError(
+            f"{path} lies channel by channel and is {trailing} bytes too long or short: its channels "
+            "cannot be told apart; copy the file again"
+        )
+    return n_samples
 
 
 def per_channel(name: str, value: Any, n_channels: int) -> Any:

@@ -134,7 +134,8 @@ def cleaned_and_left(
         own["unit_index"],
         own["amplitude"],
         np.ascontiguousarray(neighbors, np.int32)[own["channel_index"]],
-        np.einsum("urt,pt->urp", model["temporal"], components, optimize=True).astype(np.float32),
+        # The memory layout of a product depends on its sizes, and a kernel is compiled for each layout.
+        np.ascontiguousarray(np.einsum("urt,pt->urp", model["temporal"], components, optimize=True), np.float32),
         model["spatial"],
         model["channels"],
     )

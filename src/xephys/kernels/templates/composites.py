@@ -5,10 +5,11 @@ Such a template explains a coincidence better than either unit and as well as bo
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.metrics.spike_trains import correlogram_counts
 from xephys.kernels.templates.blurred_sums import blurred_sum
 
 COMPOSITE = np.dtype(
@@ -23,7 +24,8 @@ COMPOSITE = np.dtype(
     ]
 )
 """A template, the two whose sum it is, the delays (in samples) of the first against it and of the second against the
-first, the energy left, and whether that is more than a sum may leave: then only `missed_together` can tell."""
+first, the energy left, and whether that is more than a sum may leave: then only
+`coincidences.missed_together` can tell."""
 
 #: A pair is examined closely if, at the lags that each part prefers, it leaves less than this share of the energy.
 COARSE_REST = 0.7
@@ -94,79 +96,148 @@ def find_composites(
     >>> found[["unit", "first", "second", "lag"]].tolist()
     [(2, 0, 1, 3)]
     """
-    middle, center = pair_overlaps.shape[1] // 2, pair_overlaps.shape[2] // 2
-    table = pair_starts, pair_units, pair_overlaps[:, middle]
+    middle = pair_overlaps.shape[1] // 2
+    limits = _Limits(amplitude_min, amplitude_max, rest_max, chance)
     found = []
     for unit in range(len(energies)):
         own = slice(int(pair_starts[unit]), int(pair_starts[unit + 1]))
         partners, scores = pair_units[own], pair_overlaps[own, middle].astype(np.float64)
         eligible = (partners != unit) & (counts[unit] <= share_max * counts[partners]) & (energies[partners] > 0)
-        partners, scores = partners[eligible], scores[eligible]
-        if len(partners) < 2:
+        if eligible.sum() < 2:
             continue
-        total = energies[unit] - noise_energies[unit]
-        allowed = {False: rest_max, True: max(rest_max, MAX_REST_BY_CHANCE)}
-        none = (-1, -1, 0, 0)
-        best = {by_chance: (rest * total + noise_energies[unit], *none) for by_chance, rest in allowed.items()}
-        blurred = best[False]
-        own_energies = energies[partners]
-        row_of = np.full(len(energies), -1, np.int64)
-        row_of[partners] = np.arange(len(partners))
-        for row, first in enumerate(partners):
-            lag = int(scores[row].argmax())
-            amplitude = min(max(scores[row, lag] / own_energies[row], amplitude_min), amplitude_max)
-            if 2 * amplitude * scores[row, lag] - amplitude**2 * own_energies[row] < 0.2 * total:
-                continue
-            seen = _seen_at(first, lag - center, row_of, len(partners), pair_starts, pair_units, pair_overlaps, middle)
-            left = scores - amplitude * seen
-            left[row] = -np.inf
-            lags = left.argmax(axis=1)
-            rows = np.arange(len(partners))
-            free = {"amplitude_min": -np.inf, "amplitude_max": np.inf}
-            coarse = _rests(
-                energies[unit], scores[row, lag], own_energies[row], scores[rows, lags], own_energies, seen[rows, lags],
-                **free,
-            )  # fmt: skip
-            coarse[row] = np.inf
-            for other in np.flatnonzero(coarse < COARSE_REST * total):
-                # Overlapping parts shift each other's lag, so both are sought around the lags that were found.
-                near, far = (_around(int(at), scores.shape[1], LAG_REACH) for at in (lag, lags[other]))
-                alone = _overlap(first, partners[other], *table)
-                cross = _crossed(alone, near, far)
-                coincidences = chance * counts[first] * counts[partners[other]]
-                for by_chance in (False, True)[: 1 + (counts[unit] <= coincidences)]:
-                    rest = _rests(
-                        energies[unit], scores[row, near][:, None], own_energies[row], scores[other, far][None, :],
-                        own_energies[other], cross, amplitude_max=amplitude_max,
-                        amplitude_min=min(amplitude_min, AMPLITUDE_MIN_BY_CHANCE) if by_chance else amplitude_min,
-                    )  # fmt: skip
-                    least = int(rest.argmin())
-                    if rest.flat[least] < best[by_chance][0]:
-                        i, j = divmod(least, len(far))
-                        lags_of_parts = int(near[i]) - center, int(far[j] - near[i])
-                        best[by_chance] = (float(rest.flat[least]), int(first), int(partners[other]), *lags_of_parts)
-                if best[False][1] >= 0:
-                    continue  # a plain sum is not a blurred one
-                near, far = (_around(int(at), scores.shape[1], BLUR_REACH) for at in (lag, lags[other]))
-                left_of_all, *amplitudes = blurred_sum(
-                    energy=float(energies[unit]),
-                    first_scores=scores[row, near],
-                    second_scores=scores[other, far],
-                    first_overlaps=_at_lags(_overlap(first, first, *table), len(near)),
-                    second_overlaps=_at_lags(_overlap(partners[other], partners[other], *table), len(far)),
-                    cross=_crossed(alone, near, far),
-                )
-                within = min(amplitudes) >= BLURRED_AMPLITUDE_MIN and max(amplitudes) <= amplitude_max
-                if within and left_of_all < blurred[0]:
-                    lags_of_parts = lag - center, int(lags[other]) - lag
-                    blurred = (left_of_all, int(first), int(partners[other]), *lags_of_parts)
-        if best[False][1] < 0:
-            best[False] = blurred
+        best = _best_sums(
+            unit, partners[eligible], scores[eligible], energies=energies, noise=noise_energies[unit], counts=counts,
+            pairs=(pair_starts, pair_units, pair_overlaps), limits=limits,
+        )  # fmt: skip
         by_chance = best[False][1] < 0  # a sum needs no further proof
         if best[by_chance][1] >= 0:
+            total = energies[unit] - noise_energies[unit]
             left_over = max(0.0, best[by_chance][0] - noise_energies[unit]) / max(total, 1e-12)
             found.append((unit, *best[by_chance][1:], left_over, by_chance))
     return np.array(found, COMPOSITE)
+
+
+class _Limits(NamedTuple):
+    """Parameters of `find_composites`."""
+
+    amplitude_min: float
+    amplitude_max: float
+    rest_max: float
+    chance: float
+
+
+#: The energy that a sum leaves, its first and second template (-1 if there is no sum), the first lag and the lag.
+_Sum = tuple[float, int, int, int, int]
+
+
+def _best_sums(
+    unit: int,
+    partners: NDArray[np.int32],
+    scores: NDArray[np.float64],
+    *,
+    energies: NDArray[np.float64],
+    noise: float,
+    counts: NDArray[np.integer] | NDArray[np.floating],
+    pairs: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    limits: _Limits,
+) -> dict[bool, _Sum]:
+    """The best plain or blurred sum of two partners, and the best of those as rare as coincidences by chance."""
+    middle, center = pairs[2].shape[1] // 2, pairs[2].shape[2] // 2
+    table = *pairs[:2], pairs[2][:, middle]
+    total = energies[unit] - noise
+    allowed = {False: limits.rest_max, True: max(limits.rest_max, MAX_REST_BY_CHANCE)}
+    best: dict[bool, _Sum] = {by_chance: (rest * total + noise, -1, -1, 0, 0) for by_chance, rest in allowed.items()}
+    blurred = best[False]
+    own_energies = energies[partners]
+    row_of = np.full(len(energies), -1, np.int64)
+    row_of[partners] = np.arange(len(partners))
+    for row, first in enumerate(partners):
+        lag = int(scores[row].argmax())
+        amplitude = min(max(scores[row, lag] / own_energies[row], limits.amplitude_min), limits.amplitude_max)
+        if 2 * amplitude * scores[row, lag] - amplitude**2 * own_energies[row] < 0.2 * total:
+            continue
+        seen = _seen_at(first, lag - center, row_of, len(partners), *pairs, middle)
+        left = scores - amplitude * seen
+        left[row] = -np.inf
+        lags = left.argmax(axis=1)
+        rows = np.arange(len(partners))
+        coarse = _rests(
+            energies[unit], scores[row, lag], own_energies[row], scores[rows, lags], own_energies, seen[rows, lags],
+            amplitude_min=-np.inf, amplitude_max=np.inf,
+        )  # fmt: skip
+        coarse[row] = np.inf
+        for other in np.flatnonzero(coarse < COARSE_REST * total):
+            both = _Both(int(first), int(partners[other]), energies[unit], scores[row], scores[other],
+                         own_energies[row], own_energies[other], lag, int(lags[other]))  # fmt: skip
+            alone = _overlap(first, partners[other], *table)
+            coincidences = limits.chance * counts[first] * counts[partners[other]]
+            for by_chance in (False, True)[: 1 + (counts[unit] <= coincidences)]:
+                best[by_chance] = _better(best[by_chance], both, alone, limits, by_chance=by_chance)
+            if best[False][1] < 0:  # a plain sum is not a blurred one
+                blurred = _better_blurred(blurred, both, alone, table, limits)
+    if best[False][1] < 0:
+        best[False] = blurred
+    return best
+
+
+class _Both(NamedTuple):
+    """Two templates that may add up to a third: their scores on it at every lag, energies and preferred lags."""
+
+    first: int
+    second: int
+    energy: float
+    first_scores: NDArray[np.float64]
+    second_scores: NDArray[np.float64]
+    first_energy: float
+    second_energy: float
+    first_lag: int
+    second_lag: int
+
+    def lags(self, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Lags around those that each prefers: overlapping parts shift each other's lag."""
+        n_lags = len(self.first_scores)
+        return _around(self.first_lag, n_lags, reach), _around(self.second_lag, n_lags, reach)
+
+
+def _better(best: _Sum, both: _Both, alone: NDArray[np.float64], limits: _Limits, *, by_chance: bool) -> _Sum:
+    """The sum of two templates at fixed lags, if it leaves less than the best so far."""
+    near, far = both.lags(LAG_REACH)
+    least_amplitude = min(limits.amplitude_min, AMPLITUDE_MIN_BY_CHANCE) if by_chance else limits.amplitude_min
+    rest = _rests(
+        both.energy, both.first_scores[near][:, None], both.first_energy, both.second_scores[far][None, :],
+        both.second_energy, _crossed(alone, near, far), amplitude_max=limits.amplitude_max,
+        amplitude_min=least_amplitude,
+    )  # fmt: skip
+    least = int(rest.argmin())
+    if not rest.flat[least] < best[0]:
+        return best
+    i, j = divmod(least, len(far))
+    center = len(both.first_scores) // 2
+    return float(rest.flat[least]), both.first, both.second, int(near[i]) - center, int(far[j] - near[i])
+
+
+def _better_blurred(
+    best: _Sum,
+    both: _Both,
+    alone: NDArray[np.float64],
+    table: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    limits: _Limits,
+) -> _Sum:
+    """The sum of two templates at varying lags, if it leaves less than the best so far."""
+    near, far = both.lags(BLUR_REACH)
+    left, *amplitudes = blurred_sum(
+        energy=float(both.energy),
+        first_scores=both.first_scores[near],
+        second_scores=both.second_scores[far],
+        first_overlaps=_at_lags(_overlap(both.first, both.first, *table), len(near)),
+        second_overlaps=_at_lags(_overlap(both.second, both.second, *table), len(far)),
+        cross=_crossed(alone, near, far),
+    )
+    within = min(amplitudes) >= BLURRED_AMPLITUDE_MIN and max(amplitudes) <= limits.amplitude_max
+    if not (within and left < best[0]):
+        return best
+    center = len(both.first_scores) // 2
+    return left, both.first, both.second, both.first_lag - center, both.second_lag - both.first_lag
 
 
 def _around(lag: int, n_lags: int, reach: int) -> NDArray[np.int64]:
@@ -238,67 +309,3 @@ def _rests(
     inside = (np.minimum(first, second) >= amplitude_min) & (np.maximum(first, second) <= amplitude_max)
     rests: NDArray[np.float64] = np.where(inside, energy - first * first_score - second * scores, np.inf)
     return rests
-
-
-def missed_together(
-    composites: NDArray[np.void],
-    samples: NDArray[np.int64],
-    units: NDArray[np.int64],
-    *,
-    counts: NDArray[np.integer] | NDArray[np.floating],
-    duration_samples: int,
-    reach_samples: int = 8,
-    share_min: float = 0.5,
-    gap_min: float = 0.25,
-    deviation_min: float = 3.0,
-) -> NDArray[np.bool_]:
-    """Whether the two units of a composite lack the coincidences that it has, which means that it took them.
-
-    Two neurons coincide as often as chance predicts, unless a template of their sum takes these spikes from both.
-
-    Parameters
-    ----------
-    composites : structured array of dtype `COMPOSITE`
-    samples, units : (spike,) int64
-        Matched spikes, in order of sample; for large units, an evenly spread selection.
-    counts : (unit,)
-        Total number of spikes of each unit.
-    duration_samples : int
-        Length of the recording.
-    reach_samples : int
-        Maximum deviation from the delay at which a pair of spikes counts.
-    share_min : float
-        Minimum share of the composite's spikes that must be missing.
-    gap_min : float
-        Minimum share of the chance coincidences that must be missing.
-    deviation_min : float
-        Minimum number of standard deviations of chance by which missing coincidences must exceed it.
-
-    Returns
-    -------
-    (composite,) bool
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> samples = np.sort(rng.choice(10**6, 40_000, replace=False))
-    >>> units = rng.integers(0, 2, 40_000)
-    >>> pair, chosen = np.array([(2, 0, 1, 0, 5, 0.3, True)], COMPOSITE), {"counts": [20_000, 20_000, 500]}
-    >>> missed_together(pair, samples, units, **chosen, duration_samples=10**6).tolist()
-    [False]
-    >>> apart = np.flatnonzero(np.diff(samples, prepend=-99) > 30)
-    >>> missed_together(pair, samples[apart], units[apart], **chosen, duration_samples=10**6).tolist()
-    [True]
-    """
-    missed = np.zeros(len(composites), np.bool_)
-    for row, composite in enumerate(composites):
-        names = ("first", "second")
-        first, second = (samples[units == composite[name]] for name in names)
-        n_all = float(np.prod([max(counts[composite[name]], 1) for name in names]))
-        expected = len(first) * len(second) * (2 * reach_samples + 1) / duration_samples
-        reach = reach_samples + 1
-        lags = correlogram_counts(first, second - composite["lag"], bin_samples=1, lag_samples_max=reach)
-        lacking = expected - lags[1:].sum()
-        its_own = counts[composite["unit"]] * len(first) * len(second) / n_all
-        missed[row] = lacking >= max(share_min * its_own, gap_min * expected, deviation_min * np.sqrt(expected), 1.0)
-    return missed

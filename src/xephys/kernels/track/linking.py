@@ -56,7 +56,41 @@ def link_units(
             track[unit] = fixed[unit]
             following[last[fixed[unit]]] = unit
             last[fixed[unit]] = unit
-    # The pairs of each unit, stored in rows, to look up the probability of any two units.
+    start, partner, of_pair = _pairs_of_units(first, second, n_units)
+    seen = np.full(n_units, -1.0)
+    least = np.log(probability_min / (1.0 - probability_min))
+    for pair in range(first.size):
+        if probability[pair] < probability_min:
+            break
+        a, b = track[first[pair]], track[second[pair]]
+        if a > b:
+            a, b = b, a
+        # A track has the number of its first unit, so if b is below the length of `fixed`, both tracks are fixed.
+        if a == b or b < fixed.size:
+            continue
+        clash, total, count, weakest = _weighed(
+            a, b, following, session, neuron, probability, start, partner, of_pair, seen
+        )
+        if clash:
+            continue
+        if strictness == CONSERVATIVE and weakest < probability_min:
+            continue
+        if strictness == INTERMEDIATE and total < least * count:
+            continue
+        following[last[a]] = b
+        last[a] = last[b]
+        member = b
+        while member >= 0:
+            track[member] = a
+            member = following[member]
+    return track
+
+
+@njit(nogil=True, cache=True)
+def _pairs_of_units(
+    first: NDArray[np.int64], second: NDArray[np.int64], n_units: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs of each unit, stored in rows, to look up the probability of any two units: starts, partners, pairs."""
     start = np.zeros(n_units + 1, np.int64)
     for pair in range(first.size):
         start[first[pair] + 1] += 1
@@ -71,48 +105,45 @@ def link_units(
             partner[fill[unit]] = other
             of_pair[fill[unit]] = pair
             fill[unit] += 1
-    seen = np.full(n_units, -1.0)
-    least = np.log(probability_min / (1.0 - probability_min))
-    for pair in range(first.size):
-        if probability[pair] < probability_min:
-            break
-        a, b = track[first[pair]], track[second[pair]]
-        if a > b:
-            a, b = b, a
-        # A track has the number of its first unit, so if b is below the length of `fixed`, both tracks are fixed.
-        if a == b or b < fixed.size:
-            continue
-        clash, total, count, weakest = False, 0.0, 0, 1.0
-        member = a
-        while member >= 0 and not clash:
-            for k in range(start[member], start[member + 1]):
-                seen[partner[k]] = probability[of_pair[k]]
-            other = b
-            while other >= 0:
-                if session[member] == session[other]:
-                    clash = neuron[member] != neuron[other]
-                    if clash:
-                        break
-                    other = following[other]
-                    continue
-                chance = seen[other]
-                total += np.log(chance / (1.0 - chance)) if chance >= 0 else FAR_LOG_ODDS
-                weakest = min(weakest, max(chance, 0.0))
-                count += 1
+    return start, partner, of_pair
+
+
+@njit(nogil=True, cache=True)
+def _weighed(
+    a: int,
+    b: int,
+    following: NDArray[np.int64],
+    session: NDArray[np.int64],
+    neuron: NDArray[np.int64],
+    probability: NDArray[np.float64],
+    start: NDArray[np.int64],
+    partner: NDArray[np.int64],
+    of_pair: NDArray[np.int64],
+    seen: NDArray[np.float64],
+) -> tuple[bool, float, int, float]:
+    """Whether two tracks exclude each other, and the log odds, number and least probability of their pairs.
+
+    ``seen`` is -1 everywhere, before and after.
+    """
+    clash, total, count, weakest = False, 0.0, 0, 1.0
+    member = a
+    while member >= 0 and not clash:
+        for k in range(start[member], start[member + 1]):
+            seen[partner[k]] = probability[of_pair[k]]
+        other = b
+        while other >= 0:
+            if session[member] == session[other]:
+                clash = neuron[member] != neuron[other]
+                if clash:
+                    break
                 other = following[other]
-            for k in range(start[member], start[member + 1]):
-                seen[partner[k]] = -1.0
-            member = following[member]
-        if clash:
-            continue
-        if strictness == CONSERVATIVE and weakest < probability_min:
-            continue
-        if strictness == INTERMEDIATE and total < least * count:
-            continue
-        following[last[a]] = b
-        last[a] = last[b]
-        member = b
-        while member >= 0:
-            track[member] = a
-            member = following[member]
-    return track
+                continue
+            chance = seen[other]
+            total += np.log(chance / (1.0 - chance)) if chance >= 0 else FAR_LOG_ODDS
+            weakest = min(weakest, max(chance, 0.0))
+            count += 1
+            other = following[other]
+        for k in range(start[member], start[member + 1]):
+            seen[partner[k]] = -1.0
+        member = following[member]
+    return clash, total, count, weakest

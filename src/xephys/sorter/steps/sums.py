@@ -25,7 +25,8 @@ def sums_of_two(
     ``counts`` are their numbers of spikes. From the ``matched`` spikes, and the number of samples of the recording,
     rare templates are also recognized as coincidences if their average is not a plain sum.
     """
-    from ...kernels.templates.composites import find_composites, missed_together
+    from ...kernels.templates.coincidences import missed_together
+    from ...kernels.templates.composites import find_composites
     from ...match.settings import match_model
 
     model = match_model(templates, steps_per_sample=0)

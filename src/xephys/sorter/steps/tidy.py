@@ -127,54 +127,23 @@ def tidy_units(
     pieces
         Records of ``kernels.curate.pieces.PIECE``: pairs of units that are pieces of one unit and will be joined.
     """
-    from ...kernels.curate.bursts import find_burst_pieces
-    from ...kernels.curate.common_events import common_events
-    from ...kernels.curate.merge import decide_merges, merge_candidates
     from ...kernels.curate.parts_of_sums import give_to_parts
-    from ...kernels.curate.pieces import PIECE, join_pieces
+    from ...kernels.curate.pieces import PIECE
     from ...kernels.curate.relative_sizes import relative_sizes
     from ...kernels.curate.repeats import drop_repeats
-    from ...kernels.metrics.trains import split_trains
 
-    n_units = templates.sizes["unit"]
-    rate = float(templates.attrs["sampling_frequency"])
-    candidates = merge_candidates(templates["waveform"].values, templates["channel_index"].values.astype(np.int32))
-    trains = split_trains(matches["sample_index"], matches["unit_index"], n_units=n_units)
-    target, shift, decisions = decide_merges(
-        candidates,
-        trains,
-        duration_samples=n_samples,
-        refractory_samples=round(REFRACTORY_MS * 1e-3 * rate),
-        dead_samples=round(DEAD_MS * 1e-3 * rate),
-    )
+    n_units, dead_samples = templates.sizes["unit"], _samples(DEAD_MS, templates)
     pieces = np.empty(0, PIECE) if pieces is None else pieces
-    target, shift = join_pieces(target, shift, pieces)
-    late = find_burst_pieces(
-        candidates,
-        templates["waveform"].values,
-        templates["channel_index"].values.astype(np.int32),
-        trains,
-        nbefore=int(templates.attrs["nbefore"]),
-        window_samples=round(BURST_MS * 1e-3 * rate),
-        refractory_samples=round(BURST_REFRACTORY_MS * 1e-3 * rate),
-    )
-    target, shift = join_pieces(target, shift, late)
+    target, shift, decisions, late = _joined(matches, templates, pieces, n_samples=n_samples)
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    artifact = common_events(
-        matches["sample_index"],
-        matches["unit_index"],
-        templates["channel_index"].values,
-        norms,
-        window_samples=round(COMMON_MS * 1e-3 * rate),
-        n_samples=n_samples,
-    )
     num_matched = np.bincount(matches["unit_index"], minlength=n_units)
+    artifact = _artifacts(matches, templates, norms, n_samples=n_samples)
     sums = sums_of_two(templates, num_matched, matched=matches, n_samples=n_samples)
     sums = sums[target[sums["unit"]] == sums["unit"]]  # a sum that was merged into one of its two units is that unit's
-    together = np.zeros(n_units, bool)
-    together[sums["unit"]] = True
-    gone = artifact | together
+    gone = artifact.copy()
+    gone[sums["unit"]] = True
     target = np.where(gone | gone[target], -1, target)  # including everything merged into a dropped unit
+
     spikes = give_to_parts(matches, sums)
     spikes = spikes[target[spikes["unit_index"]] >= 0]
     moved, last = spikes["sample_index"] + shift[spikes["unit_index"]], first_sample + n_samples - 1
@@ -182,33 +151,98 @@ def tidy_units(
     sizes = relative_sizes(norms, target, num_matched)
     spikes["amplitude"] *= sizes[spikes["unit_index"]]
     spikes["unit_index"] = target[spikes["unit_index"]]
-    spikes = drop_repeats(spikes, dead_samples=round(DEAD_MS * 1e-3 * rate))
+    spikes = drop_repeats(spikes, dead_samples=dead_samples)
+
     counts = np.bincount(spikes["unit_index"], minlength=n_units)
     alive = counts >= n_spikes_min
-    names = decisions.dtype.names or ()
-    log = [{"step": "units", **{n: row[n].item() for n in names}} for row in decisions if row["action"] != "keep"]
-    evidence = PIECE.names or ()
-    log += [
-        {"step": "units", "reason": "pieces of a unit that drifts", **{n: row[n].item() for n in evidence}}
-        for row in pieces
-    ]
-    log += [
-        {"step": "units", "reason": "late spikes of bursts", **{n: row[n].item() for n in late.dtype.names or ()}}
-        for row in late
-    ]
-    log += [
-        {"step": "units", "unit": int(u), "reason": "too few spikes", "num_spikes": int(counts[u])}
-        for u in np.flatnonzero(~alive & (target == np.arange(n_units)))
-    ]
-    log += [
-        {"step": "units", "unit": int(u), "reason": "fires with units far away: an artifact"}
-        for u in np.flatnonzero(artifact)
-    ]
-    log += log_of_sums(sums, step="units", reason="coincidences of two units")
+    small = {u: int(counts[u]) for u in np.flatnonzero(~alive & (target == np.arange(n_units))).tolist()}
     number = np.cumsum(alive) - 1
     kept = spikes[alive[spikes["unit_index"]]]
     kept["unit_index"] = number[kept["unit_index"]]
     template_of_unit = np.flatnonzero(alive)
     unit_of_template = np.where((target >= 0) & alive[target], number[target], -1)
     origin = Origin(unit_of_template, shift, sizes, template_of_unit, num_matched)
+    log = _log(decisions, pieces, late, small, artifact, sums)
     return Units(kept, templates.isel(unit=template_of_unit), origin, log)
+
+
+def _samples(duration_ms: float, templates: xr.Dataset) -> int:
+    return round(duration_ms * 1e-3 * float(templates.attrs["sampling_frequency"]))
+
+
+def _joined(
+    matches: NDArray[Any], templates: xr.Dataset, pieces: NDArray[np.void], *, n_samples: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.void], NDArray[np.void]]:
+    """The unit that each template joins, the shift of its spikes, the decisions, and the pairs joined by bursts."""
+    from ...kernels.curate.bursts import find_burst_pieces
+    from ...kernels.curate.merge import decide_merges, merge_candidates
+    from ...kernels.curate.pieces import join_pieces
+    from ...kernels.metrics.trains import split_trains
+
+    waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
+    candidates = merge_candidates(waveforms, channels)
+    trains = split_trains(matches["sample_index"], matches["unit_index"], n_units=templates.sizes["unit"])
+    target, shift, decisions = decide_merges(
+        candidates,
+        trains,
+        duration_samples=n_samples,
+        refractory_samples=_samples(REFRACTORY_MS, templates),
+        dead_samples=_samples(DEAD_MS, templates),
+    )
+    target, shift = join_pieces(target, shift, pieces)
+    late = find_burst_pieces(
+        candidates,
+        waveforms,
+        channels,
+        trains,
+        nbefore=int(templates.attrs["nbefore"]),
+        window_samples=_samples(BURST_MS, templates),
+        refractory_samples=_samples(BURST_REFRACTORY_MS, templates),
+    )
+    return *join_pieces(target, shift, late), decisions, late
+
+
+def _artifacts(
+    matches: NDArray[Any], templates: xr.Dataset, norms: NDArray[np.float64], *, n_samples: int
+) -> NDArray[np.bool_]:
+    """Mask of the templates that fire together with units out of their sight."""
+    from ...kernels.curate.common_events import common_events
+
+    return common_events(
+        matches["sample_index"],
+        matches["unit_index"],
+        templates["channel_index"].values,
+        norms,
+        window_samples=_samples(COMMON_MS, templates),
+        n_samples=n_samples,
+    )
+
+
+def _log(
+    decisions: NDArray[np.void],
+    pieces: NDArray[np.void],
+    late: NDArray[np.void],
+    small: dict[int, int],
+    artifact: NDArray[np.bool_],
+    sums: NDArray[np.void],
+) -> list[dict[str, Any]]:
+    """What became of the templates, with the figures of each decision; ``small`` has numbers of spikes by template."""
+    joined = (
+        (decisions[decisions["action"] != "keep"], {}),
+        (pieces, {"reason": "pieces of a unit that drifts"}),
+        (late, {"reason": "late spikes of bursts"}),
+    )
+    log: list[dict[str, Any]] = [
+        {"step": "units", **reason, **{name: row[name].item() for name in rows.dtype.names or ()}}
+        for rows, reason in joined
+        for row in rows
+    ]
+    log += [
+        {"step": "units", "unit": unit, "reason": "too few spikes", "num_spikes": count}
+        for unit, count in small.items()
+    ]
+    log += [
+        {"step": "units", "unit": unit, "reason": "fires with units far away: an artifact"}
+        for unit in np.flatnonzero(artifact).tolist()
+    ]
+    return log + log_of_sums(sums, step="units", reason="coincidences of two units")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,7 @@ def merge_multishank_outputs(
         return [result(part, name, "runDANT") for part in parts]
 
     n_units = len(session)
-    for name, apart in MATRICES.items():
-        with mapped(out / f"{name}.npy", (n_units, n_units)) as whole:
-            whole[:] = apart
-            for here, matrix in zip(rows, each(name), strict=True):
-                whole[here[:, None], here[None]] = matrix
+    _merge_matrices(out, rows, each)
     order = np.argsort(np.concatenate(rows), kind="stable")
     for name in OF_UNITS:
         if name != "peth" or (data / "peth.npy").is_file():
@@ -98,13 +94,7 @@ def merge_multishank_outputs(
     }
     label = _numbered(each("IdxCluster"))[order]
     together, types = joined(label), np.concatenate(each("CurationTypes"))
-    results = [np.load(part / "ClusteringResults.npz", allow_pickle=False) for part in parts]
-    before = _numbered([values["idx_cluster_hdbscan"] for values in results])[order]
-    by_feature = np.concatenate([values["similarity_all"] for values in results])
-    good = np.zeros((n_units, n_units), np.bool_)
-    for here, values in zip(rows, results, strict=True):
-        good[here[:, None], here[None]] = values["good_matches_matrix"]
-        values.close()
+    before, by_feature, good = _clustering_of(parts, rows, order)
     places = np.load(out / "locations.npy", allow_pickle=False)
     total = result(out, "SimilarityMatrix", "runDANTMultiShank")
     weights, threshold = (
@@ -131,6 +121,30 @@ def merge_multishank_outputs(
         MotionConstant=motion["motion_constant"], Params=json.dumps(settings, default=str),
         NumSession=n_sessions, Sessions=session,
     )  # fmt: skip
+
+
+def _merge_matrices(out: Path, rows: Sequence[NDArray[np.int64]], each: Callable[[str], list[NDArray[Any]]]) -> None:
+    """Write the matrices of all units."""
+    n_units = sum(map(len, rows))
+    for name, apart in MATRICES.items():
+        with mapped(out / f"{name}.npy", (n_units, n_units)) as whole:
+            whole[:] = apart
+            for here, matrix in zip(rows, each(name), strict=True):
+                whole[here[:, None], here[None]] = matrix
+
+
+def _clustering_of(
+    parts: Sequence[Path], rows: Sequence[NDArray[np.int64]], order: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.bool_]]:
+    """Clusters before the curation, similarities of each feature, and good matches, of all units."""
+    results = [np.load(part / "ClusteringResults.npz", allow_pickle=False) for part in parts]
+    before = _numbered([values["idx_cluster_hdbscan"] for values in results])[order]
+    by_feature = np.concatenate([values["similarity_all"] for values in results])
+    good = np.zeros((len(order), len(order)), np.bool_)
+    for here, values in zip(rows, results, strict=True):
+        good[here[:, None], here[None]] = values["good_matches_matrix"]
+        values.close()
+    return before, by_feature, good
 
 
 def _numbered(labels: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
