@@ -87,11 +87,11 @@ def test_looking_reads_two_chunks_at_most_and_takes_less_than_half_a_second(load
 
 def kernels_except(room, folder):
     """A cache of the kernels that are compiled beside the source, except for one room: compiling all takes a minute."""
-    from numba.core.caching import _UserProvidedCacheLocator
+    from numba.core.caching import _CacheLocator
 
     for path in Path(xephys.__file__).parent.joinpath("kernels").glob("*/__pycache__/*.nb[ic]"):
         if path.parent.parent.name != room:
-            place = folder / _UserProvidedCacheLocator.get_suitable_cache_subpath(str(path.parent.parent / "module.py"))
+            place = folder / _CacheLocator.get_suitable_cache_subpath(str(path.parent.parent / "module.py"))
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place)
     return folder

@@ -148,7 +148,10 @@ def _shanks(
 
 
 def draw_motion(ax: Axes, motion: xr.Dataset, *, shank: Any, n_lines: int = 6, offset_um: float = 0.0) -> None:
-    """Draw lines that follow the tissue from evenly spread depths, over a raster from the motion's first bin on."""
+    """Draw lines that follow the tissue from evenly spread depths, over a raster from the motion's first bin on.
+
+    The uppermost has the word "motion" at its end, because colors of units may look like that of the lines.
+    """
     from ...motion.displacement import displacement_at
 
     time, depth = motion["time"].values, motion["depth"].values
@@ -156,7 +159,12 @@ def draw_motion(ax: Axes, motion: xr.Dataset, *, shank: Any, n_lines: int = 6, o
     low, high = ax.get_ylim() if len(depth) == 1 else (depth[0], depth[-1])
     for registered in np.linspace(low, high, n_lines + 2)[1:-1]:
         moved = displacement_at(motion, time_s=time, depth_um=registered, shank=shank, registered=True)
-        ax.plot(time - begin, registered + moved + offset_um, color=ALARM, lw=0.9, alpha=0.9)
+        course = registered + moved + offset_um
+        ax.plot(time - begin, course, color=ALARM, lw=0.9, alpha=0.9)
+    ax.text(
+        time[-1] - begin, course[-1], "motion", color=ALARM, fontsize=7, ha="right", va="bottom",
+        bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 0.5},
+    )  # fmt: skip
 
 
 def spike_colors(sorting: xr.DataTree) -> NDArray[np.float64]:
