@@ -94,13 +94,15 @@ def _execute(script: str, page: Path, folder: str, output: int) -> None:
         atexit._run_exitfuncs()
 
 
-def _import_packages() -> None:
-    """Import in this process what pages use, so that no page has to."""
+def _prepare(*, for_several: bool) -> None:
+    """Set the environment of pages; for several of them import here what they use, so that none of them has to."""
     sys.path.insert(0, str(ROOT / "src"))
     for name in ("MPLBACKEND", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "Agg" if name == "MPLBACKEND" else "1")
     known = filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join(known)  # of worker processes
+    if not for_several:
+        return
     for name in ("xephys", "matplotlib.pyplot", "spikeinterface.core"):
         import_module(name)
     from xephys.sorter.rehearse import rehearse
@@ -111,7 +113,7 @@ def _import_packages() -> None:
 def main(arguments: list[str]) -> int:
     pages = [Path(name) for name in arguments] or [ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
     failed = 0
-    _import_packages()
+    _prepare(for_several=len(pages) > 1)
     for page in pages:
         if not page.is_file():
             print(f"{page}: no such page")

@@ -16,7 +16,7 @@ from xephys.motion.stillness import moves
 from xephys.sorter.default.drift import moving_tissue
 from xephys.testing import simulate_recording
 
-RECORDING = {"duration_s": 60.0, "n_channels": 32, "n_units": 12, "seed": 5, "rate_median_hz": 8.0}
+RECORDING = {"duration_s": 40.0, "n_channels": 32, "n_units": 12, "seed": 5, "rate_median_hz": 8.0}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_traces_can_be_moved_instead(drifting):
 
 def test_the_motion_is_part_of_the_sorting(drifting, followed, tmp_path):
     motion = followed["motion"].dataset
-    times = np.arange(60) + 0.5
+    times = np.arange(40) + 0.5
     found = displacement_at(motion, time_s=times, depth_um=150.0)
-    true = drifting[1].motion.displacement(times, np.full(60, 150.0))
+    true = drifting[1].motion.displacement(times, np.full(40, 150.0))
     assert np.abs(found - found.mean() - (true - true.mean())).max() < 8
     xephys.save_sorting(followed, tmp_path / "sorting.zarr")
     stored = xephys.open_sorting(tmp_path / "sorting.zarr")["motion"].dataset
