@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import subprocess
 import sys
 
@@ -51,3 +53,14 @@ def test_the_users_setting_is_kept(monkeypatch):
 
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
     assert share_one_heap() is False
+
+
+@pytest.mark.parametrize("given", [None, "1"])
+def test_small_pages_are_asked_for_unless_the_user_decided(monkeypatch, given):
+    import xephys.cli
+
+    monkeypatch.delenv("NUMPY_MADVISE_HUGEPAGE", raising=False)
+    if given is not None:
+        monkeypatch.setenv("NUMPY_MADVISE_HUGEPAGE", given)
+    importlib.reload(xephys.cli)
+    assert os.environ["NUMPY_MADVISE_HUGEPAGE"] == (given or "0")

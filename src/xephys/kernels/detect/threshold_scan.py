@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import inner
+
 PeakSign = Literal["neg", "pos", "both"]
 
 # One comparison of a block takes four AVX-512 or eight AVX2 registers; the fastest of 16, 32, 64 and 128.
@@ -103,23 +105,42 @@ def find_candidates(
         Sorted by row, then channel.
     """
     n_channels = traces.shape[1]
-    n_in_blocks = n_channels // _BLOCK * _BLOCK
     rows = np.empty(4096, dtype=np.int64)
     channels = np.empty(4096, dtype=np.int64)
-    count = 0
-    for row in range(first, last):
+    row, count = first, 0
+    while row < last:
         if count + n_channels > rows.size:
             rows = np.append(rows, np.empty(rows.size + n_channels, dtype=np.int64))
             channels = np.append(channels, np.empty(channels.size + n_channels, dtype=np.int64))
+        row, count = _scan(traces, row, last, low, high, rows, channels, count)
+    return rows[:count], channels[:count]
+
+
+@inner
+def _scan(
+    traces: NDArray[np.float32],
+    row: int,
+    last_row: int,
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    count: int,
+) -> tuple[int, int]:
+    """Append the local extrema of rows while there is room for all of a row; returns the next row and the count."""
+    n_channels = traces.shape[1]
+    n_in_blocks = n_channels // _BLOCK * _BLOCK
+    while row < last_row and count + n_channels <= rows.size:
         for block in range(0, n_in_blocks, _BLOCK):
             end = block + _BLOCK
             if _block_crosses(traces[row, block:end], low[block:end], high[block:end]):
                 count = _collect(traces, row, block, end, low, high, rows, channels, count)
         count = _collect(traces, row, n_in_blocks, n_channels, low, high, rows, channels, count)
-    return rows[:count], channels[:count]
+        row += 1
+    return row, count
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _block_crosses(values: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> np.int32:
     """1 if any of `_BLOCK` values lies beyond its limits, else 0.
 
@@ -132,7 +153,7 @@ def _block_crosses(values: NDArray[np.float32], low: NDArray[np.float32], high: 
     return crossed
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _collect(
     traces: NDArray[np.float32],
     row: int,

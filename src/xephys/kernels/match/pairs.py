@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import INNER, inner
 from xephys.kernels.match.limits import Limits, Pairs
 
 __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
@@ -66,7 +67,7 @@ def sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> 
     return score, shift
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _shifted_score(scores: NDArray[np.float32], sample: int, shift: int, n_shifts: int) -> float:
     """Height of that parabola at a shift."""
     left, score, right = np.float64(scores[sample - 1]), np.float64(scores[sample]), np.float64(scores[sample + 1])
@@ -74,7 +75,7 @@ def _shifted_score(scores: NDArray[np.float32], sample: int, shift: int, n_shift
     return score + 0.5 * (right - left) * offset + 0.5 * (left - 2.0 * score + right) * offset * offset
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**INNER, fastmath={"contract"})
 def _best_second(
     stretch: Stretch,
     energies: NDArray[np.float64],

@@ -23,6 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import INNER, inner
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
@@ -94,7 +95,7 @@ def minimum_scores(
     return np.where(energies > 0, scores, np.inf).astype(np.float32)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int) -> float:
     """Gain to be doubted because of spikes already taken nearby; infinite within the unit's refractory period."""
     handicap = 0.0
@@ -116,7 +117,7 @@ def _handicap(board: Board, events: Events, pairs: Pairs, limits: Limits, unit: 
     return limits.mismatch * handicap / limits.noise_gain
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
     """Whether a score is no lower than its neighbors, so that the flank of a refused peak is not taken instead."""
     return (sample == 0 or scores[sample] >= scores[sample - 1]) and (
@@ -124,7 +125,7 @@ def _is_peak(scores: NDArray[np.float32], sample: int) -> bool:
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _search(
     board: Board, events: Events, pairs: Pairs, limits: Limits, units: NDArray[np.int32], first: int, last: int
 ) -> None:
@@ -168,7 +169,7 @@ def _search(
         board.block_gain[block], board.block_unit[block] = best, best_unit
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**INNER, fastmath={"contract"})
 def _add_spike(
     board: Board, events: Events, pairs: Pairs, limits: Limits, unit: int, sample: int, shift: int, amplitude: float
 ) -> tuple[int, int]:

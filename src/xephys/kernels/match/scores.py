@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
+from xephys.kernels.lib.inner import inner
 from xephys.kernels.lib.lanes import add, fma, load_f32, splat_f32, store, transpose
 
 #: Number of scores computed together, a multiple of 64. A block of 384 channels, 0.9 MB, stays in the L2 cache.
@@ -25,7 +26,7 @@ HALF_SAMPLE_REACH = 8
 __all__ = ["correlate_templates", "estimate_noise_gain", "half_sample_weights"]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _transpose_block(traces, n_channels, first, rows, row_step, width, block):  # type: ignore[no-untyped-def]
     whole_rows, whole_channels = rows // 16 * 16, n_channels // 16 * 16
     step = row_step * n_channels
@@ -38,7 +39,7 @@ def _transpose_block(traces, n_channels, first, rows, row_step, width, block):  
         block[c * width + rows : (c + 1) * width] = 0.0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _combine_channels(block, width, spatial, n_ranks, channels, n_slots, combined):  # type: ignore[no-untyped-def]
     """Weighted sums of channels, one per rank, two at a time, so that each sample is loaded once for both."""
     zero = splat_f32(np.float32(0))
@@ -58,7 +59,7 @@ def _combine_channels(block, width, spatial, n_ranks, channels, n_slots, combine
             store(combined, other * width + t + 16, b1)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: ignore[no-untyped-def]
     """Sum over ranks and taps, 64 scores in registers.
 
@@ -89,12 +90,24 @@ def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: igno
 def _correlate(  # type: ignore[no-untyped-def]
     traces, n_channels, row_step, temporal, spatial, channels, slots_used, ranks_used, scores
 ):
-    n_units, n_ranks, n_taps = temporal.shape
-    n_rows, n_scores = -(-(traces.size // n_channels) // row_step), scores.shape[1]
+    n_ranks, n_taps = temporal.shape[1:]
     width = -(-(BLOCK_SAMPLES + n_taps) // UNROLL) * UNROLL
     block = np.zeros(n_channels * width, np.float32)
     combined = np.zeros(n_ranks * width, np.float32)
     total = np.zeros(BLOCK_SAMPLES, np.float32)
+    _correlate_blocks(
+        traces, n_channels, row_step, temporal, spatial, channels, slots_used, ranks_used, scores,
+        width, block, combined, total,
+    )  # fmt: skip
+
+
+@inner
+def _correlate_blocks(  # type: ignore[no-untyped-def]
+    traces, n_channels, row_step, temporal, spatial, channels, slots_used, ranks_used, scores,
+    width, block, combined, total,
+):  # fmt: skip
+    n_units, _, n_taps = temporal.shape
+    n_rows, n_scores = -(-(traces.size // n_channels) // row_step), scores.shape[1]
     for first in range(0, n_scores, BLOCK_SAMPLES):
         _transpose_block(
             traces, n_channels, first, min(BLOCK_SAMPLES + n_taps - 1, n_rows - first), row_step, width, block

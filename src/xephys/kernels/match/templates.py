@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import inner
 from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits
 from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.pursuit import minimum_scores, pursue
@@ -186,8 +187,23 @@ def _subtract(
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
 ) -> None:
+    waveform = np.empty(shifted_temporal.shape[3])
+    _subtract_events(traces, units, rows, shifts, amplitudes, shifted_temporal, spatial, channels, waveform)
+
+
+@inner
+def _subtract_events(
+    traces: NDArray[np.float32],
+    units: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    shifts: NDArray[np.int64],
+    amplitudes: NDArray[np.float64],
+    shifted_temporal: NDArray[np.float32],
+    spatial: NDArray[np.float32],
+    channels: NDArray[np.int32],
+    waveform: NDArray[np.float64],
+) -> None:
     n_ranks, n_samples = shifted_temporal.shape[2], shifted_temporal.shape[3]
-    waveform = np.empty(n_samples)
     for event in range(units.size):
         unit = units[event]
         first, last = max(0, -rows[event]), min(n_samples, traces.shape[0] - rows[event])

@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import inner
 from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
 
 WIDTH = 32  # channels filtered together: four float64 vectors, enough independent work to hide the recursion's latency
@@ -193,6 +194,14 @@ def _filtfilt(source, channels, before, n, coefficients, gain, filtered):  # typ
     block = np.zeros(ROWS * WIDTH)
     state = np.empty(len(coefficients) * 4 * WIDTH)
     forward = np.empty(rows * WIDTH, np.float32)
+    _both_ways(source, channels, before, n, coefficients, gain, filtered, block, state, forward)
+
+
+@inner
+def _both_ways(  # type: ignore[no-untyped-def]
+    source, channels, before, n, coefficients, gain, filtered, block, state, forward
+):
+    rows = len(source) // channels
     for first in range(0, channels, WIDTH):
         width = min(WIDTH, channels - first)
         for start in range(0, rows, ROWS):

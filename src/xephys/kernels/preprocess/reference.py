@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import inner
 from xephys.kernels.lib.lanes import (
     LANES,
     add,
@@ -242,6 +243,14 @@ def _common(source, members, offsets, labels, median, referenced):  # type: igno
     values = np.empty(channels + LANES, np.float32)
     level = np.zeros(groups, np.float32)
     spacing = np.zeros(groups, np.float32)
+    _common_rows(flat, rows, channels, members, offsets, labels, median, values, level, spacing, target)
+
+
+@inner
+def _common_rows(  # type: ignore[no-untyped-def]
+    flat, rows, channels, members, offsets, labels, median, values, level, spacing, target
+):
+    groups = len(offsets) - 1
     for t in range(rows):
         for group in range(groups):
             first, size = offsets[group], offsets[group + 1] - offsets[group]
