@@ -34,7 +34,7 @@ def api_page() -> str:
             lines += ["", f"## `{group}`", "", summary_of(import_module(group)), "", "| | |", "|---|---|"]
         mark = " ●" if hasattr(RecordingAccessor, name) else ""
         lines.append(f"| `{name}{signature_of(public)}`{mark} | {summary_of(public)} |")
-    for name in ("comparison", "curate", "plot", "testing"):
+    for name in ("comparison", "curate", "pipeline", "plot", "testing"):
         module = import_module(f"xephys.{name}")
         lines += ["", f"## `xephys.{name}`", "", summary_of(module), "", "| | |", "|---|---|"]
         for function in module.__all__:
@@ -53,7 +53,7 @@ def summary_of(public: Any) -> str:
 
 def signature_of(public: Any) -> str:
     """Names of the parameters; defaults are left out, they are in the docstring."""
-    if inspect.isclass(public):
+    if inspect.isclass(public) or not callable(public):
         return ""
     kinds = inspect.Parameter
     parts, keyword = [], False

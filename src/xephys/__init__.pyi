@@ -181,6 +181,7 @@ from .errors import XephysWarning as XephysWarning
 from . import comparison as comparison
 from . import curate as curate
 from . import dartsort as dartsort
+from . import pipeline as pipeline
 from . import plot as plot
 from . import testing as testing
 

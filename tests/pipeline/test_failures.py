@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from xephys.errors import ParameterError, RecordingError, ResourceError, SorterError, kind_of
+from xephys.pipeline.classified import SaturatedSignalError
 from xephys.pipeline.failures import REMEDIES, failure_from, failure_of
 
 
@@ -55,3 +57,12 @@ def test_the_traceback_is_kept() -> None:
 
 def test_an_unknown_kind_counts_as_unexpected() -> None:
     assert failure_from({"kind": "of another version", "message": "x"}).kind == "unexpected"
+
+
+def test_a_classified_cause_gives_the_kind_and_its_attributes() -> None:
+    error = OSError("outside")
+    error.__cause__ = SaturatedSignalError("all of it", channels_saturated=np.int64(3), total_channels=4)
+    failure = failure_of(error)
+    assert (failure.kind, failure.error, failure.message) == ("recording", "SaturatedSignalError", "all of it")
+    assert failure.attributes == {"channels_saturated": 3, "total_channels": 4}
+    assert failure_from(failure.to_dict()) == failure

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import kind_of
+from ..sorting import plain_value
+from .classified import classified
 
 #: Remedy for each kind of failure.
 REMEDIES = {
@@ -36,17 +39,20 @@ class Failure:
         Its message, in one line.
     trace
         The complete traceback.
+    attributes
+        Numbers and places that led to a classified failure, by name.
     """
 
     kind: str
     error: str
     message: str
     trace: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message} ({REMEDIES[self.kind]})"
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Convert to plain values, which :func:`failure_from` reads."""
         return asdict(self)
 
@@ -59,8 +65,14 @@ def failure_of(error: BaseException) -> Failure:
     >>> print(failure_of(ModuleNotFoundError("No module named 'hdbscan'")))
     installation: No module named 'hdbscan' (install the package, or run the sorter in a container)
     """
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return Failure(kind_of(error), type(error).__name__, lines[0], "".join(traceback.format_exception(error)))
+    known = classified(error)
+    cause = known or error
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    trace = "".join(traceback.format_exception(error))
+    if known is None:
+        return Failure(kind_of(error), type(error).__name__, lines[0], trace)
+    plain = json.loads(json.dumps(known.attributes, default=plain_value))
+    return Failure(known.kind, type(known).__name__, lines[0], trace, plain)
 
 
 def failure_from(stored: Mapping[str, Any]) -> Failure:
@@ -73,4 +85,9 @@ def failure_from(stored: Mapping[str, Any]) -> Failure:
     """
     kind = str(stored.get("kind", "unexpected"))
     known = {name: str(stored.get(name, "")) for name in ("error", "message", "trace")}
-    return Failure(kind if kind in REMEDIES else "unexpected", **known)
+    attributes = stored.get("attributes")
+    return Failure(
+        kind if kind in REMEDIES else "unexpected",
+        **known,
+        attributes=dict(attributes) if isinstance(attributes, Mapping) else {},
+    )

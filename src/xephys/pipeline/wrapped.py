@@ -15,6 +15,7 @@ from ..errors import ParameterError, ResourceError, SorterError
 from ..recording.axes import SegmentAxes
 from ..sorter.segments import join_segments, sorting_of_segments
 from ..sorting import build_sorting
+from .sorter_logs import classify_failure
 
 #: Arguments by which SpikeInterface runs a sorter in a container.
 CONTAINERS = ("docker_image", "singularity_image", "delete_container_files")
@@ -88,6 +89,8 @@ def run_wrapped(
         If the sorter, or what runs its container, is not installed.
     ResourceError
         If it ran out of memory.
+    SpikeSortingClassifiedError
+        If its words tell why it failed: no spikes, no good channels, containers, the GPU's memory, a missing filter.
     SorterError
         If it failed for another reason.
     """
@@ -110,7 +113,7 @@ def run_wrapped(
             **_without_bars(name, given),
         )
     except Exception as error:
-        raise explained(name, error) from error
+        raise classify_failure(name, folder / "spikeinterface", error) or explained(name, error) from error
     tree = _tree_of(found, whole, name=name, given=given, version=str(wrapper.get_sorter_version()))
     return sorting_of_segments(tree, recording, whole)
 
