@@ -76,6 +76,8 @@ def kind_of(error: BaseException) -> str:
     """
     if isinstance(error, OSError) and is_disk_full(error):
         return "resource"
+    if any(getattr(error, "kind", None) == kind for kind, _ in _KINDS):
+        return str(error.kind)  # type: ignore[attr-defined]  # a classified failure says it itself
     if type(error).__name__ in _RESOURCE_NAMES:
         return "resource"
     return next((kind for kind, classes in _KINDS if isinstance(error, classes)), "unexpected")

@@ -10,6 +10,7 @@ import spikeinterface.sorters as theirs
 
 import xephys
 from xephys.errors import ResourceError, SorterError
+from xephys.pipeline.classified import DockerEnvironmentError
 from xephys.pipeline.wrapped import explained, run_wrapped
 from xephys.simulation.sorting import truth_sorting
 from xephys.testing import simulate_recording
@@ -64,8 +65,9 @@ def test_containers_are_handled_by_spikeinterface(recording, tmp_path, monkeypat
         raise RuntimeError("Docker is not installed. Install docker on this machine to run sorting with docker.")
 
     monkeypatch.setattr(theirs, "run_sorter", run)
-    with pytest.raises(ImportError, match="Docker is not installed"):
+    with pytest.raises(DockerEnvironmentError, match="Docker is not installed") as raised:
         run_wrapped("kilosort4", recording, tmp_path, {"docker_image": "mine:1"})
+    assert raised.value.reason == "client_missing"
     assert asked["docker_image"] == "mine:1"
 
 

@@ -169,7 +169,8 @@ def _classified(
         )
     for reason, pattern in _DOCKER:
         if pattern.search(evidence.said):
-            return DockerEnvironmentError(f"the container of {sorter} cannot run ({reason})", reason=reason)
+            line = next(line for line in evidence.said.splitlines() if line.strip())
+            return DockerEnvironmentError(f"the container of {sorter} cannot run ({reason}): {line}", reason=reason)
     if re.search(r"no module named '?torch|error\(s\) in loading state_dict", evidence.text, re.I):
         return ModelLoadingError(f"the model of {sorter} cannot be loaded: torch is missing, or the file does not fit",
                                  sorter=sorter)  # fmt: skip
