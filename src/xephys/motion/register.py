@@ -136,14 +136,16 @@ def _trend(course: NDArray[np.float64], information: NDArray[np.float64]) -> NDA
     If a typical step is much larger than the error of a single bin, a random walk hardly smooths; steps are then
     measured from a parabola through the neighboring bins. Slower movement is better smoothed as a walk.
     """
-    from scipy.signal import savgol_filter
-
     if len(course) < _TREND_BINS:
         return np.zeros_like(course)
     step = float(np.median(np.abs(np.diff(course.mean(axis=1))))) / MAD_OF_NORMAL
     known = information[..., 0].sum(axis=1) + 2 * information[..., 1].sum(axis=1)
     error = 1 / np.sqrt(max(float(np.median(known)), 1e-9))
     share = np.clip((step / error - _TREND_FROM) / (_TREND_FULL - _TREND_FROM), 0, 1)
+    if share == 0:
+        return np.zeros_like(course)
+    from scipy.signal import savgol_filter
+
     return np.asarray(share * savgol_filter(course, _TREND_BINS, 2, axis=0, mode="nearest"))
 
 

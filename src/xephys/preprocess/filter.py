@@ -264,10 +264,14 @@ def filter_with_sos(
 
 
 def _design(order: int, corners_hz: Any, btype: str, ftype: str, rate: float, design: dict[str, Any]) -> Any:
-    from scipy.signal import iirfilter
-
     if order < 1:
         raise ParameterError(f"order is {order}; it must be at least 1")
+    if (btype, ftype, design) == ("bandpass", "butter", {}):
+        from ..kernels.preprocess.butterworth import butterworth_bandpass
+
+        return butterworth_bandpass(order, *corners_hz, sampling_frequency=rate)
+    from scipy.signal import iirfilter
+
     try:
         return iirfilter(order, corners_hz, btype=btype, ftype=ftype, fs=rate, output="sos", **design)
     except (ValueError, NotImplementedError, TypeError) as error:

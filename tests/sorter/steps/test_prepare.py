@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import xephys
 from xephys.errors import RecordingError, XephysWarning
 from xephys.per_channel import bad_channels_of
 from xephys.schema import make_recording
+from xephys.sorter.steps import prepare as module
 from xephys.sorter.steps.passes import Run
-from xephys.sorter.steps.prepare import channels_of_largest_shank, check_filterable, flag_constant, referenced
+from xephys.sorter.steps.prepare import (
+    channels_of_largest_shank,
+    check_filterable,
+    excerpts_of,
+    flag_constant,
+    prepare,
+    referenced,
+    transformed_excerpts,
+)
 
 
 def recording(traces, **coordinates):
@@ -54,3 +64,32 @@ def test_a_rate_without_spikes_is_refused_with_the_remedy(rate, refused):
         return
     with pytest.raises(RecordingError, match=f"sampled at {rate:g} Hz, and spikes.* below 4000 Hz.* stream_id"):
         check_filterable(slow, lambda traces: traces)
+
+
+def test_excerpts_of_a_transform_are_those_of_the_transformed_recording():
+    traces = recording(noise(24), bad=np.arange(24) == 3)
+    excerpts = excerpts_of(traces, seed=1, n_slices=3)
+    found = transformed_excerpts(excerpts, traces, lambda given: referenced(given, operator="median"))
+    expected = xephys.sample_traces(referenced(traces, operator="median"), n_slices=3, seed=1)
+    assert len(found) == len(expected) == 3
+    for part, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(part, other)
+
+
+def test_all_estimates_share_the_filtered_excerpts(tmp_path, monkeypatch):
+    drawn = []
+
+    def sample(given, **settings):
+        drawn.append(settings)
+        return xephys.sample_traces(given, **settings)
+
+    monkeypatch.setattr(module, "sample_traces", sample)
+    prepare(
+        recording(noise(40)),
+        Run(tmp_path, None, "default"),
+        band_pass=lambda traces: traces,
+        reference="median",
+        whitening_n_nearest=8,
+        seed=0,
+    )
+    assert drawn == [{"n_slices": module.N_SLICES, "seed": 0}]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from xephys.kernels.cluster.drop import relabel
 from xephys.kernels.cluster.sections import Section
@@ -223,7 +223,7 @@ def merge_same_shape(
             reason = "already one"
         elif residual > residual_max * min(scale, 1.0 / scale):
             reason = "shape differs"
-        elif observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01:
+        elif observed > 0 and pdtrc(observed - 1, 0.3 * expected) < 0.01:
             reason = "coincide within the refractory period"
         else:
             merged, reason = True, "same shape"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtr, pdtrc
 
 from xephys.kernels.metrics.spike_trains import coincidences, correlogram_counts
 
@@ -280,10 +280,10 @@ def decide_merges(
                 dead_samples=dead_samples,
                 duration_samples=duration_samples,
             )
-            clash = observed > 0 and poisson.sf(observed - 1, 0.3 * expected) < 0.01
+            clash = observed > 0 and pdtrc(observed - 1, 0.3 * expected) < 0.01
             # The root: two rare neurons are merged by chance with 6 % at a cosine of 0.96, and less below.
             doubt = np.sqrt(np.clip((same_shape - similarity) / (same_shape - similar_shape), 0.0, 1.0))
-            apart = poisson.cdf(observed, 0.4 * expected) <= APART_SIGNIFICANCE**doubt
+            apart = pdtr(observed, 0.4 * expected) <= APART_SIGNIFICANCE**doubt
             if repeated > repeated_max:
                 action, reason = "drop", "repeats the spikes of the other"
             elif not scale_min <= scale <= 1.0 / scale_min:

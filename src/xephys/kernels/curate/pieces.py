@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from xephys.kernels.metrics.spike_trains import coincidences
 
@@ -116,7 +116,7 @@ def find_pieces(
             dead_samples=dead_samples,
             duration_samples=duration_samples,
         )
-        too_many = observed > 0 and poisson.sf(observed - 1, COINCIDENCE_MAX * expected) < SIGNIFICANCE
+        too_many = observed > 0 and pdtrc(observed - 1, COINCIDENCE_MAX * expected) < SIGNIFICANCE
         alike = residual <= RESIDUAL_MAX - RESIDUAL_PER_SHARE * side_by_side
         if first == second or side_by_side > SIDE_BY_SIDE_MAX or too_many or not alike:
             continue

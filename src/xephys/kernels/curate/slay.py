@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks_cwt, sosfiltfilt
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 #: Refractory periods tried, in bins.
 PERIODS = np.array([1, 2, 4, 6, 8, 12, 16, 20])
@@ -90,4 +90,4 @@ def shared_refractoriness(correlograms: NDArray[np.int64], *, bin_ms: float) -> 
     sos = butter(4, BASELINE_HZ / (1000 / bin_ms / 2), btype="low", output="sos")
     baseline = sosfiltfilt(sos, sides, axis=1).max(axis=1, initial=-np.inf) if len(sides) else np.zeros(0)
     expected = PERIODS * baseline[:, None] * ACCEPTED
-    return np.asarray(poisson.cdf(within, expected).min(axis=1, initial=1.0))
+    return np.asarray(pdtr(within, expected).min(axis=1, initial=1.0))

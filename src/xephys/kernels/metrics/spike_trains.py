@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 
 @njit(nogil=True, cache=True)
@@ -212,7 +212,7 @@ def sliding_contamination(
     for step in range(1, 71):
         foreign = 0.005 * step * n_spikes
         expected = 2.0 * periods / max(duration_samples, 1) * foreign * (n_spikes - foreign + (foreign - 1.0) / 2.0)
-        certainty = 1.0 - poisson.cdf(violations, np.maximum(expected, 0.0))
+        certainty = 1.0 - pdtr(violations, np.maximum(expected, 0.0))
         if (certainty[tried] > confidence).any():
             return 0.005 * step
     return float("nan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 #: Contaminations tried in :func:`sliding_violations`.
 CONTAMINATIONS = np.arange(0.5, 35.5, 0.5) / 100
@@ -133,7 +133,7 @@ def sliding_violations(
     foreign = n * CONTAMINATIONS[None, :, None]
     own = n * (1 - CONTAMINATIONS)[None, :, None]
     expected = 2 * ends / duration_s * foreign * (own + (foreign - 1) / 2)
-    certainty = 1 - poisson.cdf(np.cumsum(counts, axis=1)[:, None], np.maximum(expected, 0.0))
+    certainty = 1 - pdtr(np.cumsum(counts, axis=1)[:, None], np.maximum(expected, 0.0))
     ruled_out = (certainty[:, :, tried] > CONFIDENCE).any(axis=2)
     first = CONTAMINATIONS[ruled_out.argmax(axis=1)]
     return np.where(ruled_out.any(axis=1) & (num_spikes > 0), first, np.nan)

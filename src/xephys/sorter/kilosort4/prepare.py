@@ -15,7 +15,7 @@ from ...recording.slicing import sample_slice
 from ...recording.stages import recording_plan
 from ..steps.filtered_before import filter_unless_filtered
 from ..steps.passes import Run
-from ..steps.prepare import check_filterable, in_microvolts, referenced, whitened, without_noisy
+from ..steps.prepare import check_filterable, excerpts_of, in_microvolts, referenced, whitened, without_noisy
 from ..steps.prepared import Prepared
 from .parameters import Kilosort4Parameters
 
@@ -84,7 +84,7 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> 
         gain = (-1.0 if p.invert_sign else 1.0) * (1.0 if p.scale is None else p.scale)
         traces = scale(traces, gain=gain, offset=0.0 if p.shift is None else p.shift)
     filtered = high_passed(traces, p)
-    filtered, _ = without_noisy(filtered, run, seed=seed)
+    filtered, _ = without_noisy(filtered, run, excerpts=excerpts_of(filtered, seed=seed))
     filtered = referenced(filtered, operator="median" if p.do_CAR else "none")
     if np.isfinite(p.artifact_threshold):
         filtered = blank_artifacts(filtered, threshold=p.artifact_threshold)

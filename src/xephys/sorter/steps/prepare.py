@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...errors import ParameterError, RecordingError, SilentRecordingError, warn_user
+from ...graph.events import compute
 from ...graph.results import identity_of
 from ...per_channel import bad_channels_of, place_single_channel, positions_of
 from ...preprocess.bad_channels import find_constant_channels
@@ -89,14 +90,38 @@ def prepare(
         If every channel is constant.
     """
     filtered = band_pass(in_microvolts(recording, run, seed=seed, learned=learned))
+    plain = excerpts_of(filtered, seed=seed)
     if learned is None:
-        filtered, plain_levels = without_noisy(filtered, run, seed=seed)
+        filtered, plain_levels = without_noisy(filtered, run, excerpts=plain)
     else:
         learned.check_units(filtered)
         plain_levels = learned.plain_noise_levels
-    filtered = referenced(without_artifacts(filtered, plain_levels), operator=reference)
-    prepared = whitened(filtered, run, n_nearest=whitening_n_nearest, seed=seed, learned=learned)
+
+    def finished(traces: xr.DataArray) -> xr.DataArray:
+        return referenced(without_artifacts(traces, plain_levels), operator=reference)
+
+    marked, filtered = filtered, finished(filtered)
+    # From the filtered excerpts, because filtering again would take as long as all other estimates together.
+    excerpts = DrawnExcerpts(
+        lambda: transformed_excerpts(plain, marked, finished), token=f"{identity_of(filtered)}-{plain.token}"
+    )
+    prepared = whitened(filtered, run, n_nearest=whitening_n_nearest, seed=seed, learned=learned, excerpts=excerpts)
     return replace(prepared, plain_noise_levels=plain_levels)
+
+
+def excerpts_of(recording: xr.DataArray, *, seed: int, n_slices: int = N_SLICES) -> DrawnExcerpts:
+    """Excerpts for noise levels and whitening, drawn when they are first used."""
+    token = f"{identity_of(recording)}-{seed}-{n_slices}"
+    return DrawnExcerpts(lambda: sample_traces(recording, n_slices=n_slices, seed=seed), token=token)
+
+
+def transformed_excerpts(
+    excerpts: Excerpts, recording: xr.DataArray, transform: Callable[[xr.DataArray], xr.DataArray]
+) -> Excerpts:
+    """Excerpts of a recording after further transforms of its traces, which see nothing beyond an excerpt's ends."""
+    whole = recording.isel(time=slice(0, max(len(part) for part in excerpts)))
+    parts = (whole.isel(time=slice(0, len(part))).copy(data=part) for part in excerpts)
+    return [part.data for part in compute(*(transform(part.chunk()) for part in parts))]
 
 
 def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
@@ -178,10 +203,10 @@ def whitened(
     seed: int,
     learned: Learned | None = None,
     n_slices: int = N_SLICES,
+    excerpts: DrawnExcerpts | None = None,
 ) -> Prepared:
-    """White traces, and noise levels before and after whitening, estimated on ``n_slices`` filtered excerpts."""
-    token = f"{identity_of(filtered)}-{seed}-{n_slices}"
-    excerpts = DrawnExcerpts(lambda: sample_traces(filtered, n_slices=n_slices, seed=seed), token=token)
+    """White traces, and noise levels before and after whitening, estimated on excerpts: ``n_slices`` if not given."""
+    excerpts = excerpts_of(filtered, seed=seed, n_slices=n_slices) if excerpts is None else excerpts
     if learned is None:
         levels, whitening, white_levels = run.once(_estimates, filtered, excerpts=excerpts, n_nearest=n_nearest)
     else:
@@ -229,13 +254,13 @@ def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArr
     return _mark_bad(recording, constant, "constant")
 
 
-def without_noisy(filtered: xr.DataArray, run: Run, *, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
+def without_noisy(filtered: xr.DataArray, run: Run, *, excerpts: DrawnExcerpts) -> tuple[xr.DataArray, xr.DataArray]:
     """Mark channels that are far noisier than the others, and return the noise levels of all channels.
 
     Otherwise the threshold crossings of such a channel would be clustered into units.
     """
     run.warm_up(recording_plan(filtered))
-    levels = run.once(_plain_noise_levels, filtered, seed=seed)
+    levels = run.once(_plain_noise_levels, filtered, excerpts=excerpts)
     good = ~bad_channels_of(filtered)
     if good.sum() < NOISY_CHANNELS_MIN:
         return filtered, levels
@@ -243,8 +268,8 @@ def without_noisy(filtered: xr.DataArray, run: Run, *, seed: int) -> tuple[xr.Da
     return _mark_bad(filtered, noisy, "noisy"), levels
 
 
-def _plain_noise_levels(filtered: xr.DataArray, *, seed: int) -> xr.DataArray:
-    return estimate_noise_levels(filtered, excerpts=sample_traces(filtered, n_slices=N_SLICES, seed=seed))
+def _plain_noise_levels(filtered: xr.DataArray, *, excerpts: Excerpts) -> xr.DataArray:
+    return estimate_noise_levels(filtered, excerpts=excerpts)
 
 
 def _mark_bad(recording: xr.DataArray, channels: NDArray[np.bool_], fault: str) -> xr.DataArray:
