@@ -54,6 +54,7 @@ ROOM_IMPORTS = {
     ("subtract", "localize"),  # an event is located from its denoised waveform
     ("match", "detect"),  # peaks in the residual of matching are spikes that no template explains
     ("match", "features"),  # waveforms are projected after their neighbors' spikes are subtracted
+    ("realtime", "cluster"),  # the spikes of a channel are split into sequences as clusters are
     ("templates", "match"),  # templates are compared in the metric of the matcher
     ("templates", "curate"),  # duplicate templates are found by the same rule as units to be merged
 }

@@ -35,6 +35,10 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "xephys.motion.iterative_template": "tests/motion/test_methods.py",
     "xephys.motion.kilosort": "tests/motion/test_methods.py",
     "xephys.motion.register": "tests/motion/test_estimate.py: what it adds is the accuracy that is held there",
+    "xephys.realtime.assigning": "tests/realtime/test_stream.py",
+    "xephys.realtime.learning": "tests/realtime/test_sequences.py",
+    "xephys.realtime.model": "tests/realtime/test_sequences.py",
+    "xephys.sorter.rt_sort.prepare": "tests/sorter/rt_sort/test_sort.py",
     "xephys.sorter.default.sort": "tests/sorter/test_identical.py and its neighbors",
     "xephys.sorter.steps.reuse": "tests/sorter/steps/test_learned.py",
 }

@@ -183,6 +183,7 @@ from . import curate as curate
 from . import dartsort as dartsort
 from . import pipeline as pipeline
 from . import plot as plot
+from . import realtime as realtime
 from . import testing as testing
 
 __version__: str

@@ -74,7 +74,7 @@ def parameters(preset: str = DEFAULT_PRESET) -> ParameterTable:
     Parameters
     ----------
     preset
-        ``"default"`` or ``"kilosort4"``.
+        ``"default"``, ``"kilosort4"`` or ``"rt_sort"``.
 
     Raises
     ------

@@ -134,6 +134,12 @@ _ROWS = (
         check="kilosort4.prepare:check_kilosort4",
         exports=("kilosort",),
     ),
+    Preset(
+        "rt_sort",
+        parameters="rt_sort.parameters:RTSortParameters",
+        sort="rt_sort.sort:sort_rt_sort",
+        check="rt_sort.prepare:check_rt_sort",
+    ),
 )
 PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _ROWS}
 

@@ -1,0 +1,120 @@
+"""RT-Sort of this project on simulated recordings: accuracy offline, time to learn, drift, and latency of live blocks.
+
+python -m benchmarks.realtime accuracy --probe neuropixels-1 --channels 384 --units 250 --duration 300
+python -m benchmarks.realtime live --channels 384 --minutes 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+import xephys
+from xephys.realtime import detect_sequences, sort_offline, stream
+from xephys.simulation.sorting import truth_sorting
+from xephys.testing import simulate_recording
+
+
+def simulated(given: argparse.Namespace) -> Any:
+    """A recording saved as int16, so that reading it costs no more than reading a real one, and its truth."""
+    more: dict[str, Any] = {"drift": given.drift, "drift_um": given.drift_um} if given.drift != "none" else {}
+    if given.rate is not None:
+        more["sampling_frequency"] = given.rate
+    if given.preset == "hard":
+        more["stimulation_period_s"] = 0.0
+    return simulate_recording(
+        duration_s=given.duration, n_channels=given.channels, n_units=given.units, probe=given.probe,
+        preset=given.preset, seed=given.seed, **more,
+    )  # fmt: skip
+
+
+def accuracy(given: argparse.Namespace) -> dict[str, Any]:
+    """Learn and sort; how many units are found, and how long each part took."""
+    recording, truth = simulated(given)
+    parameters = json.loads(given.parameters)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "recording.zarr"
+        xephys.save_recording(recording, path)
+        recording = xephys.open_recording(path)
+        began, cpu = time.monotonic(), time.process_time()
+        sequences = detect_sequences(recording, folder=folder, **parameters)
+        learned, learned_cpu = time.monotonic() - began, time.process_time() - cpu
+        stored = sum(f.stat().st_size for f in Path(folder).rglob("chunk_*.npy"))
+        began, cpu = time.monotonic(), time.process_time()
+        sorting = sort_offline(recording, sequences, folder=folder)
+        sorted_s = time.monotonic() - began
+        found = xephys.compare(sorting, truth_sorting(recording, truth))
+        best = np.sort(found.units["accuracy"].values)[::-1]
+    return {
+        "units": sequences.sizes["sequence"], "true": given.units, "at least 0.8": int((best >= 0.8).sum()),
+        "at least 0.5": int((best >= 0.5).sum()), "mean": round(float(best.mean()), 3), "learn s": round(learned, 1),
+        "learn cpu s": round(learned_cpu, 1), "assign s": round(sorted_s, 1), "MB on disk": round(stored / 1e6, 1),
+        "peak GB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "log": json.loads(sequences.attrs["log"]),
+    }  # fmt: skip
+
+
+def live(given: argparse.Namespace) -> dict[str, Any]:
+    """Computation per block of 5 ms, and whether the spikes are those found offline."""
+    given.duration = max(given.duration, 60.0)
+    recording, _ = simulated(given)
+    rate = float(recording.attrs["sampling_frequency"])
+    samples = recording.values
+    sequences = detect_sequences(recording)
+    running = stream(sequences)
+    size = round(0.005 * rate)
+    blocks = [samples[start : start + size] for start in range(0, len(samples), size)]
+    for block in blocks[:40]:
+        running.push(block)
+    running.reset()
+    spent, found = [], []
+    n_blocks = round(given.minutes * 60 / 0.005)
+    for number in range(n_blocks):
+        block = blocks[number % len(blocks)]
+        began = time.perf_counter()
+        spikes = running.push(block)
+        spent.append(time.perf_counter() - began)
+        if number < len(blocks):
+            found.append(spikes)
+    ms = np.array(spent) * 1e3
+    if given.out:
+        np.savez_compressed(given.out, ms=ms.astype(np.float32))
+    offline = sort_offline(recording, sequences)["spikes"]["sample_index"].values
+    mine = np.sort(np.concatenate(found)["sample_index"])
+    both = min(offline.max(), mine.max()) - 1000
+    return {
+        "sequences": sequences.sizes["sequence"], "blocks": n_blocks,
+        "p50 p99 p99.9 max ms": [round(float(v), 3) for v in (*np.percentile(ms, [50, 99, 99.9]), ms.max())],
+        "identical to offline": bool(np.array_equal(offline[offline < both], mine[mine < both])),
+        "latency ms": round(running.latency_samples / rate * 1e3, 2),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("accuracy", "live"))
+    parser.add_argument("--probe", default="neuropixels-1")
+    parser.add_argument("--preset", default="easy")
+    parser.add_argument("--channels", type=int, default=384)
+    parser.add_argument("--units", type=int, default=250)
+    parser.add_argument("--duration", type=float, default=300.0)
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--drift", default="none")
+    parser.add_argument("--drift-um", type=float, default=20.0)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--parameters", default="{}")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out")
+    given = parser.parse_args()
+    print(json.dumps({**vars(given), **globals()[given.what](given)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Sequences of detections that travel along an axon, and what can be done with them."""
+
+# ruff: noqa: I001  (blocks by use, not by alphabet)
+
+# Learn and use sequences.
+from .sequences import detect_sequences as detect_sequences
+from .sequences import sort_offline as sort_offline
+from .stream import Stream as Stream
+from .stream import stream as stream
+
+# On disk.
+from .store import open_sequences as open_sequences
+from .store import save_sequences as save_sequences
+
+# Networks.
+from ..detect.weights import read_network as read_network
