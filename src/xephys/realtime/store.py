@@ -45,7 +45,7 @@ def save_sequences(sequences: xr.Dataset, path: PathLike) -> Path:
     >>> from xephys.testing import simulate_recording
     >>> recording, truth = simulate_recording(duration_s=10, n_channels=16, n_units=2, seed=1)
     >>> from xephys.realtime import detect_sequences
-    >>> path = save_sequences(detect_sequences(recording), Path(mkdtemp()) / "sequences")
+    >>> path = save_sequences(detect_sequences(recording), mkdtemp() + "/sequences")
     >>> open_sequences(path).sizes["channel"]
     16
     """
