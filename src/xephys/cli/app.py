@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from .command_line import CommandLine
 from .commands.compare import compare
 from .commands.curate import curate
 from .commands.export import export
@@ -38,6 +39,7 @@ COMMANDS = (
 
 app = typer.Typer(
     name="xephys",
+    cls=CommandLine,
     help="Spike sorting as a lazy dataflow on chunked, labelled arrays.",
     epilog=STATUS_HELP,
     no_args_is_help=True,

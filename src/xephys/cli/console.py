@@ -55,15 +55,15 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             try:
                 command(*args, **options)
             except KeyboardInterrupt:
-                _say("interrupted", what_remains(options.get("out")))
+                say("interrupted", what_remains(options.get("out")))
                 raise typer.Exit(INTERRUPTED) from None
             except Exception as error:
                 if debug or isinstance(error, typer.Exit):
                     raise
                 status, sentence = explain(error)
-                if status == RESOURCE:
+                if status == RESOURCE and "out" in options:
                     sentence = f"{sentence}. {what_remains(options.get('out'))}"
-                _say("error", sentence)
+                say("error", sentence)
                 raise typer.Exit(status) from None
 
     return run
@@ -90,7 +90,8 @@ def explain(error: Exception) -> tuple[int, str]:
     return UNEXPECTED, f"unexpected {type(error).__name__}: {text.splitlines()[0]}; --debug shows where it comes from"
 
 
-def _say(kind: str, sentence: str) -> None:
+def say(kind: str, sentence: str) -> None:
+    """Print a sentence on the error stream; ``kind`` is ``"error"``, ``"warning"`` or ``"interrupted"``."""
     style, screen = "yellow" if kind == "warning" else "bold red", console(stderr=True)
     if screen.is_terminal:
         from ..sorter.progress import CLEAR_LINE
@@ -106,5 +107,5 @@ def _short_warnings(debug: bool) -> Iterator[None]:
         if not debug and not sys.warnoptions:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", XephysWarning)
-            warnings.showwarning = lambda message, *_, **__: _say("warning", str(message))
+            warnings.showwarning = lambda message, *_, **__: say("warning", str(message))
         yield

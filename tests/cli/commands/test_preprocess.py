@@ -19,8 +19,20 @@ def test_steps_are_applied_and_the_result_is_saved(simulated, tmp_path):
     saved = xephys.open_recording(tmp_path / "done")
     assert saved.dtype == expected.dtype
     np.testing.assert_array_equal(saved, expected)
-    run("preprocess", tmp_path / "done", steps, "--out", tmp_path / "more", "--format", "zarr", "--dtype", "int16")
+    run("preprocess", tmp_path / "done", steps, "--out", tmp_path / "more", "--format", "zarr", "--save-dtype", "int16")
     assert xephys.open_recording(tmp_path / "more").dtype == np.int16
+
+
+def test_a_raw_file_is_read_as_the_options_say(tmp_path):
+    counts = np.random.default_rng(0).integers(-99, 99, (3000, 4)).astype("uint16")
+    counts.tofile(tmp_path / "raw.bin")
+    steps = tmp_path / "steps.toml"
+    steps.write_text('steps = ["select_channels(channel_ids=[1, 2])"]')
+    reading = ("--n-channels", "4", "--sampling-frequency", "30000", "--dtype", "uint16", "--probe", "together")
+    run("preprocess", tmp_path / "raw.bin", steps, "--out", tmp_path / "done", *reading)
+    saved = xephys.open_recording(tmp_path / "done")
+    np.testing.assert_array_equal(saved, counts[:, 1:3])
+    assert {"x", "y"} <= set(saved.coords)
 
 
 def test_a_sort_applies_its_steps_first(simulated, tmp_path):

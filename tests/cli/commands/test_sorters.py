@@ -5,6 +5,8 @@ the list, its output folder, its parameters, and the status of its failures.
 
 import json
 
+import numpy as np
+
 import xephys
 from xephys.cli.paths import find_sorting
 
@@ -24,6 +26,15 @@ def test_another_sorter_is_run_and_kept(simulated, tmp_path):
     run(*words, "--mode", "keep")
     assert (tmp_path / "run" / "run.json").stat().st_mtime_ns == record
     assert json.loads((tmp_path / "run" / "run.json").read_text())["request"]["parameters"]["clusterer"] == "kmeans"
+
+
+def test_a_raw_file_is_read_as_the_options_say(tmp_path):
+    np.random.default_rng(0).normal(0, 9, (30_000, 4)).astype("int16").tofile(tmp_path / "raw.bin")
+    words = ("run-sorter", "xephys_default", tmp_path / "raw.bin", "--out", tmp_path / "run", "--probe", "together")
+    assert "without sampling_frequency" in refused(*words, "--n-channels", "4", status=2)
+    reading = ("--n-channels", "4", "--sampling-frequency", "30000", "--reader", "offset_bytes=0")
+    text = run(*words, *reading).stdout
+    assert text.startswith("0 units, 0 spikes")
 
 
 def test_each_kind_of_failure_has_its_status(simulated, tmp_path):

@@ -13,7 +13,7 @@ from xephys.testing import simulate_recording
 
 @pytest.fixture(scope="module")
 def moving():
-    return simulate_recording(duration_s=60, n_channels=64, n_units=16, seed=21, drift="slow")
+    return simulate_recording(duration_s=30, n_channels=48, n_units=12, seed=21, drift="slow")
 
 
 @pytest.fixture(scope="module")

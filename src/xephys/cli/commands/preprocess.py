@@ -8,19 +8,22 @@ from typing import Annotated
 import typer
 
 from ..console import console
-from ..options import Debug, Out, Overwrite, ProbeFile, RecordingPaths, Trust
+from ..options import Debug, Out, Overwrite, RecordingPaths
+from ..reading import Reading, with_reading
 
 
+@with_reading
 def preprocess(
     recordings: RecordingPaths,
     steps: Annotated[Path, typer.Argument(metavar="STEPS", help="TOML or JSON file with a list of steps.")],
     out: Out,
     file_format: Annotated[str, typer.Option("--format", help="binary or zarr.")] = "binary",
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="Type of the saved samples, such as int16; default: the last step's.")
+    save_dtype: Annotated[
+        str | None,
+        typer.Option("--save-dtype", help="Type of the saved samples, such as int16."),
     ] = None,
-    probe: ProbeFile = None,
-    trust: Trust = False,
+    *,
+    reading: Reading,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> None:
@@ -34,7 +37,7 @@ def preprocess(
     check_choice("--format", file_format, ("binary", "zarr"))
     check_output(out, overwrite=overwrite)
     pipeline = make_pipeline(steps)
-    done = apply_pipeline(open_segments(recordings, probe=probe, trust=trust), pipeline)
+    done = apply_pipeline(open_segments(recordings, **reading), pipeline)
     with console(stderr=True).status("writing the recording"):
-        save_recording(done, out, format=file_format, dtype=dtype, overwrite=overwrite)
+        save_recording(done, out, format=file_format, dtype=save_dtype, overwrite=overwrite)
     console().print(f"{len(pipeline)} steps: {out}")

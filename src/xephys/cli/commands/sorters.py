@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from ..console import console
-from ..options import Debug, Out, ProbeFile, RecordingPaths, Settings, Trust
+from ..options import Debug, Out, RecordingPaths, Settings
+from ..reading import Reading, with_reading
 from ..settings import literal, split_settings
 
 
+@with_reading
 def run_sorter(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the sorter; xephys sorters lists them.")],
     recordings: RecordingPaths,
@@ -29,8 +31,8 @@ def run_sorter(
         typer.Option("--mode", metavar="raise|keep|overwrite", help="What to do if DIR already holds a run."),
     ] = "raise",
     keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep the sorter's own files in DIR/.work.")] = False,
-    probe: ProbeFile = None,
-    trust: Trust = False,
+    *,
+    reading: Reading,
     debug: Debug = False,
 ) -> None:
     """Run another sorter, or a preset, on a recording. DIR gets sorting.zarr and run.json."""
@@ -44,7 +46,7 @@ def run_sorter(
     parameters = {key: literal(value) for key, value in split_settings(settings).items()}
     parameters |= {key: True for key, asked in (("docker_image", docker), ("singularity_image", singularity)) if asked}
     find_sorter(name).check(parameters)
-    recording = open_segments(recordings, probe=probe, trust=trust)
+    recording = open_segments(recordings, **reading)
     sorting = run(name, recording, folder=out, mode=mode, by=by, keep_work=keep_work, **parameters)
     units, spikes = sorting["units"].sizes["unit"], sorting["spikes"].sizes["spike"]
     console().print(f"{units} units, {spikes:,} spikes\n{out}")
