@@ -74,7 +74,7 @@ def parameters(preset: str = DEFAULT_PRESET) -> ParameterTable:
     Parameters
     ----------
     preset
-        ``"default"``, ``"kilosort4"`` or ``"rt_sort"``.
+        ``"default"``, ``"kilosort4"``, ``"rt_sort"`` or ``"dartsort"``.
 
     Raises
     ------

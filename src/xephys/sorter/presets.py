@@ -140,6 +140,12 @@ _ROWS = (
         sort="rt_sort.sort:sort_rt_sort",
         check="rt_sort.prepare:check_rt_sort",
     ),
+    Preset(
+        "dartsort",
+        parameters="dartsort.parameters:DARTsortParameters",
+        sort="dartsort.sort:sort_dartsort",
+        check="dartsort.prepare:check_dartsort",
+    ),
 )
 PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _ROWS}
 

@@ -50,8 +50,8 @@ def sort(
         with the same channels (:func:`xephys.append_segments`). Segments are sorted jointly: estimates, templates and
         units are shared, and each spike has its segment and its sample there.
     preset
-        ``"default"``; ``"kilosort4"``, which follows that system's steps and parameters; or ``"rt_sort"``, whose units
-        can be sorted live (see :mod:`xephys.realtime`).
+        ``"default"``; ``"kilosort4"`` or ``"dartsort"``, which follow those systems' steps and parameters; or
+        ``"rt_sort"``, whose units can be sorted live (see :mod:`xephys.realtime`).
     learned
         An earlier sorting of the same probe whose templates, whitening and noise levels are reused, so that nothing is
         learned here. Units keep their order and ``unit_id``, so that they correspond across recordings; a unit without

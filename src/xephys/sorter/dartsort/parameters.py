@@ -8,7 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ...checks import hint_for
 from ...errors import ParameterError
+from ..default.parameters import DefaultParameters
 
+#: Corner of the high-pass of both strategies that filter.
+HIGHPASS_HZ = 300.0
+#: An upper corner above every recording's: the strategies have none.
+NO_LIMIT_HZ = 1e6
+#: Threshold at which the residual of matching is searched for units that were missed.
+MISSED_THRESHOLD = 4.5
+#: Most temporal components of a feature; the denoiser may have more.
+N_FEATURES_MAX = 20
+#: Stands for amplitudes that do not vary.
+AMPLITUDE_STD_MIN = 1e-4
 Positive = Annotated[float, Field(gt=0)]
 Strategy = Literal["none", "standardize", "ibllike", "ibllikecmr"]
 
@@ -65,14 +76,16 @@ class DARTsortUserConfig(BaseModel):
     subsampling_spikes_per_channel: int | None = Field(5000, gt=0, description=ALL_CHUNKS)
     subsampling_presence: float = Field(0.1, gt=0, le=1, description=ALL_CHUNKS)
     matching_iterations: int = Field(1, ge=0, le=5, description="rounds of matching and clustering before the last one")
-    dredge_only: bool = Field(False, description="stop after the motion; the sorting then holds detected events")
-    n_jobs_cpu: int = Field(0, description="threads; 0: those of the active scheduler, negative: all but that many")
+    dredge_only: bool = Field(False, description="stop after the motion: xephys.dartsort.dartsort does")
+    n_jobs_cpu: int = Field(0, description=WORKERS)
     n_jobs_gpu: int = Field(0, description=WORKERS)
     n_jobs_small: int = Field(-2, description=WORKERS)
     n_jobs_small_gpu: int = Field(4, description=WORKERS)
     device: str | None = Field(None, description="None or cpu; passes on a GPU are those of preset default")
     executor: str = Field("threading_unless_multigpu", description=WORKERS)
-    chunk_length_samples: int = Field(30_000, ge=1000, description="samples of a chunk; affects scheduling only")
+    chunk_length_samples: int = Field(
+        30_000, ge=1000, description="accepted without effect: chunks are those of the recording, and change no result"
+    )
     work_in_tmpdir: bool = Field(False, description="keep intermediate results in a temporary folder")
     copy_recording_to_tmpdir: bool | Literal["yes", "no", "if_preprocessing"] = Field(
         False, description="accepted without effect: white traces are kept between passes (cache)"
@@ -84,8 +97,12 @@ class DARTsortUserConfig(BaseModel):
     save_final_features: bool = Field(True, description="write the features of matched spikes")
     ms_before: Positive = Field(1.4, description="length of a spike's window before its trough")
     ms_after: Positive = Field(2.6 + 0.1 / 3, description="length of a spike's window from its trough on")
-    alignment_ms: Positive = Field(1.5, description="largest shift when units are aligned to their templates' troughs")
-    deduplication_ms: Positive = Field(0.5, description="closer spikes of a unit are duplicates")
+    alignment_ms: Positive = Field(
+        1.5, description="accepted without effect: templates are aligned while they are averaged"
+    )
+    deduplication_ms: Positive = Field(
+        0.5, description="accepted without effect: the matcher allows a unit one spike in 0.5 ms"
+    )
     peak_sign: Literal["neg", "both", "pos"] = Field("both", description="sign of the detected peaks")
     voltage_threshold: Positive = Field(3.0, description="smallest peak that is examined")
     matching_threshold: Positive = Field(8.0, description="root of the smallest energy that a matched spike explains")
@@ -110,9 +127,12 @@ class DARTsortUserConfig(BaseModel):
     temporal_upsamples: int = Field(
         4, ge=1, description="accepted without effect: the matcher places each template between samples on its own"
     )
-    agg_kind: Literal["qda", "template_distance", "none"] = Field("qda", description="none: units are not merged last")
+    agg_kind: Literal["qda", "template_distance", "none"] = Field(
+        "qda", description="accepted without effect: units are split and merged in every round of matching"
+    )
     postprocessing: Literal["agglomerate_and_clean", "agglomerate", "clean"] = Field(
-        "agglomerate_and_clean", description="last steps; clean: units are not merged last"
+        "agglomerate_and_clean",
+        description="accepted without effect: units are split and merged in every round of matching",
     )
     spikeinterface_merge_preset: str | None = Field(
         None, description="accepted without effect: xephys.curate.merge_units, after the sort"
@@ -151,3 +171,42 @@ class DARTsortUserConfig(BaseModel):
         except ValidationError as error:
             faults = "; ".join(f"{e['loc'][0]} is {e['input']!r}: {e['msg']}" for e in error.errors())
             raise ParameterError(f"{faults}; xephys.parameters('dartsort') lists the limits") from error
+
+
+class DARTsortParameters(DARTsortUserConfig):
+    """Parameters of ``preset="dartsort"``: raw recordings are filtered and referenced unless they already are."""
+
+    preprocessing: Strategy = Field("ibllikecmr", description="steps before detection")
+
+    @property
+    def n_passes(self) -> int:
+        """Number of passes over the recording that collect events: detection, rounds of matching, the last one."""
+        return 2 + self.matching_iterations
+
+    @property
+    def band_hz(self) -> tuple[float, float]:
+        """Corners of the filter."""
+        return (HIGHPASS_HZ if self.preprocessing in ("ibllike", "ibllikecmr") else 0.0), float("inf")
+
+    @property
+    def of_matching(self) -> DefaultParameters:
+        """The parameters of the steps that follow detection, under the names that these have there."""
+        return DefaultParameters(
+            freq_max_hz=NO_LIMIT_HZ,
+            detect_threshold=MISSED_THRESHOLD,
+            peak_sign=self.peak_sign,
+            exclude_radius_um=self.deduplication_radius_um,
+            ms_before=self.feature_ms_before,
+            ms_after=self.feature_ms_after,
+            n_components=min(self.temporal_pca_rank, N_FEATURES_MAX),
+            n_refinements=self.matching_iterations,
+            match_threshold=self.matching_threshold,
+            amplitude_min=1.0 / (1.0 + self.amplitude_scaling_boundary),
+            amplitude_max=1.0 + self.amplitude_scaling_boundary,
+            amplitude_std=max(self.amplitude_scaling_stddev, AMPLITUDE_STD_MIN),
+            drift="follow" if self.do_motion_estimation else "off",
+        )
+
+    def template_window(self, sampling_frequency: float) -> tuple[int, int]:
+        """Number of samples of a template before its spike, and in total."""
+        return self.of_matching.template_window(sampling_frequency)

@@ -18,7 +18,7 @@ class DefaultParameters(BaseModel):
     UNITS: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("detect_threshold", "match_threshold"), "noise"),
         **dict.fromkeys(("ms_before", "ms_after"), "ms"),
-        **dict.fromkeys(("amplitude_min", "amplitude_max"), "template"),
+        **dict.fromkeys(("amplitude_min", "amplitude_max", "amplitude_std"), "template"),
     }
 
     freq_min_hz: float = Field(300.0, gt=0, description="lower cutoff of the band-pass")
@@ -42,6 +42,7 @@ class DefaultParameters(BaseModel):
     match_threshold: float = Field(5.0, gt=0, description="smallest reduction of the residual that counts as a spike")
     amplitude_min: float = Field(0.5, gt=0, le=1, description="smallest amplitude of a spike")
     amplitude_max: float = Field(1.5, ge=1, description="largest amplitude of a spike")
+    amplitude_std: float = Field(0.1, gt=0, description="expected standard deviation of a spike's amplitude")
     drift: Literal["follow", "interpolate", "off"] = Field(
         "follow", description="if the tissue moves: move the templates, interpolate the traces, or do nothing"
     )

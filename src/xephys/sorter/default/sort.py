@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -57,6 +57,9 @@ from .parameters import DefaultParameters
 from .prepare import prepare_default
 from .silence import N_NEAREST, N_SPIKES_MAX, match_near_silence
 
+if TYPE_CHECKING:
+    from ..presets import Parameters
+
 #: The refinement that also clusters the residual of matching; later ones examine the units found there.
 LOOK_AT = 1
 #: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
@@ -71,14 +74,32 @@ class Features:
     noise: float
 
 
+@dataclass(frozen=True)
+class Detected:
+    """What a sort starts from: prepared traces, their events with positions and projections, and the motion."""
+
+    prepared: Prepared
+    features: Features
+    events: CheckpointedEvents
+    motion: xr.Dataset | None
+    tissue: Tissue | None
+
+
 def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Run) -> xr.DataTree:
     """Sort one segment. What the ``run`` keeps is not repeated, neither on resume nor with other late parameters."""
-    p = parameters
-    prepared, features, detected, motion, tissue = _peaks_in_tissue(recording, p, run)
+    detected = _peaks_in_tissue(recording, parameters, run)
+    return sort_detected(recording, detected, parameters, run, given=parameters)
+
+
+def sort_detected(
+    recording: xr.DataArray, detected: Detected, parameters: DefaultParameters, run: Run, *, given: Parameters
+) -> xr.DataTree:
+    """Sort a segment whose events are known; the sorting records the parameters that were ``given`` to the preset."""
+    p, prepared, features, tissue = parameters, detected.prepared, detected.features, detected.tissue
     white, components = prepared.whitened, features.components
     around: dict[str, Any] = {"n_nearest": p.n_nearest, "guard_ms": p.ms_before + p.ms_after}
     silences = silent_stretches(recording, prepared.filtered, run)
-    whole = live_records(peaks_at_rest(detected, tissue), silences, white, **around)
+    whole = live_records(peaks_at_rest(detected.events, tissue), silences, white, **around)
     clusters = _cluster(white, whole, features, p, run)
 
     for number in range(1, p.n_refinements + 1):
@@ -113,24 +134,23 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
     filtered_means = colored_means(resting_means, prepared.whitening, n_nearest=N_CHANNELS)
     seen = appearance_of(unit_means(filtered_means, units.origin), prepared)
     quality = judge_units(recording, units.spikes, seen, **p.good_limits)
-    learned = learned_nodes(prepared, resting, units.origin, components=components)
+    learned = learned_nodes(prepared, resting, units.origin, components=components) if given is p else None
     return assemble(
-        recording, units.spikes, seen, quality, preset=run.preset, parameters=p, log=log, motion=motion, learned=learned
+        recording, units.spikes, seen, quality, preset=run.preset, parameters=given, log=log, motion=detected.motion,
+        learned=learned,
     )  # fmt: skip
 
 
-def _peaks_in_tissue(
-    recording: xr.DataArray, p: DefaultParameters, run: Run
-) -> tuple[Prepared, Features, CheckpointedEvents, xr.Dataset | None, Tissue | None]:
+def _peaks_in_tissue(recording: xr.DataArray, p: DefaultParameters, run: Run) -> Detected:
     """Prepared traces and their peaks, with what is known of the motion; traces move here if they are to."""
     prepared = prepare_default(recording, p, run)
     features, detected = _detect(prepared, p, run, stage="detect")
     motion = find_motion(prepared.whitened, detected, run) if follows_drift(recording, p) else None
     tissue = moving_tissue(prepared.whitened, motion)
     if p.drift != "interpolate" or tissue is None:
-        return prepared, features, detected, motion, tissue
+        return Detected(prepared, features, detected, motion, tissue)
     prepared = with_moved_traces(prepared, tissue.motion, p, run)
-    return prepared, *_detect(prepared, p, run, stage="detect again"), motion, None
+    return Detected(prepared, *_detect(prepared, p, run, stage="detect again"), motion, None)
 
 
 def _right_near_silence(
@@ -156,7 +176,7 @@ def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -
     """Detected peaks with positions and projections, and the features used for these."""
     white = prepared.whitened
     peaks = detect_peaks(white, **_peak_settings(prepared, p))
-    features = _learn_features(prepared, peaks, p, run)
+    features = learn_features(prepared, peaks, p, run)
     peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION if on_host(white) else "center_of_mass")
     peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
     return features, run.collect(stage, peaks)
@@ -173,7 +193,7 @@ def _peak_settings(prepared: Prepared, p: DefaultParameters) -> dict[str, Any]:
     }
 
 
-def _learn_features(prepared: Prepared, peaks: SpikeTable, p: DefaultParameters, run: Run) -> Features:
+def learn_features(prepared: Prepared, peaks: SpikeTable, p: DefaultParameters, run: Run) -> Features:
     """Temporal components of the peaks, and the noise of projections on them."""
     components = run.once(
         _components,
@@ -333,6 +353,7 @@ def _match(
         match_threshold=p.match_threshold if match_threshold is None else match_threshold,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
+        amplitude_std=p.amplitude_std,
         freq_max_hz=p.freq_max_hz,
         **projection,
     )

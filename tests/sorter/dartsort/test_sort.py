@@ -1,0 +1,64 @@
+"""The preset ``dartsort``: its accuracy, what does not change its result, and the units it does not invent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xephys
+from tests.support.sortings import assert_identical
+from xephys import ParameterError
+from xephys.schema import make_recording
+from xephys.testing import simulate_recording
+
+
+def sort(recording: Any, **parameters: Any) -> Any:
+    return xephys.sort(recording, preset="dartsort", **parameters)
+
+
+@pytest.fixture(scope="module")
+def still_sorting(opened):
+    return sort(opened(2.0), do_motion_estimation=False)
+
+
+def test_an_easy_recording_is_sorted():
+    recording, truth = simulate_recording(duration_s=20, n_channels=32, n_units=8, amplitude_range_uv=(60, 150), seed=1)
+    sorting = sort(recording)
+    found = xephys.compare(sorting, truth).summary
+    assert found["num_well_detected"] == 8
+    assert found["num_false_positive"] == found["num_overmerged"] == 0
+    assert found["accuracy"] > 0.97
+    assert sorting.attrs["preset"] == "dartsort"
+
+
+def test_chunks_do_not_change_a_bit(opened, still_sorting):
+    assert_identical(sort(opened(0.7), do_motion_estimation=False), still_sorting)
+
+
+def test_a_stopped_sort_resumes(opened, still_sorting, tmp_path):
+    calls: list[tuple[str, int, int]] = []
+    once = {"folder": tmp_path, "do_motion_estimation": False, "progress": lambda *call: calls.append(call)}
+    sort(opened(2.0), **once)
+    assert {stage for stage, *_ in calls} == {"subtract", "refine 1", "match"}
+    calls.clear()
+    assert_identical(sort(opened(2.0), **once), still_sorting)
+    assert all(done == total for _, done, total in calls)  # nothing was computed again
+
+
+def test_noise_has_no_units():
+    noise = np.random.default_rng(0).normal(0, 10, (4 * 30_000, 8)).astype("f4")
+    recording = make_recording(
+        noise, sampling_frequency=30_000.0, coordinates={"x": np.zeros(8), "y": 20.0 * np.arange(8)}
+    )
+    assert sort(recording)["units"].sizes["unit"] == 0
+
+
+def test_what_the_preset_cannot_do_is_refused(opened):
+    with pytest.raises(ParameterError, match=r"dredge_only is True.*call xephys.dartsort.dartsort"):
+        sort(opened(2.0), dredge_only=True)
+    with pytest.raises(ParameterError, match="device is 'cuda:0', which preset 'dartsort' cannot do yet"):
+        sort(opened(2.0), device="cuda:0")
+    with pytest.raises(ParameterError, match=r"no parameter 'voltage_treshold'.*did you mean 'voltage_threshold'"):
+        sort(opened(2.0), voltage_treshold=4)
