@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
+from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.lanes import LANES, fma, larger, load_f32, splat_f32, store
 from xephys.kernels.lib.records import PEAK_DTYPE
 
 #: A peak with the network's opinion: the probability that it is a spike, and the spike's time after ``sample_index``,
@@ -228,32 +230,50 @@ def evaluate_at(
         field += shape[layer, 0] - 1
         widest = max(widest, shape[layer, 2])
     outputs = np.empty((len(rows), shape[n_layers - 1, 2]), np.float32)
-    given = np.empty((field, widest), np.float32)
-    made = np.empty((field, widest), np.float32)
-    for i in range(len(rows)):
-        c = channels[i]
-        factor = scale[c] if traces[rows[i], c] < 0 else -scale[c]
-        for t in range(field):
-            given[t, 0] = traces[rows[i] - nbefore + t, c] * factor
+    # Value k of sample t of candidate i is at (t * n_in + k) * LANES + i: a vector holds sixteen candidates.
+    given = np.zeros(field * widest * LANES, np.float32)
+    made = np.zeros(field * widest * LANES, np.float32)
+    for first in range(0, len(rows), LANES):
+        n = min(LANES, len(rows) - first)
+        for lane in range(n):
+            row, c = rows[first + lane], channels[first + lane]
+            factor = scale[c] if traces[row, c] < 0 else -scale[c]
+            for t in range(field):
+                given[t * LANES + lane] = traces[row - nbefore + t, c] * factor
         length, w, b = field, 0, 0
         for layer in range(n_layers):
             taps, n_in, n_out = shape[layer, 0], shape[layer, 1], shape[layer, 2]
             length -= taps - 1
             for t in range(length):
-                row = made[t, :n_out]
-                row[:] = biases[b : b + n_out]
-                at = w
-                for tap in range(taps):
-                    for k in range(n_in):
-                        value = given[t + tap, k]
-                        for j in range(n_out):
-                            row[j] += value * weights[at + j]
-                        at += n_out
-                if layer < n_layers - 1:
-                    for j in range(n_out):
-                        row[j] = max(row[j], np.float32(0))
+                _layer_at(given, made, t, taps * n_in, n_in, n_out, weights, w, biases, b, layer < n_layers - 1)
             w += taps * n_in * n_out
             b += n_out
             given, made = made, given
-        outputs[i] = given[0, : shape[n_layers - 1, 2]]
+        for lane in range(n):
+            for k in range(shape[n_layers - 1, 2]):
+                outputs[first + lane, k] = given[k * LANES + lane]
     return outputs
+
+
+@inner
+def _layer_at(given, made, t, n, n_in, n_out, weights, w, biases, b, rectify):  # type: ignore[no-untyped-def]
+    """All outputs of one layer at one sample, four at a time, so that each input is loaded once for them."""
+    zero = splat_f32(np.float32(0))
+    here = t * n_in * LANES
+    for j in range(0, n_out, 4):
+        j1, j2, j3 = min(j + 1, n_out - 1), min(j + 2, n_out - 1), min(j + 3, n_out - 1)
+        s0, s1 = splat_f32(biases[b + j]), splat_f32(biases[b + j1])
+        s2, s3 = splat_f32(biases[b + j2]), splat_f32(biases[b + j3])
+        at = w
+        for k in range(n):
+            x = load_f32(given, here + k * LANES)
+            s0, s1 = fma(splat_f32(weights[at + j]), x, s0), fma(splat_f32(weights[at + j1]), x, s1)
+            s2, s3 = fma(splat_f32(weights[at + j2]), x, s2), fma(splat_f32(weights[at + j3]), x, s3)
+            at += n_out
+        if rectify:
+            s0, s1, s2, s3 = larger(s0, zero), larger(s1, zero), larger(s2, zero), larger(s3, zero)
+        there = t * n_out
+        store(made, (there + j) * LANES, s0)
+        store(made, (there + j1) * LANES, s1)
+        store(made, (there + j2) * LANES, s2)
+        store(made, (there + j3) * LANES, s3)
