@@ -12,6 +12,7 @@ from .commands.info import info
 from .commands.metrics import metrics
 from .commands.parameters import parameters
 from .commands.preprocess import preprocess
+from .commands.realtime import rt_learn, rt_run
 from .commands.report import report
 from .commands.simulate import simulate
 from .commands.sort import sort
@@ -35,6 +36,8 @@ COMMANDS = (
     sorters,
     track,
     track_add,
+    rt_learn,
+    rt_run,
 )
 
 app = typer.Typer(

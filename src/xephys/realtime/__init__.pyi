@@ -8,6 +8,11 @@ from .sequences import sort_offline as sort_offline
 from .stream import Stream as Stream
 from .stream import stream as stream
 
+# Blocks of samples.
+from .sources import blocks_of as blocks_of
+from .sources import blocks_from_socket as blocks_from_socket
+from .sources import RingBuffer as RingBuffer
+
 # On disk.
 from .store import open_sequences as open_sequences
 from .store import save_sequences as save_sequences

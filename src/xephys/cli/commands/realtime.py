@@ -1,0 +1,96 @@
+"""``xephys rt-learn`` and ``xephys rt-run``: learn sequences, then sort samples by them as they arrive."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from ...errors import OutputError, ParameterError
+from ..console import console
+from ..options import Debug, Overwrite, RecordingPath, Settings
+from ..reading import Reading, with_reading
+from ..settings import split_settings
+
+
+@with_reading
+def rt_learn(
+    path: RecordingPath,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to save the sequences (.npz).")],
+    settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
+    *,
+    reading: Reading,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Learn sequences from a few minutes of a recording, for sorting live or offline."""
+    from ...io.read.open import open_recording
+    from ...realtime.sequences import detect_sequences
+    from ...realtime.store import save_sequences
+
+    _check_file(out, overwrite=overwrite)
+    recording = open_recording(path, **reading)
+    sequences = detect_sequences(recording, **split_settings(settings))
+    saved = save_sequences(sequences, out)
+    console().print(f"{sequences.sizes['sequence']} sequences of {int(sequences['num_spikes'].sum())} spikes: {saved}")
+
+
+@with_reading
+def rt_run(
+    sequences: Annotated[Path, typer.Argument(metavar="SEQUENCES", help="File of xephys rt-learn.")],
+    source: Annotated[str, typer.Argument(metavar="RECORDING|HOST:PORT", help="What to sort, in blocks.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Table of spikes (.csv), written as they come.")],
+    block_ms: Annotated[float, typer.Option("--block-ms", help="Length of a block.")] = 5.0,
+    *,
+    reading: Reading,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Sort a recording, or int16 samples from a TCP socket, block by block, and say how long each block took."""
+    from ...io.read.open import open_recording
+    from ...realtime.sources import blocks_from_socket, blocks_of
+    from ...realtime.store import open_sequences
+    from ...realtime.stream import Stream
+
+    _check_file(out, overwrite=overwrite)
+    known = open_sequences(sequences)
+    live, rate = Stream(known), float(known.attrs["sampling_frequency"])
+    host, colon, port = source.rpartition(":")
+    if colon and port.isdigit() and not Path(source).exists():
+        size = max(1, round(block_ms * 1e-3 * rate))
+        blocks = blocks_from_socket((host, int(port)), n_channels=known.sizes["channel"], block_samples=size)
+    else:
+        blocks = blocks_of(open_recording(source, **reading), block_ms=block_ms)
+    spent, n_spikes = [], 0
+    with out.open("w") as file:
+        file.write("sample_index,time_s,unit_index,amplitude,channel_index\n")
+        for block in blocks:
+            began = time.perf_counter()
+            spikes = live.push(block)
+            spent.append(time.perf_counter() - began)
+            n_spikes += _write(file, spikes, rate)
+        n_spikes += _write(file, live.flush(), rate)
+    middle, late = np.percentile(spent or [0.0], [50, 99]) * 1e3
+    console().print(f"{n_spikes} spikes of {known.sizes['sequence']} sequences: {out}")
+    console().print(f"{len(spent)} blocks of {block_ms:g} ms: {middle:.2f} ms each, 99 of 100 within {late:.2f} ms")
+
+
+def _write(file: TextIO, spikes: NDArray[Any], rate: float) -> int:
+    """Append spikes to the table; returns their number."""
+    rows = np.column_stack([spikes[name] for name in ("sample_index", "unit_index", "amplitude", "channel_index")])
+    np.savetxt(
+        file, np.insert(rows, 1, spikes["sample_index"] / rate, axis=1), fmt=("%d", "%.6f", "%d", "%.3f", "%d"),
+        delimiter=",",
+    )  # fmt: skip
+    return len(spikes)
+
+
+def _check_file(out: Path, *, overwrite: bool) -> None:
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another name, or give --overwrite")
+    if not out.absolute().parent.is_dir():
+        raise ParameterError(f"there is no folder {out.absolute().parent}; make it first")
