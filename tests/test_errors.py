@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -38,3 +40,19 @@ def test_classes_derive_from_pythons():
     assert issubclass(errors.RecordingError, ValueError)
     assert issubclass(errors.ParameterError, ValueError)
     assert issubclass(errors.XephysWarning, UserWarning)
+
+
+def test_readers_are_silenced_in_several_threads_and_filters_are_restored():
+    def read(number):
+        with errors.readers_silenced(again=number % 2 == 0):
+            for category in (FutureWarning, DeprecationWarning, *([UserWarning] if number % 2 == 0 else [])):
+                warnings.warn("not the user's", category, stacklevel=1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(read, range(200)))
+        assert warnings.filters == before
+        with pytest.raises(UserWarning), errors.readers_silenced():
+            warnings.warn("of a file", UserWarning, stacklevel=1)

@@ -49,7 +49,16 @@ ABSURD = [
     ("gaussian_filter", "freq_max_hz", 1e-9, "is not below freq_max_hz"),
     ("highpass_spatial_filter", "freq_min", 1e-9, "below 0.0001 nothing would be removed"),
     ("detect_bad_channels", "n_slices", 10**8, "at most 100000"),
+    ("detect_bad_channels", "slice_duration_s", 1e-9, "slice_duration_s is 1e-09; it must be at least 0.01"),
+    ("sample_traces", "slice_duration_s", 0.009, "it must be at least 0.01"),
 ]
+
+
+@pytest.mark.parametrize(("name", "most"), [("template_sizes", 20), ("nearest_templates", 20_000)])
+def test_grids_of_universal_templates_have_a_limit(recording, name, most):
+    shapes = xephys.standard_shapes(sampling_frequency=30_000.0)
+    with pytest.raises(ParameterError, match=f"{name} is {most + 1}; it must be at most {most}"):
+        xephys.universal_templates(recording, shapes=shapes, **{name: most + 1})
 
 
 @pytest.mark.parametrize(("function", "parameter", "value", "sentence"), ABSURD)

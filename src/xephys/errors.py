@@ -6,6 +6,9 @@ Every message names the value, the limit and the remedy. The command line derive
 import errno
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
 
 
 class RecordingError(ValueError):
@@ -94,3 +97,22 @@ def is_disk_full(error: OSError) -> bool:
     if error.errno is None:
         return "requested and" in str(error)
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+#: Filters of warnings belong to the process, so only one thread at a time may replace and restore them.
+_FILTERS = RLock()
+
+
+@contextmanager
+def readers_silenced(*, again: bool = False) -> Iterator[None]:
+    """Ignore what readers of other packages say about calls that they deprecate themselves: no user makes these calls.
+
+    Parameters
+    ----------
+    again
+        Whether a file is read that was opened before: then all has been said, and every warning is ignored.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        for category in (Warning,) if again else (FutureWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", category)
+        yield

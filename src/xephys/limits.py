@@ -16,6 +16,8 @@ import numpy as np
 ORDER_MAX = 32
 #: Further limits: a grid, or a number of excerpts, beyond these does not fit into memory.
 MAXIMA = {"template_sizes": 20, "nearest_templates": 20_000, "n_slices": 100_000}
+#: Noise levels and spectra of shorter excerpts say nothing.
+MINIMA = {"slice_duration_s": 0.01}
 #: Numbers that the functions check with others, beside frequencies, which have a limit in the recording's rate.
 OWN_CHECKS = ("low", "high", "start_s", "stop_s")
 #: How the names of numbers end that may be given as one or as several.
@@ -88,6 +90,8 @@ def _fault_of_length(name: str, number: float, recording: Any) -> str | None:
     if name.endswith(("_um", "_ms")) and number < 0:
         return "it must be at least 0"
     duration_ms = 1e3 * _duration_s(recording)
+    if name in MINIMA and 0 < number < MINIMA[name]:
+        return f"it must be at least {MINIMA[name]:g}"
     if in_ms and number > max(duration_ms, WINDOW_MS):
         return f"the recording lasts {duration_ms:g} ms, and it must not be longer; it is in milliseconds"
     return None

@@ -1,4 +1,4 @@
-"""The folder of a sort without a folder of its own exists while it is needed and is removed afterwards."""
+"""A sort without a folder removes what it wrote, and results are in the unit of the traces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from contextlib import nullcontext
 
 import pytest
 
+import xephys
 from xephys.sorter.run import scratch_folder
+from xephys.testing import simulate_recording
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -18,3 +20,13 @@ def test_a_scratch_folder_is_removed(fails):
         if fails:
             raise RuntimeError
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("preset", ["default", "kilosort4"])
+def test_without_gains_amplitudes_and_templates_are_in_counts(preset):
+    recording, _ = simulate_recording(n_channels=4, n_units=2, probe="tetrode", duration_s=6.0, seed=0)
+    for given, unit in ((recording, "uV"), (recording.drop_vars(["gain_to_uv", "offset_to_uv"]), "counts")):
+        sorting = xephys.sort(given, preset=preset)
+        assert sorting["units"].sizes["unit"] == 2
+        values = sorting["spikes"]["amplitude"], sorting["units"]["amplitude"], sorting["templates"]["templates"]
+        assert {variable.attrs["units"] for variable in values} == {unit}

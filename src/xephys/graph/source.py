@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import readers_silenced
 from .plan import Array
 
 
@@ -176,7 +177,8 @@ class PickledSource:
 def unpickled(pickled: bytes, content: str) -> Any:
     """The recording behind a :class:`PickledSource`. This process or one of its workers pickled it; never a file."""
     # `content` only distinguishes versions of a file: readers keep the version open that they were unpickled with.
-    return pickle.loads(pickled)
+    with readers_silenced(again=True):
+        return pickle.loads(pickled)
 
 
 def chunked_array(array: Array, *, chunk_samples: int) -> Any:

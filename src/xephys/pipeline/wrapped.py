@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -104,14 +105,17 @@ def run_wrapped(
         raise ImportError(f"sorter {name!r} is not installed here{_how_to_install(wrapper.installation_mesg)}")
     whole = join_segments(recording)  # even for sorters that accept several, since not all keep them apart
     try:
-        found = run_sorter(
-            name,
-            to_spikeinterface(whole),
-            folder=folder / "spikeinterface",
-            remove_existing_folder=True,
-            verbose=False,
-            **_without_bars(name, given),
-        )
+        with warnings.catch_warnings():
+            # A recording in memory has no provenance that SpikeInterface could save beside the sorter's own files.
+            warnings.filterwarnings("ignore", "The extractor is not serializable")
+            found = run_sorter(
+                name,
+                to_spikeinterface(whole),
+                folder=folder / "spikeinterface",
+                remove_existing_folder=True,
+                verbose=False,
+                **_without_bars(name, given),
+            )
     except Exception as error:
         raise classify_failure(name, folder / "spikeinterface", error) or explained(name, error) from error
     tree = _tree_of(found, whole, name=name, given=given, version=str(wrapper.get_sorter_version()))

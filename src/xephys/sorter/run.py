@@ -172,6 +172,7 @@ def sort_with(
 
             sorting = sort_learned(recording, parameters, run, learned=learned)
         forget_kept(work)
+        _say_unit(sorting, recording)
         if notes:
             sorting.attrs["log"] = json.dumps([*notes, *json.loads(sorting.attrs["log"])])
         return sorting
@@ -186,6 +187,17 @@ def _sorting_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, 
     except SilentRecordingError as silence:
         warn_user(str(silence))
         return _empty(recording, preset, parameters)
+
+
+def _say_unit(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    """Amplitudes and templates of a recording without gains are in its own unit, not in microvolts."""
+    unit = str(recording.attrs.get("units", "counts"))
+    if "gain_to_uv" in recording.coords or unit == "uV":
+        return
+    for node in sorting.subtree:
+        for variable in node.dataset.variables.values():
+            if variable.attrs.get("units") == "uV":
+                variable.attrs["units"] = unit
 
 
 def _empty(recording: xr.DataArray, preset: Preset, parameters: Any, **provenance: Any) -> xr.DataTree:

@@ -42,3 +42,11 @@ def test_each_waveform_has_a_cell_of_its_own():
     assert cell_size(tetrode) == (20.0, 20.0)
     assert cell_size(np.zeros((1, 2))) == (20.0, 20.0)
     assert nearest_distance(np.zeros((3, 2))) == 20.0
+
+
+def test_templates_in_counts_are_not_labelled_as_voltages(sorting):
+    counts = sorting.copy(deep=True)
+    counts["templates"]["templates"].attrs["units"] = "counts"
+    titles = [[ax.get_title("center") for ax in plot_templates(tree).figure.axes] for tree in (sorting, counts)]
+    assert any("µV" in title for title in titles[0])
+    assert any("counts" in title for title in titles[1]) and not any("µV" in title for title in titles[1])

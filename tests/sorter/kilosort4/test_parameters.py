@@ -25,6 +25,8 @@ from xephys.sorter.presets import read_parameters
         ({"n_chan_bin": 385}, "n_chan_bin is 385 and the recording has 32 channels"),
         ({"fs": 25_000}, "fs is 25000 Hz and the recording has 30000 Hz"),
         ({"cluster_downsampling": 0}, "cluster_downsampling is 0: Input should be greater than or equal to 1"),
+        ({"template_sizes": 21}, "template_sizes is 21: Input should be less than or equal to 20"),
+        ({"nearest_templates": 20_001}, "nearest_templates is 20001: Input should be less than or equal to 20000"),
         ({"highpass_cutoff": 20_000}, "is 20000 Hz; it must lie between 0 and the Nyquist frequency"),
     ],
 )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import ParameterError, RecordingError
+from ...errors import ParameterError, RecordingError, readers_silenced
 from .format_hints import unknown_format
 
 _WHITEMATTER = re.compile(r"_(\d+)ch_(\d+)sps")
@@ -84,9 +83,7 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
     elif stream_id is not None:
         options["electrical_series_path" if known.name == "nwb" else "stream_id"] = stream_id
     try:
-        with warnings.catch_warnings():  # the readers' own deprecated calls do not concern the user
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with readers_silenced():
             recording = read(**{known.argument: str(path)}, **options)
             if known.name in ("maxwell", "nwb"):
                 # Maxwell's opens even without the filter that reading its samples requires; an NWB file may name more
@@ -165,9 +162,7 @@ def _streams(read: Any, known: Format, path: Path, options: Mapping[str, Any]) -
     known_arguments = inspect.signature(cls.map_to_neo_kwargs).parameters
     accepted = {key: value for key, value in options.items() if key in known_arguments}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with readers_silenced():
             names, ids = cls.get_streams(str(path), **accepted)
     except _READER_ERRORS as error:
         raise _explanation(known, path, error) from error

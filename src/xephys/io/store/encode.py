@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import RecordingError
+from ...errors import RecordingError, readers_silenced
 from ...graph.build import take_channels
 from ...graph.compose.join import BesideSource, JoinedSource
 from ...graph.compose.splice import SplicedSource
@@ -226,7 +226,8 @@ def _decode_reader(encoded: dict[str, Any]) -> PickledSource:
 
     check_dump(encoded["reader"])
     fields = {key: _decode_plain(value) for key, value in encoded["fields"].items()}
-    return PickledSource(pickle.dumps(load(encoded["reader"])), **fields)
+    with readers_silenced(again=True):
+        return PickledSource(pickle.dumps(load(encoded["reader"])), **fields)
 
 
 def _encode_stage(stage: Stage) -> dict[str, Any]:

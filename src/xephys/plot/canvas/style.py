@@ -57,6 +57,18 @@ def paper_style() -> Iterator[None]:
         mpl.rcParams.update(before)
 
 
+def shown_unit(variable: Any) -> str:
+    """The unit of an array with attributes as it is written beside an axis; microvolts if it has none.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> shown_unit(xr.DataArray(0)), shown_unit(xr.DataArray(0, attrs={"units": "counts"}))
+    ('µV', 'counts')
+    """
+    return str(variable.attrs.get("units", "uV")).replace("uV", "µV")
+
+
 def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
     """The given axes, or those of a new figure (size in inches), without the frame parts that the style omits."""
     if ax is None:

@@ -13,7 +13,7 @@ from ...checks import check_positive
 from ...errors import ParameterError
 from ...sorting import spike_times_s, unit_ids_of
 from ..canvas.chosen import chosen_units, colors_of, unit_name
-from ..canvas.style import FAINT, INK, axes_or_new, paper_style
+from ..canvas.style import FAINT, INK, axes_or_new, paper_style, shown_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,13 +85,13 @@ def amplitudes_of(sorting: xr.DataTree) -> tuple[NDArray[np.float64], str]:
     """
     node = current_results(sorting).get("spike_amplitudes")
     if node is not None:
-        unit = str(node["amplitude"].attrs.get("units", "uV"))
-        return np.asarray(node["amplitude"].values, np.float64), "µV" if unit == "uV" else unit
+        return np.asarray(node["amplitude"].values, np.float64), shown_unit(node["amplitude"])
     if "amplitude" not in sorting["spikes"]:
         raise ParameterError(
             "the spikes have no amplitudes; call xephys.analyze(sorting, recording, ['spike_amplitudes']) first"
         )
-    return np.asarray(sorting["spikes"]["amplitude"].values, np.float64), "µV"
+    amplitude = sorting["spikes"]["amplitude"]
+    return np.asarray(amplitude.values, np.float64), shown_unit(amplitude)
 
 
 def plot_amplitude_distributions(

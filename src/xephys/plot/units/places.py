@@ -15,7 +15,7 @@ from ...features.events import columns_of
 from ...io.export.complete import own_channels
 from ...per_channel import positions_of
 from ..canvas.chosen import chosen_units, colors_of, unit_name, unit_panels
-from ..canvas.style import FAINT, INK, MUTED, axes_or_new, paper_style
+from ..canvas.style import FAINT, INK, MUTED, axes_or_new, paper_style, shown_unit
 from ..recording.probe import nearest_distance
 from .templates import template_arrays
 
@@ -112,10 +112,11 @@ def plot_unit_probe_map(
     templates, contacts, _ = template_arrays(sorting)
     units = chosen_units(sorting, unit_ids, n_units_max)
     sizes = np.ptp(templates, axis=1)
+    label = f"peak to peak ({shown_unit(sorting['templates']['templates'])})"
     with paper_style():
         frame, grid = unit_panels(ax, len(units), n_columns=n_columns, size=(1.15, 2.6))
         for place, (panel, unit) in enumerate(zip(grid.flat, units, strict=False)):
-            _contact_map(panel, contacts, sizes[unit], label="peak to peak (µV)")
+            _contact_map(panel, contacts, sizes[unit], label=label)
             panel.set_title(unit_name(sorting, unit), fontsize=7, loc="center", pad=2)
             panel.set_xlabel("x (µm)")
             if place % grid.shape[1] == 0:

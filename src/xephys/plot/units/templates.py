@@ -12,7 +12,17 @@ from ...checks import check_positive
 from ...errors import ParameterError
 from ...recording.geometry import shank_labels
 from ...sorting import validate_sorting
-from ..canvas.style import FAINT, INK, MUTED, axes_for_panels, panels_in, paper_style, round_length, unit_color
+from ..canvas.style import (
+    FAINT,
+    INK,
+    MUTED,
+    axes_for_panels,
+    panels_in,
+    paper_style,
+    round_length,
+    shown_unit,
+    unit_color,
+)
 from ..recording.probe import nearest_distance
 
 if TYPE_CHECKING:
@@ -69,7 +79,7 @@ def plot_templates(
     check_positive(n_units_max=n_units_max, n_channels_max=n_channels_max, n_columns=n_columns)
     units = sorting["units"].dataset
     templates, positions, rate = template_arrays(sorting)
-    peaks = np.abs(templates).max(axis=1)
+    peaks, unit_of_trace = np.abs(templates).max(axis=1), shown_unit(sorting["templates"]["templates"])
     shanks = shank_labels(sorting["templates"].dataset)
     shank_of_unit = shanks[peaks.argmax(axis=1)] if len(peaks) else shanks[:0]
     several = len(np.unique(shanks)) > 1
@@ -89,7 +99,8 @@ def plot_templates(
             own = np.flatnonzero(shanks == shank_of_unit[unit])
             color = MUTED if noise else unit_color(rank[int(unit)])
             _panel(panel, templates[unit][:, own], positions[own], n_channels_max, color)
-            title = _title(units, unit, peaks[unit].max(), f"\nshank {shank_of_unit[unit]}" if several else "")
+            size = f"{peaks[unit].max():.0f} {unit_of_trace}"
+            title = _title(units, unit, size, f"\nshank {shank_of_unit[unit]}" if several else "")
             panel.set_title(title, fontsize=6.5, pad=2, loc="center", linespacing=1.1)
         for panel in grid.flat[len(chosen) :]:
             panel.set_visible(False)
@@ -156,10 +167,10 @@ def cell_size(xy: NDArray[np.float64]) -> tuple[float, float]:
     return width, float(above.min()) if above.size else pitch
 
 
-def _title(units: xr.Dataset, unit: int, amplitude: float, shank: str) -> str:
+def _title(units: xr.Dataset, unit: int, size: str, shank: str) -> str:
     name = units.coords["unit_id"].values[unit] if "unit_id" in units.coords else unit
     snr = f", SNR {units['snr'].values[unit]:.1f}" if "snr" in units else ""
-    return f"unit {name} ({units['label'].values[unit]})\n{amplitude:.0f} µV{snr}{shank}"
+    return f"unit {name} ({units['label'].values[unit]})\n{size}{snr}{shank}"
 
 
 def _time_bar(ax: Axes, window_ms: float) -> None:

@@ -61,7 +61,7 @@ class Kilosort4Parameters(BaseModel):
     min_template_size: float = Field(10.0, gt=0, description="smallest envelope of a universal template")
     template_sizes: int = Field(5, ge=1, le=20, description="number of envelopes, multiples of the smallest")
     nearest_chans: int = Field(10, ge=1, description="channels of a universal template and of a spike's position")
-    nearest_templates: int = Field(100, ge=1, description="number of places of the grid that compete for a spike")
+    nearest_templates: int = Field(100, ge=1, le=20_000, description="places of the grid that compete for a spike")
     max_channel_distance: float = Field(32.0, gt=0, description="farthest place of the grid from a contact")
     max_peels: int = Field(100, ge=1, description="accepted without effect: matching takes every spike that it can")
     templates_from_data: bool = Field(True, description="learn shapes and components; False uses synthetic ones")
