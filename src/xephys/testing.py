@@ -26,7 +26,14 @@ from .simulation.sessions import simulate_sessions
 if TYPE_CHECKING:
     from .simulation.truth import Truth
 
-__all__ = ["assert_chunk_invariant", "forbid_compute", "rechunked", "simulate_recording", "simulate_sessions"]
+__all__ = [
+    "assert_chunk_invariant",
+    "forbid_compute",
+    "rechunked",
+    "simulate_recording",
+    "simulate_session_recordings",
+    "simulate_sessions",
+]
 
 
 def simulate_recording(
@@ -109,6 +116,57 @@ def simulate_recording(
         },
     )
     return recording, truth
+
+
+def simulate_session_recordings(
+    *,
+    n_sessions: int = 4,
+    displacement_max_um: float = 30.0,
+    missing_fraction: float = 0.1,
+    seed: int = 0,
+    **parameters: Any,
+) -> list[tuple[xr.DataArray, Truth]]:
+    """Simulate recordings of the same neurons in several sessions, to be sorted and tracked.
+
+    Units, waveforms and contacts are the same in every session; spikes, noise and the drift within a session are not.
+
+    Parameters
+    ----------
+    n_sessions
+    displacement_max_um
+        Largest displacement of the tissue in a session, in either direction.
+    missing_fraction
+        Share of the units that are silent, others in each session.
+    seed
+    **parameters
+        As for :func:`simulate_recording`, such as ``drift="nonrigid"``.
+
+    Returns
+    -------
+    list of (recording, truth)
+        Unit ``k`` of every truth is the same neuron; silent units have no spikes.
+
+    Raises
+    ------
+    ParameterError
+        As for :func:`simulate_recording`.
+
+    Examples
+    --------
+    >>> from xephys.testing import simulate_session_recordings
+    >>> made = simulate_session_recordings(n_sessions=2, duration_s=1.0, n_channels=16, n_units=3)
+    >>> [truth.config.session for _, truth in made]
+    [0, 1]
+    >>> (made[0][1].templates == made[1][1].templates).all()
+    np.True_
+    """
+    displacements = np.random.default_rng([seed, 13]).uniform(-displacement_max_um, displacement_max_um, n_sessions)
+    return [
+        simulate_recording(
+            seed=seed, session=session, displacement_um=float(moved), missing_fraction=missing_fraction, **parameters
+        )
+        for session, moved in enumerate(displacements)
+    ]
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from xephys.simulation.config import make_config
         ({"n_channels": 0}, "below its limit"),
         ({"gain_uv": 0.01}, "int16"),
         ({"spike_shapes": {"square": 1.0}}, "choose among"),
+        ({"missing_fraction": 1.5}, "above 1"),
+        ({"session": -1}, "below its limit"),
         ({"n_channels": 2, "n_dead_channels": 2}, "leave none"),
     ],
 )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from xephys.errors import ParameterError
-from xephys.testing import simulate_sessions
+from xephys.simulation.sessions import each_session
+from xephys.testing import simulate_recording, simulate_session_recordings, simulate_sessions
 
 
 def test_the_same_seed_gives_the_same_sessions():
@@ -45,3 +46,36 @@ def test_the_recorded_rows_move():
 def test_bad_input_is_refused(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong)) if "n_" not in next(iter(wrong)) else "use at least"):
         simulate_sessions(**wrong)
+
+
+def test_sessions_come_one_after_the_other():
+    given = {"n_sessions": 3, "n_neurons": 10, "n_channels": 32, "seed": 3}
+    sessions, truth = simulate_sessions(**given)
+    for k, one in enumerate(each_session(**given)):
+        assert one.table.identical(sessions[k]) and (one.neuron == truth.neuron[k]).all()
+        assert (one.shift_um, one.tilt_um) == (truth.shift_um[k], truth.tilt_um[k])
+
+
+def test_recorded_sessions_share_neurons_but_neither_spikes_nor_noise():
+    made = simulate_session_recordings(
+        n_sessions=3, duration_s=4.0, n_channels=16, n_units=10, missing_fraction=0.2, drift="rigid", seed=1
+    )
+    truths = [truth for _, truth in made]
+    fires = np.array([np.bincount(truth.spikes["unit_index"], minlength=10) > 0 for truth in truths])
+    assert fires.sum(axis=1).tolist() == [8, 8, 8] and not (fires == fires[0]).all()
+    assert all((truth.templates == truths[0].templates).all() for truth in truths)
+    both = np.flatnonzero(fires[0] & fires[1])[0]
+    first, second = (t.spikes["sample_index"][t.spikes["unit_index"] == both][:5] for t in truths[:2])
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(*(made[k][0][:100].values for k in (0, 1)))
+    moved = [truth.motion.displacement(np.linspace(0, 4, 50), np.array(100.0)) for truth in truths]
+    assert len({truth.config.displacement_um for truth in truths}) == 3 and not np.allclose(
+        moved[0] - moved[0].mean(), moved[1] - moved[1].mean()
+    )
+
+
+def test_the_first_session_is_the_recording_without_sessions():
+    alone = simulate_recording(duration_s=1.0, n_channels=8, n_units=3, seed=2)[0]
+    given = {"duration_s": 1.0, "n_channels": 8, "n_units": 3, "seed": 2}
+    first = simulate_session_recordings(n_sessions=1, displacement_max_um=0.0, missing_fraction=0.0, **given)[0][0]
+    assert alone.identical(first)

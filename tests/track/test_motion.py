@@ -24,6 +24,16 @@ def test_every_model_finds_a_rigid_shift(model, seed):
     assert np.abs(moved - (truth.shift_um - truth.shift_um.mean())[:, None]).max() < 1.5
 
 
+def test_few_shared_neurons_are_enough():
+    """Four of five neurons are replaced from one session to the next."""
+    sessions, truth = simulate_sessions(turnover=0.8, n_neurons=60, seed=3204)
+    motion = track_units(sessions, motion_model="rigid")["motion"].to_dataset()
+    known = motion["known"].values[0]
+    assert known.sum() >= 4
+    moved, true = motion["displacement_um"].values[0, known, 0], truth.shift_um[known]
+    np.testing.assert_allclose(moved - moved.mean(), true - true.mean(), atol=1.0)
+
+
 def test_a_session_without_shared_neurons_is_unknown_and_has_no_influence():
     sessions, truth = simulate_sessions(n_sessions=4, seed=33)
     stranger = simulate_sessions(n_sessions=1, seed=99)[0][0]

@@ -24,7 +24,7 @@ class Artifacts(NamedTuple):
 
 def draw_artifacts(config: SimulationConfig) -> Artifacts:
     """Draw the times of the artifacts: a function of the configuration alone."""
-    rng = np.random.default_rng([config.seed, 8])
+    rng = np.random.default_rng([*config.session_seed, 8])
     fs, duration = config.sampling_frequency, config.duration_s
     first, length, movement, windows = [], [], [], []
     if config.stimulation_period_s > 0:
@@ -54,7 +54,7 @@ def artifact_course(
     fs = config.sampling_frequency
     t = np.arange(length) / fs
     if movement:
-        rng = np.random.default_rng([config.seed, 9, event])
+        rng = np.random.default_rng([*config.session_seed, 9, event])
         frequency = np.exp(rng.uniform(np.log(8), np.log(600), 24))
         swing = np.sin(2 * np.pi * frequency[:, None] * t + rng.uniform(0, 2 * np.pi, (24, 1)))
         swing *= (300 / frequency[:, None]) ** 0.35
@@ -62,7 +62,7 @@ def artifact_course(
         loading = rng.uniform(0.8, 1.2, len(layout.xy))
     else:
         # All stimuli are alike: a biphasic pulse far beyond the converter's range, then the amplifier's slow return.
-        rng = np.random.default_rng([config.seed, 10])
+        rng = np.random.default_rng([*config.session_seed, 10])
         ms = 1000 * t
         course = 20_000.0 * ((ms < 0.2) * 1.0 - ((ms >= 0.2) & (ms < 0.4))) + 900.0 * np.exp(-ms / 2.5) * (ms >= 0.4)
         course -= 900.0 * np.exp(-ms[-1] / 2.5) * (ms / ms[-1])

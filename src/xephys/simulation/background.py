@@ -100,7 +100,7 @@ def _smooth_loadings(n_modes: int, layout: ProbeLayout, rng: np.random.Generator
 
 def stream(config: SimulationConfig, name: int, block: int) -> np.random.Generator:
     """Random generator of one stream in one block; block numbers may be negative (before the recording)."""
-    return np.random.Generator(np.random.SFC64([config.seed, name, block + 2**20]))
+    return np.random.Generator(np.random.SFC64([*config.session_seed, name, block + 2**20]))
 
 
 def add_thermal(traces: NDArray[np.float32], block: int, config: SimulationConfig, background: Background) -> None:

@@ -77,6 +77,10 @@ class SimulationConfig:
     drift, drift_um, breathing_um
         Names out of ``slow``, ``rigid``, ``nonrigid``, ``breathing`` and ``steps``, joined by ``+``, or ``none``;
         peak-to-peak size of the first three and of the largest step; size of the breathing.
+    session, displacement_um, missing_fraction
+        Number of the session: units, their waveforms and the contacts are the same in all sessions of a seed, and
+        spikes, noise, artifacts and drift are drawn anew. The tissue is displaced by ``displacement_um`` throughout,
+        and a share of the units, another one in each session, is silent.
     """
 
     duration_s: float = 10.0
@@ -123,6 +127,9 @@ class SimulationConfig:
     drift: str = "none"
     drift_um: float = 30.0
     breathing_um: float = 3.0
+    session: int = 0
+    displacement_um: float = 0.0
+    missing_fraction: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least("duration_s", self.duration_s, 0.05)
@@ -137,8 +144,12 @@ class SimulationConfig:
             "mains_uv",
             "noise_length_um",
             "seed",
+            "session",
+            "missing_fraction",
         ):
             _at_least(name, getattr(self, name), 0)
+        if self.missing_fraction > 1:
+            raise ParameterError(f"missing_fraction={self.missing_fraction} is above 1; give a share of the units")
         low, high = self.amplitude_range_uv
         if not 0 < low <= high:
             raise ParameterError(f"amplitude_range_uv={self.amplitude_range_uv} is not 0 < low <= high; give two in µV")
@@ -172,6 +183,11 @@ class SimulationConfig:
     @property
     def n_samples(self) -> int:
         return round(self.duration_s * self.sampling_frequency)
+
+    @property
+    def session_seed(self) -> tuple[int, ...]:
+        """Seed of what differs between sessions."""
+        return (self.seed, 1000, self.session) if self.session else (self.seed,)
 
     @property
     def token(self) -> str:

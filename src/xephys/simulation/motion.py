@@ -28,11 +28,12 @@ class Motion(NamedTuple):
     depth_phase: NDArray[np.float64]
     step_time_s: NDArray[np.float64]
     step_um: NDArray[np.float64]
+    offset_um: float
 
     def displacement(self, time_s: NDArray[np.float64], y_um: NDArray[np.float64]) -> NDArray[np.float32]:
         """Displacement (µm, along y) at times and depths, broadcast against each other."""
         time_s, y_um = np.broadcast_arrays(time_s, y_um)
-        total = np.zeros(time_s.shape)
+        total = np.full(time_s.shape, self.offset_um)
         low, high = self.depth_um
         depth = (y_um - low) / max(high - low, 1.0)
         wander = self.frequency_hz * 2 * np.pi
@@ -59,7 +60,7 @@ class Motion(NamedTuple):
 def draw_motion(config: SimulationConfig) -> Motion:
     """Draw the motion of a configuration. Slow drift has periods of 20 to 150 s; steps come every 25 s on average."""
     layout = make_layout(config.probe, config.n_channels)
-    rng = np.random.default_rng([config.seed, 3])
+    rng = np.random.default_rng([*config.session_seed, 3])
     n_steps = max(1, round(config.duration_s / 25))
     n_waves = 4
     at = (np.arange(n_steps) + rng.uniform(0.2, 0.8, n_steps)) / n_steps * config.duration_s
@@ -80,4 +81,5 @@ def draw_motion(config: SimulationConfig) -> Motion:
         depth_phase=rng.normal(0, 1.2, n_waves),
         step_time_s=at,
         step_um=size,
+        offset_um=config.displacement_um,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,15 @@ class SessionsTruth(NamedTuple):
     """(session,): displacement in the middle of the probe"""
     tilt_um: NDArray[np.float64]
     """(session,): displacement of the top relative to the bottom"""
+
+
+class Session(NamedTuple):
+    """One session of :func:`each_session`: its table of templates, and its truth."""
+
+    table: xr.Dataset
+    neuron: NDArray[np.int64]
+    shift_um: float
+    tilt_um: float
 
 
 class _Neurons(NamedTuple):
@@ -95,6 +105,36 @@ def simulate_sessions(
     >>> sessions[0].sizes["unit"], truth.neuron[1].tolist()
     (10, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
+    made = list(
+        each_session(
+            n_sessions=n_sessions, n_neurons=n_neurons, n_channels=n_channels, probe=probe, shift_max_um=shift_max_um,
+            tilt_max_um=tilt_max_um, dropout=dropout, turnover=turnover, lookalikes=lookalikes, oversplits=oversplits,
+            gain_sd=gain_sd, noise_uv=noise_uv, rows_moved=rows_moved, disjoint=disjoint, seed=seed,
+        )
+    )  # fmt: skip
+    shift, tilt = (np.array([getattr(one, name) for one in made]) for name in ("shift_um", "tilt_um"))
+    return [one.table for one in made], SessionsTruth([one.neuron for one in made], shift, tilt)
+
+
+def each_session(
+    *,
+    n_sessions: int,
+    n_neurons: int,
+    n_channels: int = 96,
+    probe: str = "neuropixels-like",
+    shift_max_um: float = 30.0,
+    tilt_max_um: float = 0.0,
+    dropout: float = 0.2,
+    turnover: float = 0.0,
+    lookalikes: float = 0.0,
+    oversplits: float = 0.0,
+    gain_sd: float = 0.1,
+    noise_uv: float = 1.0,
+    rows_moved: int = 0,
+    disjoint: bool = False,
+    seed: int = 0,
+) -> Iterator[Session]:
+    """The sessions of :func:`simulate_sessions` one after the other, so that only one has to be in memory."""
     shares = {"dropout": dropout, "turnover": turnover, "lookalikes": lookalikes, "oversplits": oversplits}
     for name, share in shares.items():
         if not 0 <= share < 1:
@@ -108,7 +148,6 @@ def simulate_sessions(
     neurons, names = _drawn(rng, n_neurons, contacts, lookalikes), np.arange(n_neurons)
     shift = rng.uniform(-shift_max_um, shift_max_um, n_sessions)
     tilt = rng.uniform(-tilt_max_um, tilt_max_um, n_sessions)
-    sessions, truth = [], []
     for session in range(n_sessions):
         new = np.ones(n_neurons, np.bool_) if disjoint else rng.uniform(size=n_neurons) < turnover
         if session and new.any():
@@ -123,9 +162,8 @@ def simulate_sessions(
         inside = (moved[:, 1] >= recorded[:, 1].min()) & (moved[:, 1] <= recorded[:, 1].max())
         present = np.flatnonzero((rng.uniform(size=n_neurons) >= dropout) & inside)
         present = np.sort(np.concatenate([present, present[rng.uniform(size=len(present)) < oversplits]]))
-        sessions.append(_session(rng, neurons, moved, present, recorded, gain_sd=gain_sd, noise_uv=noise_uv))
-        truth.append(names[present])
-    return sessions, SessionsTruth(truth, shift, tilt)
+        table = _session(rng, neurons, moved, present, recorded, gain_sd=gain_sd, noise_uv=noise_uv)
+        yield Session(table, names[present], float(shift[session]), float(tilt[session]))
 
 
 def _moved(

@@ -34,18 +34,24 @@ def draw_trains(config: SimulationConfig, population: Population) -> SpikeTrains
     grid = np.arange(0, duration + GRID_S, GRID_S)
     common = _common_modulation(config, grid)
     times = []
+    silent = _silent(config)
     for u in range(config.n_units):
+        # How a unit fires is the same in every session; its spikes are not.
         rng = np.random.default_rng([config.seed, 4, u])
         activity = np.exp(common * rng.uniform(0.3, 1.5))
         if population.partial[u]:
             activity = activity * _presence(grid, duration, rng)
+        regularity = 0.0 if population.bursting[u] else rng.uniform(1.2, 3.5)
+        if config.session:
+            rng = np.random.default_rng([*config.session_seed, 4, u])
         rate = population.rate_hz[u] * activity
-        t = _bursts(rate, grid, rng) if population.bursting[u] else _renewals(rate, grid, rng.uniform(1.2, 3.5), rng)
+        t = _bursts(rate, grid, rng) if population.bursting[u] else _renewals(rate, grid, regularity, rng)
         times.append(_refractory(t, population.refractory_ms[u], duration))
     times = _with_partners_spikes(times, population, config)
+    times = [t[:0] if silent[u] else t for u, t in enumerate(times)]
     units, scales, stretches = [], [], []
     for u, t in enumerate(times):
-        rng = np.random.default_rng([config.seed, 5, u])
+        rng = np.random.default_rng([*config.session_seed, 5, u])
         # Only bursting cells tire strongly; in the others the effect is a few percent.
         depth = 1.0 if population.bursting[u] else 0.12
         tired = fatigue(t, 0.45, 0.02) * depth
@@ -63,9 +69,15 @@ def draw_trains(config: SimulationConfig, population: Population) -> SpikeTrains
     )  # fmt: skip
 
 
+def _silent(config: SimulationConfig) -> NDArray[np.bool_]:
+    """Which units do not fire in this session."""
+    rng = np.random.default_rng([*config.session_seed, 12])
+    return np.asarray(rng.permutation(config.n_units) < round(config.missing_fraction * config.n_units))
+
+
 def _common_modulation(config: SimulationConfig, grid: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithm of the common rate: waves of 0.05 to 2 Hz with standard deviation ``rate_modulation``."""
-    rng = np.random.default_rng([config.seed, 6])
+    rng = np.random.default_rng([*config.session_seed, 6])
     frequency = np.exp(rng.uniform(np.log(0.05), np.log(2.0), 12))
     phase = rng.uniform(0, 2 * np.pi, 12)
     total = np.zeros(len(grid))
@@ -119,7 +131,7 @@ def _with_partners_spikes(
     """Give each unit that has a partner some of the partner's spikes, shifted by up to half a millisecond."""
     out = list(times)
     for u in np.flatnonzero(population.partner >= 0):
-        rng = np.random.default_rng([config.seed, 7, int(u)])
+        rng = np.random.default_rng([*config.session_seed, 7, int(u)])
         theirs = times[population.partner[u]]
         shared = theirs[rng.random(len(theirs)) < rng.uniform(*config.synchronous_share)]
         shared = shared + rng.normal(0.0002, 0.00025, len(shared))

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 #: Models of the displacement over depth, and the distance of their knots in µm: one knot, one at each end, or several.
 MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
-#: A match with a smaller residual supports a displacement; below this share of supporting matches, it is rejected.
-SUPPORT_UM, SUPPORT_MIN = 5.0, 0.25
+#: A match with a smaller residual supports a displacement. It is accepted with this share of supporting matches, or if
+#: it has more of them than any other displacement has, by this number of standard deviations.
+SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.25, 3.0
 #: Added to the excess of a match's weight over the median.
 WEIGHT_MIN = 1e-3
 
@@ -42,7 +43,6 @@ def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion
 
     A displacement that is given stays as it is; it counts as known where such pairs support it.
     """
-    from ..kernels.track.motion import support
     from ..kernels.track.pairs import WEIGHTS
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
@@ -62,7 +62,7 @@ def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion
             if given is None:
                 moved[row], believed[row] = _believed(matches, n_sessions, knots, motion_max_um)
             else:
-                believed[row] = support(matches, moved[row], knots, residual_max_um=SUPPORT_UM) >= SUPPORT_MIN
+                believed[row] = _supported(matches, moved[row], knots)
     return _dataset(moved, knots, names, believed)
 
 
@@ -70,13 +70,13 @@ def _believed(
     matches: Matches, n_sessions: int, knots: NDArray[np.float64], motion_max_um: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Displacements, and which of them enough matches support; the others are set to 0 and do not affect the rest."""
-    from ..kernels.track.motion import session_displacements, support
+    from ..kernels.track.motion import session_displacements
 
     def moved(some: Matches) -> NDArray[np.float64]:
         return session_displacements(some, n_sessions=n_sessions, knots_um=knots, motion_max_um=motion_max_um)
 
     first = moved(matches)
-    known = support(matches, first, knots, residual_max_um=SUPPORT_UM) >= SUPPORT_MIN
+    known = _supported(matches, first, knots)
     if known.all():
         return first, known
     kept = known[matches.session_a] & known[matches.session_b]
@@ -86,6 +86,14 @@ def _believed(
     second[~known] = 0.0
     second[known] -= second[known].mean(axis=0)
     return second, known
+
+
+def _supported(matches: Matches, moved: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Sessions whose displacement brings enough matches together."""
+    from ..kernels.track.motion import support
+
+    share, excess = support(matches, moved, knots, residual_max_um=SUPPORT_UM)
+    return np.asarray((share >= SUPPORT_MIN) | (excess >= EXCESS_MIN))
 
 
 def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, motion_max_um: float) -> xr.Dataset:

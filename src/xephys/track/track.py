@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,7 @@ PRESETS = ("default", "dant")
 
 
 def track_units(
-    sessions: Sequence[xr.DataTree | xr.Dataset],
+    sessions: Iterable[xr.DataTree | xr.Dataset],
     *,
     names: Sequence[str] | None = None,
     preset: str = "default",
@@ -57,7 +57,8 @@ def track_units(
     Parameters
     ----------
     sessions
-        One sorting, or one table of templates (see :func:`xephys.session_units`), per session, in order of time.
+        One sorting, or one table of templates (see :func:`xephys.session_units`), per session, in order of time. They
+        are read one after the other, so a generator needs memory for one of them only.
         Channel maps and sampling rates may differ, but ``y`` must run along the shanks in all of them.
     names
         Names of the sessions; numbers from 0 if None.
@@ -107,18 +108,20 @@ def track_units(
     check_choice("motion_model", motion_model, MODELS)
     check_positive(motion_max_um=motion_max_um, distance_max_um=distance_max_um)
     check_share(probability_min=probability_min)
-    listed = list(sessions)
-    if not listed:
-        raise ParameterError("there is no session; give one sorting or table of templates for each")
-    labels = [str(k) for k in range(len(listed))] if names is None else [str(name) for name in names]
-    if len(labels) != len(listed) or len(set(labels)) != len(labels):
-        raise ParameterError(f"{len(labels)} names for {len(listed)} sessions; give each a name of its own")
     # One session after the other: templates on all channels need far more memory than the footprints made of them.
-    each = map(session_units, listed)
-    first = next(each)
-    tables = (on_axis_of(table, first.attrs, first.sizes["sample"]) for table in chain([first], each))
+    each = map(session_units, sessions)
+    first = next(each, None)
+    if first is None:
+        raise ParameterError("there is no session; give one sorting or table of templates for each")
+    n_read = count()
+    on_axis = (on_axis_of(table, first.attrs, first.sizes["sample"]) for table in chain([first], each))
+    tables = (table for table, _ in zip(on_axis, n_read, strict=False))
     kept = list(tables) if preset == "dant" else []
     units = gather(kept or tables)
+    n_sessions = next(n_read)
+    labels = [str(k) for k in range(n_sessions)] if names is None else [str(name) for name in names]
+    if len(labels) != n_sessions or len(set(labels)) != len(labels):
+        raise ParameterError(f"{len(labels)} names for {n_sessions} sessions; give each a name of its own")
     moved = estimate_session_motion(units, known=motion, model=motion_model, motion_max_um=motion_max_um)
     fixed = np.empty(0, np.int64)
     if preset == "dant":

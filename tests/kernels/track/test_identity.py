@@ -51,7 +51,7 @@ def test_learning_minimizes_the_loss(shared):
     features, is_cross, _ = drawn(100, 400, 200, 1)
     odds = learn_odds(features, is_cross, PRIOR, ratio=2.0, shared=shared)
     split, confidence = (0.05, 20.0) if shared else (0.0, 200.0)
-    scales = np.exp(np.linspace(0, np.log(4.5), 400)) if shared else np.ones(1)
+    scales = np.exp(np.linspace(-np.log(4.5), np.log(4.5), 800)) if shared else np.ones(1)
 
     def loss(at):
         of_same = np.exp(features @ at[:-1] + at[-1])

@@ -57,10 +57,12 @@ def test_chance_does_not_support_a_displacement():
     knots = np.array([0.0, 1000.0])
     wrong = matches(np.zeros(5), np.zeros(5), n_true=0, n_false=30, seed=0)
     moved = session_displacements(wrong, n_sessions=5, knots_um=knots, motion_max_um=200.0)
-    assert support(wrong, moved, knots, residual_max_um=5.0).max() < 0.25
+    share, excess = support(wrong, moved, knots, residual_max_um=5.0)
+    assert share.max() < 0.25 and excess.max() < 3.0
     right = matches(np.zeros(5), np.zeros(5), n_true=15, n_false=15, seed=0)
     moved = session_displacements(right, n_sessions=5, knots_um=knots, motion_max_um=200.0)
-    assert support(right, moved, knots, residual_max_um=5.0).min() > 0.45
+    share, excess = support(right, moved, knots, residual_max_um=5.0)
+    assert share.min() > 0.45 and excess.min() > 3.0
 
 
 def test_no_match_means_no_motion():

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 #: Confidence in the prior weights relative to one another, expressed as a number of pairs: where sessions may have no
 #: neuron in common, and where they do.
 PRIOR_PAIRS, PRIOR_PAIRS_SHARED = 200.0, 20.0
-#: Where sessions have neurons in common, all weights may grow by one factor, up to this; its logarithm has a prior with
-#: a standard deviation of 1.
+#: Where sessions have neurons in common, all weights may grow or shrink by one factor, up to this; its logarithm has a
+#: prior with a standard deviation of 1.
 SCALE_MAX = 4.5
 #: Odds that two units of a session are parts of one neuron, relative to those of two units of different sessions that
 #: are as similar. A sorter's split units thus cost little when the odds are learned.
@@ -49,7 +49,7 @@ def learn_odds(
     ratio
         Expected number of pairs of different neurons between sessions, per pair within a session.
     shared
-        Whether the sessions are known to have neurons in common. The weights may then grow by a common factor. If no
+        Whether the sessions are known to have neurons in common. The weights may then change by a common factor. If no
         neuron is shared, the data do not determine that factor: the few pairs that look alike by chance would be
         explained by steep odds.
 
@@ -96,7 +96,8 @@ def learn_odds(
         of_values = np.concatenate([[slope[:-1] @ odds[:-1]], slope[:-1] * prior * np.exp(values[0]), [slope[-1]]])
         return float(value), of_values + precision * away
 
-    bounds = [(0.0, np.log(SCALE_MAX) if shared else 0.0), *[(0.0, None)] * n_features, (None, None)]
+    grown = np.log(SCALE_MAX) if shared else 0.0
+    bounds = [(-grown, grown), *[(0.0, None)] * n_features, (None, None)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": N_STEPS_MAX})
     return odds_of(np.asarray(found.x))
 

@@ -23,6 +23,8 @@ SCALES_UM = (8.0, 4.0, 2.0, 2.0, 2.0)
 N_ROUNDS = 10
 #: Displacements that change by less than this in µm from round to round have settled.
 SETTLED_UM = 1e-6
+#: Displacements that differ by this much in µm are clearly different.
+DIFFERENT_UM = 40.0
 #: Stiffness against bending, relative to the mean weight of a pair.
 BENDING = 0.3
 
@@ -136,19 +138,41 @@ def _tissue_depth(matches: Matches, moved: NDArray[np.float64], knots_um: NDArra
 
 def support(
     matches: Matches, moved: NDArray[np.float64], knots_um: NDArray[np.float64], *, residual_max_um: float
-) -> NDArray[np.float64]:
-    """Share of the matches of each session that its displacement brings together; 0 for a session without matches.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many of the matches of each session its displacement brings together, and how many any other one would.
 
-    By chance, the share is about that of the search range; neurons that are in both sessions bring far more together.
+    Parameters
+    ----------
+    matches, knots_um
+        As for :func:`session_displacements`.
+    moved : (session, knot)
+    residual_max_um
+        Distance up to which a match is brought together.
+
+    Returns
+    -------
+    share : (session,)
+        Of the matches of the session; 0 for a session without matches. By chance, it is about that of the search
+        range; neurons that are in both sessions bring far more together.
+    excess : (session,)
+        Matches within twice the distance, less those of the best displacement that is clearly different, in standard
+        deviations of the latter number.
     """
     first = depth_in_tissue(matches.depth_a, moved[matches.session_a], knots_um)
     second = depth_in_tissue(matches.depth_b, moved[matches.session_b], knots_um)
-    near = np.abs(second - first) <= residual_max_um
-    n_all, n_near = (
-        np.bincount(matches.session_a, values, len(moved)) + np.bincount(matches.session_b, values, len(moved))
-        for values in (np.ones(len(near)), near.astype(np.float64))
-    )
-    return np.asarray(np.divide(n_near, n_all, out=np.zeros(len(moved)), where=n_all > 0))
+    apart = second - first
+    ends = matches.session_a, matches.session_b
+
+    def count(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.asarray(sum(np.bincount(end[chosen], minlength=len(moved)) for end in ends), np.float64)
+
+    n_all, n_near = count(np.ones(len(apart), np.bool_)), count(np.abs(apart) <= residual_max_um)
+    share = np.divide(n_near, n_all, out=np.zeros(len(moved)), where=n_all > 0)
+    reach = float(np.abs(apart).max(initial=0.0))
+    others = np.arange(DIFFERENT_UM, max(reach, DIFFERENT_UM) + residual_max_um, residual_max_um)
+    most = np.max([count(np.abs(apart - shift) <= 2 * residual_max_um) for shift in (*others, *-others)], axis=0)
+    excess = (count(np.abs(apart) <= 2 * residual_max_um) - most) / np.sqrt(np.maximum(most, 1.0))
+    return share, excess
 
 
 def _least_squares(
