@@ -162,6 +162,7 @@ def run_process(arguments: Sequence[str], *, n_cores: int = 2, **environment: st
         If the program fails; the error holds its output.
     """
     free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")} | environment
+    free.pop("PYTHONDONTWRITEBYTECODE", None)  # or a checkout is compiled in every process, unlike what is installed
     cores = sorted(os.sched_getaffinity(0))[:n_cores]
     with tempfile.TemporaryFile() as output:
         begin = time.perf_counter()

@@ -18,6 +18,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+#: Number of items, such as units, of a block that one thread works on at a time.
+BLOCK_ITEMS = 16
+
+
 def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Apply ``func`` to each item, in order, on as many threads as Dask's threaded scheduler would use.
 
@@ -78,3 +82,14 @@ def run_as_ready(steps: Mapping[str, Callable[[], None]], needs: Mapping[str, It
 def _thread_count() -> int:
     alone = dask.config.get("scheduler", None) in ("synchronous", "single-threaded", "sync", get_sync)
     return 1 if alone else int(dask.config.get("num_workers", None) or CPU_COUNT)
+
+
+def blocks_of(n_items: int) -> list[slice]:
+    """Slices of `BLOCK_ITEMS` items each, whatever the number of threads is.
+
+    Examples
+    --------
+    >>> blocks_of(40)
+    [slice(0, 16, None), slice(16, 32, None), slice(32, 40, None)]
+    """
+    return [slice(first, min(first + BLOCK_ITEMS, n_items)) for first in range(0, n_items, BLOCK_ITEMS)]

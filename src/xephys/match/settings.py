@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_keywords, check_positive
 from ..errors import ParameterError
+from ..graph.local import blocks_of, map_in_threads
 from ..graph.plan import Stage
 from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
@@ -129,7 +130,13 @@ def match_model(
     temporal, spatial, slots = low_rank(templates, rank=rank, n_channels_max=n_channels_max)
     n_channels = int(templates.attrs["n_channels"])
     return build_match_model(
-        temporal=temporal, spatial=spatial, channels=slots, n_channels=n_channels, steps_per_sample=steps_per_sample
+        temporal=temporal,
+        spatial=spatial,
+        channels=slots,
+        n_channels=n_channels,
+        steps_per_sample=steps_per_sample,
+        each=map_in_threads,
+        blocks=blocks_of(len(temporal)),
     )
 
 

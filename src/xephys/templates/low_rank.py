@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from ..graph.local import blocks_of, map_in_threads
 
 
 def low_rank(
@@ -20,5 +24,7 @@ def low_rank(
         n_channels_max=n_channels_max,
         counts=counts,
     )
-    temporal, spatial = low_rank_templates(waveforms, rank=rank)
+    blocks = [waveforms[block] for block in blocks_of(len(waveforms))] or [waveforms]
+    parts = map_in_threads(partial(low_rank_templates, rank=rank), blocks)
+    temporal, spatial = (np.concatenate(found) for found in zip(*parts, strict=True))
     return *without_weak_ranks(temporal, spatial, counts=counts), slots

@@ -56,3 +56,18 @@ def test_shift_matrices_delay_band_limited_waveforms() -> None:
     wave = np.exp(-0.5 * ((time - 20) / 2.5) ** 2)
     for index, delay in enumerate((-0.5, -0.25, 0, 0.25, 0.5)):
         np.testing.assert_allclose(operators[index] @ wave, np.exp(-0.5 * ((time - 20 - delay) / 2.5) ** 2), atol=2e-3)
+
+
+def test_blocks_of_units_in_any_order_give_the_same_model():
+    rng = np.random.default_rng(3)
+    factors = {"temporal": rng.standard_normal((5, 2, 12)), "spatial": rng.standard_normal((5, 2, 3))}
+    channels = rng.permuted(np.tile(np.arange(6), (5, 1)), axis=1)[:, :3]
+    whole = build_match_model(**factors, channels=channels, n_channels=6)
+
+    def backwards(func, blocks):
+        return [func(block) for block in blocks[::-1]]
+
+    blocks = [slice(0, 2), slice(2, 3), slice(3, 5)]
+    parts = build_match_model(**factors, channels=channels, n_channels=6, each=backwards, blocks=blocks)
+    assert np.abs(whole["pair_overlaps"]).max() > 0
+    np.testing.assert_array_equal(parts["pair_overlaps"], whole["pair_overlaps"])

@@ -7,7 +7,8 @@ neighbors instead of units squared. Each overlap is tabulated for a few sub-samp
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Callable
+from typing import Any, TypedDict
 
 import numpy as np
 from numba import njit
@@ -104,14 +105,17 @@ def _tabulate_overlaps(
     starts: NDArray[np.int64],
     partners: NDArray[np.int32],
     overlaps: NDArray[np.float32],
+    first_unit: int,
+    last_unit: int,
 ) -> None:
-    n_units, n_ranks, n_samples = temporal.shape
+    """Fill in the overlaps of the units from `first_unit` to before `last_unit`."""
+    n_ranks, n_samples = temporal.shape[1:]
     n_slots = channels.shape[1]
     n_shifts = shifted.shape[1]
     slot_of = np.full(n_channels, -1, np.int64)
     mixed = np.zeros(n_samples)
     total = np.zeros(2 * n_samples - 1)
-    for u in range(n_units):
+    for u in range(first_unit, last_unit):
         slot_of[:] = -1
         for k in range(n_slots):
             if channels[u, k] >= 0:
@@ -147,6 +151,8 @@ def build_match_model(
     channels: NDArray[np.integer],
     n_channels: int,
     steps_per_sample: int = 4,
+    each: Callable[[Callable[[slice], None], list[slice]], Any] = map,
+    blocks: list[slice] | None = None,
 ) -> MatchModel:
     """Build the model for `match_templates` from low-rank templates.
 
@@ -160,6 +166,9 @@ def build_match_model(
         Channels of the recording.
     steps_per_sample : int
         Sub-sample shifts tabulated per sample (even; 0 for none).
+    each, blocks
+        Function that applies another to each of a list of blocks of units, as `map` does, and that may do so in
+        threads; all units are one block by default.
 
     Returns
     -------
@@ -202,7 +211,13 @@ def build_match_model(
     shifted = np.ascontiguousarray(np.einsum("dij,urj->udri", operators, temporal64))
     starts, partners = sharing_pairs(slots, n_channels)
     overlaps = np.zeros((partners.size, operators.shape[0], 2 * n_samples - 1), np.float32)
-    _tabulate_overlaps(shifted, temporal64, spatial64, slots, n_channels, starts, partners, overlaps)
+
+    def tabulate(block: slice) -> None:
+        _tabulate_overlaps(
+            shifted, temporal64, spatial64, slots, n_channels, starts, partners, overlaps, block.start, block.stop
+        )
+
+    list(each(tabulate, [slice(0, n_units)] if blocks is None else blocks))
     waveforms = np.einsum("urt,urk->utk", temporal64, spatial64)
     peak_slots = np.ptp(waveforms, axis=1).argmax(axis=1) if waveforms.size else np.zeros(n_units, np.int64)
     return MatchModel(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...graph.local import blocks_of, map_in_threads
 from ...preprocess.whiten import whitening_matrix
 from ...templates.average import template_plan, templates_of_sums
 from .passes import Run
@@ -93,9 +95,10 @@ def colored_means(means: xr.Dataset, whitening: xr.Dataset, *, n_nearest: int) -
     from ...kernels.templates.combine import color_waveforms
 
     near = nearest_slots(means, n_nearest)
-    waveform = color_waveforms(
-        means["waveform"].values, means["channel_index"].values, whitening_matrix(whitening), n_nearest=n_nearest
-    )
+    waveforms, channels = means["waveform"].values, means["channel_index"].values
+    color = partial(color_waveforms, matrix=whitening_matrix(whitening), n_nearest=n_nearest)
+    blocks = blocks_of(len(waveforms)) or [slice(0)]
+    waveform = np.concatenate(map_in_threads(lambda block: color(waveforms[block], channels[block]), blocks))
     units = str(whitening.attrs["units"]).removeprefix("1/")
     return near.assign(waveform=(near["waveform"].dims, waveform)).assign_attrs(units=units)
 
