@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: Number of waveforms whose products are added at once.
 _BLOCK = 8
 #: Number of parts of the models, and of the waveforms, that can be computed at the same time.
@@ -199,7 +201,7 @@ def _moments(
     return sums, products, counts
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _add_products(products: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
     """Add the products of every two samples, summed over eight rows, to the upper triangle."""
     length = rows.shape[1]

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, sum_lanes
 
 #: Maximum number of steps of the active set, per variable, as in Lawson and Hanson (1974).
@@ -108,7 +109,7 @@ def scale_spikes(
     return scale, collides
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _fit(
     traces: NDArray[Any],
     row: int,
@@ -143,7 +144,7 @@ def _fit(
     fit[3], fit[4] = _sum_and_product(cut, inside)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _sum_and_product(first: NDArray[Any], second: NDArray[np.float32]) -> tuple[float, float]:
     """Sum of as many values of the first as the second has, and sum of the products with these."""
     one, other = first.reshape(-1), second.reshape(-1)
@@ -161,7 +162,7 @@ def _sum_and_product(first: NDArray[Any], second: NDArray[np.float32]) -> tuple[
     return total, product
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _joint(
     traces: NDArray[Any],
     rows: NDArray[np.int64],
@@ -207,7 +208,7 @@ def _joint(
     return float(nonnegative(gram, target)[0])
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _overlap(
     first_row: int,
     first: NDArray[np.float32],

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: Distance measures by name, with their numbers in the kernel.
 METHODS = {"l1": 0, "l2": 1, "cosine": 2}
 #: Channels on which two templates are compared.
@@ -78,7 +80,7 @@ def similarities(
     return similarity, lags
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _similarity(
     first: NDArray[np.float32],
     second: NDArray[np.float32],

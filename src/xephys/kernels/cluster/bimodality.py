@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import HELPER
+
 GRID = 128
 """Points of the grid on which the density along the discriminant is estimated."""
 
@@ -89,7 +91,7 @@ def valley_depth(values: NDArray[np.float64], *, low: float, high: float) -> tup
     return float(depth), float(ratio)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**HELPER, error_model="numpy")
 def _add_fold(
     group: NDArray[np.float32],
     fold: int,
@@ -118,7 +120,7 @@ def _add_fold(
                 covariance[a, b] += scaled * centered[b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**HELPER, error_model="numpy")
 def _solve(matrix: NDArray[np.float64], values: NDArray[np.float64]) -> None:
     """Replace ``values`` by the solution; ``matrix`` is positive definite, its lower triangle becomes its factor."""
     n = len(values)
@@ -138,7 +140,7 @@ def _solve(matrix: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         values[a] /= matrix[a, a]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**HELPER, error_model="numpy")
 def _direction(
     first: NDArray[np.float32], second: NDArray[np.float32], fold: int, shrinkage: float
 ) -> tuple[NDArray[np.float64], float, float]:
@@ -172,7 +174,7 @@ def _direction(
     return direction, start, end
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**HELPER, error_model="numpy")
 def _project_fold(
     group: NDArray[np.float32],
     fold: int,

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 
 @njit(nogil=True, cache=True)
 def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
@@ -47,7 +49,7 @@ def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within
     return pairs
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _occurs(units: NDArray[np.int64], first: int, end: int, unit: int) -> bool:
     for k in range(first, end):  # noqa: SIM110 - Numba has no any() of a generator
         if units[k] == unit:

@@ -11,11 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import HELPER
+
 # Number of samples scored at a time. It is constant, so that every loop over them is SIMD without a remainder.
 _WIDTH = 256
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**HELPER, fastmath={"contract"})
 def _correlate_block(
     traces: NDArray[np.float32],
     first_row: int,
@@ -64,7 +66,7 @@ def correlate_all(traces: NDArray[np.float32], taps: NDArray[np.float32]) -> NDA
     return result
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**HELPER, fastmath={"contract"})
 def _combine(
     filtered: NDArray[np.float32],
     channels: NDArray[np.int32],

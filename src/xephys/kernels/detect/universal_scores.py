@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.lib.lanes import fma, larger, largest_lane, load_f32, splat_f32, store, subtract, where_less
 
 #: Number of samples scored at a time, a multiple of two vectors.
@@ -21,7 +22,7 @@ _LANES = 16
 GROUP = 3
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _columns(traces: NDArray[np.float32], first: int, columns: NDArray[np.float32]) -> None:
     """Rows from `first` on, channel by channel; zeros beyond the traces."""
     n_rows, n_channels = traces.shape
@@ -36,7 +37,7 @@ def _columns(traces: NDArray[np.float32], first: int, columns: NDArray[np.float3
                     columns[c, t] = 0.0
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _correlate(
     columns: NDArray[np.float32], taps: NDArray[np.float32], scores: NDArray[np.float32], used: NDArray[np.bool_]
 ) -> None:
@@ -70,7 +71,7 @@ def _correlate(
                 store(scores, out + 2 * _WIDTH + _LANES, c1)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _largest_squares(scores: NDArray[np.float32], squares: NDArray[np.float32]) -> None:
     """The largest squared score of each channel over the shapes."""
     n_channels, n_shapes, _ = scores.shape
@@ -83,7 +84,7 @@ def _largest_squares(scores: NDArray[np.float32], squares: NDArray[np.float32]) 
             store(squares, c * _WIDTH + t, best)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _evaluate(
     scores: NDArray[np.float32],
     squares: NDArray[np.float32],
@@ -132,7 +133,7 @@ def _evaluate(
             store(code, place * width + column + t, which)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _is_largest(best: NDArray[np.float32], neighbors: NDArray[np.int32], place: int, column: int, sweep: int) -> bool:
     """Whether no competing place within the sweep has a larger score, or an equal one that comes first."""
     value = best[place, column]

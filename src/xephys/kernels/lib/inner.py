@@ -6,15 +6,13 @@ from typing import Any
 
 from numba import njit
 
-#: Options of a kernel that only kernels call, and that makes no array, though views of the given ones. No references to
-#: arrays are counted in it: each count is an atomic operation, which waits for all stores before it, and loops over
-#: views spend up to a quarter of their time so. Wrappers with which Python could call it are not compiled either: a
-#: test calls its `py_func`, or the kernel that calls it.
-INNER: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-    "_nrt": False,
-}
+#: Options of a kernel that only kernels call: no wrappers with which Python could call it, which take as long to
+#: compile as a short kernel. A test calls its `py_func`, or the kernel that calls it.
+HELPER: dict[str, Any] = {"nogil": True, "cache": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+#: Options of one that, besides, makes no array, though views of the given ones. No references to arrays are counted in
+#: it: each count is an atomic operation, which waits for all stores before it, and loops over views spend up to a
+#: quarter of their time so.
+INNER: dict[str, Any] = {**HELPER, "_nrt": False}
+
+helper = njit(**HELPER)
 inner = njit(**INNER)

@@ -5,8 +5,8 @@ first pivot needs only a few moves. The starting point affects the time, never t
 """
 
 import numpy as np
-from numba import njit
 
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.lib.lanes import (
     LANES,
     count_less,
@@ -24,7 +24,7 @@ from xephys.kernels.lib.lanes import (
 QUICK_MOVES = 4  # interpolating moves of the pivot before each further one also steps past a value
 
 
-@njit(nogil=True, cache=True)
+@helper
 def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
     """Median as ``numpy.median`` of float32 (NaN if any value is), and the spacing of values around it for a next
     search.
@@ -86,7 +86,7 @@ def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
     return (_largest_below(values, size, pivot) + upper) / np.float32(2), spacing
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _count_below(values, size, pivot):  # type: ignore[no-untyped-def]
     pivots = splat_f32(pivot)
     count = 0
@@ -95,7 +95,7 @@ def _count_below(values, size, pivot):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _largest_below(values, size, pivot):  # type: ignore[no-untyped-def]
     pivots = splat_f32(pivot)
     nothing = splat_f32(np.float32(-np.inf))
@@ -106,7 +106,7 @@ def _largest_below(values, size, pivot):  # type: ignore[no-untyped-def]
     return largest_lane(best)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _smallest_from(values, size, pivot):  # type: ignore[no-untyped-def]
     pivots = splat_f32(pivot)
     nothing = splat_f32(np.float32(np.inf))
@@ -117,7 +117,7 @@ def _smallest_from(values, size, pivot):  # type: ignore[no-untyped-def]
     return smallest_lane(best)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _any_nan(values, size):  # type: ignore[no-untyped-def]
     found = splat_f32(np.float32(0))
     for i in range(0, size, LANES):
@@ -126,7 +126,7 @@ def _any_nan(values, size):  # type: ignore[no-untyped-def]
     return np.isnan(sum_lanes(found))
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _key_of_float(value):  # type: ignore[no-untyped-def]
     """An integer that sorts like the float; both zeros are 0."""
     if value == 0:
@@ -135,7 +135,7 @@ def _key_of_float(value):  # type: ignore[no-untyped-def]
     return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _float_of_key(key):  # type: ignore[no-untyped-def]
     magnitude = np.int32(abs(key)).view(np.float32)
     return magnitude if key >= 0 else -magnitude

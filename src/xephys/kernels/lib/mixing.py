@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
 TILE = 8  # rows computed together: eight running sums in registers hide the latency of the multiply-add
@@ -181,7 +182,7 @@ def _apply(source, channels, outputs, sources, counts, weights, offsets, mixed):
                                 mixed[at + outputs[group, lane]] = result[t * LANES + lane]
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _tile(source, channels, row, last, wanted, count, weights, first, offset, result):  # type: ignore[no-untyped-def]
     """Sixteen outputs of eight rows; rows after ``last`` repeat it, so that all rows are computed in the same way.
 

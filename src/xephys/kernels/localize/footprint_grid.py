@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.footprints import exponential_footprints
+from xephys.kernels.lib.inner import helper
 
 
 def grid_footprints(
@@ -172,7 +173,7 @@ def average_best_points(
     return places
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _quantile(values: NDArray[np.float64], quantile: float) -> np.float64:
     """Quantile with linear interpolation between the two neighboring values."""
     at = quantile * (values.size - 1)

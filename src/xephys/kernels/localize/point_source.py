@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import HELPER
+
 MIN_Z_UM = 1.0
 """Minimum distance of a source from the contact plane."""
 
@@ -119,7 +121,7 @@ def fit_sources(
     return sources
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**HELPER, error_model="numpy")
 def _fit_source(
     contact_x: NDArray[np.float64],
     contact_y: NDArray[np.float64],
@@ -157,7 +159,7 @@ def _fit_source(
     return place[0], place[1], place[2], alpha
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(**HELPER, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _expand(
     contact_x: NDArray[np.float64],
     contact_y: NDArray[np.float64],
@@ -210,7 +212,7 @@ def _expand(
     return (ww - alpha * wq) / w.size - _DEPTH_WEIGHT * np.log1p(10.0 * z), alpha
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**HELPER, error_model="numpy")
 def _damped_step(
     gradient: NDArray[np.float64],
     curvature: NDArray[np.float64],

@@ -16,6 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 __all__ = ["absent_places", "energies_of_matches", "expected_levels", "spike_shares"]
 
 #: A unit is absent where the share of spikes among its matches is below the first number, and below the second number
@@ -107,7 +109,7 @@ def energies_of_matches(
     return np.asarray(found, np.float64)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _below(z: float) -> float:
     """Share of a standard normal distribution below ``z``."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))

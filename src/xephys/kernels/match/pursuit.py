@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import INNER, inner
+from xephys.kernels.lib.inner import INNER, helper, inner
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
@@ -195,7 +195,7 @@ def _add_spike(
     return first, last
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _longer(events: Events) -> Events:
     return Events(
         np.concatenate((events.unit, events.unit)),
@@ -207,7 +207,7 @@ def _longer(events: Events) -> Events:
     )
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _take(
     board: Board,
     events: Events,
@@ -232,7 +232,7 @@ def _take(
     return events, n_events + 1, first, last
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _take_all(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
 ) -> tuple[Events, int]:
@@ -257,7 +257,7 @@ def _take_all(
         first, last = min(first, low), max(last, high)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _take_of_pair(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, unit: int, sample: int
 ) -> tuple[Events, int, int, int]:

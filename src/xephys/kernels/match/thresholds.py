@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 __all__ = ["balanced_score", "balanced_thresholds"]
 
 #: Minimum number of matches above the floor, and above the start, from which a template's threshold is estimated.
@@ -28,7 +30,7 @@ FALL_MIN, FALL_MAX = 1.0, 8.0
 N_ITERATIONS, N_STEPS = 60, 200
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _below(z: float) -> float:
     """Share of a standard normal distribution below ``z``."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))

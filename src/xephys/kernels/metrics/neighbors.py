@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: Number of rows per block; the distances between two blocks are in memory at a time.
 _BLOCK = 512
 #: Number of distances that are tested together before each one is looked at.
@@ -88,7 +90,7 @@ def _keep_smallest(
                         their_limits[j] = best[other, -1]
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _insert(best: NDArray[np.float32], found: NDArray[np.int64], value: float, number: int) -> None:
     """Insert a distance into the sorted ones, after equal ones, and drop the largest."""
     k = len(best) - 1

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.motion.interpolate import bracket
 
 #: Density that is added everywhere, in single peaks: evidence from fewer peaks than this is not trusted.
@@ -162,7 +163,7 @@ def pulls(
     _as_precision(slope, information, curvature, squared)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _as_precision(
     slope: NDArray[np.float64],
     information: NDArray[np.float64],
@@ -190,7 +191,7 @@ def _as_precision(
                 information[t, b, 1] *= np.sqrt(for_information[b] * for_information[b + 1])
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _add(
     table: NDArray[np.float32],
     depth_um: float,

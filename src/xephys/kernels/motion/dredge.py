@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 
 @njit(cache=True, nogil=True)
 def pair_lags(
@@ -77,7 +79,7 @@ def pair_lags(
     return lag, correlation
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _moments(
     padded: NDArray[np.float32], window: NDArray[np.float32], mean: NDArray[np.float32], spread: NDArray[np.float32]
 ) -> None:
@@ -95,7 +97,7 @@ def _moments(
         spread[m] = np.sqrt(variance) if variance > 1e-6 * square[m] else 0.0
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _best(
     product: NDArray[np.float32],
     early_mean: float,

@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: A registered depth is found by iteration until it moves by less than this.
 _TOLERANCE_UM = 1e-6
 #: Displacements change by far less than one µm per µm of depth, so each iteration gains at least one digit.
@@ -51,7 +53,7 @@ def displacement_at(
     return out
 
 
-@njit(cache=True, nogil=True)
+@helper
 def value_at(
     displacement_um: NDArray[np.floating],
     cell_time_s: NDArray[np.float64],

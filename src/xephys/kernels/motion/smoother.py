@@ -13,11 +13,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: Minimum precision per µm² of every bin, so that a walk without any anchor stays solvable.
 _RIDGE = 1e-8
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _copy(values: NDArray[np.floating[Any]], to: NDArray[np.float64]) -> None:
     """``to[...] = values``, which Numba would compile for seconds only to be able to refuse other shapes."""
     for a in range(values.shape[0]):

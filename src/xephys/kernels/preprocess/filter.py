@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import helper, inner
 from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
 
 WIDTH = 32  # channels filtered together: four float64 vectors, enough independent work to hide the recursion's latency
@@ -241,7 +241,7 @@ def _forward(source, channels, before, n, coefficients, gain, filtered):  # type
                 )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _read(source, index, step, count, width, gain, block):  # type: ignore[no-untyped-def]
     """Rows of ``source``, ``step`` elements apart, into ``block`` as float64 times ``gain``."""
     if width == WIDTH:
@@ -257,7 +257,7 @@ def _read(source, index, step, count, width, gain, block):  # type: ignore[no-un
                 block[t * WIDTH + c] = np.float64(source[index + t * step + c]) * gain
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _write(block, count, width, target, index, step):  # type: ignore[no-untyped-def]
     if width == WIDTH:
         for t in range(count):
@@ -270,7 +270,7 @@ def _write(block, count, width, target, index, step):  # type: ignore[no-untyped
                 target[index + t * step + c] = np.float32(block[t * WIDTH + c])
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _cascade(block, count, first, state, coefficients):  # type: ignore[no-untyped-def]
     if first:
         _steady_state(block, state, coefficients)
@@ -278,7 +278,7 @@ def _cascade(block, count, first, state, coefficients):  # type: ignore[no-untyp
         _sweep(block, count, state, section * 4 * WIDTH, coefficients[section])
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _steady_state(block, state, coefficients):  # type: ignore[no-untyped-def]
     """States after the first row has been repeated forever."""
     for c in range(WIDTH):
@@ -294,7 +294,7 @@ def _steady_state(block, state, coefficients):  # type: ignore[no-untyped-def]
             x = y
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _sweep(block, count, state, at, coefficient):  # type: ignore[no-untyped-def]
     """One section over one block, in place: y = x + b1 x₁ + b2 x₂ − a1 y₁ − a2 y₂ (direct form I).
 

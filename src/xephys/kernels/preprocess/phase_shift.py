@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
 TAPS = 32  # with this window: error below 1e-5 up to 0.5 and below 1e-4 up to 0.8 of the Nyquist frequency
@@ -148,7 +149,7 @@ def _convolve(source, channels, response, stride, length, shifted):  # type: ign
                 _copy_rows(result, 0, LANES, shifted, there, channels, min(TILE, count - row), width)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _copy_rows(source, index, step, target, there, target_step, count, width):  # type: ignore[no-untyped-def]
     if width == LANES:
         for t in range(count):
@@ -159,7 +160,7 @@ def _copy_rows(source, index, step, target, there, target_step, count, width):  
                 target[there + t * target_step + c] = np.float32(source[index + t * step + c])
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _tile(block, at, response, first, stride, length, result):  # type: ignore[no-untyped-def]
     """Eight rows of sixteen channels, each summed over the lags in a fixed order."""
     s0 = splat_f32(np.float32(0))

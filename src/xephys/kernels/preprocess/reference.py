@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import helper, inner
 from xephys.kernels.lib.lanes import (
     LANES,
     add,
@@ -269,7 +269,7 @@ def _common_rows(  # type: ignore[no-untyped-def]
                 target[t * channels + c] = flat[t * channels + c] - level[labels[c]]
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _gather(flat, row, members, first, size, values, padding):  # type: ignore[no-untyped-def]
     """A group's values, contiguous and padded to whole vectors."""
     if members[first + size - 1] - members[first] == size - 1:  # consecutive channels
@@ -287,7 +287,7 @@ def _gather(flat, row, members, first, size, values, padding):  # type: ignore[n
         values[i] = padding
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _subtract_level(flat, row, channels, level, target):  # type: ignore[no-untyped-def]
     whole = channels - channels % LANES
     levels = splat_f32(level)
@@ -297,7 +297,7 @@ def _subtract_level(flat, row, channels, level, target):  # type: ignore[no-unty
         target[row + c] = flat[row + c] - level
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _mean(values, size):  # type: ignore[no-untyped-def]
     total = splat_f64(0.0)
     for i in range(0, size + (-size) % LANES, 8):
@@ -346,7 +346,7 @@ def _local(source, members, offsets, median, referenced):  # type: ignore[no-unt
                 referenced[start + t, c] = block[c * LANES + t] - level[t] * scale
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _sort_lanes(sorting, size):  # type: ignore[no-untyped-def]
     """Sort every lane by exchanging neighbors, which suits small neighborhoods."""
     for last in range(size - 1, 0, -1):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields, suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
+from xephys.kernels.lib.inner import helper
 from xephys.kernels.lib.records import PEAK_DTYPE
 from xephys.kernels.subtract.denoised import Features, Places, localize_denoised, project_cleaned
 
@@ -374,7 +375,7 @@ def _subtract(
     )
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _open_candidates(
     residual: NDArray[np.float32],
     rows: NDArray[np.int64],
@@ -414,7 +415,7 @@ def _open_candidates(
     return more_rows[:count], more_channels[:count]
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _keep(
     residual: NDArray[np.float32],
     row: int,
@@ -435,7 +436,7 @@ def _keep(
     return count + 1, rows, channels
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _close(state: NDArray[np.uint8], row: int, slots: NDArray[np.int32], n_samples: int, kind: np.uint8) -> None:
     for r in range(max(0, row - n_samples), min(len(state), row + n_samples + 1)):
         for c in slots:
@@ -443,7 +444,7 @@ def _close(state: NDArray[np.uint8], row: int, slots: NDArray[np.int32], n_sampl
                 state[r, c] |= kind
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _denoise(
     residual: NDArray[np.float32],
     first: int,
@@ -482,7 +483,7 @@ def _denoise(
     return gain
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _peak_shift(
     coefficients: NDArray[np.float32], components: NDArray[np.float32], nbefore: int, trough_priority: float
 ) -> int:
@@ -502,7 +503,7 @@ def _peak_shift(
     return shift
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _take(
     residual: NDArray[np.float32],
     first: int,

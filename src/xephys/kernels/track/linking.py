@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: Strictness: a join needs pairs that are probable on average, or all of them; at 0, one probable pair is enough.
 INTERMEDIATE, CONSERVATIVE = 1, 2
 #: Log odds of two units of different sessions that are not a pair, because they are far apart or look different.
@@ -86,7 +88,7 @@ def link_units(
     return track
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _pairs_of_units(
     first: NDArray[np.int64], second: NDArray[np.int64], n_units: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -108,7 +110,7 @@ def _pairs_of_units(
     return start, partner, of_pair
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _weighed(
     a: int,
     b: int,

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import helper
+
 #: Rows that are read at once.
 BLOCK = 256
 
@@ -50,14 +52,14 @@ def spanning_tree(
     return first, second, similarity
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _is_better(s: float, i: int, j: int, best_s: float, best_i: int, best_j: int) -> bool:
     if s != best_s:
         return s > best_s
     return best_i < 0 or (i, j) < (best_i, best_j)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _root(parent: NDArray[np.int64], unit: int) -> int:
     while parent[unit] != unit:
         parent[unit] = parent[parent[unit]]
