@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xephys.errors import ParameterError
-from xephys.recording.kept import keep_recording
+from xephys.recording.kept import keep_recording, kept_integers
 from xephys.testing import forbid_compute, simulate_recording
 
 STEP = 0.5
@@ -41,3 +41,21 @@ def test_values_are_multiples_of_the_step(recording, tmp_path, place):
 def test_bad_input_is_refused(recording, tmp_path, parameters, message):
     with pytest.raises(ParameterError, match=message):
         keep_recording(recording, **{"step": STEP, "folder": tmp_path, **parameters})
+
+
+@pytest.mark.parametrize("place", ["memory", "none"])
+def test_a_kept_recording_is_its_integers_times_the_step(recording, tmp_path, place):
+    kept = keep_recording(recording.ephys.bandpass_filter(), step=STEP, folder=tmp_path, place=place)
+    with forbid_compute():
+        integers, step = kept_integers(kept.isel(time=slice(1000, 90_000)))
+    assert (integers.dtype, step) == ("i2", STEP)
+    np.testing.assert_array_equal(step * integers.values, kept.isel(time=slice(1000, 90_000)).values)
+    assert integers.x.values.tolist() == kept.x.values.tolist()
+
+
+def test_other_recordings_are_their_own_integers(recording, tmp_path):
+    kept = keep_recording(recording, step=STEP, folder=tmp_path)
+    for other in (recording, kept.ephys.bandpass_filter(), kept + 1):
+        integers, step = kept_integers(other)
+        assert integers is other
+        assert step == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 from .. import schema
 from ..checks import check_choice, check_positive
 from ..graph.build import to_dask
-from ..graph.keep.traces import PLACES, keep_traces
+from ..graph.keep.traces import PLACES, KeptSource, keep_traces
 from ..graph.plan import Stage
 from .stages import recording_plan
 
@@ -60,3 +61,23 @@ def keep_recording(
     gain = {"gain": np.asarray(step, np.float32)}
     traces = to_dask(kept.then(Stage(scale, dtype=np.dtype("f4"), arrays=gain)))
     return schema.wrap_like(recording, traces, step=f"keep_recording(step={step!r})")
+
+
+def kept_integers(recording: xr.DataArray) -> tuple[xr.DataArray, float]:
+    """The integers of which a kept recording consists, and their step; the recording itself and 1 if it is not kept.
+
+    Sums over them are a sum over the recording divided by the step, without the time to convert all samples: with a
+    step that is a power of two, to the bit.
+
+    Parameters
+    ----------
+    recording
+        From :func:`keep_recording`, or any other.
+    """
+    from ..kernels.preprocess.scale import scale
+
+    plan = recording_plan(recording)
+    if not isinstance(plan.source, KeptSource) or [stage.func for stage in plan.stages] != [scale]:
+        return recording, 1.0
+    integers = to_dask(replace(plan, stages=()))
+    return recording.copy(data=integers), float(plan.stages[0].arrays["gain"])

@@ -61,7 +61,7 @@ def rehearse() -> None:
     smooth_walk(np.zeros((4, 2)), np.ones((4, 2, 2)), np.zeros((4, 2)), np.eye(2), np.ones(4))
     split_features(rng.standard_normal((400, 12)).astype(np.float32), halve=True)
     white, spikes = _white(rng)
-    templates = estimate_templates(white, spikes, peak_channels=np.array([1, 5]))
+    templates = estimate_templates(white.astype(np.int16), spikes, peak_channels=np.array([1, 5]))  # as kept traces are
     n_samples, nbefore = templates.sizes["sample"], int(templates.attrs["nbefore"])
     components = xr.DataArray(
         np.linalg.qr(rng.standard_normal((n_samples, 3)))[0].T,

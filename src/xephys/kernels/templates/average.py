@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.constants import ENERGY_FRACTION, ENERGY_MIN
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import inner
 
 __all__ = [
     "accumulate_waveforms",
@@ -70,7 +71,19 @@ def nearest_channels(
 
 @njit(nogil=True, cache=True)
 def _add_waveforms(
-    traces: NDArray[np.float32],
+    traces: NDArray[np.float32 | np.int16],
+    rows: NDArray[np.int64],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> None:
+    _add_each(traces, rows, units, channels, sums, counts)
+
+
+@inner
+def _add_each(
+    traces: NDArray[np.float32 | np.int16],
     rows: NDArray[np.int64],
     units: NDArray[np.int64],
     channels: NDArray[np.int64],
@@ -90,7 +103,7 @@ def _add_waveforms(
 
 @with_device_twin
 def accumulate_waveforms(
-    traces: NDArray[np.float32],
+    traces: NDArray[np.float32 | np.int16],
     *,
     before: int,
     after: int,
@@ -105,7 +118,7 @@ def accumulate_waveforms(
 
     Parameters
     ----------
-    traces : float32 array of shape (before + n + after, channel)
+    traces : float32 or int16 array of shape (before + n + after, channel)
     before, after, start : int
         Rows before and after the core, and the absolute sample of the core's first row.
     samples : int64 array of shape (spike,)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...graph.local import blocks_of, map_in_threads
 from ...preprocess.whiten import whitening_matrix
+from ...recording.kept import kept_integers
 from ...templates.average import template_plan, templates_of_sums
 from .passes import Run
 from .tidy import Origin
@@ -61,8 +62,9 @@ def mean_waveforms(
     -------
     Dataset in the form of :func:`xephys.estimate_templates`.
     """
+    integers, step = kept_integers(traces)
     plan = template_plan(
-        traces,
+        integers,
         spikes,
         peak_channels=peak_channels,
         ms_before=ms_before,
@@ -71,7 +73,8 @@ def mean_waveforms(
         n_spikes_max=n_spikes_max,
         seed=seed,
     )
-    return templates_of_sums(traces, plan, run.total(plan))
+    sums = run.total(plan)
+    return templates_of_sums(traces, plan, sums | {"sums": step * sums["sums"]} if sums else sums)
 
 
 def nearest_slots(means: xr.Dataset, n_nearest: int) -> xr.Dataset:
