@@ -280,7 +280,8 @@ def _take_of_pair(
                 doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
         found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
     if found >= 0:
-        return _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
+        events, n_events, first, last = _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
+        return events, n_events, first, last
     return events, n_events, block, block
 
 
