@@ -19,3 +19,5 @@ from .store import save_sequences as save_sequences
 
 # Networks.
 from ..detect.weights import read_network as read_network
+from ..detect.export import export_network as export_network
+from ..detect.export import to_torch as to_torch
