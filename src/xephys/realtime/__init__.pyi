@@ -5,6 +5,7 @@
 # Learn and use sequences.
 from .sequences import detect_sequences as detect_sequences
 from .sequences import sort_offline as sort_offline
+from .stimulation import sort_stim as sort_stim
 from .stream import Stream as Stream
 from .stream import stream as stream
 

@@ -128,6 +128,11 @@ def sort_offline(recording: xr.DataArray, sequences: xr.Dataset, *, folder: Path
     >>> sort_offline(recording, detect_sequences(recording))["units"].sizes["unit"] > 0
     True
     """
+    return sorting_of(recording, spikes_of(recording, sequences, folder=folder), sequences)
+
+
+def spikes_of(recording: xr.DataArray, sequences: xr.Dataset, *, folder: PathLike | None) -> NDArray[Any]:
+    """Spikes of the sequences in a recording of their channels, in order of time."""
     p = parameters_of(sequences)
     check_same_channels(recording, sequences)
     filtered = band_passed(recording, p)
@@ -139,6 +144,11 @@ def sort_offline(recording: xr.DataArray, sequences: xr.Dataset, *, folder: Path
         spikes = assign_all(run_events(table, place), sequences)
     first = first_sample(recording)
     spikes["sample_index"] = np.clip(spikes["sample_index"], first, first + recording.sizes["time"] - 1)
+    return spikes
+
+
+def sorting_of(recording: xr.DataArray, spikes: NDArray[Any], sequences: xr.Dataset) -> xr.DataTree:
+    """A sorting of spikes, one unit per sequence."""
     root = sequences["root"].values
     return build_sorting(
         recording,
@@ -151,7 +161,7 @@ def sort_offline(recording: xr.DataArray, sequences: xr.Dataset, *, folder: Path
         },
         learned={"sequences": sequences},
         preset="rt_sort",
-        parameters=p.model_dump(),
+        parameters=parameters_of(sequences).model_dump(),
         log=json.loads(sequences.attrs["log"]),
     )
 
