@@ -26,7 +26,7 @@ def recording(*, duration_s=1.0, sampling_frequency=RATE, places=True):
 def test_a_row_names_existing_functions(name):
     preset = PRESETS[name]
     assert preset.name == name
-    assert list(inspect.signature(preset.sorter).parameters) == ["recording", "parameters", "run"]
+    assert list(inspect.signature(preset.sorter).parameters)[:3] == ["recording", "parameters", "run"]
     parameters = read_parameters(name, {})
     assert isinstance(parameters, preset.model)
     nbefore, n_samples = parameters.template_window(RATE)

@@ -4,3 +4,9 @@
 from ..sorter.dartsort.parameters import DARTsortUserConfig as DARTsortUserConfig
 from .config import read_config as read_config
 from .config import write_config as write_config
+
+# The main call and its data objects.
+from .main import DARTsortReturn as DARTsortReturn
+from .main import dartsort as dartsort
+from .motion import MotionInfo as MotionInfo
+from .sorting import DARTsortSorting as DARTsortSorting

@@ -21,7 +21,7 @@ from ..recording.device import to_device
 from ..recording.geometry import warn_odd_spacing
 from ..recording.slicing import spread_slices
 from ..typing import PathLike
-from .presets import DEFAULT_PRESET, Preset, find_preset, read_parameters
+from .presets import DEFAULT_PRESET, Preset, Sorter, find_preset, read_parameters
 from .progress import shown_progress
 from .segments import join_segments, sorting_of_segments
 from .steps.filtered_before import check_not_filtered_away, filter_notes
@@ -144,8 +144,12 @@ def sort_with(
     cache: str = "auto",
     cache_bytes_max: int | None = None,
     progress: Report | None = None,
+    sorter: Sorter | None = None,
 ) -> xr.DataTree:
-    """:func:`sort` with validated parameters: those of the preset, or from ``parameters_with(learned, ...)``."""
+    """:func:`sort` with validated parameters: those of the preset, or from ``parameters_with(learned, ...)``.
+
+    A ``sorter`` replaces that of the preset, for steps whose result is known before.
+    """
     preset.check_use(device=device, learn_s=learn_s)
     if learn_s is not None:
         if learned is not None:
@@ -164,7 +168,7 @@ def sort_with(
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         run = Run(work, progress, preset.name, cache=cache, cache_bytes_max=cache_bytes_max)
         if learned is None:
-            sorting = _sorting_or_empty(recording, preset, parameters, run)
+            sorting = _sorting_or_empty(recording, preset, parameters, run, sorter or preset.sorter)
         elif learn_s is not None and not learned["units"].sizes["unit"]:
             sorting = _empty(recording, preset, parameters)
         else:
@@ -178,10 +182,12 @@ def sort_with(
         return sorting
 
 
-def _sorting_or_empty(recording: xr.DataArray, preset: Preset, parameters: Any, run: Run) -> xr.DataTree:
+def _sorting_or_empty(
+    recording: xr.DataArray, preset: Preset, parameters: Any, run: Run, sorter: Sorter
+) -> xr.DataTree:
     """The sorting; an empty one if nothing is found."""
     try:
-        return preset.sorter(recording, parameters, run)
+        return sorter(recording, parameters, run)
     except NoUnits as end:
         return _empty(recording, preset, parameters, log=end.log)
     except SilentRecordingError as silence:

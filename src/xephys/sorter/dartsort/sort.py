@@ -34,19 +34,30 @@ logger = logging.getLogger(__name__)
 LEARN_THRESHOLD = 5.0
 
 
-def sort_dartsort(recording: xr.DataArray, parameters: DARTsortParameters, run: Run) -> xr.DataTree:
-    """Sort one segment. The ``run`` keeps every pass over the recording, so that none is repeated on resume."""
+def sort_dartsort(recording: xr.DataArray, parameters: DARTsortParameters, run: Run, **known: Any) -> xr.DataTree:
+    """Sort one segment. The ``run`` keeps every pass over the recording, so that none is repeated on resume.
+
+    ``known`` are the last arguments of :func:`detect_dartsort`.
+    """
     check_dartsort(recording, parameters)
-    detected = detect_dartsort(recording, parameters, run)
+    detected = detect_dartsort(recording, parameters, run, **known)
     return sort_detected(recording, detected, parameters.of_matching, run, given=parameters)
 
 
-def detect_dartsort(recording: xr.DataArray, parameters: DARTsortParameters, run: Run) -> Detected:
-    """Prepared traces, the events that subtraction finds in them, and the motion that the events show."""
+def detect_dartsort(
+    recording: xr.DataArray,
+    parameters: DARTsortParameters,
+    run: Run,
+    *,
+    motion: xr.Dataset | None = None,
+    motion_is_known: bool = False,
+) -> Detected:
+    """Prepared traces, the events that subtraction finds in them, and the motion: known, or what the events show."""
     p = parameters
     prepared = prepare_dartsort(recording, p, run)
     features, events = _subtract(prepared, p, run)
-    motion = find_motion(prepared, events, p, run) if p.do_motion_estimation else None
+    if not motion_is_known:
+        motion = find_motion(prepared, events, p, run) if p.do_motion_estimation else None
     return Detected(prepared, features, events, motion, moving_tissue(prepared.whitened, motion))
 
 

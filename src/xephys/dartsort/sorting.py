@@ -1,0 +1,480 @@
+"""``DARTsortSorting``: spikes, labels and features of a sorting as arrays, stored in dartsort's files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..io.export.optional import needed
+from ..io.store.atomic import ending_with, whole_or_absent
+from ..typing import PathLike
+from .hdf5 import FIXED, read_features, simple_features
+
+#: Column of the localizations and the names of its parts.
+LOCALIZATIONS = "point_source_localizations"
+PLACES = ("x", "y", "z")
+
+
+class DARTsortSorting:
+    """Spikes with their channels, labels and features, as dartsort holds them.
+
+    Features are attributes: *persistent* ones live in an HDF5 file, *ephemeral* ones in memory and in the NPZ.
+
+    Parameters
+    ----------
+    times_samples
+        ``(spike,)`` int64.
+    channels
+        ``(spike,)`` int64, main channel of each spike.
+    labels
+        ``(spike,)`` int64, -1 for spikes without a unit; None if the spikes are not sorted.
+    parent_h5_path
+        File of the persistent features.
+    sampling_frequency
+        In Hz.
+    persistent_features, ephemeral_features
+        Arrays by name.
+
+    Raises
+    ------
+    ParameterError
+        If the lengths of the arrays differ.
+
+    Examples
+    --------
+    >>> sorting = DARTsortSorting(times_samples=np.array([10, 40]), channels=np.zeros(2, int), labels=np.array([0, -1]))
+    >>> sorting
+    DARTsortSorting: 2 spikes (50.00% without a unit), 1 unit
+    """
+
+    def __init__(
+        self,
+        *,
+        times_samples: NDArray[Any],
+        channels: NDArray[Any],
+        labels: NDArray[Any] | None,
+        parent_h5_path: str | Path | None = None,
+        sampling_frequency: float | int = 30000.0,
+        persistent_features: dict[str, NDArray[Any]] | None = None,
+        ephemeral_features: dict[str, NDArray[Any]] | None = None,
+    ) -> None:
+        self.times_samples = np.asarray(times_samples, np.int64)
+        self.channels = np.asarray(channels, np.int64)
+        self.labels = None if labels is None else np.asarray(labels, np.int64)
+        self.parent_h5_path = None if parent_h5_path is None else Path(parent_h5_path)
+        self.sampling_frequency = float(sampling_frequency)
+        self._persistent = dict(persistent_features or {})
+        self._ephemeral = dict(ephemeral_features or {})
+        for name, values in {"channels": self.channels, "labels": self.labels}.items():
+            if values is not None and values.shape != self.times_samples.shape:
+                raise ParameterError(f"{name} has shape {values.shape} for {self.n_spikes} spikes; give one per spike")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        for features in (self._ephemeral, self._persistent):
+            if name in features:
+                return features[name]
+        known = ", ".join([*self._ephemeral, *self._persistent]) or "none"
+        raise AttributeError(f"this sorting has no feature {name!r}; it has {known}")
+
+    def __len__(self) -> int:
+        return self.n_spikes
+
+    def __repr__(self) -> str:
+        if self.labels is None:
+            return f"DARTsortSorting: {self.n_spikes} spikes without labels"
+        share = float(np.mean(self.labels < 0)) if self.n_spikes else 0.0
+        units = f"{self.n_units} unit{'' if self.n_units == 1 else 's'}"
+        return f"DARTsortSorting: {self.n_spikes} spikes ({share:.2%} without a unit), {units}"
+
+    @property
+    def n_spikes(self) -> int:
+        """Number of spikes."""
+        return int(self.times_samples.size)
+
+    @property
+    def times_seconds(self) -> NDArray[np.float64]:
+        """Time of each spike: the stored one if there is one, otherwise its sample over the sampling rate."""
+        stored = self._ephemeral.get("times_seconds", self._persistent.get("times_seconds"))
+        return self.times_samples / self.sampling_frequency if stored is None else stored
+
+    @property
+    def unit_ids(self) -> NDArray[np.int64]:
+        """Labels of the units, ascending, without -1."""
+        labels = np.unique(self._labels())
+        return labels[labels >= 0]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.unit_ids)
+
+    @property
+    def spike_feature_dict(self) -> dict[str, NDArray[Any]]:
+        """All features with one row per spike, by name."""
+        features = {**self._persistent, **self._ephemeral}
+        return {name: values for name, values in features.items() if self._is_per_spike(name, values)}
+
+    @classmethod
+    def from_tree(cls, sorting: xr.DataTree) -> DARTsortSorting:
+        """Spikes of a sorting of this package, with their places and amplitudes as features.
+
+        Raises
+        ------
+        ParameterError
+            If the channels of its units are not known.
+        """
+        spikes, units = sorting["spikes"].dataset, sorting["units"].dataset
+        if "channel_index" not in units:
+            raise ParameterError("this sorting does not know the channels of its units; give one that a sort returned")
+        labels = spikes["unit_index"].values
+        channels = units["channel_index"].values[labels] if len(labels) else labels
+        features = {"scalings": spikes["amplitude"].values} if "amplitude" in spikes else {}
+        if "x" in spikes and "y" in spikes:
+            depth = spikes["z"].values if "z" in spikes else np.zeros(len(labels))
+            # Here y runs along the probe; in that column the last number does.
+            features[LOCALIZATIONS] = np.stack([spikes["x"].values, depth, spikes["y"].values], axis=1).astype("f4")
+        return cls(
+            times_samples=spikes["sample_index"].values,
+            channels=channels,
+            labels=labels,
+            sampling_frequency=float(sorting.attrs["sampling_frequency"]),
+            ephemeral_features=features,
+        )
+
+    @classmethod
+    def from_peeling_hdf5(
+        cls,
+        h5_path: str | Path,
+        *,
+        times_samples_dataset: str = "times_samples",
+        channels_dataset: str = "channels",
+        labels_dataset: str = "labels",
+        load_feature_names: Sequence[str] | None = None,
+        load_simple_features: bool = True,
+        load_all_features: bool = False,
+        allow_missing: bool = False,
+    ) -> DARTsortSorting:
+        """Read a file of dartsort.
+
+        Parameters
+        ----------
+        h5_path
+            The file.
+        times_samples_dataset, channels_dataset, labels_dataset
+            Names of its datasets; labels may be missing.
+        load_feature_names
+            Features to load; if None, those that the next two arguments select.
+        load_simple_features
+            Features with one number or one vector per spike.
+        load_all_features
+            Features with a matrix per spike too.
+        allow_missing
+            Skip named features that are not in the file.
+
+        Raises
+        ------
+        ParameterError
+            If the file, or a dataset in it, is missing.
+        ImportError
+            If h5py is not installed.
+        """
+        main = (times_samples_dataset, channels_dataset, "sampling_frequency")
+        stored = read_features(
+            h5_path,
+            load_feature_names,
+            main=(*main, labels_dataset),
+            simple=load_simple_features,
+            everything=load_all_features,
+            allow_missing=allow_missing,
+        )
+        absent = [name for name in main[:2] if name not in stored]
+        if absent:
+            raise ParameterError(f"{h5_path} has no {' and no '.join(absent)}; it is not a file of detected spikes")
+        rate = stored.pop("sampling_frequency", 30_000.0)
+        return cls(
+            times_samples=stored.pop(times_samples_dataset),
+            channels=stored.pop(channels_dataset),
+            labels=stored.pop(labels_dataset, None),
+            parent_h5_path=h5_path,
+            sampling_frequency=float(rate),
+            persistent_features=stored,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        sorting_npz: PathLike,
+        additional_persistent_features: Sequence[str] | None = None,
+        load_ephemeral_feature_names: Sequence[str] | None = None,
+        load_persistent_feature_names: Sequence[str] | None = None,
+    ) -> DARTsortSorting:
+        """Read the NPZ that :meth:`save` or dartsort wrote, and the features of its HDF5 file, if that is there.
+
+        Parameters
+        ----------
+        sorting_npz
+            The file.
+        additional_persistent_features
+            Features of the HDF5 file to load besides those that were loaded when it was written.
+        load_ephemeral_feature_names, load_persistent_feature_names
+            Features to load; all that were there if None.
+
+        Raises
+        ------
+        ParameterError
+            If the file is not one of these.
+        """
+        path = Path(sorting_npz)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                stored = {name: archive[name] for name in archive.files}
+            times, channels = stored["times_samples"], stored["channels"]
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise ParameterError(f"{path} is not a sorting of dartsort: {error}; give its .npz file") from error
+        names = stored.get("ephemeral_feature_names", np.array([], str)).tolist()
+        chosen = names if load_ephemeral_feature_names is None else load_ephemeral_feature_names
+        ephemeral = {name: stored[name] for name in chosen if name in stored}
+        h5_path = path.parent / str(stored["parent_h5_path"]) if "parent_h5_path" in stored else None
+        persistent: dict[str, NDArray[Any]] = {}
+        if h5_path is not None and h5_path.exists():
+            loaded = stored.get("loaded_persistent_features", np.array([], str)).tolist()
+            wanted = loaded if load_persistent_feature_names is None else load_persistent_feature_names
+            wanted = [*wanted, *(additional_persistent_features or ())]
+            persistent = read_features(h5_path, wanted, main=(), simple=True, everything=False, allow_missing=True)
+        return cls(
+            times_samples=times,
+            channels=channels,
+            labels=stored.get("labels"),
+            parent_h5_path=h5_path,
+            sampling_frequency=float(stored.get("sampling_frequency", 30_000.0)),
+            persistent_features=persistent,
+            ephemeral_features=ephemeral,
+        )
+
+    def save(self, sorting_npz: PathLike) -> None:
+        """Write spikes, labels and ephemeral features as an NPZ with a relative path to the HDF5 file.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        arrays: dict[str, NDArray[Any]] = {
+            "times_samples": self.times_samples,
+            "channels": self.channels,
+            "sampling_frequency": np.array(self.sampling_frequency),
+            **({} if self.labels is None else {"labels": self.labels}),
+            **self._ephemeral,
+            "ephemeral_feature_names": np.array(list(self._ephemeral), dtype=np.str_),
+        }
+        path = Path(sorting_npz)
+        if self.parent_h5_path is not None:
+            relative = os.path.relpath(self.parent_h5_path.absolute(), path.absolute().parent)
+            arrays["parent_h5_path"] = np.array(relative)
+            arrays["loaded_persistent_features"] = np.array(list(self._persistent), dtype=np.str_)
+        with whole_or_absent(path, overwrite=True) as hidden, ending_with(hidden, ".npz") as named:
+            np.savez_compressed(named, **arrays)  # type: ignore[arg-type]
+
+    def copy(self) -> DARTsortSorting:
+        """The same spikes and features in a new object; arrays are shared."""
+        return self._with(slice(None))
+
+    def ephemeral_replace(self, *, check_shapes: bool = True, **new_features: NDArray[Any]) -> DARTsortSorting:
+        """A copy with other ``labels``, ``times_samples`` or ``channels``, or other ephemeral features.
+
+        Raises
+        ------
+        ParameterError
+            If an array has not one value per spike, unless ``check_shapes`` is False.
+        """
+        other = self.copy()
+        for name, values in new_features.items():
+            if name in ("times_samples", "channels", "labels"):
+                self._check(name, np.asarray(values), check=check_shapes)
+                setattr(other, name, np.asarray(values, np.int64))
+            else:
+                other.add_ephemeral_feature(name, values, check_shape=check_shapes, overwrite=True)
+        return other
+
+    def has_persistent_labels(self) -> bool:
+        """Whether the labels are those of the HDF5 file."""
+        if self.parent_h5_path is None or self.labels is None or not self.parent_h5_path.exists():
+            return False
+        stored = read_features(
+            self.parent_h5_path, ["labels"], main=(), simple=False, everything=False, allow_missing=True
+        )
+        return "labels" in stored and np.array_equal(stored["labels"], self.labels)
+
+    def add_ephemeral_feature(
+        self, feature_name: str, feature: NDArray[Any], check_shape: bool | None = None, overwrite: bool = False
+    ) -> None:
+        """Add a feature that is stored in the NPZ.
+
+        Raises
+        ------
+        ParameterError
+            If it is there already, or has not one row per spike (unless ``check_shape`` is False).
+        """
+        if not overwrite and (feature_name in self._ephemeral or feature_name in self._persistent):
+            raise ParameterError(
+                f"the sorting has a feature {feature_name!r} already; give overwrite=True to replace it"
+            )
+        values = np.asarray(feature)
+        self._check(feature_name, values, check=check_shape is not False and feature_name not in FIXED)
+        self._ephemeral[feature_name] = values
+
+    def add_feature(self, feature_name: str, feature: NDArray[Any], check_shape: bool | None = None) -> None:
+        """Add a feature to the HDF5 file.
+
+        Raises
+        ------
+        ParameterError
+            If the sorting has no HDF5 file, or the feature not one row per spike.
+        """
+        if self.parent_h5_path is None:
+            raise ParameterError(
+                f"this sorting has no HDF5 file for {feature_name!r}; add_ephemeral_feature stores it in the NPZ"
+            )
+        h5py = needed("h5py", extra="dartsort", what="DARTsortSorting.add_feature")
+        values = np.asarray(feature)
+        self._check(feature_name, values, check=check_shape is not False)
+        with h5py.File(self.parent_h5_path, "r+") as file:
+            if feature_name in file:
+                del file[feature_name]
+            file[feature_name] = values
+        self._persistent[feature_name] = values
+
+    def mask(self, mask: NDArray[Any]) -> DARTsortSorting:
+        """The spikes that a mask or a list of indices selects."""
+        return self._with(mask)
+
+    def drop_missing(self) -> DARTsortSorting:
+        """Only spikes that have a unit."""
+        return self._with(self._labels() >= 0)
+
+    def drop_doubles(self) -> DARTsortSorting:
+        """Only the first of several spikes of one unit at one sample."""
+        pairs = np.stack([self.times_samples, self._labels()], axis=1)
+        _, first = np.unique(pairs, axis=0, return_index=True)
+        return self._with(np.sort(first))
+
+    def flatten(self) -> DARTsortSorting:
+        """The same units under the labels 0, 1, …, in the same order."""
+        labels = self._labels()
+        flat = np.where(labels >= 0, np.searchsorted(self.unit_ids, labels), -1)
+        return self.ephemeral_replace(labels=flat)
+
+    def to_numpy_sorting(self) -> Any:
+        """A ``NumpySorting`` of SpikeInterface with the spikes that have a unit."""
+        from spikeinterface.core import NumpySorting
+
+        spikes = self.drop_missing()
+        return NumpySorting.from_samples_and_labels([spikes.times_samples], [spikes._labels()], self.sampling_frequency)
+
+    def to_pandas(self, include_1d_features: bool = True, extract_location_if_possible: bool = True) -> Any:
+        """One row per spike: times, channels, labels, and its features of one number.
+
+        Parameters
+        ----------
+        include_1d_features
+            Whether features become columns.
+        extract_location_if_possible
+            Whether ``x``, ``y`` and ``z`` are taken out of the localizations.
+        """
+        import pandas as pd  # type: ignore[import-untyped]
+
+        columns: dict[str, Any] = {"times_samples": self.times_samples, "channels": self.channels}
+        if self.labels is not None:
+            columns["labels"] = self.labels
+        features = self.spike_feature_dict
+        if include_1d_features:
+            columns |= {name: values for name, values in features.items() if values.ndim == 1}
+        if extract_location_if_possible and LOCALIZATIONS in features:
+            columns |= dict(zip(PLACES, features[LOCALIZATIONS].T, strict=False))
+        return pd.DataFrame(columns)
+
+    def to_tsgroup(
+        self,
+        metadata: Mapping[str, Any] | None = None,
+        add_feature_mean_metadata: bool = True,
+        weight_key: str = "soft_assignment_weight",
+    ) -> Any:
+        """A ``pynapple.TsGroup`` of the units; a feature of the name ``weight_key`` becomes the values of the spikes.
+
+        Parameters
+        ----------
+        metadata
+            More columns, one value per unit.
+        add_feature_mean_metadata
+            Whether the mean of each feature over the spikes of a unit becomes a column.
+        weight_key
+            Name of the feature with one weight per spike.
+
+        Raises
+        ------
+        ImportError
+            If pynapple is not installed.
+        """
+        pynapple = needed("pynapple", extra="pynapple", what="DARTsortSorting.to_tsgroup")
+        spikes = self.drop_missing()
+        labels, ids, features = spikes._labels(), spikes.unit_ids, spikes.spike_feature_dict
+        order = np.argsort(labels, kind="stable")
+        ends = np.searchsorted(labels[order], ids, side="right")[:-1]
+        times = np.split(spikes.times_seconds[order], ends)
+        if weight_key in features:
+            weights = np.split(features[weight_key][order], ends)
+            trains = [pynapple.Tsd(t=t, d=w) for t, w in zip(times, weights, strict=True)]
+        else:
+            trains = [pynapple.Ts(t) for t in times]
+        columns = dict(metadata or {})
+        if add_feature_mean_metadata:
+            at = np.searchsorted(ids, labels)
+            count = np.bincount(at, minlength=len(ids))
+            columns |= {
+                f"mean_{name}": np.bincount(at, weights=values, minlength=len(ids)) / count
+                for name, values in features.items()
+                if values.ndim == 1 and values.dtype.kind in "fiu" and name != "times_seconds"
+            }
+        return pynapple.TsGroup(dict(zip(ids.tolist(), trains, strict=True)), metadata=columns)
+
+    def _labels(self) -> NDArray[np.int64]:
+        if self.labels is None:
+            raise ParameterError("these spikes have no labels; give some with ephemeral_replace(labels=...)")
+        return self.labels
+
+    def _is_per_spike(self, name: str, values: NDArray[Any]) -> bool:
+        return name not in FIXED and values.ndim > 0 and len(values) == self.n_spikes
+
+    def _check(self, name: str, values: NDArray[Any], *, check: bool) -> None:
+        if check and (values.ndim == 0 or len(values) != self.n_spikes):
+            raise ParameterError(f"{name} has shape {values.shape} for {self.n_spikes} spikes; give one row per spike")
+
+    def _with(self, rows: Any) -> DARTsortSorting:
+        def chosen(features: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            return {n: values[rows] if self._is_per_spike(n, values) else values for n, values in features.items()}
+
+        return DARTsortSorting(
+            times_samples=self.times_samples[rows],
+            channels=self.channels[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            parent_h5_path=self.parent_h5_path,
+            sampling_frequency=self.sampling_frequency,
+            persistent_features=chosen(self._persistent),
+            ephemeral_features=chosen(self._ephemeral),
+        )
+
+
+def features_of(sorting: DARTsortSorting) -> dict[str, NDArray[Any]]:
+    """Everything that an HDF5 file holds of a sorting: spikes, labels and features."""
+    labels = {} if sorting.labels is None else {"labels": sorting.labels.astype(np.int32)}
+    own = {"times_samples": sorting.times_samples, "channels": sorting.channels, **labels}
+    return {**own, "times_seconds": sorting.times_seconds, **simple_features(sorting.spike_feature_dict)}

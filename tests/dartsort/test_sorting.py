@@ -1,0 +1,135 @@
+"""Spikes and features: what the members return, files that come back the same, and refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xephys import ParameterError, make_sorting
+from xephys.dartsort import DARTsortSorting
+from xephys.dartsort.hdf5 import write_features
+from xephys.dartsort.sorting import LOCALIZATIONS, features_of
+
+RNG = np.random.default_rng(0)
+GEOM = np.column_stack([np.zeros(4), 20.0 * np.arange(4)])
+
+
+def sorting(**more: Any) -> DARTsortSorting:
+    return DARTsortSorting(
+        times_samples=np.array([10, 10, 40, 70, 90, 120]),
+        channels=np.array([0, 0, 1, 2, 2, 3]),
+        labels=np.array([2, 2, 5, -1, 5, 2]),
+        ephemeral_features={
+            "amplitude": np.arange(6.0),
+            LOCALIZATIONS: RNG.random((6, 3)).astype("f4"),
+            "matrix": RNG.random((6, 8, 4)).astype("f4"),
+        },
+        **more,
+    )
+
+
+def assert_same(a: DARTsortSorting, b: DARTsortSorting) -> None:
+    for name in ("times_samples", "channels", "labels"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert a.sampling_frequency == b.sampling_frequency
+
+
+def test_members() -> None:
+    s = sorting()
+    assert (s.n_spikes, len(s), s.n_units, s.unit_ids.tolist()) == (6, 6, 2, [2, 5])
+    np.testing.assert_allclose(s.times_seconds, s.times_samples / 30_000)
+    assert s.flatten().labels.tolist() == [0, 0, 1, -1, 1, 0]
+    assert s.drop_missing().times_samples.tolist() == [10, 10, 40, 90, 120]
+    assert s.drop_doubles().amplitude.tolist() == [0, 2, 3, 4, 5]
+    assert s.mask(s.channels == 2).amplitude.tolist() == [3, 4]
+    assert set(s.spike_feature_dict) == {"amplitude", LOCALIZATIONS, "matrix"}
+    assert "6 spikes (16.67% without a unit), 2 units" in repr(s)
+    with pytest.raises(AttributeError, match="no feature 'amplitud'; it has amplitude"):
+        _ = s.amplitud
+
+
+def test_copies_do_not_change_the_original() -> None:
+    s = sorting()
+    other = s.ephemeral_replace(labels=np.zeros(6, int), quality=np.ones(6))
+    assert other.n_units == 1 and other.quality.sum() == 6
+    assert s.n_units == 2 and not hasattr(s, "quality")
+    with pytest.raises(ParameterError, match=r"quality has shape \(5,\) for 6 spikes"):
+        s.ephemeral_replace(quality=np.ones(5))
+    with pytest.raises(ParameterError, match="has a feature 'amplitude' already"):
+        s.add_ephemeral_feature("amplitude", np.ones(6))
+    with pytest.raises(ParameterError, match="has no HDF5 file for 'more'"):
+        s.add_feature("more", np.ones(6))
+
+
+def test_npz_comes_back(tmp_path: Path) -> None:
+    s = sorting(sampling_frequency=25_000)
+    s.save(tmp_path / "a.npz")
+    back = DARTsortSorting.load(tmp_path / "a.npz")
+    assert_same(s, back)
+    np.testing.assert_array_equal(back.matrix, s.matrix)
+    assert set(
+        DARTsortSorting.load(tmp_path / "a.npz", load_ephemeral_feature_names=["amplitude"]).spike_feature_dict
+    ) == {"amplitude"}
+    with np.load(tmp_path / "a.npz") as stored:
+        assert {"times_samples", "channels", "labels", "sampling_frequency", "ephemeral_feature_names"} <= set(stored)
+
+
+def test_hdf5_comes_back_and_moves_with_its_npz(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    s = sorting()
+    write_features(first / "f.h5", {**features_of(s), "matrix": s.matrix}, geom=GEOM, sampling_frequency=30_000)
+    back = DARTsortSorting.from_peeling_hdf5(first / "f.h5")
+    assert_same(s, back)
+    assert back.has_persistent_labels()
+    assert set(back.spike_feature_dict) == {"times_seconds", "amplitude", LOCALIZATIONS}
+    np.testing.assert_array_equal(back.geom, GEOM)
+    every = DARTsortSorting.from_peeling_hdf5(first / "f.h5", load_all_features=True)
+    np.testing.assert_array_equal(every.matrix, s.matrix)
+    back.add_feature("more", np.arange(6))
+    relabeled = back.ephemeral_replace(labels=np.zeros(6, int))
+    relabeled.save(first / "s.npz")
+    first.rename(second)
+    moved = DARTsortSorting.load(second / "s.npz", additional_persistent_features=["matrix"])
+    assert not moved.has_persistent_labels() and moved.labels.tolist() == [0] * 6
+    assert moved.more.tolist() == list(range(6)) and moved.matrix.shape == (6, 8, 4)
+
+
+def test_exports() -> None:
+    s = sorting()
+    table = s.to_pandas()
+    assert list(table.columns) == ["times_samples", "channels", "labels", "amplitude", "x", "y", "z"]
+    trains = s.to_numpy_sorting()
+    assert trains.get_unit_spike_train(5, segment_index=0).tolist() == [40, 90]
+    pytest.importorskip("pynapple")
+    group = s.ephemeral_replace(soft_assignment_weight=np.linspace(0, 1, 6)).to_tsgroup(metadata={"depth": [1.0, 2.0]})
+    assert group[2].values.tolist() == [0.0, 0.2, 1.0]
+    assert group["mean_amplitude"].tolist() == [2.0, 3.0] and group["depth"].tolist() == [1.0, 2.0]
+
+
+def test_a_sorting_that_does_not_know_its_channels_is_refused() -> None:
+    unlocated = make_sorting(times_s=[0.5, 1.5], labels=[3, 8], sampling_frequency=20_000.0)
+    with pytest.raises(ParameterError, match="does not know the channels of its units"):
+        DARTsortSorting.from_tree(unlocated)
+
+
+def test_files_that_are_something_else(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_text("no")
+    with pytest.raises(ParameterError, match="is not a sorting of dartsort"):
+        DARTsortSorting.load(tmp_path / "a.npz")
+    pytest.importorskip("h5py")
+    with pytest.raises(ParameterError, match="cannot be opened as HDF5"):
+        DARTsortSorting.from_peeling_hdf5(tmp_path / "a.npz")
+    write_features(tmp_path / "b.h5", {}, geom=GEOM, sampling_frequency=1.0)
+    with pytest.raises(ParameterError, match="has no times_samples and no channels"):
+        DARTsortSorting.from_peeling_hdf5(tmp_path / "b.h5")
+    with pytest.raises(ParameterError, match="has no x; it has"):
+        DARTsortSorting.from_peeling_hdf5(tmp_path / "b.h5", load_feature_names=["x"])
+    with pytest.raises(ParameterError, match=r"channels has shape \(2,\) for 3 spikes"):
+        DARTsortSorting(times_samples=np.arange(3), channels=np.arange(2), labels=None)
+    with pytest.raises(ParameterError, match="these spikes have no labels"):
+        DARTsortSorting(times_samples=np.arange(3), channels=np.arange(3), labels=None).flatten()
