@@ -21,7 +21,7 @@ from ..checks import check_choice, check_positive
 from ..graph.local import map_in_threads
 from .register import register_to_density
 from .shank_peaks import Course, ShankPeaks
-from .windows import window_centers
+from .windows import spread_lags, window_centers
 
 #: Number of time bins that are solved at once; earlier ones are fixed.
 _SEGMENT_BINS = 4096
@@ -180,7 +180,7 @@ def _course_of_bins(
 ) -> NDArray[np.float64]:
     course = np.zeros((peaks.n_times, len(pairs.windows)))
     course[: len(kept)] = kept
-    lags = _spread_lags(min(reach, peaks.n_times - 1))
+    lags = spread_lags(min(reach, peaks.n_times - 1))
     margin = len(rasters.time_kernel) // 2
     for start in range(len(kept), peaks.n_times, _SEGMENT_BINS):
         stop = min(start + _SEGMENT_BINS, peaks.n_times)
@@ -267,11 +267,3 @@ def _displacement(
         course[None], times, depths, everywhere, bins + 0.5, depth_um.astype(np.float64), False
     )
     return found
-
-
-def _spread_lags(reach: int) -> NDArray[np.int64]:
-    """Lags 1, 2, 3, … at first, then ever farther apart, up to the reach."""
-    lags = [1]
-    while lags[-1] < reach:
-        lags.append(min(max(lags[-1] + 1, int(lags[-1] * 1.3)), reach))
-    return np.array(lags, np.int64)

@@ -1,4 +1,4 @@
-"""Positions of the windows along depth, each of which has its own displacement."""
+"""What is compared: the windows along depth, each with its own displacement, and the pairs of time bins."""
 
 from __future__ import annotations
 
@@ -28,3 +28,11 @@ def window_centers(peaks: ShankPeaks, *, rigid: bool, step_um: float, margin_um:
     n = int((high - low) // step_um) + 1
     spare = (high - low) - (n - 1) * step_um
     return low + spare / 2 + step_um * np.arange(n)
+
+
+def spread_lags(reach: int) -> NDArray[np.int64]:
+    """Lags 1, 2, 3, … at first, then ever farther apart, up to the reach."""
+    lags = [1]
+    while lags[-1] < reach:
+        lags.append(min(max(lags[-1] + 1, int(lags[-1] * 1.3)), reach))
+    return np.array(lags, np.int64)
