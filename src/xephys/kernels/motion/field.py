@@ -51,7 +51,7 @@ def field_grid(n_rows: int, *, row_um: float, disp_max_um: float, step_um: float
     ([-40.0, -30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0], (9, 12, 11))
     """
     reach = int(np.ceil(disp_max_um / step_um))
-    shifts = step_um * np.arange(-reach, reach + 1)
+    shifts = np.asarray(step_um * np.arange(-reach, reach + 1), np.float64)
     margin = int(np.ceil(shifts[-1] / row_um))
     rows = row_um * np.arange(n_rows)
     registered = row_um * np.arange(-margin, n_rows + margin)
