@@ -1,5 +1,7 @@
 """Names and defaults are those of RT-Sort."""
 
+from pathlib import Path
+
 import pytest
 
 import xephys
@@ -47,3 +49,25 @@ def test_wrong_values_are_named():
     ):
         with pytest.raises(xephys.ParameterError, match=text):
             read_parameters("rt_sort", given)
+
+
+#: The other parameters that RT-Sort has, whose defaults depend on its network, its machine or the number of channels.
+OTHERS = (
+    "stringent_thresh", "loose_thresh", "min_elecs_for_array_noise", "min_elecs_for_seq_noise",
+    "inference_scaling_numerator", "pre_median_ms", "num_processes", "device",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_parameters_exist_or_the_page_says_what_replaces_them(name):
+    page = Path(__file__).parents[3] / "docs" / "how_to" / "realtime.md"
+    row = f"| `{name}`" in page.read_text() or f"`{name}`," in page.read_text() or f", `{name}`" in page.read_text()
+    assert name in RTSortParameters.model_fields or row
+
+
+@pytest.mark.parametrize(
+    ("name", "n_channels", "value"),
+    [("min_elecs_for_seq_noise", 384, 300), ("min_elecs_for_seq_noise", 8000, 400)],
+)
+def test_limits_of_noise_follow_the_number_of_channels(name, n_channels, value):
+    assert RTSortParameters().learning(n_channels)[name] == value

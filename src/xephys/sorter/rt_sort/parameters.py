@@ -34,7 +34,7 @@ class RTSortParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     #: Units of parameters whose names do not contain them, for tables.
     UNITS: ClassVar[dict[str, str]] = {
-        **dict.fromkeys(("ms_before", "ms_after", "pre_median_ms", "repeated_detection_overlap_time"), "ms"),
+        **dict.fromkeys(("ms_before", "ms_after", "repeated_detection_overlap_time"), "ms"),
         **dict.fromkeys(("inner_radius", "outer_radius"), "µm"),
         **dict.fromkeys(("max_latency_diff_spikes", "max_latency_diff_sequences"), "samples"),
         "relocate_root_max_latency": "samples",
