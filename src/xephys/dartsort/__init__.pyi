@@ -9,4 +9,10 @@ from .config import write_config as write_config
 from .main import DARTsortReturn as DARTsortReturn
 from .main import dartsort as dartsort
 from .motion import MotionInfo as MotionInfo
+
+# Denoising networks and their training.
+from .networks import Decollider as Decollider
+from .networks import SingleChannelWaveformDenoiser as SingleChannelWaveformDenoiser
 from .sorting import DARTsortSorting as DARTsortSorting
+from .training import train_decollider as train_decollider
+from .training import train_single_channel as train_single_channel

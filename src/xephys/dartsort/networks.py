@@ -1,0 +1,185 @@
+"""Denoising networks of dartsort: weights with a hash, applied without torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..io.export.optional import needed
+from ..io.store.atomic import ending_with, whole_or_absent
+from ..typing import PathLike
+
+#: Name of the stored hash beside the weights.
+HASH = "sha256"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network: float32 weights by name.
+
+    Raises
+    ------
+    ParameterError
+        If a weight is missing, has a shape that does not fit the others, or is not finite.
+    """
+
+    weights: Mapping[str, NDArray[np.float32]]
+    NAMES: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.NAMES if name not in self.weights]
+        if missing:
+            raise ParameterError(
+                f"the weights of a {type(self).__name__} have no {', '.join(missing)}; they have "
+                f"{', '.join(self.weights)}"
+            )
+        own = {name: np.ascontiguousarray(self.weights[name], np.float32) for name in self.NAMES}
+        wrong = [name for name, values in own.items() if not np.isfinite(values).all()]
+        if wrong:
+            raise ParameterError(f"{', '.join(wrong)} of the weights is not finite; train the network again")
+        object.__setattr__(self, "weights", own)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of names, shapes and values of all weights."""
+        digest = hashlib.sha256()
+        for name in sorted(self.weights):
+            digest.update(f"{name}{self.weights[name].shape}".encode())
+            digest.update(self.weights[name].tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: PathLike) -> None:
+        """Write the weights and their hash as an NPZ.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        with whole_or_absent(path, overwrite=True) as hidden, ending_with(hidden, ".npz") as named:
+            np.savez(named, **self.weights, **{HASH: np.array(self.hash)})  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: PathLike) -> Self:
+        """Read weights from an NPZ, with or without a hash, or from tensors that torch saved.
+
+        Nothing in the file is executed.
+
+        Raises
+        ------
+        ParameterError
+            If the file is damaged, its weights do not match their hash, or they are of another network.
+        ImportError
+            If the file is torch's and torch is not installed.
+        """
+        file = Path(path)
+        if file.suffix == ".npz":
+            try:
+                with np.load(file, allow_pickle=False) as stored:
+                    arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
+            except (OSError, ValueError, EOFError, KeyError) as error:
+                raise ParameterError(f"{file} holds no weights: {error}; copy the file again") from error
+        else:
+            torch = needed("torch", extra="nn", what="reading weights that torch saved")
+            try:
+                arrays = {k: v.numpy() for k, v in torch.load(file, weights_only=True, map_location="cpu").items()}
+            except (
+                OSError,
+                RuntimeError,
+                ValueError,
+                EOFError,
+                AttributeError,
+                torch.serialization.pickle.UnpicklingError,
+            ) as error:
+                raise ParameterError(f"{file} holds no tensors: {error}; copy the file again") from error
+        given = arrays.pop(HASH, None)
+        network = cls(arrays)
+        if given is not None and str(given) != network.hash:
+            raise ParameterError(f"the weights in {file} do not match their hash; the file is damaged, copy it again")
+        return network
+
+
+class SingleChannelWaveformDenoiser(Network):
+    """Denoises each channel on its own: two convolutions, then a linear layer.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> shapes = [(16, 1, 5), (16,), (8, 16, 11), (8,), (121, 856), (121,)]
+    >>> weights = {n: rng.normal(0, 0.1, s) for n, s in zip(SingleChannelWaveformDenoiser.NAMES, shapes)}
+    >>> SingleChannelWaveformDenoiser(weights).denoise(np.zeros((3, 121))).shape
+    (3, 121)
+    """
+
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "conv1.0.weight",
+        "conv1.0.bias",
+        "conv2.0.weight",
+        "conv2.0.bias",
+        "out.weight",
+        "out.bias",
+    )
+
+    @property
+    def n_samples(self) -> int:
+        """Length of a snippet."""
+        return len(self.weights["out.bias"])
+
+    def denoise(self, snippets: NDArray[Any]) -> NDArray[np.float32]:
+        """Denoise snippets ``(..., sample)``, in units of the noise.
+
+        Raises
+        ------
+        ParameterError
+            If the snippets have another length.
+        """
+        from ..kernels.features.networks import denoise_single_channel
+
+        values = np.asarray(snippets, np.float32)
+        if values.shape[-1] != self.n_samples:
+            raise ParameterError(
+                f"snippets have {values.shape[-1]} samples and the network {self.n_samples}; cut them so"
+            )
+        return denoise_single_channel(values.reshape(-1, self.n_samples), self.weights).reshape(values.shape)
+
+
+class Decollider(Network):
+    """Denoises all channels of a snippet together: two hidden layers, and an output with gates."""
+
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "hidden1.weight",
+        "hidden1.bias",
+        "slope1",
+        "hidden2.weight",
+        "hidden2.bias",
+        "slope2",
+        "out.weight",
+        "out.bias",
+    )
+
+    def denoise(self, snippets: NDArray[Any], present: NDArray[Any] | None = None) -> NDArray[np.float32]:
+        """Denoise snippets ``(n, sample, slot)``; ``present (n, slot)`` tells which slots have a channel.
+
+        Raises
+        ------
+        ParameterError
+            If the snippets have another number of samples and slots.
+        """
+        from ..kernels.features.networks import denoise_channels
+
+        values = np.asarray(snippets, np.float32)
+        n, n_samples, n_slots = values.shape
+        if (n_samples + 1) * n_slots != self.weights["hidden1.weight"].shape[1]:
+            raise ParameterError(
+                f"snippets have {n_samples} samples on {n_slots} slots, and the network takes "
+                f"{self.weights['hidden1.weight'].shape[1]} numbers; cut them as it was trained"
+            )
+        slots = np.ones((n, n_slots), bool) if present is None else np.asarray(present, bool)
+        return denoise_channels(np.where(slots[:, None, :], values, 0), slots, self.weights)

@@ -1,0 +1,54 @@
+"""Weights: files that come back with their hash, damaged ones, and the published weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xephys import ParameterError
+from xephys.dartsort import Decollider, SingleChannelWaveformDenoiser
+
+RNG = np.random.default_rng(0)
+SHAPES = [(16, 1, 5), (16,), (8, 16, 11), (8,), (121, 856), (121,)]
+
+
+def single() -> SingleChannelWaveformDenoiser:
+    names = SingleChannelWaveformDenoiser.NAMES
+    rng = np.random.default_rng(1)
+    return SingleChannelWaveformDenoiser({n: rng.normal(0, 0.1, s) for n, s in zip(names, SHAPES, strict=True)})
+
+
+def test_files_come_back_with_the_same_results(tmp_path: Path) -> None:
+    network = single()
+    network.save(tmp_path / "a.npz")
+    back = SingleChannelWaveformDenoiser.load(tmp_path / "a.npz")
+    snippets = RNG.standard_normal((3, 4, 121))
+    assert back.hash == network.hash and len(network.hash) == 64
+    np.testing.assert_array_equal(back.denoise(snippets), network.denoise(snippets))
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    network = single()
+    changed = {**network.weights, "out.bias": network.weights["out.bias"] + 1}
+    np.savez(tmp_path / "a.npz", **changed, sha256=np.array(network.hash))
+    with pytest.raises(ParameterError, match="do not match their hash"):
+        SingleChannelWaveformDenoiser.load(tmp_path / "a.npz")
+    (tmp_path / "b.npz").write_bytes(b"PK")
+    with pytest.raises(ParameterError, match="holds no weights"):
+        SingleChannelWaveformDenoiser.load(tmp_path / "b.npz")
+    with pytest.raises(ParameterError, match=r"of a Decollider have no hidden1.weight"):
+        Decollider(network.weights)
+    with pytest.raises(ParameterError, match=r"out.bias of the weights is not finite"):
+        SingleChannelWaveformDenoiser({**network.weights, "out.bias": np.full(121, np.nan)})
+    with pytest.raises(ParameterError, match="snippets have 61 samples and the network 121"):
+        network.denoise(np.zeros((2, 61)))
+
+
+def test_published_weights_are_read_and_denoise(shared_data: Path) -> None:
+    network = SingleChannelWaveformDenoiser.load(shared_data / "pretrained_nets" / "dartsort_single_chan_denoiser.npz")
+    t = np.arange(121) - 42
+    spike = -8 * np.exp(-(t**2) / 30) + 3 * np.exp(-((t - 12) ** 2) / 100)
+    noisy = spike + RNG.standard_normal((200, 121))
+    assert np.square(network.denoise(noisy) - spike).mean() < 0.5 * np.square(noisy - spike).mean()
