@@ -73,6 +73,7 @@ from .motion.estimate import estimate_motion as estimate_motion
 from .motion.extend import extend_motion as extend_motion
 from .motion.lfp import estimate_motion_lfp as estimate_motion_lfp
 from .features.noise import estimate_feature_noise as estimate_feature_noise
+from .features.noise import estimate_feature_covariance as estimate_feature_covariance
 from .features.waveforms import extract_snippets as extract_snippets
 from .features.components import learn_components as learn_components
 from .features.denoiser import learn_denoiser as learn_denoiser

@@ -54,3 +54,18 @@ def test_bad_channels_are_left_out(components):
 def test_a_recording_that_is_too_short_is_refused(components):
     with pytest.raises(RecordingError, match="shorter than a component of 20 samples"):
         xephys.estimate_feature_noise(tetrode(0), components=components, excerpts=[np.zeros((10, 4), np.float32)])
+
+
+def test_the_covariance_of_white_noise_is_its_variance_on_the_diagonal(components):
+    recording = tetrode(0, scale=3.0).assign_coords(x=("channel", [0.0, 20, 40, 300]), y=("channel", [0.0] * 4))
+    found = xephys.estimate_feature_covariance(recording, components=components)
+    assert found.dims == ("channel", "component", "other_channel", "other_component")
+    np.testing.assert_allclose(found.values.reshape(12, 12), 9 * np.eye(12), atol=0.6)
+
+
+def test_a_covariance_needs_positions_and_noise(components):
+    with pytest.raises(RecordingError, match="positions"):
+        xephys.estimate_feature_covariance(tetrode(0), components=components)
+    placed = tetrode(0).assign_coords(x=("channel", np.arange(4.0)), y=("channel", np.zeros(4)))
+    with pytest.raises(RecordingError, match="the noise of features is 0"):
+        xephys.estimate_feature_covariance(placed, components=components, excerpts=[np.zeros((90, 4), np.float32)])

@@ -65,7 +65,7 @@ def test_parts_share_the_weight_they_are_given_and_noise_keeps_its_own() -> None
     parts = maximization(mixture, found, sets, total=0.2)
     assert abs(np.exp(parts.log_weights).sum() - 0.2) < 1e-6 and parts.log_noise == NOISE
     everything = maximization(mixture, found, sets)
-    assert abs(np.exp(everything.log_weights).sum() + np.exp(everything.log_noise) - 1) < 1e-3
+    assert abs(np.exp(everything.log_weights).sum() + np.exp(everything.log_noise) - 1) < 1e-6
 
 
 def test_jobs_in_turn_get_what_they_share() -> None:

@@ -22,9 +22,14 @@ def fitted(n_spikes: int = 600):  # type: ignore[no-untyped-def]
     return rows, sets, mixture, found, joint
 
 
+def group_of(rows, found, mixture, some):  # type: ignore[no-untyped-def]
+    members = kernel.members_of(found, log_noise=mixture.log_noise, n_units=3)
+    return kernel.spikes_of(rows, found, members, some, log_noise=mixture.log_noise)
+
+
 def test_the_background_is_all_that_is_not_in_the_group() -> None:
     rows, _, mixture, found, joint = fitted()
-    group = kernel.spikes_of(rows, found, [1], log_noise=mixture.log_noise)
+    group = group_of(rows, found, mixture, [1])
     own = joint.argmax(axis=1) == 1
     expected = np.logaddexp(np.logaddexp(joint[own, 0], joint[own, 2]), NOISE)
     np.testing.assert_allclose(group.background, expected, rtol=1e-3, atol=1e-3)
@@ -34,7 +39,7 @@ def test_the_background_is_all_that_is_not_in_the_group() -> None:
 def test_a_large_group_is_thinned_and_stands_for_all(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(kernel, "N_SPIKES_MAX", 20)
     rows, _, mixture, found, joint = fitted()
-    group = kernel.spikes_of(rows, found, [0, 2], log_noise=mixture.log_noise)
+    group = group_of(rows, found, mixture, [0, 2])
     assert len(group.labels) == 40 and group.rows.held_out.sum() == 20
     assert group.n_held_out == (np.isin(joint.argmax(axis=1), [0, 2]) & rows.held_out).sum()
 
@@ -43,14 +48,14 @@ def test_the_criterion_of_a_group_is_its_part_of_the_whole() -> None:
     rows, sets, mixture, found, _ = fitted()
     total = 0.0
     for unit in range(3):
-        group = kernel.spikes_of(rows, found, [unit], log_noise=mixture.log_noise)
+        group = group_of(rows, found, mixture, [unit])
         total += kernel.evaluate(group, kernel.only(mixture, [unit]), sets, entropy_weight=0.0)[1]
     np.testing.assert_allclose(total, found.totals[1, 1], rtol=1e-4)
 
 
 def test_parts_share_a_weight_by_their_spikes() -> None:
     rows, sets, mixture, found, _ = fitted()
-    group = kernel.spikes_of(rows, found, [0], log_noise=mixture.log_noise)
+    group = group_of(rows, found, mixture, [0])
     labels = (np.arange(len(group.labels)) % 4 == 0).astype(np.int32)
     parts = kernel.parts_of(group, labels, sets, total=0.5, rank=2)
     counts = np.bincount(labels[~group.rows.held_out])

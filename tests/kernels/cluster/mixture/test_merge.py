@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.support.mixtures import two_of_one
 from xephys.kernels.cluster.mixture.fit import fit_mixture
+from xephys.kernels.cluster.mixture.group import members_of
 from xephys.kernels.cluster.mixture.merge import merge_pair, pairs_to_merge
 from xephys.kernels.cluster.mixture.split import Change
 from xephys.kernels.cluster.mixture.start import start_mixture
@@ -17,7 +18,8 @@ def merged(apart: float, entropy_weight: float = 1.0) -> Change | None:
     rows, sets, truth = two_of_one(apart=apart)
     mixture = start_mixture(rows, truth, sets, rank=2)
     mixture, found = fit_mixture(rows, sets, mixture, NOBODY, n_candidates=2, n_iterations_max=20, gain_min=1e-3)
-    return merge_pair(rows, sets, mixture, found, entropy_weight, 0, 1)
+    members = members_of(found, log_noise=mixture.log_noise, n_units=2)
+    return merge_pair(rows, sets, mixture, found, members, entropy_weight, 0, 1)
 
 
 def test_random_halves_of_one_unit_become_one() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.mixtures import everywhere_possible, two_of_one
 from xephys.kernels.cluster.mixture.fit import Mixture, fit_mixture
+from xephys.kernels.cluster.mixture.group import members_of
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.split import Change, factor_places, k_means, split_unit
 from xephys.kernels.cluster.mixture.start import start_mixture
@@ -22,7 +23,8 @@ def one_unit(rows: Rows, sets: Neighborhoods):  # type: ignore[no-untyped-def]
 
 def split(rows: Rows, sets: Neighborhoods, *, entropy_weight: float = 1.0) -> Change | None:
     mixture, found = one_unit(rows, sets)
-    return split_unit(rows, sets, mixture, found, entropy_weight, 20, 0, 0)
+    members = members_of(found, log_noise=mixture.log_noise, n_units=1)
+    return split_unit(rows, sets, mixture, found, members, entropy_weight, 20, 0, 0)
 
 
 def test_two_units_are_found_under_one_mean() -> None:
@@ -65,6 +67,6 @@ def test_a_mixture_is_not_changed_by_trying() -> None:
     mixture, found = one_unit(rows, sets)
     before: Mixture = everywhere_possible(*mixture[:2], mixture.log_noise, sets)
     loadings, possible = before.loadings.copy(), mixture.possible.copy()
-    split_unit(rows, sets, mixture, found, 1.0, 20, 0, 0)
+    split_unit(rows, sets, mixture, found, members_of(found, log_noise=mixture.log_noise, n_units=1), 1.0, 20, 0, 0)
     np.testing.assert_array_equal(mixture.loadings, loadings)
     np.testing.assert_array_equal(mixture.possible, possible)

@@ -11,7 +11,7 @@ from xephys.kernels.cluster.mixture.demolish import removal_gains
 from xephys.kernels.cluster.mixture.distance import distances_of, near_in
 from xephys.kernels.cluster.mixture.expect import Expected
 from xephys.kernels.cluster.mixture.fit import Mixture, Run, criterion, expectation, fit_mixture, in_turn
-from xephys.kernels.cluster.mixture.group import only
+from xephys.kernels.cluster.mixture.group import Members, members_of, only
 from xephys.kernels.cluster.mixture.merge import merge_pair, pairs_to_merge
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.split import Change, split_unit
@@ -144,7 +144,7 @@ def _split(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Set
     weight = settings.entropy_weights.get("split")
     if weight is None:
         return state
-    shared = (rows, neighborhoods, state.mixture, state.expected, weight, settings.n_spikes_min, settings.seed)
+    shared = (rows, neighborhoods, *_shared(state), weight, settings.n_spikes_min, settings.seed)
     found = run(split_unit, [(int(unit),) for unit in np.flatnonzero(state.untried)], shared=shared)
     state = state._replace(untried=np.zeros_like(state.untried))
     changes = [change for change in found if change is not None]
@@ -160,7 +160,7 @@ def _merge(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Set
         distances = distances_of(state.mixture, neighborhoods)
         pairs = pairs_to_merge(distances, distance_max=DISTANCE_MAX, n_near=N_NEAR)
         pairs = pairs[fresh[pairs].any(axis=1)]
-        shared = (rows, neighborhoods, state.mixture, state.expected, weight)
+        shared = (rows, neighborhoods, *_shared(state), weight)
         tried = run(merge_pair, [(int(first), int(second)) for first, second in pairs], shared=shared)
         after = _accept(
             rows, neighborhoods, state, settings, number, "merge", [c for c in tried if c is not None], weight, run
@@ -171,6 +171,13 @@ def _merge(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Set
             break
         fresh = np.arange(len(state.mixture.loadings)) >= len(state.mixture.loadings) - n_merged
     return state
+
+
+def _shared(state: State) -> tuple[Mixture, Expected, Members]:
+    """What the tasks of a step share."""
+    mixture = state.mixture
+    members = members_of(state.expected, log_noise=mixture.log_noise, n_units=len(mixture.loadings))
+    return mixture, state.expected, members
 
 
 def _demolish(

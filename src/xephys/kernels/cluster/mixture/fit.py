@@ -155,9 +155,9 @@ def maximization(
     loadings = np.concatenate(run(maximize, jobs, shared=shared))
     counts = np.bincount(pairs.units, weights=expected.moments[:, 0, 0], minlength=n_units)
     if total is None:
-        noise = expected.totals[0, 3]
+        noise = max(float(expected.totals[0, 3]), NOISE_WEIGHT_MIN * counts.sum())
         everything = counts.sum() + noise
-        log_noise = float(np.log(max(noise / everything, NOISE_WEIGHT_MIN)))
+        log_noise = float(np.log(noise / everything))
         weights = counts / everything
     else:
         log_noise, weights = mixture.log_noise, total * counts / max(counts.sum(), 1e-9)

@@ -40,17 +40,30 @@ class Group(NamedTuple):
     n_held_out: int
 
 
-def spikes_of(rows: Rows, expected: Expected, units: list[int], *, log_noise: float) -> Group:
-    """The spikes of some units, and how well all others explain them."""
+class Members(NamedTuple):
+    """The spikes of every unit: ``rows[starts[unit] : starts[unit + 1]]``, ascending."""
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+def members_of(expected: Expected, *, log_noise: float, n_units: int) -> Members:
+    """The spikes whose most likely unit each is; those that are noise belong to none."""
     most = np.where(expected.joint[:, 0] > log_noise, expected.candidates[:, 0], -1)
-    own = np.flatnonzero(np.isin(most, units))
+    order = np.argsort(most, kind="stable")
+    return Members(order, np.searchsorted(most[order], np.arange(n_units + 1)))
+
+
+def spikes_of(rows: Rows, expected: Expected, members: Members, units: list[int], *, log_noise: float) -> Group:
+    """The spikes of some units, and how well all others explain them."""
+    own = np.sort(np.concatenate([members.rows[members.starts[u] : members.starts[u + 1]] for u in units]))
     held = rows.held_out[own]
     used = np.sort(np.concatenate([spread_rows(own[~held], N_SPIKES_MAX), spread_rows(own[held], N_SPIKES_MAX)]))
     where = rows.neighborhood[used]
     some = Rows(rows.whitened[used], where, rows.held_out[used], cells_of(where))
     others = np.where(np.isin(expected.candidates[used], units), -np.inf, expected.joint[used].astype(np.float64))
     background = np.logaddexp(np.logaddexp.reduce(others, axis=1), log_noise).astype(np.float32)
-    return Group(some, most[used].astype(np.int32), background, int(held.sum()))
+    return Group(some, expected.candidates[used, 0], background, int(held.sum()))
 
 
 def evaluate(

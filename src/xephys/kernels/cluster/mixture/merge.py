@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.expect import Expected
 from xephys.kernels.cluster.mixture.fit import Mixture
-from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, evaluate, only, parts_of, spikes_of
+from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Members, evaluate, only, parts_of, spikes_of
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.split import Change
 
@@ -17,6 +17,7 @@ def merge_pair(
     neighborhoods: Neighborhoods,
     mixture: Mixture,
     expected: Expected,
+    members: Members,
     entropy_weight: float,
     first: int,
     second: int,
@@ -25,14 +26,14 @@ def merge_pair(
 
     Parameters
     ----------
-    rows, neighborhoods, mixture, expected
-        Spikes, model and last E-step.
+    rows, neighborhoods, mixture, expected, members
+        Spikes, model, last E-step and the spikes of every unit.
     entropy_weight : float
         See :func:`~xephys.kernels.cluster.mixture.fit.criterion`.
     first, second : int
         The units.
     """
-    group = spikes_of(rows, expected, [first, second], log_noise=mixture.log_noise)
+    group = spikes_of(rows, expected, members, [first, second], log_noise=mixture.log_noise)
     if not (len(group.labels) and group.rows.held_out.any() and not group.rows.held_out.all()):
         return None
     apart = only(mixture, [first, second])

@@ -148,6 +148,12 @@ def whiten_features(
     n_entries = whiten.shape[1]
     out = np.zeros((len(rows), n_entries), np.float32)
     raw = np.zeros(n_entries)
+    # Of independent features, each depends on itself alone.
+    first = np.zeros(whiten.shape[:2], np.int64)
+    for s in range(len(whiten)):
+        for e in range(n_entries):
+            while first[s, e] < e and whiten[s, e, first[s, e]] == 0:
+                first[s, e] += 1
     for i in range(len(rows)):
         s = neighborhood[i]
         for e in range(n_entries):
@@ -156,7 +162,7 @@ def whiten_features(
             if entries[s, e] < 0:
                 continue
             total = 0.0
-            for f in range(e + 1):
+            for f in range(first[s, e], e + 1):
                 total += whiten[s, e, f] * raw[f]
             out[i, e] = total
     return out

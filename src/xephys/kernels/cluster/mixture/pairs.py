@@ -138,20 +138,14 @@ def project_units(
     shift = np.zeros((n_pairs, rank))
     posterior = np.zeros((n_pairs, rank, rank))
     raw = np.zeros((n_columns, n_entries))
-    white = np.zeros((n_columns, n_entries))
     for s in range(len(starts) - 1):
         for pair in range(starts[s], starts[s + 1]):
             for e in range(n_entries):
                 place = entries[s, e]
                 for c in range(n_columns):
                     raw[c, e] = loadings[units[pair], place, c] if place >= 0 else 0.0
-            for c in range(n_columns):
-                for e in range(n_entries):
-                    total = 0.0
-                    for f in range(e + 1):
-                        total += whiten[s, e, f] * raw[c, f]
-                    white[c, e] = total
-                    directions[pair, c, e] = total
+            white = np.ascontiguousarray(np.dot(whiten[s], raw.T).T)
+            directions[pair] = white
             gram = np.eye(rank)
             squared = 0.0
             for e in range(n_entries):

@@ -1,7 +1,9 @@
-"""Split a unit: cut its spikes into four, and join the parts again as long as held-out spikes do not suffer."""
+"""Split a unit: cut its spikes in several ways, join parts again, and take what explains held-out spikes best."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.expect import Expected, dot
 from xephys.kernels.cluster.mixture.fit import Mixture
-from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Group, evaluate, only, parts_of, spikes_of
+from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Group, Members, evaluate, only, parts_of, spikes_of
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
 from xephys.kernels.lib.splitmix import splitmix
@@ -32,6 +34,7 @@ def split_unit(
     neighborhoods: Neighborhoods,
     mixture: Mixture,
     expected: Expected,
+    members: Members,
     entropy_weight: float,
     n_spikes_min: int,
     seed: int,
@@ -41,8 +44,8 @@ def split_unit(
 
     Parameters
     ----------
-    rows, neighborhoods, mixture, expected
-        Spikes, model and last E-step.
+    rows, neighborhoods, mixture, expected, members
+        Spikes, model, last E-step and the spikes of every unit.
     entropy_weight : float
         See :func:`~xephys.kernels.cluster.mixture.fit.criterion`.
     n_spikes_min : int
@@ -50,7 +53,7 @@ def split_unit(
     seed : int
     unit : int
     """
-    group = spikes_of(rows, expected, [unit], log_noise=mixture.log_noise)
+    group = spikes_of(rows, expected, members, [unit], log_noise=mixture.log_noise)
     fitted = ~group.rows.held_out
     if fitted.sum() < n_spikes_min or len(group.labels) - fitted.sum() < n_spikes_min:
         return None
@@ -59,45 +62,54 @@ def split_unit(
     _, before = evaluate(group, alone, neighborhoods, entropy_weight=entropy_weight)
     total, rank = float(np.exp(alone.log_weights[0])), alone.loadings.shape[2] - 1
     places = factor_places(group.rows, alone, neighborhoods)
-    labels = np.full(len(places), -1, np.int32)
-    labels[fitted] = k_means(places[fitted], N_PARTS, N_TRIES, N_ROUNDS, np.uint64(seed + unit + 1))
+    fit = partial(_fitted, group, neighborhoods, total=total, rank=rank, entropy_weight=entropy_weight)
     best: Change | None = None
-    labels = _without_small(labels, n_spikes_min)
-    while labels.max(initial=-1) > 0:
-        n_parts = int(labels.max()) + 1
-        parts = parts_of(group, labels, neighborhoods, total=total, rank=rank)
-        parts, value = evaluate(
-            group, parts, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=N_ITERATIONS_MAX
-        )
-        gain = value - before
-        if gain > (best.gain if best else 0.0) and _all_used(parts, total, group, n_spikes_min):
-            best = Change((unit,), parts, gain)
-        if n_parts == 2:
-            break
-        labels = _joined(group, labels, neighborhoods, total=total, rank=rank, entropy_weight=entropy_weight)
+    for labels in _cuts(places, fitted, np.uint64(seed + unit + 1)):
+        labels = _without_small(labels, n_spikes_min)
+        while labels.max(initial=-1) > 0:
+            parts, value = fit(labels, N_ITERATIONS_MAX)
+            gain = value - before
+            if gain > (best.gain if best else 0.0) and _all_used(parts, total, group, n_spikes_min):
+                best = Change((unit,), parts, gain)
+            if labels.max() == 1:
+                break
+            labels = max(_joins(labels), key=lambda joined: fit(joined, 1)[1])
     return best
 
 
-def _joined(
+def _cuts(places: NDArray[np.float64], fitted: NDArray[np.bool_], seed: np.uint64) -> Iterator[NDArray[np.int32]]:
+    """Labels of the fitted spikes, -1 for the others: in four parts by all factors, then in two by each factor alone.
+
+    Where the amplitude varies much, four parts differ by amplitude only; two neurons then lie apart along a smaller
+    factor.
+    """
+    for n_parts, own in [(N_PARTS, places), *[(2, places[:, axis : axis + 1]) for axis in range(places.shape[1])]]:
+        labels = np.full(len(places), -1, np.int32)
+        labels[fitted] = k_means(np.ascontiguousarray(own[fitted]), n_parts, N_TRIES, N_ROUNDS, seed)
+        yield labels
+
+
+def _fitted(
     group: Group,
-    labels: NDArray[np.int32],
     neighborhoods: Neighborhoods,
+    labels: NDArray[np.int32],
+    n_iterations_max: int,
     *,
     total: float,
     rank: int,
     entropy_weight: float,
-) -> NDArray[np.int32]:
-    """Labels with those two parts joined whose union explains the held-out spikes best."""
-    best, found = -np.inf, labels
+) -> tuple[Mixture, float]:
+    """Parts fitted from labels, and their criterion."""
+    parts = parts_of(group, labels, neighborhoods, total=total, rank=rank)
+    return evaluate(group, parts, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=n_iterations_max)
+
+
+def _joins(labels: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
+    """Labels with two parts joined, for every two parts."""
     for second in range(1, int(labels.max()) + 1):
         for first in range(second):
             joined = np.where(labels == second, first, labels)
-            joined = np.where(joined > second, joined - 1, joined).astype(np.int32)
-            parts = parts_of(group, joined, neighborhoods, total=total, rank=rank)
-            _, value = evaluate(group, parts, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=1)
-            if value > best:
-                best, found = value, joined
-    return found
+            yield np.where(joined > second, joined - 1, joined).astype(np.int32)
 
 
 def _all_used(parts: Mixture, total: float, group: Group, n_spikes_min: int) -> bool:
