@@ -271,3 +271,11 @@ def test_tracking(load):
     assert "| 20 % missing | 1 | xephys | 1.000" in found and "nearest" in found
     assert "Brier score 0.0" in calibration
     assert "units" in tracking.cost(((20, 2),)) and "takes" in tracking.added(20, 3)
+
+
+def test_mixture_improves_wrong_labels(load):
+    mixture = load("mixture")
+    rows, full = mixture.run(quick=True)
+    assert rows[0].mixture > max(rows[0].start, 0.9)
+    assert all(row.rises for row in rows)
+    assert "pairs merged" in "".join(mixture.report(rows, full))

@@ -59,8 +59,10 @@ def rows_of(features: Any, channels: Any, covariance: Any, held_out: Any = None)
 
 
 def everywhere_possible(loadings: Any, log_weights: Any, log_noise: float, sets: Neighborhoods) -> Mixture:
-    """A mixture of units that can appear on every neighborhood."""
-    return Mixture(loadings, log_weights, log_noise, np.ones((len(sets.channels), len(loadings)), bool))
+    """A mixture of units that are as frequent on every neighborhood as all spikes are."""
+    counts = np.unique(NEIGHBORS, axis=0, return_counts=True)[1]
+    places = np.zeros((len(sets.channels), len(loadings)))
+    return Mixture(loadings, log_weights, log_noise, places, np.log(counts / counts.sum()))
 
 
 def dense_joint(features: Any, channels: Any, loadings: Any, covariance: Any, log_weights: Any) -> Any:

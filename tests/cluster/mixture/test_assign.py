@@ -31,7 +31,7 @@ def test_a_spike_far_from_every_unit_is_noise_and_so_is_one_where_no_unit_can_ap
     found, features, channels = fitted()
     silent = xephys.assign_by_mixture(np.zeros((4, 3, 2)), np.zeros(4, int), found.model)
     assert (silent.labels == -1).all()
-    nowhere = found.model.assign(possible=found.model["possible"] & False)
+    nowhere = found.model.assign(log_place=found.model["log_place"] - np.inf)
     lost = xephys.assign_by_mixture(features, channels, nowhere)
     assert (lost.labels == -1).all() and (lost.candidates == -1).all()
     np.testing.assert_array_equal(lost.responsibilities[:, -1], 1)

@@ -96,6 +96,11 @@ def test_numbers_outside_their_limits(name: str) -> None:
         cluster(**{name: 0})
 
 
+def test_a_negative_weight_of_the_entropy_is_refused() -> None:
+    with pytest.raises(ParameterError, match="entropy_weight is -1; it must be at least 0"):
+        cluster(entropy_weight=-1.0)
+
+
 def test_a_covariance_that_is_not_positive_definite() -> None:
     _, _, _, covariance = spikes()
     with pytest.raises(ParameterError, match="not positive definite; estimate it from more noise"):

@@ -16,7 +16,7 @@ from ...graph.keep.archive import storable
 from .inputs import check_spikes
 
 #: Variables of a model.
-MODEL = ("mean", "loading", "log_weight", "possible", "neighbors", "noise")
+MODEL = ("mean", "loading", "log_weight", "log_place", "neighbors", "noise")
 
 
 @storable
@@ -106,16 +106,16 @@ def assign_by_mixture(
         )
     rows = check_spikes(features, channels, table)
     sets, set_of_row = find_neighborhoods(table, model["noise"].values, n_components=shape[1])
-    possible = np.zeros((len(sets.channels), model.sizes["unit"]), np.bool_)
-    possible[set_of_row] = model["possible"].values
-    pairs = pairs_of(possible)
+    places = np.full((len(sets.channels), model.sizes["unit"]), -np.inf)
+    places[set_of_row] = model["log_place"].values
+    pairs = pairs_of(np.isfinite(places))
     loadings = np.concatenate([model["mean"].values[..., None], model["loading"].values], axis=-1)
     loadings = loadings.reshape(len(loadings), -1, loadings.shape[-1])
     seen = Projected(*project_units(loadings, pairs.starts, pairs.units, sets.entries, sets.whiten))
     where = set_of_row[rows]
     order = np.argsort(where, kind="stable")
     batches = [(order[first : first + batch_rows],) for first in range(0, len(order), int(batch_rows))]
-    weights = model["log_weight"].values, float(model.attrs["log_noise_weight"])
+    weights = model["log_weight"].values + places, float(model.attrs["log_noise_weight"])
     shared = (features, where, sets, pairs, seen, *weights, int(n_candidates))
     candidates = np.full((len(rows), n_candidates), -1, np.int32)
     joint = np.full((len(rows), n_candidates + 1), weights[1], np.float32)
@@ -131,7 +131,7 @@ def model_of(
     loadings: NDArray[np.float64],
     log_weights: NDArray[np.float64],
     log_noise: float,
-    possible: NDArray[np.bool_],
+    places: NDArray[np.float64],
     table: NDArray[np.int32],
     noise: NDArray[np.float64],
     *,
@@ -143,7 +143,7 @@ def model_of(
     --------
     >>> loadings = np.zeros((2, 3, 1 + 1))
     >>> near = np.zeros((3, 1), np.int32)
-    >>> model = model_of(loadings, np.zeros(2), 0.0, np.ones((3, 2), bool), near, np.array(1.0), n_components=1)
+    >>> model = model_of(loadings, np.zeros(2), 0.0, np.zeros((3, 2)), near, np.array(1.0), n_components=1)
     >>> dict(model["loading"].sizes)
     {'unit': 2, 'channel': 3, 'component': 1, 'factor': 1}
     """
@@ -154,7 +154,7 @@ def model_of(
             "mean": (("unit", "channel", "component"), shaped[..., 0]),
             "loading": (("unit", "channel", "component", "factor"), shaped[..., 1:]),
             "log_weight": ("unit", log_weights),
-            "possible": (("row", "unit"), possible),
+            "log_place": (("row", "unit"), places),
             "neighbors": (("row", "slot"), table),
             "noise": (noise_dims, noise),
         },

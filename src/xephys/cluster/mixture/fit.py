@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...checks import check_positive
+from ...checks import check_number, check_positive
 from ...errors import ParameterError
 from ...graph.events import run_tasks
 from ...graph.keep.archive import storable
@@ -36,7 +36,8 @@ class MixtureClustering(Assignment):
         Records of the accepted changes, in order.
     model
         Dataset with ``mean`` ``(unit, channel, component)``, ``loading`` ``(unit, channel, component, factor)``,
-        ``log_weight`` ``(unit)``, ``possible`` ``(row, unit)``, where a unit can appear, ``neighbors`` ``(row, slot)``,
+        ``log_weight`` ``(unit)``, ``log_place`` ``(row, unit)``, how much more frequent a unit is on a channel
+        than all spikes (minus infinity where it cannot appear), ``neighbors`` ``(row, slot)``,
         ``noise`` and the attribute ``log_noise_weight``: all that :func:`assign_by_mixture` needs.
     """
 
@@ -61,8 +62,7 @@ def cluster_by_mixture(
     n_candidates: int = 5,
     n_spikes_min: int = 20,
     n_rounds: int | None = 3,
-    split_entropy_weight: float = 1.0,
-    merge_entropy_weight: float = 1.0,
+    entropy_weight: float = 1.0,
     n_iterations_max: int = 50,
     n_spikes_max: int = 2_000_000,
     batch_rows: int = 65_536,
@@ -99,9 +99,10 @@ def cluster_by_mixture(
         Start labels with fewer spikes are dropped, and no part of a unit has fewer.
     n_rounds
         Largest number of rounds of splits, merges and demolitions; if None, units are only fitted.
-    split_entropy_weight, merge_entropy_weight
-        Weight of the entropy of the responsibilities in the decisions of splits and merges: how much the parts have to
-        be apart. With 0, the held-out likelihood alone decides.
+    entropy_weight
+        What the held-out spikes decide by is their log likelihood less the entropy of their responsibilities times this
+        weight. With 1, units are kept apart that overlap little; with 0, the likelihood alone decides, and units whose
+        features are not Gaussian are cut into pieces.
     n_iterations_max
         Largest number of iterations of a fit.
     n_spikes_max
@@ -144,6 +145,9 @@ def cluster_by_mixture(
     check_positive(n_iterations_max=n_iterations_max, n_spikes_max=n_spikes_max, batch_rows=batch_rows)
     if n_spikes_min < 2:
         raise ParameterError(f"n_spikes_min is {n_spikes_min}; half of the spikes are held out, so give at least 2")
+    check_number(entropy_weight=entropy_weight)
+    if not 0 <= entropy_weight < np.inf:
+        raise ParameterError(f"entropy_weight is {entropy_weight:g}; it must be at least 0")
     table = table_of_neighbors(neighbors, positions, features)
     covariance = noise_of(noise, table, n_components=features.shape[2])
     rows_of_table = check_spikes(features, channels, table)
@@ -168,7 +172,7 @@ def cluster_by_mixture(
             n_spikes_min=int(n_spikes_min),
             n_iterations_max=int(n_iterations_max),
             gain_min=GAIN_MIN,
-            entropy_weights={"split": float(split_entropy_weight), "merge": float(merge_entropy_weight)},
+            entropy_weight=float(entropy_weight),
             batch_rows=int(batch_rows),
             seed=int(seed),
         )
@@ -178,7 +182,7 @@ def cluster_by_mixture(
         mixture.loadings,
         mixture.log_weights,
         mixture.log_noise,
-        mixture.possible[set_of_row],
+        mixture.places[set_of_row],
         table,
         covariance,
         n_components=features.shape[2],

@@ -83,8 +83,8 @@ def feature_covariance(
     >>> noise = np.random.default_rng(0).normal(0, 2.0, (30_000, 2))
     >>> apart = np.array([[0.0, 20.0], [20.0, 0.0]])
     >>> found = feature_covariance([noise], np.eye(2, 20), distances_um=apart, radius_um=100.0)
-    >>> found.reshape(4, 4).round().tolist()[0]
-    [4.0, 0.0, 0.0, 0.0]
+    >>> found.reshape(4, 4).diagonal().round().tolist()
+    [4.0, 4.0, 4.0, 4.0]
     """
     (n_components, length), n_channels = basis.shape, len(distances_um)
     parts = []

@@ -17,7 +17,7 @@ def test_the_best_units_come_first_and_noise_last() -> None:
     where[order] = rows.neighborhood
     pairs = pairs_of(np.ones((len(sets.channels), 3), bool))
     seen = Projected(*project_units(loadings, pairs.starts, pairs.units, sets.entries, sets.whiten))
-    candidates, joint = assign(features, where, sets, pairs, seen, weights, -3.0, 2, order)
+    candidates, joint = assign(features, where, sets, pairs, seen, np.tile(weights, (4, 1)), -3.0, 2, order)
     dense = dense_joint(features, channels, loadings, covariance, weights)[order]
     best = np.argsort(-dense, axis=1)[:, :2]
     np.testing.assert_array_equal(candidates, best)

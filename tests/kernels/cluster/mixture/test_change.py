@@ -15,7 +15,7 @@ SETTINGS = Settings(
     n_spikes_min=20,
     n_iterations_max=20,
     gain_min=0.005,
-    entropy_weights={"split": 1.0, "merge": 1.0},
+    entropy_weight=1.0,
     batch_rows=300,
     seed=0,
 )
@@ -42,20 +42,18 @@ def test_two_units_are_found_from_wrong_labels(labels) -> None:  # type: ignore[
     np.testing.assert_allclose(np.sort(mixture.loadings[:, 4, 0]), [6.0, 14.0], atol=0.5)
 
 
-def test_every_change_raises_the_criterion() -> None:
-    _, changes = changed(lambda truth: 2 * truth + np.arange(len(truth)) % 2, n_rounds=2)
-    assert {"fit", "merge"} <= set(changes["action"])
-    value = changes["log_likelihood"] - changes["entropy"]
-    likelihood = changes["log_likelihood"]
+@pytest.mark.parametrize("entropy_weight", [0.0, 1.0])
+def test_every_change_raises_the_criterion(entropy_weight: float) -> None:
+    start = {0.0: lambda truth: 0 * truth, 1.0: lambda truth: 2 * truth + np.arange(len(truth)) % 2}[entropy_weight]
+    _, changes = changed(start, n_rounds=2, entropy_weight=entropy_weight)
+    assert {"fit", "merge" if entropy_weight else "split"} <= set(changes["action"])
+    value = changes["log_likelihood"] - entropy_weight * changes["entropy"]
     for k in range(1, len(changes)):
-        rises = likelihood if changes["action"][k] in ("fit", "demolish") else value
-        assert rises[k] >= rises[k - 1] - 1e-9, changes[k - 1 : k + 1]
+        assert value[k] >= value[k - 1] - 1e-9, changes[k - 1 : k + 1]
     assert (changes["gain"][changes["action"] != "fit"] > 0).all()
 
 
-def test_steps_that_are_not_asked_for_are_not_taken() -> None:
-    mixture, changes = changed(lambda truth: 0 * truth, entropy_weights={})
-    assert len(mixture.loadings) == 1 and set(changes["action"]) <= {"fit", "demolish"}
+def test_without_rounds_units_are_only_fitted() -> None:
     _, changes = changed(lambda truth: 0 * truth, n_rounds=0)
     assert changes["action"].tolist() == ["fit"]
 
@@ -75,5 +73,5 @@ def test_changes_that_are_no_gain_together_are_halved(monkeypatch: pytest.Monkey
     state = kernel._fit(rows, sets, state, SETTINGS, number=0, run=kernel.in_turn)
     # Demolishing both units is claimed to be a gain and is none.
     claims = [kernel.Change((unit,), kernel.only(state.mixture, []), 1.0) for unit in range(2)]
-    after = kernel._accept(rows, sets, state, SETTINGS, 1, "demolish", claims, 0.0, kernel.in_turn)
+    after = kernel._accept(rows, sets, state, SETTINGS, 1, "demolish", claims, kernel.in_turn)
     assert after is state and tried == [2, 1]

@@ -31,8 +31,8 @@ def test_the_scale_is_bounded() -> None:
 
 def test_units_that_share_no_neighborhood_are_infinitely_far() -> None:
     mixture, sets = mixture_of(units())
-    mixture.possible[:2, 0] = False
-    mixture.possible[2:, 1:] = False
+    mixture.places[:2, 0] = -np.inf
+    mixture.places[2:, 1:] = -np.inf
     assert np.isinf(distances_of(mixture, sets)[0, 1])
     assert near_in(mixture, sets)[0].tolist() == [-1, -1, -1]
 

@@ -57,7 +57,7 @@ def test_parts_share_a_weight_by_their_spikes() -> None:
     rows, sets, mixture, found, _ = fitted()
     group = group_of(rows, found, mixture, [0])
     labels = (np.arange(len(group.labels)) % 4 == 0).astype(np.int32)
-    parts = kernel.parts_of(group, labels, sets, total=0.5, rank=2)
+    parts = kernel.parts_of(group, labels, sets, kernel.only(mixture, [0]))
     counts = np.bincount(labels[~group.rows.held_out])
     np.testing.assert_allclose(np.exp(parts.log_weights), 0.5 * counts / counts.sum(), rtol=1e-3)
     fitted_parts, _ = kernel.evaluate(group, parts, sets, entropy_weight=0.0, n_iterations_max=3)

@@ -30,7 +30,7 @@ def assign(
     features : (n_spikes, n_slots, n_components) float
     neighborhood : (n_spikes,) int32
     neighborhoods, pairs, seen, log_weights, log_noise
-        The model.
+        The model; weights ``(n_neighborhoods, n_units)``.
     n_candidates : int
     spikes : (n,) int64
         Which spikes, sorted by neighborhood.
@@ -46,7 +46,7 @@ def assign(
     rows = Rows(white, own, np.ones(len(spikes), np.bool_), cells_of(own))
     background = np.full(len(spikes), log_noise, np.float32)
     unknown = np.full((len(spikes), n_candidates), -1, np.int32)
-    nobody = np.full((len(log_weights), 0), -1, np.int32)
+    nobody = np.full((log_weights.shape[1], 0), -1, np.int32)
     parts = expect(rows, pairs, seen, log_weights, background, unknown, nobody, True, rows.cells)
     joint = np.full((len(spikes), n_candidates + 1), log_noise, np.float32)
     for (_, start, stop), part in zip(rows.cells.tolist(), parts, strict=True):

@@ -52,8 +52,8 @@ class Settings(NamedTuple):
         Iterations of a fit of all units.
     gain_min : float
         A fit ends when a held-out spike gains less than this, in nats.
-    entropy_weights : dict
-        Of the steps ``split`` and ``merge``, see `criterion`; a step that is missing is not taken.
+    entropy_weight : float
+        See :func:`~xephys.kernels.cluster.mixture.fit.criterion`.
     batch_rows : int
         Spikes of a task.
     seed : int
@@ -63,7 +63,7 @@ class Settings(NamedTuple):
     n_spikes_min: int
     n_iterations_max: int
     gain_min: float
-    entropy_weights: dict[str, float]
+    entropy_weight: float
     batch_rows: int
     seed: int
 
@@ -102,7 +102,8 @@ def change_structure(
     -------
     mixture : Mixture
     changes : records of ``CHANGE``
-        In order. The held-out log likelihood, less ``entropy_weight`` times the entropy, rises with every action.
+        In order. The held-out log likelihood, less ``entropy_weight`` times the entropy, rises with every change and
+        never falls in a fit.
     """
     state = State(mixture, _nothing(), np.ones(len(mixture.loadings), np.bool_), [])
     state = _fit(rows, neighborhoods, state, settings, number=0, run=run)
@@ -133,6 +134,7 @@ def _fit(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Setti
         n_candidates=settings.n_candidates,
         n_iterations_max=settings.n_iterations_max,
         gain_min=settings.gain_min,
+        entropy_weight=settings.entropy_weight,
         batch_rows=settings.batch_rows,
         run=run,
     )
@@ -141,30 +143,22 @@ def _fit(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Setti
 
 
 def _split(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Settings, number: int, run: Run) -> State:
-    weight = settings.entropy_weights.get("split")
-    if weight is None:
-        return state
-    shared = (rows, neighborhoods, *_shared(state), weight, settings.n_spikes_min, settings.seed)
+    shared = (rows, neighborhoods, *_shared(state), settings.entropy_weight, settings.n_spikes_min, settings.seed)
     found = run(split_unit, [(int(unit),) for unit in np.flatnonzero(state.untried)], shared=shared)
     state = state._replace(untried=np.zeros_like(state.untried))
     changes = [change for change in found if change is not None]
-    return _accept(rows, neighborhoods, state, settings, number, "split", changes, weight, run)
+    return _accept(rows, neighborhoods, state, settings, number, "split", changes, run)
 
 
 def _merge(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Settings, number: int, run: Run) -> State:
-    weight = settings.entropy_weights.get("merge")
-    if weight is None:
-        return state
     fresh = np.ones(len(state.mixture.loadings), np.bool_)
     for _ in range(N_MERGE_PASSES_MAX):
         distances = distances_of(state.mixture, neighborhoods)
         pairs = pairs_to_merge(distances, distance_max=DISTANCE_MAX, n_near=N_NEAR)
         pairs = pairs[fresh[pairs].any(axis=1)]
-        shared = (rows, neighborhoods, *_shared(state), weight)
+        shared = (rows, neighborhoods, *_shared(state), settings.entropy_weight)
         tried = run(merge_pair, [(int(first), int(second)) for first, second in pairs], shared=shared)
-        after = _accept(
-            rows, neighborhoods, state, settings, number, "merge", [c for c in tried if c is not None], weight, run
-        )
+        after = _accept(rows, neighborhoods, state, settings, number, "merge", [c for c in tried if c is not None], run)
         n_merged = len(after.changes) - len(state.changes)
         state = after
         if not n_merged:
@@ -188,7 +182,7 @@ def _demolish(
     gains = removal_gains(expected.candidates, expected.joint, rows.held_out, mixture.log_weights, mixture.log_noise)
     nobody = only(mixture, [])
     changes = [Change((int(unit),), nobody, float(gains[unit])) for unit in np.flatnonzero(gains > 0)]
-    return _accept(rows, neighborhoods, state, settings, number, "demolish", changes, 0.0, run)
+    return _accept(rows, neighborhoods, state, settings, number, "demolish", changes, run)
 
 
 def _accept(
@@ -199,7 +193,6 @@ def _accept(
     number: int,
     action: str,
     changes: list[Change],
-    entropy_weight: float,
     run: Run,
 ) -> State:
     """The state after those changes that together raise the criterion of all held-out spikes.
@@ -212,7 +205,7 @@ def _accept(
         if not taken & set(change.units):
             chosen.append(change)
             taken |= set(change.units)
-    before = criterion(state.expected.totals, entropy_weight=entropy_weight)
+    before = criterion(state.expected.totals, entropy_weight=settings.entropy_weight)
     while chosen:
         mixture, untried = _changed(state, chosen)
         if len(mixture.loadings):
@@ -226,7 +219,7 @@ def _accept(
                 batch_rows=settings.batch_rows,
                 run=run,
             )
-            if criterion(expected.totals, entropy_weight=entropy_weight) > before:
+            if criterion(expected.totals, entropy_weight=settings.entropy_weight) > before:
                 log = [
                     _entry(number, action, (*change.units, -1), len(change.parts.loadings), change.gain, expected,
                            len(mixture.loadings))
@@ -242,10 +235,14 @@ def _changed(state: State, changes: list[Change]) -> tuple[Mixture, NDArray[np.b
     gone = {unit for change in changes for unit in change.units}
     kept = [unit for unit in range(len(state.mixture.loadings)) if unit not in gone]
     parts = [only(state.mixture, kept), *[change.parts for change in changes]]
-    possible = [parts[0].possible]
+    places = [parts[0].places]
     for change in changes:
+        own = change.parts.places
+        # A part can appear where its unit could; where it was not tried, it is as frequent as on its rarest channels.
         where = state.mixture.possible[:, list(change.units)].any(axis=1, keepdims=True)
-        possible.append(np.repeat(where, len(change.parts.loadings), axis=1))
+        share = own + change.parts.log_shares[:, None]
+        rarest = np.where(np.isfinite(share), share, np.inf).min(axis=0, keepdims=True, initial=np.inf)
+        places.append(np.where(where & ~np.isfinite(own), rarest - change.parts.log_shares[:, None], own))
     log_weights = np.concatenate([part.log_weights for part in parts])
     n_new = sum(len(change.parts.loadings) for change in changes)
     # The weight of demolished units goes to all others.
@@ -254,7 +251,8 @@ def _changed(state: State, changes: list[Change]) -> tuple[Mixture, NDArray[np.b
         np.concatenate([part.loadings for part in parts]),
         log_weights - np.log(total),
         float(state.mixture.log_noise - np.log(total)),
-        np.concatenate(possible, axis=1),
+        np.concatenate(places, axis=1),
+        state.mixture.log_shares,
     )
     return mixture, np.concatenate([state.untried[kept], np.ones(n_new, np.bool_)])
 

@@ -67,7 +67,8 @@ def expect(
     ----------
     rows, pairs, seen
         All spikes, pairs and units of the fit.
-    log_weights : (n_units,) float64
+    log_weights : (n_neighborhoods, n_units) float64
+        Of each unit on each neighborhood.
     background : (n_rows,) float32
         Log weight plus relative log likelihood of everything else, such as noise.
     candidates : (n_rows, n_candidates) int32
@@ -98,7 +99,7 @@ def expect(
                     seen.constant[own],
                     seen.shift[own],
                     seen.posterior[own],
-                    log_weights,
+                    log_weights[s],
                     background[start:stop],
                     candidates[start:stop],
                     near,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xephys.kernels.cluster.mixture.expect import Expected, expect
 from xephys.kernels.cluster.mixture.maximize import maximize
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
-from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
+from xephys.kernels.cluster.mixture.pairs import Projected, log_places, pairs_of, project_units
 
 #: Calls a function once for each tuple of arguments, with shared arguments first, and returns the results in order.
 Run: TypeAlias = Callable[..., list[Any]]
@@ -34,14 +34,24 @@ class Mixture(NamedTuple):
     log_weights : (n_units,) float64
     log_noise : float
         Log weight of the noise component.
-    possible : (n_neighborhoods, n_units) bool
-        On which neighborhoods a unit can appear.
+    places : (n_neighborhoods, n_units) float64
+        Log probability of a neighborhood for the spikes of a unit, relative to that for all spikes; minus infinity
+        where the unit cannot appear. Without it, two units that are never observed on the same channels would be one
+        unit as well as two.
+    log_shares : (n_neighborhoods,) float64
+        Log share of all spikes.
     """
 
     loadings: NDArray[np.float64]
     log_weights: NDArray[np.float64]
     log_noise: float
-    possible: NDArray[np.bool_]
+    places: NDArray[np.float64]
+    log_shares: NDArray[np.float64]
+
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """On which neighborhoods a unit can appear."""
+        return np.isfinite(self.places)
 
 
 def in_turn(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Any, ...] = ()) -> list[Any]:
@@ -55,15 +65,17 @@ def in_turn(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tu
     return [func(*shared, *job) for job in jobs]
 
 
-def criterion(totals: NDArray[np.float64], *, entropy_weight: float, held_out: bool = True) -> float:
-    """Mean log likelihood of a half of the spikes minus ``entropy_weight`` times the mean entropy.
+def criterion(totals: NDArray[np.float64], *, entropy_weight: float) -> float:
+    """Mean log likelihood of the held-out spikes minus ``entropy_weight`` times their mean entropy.
+
+    With a weight of 1, it is the expected log likelihood of spikes and their units together.
 
     Examples
     --------
     >>> criterion(np.array([[0.0] * 4, [2.0, 10.0, 1.0, 0.0]]), entropy_weight=1.0)
     4.5
     """
-    count, likelihood, entropy, _ = totals[int(held_out)]
+    count, likelihood, entropy, _ = totals[1]
     return float((likelihood - entropy_weight * entropy) / max(count, 1.0))
 
 
@@ -108,7 +120,7 @@ def expectation(
     cells = rows.cells
     task = np.cumsum(cells[:, 2] - cells[:, 1]) // batch_rows
     batches = [(some,) for some in np.split(cells, np.flatnonzero(np.diff(task)) + 1) if len(some)]
-    shared = (rows, pairs, seen, mixture.log_weights, background, candidates, near, everywhere)
+    shared = (rows, pairs, seen, mixture.log_weights + mixture.places, background, candidates, near, everywhere)
     parts = [part for batch in run(expect, batches, shared=shared) for part in batch]
     n_entries, n_columns = neighborhoods.entries.shape[1], mixture.loadings.shape[2]
     best = np.full(candidates.shape, -1, np.int32)
@@ -161,7 +173,10 @@ def maximization(
         weights = counts / everything
     else:
         log_noise, weights = mixture.log_noise, total * counts / max(counts.sum(), 1e-9)
-    return Mixture(loadings, np.log(np.maximum(weights, WEIGHT_MIN)), log_noise, mixture.possible)
+    on_neighborhoods = np.zeros(mixture.places.shape)
+    on_neighborhoods[mixture.possible] = expected.moments[:, 0, 0]
+    places = log_places(on_neighborhoods, mixture.possible, mixture.log_shares)
+    return Mixture(loadings, np.log(np.maximum(weights, WEIGHT_MIN)), log_noise, places, mixture.log_shares)
 
 
 def fit_mixture(

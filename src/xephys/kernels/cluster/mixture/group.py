@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from xephys.kernels.cluster.mixture.expect import Expected
 from xephys.kernels.cluster.mixture.fit import Mixture, criterion, fit_mixture
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows, cells_of
-from xephys.kernels.cluster.mixture.start import start_units
+from xephys.kernels.cluster.mixture.pairs import log_places
+from xephys.kernels.cluster.mixture.start import count_on_neighborhoods, start_units
 from xephys.kernels.cluster.parts import spread_rows
 
 #: Largest number of spikes of a group on which a change is tried, of each half.
@@ -90,21 +91,25 @@ def evaluate(
     return fitted, group.n_held_out * criterion(expected.totals, entropy_weight=entropy_weight)
 
 
-def parts_of(
-    group: Group, labels: NDArray[np.int32], neighborhoods: Neighborhoods, *, total: float, rank: int
-) -> Mixture:
+def parts_of(group: Group, labels: NDArray[np.int32], neighborhoods: Neighborhoods, whole: Mixture) -> Mixture:
     """Start values of parts from labels of the group's spikes: 0 to n - 1, or -1.
 
-    The parts share the weight ``total`` by their numbers of spikes.
+    By their numbers of spikes, the parts share the weight of the units that they replace, ``whole``.
     """
     n_parts = int(labels.max()) + 1
-    counts = np.bincount(labels[(labels >= 0) & ~group.rows.held_out], minlength=n_parts) + 1e-3
-    loadings = start_units(group.rows, labels, neighborhoods, rank, np.arange(n_parts))
-    possible = np.zeros((len(neighborhoods.channels), n_parts), np.bool_)
+    n_sets = len(neighborhoods.channels)
+    counts = count_on_neighborhoods(group.rows, labels, n_neighborhoods=n_sets, n_units=n_parts)
+    sizes = counts.sum(axis=0) + 1e-3
+    loadings = start_units(group.rows, labels, neighborhoods, whole.loadings.shape[2] - 1, np.arange(n_parts))
+    possible = np.zeros((n_sets, n_parts), np.bool_)
     possible[group.rows.neighborhood] = True
-    return Mixture(loadings, np.log(total * counts / counts.sum()), -np.inf, possible)
+    places = log_places(counts, possible, whole.log_shares)
+    log_weights = np.logaddexp.reduce(whole.log_weights) + np.log(sizes / sizes.sum())
+    return Mixture(loadings, log_weights, -np.inf, places, whole.log_shares)
 
 
 def only(mixture: Mixture, units: list[int]) -> Mixture:
     """Some units of a mixture."""
-    return Mixture(mixture.loadings[units], mixture.log_weights[units], mixture.log_noise, mixture.possible[:, units])
+    return mixture._replace(
+        loadings=mixture.loadings[units], log_weights=mixture.log_weights[units], places=mixture.places[:, units]
+    )

@@ -37,12 +37,8 @@ def merge_pair(
     if not (len(group.labels) and group.rows.held_out.any() and not group.rows.held_out.all()):
         return None
     apart = only(mixture, [first, second])
-    apart.possible[group.rows.neighborhood] = True
     _, before = evaluate(group, apart, neighborhoods, entropy_weight=entropy_weight)
-    total = float(np.exp(apart.log_weights).sum())
-    together = parts_of(
-        group, np.zeros(len(group.labels), np.int32), neighborhoods, total=total, rank=apart.loadings.shape[2] - 1
-    )
+    together = parts_of(group, np.zeros(len(group.labels), np.int32), neighborhoods, apart)
     together, value = evaluate(
         group, together, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=N_ITERATIONS_MAX
     )

@@ -12,6 +12,8 @@ from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods
 
 #: A unit can appear on a neighborhood that holds at least this share of its energy, or of its spikes.
 ENERGY_SHARE_MIN, SPIKE_SHARE_MIN = 0.5, 0.005
+#: Spikes that a unit has on each of its neighborhoods before any is counted.
+PLACE_PRIOR = 0.5
 
 
 class Pairs(NamedTuple):
@@ -102,6 +104,37 @@ def possible_pairs(
     frequent = counts > np.maximum(SPIKE_SHARE_MIN * counts.sum(axis=0), 0.5)
     possible: NDArray[np.bool_] = (inside > ENERGY_SHARE_MIN * energy.sum(axis=1)) | frequent
     return possible
+
+
+def log_places(
+    counts: NDArray[np.float64], possible: NDArray[np.bool_], log_shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Log probability of each neighborhood for the spikes of a unit, relative to that for all spikes.
+
+    Parameters
+    ----------
+    counts : (n_neighborhoods, n_units) float64
+        Spikes of the units on the neighborhoods.
+    possible : (n_neighborhoods, n_units) bool
+        Where a unit can appear; it counts as half a spike.
+    log_shares : (n_neighborhoods,) float64
+        Log share of all spikes.
+
+    Returns
+    -------
+    places : (n_neighborhoods, n_units) float64
+        Minus infinity where a unit cannot appear.
+
+    Examples
+    --------
+    >>> here, shares = np.array([[True], [False]]), np.log([0.5, 0.5])
+    >>> np.exp(log_places(np.array([[3.0], [1.0]]), here, shares)).tolist()
+    [[2.0], [0.0]]
+    """
+    smoothed = np.where(possible, counts + PLACE_PRIOR, 0.0)
+    with np.errstate(divide="ignore"):
+        places: NDArray[np.float64] = np.log(smoothed / smoothed.sum(axis=0)) - log_shares[:, None]
+    return places
 
 
 @njit(nogil=True, cache=True)

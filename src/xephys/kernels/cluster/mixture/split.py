@@ -58,11 +58,10 @@ def split_unit(
     if fitted.sum() < n_spikes_min or len(group.labels) - fitted.sum() < n_spikes_min:
         return None
     alone = only(mixture, [unit])
-    alone.possible[group.rows.neighborhood] = True
     _, before = evaluate(group, alone, neighborhoods, entropy_weight=entropy_weight)
-    total, rank = float(np.exp(alone.log_weights[0])), alone.loadings.shape[2] - 1
+    total = float(np.exp(alone.log_weights[0]))
     places = factor_places(group.rows, alone, neighborhoods)
-    fit = partial(_fitted, group, neighborhoods, total=total, rank=rank, entropy_weight=entropy_weight)
+    fit = partial(_fitted, group, neighborhoods, alone, entropy_weight=entropy_weight)
     best: Change | None = None
     for labels in _cuts(places, fitted, np.uint64(seed + unit + 1)):
         labels = _without_small(labels, n_spikes_min)
@@ -92,15 +91,14 @@ def _cuts(places: NDArray[np.float64], fitted: NDArray[np.bool_], seed: np.uint6
 def _fitted(
     group: Group,
     neighborhoods: Neighborhoods,
+    alone: Mixture,
     labels: NDArray[np.int32],
     n_iterations_max: int,
     *,
-    total: float,
-    rank: int,
     entropy_weight: float,
 ) -> tuple[Mixture, float]:
     """Parts fitted from labels, and their criterion."""
-    parts = parts_of(group, labels, neighborhoods, total=total, rank=rank)
+    parts = parts_of(group, labels, neighborhoods, alone)
     return evaluate(group, parts, neighborhoods, entropy_weight=entropy_weight, n_iterations_max=n_iterations_max)
 
 

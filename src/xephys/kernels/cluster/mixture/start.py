@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from xephys.kernels.cluster.mixture.fit import UNITS_PER_TASK, Mixture, Run, in_turn
 from xephys.kernels.cluster.mixture.maximize import maximize_unit
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
-from xephys.kernels.cluster.mixture.pairs import possible_pairs
+from xephys.kernels.cluster.mixture.pairs import log_places, possible_pairs
 from xephys.kernels.lib.splitmix import splitmix
 
 #: Variance that a loading starts with at least, in units of the noise's; and the spikes from which axes are computed.
@@ -40,7 +40,10 @@ def start_mixture(
     counts = count_on_neighborhoods(rows, labels, n_neighborhoods=len(neighborhoods.channels), n_units=n_units)
     share = (1 - NOISE_SHARE) * counts.sum(axis=0) / max(counts.sum(), 1.0)
     possible = possible_pairs(loadings, counts, neighborhoods)
-    return Mixture(loadings, np.log(np.maximum(share, 1e-7)), float(np.log(NOISE_SHARE)), possible)
+    everywhere = np.bincount(rows.neighborhood[~rows.held_out], minlength=len(counts)) + 0.5
+    log_shares = np.log(everywhere / everywhere.sum())
+    places = log_places(counts, possible, log_shares)
+    return Mixture(loadings, np.log(np.maximum(share, 1e-7)), float(np.log(NOISE_SHARE)), places, log_shares)
 
 
 def count_on_neighborhoods(
