@@ -195,79 +195,66 @@ def _add_spike(
     return first, last
 
 
-@helper
-def _longer(events: Events) -> Events:
-    return Events(
-        np.concatenate((events.unit, events.unit)),
-        np.concatenate((events.sample, events.sample)),
-        np.concatenate((events.shift, events.shift)),
-        np.concatenate((events.following, events.following)),
-        np.concatenate((events.amplitude, events.amplitude)),
-        np.concatenate((events.gain, events.gain)),
-    )
-
-
-@helper
+@inner
 def _take(
     board: Board,
     events: Events,
     pairs: Pairs,
     limits: Limits,
-    n_events: int,
+    event: int,
     unit: int,
     sample: int,
     shift: int,
     amplitude: float,
     gain: float,
-) -> tuple[Events, int, int, int]:
-    """Record a spike and subtract it from the scores; also returns the blocks that it affected."""
-    if n_events == events.unit.size:
-        events = _longer(events)
+) -> tuple[int, int]:
+    """Record a spike as number `event` and subtract it from the scores; returns the blocks that it affected."""
     block = sample // SEARCH_SAMPLES
-    events.unit[n_events], events.sample[n_events], events.shift[n_events] = unit, sample, shift
-    events.amplitude[n_events], events.gain[n_events] = amplitude, gain
-    events.following[n_events] = board.first_event[block]
-    board.first_event[block] = n_events
+    events.unit[event], events.sample[event], events.shift[event] = unit, sample, shift
+    events.amplitude[event], events.gain[event] = amplitude, gain
+    events.following[event] = board.first_event[block]
+    board.first_event[block] = event
     first, last = _add_spike(board, events, pairs, limits, unit, sample, shift, -amplitude)
-    return events, n_events + 1, first, last
+    return first, last
 
 
-@helper
+@inner
 def _take_all(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, first: int, last: int
-) -> tuple[Events, int]:
-    """Take candidates, best first, until none is left. Ties go to the earlier block, then the lower unit and sample.
+) -> tuple[int, int, int]:
+    """Take candidates, best first, until none is left, or no room for another; returns their number and the blocks.
 
-    Candidates lie in blocks `first` to `last`, except those uncovered by a spike taken there.
+    Ties go to the earlier block, then the lower unit and sample. Candidates lie in blocks `first` to `last`, except
+    those uncovered by a spike taken there.
     """
-    while True:
+    while n_events < events.unit.size:
         block, best = 0, -np.inf
         for b in range(first, last + 1):
             if board.block_gain[b] > best:
                 block, best = b, board.block_gain[b]
         if best == -np.inf:
-            return events, n_events
+            break
         unit = board.block_unit[block]
         sample = board.unit_sample[block, unit]
         score, shift = sub_sample_peak(board.scores[unit], sample, pairs.overlaps.shape[1])
         amplitude, gain = amplitude_and_gain(board.energies[unit], limits, score)
-        events, n_events, low, high = _take(
-            board, events, pairs, limits, n_events, unit, sample, shift, amplitude, gain
-        )
+        low, high = _take(board, events, pairs, limits, n_events, unit, sample, shift, amplitude, gain)
+        n_events += 1
         first, last = min(first, low), max(last, high)
+    return n_events, first, last
 
 
 @helper
 def _take_of_pair(
     board: Board, events: Events, pairs: Pairs, limits: Limits, n_events: int, unit: int, sample: int
-) -> tuple[Events, int, int, int]:
-    """If two spikes explain more than one in place of the one put back, take the larger.
+) -> tuple[int, int, int]:
+    """If two spikes explain more than one in place of the one put back, take the larger, for which there is room.
 
-    Returns the affected blocks too.
+    Returns the number of spikes and the affected blocks.
     """
     block = sample // SEARCH_SAMPLES
     if np.isinf(pairs.unexplained[unit]):
-        return events, n_events, block, block
+        return n_events, block, block
     start = max(sample - limits.guard_samples, 1)
     stop = max(min(sample + limits.guard_samples + 1, board.scores.shape[1] - 1), start)
     units = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
@@ -279,10 +266,25 @@ def _take_of_pair(
             for t in range(start, stop):
                 doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
         found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
-    if found >= 0:
-        events, n_events, first, last = _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
-        return events, n_events, first, last
-    return events, n_events, block, block
+    if found < 0:
+        return n_events, block, block
+    first, last = _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
+    return n_events + 1, first, last
+
+
+@helper
+def _with_room(events: Events, n_events: int) -> Events:
+    """The events, in longer arrays if these are full."""
+    if n_events < events.unit.size:
+        return events
+    return Events(
+        np.concatenate((events.unit, events.unit)),
+        np.concatenate((events.sample, events.sample)),
+        np.concatenate((events.shift, events.shift)),
+        np.concatenate((events.following, events.following)),
+        np.concatenate((events.amplitude, events.amplitude)),
+        np.concatenate((events.gain, events.gain)),
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -315,21 +317,26 @@ def pursue(
     )  # fmt: skip
     none: Any = np.int64(0)  # with a literal 0, all of these functions would be compiled a second time
     _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
-    events, n_events = _take_all(board, events, pairs, limits, none, none, n_blocks - 1)
+    n_events, first, last = _take_all(board, events, pairs, limits, none, none, n_blocks - 1)
+    while n_events == events.unit.size:
+        events = _with_room(events, n_events)
+        n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)
     for _ in range(limits.n_sweeps):
         for event in range(n_events):
             unit = events.unit[event]
             if unit >= 0:
+                events = _with_room(events, n_events)
                 events.unit[event] = -1
                 first, last = _add_spike(
                     board, events, pairs, limits, unit, events.sample[event], events.shift[event],
                     events.amplitude[event],
                 )  # fmt: skip
-                events, n_events, low, high = _take_of_pair(
-                    board, events, pairs, limits, n_events, unit, events.sample[event]
-                )
+                n_events, low, high = _take_of_pair(board, events, pairs, limits, n_events, unit, events.sample[event])
                 first, last = min(first, low), max(last, high)
-                events, n_events = _take_all(board, events, pairs, limits, n_events, first, last)
+                n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)
+                while n_events == events.unit.size:
+                    events = _with_room(events, n_events)
+                    n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)
 
     n_kept = 0
     for event in range(n_events):
