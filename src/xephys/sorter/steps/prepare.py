@@ -121,7 +121,7 @@ def transformed_excerpts(
     """Excerpts of a recording after further transforms of its traces, which see nothing beyond an excerpt's ends."""
     whole = recording.isel(time=slice(0, max(len(part) for part in excerpts)))
     parts = (whole.isel(time=slice(0, len(part))).copy(data=part) for part in excerpts)
-    return [part.data for part in compute(*(transform(part.chunk()) for part in parts))]
+    return [part.data for part in compute(*(transform(part.chunk(name_prefix="sample_traces-")) for part in parts))]
 
 
 def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:

@@ -78,7 +78,7 @@ def find_neighborhoods(
 
     Raises
     ------
-    numpy.linalg.LinAlgError
+    LinAlgError
         If the covariance of a neighborhood is not positive definite.
 
     Examples
