@@ -142,6 +142,7 @@ from .io.export.arrays import export_mat as export_mat
 from .io.export.pynapple import to_pynapple as to_pynapple
 from .io.export.pynapple import export_pynapple as export_pynapple
 from .plot.report.folder import export_report as export_report
+from .plot.report.tracks import export_track_pages as export_track_pages
 from .schema import make_recording as make_recording
 from .pipeline.run_sorter import run_sorter as run_sorter
 from .pipeline.run_sorters import run_sorters as run_sorters

@@ -18,6 +18,7 @@ from .commands.simulate import simulate
 from .commands.sort import sort
 from .commands.sorters import run_sorter, sorters
 from .commands.track import track, track_add
+from .commands.track_edit import track_curate, track_export
 from .console import STATUS_HELP, reported
 
 #: In the order of the help. Modules import heavy dependencies inside their functions, so that ``--help`` is quick.
@@ -36,6 +37,8 @@ COMMANDS = (
     sorters,
     track,
     track_add,
+    track_curate,
+    track_export,
     rt_learn,
     rt_run,
 )

@@ -54,7 +54,7 @@ def track(
         strictness=strictness,
         probability_min=probability_min,
     )
-    _write(tracks, out, overwrite=overwrite)
+    write_tracks(tracks, out, overwrite=overwrite)
 
 
 def track_add(
@@ -73,7 +73,7 @@ def track_add(
 
     known = open_tracks(tracks)
     added = add_session(known, find_sorting(sorting, trust=trust), name=name or _names_of([sorting])[0])
-    _write(added, out, overwrite=overwrite)
+    write_tracks(added, out, overwrite=overwrite)
 
 
 def _names_of(paths: list[Path]) -> list[str]:
@@ -82,7 +82,8 @@ def _names_of(paths: list[Path]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{k}" for k, name in enumerate(names)]
 
 
-def _write(tracks: xr.DataTree, out: Path, *, overwrite: bool) -> None:
+def write_tracks(tracks: xr.DataTree, out: Path, *, overwrite: bool) -> None:
+    """Write the folder of tracks, and say what is in it."""
     from ...io.store.atomic import whole_or_absent
     from ...io.store.tracks import save_tracks
 

@@ -29,7 +29,7 @@ _SHOWN = (
     "amplitude_median",
     "y",
 )
-_STYLE = (
+STYLE = (
     "body{font:14px/1.45 system-ui,sans-serif;color:#222;margin:2em auto;max-width:70em;padding:0 1em}"
     "img{max-width:100%}table{border-collapse:collapse;font-size:13px}th,td{padding:.25em .8em;text-align:right}"
     "th{border-bottom:1px solid #999;font-weight:600}tr:nth-child(even){background:#f5f5f5}a{color:#0072B2}"
@@ -87,12 +87,12 @@ def export_report(
     with whole_or_absent(folder, overwrite=overwrite) as hidden:
         figures = hidden / "figures"
         figures.mkdir(parents=True)
-        overview = [name for name, draw in _overview(tree) if _drawn(figures / f"{name}.png", draw, dpi)]
+        overview = [name for name, draw in _overview(tree) if drawn(figures / f"{name}.png", draw, dpi)]
         pages = {int(unit): f"unit_{_file_name(ids[unit])}.png" for unit in units}
         from ..units.unit import plot_unit_summary
 
         for unit, name in pages.items():
-            _drawn(figures / name, lambda unit=unit: plot_unit_summary(tree, ids[unit]), dpi)
+            drawn(figures / name, lambda unit=unit: plot_unit_summary(tree, ids[unit]), dpi)
         table = xr.Dataset({"unit_id": ("unit", ids)}).assign(
             {name: ("unit", column.values) for name, column in columns_by_unit(tree["units"].dataset).items()}
         )
@@ -118,7 +118,7 @@ def _overview(tree: xr.DataTree) -> Iterable[tuple[str, Any]]:
         yield "crosscorrelograms", lambda: trains.plot_crosscorrelograms(tree)
 
 
-def _drawn(path: Path, draw: Any, dpi: float) -> bool:
+def drawn(path: Path, draw: Any, dpi: float) -> bool:
     """Save a figure and close it; otherwise pyplot would keep a hundred of them open."""
     import matplotlib.pyplot as plt
 
@@ -157,7 +157,7 @@ def _page(tree: xr.DataTree, overview: list[str], pages: dict[int, str]) -> str:
     n_spikes = tree["spikes"].sizes.get("spike", 0)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>Sorting</title><style>{_STYLE}</style></head>"
+        f"<title>Sorting</title><style>{STYLE}</style></head>"
         f"<body><h1>{len(rows)} units, {n_spikes:,} spikes</h1>{pictures}<h2>Units</h2>"
         f'<p>All columns: <a href="units.csv">units.csv</a></p><table><thead><tr><th>unit</th>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></body></html>\n"
