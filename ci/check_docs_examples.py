@@ -3,12 +3,13 @@
 The ```python blocks of README.md and docs/**/*.md run in page order, in one namespace and one empty folder per file. A
 block that cannot run is preceded by a line ``<!-- no-run: reason -->``. Exits with 1 if any block fails.
 
-Each page has a process of its own. They are forked, so that packages are imported and compiled kernels are read once.
+Each page has a process of its own. They are forked, so that packages are imported once.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import re
 import sys
@@ -95,7 +96,10 @@ def _execute(script: str, page: Path, folder: str, output: int) -> None:
 
 
 def _prepare(*, for_several: bool) -> None:
-    """Set the environment of pages; for several of them import here what they use, so that none of them has to."""
+    """Set the environment of pages; for several of them import here what they use, so that none of them has to.
+
+    Nothing is computed here: that would start threads, which a forked process lacks and would wait for.
+    """
     sys.path.insert(0, str(ROOT / "src"))
     for name in ("MPLBACKEND", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "Agg" if name == "MPLBACKEND" else "1")
@@ -105,9 +109,8 @@ def _prepare(*, for_several: bool) -> None:
         return
     for name in ("xephys", "matplotlib.pyplot", "spikeinterface.core"):
         import_module(name)
-    from xephys.sorter.rehearse import rehearse
-
-    rehearse()
+    gc.collect()
+    gc.freeze()  # pages do not look through what they inherit
 
 
 def main(arguments: list[str]) -> int:
@@ -126,7 +129,10 @@ def main(arguments: list[str]) -> int:
             blocks, trouble = [], str(error)
         failed += trouble is not None
         n_run = sum(block.no_run is None for block in blocks)
-        print(f"{page}: {n_run} of {len(blocks)} examples run" + (f", and failed\n{trouble}" if trouble else ""))
+        print(
+            f"{page}: {n_run} of {len(blocks)} examples run" + (f", and failed\n{trouble}" if trouble else ""),
+            flush=True,
+        )
     return 1 if failed else 0
 
 

@@ -70,3 +70,16 @@ def test_a_page_that_does_not_exist_fails():
     done = subprocess.run([sys.executable, str(SCRIPT), "nowhere.md"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "no such page" in done.stdout
+
+
+def test_pages_that_share_imports_compute_in_threads_of_their_own(tmp_path):
+    text = (
+        "```python\nimport dask.array as da\nassert int(da.ones(8, chunks=2).sum().compute(scheduler='threads')) == 8\n"
+        "import xephys\nname = 1\n```\n"
+    )
+    pages = [tmp_path / "one.md", tmp_path / "two.md"]
+    for page in pages:
+        page.write_text(text + ("```python\nassert 'name' in globals()\n```\n" if page is pages[0] else ""))
+    done = subprocess.run([sys.executable, str(SCRIPT), *map(str, pages)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "one.md: 2 of 2 examples run" in done.stdout and "two.md: 1 of 1 examples run" in done.stdout
