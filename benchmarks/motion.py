@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from drifting.field import RATE, ROW_UM, moving_field
 from drifting.peaks import KINDS, Drifting, generated, simulated
 from harness import run_process, table, write_result
 
@@ -28,6 +29,8 @@ SEEDS = (10, 11, 12)
 #: Kinds of displacement of the simulated recordings, and their seeds.
 SIMULATED = (("nonrigid", 10), ("steps", 11), ("none", 12))
 HOURS = (1.0, 6.0, 24.0)
+#: Numbers of sources of the fields, and their seeds.
+FIELDS = tuple((n_sources, seed) for n_sources in (3, 8, 40) for seed in (10, 11, 12))
 #: The peer compares all pairs of 3600 bins here, which takes it more than ten minutes.
 TOO_SLOW_FOR_PEER = ("walk",)
 
@@ -57,13 +60,23 @@ class Long(NamedTuple):
     error: tuple[float, float]
 
 
+class Field(NamedTuple):
+    """Errors in µm, ours and theirs; and the distance of the tissue from its median."""
+
+    n_sources: int
+    seed: int
+    moved: tuple[float, float]
+    ours: tuple[float, float]
+    theirs: tuple[float, float]
+
+
 def run(
     *,
     quick: bool,
     peers: str | None = None,
     peer_seeds: Sequence[int] = SEEDS,
     keep: Path | None = None,
-) -> tuple[list[Row], list[Long]]:
+) -> tuple[list[Row], list[Field], list[Long]]:
     kinds = ["slow", "two shanks", "still"] if quick else list(KINDS)
     sets: list[tuple[str, int, Callable[[], Drifting]]] = [
         (kind, seed, partial(generated, kind, seed, scale=0.2 if quick else 1.0))
@@ -79,7 +92,11 @@ def run(
         place = f"{kind}-{seed}-{'both' if compared else 'ours'}".replace(" ", "_")
         rows.append(Row(*kept(keep, place, partial(_row, kind, seed, make, compared))))
     hours = [Long(*kept(keep, f"hours-{h:g}", partial(long_of, h))) for h in ((0.05,) if quick else HOURS)]
-    return rows, hours
+    fields = []
+    for n_sources, seed in FIELDS[:1] if quick else FIELDS:
+        place = f"field-{n_sources}-{seed}-{'both' if peers else 'ours'}"
+        fields.append(Field(*kept(keep, place, partial(field_of, n_sources, seed, peers, 2.0 if quick else 20.0))))
+    return rows, fields, hours
 
 
 def kept(folder: Path | None, name: str, make: Callable[[], tuple[Any, ...]]) -> Any:
@@ -123,6 +140,37 @@ def row_of(kind: str, seed: int, given: Drifting, peers: str | None) -> Row:
         moved.append(np.abs(values[known] - 0.0).max(initial=0.0) if not truth.any() else np.nan)
     return Row(
         kind, seed, len(given.peaks), _summary(ours), _summary(theirs), float(motion.known.mean()), float(np.max(moved))
+    )
+
+
+def field_of(n_sources: int, seed: int, peers: str | None, duration_s: float) -> Field:
+    import xephys
+
+    given = moving_field(n_sources, seed, duration_s=duration_s)
+    y = ROW_UM * np.arange(given.traces.shape[1])
+    recording = xephys.make_recording(
+        given.traces, sampling_frequency=RATE, coordinates={"x": np.zeros(len(y)), "y": y}
+    )
+    times = np.arange(len(given.traces)) / RATE
+
+    def errors(displacement: Any) -> tuple[float, float]:
+        return _summary([_errors((displacement - given.displacement)[:, None])])
+
+    theirs: Any = np.full(len(times), np.nan)
+    if peers:
+        with tempfile.TemporaryDirectory() as folder:
+            np.savez(f"{folder}/field.npz", traces=given.traces, row_um=ROW_UM, rate=RATE)
+            script = str(HERE / "drifting" / "peer_field.py")
+            command = [peers, "-W", "ignore", script, f"{folder}/field.npz", f"{folder}/out.npz"]
+            subprocess.run(command, check=True, capture_output=True)
+            found = np.load(f"{folder}/out.npz")
+            theirs = np.interp(times, found["time_s"], found["displacement"])
+    return Field(
+        n_sources,
+        seed,
+        errors(np.zeros(len(times))),
+        errors(xephys.estimate_motion_lfp(recording).displacement_um.values[0, :, 0]),
+        errors(theirs),
     )
 
 
@@ -187,7 +235,7 @@ def long_of(hours: float) -> Long:
     )
 
 
-def report(rows: list[Row], hours: list[Long]) -> list[str]:
+def report(rows: list[Row], fields: list[Field], hours: list[Long]) -> list[str]:
     def pair(values: tuple[float, float]) -> str:
         return "–" if np.isnan(values[0]) else f"{values[0]:.2f} / {values[1]:.2f}"
 
@@ -199,6 +247,10 @@ def report(rows: list[Row], hours: list[Long]) -> list[str]:
             for row in rows
         ],
     )  # fmt: skip
+    field = table(
+        ["sources", "seed", "tissue", "ours", "`dredge_online_lfp`"],
+        [(row.n_sources, row.seed, *map(pair, (row.moved, row.ours, row.theirs))) for row in fields],
+    )
     cost = table(
         ["hours", "peaks", "wall, s", "CPU, s", "peak memory, GiB", "error: median / 95 %, µm"],
         [
@@ -218,6 +270,10 @@ def report(rows: list[Row], hours: list[Long]) -> list[str]:
         "Errors in µm, less a constant at each depth. `simulated` are recordings of the hard setting (128 channels, "
         "120 s, 30 µm), their peaks detected and located by grid convolution; the others are generated peaks.",
         accuracy,
+        "## From the local field potential",
+        "Twenty seconds of a simulated field over 1.9 mm, in bins of 4 ms, that moves with heartbeat and breathing: "
+        "distance of the tissue from its median place, and errors in µm, median / 95 %.",
+        field,
         "## Hours of peaks, 384 channels, bins of one second",
         cost,
     ]

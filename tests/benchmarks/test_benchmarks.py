@@ -189,7 +189,7 @@ def test_gpu_says_why_nothing_is_measured(load, monkeypatch, capsys):
 
 def test_motion(load):
     motion = load("motion")
-    rows, hours = motion.run(quick=True)
+    rows, fields, hours = motion.run(quick=True)
     assert {row.kind for row in rows} == {"slow", "two shanks", "still"}
     for row in rows:
         assert row.ours[0] < 0.9
@@ -197,7 +197,8 @@ def test_motion(load):
         assert row.known > 0.9
     assert hours[0].n_peaks > 50_000
     assert hours[0].error[0] < 0.9
-    assert "two shanks" in "".join(motion.report(rows, hours))
+    assert fields[0].ours[0] < 0.5 * fields[0].moved[0]
+    assert "two shanks" in "".join(motion.report(rows, fields, hours))
 
 
 def test_drift_names_sets_and_sorters_that_exist(load):
