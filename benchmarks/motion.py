@@ -95,7 +95,7 @@ def run(
     fields = []
     for n_sources, seed in FIELDS[:1] if quick else FIELDS:
         place = f"field-{n_sources}-{seed}-{'both' if peers else 'ours'}"
-        fields.append(Field(*kept(keep, place, partial(field_of, n_sources, seed, peers, 2.0 if quick else 20.0))))
+        fields.append(Field(*kept(keep, place, partial(field_of, n_sources, seed, peers, 5.0 if quick else 20.0))))
     return rows, fields, hours
 
 
