@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .command_line import CommandLine
+from .commands.batch import batch
 from .commands.compare import compare
 from .commands.curate import curate
 from .commands.export import export
@@ -34,6 +35,7 @@ COMMANDS = (
     export,
     report,
     run_sorter,
+    batch,
     sorters,
     track,
     track_add,

@@ -2,6 +2,20 @@
 
 # ruff: noqa: I001  (blocks by use, not by alphabet)
 
+# Batches, and what they return.
+from .batch.sort_recording import sort_recording as sort_recording
+from .batch.sort_recording import sort_multistream as sort_multistream
+from .batch.results import BatchResults as BatchResults
+from .batch.results import RecordingResult as RecordingResult
+from .batch.spike_data import SpikeData as SpikeData
+from .batch.compiled import read_compiled as read_compiled
+
+# The table of back-ends.
+from .batch.backends import SorterBackend as SorterBackend
+from .batch.backends import list_sorters as list_sorters
+from .batch.backends import get_backend_class as get_backend_class
+from .batch.backends import add_backend as add_backend
+
 # The configuration of a batch.
 from .config.config import SortingPipelineConfig as SortingPipelineConfig
 from .config.config import config_table as config_table

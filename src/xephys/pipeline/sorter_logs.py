@@ -28,7 +28,7 @@ _GPU_MEMORY = re.compile(
     re.I,
 )
 _PLUGIN = re.compile(r"hdf5_plugin_path|hdf5 filter|can't open directory|libcompression|can't synchronously read", re.I)
-_PLUGIN_SURE = re.compile(r"hdf5_plugin_path|filter|compression", re.I)
+_PLUGIN_SURE = re.compile(r"hdf5_plugin_path|filter|compression|can't open directory \(.*verify its existence", re.I)
 #: Reasons why containers do not run, in the order in which they are looked for.
 _DOCKER = (
     ("client_missing", re.compile(r"no module named '?docker|docker(-py)? (is )?not installed|spython", re.I)),

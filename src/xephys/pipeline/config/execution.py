@@ -13,6 +13,7 @@ POLICIES = ("skip", "stop", "retry")
 _WARN = "a limit that is crossed is a classified failure; there is no warning before it"
 _POLL = "the limit is checked after each chunk, and every poll_interval_s beside it"
 _CHUNKS = "processes that wait for a disk give no chunk: sorter_inactivity_timeout sees them, whatever the device"
+_LOGS = "what happened is in recording_report.json; logs of sorters are in the intermediate folder"
 _GPU = "a GPU that is too hot throttles by itself; memory is limited by gpu_abort_pct"
 
 
@@ -20,13 +21,13 @@ _GPU = "a GPU that is too hot throttles by itself; memory is limited by gpu_abor
 class ExecutionConfig(Group):
     """How a batch runs."""
 
-    n_jobs: int = setting(8, "threads", "for the chunks of one recording; at most those of the machine", low=1)
+    n_jobs: int = setting(8, "threads", "of one recording: as many recordings run side by side as have them", low=1)
     total_memory: str = setting("16G", doc="memory of all recordings that are sorted side by side")
     use_parallel_processing_for_raw_conversion: bool = setting(
         True, instead="recordings are read where they are; nothing is converted"
     )
     save_script: bool = setting(False, doc="write rerun.py, which repeats the batch, beside the results")
-    out_file: str = setting("sort_with_kilosort2.out", doc="name of the log in the folder of results")
+    out_file: str = setting("sort_with_kilosort2.out", instead=_LOGS)
     random_seed: int = setting(1, doc="of every random choice", low=0)
     recompute_recording: bool = setting(False, doc="repeat everything, even if nothing changed")
     recompute_sorting: bool = setting(False, doc="repeat the sorting and what follows")
@@ -44,7 +45,7 @@ class ExecutionConfig(Group):
     preflight_min_free_inter_gb: float = setting(20.0, "GB", "free on the disk of intermediate files", low=0)
     preflight_min_free_results_gb: float = setting(2.0, "GB", "free on the disk of results", low=0)
     preflight_min_available_ram_gb: float = setting(4.0, "GB", "free memory", low=0)
-    preflight_min_free_vram_gb: float = setting(2.0, "GB", "free memory of the GPU, if the sorter uses one", low=0)
+    preflight_min_free_vram_gb: float = setting(2.0, "GB", low=0, instead=_GPU)
     sorter_inactivity_timeout: bool = setting(True, doc="stop a sorter that neither finishes a chunk nor writes a line")
     sorter_inactivity_base_s: float = setting(600.0, "s", "limit of that silence", low=0)
     sorter_inactivity_per_min_s: float = setting(30.0, "s", "more per minute of recording", low=0)
@@ -54,7 +55,9 @@ class ExecutionConfig(Group):
     oom_retry_factor: float = setting(0.5, doc="by which chunks and batches shrink", low=0.01, high=0.99)
     canary_first_n_s: float = setting(0.0, "s", "run everything on so long a start first; 0: not", low=0)
     canary_min_recording_s: float = setting(120.0, "s", "shorter recordings have no such rehearsal", low=0)
-    docker_image_expected_digest: str | None = setting(None, doc="digest of the container's image; another one warns")
+    docker_image_expected_digest: str | None = setting(
+        None, instead="sorter_params={'docker_image': 'name@sha256:...'} runs that image and no other"
+    )
     disk_watchdog: bool = setting(True, doc="stop a recording before the disk is full")
     disk_warn_free_gb: float = setting(5.0, "GB", low=0, instead=_WARN)
     disk_abort_free_gb: float = setting(1.0, "GB", "free on the disks of results and intermediate files", low=0)
@@ -64,8 +67,10 @@ class ExecutionConfig(Group):
     io_stall_poll_interval_s: float = setting(10.0, "s", low=0.01, instead=_POLL)
     io_stall_mode: str = setting("process", choices=("process", "device"), instead=_CHUNKS)
     io_stall_include_descendants: bool = setting(True, doc="count what child processes read and write, too")
-    cleanup_temp_files: bool = setting(True, doc="remove temporary files after a failure")
-    prevent_system_sleep: bool = setting(True, doc="keep the machine awake during a batch, where systemd can")
+    cleanup_temp_files: bool = setting(
+        True, instead="results are whole or absent, and the next run removes what a killed one left"
+    )
+    prevent_system_sleep: bool = setting(True, instead="run the batch under systemd-inhibit or caffeinate")
     gpu_watchdog: bool = setting(True, doc="stop a recording before the GPU runs out of memory")
     gpu_warn_pct: float = setting(85.0, "%", low=0, high=100, instead=_WARN)
     gpu_abort_pct: float = setting(95.0, "%", "of the GPU's memory in use", low=1, high=100)
@@ -74,7 +79,7 @@ class ExecutionConfig(Group):
     gpu_abort_temp_c: float = setting(92.0, "°C", "limit of the GPU's temperature", low=0)
     gpu_monitor_throttle_reasons: bool = setting(True, instead=_GPU)
     tee_log_policy: str = setting(
-        "delete_on_success", doc="of the log", choices=("delete_on_success", "keep", "gzip_on_success")
+        "delete_on_success", choices=("delete_on_success", "keep", "gzip_on_success"), instead=_LOGS
     )
     generate_sorting_report: bool = setting(True, doc="write sorting_report.md")
     failure_policy: str = setting(

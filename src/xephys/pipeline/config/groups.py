@@ -60,16 +60,16 @@ class SorterConfig(Group):
 class RTSortConfig(Group):
     """Parameters of the sorter ``rt_sort``, which follows spikes as they travel along axons."""
 
-    model_path: str | None = setting(None, doc="folder of the detector; None: the one that comes along")
+    model_path: str | None = setting(None, instead="xephys.realtime loads detectors of your own")
     probe: str = setting("mea", doc="kind of probe", choices=("mea", "neuropixels"))
-    device: str = setting("cuda", doc="where the detector runs, if there is one; else the CPU")
+    device: str = setting("cuda", doc="accepted; the detector runs where the sorter's passes do")
     num_processes: int | None = setting(None, instead="threads share the work; see n_jobs")
-    recording_window_ms: tuple[float, float] | None = setting(None, "ms", "part of the recording to be sorted")
-    save_rt_sort_pickle: bool = setting(
-        True, doc="keep the learned sequences beside the results, as data: nothing is pickled"
+    recording_window_ms: tuple[float, float] | None = setting(
+        None, "ms", instead="start_time_s and end_time_s choose the part that is sorted"
     )
-    delete_inter: bool = setting(False, doc="remove the detected events at the end")
-    verbose: bool = setting(True, doc="report progress")
+    save_rt_sort_pickle: bool = setting(True, instead="xephys.realtime keeps learned sequences, as data")
+    delete_inter: bool = setting(False, instead="the field of the same name in execution removes intermediate files")
+    verbose: bool = setting(True, instead="a function given as progress is told about every chunk")
     params: Mapping[str, Any] | None = setting(None, doc="parameters of the sorter, over those of the probe")
     detection_window_s: float | None = setting(None, "s", "learn sequences from this long a start", low=0)
 
@@ -91,7 +91,9 @@ class WaveformConfig(Group):
     std_over_window_ms_before: float = setting(0.5, "ms", "start of that window before the peak", low=0)
     std_over_window_ms_after: float = setting(1.5, "ms", "end of that window after the peak", low=0)
     streaming: bool = setting(True, instead="waveforms are always read chunk by chunk, once for all units")
-    save_waveform_files: bool = setting(True, doc="keep the waveforms of each unit on its own channels")
+    save_waveform_files: bool = setting(
+        True, instead="templates and spreads are kept, and xephys.extract_waveforms reads waveforms when wanted"
+    )
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class CompilationConfig(Group):
     compile_single_recording: bool = setting(True, doc="write compiled files")
     compile_to_mat: bool = setting(False, doc="write sorted.mat")
     compile_to_npz: bool = setting(True, doc="write sorted.npz, without pickles")
-    compile_waveforms: bool = setting(False, doc="write waveforms by polarity")
+    compile_waveforms: bool = setting(False, doc="write the template of each unit, by polarity")
     save_electrodes: bool = setting(True, doc="add the electrode of each unit")
     save_spike_times: bool = setting(True, doc="add the spike train of each unit")
     save_raw_pkl: bool = setting(

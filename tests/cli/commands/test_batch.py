@@ -1,0 +1,40 @@
+"""A batch from the shell: a table at the end, resuming, and bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...support.command_line import refused, run
+
+
+def test_a_batch_has_a_table_and_resumes(simulated: Path, tmp_path: Path) -> None:
+    config = tmp_path / "batch.toml"
+    config.write_text("[execution]\npreflight = false\n", encoding="utf-8")
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(b"nothing")
+    words = ("batch", config, simulated / "recording", bad, "--out", tmp_path / "out", "--set", "snr_min=3")
+    text = run(*words).stdout
+    assert "success" in text and "failed" in text
+    assert (tmp_path / "out" / "recording" / "curated" / "sorting.zarr").is_dir()
+    report = (tmp_path / "out" / "recording" / "recording_report.json").stat().st_mtime_ns
+    run(*words)
+    assert (tmp_path / "out" / "recording" / "recording_report.json").stat().st_mtime_ns > report
+    kept = (tmp_path / "out" / "recording" / "sorting_report.md").read_text(encoding="utf-8")
+    assert "| sorting | kept |" in kept
+
+
+def test_bad_input_is_refused_before_anything_runs(simulated: Path, tmp_path: Path) -> None:
+    recording = simulated / "recording"
+    assert "did you mean 'snr_min'" in refused("batch", recording, "--set", "snr_mn=3", status=2)
+    assert "did you mean" in refused("batch", recording, "--sorter", "defalt", status=2)
+    assert "same folder" in refused("batch", recording, recording, status=2)
+    other = tmp_path / "old.toml"
+    other.write_text("version = 7\n", encoding="utf-8")
+    assert "of version 7" in refused("batch", other, recording, status=2)
+    assert "one TOML file" in refused("batch", other, other, recording, status=2)
+    assert "--streams is for one path" in refused("batch", recording, recording, "--streams", "a,b", status=2)
+
+
+def test_a_dry_run_prints_the_plan(simulated: Path) -> None:
+    text = run("batch", simulated / "recording", "--dry-run", "--sorter", "xephys_kilosort4").stdout
+    assert 'sorter_name = "xephys_kilosort4"' in text and "recording: recording" in text

@@ -1,0 +1,45 @@
+"""What stages raise becomes a classified failure where its cause is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xephys.errors import ResourceError, SilentRecordingError
+from xephys.io.store.atomic import whole_or_absent
+from xephys.pipeline.batch.causes import as_classified
+from xephys.pipeline.classified import DiskExhaustionError
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (SilentRecordingError("quiet"), "InsufficientActivityError"),
+        (MemoryError("3 GiB"), "HostOutOfMemoryError"),
+        (ResourceError("a worker died"), "HostOutOfMemoryError"),
+        (OSError(28, "No space left on device"), "DiskExhaustionError"),
+        (RuntimeError("CUDA out of memory"), "GPUOutOfMemoryError"),
+        (ZeroDivisionError("x"), "ZeroDivisionError"),
+    ],
+)
+def test_causes(error: Exception, name: str, tmp_path: Path) -> None:
+    found = as_classified(error, sorter="default", folder=tmp_path)
+    assert type(found).__name__ == name
+    assert found is error or found.__cause__ is error
+
+
+def test_a_full_disk() -> None:
+    """``/dev/full`` refuses every write as a full disk does."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    with pytest.raises(OSError) as raised, open("/dev/full", "wb", buffering=0) as file:  # noqa: PTH123
+        file.write(b"x")
+    found = as_classified(raised.value, sorter="default", folder=Path("/tmp"))
+    assert isinstance(found, DiskExhaustionError) and found.folder == "/tmp" and found.free_gb_at_trip is not None
+
+
+def test_too_little_room_for_a_result(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as raised, whole_or_absent(tmp_path / "a", overwrite=False, n_bytes=1 << 60):
+        pass
+    assert isinstance(as_classified(raised.value, sorter="default", folder=tmp_path), DiskExhaustionError)

@@ -1,0 +1,42 @@
+"""Pictures show the units before and after curation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from xephys.pipeline import sort_recording
+from xephys.pipeline.batch.pictures import bars_picture, draw_batch, templates_picture
+from xephys.pipeline.batch.sources import find_groups
+from xephys.pipeline.config.config import SortingPipelineConfig
+
+from .conftest import QUICK
+
+
+def test_pictures_are_drawn_where_they_are_wanted(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    file = well / "file0.bin"
+    (result,) = sort_recording([file], create_figures=True, create_unit_figures=True, dpi=40, **QUICK)
+    figures = result.folder / "figures"
+    assert {path.name for path in figures.glob("*.png")} == {"all_templates.png", "quality.png", "raster.png"}
+    assert {path.name for path in (result.folder.parent / "figures").iterdir()} == {
+        "curation_bars.png", "std_scatter.png",
+    }  # fmt: skip
+    assert len(list(figures.glob("units/curated/*.png"))) == result.n_curated_units
+    config, groups = SortingPipelineConfig(), find_groups([file], sorter="by_channel")
+    assert draw_batch(groups, config) == []
+
+
+def test_bars_and_colors_follow_curation(write_wells: Callable[..., list[Path]]) -> None:
+    from xephys.pipeline.batch.pictures import _units_of
+
+    (well,) = write_wells(1)
+    file = well / "file0.bin"
+    sort_recording([file], **{**QUICK, "snr_min": 12.0})
+    one = _units_of(find_groups([file], sorter="by_channel")[0])
+    assert one is not None and 0 < one.kept.sum() < one.first.sum()
+    wanted = SortingPipelineConfig().figures
+    heights = [bar.get_height() for bar in bars_picture([one], wanted).axes[0].patches]
+    assert heights == [one.first.sum(), one.kept.sum()]
+    lines = [line.get_color() for line in templates_picture(one, wanted).axes[0].lines[: len(one.kept)]]
+    assert lines.count(wanted.templates_color_curated) == one.kept.sum()

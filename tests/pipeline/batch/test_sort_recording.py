@@ -1,0 +1,287 @@
+"""Batches: results in the order of the inputs, units split back to the sample, failures apart, and resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xephys
+from xephys.errors import ParameterError
+from xephys.pipeline import (
+    BatchResults,
+    InsufficientActivityError,
+    SaturatedSignalError,
+    SorterBackend,
+    SortingPipelineConfig,
+    sort_multistream,
+    sort_recording,
+)
+from xephys.pipeline.batch.lock import LOCK_NAME
+from xephys.pipeline.failures import Failure
+
+from .conftest import QUICK, ByChannel
+
+ROOT = Path(__file__).parents[3]
+
+
+def silent(counts: Any) -> Any:
+    return np.random.default_rng(0).normal(0, 3, counts.shape).round()
+
+
+def saturated(counts: Any) -> Any:
+    return np.sign(np.random.default_rng(0).normal(size=counts.shape)) * 32_000
+
+
+def truncate(folder: Path, name: str) -> None:
+    path = folder / name
+    os.truncate(path, path.stat().st_size - 3)
+
+
+def spikes_of(results: BatchResults) -> list[Any]:
+    """Samples by unit, of units that have spikes; None for a recording that failed."""
+    data = [None if result.failure else result.spike_data for result in results]
+    return [
+        one and {unit: train.tolist() for unit, train in zip(one.unit_ids, one.samples, strict=True) if len(train)}
+        for one in data
+    ]
+
+
+def failure(result: Any) -> Failure:
+    assert result.failure is not None
+    return result.failure
+
+
+def test_twelve_recordings_of_which_three_cannot_be_sorted(write_wells: Callable[..., list[Path]]) -> None:
+    wells = write_wells(4, {(1, 1): silent, (3, 0): saturated})
+    truncate(wells[2], "file2.bin")
+    every = {**QUICK, "curate_first": False, "curate_second": False}
+    results = sort_recording(wells, **every)
+    assert [result.name for result in results] == ["file0", "file1", "file2"] * 4
+    assert [number for number, result in enumerate(results) if result.failure] == [4, 8, 9]
+    assert repr(results) == "<BatchResults: 9 sorted, 3 failed>"
+    assert failure(results[4]).error == InsufficientActivityError.__name__
+    assert failure(results[4]).attributes["nspks_at_failure"] == 0
+    assert "file2.bin" in failure(results[8]).message and failure(results[8]).kind == "recording"
+    assert failure(results[9]).error == SaturatedSignalError.__name__
+    assert failure(results[9]).attributes == {"channels_saturated": 8, "total_channels": 8}
+    found = spikes_of(results)
+    alone = spikes_of(sort_recording([wells[0] / f"file{k}.bin" for k in range(3)], **every))
+    assert all(sum(map(len, spikes.values())) > 10 for spikes in alone)
+    for number, spikes in enumerate(found):
+        if spikes is not None:  # one unit a channel, whichever files are sorted with it: split back to the sample
+            assert spikes == alone[number % 3]
+    records = [json.loads((r.folder / "recording_report.json").read_text()) for r in results]
+    assert {record["sorter"] for record in records} == {"by_channel"}
+    table = results.table()
+    assert table["status"].tolist().count("success") == 9 and set(table["sorter"]) == {"by_channel"}
+    again = sort_recording(wells, **every)
+    assert spikes_of(again) == found
+    assert set(again[0].stages.values()) == {"kept"}
+
+
+def test_a_killed_batch_resumes_to_the_same_results(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
+    wells = write_wells(3)
+    script = tmp_path / "batch.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from tests.pipeline.batch.conftest import QUICK, ByChannel\n"
+        "from xephys.pipeline import sort_recording\n"
+        "sort = ByChannel.sort\n"
+        "def killed(self, recording, *args, **kwargs):\n"
+        "    if ByChannel.runs == 1:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return sort(self, recording, *args, **kwargs)\n"
+        "ByChannel.sort = killed\n"
+        "sort_recording(sys.argv[1:], **QUICK)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    ended = subprocess.run([sys.executable, str(script), *map(str, wells)], env=environment, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    locks = list((wells[0].parent / "sorted_by_channel").rglob(LOCK_NAME))
+    assert len(locks) == 1, "the killed process leaves its lock, which is taken over"
+    results = sort_recording(wells, **QUICK)
+    assert sorted(result.stages["sorting"] for result in results) == ["computed"] * 6 + ["kept"] * 3
+    clean = [str(path) for path in wells]
+    fresh = sort_recording(
+        clean,
+        intermediate_folders=[tmp_path / "i" / p.name for p in wells],
+        results_folders=[tmp_path / "r" / p.name for p in wells],
+        **QUICK,
+    )
+    assert spikes_of(results) == spikes_of(fresh)
+
+
+def test_only_what_a_change_concerns_is_repeated(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    sort_recording([well], **QUICK)
+    before = ByChannel.runs
+    curated = sort_recording([well], **{**QUICK, "snr_min": 20.0})
+    assert curated[0].stages == {
+        "sorting": "kept", "waveforms": "kept", "curation_first": "kept", "curation_second": "computed",
+        "split": "computed", "compilation": "computed",
+    }  # fmt: skip
+    assert ByChannel.runs == before
+    first = sort_recording([well], **{**QUICK, "spikes_min_first": 6})
+    assert [name for name, how in first[0].stages.items() if how == "kept"] == ["sorting", "waveforms"]
+    lower = sort_recording([well], **{**QUICK, "sorter_params": {"threshold_uv": 60.0}})
+    assert set(lower[0].stages.values()) == {"computed"} and ByChannel.runs == before + 1
+
+
+@pytest.mark.parametrize(
+    ("flag", "kept"),
+    [
+        ("recompute_sorting", 0),
+        ("reextract_waveforms", 1),
+        ("recurate_first", 2),
+        ("recurate_second", 3),
+        ("recompile_single_recording", 5),
+    ],
+)
+def test_flags_repeat_a_stage_and_what_follows(write_wells: Any, flag: str, kept: int) -> None:
+    (well,) = write_wells(1)
+    file = well / "file0.bin"
+    sort_recording([file], **QUICK)
+    again = sort_recording([file], **QUICK, **{flag: True})
+    assert [how == "kept" for how in again[0].stages.values()] == [True] * kept + [False] * (6 - kept)
+
+
+def test_the_sorter_has_one_name_in_every_record(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    (result,) = sort_recording([well / "file0.bin"], SortingPipelineConfig(), **QUICK)
+    stored = SortingPipelineConfig.from_toml(result.folder / "config_used.toml")
+    assert stored.sorter.sorter_name == result.sorter == result.spike_data.metadata["source_format"] == "by_channel"
+    assert result.folder == well / "sorted_by_channel" / "file0"
+    with pytest.raises(ParameterError, match="give one of them"):
+        sort_recording([well], sorter="default", sorter_name="by_channel")
+
+
+def test_epochs_are_sorted_jointly_and_count_in_the_file(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    file = well / "file0.bin"
+    whole = sort_recording([file], **QUICK)[0].spike_data
+    places = {"results_folders": [well / "r"], "intermediate_folders": [well / "i"]}
+    parts = sort_recording([file], rec_chunks_s=[(0.25, 0.75), (1.0, 2.0)], **places, **QUICK)[0].spike_data
+    assert parts.metadata["rec_chunks_frames"] == [[7_500, 22_500], [30_000, 60_000]]
+    assert [round(stop - start) for start, stop in parts.epochs] == [500, 1000]
+    for samples, every in zip(parts.samples, whole.samples, strict=True):
+        inside = every[((every > 7_600) & (every < 22_400)) | (every > 30_100)]
+        assert set(inside.tolist()) <= set(samples.tolist())
+    first, second = parts.split_epochs()
+    assert sum(map(len, first.samples)) + sum(map(len, second.samples)) == sum(map(len, parts.samples))
+    assert min(train.min() for train in second.train if len(train)) >= 0
+
+
+def test_streams_are_one_batch(monkeypatch: pytest.MonkeyPatch, write_wells: Callable[..., list[Path]]) -> None:
+    wells = write_wells(2, {(1, 0): silent, (1, 1): silent, (1, 2): silent})
+    opened = xephys.open_recording
+
+    def of_stream(path: Any, *, stream_id: str, **given: Any) -> Any:
+        return opened(wells[int(stream_id[-1])] / Path(path).name, **given)
+
+    monkeypatch.setattr("xephys.io.read.open.open_recording", of_stream)
+    results = sort_multistream(wells[0], ["well000", "well001"], **QUICK)
+    assert [result.status for result in results["well000"]] == ["success"] * 3
+    assert [failure(result).error for result in results["well001"]] == ["InsufficientActivityError"] * 3
+    for wrong in ([], ["a", "a"], "well000"):
+        with pytest.raises(ParameterError, match="list of different names"):
+            sort_multistream(wells[0], wrong, **QUICK)
+    with pytest.raises(ParameterError, match="leave it out"):
+        sort_multistream(wells[0], ["a"], stream_id="b", **QUICK)
+
+
+def test_one_bad_recording_ends_the_batch_only_if_that_is_wanted(write_wells: Callable[..., list[Path]]) -> None:
+    wells = write_wells(2, {(0, 0): saturated})
+    files = [wells[0] / "file0.bin", wells[1] / "file1.bin"]
+    assert [result.status for result in sort_recording(files, **QUICK)] == ["failed", "success"]
+    stopped = sort_recording(files, failure_policy="stop", **{**QUICK, "snr_min": 4.0})
+    assert "was not started" in failure(stopped[1]).message
+
+
+def test_a_lack_of_memory_is_followed_by_smaller_chunks(
+    monkeypatch: pytest.MonkeyPatch, write_wells: Callable[..., list[Path]]
+) -> None:
+    (well,) = write_wells(1)
+    seen, sort = [], ByChannel.sort
+
+    def hungry(self: SorterBackend, recording: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(recording.data.chunks[0][0])
+        if len(seen) == 1:
+            raise MemoryError("cannot allocate 3 GiB")
+        return sort(self, recording, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ByChannel, "sort", hungry)
+    (result,) = sort_recording([well / "file0.bin"], **QUICK)
+    assert (result.status, result.retries_used) == ("success", 1)
+    assert seen == [60_000, 30_000]
+    seen.clear()
+    (result,) = sort_recording([well / "file1.bin"], oom_retry_max=0, **QUICK)
+    assert (result.status, failure(result).error) == ("oom_memoryerror", "HostOutOfMemoryError")
+
+
+def test_mixed_recordings_of_a_folder_are_told_apart(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    described = json.loads((well / "file1.json").read_text())
+    (well / "file1.json").write_text(json.dumps({**described, "sampling_frequency": 20_000.0}))
+    results = sort_recording([well], **QUICK)
+    assert [result.status for result in results] == ["success", "failed", "success"]
+    assert "sampling frequency 20000" in failure(results[1]).message
+
+
+def test_two_runs_in_one_folder(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
+    (well,) = write_wells(1)
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    try:
+        place = tmp_path / "results"
+        place.mkdir()
+        holder = {"pid": other.pid, "hostname": os.uname().nodename, "started_at": "now"}
+        (place / LOCK_NAME).write_text(json.dumps(holder))
+        (result,) = sort_recording([well / "file0.bin"], results_folders=[place], **QUICK)
+    finally:
+        other.kill()
+        other.wait()
+    assert (result.status, failure(result).error) == ("concurrent_sort", "ConcurrentSortError")
+    assert failure(result).attributes["holder_pid"] == other.pid
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        ([], {}, "is empty"),
+        ("file", {}, "give a list"),
+        (["file"], {"sorter": "by_chanel"}, "did you mean 'by_channel'"),
+        (["file"], {"snr_mn": 3}, "did you mean 'snr_min'"),
+        (["file"], {"results_folders": []}, "0 folders are given for 1 recordings"),
+        (["file", "file"], {}, "the same folder"),
+    ],
+)
+def test_batches_that_cannot_be_planned(given: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        sort_recording(given, **{**QUICK, **options})
+
+
+def test_progress_names_the_recording(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    said: list[str] = []
+    sort_recording([well], progress=lambda stage, done, total: said.append(stage), **QUICK)
+    assert said == ["well0: detect"] * 3
+
+
+def test_a_sorter_that_hangs_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, write_wells: Callable[..., list[Path]]
+) -> None:
+    (well,) = write_wells(1)
+    monkeypatch.setattr(ByChannel, "sort", lambda *args, **kwargs: time.sleep(5))
+    limits = {"sorter_inactivity_base_s": 0.2, "sorter_inactivity_per_min_s": 0.0}
+    (result,) = sort_recording([well / "file0.bin"], sorter_inactivity_in_process_grace_s=0.0, **limits, **QUICK)
+    assert (result.status, failure(result).error) == ("sorter_timeout", "SorterTimeoutError")
+    assert failure(result).attributes["inactivity_s"] > 0.2
