@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xephys.pipeline import sort_recording
+import pytest
 
-from .conftest import QUICK
+from xephys.pipeline import ModelLoadingError, sort_recording
+
+from .conftest import QUICK, ByChannel
 
 
 def test_work_is_removed_after_a_success_and_kept_after_a_failure(write_wells: Callable[..., list[Path]]) -> None:
@@ -43,13 +45,21 @@ def test_units_may_be_judged_on_one_epoch(write_wells: Callable[..., list[Path]]
         assert n == by_unit.get(unit, n)
 
 
-def test_a_rehearsal_ends_what_would_fail_and_leaves_no_trace(write_wells: Callable[..., list[Path]]) -> None:
-    (well,) = write_wells(1, {(0, 0): lambda counts: 0 * counts})
-    wanted = {"canary_first_n_s": 0.5, "canary_min_recording_s": 1.0, **QUICK}
-    good, bad = sort_recording([well / "file1.bin", well / "file2.bin"], **wanted)
-    assert (good.status, bad.status) == ("success", "success")
-    silent = {"sorter_params": {"threshold_uv": 100_000.0}, "delete_inter": False}
-    (result,) = sort_recording([well / "file1.bin"], **{**wanted, **silent})
-    assert result.failure is not None and result.failure.message.startswith("the rehearsal failed")
-    assert result.failure.attributes["error"] == "InsufficientActivityError"
+def test_a_rehearsal_ends_what_would_fail_and_leaves_no_trace(
+    write_wells: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (well,) = write_wells(1)
+    wanted = {"canary_first_n_s": 0.5, "canary_min_recording_s": 1.0, "delete_inter": False, **QUICK}
+    before = ByChannel.runs
+    (result,) = sort_recording([well / "file1.bin"], **wanted)
+    assert result.status == "success" and ByChannel.runs == before + 2
+
+    def fail(self: ByChannel, recording: Any, *args: Any, **kwargs: Any) -> Any:
+        raise ModelLoadingError(f"no model for {recording.sizes['time']} samples", model_path="a.npz")
+
+    monkeypatch.setattr(ByChannel, "sort", fail)
+    (result,) = sort_recording([well / "file2.bin"], **wanted)
+    assert result.failure is not None
+    assert result.failure.message == "the rehearsal failed: no model for 15000 samples"
+    assert result.failure.attributes["error"] == "ModelLoadingError"
     assert not list(well.rglob("_canary"))

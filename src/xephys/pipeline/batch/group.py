@@ -179,7 +179,9 @@ def _load(run: GroupRun, k: int, part: Part, chunk_duration_s: float) -> None:
 
 
 def _rehearse(run: GroupRun, duration_s: float) -> None:
-    """Run everything on the start of the recordings first, in folders of its own; a classified failure ends the run.
+    """Run everything on the start of the recordings first, in folders of its own.
+
+    If the environment or a resource fails there, the run ends. Silence does not count: a start may be quiet.
 
     Epochs and slices of the configuration are not rehearsed: their start may lie anywhere.
     """
@@ -196,7 +198,7 @@ def _rehearse(run: GroupRun, duration_s: float) -> None:
     for place in places.values():
         shutil.rmtree(place, ignore_errors=True)
     for k, result in enumerate(results):
-        if result.failure is not None and result.failure.attributes:
+        if result.failure is not None and result.failure.kind in ("installation", "resource"):
             run.failures.setdefault(k, CanaryError(f"the rehearsal failed: {result.failure.message}", result.failure))
     for k in run.failures:
         run.segments.pop(k, None)
