@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from xephys.pipeline import sort_recording
 from xephys.pipeline.batch.pictures import bars_picture, draw_batch, templates_picture
 from xephys.pipeline.batch.sources import find_groups
@@ -38,5 +40,7 @@ def test_bars_and_colors_follow_curation(write_wells: Callable[..., list[Path]])
     wanted = SortingPipelineConfig().figures
     heights = [bar.get_height() for bar in bars_picture([one], wanted).axes[0].patches]
     assert heights == [one.first.sum(), one.kept.sum()]
-    lines = [line.get_color() for line in templates_picture(one, wanted).axes[0].lines[: len(one.kept)]]
+    drawn = templates_picture(one, wanted).axes[0].lines[: len(one.kept)]
+    assert drawn[0].get_xdata()[[0, -1]].tolist() == pytest.approx([-2.0, 2.0], abs=0.04)  # ms
+    lines = [line.get_color() for line in drawn]
     assert lines.count(wanted.templates_color_curated) == one.kept.sum()

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 #: Length of the raster, and the bin of the population's rate.
 RASTER_S, RATE_BIN_MS = 30.0, 50.0
-_METRICS = (
-    ("snr", "SNR"),
-    ("firing_rate", "firing rate (Hz)"),
-    ("num_spikes", "spikes"),
-    ("isi_violations", "ISI violations"),
-)
+_METRICS = {
+    "snr": "SNR",
+    "firing_rate": "firing rate (Hz)",
+    "num_spikes": "spikes",
+    "isi_violations": "ISI violations",
+}
 
 
 class Drawn(NamedTuple):
@@ -119,9 +119,8 @@ def templates_picture(one: Drawn, wanted: FigureConfig) -> Figure:
     rows = min(len(order), wanted.templates_per_column)
     figure, first = _figure(wanted, width=3.2 * columns + 1, height=max(3.0, 0.35 * rows + 1.5))
     first.remove()
-    time_ms = (np.arange(one.units.sizes["sample"]) - one.units.attrs["nbefore"]) / one.units.attrs[
-        "sampling_frequency"
-    ]
+    rate, nbefore = one.units.attrs["sampling_frequency"], one.units.attrs["nbefore"]
+    time_ms = (np.arange(one.units.sizes["sample"]) - nbefore) / rate * 1e3
     for column in range(columns):
         ax = figure.add_subplot(1, columns, column + 1)
         for row, k in enumerate(order[column * wanted.templates_per_column :][: wanted.templates_per_column]):
