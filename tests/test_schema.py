@@ -48,6 +48,8 @@ def test_anything_but_a_recording_is_refused(change, error, message):
 def test_values_on_channels_must_fit():
     with pytest.raises(RecordingError, match=r"coordinate 'x' has shape \(3,\) for 2 channels"):
         recording(x=np.zeros(3))
+    with pytest.raises(RecordingError, match="traces are object; a recording holds integers or real numbers"):
+        make_recording(np.full((300, 2), None), sampling_frequency=RATE)
     with pytest.raises(RecordingError, match="traces have 1 dimensions"):
         make_recording(np.zeros(5), sampling_frequency=RATE)
 

@@ -204,6 +204,8 @@ def make_recording(
         data = np.asarray(data)
     if data.ndim != 2:
         raise RecordingError(f"traces have {data.ndim} dimensions; give a (time, channel) array")
+    if data.dtype.kind not in TRACES.kind:
+        raise RecordingError(f"traces are {data.dtype}; a recording holds integers or real numbers")
     n_samples, n_channels = data.shape
     if n_channels > max(n_samples, CHANNELS_MAX):
         raise RecordingError(

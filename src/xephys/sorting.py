@@ -267,9 +267,10 @@ def _spike_table(spikes: Mapping[str, Any], *, n_units: int, axes: SegmentAxes) 
     outside = (sample < first) | (sample >= stop)
     if outside.any():
         one = int(np.flatnonzero(outside)[0])
+        total = "" if axes.n_samples is None else f" of {np.broadcast_to(stop, n)[one]}"
         raise ParameterError(
-            f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[one]} of "
-            f"{np.broadcast_to(stop, n)[one]}{f', which begin at {first[one]}' if first[one] else ''}; was this "
+            f"{outside.sum()} spikes lie outside the recording, the first at sample {sample[one]}"
+            f"{total}{f', which begin at {first[one]}' if first[one] else ''}; was this "
             "recording sorted? Samples count from the start of the segment"
         )
     if n and (unit.min() < 0 or unit.max() >= n_units):

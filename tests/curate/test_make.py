@@ -140,3 +140,8 @@ def test_lazy_tables_say_what_to_call(simulated):
     peaks = xephys.detect_peaks(filtered, noise_levels=xephys.estimate_noise_levels(filtered))
     with pytest.raises(ParameterError, match=r"call \.compute\(\)"):
         xephys.make_sorting(peaks, recording=filtered)
+
+
+def test_a_negative_time_without_a_recording_is_refused_without_a_length():
+    with pytest.raises(ParameterError, match=r"1 spikes lie outside the recording, the first at sample -30000; was"):
+        xephys.make_sorting(times_s=[-1.0, 2.0], labels=[1, 2], sampling_frequency=30_000.0)
