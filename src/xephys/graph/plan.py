@@ -263,8 +263,8 @@ class Plan:
         if self.source.n_samples <= max(before, after):
             raise RecordingError(
                 f"the recording has {self.source.n_samples} samples, no more than the halo of {max(before, after)} "
-                f"that {stage.name} needs at {self.sampling_frequency:g} Hz; use a longer recording, or a higher corner "
-                "(in hertz)"
+                f"that {stage.name} needs at {self.sampling_frequency:g} Hz; use a longer recording, or a higher "
+                "corner (in hertz)"
             )
         return longer
 
