@@ -280,3 +280,17 @@ def test_mixture_improves_wrong_labels(load):
     assert rows[0].mixture > max(rows[0].start, 0.9)
     assert all(row.rises for row in rows)
     assert "pairs merged" in "".join(mixture.report(rows, full))
+
+
+def test_realtime(load, tmp_path):
+    realtime = load("realtime")
+    given = Namespace(
+        probe="neuropixels-1", preset="easy", channels=16, units=4, duration=8.0, rate=None, drift="none",
+        drift_um=20.0, minutes=0.05, parameters="{}", seed=1, out=str(tmp_path / "live.npz"),
+    )  # fmt: skip
+    result = realtime.accuracy(given)
+    assert result["at least 0.8"] >= 2 and result["MB on disk"] > 0
+    result = realtime.live(given)
+    assert result["blocks"] == 600 and result["identical to offline"]
+    assert realtime.picture(given)["blocks"] == 600
+    assert (tmp_path / "live.png").stat().st_size > 5_000
