@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import inner
 
 #: A registered depth is found by iteration until it moves by less than this.
 _TOLERANCE_UM = 1e-6
@@ -47,13 +47,27 @@ def displacement_at(
     float64, one value per point.
     """
     out = np.empty(len(time_s), np.float64)
-    for i in range(len(time_s)):
-        cells = displacement_um[shank_index[i]]
-        out[i] = value_at(cells, cell_time_s, cell_depth_um, time_s[i], depth_um[i], registered)
+    _fill_values(displacement_um, cell_time_s, cell_depth_um, shank_index, time_s, depth_um, registered, out)
     return out
 
 
-@helper
+@inner
+def _fill_values(
+    displacement_um: NDArray[np.floating],
+    cell_time_s: NDArray[np.float64],
+    cell_depth_um: NDArray[np.float64],
+    shank_index: NDArray[np.int64],
+    time_s: NDArray[np.float64],
+    depth_um: NDArray[np.float64],
+    registered: bool,
+    out: NDArray[np.float64],
+) -> None:
+    for i in range(len(time_s)):
+        cells = displacement_um[shank_index[i]]
+        out[i] = value_at(cells, cell_time_s, cell_depth_um, time_s[i], depth_um[i], registered)
+
+
+@inner
 def value_at(
     displacement_um: NDArray[np.floating],
     cell_time_s: NDArray[np.float64],
