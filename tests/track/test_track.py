@@ -170,10 +170,51 @@ def test_small_inputs_are_tracked(n_sessions, n_neurons):
     assert outcome(tracks, truth)[0] == 1.0 or n_sessions == 1
 
 
-def test_a_session_without_units():
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_a_session_without_units(empty):
     sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
-    tracks = track_units([sessions[0], sessions[1].isel(unit=slice(0, 0)), sessions[2]])
-    assert set(tracks["units"]["session"].values) == {0, 2}
+    sessions[empty] = sessions[empty].isel(unit=slice(0, 0))
+    tracks = track_units(sessions)
+    assert set(tracks["units"]["session"].values) == {0, 1, 2} - {empty}
+    assert tracks["motion"].sizes["session"] == len(tracks.attrs["sessions"]) == 3
+    assert not tracks["motion"]["known"].values[0, empty]
+
+
+def test_units_without_spikes_are_followed_by_their_waveforms():
+    sessions, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
+    silent = [one.assign(autocorrelogram=xr.zeros_like(one["autocorrelogram"])) for one in sessions]
+    precision, recall, brier, _ = outcome(track_units(silent), truth)
+    assert precision >= 0.98 and recall >= 0.9 and brier <= 0.03
+
+
+def test_sessions_of_other_rates_are_followed():
+    """Every other session is resampled to 24 kHz, with its troughs at another sample."""
+    sessions, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=1)
+    time = (np.arange(40) - 14) / 24_000
+    own = (np.arange(48) - 16) / 30_000
+    values = np.apply_along_axis(lambda one: np.interp(time, own, one), 1, sessions[1]["templates"].values)
+    sessions[1] = (
+        sessions[1].drop_vars("templates").assign(templates=(("unit", "sample", "channel"), values.astype(np.float32)))
+    ).assign_attrs(sampling_frequency=24_000.0, nbefore=14)
+    precision, recall, _, _ = outcome(track_units(sessions), truth)
+    assert precision >= 0.98 and recall >= 0.96
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.assign(templates=s["templates"].where(s["unit_id"] != 2)), "template of unit .*2.* is not finite"),
+        (lambda s: s.drop_vars("y"), "lacks y"),
+        (lambda s: s.assign(templates=s["templates"].isel(sample=0)), "needs templates"),
+        (lambda s: s.isel(lag=slice(0, 5)), "5 lags; give 300"),
+        (lambda s: s.assign(autocorrelogram=s["autocorrelogram"].where(s["unit_id"] != 2)), "autocorrelogram of unit"),
+    ],
+    ids=["NaN", "no depth", "dims", "lags", "NaN in the autocorrelogram"],
+)
+def test_a_bad_session_is_named(change, message):
+    sessions, _ = simulate_sessions(n_sessions=2, n_neurons=5, n_channels=32, seed=0)
+    with pytest.raises(ParameterError, match=message):
+        track_units([sessions[0], change(sessions[1])])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
 #: A match with a smaller residual supports a displacement. It is accepted with this share of supporting matches, or if
 #: it has more of them than any other displacement has, by this number of standard deviations.
-SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.25, 3.0
+SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.25, 4.0
 #: Added to the excess of a match's weight over the median.
 WEIGHT_MIN = 1e-3
 
@@ -38,7 +38,9 @@ def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
     return np.linspace(low, high, max(round((high - low) / spacing), 1) + 1)
 
 
-def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion_max_um: float) -> xr.Dataset:
+def estimate_session_motion(
+    units: xr.Dataset, *, n_sessions: int, known: Any, model: str, motion_max_um: float
+) -> xr.Dataset:
     """Displacement of every session, from pairs of units that are each other's best match, wherever they are.
 
     A displacement that is given stays as it is; it counts as known where such pairs support it.
@@ -46,7 +48,7 @@ def estimate_session_motion(units: xr.Dataset, *, known: Any, model: str, motion
     from ..kernels.track.pairs import WEIGHTS
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
-    n_sessions, depth = int(session.max()) + 1, np.asarray(units["place"])[:, 1]
+    depth = np.asarray(units["place"])[:, 1]
     names = np.unique(shank)
     given = None if known is None else _given(known, n_sessions, len(names))
     knots = knots_of(depth, model) if given is None else given[1]

@@ -122,7 +122,9 @@ def track_units(
     labels = [str(k) for k in range(n_sessions)] if names is None else [str(name) for name in names]
     if len(labels) != n_sessions or len(set(labels)) != len(labels):
         raise ParameterError(f"{len(labels)} names for {n_sessions} sessions; give each a name of its own")
-    moved = estimate_session_motion(units, known=motion, model=motion_model, motion_max_um=motion_max_um)
+    moved = estimate_session_motion(
+        units, n_sessions=n_sessions, known=motion, model=motion_model, motion_max_um=motion_max_um
+    )
     fixed = np.empty(0, np.int64)
     if preset == "dant":
         from .dant.labels import dant_tracks

@@ -127,6 +127,10 @@ def _of_table(session: Any) -> xr.Dataset:
         table["autocorrelogram"] = (("unit", "lag"), np.zeros((n_units, LAGS_MS), np.float32))
     if table.sizes["lag"] != LAGS_MS:
         raise ParameterError(f"autocorrelograms have {table.sizes['lag']} lags; give {LAGS_MS} of one millisecond")
+    finite = np.isfinite(np.asarray(table["autocorrelogram"])).all(axis=1)
+    if not finite.all():
+        unit = np.asarray(table["unit_id"])[~finite][0]
+        raise ParameterError(f"the autocorrelogram of unit {unit!r} is not finite; fill it with 0 to ignore it")
     return table
 
 

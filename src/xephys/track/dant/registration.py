@@ -136,7 +136,9 @@ def _estimate(
     first = tables[0]
     units = gather(on_axis_of(table, first.attrs, first.sizes["sample"]) for table in tables)
     model = "linear" if settings["waveformCorrection"]["linear_correction"] else "rigid"
-    found = estimate_session_motion(units, known=None, model=model, motion_max_um=MOTION_MAX_UM)
+    found = estimate_session_motion(
+        units, n_sessions=len(numbers), known=None, model=model, motion_max_um=MOTION_MAX_UM
+    )
     moved, knots = found["displacement_um"].values[0], found["knot"].values
     slope = np.zeros(len(numbers))
     if len(knots) > 1:
