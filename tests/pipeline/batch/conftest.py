@@ -70,6 +70,29 @@ def write_raw(traces: np.ndarray[Any, Any], path: Path, *, gain_to_uv: float) ->
     return path
 
 
+def write_plate(path: Path, wells: dict[str, Any], *, gain_to_uv: float) -> None:
+    """Wells of a plate in MaxWell's format, without compression; its samples have no sign."""
+    h5py = pytest.importorskip("h5py")
+    path.parent.mkdir(exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["version"], file["mxw_version"] = np.array([b"20190530"]), np.array([b"22.1"])
+        for name, counts in wells.items():
+            n = counts.shape[1]
+            well = file.create_group(f"wells/{name}/rec0000")
+            for key, value in (("sampling", RATE), ("lsb", gain_to_uv * 1e-6), ("gain", 512.0), ("hpf", 1.0)):
+                well[f"settings/{key}"] = np.array([value])
+            kinds = [("channel", "<i4"), ("electrode", "<i4"), ("x", "<f8"), ("y", "<f8")]
+            mapping = np.zeros(n, kinds)
+            mapping["channel"], mapping["electrode"], mapping["y"] = (
+                np.arange(n),
+                100 + np.arange(n),
+                20.0 * np.arange(n),
+            )
+            well["settings/mapping"] = mapping
+            well["groups/routed/raw"] = (counts.T.astype(np.int64) + 32_768).clip(0, 65_535).astype(np.uint16)
+            well["groups/routed/channels"], well["groups/routed/frame_nos"] = np.arange(n), np.arange(len(counts))
+
+
 @pytest.fixture(scope="session")
 def traces() -> Callable[[int], tuple[Any, float]]:
     """A function that returns counts and gain of a simulated recording by its seed; the units are the same ones."""

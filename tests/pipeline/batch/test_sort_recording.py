@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import xephys
 from xephys.errors import ParameterError
 from xephys.pipeline import (
     BatchResults,
@@ -29,7 +28,7 @@ from xephys.pipeline import (
 from xephys.pipeline.batch.lock import LOCK_NAME
 from xephys.pipeline.failures import Failure
 
-from .conftest import QUICK, ByChannel
+from .conftest import QUICK, ByChannel, write_plate
 
 ROOT = Path(__file__).parents[3]
 
@@ -181,22 +180,37 @@ def test_epochs_are_sorted_jointly_and_count_in_the_file(write_wells: Callable[.
     assert min(train.min() for train in second.train if len(train)) >= 0
 
 
-def test_streams_are_one_batch(monkeypatch: pytest.MonkeyPatch, write_wells: Callable[..., list[Path]]) -> None:
-    wells = write_wells(2, {(1, 0): silent, (1, 1): silent, (1, 2): silent})
-    opened = xephys.open_recording
+def test_wells_of_plates_are_one_batch(
+    tmp_path: Path, traces: Callable[[int], tuple[Any, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(**given: Any) -> None:
+        raise AssertionError("a reader that is opened again downloads nothing")
 
-    def of_stream(path: Any, *, stream_id: str, **given: Any) -> Any:
-        return opened(wells[int(stream_id[-1])] / Path(path).name, **given)
+    monkeypatch.setattr("neo.rawio.maxwellrawio.auto_install_maxwell_hdf5_compression_plugin", download)
+    plates = [tmp_path / "plates" / f"plate{number}.raw.h5" for number in range(3)]
+    for number, plate in enumerate(plates):
+        counts, gain = traces(number)
+        write_plate(plate, {"well000": counts, "well001": silent(counts) if number == 1 else counts}, gain_to_uv=gain)
+    os.truncate(plates[2], plates[2].stat().st_size // 2)
+    results = sort_multistream(tmp_path / "plates", ["well000", "well001"], **QUICK)
+    assert [result.name for result in results["well001"]] == ["plate0", "plate1", "plate2"]
+    status = {well: [result.status for result in own] for well, own in results.items()}
+    assert status == {"well000": ["success", "success", "failed"], "well001": ["success", "failed", "failed"]}
+    assert failure(results["well001"][1]).error == "InsufficientActivityError"
+    assert "plate2.raw.h5" in failure(results["well000"][2]).message
+    assert spikes_of(results["well000"])[0] == spikes_of(results["well001"])[0]
+    rows = results["well000"][0].spike_data.neuron_attributes
+    assert [row["electrode"] for row in rows] == [str(100 + row["channel"]) for row in rows]
+    (missing,) = sort_multistream(plates[0], ["well007"], **QUICK)["well007"]
+    assert "well007" in failure(missing).message
 
-    monkeypatch.setattr("xephys.io.read.open.open_recording", of_stream)
-    results = sort_multistream(wells[0], ["well000", "well001"], **QUICK)
-    assert [result.status for result in results["well000"]] == ["success"] * 3
-    assert [failure(result).error for result in results["well001"]] == ["InsufficientActivityError"] * 3
+
+def test_streams_are_named_once_and_have_folders_of_their_own() -> None:
     for wrong in ([], ["a", "a"], "well000"):
         with pytest.raises(ParameterError, match="list of different names"):
-            sort_multistream(wells[0], wrong, **QUICK)
+            sort_multistream("plate.raw.h5", wrong, **QUICK)
     with pytest.raises(ParameterError, match="leave it out"):
-        sort_multistream(wells[0], ["a"], stream_id="b", **QUICK)
+        sort_multistream("plate.raw.h5", ["a"], stream_id="b", **QUICK)
 
 
 def test_one_bad_recording_ends_the_batch_only_if_that_is_wanted(write_wells: Callable[..., list[Path]]) -> None:

@@ -85,6 +85,8 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
     try:
         with readers_silenced():
             recording = read(**{known.argument: str(path)}, **options)
+            if known.name == "maxwell":  # its description forgets this, and a worker that opens it would download
+                recording._kwargs["install_maxwell_plugin"] = options["install_maxwell_plugin"]
             if known.name in ("maxwell", "nwb"):
                 # Maxwell's opens even without the filter that reading its samples requires; an NWB file may name more
                 # electrodes than its samples have columns.

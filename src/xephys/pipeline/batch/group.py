@@ -312,6 +312,7 @@ def _metadata(run: GroupRun, k: int, sorting: xr.DataTree) -> dict[str, Any]:
     segments, part = run.segments[k], run.group.parts[k]
     first = segments[0]
     places = [first.coords[name].values if name in first.coords else np.zeros(first.sizes["channel"]) for name in "xy"]
+    electrodes = "electrode" if "electrode" in first.coords else "channel"
     rate = float(first.attrs["sampling_frequency"])
     lengths = [segment.sizes["time"] for segment in segments]
     starts = np.atleast_1d(sorting.attrs.get("first_sample", 0)).tolist()
@@ -323,6 +324,7 @@ def _metadata(run: GroupRun, k: int, sorting: xr.DataTree) -> dict[str, Any]:
         "source_format": run.backend.name,
         "fs_Hz": rate,
         "channel_ids": [str(name) for name in first.coords["channel"].values],
+        "electrodes": [str(name) for name in first.coords[electrodes].values],
         "channel_locations": np.stack(places, axis=1).tolist(),
         "gain_to_uv": np.asarray(gains, np.float64).tolist(),
         "n_samples": int(sum(lengths)),

@@ -104,7 +104,7 @@ class SpikeData:
                 row |= {
                     "channel": peak,
                     "channel_id": channels[peak],
-                    "electrode": channels[peak],
+                    "electrode": self.metadata.get("electrodes", channels)[peak],
                     "x": float(places[peak, 0]),
                     "y": float(places[peak, 1]),
                     "template": table["template"].values[k, :, slot],
