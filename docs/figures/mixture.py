@@ -83,7 +83,7 @@ def draw_observed(ax: Any, spikes: Any, found: Any) -> None:
 
 def draw_changes(ax: Any, changes: Any) -> None:
     """Held-out criterion after every entry of the log; those accepted together share one value."""
-    value = changes["log_likelihood"] - changes["entropy"]
+    value = changes["criterion"]
     ax.step(np.arange(len(value)), value, where="post", color=INK, lw=0.9, zorder=1)
     for action, color in COLORS.items():
         own = np.flatnonzero(changes["action"] == action)

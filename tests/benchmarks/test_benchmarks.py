@@ -276,10 +276,11 @@ def test_tracking(load):
 
 def test_mixture_improves_wrong_labels(load):
     mixture = load("mixture")
-    rows, full = mixture.run(quick=True)
+    rows, fits = mixture.run(quick=True)
+    assert fits[0].after > fits[0].before
     assert rows[0].mixture > max(rows[0].start, 0.9)
     assert all(row.rises for row in rows)
-    assert "pairs merged" in "".join(mixture.report(rows, full))
+    assert "pairs merged" in "".join(mixture.report(rows, fits))
 
 
 def test_realtime(load, tmp_path):

@@ -62,7 +62,7 @@ def cluster_by_mixture(
     n_candidates: int = 5,
     n_spikes_min: int = 20,
     n_rounds: int | None = 3,
-    entropy_weight: float = 1.0,
+    entropy_weight: float = 0.5,
     n_iterations_max: int = 50,
     n_spikes_max: int = 2_000_000,
     batch_rows: int = 65_536,
@@ -101,7 +101,7 @@ def cluster_by_mixture(
         Largest number of rounds of splits, merges and demolitions; if None, units are only fitted.
     entropy_weight
         What the held-out spikes decide by is their log likelihood less the entropy of their responsibilities times this
-        weight. With 1, units are kept apart that overlap little; with 0, the likelihood alone decides, and units whose
+        weight. The larger it is, the less two units may overlap; with 0, the likelihood alone decides, and units whose
         features are not Gaussian are cut into pieces.
     n_iterations_max
         Largest number of iterations of a fit.

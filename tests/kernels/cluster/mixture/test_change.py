@@ -47,7 +47,8 @@ def test_every_change_raises_the_criterion(entropy_weight: float) -> None:
     start = {0.0: lambda truth: 0 * truth, 1.0: lambda truth: 2 * truth + np.arange(len(truth)) % 2}[entropy_weight]
     _, changes = changed(start, n_rounds=2, entropy_weight=entropy_weight)
     assert {"fit", "merge" if entropy_weight else "split"} <= set(changes["action"])
-    value = changes["log_likelihood"] - entropy_weight * changes["entropy"]
+    value = changes["criterion"]
+    np.testing.assert_allclose(value, changes["log_likelihood"] - entropy_weight * changes["entropy"])
     for k in range(1, len(changes)):
         assert value[k] >= value[k - 1] - 1e-9, changes[k - 1 : k + 1]
     assert (changes["gain"][changes["action"] != "fit"] > 0).all()

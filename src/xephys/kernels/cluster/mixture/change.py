@@ -32,10 +32,11 @@ CHANGE = np.dtype(
         ("num_units", np.int32),
         ("log_likelihood", np.float64),
         ("entropy", np.float64),
+        ("criterion", np.float64),
     ]
 )
 """An accepted change: the units, the number of parts that replace them, and the rise of the criterion over held-out
-spikes when it was tried. The last three are the number of units and means over held-out spikes after all changes that
+spikes when it was tried. The last four are the number of units, and means over held-out spikes after all changes that
 were accepted together."""
 
 
@@ -138,7 +139,8 @@ def _fit(rows: Rows, neighborhoods: Neighborhoods, state: State, settings: Setti
         batch_rows=settings.batch_rows,
         run=run,
     )
-    log = _entry(number, "fit", (-1, -1), len(mixture.loadings), 0.0, expected, len(mixture.loadings))
+    n_units = len(mixture.loadings)
+    log = _entry(number, "fit", (-1, -1), n_units, 0.0, expected, n_units, settings.entropy_weight)
     return State(mixture, expected, state.untried, [*state.changes, log])
 
 
@@ -222,7 +224,7 @@ def _accept(
             if criterion(expected.totals, entropy_weight=settings.entropy_weight) > before:
                 log = [
                     _entry(number, action, (*change.units, -1), len(change.parts.loadings), change.gain, expected,
-                           len(mixture.loadings))
+                           len(mixture.loadings), settings.entropy_weight)
                     for change in chosen
                 ]  # fmt: skip
                 return State(mixture, expected, untried, [*state.changes, *log])
@@ -258,9 +260,17 @@ def _changed(state: State, changes: list[Change]) -> tuple[Mixture, NDArray[np.b
 
 
 def _entry(
-    number: int, action: str, units: tuple[int, ...], n_parts: int, gain: float, expected: Expected, n_units: int
+    number: int,
+    action: str,
+    units: tuple[int, ...],
+    n_parts: int,
+    gain: float,
+    expected: Expected,
+    n_units: int,
+    entropy_weight: float,
 ) -> tuple[Any, ...]:
     """A record of ``CHANGE``."""
     count, likelihood, entropy, _ = expected.totals[1].tolist()
-    count = max(count, 1.0)
-    return number, action, units[0], units[1], n_parts, gain, n_units, likelihood / count, entropy / count
+    means = likelihood / max(count, 1.0), entropy / max(count, 1.0)
+    value = criterion(expected.totals, entropy_weight=entropy_weight)
+    return number, action, units[0], units[1], n_parts, gain, n_units, *means, value
