@@ -180,6 +180,16 @@ def test_epochs_are_sorted_jointly_and_count_in_the_file(write_wells: Callable[.
     assert min(train.min() for train in second.train if len(train)) >= 0
 
 
+def test_epochs_of_a_folder_are_those_of_each_file(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    results = sort_recording([well], rec_chunks=[(15_000, 45_000)], **QUICK)
+    for result in results:
+        data = result.spike_data
+        assert data.metadata["rec_chunks_frames"] == [[15_000, 45_000]] and len(data.epochs) == 1
+        assert all(15_000 <= sample < 45_000 for samples in data.samples for sample in samples)
+        assert all(0 <= time_ms < 1000 for train in data.train for time_ms in train)
+
+
 def test_wells_of_plates_are_one_batch(
     tmp_path: Path, traces: Callable[[int], tuple[Any, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

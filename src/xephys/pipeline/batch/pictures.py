@@ -12,7 +12,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...io.read.sortings import open_sorting
-from ...plot.units.trains import plot_rasters
 from ..config.config import SortingPipelineConfig
 from ..config.figures import FigureConfig
 from .results import STAGES_NAME
@@ -151,8 +150,7 @@ def quality_picture(one: Drawn, wanted: FigureConfig) -> Figure:
         ax.hist(values[one.kept], bins, color="#0072B2", label="kept")
         ax.set_xlabel(label)
         ax.set_ylabel("units")
-        if number == 0:
-            ax.legend(frameon=False, fontsize="small")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
     return figure
 
 
@@ -160,11 +158,16 @@ def raster_picture(one: Drawn, wanted: FigureConfig) -> Figure:
     """The first seconds of all units, and the rate of the population below."""
     figure, first = _figure(wanted, width=9.0, height=6.0)
     first.remove()
-    above, below = figure.subplots(2, 1, height_ratios=(3, 1))
+    above, below = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     data = SpikeData(one.sorting, one.units)
     seconds = min(RASTER_S, data.length / 1e3)
-    if data.n_units and one.sorting["spikes"].sizes["spike"]:
-        plot_rasters(one.sorting, duration_s=seconds, n_units_max=200, ax=above)
+    shown = [train[train < 1e3 * seconds] * 1e-3 for train in data.train]
+    if shown:  # on the joined axis of the epochs, as the rate below is
+        above.eventplot(shown, lineoffsets=np.arange(len(shown)), linelengths=0.8, linewidths=0.8, colors="#222222")
+    for start_ms, _ in data.epochs[1:]:
+        above.axvline(start_ms * 1e-3, color="#D55E00", linewidth=1)
+    above.set_ylabel("unit")
+    above.set_xlim(0, seconds)
     rates = data.raster(RATE_BIN_MS).sum(axis=0)[: int(seconds * 1e3 / RATE_BIN_MS)] / (RATE_BIN_MS * 1e-3)
     below.plot(np.arange(len(rates)) * RATE_BIN_MS * 1e-3, rates, color="#0072B2", linewidth=0.8)
     below.set_xlabel("time (s)")
