@@ -4,7 +4,7 @@ Each channel has noise with a measured spectrum, to which waveforms of real unit
 apart at least and 40 per second. Sizes lie above 3.8 (MEA) and 4.0 (Neuropixels) noise levels, the floors of the
 evaluation of RT-Sort's detector, and fall off exponentially, by a factor of e in 4 noise levels. The usual control, 5
 times the RMS, is evaluated on the same traces. Neither these waveforms nor this noise were used for training. The
-thresholds of the networks were chosen on seeds 1 to 5 (``--tune``); report other seeds.
+thresholds of the networks were chosen on a small recording of seed 1 (``--tune``); report other seeds.
 
     python -m benchmarks.network.evaluate neuropixels --seeds 11 12 13
 """
