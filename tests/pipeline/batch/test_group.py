@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,32 @@ def test_a_rehearsal_ends_what_would_fail_and_leaves_no_trace(
     assert result.failure.message == "the rehearsal failed: no model for 15000 samples"
     assert result.failure.attributes["error"] == "ModelLoadingError"
     assert not list(well.rglob("_canary"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB; making it requires root and Linux."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+    if made.returncode:
+        pytest.skip(f"no small file system can be mounted here: {made.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_the_result_of_its_recording_alone(
+    write_wells: Callable[..., list[Path]], small_disk: Path, tmp_path: Path
+) -> None:
+    (well,) = write_wells(1)
+    full, good = sort_recording(
+        [well / "file0.bin", well / "file1.bin"],
+        results_folders=[small_disk / "a", tmp_path / "b"],
+        intermediate_folders=[tmp_path / "i0", tmp_path / "i1"],
+        **QUICK,
+    )
+    assert (full.status, good.status) == ("disk_exhausted", "success")
+    assert full.failure is not None and full.failure.error == "DiskExhaustionError"
+    assert (
+        full.failure.attributes["folder"].startswith(str(tmp_path)) and full.failure.attributes["free_gb_at_trip"] >= 0
+    )
