@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 import xephys
 from tests.support.sortings import assert_identical
 from xephys import ParameterError
-from xephys.schema import make_recording
 from xephys.testing import simulate_recording
 
 
@@ -47,12 +45,15 @@ def test_a_stopped_sort_resumes(opened, still_sorting, tmp_path):
     assert all(done == total for _, done, total in calls)  # nothing was computed again
 
 
-def test_noise_has_no_units():
-    noise = np.random.default_rng(0).normal(0, 10, (4 * 30_000, 8)).astype("f4")
-    recording = make_recording(
-        noise, sampling_frequency=30_000.0, coordinates={"x": np.zeros(8), "y": 20.0 * np.arange(8)}
-    )
-    assert sort(recording)["units"].sizes["unit"] == 0
+def test_background_of_far_units_has_no_units():
+    background, _ = simulate_recording(duration_s=8, n_channels=16, n_units=0, preset="hard", seed=1)
+    assert sort(background, do_motion_estimation=False)["units"].sizes["unit"] == 0
+
+
+def test_a_probe_of_one_column_is_sorted():
+    recording, truth = simulate_recording(duration_s=8, n_channels=16, n_units=4, probe="linear", seed=1)
+    found = xephys.compare(sort(recording, do_motion_estimation=False), truth).summary
+    assert found["num_well_detected"] == found["num_tested_units"] == 4
 
 
 def test_what_the_preset_cannot_do_is_refused(opened):
