@@ -295,3 +295,11 @@ def test_realtime(load, tmp_path):
     assert result["blocks"] == 600 and result["identical to offline"]
     assert realtime.picture(given)["blocks"] == 600
     assert (tmp_path / "live.png").stat().st_size > 5_000
+
+
+def test_batch(load, tmp_path):
+    batch = load("batch")
+    wells = batch.write_wells(tmp_path / "data", n_channels=8, duration_s=4.0, n_units=3)
+    whole = batch.sort(wells, tmp_path / "whole")
+    assert [number for number, result in enumerate(whole) if result.failure] == [4, 8, 9]
+    assert batch.same_spikes(whole, batch.sort(wells, tmp_path / "whole"))
