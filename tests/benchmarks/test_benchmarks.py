@@ -13,6 +13,7 @@ import pytest
 
 import xephys
 from tests.support import device_arrays
+from xephys.testing import simulate_session_recordings
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -271,7 +272,14 @@ def test_tracking(load):
     found, calibration = tracking.accuracy(sets, None)
     assert "| 20 % missing | 1 | xephys | 1.000" in found and "nearest" in found
     assert "Brier score 0.0" in calibration
-    assert "units" in tracking.cost(((20, 2),)) and "takes" in tracking.added(20, 3)
+    assert "units" in tracking.cost(((20, 2, 96),)) and "takes" in tracking.added(20, 3)
+
+
+def test_tracking_of_recordings(load, tmp_path):
+    recordings = load("tracking_recordings")
+    made = simulate_session_recordings(n_sessions=2, duration_s=10.0, n_channels=16, seed=1)
+    found = recordings.outcome(made, tmp_path)
+    assert found.precision == 1.0 and found.recall == 1.0 and found.n_neurons >= 4
 
 
 def test_mixture_improves_wrong_labels(load):
