@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread per library: Dask's threads and the tests' worker processes are the parallelism.
 SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 EXPRESSION_TESTS := tests/graph tests/properties/test_graph.py tests/preprocess/test_contract.py
-BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py,$(sort $(wildcard benchmarks/*.py)))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py benchmarks/real.py,$(sort $(wildcard benchmarks/*.py)))
 
 .PHONY: demo test test-expressions check check-source check-examples bench clean
 .DELETE_ON_ERROR:

@@ -251,6 +251,28 @@ def test_again(load):
     assert "| default | 2 | 0.6280 → 0.6650 | 96 → 95 | 1 |" in "\n".join(again.report(rows))
 
 
+def test_real(load, tmp_path):
+    real = load("real")
+    recording, truth = xephys.testing.simulate_recording(
+        duration_s=8.0, n_channels=4, n_units=2, probe="tetrode", seed=0
+    )
+    recording.values.tofile(tmp_path / "raw.bin")
+    (unit_0, rate) = truth.spikes["unit_index"] == 0, "--sampling-frequency 30000"
+    inside = truth.spikes["sample_index"][unit_0] + 40  # a spike inside a cell peaks at another time
+    files = (
+        real.File("tetrode", "raw.bin", f"--n-channels 4 {rate} --probe together"),
+        real.File("no rate", "raw.bin", "--n-channels 4", lambda data, folder: (data / "raw.bin", inside)),
+        real.File("elsewhere", "nowhere.bin"),
+    )
+    found, refused = real.run(tmp_path, files=files, presets=("default",))
+    assert (found.n_units, found.accuracy) == (2, None)
+    assert found.n_spikes > 100 and found.violations < 0.01
+    assert refused.refused == "n_channels is given without sampling_frequency; a raw binary file needs both"
+    assert real.accuracy(inside - 40, inside, 30_000.0) == 1.0
+    assert real.accuracy(inside[::2] - 40, inside, 30_000.0) == pytest.approx(0.5, abs=0.02)
+    assert "| tetrode | `--n-channels 4" in "".join(real.report([found, refused]))
+
+
 def test_silence(load):
     silence = load("silence")
     (row,) = silence.run(quick=True)
