@@ -192,8 +192,6 @@ def merged_units(
     table["sample_index"] = np.clip(spikes["sample_index"] + shift[labels], first, first + plan.n_samples - 1)
     table["unit_index"], table["gain"], table["row"] = target[labels], spikes["gain"], np.arange(len(spikes))
     single = drop_repeats(table, dead_samples=int(p.duplicate_spike_ms * 1e-3 * rate))
-    kept = np.zeros(len(spikes), bool)
-    kept[single["row"]] = True
     sizes = np.bincount(single["unit_index"], minlength=len(waveforms))
     everywhere = common_events(
         single["sample_index"],
@@ -209,6 +207,8 @@ def merged_units(
         raise NoUnits(rows)
     single = single[alive[single["unit_index"]]]
     single["unit_index"] = (np.cumsum(alive) - 1)[single["unit_index"]]
+    kept = np.zeros(len(spikes), bool)
+    kept[single["row"]] = True  # the spikes of the sorting: neither duplicates nor of units that were dropped
     aligned = shift[labels] == 0
     return _describe(recording, spikes, single, p, shapes=shapes, kept=kept, aligned=aligned, log=rows)
 
