@@ -333,3 +333,34 @@ def test_batch(load, tmp_path):
     whole = batch.sort(wells, tmp_path / "whole")
     assert [number for number, result in enumerate(whole) if result.failure] == [4, 8, 9]
     assert batch.same_spikes(whole, batch.sort(wells, tmp_path / "whole"))
+
+
+def test_tracking_of_a_rat_compares_intervals_of_tracks_and_of_neighbors(load, tmp_path):
+    """Two days of made-up units in the stored layout: the same waveforms at the same sites, and regular intervals."""
+    rat = load("tracking_rat")
+    rng = np.random.default_rng(0)
+    n_units, n_spikes = 8, 400
+    shapes = -60 * np.hanning(40)[None, :, None] * np.exp(-0.3 * np.abs(np.arange(14) - 7))[None, None]
+    electrode = rat.FIRST_ELECTRODE + 20 + 40 * np.arange(n_units)
+    rows = np.tile(np.arange(14), (n_units, 1))
+    days = []
+    for day in range(2):
+        intervals = (20 + 8 * np.arange(n_units))[:, None] + rng.normal(0, 1, (n_units, n_spikes))
+        spikes = (np.cumsum(intervals, axis=1) * 30).astype(np.int64)
+        waveforms = shapes * (1 + 0.2 * np.arange(n_units))[:, None, None]
+        days.append(tmp_path / f"day{day}.npz")
+        np.savez(
+            days[-1], mean_waveforms=waveforms.astype(np.float32), site_rows=rows, electrode=electrode,
+            peak_waveform_uv=waveforms[:, :, 7], spike_samples=spikes.ravel(),
+            unit_offsets=np.arange(n_units + 1) * n_spikes,
+        )  # fmt: skip
+    first = rat.session(days[0])
+    assert first["templates"].values.min(axis=1).argmin(axis=1).tolist() == (electrode - rat.FIRST_ELECTRODE).tolist()
+    histograms = [rat.interval_histograms(day) for day in days]
+    own = [float(a @ b) for a, b in zip(*histograms, strict=True)]
+    assert min(own) > 0.7
+    tracks = xephys.track_units(map(rat.session, days), names=["one", "two"])
+    *_, every = rat.compared(tracks, histograms)
+    assert every[0] == "all"
+    assert every[1] == n_units
+    assert float(every[2]) > 0.7
