@@ -116,12 +116,14 @@ def excerpts_of(recording: xr.DataArray, *, seed: int, n_slices: int = N_SLICES)
 
 
 def transformed_excerpts(
-    excerpts: Excerpts, recording: xr.DataArray, transform: Callable[[xr.DataArray], xr.DataArray]
+    excerpts: DrawnExcerpts, recording: xr.DataArray, transform: Callable[[xr.DataArray], xr.DataArray]
 ) -> Excerpts:
     """Excerpts of a recording after further transforms of its traces, which see nothing beyond an excerpt's ends."""
     whole = recording.isel(time=slice(0, max(len(part) for part in excerpts)))
     parts = (whole.isel(time=slice(0, len(part))).copy(data=part) for part in excerpts)
-    return [part.data for part in compute(*(transform(part.chunk(name_prefix="sample_traces-")) for part in parts))]
+    # With names of their own, or all samples would be hashed for them, by one thread.
+    named = (part.chunk(name_prefix="sample_traces-", token=f"{excerpts.token}-{k}") for k, part in enumerate(parts))
+    return [part.data for part in compute(*map(transform, named))]
 
 
 def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
