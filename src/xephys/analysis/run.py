@@ -26,8 +26,6 @@ DEFAULT = (
     "noise_levels", "templates", "spike_amplitudes", "unit_locations", "template_similarity", "correlograms",
     "isi_histograms",
 )  # fmt: skip
-#: Name of the step that reads the recording, for those that wait for it.
-_PASS = "the pass over the recording"
 
 
 def analyze(
@@ -112,17 +110,17 @@ def update(analysis: Analysis, extensions: Iterable[str], parameters: Mapping[st
         depends[name] = bool(extension.reads) or any(depends[need] for need in needed)
         analysis.compare(name, described=texts[name], reads=depends[name])
     moved = "waveforms" in analysis.nodes and not are_aligned(analysis)
-    rows: Rows = {}
+    rows: Rows | None = None
     steps: dict[str, Callable[[], None]] = {}
-    needs: dict[str, tuple[str, ...]] = {_PASS: ("sparsity", "random_spikes")}
-
-    def read() -> None:
-        rows.update(_read(analysis, names, given))
 
     def compute(name: str) -> None:
-        node = EXTENSIONS[name].compute(analysis, rows, given[name])
+        node = EXTENSIONS[name].compute(analysis, rows or {}, given[name])
         analysis.put(name, node, described=texts[name], reads=depends[name])
         analysis.changed[name] = np.zeros(analysis.subject.n_units, bool)
+
+    def compute_all() -> None:
+        run_as_ready(steps, {name: needs_of(name, given[name]) for name in steps})
+        steps.clear()
 
     for name in names:
         changed = name not in analysis.nodes or bool(analysis.changed[name].any())
@@ -130,12 +128,11 @@ def update(analysis: Analysis, extensions: Iterable[str], parameters: Mapping[st
             changed = analysis.nodes[name].attrs.get(POPULATION) != analysis.population
         if not changed and not (moved and "waveform" in analysis.nodes[name].dims):
             continue
-        reads = bool(EXTENSIONS[name].reads)
-        if changed and reads and _PASS not in steps:
-            steps[_PASS] = read
+        if changed and EXTENSIONS[name].reads and rows is None:
+            compute_all()  # the pass uses what comes before it, and has memory and cores to itself
+            rows = _read(analysis, names, given)
         steps[name] = partial(compute, name)
-        needs[name] = (*needs_of(name, given[name]), *([_PASS] if reads else []))
-    run_as_ready(steps, needs)
+    compute_all()
 
 
 def _read(analysis: Analysis, names: list[str], given: Mapping[str, dict[str, Any]]) -> dict[str, NDArray[Any]]:

@@ -93,10 +93,12 @@ def read_compiled(path: PathLike) -> dict[str, Any]:
     Examples
     --------
     >>> import tempfile
-    >>> content = {"units": [{"unit_id": 3, "spike_train": np.array([5, 9])}], "locations": np.zeros((1, 2)), "fs": 2.0}
+    >>> import numpy as np
+    >>> arrays = {"n_units": 1, "fields": ["unit_id", "spike_train"], "locations": np.zeros((1, 2)), "fs": 20_000.0}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.savez(folder + "/sorted.npz", **_as_arrays(content))
-    ...     read_compiled(folder + "/sorted.npz")["units"][0]["spike_train"].tolist()
+    ...     path = folder + "/sorted.npz"
+    ...     np.savez(path, unit_unit_id=[3], unit_spike_train=[5, 9], unit_spike_train_start=[0], **arrays)
+    ...     read_compiled(path)["units"][0]["spike_train"].tolist()
     [5, 9]
     """
     with np.load(path, allow_pickle=False) as stored:

@@ -62,6 +62,7 @@ def export_track_pages(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from xephys import track_units
     >>> from xephys.testing import simulate_sessions
     >>> sessions, _ = simulate_sessions(n_sessions=2, n_neurons=8, n_channels=32, dropout=0.0, seed=1)
