@@ -1,4 +1,4 @@
-"""Write the table of supported hardware into README.md, from the code: python ci/make_coverage_table.py [--check]
+"""Write the table of hardware into the page about GPUs, from the code: python ci/make_coverage_table.py [--check]
 
 A public function runs wherever the kernels run that it reaches in its own module and in those it imports: compiled if
 the kernel's file imports Numba, on a device if the kernel carries ``@with_device_twin``. With ``--check`` nothing is
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "xephys"
-PAGE = ROOT / "README.md"
+PAGE = ROOT / "docs" / "explanation" / "gpu.md"
 BEGIN, END = "<!-- coverage: written by ci/make_coverage_table.py -->\n", "<!-- end of coverage -->\n"
 HEAD = "| function | NumPy, SciPy | Numba | CuPy |\n|---|---|---|---|\n"
 #: Rooms whose functions compute on traces or spikes.
@@ -115,7 +115,8 @@ def main() -> int:
     current = text[:start] + coverage_table() + text[stop:]
     if "--check" in sys.argv:
         if current != text:
-            print("README.md: the table of what runs on what is not current; run python ci/make_coverage_table.py")
+            page = PAGE.relative_to(ROOT)
+            print(f"{page}: the table of what runs on what is not current; run python ci/make_coverage_table.py")
         return int(current != text)
     PAGE.write_text(current, encoding="utf-8")
     return 0

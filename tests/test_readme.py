@@ -8,10 +8,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import xephys
 from xephys.cli.app import app
+from xephys.sorter.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf8")
@@ -54,11 +56,16 @@ def test_commands_and_their_options_exist():
             assert option in text, f"{option} of {line!r}"
 
 
-def test_table_names_public_functions():
-    rows = re.findall(r"^\| (`.*?) \|.*$", TEXT, re.MULTILINE)
-    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert len(named) > 12
-    assert named <= set(xephys.__all__)
+def test_tables_name_public_functions_commands_and_presets():
+    rows = [row.split("|")[1:-1] for row in TEXT.splitlines() if row.startswith("| ")]
+    after, presets = [row for row in rows if len(row) == 4][1:], [row for row in rows if len(row) == 2][1:]
+    functions = {name for row in after for name in re.findall(r"`(?:xephys\.)?(\w+)`", row[1])}
+    assert len(functions) > 12
+    assert functions <= set(xephys.__all__)
+    commands = {command for row in after for command in re.findall(r"`xephys ([\w-]+)`", row[2])}
+    assert len(commands) > 8
+    assert commands <= set(get_command(app).commands)
+    assert {row[0].strip(" `") for row in presets} == set(PRESETS)
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!http)(.*?)\)", TEXT))
