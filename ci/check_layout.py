@@ -1,8 +1,9 @@
 """Check what keeps the layout findable: python ci/check_layout.py [ROOT]
 
 Every module has a test file of its name in the same place below ``tests/``; a folder holds at most twenty files, and
-at most three of them share a first word; no module imports itself through others, or a private name of another; and no
-loop over spikes, units or channels is outside the kernels. Prints each breach with the remedy and exits with 1.
+at most three of them share a first word; no module imports itself through others, or a private name of another; no loop
+over spikes, units or channels is outside the kernels; and a preset reads as its steps. Prints each breach with the
+remedy and exits with 1.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from check_layers import PACKAGE, imports_of, layer_of
 
 FILES_MAX = 20
 SHARED_PREFIX_MAX = 3
+#: Statements of a function that sorts, in lines without comments: the algorithm from top to bottom, and no more.
+SORT_LINES_MAX = 45
 #: Suffixes that name the hardware of a kernel: its file belongs to the file without the suffix.
 TWINS = ("_device", "_torch", "_cuda")
 #: Modules without a test file of their name, each with the file that tests it, or the reason why none is needed.
@@ -94,7 +97,7 @@ def crowded(root: Path) -> Iterator[str]:
         plain = [name for name in names if not name.startswith("_") and not name.endswith(TWINS)]
         for prefix, count in Counter(name.split("_")[0] for name in plain if "_" in name).items():
             if count > SHARED_PREFIX_MAX:
-                yield f"{folder}: {count} files begin with {prefix}_; a prefix on so many files is a folder"
+                yield f"{folder}: {count} files begin with {prefix}_, at most {SHARED_PREFIX_MAX}; make a folder"
 
 
 def circles(root: Path) -> Iterator[str]:
@@ -154,6 +157,29 @@ def loops(root: Path) -> Iterator[str]:
                     )
 
 
+def long_sorts(root: Path) -> Iterator[str]:
+    """Functions of presets, ``sort_NAME`` in a module ``sort``, that no longer read as their steps."""
+    for module, file in modules(root / "src"):
+        if not (module.startswith(f"{PACKAGE}.sorter.") and module.endswith(".sort")):
+            continue
+        text = file.read_text(encoding="utf-8")
+        for function in ast.parse(text, str(file)).body:
+            if isinstance(function, ast.FunctionDef) and function.name.startswith("sort_"):
+                count = lines_of_body(function, text.splitlines())
+                if count > SORT_LINES_MAX:
+                    yield (
+                        f"{file}:{function.lineno}: {function.name} has {count} lines, at most {SORT_LINES_MAX}; make "
+                        "a function of a step"
+                    )
+
+
+def lines_of_body(function: ast.FunctionDef, lines: list[str]) -> int:
+    """Lines of a function's statements, without its docstring, comments and empty lines."""
+    first, last = function.body[ast.get_docstring(function) is not None :], function.body[-1]
+    between = lines[first[0].lineno - 1 : last.end_lineno] if first else []
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in between)
+
+
 def is_over_elements(loop: ast.For) -> bool:
     """Whether a loop's variable or range is named after a spike, a unit or a channel."""
     targets = {name.id for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
@@ -176,7 +202,14 @@ def words_of(node: ast.AST) -> list[str]:
 
 def check(root: Path) -> list[str]:
     """All breaches."""
-    return [*crowded(root), *circles(root), *loops(root), *private_imports(root), *without_a_test(root)]
+    return [
+        *crowded(root),
+        *circles(root),
+        *loops(root),
+        *long_sorts(root),
+        *private_imports(root),
+        *without_a_test(root),
+    ]
 
 
 def main() -> int:

@@ -133,3 +133,13 @@ def test_loops_above_the_kernels_are_found(tree, file, loop):
 )
 def test_other_loops_are_left_alone(tree, file, loop):
     assert breaches(tree({file: f"def f(units):\n    {loop}\n        pass\n"})) == []
+
+
+@pytest.mark.parametrize(("count", "expected"), [(45, 0), (46, 1)])
+def test_a_preset_that_no_longer_reads_as_its_steps_is_found(tree, count, expected):
+    body = '    """Sort."""\n\n    # a reason\n' + "    step()\n\n" * count
+    found = breaches(
+        tree({"sorter/quick/sort.py": f"def sort_quick():\n{body}", "sorter/run.py": f"def run():\n{body}"})
+    )
+    assert len(found) == expected
+    assert all("sort.py:1: sort_quick has 46 lines, at most 45" in line for line in found)
