@@ -1,8 +1,8 @@
 """Write the table of hardware into the page about GPUs, from the code: python ci/make_coverage_table.py [--check]
 
 A public function runs wherever the kernels run that it reaches in its own module and in those it imports: compiled if
-the kernel's file imports Numba, on a device if the kernel carries ``@with_device_twin``. With ``--check`` nothing is
-written, and an outdated table is an error.
+the kernel's file imports Numba, or one beside it that it calls; on a device if the kernel carries
+``@with_device_twin``. With ``--check`` nothing is written, and an outdated table is an error.
 """
 
 from __future__ import annotations
@@ -92,6 +92,19 @@ def has_twin(file: Path, name: str) -> bool:
     return any(ast.unparse(decorator) == "with_device_twin" for decorator in decorators)
 
 
+def is_compiled(file: Path, name: str) -> bool:
+    """Whether a kernel's file has compiled functions, or a file of its folder whose functions the kernel calls."""
+    called = _names(definitions(file)[name])
+    called |= {n for own in called & set(definitions(file)) for n in _names(definitions(file)[own])}
+    beside = {place for own, (place, _) in imported(file, tree_of(file)).items() if own in called}
+    files = {file, *(place for place in beside if place.parent == file.parent)}
+    return any("from numba" in each.read_text(encoding="utf-8") for each in files)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+
+
 def coverage_table() -> str:
     """The table, in the order of the public names; functions of a module with equal rows share a line."""
     rows: dict[tuple[str, ...], list[str]] = {}
@@ -102,7 +115,7 @@ def coverage_table() -> str:
         kernels = kernels_of(PACKAGE / (module.replace(".", "/") + ".py"), name)
         if not kernels:
             continue
-        compiled = any("from numba" in file.read_text(encoding="utf-8") for file, _ in kernels)
+        compiled = any(is_compiled(*kernel) for kernel in kernels)
         on_device = any(has_twin(*kernel) for kernel in kernels)
         row = ("" if compiled else "●", "●" if compiled else "", "●" if on_device else "")
         rows.setdefault((module, *row), []).append(f"`{name}`")

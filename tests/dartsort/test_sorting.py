@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xephys import ParameterError, make_sorting
+from xephys import ParameterError
 from xephys.dartsort import DARTsortSorting
+from xephys.dartsort.convert import LOCALIZATIONS
 from xephys.dartsort.hdf5 import write_features
-from xephys.dartsort.sorting import LOCALIZATIONS, features_of
+from xephys.dartsort.sorting import features_of
 
 RNG = np.random.default_rng(0)
 GEOM = np.column_stack([np.zeros(4), 20.0 * np.arange(4)])
@@ -99,31 +100,11 @@ def test_hdf5_comes_back_and_moves_with_its_npz(tmp_path: Path) -> None:
     assert moved.more.tolist() == list(range(6)) and moved.matrix.shape == (6, 8, 4)
 
 
-def test_exports() -> None:
-    s = sorting()
-    table = s.to_pandas()
-    assert list(table.columns) == ["times_samples", "channels", "labels", "amplitude", "x", "y", "z"]
-    trains = s.to_numpy_sorting()
-    assert trains.get_unit_spike_train(5, segment_index=0).tolist() == [40, 90]
-    pytest.importorskip("pynapple")
-    group = s.ephemeral_replace(soft_assignment_weight=np.linspace(0, 1, 6)).to_tsgroup(metadata={"depth": [1.0, 2.0]})
-    assert group[2].values.tolist() == [0.0, 0.2, 1.0]
-    assert group["mean_amplitude"].tolist() == [2.0, 3.0] and group["depth"].tolist() == [1.0, 2.0]
-
-
-def test_a_sorting_that_does_not_know_its_channels_is_refused() -> None:
-    unlocated = make_sorting(times_s=[0.5, 1.5], labels=[3, 8], sampling_frequency=20_000.0)
-    with pytest.raises(ParameterError, match="does not know the channels of its units"):
-        DARTsortSorting.from_tree(unlocated)
-
-
 def test_files_that_are_something_else(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").write_text("no")
-    with pytest.raises(ParameterError, match="is not a sorting of dartsort"):
-        DARTsortSorting.load(tmp_path / "a.npz")
     pytest.importorskip("h5py")
+    (tmp_path / "a.h5").write_text("no")
     with pytest.raises(ParameterError, match="cannot be opened as HDF5"):
-        DARTsortSorting.from_peeling_hdf5(tmp_path / "a.npz")
+        DARTsortSorting.from_peeling_hdf5(tmp_path / "a.h5")
     write_features(tmp_path / "b.h5", {}, geom=GEOM, sampling_frequency=1.0)
     with pytest.raises(ParameterError, match="has no times_samples and no channels"):
         DARTsortSorting.from_peeling_hdf5(tmp_path / "b.h5")

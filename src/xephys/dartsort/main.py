@@ -18,15 +18,17 @@ from ..io.export.optional import needed
 from ..per_channel import positions_of
 from ..recording.fingerprint import recording_fingerprint
 from ..sorter.dartsort.parameters import DARTsortParameters, DARTsortUserConfig
+from ..sorter.dartsort.prepare import check_settings
 from ..sorter.dartsort.sort import detect_dartsort, sort_dartsort
 from ..sorter.presets import find_preset
 from ..sorter.run import sort_with
 from ..sorter.steps.passes import Run
 from ..typing import PathLike
 from .config import read_config, write_config
+from .convert import LOCALIZATIONS
 from .hdf5 import write_features
 from .motion import MotionInfo
-from .sorting import LOCALIZATIONS, DARTsortSorting, features_of
+from .sorting import DARTsortSorting, features_of
 
 #: Files of the output folder.
 SETTINGS, SORTING, FEATURES, MOTION = "dartsort_config.toml", "dartsort_sorting.npz", "matching1.h5", "motion.npz"
@@ -171,6 +173,8 @@ def _same_run(folder: Path, config: DARTsortUserConfig, recording: xr.DataArray,
 def _passes(folder: Path, config: DARTsortUserConfig) -> Iterator[Path]:
     """Where finished passes are kept: removed after success, unless they are asked for."""
     if config.work_in_tmpdir:
+        if config.tmpdir_parent is not None and not Path(config.tmpdir_parent).is_dir():
+            raise ParameterError(f"tmpdir_parent {config.tmpdir_parent} is not a folder; make it, or leave it None")
         with tempfile.TemporaryDirectory(dir=config.tmpdir_parent) as scratch:
             yield Path(scratch)
         return
@@ -202,6 +206,7 @@ def _events(
     recording: xr.DataArray, parameters: DARTsortParameters, work: Path, given: MotionInfo | None
 ) -> tuple[DARTsortSorting, xr.Dataset | None]:
     """The detected events without labels, and the motion that they show."""
+    check_settings(parameters)
     known = {} if given is None else {"motion": given.motion, "motion_is_known": True}
     detected = detect_dartsort(recording, parameters, Run(work, preset="dartsort"), **known)
     fields = ("sample_index", "channel_index", "amplitude", "x", "y", "z")

@@ -14,7 +14,8 @@ from ..io.bridge.si_motion import from_spikeinterface_motion, to_spikeinterface_
 from ..io.store.atomic import ending_with, whole_or_absent
 from ..motion.displacement import displacement_at, make_motion
 from ..typing import PathLike
-from .sorting import LOCALIZATIONS, DARTsortSorting
+from .convert import LOCALIZATIONS
+from .sorting import DARTsortSorting
 
 #: The inverse of the correction has converged when no depth changes by more than this, µm.
 _TOLERANCE_UM = 1e-6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..io.export.optional import needed
-from ..io.store.atomic import ending_with, whole_or_absent
 from ..typing import PathLike
+from .convert import arrays_of_tree, data_frame, numpy_sorting, ts_group
 from .hdf5 import FIXED, read_features, simple_features
-
-#: Column of the localizations and the names of its parts.
-LOCALIZATIONS = "point_source_localizations"
-PLACES = ("x", "y", "z")
+from .npz import read_npz, write_npz
 
 
 class DARTsortSorting:
@@ -132,23 +128,7 @@ class DARTsortSorting:
         ParameterError
             If the channels of its units are not known.
         """
-        spikes, units = sorting["spikes"].dataset, sorting["units"].dataset
-        if "channel_index" not in units:
-            raise ParameterError("this sorting does not know the channels of its units; give one that a sort returned")
-        labels = spikes["unit_index"].values
-        channels = units["channel_index"].values[labels] if len(labels) else labels
-        features = {"scalings": spikes["amplitude"].values} if "amplitude" in spikes else {}
-        if "x" in spikes and "y" in spikes:
-            depth = spikes["z"].values if "z" in spikes else np.zeros(len(labels))
-            # Here y runs along the probe; in that column the last number does.
-            features[LOCALIZATIONS] = np.stack([spikes["x"].values, depth, spikes["y"].values], axis=1).astype("f4")
-        return cls(
-            times_samples=spikes["sample_index"].values,
-            channels=channels,
-            labels=labels,
-            sampling_frequency=float(sorting.attrs["sampling_frequency"]),
-            ephemeral_features=features,
-        )
+        return cls(**arrays_of_tree(sorting))
 
     @classmethod
     def from_peeling_hdf5(
@@ -234,12 +214,7 @@ class DARTsortSorting:
             If the file is not one of these.
         """
         path = Path(sorting_npz)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                stored = {name: archive[name] for name in archive.files}
-            times, channels = stored["times_samples"], stored["channels"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise ParameterError(f"{path} is not a sorting of dartsort: {error}; give its .npz file") from error
+        stored = read_npz(path)
         names = stored.get("ephemeral_feature_names", np.array([], str)).tolist()
         chosen = names if load_ephemeral_feature_names is None else load_ephemeral_feature_names
         ephemeral = {name: stored[name] for name in chosen if name in stored}
@@ -251,8 +226,8 @@ class DARTsortSorting:
             wanted = [*wanted, *(additional_persistent_features or ())]
             persistent = read_features(h5_path, wanted, main=(), simple=True, everything=False, allow_missing=True)
         return cls(
-            times_samples=times,
-            channels=channels,
+            times_samples=stored["times_samples"],
+            channels=stored["channels"],
             labels=stored.get("labels"),
             parent_h5_path=h5_path,
             sampling_frequency=float(stored.get("sampling_frequency", 30_000.0)),
@@ -268,21 +243,11 @@ class DARTsortSorting:
         OutputError
             If the file cannot be written.
         """
-        arrays: dict[str, NDArray[Any]] = {
-            "times_samples": self.times_samples,
-            "channels": self.channels,
-            "sampling_frequency": np.array(self.sampling_frequency),
-            **({} if self.labels is None else {"labels": self.labels}),
-            **self._ephemeral,
-            "ephemeral_feature_names": np.array(list(self._ephemeral), dtype=np.str_),
-        }
-        path = Path(sorting_npz)
-        if self.parent_h5_path is not None:
-            relative = os.path.relpath(self.parent_h5_path.absolute(), path.absolute().parent)
-            arrays["parent_h5_path"] = np.array(relative)
-            arrays["loaded_persistent_features"] = np.array(list(self._persistent), dtype=np.str_)
-        with whole_or_absent(path, overwrite=True) as hidden, ending_with(hidden, ".npz") as named:
-            np.savez_compressed(named, **arrays)  # type: ignore[arg-type]
+        spikes = {"times_samples": self.times_samples, "channels": self.channels}
+        if self.labels is not None:
+            spikes["labels"] = self.labels
+        spikes["sampling_frequency"] = np.array(self.sampling_frequency)
+        write_npz(sorting_npz, spikes, self._ephemeral, h5_path=self.parent_h5_path, persistent=list(self._persistent))
 
     def copy(self) -> DARTsortSorting:
         """The same spikes and features in a new object; arrays are shared."""
@@ -375,10 +340,8 @@ class DARTsortSorting:
 
     def to_numpy_sorting(self) -> Any:
         """A ``NumpySorting`` of SpikeInterface with the spikes that have a unit."""
-        from spikeinterface.core import NumpySorting
-
         spikes = self.drop_missing()
-        return NumpySorting.from_samples_and_labels([spikes.times_samples], [spikes._labels()], self.sampling_frequency)
+        return numpy_sorting(spikes.times_samples, spikes._labels(), self.sampling_frequency)
 
     def to_pandas(self, include_1d_features: bool = True, extract_location_if_possible: bool = True) -> Any:
         """One row per spike: times, channels, labels, and its features of one number.
@@ -390,17 +353,11 @@ class DARTsortSorting:
         extract_location_if_possible
             Whether ``x``, ``y`` and ``z`` are taken out of the localizations.
         """
-        import pandas as pd  # type: ignore[import-untyped]
-
-        columns: dict[str, Any] = {"times_samples": self.times_samples, "channels": self.channels}
+        columns = {"times_samples": self.times_samples, "channels": self.channels}
         if self.labels is not None:
             columns["labels"] = self.labels
         features = self.spike_feature_dict
-        if include_1d_features:
-            columns |= {name: values for name, values in features.items() if values.ndim == 1}
-        if extract_location_if_possible and LOCALIZATIONS in features:
-            columns |= dict(zip(PLACES, features[LOCALIZATIONS].T, strict=False))
-        return pd.DataFrame(columns)
+        return data_frame(columns, features, numbers=include_1d_features, places=extract_location_if_possible)
 
     def to_tsgroup(
         self,
@@ -424,27 +381,11 @@ class DARTsortSorting:
         ImportError
             If pynapple is not installed.
         """
-        pynapple = needed("pynapple", extra="pynapple", what="DARTsortSorting.to_tsgroup")
         spikes = self.drop_missing()
-        labels, ids, features = spikes._labels(), spikes.unit_ids, spikes.spike_feature_dict
-        order = np.argsort(labels, kind="stable")
-        ends = np.searchsorted(labels[order], ids, side="right")[:-1]
-        times = np.split(spikes.times_seconds[order], ends)
-        if weight_key in features:
-            weights = np.split(features[weight_key][order], ends)
-            trains = [pynapple.Tsd(t=t, d=w) for t, w in zip(times, weights, strict=True)]
-        else:
-            trains = [pynapple.Ts(t) for t in times]
-        columns = dict(metadata or {})
-        if add_feature_mean_metadata:
-            at = np.searchsorted(ids, labels)
-            count = np.bincount(at, minlength=len(ids))
-            columns |= {
-                f"mean_{name}": np.bincount(at, weights=values, minlength=len(ids)) / count
-                for name, values in features.items()
-                if values.ndim == 1 and values.dtype.kind in "fiu" and name != "times_seconds"
-            }
-        return pynapple.TsGroup(dict(zip(ids.tolist(), trains, strict=True)), metadata=columns)
+        return ts_group(
+            spikes.times_seconds, spikes._labels(), spikes.spike_feature_dict, metadata or {},
+            with_means=add_feature_mean_metadata, weight_key=weight_key,
+        )  # fmt: skip
 
     def _labels(self) -> NDArray[np.int64]:
         if self.labels is None:

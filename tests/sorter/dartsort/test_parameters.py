@@ -1,15 +1,18 @@
-"""Fields of the configuration: each is described, and those without effect name what replaces them."""
+"""Fields of the configuration: each is described; those without effect and what replaces them."""
 
 from __future__ import annotations
 
-from xephys.sorter.dartsort.parameters import DARTsortUserConfig
+from xephys.sorter.dartsort.parameters import DARTsortUserConfig, idle_fields
 
 
 def test_every_field_says_what_it_does():
     assert all(field.description for field in DARTsortUserConfig.model_fields.values())
 
 
-def test_fields_without_effect_name_what_replaces_them():
-    idle = {n: f.description for n, f in DARTsortUserConfig.model_fields.items() if "without effect" in f.description}
-    assert "executor" in idle
-    assert all(text.startswith("accepted without effect: ") for text in idle.values())
+def test_fields_with_their_default_are_not_idle():
+    assert idle_fields(DARTsortUserConfig(rigid=True)) == {}
+    cfg = DARTsortUserConfig(executor="process", subsampling_presence=0.2)
+    assert idle_fields(cfg) == {
+        "subsampling_presence": "every chunk is detected, so that no unit is missed",
+        "executor": "the active Dask scheduler decides",
+    }

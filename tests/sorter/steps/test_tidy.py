@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.sorter.steps.tidy import tidy_templates, tidy_units
+from xephys.sorter.steps.tidy import Finish, tidy_templates, tidy_units
 
 N_SAMPLES = 3_000_000
 
@@ -128,3 +128,38 @@ def test_late_spikes_of_bursts_are_merged_with_their_unit():
     assert len(tidied.spikes) == 900
     entry = next(row for row in tidied.log if row.get("reason") == "late spikes of bursts")
     assert (entry["unit"], entry["piece_of"], entry["follow"]) == (1, 0, 1.0)
+
+
+def test_units_stay_apart_and_repeats_stay_if_asked():
+    """Two templates of one unit take turns, and unit 0 has pairs of spikes 0.7 ms apart."""
+    rng = np.random.default_rng(3)
+    waveform = np.zeros((2, 60, 1), np.float32)
+    waveform[:, 18:24, 0] = [-5, -20, -30, -20, -5, 4]
+    waveform[1] *= 0.8
+    templates = xr.Dataset(
+        {
+            "waveform": (("unit", "sample", "slot"), waveform),
+            "channel_index": (("unit", "slot"), np.zeros((2, 1), np.int32)),
+            "num_averaged": ("unit", [600, 600]),
+        },
+        attrs={"n_channels": 1, "sampling_frequency": 30_000.0, "nbefore": 20},
+    )
+    every = rng.permutation(np.arange(100, N_SAMPLES, 2000))[:1200]
+    samples, units = trains(np.sort(every[:600]), np.sort(every[600:]))
+    fields = [("sample_index", "i8"), ("unit_index", "i8"), ("gain", "f8"), ("amplitude", "f4")]
+    matches = np.zeros(len(samples), fields)
+    matches["sample_index"], matches["unit_index"], matches["amplitude"], matches["gain"] = samples, units, 1, 9
+
+    def units_and_spikes(matches, **finish):
+        tidied = tidy_units(
+            matches, templates, n_spikes_min=20, first_sample=0, n_samples=N_SAMPLES, finish=Finish(**finish)
+        )
+        return tidied.templates.sizes["unit"], len(tidied.spikes)
+
+    assert units_and_spikes(matches) == (1, 1200)
+    assert units_and_spikes(matches, joins=False) == (2, 1200)
+    twice = matches[matches["unit_index"] == 0][:50].copy()
+    twice["sample_index"] += 21
+    twice = np.sort(np.concatenate([matches, twice]), order="sample_index")
+    assert units_and_spikes(twice, joins=False) == (2, 1250)
+    assert units_and_spikes(twice, joins=False, repeat_ms=1.0) == (2, 1200)

@@ -12,14 +12,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.detect.peaks import add_fields, suppress_weaker
-from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.detect.peaks import add_fields
+from xephys.kernels.detect.threshold_scan import PeakSign, scan_limits
 from xephys.kernels.lib.records import PEAK_DTYPE
 from xephys.kernels.subtract.denoised import Features, Places, localize_denoised, project_cleaned
+from xephys.kernels.subtract.rounds import subtract_in_rounds
+from xephys.kernels.subtract.snippet import REALIGN_SAMPLES
 
 __all__ = [
     "Denoiser",
@@ -33,14 +33,8 @@ __all__ = [
 
 #: A trough counts as large as a peak of twice its size.
 TROUGH_PRIORITY = 2.0
-#: A channel is kept if its energy exceeds that of noise by this factor; larger ones are shrunk by as much.
-SHRINKAGE = np.float32(2.0)
-#: The largest shift of an event to the extremum of its denoised waveform, in samples.
-REALIGN_SAMPLES = 5
 #: Links between overlapping events that are kept complete at the ends of a tile.
 CHAIN = 3
-#: What a closed neighborhood refuses: every candidate, or positive ones.
-_CLOSED, _CLOSED_TO_PEAKS = np.uint8(1), np.uint8(2)
 
 
 class Denoiser(TypedDict):
@@ -273,7 +267,7 @@ def subtract(
         )
     low, high = scan_limits(traces, thresholds, peak_sign, good, strict=False)
     return Subtracted(
-        *_subtract(
+        *subtract_in_rounds(
             traces.astype(np.float32, copy=True),
             low,
             high,
@@ -290,232 +284,3 @@ def subtract(
             TROUGH_PRIORITY if peak_sign == "both" else 1.0,
         )
     )
-
-
-@njit(nogil=True, cache=True)
-def _subtract(
-    residual: NDArray[np.float32],
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    components: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    subtracted: NDArray[np.int32],
-    competing: NDArray[np.int32],
-    closed: NDArray[np.int32],
-    energy_min: float,
-    nbefore: int,
-    closed_samples: int,
-    closed_to_peaks_samples: int,
-    trough_priority: float,
-) -> tuple[
-    NDArray[np.int64],
-    NDArray[np.int64],
-    NDArray[np.int64],
-    NDArray[np.float64],
-    NDArray[np.float32],
-    NDArray[np.float32],
-]:
-    n_rows, n_channels = residual.shape
-    n_samples, n_components = components.shape
-    n_slots = subtracted.shape[1]
-    # Snippets and their realigned peaks stay inside the tile.
-    first, last = nbefore + REALIGN_SAMPLES, n_rows - (n_samples - nbefore) - REALIGN_SAMPLES
-    state = np.zeros((n_rows, n_channels), dtype=np.uint8)
-    out_rows = np.empty(256, dtype=np.int64)
-    out_shifts = np.empty(256, dtype=np.int64)
-    out_channels = np.empty(256, dtype=np.int64)
-    out_gains = np.empty(256, dtype=np.float64)
-    out_coefficients = np.empty((256, n_slots, n_components), dtype=np.float32)
-    count = 0
-    coefficients = np.empty((n_slots, n_components), dtype=np.float32)
-    rows, channels = find_candidates(residual, first, last, low, high)
-    while rows.size:
-        sizes = np.empty(rows.size, dtype=np.float64)
-        for i in range(rows.size):
-            value = residual[rows[i], channels[i]]
-            sizes[i] = -trough_priority * value if value < 0 else value
-        leading = suppress_weaker(rows, channels, sizes, competing, n_samples, 1.0)
-        changed = np.zeros(n_rows, dtype=np.bool_)
-        for i in range(rows.size):
-            if not leading[i]:
-                continue
-            row, channel = int(rows[i]), int(channels[i])
-            gain = _denoise(residual, row - nbefore, subtracted[channel], components, weights, noise, coefficients)
-            _close(state, row, closed[channel], closed_samples, _CLOSED)
-            if not gain > energy_min:
-                continue
-            if residual[row, channel] < 0:
-                _close(state, row, closed[channel], closed_to_peaks_samples, _CLOSED_TO_PEAKS)
-            own = 0
-            while subtracted[channel, own] != channel:
-                own += 1
-            shift = _peak_shift(coefficients[own], components, nbefore, trough_priority)
-            _take(residual, row - nbefore, subtracted[channel], components, coefficients)
-            changed[row - nbefore - 1 : row - nbefore + n_samples + 1] = True
-            if count == out_rows.size:
-                out_rows = np.append(out_rows, np.empty(count, dtype=np.int64))
-                out_shifts = np.append(out_shifts, np.empty(count, dtype=np.int64))
-                out_channels = np.append(out_channels, np.empty(count, dtype=np.int64))
-                out_gains = np.append(out_gains, np.empty(count, dtype=np.float64))
-                longer = np.empty((2 * count, n_slots, n_components), dtype=np.float32)
-                longer[:count] = out_coefficients
-                out_coefficients = longer
-            out_rows[count], out_shifts[count], out_channels[count], out_gains[count] = row, shift, channel, gain
-            out_coefficients[count] = coefficients
-            count += 1
-        rows, channels = _open_candidates(residual, rows, channels, changed, state, low, high, first, last)
-    return (
-        out_rows[:count],
-        out_shifts[:count],
-        out_channels[:count],
-        out_gains[:count],
-        out_coefficients[:count],
-        residual,
-    )
-
-
-@helper
-def _open_candidates(
-    residual: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    channels: NDArray[np.int64],
-    changed: NDArray[np.bool_],
-    state: NDArray[np.uint8],
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    first: int,
-    last: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Candidates that were not examined: the old ones of unchanged rows, and those found anew in changed rows."""
-    more_rows = np.empty(max(64, 2 * rows.size), dtype=np.int64)
-    more_channels = np.empty(more_rows.size, dtype=np.int64)
-    count, i, row = 0, 0, first
-    while row < last:
-        if not changed[row]:
-            # The next row that has an old candidate or was changed.
-            while i < rows.size and rows[i] < row:
-                i += 1
-            while i < rows.size and rows[i] == row:
-                count, more_rows, more_channels = _keep(
-                    residual, row, channels[i], state, count, more_rows, more_channels
-                )
-                i += 1
-            row += 1
-            continue
-        stop = row
-        while stop < last and changed[stop]:
-            stop += 1
-        new_rows, new_channels = find_candidates(residual, row, stop, low, high)
-        for j in range(new_rows.size):
-            count, more_rows, more_channels = _keep(
-                residual, new_rows[j], new_channels[j], state, count, more_rows, more_channels
-            )
-        row = stop
-    return more_rows[:count], more_channels[:count]
-
-
-@helper
-def _keep(
-    residual: NDArray[np.float32],
-    row: int,
-    channel: int,
-    state: NDArray[np.uint8],
-    count: int,
-    rows: NDArray[np.int64],
-    channels: NDArray[np.int64],
-) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
-    """Append a candidate if its place is open."""
-    closed = state[row, channel]
-    if closed & _CLOSED or (closed & _CLOSED_TO_PEAKS and residual[row, channel] > 0):
-        return count, rows, channels
-    if count == rows.size:
-        rows = np.append(rows, np.empty(count, dtype=np.int64))
-        channels = np.append(channels, np.empty(count, dtype=np.int64))
-    rows[count], channels[count] = row, channel
-    return count + 1, rows, channels
-
-
-@helper
-def _close(state: NDArray[np.uint8], row: int, slots: NDArray[np.int32], n_samples: int, kind: np.uint8) -> None:
-    for r in range(max(0, row - n_samples), min(len(state), row + n_samples + 1)):
-        for c in slots:
-            if c >= 0:
-                state[r, c] |= kind
-
-
-@helper
-def _denoise(
-    residual: NDArray[np.float32],
-    first: int,
-    slots: NDArray[np.int32],
-    components: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    coefficients: NDArray[np.float32],
-) -> float:
-    """Write the denoised coefficients of one snippet, and return the energy that subtracting it would remove.
-
-    On each channel, components are weighted by their share of signal, and the channel is shrunk by the share of its
-    energy that noise would have: positive-part James–Stein shrinkage.
-    """
-    n_samples, n_components = components.shape
-    expected = np.float32(0.0)
-    for k in range(n_components):
-        expected += weights[k] * noise[k]
-    coefficients[:] = 0.0
-    for t in range(n_samples):
-        for j in range(slots.size):
-            if slots[j] >= 0:
-                value = residual[first + t, slots[j]]
-                for k in range(n_components):
-                    coefficients[j, k] += value * components[t, k]
-    gain = 0.0
-    for j in range(slots.size):
-        energy = np.float32(0.0)
-        for k in range(n_components):
-            energy += weights[k] * coefficients[j, k] * coefficients[j, k]
-        kept = np.float32(1.0) - SHRINKAGE * expected / energy if energy > SHRINKAGE * expected else np.float32(0.0)
-        for k in range(n_components):
-            seen, factor = coefficients[j, k], kept * weights[k]
-            gain += np.float64((np.float32(2.0) * factor - factor * factor) * seen * seen)
-            coefficients[j, k] = factor * seen
-    return gain
-
-
-@helper
-def _peak_shift(
-    coefficients: NDArray[np.float32], components: NDArray[np.float32], nbefore: int, trough_priority: float
-) -> int:
-    """Samples from the detected peak to the extremum of the denoised waveform; the nearer of equal ones."""
-    best, shift = -1.0, 0
-    for distance in range(REALIGN_SAMPLES + 1):
-        for sign in (-1, 1):
-            t = nbefore + sign * distance
-            if t < 0 or t >= len(components):
-                continue
-            value = 0.0
-            for k in range(coefficients.size):
-                value += coefficients[k] * components[t, k]
-            size = -trough_priority * value if value < 0 else value
-            if size > best:
-                best, shift = size, sign * distance
-    return shift
-
-
-@helper
-def _take(
-    residual: NDArray[np.float32],
-    first: int,
-    slots: NDArray[np.int32],
-    components: NDArray[np.float32],
-    coefficients: NDArray[np.float32],
-) -> None:
-    """Subtract one denoised snippet."""
-    for t in range(len(components)):
-        for j in range(slots.size):
-            if slots[j] >= 0:
-                value = np.float32(0.0)
-                for k in range(components.shape[1]):
-                    value += coefficients[j, k] * components[t, k]
-                residual[first + t, slots[j]] -= value

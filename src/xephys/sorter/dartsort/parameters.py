@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ...checks import hint_for
 from ...errors import ParameterError
 from ..default.parameters import DefaultParameters
+from ..steps.tidy import Finish
 
 #: Corner of the high-pass of both strategies that filter.
 HIGHPASS_HZ = 300.0
@@ -23,10 +24,11 @@ AMPLITUDE_STD_MIN = 1e-4
 Positive = Annotated[float, Field(gt=0)]
 Strategy = Literal["none", "standardize", "ibllike", "ibllikecmr"]
 
-#: What does the work of fields that are accepted without effect.
-ALL_CHUNKS = "accepted without effect: every chunk is detected, so that no unit is missed"
-WORKERS = "accepted without effect: the active Dask scheduler decides"
-WRITTEN_ONCE = "accepted without effect: results are written once, into the folder"
+#: How the descriptions of fields begin that are accepted without effect; what does their work follows.
+IDLE = "accepted without effect: "
+ALL_CHUNKS = f"{IDLE}every chunk is detected, so that no unit is missed"
+WORKERS = f"{IDLE}the active Dask scheduler decides"
+WRITTEN_ONCE = f"{IDLE}results are written once, into the folder"
 
 
 class DARTsortUserConfig(BaseModel):
@@ -70,7 +72,7 @@ class DARTsortUserConfig(BaseModel):
     )
     preprocessing_dtype: Literal["float16", "float32"] = Field(
         "float32",
-        description="accepted without effect: traces are float32 in every step, and kept in steps of 1/64 of the noise",
+        description=f"{IDLE}traces are float32 in every step, and kept in steps of 1/64 of the noise",
     )
     subsampling_spikes: int | None = Field(2_048_000, gt=0, description=ALL_CHUNKS)
     subsampling_spikes_per_channel: int | None = Field(5000, gt=0, description=ALL_CHUNKS)
@@ -84,11 +86,11 @@ class DARTsortUserConfig(BaseModel):
     device: str | None = Field(None, description="None or cpu; passes on a GPU are those of preset default")
     executor: str = Field("threading_unless_multigpu", description=WORKERS)
     chunk_length_samples: int = Field(
-        30_000, ge=1000, description="accepted without effect: chunks are those of the recording, and change no result"
+        30_000, ge=1000, description=f"{IDLE}chunks are those of the recording, and change no result"
     )
     work_in_tmpdir: bool = Field(False, description="keep intermediate results in a temporary folder")
     copy_recording_to_tmpdir: bool | Literal["yes", "no", "if_preprocessing"] = Field(
-        False, description="accepted without effect: white traces are kept between passes (cache)"
+        False, description=f"{IDLE}white traces are kept between passes (cache)"
     )
     workdir_copier: Literal["shutil", "rsync"] = Field("shutil", description=WRITTEN_ONCE)
     workdir_follow_symlinks: bool = Field(False, description=WRITTEN_ONCE)
@@ -97,11 +99,10 @@ class DARTsortUserConfig(BaseModel):
     save_final_features: bool = Field(True, description="write the features of matched spikes")
     ms_before: Positive = Field(1.4, description="length of a spike's window before its trough")
     ms_after: Positive = Field(2.6 + 0.1 / 3, description="length of a spike's window from its trough on")
-    alignment_ms: Positive = Field(
-        1.5, description="accepted without effect: templates are aligned while they are averaged"
-    )
+    alignment_ms: Positive = Field(1.5, description=f"{IDLE}templates are aligned while they are averaged")
     deduplication_ms: Positive = Field(
-        0.5, description="accepted without effect: the matcher allows a unit one spike in 0.5 ms"
+        0.5,
+        description="of two spikes of a unit within this time, the better one is kept",
     )
     peak_sign: Literal["neg", "both", "pos"] = Field("both", description="sign of the detected peaks")
     voltage_threshold: Positive = Field(3.0, description="smallest peak that is examined")
@@ -113,32 +114,40 @@ class DARTsortUserConfig(BaseModel):
     feature_ms_after: Positive = Field(1.25, description="length of a feature's window from its trough on")
     subtraction_radius_um: Positive = Field(200.0, description="radius around an event that is subtracted")
     deduplication_radius_um: Positive = Field(50.0, description="radius in which an event is not examined again")
-    featurization_radius_um: Positive = Field(100.0, description="radius of an event's features")
+    featurization_radius_um: Positive = Field(
+        100.0, description="radius of an event's features, which are on 16 channels at most"
+    )
     fit_radius_um: Positive = Field(75.0, description="radius around events from which components are learned")
     localization_radius_um: Positive = Field(100.0, description="radius of the channels that locate an event")
     nn_denoiser_class_name: Literal["SingleChannelWaveformDenoiser", "Decollider"] = Field(
-        "Decollider", description="network for xephys.dartsort.train_denoiser; the preset uses the low-rank denoiser"
+        "Decollider",
+        description=f"{IDLE}xephys.learn_denoiser gives the denoiser; train_single_channel and train_decollider "
+        "of xephys.dartsort train networks",
     )
-    nn_denoiser_pretrained_path: str | None = Field(None, description="weights of that network")
+    nn_denoiser_pretrained_path: str | None = Field(
+        None, description="refused: xephys.learn_denoiser gives the denoiser; Decollider.load reads weights"
+    )
     amplitude_scaling_stddev: float = Field(0.01, ge=0, description="standard deviation of a spike's amplitude")
     amplitude_scaling_boundary: float = Field(
         1.0 / 3.0, ge=0, description="amplitudes are between 1/(1+b) and 1+b for this b"
     )
     temporal_upsamples: int = Field(
-        4, ge=1, description="accepted without effect: the matcher places each template between samples on its own"
+        4, ge=1, description=f"{IDLE}the matcher places each template between samples on its own"
     )
     agg_kind: Literal["qda", "template_distance", "none"] = Field(
-        "qda", description="accepted without effect: units are split and merged in every round of matching"
+        "qda",
+        description="none: units are not merged after the last matching; otherwise they are if their shapes are equal "
+        "up to size and their spikes keep a common refractory time",
     )
     postprocessing: Literal["agglomerate_and_clean", "agglomerate", "clean"] = Field(
         "agglomerate_and_clean",
-        description="accepted without effect: units are split and merged in every round of matching",
+        description="clean: as with agg_kind none; agglomerate: deduplication_ms is not applied",
     )
     spikeinterface_merge_preset: str | None = Field(
-        None, description="accepted without effect: xephys.curate.merge_units, after the sort"
+        None, description=f"{IDLE}xephys.curate.merge_units, after the sort"
     )
-    fit_matching_models_only: bool = Field(False, description="accepted: a sort always matches the whole recording")
-    save_full_final_residual: bool = Field(False, description="accepted: xephys.match_residual gives it lazily")
+    fit_matching_models_only: bool = Field(False, description=f"{IDLE}a sort always matches the whole recording")
+    save_full_final_residual: bool = Field(False, description=f"{IDLE}xephys.match_residual gives it lazily")
     rigid: bool = Field(False, description="one displacement for the whole probe")
     probe_boundary_padding_um: float = Field(100.0, ge=0, description="events farther outside the probe are dropped")
     spatial_bin_length_um: Positive = Field(1.0, description="depth of a bin of the motion raster")
@@ -171,6 +180,19 @@ class DARTsortUserConfig(BaseModel):
         except ValidationError as error:
             faults = "; ".join(f"{e['loc'][0]} is {e['input']!r}: {e['msg']}" for e in error.errors())
             raise ParameterError(f"{faults}; xephys.parameters('dartsort') lists the limits") from error
+
+
+def idle_fields(cfg: DARTsortUserConfig) -> dict[str, str]:
+    """Fields with another value than their default that have no effect, and what replaces each.
+
+    Examples
+    --------
+    >>> idle_fields(DARTsortUserConfig(n_jobs_cpu=4))
+    {'n_jobs_cpu': 'the active Dask scheduler decides'}
+    """
+    fields = type(cfg).model_fields.items()
+    texts = {name: field.description or "" for name, field in fields if getattr(cfg, name) != field.default}
+    return {name: text.removeprefix(IDLE) for name, text in texts.items() if text.startswith(IDLE)}
 
 
 class DARTsortParameters(DARTsortUserConfig):
@@ -206,6 +228,12 @@ class DARTsortParameters(DARTsortUserConfig):
             amplitude_std=max(self.amplitude_scaling_stddev, AMPLITUDE_STD_MIN),
             drift="follow" if self.do_motion_estimation else "off",
         )
+
+    @property
+    def finish(self) -> Finish:
+        """What is done to units after the last matching."""
+        joins = self.agg_kind != "none" and self.postprocessing != "clean"
+        return Finish(joins=joins, repeat_ms=0.0 if self.postprocessing == "agglomerate" else self.deduplication_ms)
 
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
         """Number of samples of a template before its spike, and in total."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ from ..steps.filtered_before import filter_unless_filtered
 from ..steps.passes import Run
 from ..steps.prepare import check_filterable, prepare
 from ..steps.prepared import Prepared
-from .parameters import HIGHPASS_HZ, DARTsortParameters
+from .parameters import HIGHPASS_HZ, DARTsortParameters, idle_fields
+
+logger = logging.getLogger(__name__)
 
 #: Channels of a whitening neighborhood, as many as lie within 200 µm on a dense probe.
 WHITENING_N_NEAREST = 32
@@ -66,7 +69,7 @@ def check_dartsort(recording: xr.DataArray, parameters: DARTsortParameters) -> N
     Raises
     ------
     ParameterError
-        If the parameters ask for a device, or for the motion alone.
+        If the parameters ask for a device, for a network, or for the motion alone.
     RecordingError
         If channels have no positions, or the recording is shorter than the filter's halo.
     """
@@ -78,7 +81,25 @@ def check_dartsort(recording: xr.DataArray, parameters: DARTsortParameters) -> N
         raise ParameterError(
             f"device is {parameters.device!r}; preset 'dartsort' runs on the CPU, preset 'default' not only"
         )
+    check_settings(parameters)
     check_filterable(recording, strategy_for(recording, parameters).filter)
+
+
+def check_settings(parameters: DARTsortParameters) -> None:
+    """Refuse weights of a network, and log the fields that were set without effect.
+
+    Raises
+    ------
+    ParameterError
+        If there are weights.
+    """
+    if parameters.nn_denoiser_pretrained_path is not None:
+        raise ParameterError(
+            f"nn_denoiser_pretrained_path is {parameters.nn_denoiser_pretrained_path!r}, and no network detects spikes "
+            "here: xephys.learn_denoiser learns the denoiser from the recording; leave it None"
+        )
+    for name, instead in idle_fields(parameters).items():
+        logger.warning("%s has no effect: %s", name, instead)
 
 
 def prepare_dartsort(recording: xr.DataArray, parameters: DARTsortParameters, run: Run) -> Prepared:

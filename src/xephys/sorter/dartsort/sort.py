@@ -21,10 +21,13 @@ from ...features.denoiser import learn_denoiser
 from ...graph.checkpoint import CheckpointedEvents
 from ...motion.estimate import estimate_motion
 from ...per_channel import positions_of
+from ...recording.geometry import channel_groups, neighbors_within
 from ..default.drift import moving_tissue
+from ..default.parameters import DefaultParameters
 from ..default.sort import Detected, Features, learn_features, sort_detected
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
+from .outliers import without_outliers
 from .parameters import DARTsortParameters
 from .prepare import check_dartsort, prepare_dartsort
 
@@ -41,7 +44,8 @@ def sort_dartsort(recording: xr.DataArray, parameters: DARTsortParameters, run: 
     """
     check_dartsort(recording, parameters)
     detected = detect_dartsort(recording, parameters, run, **known)
-    return sort_detected(recording, detected, parameters.of_matching, run, given=parameters)
+    steps = steps_on(recording, parameters)
+    return sort_detected(recording, detected, steps, run, given=parameters, finish=parameters.finish)
 
 
 def detect_dartsort(
@@ -61,11 +65,20 @@ def detect_dartsort(
     return Detected(prepared, features, events, motion, moving_tissue(prepared.whitened, motion))
 
 
+def steps_on(recording: xr.DataArray, p: DARTsortParameters) -> DefaultParameters:
+    """Parameters of the shared steps; features are on as many channels as most events have within their radius."""
+    positions, groups = positions_of(recording, why="features"), channel_groups(recording)
+    around = neighbors_within(positions, radius_um=p.featurization_radius_um, groups=groups) >= 0
+    steps = p.of_matching
+    return steps.model_copy(update={"n_nearest": min(steps.n_nearest, int(np.median(around.sum(axis=1))))})
+
+
 def _subtract(prepared: Prepared, p: DARTsortParameters, run: Run) -> tuple[Features, CheckpointedEvents]:
     """Events with places and features that are free of overlapping spikes, and what the features are made with."""
     white, levels = prepared.whitened, prepared.white_noise_levels
+    steps = steps_on(white, p)
     peaks = detect_peaks(white, noise_levels=levels, detect_threshold=LEARN_THRESHOLD, peak_sign=p.peak_sign)
-    features = learn_features(prepared, peaks, p.of_matching, run)
+    features = learn_features(prepared, peaks, steps, run)
     try:
         denoiser = run.once(
             learn_denoiser,
@@ -84,7 +97,7 @@ def _subtract(prepared: Prepared, p: DARTsortParameters, run: Run) -> tuple[Feat
         denoiser=denoiser,
         noise_levels=levels,
         components=features.components,
-        n_nearest=p.of_matching.n_nearest,
+        n_nearest=steps.n_nearest,
         localization_radius_um=p.localization_radius_um,
         detect_threshold=p.voltage_threshold,
         energy_threshold=p.initial_threshold,
@@ -99,7 +112,7 @@ def find_motion(prepared: Prepared, events: CheckpointedEvents, p: DARTsortParam
     """The motion of the events; None if the probe or the recording is too short to tell."""
     chosen = _events_for_motion(prepared, events, p)
     try:
-        return run.once(
+        motion = run.once(
             estimate_motion,
             prepared.whitened,
             chosen,
@@ -118,6 +131,14 @@ def find_motion(prepared: Prepared, events: CheckpointedEvents, p: DARTsortParam
     except (RecordingError, ParameterError) as reason:
         logger.info("drift is not followed: %s", reason)
         return None
+    if motion is None:
+        return None
+    return without_outliers(
+        motion,
+        speed_max_um_per_s=p.speed_limit_um_per_s,
+        distance_max_um=p.max_dist_from_median_um,
+        n_bins=p.median_neighborhood_bins,
+    )
 
 
 def _events_for_motion(prepared: Prepared, events: CheckpointedEvents, p: DARTsortParameters) -> NDArray[Any]:

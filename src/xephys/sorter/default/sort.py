@@ -34,7 +34,7 @@ from ..steps.learned import learned_nodes
 from ..steps.live import live_records, silent_stretches, without_echoes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
-from ..steps.tidy import MatchableTemplates, above_thresholds, tidy_templates, tidy_units
+from ..steps.tidy import USUAL_FINISH, Finish, MatchableTemplates, above_thresholds, tidy_templates, tidy_units
 from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, mean_waveforms, nearest_slots, unit_means
 from .drift import (
     at_rest,
@@ -92,7 +92,13 @@ def sort_default(recording: xr.DataArray, parameters: DefaultParameters, run: Ru
 
 
 def sort_detected(
-    recording: xr.DataArray, detected: Detected, parameters: DefaultParameters, run: Run, *, given: Parameters
+    recording: xr.DataArray,
+    detected: Detected,
+    parameters: DefaultParameters,
+    run: Run,
+    *,
+    given: Parameters,
+    finish: Finish = USUAL_FINISH,
 ) -> xr.DataTree:
     """Sort a segment whose events are known; the sorting records the parameters that were ``given`` to the preset."""
     p, prepared, features, tissue = parameters, detected.prepared, detected.features, detected.tissue
@@ -126,7 +132,7 @@ def sort_detected(
 
     extent = {"first_sample": first_sample(recording), "n_samples": recording.sizes["time"]}
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=extent["n_samples"])
-    units = tidy_units(matches, resting, n_spikes_min=p.n_spikes_min, pieces=pieces, **extent)
+    units = tidy_units(matches, resting, n_spikes_min=p.n_spikes_min, pieces=pieces, finish=finish, **extent)
     log = clusters.log + matchable.log + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)

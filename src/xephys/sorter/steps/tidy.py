@@ -68,6 +68,25 @@ BURST_REFRACTORY_MS, BURST_MS = 1.5, 20.0
 COMMON_MS = 0.5
 
 
+@dataclass(frozen=True)
+class Finish:
+    """What is done to units after the last matching.
+
+    Attributes
+    ----------
+    joins
+        Whether units of one neuron are merged.
+    repeat_ms
+        Of two spikes of a unit that are closer than this, the better match is kept.
+    """
+
+    joins: bool = True
+    repeat_ms: float = DEAD_MS
+
+
+USUAL_FINISH = Finish()
+
+
 def tidy_templates(
     templates: xr.Dataset,
     counts: NDArray[np.floating[Any]],
@@ -111,6 +130,7 @@ def tidy_units(
     first_sample: int,
     n_samples: int,
     pieces: NDArray[np.void] | None = None,
+    finish: Finish = USUAL_FINISH,
 ) -> Units:
     """Merge units of one neuron, drop copies, artifacts and small units, and renumber the rest.
 
@@ -126,15 +146,17 @@ def tidy_units(
         Range of the recording on that axis.
     pieces
         Records of ``kernels.curate.pieces.PIECE``: pairs of units that are pieces of one unit and will be joined.
+    finish
+        What is done to the units.
     """
     from ...kernels.curate.parts_of_sums import give_to_parts
     from ...kernels.curate.pieces import PIECE
     from ...kernels.curate.relative_sizes import relative_sizes
     from ...kernels.curate.repeats import drop_repeats
 
-    n_units, dead_samples = templates.sizes["unit"], _samples(DEAD_MS, templates)
-    pieces = np.empty(0, PIECE) if pieces is None else pieces
-    target, shift, decisions, late = _joined(matches, templates, pieces, n_samples=n_samples)
+    n_units = templates.sizes["unit"]
+    pieces = np.empty(0, PIECE) if pieces is None or not finish.joins else pieces
+    target, shift, decisions, late = _joined(matches, templates, pieces, n_samples=n_samples, joins=finish.joins)
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
     num_matched = np.bincount(matches["unit_index"], minlength=n_units)
     artifact = _artifacts(matches, templates, norms, n_samples=n_samples)
@@ -151,7 +173,7 @@ def tidy_units(
     sizes = relative_sizes(norms, target, num_matched)
     spikes["amplitude"] *= sizes[spikes["unit_index"]]
     spikes["unit_index"] = target[spikes["unit_index"]]
-    spikes = drop_repeats(spikes, dead_samples=dead_samples)
+    spikes = drop_repeats(spikes, dead_samples=_samples(finish.repeat_ms, templates))
 
     counts = np.bincount(spikes["unit_index"], minlength=n_units)
     alive = counts >= n_spikes_min
@@ -171,7 +193,7 @@ def _samples(duration_ms: float, templates: xr.Dataset) -> int:
 
 
 def _joined(
-    matches: NDArray[Any], templates: xr.Dataset, pieces: NDArray[np.void], *, n_samples: int
+    matches: NDArray[Any], templates: xr.Dataset, pieces: NDArray[np.void], *, n_samples: int, joins: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.void], NDArray[np.void]]:
     """The unit that each template joins, the shift of its spikes, the decisions, and the pairs joined by bursts."""
     from ...kernels.curate.bursts import find_burst_pieces
@@ -181,6 +203,7 @@ def _joined(
 
     waveforms, channels = templates["waveform"].values, templates["channel_index"].values.astype(np.int32)
     candidates = merge_candidates(waveforms, channels)
+    candidates = candidates if joins else candidates[:0]
     trains = split_trains(matches["sample_index"], matches["unit_index"], n_units=templates.sizes["unit"])
     target, shift, decisions = decide_merges(
         candidates,
