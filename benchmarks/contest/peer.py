@@ -4,9 +4,11 @@
 
 FOLDER holds ``recording`` and ``told.json``. Known bad channels are removed, sampling delays are corrected, and the
 sorter runs with its defaults; SORTER may also be ``truth+wobble`` or ``truth+circus-omp``: SpikeInterface's matchers
-with the true templates. Writes ``sorting.npz`` (sample, unit, version) into OUT.
+with the true templates; or ``dartsort``, in an environment that has it. Writes ``sorting.npz`` (sample, unit, version)
+into OUT.
 """
 
+import importlib.util
 import json
 import os
 import sys
@@ -17,6 +19,9 @@ from typing import Any
 import numpy as np
 
 RADIUS_UM = 100.0  # around the peak of a template, as in Lupin and SpykingCircus2
+#: Settings of dartsort beside its defaults: by default it trains a network for each recording, which takes hours on a
+#: CPU; with the other kind of network, it can start from weights that it brings along.
+DARTSORT = {"dartsort": {}, "dartsort-pretrained": {"nn_denoiser_class_name": "SingleChannelWaveformDenoiser"}}
 
 
 def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:
@@ -25,11 +30,13 @@ def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:
     set_global_job_kwargs(n_jobs=int(n_jobs), progress_bar=False)
     Path(out).mkdir(parents=True, exist_ok=True)
     recording = prepared(Path(folder))
-    if sorter.startswith("truth+"):
+    if sorter in DARTSORT:
+        sample, unit = sorted_by_dartsort(sorter, recording, Path(out))
+    elif sorter.startswith("truth+"):
         sample, unit = matched(recording, Path(folder), sorter.removeprefix("truth+"))
     else:
         sample, unit = sorted_by(sorter, recording, Path(out))
-    name = "kilosort" if sorter == "kilosort4" else "spikeinterface"
+    name = {"kilosort4": "kilosort", **dict.fromkeys(DARTSORT, "dartsort")}.get(sorter, "spikeinterface")
     np.savez(Path(out) / "sorting.npz", sample=sample, unit=unit, version=f"{name} {version(name)}")
 
 
@@ -63,6 +70,28 @@ def sorted_by(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
     return spikes["sample_index"], spikes["unit_index"]
 
 
+def sorted_by_dartsort(sorter: str, recording: Any, out: Path) -> tuple[Any, Any]:
+    """Run dartsort itself on a saved recording, as it asks for; it corrects delays by itself and is not given them."""
+    import logging
+    import shutil
+
+    from dartsort import DARTsortUserConfig, dartsort
+    from dartsort.config import default_pretrained_path
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", filename=out / "log.txt")
+    settings: dict[str, Any] = dict(DARTSORT[sorter])
+    if settings:
+        settings["nn_denoiser_pretrained_path"] = default_pretrained_path
+    if "inter_sample_shift" in recording.get_property_keys():
+        recording.delete_property("inter_sample_shift")
+    recording = recording.save(folder=out / "run" / "recording", overwrite=True)
+    found = dartsort(recording, out / "run" / "out", DARTsortUserConfig(device="cpu", **settings), overwrite=True)
+    sorting = found["sorting"] if isinstance(found, dict) else found.sorting
+    sorting = sorting.drop_missing()
+    shutil.rmtree(out / "run")
+    return sorting.times_samples, np.unique(sorting.labels, return_inverse=True)[1]
+
+
 def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:
     """Spikes of the true templates, found on traces whose noise is whitened with its known covariance."""
     import spikeinterface.preprocessing as preprocessing
@@ -92,6 +121,8 @@ def matched(recording: Any, folder: Path, method: str) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--installed" and sys.argv[2] in DARTSORT:
+        sys.exit(importlib.util.find_spec("dartsort") is None)
     if sys.argv[1] == "--installed":
         from spikeinterface.sorters import sorter_dict
 
