@@ -19,9 +19,15 @@ from typing import Any
 import numpy as np
 
 RADIUS_UM = 100.0  # around the peak of a template, as in Lupin and SpykingCircus2
-#: Settings of dartsort beside its defaults: by default it trains a network for each recording, which takes hours on a
-#: CPU; with the other kind of network, it can start from weights that it brings along.
-DARTSORT = {"dartsort": {}, "dartsort-pretrained": {"nn_denoiser_class_name": "SingleChannelWaveformDenoiser"}}
+#: Settings of dartsort beside its defaults. By default it trains a network for each recording, which takes hours on a
+#: CPU; with the other kind of network, it can start from weights that it brings along. ``still``: these weights, and no
+#: motion, for recordings that have none.
+_PRETRAINED = {"nn_denoiser_class_name": "SingleChannelWaveformDenoiser"}
+DARTSORT = {
+    "dartsort": {},
+    "dartsort-pretrained": _PRETRAINED,
+    "dartsort-still": {**_PRETRAINED, "do_motion_estimation": False},
+}
 
 
 def main(sorter: str, folder: str, out: str, n_jobs: str) -> None:

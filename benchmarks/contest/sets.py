@@ -118,6 +118,7 @@ KINDS: dict[str, Kind] = {
     "hard32": _hard(32, 20, "neuropixels-like"),
     "short": Kind("hard, 32 channels, 30 s", 30.0, 32, 20, {"preset": "hard"}),
     "short-easy": Kind("easy, 32 channels, 30 s", 30.0, 32, 10, {"preset": "easy"}),
+    "short16-hard": Kind("hard, 16 channels, 20 s", 20.0, 16, 8, {"preset": "hard"}),
     "short16": Kind("easy, 16 channels, 20 s", 20.0, 16, 5, {"preset": "easy"}),
     "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
     "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),

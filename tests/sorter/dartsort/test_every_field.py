@@ -49,7 +49,7 @@ EVENTS = {
     "ms_after": 2.0,
     "peak_sign": "neg",
     "voltage_threshold": 8.0,
-    "initial_threshold": 14.0,
+    "initial_threshold": 20.0,
     "temporal_pca_rank": 4,
     "feature_ms_before": 0.5,
     "feature_ms_after": 1.0,
@@ -138,7 +138,9 @@ def test_what_is_refused(small: Any, name: str, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def small() -> Any:
-    return simulate_recording(duration_s=1.5, n_channels=12, n_units=4, amplitude_range_uv=(80, 150), seed=4)[0]
+    return simulate_recording(
+        duration_s=2, n_channels=12, n_units=8, preset="hard", amplitude_range_uv=(60, 150), seed=4
+    )[0]
 
 
 @pytest.fixture(scope="module")
