@@ -25,7 +25,7 @@ class Assigner:
     def reset(self) -> None:
         """Forget everything since the sequences were learned."""
         from ..kernels.realtime.assign import new_state
-        from ..kernels.realtime.learn import to_sequences
+        from ..kernels.realtime.patterns import to_sequences
 
         patterns, self._around = unpacked(self._sequences)
         self._limits = limits_of(parameters_of(self._sequences), float(self._sequences.attrs["sampling_frequency"]))

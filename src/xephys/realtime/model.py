@@ -19,7 +19,7 @@ from ..sorter.rt_sort.parameters import RTSortParameters
 
 if TYPE_CHECKING:
     from ..kernels.realtime.assign import Limits
-    from ..kernels.realtime.learn import Around, Patterns, Roots
+    from ..kernels.realtime.patterns import Around, Patterns, Roots
 
 #: Variables of the network among those of the sequences.
 NETWORK = ("weights", "biases", "shape")
@@ -58,7 +58,7 @@ def codetections_of(
 
 def roots_of(records: NDArray[Any], p: RTSortParameters, stringent_thresh: float, around: Around) -> Roots:
     """Records of roots as arrays; clear are those that are alone, with a likely detection on another inner channel."""
-    from ..kernels.realtime.learn import Roots
+    from ..kernels.realtime.patterns import Roots
 
     channels = np.ascontiguousarray(records["channel_index"])
     probabilities = records["probabilities"].astype(np.float32)
@@ -77,7 +77,7 @@ def roots_of(records: NDArray[Any], p: RTSortParameters, stringent_thresh: float
 
 def around_channels(recording: xr.DataArray, p: RTSortParameters) -> Around:
     """Channels around each channel of a recording."""
-    from ..kernels.realtime.learn import Around
+    from ..kernels.realtime.patterns import Around
 
     positions, groups = positions_of(recording, why="sequences"), channel_groups(recording)
     neighbors, n_inner = channels_around(
@@ -171,7 +171,7 @@ def parameters_of(sequences: xr.Dataset) -> RTSortParameters:
 
 def unpacked(sequences: xr.Dataset) -> tuple[Patterns, Around]:
     """Patterns and neighborhoods of a dataset."""
-    from ..kernels.realtime.learn import Around, Patterns
+    from ..kernels.realtime.patterns import Around, Patterns
 
     patterns = Patterns(*(np.ascontiguousarray(sequences[name].values) for name in Patterns._fields))
     around = Around(*(np.ascontiguousarray(sequences[name].values) for name in Around._fields))

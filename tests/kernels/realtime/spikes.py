@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xephys.kernels.realtime.learn import Around, Roots
+from xephys.kernels.realtime.patterns import Around, Roots
 
 N_CHANNELS, N_SLOTS = 12, 6
 

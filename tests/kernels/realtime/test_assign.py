@@ -3,7 +3,7 @@
 import numpy as np
 
 from xephys.kernels.realtime.assign import Limits, assign, make_sequences, new_state
-from xephys.kernels.realtime.learn import to_sequences
+from xephys.kernels.realtime.patterns import to_sequences
 
 from .spikes import make_roots
 from .test_learn import LIMITS, learned

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xephys.kernels.realtime.assign import Limits
-from xephys.kernels.realtime.learn import latency_branches, learn_sequences, pattern_features
+from xephys.kernels.realtime.learn import learn_sequences
 
 from .spikes import make_roots
 
@@ -64,17 +64,3 @@ def test_limits_of_a_sequence():
     assert len(learned(roots, around, min_activity_root_cocs=1000)[0].root) == 0
     unclear = roots._replace(clear=np.zeros_like(roots.clear))
     assert len(learned(unclear, around)[0].root) == 0
-
-
-def test_latencies_without_a_gap_are_one_branch():
-    late = np.random.default_rng(0).normal(0, 2, (300, 4)).astype(np.float32)
-    branches = latency_branches(late, np.ones((300, 4), bool), SETTINGS)
-    assert [len(rows) for rows in branches] == [300]
-
-
-def test_features_ignore_channels_without_detections():
-    roots, _, _ = make_roots([4.0], [1.0], [20], n_spikes=50)
-    silent = roots._replace(probabilities=np.where(np.arange(6) == 0, 0.9, 0.0) * np.ones_like(roots.probabilities))
-    features = pattern_features(silent, np.arange(50), 6)
-    assert features.shape == (50, 11)
-    assert not features[:, 6:].any()
