@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,10 +12,22 @@ import xarray as xr
 from ...checks import hint_for
 from ...errors import ParameterError
 from ...recording.segments import tree_of
+from ..apart import call_apart
 from ..config.config import SortingPipelineConfig
 from ..sorters import OWN, Sorter, available_sorters, find_sorter
 from .loading import load_segments
 from .units import UnitTable, measure_units
+
+
+def nothing() -> None:
+    """Nothing is to be ended."""
+
+
+def run_delegated(
+    name: str, recording: xr.DataArray | xr.DataTree, folder: Path, given: Mapping[str, Any]
+) -> xr.DataTree:
+    """A delegated sorter's sorting; called in the sorter's own process."""
+    return find_sorter(name).run(recording, folder, given).load()
 
 
 class SorterBackend:
@@ -28,12 +42,16 @@ class SorterBackend:
     ----------
     name
         Name of the sorter that runs, in every record.
+    end
+        Ends a sorter that runs in a process of its own; those of this process end at their next chunk.
     """
 
     name: ClassVar[str] = ""
+    end: Callable[[], None]
 
     def __init__(self, config: SortingPipelineConfig) -> None:
         self.config = config
+        self.end = nothing
 
     @property
     def sorter(self) -> Sorter:
@@ -72,7 +90,11 @@ class SorterBackend:
             from ...sorter.run import sort
 
             return sort(recording, preset=self.name.removeprefix(OWN), folder=output_folder, progress=progress, **given)
-        return self.sorter.run(recording, output_folder or Path(), given)
+        run = partial(run_delegated, self.name, recording, (output_folder or Path()).absolute(), given)
+        return call_apart(run, started=self._started)
+
+    def _started(self, end: Callable[[], None]) -> None:
+        self.end = end
 
     def extract_waveforms(
         self,

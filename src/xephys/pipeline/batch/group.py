@@ -218,7 +218,10 @@ def _write_sorting(run: GroupRun, joint: xr.DataArray | xr.DataTree, hidden: Pat
     work = run.group.intermediate / f"{run.backend.name}_results"
     work.mkdir(parents=True, exist_ok=True)
     sorting = guarded(
-        lambda: run.backend.sort(joint, run.group.name, None, work, progress=run.watch.report), run.watch, work
+        lambda: run.backend.sort(joint, run.group.name, None, work, progress=run.watch.report),
+        run.watch,
+        work,
+        end=lambda: run.backend.end(),
     )
     save_sorting(sorting, hidden / SORTING_NAME)
 

@@ -178,11 +178,11 @@ def gpu_states() -> list[tuple[float, float]]:
         return []
 
 
-def guarded(call: Callable[[], T], watch: Watch, work: Path) -> T:
+def guarded(call: Callable[[], T], watch: Watch, work: Path, *, end: Callable[[], None] = lambda: None) -> T:
     """Run a call on a thread of its own and look at the guards meanwhile.
 
-    If a guard trips, the call is told at its next finished chunk; one that does not listen is left behind after
-    ``sorter_inactivity_in_process_grace_s``.
+    If a guard trips, ``end`` is called, and the call is told at its next finished chunk; one that does not listen is
+    left behind after ``sorter_inactivity_in_process_grace_s``.
 
     Raises
     ------
@@ -208,6 +208,7 @@ def guarded(call: Callable[[], T], watch: Watch, work: Path) -> T:
             break
         watch.tripped = watch.look(work)
         if watch.tripped is not None:
+            end()
             thread.join(execution.sorter_inactivity_in_process_grace_s)
             raise watch.tripped
     if raised:
