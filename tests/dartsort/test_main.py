@@ -82,3 +82,32 @@ def test_what_does_not_fit_is_refused_before_any_work(recording: Any, tmp_path: 
     with pytest.raises(ParameterError, match="has 2 segments, and dartsort's files hold one"):
         dartsort(segments, tmp_path / "a", CFG)
     assert not (tmp_path / "a").exists()
+
+
+def test_an_unfinished_folder_resumes_with_the_same_settings_alone(
+    recording: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = {**CFG, "save_final_features": False, "dredge_only": True}
+    with monkeypatch.context() as patched:
+        patched.setattr("xephys.dartsort.main.MotionInfo.save", None)  # stops the run after its passes
+        with pytest.raises(TypeError):
+            dartsort(recording, tmp_path / "a", cfg)
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"dartsort_config.toml", "recording.txt", "passes"}
+    with pytest.raises(ParameterError, match=r"a run with other settings \(voltage_threshold\)"):
+        dartsort(recording, tmp_path / "a", {**cfg, "voltage_threshold": 4})
+    with pytest.raises(ParameterError, match="a run with another recording"):
+        dartsort(recording.isel(time=slice(0, 100_000)), tmp_path / "a", cfg)
+    found = dartsort(recording, tmp_path / "a", cfg)["sorting"]
+    fresh = dartsort(recording, tmp_path / "b", cfg)["sorting"]
+    np.testing.assert_array_equal(found.times_samples, fresh.times_samples)
+    with_others = dartsort(recording, tmp_path / "a", {**cfg, "voltage_threshold": 6}, overwrite=True)["sorting"]
+    assert with_others.n_spikes < found.n_spikes
+
+
+@pytest.mark.parametrize("dredge_only", [False, True])
+def test_a_recording_without_spikes_gives_an_empty_sorting(dredge_only: bool, tmp_path: Path) -> None:
+    quiet = simulate_recording(duration_s=3, n_channels=8, n_units=0, seed=1)[0]
+    cfg = {**CFG, "save_final_features": False, "dredge_only": dredge_only}
+    found = dartsort(quiet, tmp_path, cfg)
+    assert found["sorting"].n_spikes == 0 and not found["motion"].drifting
+    assert len(DARTsortSorting.load(tmp_path / "dartsort_sorting.npz")) == 0

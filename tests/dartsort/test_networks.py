@@ -46,6 +46,36 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         network.denoise(np.zeros((2, 61)))
 
 
+def test_damage_that_a_hash_does_not_see_is_refused(tmp_path: Path) -> None:
+    network = single()
+    network.save(tmp_path / "a.npz")
+    whole = (tmp_path / "a.npz").read_bytes()
+    spoiled = bytearray(whole)
+    spoiled[len(whole) // 2] ^= 255
+    for name, content in {"spoiled": bytes(spoiled), "short": whole[:-200], "empty": b""}.items():
+        (tmp_path / f"{name}.npz").write_bytes(content)
+        with pytest.raises(ParameterError, match=f"{name}.npz holds no weights: .*copy the file again"):
+            SingleChannelWaveformDenoiser.load(tmp_path / f"{name}.npz")
+    for name, values in {
+        "out.weight": np.zeros((121, 855)),
+        "conv1.0.bias": np.zeros(15),
+        "out.bias": np.zeros(120),
+        "conv2.0.weight": np.zeros(11),
+        "conv1.0.weight": np.zeros(()),
+    }.items():
+        np.savez(tmp_path / "b.npz", **{**network.weights, name: values})  # without a hash, as published ones
+        with pytest.raises(ParameterError, match=r"do not fit each other: .*; give the weights of one network"):
+            SingleChannelWaveformDenoiser.load(tmp_path / "b.npz")
+
+
+def test_weights_of_a_decollider_have_to_fit() -> None:
+    shapes = [(6, 8), (6,), (1,), (5, 6), (5,), (1,), (12, 5), (12,)]
+    weights = {name: np.zeros(shape) for name, shape in zip(Decollider.NAMES, shapes, strict=True)}
+    assert Decollider(weights).denoise(np.ones((2, 3, 2))).shape == (2, 3, 2)
+    with pytest.raises(ParameterError, match=r"do not fit each other: hidden2.weight \(5, 7\)"):
+        Decollider({**weights, "hidden2.weight": np.zeros((5, 7))})
+
+
 def test_published_weights_are_read_and_denoise(shared_data: Path) -> None:
     network = SingleChannelWaveformDenoiser.load(shared_data / "pretrained_nets" / "dartsort_single_chan_denoiser.npz")
     t = np.arange(121) - 42

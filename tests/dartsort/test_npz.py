@@ -28,6 +28,10 @@ def test_other_files_are_refused_and_no_object_is_made(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_text("no")
     np.savez(tmp_path / "b.npz", times_samples=np.arange(3))
     np.savez(tmp_path / "c.npz", **SPIKES, labels=np.array([None, {}], dtype=object))
-    for name in ("a", "b", "c", "none"):
+    write_npz(tmp_path / "d.npz", SPIKES, {"size": np.arange(500.0)}, h5_path=None, persistent=[])
+    spoiled = bytearray((tmp_path / "d.npz").read_bytes())
+    spoiled[len(spoiled) // 2] ^= 255
+    (tmp_path / "d.npz").write_bytes(bytes(spoiled))
+    for name in ("a", "b", "c", "d", "none"):
         with pytest.raises(ParameterError, match=f"{name}.npz is not a sorting of dartsort: .*give its .npz file"):
             read_npz(tmp_path / f"{name}.npz")

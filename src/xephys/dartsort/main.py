@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 import xarray as xr
 
-from ..errors import ParameterError
+from ..errors import ParameterError, SilentRecordingError
 from ..io.bridge.spikeinterface import from_spikeinterface
 from ..io.export.optional import needed
 from ..per_channel import positions_of
@@ -22,7 +22,7 @@ from ..sorter.dartsort.prepare import check_settings
 from ..sorter.dartsort.sort import detect_dartsort, sort_dartsort
 from ..sorter.presets import find_preset
 from ..sorter.run import sort_with
-from ..sorter.steps.passes import Run
+from ..sorter.steps.passes import NoUnits, Run
 from ..typing import PathLike
 from .config import read_config, write_config
 from .convert import LOCALIZATIONS
@@ -207,10 +207,13 @@ def _events(
 ) -> tuple[DARTsortSorting, xr.Dataset | None]:
     """The detected events without labels, and the motion that they show."""
     check_settings(parameters)
-    known = {} if given is None else {"motion": given.motion, "motion_is_known": True}
-    detected = detect_dartsort(recording, parameters, Run(work, preset="dartsort"), **known)
+    known: dict[str, Any] = {} if given is None else {"motion": given.motion, "motion_is_known": True}
     fields = ("sample_index", "channel_index", "amplitude", "x", "y", "z")
-    records = detected.events.load(fields)
+    try:
+        detected = detect_dartsort(recording, parameters, Run(work, preset="dartsort"), **known)
+        records, motion = detected.events.load(fields), detected.motion
+    except (NoUnits, SilentRecordingError):
+        records, motion = np.zeros(0, [(name, "f8") for name in fields]), known.get("motion")
     places = np.stack([records["x"], records["z"], records["y"]], axis=1).astype("f4")
     sorting = DARTsortSorting(
         times_samples=records["sample_index"],
@@ -222,7 +225,7 @@ def _events(
             LOCALIZATIONS: places,
         },
     )
-    return sorting, detected.motion
+    return sorting, motion
 
 
 def _with_file(sorting: DARTsortSorting, path: Path, geom: np.ndarray) -> DARTsortSorting:

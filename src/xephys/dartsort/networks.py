@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +46,19 @@ class Network:
         wrong = [name for name, values in own.items() if not np.isfinite(values).all()]
         if wrong:
             raise ParameterError(f"{', '.join(wrong)} of the weights is not finite; train the network again")
+        expected = self.expected_shapes(own)
+        unfit = [f"{name} {own[name].shape}" for name in self.NAMES if own[name].shape != expected[name]]
+        if unfit:
+            raise ParameterError(
+                f"the weights of a {type(self).__name__} do not fit each other: {', '.join(unfit)}; give the weights "
+                "of one network"
+            )
         object.__setattr__(self, "weights", own)
+
+    @staticmethod
+    def expected_shapes(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight that goes with the sizes of the others."""
+        raise NotImplementedError
 
     @property
     def hash(self) -> str:
@@ -84,7 +98,7 @@ class Network:
             try:
                 with np.load(file, allow_pickle=False) as stored:
                     arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
-            except (OSError, ValueError, EOFError, KeyError) as error:
+            except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
                 raise ParameterError(f"{file} holds no weights: {error}; copy the file again") from error
         else:
             torch = needed("torch", extra="nn", what="reading weights that torch saved")
@@ -127,6 +141,17 @@ class SingleChannelWaveformDenoiser(Network):
         "out.bias",
     )
 
+    @staticmethod
+    def expected_shapes(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight that goes with the numbers of filters, their lengths and that of a snippet."""
+        first, second, n_samples = (weights[name].size for name in ("conv1.0.bias", "conv2.0.bias", "out.bias"))
+        one, other = (weights[name].shape[-1:] for name in ("conv1.0.weight", "conv2.0.weight"))
+        n_left = n_samples - sum(one) - sum(other) + 2
+        shapes = (
+            (first, 1, *one), (first,), (second, first, *other), (second,), (n_samples, second * n_left), (n_samples,),
+        )  # fmt: skip
+        return dict(zip(SingleChannelWaveformDenoiser.NAMES, shapes, strict=True))
+
     @property
     def n_samples(self) -> int:
         """Length of a snippet."""
@@ -163,6 +188,14 @@ class Decollider(Network):
         "out.weight",
         "out.bias",
     )
+
+    @staticmethod
+    def expected_shapes(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight that goes with the sizes of the hidden layers, of the input and of the output."""
+        first, second, n_out = (weights[name].size for name in ("hidden1.bias", "hidden2.bias", "out.bias"))
+        n_in = weights["hidden1.weight"].shape[-1:]
+        shapes = ((first, *n_in), (first,), (1,), (second, first), (second,), (1,), (n_out, second), (n_out,))
+        return dict(zip(Decollider.NAMES, shapes, strict=True))
 
     def denoise(self, snippets: NDArray[Any], present: NDArray[Any] | None = None) -> NDArray[np.float32]:
         """Denoise snippets ``(n, sample, slot)``; ``present (n, slot)`` tells which slots have a channel.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ def read_npz(path: PathLike) -> dict[str, NDArray[Any]]:
         missing = [name for name in ("times_samples", "channels") if name not in stored]
         if missing:
             raise KeyError(missing[0])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ParameterError(f"{path} is not a sorting of dartsort: {error}; give its .npz file") from error
     return stored
 
