@@ -120,11 +120,11 @@ def dartsort(
             sorting, found = _events(traces, parameters, work, given)
         else:
             sorting, found = _units(traces, parameters, work, given)
-    info = given if given is not None else MotionInfo.of_motion(found, geom=geom)
-    info.save(folder, overwrite=True)
-    if config.save_final_features:
-        sorting = _with_file(sorting, folder / FEATURES, geom)
-    sorting.save(folder / SORTING)
+        info = given if given is not None else MotionInfo.of_motion(found, geom=geom)
+        info.save(folder, overwrite=True)
+        if config.save_final_features:
+            sorting = _with_file(sorting, folder / FEATURES, geom)
+        sorting.save(folder / SORTING)
     return {"sorting": sorting, "motion": info}
 
 
