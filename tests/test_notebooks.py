@@ -19,17 +19,25 @@ def test_stored_without_outputs(path):
             assert cell["outputs"] == [] and cell["execution_count"] is None, f"cell {number} has outputs; clear them"
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """One process for all notebooks, which imports packages once; each notebook begins without names."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    known = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    manager = import_module("jupyter_client").KernelManager(kernel_name="python3")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(known), "TMPDIR": str(folder)}
+    manager.start_kernel(env=environment, cwd=str(folder))
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs(path, tmp_path, monkeypatch):
+def test_runs(path, kernel):
     nbformat, client = import_module("nbformat"), import_module("nbclient")
-    known = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(known))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     notebook = nbformat.read(path, as_version=4)
-    client.NotebookClient(
-        notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    client.NotebookClient(notebook, timeout=240, km=kernel).execute()
     pictures = [
         len(base64.b64decode(output["data"]["image/png"]))
         for cell in notebook.cells

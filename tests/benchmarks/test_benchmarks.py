@@ -101,7 +101,7 @@ def kernels_except(room, folder):
 @pytest.mark.slow
 def test_sort(load, tmp_path):
     sort = load("sort")
-    kernels = kernels_except("cluster", tmp_path / "kernels")
+    kernels = kernels_except("templates", tmp_path / "kernels")
     kernels.mkdir(exist_ok=True)
     runs = sort.run(quick=True, kernels=kernels)
     assert [run.cache for run in runs] == ["cold", "warm"]
@@ -136,7 +136,7 @@ def test_hours_counts_the_units_that_fire_rarely(load):
 def test_scaling(load, tmp_path):
     scaling = load("scaling")
     duration_s = scaling.simulate(tmp_path / "recording", quick=True, duration_s=0.0)
-    found = scaling.measure(tmp_path / "recording", cores=[1, 2], duration_s=duration_s, device=None)
+    found = scaling.measure(tmp_path / "recording", cores=[2], duration_s=duration_s, device=None)
     for stages in found.values():
         whole = stages.pop("whole sort")
         assert len(stages) > 10
@@ -148,7 +148,7 @@ def test_scaling(load, tmp_path):
 def test_scaling_on_worker_processes(load, tmp_path):
     scaling = load("scaling")
     duration_s = scaling.simulate(tmp_path / "recording", quick=True, duration_s=0.0)
-    found = scaling.measure(tmp_path / "recording", cores=[1, 2], duration_s=duration_s, device=None, processes=True)
+    found = scaling.measure(tmp_path / "recording", cores=[2], duration_s=duration_s, device=None, processes=True)
     table = "".join(scaling.report_processes(found))
     assert "| whole sort |" in table and "| times one process | 1.00 |" in table
 

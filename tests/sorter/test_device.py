@@ -15,10 +15,24 @@ from ..support.sortings import assert_identical
 N_REFINEMENTS = DefaultParameters().n_refinements
 
 
+DURATION_S = 6.0  # strict arrays take ten times as long
+
+
 @pytest.fixture(scope="module")
-def sorted_there(opened):
+def shortened(opened):
+    """A function that opens the beginning of the recording in chunks of the given number of seconds."""
+    return lambda chunk_s: xephys.time_slice(opened(chunk_s), 0.0, DURATION_S)
+
+
+@pytest.fixture(scope="module")
+def sorted_here(shortened):
+    return xephys.sort(shortened(2.0))
+
+
+@pytest.fixture(scope="module")
+def sorted_there(shortened):
     with device_arrays.installed() as device, device_arrays.counted() as copies:
-        return xephys.sort(opened(2.0), device=device), copies
+        return xephys.sort(shortened(2.0), device=device), copies
 
 
 def keys(sorting):
@@ -27,8 +41,9 @@ def keys(sorting):
     return spikes["unit_index"].values * 10**9 + spikes["sample_index"].values
 
 
-def test_spikes_equal_those_of_the_cpu(sorted_there, expected):
-    found = sorted_there[0]
+def test_spikes_equal_those_of_the_cpu(sorted_there, sorted_here):
+    found, expected = sorted_there[0], sorted_here
+    assert found["units"].sizes["unit"] >= 7
     assert found["units"].sizes == expected["units"].sizes
     shared = len(np.intersect1d(keys(found), keys(expected)))
     assert shared >= 0.999 * max(found["spikes"].sizes["spike"], expected["spikes"].sizes["spike"])
@@ -37,29 +52,29 @@ def test_spikes_equal_those_of_the_cpu(sorted_there, expected):
     assert found.attrs["fingerprint"] == expected.attrs["fingerprint"]
 
 
-def test_only_samples_are_copied_up_and_events_or_sums_down(sorted_there, opened):
-    """Copied are twelve tiles in each pass over the recording, and the tiles drawn for estimates."""
+def test_only_samples_are_copied_up_and_events_or_sums_down(sorted_there, shortened):
+    """Copied are six tiles in each pass over the recording, and the tiles drawn for estimates."""
     found, copies = sorted_there
-    n_channels, rate = opened(2.0).sizes["channel"], 30_000
-    n_tiles = -(-opened(2.0).sizes["time"] // rate)
+    n_channels, rate = shortened(2.0).sizes["channel"], 30_000
+    n_tiles = -(-shortened(2.0).sizes["time"] // rate)
     samples = [shape for dtype, shape in copies.up if dtype == "<i2"]
     assert all(shape[1] == n_channels and shape[0] < 1.2 * rate for shape in samples)
     whole_traces = [shape for _, shape in copies.down if len(shape) == 2 and shape[1] == n_channels and shape[0] > 9000]
     # Constant channels, noisy channels and noise levels are estimated from excerpts of every tile.
     assert len(whole_traces) <= 3 * n_tiles
     assert len(samples) <= (3 + 1 + 4 + 2 * N_REFINEMENTS) * n_tiles  # each refinement averages templates and matches
-    assert len(found["spikes"]["sample_index"]) > 500
+    assert len(found["spikes"]["sample_index"]) > 200
 
 
-def test_chunks_change_no_bit_there(sorted_there, opened):
+def test_chunks_change_no_bit_there(sorted_there, shortened):
     with device_arrays.installed() as device:
-        assert_identical(xephys.sort(opened(0.7001), device=device), sorted_there[0])
+        assert_identical(xephys.sort(shortened(0.7001), device=device), sorted_there[0])
 
 
-def test_units_learned_on_the_cpu_are_matched_on_the_device(expected, opened):
-    here = xephys.sort(opened(2.0), learned=expected)
+def test_units_learned_on_the_cpu_are_matched_on_the_device(expected, shortened):
+    here = xephys.sort(shortened(2.0), learned=expected)
     with device_arrays.installed() as device:
-        there = xephys.sort(opened(2.0), learned=expected, device=device)
+        there = xephys.sort(shortened(2.0), learned=expected, device=device)
     assert len(np.intersect1d(keys(there), keys(here))) >= 0.999 * max(len(keys(there)), len(keys(here)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from xephys.kernels.match.model import MatchModel, build_match_model
 from xephys.kernels.match.templates import match_halo, match_templates
-from xephys.kernels.templates.average import low_rank_templates
+from xephys.kernels.templates.low_rank import low_rank_templates
 
 N_BEFORE, N_SAMPLES, N_CHANNELS = 12, 33, 12
 

@@ -15,7 +15,7 @@ def low_rank(
     templates: xr.Dataset, *, rank: int, n_channels_max: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
     """Time courses, patterns and channels of templates, without those that carry no energy."""
-    from ..kernels.templates.average import low_rank_templates, select_channels, without_weak_ranks
+    from ..kernels.templates.low_rank import low_rank_templates, select_channels, without_weak_ranks
 
     counts = templates["num_averaged"].values
     waveforms, slots = select_channels(

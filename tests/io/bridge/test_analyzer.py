@@ -148,7 +148,19 @@ def test_what_cannot_be_converted_is_named(tmp_path):
         to_spikeinterface_analyzer(sorting, recording, format="folder", folder=tmp_path / "a")
 
 
-def test_their_selection_and_merge_of_units_work(analyzer):
+@pytest.fixture
+def not_compiled(monkeypatch):
+    """Two functions of theirs as plain Python: Numba would compile for fifteen seconds what runs for milliseconds."""
+    from spikeinterface.metrics.quality import misc_metrics
+    from spikeinterface.postprocessing import template_similarity
+
+    counts = misc_metrics._get_synchrony_counts
+    monkeypatch.setattr(misc_metrics, "_get_synchrony_counts", counts.py_func)
+    matrix = template_similarity._compute_similarity_matrix_numpy
+    monkeypatch.setattr(template_similarity, "_compute_similarity_matrix", matrix)
+
+
+def test_their_selection_and_merge_of_units_work(analyzer, not_compiled):
     first, second = analyzer.unit_ids[:2]
     again = analyzer.select_units([first]).select_units([first])
     assert again.get_extension("template_metrics").get_data().index.tolist() == [first]

@@ -8,7 +8,7 @@ import pytest
 from xephys.kernels.match.features import match_and_project
 from xephys.kernels.match.model import build_match_model
 from xephys.kernels.match.templates import match_halo, match_templates
-from xephys.kernels.templates.average import low_rank_templates
+from xephys.kernels.templates.low_rank import low_rank_templates
 
 N_SAMPLES, N_BEFORE, N_CHANNELS = 40, 12, 6
 BEFORE, AFTER = match_halo(N_SAMPLES, nbefore=N_BEFORE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.templates.average import low_rank_templates
+from xephys.kernels.templates.low_rank import low_rank_templates
 from xephys.kernels.templates.similarity import template_similarity
 
 

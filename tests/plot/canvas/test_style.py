@@ -75,19 +75,25 @@ def _of_a_study(simulated, sorting, **given):
         return plot.plot_study(study, **given)
 
 
+@functools.cache
+def _tracked():
+    """Two sessions, their truth and their tracks."""
+    sessions, truth = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, seed=0)
+    return sessions, truth, xephys.track_units(sessions)
+
+
 def _of_tracks(function):
-    sessions = functools.partial(simulate_sessions, n_sessions=2, n_neurons=10, n_channels=32, seed=0)
-    return lambda simulated, sorting, **given: function(xephys.track_units(sessions()[0]), **given)
+    return lambda simulated, sorting, **given: function(_tracked()[2], **given)
 
 
 def _of_calibration(simulated, sorting, **given):
-    sessions, truth = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, seed=0)
-    return plot.plot_calibration(xephys.track_units(sessions), truth.neuron, **given)
+    _, truth, tracks = _tracked()
+    return plot.plot_calibration(tracks, truth.neuron, **given)
 
 
 def _of_a_track(simulated, sorting, **given):
-    sessions, _ = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, seed=0)
-    return plot.plot_track(xephys.track_units(sessions), sessions, 0, **given)
+    sessions, _, tracks = _tracked()
+    return plot.plot_track(tracks, sessions, 0, **given)
 
 
 FIGURES = {

@@ -31,7 +31,7 @@ def track_curate(
     reject: Annotated[
         list[int], typer.Option("--reject", metavar="TRACK", help="Mark a track as rejected; can be repeated.")
     ] = [],  # noqa: B006 - as above
-    undo: Annotated[int, typer.Option("--undo", help="Take back so many of the last corrections first.")] = 0,
+    undo: Annotated[int, typer.Option("--undo", help="Number of corrections to take back first, from the last.")] = 0,
     reason: Annotated[str, typer.Option("--reason", help="Kept in the log with each correction.")] = "",
     overwrite: Overwrite = False,
     debug: Debug = False,

@@ -158,7 +158,7 @@ def add_backend(backend: type[SorterBackend]) -> type[SorterBackend]:
     Raises
     ------
     ParameterError
-        If it is no subclass of :class:`SorterBackend`, or its name is taken.
+        If it is not a subclass of :class:`SorterBackend`, or its name is taken.
 
     Examples
     --------

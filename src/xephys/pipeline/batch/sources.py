@@ -49,13 +49,13 @@ def find_groups(
 ) -> list[Group]:
     """The groups of a batch, in the order of the inputs.
 
-    A folder that is no recording itself is a group: its recordings of one kind, in the natural order of their names.
+    A folder that is not itself a recording is a group: its recordings of one kind, in the natural order of their names.
     By default, results are beside the input in ``sorted_SORTER/NAME`` and work in ``inter_SORTER/NAME``.
 
     Raises
     ------
     ParameterError
-        If there is no input, two would share a name or a folder, or the number of folders is another one.
+        If there is no input, two would share a name or a folder, or there is not one folder per input.
     """
     if isinstance(recording_files, (str, Path, xr.DataArray, xr.DataTree)):
         raise ParameterError("one recording is given; give a list, [recording]")

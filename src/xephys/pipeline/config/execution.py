@@ -21,7 +21,9 @@ _GPU = "a GPU that is too hot throttles by itself; memory is limited by gpu_abor
 class ExecutionConfig(Group):
     """How a batch runs."""
 
-    n_jobs: int = setting(8, "threads", "of one recording: as many recordings run side by side as have them", low=1)
+    n_jobs: int = setting(
+        8, "threads", "of one recording; several run side by side while there are threads for them", low=1
+    )
     total_memory: str = setting("16G", doc="memory of all recordings that are sorted side by side")
     use_parallel_processing_for_raw_conversion: bool = setting(
         True, instead="recordings are read where they are; nothing is converted"

@@ -101,7 +101,7 @@ def tidy_templates(
     rare templates are also recognized as coincidences if their average is blurred.
     """
     norms = np.sqrt((templates["waveform"].values.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    # The average of n spikes carries noise of norm sqrt(samples * slots / n), which is no evidence of a unit.
+    # The average of n spikes carries noise of norm sqrt(samples * slots / n), which is not evidence of a unit.
     noise = templates.sizes["sample"] * templates.sizes["slot"] / np.maximum(templates["num_averaged"].values, 1)
     strength = np.sqrt(np.maximum(norms**2 - noise, 0))
     keep = (strength >= NORM_MIN) & (counts >= n_spikes_min)
