@@ -78,7 +78,7 @@ def saved(traces: Any, sampling_frequency: float, folder: Path) -> Path:
     return folder / "recording"
 
 
-PROBE_B = "--stream-id 'Record Node 101#Neuropix-PXI-100.ProbeB' --segment 0"
+PROBE_B = "--stream-id 'Record Node 101#Neuropix-PXI-100.ProbeB' --reader experiment_name=experiment1"
 FILES = (
     File("hippocampus, tetrode", "hc1_tetrode_gt", "--probe together", hippocampus),
     File("locust, tetrode", "locust_tetrode", "--probe together", locust),
@@ -94,7 +94,7 @@ FILES = (
     File("White Matter, 64 channels", "whitematter_64ch", "--probe apart"),
     File("BioCam, 36 electrodes", "mea/biocam_hw3.0_fw1.6.brw"),
     File("MCS, 8 equal channels", "mea/mcs_8ch_rawdata_spikes.h5", "--probe apart"),
-    File("MaxTwo", "mea/maxtwo_activity_scan.raw.h5", "--reader rec_name=rec0000"),
+    File("MaxTwo", "mea/maxtwo_activity_scan.raw.h5", "--stream-id well000 --reader rec_name=rec0000"),
     File("MEArec, without traces", "mearec/mearec_smaller_data.h5"),
     File("SpikeGLX, NP2 four shanks", "spikeglx/np2_4shank_real"),
     File("SpikeGLX, NP Ultra", "spikeglx/np_ultra"),

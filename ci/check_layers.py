@@ -18,7 +18,7 @@ LAYERS = {
     "base": {
         "attributes", "calls", "checks", "errors", "foreign", "lazy", "limits", "typing", "written", "wrong_calls",
     },
-    "model": {"per_channel", "regular_clock", "schema"},
+    "model": {"axis_labels", "per_channel", "regular_clock", "schema"},
     "kernels": {"kernels"},
     "graph": {"graph"},
     "operations": {

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from .errors import RecordingError
 
-__all__ = ["bad_channels_of", "noise_levels_of", "place_single_channel", "positions_of"]
+__all__ = [
+    "bad_channels_of",
+    "check_these_channels",
+    "noise_levels_of",
+    "of_these_channels",
+    "place_single_channel",
+    "positions_of",
+]
 
 
 def place_single_channel(recording: xr.DataArray) -> xr.DataArray:
@@ -42,14 +49,65 @@ def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
     return positions
 
 
+def of_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -> Any:
+    """An estimate with the dim ``channel``, in the order of the recording's channels; as it is if it names none.
+
+    Raises
+    ------
+    RecordingError
+        If it has no value for a channel; ``what`` names the estimate.
+
+    Examples
+    --------
+    >>> traces = xr.DataArray(np.zeros((9, 2)), dims=("time", "channel"), coords={"channel": ["b", "a"]})
+    >>> levels = xr.DataArray([1.0, 2.0, 3.0], dims="channel", coords={"channel": ["a", "b", "c"]})
+    >>> of_these_channels(traces, levels, what="noise_levels").values.tolist()
+    [2.0, 1.0]
+    """
+    if "channel" not in getattr(estimate, "coords", ()) or "channel" not in recording.coords:
+        return estimate
+    own, given = recording.coords["channel"].to_index(), estimate.coords["channel"].to_index()
+    if own.equals(given):
+        return estimate
+    places = given.get_indexer(own) if given.is_unique else np.full(len(own), -1)
+    if (places < 0).any():
+        missing = own[places < 0].tolist()
+        raise RecordingError(
+            f"{what}: {len(missing)} of the {len(own)} channels have no value, such as {missing[0]!r}; estimate on "
+            "this recording"
+        )
+    return estimate.isel(channel=places)
+
+
+def check_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -> None:
+    """Check that an estimate that relates channels to each other is of these channels, in this order.
+
+    Nothing is checked if it names no channels.
+
+    Raises
+    ------
+    RecordingError
+        If it names others, or in another order.
+    """
+    if not {"channel"} <= set(recording.coords) & set(estimate.coords):
+        return
+    own, given = recording.coords["channel"].to_index(), estimate.coords["channel"].to_index()
+    if not own.equals(given):
+        raise RecordingError(
+            f"{what} is for other channels ({given[0]} to {given[-1]}), or in another order, than the recording's "
+            f"({own[0]} to {own[-1]}); estimate it on this recording"
+        )
+
+
 def noise_levels_of(recording: xr.DataArray, noise_levels: Any) -> NDArray[np.floating[Any]]:
-    """Noise levels, one per channel and in the unit of the recording, checked and otherwise unchanged.
+    """Noise levels, one per channel and in the unit of the recording, checked and in the order of its channels.
 
     Raises
     ------
     RecordingError
         If their number is not that of the channels, or their unit is not that of the traces.
     """
+    noise_levels = of_these_channels(recording, noise_levels, what="noise_levels")
     levels = np.asarray(noise_levels)
     if levels.shape != (recording.sizes["channel"],):
         raise RecordingError(

@@ -15,6 +15,7 @@ import xarray as xr
 
 from . import accessor as accessor  # registers `.ephys` wherever recordings are handled
 from .attributes import as_text, lines_of
+from .axis_labels import RATE_TOLERANCE, check_channel_names, check_rate, check_times, check_trace_units
 from .errors import RecordingError
 from .kernels.lib.records import PEAK_DTYPE
 from .regular_clock import TIME_ATTRIBUTES, RegularClock, evenly_spaced
@@ -39,13 +40,6 @@ __all__ = [
     "validate_recording",
     "wrap_like",
 ]
-
-
-#: Rates that differ by less than this fraction are equal: over a template they stay within a sample. The steps of a
-#: time coordinate may deviate from the sampling rate by the same fraction.
-RATE_TOLERANCE = 1e-3
-#: The same tolerance for recordings with a time for each sample: synchronized clocks scatter.
-TIMES_TOLERANCE = 0.3
 
 
 @dataclass(frozen=True)
@@ -191,7 +185,8 @@ def make_recording(
     Raises
     ------
     RecordingError
-        If the array is not two-dimensional or looks transposed, or if a coordinate does not have one value per channel.
+        If the array is not two-dimensional or looks transposed, a coordinate does not have one value per channel, two
+        channels have one name, the rate is not above 0, or the unit is another unit of voltage.
 
     Examples
     --------
@@ -212,13 +207,25 @@ def make_recording(
             f"traces have {n_samples} samples of {n_channels} channels, and they are (time, channel): it looks "
             "transposed; give (time, channel), such as data.T"
         )
+    rate = float(sampling_frequency)
+    if not np.isfinite(rate) or rate <= 0:
+        raise RecordingError(f"sampling_frequency is {sampling_frequency!r}; give the rate in hertz, above 0")
+    if not np.isfinite(start_s):
+        raise RecordingError(f"start_s is {start_s!r}; give the time of the first sample, in seconds")
+    check_trace_units(units)
     ids = np.arange(n_channels) if channel_ids is None else np.asarray(channel_ids)
+    if ids.shape != (n_channels,):
+        raise RecordingError(f"channel_ids has shape {ids.shape} for {n_channels} channels; give one name per channel")
+    check_channel_names(ids)
     coords: dict[str, Any] = {"channel": ids}
     if coordinates is not None and not isinstance(coordinates, Mapping):
         raise RecordingError(
             f"coordinates is a {type(coordinates).__name__}; give values by name, such as {{'x': [...], 'y': [...]}}"
         )
     for name, values in (coordinates or {}).items():
+        if name in TRACES.dims:
+            instead = "start_s and sampling_frequency" if name == "time" else "channel_ids"
+            raise RecordingError(f"coordinates hold {name!r}, which labels the traces; give {instead} instead")
         values = np.asarray(values)
         if values.shape[:1] != (n_channels,):
             raise RecordingError(
@@ -232,12 +239,12 @@ def make_recording(
         for name, value in (attributes or {}).items()
     }
     array.attrs.update({SEGMENT_START: float(start_s), **given})
-    origin_s, rate = float(array.attrs[SEGMENT_START]), float(sampling_frequency)
+    origin_s = float(array.attrs[SEGMENT_START])
     first = round((start_s - origin_s) * rate)
     if first < 0 or abs(origin_s + first / rate - start_s) * rate > RATE_TOLERANCE:
         origin_s, first = float(start_s), 0
     array = array.assign_coords(time_coordinate(n_samples, rate, origin_s, first=first))
-    array.attrs.update(sampling_frequency=float(sampling_frequency), units=units)
+    array.attrs.update(sampling_frequency=rate, units=units)
     return array
 
 
@@ -308,28 +315,24 @@ def validate_recording(recording: Any) -> RecordingInfo:
     n_samples, n_channels = recording.shape
     if n_channels == 0 or n_samples == 0:
         raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
-    _check_rate(recording, float(rate))
+    if "channel" in recording.xindexes:
+        check_channel_names(recording.indexes["channel"])
+    check_trace_units(recording.attrs.get("units", "counts"))
+    _check_times(recording, float(rate))
     return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
 
 
-def _check_rate(recording: xr.DataArray, rate: float) -> None:
-    """Check that neighboring samples are as far apart as the rate says, without computing anything."""
+def _check_times(recording: xr.DataArray, rate: float) -> None:
+    """Check times and sampling rate, without computing anything."""
     clock = clock_of(recording)
     if clock is not None:
-        steps = [clock.step]
-    elif "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
+        check_rate([clock.step], rate)
+        return
+    check_times(recording)
+    if "time" in recording.coords and recording.coords["time"].chunks is None and recording.sizes["time"] > 1:
         times, n = recording.coords["time"].variable, recording.sizes["time"]
         # The smallest of a few steps, because there may be gaps, and measured times scatter.
-        steps = [float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)]
-    else:
-        return
-    limit = RATE_TOLERANCE if len(steps) == 1 else TIMES_TOLERANCE
-    if rate * min(steps) > 1 + limit or rate * max(steps) < 1 - limit:
-        raise RecordingError(
-            f"the samples are {min(steps):g} s apart on the time coordinate, and 'sampling_frequency' is {rate:g} Hz, "
-            f"{1 / rate:g} s: samples were taken out or averaged (slices with a step, coarsen). Filter before "
-            f"that, and then set the rate: recording.attrs['sampling_frequency'] = {1 / min(steps):g}"
-        )
+        check_rate([float(times[k + 1] - times[k]) for k in (0, n // 2 - 1, n - 2)], rate)
 
 
 def wrap_like(recording: xr.DataArray, data: Any, *, step: str, units: str | None = None) -> xr.DataArray:

@@ -104,6 +104,7 @@ def make_sorting(
         columns["sample_index"] = np.asarray(sample_index)
     if times_s is not None:
         columns["sample_index"] = samples_at(axes, np.asarray(times_s, np.float64), columns.get("segment_index"))
+    columns = {name: _whole_numbers(name, values) for name, values in columns.items()}
     if "sample_index" not in columns:
         known = ", ".join(map(str, columns)) or "nothing"
         raise ParameterError(
@@ -122,6 +123,9 @@ def make_sorting(
     if "x" not in table and "x" in seen:
         table |= {name: seen[name][table["unit_index"]] for name in ("x", "y")}
     further = {name: np.asarray(values) for name, values in (units or {}).items()}
+    for name, values in further.items():
+        if values.shape[:1] != (len(ids),):
+            raise ParameterError(f"units: {name} has shape {values.shape} for {len(ids)} units; give a value for each")
     metrics = _metrics(axes, table, seen, noise_levels, n_units=len(ids))
     return build_sorting(
         axes,
@@ -132,6 +136,25 @@ def make_sorting(
         unit_ids=ids,
         preset="by hand",
     )
+
+
+def _whole_numbers(name: str, values: Any) -> Any:
+    """The column; one that counts samples or segments, as integers.
+
+    Raises
+    ------
+    ParameterError
+        If a number in it is not whole.
+    """
+    values = np.asarray(values)
+    if name not in ("sample_index", "segment_index") or values.dtype.kind not in "fO":
+        return values
+    numbers = values.astype(np.float64)
+    odd = np.flatnonzero(numbers != np.round(numbers))
+    if len(odd):
+        seconds = ", or times_s if these are seconds" if name == "sample_index" else ""
+        raise ParameterError(f"{name} holds {numbers[odd[0]]:g}; give whole numbers{seconds}")
+    return numbers.astype(np.int64)
 
 
 def _axes(recording: Any, sampling_frequency: float | None) -> SegmentAxes:
@@ -160,6 +183,8 @@ def _units(
     names = np.asarray(names)
     if names.shape != (n_spikes,):
         raise ParameterError(f"labels have shape {names.shape} for {n_spikes} spikes; give one for each spike")
+    if not len(names):
+        names = names.astype(np.int64)  # an empty list has no type of its own
     if names.dtype.kind not in "iuUSO":
         raise ParameterError(f"labels are {names.dtype}; give integers or texts")
     none = np.zeros(n_spikes, bool) if ignore is None else names == ignore

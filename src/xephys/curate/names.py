@@ -29,6 +29,10 @@ def unit_positions(known: NDArray[Any], unit_ids: Any) -> NDArray[np.int64]:
     """
     place = {unit: k for k, unit in enumerate(known.tolist())}
     wanted = np.atleast_1d(np.asarray(unit_ids, dtype=object)).tolist()
+    if any(isinstance(unit, (bool, np.bool_)) for unit in wanted):
+        raise ParameterError(
+            "True and False are given; give names of units, such as sorting['units'].unit_id.values[mask]"
+        )
     nested = [unit for unit in wanted if isinstance(unit, (list, tuple, np.ndarray, dict, slice, set))]
     if nested:
         kind = type(nested[0]).__name__

@@ -6,7 +6,7 @@ import xarray as xr
 
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
-from ..per_channel import positions_of
+from ..per_channel import check_these_channels, positions_of
 from ..recording.geometry import channel_groups, neighbors_within
 from .rules import PeakRules
 
@@ -53,6 +53,7 @@ def matched_filtering(
             f"the matched filter is for {matched_filter.sizes['channel']} channels, the recording has "
             f"{rules.n_channels}; estimate it on this recording"
         )
+    check_these_channels(rules.recording, matched_filter, what="the matched filter")
     nbefore = int(matched_filter.attrs["nbefore"])
     names = ("prototype", "thresholds", "weight_offsets", "weight_channels", "weights")
     before, after = kernel.matched_filter_halo(

@@ -10,7 +10,7 @@ import xarray as xr
 from .. import schema
 from ..calls import operation
 from ..checks import check_choice
-from ..errors import ParameterError, RecordingError
+from ..errors import ParameterError, RecordingError, warn_user
 from ..graph.plan import Stage
 from ..per_channel import bad_channels_of, positions_of
 from ..recording.geometry import channel_groups
@@ -99,6 +99,13 @@ def common_reference(
     if ((n_usable == 0) & (np.bincount(numbers[good], minlength=n_groups) > 0)).any():
         raise RecordingError("a group has good channels and none of the reference channels; name one of each group")
     few = n_usable < n_channels_min
+    if reference_channel_ids is None and (~few & (n_usable == 1)).any():
+        alone = int((~few & (n_usable == 1)).sum())
+        warn_user(
+            f"{alone} good channel{' is' if alone == 1 else 's are'} alone and so subtracted from "
+            f"{'itself' if alone == 1 else 'themselves'}, which leaves zeros; n_channels_min=2 leaves such channels as "
+            "they are"
+        )
     arrays: dict[str, Any] = {}
     if groups is not None or few.any():
         arrays["groups"] = np.where(few[numbers], -1, numbers)
@@ -150,6 +157,8 @@ def _group_numbers(recording: xr.DataArray, groups: Any) -> Any:
             )
         groups = recording.coords[groups].values
     values = np.asarray(groups)
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise ParameterError("groups holds NaN; give each channel a group")
     if values.shape != (recording.sizes["channel"],):
         raise ParameterError(
             f"groups has shape {values.shape}; give one value for each of {recording.sizes['channel']} channels"
@@ -159,6 +168,10 @@ def _group_numbers(recording: xr.DataArray, groups: Any) -> Any:
 
 def _channel_mask(recording: xr.DataArray, ids: Any) -> Any:
     wanted = np.atleast_1d(np.asarray(ids))
+    if wanted.dtype.kind == "b":
+        raise ParameterError(
+            "reference_channel_ids is a mask; give names of channels, such as recording.channel.values[mask]"
+        )
     known = recording.channel.values
     missing = [str(w) for w in wanted if w not in known]
     if missing:

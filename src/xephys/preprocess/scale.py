@@ -67,7 +67,7 @@ def to_uv(recording: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     RecordingError
-        If the channels have no gain.
+        If the channels have no gain, or it is 0 for some.
 
     Examples
     --------
@@ -84,5 +84,12 @@ def to_uv(recording: xr.DataArray) -> xr.DataArray:
             "the channels have no gain, so counts cannot become microvolts; give gain_to_uv= to open_recording, "
             "or assign the coordinate gain_to_uv on channel"
         )
+    gain = recording.coords["gain_to_uv"].values
+    if not (np.isfinite(gain) & (gain != 0)).all():
+        bad = recording.channel.values[~np.isfinite(gain) | (gain == 0)]
+        raise RecordingError(
+            f"gain_to_uv is 0 or not finite for {len(bad)} of {len(gain)} channels, such as {bad[0]}, and their traces "
+            "would be lost; assign the true gains (coordinate gain_to_uv on channel), or leave these channels out"
+        )
     offset = recording.coords["offset_to_uv"].values if "offset_to_uv" in recording.coords else 0.0
-    return scale(recording, gain=recording.coords["gain_to_uv"].values, offset=offset, units="uV")
+    return scale(recording, gain=gain, offset=offset, units="uV")

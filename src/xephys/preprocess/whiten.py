@@ -15,6 +15,7 @@ from ..checks import check_choice, check_keywords, check_positive
 from ..errors import ParameterError
 from ..graph.local import map_in_threads
 from ..graph.plan import Stage
+from ..per_channel import check_these_channels
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.stages import extend_recording
 from .noise_covariance import noise_covariance
@@ -109,6 +110,8 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
     ------
     ParameterError
         If the matrix was estimated for another number of channels.
+    RecordingError
+        If it was estimated for other channels, or for these in another order.
 
     Examples
     --------
@@ -128,6 +131,7 @@ def whiten(recording: xr.DataArray, *, whitening: xr.Dataset) -> xr.DataArray:
             f"the whitening matrix is for {whitening.sizes['channel']} channels, the recording has {n}; "
             "estimate it on this recording"
         )
+    check_these_channels(recording, whitening, what="the whitening matrix")
     stage = Stage(mix_channels, dtype=np.dtype("f4"), arrays=_packed_weights(whitening))
     return extend_recording(recording, stage, units="noise")
 

@@ -207,6 +207,11 @@ def select_channels(
     place = {identifier: k for k, identifier in enumerate(known.tolist())}
     inside = _at_place(recording, depth_um=depth_um, shank=shank, group=group)
     wanted = known.tolist() if channel_ids is None else np.atleast_1d(np.asarray(channel_ids)).tolist()
+    if np.asarray(wanted).dtype.kind == "b" and known.dtype.kind != "b":
+        raise ParameterError(
+            "channel_ids is a mask; give names of channels, such as recording.channel.values[mask], or take channels "
+            "by position: recording.isel(channel=mask)"
+        )
     if isinstance(channel_ids, slice):
         raise ParameterError(
             f"channel_ids is {channel_ids}; give identifiers, or take channels by position: recording.isel(channel=...)"

@@ -52,7 +52,7 @@ def test_quantiles_by_channel_and_pooled(recording, statistics):
 
 
 def test_bad_input_is_refused(recording, statistics):
-    with pytest.raises(RecordingError, match="of 2 channels, and the recording has 4"):
+    with pytest.raises(RecordingError, match="statistics: 2 of the 4 channels have no value, such as 2"):
         xephys.center(recording, statistics=statistics.isel(channel=[0, 1]))
     with pytest.raises(RecordingError, match="statistics are in uV and the traces in counts"):
         xephys.zscore(recording, statistics=statistics.assign_attrs(units="uV"))

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,13 +78,17 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
         options.setdefault("install_maxwell_plugin", False)
     read = _reader(known)
     if known.has_streams:
-        names, ids = _streams(read, known, path, options)
+        names, ids = _streams(known, path, options)
         stream_id = choose_stream(names, ids, stream_id, path=path)
         options["stream_id"] = stream_id
     elif stream_id is not None:
+        if known.name not in ("nwb", "mcsh5"):
+            raise ParameterError(f"stream_id is {stream_id!r}, and {path} has no streams; leave it out")
         options["electrical_series_path" if known.name == "nwb" else "stream_id"] = stream_id
     try:
-        with readers_silenced():
+        # Neo prints a page about Maxwell's filter; the error says it in a sentence.
+        quiet = redirect_stdout(None) if known.name == "maxwell" else nullcontext()
+        with readers_silenced(), quiet:
             recording = read(**{known.argument: str(path)}, **options)
             if known.name == "maxwell":  # its description forgets this, and a worker that opens it would download
                 recording._kwargs["install_maxwell_plugin"] = options["install_maxwell_plugin"]
@@ -153,14 +158,20 @@ def _reader(known: Format) -> Any:
     return extractor_classes.recording_extractor_full_dict[known.reader]
 
 
-def _streams(read: Any, known: Format, path: Path, options: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Names and ids of the streams of a file."""
-    cls = read
-    if not hasattr(read, "get_streams"):  # read_openephys is a function that wraps two classes
-        kind = "Legacy" if known.name == "openephys-legacy" else "Binary"
-        from spikeinterface.extractors.neoextractors import openephys
+def reader_class(known: Format) -> Any:
+    """The class that reads a format, or a function if SpikeInterface has no class."""
+    read = _reader(known)
+    if read.__name__ != "read_openephys":  # a function that wraps two classes
+        return read
+    from spikeinterface.extractors.neoextractors import openephys
 
-        cls = getattr(openephys, f"OpenEphys{kind}RecordingExtractor")
+    kind = "Legacy" if known.name == "openephys-legacy" else "Binary"
+    return getattr(openephys, f"OpenEphys{kind}RecordingExtractor")
+
+
+def _streams(known: Format, path: Path, options: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Names and ids of the streams of a file."""
+    cls = reader_class(known)
     known_arguments = inspect.signature(cls.map_to_neo_kwargs).parameters
     accepted = {key: value for key, value in options.items() if key in known_arguments}
     try:
@@ -211,7 +222,8 @@ def _explanation(known: Format, path: Path, error: Exception) -> Exception:
             f"a file of {path} ends within a sample, so it was cut or is still being written; copy it again"
         )
     if "Multiple experiments" in str(error):
-        return RecordingError(f"{path}: {str(error).strip()}")
+        names = ", ".join(dict.fromkeys(re.findall(r"experiment\d+", str(error))))
+        return RecordingError(f"{path} holds several experiments; give experiment_name as one of {names}")
     return RecordingError(f"{path} looks like {known.description}, but could not be read: {said}")
 
 
@@ -289,7 +301,10 @@ def _tdt(path: Path) -> Path | None:
 
 
 def _whitematter(path: Path) -> Path | None:
-    return path if path.is_file() and path.suffix == ".bin" and _WHITEMATTER.search(path.name) else None
+    """A file whose name gives channels and rate, or the only such file in a folder."""
+    files = [path] if path.is_file() else [p for p in path.iterdir() if p.is_file()]
+    found = [p for p in files if p.suffix == ".bin" and _WHITEMATTER.search(p.name)]
+    return found[0] if len(found) == 1 else None
 
 
 def _hdf5(is_format: Callable[[Any], bool]) -> Callable[[Path], Path | None]:

@@ -16,10 +16,11 @@ from ...schema import channel_coordinate
 from ...typing import PathLike
 from .binary import open_binary, per_channel, sidecar_of
 from .format_hints import packed_remedy
-from .formats import Format, detect_format, format_named, read_with_spikeinterface
+from .formats import Format, detect_format, format_named, read_with_spikeinterface, reader_class
 from .one_file import FOLDER_FORMATS, narrowed_arguments, pieces_of_file
 from .open_ephys import split_at_lost_samples
 from .probe import PROBE_COORDINATES, probe_coordinates, read_probe, warn_left_out
+from .reader_options import check_reader_options, reader_parameters
 from .trust import check_spikeinterface, check_zarr, load_spikeinterface
 
 #: Formats opened without a reader of SpikeInterface, so there is nothing to take further arguments.
@@ -145,7 +146,11 @@ def open_recording(
         scaling_and_probe = {"gain_to_uv": gain_to_uv, "offset_to_uv": offset_to_uv, "probe": probe}
         pieces = [_open_raw(place, sidecar or {}, given | scaling_and_probe, chunk_duration_s)]
     else:
-        known, found = detect_format(place) if format is None else format_named(format, place)
+        try:
+            known, found = detect_format(place) if format is None else format_named(format, place)
+        except RecordingError:
+            _check_description(given, reader_options)
+            raise
         if given:
             raise ParameterError(
                 f"{', '.join(given)} would describe a raw binary file, and {place} is {known.description}, which says "
@@ -161,11 +166,25 @@ def open_recording(
     return pieces[0] if len(pieces) == 1 else tree_of(pieces)
 
 
+def _own_parameters() -> list[str]:
+    return [p.name for p in inspect.signature(open_recording).parameters.values() if p.kind is not p.VAR_KEYWORD]
+
+
+def _check_description(given: dict[str, Any], options: dict[str, Any]) -> None:
+    """Refuse an incomplete or misspelled description of a raw binary file, which no format is recognized in."""
+    for name in options:
+        hint = hint_for(name, _own_parameters())
+        if hint:
+            raise ParameterError(f"open_recording has no parameter {name!r}{hint}")
+    if given:
+        raise ParameterError(
+            f"{' and '.join(given)} would describe a raw binary file, which needs n_channels too; give it"
+        )
+
+
 def _check_unread(path: Path, what: str, options: dict[str, Any], stream_id: str | None) -> None:
     """Refuse arguments that would be silently ignored because no reader of SpikeInterface takes them."""
-    for name in options:
-        hint = hint_for(name, inspect.signature(open_recording).parameters)
-        raise ParameterError(f"open_recording has no parameter {name!r} for {what}, as {path} is{hint}")
+    check_reader_options(options, (), _own_parameters(), what=f"{what}, as {path} is")
     if stream_id is not None:
         raise ParameterError(f"stream_id is {stream_id!r}, and {path} is {what}, which has no streams; leave it out")
 
@@ -218,6 +237,8 @@ def _open_known(
     of_file = known.name in FOLDER_FORMATS and place.is_file()
     if of_file:
         stream_id, options = narrowed_arguments(known.name, place, stream_id=stream_id, options=options)
+    accepted = reader_parameters(reader_class(known))
+    check_reader_options(options, accepted, _own_parameters(), what=f"{known.description}, as {place} is")
     recording = read_with_spikeinterface(known, found, stream_id=stream_id, options=options)
     pieces = segments_of(from_spikeinterface(recording, chunk_duration_s=chunk_duration_s))
     if of_file:

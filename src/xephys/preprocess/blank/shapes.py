@@ -16,6 +16,7 @@ from ...features.events import window_samples
 from ...graph.build import to_dask
 from ...graph.events import compute
 from ...graph.plan import Stage
+from ...per_channel import of_these_channels
 from ...recording.slicing import samples_at
 from ...recording.stages import extend_recording, recording_plan
 
@@ -145,6 +146,7 @@ def subtract_artifacts(
     from ...kernels.preprocess.blank.shapes import subtract_shapes
 
     info = schema.validate_recording(recording)
+    artifacts = of_these_channels(recording, artifacts, what="artifacts")
     if artifacts.sizes["channel"] != info.n_channels:
         raise ParameterError(
             f"artifacts are of {artifacts.sizes['channel']} channels and the recording has {info.n_channels}; "

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ... import schema
 from ...calls import operation
-from ...errors import ParameterError
+from ...errors import ParameterError, RecordingError
 from ...graph.build import to_dask
 from ...graph.plan import Stage
 from ...per_channel import bad_channels_of
@@ -56,6 +56,10 @@ def depth_order(
         raise ParameterError(
             f"dimensions are {dimensions!r}; give coordinates of the channels, which are {', '.join(known)}"
         )
+    for name in dimensions:
+        values = recording.coords[name].values
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise RecordingError(f"some channels have no {name} (NaN), so they have no order; correct the coordinate")
     order = np.lexsort([recording.coords[name].values for name in dimensions])
     return select_channels(recording, recording.channel.values[order[::-1] if descending else order])
 

@@ -15,6 +15,7 @@ from ...checks import check_choice
 from ...errors import ParameterError, RecordingError
 from ...graph.local import map_in_threads
 from ...kernels.lib.constants import MAD_OF_NORMAL
+from ...per_channel import of_these_channels
 from ...recording.excerpts import Excerpts, sample_traces
 from ..scale import scale
 
@@ -231,6 +232,7 @@ def _affine(
 def _matching(recording: xr.DataArray, statistics: xr.Dataset) -> xr.Dataset:
     """The statistics, after checking that they fit this recording's channels and unit."""
     info = schema.validate_recording(recording)
+    statistics = of_these_channels(recording, statistics, what="statistics")
     missing = [name for name in STATISTICS if name not in statistics]
     if missing or statistics["median"].shape != (info.n_channels,):
         raise RecordingError(
