@@ -19,10 +19,10 @@ def test_readers_say_what_they_take():
 def test_what_a_reader_does_not_take_is_refused():
     check_reader_options(["gap_ms"], ["gap_ms"], ["dtype"], what="a file")
     with pytest.raises(
-        xephys.ParameterError, match="no parameter 'gapms' for a file; its reader takes gap_ms; did you mean 'gap_ms'"
+        xephys.ParameterError, match=r"no parameter 'gapms' for a file; its reader takes gap_ms; did you mean 'gap_ms'"
     ):
         check_reader_options(["gapms"], ["gap_ms"], ["dtype"], what="a file")
-    with pytest.raises(xephys.ParameterError, match="its reader takes no others; did you mean 'dtype'"):
+    with pytest.raises(xephys.ParameterError, match=r"its reader takes no others; did you mean 'dtype'"):
         check_reader_options(["d_type"], [], ["dtype"], what="a file")
 
 
@@ -49,5 +49,5 @@ def test_a_folder_of_white_matter_opens(tmp_path):
     assert xephys.open_recording(tmp_path).shape == (300, 4)
     with pytest.raises(xephys.ParameterError, match="has no streams"):
         xephys.open_recording(tmp_path, stream_id="1")
-    with pytest.raises(xephys.ParameterError, match="no parameter 'is_filterd'.*did you mean 'is_filtered'"):
+    with pytest.raises(xephys.ParameterError, match=r"no parameter 'is_filterd'.*did you mean 'is_filtered'"):
         xephys.open_recording(tmp_path, is_filterd=True)

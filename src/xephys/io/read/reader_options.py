@@ -1,4 +1,4 @@
-"""Arguments that ``open_recording`` passes on to a reader of SpikeInterface: which ones it takes, and misspelled ones."""
+"""Arguments that ``open_recording`` passes on to a reader of SpikeInterface: those it takes, and misspelled ones."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def reader_parameters(reader: Any) -> list[str]:
     return [p.name for p in signature(reader).parameters.values() if p.kind in kinds and p.name not in _SET_HERE]
 
 
-def check_reader_options(
-    options: Iterable[str], accepted: Collection[str], own: Collection[str], *, what: str
-) -> None:
+def check_reader_options(options: Iterable[str], accepted: Collection[str], own: Collection[str], *, what: str) -> None:
     """Check further arguments of ``open_recording``.
 
     Parameters
