@@ -97,6 +97,7 @@ def to_spikeinterface(obj: xr.DataArray | xr.DataTree) -> Any:
     segments = segments_of(obj)
     check_alike(segments)
     first = segments[0]
+    validate_recording(first)
     probegroup = probegroup_of(first)
     return XarrayRecording(
         segments=[_encoded_segment(segment) for segment in segments],
