@@ -46,7 +46,7 @@ CHANGES = {
     "joined along channels": (lambda r: xr.concat([r, r], "channel"), "4 names belong to several channels"),
     "unnamed channels": (lambda r: r.assign_coords(channel=[0, 1, 2, np.nan]), "have no name"),
     "millivolts": (lambda r: r.assign_attrs(units="mV"), "voltages are in 'uV'"),
-    "reversed": (lambda r: r.isel(time=slice(None, None, -1)), "reverse order"),
+    "reversed": (lambda r: r.isel(time=slice(None, None, -1)), "do not increase.*sortby"),
     "reversed times": (lambda r: seconds(r).isel(time=slice(None, None, -1)), "do not increase.*sortby"),
     "shuffled": (lambda r: seconds(r).isel(time=np.r_[0:100, 200:300, 100:200, 300:3000]), "do not increase"),
     "no time for a sample": (lambda r: r.assign_coords(time=np.r_[np.nan, r.time.values[1:]]), "some times are NaN"),

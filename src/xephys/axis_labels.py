@@ -115,11 +115,6 @@ def check_rate(steps_s: list[float], sampling_frequency: float) -> None:
     """
     rate, limit = sampling_frequency, RATE_TOLERANCE if len(steps_s) == 1 else TIMES_TOLERANCE
     smallest = min(steps_s)
-    if smallest < 0:
-        raise RecordingError(
-            "the samples are in reverse order (their times decrease): filters and spikes need them as they were "
-            "recorded: recording.isel(time=slice(None, None, -1))"
-        )
     if smallest == 0:
         raise RecordingError("samples are 0 s apart on the time coordinate; drop it (recording.drop_vars('time'))")
     if rate * smallest > 1 + limit or rate * max(steps_s) < 1 - limit:
