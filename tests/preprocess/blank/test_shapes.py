@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import xephys
-from xephys.errors import ParameterError
+from xephys.errors import ParameterError, RecordingError
 
 RATE = 10_000.0
 TIMES_S = 0.05 + 0.1 * np.arange(19)
@@ -51,7 +51,7 @@ def test_bad_input_is_refused(stimulated):
         xephys.subtract_artifacts(recording, trigger_times_s=[0.1], labels=["short", "odd"], artifacts=shape)
     with pytest.raises(ParameterError, match="time_jitter_ms is -1"):
         xephys.subtract_artifacts(recording, trigger_times_s=TIMES_S, labels=names, artifacts=shape, time_jitter_ms=-1)
-    with pytest.raises(ParameterError, match="artifacts: 1 of the 3 channels have no value, such as 2"):
+    with pytest.raises(RecordingError, match="artifacts: 1 of the 3 channels have no value, such as 2"):
         xephys.subtract_artifacts(recording, trigger_times_s=[0.1], artifacts=shape.isel(channel=[0, 1]))
     with pytest.raises(ParameterError, match="no artifact of kind '0' lies with"):
         xephys.estimate_artifacts(recording, trigger_times_s=[2.5])

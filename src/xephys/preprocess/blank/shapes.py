@@ -131,8 +131,10 @@ def subtract_artifacts(
     Raises
     ------
     ParameterError
-        If there is not one label per trigger, a label has no shape, the jitter is negative, or the shapes belong to
-        other channels.
+        If there is not one label per trigger, a label has no shape, the jitter is negative, or the shapes are of
+        another number of channels.
+    RecordingError
+        If the shapes name their channels, and one of the recording's is not among them.
 
     Examples
     --------
