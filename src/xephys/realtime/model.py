@@ -33,7 +33,7 @@ SPIKE_DTYPE = np.dtype([("sample_index", "<i8"), ("unit_index", "<i8"), ("amplit
 
 def network_for(p: RTSortParameters, sampling_frequency: float) -> xr.Dataset:
     """The network of these parameters at a sampling rate."""
-    return network_at_rate(read_network(p.network_name(sampling_frequency)), sampling_frequency)
+    return network_at_rate(read_network(p.model_path or p.network_name(sampling_frequency)), sampling_frequency)
 
 
 def codetections_of(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import xarray as xr
 
+from xephys.pipeline import EmptyWaveformMetricsError
 from xephys.pipeline.batch.curation import curate_stage, first_rules, second_rules
 from xephys.pipeline.config.groups import CurationConfig
 
@@ -35,3 +37,11 @@ def test_stages_and_rules_can_be_switched_off() -> None:
     assert first_rules(off) == [] and second_rules(off) == ["std_norm <= 1.0"]
     assert first_rules(CurationConfig(spikes_min_first=None)) == []
     assert second_rules(CurationConfig(curate_second=False)) == []
+
+
+def test_a_metric_without_waveforms_is_named() -> None:
+    units = table().drop_vars(["snr", "std_norm"])
+    curate_stage(units, np.ones(4, bool), first_rules(CurationConfig()), name="first")
+    with pytest.raises(EmptyWaveformMetricsError, match="set the limit to None") as raised:
+        curate_stage(units, np.ones(4, bool), second_rules(CurationConfig()), name="second")
+    assert raised.value.metric_name == "snr"

@@ -293,6 +293,35 @@ def test_batches_that_cannot_be_planned(given: Any, options: dict[str, Any], mes
         sort_recording(given, **{**QUICK, **options})
 
 
+def test_jobs_carry_the_resources_that_they_take(
+    write_wells: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def compute(jobs: Any, *, lost: Any, **given: Any) -> Any:
+        seen.extend(layer.annotations for job in jobs for layer in job.dask.layers.values())
+        return [lost(number, MemoryError("not here")) for number in range(len(jobs))]
+
+    monkeypatch.setattr("xephys.pipeline.batch.sort_recording.compute_jobs", compute)
+    sort_recording(write_wells(2), resources={"GPU": 1}, **QUICK)
+    assert seen == [{"resources": {"GPU": 1}}] * 2
+
+
+def test_a_folder_that_cannot_be_written_to_is_the_failure_of_its_recording(
+    write_wells: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    (well,) = write_wells(1)
+    (tmp_path / "file").write_text("a file where a folder is wanted")
+    results = sort_recording(
+        [well / "file0.bin", well / "file1.bin"],
+        results_folders=[tmp_path / "file" / "r", tmp_path / "r"],
+        intermediate_folders=[tmp_path / "i0", tmp_path / "i1"],
+        **QUICK,
+    )
+    assert [result.status for result in results] == ["failed", "success"]
+    assert "cannot" in failure(results[0]).message and str(tmp_path / "file") in failure(results[0]).message
+
+
 def test_progress_names_the_recording(write_wells: Callable[..., list[Path]]) -> None:
     (well,) = write_wells(1)
     said: list[str] = []

@@ -13,6 +13,7 @@ from ...checks import hint_for
 from ...errors import ParameterError
 from ...recording.segments import tree_of
 from ..apart import call_apart
+from ..classified import ModelLoadingError
 from ..config.config import SortingPipelineConfig
 from ..sorters import OWN, Sorter, available_sorters, find_sorter
 from .loading import load_segments
@@ -21,6 +22,23 @@ from .units import UnitTable, measure_units
 
 def nothing() -> None:
     """Nothing is to be ended."""
+
+
+def check_model(sorter: str, model_path: str | None) -> None:
+    """Refuse a model that cannot be read.
+
+    Raises
+    ------
+    ModelLoadingError
+        If the file does not exist, is damaged, or holds something else.
+    """
+    from ...detect.weights import read_network
+
+    try:
+        if model_path is not None:
+            read_network(model_path)
+    except ParameterError as error:
+        raise ModelLoadingError(str(error), sorter=sorter, model_path=str(model_path)) from error
 
 
 def run_delegated(
@@ -64,7 +82,7 @@ class SorterBackend:
         given: dict[str, Any] = {"docker_image": True} if self.config.sorter.use_docker else {}
         own = self.config.rt_sort
         if self.name == _SHORT["rt_sort"]:
-            fields = {"probe": own.probe, "detection_window_s": own.detection_window_s}
+            fields = {"probe": own.probe, "detection_window_s": own.detection_window_s, "model_path": own.model_path}
             given |= {name: value for name, value in fields.items() if value is not None} | dict(own.params or {})
         return {**given, **(self.config.sorter.sorter_params or {})}
 
@@ -89,6 +107,7 @@ class SorterBackend:
         if self.name.startswith(OWN):
             from ...sorter.run import sort
 
+            check_model(self.name, given.get("model_path"))
             return sort(recording, preset=self.name.removeprefix(OWN), folder=output_folder, progress=progress, **given)
         run = partial(run_delegated, self.name, recording, (output_folder or Path()).absolute(), given)
         return call_apart(run, started=self._started)

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...curate.rules import judge
+from ..classified import EmptyWaveformMetricsError
 from ..config.groups import CurationConfig
 
 
@@ -67,12 +68,24 @@ def curate_stage(units: xr.Dataset, among: NDArray[np.bool_], rules: list[str], 
         Conditions that every unit has to meet.
     name
         Name of the stage in the history.
+
+    Raises
+    ------
+    EmptyWaveformMetricsError
+        If a rule asks for a metric that a back-end of yours did not measure.
     """
     ids = units["unit_id"].values
     columns = {str(key): values.values for key, values in units.data_vars.items() if values.dims == ("unit",)}
+    used = sorted({rule.split()[0] for rule in rules})
+    for metric in used:
+        if metric not in columns:
+            raise EmptyWaveformMetricsError(
+                f"a rule asks for {metric}, which the back-end's extract_waveforms has not measured; measure it, or "
+                "set the limit to None",
+                metric_name=metric,
+            )
     judgment = judge(rules, columns, ids)
     kept = among & judgment.passed
-    used = sorted({rule.split()[0] for rule in rules})
     history = {
         "stage": name,
         "rules": rules,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import xarray as xr
 
 from ...errors import OutputError, ParameterError, RecordingError, warn_user
 from ...graph.keep.room import disk_free_bytes, memory_free_bytes
 from ..classified import DiskExhaustionError, DockerEnvironmentError, EnvironmentSortFailure, HostMemoryWatchdogError
 from ..config.config import SortingPipelineConfig
+from ..sorter_logs import classify_failure
 from ..sorters import OWN, installed_sorters
 from .backends import SorterBackend
+from .guards import gpu_states
 from .sources import Group
 
 
@@ -23,6 +27,15 @@ class Finding(NamedTuple):
     error: Exception
     fatal: bool
 
+
+#: Seconds in which Docker has to answer; files and processes that a batch may need.
+DOCKER_S, OPEN_FILES_MIN, PROCESSES_MIN = 20, 4096, 256
+#: Sampling rates that sorters are made for, and sorters that compute on a GPU.
+RATES_HZ = {
+    **dict.fromkeys(("kilosort", "kilosort2", "kilosort2_5", "kilosort3", "kilosort4"), (10_000.0, 50_000.0)),
+    "rt_sort": (10_000.0, 60_000.0),
+}
+NEED_GPU = ("kilosort", "kilosort2", "kilosort2_5", "kilosort3", "kilosort4")
 
 Check = Callable[[Group, SortingPipelineConfig, SorterBackend], Iterator[Finding]]
 
@@ -95,14 +108,9 @@ def _sorter(group: Group, config: SortingPipelineConfig, backend: SorterBackend)
     if type(backend).sort is not SorterBackend.sort or backend.name.startswith(OWN):
         return
     if config.sorter.use_docker:
-        if shutil.which("docker") is None:
-            yield Finding(
-                DockerEnvironmentError(
-                    f"the container of {backend.name} needs Docker, which is not installed here",
-                    reason="client_missing",
-                ),
-                True,
-            )
+        trouble = docker_trouble(backend.name)
+        if trouble is not None:
+            yield Finding(trouble, True)
     elif backend.name not in installed_sorters():
         yield Finding(
             EnvironmentSortFailure(
@@ -113,10 +121,68 @@ def _sorter(group: Group, config: SortingPipelineConfig, backend: SorterBackend)
         )
 
 
+def docker_trouble(sorter: str) -> Exception | None:
+    """Why no container can run here, as Docker itself says it; None if one can."""
+    try:
+        said = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=DOCKER_S, check=False)
+    except FileNotFoundError:
+        return DockerEnvironmentError(
+            f"the container of {sorter} needs Docker, which is not installed here", reason="client_missing"
+        )
+    except subprocess.TimeoutExpired:
+        return DockerEnvironmentError(
+            f"the container of {sorter} needs Docker, which has not answered for {DOCKER_S} s; start it again",
+            reason="daemon_down",
+        )
+    if not said.returncode:
+        return None
+    text = said.stderr.strip() or said.stdout.strip()
+    return classify_failure(sorter, "", RuntimeError(text)) or DockerEnvironmentError(
+        f"the container of {sorter} cannot run: {text}", reason="other"
+    )
+
+
+def _limits(group: Group, config: SortingPipelineConfig, backend: SorterBackend) -> Iterator[Finding]:
+    """A batch opens the files of all chunks that it keeps, and delegated sorters start processes."""
+    if os.name != "posix":
+        return
+    import resource
+
+    for kind, least, name in (
+        (resource.RLIMIT_NOFILE, OPEN_FILES_MIN, "open files (ulimit -n)"),
+        (resource.RLIMIT_NPROC, PROCESSES_MIN, "processes (ulimit -u)"),
+    ):
+        allowed = resource.getrlimit(kind)[0]
+        if allowed != resource.RLIM_INFINITY and allowed < least:
+            error = EnvironmentSortFailure(f"only {allowed} {name} are allowed here; raise the limit to {least}")
+            yield Finding(error, False)
+
+
+def _rate(group: Group, config: SortingPipelineConfig, backend: SorterBackend) -> Iterator[Finding]:
+    """Recordings at hand say their rate; files are asked when they are opened."""
+    low, high = RATES_HZ.get(backend.name.removeprefix(OWN), (0.0, float("inf")))
+    for part in group.parts:
+        if isinstance(part.given, xr.DataArray):
+            rate = float(part.given.attrs["sampling_frequency"])
+            if not low <= rate <= high:
+                error = RecordingError(
+                    f"{part.name} has {rate:g} Hz, and {backend.name} is made for {low:g} to {high:g} Hz; resample it"
+                )
+                yield Finding(error, False)
+
+
+def _gpu(group: Group, config: SortingPipelineConfig, backend: SorterBackend) -> Iterator[Finding]:
+    here = backend.name in NEED_GPU and not config.sorter.use_docker and backend.name in installed_sorters()
+    if here and not gpu_states():
+        yield Finding(
+            EnvironmentSortFailure(f"{backend.name} needs a GPU, and none is seen here; it may be slow, or fail"), False
+        )
+
+
 def _parameters(group: Group, config: SortingPipelineConfig, backend: SorterBackend) -> Iterator[Finding]:
     if config.sorter.sorter_path is not None and not Path(config.sorter.sorter_path).is_dir():
         yield Finding(ParameterError(f"sorter_path is {config.sorter.sorter_path!r}, and no such folder exists"), True)
 
 
 #: All checks, the quick ones first.
-CHECKS: tuple[Check, ...] = (_files, _folders, _disk, _memory, _parameters, _sorter)
+CHECKS: tuple[Check, ...] = (_files, _folders, _disk, _memory, _limits, _parameters, _rate, _sorter, _gpu)

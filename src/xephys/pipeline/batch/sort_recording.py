@@ -32,6 +32,7 @@ def sort_recording(
     results_folders: Sequence[PathLike] | None = None,
     *,
     n_at_once: int | None = None,
+    resources: Mapping[str, float] | None = None,
     progress: Report | None = None,
     **kwargs: Any,
 ) -> BatchResults:
@@ -53,6 +54,8 @@ def sort_recording(
     n_at_once
         Recordings that are sorted side by side in this process; by default, as fit into ``total_memory`` and onto the
         cores. On a cluster, the workers decide.
+    resources
+        What a worker of the cluster must have for a recording, such as ``{"GPU": 1}``, and how much of it is taken.
     progress
         Function of ``(stage, done, total)``, called after each chunk of each recording.
     **kwargs
@@ -88,7 +91,9 @@ def sort_recording(
         intermediate_folders=intermediate_folders,
         results_folders=results_folders,
     )
-    return _sort_groups([(group, chosen) for group in groups], n_at_once=n_at_once, progress=progress)
+    return _sort_groups(
+        [(group, chosen) for group in groups], n_at_once=n_at_once, resources=resources, progress=progress
+    )
 
 
 def sort_multistream(
@@ -98,6 +103,7 @@ def sort_multistream(
     sorter: str | None = None,
     *,
     n_at_once: int | None = None,
+    resources: Mapping[str, float] | None = None,
     progress: Report | None = None,
     **kwargs: Any,
 ) -> dict[str, BatchResults]:
@@ -109,7 +115,7 @@ def sort_multistream(
         Path of a file with several streams, or of a folder of such files, which are sorted jointly stream by stream.
     stream_ids
         Names of the streams, such as ``["well000", "well001"]``.
-    config, sorter, n_at_once, progress, **kwargs
+    config, sorter, n_at_once, resources, progress, **kwargs
         As for :func:`sort_recording`; ``stream_id`` and folders are chosen here, below the default ones.
 
     Returns
@@ -133,7 +139,7 @@ def sort_multistream(
     for stream in streams:
         own = Group(f"{whole.name}/{stream}", whole.parts, whole.intermediate / stream, whole.results / stream)
         planned.append((own, chosen.override(stream_id=stream)))
-    results = _sort_groups(planned, n_at_once=n_at_once, progress=progress)
+    results = _sort_groups(planned, n_at_once=n_at_once, resources=resources, progress=progress)
     n = len(whole.parts)
     return {stream: BatchResults(results.results[k * n : (k + 1) * n]) for k, stream in enumerate(streams)}
 
@@ -153,11 +159,19 @@ def _configured(
 
 
 def _sort_groups(
-    planned: Sequence[tuple[Group, SortingPipelineConfig]], *, n_at_once: int | None, progress: Report | None
+    planned: Sequence[tuple[Group, SortingPipelineConfig]],
+    *,
+    n_at_once: int | None,
+    resources: Mapping[str, float] | None,
+    progress: Report | None,
 ) -> BatchResults:
     """All groups as one graph of independent jobs; in their order, one by one, if the first failure ends the batch."""
     jobs = [
-        make_job(partial(sort_group, group, config, progress=progress), name=f"sort-{number}-{group.name}")
+        make_job(
+            partial(sort_group, group, config, progress=progress),
+            name=f"sort-{number}-{group.name}",
+            resources=resources,
+        )
         for number, (group, config) in enumerate(planned)
     ]
     at_once = n_at_once or _n_at_once(planned)

@@ -60,7 +60,7 @@ class SorterConfig(Group):
 class RTSortConfig(Group):
     """Parameters of the sorter ``rt_sort``, which follows spikes as they travel along axons."""
 
-    model_path: str | None = setting(None, instead="xephys.realtime loads detectors of your own")
+    model_path: str | None = setting(None, doc="file (.npz) of a detection network of yours; None: that of the probe")
     probe: str = setting("mea", doc="kind of probe", choices=("mea", "neuropixels"))
     device: str = setting("cuda", doc="accepted; the detector runs where the sorter's passes do")
     num_processes: int | None = setting(None, instead="threads share the work; see n_jobs")

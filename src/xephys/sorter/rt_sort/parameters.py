@@ -44,6 +44,7 @@ class RTSortParameters(BaseModel):
     probe: Literal["auto", "mea", "neuropixels"] = Field(
         "auto", description="network and defaults; 'auto': the one trained at the nearest sampling rate"
     )
+    model_path: str | None = Field(None, description="file of a network of yours, instead of that of the probe")
     freq_min_hz: float = Field(300.0, gt=0, description="lower corner of the band")
     freq_max_hz: float = Field(6000.0, gt=0, description="upper corner of the band")
     detection_window_s: float | None = Field(
