@@ -19,7 +19,7 @@ SINGLE := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_T
 EXPRESSION_TESTS := tests/graph tests/properties/test_graph.py tests/preprocess/test_contract.py
 BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/sorters.py benchmarks/drift.py benchmarks/anchor.py benchmarks/real.py,$(sort $(wildcard benchmarks/*.py)))
 
-.PHONY: demo test test-expressions check check-source check-examples bench clean
+.PHONY: demo test test-expressions check check-source check-style check-layout check-examples bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-plot
@@ -37,13 +37,18 @@ test-expressions: $(VENV)/.ready-test
 
 check: check-source check-examples
 
-check-source: $(VENV)/.ready-dev
+check-source: check-style check-layout
+
+check-style: $(VENV)/.ready-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python ci/check_layers.py
-	$(BIN)/python ci/check_layout.py
-	$(BIN)/python ci/check_unused.py
-	$(BIN)/python ci/make_coverage_table.py --check
+
+# From the source alone: nothing has to be installed.
+check-layout:
+	$(PYTHON) ci/check_layers.py
+	$(PYTHON) ci/check_layout.py
+	$(PYTHON) ci/check_unused.py
+	$(PYTHON) ci/make_coverage_table.py --check
 
 check-examples: $(VENV)/.ready-test
 	$(SINGLE) $(BIN)/python ci/check_docs_examples.py

@@ -34,7 +34,7 @@ def test_the_reference_sorting_has_found_the_units(simulated, expected):
     assert xephys.compare(expected, simulated[1]).summary["num_well_detected"] == 8
 
 
-@pytest.mark.parametrize("chunk_s", [0.5, 2.0, 10.0])
+@pytest.mark.parametrize("chunk_s", [0.5, 10.0])
 def test_chunks_do_not_change_a_bit(opened, expected, chunk_s):
     assert_identical(sort(opened(chunk_s)), expected)
 
