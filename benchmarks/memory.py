@@ -43,8 +43,8 @@ class Result:
 
 
 def run(quick: bool = False, folder: Path | None = None) -> Result:
-    """Sort both lengths; ``quick`` uses 16 channels, 10 and 20 seconds."""
-    n_channels, durations_s = (16, (10.0, 20.0)) if quick else (384, (60.0, 300.0))
+    """Sort both lengths; ``quick`` uses 16 channels, 6 and 12 seconds."""
+    n_channels, durations_s = (16, (6.0, 12.0)) if quick else (384, (60.0, 300.0))
     with tempfile.TemporaryDirectory(dir=folder) as name:
         place = Path(name)
         long = simulated(place, duration_s=durations_s[1], n_channels=n_channels)
@@ -106,7 +106,7 @@ def report(result: Result) -> tuple[str, ...]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="16 channels, 10 and 20 seconds; writes no table")
+    parser.add_argument("--quick", action="store_true", help="16 channels, 6 and 12 seconds; writes no table")
     parser.add_argument("--folder", type=Path, help="where 16 GB are free; the system's temporary folder if absent")
     options = parser.parse_args()
     parts = report(run(quick=options.quick, folder=options.folder))

@@ -1,4 +1,4 @@
-"""The layer check finds each kind of wrong import, and the package has none."""
+"""The layer check finds each kind of wrong import; `make check-layout` runs it on the package."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ SCRIPT = ROOT / "ci" / "check_layers.py"
 
 def run(source: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(SCRIPT), str(source)], capture_output=True, text=True, check=False)
-
-
-def test_the_package_has_no_wrong_import():
-    done = run(ROOT / "src")
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(

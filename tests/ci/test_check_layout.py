@@ -1,4 +1,4 @@
-"""The layout check finds each kind of breach in a small tree, and the package has none."""
+"""The layout check finds each kind of breach in a small tree; `make check-layout` runs it on the package."""
 
 from __future__ import annotations
 
@@ -39,11 +39,6 @@ def breaches(root: Path) -> list[str]:
     lines = done.stdout.splitlines()
     assert done.returncode == (1 if len(lines) > 1 else 0), done.stderr
     return lines[:-1]
-
-
-def test_the_package_has_no_breach():
-    done = run(ROOT)
-    assert done.returncode == 0, done.stdout
 
 
 def test_a_tidy_tree_passes(tree):

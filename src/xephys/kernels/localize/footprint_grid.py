@@ -175,12 +175,37 @@ def average_best_points(
 
 @helper
 def _quantile(values: NDArray[np.float64], quantile: float) -> np.float64:
-    """Quantile with linear interpolation between the two neighboring values."""
+    """Quantile with linear interpolation between the two neighboring values; changes the order of the values."""
     at = quantile * (values.size - 1)
     below = int(at)
-    parts = np.partition(values, below)
-    low: np.float64 = parts[below]
+    low: np.float64 = _select(values, below)
     if below + 1 == values.size:
         return low
-    following: np.float64 = parts[below + 1 :].min()
+    following: np.float64 = values[below + 1 :].min()
     return low + (at - below) * (following - low)
+
+
+@helper
+def _select(values: NDArray[np.float64], rank: int) -> np.float64:
+    """The value of a rank, moved to its place with smaller ones before and larger ones after it (Hoare 1961).
+
+    ``np.partition`` gives the same and takes four seconds to compile.
+    """
+    first, last = 0, values.size - 1
+    while first < last:
+        pivot, i, j = values[rank], first, last
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < rank:
+            first = i
+        if rank < i:
+            last = j
+    found: np.float64 = values[rank]
+    return found
