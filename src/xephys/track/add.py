@@ -90,6 +90,6 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
 
 def _known_units(tracks: xr.DataTree) -> xr.Dataset:
     """The table of units as it was before tracking added its columns."""
-    table = tracks["units"].to_dataset()[["session", "shank", "unit_id", "row", "amplitude", "n_spikes"]]
+    table = tracks["units"].to_dataset()[["session", "shank", "unit_id", "row", "amplitude", "n_spikes", "far_share"]]
     attributes = {key: tracks.attrs[key] for key in ("sampling_frequency", "nbefore")}
     return xr.merge([table, tracks["footprints"].to_dataset()]).assign_attrs(attributes)

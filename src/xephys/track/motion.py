@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from .pairs import session_blocks, session_pairs
+from .pairs import session_blocks, session_matches
 
 if TYPE_CHECKING:
     from ..kernels.track.motion import Matches
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
 #: A match with a smaller residual supports a displacement. It is accepted with this share of supporting matches, or if
 #: it has more of them than any other displacement has, by this number of standard deviations.
-SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.25, 4.0
-#: Added to the excess of a match's weight over the median.
-WEIGHT_MIN = 1e-3
+SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.3, 4.5
+#: Share from which on a match may support a displacement: no other pair of its units is as good.
+SHARE_SUPPORT = 0.5
 
 
 def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
@@ -45,8 +45,6 @@ def estimate_session_motion(
 
     A displacement that is given stays as it is; it counts as known where such pairs support it.
     """
-    from ..kernels.track.pairs import WEIGHTS
-
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     depth = np.asarray(units["place"])[:, 1]
     names = np.unique(shank)
@@ -55,12 +53,11 @@ def estimate_session_motion(
     moved, believed = np.zeros((len(names), n_sessions, len(knots))), np.zeros((len(names), n_sessions), np.bool_)
     if given is not None:
         moved = given[0]
-    pairs = session_pairs(session_blocks(units, depth), distance_max_um=motion_max_um, mutual=True)
-    score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
+    pairs, share = session_matches(session_blocks(units, depth), distance_max_um=motion_max_um)
     for row, name in enumerate(names):
         here = shank[pairs.first] == name
         if here.any():
-            matches = _matches(session, depth, pairs.first[here], pairs.second[here], score[here])
+            matches = _matches(session, depth, pairs.first[here], pairs.second[here], share[here])
             if given is None:
                 moved[row], believed[row] = _believed(matches, n_sessions, knots, motion_max_um)
             else:
@@ -94,15 +91,16 @@ def _supported(matches: Matches, moved: NDArray[np.float64], knots: NDArray[np.f
     """Sessions whose displacement brings enough matches together."""
     from ..kernels.track.motion import support
 
-    share, excess = support(matches, moved, knots, residual_max_um=SUPPORT_UM)
+    clear = matches.weight >= SHARE_SUPPORT
+    share, excess = support(
+        type(matches)(*(column[clear] for column in matches)), moved, knots, residual_max_um=SUPPORT_UM
+    )
     return np.asarray((share >= SUPPORT_MIN) | (excess >= EXCESS_MIN))
 
 
 def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, motion_max_um: float) -> xr.Dataset:
     """Displacement of the last session relative to all others, which stay fixed."""
     from ..kernels.track.motion import Matches
-    from ..kernels.track.pairs import WEIGHTS
-
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     last = int(session.max())
     names, knots = motion["shank"].values.astype(str), motion["knot"].values
@@ -111,12 +109,11 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, 
     moved = np.concatenate([motion["displacement_um"].values, np.zeros((len(names), 1, len(knots)))], axis=1)
     known = np.concatenate([motion["known"].values, np.zeros((len(names), 1), np.bool_)], axis=1)
     depth = registered_depth(units, _dataset(moved, knots, names, known))
-    pairs = session_pairs(session_blocks(units, depth), distance_max_um=motion_max_um, first=last, mutual=True)
-    score = pairs.features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]]
+    pairs, share = session_matches(session_blocks(units, depth), distance_max_um=motion_max_um, first=last)
     for row, name in enumerate(names):
         here = shank[pairs.first] == name
         if here.any():
-            matches = _matches(session, depth, pairs.first[here], pairs.second[here], score[here])
+            matches = _matches(session, depth, pairs.first[here], pairs.second[here], share[here])
             both = np.zeros(len(matches.weight), np.int64), np.ones(len(matches.weight), np.int64)
             against, believed = _believed(Matches(*both, *matches[2:]), 2, knots, motion_max_um)
             moved[row, last], known[row, last] = against[1] - against[0], believed.all()
@@ -137,12 +134,11 @@ def _matches(
     depth: NDArray[np.float64],
     first: NDArray[np.int64],
     second: NDArray[np.int64],
-    score: NDArray[np.floating],
+    share: NDArray[np.float64],
 ) -> Matches:
     from ..kernels.track.motion import Matches
 
-    weight = np.clip(score - np.median(score), 0.0, None) + WEIGHT_MIN
-    return Matches(session[first], session[second], depth[first], depth[second], weight)
+    return Matches(session[first], session[second], depth[first], depth[second], share)
 
 
 def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 #: Smallest cosine between the footprints of a pair to be compared.
 COSINE_MIN = 0.4
+#: Units with a larger share of their amplitude far from their largest contact are artifacts. They all look alike.
+FAR_SHARE_MAX = 0.6
+#: Pairs that stand out less than this among those of their units say nothing about motion.
+SHARE_MIN = 0.05
 
 
 class Pairs(NamedTuple):
@@ -51,6 +55,7 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
                         "place": (("unit", "axis"), place[rows_here]),
                         "amplitude": ("unit", np.asarray(table["amplitude"])[rows_here]),
                         "n_spikes": ("unit", np.asarray(table["n_spikes"])[rows_here]),
+                        "far_share": ("unit", np.asarray(table["far_share"])[rows_here]),
                         "session": ("unit", np.full(rows_here.sum(), number)),
                         "shank": ("unit", np.full(int(rows_here.sum()), str(name))),
                         "unit_id": (
@@ -73,7 +78,7 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
 
 
 def session_blocks(units: xr.Dataset, depth: NDArray[np.float64]) -> list[dict[int, Units]]:
-    """What the units of each session are compared by, shank by shank.
+    """What the units of each session are compared by, shank by shank; artifacts are left out.
 
     Parameters
     ----------
@@ -85,13 +90,14 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64]) -> list[dict[i
     from ..kernels.track.pairs import make_units
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
+    compared = np.asarray(units["far_share"]) <= FAR_SHARE_MAX
     place = np.asarray(units["place"]).copy()
     place[:, 1] = depth
     blocks = []
     for name in np.unique(shank):
         of_shank: dict[int, Units] = {}
-        for number in np.unique(session[shank == name]).tolist():
-            index = np.flatnonzero((shank == name) & (session == number))
+        for number in np.unique(session[compared & (shank == name)]).tolist():
+            index = np.flatnonzero(compared & (shank == name) & (session == number))
             of_shank[number] = make_units(
                 np.asarray(units["footprint"][index]), np.asarray(units["valid"][index]),
                 np.asarray(units["autocorrelogram"][index]), np.asarray(units["amplitude"][index]), place[index], index,
@@ -105,7 +111,6 @@ def session_pairs(
     *,
     distance_max_um: float,
     first: int = 0,
-    mutual: bool = False,
     between: tuple[int, int] | None = None,
     odds: NDArray[np.float64] | None = None,
 ) -> Pairs:
@@ -118,8 +123,6 @@ def session_pairs(
     distance_max_um
     first
         First session of which the second unit of a pair may be.
-    mutual
-        Only pairs of different sessions in which each unit is the other's best.
     between
         Only pairs of these two sessions, the earlier one first; pairs of all sessions if None.
     odds
@@ -132,16 +135,48 @@ def session_pairs(
     for of_shank in blocks:
         for b, other in of_shank.items():
             for a, block in of_shank.items():
-                if b < first or a > b or (mutual and a == b) or (between is not None and (a, b) != between):
+                if b < first or a > b or (between is not None and (a, b) != between):
                     continue
-                i, j, features = near_pairs(
-                    block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN, mutual=mutual
-                )
+                i, j, features = near_pairs(block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
                 if odds is not None:
                     kept = probability_of(features.astype(np.float64), odds) > PROBABILITY_MIN
                     i, j, features = i[kept], j[kept], features[kept]
                 found.append(Pairs(block.row[i], other.row[j], features))
     return joined(found)
+
+
+def session_matches(
+    blocks: list[dict[int, Units]], *, distance_max_um: float, first: int = 0
+) -> tuple[Pairs, NDArray[np.float64]]:
+    """Pairs of different sessions that stand out among all pairs of both units, and how much they do.
+
+    Parameters
+    ----------
+    blocks
+        From :func:`session_blocks`.
+    distance_max_um
+    first
+        First session of which the second unit of a pair may be.
+
+    Returns
+    -------
+    pairs
+    share : (pair,)
+        See :func:`xephys.kernels.track.pairs.mutual_shares`; at least :data:`SHARE_MIN`.
+    """
+    from ..kernels.track.pairs import mutual_shares, near_pairs
+
+    found, shares = [], []
+    for of_shank in blocks:
+        for b, other in of_shank.items():
+            for a, block in of_shank.items():
+                if b >= first and a < b:
+                    i, j, features = near_pairs(block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
+                    share = mutual_shares(i, j, features)
+                    kept = share >= SHARE_MIN
+                    found.append(Pairs(block.row[i[kept]], other.row[j[kept]], features[kept]))
+                    shares.append(share[kept])
+    return joined(found), np.concatenate([np.empty(0), *shares])
 
 
 def joined(found: list[Pairs]) -> Pairs:

@@ -191,7 +191,7 @@ def assemble(
         table = xr.concat([earlier["pairs"].to_dataset(), table], "pair")
     place = units["place"].values
     nodes = {
-        "units": units[["session", "shank", "unit_id", "row", "amplitude", "n_spikes"]].assign(
+        "units": units[["session", "shank", "unit_id", "row", "amplitude", "n_spikes", "far_share"]].assign(
             track=("unit", track),
             y_registered=("unit", depth, {"units": "um"}),
             **{name: ("unit", place[:, axis], {"units": "um"}) for axis, name in enumerate("xyz")},

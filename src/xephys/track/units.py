@@ -36,7 +36,8 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
     xarray.Dataset
         ``templates`` (µV), ``autocorrelogram`` (1 ms bins up to 300 ms, with a maximum of 1), ``n_spikes``,
         ``amplitude`` (peak-to-trough on the largest channel, µV), ``place`` (dims ``unit``, ``axis``: x, y, z in µm,
-        localized as a point source; Boussard et al. 2021, NeurIPS 34:22130) and ``unit_shank``.
+        localized as a point source; Boussard et al. 2021, NeurIPS 34:22130), ``unit_shank``, and ``far_share`` (share
+        of the amplitude that is left 50 to 150 µm from the largest channel: near 1 for an artifact).
 
     Raises
     ------
@@ -137,7 +138,7 @@ def _of_table(session: Any) -> xr.Dataset:
 def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, str]]]:
     """Location, amplitude and shank of each unit."""
     from ..kernels.localize.point_source import fit_sources
-    from ..kernels.track.footprints import unit_sizes
+    from ..kernels.track.footprints import far_shares, unit_sizes
 
     templates = np.asarray(table["templates"].values, np.float32)
     if not np.isfinite(templates).all():
@@ -162,6 +163,7 @@ def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, s
         "place": (("unit", "axis"), source[:, :3], {"units": "um"}),
         "amplitude": ("unit", amplitude, {"units": "uV"}),
         "unit_shank": ("unit", shank[peak], {}),
+        "far_share": ("unit", far_shares(templates, sizes, peak, distances), {}),
     }
 
 

@@ -24,6 +24,8 @@ N_CONTACTS_MAX = 44
 UNCERTAINTY_MAX = 0.5
 #: Half width in samples of the stretch around the extremum in which the middle of a trough is searched.
 TROUGH_SAMPLES = 10
+#: Distances from the largest contact at which a neuron is much smaller than there, in µm.
+FAR_UM = (50.0, 150.0)
 #: Number of units whose systems of equations are solved together; bounds the memory.
 BATCH = 512
 
@@ -57,6 +59,48 @@ def unit_sizes(templates: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDA
     energy = np.maximum((course**2).sum(axis=1), 1e-12)
     sizes = np.einsum("usc,us->uc", values, course) * (amplitude / energy)[:, None]
     return np.maximum(sizes, 0.0), peak.astype(np.int64), amplitude
+
+
+def far_shares(
+    templates: NDArray[np.float32],
+    sizes: NDArray[np.float64],
+    peak_channel: NDArray[np.int64],
+    distances: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Share of its size that a unit keeps on the contacts far from its largest one: the median over these.
+
+    The spike of a neuron is a point source and fades within tens of µm. An artifact reaches all contacts alike.
+
+    Parameters
+    ----------
+    templates : (unit, sample, channel)
+        Channels that are zero throughout count as not recorded.
+    sizes : (unit, channel)
+        From :func:`unit_sizes`.
+    peak_channel : (unit,)
+    distances : (channel, channel)
+        In µm; infinite between shanks.
+
+    Returns
+    -------
+    (unit,)
+        Zero for units with fewer than two far contacts.
+
+    Examples
+    --------
+    >>> contacts = 40.0 * np.arange(4); between = np.abs(contacts[:, None] - contacts)
+    >>> templates = np.float32([[[-9, -5, -3, -3]], [[-9, -9, -9, -8]]])
+    >>> far_shares(templates, np.abs(templates[:, 0]).astype(float), np.zeros(2, int), between).round(2).tolist()
+    [0.33, 0.94]
+    """
+    apart = distances[peak_channel]
+    known = np.abs(templates).max(axis=1) > 0
+    far = known & (apart >= FAR_UM[0]) & (apart <= FAR_UM[1])
+    largest = np.maximum(np.take_along_axis(sizes, peak_channel[:, None], axis=1), 1e-12)
+    enough = far.sum(axis=1) >= 2
+    out = np.zeros(len(sizes))
+    out[enough] = np.nanmedian(np.where(far, sizes / largest, np.nan)[enough], axis=1)
+    return out
 
 
 def aligned(templates: NDArray[np.float32], peak_channel: NDArray[np.int64], *, nbefore: int) -> NDArray[np.float32]:

@@ -211,7 +211,8 @@ def _coarse(
 ) -> NDArray[np.float64]:
     """Displacements that follow from the votes of all pairs of sessions."""
     low, high = knots_um[0], knots_um[-1]
-    span, middle = max(high - low, 1.0), (low + high) / 2
+    # A tilt about the depth of the units leaves their shift alone.
+    span, middle = max(high - low, 1.0), float(np.median((matches.depth_a + matches.depth_b) / 2))
     tilts = np.arange(-motion_max_um, motion_max_um + 1, TILT_STEP_UM) if len(knots_um) > 1 else np.zeros(1)
     shifts = np.arange(-motion_max_um, motion_max_um + 1, SHIFT_STEP_UM)
     edges: list[tuple[float, ...]] = []
@@ -266,9 +267,9 @@ def _agreed(
     n_sessions: int,
 ) -> NDArray[np.float64]:
     """One value per session such that the differences match those of most pairs of sessions."""
-    robust = weight.copy()
-    value = np.zeros(n_sessions)
+    value = _along_tree(first, second, apart, weight, n_sessions)
     for _ in range(5 * N_ROUNDS):
+        robust = weight / (1.0 + ((apart - (value[second] - value[first])) / EDGE_SCALE_UM) ** 2) ** 2
         normal, right = 1e-9 * np.eye(n_sessions) * robust.sum(), np.zeros(n_sessions)
         np.add.at(normal, (first, first), robust)
         np.add.at(normal, (second, second), robust)
@@ -277,5 +278,25 @@ def _agreed(
         np.add.at(right, second, robust * apart)
         np.add.at(right, first, -robust * apart)
         value = np.linalg.solve(normal, right)
-        robust = weight / (1.0 + ((apart - (value[second] - value[first])) / EDGE_SCALE_UM) ** 2)
     return np.asarray(value - value.mean())
+
+
+def _along_tree(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    apart: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    n_sessions: int,
+) -> NDArray[np.float64]:
+    """One value per session that follows the largest weights only: those of a spanning tree.
+
+    A wrong difference between two sessions has few votes, and does not matter where others lead to both.
+    """
+    value, part = np.zeros(n_sessions), np.arange(n_sessions)
+    for edge in np.argsort(-weight, kind="stable"):
+        a, b = first[edge], second[edge]
+        if part[a] != part[b]:
+            moved = part == part[b]
+            value[moved] += value[a] + apart[edge] - value[b]
+            part[moved] = part[a]
+    return value

@@ -19,6 +19,13 @@ RATIO_MAX = 1.5
 #: Names of the compared features, in the order of the columns, and their weights before anything is learned.
 FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
 WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0])
+#: Features that do not depend on the location.
+UNPLACED = (0, 1, 5)
+#: How much a better pair of a unit counts, in powers of e per unit of similarity, and the share of the pairs that no pair
+#: has to compete with.
+SHARPNESS, CHANCE_QUANTILE = 4.0, 0.9
+#: Largest logarithm of odds.
+ODDS_MAX = 200.0
 
 
 class Units(NamedTuple):
@@ -78,7 +85,7 @@ def make_units(
 
 
 def near_pairs(
-    first: Units, second: Units, *, distance_max_um: float, cosine_min: float, mutual: bool = False
+    first: Units, second: Units, *, distance_max_um: float, cosine_min: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Find pairs within a distance along the shank, and across it if it is wide, whose footprints are similar enough.
 
@@ -89,8 +96,6 @@ def near_pairs(
     distance_max_um
     cosine_min
         Smallest cosine between the footprints.
-    mutual
-        Keep only pairs that are each other's best, judged by features that do not depend on location.
 
     Returns
     -------
@@ -107,10 +112,40 @@ def near_pairs(
     if first is second:
         keep = i < j
         i, j, features = i[keep], j[keep], features[keep]
-    if mutual:
-        keep = _mutual(i, j, features[:, [0, 1, 5]] @ WEIGHTS[[0, 1, 5]], len(first.row), len(second.row))
-        i, j, features = i[keep], j[keep], features[keep]
     return i, j, features
+
+
+def mutual_shares(
+    i: NDArray[np.int64], j: NDArray[np.int64], features: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """How much better each pair is than all others of its two units, judged by features that do not depend on location.
+
+    Parameters
+    ----------
+    i, j : (pair,)
+        Units of two sessions.
+    features : (pair, feature)
+        Named in :data:`FEATURES`.
+
+    Returns
+    -------
+    (pair,)
+        Near 1 for a pair that stands out for both units. It is small for one that does not stand out from the pairs of
+        the two sessions.
+
+    Examples
+    --------
+    >>> features = np.zeros((3, 6), np.float32); features[:, 0] = [3.0, 1.0, 1.0]
+    >>> mutual_shares(np.array([0, 0, 1]), np.array([0, 1, 1]), features).round(2).tolist()
+    [1.0, 0.0, 0.02]
+    """
+    if not len(i):
+        return np.empty(0)
+    chosen = list(UNPLACED)
+    score = SHARPNESS * (features[:, chosen].astype(np.float64) @ WEIGHTS[chosen])
+    odds = np.exp(np.minimum(score - np.quantile(score, CHANCE_QUANTILE), ODDS_MAX))
+    of_first, of_second = np.bincount(i, odds), np.bincount(j, odds)
+    return np.asarray((odds / (1.0 + of_first[i])) * (odds / (1.0 + of_second[j])))
 
 
 def _row_blocks(units: Units) -> list[slice]:
@@ -146,15 +181,3 @@ def _block(
     )
     return i + rows.start, j + stretch.start, features.astype(np.float32)
 
-
-def _mutual(
-    i: NDArray[np.int64], j: NDArray[np.int64], score: NDArray[np.floating], n_first: int, n_second: int
-) -> NDArray[np.bool_]:
-    """Pairs that are each other's best; the first of equals."""
-    order = np.lexsort((j, i, -score))
-    best_i = np.full(n_first, -1, np.int64)
-    best_j = np.full(n_second, -1, np.int64)
-    best_i[i[order[::-1]]] = order[::-1]
-    best_j[j[order[::-1]]] = order[::-1]
-    pair = np.arange(len(i))
-    return np.asarray((best_i[i] == pair) & (best_j[j] == pair))
