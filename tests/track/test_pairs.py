@@ -5,7 +5,7 @@ import pytest
 
 from xephys.errors import ParameterError
 from xephys.testing import simulate_sessions
-from xephys.track.pairs import gather, session_blocks, session_pairs
+from xephys.track.pairs import gather, session_blocks, session_matches, session_pairs
 from xephys.track.units import on_axis_of, session_units
 
 
@@ -32,8 +32,12 @@ def test_pairs_within_and_between_sessions():
     session = units["session"].values
     assert (session[every.first] <= session[every.second]).all()
     assert (session[new.second] == 2).all() and len(new.first) == (session[every.second] == 2).sum()
-    mutual = session_pairs(session_blocks(units, depth), distance_max_um=60.0, mutual=True)
-    assert (session[mutual.first] < session[mutual.second]).all()
+    matches, share = session_matches(session_blocks(units, depth), distance_max_um=60.0)
+    assert (session[matches.first] < session[matches.second]).all() and len(share) == len(matches.first) > 10
+    assert share.min() >= 0.05 and share.max() <= 1.0
+    displaced = session_pairs(session_blocks(units, depth), distance_max_um=60.0, between=(0, 1), displaced_um=150.0)
+    moved = depth[displaced.second] - depth[displaced.first]
+    assert len(moved) > 0 and (np.abs(moved + 150.0) <= 60.0).all()
     some = [
         session_pairs(session_blocks(units, depth), distance_max_um=60.0, between=(a, b))
         for a in range(3)

@@ -43,6 +43,32 @@ def test_neurons_are_followed(kind):
     assert precision >= 0.98 and recall >= 0.96 and brier <= 0.03
 
 
+def test_neurons_are_followed_where_a_sorter_splits_many():
+    """More pairs look the same within sessions than between them."""
+    sessions, truth = simulate_sessions(oversplits=0.3, n_neurons=40, n_sessions=3, noise_uv=2.0, seed=2211)
+    tracks = track_units(sessions)
+    precision, recall, _, _ = outcome(tracks, truth)
+    assert precision > 0.95 and recall > 0.9
+    assert float(tracks["model"]["split_odds"]) > 0.4 and tracks["splits"].sizes["split"] > 15
+
+
+def test_artifacts_are_not_compared_and_say_nothing_about_the_motion():
+    sessions, _ = simulate_sessions(n_neurons=25, n_sessions=3, seed=5)
+    with_artifacts = []
+    for session in sessions:
+        some = session.isel(unit=slice(0, 15))
+        everywhere = 20 * session["templates"].values[:1].mean(axis=2, keepdims=True)
+        noisy = everywhere + np.random.default_rng(0).standard_normal(some["templates"].shape)
+        artifacts = some.assign(templates=(some["templates"].dims, noisy.astype(np.float32)))
+        with_artifacts.append(xr.concat([session, artifacts], "unit", data_vars="minimal"))
+    plain, tracks = track_units(sessions), track_units(with_artifacts)
+    np.testing.assert_allclose(tracks["motion"]["displacement_um"], plain["motion"]["displacement_um"], atol=0.5)
+    artifact = tracks["units"]["far_share"].values > 0.6
+    assert artifact.sum() == 45
+    counts = np.bincount(tracks["units"]["track"].values)[tracks["units"]["track"].values]
+    assert (counts[artifact] == 1).all() and (counts[~artifact] > 1).mean() > 0.9
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_matched_where_nothing_is_shared(seed):
     sessions, truth = simulate_sessions(disjoint=True, seed=20 + seed)

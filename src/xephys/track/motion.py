@@ -101,6 +101,7 @@ def _supported(matches: Matches, moved: NDArray[np.float64], knots: NDArray[np.f
 def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, motion_max_um: float) -> xr.Dataset:
     """Displacement of the last session relative to all others, which stay fixed."""
     from ..kernels.track.motion import Matches
+
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     last = int(session.max())
     names, knots = motion["shank"].values.astype(str), motion["knot"].values

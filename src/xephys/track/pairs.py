@@ -112,6 +112,7 @@ def session_pairs(
     distance_max_um: float,
     first: int = 0,
     between: tuple[int, int] | None = None,
+    displaced_um: float = 0.0,
     odds: NDArray[np.float64] | None = None,
 ) -> Pairs:
     """Pairs of nearby units: each session with itself, and with every session from ``first`` on.
@@ -125,6 +126,8 @@ def session_pairs(
         First session of which the second unit of a pair may be.
     between
         Only pairs of these two sessions, the earlier one first; pairs of all sessions if None.
+    displaced_um
+        Displacement that is added to the depth of the second unit of each pair.
     odds
         Weights and constant of the log odds; only pairs that are not all but impossible are kept.
     """
@@ -137,7 +140,10 @@ def session_pairs(
             for a, block in of_shank.items():
                 if b < first or a > b or (between is not None and (a, b) != between):
                     continue
-                i, j, features = near_pairs(block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
+                far = (
+                    other._replace(places=other.places + np.array([0.0, displaced_um, 0.0])) if displaced_um else other
+                )
+                i, j, features = near_pairs(block, far, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
                 if odds is not None:
                     kept = probability_of(features.astype(np.float64), odds) > PROBABILITY_MIN
                     i, j, features = i[kept], j[kept], features[kept]

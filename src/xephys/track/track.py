@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, count
+from itertools import chain, count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +19,19 @@ from .units import on_axis_of, session_units
 if TYPE_CHECKING:
     from ..kernels.track.pairs import Units
 
-#: Log odds that two units of a session are parts of one neuron, in addition to those of units of different sessions
-#: that are as similar; and what is added for every session in which their best partner is the same, or is not.
-SPLIT_LOG_ODDS, SHARED_LOG_ODDS, APART_LOG_ODDS = -3.0, 1.0, -2.5
+#: What is added to the log odds that two units of a session are parts of one neuron for every session in which their
+#: best partner is the same, or is not.
+SHARED_LOG_ODDS, APART_LOG_ODDS = 1.0, -2.5
 #: A shared partner whose log odds differ by more than this belongs to one of the two.
 UNEVEN_LOG_ODDS = 4.0
 #: Pairs from which the odds are learned, as many as there are up to about this, and the distance of two sessions up to
 #: which all of them are used.
 N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
+#: Displacement in µm at which pairs of different neurons are collected.
+APART_UM = 150.0
+#: Split odds from which on a session's units tell little about different neurons, and how much more likely, as a
+#: logarithm, they must make the pairs.
+MANY_PARTS, GAIN_MIN = 0.4, 20.0
 #: How strictly units are joined.
 STRICTNESS = ("liberal", "intermediate", "conservative")
 #: Ways to join units.
@@ -169,7 +174,7 @@ def assemble(
     pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds)
     cross = session[pairs.first] != session[pairs.second]
     each = probability_of(pairs.features.astype(np.float64), odds)
-    parts = parts_of_one(pairs, each, session)
+    parts = parts_of_one(pairs, each, session, split_odds=float(model["split_odds"]))
     split = _split_table(pairs, each, parts, earlier)
     neuron = _neurons(split["first"].values, split["second"].values, len(session))
     chance = np.zeros(len(each))
@@ -228,34 +233,83 @@ def _learned(
     """Learn the odds of a pair from its features, in sessions whose motion is known if there are at least two.
 
     They are learned twice, the second time without units that are parts of one neuron. Sessions that follow each other
-    come first, and those farther apart are left out once there are more pairs than learning can use.
+    come first, and those farther apart are left out once there are more pairs than learning can use. Where most of the
+    units of a session that look the same are parts of one neuron, units of one session tell little about different
+    neurons, and the odds are those of :func:`_learned_apart`.
     """
-    from ..kernels.track.identity import learn_odds, probability_of
+    from ..kernels.track.identity import SPLIT_ODDS, learn_odds, probability_of
     from ..kernels.track.pairs import FEATURES, WEIGHTS
 
-    shared = known.sum() > 1
+    shared = bool(known.sum() > 1)
     used = np.flatnonzero(known) if shared else np.arange(len(known))
-    sizes = np.bincount(session, minlength=len(known))[used]
+    sizes = np.bincount(session, minlength=len(known))[used].astype(np.float64)
     within, between = (sizes * (sizes - 1)).sum() / 2, 0.0
-    found: list[Pairs] = []
+    found: list[list[Pairs]] = []
     for apart in range(len(sizes)):
-        found += [
-            session_pairs(blocks, distance_max_um=distance_max_um, between=(used[k], used[k + apart]))
-            for k in range(len(sizes) - apart)
-        ]
-        between += float((sizes[:-apart] * sizes[apart:]).sum()) if apart else 0.0
-        if apart >= N_APART_MIN and sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
+        ends = [(int(used[k]), int(used[k + apart])) for k in range(len(sizes) - apart)]
+        found.append([session_pairs(blocks, distance_max_um=distance_max_um, between=both) for both in ends])
+        between += (sizes[:-apart] * sizes[apart:]).sum() if apart else 0.0
+        if apart >= N_APART_MIN and sum(len(some.first) for each in found for some in each) > N_PAIRS_LEARNED:
             break
-    pairs = joined(found)
-    features, cross = pairs.features.astype(np.float64), session[pairs.first] != session[pairs.second]
-    ratio = max(between, 1.0) / max(within, 1.0)
-    odds = learn_odds(features, cross, WEIGHTS, ratio=ratio, shared=shared)
-    kept = ~parts_of_one(pairs, probability_of(features, odds), session)
-    odds = learn_odds(features[kept], cross[kept], WEIGHTS, ratio=ratio, shared=shared)
-    return xr.Dataset({"weight": ("feature", odds[:-1]), "constant": odds[-1]}, coords={"feature": list(FEATURES)})
+    features = [joined(some).features.astype(np.float64) for some in found]
+    odds, split = np.empty(0), SPLIT_ODDS
+    if shared:
+        ratio = float((sizes[:-1] * sizes[1:]).sum()) / max(within, 1.0)
+        odds, split = _learned_apart(blocks, features[0], features[1], used, ratio, distance_max_um)
+    if split == SPLIT_ODDS:
+        pairs = joined([some for each in found for some in each])
+        every, cross = np.concatenate(features), session[pairs.first] != session[pairs.second]
+        ratio = max(between, 1.0) / max(within, 1.0)
+        odds = learn_odds(every, cross, WEIGHTS, ratio=ratio, shared=shared)
+        kept = ~parts_of_one(pairs, probability_of(every, odds), session, split_odds=split)
+        odds = learn_odds(every[kept], cross[kept], WEIGHTS, ratio=ratio, shared=shared)
+    return xr.Dataset(
+        {"weight": ("feature", odds[:-1]), "constant": odds[-1], "split_odds": split},
+        coords={"feature": list(FEATURES)},
+    )
 
 
-def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _learned_apart(
+    blocks: list[dict[int, Units]],
+    within: NDArray[np.float64],
+    cross: NDArray[np.float64],
+    used: NDArray[np.int64],
+    ratio: float,
+    distance_max_um: float,
+) -> tuple[NDArray[np.float64], float]:
+    """Odds learned from sessions that follow each other and units at different depths, and the split odds.
+
+    Units of different sessions whose depths differ by more than the search range are different neurons, whatever a
+    sorter does. The split odds are the usual ones where no more than a few units are clearly split.
+    """
+    from ..kernels.track.identity import SPLIT_ODDS, estimate_split_odds, learn_odds, probability_of
+    from ..kernels.track.pairs import WEIGHTS, count_near
+
+    apart = joined(
+        [
+            session_pairs(blocks, distance_max_um=distance_max_um, between=both, displaced_um=shift)
+            for both in pairwise(used.tolist())
+            for shift in (-APART_UM, APART_UM)
+        ]
+    ).features.astype(np.float64)
+    # Fewer pairs fit in where one session is displaced: the ends of the shank have no partner.
+    depths = [block.places[:, 1] for of_shank in blocks for block in of_shank.values()]
+    near, far = (
+        sum(count_near(depth, distance_max_um=distance_max_um, displaced_um=shift) for depth in depths)
+        for shift in (0.0, APART_UM)
+    )
+    odds = learn_odds(
+        np.concatenate([cross, apart]), np.arange(len(cross) + len(apart)) < len(cross), WEIGHTS,
+        ratio=near / max(2 * far, 1), split=0.0,
+    )  # fmt: skip
+    n_same = float(probability_of(cross, odds).sum()) / ratio
+    split, gain = estimate_split_odds(within @ odds[:-1] + odds[-1], n_same=n_same)
+    return odds, split if split > MANY_PARTS and gain > GAIN_MIN else SPLIT_ODDS
+
+
+def parts_of_one(
+    pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64], *, split_odds: float
+) -> NDArray[np.bool_]:
     """Pairs of units of one session that are probably parts of one neuron.
 
     Two neurons that look alike have different partners where both were found, and share one where only one of them was;
@@ -276,7 +330,7 @@ def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.in
     n_shared = (one & ~uneven).sum(axis=1)
     n_apart = ((one & uneven) | (both & ~one & (swapped < 0.5))).sum(axis=1)
     evidence = (
-        np.log(each[at] / (1.0 - each[at])) + SPLIT_LOG_ODDS + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
+        np.log(each[at] / (1.0 - each[at])) + np.log(split_odds) + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
     )
     out = np.zeros(len(each), np.bool_)
     out[at] = (n_shared > 0) & (evidence > 0)

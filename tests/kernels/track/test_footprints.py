@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.track.footprints import aligned, grid_places, unit_footprints, unit_sizes
+from xephys.kernels.track.footprints import aligned, far_shares, grid_places, unit_footprints, unit_sizes
 
 ROWS = np.arange(24)
 CONTACTS = np.column_stack([np.array([16.0, 48.0, 0.0, 32.0])[np.arange(48) % 4], 20.0 * (np.arange(48) // 2)])
@@ -78,3 +78,14 @@ def test_noise_hardly_moves_a_wide_trough():
     out = aligned(noisy, none, nbefore=16)[:, :, 0]
     middle = ((out**4) @ time) / (out**4).sum(axis=1)
     assert np.abs(noisy[:, :, 0].argmin(axis=1) - 16).max() >= 3 and np.abs(middle).std() < 0.3
+
+
+def test_an_artifact_is_as_large_far_away_and_a_neuron_is_not():
+    apart = np.linalg.norm(CONTACTS[:, None] - CONTACTS[None], axis=2)
+    artifact = (COURSE[:, None] * np.ones(48)).astype(np.float32)[None]
+    templates = np.concatenate([template(20.0, 200.0), template(20.0, 200.0, z=60.0), artifact, artifact])
+    peak = np.argmax(unit_sizes(templates)[0], axis=1)
+    far = (apart[peak[3]] >= 50) & (apart[peak[3]] <= 150)
+    templates[3][:, far] = 0  # only the near contacts were recorded
+    share = far_shares(templates, unit_sizes(templates)[0], peak, apart)
+    assert share[0] < share[1] < 0.6 and share[2] > 0.99 and share[3] == 0

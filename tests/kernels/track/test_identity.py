@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.track.identity import best_partners, exclusive, learn_odds, probability_between, probability_of
+from xephys.kernels.track.identity import (
+    best_partners,
+    estimate_split_odds,
+    exclusive,
+    learn_odds,
+    probability_between,
+    probability_of,
+)
 
 PRIOR = np.array([3.0, -3.0])
 
@@ -82,6 +89,18 @@ def test_split_units_do_not_flatten_the_odds():
     parts = np.array([3.3, -2.6]) + np.random.default_rng(0).standard_normal((8, 2))
     split = learn_odds(np.concatenate([features, parts]), np.append(is_cross, np.zeros(8, np.bool_)), PRIOR, ratio=2.0)
     np.testing.assert_allclose(split[:-1], plain[:-1], rtol=0.15)
+
+
+@pytest.mark.parametrize("n_parts", [0, 30, 200])
+def test_split_odds_are_the_number_of_parts(n_parts):
+    """Of 100 pairs of one neuron between sessions, and some within them, learned from pairs that are certain."""
+    features, is_cross, _ = drawn(100, 800, 1600, 5)
+    odds = learn_odds(features, is_cross, PRIOR, ratio=0.5, split=0.0)
+    within = np.random.default_rng(6).standard_normal((400 + n_parts, 2))
+    within[:n_parts] += (3.3, -2.6)
+    split, gain = estimate_split_odds(within @ odds[:-1] + odds[-1], n_same=50.0)
+    assert abs(split - n_parts / 50) < 0.1 + 0.15 * n_parts / 50
+    assert (gain > 20) == (n_parts > 0)
 
 
 def test_a_pair_is_looked_up_in_either_order():

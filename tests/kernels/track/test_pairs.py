@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xephys.kernels.track import pairs as module
-from xephys.kernels.track.pairs import make_units, near_pairs
+from xephys.kernels.track.pairs import count_near, make_units, mutual_shares, near_pairs
 
 
 def units(n, seed, *, masked=True):
@@ -58,14 +58,26 @@ def test_pairs_within_a_session_are_listed_once():
     assert (i < j).all() and len(set(zip(i.tolist(), j.tolist(), strict=True))) == len(i)
 
 
-def test_mutual_pairs_are_each_others_best():
+def test_a_pair_stands_out_if_no_other_pair_of_its_units_is_as_good():
     first, second = make_units(*units(40, 0)), make_units(*units(40, 1))
-    i, j, features = near_pairs(first, second, distance_max_um=200.0, cosine_min=0.3, mutual=True)
-    assert len(set(i.tolist())) == len(i) and len(set(j.tolist())) == len(j)
-    everyone = near_pairs(first, second, distance_max_um=200.0, cosine_min=0.3)
-    score = everyone[2][:, [0, 1, 5]] @ module.WEIGHTS[[0, 1, 5]]
-    for a, b, own in zip(i, j, features[:, [0, 1, 5]] @ module.WEIGHTS[[0, 1, 5]], strict=True):
-        assert own >= score[everyone[0] == a].max() and own >= score[everyone[1] == b].max()
+    i, j, features = near_pairs(first, second, distance_max_um=200.0, cosine_min=0.3)
+    share = mutual_shares(i, j, features)
+    score = features[:, [0, 1, 5]] @ module.WEIGHTS[[0, 1, 5]]
+    clear = np.flatnonzero(share > 0.5)
+    assert len(clear) > 3
+    for pair in clear:
+        assert score[pair] == score[i == i[pair]].max() == score[j == j[pair]].max()
+    for end in (i, j):
+        assert np.bincount(end, share).max() <= 1.0
+    assert not len(mutual_shares(i[:0], j[:0], features[:0]))
+
+
+@pytest.mark.parametrize("displaced_um", [0.0, 30.0, -150.0])
+def test_units_at_other_depths_are_counted_as_in_a_double_loop(displaced_um):
+    depth = np.random.default_rng(0).uniform(0, 500, 30)
+    near = np.abs(depth[:, None] - depth[None] + displaced_um) <= 60.0
+    np.fill_diagonal(near, False)
+    assert count_near(depth, distance_max_um=60.0, displaced_um=displaced_um) == near.sum() > 50
 
 
 def test_no_units():

@@ -3,7 +3,7 @@
 Two units of one session are different neurons. Pairs between sessions contain as many different neurons as the numbers
 of units imply, and in addition the pairs that are the same neuron. The odds of "same" are taken to be exponential in
 the features (density ratio of Qin and Zhang 1997, Biometrika 84:609). No labels are needed, and if no neuron is shared,
-none is matched.
+none is matched. Where a sorter has split many neurons, pairs at different depths replace those of one session.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ SCALE_MAX = 4.5
 #: Odds that two units of a session are parts of one neuron, relative to those of two units of different sessions that
 #: are as similar. A sorter's split units thus cost little when the odds are learned.
 SPLIT_ODDS = 0.05
+#: Split odds that are considered where they are estimated.
+SPLIT_GRID = np.geomspace(0.005, 50.0, 93)
 #: Prior log odds of a pair without any difference in its features, and the confidence in them.
 CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
 #: Log odds are limited to this value, and probabilities to this distance from 0 and 1.
@@ -36,6 +38,7 @@ def learn_odds(
     *,
     ratio: float,
     shared: bool = True,
+    split: float = SPLIT_ODDS,
 ) -> NDArray[np.float64]:
     """Learn the weights of the features and a constant; their sum is the log odds that a pair is the same neuron.
 
@@ -43,15 +46,19 @@ def learn_odds(
     ----------
     features : (pair, feature)
     is_cross : (pair,)
-        Whether the units are from different sessions.
+        Whether the units may be the same neuron: whether they are from different sessions, and at one depth. The
+        others are different neurons.
     prior : (feature,)
         Weights before anything is learned; no weight changes its sign.
     ratio
-        Expected number of pairs of different neurons between sessions, per pair within a session.
+        Expected number of pairs of different neurons among those that may be the same, per pair of the others.
     shared
         Whether the sessions are known to have neurons in common. The weights may then change by a common factor. If no
         neuron is shared, the data do not determine that factor: the few pairs that look alike by chance would be
         explained by steep odds.
+    split
+        Odds that a pair of the others is one neuron after all, relative to those of pairs that may be the same; it has
+        no effect without shared neurons.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def learn_odds(
     n_features = len(prior)
     # The logarithm of the common factor, the weights relative to their prior, and the constant.
     start = np.concatenate([[0.0], np.ones(n_features), [CONSTANT]])
-    confidence, split = (PRIOR_PAIRS_SHARED, SPLIT_ODDS) if shared else (PRIOR_PAIRS, 0.0)
+    confidence, split = (PRIOR_PAIRS_SHARED, split) if shared else (PRIOR_PAIRS, 0.0)
     precision = np.concatenate([[1.0], np.full(n_features, confidence), [CONSTANT_PRECISION]])
 
     def odds_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,6 +113,38 @@ def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> 
     """Probability that each pair is the same neuron, considered on its own."""
     log_odds = np.clip(features @ odds[:-1] + odds[-1], -LOG_ODDS_MAX, LOG_ODDS_MAX)
     return np.asarray(np.clip(1.0 / (1.0 + np.exp(-log_odds)), PROBABILITY_MIN, 1.0 - PROBABILITY_MIN))
+
+
+def estimate_split_odds(log_odds: NDArray[np.float64], *, n_same: float) -> tuple[float, float]:
+    """How often two units of a session are parts of one neuron, relative to units of different sessions.
+
+    Parameters
+    ----------
+    log_odds : (pair,)
+        Log odds of pairs of units of one session, as if they were of different sessions.
+    n_same
+        Number of pairs of one neuron that would be among them if they were of different sessions.
+
+    Returns
+    -------
+    split
+        The most likely of :data:`SPLIT_GRID`.
+    gain
+        How much more likely, as a logarithm, the pairs are than with :data:`SPLIT_ODDS`.
+
+    Examples
+    --------
+    >>> log_odds = np.concatenate([np.full(20, 8.0), np.full(500, -9.0)])
+    >>> split, gain = estimate_split_odds(log_odds, n_same=10.0)
+    >>> round(split), gain > 20
+    (2, True)
+    """
+    same = np.exp(np.clip(log_odds, -LOG_ODDS_MAX, LOG_ODDS_MAX))
+    # The pairs are points of a Poisson process: log density of those that are there, less their expected number.
+    tried = np.append(SPLIT_GRID, SPLIT_ODDS)
+    likely = np.array([np.log1p(split * same).sum() - split * n_same for split in tried])
+    best = int(likely[:-1].argmax())
+    return float(tried[best]), float(likely[best] - likely[-1])
 
 
 def exclusive(

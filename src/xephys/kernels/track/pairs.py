@@ -21,8 +21,8 @@ FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
 WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0])
 #: Features that do not depend on the location.
 UNPLACED = (0, 1, 5)
-#: How much a better pair of a unit counts, in powers of e per unit of similarity, and the share of the pairs that no pair
-#: has to compete with.
+#: How much a better pair of a unit counts, in powers of e per unit of similarity, and the quantile of the similarities
+#: of two sessions above which a pair stands out.
 SHARPNESS, CHANCE_QUANTILE = 4.0, 0.9
 #: Largest logarithm of odds.
 ODDS_MAX = 200.0
@@ -115,9 +115,7 @@ def near_pairs(
     return i, j, features
 
 
-def mutual_shares(
-    i: NDArray[np.int64], j: NDArray[np.int64], features: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def mutual_shares(i: NDArray[np.int64], j: NDArray[np.int64], features: NDArray[np.float32]) -> NDArray[np.float64]:
     """How much better each pair is than all others of its two units, judged by features that do not depend on location.
 
     Parameters
@@ -146,6 +144,20 @@ def mutual_shares(
     odds = np.exp(np.minimum(score - np.quantile(score, CHANCE_QUANTILE), ODDS_MAX))
     of_first, of_second = np.bincount(i, odds), np.bincount(j, odds)
     return np.asarray((odds / (1.0 + of_first[i])) * (odds / (1.0 + of_second[j])))
+
+
+def count_near(depth_um: NDArray[np.float64], *, distance_max_um: float, displaced_um: float = 0.0) -> int:
+    """Number of ordered pairs of different units whose depths, one of them displaced, are within a distance.
+
+    Examples
+    --------
+    >>> depth = np.array([0.0, 50.0, 300.0])
+    >>> count_near(depth, distance_max_um=60.0), count_near(depth, distance_max_um=60.0, displaced_um=100.0)
+    (2, 1)
+    """
+    y = np.sort(depth_um)
+    low, high = (np.searchsorted(y, y - displaced_um + sign * distance_max_um) for sign in (-1.0, 1.0))
+    return int((high - low).sum()) - (len(y) if abs(displaced_um) < distance_max_um else 0)
 
 
 def _row_blocks(units: Units) -> list[slice]:
@@ -180,4 +192,3 @@ def _block(
         ]
     )
     return i + rows.start, j + stretch.start, features.astype(np.float32)
-
