@@ -360,7 +360,7 @@ def test_tracking_of_a_rat_compares_intervals_of_tracks_and_of_neighbors(load, t
     own = [float(a @ b) for a, b in zip(*histograms, strict=True)]
     assert min(own) > 0.7
     tracks = xephys.track_units(map(rat.session, days), names=["one", "two"])
-    *_, every = rat.compared(tracks, histograms)
-    assert every[0] == "all"
-    assert every[1] == n_units
+    units, single = tracks["units"].to_dataset(), [np.arange(n_units) < 5] * 2
+    *_, every, alone = rat.compared(units, units["track"].values, ["one", "two"], histograms, single)
+    assert (every[0], every[1], alone[1]) == ("all", n_units, 5)
     assert float(every[2]) > 0.7
