@@ -300,7 +300,7 @@ def _learned_apart(
     )
     odds = learn_odds(
         np.concatenate([cross, apart]), np.arange(len(cross) + len(apart)) < len(cross), WEIGHTS,
-        ratio=near / max(2 * far, 1), split=0.0,
+        ratio=max(near, 1) / max(2 * far, 1), split=0.0,
     )  # fmt: skip
     n_same = float(probability_of(cross, odds).sum()) / ratio
     split, gain = estimate_split_odds(within @ odds[:-1] + odds[-1], n_same=n_same)

@@ -48,3 +48,23 @@ def test_steps_in_the_wrong_order(tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(FileNotFoundError, match="call preprocess first"):
         dant.motionEstimation(settings)
+
+
+def test_motion_from_clusters_agrees_with_that_from_footprints(tmp_path):
+    settings, truth = write_data(tmp_path, n_neurons=20, seed=3)
+    with pytest.raises(FileNotFoundError):
+        dant.computeMotion(settings)
+    dant.runDANT(settings)
+    searched = np.load(tmp_path / "out" / "motion.npy")
+    with np.load(tmp_path / "out" / "SimilarityForCorretion.npz") as pairs:
+        session = np.load(tmp_path / "session_index.npy")[pairs["idx_unit_pairs"]]
+        assert (session[:, 0] < session[:, 1]).all() and pairs["similarity_all"].shape == (len(session), 6)
+    motion = dant.computeMotion(settings)
+    true = truth.shift_um - truth.shift_um.mean()
+    np.testing.assert_allclose(motion.Constant, true, atol=1.0)
+    np.testing.assert_allclose(motion.Constant, searched[1], atol=1.0)
+    with np.load(tmp_path / "out" / "SimilarityForCorretion.npz") as pairs:
+        assert pairs["similarity_names"].tolist() == ["weighted"] and len(pairs["idx_unit_pairs"]) > 20
+    again = {**settings, "waveformCorrection": {"path_to_motion": str(tmp_path / "out" / "motion.npy")}}
+    dant.motionEstimation(again)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "motion_constant.npy"), motion.Constant)

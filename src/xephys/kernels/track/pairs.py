@@ -22,8 +22,8 @@ WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0])
 #: Features that do not depend on the location.
 UNPLACED = (0, 1, 5)
 #: How much a better pair of a unit counts, in powers of e per unit of similarity, and the quantile of the similarities
-#: of two sessions above which a pair stands out.
-SHARPNESS, CHANCE_QUANTILE = 4.0, 0.9
+#: of two sessions above which a pair stands out; one that is more similar than the last number always does.
+SHARPNESS, CHANCE_QUANTILE, SIMILAR = 4.0, 0.9, 4.0
 #: Largest logarithm of odds.
 ODDS_MAX = 200.0
 
@@ -135,13 +135,14 @@ def mutual_shares(i: NDArray[np.int64], j: NDArray[np.int64], features: NDArray[
     --------
     >>> features = np.zeros((3, 6), np.float32); features[:, 0] = [3.0, 1.0, 1.0]
     >>> mutual_shares(np.array([0, 0, 1]), np.array([0, 1, 1]), features).round(2).tolist()
-    [1.0, 0.0, 0.02]
+    [1.0, 0.0, 0.0]
     """
     if not len(i):
         return np.empty(0)
     chosen = list(UNPLACED)
-    score = SHARPNESS * (features[:, chosen].astype(np.float64) @ WEIGHTS[chosen])
-    odds = np.exp(np.minimum(score - np.quantile(score, CHANCE_QUANTILE), ODDS_MAX))
+    score = features[:, chosen].astype(np.float64) @ WEIGHTS[chosen]
+    by_chance = min(float(np.quantile(score, CHANCE_QUANTILE)), SIMILAR)
+    odds = np.exp(np.minimum(SHARPNESS * (score - by_chance), ODDS_MAX))
     of_first, of_second = np.bincount(i, odds), np.bincount(j, odds)
     return np.asarray((odds / (1.0 + of_first[i])) * (odds / (1.0 + of_second[j])))
 

@@ -13,6 +13,7 @@ from .functions import getNearbyPairs as getNearbyPairs
 from .functions import graphEditNumber as graphEditNumber
 from .functions import waveformEstimation as waveformEstimation
 from .motion import Motion as Motion
+from .registration import computeMotion as computeMotion
 from .registration import computeWaveformFeatures as computeWaveformFeatures
 from .registration import initializeMotion as initializeMotion
 from .registration import motionEstimation as motionEstimation
@@ -21,6 +22,7 @@ from .settings import getMotionFeatureSets as getMotionFeatureSets
 from .settings import read_settings as read_settings
 from .shanks import merge_multishank_outputs as merge_multishank_outputs
 from .shanks import runDANTMultiShank as runDANTMultiShank
+from .spike_info import spikeInfo2npy as spikeInfo2npy
 from .stages import autoCuration as autoCuration
 from .stages import computeAllSimilarityMatrix as computeAllSimilarityMatrix
 from .stages import computeWaveformSimilarityMatrix as computeWaveformSimilarityMatrix

@@ -104,11 +104,11 @@ def save_together(path: Path, **arrays: Any) -> None:
 
 
 @contextmanager
-def mapped(path: Path, shape: tuple[int, ...]) -> Iterator[NDArray[np.float64]]:
+def mapped(path: Path, shape: tuple[int, ...], dtype: Any = np.float64) -> Iterator[NDArray[Any]]:
     """An array that is filled on disk; it gets its name once it is complete."""
     hidden = path.with_name(f".{path.name}")
     try:
-        out = np.lib.format.open_memmap(hidden, mode="w+", dtype=np.float64, shape=shape)
+        out = np.lib.format.open_memmap(hidden, mode="w+", dtype=dtype, shape=shape)
         yield out
         out.flush()
         hidden.replace(path)
@@ -122,6 +122,24 @@ def result(folder: Path, name: str, step: str) -> NDArray[Any]:
     if not file.is_file():
         raise FileNotFoundError(f"{file} does not exist; call {step} first")
     return np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))
+
+
+def pairs_of(label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs of units that share a cluster, ``(pair, 2)``, in order of their first unit and then of the second.
+
+    Examples
+    --------
+    >>> pairs_of(np.array([1, -1, 2, 1, 1])).tolist()
+    [[0, 3], [0, 4], [3, 4]]
+    """
+    found = [np.empty((0, 2), np.int64)]
+    order = np.argsort(label, kind="stable")
+    order = order[label[order] > 0]
+    for members in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
+        i, j = np.triu_indices(len(members), 1)
+        found.append(np.stack([members[i], members[j]], axis=1))
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def _loaded(path: Path, *, mapped: bool = False) -> NDArray[Any]:

@@ -41,11 +41,15 @@ class Motion:
         return np.asarray(self.LinearScale * self.Linear[number - 1] * at + self.Constant[number - 1])
 
     def save(self, output_folder: str | Path) -> None:
-        """Write ``motion_linear_scale.npy``, ``motion_linear.npy`` and ``motion_constant.npy``."""
+        """Write ``motion_linear_scale.npy``, ``motion_linear.npy`` and ``motion_constant.npy``.
+
+        Both together, ``(2, session)``, are also written to ``motion.npy``, which ``path_to_motion`` takes.
+        """
         folder = Path(output_folder)
         np.save(folder / "motion_linear_scale.npy", self.LinearScale)
         np.save(folder / "motion_linear.npy", self.Linear)
         np.save(folder / "motion_constant.npy", self.Constant)
+        np.save(folder / "motion.npy", np.stack([self.Linear, self.Constant]))
 
     def load(self, output_folder: str | Path) -> None:
         """Read what :meth:`save` wrote."""

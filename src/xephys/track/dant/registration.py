@@ -11,15 +11,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import ParameterError
-from ..motion import estimate_session_motion
-from ..pairs import gather
+from ..motion import estimate_session_motion, knots_of
+from ..pairs import gather, session_blocks, session_matches
 from ..units import LAGS_MS, on_axis_of, session_units
-from .folder import Inputs, mapped, read_folder, result
+from .folder import Inputs, mapped, pairs_of, read_folder, result, save_together
 from .motion import Motion
 from .settings import folders, given_motion, read_settings
 
 #: Sampling rate that tables of templates are given; all sessions have the same one, so that none is resampled.
 RATE_HZ = 30_000.0
+#: What the pairs of :func:`motionEstimation` are compared by; see :mod:`xephys.kernels.track.pairs`.
+PAIR_FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
 #: Largest displacement between two sessions that is searched, in µm.
 MOTION_MAX_UM = 200.0
 
@@ -50,6 +52,54 @@ def motionEstimation(user_settings: Mapping[str, Any] | str | Path) -> None:
         _estimate(motion, given, waveforms, correlograms, settings)
     motion.save(out)
     _write_features(settings, given, waveforms, motion)
+
+
+def computeMotion(user_settings: Mapping[str, Any] | str | Path) -> Motion:
+    """Estimate the motion of the sessions from the clusters in the output folder.
+
+    Pairs of one cluster and different sessions that are above the threshold, and not farther apart than
+    ``motionEstimation.max_distance`` in depth, are brought together by robust least squares. :func:`motionEstimation`
+    needs no clusters.
+    Writes the files of :meth:`Motion.save`, and the pairs to ``SimilarityForCorretion.npz``.
+
+    Parameters
+    ----------
+    user_settings
+        See :func:`xephys.track.dant.read_settings`. :func:`iterativeClustering` has been called before.
+    """
+    from ...kernels.track.motion import Matches, session_displacements
+
+    settings = read_settings(user_settings)
+    data, out = folders(settings)
+    given = read_folder(data, spikes=False)
+    if not (out / "ClusteringResults.npz").is_file():
+        raise FileNotFoundError(f"{out / 'ClusteringResults.npz'} does not exist; call iterativeClustering first")
+    with np.load(out / "ClusteringResults.npz", allow_pickle=False) as results:
+        label, threshold = results["idx_cluster_hdbscan"], float(results["thres"])
+    similarity, depth = (
+        result(out, "SimilarityMatrix", "iterativeClustering"),
+        result(out, "locations", "preprocess")[:, 1],
+    )
+    first, second = pairs_of(label).T
+    reach = float(settings["motionEstimation"]["max_distance"])
+    value = np.asarray(similarity[first, second])
+    kept = (given.session[first] != given.session[second]) & (value > threshold)
+    kept &= np.abs(depth[first] - depth[second]) <= reach
+    first, second, value = first[kept], second[kept], value[kept]
+    n_sessions = int(given.session.max())
+    matches = Matches(
+        given.session[first] - 1, given.session[second] - 1, np.asarray(depth[first]), np.asarray(depth[second]), value
+    )
+    linear = settings["waveformCorrection"]["linear_correction"]
+    knots = knots_of(np.asarray(depth), "linear" if linear else "rigid")
+    motion = Motion(n_sessions)
+    _set(
+        motion, np.arange(n_sessions),
+        session_displacements(matches, n_sessions=n_sessions, knots_um=knots, motion_max_um=reach), knots,
+    )  # fmt: skip
+    motion.save(out)
+    _save_pairs(out, first, second, value[:, None], ["weighted"])
+    return motion
 
 
 def initializeMotion(
@@ -139,13 +189,32 @@ def _estimate(
     found = estimate_session_motion(
         units, n_sessions=len(numbers), known=None, model=model, motion_max_um=MOTION_MAX_UM
     )
-    moved, knots = found["displacement_um"].values[0], found["knot"].values
-    slope = np.zeros(len(numbers))
+    _set(motion, numbers - 1, found["displacement_um"].values[0], found["knot"].values)
+    pairs, _ = session_matches(session_blocks(units, np.asarray(units["place"])[:, 1]), distance_max_um=MOTION_MAX_UM)
+    # The units of the tables are in order of their sessions.
+    order = np.argsort(given.session, kind="stable")
+    _save_pairs(folders(settings)[1], order[pairs.first], order[pairs.second], pairs.features, list(PAIR_FEATURES))
+
+
+def _set(motion: Motion, rows: NDArray[np.int64], moved: NDArray[np.float64], knots: NDArray[np.float64]) -> None:
+    """Give some sessions their displacement: linear in the depth in the tissue there, in that on the probe here."""
+    slope = np.zeros(len(rows))
     if len(knots) > 1:
         slope = (moved[:, -1] - moved[:, 0]) / (knots[-1] - knots[0])
-    # Linear in the depth in the tissue there, in the depth on the probe here.
-    motion.Linear[numbers - 1] = slope / (1 + slope) / float(motion.LinearScale)
-    motion.Constant[numbers - 1] = (moved[:, 0] - slope * knots[0]) / (1 + slope)
+    motion.Linear[rows] = slope / (1 + slope) / float(motion.LinearScale)
+    motion.Constant[rows] = (moved[:, 0] - slope * knots[0]) / (1 + slope)
+
+
+def _save_pairs(
+    folder: Path, first: NDArray[np.int64], second: NDArray[np.int64], similarity: NDArray[Any], names: list[str]
+) -> None:
+    """The pairs that a motion rests on, in the file for them, whose name is spelled as the original spells it."""
+    save_together(
+        folder / "SimilarityForCorretion.npz",
+        idx_unit_pairs=np.stack([first, second], axis=1),
+        similarity_all=similarity,
+        similarity_names=names,
+    )
 
 
 def _tables(

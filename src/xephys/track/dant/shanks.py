@@ -15,7 +15,7 @@ from ...errors import ParameterError
 from .folder import Inputs, mapped, read_folder, result, save, save_together
 from .runner import runDANT
 from .settings import folders, read_settings
-from .stages import joined, order_of
+from .stages import joined, marked, order_of
 
 #: Matrices that are put together in the order of all units, each with its value for pairs of different shanks.
 MATRICES = {"SimilarityMatrix": 0.0, "DistanceMatrix": 1.0}
@@ -93,34 +93,45 @@ def merge_multishank_outputs(
         name: np.concatenate([here[values] for here, values in zip(rows, each(name), strict=True)]) for name in PAIRS
     }
     label = _numbered(each("IdxCluster"))[order]
-    together, types = joined(label), np.concatenate(each("CurationTypes"))
-    before, by_feature, good = _clustering_of(parts, rows, order)
+    types = np.concatenate(each("CurationTypes"))
+    before, by_feature = _clustering_of(parts, order)
     places = np.load(out / "locations.npy", allow_pickle=False)
     total = result(out, "SimilarityMatrix", "runDANTMultiShank")
     weights, threshold = (
         np.load(out / f"Similarity{name}.npy", allow_pickle=False) for name in ("Weights", "Threshold")
     )
-    save(
-        out, **pairs, IdxCluster=label, ClusterMatrix=together, CurationTypes=types,
-        CurationTypeNames=each("CurationTypeNames")[0], original_unit_indices=np.concatenate(rows),
-    )  # fmt: skip
-    save_together(
-        out / "ClusteringResults.npz", weights=weights, thres=threshold, similarity_all=by_feature,
-        idx_unit_pairs=pairs["SimilarityPairs"], good_matches_matrix=good, similarity_matrix=total,
-        distance_matrix=result(out, "DistanceMatrix", "runDANTMultiShank"), leafOrder=order_of(before, places[:, 1]),
-        idx_cluster_hdbscan=before, hdbscan_matrix=joined(before), n_cluster=max(int(before.max()), 0),
-    )  # fmt: skip
-    save_together(
-        out / "Output.npz", NumClusters=max(int(label.max()), 0), NumUnits=n_units, Locations=places,
-        IdxSort=order_of(label, places[:, 1]), IdxCluster=label, IdxUnit=np.arange(n_units), IdxShank=of_unit,
-        SimilarityMatrix=total, GoodMatchesMatrix=good, ClusterMatrix=together, MatchedPairs=pairs["MatchedPairs"],
-        SimilarityAll=by_feature, SimilarityPairs=pairs["SimilarityPairs"],
-        SimilarityNames=list(settings["clustering"]["features"]), SimilarityWeights=weights,
-        SimilarityThreshold=threshold, CurationPairs=pairs["CurationPairs"], CurationTypes=types,
-        CurationTypeNames=each("CurationTypeNames")[0], MotionLinear=motion["motion_linear"],
-        MotionConstant=motion["motion_constant"], Params=json.dumps(settings, default=str),
-        NumSession=n_sessions, Sessions=session,
-    )  # fmt: skip
+    limit = np.concatenate([np.full(len(here), t) for here, t in zip(rows, threshold, strict=True)])[order]
+
+    def good_rows(some: slice) -> NDArray[np.bool_]:
+        return np.asarray((total[some] > limit[some, None]) & (of_unit[some, None] == of_unit[None]))
+
+    with (
+        joined(label, out) as together,
+        joined(before, out) as together_before,
+        marked(out, good_rows, n_units) as good,
+    ):
+        save(
+            out, **pairs, IdxCluster=label, ClusterMatrix=together, CurationTypes=types,
+            CurationTypeNames=each("CurationTypeNames")[0], original_unit_indices=np.concatenate(rows),
+        )  # fmt: skip
+        save_together(
+            out / "ClusteringResults.npz", weights=weights, thres=threshold, similarity_all=by_feature,
+            idx_unit_pairs=pairs["SimilarityPairs"], good_matches_matrix=good, similarity_matrix=total,
+            distance_matrix=result(out, "DistanceMatrix", "runDANTMultiShank"),
+            leafOrder=order_of(before, places[:, 1]), idx_cluster_hdbscan=before,
+            hdbscan_matrix=together_before, n_cluster=max(int(before.max()), 0),
+        )  # fmt: skip
+        save_together(
+            out / "Output.npz", NumClusters=max(int(label.max()), 0), NumUnits=n_units, Locations=places,
+            IdxSort=order_of(label, places[:, 1]), IdxCluster=label, IdxUnit=np.arange(n_units), IdxShank=of_unit,
+            SimilarityMatrix=total, GoodMatchesMatrix=good, ClusterMatrix=together, MatchedPairs=pairs["MatchedPairs"],
+            SimilarityAll=by_feature, SimilarityPairs=pairs["SimilarityPairs"],
+            SimilarityNames=list(settings["clustering"]["features"]), SimilarityWeights=weights,
+            SimilarityThreshold=threshold, CurationPairs=pairs["CurationPairs"], CurationTypes=types,
+            CurationTypeNames=each("CurationTypeNames")[0], MotionLinear=motion["motion_linear"],
+            MotionConstant=motion["motion_constant"], Params=json.dumps(settings, default=str),
+            NumSession=n_sessions, Sessions=session,
+        )  # fmt: skip
 
 
 def _merge_matrices(out: Path, rows: Sequence[NDArray[np.int64]], each: Callable[[str], list[NDArray[Any]]]) -> None:
@@ -133,18 +144,14 @@ def _merge_matrices(out: Path, rows: Sequence[NDArray[np.int64]], each: Callable
                 whole[here[:, None], here[None]] = matrix
 
 
-def _clustering_of(
-    parts: Sequence[Path], rows: Sequence[NDArray[np.int64]], order: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.bool_]]:
-    """Clusters before the curation, similarities of each feature, and good matches, of all units."""
+def _clustering_of(parts: Sequence[Path], order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Clusters before the curation, and similarities of each feature, of all units."""
     results = [np.load(part / "ClusteringResults.npz", allow_pickle=False) for part in parts]
     before = _numbered([values["idx_cluster_hdbscan"] for values in results])[order]
     by_feature = np.concatenate([values["similarity_all"] for values in results])
-    good = np.zeros((len(order), len(order)), np.bool_)
-    for here, values in zip(rows, results, strict=True):
-        good[here[:, None], here[None]] = values["good_matches_matrix"]
+    for values in results:
         values.close()
-    return before, by_feature, good
+    return before, by_feature
 
 
 def _numbered(labels: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from numpy.typing import NDArray
 from ...errors import ParameterError
 from .clusters import cluster_similarities
 from .features import nearest_channels
-from .folder import mapped, read_folder, result, save, save_together
+from .folder import mapped, pairs_of, read_folder, result, save, save_together
 from .functions import getNearbyPairs
 from .motion import Motion
 from .settings import FEATURES, folders, read_settings
+
+#: Number of rows of a matrix that are made at once.
+BLOCK = 256
 
 
 def computeWaveformSimilarityMatrix(
@@ -118,12 +123,13 @@ def iterativeClustering(
         out / "AllSimilarity.npz", similarity_all=by_feature, idx_unit_pairs=pairs, similarity_names=list(matrices)
     )
     total = result(out, "SimilarityMatrix", "iterativeClustering")
-    save_together(
-        out / "ClusteringResults.npz", weights=weights, similarity_all=by_feature, idx_unit_pairs=pairs,
-        thres=threshold, good_matches_matrix=total > threshold, similarity_matrix=total,
-        distance_matrix=result(out, "DistanceMatrix", "iterativeClustering"), leafOrder=order_of(label, depth),
-        idx_cluster_hdbscan=label, hdbscan_matrix=joined(label), n_cluster=int(label.max()) if label.max() > 0 else 0,
-    )  # fmt: skip
+    with marked(out, lambda rows: total[rows] > threshold, n_units) as good, joined(label, out) as together:
+        save_together(
+            out / "ClusteringResults.npz", weights=weights, similarity_all=by_feature, idx_unit_pairs=pairs,
+            thres=threshold, good_matches_matrix=good, similarity_matrix=total,
+            distance_matrix=result(out, "DistanceMatrix", "iterativeClustering"), leafOrder=order_of(label, depth),
+            idx_cluster_hdbscan=label, hdbscan_matrix=together, n_cluster=max(int(label.max()), 0),
+        )  # fmt: skip
 
 
 def finalClustering(user_settings: Mapping[str, Any] | str | Path) -> None:
@@ -156,11 +162,7 @@ def autoCuration(user_settings: Mapping[str, Any] | str | Path) -> None:
     if not (out / "ClusteringResults.npz").is_file():
         raise FileNotFoundError(f"{out / 'ClusteringResults.npz'} does not exist; call finalClustering first")
     with np.load(out / "ClusteringResults.npz", allow_pickle=False) as results:
-        before, threshold, good = (
-            results["idx_cluster_hdbscan"],
-            float(results["thres"]),
-            results["good_matches_matrix"],
-        )
+        before, threshold = results["idx_cluster_hdbscan"], float(results["thres"])
     curated, pairs, reason = curate_clusters(
         np.where(before > 0, before - 1, -1),
         session,
@@ -169,31 +171,50 @@ def autoCuration(user_settings: Mapping[str, Any] | str | Path) -> None:
         split=settings["autoCuration"]["auto_split"],
     )
     label = np.where(curated >= 0, curated + 1, -1)
-    together = joined(label)
-    matched = np.argwhere(np.triu(together, 1))
-    save(
-        out, IdxCluster=label, ClusterMatrix=together, MatchedPairs=matched, CurationPairs=pairs,
-        CurationTypes=reason, CurationTypeNames=np.array(REASONS),
-    )  # fmt: skip
+    matched = pairs_of(label)
     depth = np.asarray(result(out, "locations", "preprocess"))[:, 1]
-    save_together(
-        out / "Output.npz", NumClusters=max(int(label.max()), 0), NumUnits=len(label), IdxSort=order_of(label, depth),
-        IdxCluster=label, SimilarityMatrix=similarity, GoodMatchesMatrix=good, ClusterMatrix=together,
-        MatchedPairs=matched, Params=json.dumps(settings, default=str), NumSession=int(session.max()), Sessions=session,
-    )  # fmt: skip
+    with marked(out, lambda rows: similarity[rows] > threshold, len(label)) as good, joined(label, out) as together:
+        save(
+            out, IdxCluster=label, ClusterMatrix=together, MatchedPairs=matched, CurationPairs=pairs,
+            CurationTypes=reason, CurationTypeNames=np.array(REASONS),
+        )  # fmt: skip
+        save_together(
+            out / "Output.npz", NumClusters=max(int(label.max()), 0), NumUnits=len(label),
+            IdxSort=order_of(label, depth), IdxCluster=label, SimilarityMatrix=similarity, GoodMatchesMatrix=good,
+            ClusterMatrix=together, MatchedPairs=matched, Params=json.dumps(settings, default=str),
+            NumSession=int(session.max()), Sessions=session,
+        )  # fmt: skip
 
 
-def joined(label: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which units share a cluster, ``(unit, unit)``; each does with itself.
+@contextmanager
+def joined(label: NDArray[np.int64], folder: Path) -> Iterator[NDArray[np.bool_]]:
+    """Which units share a cluster, ``(unit, unit)``, mapped from a file; each does with itself.
 
     Examples
     --------
-    >>> joined(np.array([1, -1, 1])).astype(int).tolist()
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name, joined(np.array([1, -1, 1]), Path(name)) as together:
+    ...     print(together.astype(int).tolist())
     [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
     """
-    together = (label[:, None] == label[None]) & (label > 0)
-    np.fill_diagonal(together, True)
-    return np.asarray(together)
+    unit = np.arange(len(label))
+
+    def rows(some: slice) -> NDArray[np.bool_]:
+        same = (label[some, None] == label[None]) & (label[some, None] > 0)
+        return np.asarray(same | (unit[some, None] == unit[None]))
+
+    with marked(folder, rows, len(label)) as together:
+        yield together
+
+
+@contextmanager
+def marked(folder: Path, rows: Callable[[slice], NDArray[np.bool_]], n_rows: int) -> Iterator[NDArray[np.bool_]]:
+    """A matrix of marks, ``(unit, unit)``, made block by block in a file that is removed afterwards."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        with mapped(Path(name) / "marks.npy", (n_rows, n_rows), np.bool_) as out:
+            for start in range(0, n_rows, BLOCK):
+                out[start : start + BLOCK] = rows(slice(start, start + BLOCK))
+        yield np.load(Path(name) / "marks.npy", mmap_mode="r")
 
 
 def order_of(label: NDArray[np.int64], depth: NDArray[np.float64]) -> NDArray[np.int32]:
