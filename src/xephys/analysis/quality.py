@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..checks import check_choice
-from ..graph.local import map_in_threads
+from ..graph.local import map_in_threads, run_as_ready
 from .facts import Facts
 from .results import Analysis
 from .spikes import Rows
@@ -292,11 +292,17 @@ def quality(analysis: Analysis, rows: Rows, parameters: dict[str, Any]) -> xr.Da
     scope = {"own": changed, "near": near, "all": every}
     done: dict[Any, Columns] = {}
     columns: dict[str, Any] = {}
+
+    def measure(metric: QualityMetric) -> None:
+        done[metric.compute] = metric.compute(Facts(analysis, rows, scope[metric.about]))
+
+    # Several metrics share a function; the slow one comes first, and the short ones fill the gaps in its work.
+    functions = {QUALITY_METRICS[one].compute: QUALITY_METRICS[one] for one in names}
+    ordered = sorted(functions.values(), key=lambda metric: metric.about != "near")
+    run_as_ready({str(number): partial(measure, metric) for number, metric in enumerate(ordered)}, {})
     for one in names:
         metric = QUALITY_METRICS[one]
         units = scope[metric.about]
-        if metric.compute not in done:
-            done[metric.compute] = metric.compute(Facts(analysis, rows, units))
         for column, physical in metric.columns.items():
             values = done[metric.compute][column]
             known = analysis.old(name, column)

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import RecordingError
 from .compiling import announce_compilation
+from .keep.scratch import Borrow, borrowing, buffers_kept, own_arrays
 from .plan import Array, Plan, bundled
 
 #: Held while a chunk is on a device, so that one tile of this process is in its memory, however many threads there are.
@@ -82,10 +83,13 @@ def visible_arrays(plan: Plan) -> dict[str, Array]:
 class Reader:
     """Samples of one chunk with its halo, read once, padded with the edge sample only at the ends of the recording."""
 
-    def __init__(self, read: Callable[[int, int], Array], n_samples: int, start: int, stop: int) -> None:
+    def __init__(
+        self, read: Callable[..., Array], n_samples: int, start: int, stop: int, borrow: Borrow = np.empty
+    ) -> None:
         self.n_samples = n_samples
         self.offset = max(0, start)
-        block = read(self.offset, min(n_samples, stop))
+        more = {"empty": borrow} if getattr(getattr(read, "__self__", None), "takes_empty", False) else {}
+        block = read(self.offset, min(n_samples, stop), **more)
         if block.dtype.kind == "f" and not np.isfinite(block).all():
             row = int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise RecordingError(
@@ -199,17 +203,20 @@ def _tiles(
     tail = after + sum(step.after for step, _ in calls)
     tile = program.tile_samples
     first, last = start // tile * tile, min(-(-stop // tile) * tile, program.n_samples)
-    reader = Reader(read, program.n_samples, first - lead, last + tail)
-    if program.device is not None and calls and hasattr(calls[0][0].func, "staged"):
-        # Read now, while another thread still uses the device.
-        reader.block = calls[0][0].func.staged(reader.block, device=program.device)
-    with nullcontext() if program.device is None else _DEVICE_TURN:
-        for tile_start in range(first, last, tile):
-            tile_stop = min(tile_start + tile, program.n_samples)
-            yield tile_start, tile_stop, _chain(reader(tile_start - lead, tile_stop + tail), calls, tile_start - lead)
+    with buffers_kept(), borrowing() as borrow_for_chunk:
+        reader = Reader(read, program.n_samples, first - lead, last + tail, borrow_for_chunk)
+        if program.device is not None and calls and hasattr(calls[0][0].func, "staged"):
+            # Read now, while another thread still uses the device.
+            reader.block = calls[0][0].func.staged(reader.block, device=program.device)
+        with nullcontext() if program.device is None else _DEVICE_TURN:
+            for tile_start in range(first, last, tile):
+                tile_stop = min(tile_start + tile, program.n_samples)
+                with borrowing() as borrow:
+                    given = reader(tile_start - lead, tile_stop + tail)
+                    yield tile_start, tile_stop, _chain(given, calls, tile_start - lead, borrow)
 
 
-def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]], first: int) -> Array:
+def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]], first: int, borrow: Borrow = np.empty) -> Array:
     """Traces after the given stages; ``first`` is the absolute number of the first sample given."""
     traces, k = given, 0
     while k < len(calls):
@@ -224,7 +231,7 @@ def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]], first: in
         while k < len(calls) and calls[k][0].is_pointwise:
             group.append(calls[k][1])
             k += 1
-        traces = _pointwise(traces, group, given)
+        traces = _pointwise(traces, group, given, borrow)
     return traces
 
 
@@ -235,7 +242,7 @@ def on_host(result: Any) -> Any:
     return result.get() if hasattr(result, "get") else result
 
 
-def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array) -> Array:
+def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array, borrow: Borrow) -> Array:
     """Run consecutive pointwise stages sub-block by sub-block, so that the input of each stage is still in cache.
 
     Stages overwrite the output of an earlier stage of the same shape, but never the source's array. A device has a
@@ -245,8 +252,6 @@ def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array) -> 
         for call in group:
             traces = call(traces, before=0, after=0)
         return traces
-    if len(group) == 1:  # no further stage could use the cached output, and sub-blocks would cost a copy
-        return np.asarray(group[0](traces, before=0, after=0))
     out: Array | None = None
     for row in range(0, len(traces), SUB_BLOCK_ROWS):
         block = traces[row : row + SUB_BLOCK_ROWS]
@@ -255,7 +260,7 @@ def _pointwise(traces: Array, group: list[Callable[..., Any]], given: Array) -> 
         if out is None:
             fits = traces.dtype == block.dtype and traces.shape[1] == block.shape[1] and traces.flags.writeable
             own = fits and not np.may_share_memory(traces, given)
-            out = traces if own else np.empty((len(traces), block.shape[1]), block.dtype)
+            out = traces if own else borrow((len(traces), block.shape[1]), block.dtype)
         out[row : row + SUB_BLOCK_ROWS] = block
     return traces if out is None else out
 
@@ -276,8 +281,9 @@ def _event_tiles(
                 view = traces[before - step.before : len(traces) - (after - step.after)]
                 given = () if found is None else (found,)
                 found = call(view, *given, before=step.before, after=step.after, start=tile_start + program.origin)
+            found = own_arrays(on_host(found), traces)
             del traces, view  # otherwise they would stay in memory beside the next tile
-            yield tile_start, tile_stop, on_host(found)
+            yield tile_start, tile_stop, found
 
 
 class _BlasKeeper:

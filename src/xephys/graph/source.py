@@ -12,11 +12,12 @@ import pickle
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import readers_silenced
+from .keep.scratch import Borrow
 from .plan import Array
 
 
@@ -79,11 +80,14 @@ class BinarySource:
         )
         return f"binary:{self.content}:{layout}"
 
-    def read(self, start: int, stop: int) -> Array:
+    #: Whether ``read`` takes a function that makes its array.
+    takes_empty: ClassVar[bool] = True
+
+    def read(self, start: int, stop: int, *, empty: Borrow = np.empty) -> Array:
         itemsize, n = self.dtype.itemsize, stop - start
         if self.time_axis == 0:
             row = self.n_file_channels * itemsize
-            flat = _read_exactly(self.path, self.offset_bytes + start * row, n * row)
+            flat = _read_exactly(self.path, self.offset_bytes + start * row, n * row, empty)
             block: Array = flat.view(self.dtype).reshape(n, self.n_file_channels)
             return block if self.channels is None else block[:, list(self.channels)]
         wanted = range(self.n_file_channels) if self.channels is None else self.channels
@@ -94,8 +98,8 @@ class BinarySource:
         return out
 
 
-def _read_exactly(path: str, position: int, n_bytes: int) -> Array:
-    buffer = np.empty(n_bytes, np.uint8)
+def _read_exactly(path: str, position: int, n_bytes: int, empty: Borrow = np.empty) -> Array:
+    buffer = empty((n_bytes,), np.uint8)
     view = buffer.data
     with Path(path).open("rb", buffering=0) as file:
         file.seek(position)

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.lanes import LANES, fma, load_f64, splat_f64, store
 
 #: Number of waveforms whose products are added at once.
 _BLOCK = 8
@@ -149,6 +150,8 @@ def project(
         dense = _dense(waveforms, units, channels, n_channels).reshape(len(waveforms), -1)
         return np.asarray((dense - model.means[0]) @ taps[0].T, np.float32)
     scores = np.zeros((len(waveforms), taps.shape[1], waveforms.shape[2]), np.float32)
+    padding = -taps.shape[1] % (LANES // 2)
+    taps = np.ascontiguousarray(np.pad(taps, ((0, 0), (0, padding), (0, 0))).transpose(0, 2, 1))
 
     def fill(of_waveforms: tuple[int, int]) -> None:
         part = slice(*of_waveforms)
@@ -232,19 +235,24 @@ def _scores(
     local: bool,
     scores: NDArray[np.float32],
 ) -> None:
+    """Add sample by sample, eight components at a time; ``taps (model, sample, component)`` is padded to eights."""
     n, length, n_slots = waveforms.shape
-    n_components = taps.shape[1]
+    padded, n_components = taps.shape[2], scores.shape[1]
+    flat, sums = taps.reshape(-1), np.empty(padded)
     for i in range(n):
         for k in range(n_slots):
             channel = channels[units[i], k]
             if channel < 0:
                 continue
             model = channel if local else 0
-            for p in range(n_components):
-                total = 0.0
+            for first in range(0, padded, LANES // 2):
+                total, at = splat_f64(0.0), model * length * padded + first
                 for t in range(length):
-                    total += taps[model, p, t] * (np.float64(waveforms[i, t, k]) - means[model, t])
-                scores[i, p, k] = total
+                    value = np.float64(waveforms[i, t, k]) - np.float64(means[model, t])
+                    total = fma(splat_f64(value), load_f64(flat, at + t * padded), total)
+                store(sums, first, total)
+            for p in range(n_components):
+                scores[i, p, k] = sums[p]
 
 
 def _dense(

@@ -1,4 +1,4 @@
-"""Find the nearest neighbors of rows, comparing all with all in blocks; only the smallest distances are kept."""
+"""Find the nearest neighbors of rows, comparing all with all in tiles; only the smallest distances are kept."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.lanes import LANES, add, count_less, fma, load_f32, splat_f32, store
 
-#: Number of rows per block; the distances between two blocks are in memory at a time.
-_BLOCK = 512
-#: Number of distances that are tested together before each one is looked at.
-_LANES = 32
+#: Rows and columns of a tile of distances: four times four vectors of sums, which are in registers until it is done.
+_ROWS, _COLUMNS = 4, 4 * LANES
 
 
 def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.int64]:
@@ -33,64 +32,111 @@ def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.i
     >>> nearest_rows(np.float32([[0], [1], [3]]), n_neighbors=1).ravel().tolist()
     [1, 0, 1]
     """
-    values = np.ascontiguousarray(rows - rows.mean(axis=0), np.float32)
-    norms = np.einsum("nf,nf->n", values, values)
-    n = len(values)
-    best, found = np.full((n, n_neighbors), np.inf, np.float32), np.empty((n, n_neighbors), np.int64)
-    limits = np.full(n, np.inf, np.float32)
-    for first in range(0, n, _BLOCK):
-        block = -2 * values[first : first + _BLOCK]
-        for second in range(first, n, _BLOCK):  # each product serves both rows
-            products = block @ values[second : second + _BLOCK].T
-            _keep_smallest(products, norms, first, second, best, found, limits)
-    return found
+    n, n_features = rows.shape
+    size = -(-n // _COLUMNS) * _COLUMNS
+    values = np.zeros((size, n_features), np.float32)
+    values[:n] = rows - rows.mean(axis=0)
+    norms = np.full(size, np.inf, np.float32)  # nothing is near a row of the padding
+    norms[:n] = np.einsum("nf,nf->n", values[:n], values[:n])
+    panels = np.ascontiguousarray(values.reshape(-1, _COLUMNS, n_features).transpose(0, 2, 1))
+    best, found = np.full((size, n_neighbors), np.inf, np.float32), np.empty((size, n_neighbors), np.int64)
+    _compare(-2 * values, panels, norms, best, found)
+    return found[:n]
 
 
 @njit(nogil=True, cache=True)
-def _keep_smallest(
-    products: NDArray[np.float32],
+def _compare(
+    rows: NDArray[np.float32],
+    panels: NDArray[np.float32],
     norms: NDArray[np.float32],
-    first: int,
+    best: NDArray[np.float32],
+    found: NDArray[np.int64],
+) -> None:
+    """Keep the smallest distances, less the norm of a row itself, and the rows to which they belong.
+
+    Each tile serves its rows and its columns. A row meets the others in ascending order, first as a column of the tiles
+    above the diagonal, so ties go to the first. ``limits`` holds the largest kept distance of each row, contiguously,
+    so that many can be compared at a time; the padding accepts nothing.
+    """
+    n_panels, n_features, _ = panels.shape
+    limits = np.where(norms < np.inf, np.float32(np.inf), np.float32(-np.inf))
+    distances = np.empty((_ROWS, _COLUMNS), np.float32)
+    for number in range(n_panels):
+        second = number * _COLUMNS
+        panel = panels[number].reshape(-1)
+        for first in range(0, second + _COLUMNS, _ROWS):
+            _multiply(rows[first : first + _ROWS], panel, n_features, distances)
+            for i in range(_ROWS):
+                _keep(distances[i], first + i, second, first < second, norms, best, found, limits)
+
+
+@inner
+def _multiply(
+    rows: NDArray[np.float32], panel: NDArray[np.float32], n_features: int, products: NDArray[np.float32]
+) -> None:
+    """Products of four rows with 64 columns, summed in the order of the features."""
+    a, b, c, d = rows[0], rows[1], rows[2], rows[3]
+    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = splat_f32(np.float32(0))
+    for k in range(n_features):
+        at = k * _COLUMNS
+        p, q = load_f32(panel, at), load_f32(panel, at + LANES)
+        r, s = load_f32(panel, at + 2 * LANES), load_f32(panel, at + 3 * LANES)
+        x = splat_f32(a[k])
+        a0, a1, a2, a3 = fma(x, p, a0), fma(x, q, a1), fma(x, r, a2), fma(x, s, a3)
+        x = splat_f32(b[k])
+        b0, b1, b2, b3 = fma(x, p, b0), fma(x, q, b1), fma(x, r, b2), fma(x, s, b3)
+        x = splat_f32(c[k])
+        c0, c1, c2, c3 = fma(x, p, c0), fma(x, q, c1), fma(x, r, c2), fma(x, s, c3)
+        x = splat_f32(d[k])
+        d0, d1, d2, d3 = fma(x, p, d0), fma(x, q, d1), fma(x, r, d2), fma(x, s, d3)
+    _store_row(products[0], a0, a1, a2, a3)
+    _store_row(products[1], b0, b1, b2, b3)
+    _store_row(products[2], c0, c1, c2, c3)
+    _store_row(products[3], d0, d1, d2, d3)
+
+
+@inner
+def _store_row(out, first, second, third, fourth):  # type: ignore[no-untyped-def]
+    store(out, 0, first)
+    store(out, LANES, second)
+    store(out, 2 * LANES, third)
+    store(out, 3 * LANES, fourth)
+
+
+@inner
+def _keep(
+    products: NDArray[np.float32],
+    row: int,
     second: int,
+    both: bool,
+    norms: NDArray[np.float32],
     best: NDArray[np.float32],
     found: NDArray[np.int64],
     limits: NDArray[np.float32],
 ) -> None:
-    """Update the neighbors of two blocks of rows with each other.
-
-    Each row meets the others in ascending order, so ties go to the first. ``limits`` holds the largest kept distance of
-    each row, contiguously, so that many can be compared at a time.
-    """
-    n_rows, n_columns = products.shape
-    for i in range(n_rows):
-        row, norm, line = first + i, norms[first + i], products[i]
-        for start in range(0, n_columns, _LANES):
-            # Slices, because LLVM does not vectorize a loop over indices that might be negative.
-            part = line[start : start + _LANES]
-            their_norms = norms[second + start : second + start + part.size]
-            limit, n_closer = limits[row], 0
-            for j in range(part.size):
-                n_closer += their_norms[j] + part[j] < limit
-            if n_closer:
-                for j in range(part.size):
-                    other, value = second + start + j, their_norms[j] + part[j]
-                    if value < limits[row] and other != row:
-                        _insert(best[row], found[row], value, other)
-                        limits[row] = best[row, -1]
-            if first == second:
-                continue
-            their_limits, n_closer = limits[second + start : second + start + part.size], 0
-            for j in range(part.size):
-                n_closer += norm + part[j] < their_limits[j]
-            if n_closer:
-                for j in range(part.size):
-                    other, value = second + start + j, norm + part[j]
-                    if value < their_limits[j]:
-                        _insert(best[other], found[other], value, row)
-                        their_limits[j] = best[other, -1]
+    """Offer the columns of a tile to one of its rows and, if ``both``, the row to them."""
+    norm = splat_f32(norms[row])
+    for start in range(0, _COLUMNS, LANES):
+        product, limit = load_f32(products, start), splat_f32(limits[row])
+        n_closer = count_less(add(load_f32(norms, second + start), product), limit)
+        if both:
+            n_closer += count_less(add(norm, product), load_f32(limits, second + start))
+        if n_closer == 0:
+            continue
+        for j in range(start, start + LANES):
+            other = second + j
+            value = norms[other] + products[j]
+            if value < limits[row] and other != row:
+                _insert(best[row], found[row], value, other)
+                limits[row] = best[row, -1]
+            if both:
+                value = norms[row] + products[j]
+                if value < limits[other]:
+                    _insert(best[other], found[other], value, row)
+                    limits[other] = best[other, -1]
 
 
-@helper
+@inner
 def _insert(best: NDArray[np.float32], found: NDArray[np.int64], value: float, number: int) -> None:
     """Insert a distance into the sorted ones, after equal ones, and drop the largest."""
     k = len(best) - 1

@@ -57,7 +57,8 @@ def median_absolute_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
 
 def standard_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
     """Standard deviation of each row about its mean."""
-    return np.asarray(np.std(columns.astype(np.float64), axis=1))
+    spreads: NDArray[np.float64] = _spreads(np.ascontiguousarray(columns.T))
+    return spreads
 
 
 def root_mean_square(columns: NDArray[Any]) -> NDArray[np.float64]:
@@ -67,6 +68,21 @@ def root_mean_square(columns: NDArray[Any]) -> NDArray[np.float64]:
 
 #: One row per method.
 METHODS = {"mad": median_absolute_deviation, "std": standard_deviation, "rms": root_mean_square}
+
+
+@njit(nogil=True, cache=True)
+def _spreads(rows):  # type: ignore[no-untyped-def]
+    """Standard deviation of each column of ``rows``."""
+    n, channels = rows.shape
+    means, squares = np.zeros(channels), np.zeros(channels)
+    for t in range(n):
+        for c in range(channels):
+            means[c] += rows[t, c]
+    means /= n
+    for t in range(n):
+        for c in range(channels):
+            squares[c] += (rows[t, c] - means[c]) ** 2
+    return np.sqrt(squares / n)
 
 
 @njit(nogil=True, cache=True)
