@@ -66,8 +66,19 @@ def make_filter(name: str, rate_hz: float) -> Any:
     return lambda traces: sosfiltfilt(sos, traces, axis=0)
 
 
-def library(rate_hz: float, filter_name: str, rng: np.random.Generator, *, n_shapes: int = N_SHAPES) -> Library:
-    """Waveforms of all kinds as they look after the filter."""
+def library(
+    rate_hz: float,
+    filter_name: str,
+    rng: np.random.Generator,
+    *,
+    n_shapes: int = N_SHAPES,
+    later_range: tuple[float, float] = (1.0, 1.0),
+) -> Library:
+    """Waveforms of all kinds as they look after the filter.
+
+    What follows the trough is stretched by a factor of ``later_range`` on its own: where a spike's later side is slow,
+    noise moves its trough to that side, and the network has to know it.
+    """
     fine_hz = rate_hz * OVERSAMPLING
     axis = fine_axis(rate_hz)
     apply = make_filter(filter_name, fine_hz)
@@ -75,7 +86,9 @@ def library(rate_hz: float, filter_name: str, rng: np.random.Generator, *, n_sha
     out = np.zeros((n_shapes, 2 * reach + 1), np.float32)
     for k in range(n_shapes):
         stretch = np.exp(rng.uniform(np.log(0.65), np.log(1.5)))
-        waveform = make_waveform(str(rng.choice(KINDS)), axis / stretch, rng).astype(float)
+        later = 1.0 if later_range == (1.0, 1.0) else np.exp(rng.uniform(*np.log(later_range)))
+        warped = np.where(axis > 0, axis / later, axis) / stretch
+        waveform = make_waveform(str(rng.choice(KINDS)), warped, rng).astype(float)
         smooth = round(rng.uniform(0.0, 0.12) * 1e-3 * fine_hz)
         padded = np.pad(waveform, pad)
         if smooth > 1:
@@ -157,14 +170,15 @@ def windows_of(traces: Array, spikes: Spikes, rate_hz: float, reach: int) -> tup
 
 
 def make_set(
-    rate_hz: float, seed: int, *, n_rounds: int, duration_s: float = 8.0, n_channels: int = 24
-) -> dict[str, Any]:
+    rate_hz: float, seed: int, *, n_rounds: int, duration_s: float = 8.0, n_channels: int = 24,
+    later_range: tuple[float, float] = (1.0, 1.0),
+) -> dict[str, Any]:  # fmt: skip
     """Windows, labels and offsets from ``n_rounds`` rounds through all kinds of noise."""
     rng = np.random.default_rng([seed, round(rate_hz)])
     reach = round(REACH_MS * 1e-3 * rate_hz)
     parts: list[tuple[Array, Array, Array]] = []
     for filter_name in ("gaussian", "butterworth"):
-        shapes = library(rate_hz, filter_name, rng)
+        shapes = library(rate_hz, filter_name, rng, later_range=later_range)
         for number in range(n_rounds):
             for kind in range(len(NOISES)):
                 own_seed = 100_000 * seed + 100 * number + kind
@@ -191,8 +205,9 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--later", type=float, nargs=2, default=(1.0, 1.0), help="further stretch of the later side")
     given = parser.parse_args()
-    made = make_set(given.rate_hz, given.seed, n_rounds=given.rounds)
+    made = make_set(given.rate_hz, given.seed, n_rounds=given.rounds, later_range=tuple(given.later))
     print({name: np.shape(value) for name, value in made.items()}, "spikes", (made["label"] == 1).mean())
     np.savez(given.out, **made)
 

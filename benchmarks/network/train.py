@@ -44,18 +44,20 @@ def outputs_of(network: nn.Module, windows: torch.Tensor) -> torch.Tensor:
     return out
 
 
-def loss_of(out: torch.Tensor, label: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of the label, and the absolute error of the spike's time."""
+def loss_of(out: torch.Tensor, label: torch.Tensor, offset: torch.Tensor, weight: float) -> torch.Tensor:
+    """Cross entropy of the label, and the absolute error of the spike's time with a weight of its own."""
     detection = nn.functional.binary_cross_entropy_with_logits(out[:, 0], label)
     error = nn.functional.smooth_l1_loss(out[:, 1], offset, reduction="none", beta=0.2)
-    return detection + OFFSET_WEIGHT * (error * label).sum() / label.sum().clamp(min=1)
+    return detection + weight * (error * label).sum() / label.sum().clamp(min=1)
 
 
-def judge(network: nn.Module, windows: torch.Tensor, label: torch.Tensor, offset: torch.Tensor) -> dict[str, float]:
+def judge(
+    network: nn.Module, windows: torch.Tensor, label: torch.Tensor, offset: torch.Tensor, weight: float
+) -> dict[str, float]:
     """Loss, and the thresholds: of the largest F1, and where recall exceeds precision by 0.15."""
     with torch.no_grad():
         out = torch.cat([outputs_of(network, part) for part in windows.split(65536)])
-        loss = float(loss_of(out, label, offset))
+        loss = float(loss_of(out, label, offset, weight))
     order = torch.argsort(-out[:, 0])
     hits = torch.cumsum(label[order], 0)
     found = torch.arange(1, len(order) + 1)
@@ -71,7 +73,14 @@ def judge(network: nn.Module, windows: torch.Tensor, label: torch.Tensor, offset
 
 
 def train(
-    shape: str, data: tuple[Any, ...], valid: tuple[Any, ...], *, seed: int, n_epochs: int, until_s: float
+    shape: str,
+    data: tuple[Any, ...],
+    valid: tuple[Any, ...],
+    *,
+    seed: int,
+    n_epochs: int,
+    until_s: float,
+    offset_weight: float,
 ) -> tuple[nn.Module, dict[str, float]]:
     """The network of the epoch with the smallest loss on the validation set."""
     torch.manual_seed(seed)
@@ -87,10 +96,10 @@ def train(
         for start in range(0, len(order) - BATCH + 1, BATCH):
             rows = order[start : start + BATCH]
             optimizer.zero_grad()
-            loss_of(outputs_of(network, windows[rows]), label[rows], offset[rows]).backward()
+            loss_of(outputs_of(network, windows[rows]), label[rows], offset[rows], offset_weight).backward()
             optimizer.step()
             schedule.step()
-        result = judge(network, *valid[:3])
+        result = judge(network, *valid[:3], offset_weight)
         print(epoch, round(time.monotonic() - began), {k: round(v, 4) for k, v in result.items()}, flush=True)
         if not best or result["loss"] < best["result"]["loss"]:
             best = {"state": {k: v.clone() for k, v in network.state_dict().items()}, "result": result}
@@ -118,11 +127,20 @@ def main() -> None:
     parser.add_argument("--shape", default="small", choices=SHAPES)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=N_EPOCHS)
+    parser.add_argument("--offset-weight", type=float, default=OFFSET_WEIGHT)
     parser.add_argument("--until-s", type=float, default=3600.0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     data, valid = load(given.train), load(given.valid)
-    network, result = train(given.shape, data, valid, seed=given.seed, n_epochs=given.epochs, until_s=given.until_s)
+    network, result = train(
+        given.shape,
+        data,
+        valid,
+        seed=given.seed,
+        n_epochs=given.epochs,
+        until_s=given.until_s,
+        offset_weight=given.offset_weight,
+    )
     about = {
         "shape": given.shape,
         "sampling_frequency": data[3]["rate_hz"],

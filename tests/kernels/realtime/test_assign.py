@@ -73,3 +73,22 @@ def test_no_sequences_no_spikes():
     )  # fmt: skip
     assert isinstance(LIMITS, Limits)
     assert (run(roots, around, sequences, LIMITS)[0] == -1).all()
+
+
+def test_a_smaller_spike_of_the_same_pattern_is_kept_and_another_pattern_is_not():
+    roots, around, _ = make_roots([4.0], [0.8], [25], n_spikes=100)
+    wide = LIMITS._replace(max_latency_diff=99.0, max_amp_diff=99.0, max_root_z=99.0)
+    patterns, _ = learned(roots, around)
+    smaller = roots._replace(amplitudes=roots.amplitudes * np.float32(0.75))
+    assert (run(smaller, around, to_sequences(patterns, around), wide)[0] >= 0).mean() > 0.9
+    wider = roots._replace(amplitudes=np.maximum(roots.amplitudes, 14).astype(np.float32))
+    assert (run(wider, around, to_sequences(patterns, around), wide)[0] >= 0).mean() < 0.1
+
+
+def test_a_collision_on_one_channel_does_not_lose_the_spike():
+    roots, around, _ = make_roots([4.0], [0.8], [25], n_spikes=100)
+    patterns, _ = learned(roots, around)
+    hit = roots.amplitudes.copy()
+    hit[:, 5] += 8.0
+    found = run(roots._replace(amplitudes=hit), around, to_sequences(patterns, around), LIMITS)[0]
+    assert (found >= 0).mean() > 0.9

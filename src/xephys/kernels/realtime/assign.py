@@ -14,8 +14,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Variation of a neuron's amplitude from spike to spike, relative, within which a spike is not judged.
-AMPLITUDE_CV = 0.12
+#: Variation of a spike's size, the same on all channels, and of each channel by itself; both relative. Neurons that
+#: burst make smaller spikes, whose pattern stays the same.
+SIZE_CV, AMPLITUDE_CV = 0.2, 0.06
+#: Mean squared difference from a pattern, in units of the noise, beyond which a spike is that of no sequence.
+DISTANCE_MAX = 2.0
+#: Squared difference on one channel from which on it counts no more: another neuron's spike may lie there.
+CHANNEL_MAX = 9.0
 #: Standard deviation of a latency in samples, at an amplitude of one noise level and beyond all noise.
 LATENCY_NOISE, LATENCY_FLOOR = 2.5, 0.35
 
@@ -169,7 +174,7 @@ def assign(
     for i in range(len(samples)):
         own = channels[i]
         time[i] = samples[i] + offsets[i]
-        best = np.inf
+        best = DISTANCE_MAX
         best_shift = 0.0
         for j in range(sequences.near_offsets[own], sequences.near_offsets[own + 1]):
             s = sequences.near[j]
@@ -195,7 +200,17 @@ def assign(
             if n_loose < limits.min_loose_share * n_expected:
                 continue
             shift /= weight
-            late, off, size, total, square, n_terms = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+            along = norm = 1.0 / (SIZE_CV * SIZE_CV)
+            for slot in range(n_slots):
+                c = neighbors[own, slot]
+                k = -1 if c < 0 else sequences.slot_of[s, c]
+                if k >= 0:
+                    mean = sequences.amplitudes[s, k]
+                    along += amplitudes[i, slot] * mean
+                    norm += mean * mean
+            scale = along / norm
+            late, off, size, total = 0.0, 0.0, 0.0, 0.0
+            square, n_terms = ((scale - 1.0) / SIZE_CV) ** 2, 1
             root_amplitude = -1.0
             for slot in range(n_slots):
                 c = neighbors[own, slot]
@@ -207,7 +222,8 @@ def assign(
                 off += abs(difference)
                 size += mean
                 spread = AMPLITUDE_CV * mean
-                square += difference * difference / (1.0 + spread * spread)
+                rest = amplitudes[i, slot] - scale * mean
+                square += min(rest * rest / (1.0 + spread * spread), CHANNEL_MAX)
                 n_terms += 1
                 if k == 0:
                     root_amplitude = amplitudes[i, slot]
