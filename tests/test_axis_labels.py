@@ -102,3 +102,18 @@ def test_an_estimate_follows_the_names_of_channels():
             xephys.whiten(other, whitening=xephys.estimate_whitening(made))
     with pytest.raises(xephys.RecordingError, match="8 of the 8 channels have no value, such as 100"):
         xephys.detect_peaks(made.assign_coords(channel=range(100, 108)), noise_levels=levels)
+
+
+def test_peaks_of_a_larger_recording_are_refused():
+    made, _ = xephys.testing.simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    peaks = np.zeros(3, [("sample_index", "i8"), ("channel_index", "i8"), ("unit_index", "i8")])
+    peaks["sample_index"], peaks["channel_index"] = [1000, 2000, 3000], [0, 3, 7]
+    part = made.isel(channel=slice(0, 4))
+    for call in (
+        lambda: xephys.localize_peaks(part, peaks),
+        lambda: xephys.extract_snippets(part, peaks),
+        lambda: xephys.estimate_templates(part, peaks),
+        lambda: xephys.estimate_templates(part, peaks[["sample_index", "unit_index"]], peak_channels=np.array([7])),
+    ):
+        with pytest.raises(xephys.RecordingError, match=r"goes up to 7, and the recording has 4 channels.*another"):
+            call()

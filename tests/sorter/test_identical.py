@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -70,6 +71,17 @@ def test_samples_in_memory_and_opaque_arrays_give_the_same_spikes(opened, expect
     opaque = recording.copy(data=recording.data.rechunk((100_000, -1)) + recording.dtype.type(0))
     for other in (recording.compute(), opaque):
         assert_identical(xephys.sort(other), expected, same_source=False)
+
+
+def test_samples_in_memory_are_sent_to_a_cluster_once(client, opened, expected):
+    """Otherwise each compute would send all samples, with a warning about a large graph."""
+    with (
+        connect(client.scheduler.address),
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1MB"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("error", message="Sending large graph")
+        assert_identical(xephys.sort(opened(2.0).compute()), expected, same_source=False)
 
 
 @pytest.mark.parametrize("n_threads", [1, 5])

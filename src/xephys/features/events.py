@@ -25,7 +25,7 @@ def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> Sp
     Raises
     ------
     RecordingError
-        If a lazy table belongs to another recording.
+        If a lazy table belongs to another recording, or peaks lie on channels that this one does not have.
     """
     if isinstance(peaks, SpikeTable):
         if not same_traces(recording, peaks.plan):
@@ -41,8 +41,25 @@ def event_table(recording: xr.DataArray, peaks: SpikeTable | NDArray[Any]) -> Sp
             f"peaks are an array of shape {records.shape} without columns; give records with sample_index and "
             "channel_index, such as detect_peaks(...).compute()"
         )
+    check_channels_exist(recording, records["channel_index"] if "channel_index" in records.dtype.names else ())
     stage = given_events_stage(records)
     return SpikeTable.of_plan(recording_plan(recording).then(stage))
+
+
+def check_channels_exist(recording: xr.DataArray, channel_index: Any) -> None:
+    """Check that channels, given by their positions, are channels of the recording; negative ones stand for none.
+
+    Raises
+    ------
+    RecordingError
+        If the recording has fewer channels.
+    """
+    n, last = recording.sizes["channel"], int(np.max(channel_index, initial=-1))
+    if last >= n:
+        raise RecordingError(
+            f"channel_index goes up to {last}, and the recording has {n} channels, counted from 0: the peaks are of "
+            "another recording; detect them on this one"
+        )
 
 
 def columns_of(spikes: Any) -> dict[str, NDArray[Any]]:

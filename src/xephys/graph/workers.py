@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -70,6 +71,13 @@ def local_cluster(
         Client(cluster) as client,
     ):
         yield client
+
+
+def kept_on_workers(array: Any, client: Client) -> Any:
+    """A Dask array of data in this process, sent to the workers once instead of with every compute."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")  # this once, it is what is wanted
+        return client.persist(array)
 
 
 def warm_up(plan: Plan) -> None:

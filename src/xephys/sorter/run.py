@@ -17,9 +17,11 @@ from .. import schema
 from ..errors import ParameterError, RecordingError, SilentRecordingError, warn_user
 from ..graph.keep.traces import forget_kept
 from ..graph.results import KEPT_RESULTS
+from ..graph.scheduler import active_client
 from ..recording.device import to_device
 from ..recording.geometry import warn_odd_spacing
 from ..recording.slicing import spread_slices
+from ..recording.stages import as_lazy
 from ..typing import PathLike
 from .presets import DEFAULT_PRESET, Preset, Sorter, find_preset, read_parameters
 from .progress import shown_progress
@@ -164,7 +166,7 @@ def sort_with(
     warn_odd_spacing(recording)
     check_not_filtered_away(recording, parameters.band_hz)
     notes = filter_notes(recording, parameters.band_hz)
-    recording = to_device(recording, device)
+    recording = to_device(_on_workers(recording), device)
     with scratch_folder() if folder is None else _useful_folder(Path(folder)) as work:
         run = Run(work, progress, preset.name, cache=cache, cache_bytes_max=cache_bytes_max)
         if learned is None:
@@ -180,6 +182,16 @@ def sort_with(
         if notes:
             sorting.attrs["log"] = json.dumps([*notes, *json.loads(sorting.attrs["log"])])
         return sorting
+
+
+def _on_workers(recording: xr.DataArray) -> xr.DataArray:
+    """The recording; if it is in the memory of this process and a cluster is active, in that of its workers."""
+    client = active_client()
+    if client is None or recording.chunks is not None:
+        return recording
+    from ..graph.workers import kept_on_workers
+
+    return recording.copy(data=kept_on_workers(as_lazy(recording), client))
 
 
 def _sorting_or_empty(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..calls import current_call, operation
 from ..errors import ParameterError, RecordingError
-from ..features.events import spike_records, window_samples
+from ..features.events import check_channels_exist, spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
 from ..per_channel import bad_channels_of, positions_of
@@ -89,8 +89,11 @@ def estimate_templates(
     """
     schema.validate_recording(recording)
     spikes = spike_records(spikes, labels=labels)
+    if "channel_index" in (spikes.dtype.names or ()):
+        check_channels_exist(recording, spikes["channel_index"])
     if peak_channels is None:
         peak_channels = find_peak_channels(recording, spikes, ms_before=ms_before, ms_after=ms_after, seed=seed)
+    check_channels_exist(recording, peak_channels)
     plan = template_plan(
         recording,
         spikes,
