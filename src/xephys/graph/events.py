@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, overload
 from uuid import uuid4
@@ -17,6 +18,7 @@ from ..calls import current_call
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
+from .scheduler import active_client, connect
 from .tasks import EXPRESSIONS, map_records
 
 
@@ -163,6 +165,12 @@ def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
     with dask.config.set({"optimization.fuse.active": False}):
         results: tuple[Any, ...] = dask.compute(*collections, **kwargs)
     return results
+
+
+def compute_here(*collections: Any) -> tuple[Any, ...]:
+    """:func:`compute` in this process, even with a cluster: for arrays made of what is in memory here."""
+    with nullcontext() if active_client() is None else connect("threads"):
+        return compute(*collections)
 
 
 def dataset_of(records: Array, *, sampling_frequency: float | None = None) -> xr.Dataset:

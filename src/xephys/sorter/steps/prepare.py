@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...errors import ParameterError, RecordingError, SilentRecordingError, warn_user
-from ...graph.events import compute
+from ...graph.events import compute_here
 from ...graph.results import identity_of
 from ...per_channel import bad_channels_of, place_single_channel, positions_of
 from ...preprocess.bad_channels import find_constant_channels
@@ -123,7 +123,7 @@ def transformed_excerpts(
     parts = (whole.isel(time=slice(0, len(part))).copy(data=part) for part in excerpts)
     # With names of their own, or all samples would be hashed for them, by one thread.
     named = (part.chunk(name_prefix="sample_traces-", token=f"{excerpts.token}-{k}") for k, part in enumerate(parts))
-    return [part.data for part in compute(*map(transform, named))]
+    return [part.data for part in compute_here(*map(transform, named))]
 
 
 def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
