@@ -13,6 +13,7 @@ splat_f32, fma, add, subtract = lanes.splat_f32, lanes.fma, lanes.add, lanes.sub
 smaller, larger, where_less, where_nan = lanes.smaller, lanes.larger, lanes.where_less, lanes.where_nan
 sum_lanes, smallest_lane, largest_lane = lanes.sum_lanes, lanes.smallest_lane, lanes.largest_lane
 count_less, transpose = lanes.count_less, lanes.transpose
+lanes_less, lowest_lane = lanes.lanes_less, lanes.lowest_lane
 
 
 @njit
@@ -26,6 +27,16 @@ def combined(a, b, out):
     store(out, 80, where_less(x, y, splat_f32(np.float32(1.0)), splat_f32(np.float32(-1.0))))
     store(out, 96, where_nan(x, splat_f32(np.float32(7.0)), x))
     return sum_lanes(x), smallest_lane(x), largest_lane(x), count_less(x, y)
+
+
+@njit
+def lanes_in_order(a, b, found):
+    bits, n = lanes_less(load_f32(a, 0), load_f32(b, 0)), 0
+    while bits:
+        found[n] = lowest_lane(bits)
+        bits &= bits - 1
+        n += 1
+    return n
 
 
 @njit
@@ -45,6 +56,15 @@ def test_operations_are_those_of_numpy():
     assert combined(a, b, out) == (a.sum(), a.min(), a.max(), (a < b).sum())
     expected = [a + b, a - b, np.minimum(a, b), np.maximum(a, b), a * b + 2, np.where(a < b, 1, -1), a]
     np.testing.assert_array_equal(out.reshape(7, 16), expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lanes_that_are_less_are_listed_in_order(seed):
+    a, b = np.random.default_rng(seed).normal(size=(2, 16)).astype(np.float32)
+    a[3], a[15] = np.nan, b[15] - 1  # NaN is not less; the last lane is the highest bit
+    found = np.zeros(16, np.int64)
+    n = lanes_in_order(a, b, found)
+    assert found[:n].tolist() == np.flatnonzero(a < b).tolist()
 
 
 def test_nan_is_handled_as_documented():

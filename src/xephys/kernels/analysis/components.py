@@ -11,11 +11,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import inner
 from xephys.kernels.lib.lanes import LANES, fma, load_f64, splat_f64, store
 
-#: Number of waveforms whose products are added at once.
-_BLOCK = 8
+#: Number of waveforms whose products are added at once, and what their length is padded to a multiple of.
+_BLOCK, _PADDING = 32, LANES
 #: Number of parts of the models, and of the waveforms, that can be computed at the same time.
 _PARTS = 8
 
@@ -172,14 +172,14 @@ def _moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Sums, products and numbers by model: those of the channels from ``first`` to ``stop``, or one for all channels.
 
-    Waveforms of a model are collected in blocks of eight, so that the products pass through the cache once per block
-    instead of once per waveform.
+    Waveforms of a model are collected in blocks, so that the products pass through the cache once per block instead of
+    once per waveform.
     """
     n, length, n_slots = waveforms.shape
-    n_models = stop - first
-    sums, products = np.zeros((n_models, length)), np.zeros((n_models, length, length))
+    n_models, padded = stop - first, (length + _PADDING - 1) // _PADDING * _PADDING
+    sums, products = np.zeros((n_models, length)), np.zeros((n_models, padded, padded))
     counts = np.zeros(n_models, np.int64)
-    waiting = np.zeros((n_models, _BLOCK, length))
+    waiting = np.zeros((n_models, _BLOCK, padded))
     for i in range(n):
         for k in range(n_slots):
             channel = channels[units[i], k]
@@ -192,30 +192,52 @@ def _moments(
                 sums[model, t] += row[t]
             counts[model] += 1
             if counts[model] % _BLOCK == 0:
-                _add_products(products[model], waiting[model])
+                _add_products(products[model].reshape(-1), waiting[model].reshape(-1), padded)
     for model in range(n_models):
         left = counts[model] % _BLOCK
         if left:
             waiting[model, left:] = 0.0
-            _add_products(products[model], waiting[model])
+            _add_products(products[model].reshape(-1), waiting[model].reshape(-1), padded)
         for t in range(length):
             for u in range(t):
                 products[model, t, u] = products[model, u, t]
-    return sums, products, counts
+    return sums, np.ascontiguousarray(products[:, :length, :length]), counts
 
 
-@helper
-def _add_products(products: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
-    """Add the products of every two samples, summed over eight rows, to the upper triangle."""
-    length = rows.shape[1]
-    a, b, c, d, e, f, g, h = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7]
-    for t in range(length):
-        into = products[t]
-        at, bt, ct, dt, et, ft, gt, ht = a[t], b[t], c[t], d[t], e[t], f[t], g[t], h[t]
-        for u in range(t, length):
-            into[u] += (
-                (at * a[u] + bt * b[u]) + (ct * c[u] + dt * d[u]) + ((et * e[u] + ft * f[u]) + (gt * g[u] + ht * h[u]))
-            )
+@inner
+def _add_products(products: NDArray[np.float64], rows: NDArray[np.float64], padded: int) -> None:
+    """Add the products of every two samples, in the order of the rows, to the upper triangle.
+
+    Those of four samples with sixteen are in registers until all rows of the block are added.
+    """
+    for t in range(0, padded, 4):
+        for u in range(t // 16 * 16, padded, 16):
+            at = t * padded + u
+            a0, a1 = load_f64(products, at), load_f64(products, at + 8)
+            b0, b1 = load_f64(products, at + padded), load_f64(products, at + padded + 8)
+            c0, c1 = load_f64(products, at + 2 * padded), load_f64(products, at + 2 * padded + 8)
+            d0, d1 = load_f64(products, at + 3 * padded), load_f64(products, at + 3 * padded + 8)
+            for row in range(_BLOCK):
+                here = row * padded
+                p, q = load_f64(rows, here + u), load_f64(rows, here + u + 8)
+                x = splat_f64(rows[here + t])
+                a0, a1 = fma(x, p, a0), fma(x, q, a1)
+                x = splat_f64(rows[here + t + 1])
+                b0, b1 = fma(x, p, b0), fma(x, q, b1)
+                x = splat_f64(rows[here + t + 2])
+                c0, c1 = fma(x, p, c0), fma(x, q, c1)
+                x = splat_f64(rows[here + t + 3])
+                d0, d1 = fma(x, p, d0), fma(x, q, d1)
+            _store_pair(products, at, a0, a1)
+            _store_pair(products, at + padded, b0, b1)
+            _store_pair(products, at + 2 * padded, c0, c1)
+            _store_pair(products, at + 3 * padded, d0, d1)
+
+
+@inner
+def _store_pair(out, at, first, second):  # type: ignore[no-untyped-def]
+    store(out, at, first)
+    store(out, at + 8, second)
 
 
 def _moments_of_rows(

@@ -201,6 +201,21 @@ def _count_less(typingctx: Any, a: Any, b: Any) -> Typed:
     return types.int64(a, a), codegen
 
 
+def _lanes_less(typingctx: Any, a: Any, b: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits = builder.bitcast(builder.fcmp_ordered("<", *args), ir.IntType(a.width))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.int64(a, a), codegen
+
+
+def _lowest_lane(typingctx: Any, bits: Any) -> Typed:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), codegen
+
+
 def _where_less(typingctx: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Typed:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
@@ -231,5 +246,7 @@ sum_lanes: Any = _reducer(_sum)
 smallest_lane: Any = _reducer(_smaller)
 largest_lane: Any = _reducer(_larger)
 count_less: Any = intrinsic(_count_less)  # count_less(a, b): number of lanes in which a < b
+lanes_less: Any = intrinsic(_lanes_less)  # lanes_less(a, b): an integer whose bits are the lanes in which a < b
+lowest_lane: Any = intrinsic(_lowest_lane)  # lowest_lane(bits): number of the lowest bit that is set, if any is
 where_less: Any = intrinsic(_where_less)  # where_less(a, b, x, y): x where a < b, else y
 where_nan: Any = intrinsic(_where_nan)  # where_nan(a, x, y): x where a is NaN, else y

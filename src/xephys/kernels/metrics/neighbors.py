@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import inner
-from xephys.kernels.lib.lanes import LANES, add, count_less, fma, load_f32, splat_f32, store
+from xephys.kernels.lib.lanes import LANES, add, fma, lanes_less, load_f32, lowest_lane, splat_f32, store
 
 #: Rows and columns of a tile of distances: four times four vectors of sums, which are in registers until it is done.
 _ROWS, _COLUMNS = 4, 4 * LANES
@@ -117,23 +117,23 @@ def _keep(
     """Offer the columns of a tile to one of its rows and, if ``both``, the row to them."""
     norm = splat_f32(norms[row])
     for start in range(0, _COLUMNS, LANES):
-        product, limit = load_f32(products, start), splat_f32(limits[row])
-        n_closer = count_less(add(load_f32(norms, second + start), product), limit)
-        if both:
-            n_closer += count_less(add(norm, product), load_f32(limits, second + start))
-        if n_closer == 0:
-            continue
-        for j in range(start, start + LANES):
-            other = second + j
-            value = norms[other] + products[j]
-            if value < limits[row] and other != row:
-                _insert(best[row], found[row], value, other)
+        product = load_f32(products, start)
+        closer = lanes_less(add(load_f32(norms, second + start), product), splat_f32(limits[row]))
+        while closer:
+            j = start + lowest_lane(closer)
+            closer &= closer - 1
+            value = norms[second + j] + products[j]
+            if value < limits[row] and second + j != row:
+                _insert(best[row], found[row], value, second + j)
                 limits[row] = best[row, -1]
-            if both:
-                value = norms[row] + products[j]
-                if value < limits[other]:
-                    _insert(best[other], found[other], value, row)
-                    limits[other] = best[other, -1]
+        if not both:
+            continue
+        closer = lanes_less(add(norm, product), load_f32(limits, second + start))
+        while closer:
+            j = start + lowest_lane(closer)
+            closer &= closer - 1
+            _insert(best[second + j], found[second + j], norms[row] + products[j], row)
+            limits[second + j] = best[second + j, -1]
 
 
 @inner
