@@ -313,6 +313,42 @@ def test_mixture_improves_wrong_labels(load):
     assert "pairs merged" in "".join(mixture.report(rows, fits))
 
 
+def test_subtraction(load):
+    subtraction = load("subtraction")
+    errors, rests = subtraction.run(quick=True)
+    assert all(row.shrunk < row.projected < row.raw for row in errors)
+    assert all(rest.near < 1.3 * rest.far < rest.before for rest in rests)
+    assert "| 3 to 6 |" in "".join(subtraction.report(errors, rests))
+
+
+def test_dartsort_beside_itself_and_default(load):
+    dartsort = load("dartsort")
+    from contest.sets import KINDS
+
+    assert {name.split(":")[0] for name, _ in dartsort.pairs()} <= set(KINDS)
+    assert {sorter for _, sorter in dartsort.pairs(["short:10"])} == {dartsort.OURS, dartsort.DEFAULT, *dartsort.PEERS}
+
+    def made(sorter, accuracy, cpu_s, state="done"):
+        extra = {"false positive": 1, "redundant": 0, "overmerged": 0}
+        score = {"accuracy": accuracy, "well": 3, "truth units": 4, **extra}
+        known = {"set": "short:10", "sorter": sorter, "when": "", "version": "dartsort 0", "state": state}
+        return {**known, "score": score, "cpu_s": cpu_s}
+
+    page = "".join(
+        dartsort.report(
+            [
+                made(dartsort.OURS, 0.75, 4.0),
+                made(dartsort.DEFAULT, 0.5, 2.0),
+                made("dartsort-still", 0.625, 200.0),
+                made("dartsort", 0.0, 0.0, "over 60 s"),
+            ]
+        )
+    )
+    assert "no motion | 1 | 0.750 | 0.625 | 50 to 50 × |" in page
+    assert "its defaults | over 60 s |" in page
+    assert "more accurate on 1 of 1 sets, `default` on 0; the mean difference is +0.250." in page
+
+
 def test_realtime(load, tmp_path):
     realtime = load("realtime")
     given = Namespace(

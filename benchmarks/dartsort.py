@@ -1,0 +1,156 @@
+"""dartsort itself beside our preset of that name, and the preset beside ``default``.
+
+    python benchmarks/dartsort.py [--quick] [--peer PYTHON] [--keep FOLDER] [--minutes N] [--sets short:10 ...]
+
+The peer runs in the environment of PYTHON, in which dartsort is installed, on one core like ours: with its defaults,
+which train a network on each recording; with the weights of the other kind of network that it brings along; and with
+these on the assumption that nothing moves. Recordings, sortings and costs stay in the folder of ``--keep``, and nothing
+that is finished runs again. Without a peer, or with a choice of sets, the table is printed and not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sorters
+from contest.sets import KINDS, parsed
+from harness import table, write_result
+
+OURS, DEFAULT = "preset:dartsort", "default"
+PEERS = ("dartsort-still", "dartsort-pretrained", "dartsort")
+#: Sets on which the peer ends within minutes, and with which of its settings it is run on them.
+BESIDE_PEER = {
+    "short16:10": PEERS,
+    "short16:11": PEERS[:2],
+    "short16-hard:10": PEERS[:1],
+    "short16-hard:11": PEERS[:1],
+    "short:10": PEERS,
+    "short-easy:10": PEERS[:1],
+}
+#: Sets of the other comparisons: still, crowded, on tetrodes, drifting.
+BESIDE_DEFAULT = (
+    *BESIDE_PEER, "tetrodes:10", "tetrodes:11", "hard32:10", "hard32:11", "static:10", "static:11", "dense:10",
+    "dense:11", "easy-slow:10", "easy-slow:11", "hard:10", "hard:11",
+)  # fmt: skip
+MEANING = {
+    OURS: 'ours, `preset="dartsort"`',
+    DEFAULT: 'ours, `preset="default"`',
+    "dartsort": "dartsort, its defaults",
+    "dartsort-pretrained": "dartsort, published weights",
+    "dartsort-still": "dartsort, published weights, no motion",
+}
+
+
+def pairs(sets: Sequence[str] | None = None) -> list[tuple[str, str]]:
+    """Which sorter runs on which set."""
+    found = [(name, sorter) for name, peers in BESIDE_PEER.items() for sorter in (OURS, *peers)]
+    found += [(name, sorter) for name in BESIDE_DEFAULT for sorter in (OURS, DEFAULT)]
+    return [pair for pair in dict.fromkeys(found) if sets is None or pair[0] in sets]
+
+
+def run(*, quick: bool, folder: Path, sets: Sequence[str] | None = None, **given: Any) -> list[dict[str, Any]]:
+    wanted = [("quick:0", OURS), ("quick:0", DEFAULT)] if quick else pairs(sets)
+    return sorters.run(wanted, folder=folder, **given)
+
+
+def report(runs: list[dict[str, Any]]) -> list[str]:
+    by = {(made["set"], made["sorter"]): made for made in runs if "when" in made}
+    done = {pair: made for pair, made in by.items() if made["state"] == "done"}
+    peers = [(pair, made) for pair, made in by.items() if pair[1] in PEERS and (pair[0], OURS) in done]
+    lines = []
+    for name in dict.fromkeys(pair[0] for pair, _ in peers):
+        lines.append((name, MEANING[OURS], *_cells(done[name, OURS]), ""))
+        for (of, sorter), made in peers:
+            if of == name:
+                times = made["cpu_s"] / done[name, OURS]["cpu_s"] if made["state"] == "done" else None
+                lines.append((name, MEANING[sorter], *_cells(made), "" if times is None else f"{times:.0f} ×"))
+    kinds = dict.fromkeys(parsed(name)[0] for name, _ in by)
+    parts = [
+        "# The preset `dartsort`, dartsort itself, and `default`",
+        "Accuracy by SpikeInterface's comparison, 0 for true units that are not found; well detected: 0.8 or more;\n"
+        "extra: false positive / redundant / overmerged. CPU time of the whole process, imports included, on one core\n"
+        "of a shared machine.",
+        "## Beside dartsort",
+        *_summary(done),
+        table(("set", "sorter", "accuracy", "well detected", "extra", "CPU, s", "of ours"), lines),
+        "## Beside `default`",
+        *_beside_default(done),
+        "Sets: " + "; ".join(f"`{kind}`: {KINDS[kind].title}" for kind in kinds) + ".",
+    ]
+    versions = {made["version"] for pair, made in done.items() if pair[1] in PEERS}
+    return [*parts, *([f"Versions: {', '.join(sorted(versions))}."] if versions else [])]
+
+
+def _cells(made: dict[str, Any]) -> tuple[str, ...]:
+    if made["state"] != "done":
+        return made["state"], "", "", ""
+    score = made["score"]
+    extra = " / ".join(str(score[name]) for name in ("false positive", "redundant", "overmerged"))
+    return f"{score['accuracy']:.3f}", f"{score['well']} of {score['truth units']}", extra, f"{made['cpu_s']:.0f}"
+
+
+def _summary(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
+    lines = []
+    for sorter in PEERS:
+        shared = [name for name, of in done if of == sorter and (name, OURS) in done]
+        if shared:
+            ours, theirs = ([done[name, of] for name in shared] for of in (OURS, sorter))
+            accuracies = [np.mean([made["score"]["accuracy"] for made in side]) for side in (ours, theirs)]
+            ratios = [b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True)]
+            spread = f"{min(ratios):.0f} to {max(ratios):.0f} ×"
+            lines.append((MEANING[sorter], len(shared), f"{accuracies[0]:.3f}", f"{accuracies[1]:.3f}", spread))
+    header = ("peer", "sets it finished", "mean accuracy of ours on them", "of the peer", "its CPU time, of ours")
+    return [table(header, lines)] if lines else []
+
+
+def _beside_default(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
+    shared = [name for name, of in done if of == OURS and (name, DEFAULT) in done]
+    if not shared:
+        return []
+    lines, changes = [], []
+    for name in shared:
+        mine, usual = done[name, OURS], done[name, DEFAULT]
+        changes.append(mine["score"]["accuracy"] - usual["score"]["accuracy"])
+        verdict = "`dartsort`" if changes[-1] > 0.0005 else "`default`" if changes[-1] < -0.0005 else "equal"
+        lines.append(
+            (name, *(cell for both in zip(_cells(usual), _cells(mine), strict=True) for cell in both), verdict)
+        )
+    header = [f"{of}: {what}" for what in ("accuracy", "well", "extra", "CPU, s") for of in ("default", "dartsort")]
+    better, worse = sum(c > 0.0005 for c in changes), sum(c < -0.0005 for c in changes)
+    text = (
+        f"`dartsort` is more accurate on {better} of {len(shared)} sets, `default` on {worse}; the mean difference is "
+        f"{np.mean(changes):+.3f}."
+    )
+    return [text, table(("set", *header, "better"), lines)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one recording of 16 channels × 10 s; writes no table")
+    parser.add_argument("--peer", default=sys.executable, help="the Python in whose environment dartsort is installed")
+    parser.add_argument("--keep", type=Path, help="folder in which recordings and results stay")
+    parser.add_argument("--limit-s", type=float, default=sorters.LIMIT_S, help="time limit of one sort")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no sort runs on after so many minutes")
+    parser.add_argument("--sets", nargs="+", help="some sets alone: prints, and writes no table")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        given = {"peers": options.peer, "limit_s": options.limit_s, "minutes": options.minutes}
+        runs = run(quick=options.quick, folder=folder, sets=options.sets, **given)
+    parts = report(runs)
+    peer_ran = any(made["state"] == "done" and made["sorter"] in PEERS for made in runs)
+    if options.quick or options.sets or not peer_ran:
+        print("\n\n".join(parts))
+    else:
+        write_result("dartsort", *parts)
+
+
+if __name__ == "__main__":
+    main()
