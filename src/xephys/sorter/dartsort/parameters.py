@@ -99,7 +99,7 @@ class DARTsortUserConfig(BaseModel):
     save_final_features: bool = Field(True, description="write the features of matched spikes")
     ms_before: Positive = Field(1.4, description="length of a spike's window before its trough")
     ms_after: Positive = Field(2.6 + 0.1 / 3, description="length of a spike's window from its trough on")
-    alignment_ms: Positive = Field(1.5, description=f"{IDLE}the spikes of a cluster are aligned before they are averaged")
+    alignment_ms: Positive = Field(1.5, description=f"{IDLE}a cluster is aligned before it is averaged")
     deduplication_ms: Positive = Field(
         0.5,
         description="of two spikes of a unit within this time, the better one is kept",
