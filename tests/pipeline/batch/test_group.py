@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +67,36 @@ def test_a_rehearsal_ends_what_would_fail_and_leaves_no_trace(
     assert not list(well.rglob("_canary"))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 kB; making it requires root and Linux."""
-    place = tmp_path / "disk"
+@contextmanager
+def mounted(place: Path, options: str) -> Iterator[Path]:
+    """A file system in memory; making it requires root and Linux."""
     place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True)
     if made.returncode:
-        pytest.skip(f"no small file system can be mounted here: {made.stderr.decode().strip()}")
+        pytest.skip(f"no file system can be mounted here: {made.stderr.decode().strip()}")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
+    with mounted(tmp_path / "disk", "size=64k") as place:
+        yield place
+
+
+def test_a_folder_that_can_only_be_read_fails_alone(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
+    (well,) = write_wells(1)
+    with mounted(tmp_path / "fixed", "ro") as fixed:
+        read_only, good = sort_recording(
+            [well / "file0.bin", well / "file1.bin"],
+            results_folders=[fixed / "a", tmp_path / "b"],
+            intermediate_folders=[tmp_path / "i0", tmp_path / "i1"],
+            **QUICK,
+        )
+    assert (read_only.status, good.status) == ("failed", "success")
+    assert read_only.failure is not None and str(fixed) in read_only.failure.message
+    assert "Read-only" in read_only.failure.message or "cannot be written to" in read_only.failure.message
 
 
 def test_a_full_disk_is_the_result_of_its_recording_alone(

@@ -252,13 +252,19 @@ def test_a_lack_of_memory_is_followed_by_smaller_chunks(
     assert (result.status, failure(result).error) == ("oom_memoryerror", "HostOutOfMemoryError")
 
 
-def test_mixed_recordings_of_a_folder_are_told_apart(write_wells: Callable[..., list[Path]]) -> None:
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [("sampling_frequency", 20_000.0, "sampling frequency 20000"), ("n_channels", 4, "channels")],
+)
+def test_mixed_recordings_of_a_folder_are_told_apart(
+    write_wells: Callable[..., list[Path]], field: str, value: float, message: str
+) -> None:
     (well,) = write_wells(1)
     described = json.loads((well / "file1.json").read_text())
-    (well / "file1.json").write_text(json.dumps({**described, "sampling_frequency": 20_000.0}))
+    (well / "file1.json").write_text(json.dumps({**described, field: value}))
     results = sort_recording([well], **QUICK)
     assert [result.status for result in results] == ["success", "failed", "success"]
-    assert "sampling frequency 20000" in failure(results[1]).message
+    assert message in failure(results[1]).message
 
 
 def test_two_runs_in_one_folder(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
