@@ -133,7 +133,7 @@ def test_neighbors_share_noise_if_the_setting_demands_it(part):
 
 def test_the_matcher_takes_shared_noise_into_account(part, small, tmp_path, monkeypatch):
     """For most of 120 units on 128 contacts, true templates whitened with the true covariance find the spikes."""
-    monkeypatch.setitem(small.KINDS, "dense-np1", small.KINDS["dense-np1"]._replace(duration_s=4.0))
+    monkeypatch.setitem(small.KINDS, "dense-np1", small.KINDS["dense-np1"]._replace(duration_s=2.5))
     recorded, scoring = small.recorded("dense-np1:3", tmp_path), part("contest.scoring")
     peer = part("contest.peer")
     sample, unit = peer.matched(peer.prepared(recorded.path.parent), recorded.path.parent, "wobble")
