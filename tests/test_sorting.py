@@ -57,7 +57,10 @@ def test_tree(recording: xr.DataArray, sorting: xr.DataTree) -> None:
         ),
         ({"spikes": {"sample_index": [-1], "unit_index": [0]}}, "outside the recording"),
         ({"spikes": {"sample_index": [1], "unit_index": [1]}}, "units 1 to 1 of 1"),
-        ({"spikes": {"sample_index": [1], "unit_index": [0], "segment_index": [1]}}, "segments 1 to 1 of 1"),
+        (
+            {"spikes": {"sample_index": [1], "unit_index": [0], "segment_index": [1]}},
+            "segments 1 to 1, and the recording has 1",
+        ),
         ({"spikes": {"sample_index": [1]}}, "no unit_index"),
         ({"spikes": {"sample_index": [1], "unit_index": [0], "x": [1, 2]}}, "'x' has 2 values for 1 spikes"),
         ({"units": {"label": ["good"], "snr": [1, 2]}}, "'snr' has 2 values for 1 units"),

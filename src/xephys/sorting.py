@@ -260,7 +260,8 @@ def _spike_table(spikes: Mapping[str, Any], *, n_units: int, axes: SegmentAxes) 
     n_segments = len(axes.first_sample)
     if n and (segment.min() < 0 or segment.max() >= n_segments):
         raise ParameterError(
-            f"spikes lie in segments {segment.min()} to {segment.max()} of {n_segments}, counted from 0"
+            f"spikes lie in segments {segment.min()} to {segment.max()}, and the recording has {n_segments} (counted "
+            "from 0); give the recording of all segments (append_segments)"
         )
     first = np.asarray(axes.first_sample)[segment]
     stop = np.iinfo(np.int64).max if axes.n_samples is None else first + np.asarray(axes.n_samples)[segment]

@@ -145,3 +145,11 @@ def test_lazy_tables_say_what_to_call(simulated):
 def test_a_negative_time_without_a_recording_is_refused_without_a_length():
     with pytest.raises(ParameterError, match=r"1 spikes lie outside the recording, the first at sample -30000; was"):
         xephys.make_sorting(times_s=[-1.0, 2.0], labels=[1, 2], sampling_frequency=30_000.0)
+
+
+def test_segments_are_counted_without_a_recording() -> None:
+    tree = xephys.make_sorting(
+        sample_index=[5, 1, 9], labels=["a", "b", "a"], segment_index=[0, 2, 2], sampling_frequency=1000.0
+    )
+    assert tree["spikes"]["segment_index"].values.tolist() == [0, 2, 2]
+    assert xephys.to_spikeinterface(tree).get_num_segments() == 3

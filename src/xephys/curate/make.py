@@ -57,7 +57,7 @@ def make_sorting(
     labels
         Name of each spike's unit: integers or strings. Units are in sorted order.
     segment_index
-        Segment of each spike; the first if None.
+        Segment of each spike; the first if None. Without a recording, there are as many segments as these numbers say.
     recording
         The recording that was sorted; its rate, length, clock and channels are used, and nothing but times is read.
     sampling_frequency
@@ -91,8 +91,10 @@ def make_sorting(
     >>> sorting["units"]["num_spikes"].values.tolist(), sorting["spikes"]["sample_index"].values.tolist()
     ([2, 1], [15000, 45000, 75000])
     """
-    axes = _axes(recording, sampling_frequency)
     columns = {} if spikes is None else dict(columns_of(spikes))
+    axes = _axes(
+        recording, sampling_frequency, columns.get("segment_index") if segment_index is None else segment_index
+    )
     given = {"spikes": spikes, "sample_index": sample_index, "times_s": times_s}
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
@@ -157,7 +159,7 @@ def _whole_numbers(name: str, values: Any) -> Any:
     return numbers.astype(np.int64)
 
 
-def _axes(recording: Any, sampling_frequency: float | None) -> SegmentAxes:
+def _axes(recording: Any, sampling_frequency: float | None, segment_index: Any) -> SegmentAxes:
     if recording is not None:
         axes = SegmentAxes.of(recording)
         if sampling_frequency is not None and sampling_frequency != axes.sampling_frequency:
@@ -171,7 +173,12 @@ def _axes(recording: Any, sampling_frequency: float | None) -> SegmentAxes:
             "neither recording nor sampling_frequency is given; give the recording, or its rate in hertz"
         )
     check_positive(sampling_frequency=sampling_frequency)
-    return SegmentAxes(sampling_frequency=float(sampling_frequency))
+    n_segments = 1 if segment_index is None else 1 + int(np.max(segment_index, initial=0))
+    return SegmentAxes(
+        sampling_frequency=float(sampling_frequency),
+        first_sample=(0,) * n_segments,
+        clock=("regular",) * n_segments,
+    )
 
 
 def _units(
@@ -186,7 +193,9 @@ def _units(
     if not len(names):
         names = names.astype(np.int64)  # an empty list has no type of its own
     if names.dtype.kind not in "iuUSO":
-        raise ParameterError(f"labels are {names.dtype}; give integers or texts")
+        raise ParameterError(
+            f"labels are {names.dtype}; give integers or texts, for example labels.astype(int) or labels.astype(str)"
+        )
     none = np.zeros(n_spikes, bool) if ignore is None else names == ignore
     if unit_ids is None and templates is not None and names.dtype.kind in "iu":
         unit_ids = list(range(templates.sizes["unit"]))  # rows of the templates, including units without spikes

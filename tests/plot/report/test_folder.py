@@ -54,3 +54,14 @@ def test_names_of_units_are_escaped_and_a_minimal_sorting_is_enough(tmp_path, so
     bare = xephys.make_sorting(times_s=[0.1, 0.2], labels=[1, 2], sampling_frequency=1000.0)
     with pytest.raises(ParameterError, match="a report needs templates"):
         export_report(bare, tmp_path / "other")
+
+
+def test_a_sorting_whose_channels_the_analysis_found(tmp_path, simulated, sorting):
+    """Results stay those of the units when a report fills in the channels that the sorting itself does not have."""
+    recording, spikes = simulated[0], sorting["spikes"]
+    labels = sorting["units"]["unit_id"].values[spikes["unit_index"].values]
+    bare = xephys.make_sorting(sample_index=spikes["sample_index"].values, labels=labels, recording=recording)
+    assert "channel_index" not in bare["units"]
+    analyzed = xephys.analyze(bare, recording, ["templates", "correlograms", "quality_metrics"])
+    export_report(analyzed, tmp_path / "report", recording=recording, dpi=30)
+    assert (tmp_path / "report" / "figures" / "crosscorrelograms.png").is_file()

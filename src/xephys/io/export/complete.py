@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...analysis.results import columns_of, current_results
+from ...analysis.results import KEY, columns_of, current_results
+from ...analysis.subject import Subject
 from ...curate.regroup import nodes_of
 from ...errors import ParameterError
 from ...recording.axes import SegmentAxes
@@ -54,6 +55,9 @@ def completed(
     if "sparsity" in results and "channel_index" not in nodes["units"]:
         peak = results["sparsity"]["peak_channel"].values
         nodes["units"] = nodes["units"].assign(channel_index=("unit", peak))
+        # Results know their units by spikes and channel, and the results of these units are still theirs.
+        keys = Subject(xr.DataTree.from_dict(nodes), ()).unit_keys
+        nodes |= {path: node.assign({KEY: ("unit", keys)}) for path, node in nodes.items() if KEY in node}
     for name in _METRICS:
         if name in results:
             nodes["units"] = nodes["units"].assign({k: v.variable for k, v in columns_of(results[name]).items()})
