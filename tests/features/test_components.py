@@ -15,3 +15,8 @@ def test_components_are_orthonormal_and_explain_the_spikes(components):
     snippets = xephys.extract_snippets(case().filtered, peaks(), ms_before=0.7, ms_after=1.3).compute()["waveform"]
     rest = snippets - snippets @ basis.T @ basis
     assert (rest**2).sum() < 0.1 * (snippets**2).sum()
+
+
+def test_computed_peaks_give_the_same_components():
+    lazy = xephys.learn_components(case().filtered, peaks(), n_components=4)
+    np.testing.assert_array_equal(xephys.learn_components(case().filtered, peaks().compute(), n_components=4), lazy)

@@ -61,7 +61,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
                 if debug or isinstance(error, typer.Exit):
                     raise
                 status, sentence = explain(error)
-                if status == RESOURCE and "out" in options:
+                if status == RESOURCE and "out" in options and not isinstance(error, ImportError):
                     sentence = f"{sentence}. {what_remains(options.get('out'))}"
                 say("error", sentence)
                 raise typer.Exit(status) from None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..calls import operation
 from ..errors import RecordingError, SilentRecordingError
@@ -16,7 +19,7 @@ from .waveforms import extract_snippets
 @operation
 def learn_components(
     recording: xr.DataArray,
-    peaks: SpikeTable,
+    peaks: SpikeTable | NDArray[Any],
     *,
     n_components: int = 6,
     ms_before: float = 0.7,
@@ -32,7 +35,7 @@ def learn_components(
     recording
         Traces with dims ``(time, channel)``.
     peaks
-        Lazy table detected on this recording.
+        Lazy table detected on this recording, or its computed records.
     n_components
         Number of components.
     ms_before, ms_after
@@ -65,14 +68,14 @@ def learn_components(
     """
     from ..kernels.features import waveforms as kernel
 
-    nbefore, _ = window_samples(ms_before, ms_after, peaks.sampling_frequency)
     table = extract_snippets(recording, peaks, ms_before=ms_before, ms_after=ms_after)
+    nbefore, _ = window_samples(ms_before, ms_after, table.sampling_frequency)
     if table.plan is None:
         raise RecordingError("the peaks have no plan; detect them on the recording")
     plans = [table.plan] if n_tiles is None else tile_plans(table.plan, n_tiles=n_tiles, seed=seed)
     snippets = np.concatenate(compute(*[SpikeTable.of_plan(p).data for p in plans]))["waveform"]
     if len(snippets) < n_components:
-        read_s = sum(p.n_samples for p in plans) / peaks.sampling_frequency
+        read_s = sum(p.n_samples for p in plans) / table.sampling_frequency
         raise SilentRecordingError(
             f"{len(snippets)} peaks were found in {read_s:g} s of the recording, too few to learn {n_components} "
             "components; lower detect_threshold or read more tiles"

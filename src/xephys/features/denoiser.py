@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from .waveforms import extract_snippets
 @operation
 def learn_denoiser(
     recording: xr.DataArray,
-    peaks: SpikeTable,
+    peaks: SpikeTable | NDArray[Any],
     *,
     rank: int = 8,
     ms_before: float = 1.4,
@@ -88,8 +90,8 @@ def learn_denoiser(
     from ..kernels.features import waveforms as kernel
 
     check_positive(rank=rank, fit_radius_um=fit_radius_um, n_tiles=n_tiles, n_peaks_max=n_peaks_max)
-    nbefore, _ = window_samples(ms_before, ms_after, peaks.sampling_frequency)
     table = event_table(recording, peaks)
+    nbefore, _ = window_samples(ms_before, ms_after, table.sampling_frequency)
     assert table.plan is not None
     plans = tile_plans(table.plan, n_tiles=n_tiles, seed=seed)
     found = np.concatenate(compute(*[SpikeTable.of_plan(plan).data for plan in plans]))
@@ -116,7 +118,7 @@ def learn_denoiser(
             "weight": ("component", (signal / (signal + noise)).astype(np.float32)),
             "noise": ("component", np.full(rank, noise, np.float32)),
         },
-        attrs={"nbefore": nbefore, "sampling_frequency": peaks.sampling_frequency},
+        attrs={"nbefore": nbefore, "sampling_frequency": table.sampling_frequency},
     )
 
 

@@ -103,6 +103,8 @@ def read_with_spikeinterface(known: Format, path: Path, *, stream_id: str | None
                         "itself; correct it, or read its samples with h5py and use make_recording"
                     )
             return recording
+    except RecordingError:
+        raise
     except _READER_ERRORS as error:
         raise _explanation(known, path, error) from error
 
