@@ -49,6 +49,28 @@ def check_share(**values: float) -> None:
             raise ParameterError(f"{name} is {value!r}; it must be above 0 and at most 1")
 
 
+def sample_type(dtype: Any) -> np.dtype[Any]:
+    """The type of samples that a user names.
+
+    Raises
+    ------
+    ParameterError
+        If NumPy does not know it, or it is neither an integer nor a real type.
+
+    Examples
+    --------
+    >>> sample_type("int16").itemsize
+    2
+    """
+    try:
+        known = np.dtype(dtype)
+    except TypeError as error:
+        raise ParameterError(f"dtype is {dtype!r}, which NumPy does not know; give a name such as 'int16'") from error
+    if known.kind not in "iuf":
+        raise ParameterError(f"dtype is {known}; traces hold integers or real numbers, such as 'int16' or 'float32'")
+    return known
+
+
 def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
     """Check that a name is on a fixed list; the error suggests the nearest one."""
     if value in choices:

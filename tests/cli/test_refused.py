@@ -50,6 +50,7 @@ def test_wrong_simulations_are_refused(tmp_path):
     for options, message in (
         (["--preset", "medium"], "choose 'easy' or 'hard'"),
         (["--set", "n_unit=4"], "did you mean 'n_units'"),
+        (["--set", "n_units=4"], "--set n_units=4: give it as --n-units"),
         (["--duration-s", "-1"], "duration_s"),
         (["--format", "nwb"], "--format is 'nwb'"),
     ):
@@ -68,6 +69,9 @@ def test_bad_recordings_are_refused(tmp_path):
     np.zeros((RATE, 4), "<i2").tofile(file)
     assert "probe" in refused("sort", file, "--out", out, *raw, status=3)
     assert "no x" in refused("sort", file, "--out", out, *raw, status=3)
+    assert "NumPy does not know" in refused("sort", file, "--out", out, *raw, "--dtype", "int17", status=2)
+    assert "dtype is bool; traces hold" in refused("sort", file, "--out", out, *raw, "--dtype", "bool", status=2)
+    assert "and not 0, which" in refused("sort", file, "--out", out, *raw, "--gain-to-uv", 0, status=3)
     odd = ["--n-channels", 7, "--sampling-frequency", RATE]
     assert "7" in refused("sort", file, "--out", out, *odd, status=3)
     assert not out.exists()

@@ -19,4 +19,5 @@ def test_components_are_orthonormal_and_explain_the_spikes(components):
 
 def test_computed_peaks_give_the_same_components():
     lazy = xephys.learn_components(case().filtered, peaks(), n_components=4)
-    np.testing.assert_array_equal(xephys.learn_components(case().filtered, peaks().compute(), n_components=4), lazy)
+    found = xephys.learn_components(case().filtered, peaks().compute(), n_components=4)
+    np.testing.assert_allclose(found, lazy, atol=1e-6)  # snippets come in another order

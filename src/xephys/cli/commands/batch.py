@@ -55,6 +55,8 @@ def batch(
         raise ParameterError("--streams is for one path, with results beside it; leave out --out and other paths")
     config = SortingPipelineConfig.from_toml(files[0]) if files else SortingPipelineConfig()
     given = {key: literal(value) for key, value in split_settings(settings).items()}
+    if sorter is not None and "sorter_name" in given:
+        raise ParameterError(f"--sorter {sorter} and --set sorter_name={given['sorter_name']}: give one of them")
     config = config.override(**given, **({} if sorter is None else {"sorter_name": sorter}))
     groups = find_groups(recordings, sorter=config.sorter.sorter_name)
     screen = console()

@@ -28,10 +28,14 @@ def simulate(
 ) -> None:
     """Write a simulated recording and its truth. DIR gets recording/ (or recording.zarr) and truth.zarr."""
     from ...checks import check_choice
+    from ...errors import ParameterError
 
     check_choice("--format", file_format, ("binary", "zarr"))
     name = "recording" if file_format == "binary" else "recording.zarr"
     given = {key: literal(value) for key, value in split_settings(settings).items()}
+    own = [key for key in given if key in ("duration_s", "n_channels", "n_units", "preset", "seed")]
+    if own:
+        raise ParameterError(f"--set {own[0]}={given[own[0]]}: give it as --{own[0].replace('_', '-')}")
     check_result_folder(out, (name, "truth.zarr"), overwrite=overwrite)
 
     from ...io.store.save import save_recording

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ...checks import sample_type
 from ...errors import ParameterError, RecordingError
 from ...graph.build import to_dask
 from ...graph.plan import Array, Plan
@@ -51,8 +52,9 @@ def open_binary(
     ...     open_binary(Path(file.name), sampling_frequency=30_000.0, n_channels=4).shape
     (3000, 4)
     """
+    known = sample_type(dtype)
     n_samples = _samples_of(
-        path, sampling_frequency=sampling_frequency, n_channels=n_channels, dtype=np.dtype(dtype), time_axis=time_axis,
+        path, sampling_frequency=sampling_frequency, n_channels=n_channels, dtype=known, time_axis=time_axis,
         offset_bytes=offset_bytes, ignore_trailing_bytes=ignore_trailing_bytes,
     )  # fmt: skip
     kept: tuple[int, ...] | None = None
@@ -78,7 +80,7 @@ def open_binary(
         coordinates, attributes = coordinates | positions, attributes | more
     source = BinarySource(
         str(path.absolute()),
-        np.dtype(dtype).str,
+        known.str,
         n_channels,
         n_samples,
         offset_bytes=offset_bytes,
@@ -141,6 +143,9 @@ def _samples_of(
 def per_channel(name: str, value: Any, n_channels: int) -> Any:
     """One number for all channels, or one per channel, as an array."""
     values = np.asarray(value, np.float64)
+    if not np.isfinite(values).all() or (name == "gain_to_uv" and not values.all()):
+        above = ", and not 0, which would lose the traces" if name == "gain_to_uv" else ""
+        raise RecordingError(f"{name} holds {values.min():g} to {values.max():g}; give finite numbers{above}")
     if values.ndim and values.shape != (n_channels,):
         raise RecordingError(
             f"{name} has shape {values.shape} for {n_channels} channels; give one number, or one per channel"

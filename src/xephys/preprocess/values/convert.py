@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ... import schema
 from ...calls import operation
+from ...checks import sample_type
 from ...errors import ParameterError, RecordingError
 from ...graph.plan import Stage
 from ...recording.excerpts import Excerpts, sample_traces
@@ -49,12 +50,7 @@ def astype(recording: xr.DataArray, *, dtype: DTypeLike) -> xr.DataArray:
     from ...kernels.preprocess.scale import astype as kernel
 
     schema.validate_recording(recording)
-    try:
-        wanted = np.dtype(dtype)
-    except TypeError as error:
-        raise ParameterError(f"dtype is {dtype!r}, which NumPy does not know; give a name such as 'int16'") from error
-    if wanted.kind not in "iuf":
-        raise ParameterError(f"dtype is {wanted}; traces hold integers or real numbers, such as 'int16' or 'float32'")
+    wanted = sample_type(dtype)
     return extend_recording(recording, Stage(kernel, dtype=wanted, parameters={"dtype": wanted.str}))
 
 
