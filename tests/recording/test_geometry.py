@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from xephys.errors import ParameterError, RecordingError, XephysWarning
-from xephys.kernels.preprocess.ring import ring_neighbors
+from xephys.kernels.preprocess.spatial.ring import ring_neighbors
 from xephys.kernels.preprocess.whiten import whitening_matrix_local
 from xephys.kernels.templates.average import nearest_channels as nearest_of_units
 from xephys.recording.geometry import (

@@ -119,7 +119,7 @@ def _local(
     recording: xr.DataArray, operator: str, good: Any, inner_radius_um: float, outer_radius_um: float, n_min: int
 ) -> xr.DataArray:
     from ..kernels.preprocess import reference as kernel
-    from ..kernels.preprocess.ring import ring_neighbors
+    from ..kernels.preprocess.spatial.ring import ring_neighbors
 
     if not 0 <= inner_radius_um < outer_radius_um:
         raise ParameterError(

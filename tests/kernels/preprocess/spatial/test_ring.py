@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.preprocess.ring import ring_neighbors
+from xephys.kernels.preprocess.spatial.ring import ring_neighbors
 
 
 @pytest.mark.parametrize("n_neighbors_min", [1, 6])
