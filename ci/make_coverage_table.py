@@ -98,7 +98,8 @@ def is_compiled(file: Path, name: str) -> bool:
     called |= {n for own in called & set(definitions(file)) for n in _names(definitions(file)[own])}
     beside = {place for own, (place, _) in imported(file, tree_of(file)).items() if own in called}
     files = {file, *(place for place in beside if place.parent == file.parent)}
-    return any("from numba" in each.read_text(encoding="utf-8") for each in files)
+    compilers = ("from numba", ".lib.inner import")
+    return any(word in each.read_text(encoding="utf-8") for each in files for word in compilers)
 
 
 def _names(node: ast.AST) -> set[str]:

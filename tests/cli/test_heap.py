@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import subprocess
@@ -64,3 +65,15 @@ def test_small_pages_are_asked_for_unless_the_user_decided(monkeypatch, given):
         monkeypatch.setenv("NUMPY_MADVISE_HUGEPAGE", given)
     importlib.reload(xephys.cli)
     assert os.environ["NUMPY_MADVISE_HUGEPAGE"] == (given or "0")
+
+
+def test_unreachable_objects_are_looked_for_rarely_in_the_command_line(monkeypatch):
+    from xephys.cli import app
+
+    usual, seen = gc.get_threshold(), []
+    monkeypatch.setattr(app, "app", lambda: seen.append(gc.get_threshold()[0]))
+    try:
+        app.main()
+    finally:
+        gc.set_threshold(*usual)
+    assert seen == [100_000]

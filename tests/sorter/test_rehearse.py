@@ -15,17 +15,19 @@ SAME_KERNELS = """
 import sys
 from numba.core.dispatcher import Dispatcher
 from xephys.kernels.cluster.split import _links
+from xephys.kernels.curate.merge import _similarities
 from xephys.kernels.match.features import _add_templates
 from xephys.kernels.match.pursuit import pursue
 from xephys.kernels.match.scores import _correlate, _interleave
-from xephys.kernels.match.thresholds import balanced_score
+from xephys.kernels.match.thresholds import _balanced_score
+from xephys.kernels.motion.density import pulls
 from xephys.kernels.motion.smoother import smooth_walk
 from xephys.sorter.rehearse import rehearse
 import xephys
 from xephys.testing import simulate_recording
 
 rehearse()
-kernels = pursue, _add_templates, _correlate, _interleave, _links, balanced_score, smooth_walk
+kernels = pursue, _add_templates, _correlate, _interleave, _links, _balanced_score, _similarities, pulls, smooth_walk
 before = [list(kernel.signatures) for kernel in kernels]
 assert all(before), "a kernel was not rehearsed"
 recording, _ = simulate_recording(duration_s=10, n_channels=16, n_units=4, seed=0)
@@ -34,8 +36,8 @@ assert [list(kernel.signatures) for kernel in kernels] == before, "a sort uses t
 every = {kernel for name, module in sys.modules.items() if name.startswith("xephys.kernels.")
          for kernel in vars(module).values() if isinstance(kernel, Dispatcher)}
 again = sorted(kernel.__name__ for kernel in every if len(kernel.signatures) > 1)
-# Integers and floats are scaled; filters read and write both; the rest are short helpers of two callers.
-twice = {"_scale", "_read", "_write", "_add", "_collect", "_copy", "amplitude_and_gain"}
+# Integers and floats are scaled; the rest are short helpers of two callers.
+twice = {"_scale", "_add", "_collect", "amplitude_and_gain"}
 assert set(again) <= twice, f"compiled for more than one set of types: {again}"
 assert max(len(kernel.signatures) for kernel in every) <= 2, "compiled for more than two sets of types"
 """

@@ -8,10 +8,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.lib.lanes import LANES, fma, load_f64, splat_f64, store
 
 #: Number of waveforms whose products are added at once, and what their length is padded to a multiple of.
@@ -161,7 +160,7 @@ def project(
     return scores
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _moments(
     waveforms: NDArray[np.float32],
     units: NDArray[np.int64],
@@ -247,7 +246,7 @@ def _moments_of_rows(
     return values.sum(axis=0)[None], (values.T @ values)[None], np.array([len(values)])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _scores(
     waveforms: NDArray[np.float32],
     units: NDArray[np.int64],

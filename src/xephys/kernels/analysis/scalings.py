@@ -10,17 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, sum_lanes
 
 #: Maximum number of steps of the active set, per variable, as in Lawson and Hanson (1974).
 _STEPS_A_VARIABLE = 3
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def scale_spikes(
     traces: NDArray[Any],
     rows: NDArray[np.int64],
@@ -242,7 +241,7 @@ def _overlap(
     return float(sums.sum())
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def nonnegative(gram: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """Non-negative least squares from the normal equations, by the active set of Lawson and Hanson (1974).
 

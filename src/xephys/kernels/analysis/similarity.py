@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 #: Distance measures by name, with their numbers in the kernel.
 METHODS = {"l1": 0, "l2": 1, "cosine": 2}
@@ -14,7 +13,7 @@ METHODS = {"l1": 0, "l2": 1, "cosine": 2}
 SUPPORTS = {"union": 0, "intersection": 1, "dense": 2}
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def similarities(
     templates: NDArray[np.float32],
     mask: NDArray[np.bool_],

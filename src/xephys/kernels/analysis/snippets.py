@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 
 def inside_rows(n_rows: int, *, first_row: int, first_sample: int, stop_sample: int) -> tuple[int, int]:
@@ -32,7 +33,7 @@ def inside_rows(n_rows: int, *, first_row: int, first_sample: int, stop_sample: 
     return max(0, first_sample - first_row), min(n_rows, stop_sample - first_row)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def cut_waveforms(
     traces: NDArray[Any],
     rows: NDArray[np.int64],
@@ -77,7 +78,7 @@ def cut_waveforms(
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sum_by_unit(
     waveforms: NDArray[np.float32], units: NDArray[np.int64], n_units: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
@@ -104,7 +105,7 @@ def sum_by_unit(
     return sums, squares, counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def values_at(
     traces: NDArray[Any], rows: NDArray[np.int64], channels: NDArray[np.int64], lo: int, hi: int
 ) -> NDArray[np.float32]:

@@ -11,13 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import HELPER
+from xephys.kernels.lib.inner import INNER, KERNEL
 
 GRID = 128
 """Points of the grid on which the density along the discriminant is estimated."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -> tuple[float, float]:
     """Depth of the deepest valley in [low, high] in standard errors, and its ratio to the lower shoulder."""
     margin = 0.5 * (high - low)
@@ -28,7 +28,8 @@ def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -
         cell = int(np.floor((value - origin) / step))
         if 0 <= cell < n_grid:
             counts[cell + 1] += 1
-    total = np.cumsum(counts)
+    for i in range(n_grid):
+        counts[i + 1] += counts[i]
     best = 0.0
     ratio = 1.0
     # Windows of 8, 14 and 25 % of the range: narrow ones find sharp gaps, wide ones find shallow gaps in few
@@ -36,7 +37,7 @@ def _valley(values: NDArray[np.float64], low: float, high: float, n_grid: int) -
     for half in (n_grid // 25, n_grid // 14, n_grid // 8):
         window = np.zeros(n_grid, np.int64)
         for i in range(half, n_grid - half):
-            window[i] = total[i + half] - total[i - half]
+            window[i] = counts[i + half] - counts[i - half]
         right = np.zeros(n_grid, np.int64)
         running = np.int64(0)
         for i in range(n_grid - 1, -1, -1):
@@ -91,18 +92,20 @@ def valley_depth(values: NDArray[np.float64], *, low: float, high: float) -> tup
     return float(depth), float(ratio)
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**INNER, error_model="numpy")
 def _add_fold(
     group: NDArray[np.float32],
     fold: int,
     share: float,
     mean: NDArray[np.float64],
+    centered: NDArray[np.float64],
     covariance: NDArray[np.float64],
 ) -> None:
     """Mean of every other spike, and ``share`` of their covariance added to the lower triangle."""
     n_features = group.shape[1]
     n = 0
-    mean[:] = 0.0
+    for a in range(n_features):
+        mean[a] = 0.0
     for i in range(fold, group.shape[0], 2):
         n += 1
         for a in range(n_features):
@@ -110,7 +113,6 @@ def _add_fold(
     for a in range(n_features):
         mean[a] /= n
     factor = share / max(n - 1, 1)
-    centered = np.empty(n_features)
     for i in range(fold, group.shape[0], 2):
         for a in range(n_features):
             centered[a] = group[i, a] - mean[a]
@@ -120,7 +122,7 @@ def _add_fold(
                 covariance[a, b] += scaled * centered[b]
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**INNER, error_model="numpy")
 def _solve(matrix: NDArray[np.float64], values: NDArray[np.float64]) -> None:
     """Replace ``values`` by the solution; ``matrix`` is positive definite, its lower triangle becomes its factor."""
     n = len(values)
@@ -140,27 +142,33 @@ def _solve(matrix: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         values[a] /= matrix[a, a]
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**INNER, error_model="numpy")
 def _direction(
-    first: NDArray[np.float32], second: NDArray[np.float32], fold: int, shrinkage: float
-) -> tuple[NDArray[np.float64], float, float]:
-    """Regularised Fisher direction of every other spike, and the two means along it."""
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    fold: int,
+    shrinkage: float,
+    vectors: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+) -> tuple[float, float]:
+    """Regularised Fisher direction of every other spike, in ``vectors[0]``, and the two means along it."""
     n_features = first.shape[1]
     n_first, n_second = (len(first) - fold + 1) // 2, (len(second) - fold + 1) // 2
     # Groups large enough to estimate their covariance get equal weight, whatever their size, because a large neighbor
     # must not hide a small unit. Smaller groups are weighted by the information they have.
     weight_first, weight_second = min(n_first - 1, 10 * n_features), min(n_second - 1, 10 * n_features)
     weights = max(weight_first + weight_second, 1)
-    mean_first, mean_second = np.empty(n_features), np.empty(n_features)
-    covariance = np.zeros((n_features, n_features))
-    _add_fold(first, fold, weight_first / weights, mean_first, covariance)
-    _add_fold(second, fold, weight_second / weights, mean_second, covariance)
+    direction, mean_first, mean_second, centered = vectors[0], vectors[1], vectors[2], vectors[3]
+    for a in range(n_features):
+        for b in range(n_features):
+            covariance[a, b] = 0.0
+    _add_fold(first, fold, weight_first / weights, mean_first, centered, covariance)
+    _add_fold(second, fold, weight_second / weights, mean_second, centered, covariance)
     size = 0.0
     for a in range(n_features):
         size += covariance[a, a]
     size /= n_features
     weight = min(0.9, shrinkage + n_features / (n_features + n_first + n_second))
-    direction = np.empty(n_features)
     for a in range(n_features):
         direction[a] = mean_second[a] - mean_first[a]
         for b in range(a + 1):
@@ -171,10 +179,10 @@ def _direction(
     for a in range(n_features):
         start += mean_first[a] * direction[a]
         end += mean_second[a] * direction[a]
-    return direction, start, end
+    return start, end
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**INNER, error_model="numpy")
 def _project_fold(
     group: NDArray[np.float32],
     fold: int,
@@ -190,13 +198,15 @@ def _project_fold(
         along[i] = (total - start) / span
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _held_out(
     first: NDArray[np.float32], second: NDArray[np.float32], shrinkage: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     along_first, along_second = np.zeros(len(first)), np.zeros(len(second))
-    for fold in (0, 1):
-        direction, start, end = _direction(first, second, fold, shrinkage)
+    vectors, covariance = np.empty((4, first.shape[1])), np.empty((first.shape[1], first.shape[1]))
+    direction = vectors[0]
+    for fold in range(2):
+        start, end = _direction(first, second, fold, shrinkage, vectors, covariance)
         span = end - start
         if span > 0:
             _project_fold(first, 1 - fold, direction, start, span, along_first)

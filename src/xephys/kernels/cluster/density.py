@@ -11,8 +11,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import KERNEL
 
-@njit(nogil=True, cache=True, error_model="numpy")
+
+@njit(**KERNEL, error_model="numpy")
 def nearest_points(
     points: NDArray[np.float32], landmarks: NDArray[np.float32], skip_self: bool, n_neighbors: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -89,10 +91,11 @@ def nearest_landmarks(
             f"n_neighbors is {n_neighbors}, but there are {landmarks.shape[0]} landmarks: "
             f"give a number from 1 to {landmarks.shape[0]}."
         )
-    return nearest_points(points, landmarks, False, n_neighbors)
+    found: tuple[NDArray[np.int32], NDArray[np.float32]] = nearest_points(points, landmarks, False, n_neighbors)
+    return found
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def climb(indices: NDArray[np.int32], density: NDArray[np.float64]) -> NDArray[np.int32]:
     """Label points by the mode of the density they climb to, over their nearest neighbors of higher density.
 

@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import held_out_projection, separation, valley_depth
+from xephys.kernels.lib.inner import KERNEL
 
 #: Number of axes along which a cloud is cut, and of rounds of two-means after the cut.
 N_AXES = 3
@@ -66,7 +67,7 @@ def cut_in_two(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArray[np.
     return labels if 2 * labels.sum() <= n_points else 1 - labels
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _two_means(points: NDArray[np.float32], axis: int, n_rounds: int) -> NDArray[np.bool_]:
     """Mask of the points nearer to the upper mean, starting from a cut at the center of an axis."""
     n_points, n_dims = points.shape

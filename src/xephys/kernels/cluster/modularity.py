@@ -9,10 +9,10 @@ where it gains most, and vice versa; the modularity never falls, so the alternat
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.density import nearest_landmarks
+from xephys.kernels.lib.inner import kernel
 
 #: Number of spikes among which initial centers are sought; the others join the nearest center.
 _START_SPIKES = 3000
@@ -133,7 +133,7 @@ def start_labels(features: NDArray[np.float32], *, n_clusters: int, seed: int) -
     return np.unique(nearest[:, 0], return_inverse=True)[1].astype(np.int32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _reverse(links: NDArray[np.int32], n_landmarks: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The spikes linked to each landmark: offsets and their rows."""
     offsets = np.zeros(n_landmarks + 1, np.int64)
@@ -151,7 +151,7 @@ def _reverse(links: NDArray[np.int32], n_landmarks: int) -> tuple[NDArray[np.int
     return offsets, spikes
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _reassign(
     offsets: NDArray[np.int64],
     partners: NDArray[np.int32],

@@ -8,9 +8,10 @@ amplitude. Both gaps are real, and no test of bimodality can distinguish them fr
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+
+from xephys.kernels.lib.inner import kernel
 
 
 def shift_operators(basis: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,7 +92,7 @@ def cluster_means(
     return means, measured
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_up(
     projection: NDArray[np.float32],
     channel_index: NDArray[np.int64],

@@ -17,6 +17,7 @@ from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, s
 from xephys.kernels.cluster.density import climb, nearest_points
 from xephys.kernels.cluster.halves import cut_in_two
 from xephys.kernels.cluster.parts import rows_by_label
+from xephys.kernels.lib.inner import KERNEL
 
 SPLIT = np.dtype(
     [
@@ -66,7 +67,7 @@ def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray
     return projected
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _links(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.float64]:
     counts = np.zeros((n_labels, n_labels))
     for i in range(indices.shape[0]):
@@ -149,7 +150,7 @@ def join_modes(
     return joined
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _vote(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.int32]:
     votes = np.zeros(n_labels, np.int32)
     chosen = np.empty(indices.shape[0], np.int32)

@@ -4,11 +4,12 @@ them by their distance, or mark each one."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def add_coincidences(
     counts: NDArray[np.int64],
     first_samples: NDArray[np.int64],
@@ -57,7 +58,7 @@ def add_coincidences(
                 counts[a, b] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_overlaps(
     overlaps: NDArray[np.int64],
     first_samples: NDArray[np.int64],
@@ -96,7 +97,7 @@ def add_overlaps(
             overlaps[first_units[i], second_units[j]] += width_samples - abs(second_samples[j] - first_samples[i])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def coincident_spikes(
     first_samples: NDArray[np.int64],
     first_units: NDArray[np.int64],

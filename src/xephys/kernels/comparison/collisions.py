@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def colliding_pairs(samples: NDArray[np.int64], units: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
     """Find neighboring spikes of two units of one segment: close together, with no spike of either unit between them.
 

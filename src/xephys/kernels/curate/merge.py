@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import pdtr, pdtrc
 
+from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.metrics.spike_trains import coincidences, correlogram_counts
 
 CANDIDATE = np.dtype(
@@ -46,14 +47,17 @@ DECISION = np.dtype(
 """A candidate with the evidence from the trains, the decision (merge, drop, keep) and the reason."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _similarities(
     waveforms: NDArray[np.float32],
     channels: NDArray[np.int32],
     n_channels: int,
     lag_samples_max: int,
     similarity_min: float,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    pairs: NDArray[np.int64],
+    figures: NDArray[np.float64],
+) -> int:
+    """Number of similar pairs; those that ``pairs`` and ``figures`` have room for are written there."""
     n_units, n_samples, n_slots = waveforms.shape
     energy = np.zeros(n_units)
     norms = np.zeros((n_units, n_slots))
@@ -63,11 +67,10 @@ def _similarities(
                 for t in range(n_samples):
                     energy[unit] += waveforms[unit, t, slot] ** 2
                     norms[unit, slot] += waveforms[unit, t, slot] ** 2
-    norms = np.sqrt(norms)
+            norms[unit, slot] = np.sqrt(norms[unit, slot])
     slot_of = np.full(n_channels, -1, np.int64)
     dots = np.zeros(2 * lag_samples_max + 1)
-    rows = []
-    values = []
+    n_pairs = 0
     for a in range(n_units):
         for slot in range(n_slots):
             if channels[a, slot] >= 0:
@@ -81,7 +84,8 @@ def _similarities(
             # No lag can make them more similar than this, which rules out nearly all pairs.
             if most == 0.0 or most < (1.0 - 1e-9) * similarity_min * np.sqrt(energy[a] * energy[b]):
                 continue
-            dots[:] = 0.0
+            for k in range(dots.size):
+                dots[k] = 0.0
             for slot in range(n_slots):
                 channel = channels[b, slot]
                 if channel < 0 or slot_of[channel] < 0:
@@ -93,20 +97,20 @@ def _similarities(
                     for t in range(max(0, -lag), min(n_samples, n_samples - lag)):
                         total += waveforms[a, t, other] * waveforms[b, t + lag, slot]
                     dots[k] += total
-            best = np.argmax(dots)
+            best = 0
+            for k in range(1, dots.size):
+                if dots[k] > dots[best]:
+                    best = k
             similarity = dots[best] / np.sqrt(energy[a] * energy[b])
             if similarity >= similarity_min:
-                rows.append((a, b, best - lag_samples_max))
-                values.append((similarity, np.sqrt(energy[b] / energy[a])))
+                if n_pairs < len(pairs):
+                    pairs[n_pairs, 0], pairs[n_pairs, 1], pairs[n_pairs, 2] = a, b, best - lag_samples_max
+                    figures[n_pairs, 0], figures[n_pairs, 1] = similarity, np.sqrt(energy[b] / energy[a])
+                n_pairs += 1
         for slot in range(n_slots):
             if channels[a, slot] >= 0:
                 slot_of[channels[a, slot]] = -1
-    pairs = np.empty((len(rows), 3), np.int64)
-    figures = np.empty((len(rows), 2))
-    for i in range(len(rows)):
-        pairs[i, 0], pairs[i, 1], pairs[i, 2] = rows[i]
-        figures[i, 0], figures[i, 1] = values[i]
-    return pairs, figures
+    return n_pairs
 
 
 def merge_candidates(
@@ -147,14 +151,19 @@ def merge_candidates(
             "they must be (units, samples, slots) and (units, slots)."
         )
     n_channels = int(channels.max(initial=-1)) + 1
-    pairs, figures = _similarities(
-        np.ascontiguousarray(waveforms, np.float32),
-        np.ascontiguousarray(channels, np.int32),
-        n_channels,
-        min(lag_samples_max, max(waveforms.shape[1] - 1, 0)),
-        similarity_min,
-    )
-    candidates = np.zeros(len(pairs), CANDIDATE)
+    given = (
+        np.ascontiguousarray(waveforms, np.float32), np.ascontiguousarray(channels, np.int32), n_channels,
+        min(lag_samples_max, max(waveforms.shape[1] - 1, 0)), similarity_min,
+    )  # fmt: skip
+    n_pairs, room = 0, 16 * len(waveforms)
+    while True:  # at most twice: the first time tells how much room is needed
+        pairs, figures = np.empty((room, 3), np.int64), np.empty((room, 2))
+        n_pairs = _similarities(*given, pairs, figures)
+        if n_pairs <= room:
+            break
+        room = n_pairs
+    pairs, figures = pairs[:n_pairs], figures[:n_pairs]
+    candidates = np.zeros(n_pairs, CANDIDATE)
     for column, name in enumerate(("first", "second", "lag")):
         candidates[name] = pairs[:, column]
     candidates["similarity"], candidates["scale"] = figures[:, 0], figures[:, 1]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def near_spikes(
     samples: NDArray[np.int64], bounds: NDArray[np.int64], within_samples: int, keep_last: bool, iterative: bool
 ) -> NDArray[np.bool_]:

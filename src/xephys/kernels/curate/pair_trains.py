@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import betainc
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def count_near(
     samples: NDArray[np.int64], bounds: NDArray[np.int64], pairs: NDArray[np.int64], within_samples: int
 ) -> NDArray[np.float64]:
@@ -102,7 +103,7 @@ def cross_contaminations(
     return np.asarray(share), np.where(hits < 0, 1.0, np.where(inside, tail, 0.0))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def merged_violations(
     samples: NDArray[np.int64],
     bounds: NDArray[np.int64],

@@ -8,10 +8,10 @@ neurons, in contrast, fire side by side at every displacement, however alike the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import pdtrc
 
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.metrics.spike_trains import coincidences
 
 __all__ = ["PIECE", "find_pieces", "join_pieces"]
@@ -199,7 +199,7 @@ def _residual(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[
     return float(np.sqrt(relative[best])), lag_max - int(order[best])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _overlaps(
     first: NDArray[np.float32], second: NDArray[np.float32], lag_max: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.network import NETWORK_PEAK_DTYPE, detect_by_network, network_halo
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign
+from xephys.kernels.lib.inner import kernel
 
 
 def codetection_dtype(n_slots: int) -> np.dtype[Any]:
@@ -169,7 +169,7 @@ def detect_codetections(
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _group(  # type: ignore[no-untyped-def]
     traces, rows, channels, offset, strength, probability, at, neighbors, scale, window
 ):

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import HELPER
+from xephys.kernels.lib.inner import HELPER, kernel
 
 # Number of samples scored at a time. It is constant, so that every loop over them is SIMD without a remainder.
 _WIDTH = 256
@@ -51,7 +51,7 @@ def _correlate_block(
                 sums[t] = sums[t] + p0 * x0[t]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def correlate_all(traces: NDArray[np.float32], taps: NDArray[np.float32]) -> NDArray[np.float32]:
     """Valid correlation of whole traces, time-major (sample, channel), with the taps: (channel, sample - taps + 1)."""
     n_channels = traces.shape[1]
@@ -87,7 +87,7 @@ def _combine(
     return crossed
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def scan_scores(
     traces: NDArray[np.float32],
     first: int,

@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.lib.lanes import LANES, fma, larger, load_f32, splat_f32, store
 from xephys.kernels.lib.records import PEAK_DTYPE
 
@@ -196,7 +195,7 @@ def log_odds(probability: float) -> np.float32:
         return np.float32(np.log(probability) - np.log1p(-probability))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def evaluate_at(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],

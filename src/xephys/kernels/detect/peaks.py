@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.threshold_scan import PeakSign, find_candidates, scan_limits
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.records import PEAK_DTYPE
 
 __all__ = [
@@ -219,7 +219,7 @@ def detect_locally_exclusive(
     return _peak_records(traces, rows[keep], channels[keep], start - before)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def suppress_weaker(
     rows: NDArray[np.int64],
     channels: NDArray[np.int64],
@@ -304,7 +304,7 @@ def check_halo(traces: Any, before: int, after: int, exclude_sweep_samples: int)
     return len(traces) - after
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _beyond_sweep(
     traces: NDArray[np.float32], rows: NDArray[np.int64], channels: NDArray[np.int64], sweep: int
 ) -> NDArray[np.bool_]:
@@ -323,7 +323,7 @@ def _beyond_sweep(
     return keep
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _threshold_ratios(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 
 PeakSign = Literal["neg", "pos", "both"]
 
@@ -82,7 +81,7 @@ def scan_limits(
     return (-limit if peak_sign != "pos" else nothing), (limit if peak_sign != "neg" else nothing)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def find_candidates(
     traces: NDArray[np.float32], first: int, last: int, low: NDArray[np.float32], high: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -107,7 +106,7 @@ def find_candidates(
     n_channels = traces.shape[1]
     rows = np.empty(4096, dtype=np.int64)
     channels = np.empty(4096, dtype=np.int64)
-    row, count = first, 0
+    row, count = first, np.int64(0)  # with a literal 0, the scan would be compiled a second time
     while row < last:
         if count + n_channels > rows.size:
             rows = np.append(rows, np.empty(rows.size + n_channels, dtype=np.int64))

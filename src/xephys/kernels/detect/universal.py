@@ -8,10 +8,10 @@ the core, so that an event belongs to exactly one tile.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.universal_scores import GROUP, scan_universal
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.records import PEAK_DTYPE
 
 UNIVERSAL_DTYPE = np.dtype(
@@ -142,7 +142,7 @@ def detect_universal(
     return events
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _centers(
     traces: NDArray[np.float32],
     first_rows: NDArray[np.int64],

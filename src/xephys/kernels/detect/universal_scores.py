@@ -9,10 +9,9 @@ single sum thus replaces all envelopes and shapes of a place.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import fma, larger, largest_lane, load_f32, splat_f32, store, subtract, where_less
 
 #: Number of samples scored at a time, a multiple of two vectors.
@@ -151,7 +150,7 @@ def _is_largest(best: NDArray[np.float32], neighbors: NDArray[np.int32], place: 
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def scan_universal(
     traces: NDArray[np.float32],
     first: int,

@@ -6,11 +6,12 @@ All sums run in the order of the clips, so that the same clips give the same bit
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def _isolation_mask(
     samples: NDArray[np.int64], channels: NDArray[np.int64], near: NDArray[np.bool_], sweep: int
 ) -> NDArray[np.bool_]:
@@ -58,7 +59,7 @@ def isolated_peaks(
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _assign(clips: NDArray[np.float64], centers: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """Label of the nearest center for every clip, and the sum of the squared distances."""
     total = 0.0
@@ -75,7 +76,7 @@ def _assign(clips: NDArray[np.float64], centers: NDArray[np.float64], labels: ND
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centers: NDArray[np.float64]) -> None:
     """Means of the clips of each label; a center without clips keeps its position."""
     sums, counts = np.zeros(centers.shape), np.zeros(centers.shape[0], np.int64)
@@ -88,7 +89,7 @@ def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centers: NDArr
             centers[k] = sums[k] / counts[k]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _squares_to(clips: NDArray[np.float64], center: NDArray[np.float64], nearest: NDArray[np.float64]) -> None:
     for i in range(clips.shape[0]):
         square = 0.0

@@ -9,11 +9,11 @@ window.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 
 
 def window_halo(*, nbefore: int, nafter: int) -> tuple[int, int]:
@@ -284,7 +284,7 @@ def learn_components(waveforms: NDArray[np.float32], *, n_components: int) -> ND
     return np.ascontiguousarray(components * -np.sign(largest), dtype=np.float32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _extract(
     traces: NDArray[np.float32], rows: NDArray[np.int64], channels: NDArray[np.int64], nbefore: int, nafter: int
 ) -> NDArray[np.float32]:
@@ -301,7 +301,7 @@ def _extract(
     return waveforms
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _project(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],
@@ -334,7 +334,7 @@ def _project(
     return projections
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _normalized_gram(waveforms: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
     """Sum of outer products of unit snippets, in table order: the same bits with any BLAS and thread count."""
     n_waveforms, length = waveforms.shape

@@ -7,14 +7,13 @@ order, so a sample's result is the same, to the bit, whichever samples are compu
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
 TILE = 8  # rows computed together: eight running sums in registers hide the latency of the multiply-add
@@ -156,7 +155,7 @@ def _sources(sparse: Any, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [np.unique(sparse[order[start : start + LANES]].indices).astype(np.int64) for start in starts]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _apply(source, channels, outputs, sources, counts, weights, offsets, mixed):  # type: ignore[no-untyped-def]
     rows = len(source) // channels
     groups, widest = sources.shape

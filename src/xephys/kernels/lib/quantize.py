@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 
 
 @with_device_twin
@@ -36,7 +36,7 @@ def quantize(traces: NDArray[Any], *, before: int = 0, after: int = 0, step: flo
     return numbers
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _quantize(traces: NDArray[np.float32], factor: np.float32, numbers: NDArray[np.int16]) -> None:
     for t in range(traces.shape[0]):
         for c in range(traces.shape[1]):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from xephys.kernels.lib.inner import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def splitmix(value: Any) -> Any:
     """Map neighboring uint64 numbers to unrelated ones (Steele, Lea and Flood 2014); accepts one number or an array.
 

@@ -9,11 +9,11 @@ distance from it, all in µm. Each event is computed separately from the samples
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import add_fields
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.localize.channel_features import Feature, channel_sizes
 
 POSITION_FIELDS: list[tuple[str, str, tuple[int, ...]]] = [("x", "<f8", ()), ("y", "<f8", ()), ("z", "<f8", ())]
@@ -80,7 +80,7 @@ def localize_center_of_mass(
     return table
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def center_of_weights(
     sizes: NDArray[np.float64],
     channels: NDArray[np.int64],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.features.waveforms import event_rows
+from xephys.kernels.lib.inner import kernel
 
 Feature = Literal["ptp", "energy", "peak_voltage"]
 
@@ -40,7 +40,7 @@ def channel_sizes(
     return _channel_features(traces, rows, channels, neighbors, nbefore, nafter, code), channels
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _channel_features(
     traces: NDArray[np.float32],
     rows: NDArray[np.int64],

@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.footprints import exponential_footprints
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import KERNEL, helper
 
 
 def grid_footprints(
@@ -88,7 +88,7 @@ def grid_footprints(
     }
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def average_best_points(
     traces: NDArray[np.float32],
     first_rows: NDArray[np.int64],

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import HELPER
+from xephys.kernels.lib.inner import INNER, KERNEL, kernel
 
 MIN_Z_UM = 1.0
 """Minimum distance of a source from the contact plane."""
@@ -72,7 +72,7 @@ def radial_decrease_steps(
     return steps
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def enforce_decrease(
     sizes: NDArray[np.float64], channels: NDArray[np.int64], decrease_steps: NDArray[np.int32]
 ) -> None:
@@ -87,7 +87,7 @@ def enforce_decrease(
             sizes[i, step[0]] = min(sizes[i, step[0]], largest)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def fit_sources(
     sizes: NDArray[np.float64],
     channels: NDArray[np.int64],
@@ -100,9 +100,11 @@ def fit_sources(
     sources = np.empty((channels.size, 4), dtype=np.float64)
     n_slots = neighbors.shape[1]
     contact_x, contact_y, w = np.empty(n_slots), np.empty(n_slots), np.empty(n_slots)
-    low, high = np.empty(3), np.empty(3)
+    low, high, vectors, matrices = np.empty(3), np.empty(3), np.empty((6, 3)), np.empty((3, 3, 3))
     for i in range(channels.size):
-        largest = sizes[i].max()
+        largest = sizes[i, 0]
+        for j in range(1, n_slots):
+            largest = max(largest, sizes[i, j])
         if not (largest > 0 and largest < np.inf):
             sources[i, 0], sources[i, 1] = positions[channels[i], 0], positions[channels[i], 1]
             sources[i, 2], sources[i, 3] = MIN_Z_UM, 0.0
@@ -116,12 +118,14 @@ def fit_sources(
         for a in range(2):
             low[a], high[a] = centers[i, a] - distance_max_um, centers[i, a] + distance_max_um
         low[2], high[2] = MIN_Z_UM, 10 * distance_max_um
-        x, y, z, alpha = _fit_source(contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high)
+        x, y, z, alpha = _fit_source(
+            contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high, vectors, matrices
+        )
         sources[i, 0], sources[i, 1], sources[i, 2], sources[i, 3] = x, y, z, alpha * largest
     return sources
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**INNER, error_model="numpy")
 def _fit_source(
     contact_x: NDArray[np.float64],
     contact_y: NDArray[np.float64],
@@ -130,16 +134,18 @@ def _fit_source(
     y: float,
     low: NDArray[np.float64],
     high: NDArray[np.float64],
+    vectors: NDArray[np.float64],
+    matrices: NDArray[np.float64],
 ) -> tuple[float, float, float, float]:
-    """Source (x, y, z, alpha) of one event, starting from (x, y)."""
-    place, trial, step = np.empty(3), np.empty(3), np.empty(3)
-    gradient, trial_gradient = np.empty(3), np.empty(3)
-    curvature, trial_curvature = np.empty((3, 3)), np.empty((3, 3))
+    """Source (x, y, z, alpha) of one event, starting from (x, y); the last two arguments are its working memory."""
+    place, trial, step = vectors[0], vectors[1], vectors[2]
+    gradient, trial_gradient, free = vectors[3], vectors[4], vectors[5]
+    curvature, trial_curvature, factor = matrices[0], matrices[1], matrices[2]
     place[0], place[1], place[2] = x, y, min(_INITIAL_Z_UM, high[2])
     loss, alpha = _expand(contact_x, contact_y, w, place, gradient, curvature)
     damping = 1e-3
     for _ in range(_MAX_STEPS):
-        _damped_step(gradient, curvature, damping, place, low, high, step)
+        _damped_step(gradient, curvature, damping, place, low, high, step, free, factor)
         longest = 0.0
         for a in range(3):
             trial[a] = min(max(place[a] + step[a], low[a]), high[a])
@@ -159,7 +165,7 @@ def _fit_source(
     return place[0], place[1], place[2], alpha
 
 
-@njit(**HELPER, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@njit(**INNER, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _expand(
     contact_x: NDArray[np.float64],
     contact_y: NDArray[np.float64],
@@ -212,7 +218,7 @@ def _expand(
     return (ww - alpha * wq) / w.size - _DEPTH_WEIGHT * np.log1p(10.0 * z), alpha
 
 
-@njit(**HELPER, error_model="numpy")
+@njit(**INNER, error_model="numpy")
 def _damped_step(
     gradient: NDArray[np.float64],
     curvature: NDArray[np.float64],
@@ -221,24 +227,25 @@ def _damped_step(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
     step: NDArray[np.float64],
+    free: NDArray[np.float64],
+    factor: NDArray[np.float64],
 ) -> None:
     """Solve (curvature + damping × its diagonal) step = -gradient on the coordinates that may move."""
-    factor = np.zeros((3, 3))
-    free = np.empty(3, dtype=np.bool_)
     for a in range(3):
         # A coordinate on the box whose gradient points outwards stays there.
-        free[a] = not ((place[a] <= low[a] and gradient[a] > 0) or (place[a] >= high[a] and gradient[a] < 0))
+        fixed = (place[a] <= low[a] and gradient[a] > 0) or (place[a] >= high[a] and gradient[a] < 0)
+        free[a] = 0.0 if fixed else 1.0
     for a in range(3):
         for b in range(a + 1):
-            value = curvature[a, b] if free[a] and free[b] else 0.0
+            value = curvature[a, b] if free[a] > 0 and free[b] > 0 else 0.0
             if a == b:
                 # The floor keeps the matrix definite if a coordinate has no influence (one contact, or a line of them).
-                value = max(value, 1e-12) * (1.0 + damping) if free[a] else 1.0
+                value = max(value, 1e-12) * (1.0 + damping) if free[a] > 0 else 1.0
             for c in range(b):
                 value -= factor[a, c] * factor[b, c]
             factor[a, b] = np.sqrt(max(value, 1e-16)) if a == b else value / factor[b, b]
     for a in range(3):
-        value = -gradient[a] if free[a] else 0.0
+        value = -gradient[a] if free[a] > 0 else 0.0
         for c in range(a):
             value -= factor[a, c] * step[c]
         step[a] = value / factor[a, a]

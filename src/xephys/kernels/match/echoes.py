@@ -7,11 +7,12 @@ may look like a spike of another unit. Neurons that really fire together also do
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def _count_beside(
     samples: NDArray[np.int64],
     units: NDArray[np.int64],
@@ -32,7 +33,7 @@ def _count_beside(
     return beside
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mark_beside(
     samples: NDArray[np.int64],
     units: NDArray[np.int64],

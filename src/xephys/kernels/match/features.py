@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.features.waveforms import project_waveforms
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.templates import match_templates, subtract_spikes
 
 __all__ = ["match_and_project"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_templates(
     projection: NDArray[np.float32],
     units: NDArray[np.int64],

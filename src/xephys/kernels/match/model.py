@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import KERNEL, kernel
+
 __all__ = ["MatchModel", "build_match_model", "shift_matrices"]
 
 SINC_HALF_WIDTH = 16
@@ -69,7 +71,7 @@ def shift_matrices(n_samples: int, *, steps_per_sample: int) -> NDArray[np.float
     return np.asarray(np.sinc(distance) * window)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     n_units, n_slots = channels.shape
     starts = np.zeros(n_units + 1, np.int64)
@@ -77,7 +79,8 @@ def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray
     on_channel = np.zeros(n_channels, np.bool_)
     n_pairs = 0
     for u in range(n_units):
-        on_channel[:] = False
+        for c in range(n_channels):
+            on_channel[c] = False
         for k in range(n_slots):
             if channels[u, k] >= 0:
                 on_channel[channels[u, k]] = True
@@ -95,7 +98,7 @@ def sharing_pairs(channels: NDArray[np.int32], n_channels: int) -> tuple[NDArray
     return starts, partners[:n_pairs].copy()
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**KERNEL, fastmath={"contract"})
 def _tabulate_overlaps(
     shifted: NDArray[np.float64],
     temporal: NDArray[np.float64],
@@ -113,25 +116,29 @@ def _tabulate_overlaps(
     n_slots = channels.shape[1]
     n_shifts = shifted.shape[1]
     slot_of = np.full(n_channels, -1, np.int64)
-    mixed = np.zeros(n_samples)
-    total = np.zeros(2 * n_samples - 1)
+    mixed, total, gram = np.zeros(n_samples), np.zeros(2 * n_samples - 1), np.zeros((n_ranks, n_ranks))
     for u in range(first_unit, last_unit):
-        slot_of[:] = -1
+        for c in range(n_channels):
+            slot_of[c] = -1
         for k in range(n_slots):
             if channels[u, k] >= 0:
                 slot_of[channels[u, k]] = k
         for pair in range(starts[u], starts[u + 1]):
             v = partners[pair]
-            gram = np.zeros((n_ranks, n_ranks))
+            for a in range(n_ranks):
+                for b in range(n_ranks):
+                    gram[a, b] = 0.0
             for k in range(n_slots):
                 if channels[v, k] >= 0 and slot_of[channels[v, k]] >= 0:
                     for a in range(n_ranks):
                         for b in range(n_ranks):
                             gram[a, b] += spatial[v, a, k] * spatial[u, b, slot_of[channels[v, k]]]
             for shift in range(n_shifts):
-                total[:] = 0.0
+                for lag in range(total.size):
+                    total[lag] = 0.0
                 for a in range(n_ranks):
-                    mixed[:] = 0.0
+                    for t in range(n_samples):
+                        mixed[t] = 0.0
                     for b in range(n_ranks):
                         for t in range(n_samples):
                             mixed[t] += gram[a, b] * shifted[u, shift, b, t]

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.constants import ENERGY_FRACTION, ENERGY_MIN
 from xephys.kernels.lib.dispatch import runs_on_devices
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.match.features import match_and_project
 from xephys.kernels.match.model import MatchModel, sharing_pairs, shift_matrices
 from xephys.kernels.match.templates import match_templates
@@ -95,7 +95,7 @@ def build_moving_model(
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _gram_of_pairs(
     spatial: NDArray[np.float32],
     channels: NDArray[np.int32],
@@ -122,7 +122,7 @@ def _gram_of_pairs(
     return gram
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _patterns_at(patterns: NDArray[np.float32], place: NDArray[np.float64]) -> NDArray[np.float32]:
     n_units, n_displacements, n_ranks, n_slots = patterns.shape
     spatial = np.empty((n_units, n_ranks, n_slots), np.float32)

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import INNER, inner
+from xephys.kernels.lib.inner import INNER, inner, kernel
 from xephys.kernels.match.limits import Limits, Pairs
 
 __all__ = ["Stretch", "amplitude_and_gain", "larger_of_pair", "larger_of_pairs", "sub_sample_peak"]
@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
     doubt: NDArray[np.float64]  # (candidate, stop - start): gain to be doubted, infinite where a unit may not fire
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def amplitude_and_gain(energy: float, limits: Limits, score: float) -> tuple[float, float]:
     """Most likely amplitude within its limits, and the gain with it."""
     precision = limits.amplitude_precision * limits.noise_gain
@@ -52,7 +52,7 @@ def amplitude_and_gain(energy: float, limits: Limits, score: float) -> tuple[flo
     return amplitude, gain / limits.noise_gain
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sub_sample_peak(scores: NDArray[np.float32], sample: int, n_shifts: int) -> tuple[float, int]:
     """Height of the parabola through three scores, and the tabulated shift nearest to its top."""
     score = np.float64(scores[sample])
@@ -144,7 +144,7 @@ def _best_second(
     return best, best_amplitude
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def larger_of_pair(
     stretch: Stretch, energies: NDArray[np.float64], minimum: NDArray[np.float32], pairs: Pairs, limits: Limits
 ) -> tuple[int, int, int, float, float]:
@@ -200,7 +200,7 @@ def larger_of_pair(
     return found, found_sample, found_shift, found_amplitude, found_gain
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def larger_of_pairs(
     scores: NDArray[np.float32],
     doubt: NDArray[np.float64],

@@ -13,10 +13,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 __all__ = ["absent_places", "energies_of_matches", "expected_levels", "spike_shares"]
 
@@ -115,7 +114,7 @@ def _below(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def spike_shares(
     levels: NDArray[np.float64],
     places: NDArray[np.int64],

@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import INNER, helper, inner
+from xephys.kernels.lib.inner import INNER, helper, inner, kernel
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs import Stretch, amplitude_and_gain, larger_of_pair, sub_sample_peak
 
@@ -260,14 +260,17 @@ def _take_of_pair(
     units = pairs.units[pairs.starts[unit] : pairs.starts[unit + 1]]
     doubt = np.zeros((units.size, stop - start))
     stretch = Stretch(board.scores, units.astype(np.int64), units, start, stop, doubt)
-    found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
-    if found >= 0:  # this is rare, so doubts are computed only now
-        for k in range(units.size):
+    doubted = False
+    while True:
+        found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
+        if found < 0:
+            return n_events, block, block
+        if doubted:
+            break
+        for k in range(units.size):  # a find is rare, so doubts are computed only now
             for t in range(start, stop):
                 doubt[k, t - start] = _handicap(board, events, pairs, limits, units[k], t)
-        found, at, shift, amplitude, gain = larger_of_pair(stretch, board.energies, board.minimum, pairs, limits)
-    if found < 0:
-        return n_events, block, block
+        doubted = True
     first, last = _take(board, events, pairs, limits, n_events, found, at, shift, amplitude, gain)
     return n_events + 1, first, last
 
@@ -287,7 +290,7 @@ def _with_room(events: Events, n_events: int) -> Events:
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def pursue(
     scores: NDArray[np.float32],
     energies: NDArray[np.float64],
@@ -317,10 +320,12 @@ def pursue(
     )  # fmt: skip
     none: Any = np.int64(0)  # with a literal 0, all of these functions would be compiled a second time
     _search(board, events, pairs, limits, np.arange(n_units).astype(np.int32), none, n_blocks - 1)
-    n_events, first, last = _take_all(board, events, pairs, limits, none, none, n_blocks - 1)
-    while n_events == events.unit.size:
-        events = _with_room(events, n_events)
+    n_events, first, last = none, none, none + n_blocks - 1
+    while True:
         n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)
+        if n_events < events.unit.size:
+            break
+        events = _with_room(events, n_events)
     for _ in range(limits.n_sweeps):
         for event in range(n_events):
             unit = events.unit[event]
@@ -333,10 +338,11 @@ def pursue(
                 )  # fmt: skip
                 n_events, low, high = _take_of_pair(board, events, pairs, limits, n_events, unit, events.sample[event])
                 first, last = min(first, low), max(last, high)
-                n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)
-                while n_events == events.unit.size:
-                    events = _with_room(events, n_events)
+                while True:
                     n_events, first, last = _take_all(board, events, pairs, limits, n_events, first, last)
+                    if n_events < events.unit.size:
+                        break
+                    events = _with_room(events, n_events)
 
     n_kept = 0
     for event in range(n_events):

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import KERNEL, inner, kernel
 from xephys.kernels.lib.lanes import add, fma, load_f32, splat_f32, store, transpose
 
 #: Number of scores computed together, a multiple of 64. A block of 384 channels, 0.9 MB, stays in the L2 cache.
@@ -86,7 +86,7 @@ def _correlate_in_time(combined, width, temporal, n_ranks, total):  # type: igno
         store(total, t + 48, s3)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _correlate(  # type: ignore[no-untyped-def]
     traces, n_channels, row_step, temporal, spatial, channels, slots_used, ranks_used, scores
 ):
@@ -120,7 +120,7 @@ def _correlate_blocks(  # type: ignore[no-untyped-def]
                 scores[unit, first + t] = total[t]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**KERNEL, fastmath={"contract"})
 def _interleave(coarse: NDArray[np.float32], weights: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
     """Scores at every sample from those at every second one, by interpolation."""
     n_units, n_coarse = coarse.shape

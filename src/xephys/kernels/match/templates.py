@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.match.limits import LimitOptions, Pairs, checked_limits
 from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.pursuit import minimum_scores, pursue
@@ -176,7 +175,7 @@ def match_templates(
     return spikes[order]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _subtract(
     traces: NDArray[np.float32],
     units: NDArray[np.int64],

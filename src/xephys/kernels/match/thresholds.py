@@ -12,10 +12,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 __all__ = ["balanced_score", "balanced_thresholds"]
 
@@ -36,7 +35,6 @@ def _below(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-@njit(nogil=True, cache=True)
 def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spread_max: float) -> float:
     """The score at which misses and false alarms together are fewest.
 
@@ -65,8 +63,14 @@ def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spre
     """
     above = scores[scores >= start]
     if scores.size < N_MATCHES_MIN or above.size < N_SPIKES_MIN:
-        return np.nan
-    center, spread, fall, share = max(np.median(above), start), 1.0, 3.0, 0.5
+        return float("nan")
+    return float(_balanced_score(scores, floor, max(float(np.median(above)), start), spread_max))
+
+
+@kernel
+def _balanced_score(scores: NDArray[np.float64], floor: float, center: float, spread_max: float) -> float:
+    """The same, from an initial center of the spikes: a median is quick in NumPy, and takes Numba long to compile."""
+    spread, fall, share = 1.0, 3.0, 0.5
     n_spikes = 0.0
     for _ in range(N_ITERATIONS):
         edge = (floor - center) / spread

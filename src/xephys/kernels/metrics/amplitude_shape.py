@@ -6,9 +6,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+
+from xephys.kernels.lib.inner import kernel
 
 N_BINS = 100
 #: Width in bins of the kernel that smooths the histogram, and the number of spikes needed per bin.
@@ -183,7 +184,7 @@ def spreads_of_units(
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def first_of_near(samples: NDArray[np.int64], within_samples: int) -> NDArray[np.bool_]:
     """Mask of the spikes that are far enough from the last one kept.
 

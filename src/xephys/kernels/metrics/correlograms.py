@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def add_pairs(
     counts: NDArray[np.int64],
     samples: NDArray[np.int64],
@@ -53,7 +54,7 @@ def add_pairs(
             counts[a, b, n_half + (-lag) // bin_samples] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_own_pairs(
     counts: NDArray[np.int64], samples: NDArray[np.int64], bounds: NDArray[np.int64], bin_samples: int, n_half: int
 ) -> None:
@@ -87,7 +88,7 @@ def add_own_pairs(
                 counts[unit, n_half + (-lag) // bin_samples] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_intervals(
     counts: NDArray[np.int64], samples: NDArray[np.int64], bounds: NDArray[np.int64], bin_samples: int
 ) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 from xephys.kernels.lib.lanes import LANES, add, fma, lanes_less, load_f32, lowest_lane, splat_f32, store
 
 #: Rows and columns of a tile of distances: four times four vectors of sums, which are in registers until it is done.
@@ -44,7 +43,7 @@ def nearest_rows(rows: NDArray[np.float32], *, n_neighbors: int) -> NDArray[np.i
     return found[:n]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _compare(
     rows: NDArray[np.float32],
     panels: NDArray[np.float32],

@@ -7,12 +7,13 @@ period of the International Brain Laboratory (2022); both in whole samples.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import pdtr
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def _correlogram(
     first: NDArray[np.int64], second: NDArray[np.int64], bin_samples: int, n_half: int, same: bool
 ) -> NDArray[np.int64]:

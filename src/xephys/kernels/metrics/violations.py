@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import pdtr
+
+from xephys.kernels.lib.inner import kernel
 
 #: Contaminations tried in :func:`sliding_violations`.
 CONTAMINATIONS = np.arange(0.5, 35.5, 0.5) / 100
 CONFIDENCE = 0.9
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def short_intervals(samples: NDArray[np.int64], bounds: NDArray[np.int64], below_samples: float) -> NDArray[np.int64]:
     """Number of intervals between successive spikes of each train that are shorter than a limit.
 
@@ -36,7 +37,7 @@ def short_intervals(samples: NDArray[np.int64], bounds: NDArray[np.int64], below
     return counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def near_pairs(samples: NDArray[np.int64], bounds: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
     """Number of pairs of spikes of each train, successive or not, that are no farther apart than a limit.
 

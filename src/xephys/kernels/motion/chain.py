@@ -12,6 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from xephys.kernels.lib.inner import KERNEL, kernel
+
 #: Keeps the system solvable where there are no pairs; far below the weight of a single pair.
 _RIDGE = 1e-8
 
@@ -62,7 +64,7 @@ def solve_pairs(
     return known
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(
     lag: NDArray[np.float64],
     weight: NDArray[np.float64],
@@ -89,14 +91,14 @@ def _fill(
                     _pair(band, right, known, t, time_lags[k], b, n_fixed, n_windows, weight[t, k, b], lag[t, k, b])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _couple(band: NDArray[np.float64], row: int, distance: int, weight: float) -> None:
     band[row, 0] += weight
     band[row + distance, 0] += weight
     band[row, distance] -= weight
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _pair(
     band: NDArray[np.float64],
     right: NDArray[np.float64],

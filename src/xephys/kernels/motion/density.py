@@ -9,10 +9,9 @@ the density with which they are compared; otherwise each bin would be drawn to w
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.motion.interpolate import bracket
 
 #: Density that is added everywhere, in single peaks: evidence from fewer peaks than this is not trusted.
@@ -24,7 +23,7 @@ _CROWD_PEAKS = 5.0
 _NOTHING = 1e-8
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def registered_counts(
     depth_um: NDArray[np.float64],
     level: NDArray[np.integer],
@@ -47,7 +46,7 @@ def registered_counts(
     return counts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moving_shares(
     depth_um: NDArray[np.float64],
     level: NDArray[np.integer],
@@ -82,7 +81,7 @@ def moving_shares(
     return share
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pulls(
     offsets: NDArray[np.int64],
     depth_um: NDArray[np.float64],
@@ -117,14 +116,13 @@ def pulls(
     low_um, bin_um
         Lower end of the depths, and width of a bin.
     slope, information
-        Output: ``(time, knot)``, and ``(time, knot, 2)``, of each knot and shared with the next one.
+        Output, zeros before: ``(time, knot)``, and ``(time, knot, 2)``, of each knot and shared with the next one.
     """
     n_levels, n_depths = density.shape
     own = np.zeros((n_levels, n_depths), np.float32)
     single = depth_kernel[len(depth_kernel) // 2] * level_kernel[len(level_kernel) // 2]
+    nothing = np.float32(0.0)
     background, crowd = _BACKGROUND_PEAKS * single, _CROWD_PEAKS * single
-    slope[:] = 0.0
-    information[:] = 0.0
     curvature, squared = np.zeros((len(knot_um), 2)), np.zeros(len(knot_um))
     for t in range(len(offsets) - 1):
         first, last = offsets[t], offsets[t + 1]
@@ -159,7 +157,7 @@ def pulls(
             if beyond > 0.0:
                 information[t, b, 1] += beyond * (1.0 - beyond) * known
         for i in range(first, last):
-            _add(own, depth_um[i] - displacement_um[i], level[i], depth_kernel, level_kernel, low_um, bin_um, 0.0)
+            _add(own, depth_um[i] - displacement_um[i], level[i], depth_kernel, level_kernel, low_um, bin_um, nothing)
     _as_precision(slope, information, curvature, squared)
 
 

@@ -7,13 +7,12 @@ recordings across species"): for each window and each pair of bins, the lag alon
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pair_lags(
     raster: NDArray[np.float32],
     window: NDArray[np.float32],

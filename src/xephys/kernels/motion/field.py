@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+
+from xephys.kernels.lib.inner import kernel
 
 #: Number of samples that the mean over all depths of equal distance counts for, beside those seen at two depths.
 _PRIOR_SAMPLES = 50.0
@@ -113,7 +114,7 @@ def log_likelihood(
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def best_course(likelihood: NDArray[np.float64], fall: float) -> NDArray[np.int64]:
     """The most probable sequence of displacements (Viterbi).
 

@@ -7,11 +7,12 @@ The idea of the registration of Kilosort 2.5 to 4 (Pachitariu, Sridhar, Penningt
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(cache=True, nogil=True)
+
+@kernel
 def fingerprints(
     offsets: NDArray[np.int64],
     depth_bin: NDArray[np.int64],
@@ -46,7 +47,7 @@ def fingerprints(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shift_scores(
     prints: NDArray[np.float32],
     reference: NDArray[np.float32],
@@ -90,7 +91,7 @@ def shift_scores(
     return scores
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def aligned_sum(prints: NDArray[np.float32], applied: NDArray[np.int64], circular: bool) -> NDArray[np.float64]:
     """Sum of the fingerprints, each shifted up by its shift, ``(depth, level)``."""
     n_times, n_depths, n_levels = prints.shape

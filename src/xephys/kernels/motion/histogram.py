@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: A Gaussian is cut at this many standard deviations.
 _REACH_SD = 4.0
@@ -21,7 +22,7 @@ def gaussian_kernel(sd_bins: float) -> NDArray[np.float64]:
     return np.asarray(values / values.sum())
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def depth_raster(
     time_bin: NDArray[np.int64],
     depth_bin: NDArray[np.int64],
@@ -38,7 +39,7 @@ def depth_raster(
     return raster
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def smooth_rows(values: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[np.float32]:
     """Convolve each row with a symmetric kernel, with zeros beyond the ends."""
     n_rows, n = values.shape
@@ -53,7 +54,7 @@ def smooth_rows(values: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDA
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def smooth_columns(values: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray[np.float32]:
     """Convolve each column with a symmetric kernel, with zeros beyond the ends."""
     n_rows, n = values.shape

@@ -7,10 +7,9 @@ its value does not depend on the other points.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 
 #: A registered depth is found by iteration until it moves by less than this.
 _TOLERANCE_UM = 1e-6
@@ -18,7 +17,7 @@ _TOLERANCE_UM = 1e-6
 _N_REPETITIONS_MAX = 50
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def displacement_at(
     displacement_um: NDArray[np.floating],
     cell_time_s: NDArray[np.float64],
@@ -92,7 +91,7 @@ def value_at(
     return value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inner
 def bracket(cells: NDArray[np.float64], value: float) -> tuple[int, float]:
     """The cell at or below a value, and the value's fraction of the way to the next one (0 at and beyond the ends)."""
     last = len(cells) - 1
@@ -110,12 +109,12 @@ def bracket(cells: NDArray[np.float64], value: float) -> tuple[int, float]:
     return low, (value - cells[low]) / (cells[high] - cells[low])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inner
 def next_cell(index: int, share: float) -> int:
     """The second cell of an interpolation; the same one if it does not contribute."""
     return index + 1 if share > 0.0 else index
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inner
 def between(first: float, second: float, share: float) -> float:
     return (1.0 - share) * first + share * second

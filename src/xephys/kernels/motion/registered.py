@@ -14,9 +14,9 @@ contacts then vanishes for spikes that fit.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.kriging import interpolation_weights
 
 __all__ = ["register_features", "resting_channels", "without_template"]
@@ -54,7 +54,7 @@ def resting_channels(
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _nearest(
     x_um: NDArray[np.float64], y_um: NDArray[np.float64], positions_um: NDArray[np.float64]
 ) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ def _nearest(
     return nearest
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _apply(
     features: NDArray[np.float32], group: NDArray[np.int64], weights: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
@@ -139,7 +139,7 @@ def register_features(
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_templates(
     features: NDArray[np.float32],
     sign: float,

@@ -7,9 +7,9 @@ around that position. Weights are tabulated in steps of displacement; the step i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.motion.interpolate import value_at
 
 #: Number of samples during which the tissue is taken to rest: one millisecond at 30 kHz.
@@ -147,7 +147,7 @@ def shift_channels(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shift(
     core: NDArray[np.float32],
     out: NDArray[np.float32],

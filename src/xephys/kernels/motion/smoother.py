@@ -7,27 +7,57 @@ the number of bins.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import inner, kernel
 
 #: Minimum precision per µm² of every bin, so that a walk without any anchor stays solvable.
 _RIDGE = 1e-8
 
 
-@helper
-def _copy(values: NDArray[np.floating[Any]], to: NDArray[np.float64]) -> None:
-    """``to[...] = values``, which Numba would compile for seconds only to be able to refuse other shapes."""
-    for a in range(values.shape[0]):
-        for b in range(values.shape[1]):
-            to[a, b] = values[a, b]
+@inner
+def _invert(matrix: NDArray[np.float64]) -> None:
+    """Replace a symmetric, positive definite matrix by its inverse (Gauss-Jordan elimination).
+
+    This and the next functions are loops because Numba takes seconds to compile calls of LAPACK and BLAS, which gain
+    nothing on a few knots.
+    """
+    n = matrix.shape[0]
+    for k in range(n):
+        scale = 1.0 / matrix[k, k]
+        matrix[k, k] = 1.0
+        for j in range(n):
+            matrix[k, j] *= scale
+        for i in range(n):
+            if i != k:
+                factor = matrix[i, k]
+                matrix[i, k] = 0.0
+                for j in range(n):
+                    matrix[i, j] -= factor * matrix[k, j]
 
 
-@njit(cache=True, nogil=True)
+@inner
+def _multiply(factor: float, left: NDArray[np.float64], right: NDArray[np.float64], to: NDArray[np.float64]) -> None:
+    """``to = factor * left @ right``."""
+    for a in range(left.shape[0]):
+        for b in range(right.shape[1]):
+            total = 0.0
+            for c in range(right.shape[0]):
+                total += left[a, c] * right[c, b]
+            to[a, b] = factor * total
+
+
+@inner
+def _row_times(matrix: NDArray[np.float64], a: int, vector: NDArray[np.float64]) -> float:
+    """Scalar product of row ``a`` of the matrix and a vector."""
+    total = 0.0
+    for c in range(vector.size):
+        total += matrix[a, c] * vector[c]
+    return total
+
+
+@kernel
 def smooth_walk(
     slope: NDArray[np.float64],
     information: NDArray[np.float64],
@@ -63,48 +93,50 @@ def smooth_walk(
     """
     n_times, n_knots = slope.shape
     inverse = np.zeros((n_times, n_knots, n_knots))
-    right = np.zeros((n_times, n_knots))
+    right, course, variance = np.zeros((n_times, n_knots)), np.zeros((n_times, n_knots)), np.zeros((n_times, n_knots))
+    size = np.zeros(n_times)
+    moment, product = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
+    gain, shared = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
     for t in range(n_times):
-        block = np.zeros((n_knots, n_knots))
+        block, seen = inverse[t], right[t]
         for b in range(n_knots):
             block[b, b] = information[t, b, 0]
             if b + 1 < n_knots:
                 block[b, b + 1] = block[b + 1, b] = information[t, b, 1]
-        seen = block @ displacement[t]
         for b in range(n_knots):
-            right[t, b] = seen[b] + slope[t, b]
+            seen[b] = _row_times(block, b, displacement[t]) + slope[t, b]
+        for b in range(n_knots):
             block[b, b] += _RIDGE
-        if t + 1 < n_times:
-            block = block + step_weight[t + 1] * step_precision
+            for a in range(n_knots):
+                if t + 1 < n_times:
+                    block[a, b] += step_weight[t + 1] * step_precision[a, b]
+                if t > 0:
+                    block[a, b] += step_weight[t] * step_precision[a, b]
         if t > 0:
-            back = step_weight[t] * step_precision
-            through = back @ inverse[t - 1]
-            block = block + back - through @ back
-            brought = through @ right[t - 1]
-            for b in range(n_knots):
-                right[t, b] += brought[b]
-        _copy(np.linalg.inv(0.5 * (block + block.T)), inverse[t])
-    course = np.zeros((n_times, n_knots))
-    variance = np.zeros((n_times, n_knots))
-    size = np.zeros(n_times)
-    moment, product = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
-    last = inverse[-1] @ right[-1]
-    covariance = inverse[-1].copy()
+            _multiply(step_weight[t], step_precision, inverse[t - 1], gain)
+            _multiply(step_weight[t], gain, step_precision, shared)
+            for a in range(n_knots):
+                seen[a] += _row_times(gain, a, right[t - 1])
+                for b in range(n_knots):
+                    block[a, b] -= 0.5 * (shared[a, b] + shared[b, a])
+        _invert(block)
+    covariance = inverse[n_times - 1].copy()
     for b in range(n_knots):
-        course[-1, b], variance[-1, b] = last[b], covariance[b, b]
+        course[n_times - 1, b] = _row_times(covariance, b, right[n_times - 1])
+        variance[n_times - 1, b] = covariance[b, b]
     for t in range(n_times - 2, -1, -1):
-        gain = inverse[t] @ (step_weight[t + 1] * step_precision)
-        own, later = inverse[t] @ right[t], gain @ course[t + 1]
-        shared = gain @ covariance
+        _multiply(step_weight[t + 1], inverse[t], step_precision, gain)
+        _multiply(1.0, gain, covariance, shared)
         for a in range(n_knots):
-            course[t, a] = own[a] + later[a]
+            course[t, a] = _row_times(inverse[t], a, right[t]) + _row_times(gain, a, course[t + 1])
         for a in range(n_knots):
             step = course[t + 1, a] - course[t, a]
             for b in range(n_knots):
                 outer = step * (course[t + 1, b] - course[t, b])
                 product[a, b] = outer + covariance[a, b] - shared[a, b] - shared[b, a]
-        _copy(inverse[t] + shared @ gain.T, covariance)
         for a in range(n_knots):
+            for b in range(n_knots):
+                covariance[a, b] = inverse[t, a, b] + _row_times(shared, a, gain[b])
             variance[t, a] = covariance[a, a]
             for b in range(n_knots):
                 product[a, b] += covariance[a, b]

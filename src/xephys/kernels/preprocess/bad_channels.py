@@ -8,12 +8,12 @@ vicinity, and how much power it has near the Nyquist frequency.
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import welch
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 
 GOOD, DEAD, NOISE, OUTSIDE = range(4)
 LABELS = ("good", "dead", "noise", "outside")  # names of the four codes
@@ -310,7 +310,7 @@ def _running_median(values: NDArray[np.float64], width: int) -> NDArray[np.float
     return medians
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill(filled, neighbors, weights, bad):  # type: ignore[no-untyped-def]
     for t in range(len(filled)):
         for b in range(len(bad)):

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import helper, inner
+from xephys.kernels.lib.inner import helper, inner, kernel
 from xephys.kernels.lib.lanes import fma, load_f64, splat_f64, store
 
 WIDTH = 32  # channels filtered together: four float64 vectors, enough independent work to hide the recursion's latency
@@ -188,7 +187,7 @@ def _readable_rows(traces: NDArray[Any], before: int, after: int) -> tuple[NDArr
     return np.ascontiguousarray(traces, dtype if dtype.name in NATIVE else np.float64), n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _filtfilt(source, channels, before, n, coefficients, gain, filtered):  # type: ignore[no-untyped-def]
     rows = len(source) // channels
     block = np.zeros(ROWS * WIDTH)
@@ -202,18 +201,19 @@ def _both_ways(  # type: ignore[no-untyped-def]
     source, channels, before, n, coefficients, gain, filtered, block, state, forward
 ):
     rows = len(source) // channels
+    full: Any = np.int64(WIDTH)  # with a literal, what reads and writes would be compiled a second time
     for first in range(0, channels, WIDTH):
         width = min(WIDTH, channels - first)
         for start in range(0, rows, ROWS):
             count = min(ROWS, rows - start)
             _read(source, start * channels + first, channels, count, width, gain, block)
             _cascade(block, count, start == 0, state, coefficients)
-            _write(block, count, WIDTH, forward, start * WIDTH, WIDTH)
+            _write(block, count, full, forward, start * full, full)
         # Backwards only as far as the first wanted row; rows below `before` are never needed.
         for start in range(0, rows - before, ROWS):
             count = min(ROWS, rows - before - start)
             last = rows - 1 - start
-            _read(forward, last * WIDTH, -WIDTH, count, WIDTH, gain, block)
+            _read(forward, last * full, -full, count, full, gain, block)
             _cascade(block, count, start == 0, state, coefficients)
             skipped = max(0, last - before - n + 1)
             if skipped < count:
@@ -223,7 +223,7 @@ def _both_ways(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _forward(source, channels, before, n, coefficients, gain, filtered):  # type: ignore[no-untyped-def]
     block = np.zeros(ROWS * WIDTH)
     state = np.empty(len(coefficients) * 4 * WIDTH)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 
 #: Number of standard deviations in time at which the Gaussian is cut off.
 REACH_STD = 5.0
@@ -89,7 +89,7 @@ def fir_filter(traces: NDArray[Any], *, before: int, after: int, taps: NDArray[n
     return filtered
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _convolve(source, half, filtered):  # type: ignore[no-untyped-def]
     """Filter 64 rows at a time, so that the sums stay in cache; ``half[0]`` is the weight of the middle."""
     n, channels = filtered.shape

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.median import median_of
 
 COLUMNS = 16  # channels transposed at a time: one cache line of float32
@@ -70,7 +70,7 @@ def root_mean_square(columns: NDArray[Any]) -> NDArray[np.float64]:
 METHODS = {"mad": median_absolute_deviation, "std": standard_deviation, "rms": root_mean_square}
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _spreads(rows):  # type: ignore[no-untyped-def]
     """Standard deviation of each column of ``rows``."""
     n, channels = rows.shape
@@ -85,7 +85,7 @@ def _spreads(rows):  # type: ignore[no-untyped-def]
     return np.sqrt(squares / n)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _deviations(columns):  # type: ignore[no-untyped-def]
     """Median absolute deviation of each row of ``columns``."""
     channels, n = columns.shape

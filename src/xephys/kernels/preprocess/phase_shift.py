@@ -7,11 +7,10 @@ of a Fourier transform, the result does not change with the chunk length.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, fma, load_f32, splat_f32, store
 
 TAPS = 32  # with this window: error below 1e-5 up to 0.5 and below 1e-4 up to 0.8 of the Nyquist frequency
@@ -131,7 +130,7 @@ def phase_shift(
     return shifted
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _convolve(source, channels, response, stride, length, shifted):  # type: ignore[no-untyped-def]
     rows = len(shifted) // channels
     block = np.zeros((BLOCK + length - 1 + TILE) * LANES, np.float32)

@@ -7,12 +7,11 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import helper, inner
+from xephys.kernels.lib.inner import helper, inner, kernel
 from xephys.kernels.lib.lanes import (
     LANES,
     add,
@@ -235,7 +234,7 @@ def reference_sets(
     return np.concatenate(members).astype(np.int64), offsets.astype(np.int64), labels
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _common(source, members, offsets, labels, median, referenced):  # type: ignore[no-untyped-def]
     rows, channels = source.shape
     groups = len(offsets) - 1
@@ -305,7 +304,7 @@ def _mean(values, size):  # type: ignore[no-untyped-def]
     return np.float32(sum_lanes(total) / size)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _local(source, members, offsets, median, referenced):  # type: ignore[no-untyped-def]
     """Sixteen samples at a time, one per lane, so that the order of the neighbors does not matter for the cost."""
     rows, channels = source.shape

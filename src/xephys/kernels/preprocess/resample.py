@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: Length of the low-pass, in samples of the slower of the two rates on either side.
 HALF_LENGTH = 10
@@ -82,7 +83,7 @@ def _low_pass(up: int, down: int) -> NDArray[np.float64]:
     return taps * up
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _polyphase(traces, first, start, up, down, taps, out):  # type: ignore[no-untyped-def]
     n, channels = out.shape
     half = len(taps) // 2

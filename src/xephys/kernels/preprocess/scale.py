@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
 from xephys.kernels.lib.core import core_rows
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 
 
 @with_device_twin
@@ -116,7 +116,7 @@ def _per_channel(value: float | NDArray[np.floating], channels: int, name: str, 
     return np.ascontiguousarray(values)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _scale(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
     rows, channels = source.shape
     for t in range(rows):
@@ -124,7 +124,7 @@ def _scale(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
             scaled[t, c] = np.float32(source[t, c]) * gain[c] + offset[c]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _scale_wide(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
     rows, channels = source.shape
     for t in range(rows):
@@ -132,7 +132,7 @@ def _scale_wide(source, gain, offset, scaled):  # type: ignore[no-untyped-def]
             scaled[t, c] = np.float32(np.float64(source[t, c]) * gain[c] + offset[c])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _round(source, low, high, lowest, highest, converted):  # type: ignore[no-untyped-def]
     """False if a NaN occurs.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 RUN = np.dtype(
     [("sample_index", np.int64), ("channel_index", np.int64), ("segment_index", np.int64), ("num_samples", np.int64)]
@@ -19,7 +20,7 @@ RUN = np.dtype(
 """A stretch in which a channel is silent: its first sample and its length."""
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def silent_samples(traces: NDArray[Any], n_samples_min: int) -> NDArray[np.bool_]:
     """Mask of the samples in a run of equal values.
 
@@ -84,7 +85,7 @@ def live_rows(silent: list[NDArray[np.bool_]], *, share_min: float = 0.05) -> li
     return [np.ones(len(part), np.bool_) for part in silent]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill(
     traces: NDArray[Any],
     silent: NDArray[np.bool_],
@@ -194,7 +195,7 @@ def silent_runs(traces: NDArray[Any], *, before: int, after: int, start: int, n_
     return runs[np.lexsort((channel, first))]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _beside_silence(
     samples: NDArray[np.int64],
     channels: NDArray[np.int64],

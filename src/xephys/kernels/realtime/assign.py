@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import KERNEL
+
 #: Variation of a spike's size, the same on all channels, and of each channel by itself; both relative. Neurons that
 #: burst make smaller spikes, whose pattern stays the same.
 SIZE_CV, AMPLITUDE_CV = 0.2, 0.06
@@ -131,7 +133,7 @@ def new_state(n_sequences: int) -> NDArray[np.float64]:
     return np.full(n_sequences, -np.inf)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def assign(
     samples: NDArray[np.int64],
     channels: NDArray[np.int64],

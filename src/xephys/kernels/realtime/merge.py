@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import bimodality
 from xephys.kernels.cluster.parts import rows_by_label
+from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.realtime.assign import Limits, Sequences
 from xephys.kernels.realtime.branches import LATENCY_WEIGHT, RATIO_MAX
 from xephys.kernels.realtime.patterns import Around, Patterns, Roots, to_sequences
@@ -81,7 +82,7 @@ def _are_one(
     return depth < depth_min or ratio > RATIO_MAX
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _similar_pairs(sequences, root_std, limits):  # type: ignore[no-untyped-def]
     """Pairs of sequences with near roots that are within the limits, and their difference relative to these."""
     n, n_slots = sequences.channels.shape

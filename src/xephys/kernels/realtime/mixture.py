@@ -6,11 +6,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import KERNEL
+
 #: Rounds of expectation and maximization, and the change of the mean log likelihood at which they end earlier.
 N_ROUNDS, TOLERANCE = 100, 1e-4
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _fit(values: NDArray[np.float64], n_components: int, floor: float) -> tuple[float, NDArray[np.float64]]:
     """Log likelihood, and responsibilities ``(value, component)``; starts from equal parts of the sorted values."""
     n = len(values)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.realtime.assign import Limits, Sequences, make_sequences
 
 
@@ -101,7 +102,7 @@ def usable_patterns(
     return patterns.taken(keep)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _sums(roots, neighbors, label, shift, slot_of, n_slots):  # type: ignore[no-untyped-def]
     """Number of spikes, mean amplitude, latency and probability per slot, and the deviation on the root."""
     n = len(slot_of)

@@ -1,11 +1,12 @@
 """Backgrounds of a simulated recording: slow fields, mains, artifacts, and the converter."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 
-@njit(nogil=True, cache=True)
+
+@kernel
 def mix_modes(modes: NDArray[np.floating], loading: NDArray[np.float64]) -> NDArray[np.float32]:
     """Project spatial modes on channels: (time, mode) x (mode, channel) -> float32 (time, channel).
 
@@ -21,7 +22,7 @@ def mix_modes(modes: NDArray[np.floating], loading: NDArray[np.float64]) -> NDAr
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def lower_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """The lower triangular root of a positive definite matrix (Cholesky): ``root @ root.T`` is the matrix.
 
@@ -38,7 +39,7 @@ def lower_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return root
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_spline_field(traces: NDArray[np.float32], knots: NDArray[np.float32], factor: int) -> None:
     """Add a field given at every ``factor``-th sample, as a uniform cubic B-spline, in place.
 
@@ -60,7 +61,7 @@ def add_spline_field(traces: NDArray[np.float32], knots: NDArray[np.float32], fa
             traces[n, c] += b0 * knots[j, c] + b1 * knots[j + 1, c] + b2 * knots[j + 2, c] + b3 * knots[j + 3, c]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_filtered(
     traces: NDArray[np.float32], noise: NDArray[np.float32], taps: NDArray[np.float32], size: NDArray[np.float32]
 ) -> None:
@@ -77,7 +78,7 @@ def add_filtered(
                 traces[t, c] += taps[k] * size[c] * noise[t + n_taps - 1 - k, c]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_outer(
     traces: NDArray[np.float32], first: int, course: NDArray[np.float32], loading: NDArray[np.float32]
 ) -> None:
@@ -88,7 +89,7 @@ def add_outer(
             traces[first + t, c] += course[t] * loading[c]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def digitise(
     traces: NDArray[np.float32],
     offset_uv: NDArray[np.float32],

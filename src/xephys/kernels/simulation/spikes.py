@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import KERNEL, kernel
+
 
 class UnitBank(NamedTuple):
     """Units as arrays: U units of K components, waveforms tabulated in S rows.
@@ -38,7 +40,7 @@ class UnitBank(NamedTuple):
     oversampling: float  # table entries per sample
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def add_spikes(
     traces: NDArray[np.float32],
     start: int,
@@ -143,7 +145,7 @@ def rest_templates(
     return templates
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def keep_refractory(time: NDArray[np.float64], refractory: float) -> NDArray[np.bool_]:
     """Mask of the events of the sorted ``time`` that follow the last one kept by at least ``refractory``."""
     keep = np.zeros(time.size, np.bool_)
@@ -155,7 +157,7 @@ def keep_refractory(time: NDArray[np.float64], refractory: float) -> NDArray[np.
     return keep
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def fatigue(time: NDArray[np.float64], step: float, recovery: float) -> NDArray[np.float32]:
     """Exhaustion in [0, 1) at each spike of one sorted train.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypedDict
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.localize.center_of_mass import center_of_weights
 from xephys.kernels.localize.point_source import enforce_decrease, fit_sources
 
@@ -90,7 +90,8 @@ def localize_denoised(
     sizes = _largest(denoised, channels, np.ascontiguousarray(components), slots)
     enforce_decrease(sizes, channels, decrease_steps)
     centers = center_of_weights(sizes, channels, around, positions)
-    return fit_sources(sizes, channels, around, positions, centers, float(distance_max_um))
+    sources: NDArray[np.float64] = fit_sources(sizes, channels, around, positions, centers, float(distance_max_um))
+    return sources
 
 
 def project_cleaned(
@@ -143,7 +144,7 @@ def project_cleaned(
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _largest(
     denoised: NDArray[np.float32],
     channels: NDArray[np.int64],
@@ -165,7 +166,7 @@ def _largest(
     return sizes
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _project(
     residual: NDArray[np.float32],
     rows: NDArray[np.int64],

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import find_candidates
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.subtract.snippet import REALIGN_SAMPLES, denoise_snippet, peak_shift, take_snippet
 
 __all__ = ["subtract_in_rounds"]
@@ -17,7 +16,7 @@ __all__ = ["subtract_in_rounds"]
 _CLOSED, _CLOSED_TO_PEAKS = np.uint8(1), np.uint8(2)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def subtract_in_rounds(
     residual: NDArray[np.float32],
     low: NDArray[np.float32],

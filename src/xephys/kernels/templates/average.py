@@ -7,11 +7,10 @@ units × nearby channels instead of units × channels.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
-from xephys.kernels.lib.inner import inner
+from xephys.kernels.lib.inner import inner, kernel
 
 __all__ = [
     "accumulate_waveforms",
@@ -65,7 +64,7 @@ def nearest_channels(
     return np.where(near, order, -1).astype(np.int32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_waveforms(
     traces: NDArray[np.float32 | np.int16],
     rows: NDArray[np.int64],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 __all__ = ["blurred_sum"]
 
@@ -67,7 +68,7 @@ def _toeplitz(overlaps: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return np.asarray(overlaps[middle + steps[None, :] - steps[:, None]])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _descend(
     gram: NDArray[np.float64], scores: NDArray[np.float64], least_gain: float
 ) -> tuple[NDArray[np.float64], float]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 #: Strictness: a join needs pairs that are probable on average, or all of them; at 0, one probable pair is enough.
 INTERMEDIATE, CONSERVATIVE = 1, 2
@@ -14,7 +13,7 @@ INTERMEDIATE, CONSERVATIVE = 1, 2
 FAR_LOG_ODDS = -6.0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def link_units(
     first: NDArray[np.int64],
     second: NDArray[np.int64],

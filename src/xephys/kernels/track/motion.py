@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: Steps of the coarse search in µm: of the shift, and of the difference in shift between the two ends of the shank.
 SHIFT_STEP_UM, TILT_STEP_UM = 2.0, 10.0
@@ -108,7 +109,7 @@ def depth_in_tissue(
     return np.asarray(_resting(np.asarray(depth_um, np.float64), np.asarray(moved, np.float64), knots_um))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _resting(
     depth_um: NDArray[np.float64], moved: NDArray[np.float64], knots_um: NDArray[np.float64]
 ) -> NDArray[np.float64]:

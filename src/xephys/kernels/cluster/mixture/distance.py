@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.fit import Mixture
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods
 from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
+from xephys.kernels.lib.inner import kernel
 
 #: Units near each that are tried for a spike besides its candidates.
 N_NEAR = 3
@@ -16,7 +16,7 @@ N_NEAR = 3
 SCALE_MIN, SCALE_MAX = 0.75, 4 / 3
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def unit_distances(
     starts: NDArray[np.int64],
     units: NDArray[np.int32],

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.neighborhoods import Rows
 from xephys.kernels.cluster.mixture.pairs import Pairs, Projected
+from xephys.kernels.lib.inner import KERNEL
 
 #: Responsibilities below this are left out of the sums.
 RESPONSIBILITY_MIN = 1e-5
@@ -110,7 +111,7 @@ def expect(
     return found
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(**KERNEL, fastmath={"reassoc", "contract", "nsz"})
 def dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     """Product of two vectors, in the order that the compiler finds fastest for their length."""
     total = np.float32(0.0)
@@ -119,7 +120,7 @@ def dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return total  # type: ignore[return-value]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(**KERNEL, fastmath={"contract"})
 def expect_cell(
     whitened: NDArray[np.float32],
     held_out: NDArray[np.bool_],

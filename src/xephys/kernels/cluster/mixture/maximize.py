@@ -12,8 +12,9 @@ solve it; every step raises the expected likelihood, so an early end does no har
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: The prior counts as this number of spikes without mean, or without loadings.
 PRIOR_OF_MEAN, PRIOR_OF_LOADINGS = 0.5, 5.0
@@ -70,7 +71,7 @@ def maximize(
     return updated
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def maximize_unit(
     loadings: NDArray[np.float64],
     neighborhoods: NDArray[np.int32],
@@ -141,7 +142,7 @@ def maximize_unit(
     return updated
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _apply(
     values: NDArray[np.float64],
     neighborhoods: NDArray[np.int32],

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: Spikes of one neighborhood beyond this number form another cell, so that the cells of a tetrode are many.
 CELL_ROWS = 32_768
@@ -113,7 +114,7 @@ def find_neighborhoods(
     return found, of_row.reshape(-1).astype(np.int32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def whiten_features(
     features: NDArray[Any],
     rows: NDArray[np.int64],

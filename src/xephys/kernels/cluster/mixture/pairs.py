@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods
+from xephys.kernels.lib.inner import kernel
 
 #: A unit can appear on a neighborhood that holds at least this share of its energy, or of its spikes.
 ENERGY_SHARE_MIN, SPIKE_SHARE_MIN = 0.5, 0.005
@@ -137,7 +137,7 @@ def log_places(
     return places
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def project_units(
     loadings: NDArray[np.float64],
     starts: NDArray[np.int64],

@@ -7,7 +7,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.expect import Expected, dot
@@ -15,6 +14,7 @@ from xephys.kernels.cluster.mixture.fit import Mixture
 from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Group, Members, evaluate, only, parts_of, spikes_of
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.splitmix import splitmix
 
 #: Parts into which a unit is cut at first, number of tries, and rounds of each.
@@ -148,7 +148,7 @@ def factor_places(rows: Rows, unit: Mixture, neighborhoods: Neighborhoods) -> ND
     return scaled
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _factors(
     whitened: NDArray[np.float32],
     pair: NDArray[np.int64],
@@ -166,7 +166,7 @@ def _factors(
     return factors
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def k_means(
     points: NDArray[np.float64], n_clusters: int, n_tries: int, n_rounds: int, seed: np.uint64
 ) -> NDArray[np.int32]:

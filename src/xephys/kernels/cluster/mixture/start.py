@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.fit import UNITS_PER_TASK, Mixture, Run, in_turn
 from xephys.kernels.cluster.mixture.maximize import maximize_unit
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.pairs import log_places, possible_pairs
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.splitmix import splitmix
 
 #: Variance that a loading starts with at least, in units of the noise's; and the spikes from which axes are computed.
@@ -127,7 +127,7 @@ def _start_unit(
     return found
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def hold_out(labels: NDArray[np.int32], seed: int) -> NDArray[np.bool_]:
     """A half of the spikes of each label, spread over time: of two spikes that follow each other, one at random.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _samples_beyond(traces: NDArray[np.float32], threshold: np.float32, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Samples at which any good channel reaches the threshold."""
     found = np.zeros(traces.shape[0], np.bool_)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.preprocess.blank.guard import blanked, within_guard
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _crowded_samples(
     traces: NDArray[np.float32],
     thresholds: NDArray[np.float32],

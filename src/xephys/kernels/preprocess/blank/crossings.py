@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: Record of an edge of a period: its first sample (``opens``) or its last one.
 EDGE_DTYPE = np.dtype([("sample_index", "<i8"), ("opens", "?")])
@@ -68,7 +69,7 @@ def find_edges(
     return edges
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mark(traces, thresholds, n_channels_min, large):  # type: ignore[no-untyped-def]
     for t in range(traces.shape[0]):
         count = 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.core import core_rows
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.splitmix import splitmix
 
 
@@ -188,7 +188,7 @@ def _curve(at: NDArray[np.float64], values: NDArray[np.float64], wanted: NDArray
     return line
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill_with_noise(
     traces: NDArray[np.float32],
     row: int,

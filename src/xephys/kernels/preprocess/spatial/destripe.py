@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.mixing import mix_channels
 
 
@@ -114,7 +114,7 @@ def destripe(
     return mix_channels(level, **packed) * gain
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _hann_mean(traces, window, mean):  # type: ignore[no-untyped-def]
     """Mean of the absolute value under a Hann window of ``window`` rows around each row of the core.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 
 def density_clusters(
@@ -59,7 +60,7 @@ def density_clusters(
     return _selected(parent, size.astype(np.int64), stability, member, size_max)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _grown(
     bounds: NDArray[np.int64], neighbors: NDArray[np.int64], distance: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -84,7 +85,7 @@ def _grown(
     return trail, steps
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _linkage(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The two parts of each merge, numbered after the units, and the sizes of all parts."""
     n_units = first.size + 1
@@ -102,7 +103,7 @@ def _linkage(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArr
     return children, sizes
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _condensed(
     children: NDArray[np.int64], sizes: NDArray[np.int64], density: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
@@ -134,7 +135,7 @@ def _condensed(
     return parent[:n_clusters], born[:n_clusters], size[:n_clusters], member, left
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _selected(
     parent: NDArray[np.int64],
     size: NDArray[np.int64],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xephys.kernels.lib.inner import kernel
 
 #: Directions in which pairs of one class vary less than this do not count.
 TOLERANCE = 1e-4
@@ -44,7 +45,7 @@ def pair_sums(
     return np.asarray(sums.sum(axis=0))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_pair_sums(
     sums: NDArray[np.float64],
     values: NDArray[np.float64],

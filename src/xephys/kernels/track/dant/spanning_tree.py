@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 
 #: Rows that are read at once.
 BLOCK = 256
@@ -67,7 +66,7 @@ def _root(parent: NDArray[np.int64], unit: int) -> int:
     return unit
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _reduced(
     first: NDArray[np.int64],
     second: NDArray[np.int64],
