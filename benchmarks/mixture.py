@@ -1,19 +1,21 @@
 """Labels improved by a mixture of Gaussians: against the truth, beside the usual clustering, and at full size.
 
-    python benchmarks/mixture.py [--quick] [--seeds 10 11 ...]
+    python benchmarks/mixture.py [--quick] [--keep FOLDER] [--seeds 10 11 ...]
 
 Features of known units are drawn directly: noise of standard deviation 1, 12 channels around the main channel of each
 spike, which varies, units in pairs whose means have a cosine of 0.9. Start labels are wrong in one way per kind. The
 usual clustering gets the same features without labels. Last come fits of 100,000 and of 2 million spikes, each in a
-process of its own on two cores.
+process of its own on two cores. With ``--keep``, finished rows stay in FOLDER and are not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +34,9 @@ HEADER = (
 )  # fmt: skip
 
 
-COSTS = ("spikes", "units", "wall (s)", "CPU (s)", "memory (GiB)", "start", "mixture", "units found")
+COSTS = (
+    "spikes", "units", "wall (s)", "CPU (s)", "memory (GiB)", "start", "mixture", "units found", "criterion rises",
+)  # fmt: skip
 #: Spikes and units of the fits whose cost is measured.
 SIZES = ((100_000, 30), (2_000_000, 300))
 
@@ -184,6 +188,7 @@ class Fit(NamedTuple):
     before: float
     after: float
     n_found: int
+    rises: bool
 
 
 def full_size(n_spikes: int, n_units: int) -> str:
@@ -198,23 +203,48 @@ def full_size(n_spikes: int, n_units: int) -> str:
     found = xephys.cluster_by_mixture(spikes.features, spikes.channels, start, neighbors=spikes.neighbors)
     wall, cpu = time.perf_counter() - begin, time.process_time() - used
     before, after = (adjusted_rand_score(spikes.truth, some) for some in (start, found.labels))
-    return f"{wall:.1f} {cpu:.1f} {before:.4f} {after:.4f} {found.n_clusters} {len(found.decisions)}"
+    rises = bool((np.diff(found.decisions["criterion"]) >= 0).all())
+    return f"{wall:.1f} {cpu:.1f} {before:.4f} {after:.4f} {found.n_clusters} {int(rises)}"
 
 
 def run(
-    *, quick: bool, seeds: Sequence[int] = SEEDS, sizes: Sequence[tuple[int, int]] = SIZES
+    *,
+    quick: bool,
+    seeds: Sequence[int] = SEEDS,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    folder: Path | None = None,
 ) -> tuple[list[Row], list[Fit]]:
     size = {"n_units": 6, "n_spikes": 2400} if quick else {}
     kinds = KINDS[:1] if quick else KINDS
-    rows = [row_of(kind, seed, **size) for kind in kinds for seed in (seeds[:1] if quick else seeds)]
-    return rows, [fit_of(*size) for size in ([(4000, 6)] if quick else sizes)]
+    rows = [
+        Row(*once(folder, f"{KINDS.index(kind)}-{seed}", lambda kind=kind, seed=seed: row_of(kind, seed, **size)))
+        for kind in kinds
+        for seed in (seeds[:1] if quick else seeds)
+    ]
+    sizes = [(4000, 6)] if quick else sizes
+    return rows, [
+        Fit(*once(folder, f"fit-{n}-{units}", lambda n=n, units=units: fit_of(n, units))) for n, units in sizes
+    ]
+
+
+def once(folder: Path | None, name: str, make: Callable[[], Sequence[Any]]) -> list[Any]:
+    """A row from its file in the folder, or made and written there."""
+    path = None if folder is None else folder / f"{name}.json"
+    if path is not None and path.is_file():
+        return list(json.loads(path.read_text(encoding="utf-8")))
+    row = [value.item() if isinstance(value, np.generic) else value for value in make()]
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(row), encoding="utf-8")
+    return row
 
 
 def fit_of(n_spikes: int, n_units: int) -> Fit:
     """One fit in a process of its own."""
     process = run_process([sys.executable, __file__, "--one", str(n_spikes), str(n_units)], NUMBA_NUM_THREADS="1")
-    wall, cpu, before, after, n_found, _ = map(float, process.output.split()[-6:])
-    return Fit(n_spikes, n_units, wall, cpu, process.peak_bytes / 2**30, before, after, int(n_found))
+    wall, cpu, before, after, n_found, rises = map(float, process.output.split()[-6:])
+    peak_gib = process.peak_bytes / 2**30
+    return Fit(n_spikes, n_units, wall, cpu, peak_gib, before, after, int(n_found), bool(rises))
 
 
 def report(rows: list[Row], fits: list[Fit]) -> list[str]:
@@ -227,7 +257,7 @@ def report(rows: list[Row], fits: list[Fit]) -> list[str]:
         lines.append((kind, *means, units, "yes" if all(row.rises for row in own) else "no"))
     costs = [
         (f"{fit.n_spikes:,}", fit.n_units, f"{fit.wall_s:.0f}", f"{fit.cpu_s:.0f}", f"{fit.peak_gib:.2f}",
-         f"{fit.before:.3f}", f"{fit.after:.3f}", fit.n_found)
+         f"{fit.before:.3f}", f"{fit.after:.3f}", fit.n_found, "yes" if fit.rises else "no")
         for fit in fits
     ]  # fmt: skip
     return [
@@ -247,13 +277,14 @@ def report(rows: list[Row], fits: list[Fit]) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--keep", type=Path, help="folder in which finished rows stay")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--one", type=int, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         print(full_size(*arguments.one))
     else:
-        parts = report(*run(quick=arguments.quick, seeds=arguments.seeds))
+        parts = report(*run(quick=arguments.quick, seeds=arguments.seeds, folder=arguments.keep))
         if arguments.quick:
             print("\n\n".join(parts))
         else:

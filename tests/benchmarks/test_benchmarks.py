@@ -313,6 +313,14 @@ def test_mixture_improves_wrong_labels(load):
     assert "pairs merged" in "".join(mixture.report(rows, fits))
 
 
+def test_the_mixture_takes_the_place_of_the_first_clusters(load, tmp_path):
+    sorts = load("mixture_sorts")
+    plain, mixed = sorts.run(quick=True, folder=tmp_path)
+    assert plain["accuracy"] > 0.9 and not plain["mixed"] and mixed["mixed"]
+    assert sorts.run(quick=True, folder=tmp_path) == [plain, mixed]  # read, not sorted again
+    assert "| default | quick:0 |" in "".join(sorts.report([plain, mixed]))
+
+
 def test_subtraction(load):
     subtraction = load("subtraction")
     errors, rests = subtraction.run(quick=True)
