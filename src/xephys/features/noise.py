@@ -9,6 +9,7 @@ from .. import schema
 from ..calls import operation
 from ..checks import check_positive
 from ..errors import RecordingError
+from ..graph.local import map_in_threads
 from ..per_channel import bad_channels_of, positions_of
 from ..recording.excerpts import Excerpts, sample_traces
 
@@ -58,7 +59,7 @@ def estimate_feature_noise(
     schema.validate_recording(recording)
     parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
     basis = np.asarray(components.values, np.float64)
-    noise = feature_noise(parts, basis, good=~bad_channels_of(recording))
+    noise = feature_noise(parts, basis, good=~bad_channels_of(recording), mapped=map_in_threads)
     if not noise > 0:
         raise RecordingError(
             f"the noise of features is {noise:g} in {len(parts)} excerpts of the recording; it is silent, or shorter "

@@ -47,6 +47,13 @@ def test_colored_waveforms_are_those_that_the_matrix_makes_white(kept):
         np.testing.assert_array_equal(color_waveforms(white, channels, matrix, n_nearest=2), found[:, :, :2])
 
 
+def test_the_smallest_waveform_is_found_if_channels_cannot_be_told_apart():
+    matrix = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
+    white = np.array([[[2.0, 2.0, 6.0]]])
+    found = color_waveforms(white, np.array([[0, 1, 2]]), matrix, n_nearest=3)
+    np.testing.assert_allclose(found, [[[1.0, 1.0, 3.0]]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("shift", [-3, 0, 2])
 def test_a_unit_is_the_weighted_mean_of_its_aligned_templates(kept, shift):
     waveforms, channels = kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,11 @@ from xephys.kernels.lib.constants import MAD_OF_NORMAL
 
 
 def feature_noise(
-    excerpts: Sequence[NDArray[np.floating[Any]]], basis: NDArray[np.float64], *, good: NDArray[np.bool_]
+    excerpts: Sequence[NDArray[np.floating[Any]]],
+    basis: NDArray[np.float64],
+    *,
+    good: NDArray[np.bool_],
+    mapped: Callable[..., Iterable[Any]] = map,
 ) -> float:
     """Standard deviation of the projections of noise, from their median absolute value.
 
@@ -26,6 +30,8 @@ def feature_noise(
         Orthonormal components.
     good : (n_channels,) bool
         Channels that are used.
+    mapped : callable
+        Function that applies another to each excerpt, in order, as `map` does, and that may do so in threads.
 
     Returns
     -------
@@ -38,11 +44,14 @@ def feature_noise(
     >>> round(feature_noise([noise], np.eye(2, 20), good=np.ones(2, bool)), 1)
     2.9
     """
-    length, n_good, values = basis.shape[1], int(good.sum()), []
-    for excerpt in excerpts:
+    length, n_good = basis.shape[1], int(good.sum())
+
+    def magnitudes_of(excerpt: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         n_windows = len(excerpt) // length
         windows = excerpt[: n_windows * length, good].reshape(n_windows, length, n_good)
-        values.append(np.abs(np.einsum("kt,wtc->wkc", basis, windows, optimize=True)).ravel())
+        return np.asarray(np.abs(np.einsum("kt,wtc->wkc", basis, windows, optimize=True)).ravel())
+
+    values = list(mapped(magnitudes_of, excerpts))
     magnitudes = np.concatenate(values) if values else np.zeros(0)
     return float(np.median(magnitudes)) / MAD_OF_NORMAL if magnitudes.size else 0.0
 
