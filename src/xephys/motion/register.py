@@ -56,9 +56,9 @@ class _State(NamedTuple):
     peaks: ShankPeaks
     level: NDArray[np.uint8]
     knots_um: NDArray[np.float64]
-    course: NDArray[np.float64]
     share: NDArray[np.float32]
     kernel: NDArray[np.float64]
+    displacement_um: NDArray[np.float64]
 
 
 class _Block(NamedTuple):
@@ -109,7 +109,8 @@ def register_to_density(
     covariance, weight = 2 * step**2 * alike, np.ones(peaks.n_times)
     variance, information = np.full(start.shape, np.inf), np.zeros((*start.shape, 2))
     for sharpness_um in _SHARPNESS_UM:
-        state = _State(peaks, level, knots_um, course, share, gaussian_kernel(sharpness_um / _BIN_UM))
+        displacement_um = _displacements(peaks, course, knots_um)
+        state = _State(peaks, level, knots_um, share, gaussian_kernel(sharpness_um / _BIN_UM), displacement_um)
         for _ in range(_N_SHARES):
             found = map_in_threads(partial(_shares_of_block, state), _blocks(state, horizon_bins))
             state = state._replace(share=np.concatenate(found))
@@ -178,10 +179,14 @@ def _smooth(
     return moved, variance, covariance, weight
 
 
+def _spans(n_times: int) -> list[tuple[int, int]]:
+    """First and last bin of each block."""
+    return [(start, min(start + _BLOCK_BINS, n_times)) for start in range(0, n_times, _BLOCK_BINS)]
+
+
 def _blocks(state: _State, horizon_bins: int) -> list[_Block]:
     """All bins in blocks, each with the counts of the surrounding blocks."""
-    n_times = state.peaks.n_times
-    spans = [(start, min(start + _BLOCK_BINS, n_times)) for start in range(0, n_times, _BLOCK_BINS)]
+    spans = _spans(state.peaks.n_times)
     counts = map_in_threads(partial(_counts, state), spans)
     reach = max(1, round(horizon_bins / 2 / _BLOCK_BINS))
     sums = [np.sum(counts[max(0, i - reach) : i + reach + 1], axis=0, dtype=np.float32) for i in range(len(spans))]
@@ -240,13 +245,25 @@ def _pull_of_block(state: _State, block: _Block) -> tuple[NDArray[np.float64], N
 
 def _registered(state: _State, start: int, stop: int) -> tuple[slice, NDArray[np.float64], NDArray[np.float64]]:
     """Peaks of some bins, the depths at which they were seen, and the displacement there."""
+    own = slice(int(state.peaks.offsets[start]), int(state.peaks.offsets[stop]))
+    return own, state.peaks.depth_um[own].astype(np.float64), state.displacement_um[own]
+
+
+def _displacements(
+    peaks: ShankPeaks, course: NDArray[np.float64], knots_um: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Displacement of every peak, at the depth at which it was seen."""
     from ..kernels.motion.interpolate import displacement_at
 
-    own, bins = state.peaks.bins_of(start, stop)
-    depth = state.peaks.depth_um[own].astype(np.float64)
-    times, alone = np.arange(stop - start) + 0.5, np.zeros(len(bins), np.int64)
-    course = np.ascontiguousarray(state.course[None, start:stop])
-    return own, depth, displacement_at(course, times, state.knots_um, alone, bins + 0.5, depth, False)
+    def of_block(span: tuple[int, int]) -> NDArray[np.float64]:
+        start, stop = span
+        own, bins = peaks.bins_of(start, stop)
+        times, alone = np.arange(stop - start) + 0.5, np.zeros(len(bins), np.int64)
+        cells, depth = np.ascontiguousarray(course[None, start:stop]), peaks.depth_um[own].astype(np.float64)
+        found: NDArray[np.float64] = displacement_at(cells, times, knots_um, alone, bins + 0.5, depth, False)
+        return found
+
+    return np.concatenate(map_in_threads(of_block, _spans(peaks.n_times)))
 
 
 def _extent(peaks: ShankPeaks) -> tuple[float, float, int]:
