@@ -5,8 +5,9 @@
 128 channels for 300 s with 60 units from one int16 file: every extension and every metric of both sides, except the
 metric of single pairs ``nn_advanced``, for the same spikes, channels and number of waveforms. Each side is a process of
 its own on two cores and analyzes two seconds first, so that compilation is not timed. SpikeInterface is tried with one
-worker, two processes and two threads on an excerpt, and timed with the fastest. Last come 300 waveforms of each of 400
-units on 1,000 channels, beside one read per spike, as stored and through a filter.
+worker, two processes and two threads on an excerpt, with each thread's own heap and with one for all, and timed with
+the fastest. Last come 300 waveforms of each of 400 units on 1,000 channels, beside one read per spike, as stored and
+through a filter.
 """
 
 import argparse
@@ -41,7 +42,15 @@ WAYS: dict[str, dict[str, Any]] = {
     "one worker": {"n_jobs": 1},
     "two processes": {"n_jobs": 2, "pool_engine": "process"},
     "two threads": {"n_jobs": 2, "pool_engine": "thread"},
+    "one worker, one heap": {"n_jobs": 1},
+    "two threads, one heap": {"n_jobs": 2, "pool_engine": "thread"},
 }
+#: One heap for all threads, as the command line's own processes have it (``xephys.cli.heap``); the peer is tried with
+#: it too.
+ONE_HEAP = {
+    "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TOP_PAD_": str(256 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+}  # fmt: skip
 #: How many spikes are read one by one; the time of all follows.
 READS = 300
 #: Columns that follow from the spikes alone and have to be equal.
@@ -103,7 +112,7 @@ def run(quick: bool = False, *, with_peer: bool = True) -> Result:
 def _side(side: str, folder: Path, arguments: str, way: str, duration_s: float) -> tuple[Process, Any]:
     """Run one side in a process of its own and parse the JSON that it prints last."""
     command = [sys.executable, __file__, "--side", side, str(folder), arguments, way, str(duration_s)]
-    process = run_process(command)
+    process = run_process(command, **(ONE_HEAP if side != "theirs" or way.endswith("one heap") else {}))
     said = json.loads(process.output.strip().splitlines()[-1])
     told = {name: value for name, value in said.items() if name != "metrics"}
     print(side, way, duration_s, told, process[:3], file=sys.stderr, flush=True)
@@ -287,7 +296,7 @@ def report(result: Result) -> tuple[str, ...]:
         table(["", "seconds", "CPU seconds", "peak GiB"], rows),
         f"xephys read the recording {result.passes} time{'s' * (result.passes != 1)}. Columns that follow from spike "
         f"times are {agreement}. The seconds are those of the analysis; memory is that of the whole process, "
-        "with imports and the making of the sorting.",
+        "with imports and the making of the sorting. xephys has one heap for all threads, as its commands do.",
         *([f"SpikeInterface on {EXCERPT_S:g} s: {tried}."] if tried else []),
         f"{result.many_what}; peak {result.many.peak_bytes / 2**30:.2f} GiB.",
     )
