@@ -48,3 +48,14 @@ def test_a_single_channel_without_a_position_is_analyzed() -> None:
     tree = build_sorting(single, spikes=spikes, units={"label": ["good"]})
     assert Subject.of(tree, single).recording.y.values.tolist() == [0.0]
     assert compute_quality_metrics(tree, single, ["num_spikes", "snr"])["num_spikes"].values.tolist() == [28]
+
+
+def test_channels_in_another_order_are_refused(recording: xr.DataArray) -> None:
+    waveforms = np.zeros((1, 20, recording.sizes["channel"]), np.float32)
+    spikes = {"sample_index": [100, 200], "unit_index": [0, 0]}
+    made = build_sorting(recording, spikes=spikes, units={"label": ["good"]}, templates=waveforms, nbefore=10)
+    turned = recording.isel(channel=slice(None, None, -1))
+    with pytest.raises(ParameterError, match=r"in another order .*select_channels"):
+        Subject.of(made, turned)
+    ordered = turned.ephys.select_channels(made["templates"].channel.values)
+    assert Subject.of(made, ordered).n_spikes == 2

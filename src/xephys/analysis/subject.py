@@ -59,6 +59,7 @@ class Subject:
                 f"spikes lie in segments up to {subject.segment_index.max()} and the recording has {len(parts)}, "
                 "counted from 0; give all segments that were sorted"
             )
+        _check_order(sorting, parts[0])
         bounds = zip(parts, pairwise(subject.segment_bounds), strict=True)
         for number, (part, (first, last)) in enumerate(bounds):
             samples, start = subject.sample_index[first:last], first_sample(part)
@@ -160,6 +161,19 @@ def content_key(values: NDArray[np.int64]) -> int:
     """
     digest = hashlib.sha1(np.ascontiguousarray(values, np.int64).tobytes(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "little", signed=True)
+
+
+def _check_order(sorting: xr.DataTree, recording: xr.DataArray) -> None:
+    """Refuse a recording with the sorting's channels in another order: units name channels by their position."""
+    node = sorting.children.get("templates")
+    if node is None or "channel" not in node.coords or "channel" not in recording.coords:
+        return
+    own, known = recording.coords["channel"].to_index(), node.coords["channel"].to_index()
+    if len(own) == len(known) and not own.equals(known) and set(own) == set(known):
+        raise ParameterError(
+            f"the recording's channels are those of the sorting in another order ({own[0]} first instead of "
+            f"{known[0]}); put them in that order: select_channels(recording, sorting['templates'].channel.values)"
+        )
 
 
 def _scaled(recording: xr.DataArray) -> xr.DataArray:
