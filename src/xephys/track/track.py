@@ -29,9 +29,11 @@ UNEVEN_LOG_ODDS = 4.0
 N_PAIRS_LEARNED, N_APART_MIN = 2_000_000, 2
 #: Displacement in µm at which pairs of different neurons are collected.
 APART_UM = 150.0
-#: Split odds from which on a session's units tell little about different neurons, and how much more likely, as a
-#: logarithm, they must make the pairs.
+#: Split odds from which on units of one session say little about different neurons, and how much more likely, as a
+#: logarithm, such odds must make the pairs.
 MANY_PARTS, GAIN_MIN = 0.4, 20.0
+#: The odds are learned without pairs of one session if these hide more than this share of the pairs of one neuron.
+FOUND_MIN = 0.5
 #: How strictly units are joined.
 STRICTNESS = ("liberal", "intermediate", "conservative")
 #: Ways to join units.
@@ -90,7 +92,8 @@ def track_units(
     Returns
     -------
     xarray.DataTree
-        ``/units`` (dim ``unit``: ``session``, ``unit_id``, ``track``, raw and registered locations), ``/pairs`` (dim
+        ``/units`` (dim ``unit``: ``session``, ``unit_id``, ``track``, raw and registered locations, and ``far_share``,
+        above 0.6 for artifacts, which are not compared), ``/pairs`` (dim
         ``pair``: rows of the two units, ``probability``, features), ``/tracks`` (dim ``track``), ``/motion``
         (``displacement_um`` along ``shank``, ``session``, ``knot``), ``/splits`` (units of one session that look like
         parts of one neuron), and ``/model`` and ``/footprints``, which :func:`xephys.add_session` needs.
@@ -174,7 +177,7 @@ def assemble(
     pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds)
     cross = session[pairs.first] != session[pairs.second]
     each = probability_of(pairs.features.astype(np.float64), odds)
-    parts = parts_of_one(pairs, each, session, split_odds=float(model["split_odds"]))
+    parts = parts_of_one(pairs, each, session)
     split = _split_table(pairs, each, parts, earlier)
     neuron = _neurons(split["first"].values, split["second"].values, len(session))
     chance = np.zeros(len(each))
@@ -252,17 +255,18 @@ def _learned(
         if apart >= N_APART_MIN and sum(len(some.first) for each in found for some in each) > N_PAIRS_LEARNED:
             break
     features = [joined(some).features.astype(np.float64) for some in found]
-    odds, split = np.empty(0), SPLIT_ODDS
+    pairs = joined([some for each in found for some in each])
+    every, cross = np.concatenate(features), session[pairs.first] != session[pairs.second]
+    ratio = max(between, 1.0) / max(within, 1.0)
+    odds, split = learn_odds(every, cross, WEIGHTS, ratio=ratio, shared=shared), SPLIT_ODDS
+    kept = ~parts_of_one(pairs, probability_of(every, odds), session)
+    odds = learn_odds(every[kept], cross[kept], WEIGHTS, ratio=ratio, shared=shared)
     if shared:
         ratio = float((sizes[:-1] * sizes[1:]).sum()) / max(within, 1.0)
-        odds, split = _learned_apart(blocks, features[0], features[1], used, ratio, distance_max_um)
-    if split == SPLIT_ODDS:
-        pairs = joined([some for each in found for some in each])
-        every, cross = np.concatenate(features), session[pairs.first] != session[pairs.second]
-        ratio = max(between, 1.0) / max(within, 1.0)
-        odds = learn_odds(every, cross, WEIGHTS, ratio=ratio, shared=shared)
-        kept = ~parts_of_one(pairs, probability_of(every, odds), session, split_odds=split)
-        odds = learn_odds(every[kept], cross[kept], WEIGHTS, ratio=ratio, shared=shared)
+        others, many = _learned_apart(blocks, features[0], features[1], used, ratio, distance_max_um)
+        n_same, n_others = (float(probability_of(features[1], some).sum()) for some in (odds, others))
+        if many > MANY_PARTS and n_same < FOUND_MIN * n_others:
+            odds, split = others, many
     return xr.Dataset(
         {"weight": ("feature", odds[:-1]), "constant": odds[-1], "split_odds": split},
         coords={"feature": list(FEATURES)},
@@ -307,16 +311,14 @@ def _learned_apart(
     return odds, split if split > MANY_PARTS and gain > GAIN_MIN else SPLIT_ODDS
 
 
-def parts_of_one(
-    pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64], *, split_odds: float
-) -> NDArray[np.bool_]:
+def parts_of_one(pairs: Pairs, each: NDArray[np.float64], session: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Pairs of units of one session that are probably parts of one neuron.
 
     Two neurons that look alike have different partners where both were found, and share one where only one of them was;
     parts of one neuron always share theirs, and are about as similar to it. Where the partners of both are parts
     themselves, any of them may be the best, which says nothing.
     """
-    from ..kernels.track.identity import best_partners, probability_between
+    from ..kernels.track.identity import SPLIT_ODDS, best_partners, probability_between
 
     best = best_partners(pairs.first, pairs.second, each, session, probability_min=0.5)
     at = np.flatnonzero((session[pairs.first] == session[pairs.second]) & (each >= 0.5))
@@ -330,7 +332,7 @@ def parts_of_one(
     n_shared = (one & ~uneven).sum(axis=1)
     n_apart = ((one & uneven) | (both & ~one & (swapped < 0.5))).sum(axis=1)
     evidence = (
-        np.log(each[at] / (1.0 - each[at])) + np.log(split_odds) + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
+        np.log(each[at] / (1.0 - each[at])) + np.log(SPLIT_ODDS) + SHARED_LOG_ODDS * n_shared + APART_LOG_ODDS * n_apart
     )
     out = np.zeros(len(each), np.bool_)
     out[at] = (n_shared > 0) & (evidence > 0)
