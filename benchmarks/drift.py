@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from contest.plain import plain_table
+from contest.report import demanded
 from contest.running import VARIANTS
 from harness import write_result
 from sorters import LIMIT_S, run
@@ -55,7 +56,7 @@ def main() -> None:
     if options.sets or options.sorters or not peers_ran:
         print(table)
     else:
-        write_result("drift", LEGEND, f"```\n{table}```")
+        write_result("drift", LEGEND, f"```\n{table}```", *demanded(runs))
 
 
 if __name__ == "__main__":

@@ -63,12 +63,18 @@ def report(runs: Sequence[Run]) -> tuple[str, ...]:
     return (*_page(begun), _when(begun), *([_not_run(missing)] if missing else []))
 
 
+def demanded(runs: Sequence[Run]) -> list[str]:
+    """The section that says what is demanded on these sets and what is reached; empty if nothing is."""
+    rows = [(v.name, v.demand, v.measured, SIGNS[v.reached]) for v in verdicts(runs)]
+    header = "set", "demand on `default`", "measured: ours; best peer", "verdict"
+    return ["## What is demanded, and what is reached", table(header, rows)] if rows else []
+
+
 def _page(runs: Sequence[Run]) -> list[str]:
     parts = ["# Sorters side by side", INTRODUCTION]
-    demands = [(v.name, v.demand, v.measured, SIGNS[v.reached]) for v in verdicts(runs)]
+    demands = demanded(runs)
     if demands:
-        header = "set", "demand on `default`", "measured: ours; best peer", "verdict"
-        parts += ["## What is demanded, and what is reached", table(header, demands), TESTED]
+        parts += [*demands, TESTED]
     of_role = {
         role: [made for made in ordered(runs) if KINDS[parsed(made["set"])[0]].role == role]
         for role in ("accuracy", "background", "speed")

@@ -155,6 +155,28 @@ def realistic(side: Side, runs: Sequence[Run]) -> list[Verdict]:
     return [*found, Verdict(side.name, demand, measured, bool(within))]
 
 
+def follows_tissue(side: Side, runs: Sequence[Run]) -> list[Verdict]:
+    """the hard setting while tissue moves"""
+    assert side.ours is not None
+    ours = side.ours["score"]
+    large = ours["strata"]["SNR 10-inf"]
+    demand = "redundant: at most a fifth of the lowest of the peers"
+    fewest, measured = None, f"{ours['redundant']}; no peer"
+    if side.peers:
+        fewest, whose = _best(side.peers, "redundant", min)
+        measured = f"{ours['redundant']}; {whose} {fewest}"
+    return [
+        _compared(side, "well", least=True, factor=1.4),
+        Verdict(
+            side.name,
+            "at least 95 % of the units with an SNR above 10",
+            f"{large['well']} of {large['units']}",
+            bool(large["well"] >= 0.95 * large["units"]),
+        ),
+        Verdict(side.name, demand, measured, None if fewest is None else bool(5 * ours["redundant"] <= fewest)),
+    ]
+
+
 def _doubles(made: Run, score: str) -> str:
     s = made["score"]
     return f"{s[score]}, {s['double chance']:.0f} by chance: {s[score] / max(s['double chance'], 1e-9):.1f} ×"
@@ -271,4 +293,6 @@ CHECKS: dict[str, tuple[Callable[[Side, Sequence[Run]], list[Verdict]], ...]] = 
     "synchronous": (together, whole),
     "speed": (fast,),
     "speed600": (fast,),
+    **dict.fromkeys((kind for kind in KINDS if kind.startswith("hard-")), (follows_tissue,)),
+    **dict.fromkeys((kind for kind in KINDS if kind.startswith(("easy-", "easy128-"))), (all_and_no_more, whole)),
 }
