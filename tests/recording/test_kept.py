@@ -30,6 +30,16 @@ def test_values_are_multiples_of_the_step(recording, tmp_path, place):
     assert kept.x.values.tolist() == raw.x.values.tolist()
 
 
+@pytest.mark.parametrize("place", ["memory", "disk", "none"])
+def test_without_a_step_nothing_is_rounded(recording, tmp_path, place):
+    raw = recording.ephys.bandpass_filter()
+    kept = keep_recording(raw, step=None, folder=tmp_path, place=place)
+    for _ in range(2):
+        np.testing.assert_array_equal(kept.values, raw.values)
+    own, step = kept_integers(kept)
+    assert (own.dtype, step) == ("f4", 1.0)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

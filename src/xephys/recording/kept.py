@@ -19,7 +19,7 @@ from .stages import recording_plan
 def keep_recording(
     recording: xr.DataArray,
     *,
-    step: float,
+    step: float | None,
     folder: Path | None,
     place: str = "auto",
     bytes_max: int | None = None,
@@ -32,6 +32,7 @@ def keep_recording(
         Traces after all transforms.
     step
         Step in the recording's unit; values beyond 32767 steps are clipped. Rounding adds noise of ``step / sqrt(12)``.
+        If None, nothing is rounded, and tiles are kept as float32, in twice the room.
     folder
         Directory for tiles that are kept on disk.
     place
@@ -54,8 +55,11 @@ def keep_recording(
     from ..kernels.preprocess.scale import scale
 
     check_choice("cache", place, PLACES)
-    check_positive(step=step, **({} if bytes_max is None else {"cache_bytes_max": bytes_max}))
+    check_positive(step=1.0 if step is None else step, **({} if bytes_max is None else {"cache_bytes_max": bytes_max}))
     plan = recording_plan(recording)
+    if step is None:
+        kept = plan if plan.device is not None else keep_traces(plan, folder, place=place, bytes_max=bytes_max)
+        return schema.wrap_like(recording, to_dask(kept), step="keep_recording(step=None)")
     plan = plan.then(Stage(quantize, dtype=np.dtype("i2"), parameters={"step": float(step)}))
     kept = plan if plan.device is not None else keep_traces(plan, folder, place=place, bytes_max=bytes_max)
     gain = {"gain": np.asarray(step, np.float32)}
@@ -64,7 +68,7 @@ def keep_recording(
 
 
 def kept_integers(recording: xr.DataArray) -> tuple[xr.DataArray, float]:
-    """The integers of which a kept recording consists, and their step; the recording itself and 1 if it is not kept.
+    """The integers of which a kept recording consists, and their step; the recording itself and 1 if it has none.
 
     Sums over them are a sum over the recording divided by the step, without the time to convert all samples: with a
     step that is a power of two, to the bit.

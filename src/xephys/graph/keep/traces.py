@@ -1,9 +1,9 @@
-"""Traces that are computed once and read again: integer tiles in memory or on disk, or recomputed on each read.
+"""Traces that are computed once and read again: tiles in memory or on disk, or recomputed on each read.
 
 Several passes over a recording would filter and whiten it again each time. A `KeptSource` replaces that chain: it
-computes a tile on first use, and keeps it. What is read does not depend on where it is kept: tiles hold integers of a
-fixed step, each computed separately on the tile grid, even if nothing is kept. A sort therefore gives the same bits in
-every mode, and on a machine whose disk was full.
+computes a tile on first use, and keeps it. What is read does not depend on where it is kept: each tile is computed
+separately on the tile grid, even if nothing is kept. A sort therefore gives the same bits in every mode, and on a
+machine whose disk was full.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ DISK_BYTES_LEFT = 1 << 30
 
 @dataclass(frozen=True, eq=False)
 class KeptSource:
-    """The traces of a plan as a source of integers, tile by tile.
+    """The traces of a plan as a source, tile by tile.
 
     Attributes
     ----------
     plan
-        Plan that emits traces of an integer type; it is never run over more than one tile at a time.
+        Plan that emits traces; it is never run over more than one tile at a time.
     place
         ``"memory"``, ``"disk"`` or ``"none"``.
     folder
@@ -167,7 +167,7 @@ def keep_traces(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_m
     Parameters
     ----------
     plan
-        Plan that emits traces of an integer type.
+        Plan that emits traces.
     folder
         Tiles go to a subfolder named after their content; nothing is kept on disk if None.
     place

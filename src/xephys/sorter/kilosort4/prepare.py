@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
@@ -88,7 +90,15 @@ def prepare_white(recording: xr.DataArray, p: Kilosort4Parameters, run: Run) -> 
     filtered = referenced(filtered, operator="median" if p.do_CAR else "none")
     if np.isfinite(p.artifact_threshold):
         filtered = blank_artifacts(filtered, threshold=p.artifact_threshold)
-    return whitened(filtered, run, n_nearest=p.whitening_range, seed=seed, n_slices=n_excerpts(filtered, p))
+    # The clusters of this preset depend on the last digits of the white traces, and rounding them changes which neurons
+    # are found: see docs/explanation/sorter_measurements.md.
+    return whitened(
+        filtered,
+        replace(run, white_step=None),
+        n_nearest=p.whitening_range,
+        seed=seed,
+        n_slices=n_excerpts(filtered, p),
+    )
 
 
 def n_excerpts(recording: xr.DataArray, p: Kilosort4Parameters) -> int:

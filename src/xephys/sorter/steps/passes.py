@@ -47,6 +47,8 @@ class Run:
         Name of the running preset, for the sorting's provenance.
     cache, cache_bytes_max
         Where white traces are kept between passes, and the maximum number of bytes.
+    white_step
+        White traces are rounded to multiples of this, in units of the noise; None keeps them as they are.
     """
 
     folder: Path | None = None
@@ -54,6 +56,7 @@ class Run:
     preset: str = ""
     cache: str = "auto"
     cache_bytes_max: int | None = None
+    white_step: float | None = WHITE_STEP
 
     @property
     def computes(self) -> bool:
@@ -70,7 +73,7 @@ class Run:
         if not self.computes:
             return white
         return keep_recording(
-            white, step=WHITE_STEP, folder=self.folder, place=self.cache, bytes_max=self.cache_bytes_max
+            white, step=self.white_step, folder=self.folder, place=self.cache, bytes_max=self.cache_bytes_max
         )
 
     def collect(self, stage: str, events: SpikeTable) -> CheckpointedEvents:
