@@ -61,7 +61,8 @@ def rehearse() -> None:
     from ..match.templates import match_templates
     from ..templates.average import estimate_templates
 
-    # In the order of the sort, so that the first process arrives at none of them before they are compiled.
+    # In the order of the sort, so that the first process arrives at none of them before they are compiled. But the
+    # pursuit, which takes longest and would be compiled twice, comes before clustering.
     rng = np.random.default_rng(0)
     smooth_walk(np.zeros((4, 2)), np.ones((4, 2, 2)), np.zeros((4, 2)), np.eye(2), np.ones(4))
     tables, kernels = (np.ones((4, 64), np.float32), np.ones((4, 64), np.float32)), (np.ones(3), np.ones(3))
@@ -69,7 +70,6 @@ def rehearse() -> None:
         np.array([0, 1]), np.ones(1), np.zeros(1, np.uint8), np.zeros(1), np.ones(1, np.float32), np.arange(2.0),
         *tables, *kernels, 0.0, 1.0, np.zeros((1, 2)), np.zeros((1, 2, 2)),
     )  # fmt: skip
-    split_features(rng.standard_normal((400, 12)).astype(np.float32), halve=True)
     white, spikes = _white(rng)
     templates = estimate_templates(white.astype(np.int16), spikes, peak_channels=np.array([1, 5]))  # as kept traces are
     n_samples, nbefore = templates.sizes["sample"], int(templates.attrs["nbefore"])
@@ -81,6 +81,7 @@ def rehearse() -> None:
     match_templates(white, templates=templates, components=components, n_nearest=4, freq_max_hz=6000.0).compute(
         scheduler="synchronous"
     )
+    split_features(rng.standard_normal((400, 12)).astype(np.float32), halve=True)
     merge_candidates(np.zeros((2, 9, 1), np.float32), np.zeros((2, 1), np.int32))
     balanced_score(np.sort(4.0 + rng.exponential(1.0, 400)), 4.0, 5.0, 2.0)
 
