@@ -98,10 +98,10 @@ def bytes_read(part: Any, n_channels: int) -> int:
     counted = 0
     read = BinarySource.read
 
-    def counting(self: Any, start: int, stop: int) -> Any:
+    def counting(self: Any, start: int, stop: int, **options: Any) -> Any:
         nonlocal counted
         counted += (stop - start) * n_channels * 2
-        return read(self, start, stop)
+        return read(self, start, stop, **options)
 
     BinarySource.read = counting  # type: ignore[method-assign]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,9 +40,9 @@ def test_only_the_requested_samples_are_read(from_file: xr.DataArray, monkeypatc
     read: list[tuple[int, int]] = []
     original = BinarySource.read
 
-    def counting(self: BinarySource, start: int, stop: int) -> np.ndarray:
+    def counting(self: BinarySource, start: int, stop: int, **options: Any) -> np.ndarray:
         read.append((start, stop))
-        return original(self, start, stop)
+        return original(self, start, stop, **options)
 
     monkeypatch.setattr(BinarySource, "read", counting)
     to_spikeinterface(from_file).get_traces(start_frame=1500, end_frame=1600)

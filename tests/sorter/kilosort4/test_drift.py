@@ -13,7 +13,7 @@ from xephys.testing import simulate_recording
 
 @pytest.fixture(scope="module")
 def moving():
-    return simulate_recording(duration_s=30, n_channels=48, n_units=12, seed=21, drift="slow")
+    return simulate_recording(duration_s=30, n_channels=48, n_units=12, seed=21, drift="slow", drift_um=60)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,10 @@ def test_more_units_are_whole(moving, plain, nblocks):
     recording, truth = moving
     sorting = sort_kilosort4(recording, nblocks=nblocks)
     corrected = xephys.compare(sorting, truth)
-    assert corrected.summary["accuracy"] > plain.summary["accuracy"] + 0.03
-    assert corrected.summary["num_well_detected"] >= plain.summary["num_well_detected"] + 2
+    assert corrected.summary["accuracy"] > plain.summary["accuracy"] + 0.2
+    assert corrected.summary["num_well_detected"] >= plain.summary["num_well_detected"] + 5
     motion = sorting["motion"]["displacement_um"]
-    assert motion.max() - motion.min() == pytest.approx(30, rel=0.5)
+    assert motion.max() - motion.min() == pytest.approx(60, rel=0.5)
 
 
 @pytest.mark.parametrize(
