@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -135,20 +135,24 @@ def session_pairs(
     from ..kernels.track.pairs import near_pairs
 
     found: list[Pairs] = []
+    for a, b, block, other in _sessions_of_shanks(blocks, first):
+        if between is not None and (a, b) != between:
+            continue
+        far = other._replace(places=other.places + np.array([0.0, displaced_um, 0.0])) if displaced_um else other
+        i, j, features = near_pairs(block, far, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
+        if odds is not None:
+            kept = probability_of(features.astype(np.float64), odds) > PROBABILITY_MIN
+            i, j, features = i[kept], j[kept], features[kept]
+        found.append(Pairs(block.row[i], other.row[j], features))
+    return joined(found)
+
+
+def _sessions_of_shanks(blocks: list[dict[int, Units]], first: int) -> Iterator[tuple[int, int, Units, Units]]:
+    """Two sessions and their units on one shank, the later one from ``first`` on; they may be the same."""
     for of_shank in blocks:
         for b, other in of_shank.items():
-            for a, block in of_shank.items():
-                if b < first or a > b or (between is not None and (a, b) != between):
-                    continue
-                far = (
-                    other._replace(places=other.places + np.array([0.0, displaced_um, 0.0])) if displaced_um else other
-                )
-                i, j, features = near_pairs(block, far, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
-                if odds is not None:
-                    kept = probability_of(features.astype(np.float64), odds) > PROBABILITY_MIN
-                    i, j, features = i[kept], j[kept], features[kept]
-                found.append(Pairs(block.row[i], other.row[j], features))
-    return joined(found)
+            if b >= first:
+                yield from ((a, b, block, other) for a, block in of_shank.items() if a <= b)
 
 
 def session_matches(
@@ -173,15 +177,14 @@ def session_matches(
     from ..kernels.track.pairs import mutual_shares, near_pairs
 
     found, shares = [], []
-    for of_shank in blocks:
-        for b, other in of_shank.items():
-            for a, block in of_shank.items():
-                if b >= first and a < b:
-                    i, j, features = near_pairs(block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
-                    share = mutual_shares(i, j, features)
-                    kept = share >= SHARE_MIN
-                    found.append(Pairs(block.row[i[kept]], other.row[j[kept]], features[kept]))
-                    shares.append(share[kept])
+    for a, b, block, other in _sessions_of_shanks(blocks, first):
+        if a == b:
+            continue
+        i, j, features = near_pairs(block, other, distance_max_um=distance_max_um, cosine_min=COSINE_MIN)
+        share = mutual_shares(i, j, features)
+        kept = share >= SHARE_MIN
+        found.append(Pairs(block.row[i[kept]], other.row[j[kept]], features[kept]))
+        shares.append(share[kept])
     return joined(found), np.concatenate([np.empty(0), *shares])
 
 
