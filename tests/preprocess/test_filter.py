@@ -88,6 +88,14 @@ def test_impossible_designs_are_refused(parameters, message):
         xephys.bandpass_filter(sines(1000), **parameters)
 
 
+@pytest.mark.parametrize("name", ["bandpass_filter", "highpass_filter"])
+def test_a_misspelled_parameter_is_named(name):
+    with pytest.raises(ParameterError, match=f"{name} has no parameter 'freq_mn_hz'; did you mean 'freq_min_hz'"):
+        getattr(xephys, name)(sines(1000), freq_mn_hz=300)
+    with pytest.raises(ParameterError, match="filter has no parameter 'btpe'; did you mean 'btype'"):
+        xephys.filter(sines(1000), freq_hz=300, btpe="highpass")
+
+
 def test_the_quality_of_a_notch_must_be_positive():
     with pytest.raises(ParameterError, match="quality is 0; it must be greater than 0"):
         xephys.notch_filter(sines(1000), freq_hz=100, quality=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import xarray as xr
 
 from .. import schema
 from ..calls import operation
-from ..checks import check_choice, check_corner, check_positive
+from ..checks import check_choice, check_corner, check_positive, hint_for
 from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..recording.stages import extend_recording
@@ -18,6 +20,8 @@ from ..recording.stages import extend_recording
 HALO_TOLERANCE = 1e-6
 #: Corner frequencies of each kind of filter.
 _N_CORNERS = {"bandpass": 2, "bandstop": 2, "highpass": 1, "lowpass": 1}
+#: Parameters of SciPy's designs: decibels in the pass band, and in the stop band.
+_RIPPLES = ("rp", "rs")
 
 
 @operation
@@ -71,6 +75,7 @@ def bandpass_filter(
     >>> filtered.sizes == recording.sizes
     True
     """
+    _check_design(design, bandpass_filter)
     rate = schema.validate_recording(recording).sampling_frequency
     check_corner("freq_min_hz", freq_min_hz, rate)
     check_corner("freq_max_hz", freq_max_hz, rate)
@@ -106,6 +111,7 @@ def highpass_filter(
     >>> highpass_filter(recording, freq_min_hz=300).dtype
     dtype('float32')
     """
+    _check_design(design, highpass_filter)
     rate = schema.validate_recording(recording).sampling_frequency
     check_corner("freq_min_hz", freq_min_hz, rate)
     return filter_with_sos(
@@ -197,6 +203,7 @@ def filter(  # the field's name for it; Python's own is not used here
     >>> filter(recording, freq_hz=300.0, btype="highpass", order=3, direction="forward").dtype
     dtype('float32')
     """
+    _check_design(design, filter)
     rate = schema.validate_recording(recording).sampling_frequency
     check_choice("btype", btype, tuple(_N_CORNERS))
     corners = np.atleast_1d(np.asarray(freq_hz, np.float64))
@@ -261,6 +268,15 @@ def filter_with_sos(
     }[direction]
     stage = Stage(func, dtype=np.dtype("f4"), arrays={"sos": sections}, before=before, after=after)
     return extend_recording(recording, stage)
+
+
+def _check_design(design: dict[str, Any], operation: Callable[..., Any]) -> None:
+    """Refuse what neither the operation nor SciPy's design takes: it is most likely a misspelled parameter."""
+    own = [p.name for p in signature(operation).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in design:
+        if name not in _RIPPLES:
+            known = [*own, *_RIPPLES]
+            raise ParameterError(f"{operation.__name__} has no parameter {name!r}{hint_for(name, known)}")
 
 
 def _design(order: int, corners_hz: Any, btype: str, ftype: str, rate: float, design: dict[str, Any]) -> Any:
