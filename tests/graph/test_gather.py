@@ -51,6 +51,15 @@ def test_tiles_without_rows_may_be_left_out() -> None:
     np.testing.assert_array_equal(found["row"], expected["row"])
 
 
+def test_layers_are_named_after_what_they_hold() -> None:
+    """A layer named after an address is lost when another one at the same address is merged with it."""
+    parts = tile_runs(plan_in(1500), np.array([0, 1, 3, 4, 5]))
+    merged = [lazy_gather(part, summed=("sum",)) for part in parts]
+    names = [set(map(str, delayed.dask.layers)) for delayed in merged]
+    assert not any(name.isdigit() for name in names[0] | names[1])
+    assert len({name for name in names[0] ^ names[1] if name.startswith("gather-")}) == len(parts)
+
+
 def test_no_tiles_give_empty_results() -> None:
     assert gather(tile_runs(plan_in(1000), np.zeros(0, int))) == {}
 

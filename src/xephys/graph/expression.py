@@ -64,6 +64,10 @@ class LazyArray(da.Array):  # type: ignore[misc]
     indexing with lists of channels.
     """
 
+    def __dask_layers__(self) -> tuple[str]:
+        # Without it, graphs that depend on this array name its layer after an address, which the next array may get.
+        return (self.name,)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if copy is False:
             raise ValueError("a lazy array cannot become one in memory without a copy")
