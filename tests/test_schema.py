@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from xephys.errors import RecordingError
+from xephys.preprocess.filter import bandpass_filter
 from xephys.regular_clock import RegularClock
 from xephys.schema import make_recording, validate_recording, wrap_like
 
@@ -26,6 +27,15 @@ def test_time_is_a_range_from_the_start():
 def test_a_valid_recording_is_described():
     info = validate_recording(recording())
     assert (info.sampling_frequency, info.n_samples, info.n_channels, info.units) == (RATE, 300, 2, "counts")
+
+
+def test_no_operation_makes_a_number_for_each_sample_of_a_clock(monkeypatch):
+    """A day at 30 kHz has 2.6 billion of them."""
+    monkeypatch.setattr(RegularClock, "to_pandas_index", lambda clock: pytest.fail("the times were made"))
+    made = recording()
+    validate_recording(made)
+    validate_recording(made[100:])
+    bandpass_filter(made, freq_min_hz=50.0, freq_max_hz=400.0)
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,9 @@ def check_times(recording: xr.DataArray) -> None:
             f"the times are {recording.coords['time'].dtype}, and a recording's are seconds: "
             f"recording.assign_coords(time={by})"
         )
-    index = recording.indexes["time"] if "time" in recording.xindexes else None
-    if index is None:
+    if "time" not in recording.xindexes:
         return
+    index = recording.xindexes["time"].to_pandas_index()
     if index.hasnans:
         raise RecordingError("some times are NaN; drop them (recording.drop_vars('time')) or correct them")
     if not index.is_monotonic_increasing:

@@ -316,7 +316,8 @@ def validate_recording(recording: Any) -> RecordingInfo:
     if n_channels == 0 or n_samples == 0:
         raise RecordingError(f"the recording has {n_samples} samples of {n_channels} channels; it is empty")
     if "channel" in recording.xindexes:
-        check_channel_names(recording.indexes["channel"])
+        # `indexes` would make a pandas index of the clock too: one number for each sample.
+        check_channel_names(recording.xindexes["channel"].to_pandas_index())
     check_trace_units(recording.attrs.get("units", "counts"))
     _check_times(recording, float(rate))
     return RecordingInfo(float(rate), n_samples, n_channels, str(recording.attrs.get("units", "counts")))
