@@ -5,12 +5,15 @@ python -m benchmarks.realtime live --channels 384 --minutes 10
 python -m benchmarks.realtime paced --channels 384 --duration 15 --minutes 10 --out blocks.npz
 
 ``live`` computes block after block; with ``paced`` a second thread writes a block each 5 ms, as acquisition does.
+``picture --out blocks.npz --page benchmarks/results/realtime.md`` draws the file of ``paced`` and writes its figures
+into the page.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import time
 from pathlib import Path
@@ -136,10 +139,12 @@ def paced(given: argparse.Namespace) -> dict[str, Any]:
         wall[n_read] = time.perf_counter() - written[n_read]
         n_read += 1
     ms = {"wall": wall * 1e3, "cpu": cpu * 1e3}
+    about = {"channels": given.channels, "sequences": sequences.sizes["sequence"], "blocks": n_blocks, "read": n_read}
     if given.out:
-        np.savez_compressed(given.out, **{name: values.astype(np.float32) for name, values in ms.items()})
+        stored = {name: values.astype(np.float32) for name, values in ms.items()}
+        np.savez_compressed(given.out, **stored, about=np.array(json.dumps(about)))
     return {
-        "sequences": sequences.sizes["sequence"], "blocks": n_blocks, "read": n_read, "spikes": n_spikes,
+        **about, "spikes": n_spikes,
         **{
             f"{name} p50 p99 p99.9 max ms": [round(float(v), 3) for v in (*np.percentile(of, [50, 99, 99.9]), of.max())]
             for name, of in ms.items()
@@ -149,11 +154,12 @@ def paced(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def picture(given: argparse.Namespace) -> dict[str, Any]:
-    """Histogram of the computation per block, beside the file of ``live``."""
+    """Histogram of the computation per block, beside the file of ``live`` or ``paced``, whose figures go to a page."""
     import matplotlib.pyplot as plt
 
     with np.load(given.out) as stored:
         ms = {name: stored[name] for name in ("cpu", "wall")}
+        about = json.loads(str(stored["about"])) if "about" in stored else {}
     fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
     bins = np.linspace(0, 10, 201)
     for name, text in (("cpu", "CPU time"), ("wall", "wall time")):
@@ -164,7 +170,30 @@ def picture(given: argparse.Namespace) -> dict[str, Any]:
     ax.legend(fontsize="small")
     path = Path(given.out).with_suffix(".png")
     fig.savefig(path, dpi=120)
+    if given.page:
+        page = Path(given.page)
+        fig.savefig(page.parent / "realtime_blocks.png", dpi=120)
+        text = page.read_text(encoding="utf-8")
+        marked = re.compile(r"(<!-- live -->\n).*?(<!-- end -->)", re.DOTALL)
+        page.write_text(marked.sub(lambda m: m[1] + live_table(ms, about) + m[2], text), encoding="utf-8")
+    plt.close(fig)
     return {"blocks": len(ms["cpu"]), "picture": str(path)}
+
+
+def live_table(ms: dict[str, Any], about: dict[str, Any]) -> str:
+    """What the page says of a file of ``paced``."""
+    lines = [
+        f"A second thread writes a block of {about['channels']} channels every 5 ms, as acquisition does, and this one "
+        f"sorts it by {about['sequences']} sequences: {about['blocks']:,} blocks ({about['blocks'] * 0.005 / 60:.1f} "
+        f"minutes), of which {about['blocks'] - about['read']} were lost.",
+        "",
+        "| per block, ms | median | 99 of 100 | 999 of 1000 | longest |",
+        "|---|---|---|---|---|",
+    ]
+    for name, text in (("cpu", "CPU time"), ("wall", "from the block's last sample to its spikes")):
+        p50, p99, p999 = np.percentile(ms[name].astype(float), [50, 99, 99.9])
+        lines.append(f"| {text} | {p50:.2f} | **{p99:.2f}** | {p999:.2f} | {ms[name].max():.1f} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -182,6 +211,7 @@ def main() -> None:
     parser.add_argument("--parameters", default="{}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out")
+    parser.add_argument("--page", help="page of results whose table is written")
     given = parser.parse_args()
     print(json.dumps({**vars(given), **globals()[given.what](given)}), flush=True)
 

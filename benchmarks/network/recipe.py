@@ -10,6 +10,7 @@ filters that users apply are taken in turn: the causal-length Gaussian band and 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ TOLERANCE_MS = 0.2
 SEPARATION_MS = 0.2
 REACH_MS = 1.2
 N_SHAPES = 600
+STRETCHES = (0.65, 1.5)
 #: Noise of each kind: what the simulator is given.
 NOISES: tuple[dict[str, Any], ...] = (
     {"preset": "easy"},
@@ -72,9 +74,10 @@ def library(
     rng: np.random.Generator,
     *,
     n_shapes: int = N_SHAPES,
+    stretch_range: tuple[float, float] = STRETCHES,
     later_range: tuple[float, float] = (1.0, 1.0),
 ) -> Library:
-    """Waveforms of all kinds as they look after the filter.
+    """Waveforms of all kinds as they look after the filter, stretched in time by a factor of ``stretch_range``.
 
     What follows the trough is stretched by a factor of ``later_range`` on its own: where a spike's later side is slow,
     noise moves its trough to that side, and the network has to know it.
@@ -85,7 +88,7 @@ def library(
     pad, reach = round(0.006 * fine_hz), round(0.003 * fine_hz)
     out = np.zeros((n_shapes, 2 * reach + 1), np.float32)
     for k in range(n_shapes):
-        stretch = np.exp(rng.uniform(np.log(0.65), np.log(1.5)))
+        stretch = np.exp(rng.uniform(*np.log(stretch_range)))
         later = 1.0 if later_range == (1.0, 1.0) else np.exp(rng.uniform(*np.log(later_range)))
         warped = np.where(axis > 0, axis / later, axis) / stretch
         waveform = make_waveform(str(rng.choice(KINDS)), warped, rng).astype(float)
@@ -171,17 +174,18 @@ def windows_of(traces: Array, spikes: Spikes, rate_hz: float, reach: int) -> tup
 
 def make_set(
     rate_hz: float, seed: int, *, n_rounds: int, duration_s: float = 8.0, n_channels: int = 24,
-    later_range: tuple[float, float] = (1.0, 1.0),
+    stretch_range: tuple[float, float] = STRETCHES, later_range: tuple[float, float] = (1.0, 1.0),
+    noises: Sequence[int] = range(len(NOISES)),
 ) -> dict[str, Any]:  # fmt: skip
-    """Windows, labels and offsets from ``n_rounds`` rounds through all kinds of noise."""
+    """Windows, labels and offsets from ``n_rounds`` rounds through some kinds of noise."""
     rng = np.random.default_rng([seed, round(rate_hz)])
     reach = round(REACH_MS * 1e-3 * rate_hz)
     parts: list[tuple[Array, Array, Array]] = []
     for filter_name in ("gaussian", "butterworth"):
-        shapes = library(rate_hz, filter_name, rng, later_range=later_range)
+        shapes = library(rate_hz, filter_name, rng, stretch_range=stretch_range, later_range=later_range)
         for number in range(n_rounds):
-            for kind in range(len(NOISES)):
-                own_seed = 100_000 * seed + 100 * number + kind
+            for place, kind in enumerate(noises):
+                own_seed = 100_000 * seed + 100 * number + place
                 traces = noise_traces(
                     rate_hz, kind, own_seed, duration_s=duration_s, n_channels=n_channels, filter_name=filter_name
                 )
@@ -206,8 +210,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--later", type=float, nargs=2, default=(1.0, 1.0), help="further stretch of the later side")
+    parser.add_argument("--stretch", type=float, nargs=2, default=STRETCHES, help="stretch of whole spikes")
+    parser.add_argument("--noises", type=int, nargs="+", default=range(len(NOISES)), help="kinds of noise, in turn")
     given = parser.parse_args()
-    made = make_set(given.rate_hz, given.seed, n_rounds=given.rounds, later_range=tuple(given.later))
+    made = make_set(
+        given.rate_hz, given.seed, n_rounds=given.rounds, stretch_range=tuple(given.stretch),
+        later_range=tuple(given.later), noises=given.noises,
+    )  # fmt: skip
     print({name: np.shape(value) for name, value in made.items()}, "spikes", (made["label"] == 1).mean())
     np.savez(given.out, **made)
 

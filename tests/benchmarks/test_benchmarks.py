@@ -367,8 +367,24 @@ def test_realtime(load, tmp_path):
     assert result["at least 0.8"] >= 2 and result["MB on disk"] > 0
     result = realtime.live(given)
     assert result["blocks"] == 600 and result["identical to offline"]
+    result = realtime.paced(given)
+    assert result["blocks"] == result["read"] == 600
+    given.page = str(tmp_path / "page.md")
+    Path(given.page).write_text("# Before\n\n<!-- live -->\nold\n<!-- end -->\n\nAfter\n", encoding="utf-8")
     assert realtime.picture(given)["blocks"] == 600
     assert (tmp_path / "live.png").stat().st_size > 5_000
+    page = Path(given.page).read_text(encoding="utf-8")
+    p99 = result["wall p50 p99 p99.9 max ms"][1]
+    assert f"**{p99:.2f}**" in page and "600 blocks" in page and "16 channels" in page
+    assert page.startswith("# Before\n") and page.endswith("After\n") and "old" not in page
+    assert (tmp_path / "realtime_blocks.png").stat().st_size > 5_000
+
+
+def test_unit_table(load):
+    unit_table = load("unit_table")
+    result = unit_table.run(quick=True, n_reads=5)
+    assert result.peak_bytes > 1e8 and min(result.ours_s, result.plainly_s, result.lazily_s) > 0
+    assert f"{result.peak_bytes / 2**30:.2f} GiB" in "".join(unit_table.report(result))
 
 
 def test_batch(load, tmp_path):

@@ -8,9 +8,11 @@ import dask
 import numpy as np
 import pytest
 
+from xephys.graph import gather as gather_module
 from xephys.graph.build import root_plan
 from xephys.graph.gather import _filled, gather, lazy_gather, tile_runs
 from xephys.graph.plan import Plan, Stage
+from xephys.graph.reduce import grow
 
 from . import toys
 
@@ -39,6 +41,32 @@ def test_results_do_not_depend_on_chunks(chunk: int) -> None:
     found = gather([plan_in(chunk)], summed=("sum",))
     np.testing.assert_array_equal(found["sum"], expected["sum"])
     np.testing.assert_array_equal(found["row"], expected["row"])
+
+
+def test_large_sums_are_merged_in_pairs_to_the_same_bits() -> None:
+    expected = gather([plan_in(700)], summed=("sum",))
+    found = gather([plan_in(700)], summed=("sum",), sum_bytes=1 << 30)
+    np.testing.assert_array_equal(found["sum"], expected["sum"])
+    np.testing.assert_array_equal(found["row"], expected["row"])
+    for sum_bytes, most in ((0, 8), (1 << 30, 2)):
+        merges = lazy_gather(plan_in(300), summed=("sum",), sum_bytes=sum_bytes).dask
+        assert max(len(task.dependencies) for key, task in merges.items() if "merge" in str(key)) == most
+
+
+def test_sums_are_joined_while_tiles_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many tiles in a chunk, no more sums are in memory than the tree has levels."""
+    most = 0
+
+    def counted(nodes: Any) -> Any:
+        nonlocal most
+        most = max(most, len(nodes))
+        return grow(nodes)
+
+    monkeypatch.setattr(gather_module, "grow", counted)
+    (whole,) = [lazy_gather(plan_in(toys.N_SAMPLES), summed=("sum",))]
+    whole.compute(scheduler="synchronous")
+    n_tiles = -(-toys.N_SAMPLES // 1000)
+    assert n_tiles >= 6 and most <= 1 + int(np.log2(n_tiles)) < n_tiles
 
 
 def test_tiles_without_rows_may_be_left_out() -> None:

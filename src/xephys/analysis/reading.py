@@ -41,8 +41,8 @@ class Reading:
         ``(unit, slot)``: channels of each unit, padded with -1.
     nbefore, nafter
         Samples of a waveform before the spike, and from it on.
-    averages, waveforms
-        Whether to average the chosen waveforms, and whether to keep them.
+    averages, spreads, waveforms
+        Whether to sum the chosen waveforms, to sum their squares as well, and to keep them.
     peak_channels, shifts
         ``(unit,)``: channel and lag at which the amplitude of a spike is read, if wanted.
     locate, place_fields
@@ -62,6 +62,7 @@ class Reading:
     nbefore: int
     nafter: int
     averages: bool = False
+    spreads: bool = True
     waveforms: bool = False
     peak_channels: NDArray[np.int64] | None = None
     shifts: NDArray[np.int64] | None = None
@@ -100,6 +101,11 @@ def read_spikes(subject: Subject, reading: Reading) -> dict[str, NDArray[Any]]:
             out[name] = arrays[0]  # waveforms of a single segment are not copied
         else:
             out[name] = np.sum(arrays, axis=0) if name in SUMMED else np.concatenate(arrays)
+    from ..kernels.analysis.snippets import filled_slots
+
+    for name in ("sums", "squares"):
+        if name in out:
+            out[name] = filled_slots(out[name], reading.channels, reading.nbefore + reading.nafter)
     return out
 
 
@@ -117,11 +123,17 @@ def _read_segment(subject: Subject, reading: Reading, number: int) -> dict[str, 
     tiles = np.unique(np.concatenate([tiles, noise_tiles, (starts - plan.origin) // plan.tile_samples]))
     for stage in _stages(subject, reading, number, noise_tiles * plan.tile_samples + plan.origin, starts):
         plan = plan.then(stage)
-    found = gather(tile_runs(plan, tiles), summed=SUMMED)
+    found = gather(tile_runs(plan, tiles), summed=SUMMED, sum_bytes=_sum_bytes(reading))
     for name in ("spike", "waveform_spike"):
         if name in found:
             found[name] = found[name] + first
     return found
+
+
+def _sum_bytes(reading: Reading) -> int:
+    """Size of the sums of one tile."""
+    n_values = int((reading.channels >= 0).sum()) * (reading.nbefore + reading.nafter)
+    return n_values * 8 * (1 + reading.spreads) if reading.averages else 0
 
 
 def _noise_tiles(tiles: range, n_tiles: int) -> NDArray[np.int64]:
@@ -172,6 +184,7 @@ def _stages(
         "nbefore": reading.nbefore,
         "nafter": reading.nafter,
         "averages": reading.averages,
+        "spreads": reading.spreads,
         "waveforms": reading.waveforms,
         "template_nbefore": reading.template_nbefore,
         "lag_samples": reading.lag_samples,
@@ -227,6 +240,7 @@ def read_tile(
     nbefore: int,
     nafter: int,
     averages: bool,
+    spreads: bool,
     waveforms: bool,
     template_nbefore: int,
     lag_samples: int,
@@ -253,11 +267,12 @@ def read_tile(
     out: dict[str, NDArray[Any]] = {}
     chosen = events["chosen"] & (averages or waveforms)
     if chosen.any():
-        cut = snippets.cut_waveforms(traces, rows[chosen], owners[chosen], channels, nbefore, nafter, lo, hi)
+        cut = rows[chosen], owners[chosen], channels, nbefore, nafter, lo, hi
         if averages:
-            out["sums"], out["squares"], out["counts"] = snippets.sum_by_unit(cut, owners[chosen], len(channels))
+            out["sums"], squares, out["counts"] = snippets.sum_waveforms(traces, *cut, spreads)
+            out.update({"squares": squares} if spreads else {})
         if waveforms:
-            out["waveform_spike"], out["waveform"] = events["spike"][chosen], cut
+            out["waveform_spike"], out["waveform"] = events["spike"][chosen], snippets.cut_waveforms(traces, *cut)
     wanted = events["wanted"]
     if wanted.any() and (shifts is not None or place_fields or templates is not None):
         out["spike"] = events["spike"][wanted]

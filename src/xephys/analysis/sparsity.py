@@ -52,7 +52,7 @@ def scouted_templates(subject: Subject, units: NDArray[np.bool_], *, seed: int) 
         subject,
         Reading(
             wanted=np.zeros(subject.n_spikes, bool), chosen=chosen, channels=everywhere, nbefore=n, nafter=n,
-            averages=True,
+            averages=True, spreads=False,
         ),
     )  # fmt: skip
     if "sums" not in found:

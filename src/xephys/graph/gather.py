@@ -21,18 +21,21 @@ from .events import compute
 from .local import map_in_threads
 from .plan import Array, Plan
 from .reduce import Nodes, Partial, fold, grow
-from .run import Program, run_partials
+from .run import Program, each_partial
 from .tasks import over_chunks
 
 #: Rows by name, for each tile by its number.
 Rows: TypeAlias = dict[int, Partial]
 
-_FAN_IN = 8
+#: Results of chunks that are merged at once; two where the sums are large, since all of them are then in memory.
+_FAN_IN, _LARGE_FAN_IN = 8, 2
+#: Size of the sums of a tile from which they count as large.
+_LARGE_BYTES = 8 << 20
 #: Size of the arrays that one thread joins, at least.
 _BYTES_PER_SPAN = 8 << 20
 
 
-def gather(plans: Sequence[Plan], *, summed: tuple[str, ...] = ()) -> Partial:
+def gather(plans: Sequence[Plan], *, summed: tuple[str, ...] = (), sum_bytes: int = 0) -> Partial:
     """Read parts of one recording and return rows and sums.
 
     Parameters
@@ -42,17 +45,19 @@ def gather(plans: Sequence[Plan], *, summed: tuple[str, ...] = ()) -> Partial:
         read and count as empty.
     summed
         Names of the arrays to add up; the rows of all others are joined.
+    sum_bytes
+        Size of the sums of a tile, if known. It decides how many of them are merged at once, and changes no result.
 
     Returns
     -------
     Arrays by name; a name that no tile has is missing.
     """
-    merged = _merge(list(compute(*[lazy_gather(plan, summed=summed) for plan in plans])))
+    merged = _merge(list(compute(*[lazy_gather(plan, summed=summed, sum_bytes=sum_bytes) for plan in plans])))
     return joined(merged)
 
 
-def lazy_gather(plan: Plan, *, summed: tuple[str, ...] = ()) -> Delayed:
-    """Rows and sums of a plan as one Delayed: a task per chunk, then merges of eight."""
+def lazy_gather(plan: Plan, *, summed: tuple[str, ...] = (), sum_bytes: int = 0) -> Delayed:
+    """Rows and sums of a plan as one Delayed: a task per chunk, then merges of eight, or of two if sums are large."""
     if plan.emits != "partials":
         raise ValueError(
             f"{plan_label(plan)} emits {plan.emits}, not arrays of a tile; add a stage that emits partials"
@@ -63,13 +68,13 @@ def lazy_gather(plan: Plan, *, summed: tuple[str, ...] = ()) -> Delayed:
     )
     level: list[Any] = [(name, i) for i in range(len(plan.chunks))]
     merges: dict[Any, Any] = {}
-    depth = 0
+    depth, fan_in = 0, _LARGE_FAN_IN if sum_bytes >= _LARGE_BYTES else _FAN_IN
     while len(level) > 1 or depth == 0:
         depth += 1
         parents = []
-        for i in range(0, len(level), _FAN_IN):
+        for i in range(0, len(level), fan_in):
             key = (f"merge-{name}", depth, i)
-            merges[key] = Task(key, _merge, List(*(TaskRef(child) for child in level[i : i + _FAN_IN])))
+            merges[key] = Task(key, _merge, List(*(TaskRef(child) for child in level[i : i + fan_in])))
             parents.append(key)
         level = parents
     top = level[0]
@@ -88,10 +93,13 @@ def run_gather(
     summed: tuple[str, ...],
 ) -> tuple[Nodes, Rows]:
     """Task of one chunk: the sums of its tiles, joined as far as the tree allows, and the rows of its tiles."""
-    found = run_partials(program, arrays, read, start, stop)
-    leaves = {(0, k): {n: v for n, v in partial.items() if n in summed} for k, partial in found.items()}
-    rows = {k: {n: v for n, v in partial.items() if n not in summed} for k, partial in found.items()}
-    return grow(leaves), rows
+    nodes: Nodes = {}
+    rows: Rows = {}
+    for k, partial in each_partial(program, arrays, read, start, stop):
+        rows[k] = {name: value for name, value in partial.items() if name not in summed}
+        nodes = grow({**nodes, (0, k): {name: value for name, value in partial.items() if name in summed}})
+        del partial
+    return nodes, rows
 
 
 def _merge(parts: list[tuple[Nodes, Rows]]) -> tuple[Nodes, Rows]:

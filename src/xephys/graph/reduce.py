@@ -17,7 +17,7 @@ from dask.highlevelgraph import HighLevelGraph
 from .build import plan_label
 from .events import compute
 from .plan import Array, Plan
-from .run import Program, run_partials
+from .run import Program, each_partial
 from .tasks import over_chunks, part_key
 
 Partial: TypeAlias = dict[str, Array]
@@ -63,7 +63,10 @@ def run_leaves(
     program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> Nodes:
     """Task of one chunk: the partial sums of its tiles, joined as far as the tree allows."""
-    return grow({(0, k): partial for k, partial in run_partials(program, arrays, read, start, stop).items()})
+    nodes: Nodes = {}
+    for k, partial in each_partial(program, arrays, read, start, stop):
+        nodes = grow({**nodes, (0, k): partial})  # at once, so that few sums are in memory
+    return nodes
 
 
 def _merge(parts: list[Nodes]) -> Nodes:

@@ -163,9 +163,17 @@ def run_partials(
     program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
 ) -> dict[int, dict[str, Array]]:
     """One dict of summable arrays per tile that begins inside ``[start, stop)``, by the number of the tile."""
+    return dict(each_partial(program, arrays, read, start, stop))
+
+
+def each_partial(
+    program: Program, arrays: Mapping[str, Array], read: Callable[[int, int], Array], start: int, stop: int
+) -> Iterator[tuple[int, dict[str, Array]]]:
+    """The same one by one, for those who need not have all of them in memory at once."""
     tile = program.tile_samples
     first, last = -(-start // tile) * tile, min(-(-stop // tile) * tile, program.n_samples)
-    return {a // tile: partial for a, _, partial in _event_tiles(program, arrays, read, first, last)}
+    for at, _, partial in _event_tiles(program, arrays, read, first, last):
+        yield at // tile, partial
 
 
 def _bound(program: Program, arrays: Mapping[str, Array]) -> list[tuple[Step, Callable[..., Any]]]:
@@ -284,6 +292,7 @@ def _event_tiles(
             found = own_arrays(on_host(found), traces)
             del traces, view  # otherwise they would stay in memory beside the next tile
             yield tile_start, tile_stop, found
+            del found
 
 
 class _BlasKeeper:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.analysis.snippets import cut_waveforms, inside_rows, sum_by_unit, values_at
+from xephys.kernels.analysis.snippets import cut_waveforms, filled_slots, inside_rows, sum_waveforms, values_at
 
 
 @pytest.mark.parametrize("dtype", ["f4", "i2"])
@@ -25,15 +25,24 @@ def test_windows_equal_slices(dtype: str) -> None:
             np.testing.assert_array_equal(found[i, :, k], expected)
 
 
-def test_windows_are_summed_by_unit() -> None:
+@pytest.mark.parametrize("dtype", ["f4", "i2"])
+def test_sums_equal_those_of_the_windows(dtype: str) -> None:
     rng = np.random.default_rng(1)
-    waveforms, units = rng.normal(size=(40, 7, 3)).astype(np.float32), rng.integers(0, 3, 40)
-    sums, squares, counts = sum_by_unit(waveforms, units, 4)
+    traces = rng.integers(-99, 99, (60, 5)).astype(dtype)
+    channels = np.array([[3, 0, -1], [-1, 4, -1], [1, 2, 3], [0, -1, -1]], np.int32)
+    rows, units = np.sort(rng.integers(0, 60, 40)), rng.integers(0, 3, 40)
+    cut = rows, units, channels, 4, 6, 2, 57
+    sums, squares, counts = sum_waveforms(traces, *cut, True)
+    assert len(sums) == len(squares) == 10 * (channels >= 0).sum()
+    windows = cut_waveforms(traces, *cut).astype(float)
     for unit in range(4):
-        own = waveforms[units == unit].astype(float)
-        np.testing.assert_allclose(sums[unit], own.sum(axis=0), atol=1e-12)
-        np.testing.assert_allclose(squares[unit], (own**2).sum(axis=0), atol=1e-12)
+        own = windows[units == unit]
+        np.testing.assert_array_equal(filled_slots(sums, channels, 10)[unit], own.sum(axis=0))
+        np.testing.assert_array_equal(filled_slots(squares, channels, 10)[unit], (own**2).sum(axis=0))
         assert counts[unit] == len(own)
+    again, nothing, _ = sum_waveforms(traces, *cut, False)
+    np.testing.assert_array_equal(again, sums)
+    assert not len(nothing)
 
 
 def test_values_outside_are_zero() -> None:

@@ -28,6 +28,41 @@ def test_results_of_a_batch_are_no_input_of_the_next(write_wells: Callable[..., 
     assert [part.name for part in group.parts] == ["file0", "file1", "file2"]
 
 
+def test_one_bad_folder_among_others_fails_alone(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
+    (well,) = write_wells(1)
+    (tmp_path / "data" / "empty").mkdir()
+    good, empty = find_groups([well, tmp_path / "data" / "empty"], sorter="default")
+    assert good.refused is None and "holds no recording" in str(empty.refused)
+    assert [part.name for part in empty.parts] == ["empty"] and empty.results.name == "empty"
+
+
+def test_pictures_and_notes_beside_recordings_are_no_recordings(
+    write_wells: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    (well,) = write_wells(1)
+    for name in ("setup.png", "protocol.pdf", "probe.prb", "Thumbs.db"):
+        (well / name).write_bytes(b"\x89PNG")
+    (well / "file1.json").unlink()  # a recording that nobody describes is still one, and fails
+    (group,) = find_groups([well], sorter="default")
+    assert [part.name for part in group.parts] == ["file0", "file1", "file2"]
+
+
+def test_names_that_differ_after_a_dot(tmp_path: Path) -> None:
+    files = [tmp_path / f"run_g0.imec{number}.bin" for number in range(2)]
+    for file in files:
+        file.write_bytes(b"")
+    apart = find_groups(files, sorter="default")
+    assert [group.name for group in apart] == ["run_g0.imec0", "run_g0.imec1"]
+    (joint,) = find_groups([tmp_path], sorter="default")
+    assert [part.name for part in joint.parts] == ["run_g0.imec0", "run_g0.imec1"]
+    (one,) = find_groups([tmp_path / "plate.raw.h5"], sorter="default")
+    assert one.name == "plate"
+    endings = find_groups([tmp_path / "a.h5", tmp_path / "a.nwb"], sorter="default")
+    assert [group.name for group in endings] == ["a.h5", "a.nwb"]
+    with pytest.raises(ParameterError, match="same folder"):
+        find_groups([files[0], files[0]], sorter="default")
+
+
 def test_folders_of_several_kinds_or_of_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="holds no recording"):
         find_groups([tmp_path], sorter="default")

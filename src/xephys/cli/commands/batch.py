@@ -11,6 +11,9 @@ from ..console import console
 from ..options import Debug, Settings
 from ..settings import literal, split_settings
 
+#: Passes over a recording that the bar of progress expects; more of them never move it back.
+PASSES = 4
+
 
 def batch(
     paths: Annotated[
@@ -46,6 +49,7 @@ def batch(
     from ...pipeline.batch.sort_recording import sort_multistream, sort_recording
     from ...pipeline.batch.sources import find_groups
     from ...pipeline.config.config import SortingPipelineConfig
+    from ...sorter.progress import shown_progress
 
     files = [path for path in paths if path.suffix == ".toml"]
     recordings = [path for path in paths if path.suffix != ".toml"]
@@ -67,16 +71,21 @@ def batch(
         return
     places: dict[str, Any] = {}
     if out is not None:
+        own = [group.name for group in groups]
+        if len(set(own)) < len(own):  # wells of several plates
+            own = [f"{path.absolute().parent.name}/{name}" for path, name in zip(recordings, own, strict=True)]
         places = {
-            "results_folders": [out / group.name for group in groups],
-            "intermediate_folders": [out / ".work" / group.name for group in groups],
+            "results_folders": [out / name for name in own],
+            "intermediate_folders": [out / ".work" / name for name in own],
         }
-    with connect(scheduler):
+    seen = console(stderr=True).is_terminal and scheduler == "threads"  # workers have no terminal
+    with connect(scheduler), shown_progress(seen, n_passes=PASSES * len(groups)) as progress:
         if streams is not None:
-            by_stream = sort_multistream(recordings[0], [name.strip() for name in streams.split(",")], config)
+            wanted = [name.strip() for name in streams.split(",")]
+            by_stream = sort_multistream(recordings[0], wanted, config, progress=progress)
             results = [result for stream in by_stream.values() for result in stream]
         else:
-            results = list(sort_recording(recordings, config, **places))
+            results = list(sort_recording(recordings, config, **places, progress=progress))
     table = Table(box=None, pad_edge=False)
     for heading in ("recording", "status", "units", "seconds", ""):
         table.add_column(heading, overflow="fold")

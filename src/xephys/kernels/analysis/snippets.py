@@ -79,30 +79,78 @@ def cut_waveforms(
 
 
 @kernel
-def sum_by_unit(
-    waveforms: NDArray[np.float32], units: NDArray[np.int64], n_units: int
+def sum_waveforms(
+    traces: NDArray[Any],
+    rows: NDArray[np.int64],
+    units: NDArray[np.int64],
+    channels: NDArray[np.int32],
+    nbefore: int,
+    nafter: int,
+    lo: int,
+    hi: int,
+    squared: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Sums of waveforms and of their squares ``(unit, sample, slot)``, and their numbers ``(unit,)``.
+    """Sums of waveforms and of their squares by unit, and their numbers ``(unit,)``, without a copy of a waveform.
+
+    The sums are flat: unit after unit, sample after sample, and only channels that a unit has, so that units with few
+    channels take little memory beside one with many. :func:`filled_slots` gives their places.
+
+    Parameters
+    ----------
+    traces, rows, units, channels, nbefore, nafter, lo, hi
+        As for :func:`cut_waveforms`.
+    squared : bool
+        Whether to sum squares; if not, their array is empty.
 
     Examples
     --------
-    >>> sums, squares, counts = sum_by_unit(np.float32([[[2]], [[3]]]), np.array([1, 1]), 2)
-    >>> sums.ravel().tolist(), squares.ravel().tolist(), counts.tolist()
-    ([0.0, 5.0], [0.0, 13.0], [0, 2])
+    >>> traces, channels = np.float32([[2, 7], [3, 8]]), np.array([[-1, 1], [0, -1]], np.int32)
+    >>> rows, units = np.array([0, 1, 1]), np.array([1, 1, 0])
+    >>> sums, squares, counts = sum_waveforms(traces, rows, units, channels, 0, 1, 0, 2, True)
+    >>> sums.tolist(), squares.tolist(), counts.tolist()
+    ([8.0, 5.0], [64.0, 13.0], [1, 2])
     """
-    _, n_samples, n_slots = waveforms.shape
-    sums = np.zeros((n_units, n_samples, n_slots))
-    squares = np.zeros((n_units, n_samples, n_slots))
+    n_units, n_slots = channels.shape
+    n_samples = nbefore + nafter
+    packed = np.zeros((n_units, n_slots), np.int64)
+    n_own = np.zeros(n_units, np.int64)
+    first = np.zeros(n_units + 1, np.int64)
+    for unit in range(n_units):
+        for k in range(n_slots):
+            if channels[unit, k] >= 0:
+                packed[unit, n_own[unit]] = channels[unit, k]
+                n_own[unit] += 1
+        first[unit + 1] = first[unit] + n_samples * n_own[unit]
+    sums = np.zeros(first[n_units])
+    squares = np.zeros(first[n_units] if squared else 0)
     counts = np.zeros(n_units, np.int64)
-    for i in range(units.size):
+    for i in range(rows.size):
         unit = units[i]
         counts[unit] += 1
-        for t in range(n_samples):
-            for k in range(n_slots):
-                value = np.float64(waveforms[i, t, k])
-                sums[unit, t, k] += value
-                squares[unit, t, k] += value * value
+        for t in range(max(0, lo - rows[i] + nbefore), min(n_samples, hi - rows[i] + nbefore)):
+            row = traces[rows[i] - nbefore + t]
+            place = first[unit] + t * n_own[unit]
+            for k in range(n_own[unit]):
+                sums[place + k] += np.float64(row[packed[unit, k]])
+            if squared:
+                for k in range(n_own[unit]):
+                    value = np.float64(row[packed[unit, k]])
+                    squares[place + k] += value * value
     return sums, squares, counts
+
+
+def filled_slots(values: NDArray[np.float64], channels: NDArray[np.int32], n_samples: int) -> NDArray[np.float64]:
+    """Flat sums as ``(unit, sample, slot)``, zero where a unit has no channel.
+
+    Examples
+    --------
+    >>> filled_slots(np.array([8.0, 5.0]), np.array([[-1, 1], [0, -1]], np.int32), 1).tolist()
+    [[[0.0, 8.0]], [[5.0, 0.0]]]
+    """
+    n_units, n_slots = channels.shape
+    out = np.zeros((n_units, n_samples, n_slots))
+    out[np.broadcast_to((channels >= 0)[:, None], out.shape)] = values
+    return out
 
 
 @kernel

@@ -102,6 +102,8 @@ def sort_group(group: Group, config: SortingPipelineConfig, *, progress: Report 
     for attempt in range(execution.oom_retry_max + 1):
         run = GroupRun(group, config, backend_of(_shrunk(config, shrink)), Watch(config, group, progress), {}, {}, {})
         try:
+            if group.refused is not None:
+                raise group.refused
             with sole_use(group.results), sole_use(group.intermediate):
                 _sort_and_split(run, chunk_duration_s=2.0 * shrink)
         except Exception as error:  # noqa: BLE001 - the other recordings of the batch go on, whatever happens here

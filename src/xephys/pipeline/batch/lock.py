@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ...errors import OutputError
 from ..classified import ConcurrentSortError
 
 LOCK_NAME = ".sorting.lock"
+#: A process that began this much later than a lock is not the one that made it; clocks count in steps.
+SLACK = timedelta(seconds=2)
 
 
 @contextmanager
@@ -34,8 +37,7 @@ def sole_use(folder: Path) -> Iterator[None]:
     for attempt in range(2):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                json.dump(mine, file)
+            _create_whole(path, json.dumps(mine))
             break
         except FileExistsError:
             holder = _holder(path)
@@ -58,6 +60,29 @@ def sole_use(folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+def _create_whole(path: Path, text: str) -> None:
+    """Create a file that is never seen without its text: a process killed in between, or a full disk, leaves no lock.
+
+    Raises
+    ------
+    FileExistsError
+        If it exists.
+    """
+    hidden = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        hidden.write_text(text, encoding="utf-8")
+        try:
+            os.link(hidden, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without hard links, such as exFAT
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+    finally:
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
+
+
 def _holder(path: Path) -> dict[str, object]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -67,7 +92,19 @@ def _holder(path: Path) -> dict[str, object]:
 
 
 def _has_ended(holder: dict[str, object]) -> bool:
+    """Whether the process that made a lock is gone: killed and not yet reaped, or its number now another one's."""
     import psutil
 
     pid = holder.get("pid")
-    return holder.get("hostname") == socket.gethostname() and isinstance(pid, int) and not psutil.pid_exists(pid)
+    if holder.get("hostname") != socket.gethostname() or not isinstance(pid, int):
+        return False
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        began = datetime.fromtimestamp(process.create_time(), UTC)
+        return began > datetime.fromisoformat(str(holder.get("started_at"))) + SLACK
+    except psutil.NoSuchProcess:
+        return True
+    except (psutil.Error, ValueError, TypeError):  # another user's process, or a lock without a time
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 import xarray as xr
 
 from ...errors import ParameterError, RecordingError
+from ...io.read.binary import sidecar_of
 from ...io.read.formats import detect_format
 from ...typing import PathLike
 
@@ -28,12 +30,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Group:
-    """Recordings that are sorted jointly, with the folders of their work and results."""
+    """Recordings that are sorted jointly, with the folders of their work and results.
+
+    ``refused`` is why a folder cannot be sorted: it is the failure of its one part, and the others are sorted.
+    """
 
     name: str
     parts: tuple[Part, ...]
     intermediate: Path
     results: Path
+    refused: ParameterError | None = None
 
     def results_of(self, part: Part) -> Path:
         """The folder of one recording's results."""
@@ -55,7 +61,8 @@ def find_groups(
     Raises
     ------
     ParameterError
-        If there is no input, two would share a name or a folder, or there is not one folder per input.
+        If there is no input, two are the same or would share a folder, there is not one folder per input, or no input
+        can be sorted.
     """
     if isinstance(recording_files, (str, Path, xr.DataArray, xr.DataTree)):
         raise ParameterError("one recording is given; give a list, [recording]")
@@ -69,12 +76,20 @@ def find_groups(
                 f"{len(folders)} folders are given for {len(listed)} recordings ({what}); give one for each, or none"
             )
         places[what] = [None] * len(listed) if folders is None else [Path(folder).absolute() for folder in folders]
+    names = _names_of(listed)
     groups = []
-    for number, given in enumerate(listed):
-        name, parts, beside = _parts_of(given, number)
+    for number, (given, name) in enumerate(zip(listed, names, strict=True)):
+        refused = None
+        try:
+            parts, beside = _parts_of(given, name)
+        except ParameterError as error:
+            path = Path(given).absolute()
+            refused, parts, beside = error, (Part(name, path),), path.parent
         defaults = {what: beside / f"{what}_{sorter}" / name for what in places}
         inter, results = (places[what][number] or defaults[what] for what in ("inter", "sorted"))
-        groups.append(Group(name, parts, inter, results))
+        groups.append(Group(name, parts, inter, results, refused))
+    if groups[0].refused is not None and all(group.refused is not None for group in groups):
+        raise groups[0].refused
     for what in ("intermediate", "results"):
         used: dict[Path, str] = {}
         for group in groups:
@@ -99,17 +114,44 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _parts_of(given: Given, number: int) -> tuple[str, tuple[Part, ...], Path]:
-    """Name, recordings, and the folder beside which results go."""
+def names_of(files: Sequence[str]) -> list[str]:
+    """What stands before the first dot of each file's name; where that is not unique, all but its ending, or all.
+
+    Examples
+    --------
+    >>> names_of(["plate.raw.h5", "run.imec0.bin", "run.imec1.bin", "2026.11.27", "2026.11.28"])
+    ['plate', 'run.imec0', 'run.imec1', '2026.11.27', '2026.11.28']
+    """
+    tried = [[name.partition(".")[0], name.rpartition(".")[0], name] for name in files]
+    counts = Counter(one for names in tried for one in set(names[:2]))
+    return [next((one for one in names[:2] if one and counts[one] == 1), names[2]) for names in tried]
+
+
+def _names_of(listed: Sequence[Given]) -> list[str]:
+    """Names of inputs. Only those in one folder have to differ; folders are named in full."""
+    paths = [Path(given).absolute() if isinstance(given, (str, Path)) else None for given in listed]
+    names = [f"recording_{number}" for number in range(len(listed))]
+    for folder in {path.parent for path in paths if path is not None}:
+        here = [number for number, path in enumerate(paths) if path is not None and path.parent == folder]
+        different = list(dict.fromkeys(paths[number].name for number in here))  # type: ignore[union-attr]
+        by_file = dict(zip(different, names_of(different), strict=True))
+        for number in here:
+            names[number] = by_file[paths[number].name]  # type: ignore[union-attr]
+    return names
+
+
+def _parts_of(given: Given, name: str) -> tuple[tuple[Part, ...], Path]:
+    """The recordings of an input, and the folder beside which results go."""
     if not isinstance(given, (str, Path)):
-        name = f"recording_{number}"
-        return name, (Part(name, given),), Path.cwd()
+        return (Part(name, given),), Path.cwd()
     path = Path(given).absolute()
-    name = path.name.partition(".")[0] or path.name
     if not path.is_dir() or _is_recording(path):
-        return name, (Part(name, path),), path.parent
+        return (Part(name, path),), path.parent
     own = ("inter_", "sorted_")
     found = [one for one in path.iterdir() if not one.name.startswith((".", *own)) and _may_be_recording(one)]
+    known = {one.suffix for one in found if _is_known(one)}
+    # A picture or notes beside recordings; a recording that is broken has the ending of the others, and fails.
+    found = [one for one in found if not known or one.suffix in known]
     kinds = sorted({one.suffix for one in found})
     if not found:
         raise ParameterError(f"{path} holds no recording; give a folder of recordings of one kind")
@@ -118,10 +160,19 @@ def _parts_of(given: Given, number: int) -> tuple[str, tuple[Part, ...], Path]:
             f"{path} holds files of {len(kinds)} kinds ({', '.join(kinds)}); a folder that is sorted jointly holds one"
         )
     found.sort(key=lambda one: natural_key(one.name))
-    parts = tuple(Part(one.name.partition(".")[0], one) for one in found)
-    if len({part.name for part in parts}) < len(parts):
-        raise ParameterError(f"two files of {path} have the same name but for their endings; rename one")
-    return name, parts, path.parent
+    names = names_of([one.name for one in found])
+    return tuple(Part(own_name, one) for own_name, one in zip(names, found, strict=True)), path.parent
+
+
+def _is_known(path: Path) -> bool:
+    """Whether a file or folder can be opened as it is: its format is recognized, or described beside it."""
+    if path.is_file() and sidecar_of(path) is not None:
+        return True
+    try:
+        detect_format(path)
+    except (RecordingError, OSError):
+        return False
+    return True
 
 
 def _is_recording(path: Path) -> bool:
