@@ -16,6 +16,7 @@ import json
 import re
 import resource
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 import xephys
+from xephys.errors import ResourceError
 from xephys.realtime import RingBuffer, detect_sequences, sort_offline, stream
 from xephys.simulation.sorting import truth_sorting
 from xephys.testing import simulate_recording
@@ -120,7 +122,7 @@ def paced(given: argparse.Namespace) -> dict[str, Any]:
     running.reset()
     n_blocks = round(given.minutes * 60 / 0.005)
     written, wall, cpu = (np.zeros(n_blocks) for _ in range(3))
-    buffer = RingBuffer(n_samples=round(rate), n_channels=given.channels)
+    buffer = RingBuffer(n_samples=round(given.buffer_s * rate), n_channels=given.channels)
     began = time.perf_counter() + 0.1
 
     def acquire() -> None:
@@ -130,15 +132,18 @@ def paced(given: argparse.Namespace) -> dict[str, Any]:
             buffer.write(blocks[number % len(blocks)])
         buffer.close()
 
-    Thread(target=acquire).start()
+    thread = Thread(target=acquire)
+    thread.start()
     n_read, n_spikes = 0, 0
-    for block in buffer.blocks(size):
-        before = time.thread_time()
-        n_spikes += len(running.push(block))
-        cpu[n_read] = time.thread_time() - before
-        wall[n_read] = time.perf_counter() - written[n_read]
-        n_read += 1
-    ms = {"wall": wall * 1e3, "cpu": cpu * 1e3}
+    with suppress(ResourceError):  # blocks that were overwritten before they were read: the rest counts as lost
+        for block in buffer.blocks(size):
+            before = time.thread_time()
+            n_spikes += len(running.push(block))
+            cpu[n_read] = time.thread_time() - before
+            wall[n_read] = time.perf_counter() - written[n_read]
+            n_read += 1
+    thread.join()
+    ms = {"wall": wall[:n_read] * 1e3, "cpu": cpu[:n_read] * 1e3}
     about = {"channels": given.channels, "sequences": sequences.sizes["sequence"], "blocks": n_blocks, "read": n_read}
     if given.out:
         stored = {name: values.astype(np.float32) for name, values in ms.items()}
@@ -210,6 +215,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--parameters", default="{}")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--buffer-s", type=float, default=1.0, help="what the buffer of paced blocks holds")
     parser.add_argument("--out")
     parser.add_argument("--page", help="page of results whose table is written")
     given = parser.parse_args()

@@ -361,7 +361,7 @@ def test_realtime(load, tmp_path):
     realtime = load("realtime")
     given = Namespace(
         probe="neuropixels-1", preset="easy", channels=16, units=4, duration=8.0, rate=None, drift="none",
-        drift_um=20.0, minutes=0.05, parameters="{}", seed=1, out=str(tmp_path / "live.npz"),
+        drift_um=20.0, minutes=0.05, buffer_s=3.0, parameters="{}", seed=1, out=str(tmp_path / "live.npz"),
     )  # fmt: skip
     result = realtime.accuracy(given)
     assert result["at least 0.8"] >= 2 and result["MB on disk"] > 0

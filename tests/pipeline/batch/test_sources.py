@@ -28,6 +28,17 @@ def test_results_of_a_batch_are_no_input_of_the_next(write_wells: Callable[..., 
     assert [part.name for part in group.parts] == ["file0", "file1", "file2"]
 
 
+def test_a_folder_above_this_one_keeps_its_name(
+    write_wells: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (well,) = write_wells(1)
+    (well / ".inner").mkdir()
+    monkeypatch.chdir(well / ".inner")
+    for given in ("..", "../"):
+        (group,) = find_groups([given], sorter="default")
+        assert group.name == "well0" and group.results == well.parent / "sorted_default" / "well0"
+
+
 def test_one_bad_folder_among_others_fails_alone(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
     (well,) = write_wells(1)
     (tmp_path / "data" / "empty").mkdir()

@@ -47,7 +47,7 @@ def batch(
     from ...errors import ParameterError
     from ...graph.scheduler import connect
     from ...pipeline.batch.sort_recording import sort_multistream, sort_recording
-    from ...pipeline.batch.sources import find_groups
+    from ...pipeline.batch.sources import absolute_path, find_groups
     from ...pipeline.config.config import SortingPipelineConfig
     from ...sorter.progress import shown_progress
 
@@ -73,7 +73,7 @@ def batch(
     if out is not None:
         own = [group.name for group in groups]
         if len(set(own)) < len(own):  # wells of several plates
-            own = [f"{path.absolute().parent.name}/{name}" for path, name in zip(recordings, own, strict=True)]
+            own = [f"{absolute_path(path).parent.name}/{name}" for path, name in zip(recordings, own, strict=True)]
         places = {
             "results_folders": [out / name for name in own],
             "intermediate_folders": [out / ".work" / name for name in own],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def find_groups(
             raise ParameterError(
                 f"{len(folders)} folders are given for {len(listed)} recordings ({what}); give one for each, or none"
             )
-        places[what] = [None] * len(listed) if folders is None else [Path(folder).absolute() for folder in folders]
+        places[what] = [None] * len(listed) if folders is None else [absolute_path(folder) for folder in folders]
     names = _names_of(listed)
     groups = []
     for number, (given, name) in enumerate(zip(listed, names, strict=True)):
@@ -83,7 +84,7 @@ def find_groups(
         try:
             parts, beside = _parts_of(given, name)
         except ParameterError as error:
-            path = Path(given).absolute()
+            path = absolute_path(given)
             refused, parts, beside = error, (Part(name, path),), path.parent
         defaults = {what: beside / f"{what}_{sorter}" / name for what in places}
         inter, results = (places[what][number] or defaults[what] for what in ("inter", "sorted"))
@@ -101,6 +102,11 @@ def find_groups(
                 )
             used[place] = group.name
     return groups
+
+
+def absolute_path(path: PathLike) -> Path:
+    """A path from the root, without ``..``, which would be no name for a folder of results."""
+    return Path(os.path.normpath(Path(path).absolute()))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -129,7 +135,7 @@ def names_of(files: Sequence[str]) -> list[str]:
 
 def _names_of(listed: Sequence[Given]) -> list[str]:
     """Names of inputs. Only those in one folder have to differ; folders are named in full."""
-    paths = [Path(given).absolute() if isinstance(given, (str, Path)) else None for given in listed]
+    paths = [absolute_path(given) if isinstance(given, (str, Path)) else None for given in listed]
     names = [f"recording_{number}" for number in range(len(listed))]
     for folder in {path.parent for path in paths if path is not None}:
         here = [number for number, path in enumerate(paths) if path is not None and path.parent == folder]
@@ -144,7 +150,7 @@ def _parts_of(given: Given, name: str) -> tuple[tuple[Part, ...], Path]:
     """The recordings of an input, and the folder beside which results go."""
     if not isinstance(given, (str, Path)):
         return (Part(name, given),), Path.cwd()
-    path = Path(given).absolute()
+    path = absolute_path(given)
     if not path.is_dir() or _is_recording(path):
         return (Part(name, path),), path.parent
     own = ("inter_", "sorted_")
