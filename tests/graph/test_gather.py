@@ -57,10 +57,10 @@ def test_sums_are_joined_while_tiles_are_read(monkeypatch: pytest.MonkeyPatch) -
     """Of many tiles in a chunk, no more sums are in memory than the tree has levels."""
     most = 0
 
-    def counted(nodes: Any) -> Any:
+    def counted(nodes: Any, **options: Any) -> Any:
         nonlocal most
         most = max(most, len(nodes))
-        return grow(nodes)
+        return grow(nodes, **options)
 
     monkeypatch.setattr(gather_module, "grow", counted)
     (whole,) = [lazy_gather(plan_in(toys.N_SAMPLES), summed=("sum",))]

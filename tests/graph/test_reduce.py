@@ -60,6 +60,15 @@ def test_a_node_is_the_sum_of_its_two_children():
     assert total == add(add(leaves[0], leaves[1]), add(leaves[2], leaves[3]))
 
 
+def test_joining_in_place_gives_the_same_bits_and_needs_one_array():
+    rng = np.random.default_rng(0)
+    leaves = {(0, k): {"s": rng.normal(size=5), "n": 1.0, **({"odd": np.ones(2)} if k == 2 else {})} for k in range(4)}
+    expected = bits(fold(grow(leaves)))
+    first = leaves[0, 0]["s"]
+    (total,) = grow(leaves, in_place=True).values()
+    assert bits(total) == expected and total["s"] is first
+
+
 def test_a_ragged_end_is_added_in_the_order_of_the_tiles():
     leaves = [{"s": np.float32(v)} for v in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)]
     total = fold(grow({(0, k): leaf for k, leaf in enumerate(leaves)}))

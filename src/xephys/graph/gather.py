@@ -97,8 +97,9 @@ def run_gather(
     rows: Rows = {}
     for k, partial in each_partial(program, arrays, read, start, stop):
         rows[k] = {name: value for name, value in partial.items() if name not in summed}
-        nodes = grow({**nodes, (0, k): {name: value for name, value in partial.items() if name in summed}})
-        del partial
+        leaf = {name: value for name, value in partial.items() if name in summed}
+        nodes = grow({**nodes, (0, k): leaf}, in_place=True)
+        del partial, leaf  # otherwise they would stay in memory beside the next tile
     return nodes, rows
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
 from dask._task_spec import List, Task, TaskRef
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
@@ -65,7 +66,7 @@ def run_leaves(
     """Task of one chunk: the partial sums of its tiles, joined as far as the tree allows."""
     nodes: Nodes = {}
     for k, partial in each_partial(program, arrays, read, start, stop):
-        nodes = grow({**nodes, (0, k): partial})  # at once, so that few sums are in memory
+        nodes = grow({**nodes, (0, k): partial}, in_place=True)  # at once, so that few sums are in memory
     return nodes
 
 
@@ -76,8 +77,8 @@ def _merge(parts: list[Nodes]) -> Nodes:
     return grow(merged)
 
 
-def grow(nodes: Nodes) -> Nodes:
-    """Join every pair of siblings into their parent."""
+def grow(nodes: Nodes, *, in_place: bool = False) -> Nodes:
+    """Join every pair of siblings into their parent, in the arrays of the left one if nobody else has them."""
     nodes = dict(nodes)
     pending = sorted(nodes)
     while pending:
@@ -87,7 +88,7 @@ def grow(nodes: Nodes) -> Nodes:
             continue
         left, right = sorted([(level, position), sibling])
         parent = (level + 1, position // 2)
-        nodes[parent] = add(nodes.pop(left), nodes.pop(right))
+        nodes[parent] = add(nodes.pop(left), nodes.pop(right), in_place=in_place)
         pending.append(parent)
     return nodes
 
@@ -100,7 +101,14 @@ def fold(nodes: Nodes) -> Partial:
     return total
 
 
-def add(left: Partial, right: Partial) -> Partial:
+def add(left: Partial, right: Partial, *, in_place: bool = False) -> Partial:
     """The sum by name; a name that only one of the two has counts as 0 in the other."""
-    both = {name: value + right[name] if name in right else value for name, value in left.items()}
+    both = {}
+    for name, value in left.items():
+        if name not in right:
+            both[name] = value
+        elif in_place and isinstance(value, np.ndarray) and value.flags.writeable:
+            both[name] = np.add(value, right[name], out=value)
+        else:
+            both[name] = value + right[name]
     return both | {name: value for name, value in right.items() if name not in left}
