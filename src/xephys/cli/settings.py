@@ -65,13 +65,15 @@ def split_settings(settings: Sequence[str], *, option: str = "--set") -> dict[st
 
 
 def literal(text: str) -> Any:
-    """A number, a tuple, ``True`` or ``None`` in Python syntax; any other text is returned unchanged.
+    """A number, a tuple, ``True``, ``None`` as in Python, or ``true`` as in TOML; any other text is unchanged.
 
     Examples
     --------
-    >>> literal("(90, 100)"), literal("tetrode")
-    ((90, 100), 'tetrode')
+    >>> literal("(90, 100)"), literal("tetrode"), literal("false")
+    ((90, 100), 'tetrode', False)
     """
+    if text in ("true", "false"):
+        return text == "true"
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

@@ -13,12 +13,18 @@ from typing import Any, TypeAlias
 import xarray as xr
 
 from ...errors import ParameterError, RecordingError
-from ...io.read.binary import sidecar_of
 from ...io.read.formats import detect_format
 from ...typing import PathLike
 
 #: A path, or a recording at hand: ours, or one of SpikeInterface.
 Given: TypeAlias = Any
+
+#: Endings of files that lie beside recordings and are none.
+BESIDE = frozenset({
+    "", ".json", ".toml", ".yaml", ".yml", ".xml", ".ini", ".cfg", ".prb", ".meta", ".txt", ".md", ".log", ".csv",
+    ".tsv", ".doc", ".docx", ".xls", ".xlsx", ".pdf", ".html", ".png", ".jpg", ".jpeg", ".svg", ".tif", ".tiff",
+    ".avi", ".mp4", ".db", ".py", ".m", ".ipynb", ".npy", ".npz", ".mat",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,9 +161,6 @@ def _parts_of(given: Given, name: str) -> tuple[tuple[Part, ...], Path]:
         return (Part(name, path),), path.parent
     own = ("inter_", "sorted_")
     found = [one for one in path.iterdir() if not one.name.startswith((".", *own)) and _may_be_recording(one)]
-    known = {one.suffix for one in found if _is_known(one)}
-    # A picture or notes beside recordings; a recording that is broken has the ending of the others, and fails.
-    found = [one for one in found if not known or one.suffix in known]
     kinds = sorted({one.suffix for one in found})
     if not found:
         raise ParameterError(f"{path} holds no recording; give a folder of recordings of one kind")
@@ -170,17 +173,6 @@ def _parts_of(given: Given, name: str) -> tuple[tuple[Part, ...], Path]:
     return tuple(Part(own_name, one) for own_name, one in zip(names, found, strict=True)), path.parent
 
 
-def _is_known(path: Path) -> bool:
-    """Whether a file or folder can be opened as it is: its format is recognized, or described beside it."""
-    if path.is_file() and sidecar_of(path) is not None:
-        return True
-    try:
-        detect_format(path)
-    except (RecordingError, OSError):
-        return False
-    return True
-
-
 def _is_recording(path: Path) -> bool:
     """Whether a folder is one recording, rather than a place where one file happens to lie."""
     try:
@@ -190,7 +182,7 @@ def _is_recording(path: Path) -> bool:
 
 
 def _may_be_recording(path: Path) -> bool:
-    """Whether an entry of a folder is a recording; descriptions beside raw files are not."""
+    """Whether an entry of a folder is a recording; descriptions, notes and pictures beside recordings are not."""
     if path.is_dir():
         return _is_recording(path)
-    return path.suffix.lower() not in (".json", ".toml", ".txt", ".md", ".log", ".csv", ".tsv", "")
+    return path.suffix.lower() not in BESIDE

@@ -62,6 +62,7 @@ def measure_units(
     analyzed = _analyzed(sorting, traces, config)
     shifts = extremum_shifts(*_main_templates(analyzed), pos_peak_thresh=config.waveform.pos_peak_thresh)
     if shifts.any():
+        del analyzed  # hundreds of megabytes with many units on many channels
         sorting = shift_units(sorting, shifts, SegmentAxes.of(recording))
         analyzed = _analyzed(sorting, traces, config)
     return UnitTable(sorting, _columns(sorting, analyzed, config))
