@@ -41,19 +41,26 @@ runDANT({
 """
 #: Sets: name, keywords, seeds.
 SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
-    ("all neurons present", {"dropout": 0.0, "gain_sd": 0.0}, tuple(range(100, 106))),
-    ("20 % missing", {"dropout": 0.2, "gain_sd": 0.0}, tuple(range(100, 106))),
-    ("gain, noise, turnover", {"noise_uv": 2.0, "turnover": 0.1, "gain_sd": 0.15}, tuple(range(110, 120))),
-    ("look-alikes", {"lookalikes": 0.1}, tuple(range(120, 130))),
-    ("over-splits", {"oversplits": 0.05}, tuple(range(130, 140))),
-    ("all of it", {"lookalikes": 0.05, "turnover": 0.05, "oversplits": 0.05, "noise_uv": 2.0}, tuple(range(140, 150))),
-    ("dense", {"n_neurons": 120, "n_channels": 192, "lookalikes": 0.05}, tuple(range(150, 160))),
-    ("rigid ± 80 µm", {"shift_max_um": 80.0}, tuple(range(160, 166))),
-    ("tilt ± 60 µm", {"tilt_max_um": 60.0}, tuple(range(170, 176))),
-    ("other channels, 3/4 shared", {"rows_moved": 6, "n_neurons": 60, "n_sessions": 3}, tuple(range(180, 186))),
-    ("disjoint", {"disjoint": True}, tuple(range(190, 200))),
-    ("disjoint, dense", {"disjoint": True, "n_neurons": 150, "n_channels": 384}, tuple(range(200, 204))),
-)
+    ("all neurons present", {"dropout": 0.0, "gain_sd": 0.0}, tuple(range(7100, 7106))),
+    ("20 % missing", {"dropout": 0.2, "gain_sd": 0.0}, tuple(range(7100, 7106))),
+    ("gain, noise, turnover", {"noise_uv": 2.0, "turnover": 0.1, "gain_sd": 0.15}, tuple(range(7110, 7120))),
+    ("look-alikes", {"lookalikes": 0.1}, tuple(range(7120, 7130))),
+    ("over-splits", {"oversplits": 0.05}, tuple(range(7130, 7140))),
+    ("over-splits, a fifth", {"oversplits": 0.2}, tuple(range(7300, 7310))),
+    (
+        "all of it", {"lookalikes": 0.05, "turnover": 0.05, "oversplits": 0.05, "noise_uv": 2.0},
+        tuple(range(7140, 7150)),
+    ),
+    ("dense", {"n_neurons": 120, "n_channels": 192, "lookalikes": 0.05}, tuple(range(7150, 7160))),
+    ("rigid ± 80 µm", {"shift_max_um": 80.0}, tuple(range(7160, 7166))),
+    ("tilt ± 60 µm", {"tilt_max_um": 60.0}, tuple(range(7170, 7176))),
+    ("two shanks", {"two_shanks": True}, tuple(range(7210, 7216))),
+    ("one channel map", {"n_neurons": 60, "n_sessions": 3}, tuple(range(7180, 7186))),
+    ("other channels, 3/4 shared", {"rows_moved": 6, "n_neurons": 60, "n_sessions": 3}, tuple(range(7180, 7186))),
+    ("other channels, half shared", {"rows_moved": 12, "n_neurons": 60, "n_sessions": 3}, tuple(range(7180, 7186))),
+    ("disjoint", {"disjoint": True}, tuple(range(7190, 7200))),
+    ("disjoint, dense", {"disjoint": True, "n_neurons": 150, "n_channels": 384}, tuple(range(7200, 7204))),
+)  # fmt: skip
 #: Units per session, number of sessions, and channels of the large runs.
 LARGE = ((240, 18, 384), (700, 18, 384), (650, 100, 768))
 COST = (
@@ -63,6 +70,10 @@ COST = (
 #: Seeds of each set on which the peer runs too, up to a minute each.
 N_PEER_SEEDS = 3
 BINS = np.linspace(0.0, 1.0, 11)
+
+
+#: Distance of the second shank of a set with two.
+SHANK_UM = 250.0
 
 
 class Outcome(NamedTuple):
@@ -90,12 +101,12 @@ def of_units(neuron: Any, session: Any, track: Any) -> tuple[float, float]:
 
 
 def motion_error(moved: Any, knots: Any, truth: Any, depth: Any) -> float:
-    """RMS of a displacement ``(session, knot)`` over the depths of the probe."""
+    """RMS of displacements ``(shank, session, knot)`` over the depths of the probe."""
     at = np.linspace(depth.min() + 50, depth.max() - 50, 9)
-    ours = np.array([np.interp(at, knots, row) for row in moved])
-    true = truth.shift_um[:, None] + truth.tilt_um[:, None] * (at - (depth.min() + depth.max()) / 2) / np.ptp(depth)
-    error = ours - true
-    return float(np.sqrt(((error - error.mean(axis=0)) ** 2).mean()))
+    ours = np.array([[np.interp(at, knots, row) for row in shank] for shank in moved])
+    shift, tilt = (np.atleast_2d(part)[:, :, None] for part in (truth.shift_um, truth.tilt_um))
+    error = ours - shift - tilt * (at - (depth.min() + depth.max()) / 2) / np.ptp(depth)
+    return float(np.sqrt(((error - error.mean(axis=1, keepdims=True)) ** 2).mean()))
 
 
 def ours(sessions: Any, truth: Any) -> tuple[Outcome, Calibration]:
@@ -108,11 +119,52 @@ def ours(sessions: Any, truth: Any) -> tuple[Outcome, Calibration]:
     precision, recall = of_units(neuron, session, units["track"].values)
     motion = tracks["motion"].to_dataset()
     depth = np.concatenate([s["y"].values for s in sessions])
-    error = motion_error(motion["displacement_um"].values[0], motion["knot"].values, truth, depth)
+    error = motion_error(motion["displacement_um"].values, motion["knot"].values, truth, depth)
     first, second, chance = (pairs[name].values for name in ("first", "second", "probability"))
     partners = np.unique(np.concatenate([first[chance >= 0.5], second[chance >= 0.5]]))
     return Outcome(precision, recall, error), Calibration(
         chance, neuron[first] == neuron[second], len(partners) / len(neuron)
+    )
+
+
+def made_sessions(*, seed: int, two_shanks: bool = False, **keywords: Any) -> tuple[Any, Any]:
+    """Simulated sessions and their truth; of two shanks that move on their own, the truth has one displacement each."""
+    from xephys.testing import simulate_sessions
+
+    first, truth = simulate_sessions(seed=seed, **keywords)
+    if not two_shanks:
+        return first, truth
+    second, other = simulate_sessions(seed=seed + 1000, **keywords)
+    both = [_side_by_side(a, b) for a, b in zip(first, second, strict=True)]
+    neuron = [np.concatenate([a, 1000 + b]) for a, b in zip(truth.neuron, other.neuron, strict=True)]
+    return both, truth._replace(
+        neuron=neuron,
+        shift_um=np.stack([truth.shift_um, other.shift_um]),
+        tilt_um=np.stack([truth.tilt_um, other.tilt_um]),
+    )
+
+
+def _side_by_side(first: Any, second: Any) -> Any:
+    """One session of two shanks from two sessions of one."""
+    import xarray as xr
+
+    n, (n_samples, n_channels) = first.sizes["unit"], (first.sizes[name] for name in ("sample", "channel"))
+    templates = np.zeros((n + second.sizes["unit"], n_samples, 2 * n_channels), np.float32)
+    templates[:n, :, :n_channels], templates[n:, :, n_channels:] = first["templates"], second["templates"]
+    rhythms = np.concatenate([first["autocorrelogram"], second["autocorrelogram"]])
+    trains = np.concatenate([first["spike_time"], second["spike_time"]])
+    return xr.Dataset(
+        {
+            "templates": (("unit", "sample", "channel"), templates),
+            "autocorrelogram": (("unit", "lag"), rhythms),
+            "spike_time": (("unit", "spike"), trains),
+        },
+        coords={
+            "x": ("channel", np.concatenate([first["x"], second["x"] + SHANK_UM])),
+            "y": ("channel", np.concatenate([first["y"], second["y"]])),
+            "shank": ("channel", np.repeat([0, 1], n_channels)),
+        },
+        attrs=first.attrs,
     )
 
 
@@ -132,7 +184,7 @@ def nearest(sessions: Any, truth: Any) -> Outcome:
                 track[starts[s + 1] + j] = track[starts[s] + i]
     session = np.repeat(np.arange(len(sessions)), np.diff(starts))
     depth = np.concatenate([s["y"].values for s in sessions])
-    still = motion_error(np.zeros((len(sessions), 1)), np.zeros(1), truth, depth)
+    still = motion_error(np.zeros((1, len(sessions), 1)), np.zeros(1), truth, depth)
     return Outcome(*of_units(np.concatenate(truth.neuron), session, track), still)
 
 
@@ -162,21 +214,19 @@ def dant(sessions: Any, truth: Any, python: str, *, linear: bool) -> Outcome | N
         session = np.repeat(np.arange(len(sessions)), [s.sizes["unit"] for s in sessions])
         depth = np.concatenate([s["y"].values for s in sessions])
         knots = np.array([depth.min(), depth.max()])
-        error = motion_error(moved[:, None] + tilt[:, None] * knots[None], knots, truth, depth)
+        error = motion_error((moved[:, None] + tilt[:, None] * knots[None])[None], knots, truth, depth)
         return Outcome(*of_units(np.concatenate(truth.neuron), session, track), error)
 
 
 def accuracy(sets: Any, python: str | None) -> tuple[str, str]:
-    from xephys.testing import simulate_sessions
-
     rows, chance, right = [], [], []
     for name, keywords, seeds in sets:
         outcomes: dict[str, list[Outcome | None]] = {"xephys": [], "nearest": [], "pyDANT": []}
         matched = []
-        # The peer takes one channel map for all sessions; and disjoint sessions leave nothing to recall.
-        beside = python is not None and not {"rows_moved", "disjoint"} & set(keywords)
+        # The peer takes one channel map of one shank for all sessions; and disjoint sessions leave nothing to recall.
+        beside = python is not None and not {"rows_moved", "disjoint", "two_shanks"} & set(keywords)
         for k, seed in enumerate(seeds):
-            sessions, truth = simulate_sessions(seed=seed, **keywords)
+            sessions, truth = made_sessions(seed=seed, **keywords)
             own, calibration = ours(sessions, truth)
             outcomes["xephys"].append(own)
             matched.append(calibration.matched)

@@ -9,7 +9,9 @@ known. The histogram of the intervals between spikes is a property of a neuron t
 without spike trains, so that tracks rest on waveforms and locations alone. Correlations of histograms (100 bins of 1
 ms, smoothed by one bin, units of at least 300 intervals of that length) are those of pairs of units in one track, and
 of pairs of a unit and another one of the same two days that is within 60 µm after registration and whose template is
-no artifact. ``single`` are pairs of units that the authors call single.
+no artifact. ``single`` are pairs of units that the authors call single, ``isolated`` pairs of units with a ratio of
+violations below 0.5 (intervals below 1.5 ms; Siegle et al. 2021, Nature 592:86), and with spikes in nine tenths of the
+minutes.
 """
 
 from __future__ import annotations
@@ -25,40 +27,49 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from harness import run_process, table, write_result
+from rat_contacts import N_CONTACTS, contact_places, contacts_left_out, sites_of
 from tracking import PEER, write_folder
 
 FOLDER = "chronic_rat_T182_bank1"
 SAMPLING_FREQUENCY, NBEFORE = 30_000.0, 15
-#: Distance of the first row of contacts of the recorded bank from the tip, and of the rows; x of the columns; µm.
-FIRST_ROW_UM, ROW_UM, COLUMNS_UM = 4045.0, 20.0, (43.0, 11.0, 59.0, 27.0)
-FIRST_ELECTRODE = 385
+#: Distance of the first row of contacts of the recorded bank from the tip, µm, and the number of its first electrode.
+FIRST_ROW_UM, FIRST_ELECTRODE = 4045.0, 385
 #: Interval histograms: bins of one millisecond, width of the smoothing in bins, and intervals that a unit must have.
 N_BINS, SMOOTHING, N_INTERVALS_MIN = 100, 1.0, 300
 NEAR_UM, FAR_SHARE_MAX = 60.0, 0.6
+#: Isolated units: refractory period, largest ratio of violations, and least share of the minutes with a spike.
+REFRACTORY_S, VIOLATIONS_MAX, PRESENCE_MIN, DURATION_S = 1.5e-3, 0.5, 0.9, 600
 
 
 def session(path: Path) -> xr.Dataset:
-    """One day as a table of templates."""
+    """One day as a table of templates; channels without a stored waveform are 0."""
     with np.load(path) as stored:
         names = ("mean_waveforms", "site_rows", "electrode", "peak_waveform_uv")
         waveforms, rows, electrode, largest = (stored[name] for name in names)
-    unit = np.arange(len(waveforms))
-    # Rows without units were left out of the stored array, so electrodes are counted from that of the unit, which is
-    # the one of its 14 contacts with the stored waveform.
     own = np.abs(waveforms - largest[:, :, None]).max(axis=1).argmin(axis=1)
-    sites = rows - rows[unit, own][:, None] + electrode[:, None] - FIRST_ELECTRODE
-    sites = np.clip(sites, 0, 383)
-    templates = np.zeros((len(waveforms), waveforms.shape[1], 384), np.float32)
-    templates[unit[:, None], :, sites] = waveforms.transpose(0, 2, 1)
-    contact = np.arange(384)
+    contact = electrode.astype(np.int64) - FIRST_ELECTRODE
+    sites = sites_of(contact, contacts_left_out(contact, rows, own))
+    templates = np.zeros((len(waveforms), waveforms.shape[1], N_CONTACTS), np.float32)
+    templates[np.arange(len(waveforms))[:, None], :, sites] = waveforms.transpose(0, 2, 1)
+    x, y = contact_places().T
     return xr.Dataset(
         {"templates": (("unit", "sample", "channel"), templates)},
-        coords={
-            "x": ("channel", np.asarray(COLUMNS_UM)[contact % 4]),
-            "y": ("channel", FIRST_ROW_UM + ROW_UM * (contact // 2)),
-        },
+        coords={"x": ("channel", x), "y": ("channel", FIRST_ROW_UM + y)},
         attrs={"sampling_frequency": SAMPLING_FREQUENCY, "nbefore": NBEFORE},
     )
+
+
+def isolated(path: Path) -> Any:
+    """(unit,): few intervals below the refractory period, and spikes throughout."""
+    with np.load(path) as stored:
+        spikes, offsets = stored["spike_samples"] / SAMPLING_FREQUENCY, stored["unit_offsets"]
+    out = np.zeros(len(offsets) - 1, np.bool_)
+    for unit, (start, stop) in enumerate(itertools.pairwise(offsets)):
+        train, n = np.sort(spikes[start:stop]), max(int(stop - start), 1)
+        violations = (np.diff(train) < REFRACTORY_S).sum() * DURATION_S / (2 * n**2 * REFRACTORY_S)
+        minutes = np.histogram(train, np.arange(0, DURATION_S + 1, 60))[0]
+        out[unit] = violations < VIOLATIONS_MAX and (minutes > 0).mean() >= PRESENCE_MIN
+    return out
 
 
 def interval_histograms(path: Path) -> Any:
@@ -77,7 +88,9 @@ def interval_histograms(path: Path) -> Any:
     return out
 
 
-def compared(units: xr.Dataset, track: Any, names: Sequence[str], histograms: Any, single: Any) -> list[list[object]]:
+def compared(
+    units: xr.Dataset, track: Any, names: Sequence[str], histograms: Any, kinds: dict[str, Any]
+) -> list[list[object]]:
     """Rows of the table: pairs of days, pairs of units, and correlations of both kinds.
 
     Parameters
@@ -88,13 +101,17 @@ def compared(units: xr.Dataset, track: Any, names: Sequence[str], histograms: An
         Track of each unit, by whatever method.
     names
         Of the days.
-    histograms, single
+    histograms
         Of each unit, by day.
+    kinds
+        Names of kinds of units, and which units are of it, by day.
     """
     number, row = units["session"].values, units["row"].values
-    shape, alone = (
-        np.array([of_day[s][r] for s, r in zip(number, row, strict=True)]) for of_day in (histograms, single)
-    )
+
+    def of_units(by_day: Any) -> Any:
+        return np.array([by_day[s][r] for s, r in zip(number, row, strict=True)])
+
+    shape = of_units(histograms)
     depth, x, spike = units["y_registered"].values, units["x"].values, units["far_share"].values <= FAR_SHARE_MAX
     i, j = np.triu_indices(len(number), 1)
     known = np.isfinite(shape[i, 0]) & np.isfinite(shape[j, 0]) & (number[i] != number[j])
@@ -106,7 +123,10 @@ def compared(units: xr.Dataset, track: Any, names: Sequence[str], histograms: An
     chosen = {
         f"{names[a]} – {names[b]}": (days[0] == a) & (days[1] == b)
         for a, b in itertools.combinations(range(len(names)), 2)
-    } | {"all": np.ones(len(i), np.bool_), "all, single": alone[i] & alone[j]}
+    } | {"all": np.ones(len(i), np.bool_)}
+    for name, by_day in kinds.items():
+        one = of_units(by_day).astype(np.bool_)
+        chosen[f"all, {name}"] = one[i] & one[j]
     return [
         [name, *_typical(value[here & same]), *_typical(value[here & near & ~same])] for name, here in chosen.items()
     ]
@@ -165,6 +185,23 @@ def _lengths(track: Any) -> list[int]:
     return counts
 
 
+def without_each_day(paths: Sequence[Path], names: Sequence[str], histograms: Any, kinds: dict[str, Any]) -> Any:
+    """Rows of the table of runs in which one day is left out: the last rows of each."""
+    import xephys
+
+    rows = []
+    for gone in range(len(paths)):
+        kept = [day for day in range(len(paths)) if day != gone]
+        tracks = xephys.track_units((session(paths[day]) for day in kept), names=[names[day] for day in kept])
+        units, n_known = tracks["units"].to_dataset(), int(tracks["motion"]["known"].values.sum())
+        of_kept = {name: [by_day[day] for day in kept] for name, by_day in kinds.items()}
+        found = compared(
+            units, units["track"].values, [names[day] for day in kept], [histograms[day] for day in kept], of_kept
+        )
+        rows += [[names[gone], n_known, *row] for row in found[-1 - len(kinds) :]]
+    return rows
+
+
 def main() -> None:
     import xephys
 
@@ -175,7 +212,8 @@ def main() -> None:
     paths = sorted((Path(os.environ["XEPHYS_SHARED_DATA"]) / FOLDER).glob("*.npz"))
     names = [path.stem.removeprefix("T182_").removesuffix("_idle_bank1").replace("_", "-") for path in paths]
     tracks = xephys.track_units(map(session, paths), names=names)
-    histograms, single = [interval_histograms(path) for path in paths], [np.load(path)["is_single"] for path in paths]
+    histograms = [interval_histograms(path) for path in paths]
+    kinds = {"single": [np.load(path)["is_single"] for path in paths], "isolated": list(map(isolated, paths))}
     if given.picture:
         picture(tracks, histograms, given.picture)
     units, motion = tracks["units"].to_dataset(), tracks["motion"].to_dataset()
@@ -187,10 +225,12 @@ def main() -> None:
         f"4 units: {_lengths(units['track'].values)}."
     )
     header = ["days", "pairs in a track", "median", "mean", "neighbors", "median", "mean"]
-    parts = [words, table(header, compared(units, units["track"].values, names, histograms, single))]
+    parts = [words, table(header, compared(units, units["track"].values, names, histograms, kinds))]
     if given.dant:
         track, said = by_peer(paths, units, given.dant)
-        parts += [said, table(header, compared(units, track, names, histograms, single))]
+        parts += [said, table(header, compared(units, track, names, histograms, kinds))]
+    left = without_each_day(paths, names, histograms, kinds)
+    parts += ["One day left out:", table(["left out", "days with a known displacement", *header], left)]
     legend = " ".join((__doc__ or "").split("\n\n")[-1].split())
     write_result("tracking_rat", "# Tracking of a rat's neurons", legend, *parts)
 

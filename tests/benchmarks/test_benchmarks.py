@@ -395,14 +395,28 @@ def test_batch(load, tmp_path):
     assert batch.same_spikes(whole, batch.sort(wells, tmp_path / "whole"))
 
 
+def test_contacts_without_a_row_are_found_from_the_rows_of_the_units(load, monkeypatch):
+    """Contacts are left out at random; each unit's rows are those of its 14 nearest contacts."""
+    monkeypatch.syspath_prepend(FOLDER)
+    contacts = load("rat_contacts")
+    rng = np.random.default_rng(0)
+    left_out = np.zeros(contacts.N_CONTACTS, np.bool_)
+    left_out[rng.choice(np.arange(20, 120), 8, replace=False)] = True
+    unit = rng.choice(np.flatnonzero(~left_out)[:130], 120)
+    sites = contacts.sites_of(unit, left_out)
+    rows = (np.cumsum(~left_out) - 1)[sites]
+    found = contacts.contacts_left_out(unit, rows, (sites == unit[:, None]).argmax(axis=1))
+    assert (contacts.sites_of(unit, found) == sites).mean() > 0.99
+
+
 def test_tracking_of_a_rat_compares_intervals_of_tracks_and_of_neighbors(load, tmp_path):
     """Two days of made-up units in the stored layout: the same waveforms at the same sites, and regular intervals."""
     rat = load("tracking_rat")
     rng = np.random.default_rng(0)
     n_units, n_spikes = 8, 400
     shapes = -60 * np.hanning(40)[None, :, None] * np.exp(-0.3 * np.abs(np.arange(14) - 7))[None, None]
-    electrode = rat.FIRST_ELECTRODE + 20 + 40 * np.arange(n_units)
-    rows = np.tile(np.arange(14), (n_units, 1))
+    contact = 21 + 40 * np.arange(n_units)
+    rows = contact[:, None] - 7 + np.arange(14)
     days = []
     for day in range(2):
         intervals = (20 + 8 * np.arange(n_units))[:, None] + rng.normal(0, 1, (n_units, n_spikes))
@@ -410,17 +424,19 @@ def test_tracking_of_a_rat_compares_intervals_of_tracks_and_of_neighbors(load, t
         waveforms = shapes * (1 + 0.2 * np.arange(n_units))[:, None, None]
         days.append(tmp_path / f"day{day}.npz")
         np.savez(
-            days[-1], mean_waveforms=waveforms.astype(np.float32), site_rows=rows, electrode=electrode,
+            days[-1], mean_waveforms=waveforms.astype(np.float32), site_rows=rows,
+            electrode=rat.FIRST_ELECTRODE + contact,
             peak_waveform_uv=waveforms[:, :, 7], spike_samples=spikes.ravel(),
             unit_offsets=np.arange(n_units + 1) * n_spikes,
         )  # fmt: skip
     first = rat.session(days[0])
-    assert first["templates"].values.min(axis=1).argmin(axis=1).tolist() == (electrode - rat.FIRST_ELECTRODE).tolist()
+    assert first["templates"].values.min(axis=1).argmin(axis=1).tolist() == contact.tolist()
     histograms = [rat.interval_histograms(day) for day in days]
     own = [float(a @ b) for a, b in zip(*histograms, strict=True)]
     assert min(own) > 0.7
     tracks = xephys.track_units(map(rat.session, days), names=["one", "two"])
     units, single = tracks["units"].to_dataset(), [np.arange(n_units) < 5] * 2
-    *_, every, alone = rat.compared(units, units["track"].values, ["one", "two"], histograms, single)
-    assert (every[0], every[1], alone[1]) == ("all", n_units, 5)
+    assert all(rat.isolated(day).sum() == 0 for day in days)  # spikes in the first minute only
+    *_, every, alone = rat.compared(units, units["track"].values, ["one", "two"], histograms, {"single": single})
+    assert (every[0], every[1], alone[0], alone[1]) == ("all", n_units, "all, single", 5)
     assert float(every[2]) > 0.7

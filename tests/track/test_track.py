@@ -8,20 +8,7 @@ from xephys import track_units
 from xephys.errors import ParameterError
 from xephys.testing import simulate_sessions
 
-
-def outcome(tracks, truth):
-    """Precision and recall of the pairs of units in one track, Brier score, share of units with a probable partner."""
-    units = tracks["units"].to_dataset()
-    neuron = np.array([truth.neuron[s][r] for s, r in zip(units["session"].values, units["row"].values, strict=True)])
-    i, j = np.triu_indices(len(neuron), 1)
-    apart = units["session"].values[i] != units["session"].values[j]
-    same, joined = neuron[i] == neuron[j], units["track"].values[i] == units["track"].values[j]
-    hits = (same & joined & apart).sum()
-    pairs = tracks["pairs"].to_dataset()
-    first, second, chance = (pairs[name].values for name in ("first", "second", "probability"))
-    brier = ((chance - (neuron[first] == neuron[second])) ** 2).mean() if len(chance) else 0.0
-    matched = np.unique(np.concatenate([first[chance >= 0.5], second[chance >= 0.5]]))
-    return hits / max((joined & apart).sum(), 1), hits / max((same & apart).sum(), 1), brier, len(matched) / len(neuron)
+from .outcome import outcome
 
 
 @pytest.mark.parametrize(
@@ -41,15 +28,6 @@ def test_neurons_are_followed(kind):
     sessions, truth = simulate_sessions(**{"n_sessions": 4, "seed": 11, **kind})
     precision, recall, brier, _ = outcome(track_units(sessions), truth)
     assert precision >= 0.98 and recall >= 0.96 and brier <= 0.03
-
-
-def test_neurons_are_followed_where_a_sorter_splits_many():
-    """More pairs look the same within sessions than between them."""
-    sessions, truth = simulate_sessions(oversplits=0.3, n_neurons=40, n_sessions=3, noise_uv=2.0, seed=2211)
-    tracks = track_units(sessions)
-    precision, recall, _, _ = outcome(tracks, truth)
-    assert precision > 0.95 and recall > 0.9
-    assert float(tracks["model"]["split_odds"]) > 0.4 and tracks["splits"].sizes["split"] > 15
 
 
 def test_artifacts_are_not_compared_and_say_nothing_about_the_motion():
@@ -75,16 +53,6 @@ def test_nothing_is_matched_where_nothing_is_shared(seed):
     tracks = track_units(sessions)
     assert outcome(tracks, truth)[3] < 0.005
     assert not tracks["motion"]["known"].any() and not tracks["motion"]["displacement_um"].any()
-
-
-def test_odds_are_learned_from_near_sessions_where_there_are_many_pairs(monkeypatch):
-    sessions, truth = simulate_sessions(n_sessions=6, seed=12)
-    monkeypatch.setattr("xephys.track.track.N_PAIRS_LEARNED", 100)
-    tracks = track_units(sessions)
-    precision, recall, _, _ = outcome(tracks, truth)
-    assert precision >= 0.98 and recall >= 0.96
-    monkeypatch.undo()
-    assert not tracks["model"].identical(track_units(sessions)["model"])
 
 
 def test_tracks_do_not_depend_on_the_order_of_units():
@@ -167,23 +135,6 @@ def test_a_given_motion_makes_no_neurons_shared():
     sessions, truth = simulate_sessions(disjoint=True, seed=20)
     tracks = track_units(sessions, motion=truth.shift_um)
     assert outcome(tracks, truth)[3] < 0.005 and not tracks["motion"]["known"].any()
-
-
-def test_parts_are_found_with_one_shared_partner_or_split_partners():
-    """A neuron is split in both of two sessions, or in one of two only; all its units are in one track."""
-    for n_sessions, split in ((3, [0, 1]), (2, [0])):
-        sessions, truth = simulate_sessions(n_sessions=n_sessions, n_neurons=30, dropout=0.0, oversplits=0.0, seed=5)
-        twin = simulate_sessions(
-            n_sessions=n_sessions, n_neurons=30, dropout=0.0, oversplits=0.0, gain_sd=0.12, seed=5
-        )[0]
-        for k in split:
-            sessions[k] = xr.concat(
-                [sessions[k], twin[k].isel(unit=[7])], "unit", data_vars="minimal", coords="minimal", compat="override"
-            )
-            truth.neuron[k] = np.append(truth.neuron[k], 7)
-        tracks = track_units(sessions)
-        assert tracks["splits"].sizes["split"] == len(split)
-        assert outcome(tracks, truth)[1] == 1.0
 
 
 @pytest.mark.parametrize(

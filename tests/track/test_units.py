@@ -23,6 +23,18 @@ def test_places_equal_those_of_the_neurons(table):
     assert (placed[:, 2] > 5).all() and (placed[:, 2] < 35).all()
 
 
+def test_places_are_found_with_the_recorded_channels_only(table):
+    """Templates that are 0 far from their largest channel, as many sorters write them, keep their places."""
+    whole, templates = session_units(table)["place"].values, table["templates"].values.copy()
+    peak = np.ptp(templates, axis=1).argmax(axis=1)
+    far = np.abs(table["y"].values[None] - table["y"].values[peak][:, None]) > 50
+    templates *= ~far[:, None]
+    sparse = session_units(table.assign(templates=(table["templates"].dims, templates)))["place"].values
+    assert np.abs(sparse - whole).max() < 3.0
+    silent = session_units(table.assign(templates=(table["templates"].dims, 0 * templates)))
+    assert np.isfinite(silent["place"]).all() and (silent["amplitude"] == 0).all()
+
+
 def test_a_sorting_is_described_by_its_templates_and_spikes():
     recording, truth = simulate_recording(duration_s=20.0, n_channels=16, n_units=4, seed=0)
     spikes = truth.spikes

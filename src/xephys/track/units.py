@@ -137,7 +137,7 @@ def _of_table(session: Any) -> xr.Dataset:
 
 def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, str]]]:
     """Location, amplitude and shank of each unit."""
-    from ..kernels.localize.point_source import fit_sources
+    from ..kernels.localize.point_source import MIN_Z_UM, fit_sources
     from ..kernels.track.footprints import far_shares, unit_sizes
 
     templates = np.asarray(table["templates"].values, np.float32)
@@ -151,14 +151,16 @@ def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, s
     sizes, peak, amplitude = unit_sizes(templates)
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     distances[shank[:, None] != shank[None]] = np.inf
-    n_near = min(N_CONTACTS, len(positions))
-    neighbors = np.argsort(distances, axis=1, kind="stable")[:, :n_near].astype(np.int32)
-    neighbors[~np.isfinite(np.take_along_axis(distances, neighbors.astype(np.int64), axis=1))] = -1
-    near = neighbors[peak].astype(np.int64)
-    local = np.where(near >= 0, np.take_along_axis(sizes, np.maximum(near, 0), axis=1), 0.0)
+    from_peak = np.where(np.abs(templates).max(axis=1) > 0, distances[peak], np.inf)
+    near = np.argsort(from_peak, axis=1, kind="stable")[:, : min(N_CONTACTS, len(positions))].astype(np.int32)
+    near[~np.isfinite(np.take_along_axis(from_peak, near.astype(np.int64), axis=1))] = -1
+    local = np.where(near >= 0, np.take_along_axis(sizes, np.maximum(near, 0).astype(np.int64), axis=1), 0.0)
     total = np.maximum(local.sum(axis=1, keepdims=True), 1e-12)
     center = (local[:, :, None] * positions[np.maximum(near, 0)]).sum(axis=1) / total
-    source = fit_sources(local, peak, neighbors, positions, center, DISTANCE_MAX_UM)
+    source = np.column_stack([positions[peak], np.full((len(peak), 2), [MIN_Z_UM, 0.0])])
+    seen = amplitude > 0
+    rows = np.arange(int(seen.sum()))
+    source[seen] = fit_sources(local[seen], rows, near[seen], positions, center[seen], DISTANCE_MAX_UM)
     return {
         "place": (("unit", "axis"), source[:, :3], {"units": "um"}),
         "amplitude": ("unit", amplitude, {"units": "uV"}),

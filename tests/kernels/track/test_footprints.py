@@ -36,6 +36,18 @@ def test_beyond_the_contacts_nothing_is_extrapolated():
     assert (footprints[~valid] == 0).all()
 
 
+def test_a_contact_that_was_not_recorded_is_no_contact_without_a_signal():
+    """A template that is 0 throughout on some channels has the footprint of one without these channels."""
+    whole, place = template(20.0, 200.0), np.array([[20.0, 200.0]])
+    recorded = np.abs(CONTACTS[:, 1] - 200.0) < 70
+    some = np.where(recorded, whole, np.float32(0))
+    footprint, valid = unit_footprints(some, CONTACTS, place)
+    expected, expected_valid = unit_footprints(whole[:, :, recorded], CONTACTS[recorded], place)
+    np.testing.assert_array_equal(valid, expected_valid)
+    np.testing.assert_allclose(footprint, expected, atol=0.05)
+    assert valid.any() and not valid.all()
+
+
 def test_batches_do_not_change_the_result(monkeypatch):
     many = np.concatenate([template(20.0, y) for y in (100.0, 150.0, 210.0)])
     places = np.array([[20.0, 100.0], [20.0, 150.0], [20.0, 210.0]])

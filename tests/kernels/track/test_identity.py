@@ -11,6 +11,7 @@ from xephys.kernels.track.identity import (
     probability_between,
     probability_of,
 )
+from xephys.kernels.track.pairs import WEIGHTS
 
 PRIOR = np.array([3.0, -3.0])
 
@@ -44,6 +45,25 @@ def test_without_shared_neurons_hardly_any_match_is_probable():
         chance = probability_of(features[is_cross], learn_odds(features, is_cross, PRIOR, ratio=2.0, shared=False))
         share.append((chance > 0.5).mean())
     assert np.mean(share) < 0.01 and max(share) < 0.02
+
+
+@pytest.mark.parametrize(("n_same", "cosine", "seed"), [(15, 2.0, 0), (20, 1.8, 1), (40, 1.6, 1)])
+def test_few_shared_neurons_are_found_beside_an_optimum_without_any(n_same, cosine, seed):
+    """Searched from the prior alone, the odds of these pairs end where less than one pair in all is the same."""
+    rng = np.random.default_rng(seed)
+    n = 3600
+    different = np.column_stack(
+        [rng.normal(1.2, 0.4, n), np.abs(rng.normal(0, 0.7, n)), np.log1p(rng.uniform(0, 60, n) / 3),
+         *(np.log1p(np.abs(rng.normal(0, spread, n)) / 3) for spread in (15, 8)), np.zeros(n)]
+    )  # fmt: skip
+    same = np.column_stack(
+        [rng.normal(cosine, 0.3, n_same), np.abs(rng.normal(0, 0.2, n_same)),
+         *(np.log1p(rng.exponential(spread, n_same) / 3) for spread in (4, 5, 3)), np.zeros(n_same)]
+    )  # fmt: skip
+    features, is_cross = np.concatenate([same, different]), np.arange(n_same + n) < n_same + 1200
+    chance = probability_of(features[is_cross], learn_odds(features, is_cross, WEIGHTS, ratio=0.5, split=0.0))
+    assert 0.4 * n_same < chance.sum() < 1.2 * n_same
+    assert chance[:n_same].sum() > 0.6 * chance.sum()
 
 
 def test_no_weight_changes_its_sign():

@@ -22,6 +22,8 @@ WIDE_UM = 120.0
 N_CONTACTS_MAX = 44
 #: A place is left out if the contacts leave more than this share of the variance of its value uncertain.
 UNCERTAINTY_MAX = 0.5
+#: Variance of the noise on a contact that was not recorded, relative to that of the signal.
+UNKNOWN_NUGGET = 1e6
 #: Half width in samples of the stretch around the extremum in which the middle of a trough is searched.
 TROUGH_SAMPLES = 10
 #: Distances from the largest contact at which a neuron is much smaller than there, in µm.
@@ -158,7 +160,7 @@ def unit_footprints(
     Parameters
     ----------
     templates : (unit, sample, channel)
-        Aligned templates on the channels of one shank.
+        Aligned templates on the channels of one shank. Channels that are zero throughout count as not recorded.
     positions : (channel, 2)
     places : (unit, 2)
         Locations of the units.
@@ -193,10 +195,13 @@ def _interpolated(
     places: NDArray[np.float64],
     grid: NDArray[np.float64],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    distances = np.linalg.norm(positions[None] - places[:, None], axis=2)
+    recorded = np.abs(templates).max(axis=1) > 0
+    distances = np.where(recorded, np.linalg.norm(positions[None] - places[:, None], axis=2), np.inf)
     near = np.argsort(distances, axis=1, kind="stable")[:, :N_CONTACTS_MAX]
     known = positions[near]
-    among = matern(np.linalg.norm(known[:, :, None] - known[:, None], axis=3)) + NUGGET * np.eye(near.shape[1])
+    among = matern(np.linalg.norm(known[:, :, None] - known[:, None], axis=3))
+    unknown = ~np.take_along_axis(recorded, near, axis=1)
+    among += np.where(unknown, UNKNOWN_NUGGET, NUGGET)[:, :, None] * np.eye(near.shape[1])
     across = matern(np.linalg.norm(known[:, :, None] - grid[:, None], axis=3))
     weights = np.linalg.solve(among, across)
     valid = 1.0 - (weights * across).sum(axis=1) < UNCERTAINTY_MAX

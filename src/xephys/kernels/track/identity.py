@@ -26,6 +26,8 @@ SPLIT_ODDS = 0.05
 SPLIT_GRID = np.geomspace(0.005, 50.0, 93)
 #: Prior log odds of a pair without any difference in its features, and the confidence in them.
 CONSTANT, CONSTANT_PRECISION = -8.0, 0.3
+#: Constants from which the odds are searched, since there may be a second optimum in which no pair is the same.
+CONSTANTS = (CONSTANT, CONSTANT / 2)
 #: Log odds are limited to this value, and probabilities to this distance from 0 and 1.
 LOG_ODDS_MAX, PROBABILITY_MIN = 40.0, 1e-4
 N_STEPS_MAX = 300
@@ -105,8 +107,12 @@ def learn_odds(
 
     grown = np.log(SCALE_MAX) if shared else 0.0
     bounds = [(-grown, grown), *[(0.0, None)] * n_features, (None, None)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": N_STEPS_MAX})
-    return odds_of(np.asarray(found.x))
+    options = {"maxiter": N_STEPS_MAX}
+    found = [
+        minimize(loss, np.append(start[:-1], first), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        for first in CONSTANTS
+    ]
+    return odds_of(np.asarray(min(found, key=lambda one: float(one.fun)).x))
 
 
 def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
