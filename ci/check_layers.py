@@ -52,6 +52,7 @@ ROOM_IMPORTS = {
     ("localize", "features"),  # a peak's place is computed from the waveform around it
     ("subtract", "detect"),  # what is subtracted are peaks
     ("subtract", "localize"),  # an event is located from its denoised waveform
+    ("analysis", "localize"),  # a unit is placed by its template as a spike is by its waveform
     ("match", "detect"),  # peaks in the residual of matching are spikes that no template explains
     ("match", "features"),  # waveforms are projected after their neighbors' spikes are subtracted
     ("realtime", "cluster"),  # the spikes of a channel are split into sequences as clusters are

@@ -76,7 +76,7 @@ def _rp(facts: Facts) -> Columns:
     from ..kernels.metrics import violations
 
     refractory, censored = (round(ms * 1e-3 * facts.rate) for ms in (REFRACTORY_MS, CENSORED_MS))
-    found = violations.near_pairs(facts.apart, facts.bounds, refractory)
+    found = violations.near_pairs(facts.apart, facts.bounds[:-1], facts.bounds[1:], refractory)
     share = violations.rp_contaminations(
         found, facts.num_spikes, total_samples=facts.total_samples, refractory_samples=refractory,
         censored_samples=censored,
@@ -127,10 +127,10 @@ def _cv(facts: Facts) -> Columns:
 
 
 def _cutoff(facts: Facts) -> Columns:
-    from ..kernels.metrics.amplitude_shape import amplitude_cutoff, over_units
+    from ..kernels.metrics.amplitude_shape import amplitude_cutoffs
 
     scales = facts.spike_values("amplitude_scalings", "scale")
-    return {"amplitude_cutoff": over_units(scales, facts.bounds, amplitude_cutoff)}
+    return {"amplitude_cutoff": amplitude_cutoffs(scales, facts.bounds[:-1], facts.bounds[1:])}
 
 
 def _noise_cutoff(facts: Facts) -> Columns:
@@ -172,22 +172,19 @@ def _sd_ratio(facts: Facts) -> Columns:
 
 
 def _isolation(facts: Facts) -> Columns:
-    from ..kernels.metrics.isolation import NOTHING, Isolation, isolations
+    from ..kernels.metrics.isolation import NOTHING, Isolation, isolation, unit_scores
 
     analysis, node = facts.analysis, facts.node("waveforms")
-    channels = node["channel_index"].values
-    measure = partial(
-        isolations,
+    scores = unit_scores(
         analysis.nodes["principal_components"]["projection"].values,
         analysis.subject.unit_index[node["waveform_spike"].values],
-        channels,
+        node["channel_index"].values,
         facts.peak_channels,
-        n_channels=analysis.subject.n_channels,
     )
     wanted = np.flatnonzero(facts.units).tolist()
     found = np.tile(np.array(NOTHING), (analysis.subject.n_units, 1))
     if wanted:
-        found[wanted] = np.array(map_in_threads(measure, wanted))
+        found[wanted] = np.array(map_in_threads(partial(isolation, scores), wanted))
     return {name: found[:, k] for k, name in enumerate(Isolation._fields)}
 
 

@@ -69,7 +69,9 @@ class Search:
 
         refractory, censored = self.periods(parameters)
         samples, bounds = self.trains(refractory)
-        return self.contamination_of(near_pairs(samples, bounds, refractory), self.num_spikes, refractory, censored)
+        return self.contamination_of(
+            near_pairs(samples, bounds[:-1], bounds[1:], refractory), self.num_spikes, refractory, censored
+        )
 
     def periods(self, parameters: dict[str, Any]) -> tuple[int, int]:
         """Refractory and censored period in samples.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from xephys.kernels.metrics.amplitude_shape import (
-    amplitude_cutoff,
+    amplitude_cutoffs,
     amplitude_spreads,
     first_of_near,
     noise_cutoff,
@@ -19,12 +20,33 @@ from xephys.kernels.metrics.amplitude_shape import (
 )
 
 
+def amplitude_cutoff(amplitudes: np.ndarray) -> float:
+    return float(amplitude_cutoffs(amplitudes, np.array([0]), np.array([len(amplitudes)]))[0])
+
+
 @pytest.mark.parametrize("quantile", [0.05, 0.15, 0.3])
 def test_missing_spikes_are_counted(quantile: float) -> None:
     amplitudes = np.random.default_rng(0).normal(100, 12, 50_000)
     kept = amplitudes[amplitudes > np.quantile(amplitudes, quantile)]
     assert amplitude_cutoff(kept) == pytest.approx(quantile, abs=0.06)
     assert amplitude_cutoff(-kept) == amplitude_cutoff(kept)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_bins", [50, 100])
+def test_cutoffs_of_ranges_equal_those_of_numpys_histograms(dtype: type, n_bins: int) -> None:
+    """Also of negative amplitudes, of values on the edges of bins, and of equal ones."""
+    rng = np.random.default_rng(n_bins)
+    parts = [rng.normal(100, 10, 900), -rng.normal(90, 9, 700), rng.integers(1, n_bins, 800), np.full(600, 7.0)]
+    amplitudes = np.concatenate(parts).astype(dtype)
+    starts, stops = np.array([0, 900, 1600, 2400, 300, 0]), np.array([900, 1600, 2400, 3000, 1200, 20])
+    expected = []
+    for a, b in zip(starts, stops, strict=True):
+        values = upright(amplitudes[a:b])
+        heights = gaussian_filter1d(np.histogram(values, n_bins)[0], 3.0, mode="nearest")
+        missing = heights[np.flatnonzero(heights >= heights[0])[-1] + 1 :].sum()
+        expected.append(min(missing / (b - a + missing), 0.5) if b - a >= 5 * n_bins else np.nan)
+    np.testing.assert_array_equal(amplitude_cutoffs(amplitudes, starts, stops, n_bins=n_bins), expected)
 
 
 def test_too_few_spikes_give_no_value() -> None:

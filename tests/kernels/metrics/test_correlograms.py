@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 
 from xephys.kernels.metrics.correlograms import (
     add_intervals,
@@ -10,6 +13,7 @@ from xephys.kernels.metrics.correlograms import (
     add_pairs,
     rate_correlogram,
     rate_correlograms,
+    rates_at_spikes,
 )
 
 
@@ -59,6 +63,36 @@ def test_a_regular_train_peaks_at_its_period() -> None:
     acg, rates = rate_correlogram([train], bin_samples=30, bin_ms=1.0, n_half=25, n_quantiles=3, smooth_ms=100.0)
     assert np.flatnonzero(acg.sum(axis=0)).tolist() == [5, 45]
     np.testing.assert_allclose(rates, 50.0, rtol=0.05)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 25])
+def test_rates_equal_an_average_over_all_bins(size: int) -> None:
+    """Also for spikes in one bin, and for windows that reach beyond the ends."""
+    bins = np.sort(np.random.default_rng(size).integers(3, 400, 60))
+    n_bins, half = bins[-1] + 1, size // 2
+    middles = bins[:-1] + np.diff(bins) // 2
+    rate = np.zeros(n_bins)
+    for first, last in pairwise(middles):
+        rate[first:last] = 1 / ((last - first) * 0.001) if last > first else 0
+    expected = []
+    for spike in bins:
+        if size == 0:
+            around = rate[spike : spike + 1]
+        elif spike < size or spike >= n_bins - size:
+            around = rate[max(0, spike - half) : spike + half]
+        else:
+            around = rate[spike + (size - 1) // 2 - size + 1 :][:size]
+        expected.append(around.mean() if len(around) else 0.0)
+    np.testing.assert_allclose(rates_at_spikes(bins, 0.001, size), expected, rtol=1e-12)
+
+
+def test_lags_around_a_spike_are_counted_once_per_bin() -> None:
+    train = np.sort(np.random.default_rng(5).integers(0, 200, 80)) * 10
+    bins = train // 20
+    acg, _ = rate_correlogram([train], bin_samples=20, bin_ms=1.0, n_half=4, n_quantiles=1, smooth_ms=0.0)
+    counted = [spike for spike in bins if 4 <= spike < bins[-1]]
+    for lag in (-4, -1, 2, 4):
+        assert acg[0, 4 + lag] == pytest.approx(np.isin(np.array(counted) + lag, bins).mean())
 
 
 def test_no_spikes() -> None:

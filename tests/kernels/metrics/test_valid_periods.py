@@ -52,12 +52,24 @@ def test_segments_one_after_another() -> None:
 
 def test_margins_reach_beyond_the_window() -> None:
     train = np.concatenate([np.arange(0, 1000, 100), [1000, 1003]])
-    edges = window_edges(2000, 1000)
-    limits = {"n_samples": 2000, "refractory_samples": 24, "censored_samples": 0}
-    alone, _ = window_shares(train, np.ones(12), edges, margin_samples=0, **limits)
-    wide, _ = window_shares(train, np.ones(12), edges, margin_samples=100, **limits)
-    assert alone[0] == 0
-    assert wide[0] > 0
+    parts, n = np.array([[0, 12]]), np.array([2000])
+    alone, wide = (
+        unit_windows(
+            train, np.ones(12), parts, n, window_samples=1000, margin_samples=margin, duration_samples_min=1, **LIMITS
+        )[0]
+        for margin in (0, 100)
+    )
+    assert alone[0, 0] == 0
+    assert wide[0, 0] > 0
+
+
+def test_too_few_spikes_count_as_foreign_and_missing() -> None:
+    foreign, missing = window_shares(
+        np.array([5, 400]), np.ones(2), np.array([0, 0]), np.array([1, 2]), np.array([1000, 1000]),
+        refractory_samples=24, censored_samples=0,
+    )  # fmt: skip
+    assert foreign.tolist() == [1.0, 0.0]
+    assert missing.tolist() == [1.0, 1.0]
 
 
 def test_runs() -> None:

@@ -22,7 +22,7 @@ def trains() -> tuple[np.ndarray, np.ndarray]:
 
 def test_counts() -> None:
     samples, bounds = trains()
-    short, near = short_intervals(samples, bounds, 45.0), near_pairs(samples, bounds, 30)
+    short, near = short_intervals(samples, bounds, 45.0), near_pairs(samples, bounds[:-1], bounds[1:], 30)
     for unit in range(4):
         train = samples[bounds[unit] : bounds[unit + 1]]
         assert short[unit] == (np.diff(train) < 45).sum()
@@ -44,7 +44,11 @@ def test_the_share_of_foreign_spikes_is_recovered(share: float) -> None:
     train = np.sort(np.concatenate([own, foreign]))
     n, bounds = np.array([len(train)]), np.array([0, len(train)])
     found = rp_contaminations(
-        near_pairs(train, bounds, 60), n, total_samples=60_000_000, refractory_samples=60, censored_samples=0
+        near_pairs(train, bounds[:-1], bounds[1:], 60),
+        n,
+        total_samples=60_000_000,
+        refractory_samples=60,
+        censored_samples=0,
     )
     assert found[0] == pytest.approx(share, abs=0.03)
     short = short_intervals(train, bounds, 60.0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+
+from xephys.kernels.localize.point_source import fit_sources
 
 #: Grid of :func:`grid_places`: spacing, radius around the peak channel, and margin around the probe, in µm.
 GRID_UM, GRID_RADIUS_UM, GRID_MARGIN_UM = 5.0, 40.0, 50.0
@@ -63,7 +64,8 @@ def source_places(
     zero.
 
     The amplitude on a channel is ``alpha`` over the distance. The sum of squared differences is minimized within
-    ``distance_max_um`` of the center of mass (Boussard et al. 2021, NeurIPS 34:22130).
+    ``distance_max_um`` of the center of mass, with an ``alpha`` of at most this distance times the largest amplitude
+    (Boussard et al. 2021, NeurIPS 34:22130).
 
     Examples
     --------
@@ -73,44 +75,14 @@ def source_places(
     [[10.0, 45.0, 15.0, 1000.0]]
     """
     out = np.full((len(sizes), 4), np.nan)
-    for unit, (row, listed) in enumerate(zip(sizes, channels, strict=True)):
-        used = listed >= 0
-        values, places = row[used], positions[listed[used], :2]
-        if not values.sum() > 0:
-            continue
-        center = (values[:, None] * places).sum(axis=0) / values.sum()
-        largest = values.max()
-        apart = np.linalg.norm(center - places[values.argmax()])
-        guess = np.array([*center, 20.0, np.hypot(apart, 20.0) * largest])
-        low = [center[0] - distance_max_um, center[1] - distance_max_um, 1.0, 0.0]
-        high = [
-            center[0] + distance_max_um,
-            center[1] + distance_max_um,
-            distance_max_um * 10,
-            largest * distance_max_um,
-        ]
-        if not np.all((guess > low) & (guess < high)):
-            continue
-        fitted = least_squares(_source_error, guess, _source_slopes, bounds=(low, high), args=(values, places))
-        out[unit] = fitted.x
+    centers = mass_places(sizes, channels, positions[:, :2])
+    fitted = np.isfinite(centers[:, 0])
+    values = np.where(channels >= 0, sizes, 0.0)[fitted]
+    out[fitted] = fit_sources(
+        values, np.arange(len(values)), channels[fitted], np.ascontiguousarray(positions, np.float64), centers[fitted],
+        float(distance_max_um), 0.0, float(distance_max_um),
+    )  # fmt: skip
     return out
-
-
-def _source_error(
-    source: NDArray[np.float64], values: NDArray[np.float64], places: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    distance = np.sqrt(((places - source[:2]) ** 2).sum(axis=1) + source[2] ** 2)
-    return np.asarray(values - source[3] / distance)
-
-
-def _source_slopes(
-    source: NDArray[np.float64], values: NDArray[np.float64], places: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Derivatives of the errors with respect to x, y, z and alpha."""
-    apart = source[:2] - places
-    distance = np.sqrt((apart**2).sum(axis=1) + source[2] ** 2)
-    pull = source[3] / distance**3
-    return np.stack([pull * apart[:, 0], pull * apart[:, 1], pull * source[2], -1 / distance], axis=1)
 
 
 def grid_places(

@@ -12,13 +12,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.damped_step import damped_step
 from xephys.kernels.lib.inner import INNER, KERNEL, kernel
 
 MIN_Z_UM = 1.0
 """Minimum distance of a source from the contact plane."""
 
-# The weight of the depth term is SpikeInterface's; without this term, far sources have no best depth.
-_DEPTH_WEIGHT = 1e-4
+DEPTH_WEIGHT = 1e-4
+"""SpikeInterface's weight of the depth term for spikes; without this term, far sources have no best depth."""
+
 _INITIAL_Z_UM = 20.0
 _MAX_STEPS = 100
 _STEP_TOLERANCE_UM = 1e-4
@@ -95,8 +97,14 @@ def fit_sources(
     positions: NDArray[np.float64],
     centers: NDArray[np.float64],
     distance_max_um: float,
+    depth_weight: float = DEPTH_WEIGHT,
+    reach_max_um: float = np.inf,
 ) -> NDArray[np.float64]:
-    """Sources (x, y, z, alpha) of all events."""
+    """Sources (x, y, z, alpha) of all events.
+
+    Minimizes ``mean((w - alpha q)^2) - depth_weight * log(1 + 10 z)`` over sources with an alpha of at most
+    ``reach_max_um`` times the largest size, which is the distance at which a source of that alpha has this size.
+    """
     sources = np.empty((channels.size, 4), dtype=np.float64)
     n_slots = neighbors.shape[1]
     contact_x, contact_y, w = np.empty(n_slots), np.empty(n_slots), np.empty(n_slots)
@@ -119,8 +127,9 @@ def fit_sources(
             low[a], high[a] = centers[i, a] - distance_max_um, centers[i, a] + distance_max_um
         low[2], high[2] = MIN_Z_UM, 10 * distance_max_um
         x, y, z, alpha = _fit_source(
-            contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high, vectors, matrices
-        )
+            contact_x[:m], contact_y[:m], w[:m], centers[i, 0], centers[i, 1], low, high, depth_weight, reach_max_um,
+            vectors, matrices,
+        )  # fmt: skip
         sources[i, 0], sources[i, 1], sources[i, 2], sources[i, 3] = x, y, z, alpha * largest
     return sources
 
@@ -134,6 +143,8 @@ def _fit_source(
     y: float,
     low: NDArray[np.float64],
     high: NDArray[np.float64],
+    depth_weight: float,
+    alpha_max: float,
     vectors: NDArray[np.float64],
     matrices: NDArray[np.float64],
 ) -> tuple[float, float, float, float]:
@@ -142,15 +153,17 @@ def _fit_source(
     gradient, trial_gradient, free = vectors[3], vectors[4], vectors[5]
     curvature, trial_curvature, factor = matrices[0], matrices[1], matrices[2]
     place[0], place[1], place[2] = x, y, min(_INITIAL_Z_UM, high[2])
-    loss, alpha = _expand(contact_x, contact_y, w, place, gradient, curvature)
+    loss, alpha = _expand(contact_x, contact_y, w, place, depth_weight, alpha_max, gradient, curvature)
     damping = 1e-3
     for _ in range(_MAX_STEPS):
-        _damped_step(gradient, curvature, damping, place, low, high, step, free, factor)
+        damped_step(gradient, curvature, damping, place, low, high, step, free, factor)
         longest = 0.0
         for a in range(3):
             trial[a] = min(max(place[a] + step[a], low[a]), high[a])
             longest = max(longest, abs(trial[a] - place[a]))
-        trial_loss, trial_alpha = _expand(contact_x, contact_y, w, trial, trial_gradient, trial_curvature)
+        trial_loss, trial_alpha = _expand(
+            contact_x, contact_y, w, trial, depth_weight, alpha_max, trial_gradient, trial_curvature
+        )
         if trial_loss < loss:
             place, trial = trial, place
             gradient, trial_gradient = trial_gradient, gradient
@@ -171,6 +184,8 @@ def _expand(
     contact_y: NDArray[np.float64],
     w: NDArray[np.float64],
     place: NDArray[np.float64],
+    depth_weight: float,
+    alpha_max: float,
     gradient: NDArray[np.float64],
     curvature: NDArray[np.float64],
 ) -> tuple[float, float]:
@@ -203,54 +218,20 @@ def _expand(
         xz += dx * dz
         yz += dy * dz
     alpha = wq / qq
+    rest = ww - alpha * wq
+    if alpha > alpha_max:
+        alpha = alpha_max
+        rest = ww - alpha * (2.0 * wq - alpha * qq)
     scale = 2.0 / w.size
     gradient[0] = -scale * alpha * (wx - alpha * qx)
     gradient[1] = -scale * alpha * (wy - alpha * qy)
-    gradient[2] = -scale * alpha * (wz - alpha * qz) - 10.0 * _DEPTH_WEIGHT / (1.0 + 10.0 * z)
+    gradient[2] = -scale * alpha * (wz - alpha * qz) - 10.0 * depth_weight / (1.0 + 10.0 * z)
     # Kaufman's Jacobian: alpha absorbs the part of alpha dq along q.
     factor = scale * alpha * alpha
     curvature[0, 0] = factor * (xx - qx * qx / qq)
     curvature[1, 1] = factor * (yy - qy * qy / qq)
-    curvature[2, 2] = factor * (zz - qz * qz / qq) + 100.0 * _DEPTH_WEIGHT / (1.0 + 10.0 * z) ** 2
+    curvature[2, 2] = factor * (zz - qz * qz / qq) + 100.0 * depth_weight / (1.0 + 10.0 * z) ** 2
     curvature[0, 1] = curvature[1, 0] = factor * (xy - qx * qy / qq)
     curvature[0, 2] = curvature[2, 0] = factor * (xz - qx * qz / qq)
     curvature[1, 2] = curvature[2, 1] = factor * (yz - qy * qz / qq)
-    return (ww - alpha * wq) / w.size - _DEPTH_WEIGHT * np.log1p(10.0 * z), alpha
-
-
-@njit(**INNER, error_model="numpy")
-def _damped_step(
-    gradient: NDArray[np.float64],
-    curvature: NDArray[np.float64],
-    damping: float,
-    place: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    step: NDArray[np.float64],
-    free: NDArray[np.float64],
-    factor: NDArray[np.float64],
-) -> None:
-    """Solve (curvature + damping × its diagonal) step = -gradient on the coordinates that may move."""
-    for a in range(3):
-        # A coordinate on the box whose gradient points outwards stays there.
-        fixed = (place[a] <= low[a] and gradient[a] > 0) or (place[a] >= high[a] and gradient[a] < 0)
-        free[a] = 0.0 if fixed else 1.0
-    for a in range(3):
-        for b in range(a + 1):
-            value = curvature[a, b] if free[a] > 0 and free[b] > 0 else 0.0
-            if a == b:
-                # The floor keeps the matrix definite if a coordinate has no influence (one contact, or a line of them).
-                value = max(value, 1e-12) * (1.0 + damping) if free[a] > 0 else 1.0
-            for c in range(b):
-                value -= factor[a, c] * factor[b, c]
-            factor[a, b] = np.sqrt(max(value, 1e-16)) if a == b else value / factor[b, b]
-    for a in range(3):
-        value = -gradient[a] if free[a] > 0 else 0.0
-        for c in range(a):
-            value -= factor[a, c] * step[c]
-        step[a] = value / factor[a, a]
-    for a in range(2, -1, -1):
-        value = step[a]
-        for c in range(a + 1, 3):
-            value -= factor[c, a] * step[c]
-        step[a] = value / factor[a, a]
+    return rest / w.size - depth_weight * np.log1p(10.0 * z), alpha

@@ -45,28 +45,91 @@ def upright(amplitudes: NDArray[np.floating]) -> NDArray[np.floating]:
     return -amplitudes if np.median(amplitudes) < 0 else amplitudes
 
 
-def amplitude_cutoff(amplitudes: NDArray[np.floating], *, n_bins: int = N_BINS) -> float:
-    """Share of spikes below the detection threshold, assuming a symmetric distribution of amplitudes (Hill et al.
-    2011).
+def amplitude_cutoffs(
+    amplitudes: NDArray[np.floating], starts: NDArray[np.int64], stops: NDArray[np.int64], *, n_bins: int = N_BINS
+) -> NDArray[np.float64]:
+    """Share of spikes below the detection threshold in ranges of spikes, assuming a symmetric distribution of
+    amplitudes (Hill et al. 2011).
 
     The smoothed histogram is cut off at its low end, at some height. The part beyond the last bin of that height at the
-    high end is taken to be missing at the low end. At most 0.5; NaN for fewer than five spikes per bin.
+    high end is taken to be missing at the low end.
+
+    Parameters
+    ----------
+    amplitudes : (spike,) float32 or float64
+    starts, stops : (range,) int64
+        Range ``k`` holds the spikes from ``starts[k]`` to before ``stops[k]``; ranges may overlap.
+    n_bins : int
+
+    Returns
+    -------
+    (range,) float64
+        At most 0.5; NaN for fewer than five spikes per bin.
 
     Examples
     --------
-    >>> rng = np.random.default_rng(0)
-    >>> amplitudes = rng.normal(100, 10, 20_000)
-    >>> amplitude_cutoff(amplitudes) < 0.01, 0.1 < amplitude_cutoff(amplitudes[amplitudes > 90]) < 0.25
+    >>> amplitudes = np.sort(np.random.default_rng(0).normal(100, 10, 20_000))
+    >>> complete, cut, _ = amplitude_cutoffs(amplitudes, np.array([0, 3000, 0]), np.array([20_000, 20_000, 9]))
+    >>> complete < 0.01, 0.1 < cut < 0.25
     (True, True)
     """
-    n = len(amplitudes)
-    if n / n_bins < SPIKES_A_BIN:
-        return float("nan")
+    out = np.full(starts.shape, np.nan)
+    used = (stops - starts) / n_bins >= SPIKES_A_BIN
+    if not used.any():
+        return out
+    a, b = starts[used], stops[used]
+    signs, low, high = _ranges(amplitudes, a, b)
+    flat = low == high
+    low, high = np.where(flat, low - low.dtype.type(0.5), low), np.where(flat, high + high.dtype.type(0.5), high)
+    edges = np.ascontiguousarray(np.linspace(low, high, n_bins + 1, dtype=low.dtype, axis=1))
     # The histogram is smoothed in integers, as in SpikeInterface.
-    heights = gaussian_filter1d(np.histogram(upright(amplitudes), n_bins)[0], SMOOTH_BINS, mode="nearest")
-    last = np.flatnonzero(heights >= heights[0])[-1]
-    missing = heights[last + 1 :].sum()
-    return float(min(missing / (n + missing), 0.5))
+    heights = gaussian_filter1d(_histograms(amplitudes, a, b, signs, edges), SMOOTH_BINS, axis=1, mode="nearest")
+    last = n_bins - 1 - (heights >= heights[:, :1])[:, ::-1].argmax(axis=1)
+    missing = np.where(np.arange(n_bins) > last[:, None], heights, 0).sum(axis=1)
+    out[used] = np.minimum(missing / (b - a + missing), 0.5)
+    return out
+
+
+@kernel
+def _ranges(
+    amplitudes: NDArray[np.floating], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+    """The sign that makes the median of each range positive, and the smallest and largest value with that sign."""
+    signs = np.empty(starts.size, amplitudes.dtype)
+    low, high = np.empty_like(signs), np.empty_like(signs)
+    for k in range(starts.size):
+        values = amplitudes[starts[k] : stops[k]]
+        signs[k] = -1 if np.median(values) < 0 else 1
+        low[k], high[k] = np.inf, -np.inf
+        for value in values:
+            low[k], high[k] = min(low[k], signs[k] * value), max(high[k], signs[k] * value)
+    return signs, low, high
+
+
+@kernel
+def _histograms(
+    amplitudes: NDArray[np.floating],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    signs: NDArray[np.floating],
+    edges: NDArray[np.floating],
+) -> NDArray[np.int64]:
+    """Number of values in each bin of each range; only the last bin holds its upper edge, as in NumPy."""
+    n_bins = edges.shape[1] - 1
+    counts = np.zeros((starts.size, n_bins), np.int64)
+    for k in range(starts.size):
+        own = edges[k]
+        for value in amplitudes[starts[k] : stops[k]]:
+            value = signs[k] * value
+            if not own[0] <= value <= own[n_bins]:
+                continue
+            b = min(int((value - own[0]) / (own[n_bins] - own[0]) * n_bins), n_bins - 1)
+            while b > 0 and value < own[b]:
+                b -= 1
+            while b < n_bins - 1 and value >= own[b + 1]:
+                b += 1
+            counts[k, b] += 1
+    return counts
 
 
 def noise_cutoff(amplitudes: NDArray[np.floating]) -> tuple[float, float]:

@@ -153,55 +153,91 @@ def rate_correlogram(
     >>> acg.argmax(axis=1).tolist()
     [0]
     """
-    width = 2 * n_half + 1
-    counts, spikes = np.zeros((n_quantiles, width)), np.zeros(n_quantiles)
+    counts, spikes = np.zeros((n_quantiles, 2 * n_half + 1)), np.zeros(n_quantiles)
+    size = int(np.ceil(smooth_ms / bin_ms)) if smooth_ms > 0 else 0
     limits: NDArray[np.float64] | None = None
     for train in trains:
         bins = train // bin_samples
         if len(bins) <= 1:
             continue
-        n_bins = int(bins[-1]) + 1
-        present = np.zeros(n_bins + width, bool)
-        present[bins] = True
-        rate = _rate_at_spikes(bins, n_bins, bin_ms, smooth_ms)
+        rate = rates_at_spikes(bins, bin_ms / 1000, size)
         if limits is None:
             limits = np.quantile(rate, np.linspace(0, 1, n_quantiles + 2)[1:-1])
-        inside = (bins - n_half >= 0) & (bins + n_half + 1 < len(present)) & (bins < bins[-1])
-        number = np.minimum(np.searchsorted(limits, rate[inside], side="left"), n_quantiles - 1)
-        around = present[bins[inside][:, None] + np.arange(-n_half, n_half + 1)]
-        for quantile in range(n_quantiles):
-            counts[quantile] += around[number == quantile].sum(axis=0)
-        spikes += np.bincount(number, minlength=n_quantiles)
+        number = np.minimum(np.searchsorted(limits, rate, side="left"), n_quantiles - 1)
+        _add_around(counts, spikes, bins, number, n_half)
     correlogram = np.divide(counts, spikes[:, None], out=np.zeros_like(counts), where=spikes[:, None] > 0)
     correlogram[:, n_half] = 0
     return correlogram, np.zeros(n_quantiles) if limits is None else limits
 
 
-def _rate_at_spikes(bins: NDArray[np.int64], n_bins: int, bin_ms: float, smooth_ms: float) -> NDArray[np.float64]:
-    """Firing rate in the bin of each spike, smoothed.
+@kernel
+def _add_around(
+    counts: NDArray[np.float64],
+    spikes: NDArray[np.float64],
+    bins: NDArray[np.int64],
+    number: NDArray[np.int64],
+    n_half: int,
+) -> None:
+    """Add the lags of the bins with spikes around each spike to the row of the spike's quantile, and count the spikes.
 
-    Around a spike, it is the inverse of the distance between the middles of its two intervals; before the first middle
-    and after the last one it is 0.
+    Spikes too early for a whole window are left out, and those of the last bin.
     """
+    first = 0
+    for i in range(bins.size):
+        if bins[i] < n_half or bins[i] == bins[-1]:
+            continue
+        spikes[number[i]] += 1
+        while bins[first] < bins[i] - n_half:
+            first += 1
+        for j in range(first, bins.size):
+            if bins[j] > bins[i] + n_half:
+                break
+            if j == first or bins[j] > bins[j - 1]:
+                counts[number[i], n_half + bins[j] - bins[i]] += 1
+
+
+@kernel
+def rates_at_spikes(bins: NDArray[np.int64], bin_s: float, size: int) -> NDArray[np.float64]:
+    """Firing rate in the bin of each spike, averaged over ``size`` bins around it, or not averaged if that is 0.
+
+    Around a spike, the rate is the inverse of the distance between the middles of its two intervals; before the first
+    middle and after the last one it is 0. A window that reaches beyond the first or last bin is cut off there.
+
+    Parameters
+    ----------
+    bins : (spike,) int64
+        Ascending; at least two.
+    bin_s : float
+    size : int
+
+    Examples
+    --------
+    >>> rates_at_spikes(np.array([0, 10, 20, 30]), 0.001, 4).tolist()
+    [0.0, 100.0, 100.0, 0.0]
+    """
+    n_bins, half = bins[-1] + 1, size // 2
     middles = bins[:-1] + (bins[1:] - bins[:-1]) // 2
-    rate = np.zeros(n_bins)
-    lengths = np.diff(middles)
-    values = np.divide(1.0, lengths * (bin_ms / 1000), out=np.zeros(len(lengths)), where=lengths > 0)
-    rate[middles[0] : middles[-1]] = np.repeat(values, lengths)
-    size = int(np.ceil(smooth_ms / bin_ms)) if smooth_ms > 0 else 0
-    if not size:
-        return rate[bins]
-    half = size // 2
-    # Only where there are spikes. Near the ends the boxcar is cut off, and its length is counted from there.
-    smooth = np.empty(len(bins))
-    edge = (bins < size) | (bins >= n_bins - size)
-    sums = np.concatenate([[0.0], np.cumsum(rate)])
-    low, high = np.maximum(0, bins[edge] - half), np.minimum(n_bins, bins[edge] + half)
-    smooth[edge] = (sums[high] - sums[low]) / np.maximum(high - low, 1)
-    first = bins[~edge] + (size - 1) // 2 - size + 1
-    if len(first):
-        smooth[~edge] = np.lib.stride_tricks.sliding_window_view(rate, size)[first] @ np.full(size, 1 / size)
-    return smooth
+    rates = np.zeros(bins.size)
+    first = 0
+    for i in range(bins.size):
+        if size == 0:
+            low, high = bins[i], bins[i] + 1
+        elif bins[i] < size or bins[i] >= n_bins - size:
+            low, high = max(0, bins[i] - half), min(n_bins, bins[i] + half)
+        else:
+            low = bins[i] + (size - 1) // 2 - size + 1
+            high = low + size
+        while first + 2 < middles.size and middles[first + 1] <= low:
+            first += 1
+        total = 0.0
+        for k in range(first, middles.size - 1):
+            if middles[k] >= high:
+                break
+            shared = min(high, middles[k + 1]) - max(low, middles[k])
+            if shared > 0:
+                total += shared / ((middles[k + 1] - middles[k]) * bin_s)
+        rates[i] = total / max(high - low, 1)
+    return rates
 
 
 def rate_correlograms(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.optimize import curve_fit
 
+from xephys.kernels.metrics.exponential_decay import fit_decay
 from xephys.kernels.metrics.template_shape import UPSAMPLING, upsampled
 
 COLUMNS = ("velocity_above", "velocity_below", "exp_decay", "spread")
@@ -89,10 +87,12 @@ def median_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, 
     >>> slope
     17.5
     """
-    slopes = [(y[b] - y[a]) / (x[b] - x[a]) for a, b in combinations(range(len(x)), 2) if abs(x[b] - x[a]) > 1e-12]
-    if not slopes:
+    first, second = np.triu_indices(len(x), 1)
+    apart, rise = x[second] - x[first], y[second] - y[first]
+    used = np.abs(apart) > 1e-12
+    if not used.any():
         return float("nan"), -np.inf
-    slope = float(np.median(slopes))
+    slope = float(np.median(rise[used] / apart[used]))
     left = y - slope * x - np.median(y - slope * x)
     return slope, float(1 - (left**2).sum() / (((y - y.mean()) ** 2).sum() + 1e-12))
 
@@ -104,19 +104,8 @@ def _decay(template: NDArray[np.float64], places: NDArray[np.float64]) -> float:
     x, y = apart[order], sizes[order]
     if len(x) < 4:  # not more points than parameters
         return float("nan")
-    low = y.min()
-    bounds = ([1e-5, 0.5 * y[0], 0.0], [2.0, 1.5 * y[0], 2 * low])
-    try:
-        fitted, _ = curve_fit(_exponential, x, y, bounds=bounds, p0=[1e-3, y[0], low])
-    except (RuntimeError, ValueError):  # the fit does not converge, or two bounds coincide
-        return float("nan")
-    variance = ((y - y.mean()) ** 2).sum()
-    explained = 1 - ((y - _exponential(x, *fitted)) ** 2).sum() / variance if variance > 0 else 0.0
-    return float(fitted[0]) if explained >= R2_MIN else float("nan")
-
-
-def _exponential(x: NDArray[np.float64], decay: float, size: float, offset: float) -> NDArray[np.float64]:
-    return np.asarray(size * np.exp(-decay * x) + offset)
+    decay, explained = fit_decay(x, y)
+    return float(decay) if explained >= R2_MIN else float("nan")
 
 
 def _spread(template: NDArray[np.float64], places: NDArray[np.float64]) -> float:

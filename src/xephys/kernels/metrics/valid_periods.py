@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.metrics.amplitude_shape import amplitude_cutoff, upright
+from xephys.kernels.metrics.amplitude_shape import amplitude_cutoffs
 from xephys.kernels.metrics.violations import near_pairs, rp_contaminations
 
 #: Bins of the histogram of amplitudes in one window.
@@ -27,21 +27,22 @@ def window_edges(n_samples: int, window_samples: int) -> NDArray[np.int64]:
 def window_shares(
     samples: NDArray[np.int64],
     amplitudes: NDArray[np.floating],
-    edges: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     *,
-    margin_samples: int,
-    n_samples: int,
     refractory_samples: int,
     censored_samples: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of foreign and missing spikes of one train in each window, with a margin on either side.
+    """Shares of foreign and missing spikes in windows of trains.
 
     Parameters
     ----------
     samples, amplitudes : (spike,)
-    edges : (window, 2) int64
-    margin_samples, n_samples : int
-        Margin of the windows, and length of the segment.
+    starts, stops : (window,) int64
+        The spikes of each window, which are of one train.
+    lengths : (window,) int64
+        Length of each window in samples.
     refractory_samples, censored_samples : int
 
     Returns
@@ -49,23 +50,12 @@ def window_shares(
     foreign, missing : (window,) float64
         1 if there are too few spikes to tell.
     """
-    foreign, missing = np.ones(len(edges)), np.ones(len(edges))
-    if not len(samples):
-        return foreign, missing
-    values = upright(amplitudes)
-    for k, (start, stop) in enumerate(edges):
-        low, high = max(0, start - margin_samples), min(n_samples, stop + margin_samples)
-        a, b = np.searchsorted(samples, [low, high])
-        train, count = samples[a:b], np.array([b - a])
-        pairs = near_pairs(train, np.array([0, b - a]), refractory_samples)
-        share = rp_contaminations(
-            pairs, count, total_samples=int(high - low), refractory_samples=refractory_samples,
-            censored_samples=censored_samples,
-        )[0]  # fmt: skip
-        cut = amplitude_cutoff(values[a:b], n_bins=N_BINS) if b > a else np.nan
-        foreign[k] = 1.0 if np.isnan(share) else share
-        missing[k] = 1.0 if np.isnan(cut) else cut
-    return foreign, missing
+    foreign = rp_contaminations(
+        near_pairs(samples, starts, stops, refractory_samples), stops - starts, total_samples=lengths,
+        refractory_samples=refractory_samples, censored_samples=censored_samples,
+    )  # fmt: skip
+    missing = amplitude_cutoffs(amplitudes, starts, stops, n_bins=N_BINS)
+    return np.nan_to_num(foreign, nan=1.0), np.nan_to_num(missing, nan=1.0)
 
 
 def long_runs(valid: NDArray[np.bool_], edges: NDArray[np.int64], *, duration_samples_min: int) -> NDArray[np.bool_]:
@@ -129,19 +119,27 @@ def unit_windows(
     [[True, True, True]]
     """
     edges = [window_edges(int(n), window_samples) for n in n_samples]
-    n_windows = sum(map(len, edges))
-    foreign, missing = np.ones((len(parts), n_windows)), np.ones((len(parts), n_windows))
-    valid = np.zeros((len(parts), n_windows), bool)
+    first = np.cumsum([0, *map(len, edges)])
+    wide = [
+        np.stack([np.maximum(0, windows[:, 0] - margin_samples), np.minimum(n, windows[:, 1] + margin_samples)], axis=1)
+        for windows, n in zip(edges, n_samples, strict=True)
+    ]
+    spikes = np.zeros((len(parts), first[-1], 2), np.int64)
     for unit, bounds in enumerate(parts):
-        first = 0
+        for number, windows in enumerate(wide):
+            here = slice(first[number], first[number + 1])
+            own = samples[bounds[number] : bounds[number + 1]]
+            spikes[unit, here] = bounds[number] + np.searchsorted(own, windows)
+    lengths = np.tile(np.diff(np.concatenate(wide), axis=1)[:, 0], len(parts))
+    starts, stops = spikes.reshape(-1, 2).T
+    shares = window_shares(
+        samples, np.ascontiguousarray(amplitudes), np.ascontiguousarray(starts), np.ascontiguousarray(stops), lengths,
+        refractory_samples=refractory_samples, censored_samples=censored_samples,
+    )  # fmt: skip
+    foreign, missing = (share.reshape(len(parts), first[-1]) for share in shares)
+    valid = (foreign < fp_max) & (missing < fn_max)
+    for row in valid:
         for number, windows in enumerate(edges):
-            here = slice(first, first + len(windows))
-            own = slice(bounds[number], bounds[number + 1])
-            foreign[unit, here], missing[unit, here] = window_shares(
-                samples[own], amplitudes[own], windows, margin_samples=margin_samples, n_samples=int(n_samples[number]),
-                refractory_samples=refractory_samples, censored_samples=censored_samples,
-            )  # fmt: skip
-            below = (foreign[unit, here] < fp_max) & (missing[unit, here] < fn_max)
-            valid[unit, here] = long_runs(below, windows, duration_samples_min=duration_samples_min)
-            first += len(windows)
+            here = slice(first[number], first[number + 1])
+            row[here] = long_runs(row[here], windows, duration_samples_min=duration_samples_min)
     return foreign, missing, valid

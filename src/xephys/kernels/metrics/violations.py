@@ -38,27 +38,30 @@ def short_intervals(samples: NDArray[np.int64], bounds: NDArray[np.int64], below
 
 
 @kernel
-def near_pairs(samples: NDArray[np.int64], bounds: NDArray[np.int64], within_samples: int) -> NDArray[np.int64]:
+def near_pairs(
+    samples: NDArray[np.int64], starts: NDArray[np.int64], stops: NDArray[np.int64], within_samples: int
+) -> NDArray[np.int64]:
     """Number of pairs of spikes of each train, successive or not, that are no farther apart than a limit.
 
     Parameters
     ----------
-    samples, bounds
-        As for :func:`short_intervals`.
+    samples : (spike,) int64
+    starts, stops : (train,) int64
+        Train ``k`` has the samples from ``starts[k]`` to before ``stops[k]``, in ascending order; trains may overlap.
     within_samples : int
 
     Examples
     --------
-    >>> near_pairs(np.array([0, 10, 20]), np.array([0, 3]), 20).tolist()
-    [3]
+    >>> near_pairs(np.array([0, 10, 20]), np.array([0, 1]), np.array([3, 3]), 20).tolist()
+    [3, 1]
     """
-    counts = np.zeros(bounds.size - 1, np.int64)
-    for unit in range(bounds.size - 1):
-        for i in range(bounds[unit], bounds[unit + 1]):
-            for j in range(i + 1, bounds[unit + 1]):
+    counts = np.zeros(starts.size, np.int64)
+    for train in range(starts.size):
+        for i in range(starts[train], stops[train]):
+            for j in range(i + 1, stops[train]):
                 if samples[j] - samples[i] > within_samples:
                     break
-                counts[unit] += 1
+                counts[train] += 1
     return counts
 
 
@@ -80,11 +83,13 @@ def rp_contaminations(
     violations: NDArray[np.int64],
     num_spikes: NDArray[np.int64],
     *,
-    total_samples: int,
+    total_samples: int | NDArray[np.int64],
     refractory_samples: int,
     censored_samples: int,
 ) -> NDArray[np.float64]:
     """Share of foreign spikes from violations of the refractory period (Llobet, Wyngaard & Barbour 2022).
+
+    ``total_samples`` is the length of the recording, or of the part of it that each train comes from.
 
     Returns
     -------
