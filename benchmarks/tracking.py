@@ -54,6 +54,7 @@ SETS: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
     ("dense", {"n_neurons": 120, "n_channels": 192, "lookalikes": 0.05}, tuple(range(7150, 7160))),
     ("rigid ± 80 µm", {"shift_max_um": 80.0}, tuple(range(7160, 7166))),
     ("tilt ± 60 µm", {"tilt_max_um": 60.0}, tuple(range(7170, 7176))),
+    ("across the shank ± 10 µm", {"shift_x_max_um": 10.0}, tuple(range(7220, 7226))),
     ("two shanks", {"two_shanks": True}, tuple(range(7210, 7216))),
     ("one channel map", {"n_neurons": 60, "n_sessions": 3}, tuple(range(7180, 7186))),
     ("other channels, 3/4 shared", {"rows_moved": 6, "n_neurons": 60, "n_sessions": 3}, tuple(range(7180, 7186))),

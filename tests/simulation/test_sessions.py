@@ -79,3 +79,12 @@ def test_the_first_session_is_the_recording_without_sessions():
     given = {"duration_s": 1.0, "n_channels": 8, "n_units": 3, "seed": 2}
     first = simulate_session_recordings(n_sessions=1, displacement_max_um=0.0, missing_fraction=0.0, **given)[0][0]
     assert alone.identical(first)
+
+
+def test_a_displacement_across_the_probe_changes_nothing_else():
+    still, _ = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, seed=3)
+    moved, truth = simulate_sessions(n_sessions=2, n_neurons=10, n_channels=32, shift_x_max_um=15.0, seed=3)
+    assert truth.shift_x_um.shape == (2,) and 0 < np.abs(truth.shift_x_um).max() <= 15
+    for before, after in zip(still, moved, strict=True):
+        np.testing.assert_array_equal(before["spike_time"], after["spike_time"])
+        assert not np.array_equal(before["templates"], after["templates"])

@@ -43,3 +43,20 @@ def test_a_session_without_shared_neurons_is_unknown_and_has_no_influence():
     np.testing.assert_allclose(moved - moved.mean(), truth.shift_um - truth.shift_um.mean(), atol=0.5)
     added = add_session(track_units(sessions), stranger)
     assert not added["motion"]["known"].values[0, 4] and not added["motion"]["displacement_um"].values[0, 4].any()
+
+
+def test_a_displacement_across_the_shank_is_found_and_taken_back():
+    sessions, truth = simulate_sessions(n_sessions=4, shift_x_max_um=10.0, noise_uv=2.0, seed=5)
+    whole, first = track_units(sessions), track_units(sessions[:3])
+    for tracks in (whole, add_session(first, sessions[3])):
+        moved = tracks["motion"]["displacement_x_um"].values[0]
+        true = truth.shift_x_um
+        np.testing.assert_allclose(moved - moved.mean(), true - true.mean(), atol=0.5)
+        assert np.ptp(true) > 5
+    units = whole["units"].to_dataset()
+    neuron = np.array([truth.neuron[s][r] for s, r in zip(units["session"].values, units["row"].values, strict=True)])
+
+    def spread(x):
+        return np.mean([np.ptp(x[neuron == one]) for one in np.unique(neuron)])
+
+    assert spread(units["x_registered"].values) < 0.5 * spread(units["x"].values)

@@ -26,26 +26,26 @@ def test_rows_lead_back_to_the_units():
 def test_pairs_within_and_between_sessions():
     sessions, _ = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=0)
     units = table(sessions)
-    depth = units["place"].values[:, 1]
-    every = session_pairs(session_blocks(units, depth), distance_max_um=60.0)
-    new = session_pairs(session_blocks(units, depth), distance_max_um=60.0, first=2)
+    x, depth = units["place"].values[:, :2].T
+    every = session_pairs(session_blocks(units, depth, x), distance_max_um=60.0)
+    new = session_pairs(session_blocks(units, depth, x), distance_max_um=60.0, first=2)
     session = units["session"].values
     assert (session[every.first] <= session[every.second]).all()
     assert (session[new.second] == 2).all() and len(new.first) == (session[every.second] == 2).sum()
-    matches, share = session_matches(session_blocks(units, depth), distance_max_um=60.0)
+    matches, share = session_matches(session_blocks(units, depth, x), distance_max_um=60.0)
     assert (session[matches.first] < session[matches.second]).all() and len(share) == len(matches.first) > 10
     assert share.min() >= 0.05 and share.max() <= 1.0
-    displaced = session_pairs(session_blocks(units, depth), distance_max_um=60.0, between=(0, 1), displaced_um=150.0)
+    displaced = session_pairs(session_blocks(units, depth, x), distance_max_um=60.0, between=(0, 1), displaced_um=150.0)
     moved = depth[displaced.second] - depth[displaced.first]
     assert len(moved) > 0 and (np.abs(moved + 150.0) <= 60.0).all()
     some = [
-        session_pairs(session_blocks(units, depth), distance_max_um=60.0, between=(a, b))
+        session_pairs(session_blocks(units, depth, x), distance_max_um=60.0, between=(a, b))
         for a in range(3)
         for b in range(a, 3)
     ]
     assert sum(len(found.first) for found in some) == len(every.first)
     assert (session[some[2].first] == 0).all() and (session[some[2].second] == 2).all()
-    none = session_pairs(session_blocks(units, depth), distance_max_um=60.0, odds=np.array([0.0] * 6 + [-30.0]))
+    none = session_pairs(session_blocks(units, depth, x), distance_max_um=60.0, odds=np.array([0.0] * 6 + [-30.0]))
     assert not len(none.first)
 
 

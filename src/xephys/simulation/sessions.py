@@ -28,6 +28,8 @@ class SessionsTruth(NamedTuple):
     """(session,): displacement in the middle of the probe"""
     tilt_um: NDArray[np.float64]
     """(session,): displacement of the top relative to the bottom"""
+    shift_x_um: NDArray[np.float64]
+    """(session,): displacement across the probe"""
 
 
 class Session(NamedTuple):
@@ -37,6 +39,7 @@ class Session(NamedTuple):
     neuron: NDArray[np.int64]
     shift_um: float
     tilt_um: float
+    shift_x_um: float
 
 
 class _Neurons(NamedTuple):
@@ -55,6 +58,7 @@ def simulate_sessions(
     probe: str = "neuropixels-like",
     shift_max_um: float = 30.0,
     tilt_max_um: float = 0.0,
+    shift_x_max_um: float = 0.0,
     dropout: float = 0.2,
     turnover: float = 0.0,
     lookalikes: float = 0.0,
@@ -72,9 +76,9 @@ def simulate_sessions(
     n_sessions, n_neurons, n_channels
     probe
         Layout of the contacts, as in :func:`simulate_recording`.
-    shift_max_um, tilt_max_um
-        Largest displacements of each session, drawn uniformly in either direction: of the middle, and of the top
-        relative to the bottom.
+    shift_max_um, tilt_max_um, shift_x_max_um
+        Largest displacements of each session, drawn uniformly in either direction: of the middle, of the top relative
+        to the bottom, and across the probe.
     dropout
         Share of the neurons that are missing in each session.
     turnover
@@ -108,12 +112,13 @@ def simulate_sessions(
     made = list(
         each_session(
             n_sessions=n_sessions, n_neurons=n_neurons, n_channels=n_channels, probe=probe, shift_max_um=shift_max_um,
-            tilt_max_um=tilt_max_um, dropout=dropout, turnover=turnover, lookalikes=lookalikes, oversplits=oversplits,
+            tilt_max_um=tilt_max_um, shift_x_max_um=shift_x_max_um, dropout=dropout, turnover=turnover,
+            lookalikes=lookalikes, oversplits=oversplits,
             gain_sd=gain_sd, noise_uv=noise_uv, rows_moved=rows_moved, disjoint=disjoint, seed=seed,
         )
     )  # fmt: skip
-    shift, tilt = (np.array([getattr(one, name) for one in made]) for name in ("shift_um", "tilt_um"))
-    return [one.table for one in made], SessionsTruth([one.neuron for one in made], shift, tilt)
+    moved = (np.array([getattr(one, name) for one in made]) for name in ("shift_um", "tilt_um", "shift_x_um"))
+    return [one.table for one in made], SessionsTruth([one.neuron for one in made], *moved)
 
 
 def each_session(
@@ -124,6 +129,7 @@ def each_session(
     probe: str = "neuropixels-like",
     shift_max_um: float = 30.0,
     tilt_max_um: float = 0.0,
+    shift_x_max_um: float = 0.0,
     dropout: float = 0.2,
     turnover: float = 0.0,
     lookalikes: float = 0.0,
@@ -148,6 +154,8 @@ def each_session(
     neurons, names = _drawn(rng, n_neurons, contacts, lookalikes), np.arange(n_neurons)
     shift = rng.uniform(-shift_max_um, shift_max_um, n_sessions)
     tilt = rng.uniform(-tilt_max_um, tilt_max_um, n_sessions)
+    # Drawn apart, so that the sessions of a seed are the same with and without a displacement across the probe.
+    across = np.random.default_rng([seed, 1]).uniform(-shift_x_max_um, shift_x_max_um, n_sessions)
     for session in range(n_sessions):
         new = np.ones(n_neurons, np.bool_) if disjoint else rng.uniform(size=n_neurons) < turnover
         if session and new.any():
@@ -158,20 +166,21 @@ def each_session(
             names = np.where(new, names.max() + 1 + np.arange(n_neurons), names)
         first = 2 * rows_moved * session
         recorded = contacts[first : first + n_channels]
-        moved = _moved(neurons.place, shift[session], tilt[session], contacts)
+        moved = _moved(neurons.place, shift[session], tilt[session], across[session], contacts)
         inside = (moved[:, 1] >= recorded[:, 1].min()) & (moved[:, 1] <= recorded[:, 1].max())
         present = np.flatnonzero((rng.uniform(size=n_neurons) >= dropout) & inside)
         present = np.sort(np.concatenate([present, present[rng.uniform(size=len(present)) < oversplits]]))
         table = _session(rng, neurons, moved, present, recorded, gain_sd=gain_sd, noise_uv=noise_uv)
-        yield Session(table, names[present], float(shift[session]), float(tilt[session]))
+        yield Session(table, names[present], float(shift[session]), float(tilt[session]), float(across[session]))
 
 
 def _moved(
-    place: NDArray[np.float64], shift_um: float, tilt_um: float, contacts: NDArray[np.float64]
+    place: NDArray[np.float64], shift_um: float, tilt_um: float, shift_x_um: float, contacts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Locations of the neurons after the tissue has moved."""
     low, high = contacts[:, 1].min(), contacts[:, 1].max()
     out = place.copy()
+    out[:, 0] += shift_x_um
     out[:, 1] += shift_um + tilt_um * (place[:, 1] - (low + high) / 2) / (high - low)
     return out
 

@@ -21,6 +21,8 @@ MODELS = {"rigid": np.inf, "linear": 0.0, "smooth": 500.0}
 SUPPORT_UM, SUPPORT_MIN, EXCESS_MIN = 5.0, 0.3, 4.5
 #: Share from which on a match may support a displacement: no other pair of its units is as good.
 SHARE_SUPPORT = 0.5
+#: Largest displacement across the shank between two sessions, and matches that it needs.
+ACROSS_MAX_UM, N_ACROSS_MIN = 40.0, 5
 
 
 def knots_of(depth: NDArray[np.float64], model: str) -> NDArray[np.float64]:
@@ -51,9 +53,11 @@ def estimate_session_motion(
     given = None if known is None else _given(known, n_sessions, len(names))
     knots = knots_of(depth, model) if given is None else given[1]
     moved, believed = np.zeros((len(names), n_sessions, len(knots))), np.zeros((len(names), n_sessions), np.bool_)
+    across = np.zeros((len(names), n_sessions))
     if given is not None:
         moved = given[0]
-    pairs, share = session_matches(session_blocks(units, depth), distance_max_um=motion_max_um)
+    x = np.asarray(units["place"])[:, 0]
+    pairs, share = session_matches(session_blocks(units, depth, x), distance_max_um=motion_max_um)
     for row, name in enumerate(names):
         here = shank[pairs.first] == name
         if here.any():
@@ -62,7 +66,33 @@ def estimate_session_motion(
                 moved[row], believed[row] = _believed(matches, n_sessions, knots, motion_max_um)
             else:
                 believed[row] = _supported(matches, moved[row], knots)
-    return _dataset(moved, knots, names, believed)
+            sides = matches._replace(depth_a=x[pairs.first[here]], depth_b=x[pairs.second[here]])
+            across[row] = _across(matches, sides, moved[row], knots, believed[row])
+    return _dataset(moved, across, knots, names, believed)
+
+
+def _across(
+    matches: Matches,
+    sides: Matches,
+    moved: NDArray[np.float64],
+    knots: NDArray[np.float64],
+    believed: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Displacement of each session across the shank, from the matches that its displacement brings together.
+
+    ``sides`` are the matches with x in place of the depth. A session with few of them is taken not to have moved.
+    """
+    from ..kernels.track.motion import depth_in_tissue, session_displacements
+
+    ends = (matches.depth_a, matches.session_a), (matches.depth_b, matches.session_b)
+    first, second = (depth_in_tissue(depth, moved[session], knots) for depth, session in ends)
+    kept = (np.abs(second - first) <= SUPPORT_UM) & (matches.weight >= SHARE_SUPPORT)
+    kept &= believed[matches.session_a] & believed[matches.session_b]
+    some = type(sides)(*(column[kept] for column in sides))
+    n_matches = np.bincount(some.session_a, minlength=len(moved)) + np.bincount(some.session_b, minlength=len(moved))
+    out = session_displacements(some, n_sessions=len(moved), knots_um=np.zeros(1), motion_max_um=ACROSS_MAX_UM)[:, 0]
+    enough = believed & (n_matches >= N_ACROSS_MIN)
+    return np.asarray(np.where(enough, out - out[enough].mean() if enough.any() else out, 0.0))
 
 
 def _believed(
@@ -109,16 +139,22 @@ def extend_session_motion(units: xr.Dataset, motion: xr.Dataset, *, model: str, 
         raise ParameterError(f"the session has shanks {unknown}, the tracks have {list(names)}; track it on its own")
     moved = np.concatenate([motion["displacement_um"].values, np.zeros((len(names), 1, len(knots)))], axis=1)
     known = np.concatenate([motion["known"].values, np.zeros((len(names), 1), np.bool_)], axis=1)
-    depth = registered_depth(units, _dataset(moved, knots, names, known))
-    pairs, share = session_matches(session_blocks(units, depth), distance_max_um=motion_max_um, first=last)
+    across = np.concatenate([_across_of(motion), np.zeros((len(names), 1))], axis=1)
+    before = _dataset(moved, across, knots, names, known)
+    depth, x = registered_depth(units, before), registered_x(units, before)
+    pairs, share = session_matches(session_blocks(units, depth, x), distance_max_um=motion_max_um, first=last)
     for row, name in enumerate(names):
         here = shank[pairs.first] == name
         if here.any():
             matches = _matches(session, depth, pairs.first[here], pairs.second[here], share[here])
             both = np.zeros(len(matches.weight), np.int64), np.ones(len(matches.weight), np.int64)
-            against, believed = _believed(Matches(*both, *matches[2:]), 2, knots, motion_max_um)
+            matches = Matches(*both, *matches[2:])
+            against, believed = _believed(matches, 2, knots, motion_max_um)
             moved[row, last], known[row, last] = against[1] - against[0], believed.all()
-    return _dataset(moved, knots, names, known)
+            sides = matches._replace(depth_a=x[pairs.first[here]], depth_b=x[pairs.second[here]])
+            aside = _across(matches, sides, against, knots, believed)
+            across[row, last] = aside[1] - aside[0]
+    return _dataset(moved, across, knots, names, known)
 
 
 def registered_depth(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float64]:
@@ -128,6 +164,19 @@ def registered_depth(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float6
     row = np.searchsorted(motion["shank"].values.astype(str), np.asarray(units["shank"]).astype(str))
     at_knots = motion["displacement_um"].values[row, np.asarray(units["session"])]
     return depth_in_tissue(np.asarray(units["place"])[:, 1], at_knots, motion["knot"].values)
+
+
+def registered_x(units: xr.Dataset, motion: xr.Dataset) -> NDArray[np.float64]:
+    """Location of each unit across its shank in µm, as if its session had not moved."""
+    row = np.searchsorted(motion["shank"].values.astype(str), np.asarray(units["shank"]).astype(str))
+    return np.asarray(np.asarray(units["place"])[:, 0] - _across_of(motion)[row, np.asarray(units["session"])])
+
+
+def _across_of(motion: xr.Dataset) -> NDArray[np.float64]:
+    """Displacement across each shank ``(shank, session)``; 0 in tracks that were stored without it."""
+    if "displacement_x_um" in motion:
+        return np.asarray(motion["displacement_x_um"], np.float64)
+    return np.zeros((motion.sizes["shank"], motion.sizes["session"]))
 
 
 def _matches(
@@ -161,12 +210,18 @@ def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float
 
 
 def _dataset(
-    moved: NDArray[np.float64], knots: NDArray[np.float64], shanks: NDArray[np.str_], known: NDArray[np.bool_]
+    moved: NDArray[np.float64],
+    across: NDArray[np.float64],
+    knots: NDArray[np.float64],
+    shanks: NDArray[np.str_],
+    known: NDArray[np.bool_],
 ) -> xr.Dataset:
     attributes = {"units": "um", "long_name": "displacement of the tissue towards larger y"}
+    to_side = {"units": "um", "long_name": "displacement of the tissue towards larger x"}
     return xr.Dataset(
         {
             "displacement_um": (("shank", "session", "knot"), moved, attributes),
+            "displacement_x_um": (("shank", "session"), across, to_side),
             "known": (("shank", "session"), known, {"long_name": "false where too few matches support it"}),
         },
         coords={"shank": shanks, "knot": ("knot", knots, {"units": "um"})},

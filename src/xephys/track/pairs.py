@@ -77,22 +77,22 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     return xr.concat(rows, "unit").assign_attrs(attributes)
 
 
-def session_blocks(units: xr.Dataset, depth: NDArray[np.float64]) -> list[dict[int, Units]]:
+def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.float64]) -> list[dict[int, Units]]:
     """What the units of each session are compared by, shank by shank; artifacts are left out.
 
     Parameters
     ----------
     units
         From :func:`gather`.
-    depth
-        Depth of each unit, registered or not.
+    depth, x
+        Location of each unit along and across its shank, registered or not.
     """
     from ..kernels.track.pairs import make_units
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     compared = np.asarray(units["far_share"]) <= FAR_SHARE_MAX
     place = np.asarray(units["place"]).copy()
-    place[:, 1] = depth
+    place[:, 0], place[:, 1] = x, depth
     blocks = []
     for name in np.unique(shank):
         of_shank: dict[int, Units] = {}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_choice, check_positive, check_share
 from ..errors import ParameterError
-from .motion import MODELS, estimate_session_motion, registered_depth
+from .motion import MODELS, estimate_session_motion, registered_depth, registered_x
 from .odds import learned_odds, parts_of_one
 from .pairs import Pairs, gather, session_blocks, session_pairs
 from .units import on_axis_of, session_units
@@ -78,8 +78,9 @@ def track_units(
         ``/units`` (dim ``unit``: ``session``, ``unit_id``, ``track``, raw and registered locations, and ``far_share``,
         above 0.6 for artifacts, which are not compared), ``/pairs`` (dim
         ``pair``: rows of the two units, ``probability``, features), ``/tracks`` (dim ``track``), ``/motion``
-        (``displacement_um`` along ``shank``, ``session``, ``knot``), ``/splits`` (units of one session that look like
-        parts of one neuron), and ``/model`` and ``/footprints``, which :func:`xephys.add_session` needs.
+        (``displacement_um`` along ``shank``, ``session``, ``knot``, and ``displacement_x_um`` across each shank),
+        ``/splits`` (units of one session that look like parts of one neuron), and ``/model`` and ``/footprints``, which
+        :func:`xephys.add_session` needs.
 
     Raises
     ------
@@ -153,7 +154,7 @@ def assemble(
 
     session = np.asarray(units["session"])
     depth = registered_depth(units, motion)
-    blocks, reach = session_blocks(units, depth), parameters["distance_max_um"]
+    blocks, reach = session_blocks(units, depth, registered_x(units, motion)), parameters["distance_max_um"]
     if model is None:
         model = learned_odds(blocks, session, motion["known"].values.any(axis=0), distance_max_um=reach)
     odds = np.append(model["weight"].values, model["constant"].values)
@@ -184,6 +185,7 @@ def assemble(
     nodes = {
         "units": units[["session", "shank", "unit_id", "row", "amplitude", "n_spikes", "far_share"]].assign(
             track=("unit", track),
+            x_registered=("unit", registered_x(units, motion), {"units": "um"}),
             y_registered=("unit", depth, {"units": "um"}),
             **{name: ("unit", place[:, axis], {"units": "um"}) for axis, name in enumerate("xyz")},
         ),

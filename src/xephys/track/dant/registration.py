@@ -190,7 +190,8 @@ def _estimate(
         units, n_sessions=len(numbers), known=None, model=model, motion_max_um=MOTION_MAX_UM
     )
     _set(motion, numbers - 1, found["displacement_um"].values[0], found["knot"].values)
-    pairs, _ = session_matches(session_blocks(units, np.asarray(units["place"])[:, 1]), distance_max_um=MOTION_MAX_UM)
+    x, depth = np.asarray(units["place"])[:, :2].T
+    pairs, _ = session_matches(session_blocks(units, depth, x), distance_max_um=MOTION_MAX_UM)
     # The units of the tables are in order of their sessions.
     order = np.argsort(given.session, kind="stable")
     _save_pairs(folders(settings)[1], order[pairs.first], order[pairs.second], pairs.features, list(PAIR_FEATURES))
