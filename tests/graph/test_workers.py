@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import sys
 
 import dask
 import numpy as np
@@ -53,6 +55,20 @@ def test_an_opaque_array_can_be_warmed_up(source):
     )
     warm_up(plan)
     assert SEEN == [512]  # one of the blocks in which pointwise stages run suffices
+
+
+def pages_mapped_again() -> int:
+    """Pages mapped for 64 arrays of 1 MB, which are in small pages, after as many others have been freed."""
+    [np.ones(1 << 17) for _ in range(64)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    [np.ones(1 << 17) for _ in range(64)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="settings of the GNU C library")
+def test_memory_of_a_task_is_there_for_the_next():
+    with local_cluster(n_workers=1, threads_per_worker=1) as client:
+        assert client.submit(pages_mapped_again).result() < 1000  # of 16,384
 
 
 def test_workers_are_processes_with_one_thread_per_library_and_compiled_kernels(source):
