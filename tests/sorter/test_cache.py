@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 import xephys
-from tests.support.small_recording import expected, opened, simulated
 from tests.support.sortings import assert_identical
 from xephys.errors import ParameterError
-
-__all__ = ["expected", "opened", "simulated"]
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk", "none"])

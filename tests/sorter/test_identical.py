@@ -15,7 +15,8 @@ from xephys.graph.workers import local_cluster
 
 from ..support.sortings import assert_identical
 
-CHUNKS_S = (0.1, 0.5, 0.7001, 10.0)
+#: Chunks and threads; as many threads as there are cores where none are named.
+CHUNKS_S = {0.1: None, 0.5: 1, 0.7001: 5, 10.0: None}
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +51,11 @@ def test_the_reference_sorting_has_found_the_units(simulated, expected):
     assert expected["spikes"].sizes["spike"] > 500
 
 
-@pytest.mark.parametrize("chunk_s", CHUNKS_S)
-def test_chunks_do_not_change_a_bit(opened, expected, expected_chain, chunk_s):
+@pytest.mark.parametrize(("chunk_s", "n_threads"), CHUNKS_S.items())
+def test_chunks_and_threads_do_not_change_a_bit(opened, expected, expected_chain, chunk_s, n_threads):
     recording = opened(chunk_s)
     assert recording.data.chunksize[0] == min(round(chunk_s * 30_000), recording.sizes["time"])
-    with connect("threads"):
+    with connect("threads"), dask.config.set(num_workers=n_threads):
         assert computed(recording) == expected_chain
         assert_identical(xephys.sort(recording), expected)
 
@@ -82,13 +83,6 @@ def test_samples_in_memory_are_sent_to_a_cluster_once(client, opened, expected):
     ):
         warnings.filterwarnings("error", message="Sending large graph")
         assert_identical(xephys.sort(opened(2.0).compute()), expected, same_source=False)
-
-
-@pytest.mark.parametrize("n_threads", [1, 5])
-def test_threads_do_not_change_a_bit(opened, expected, expected_chain, n_threads):
-    with connect("threads"), dask.config.set(num_workers=n_threads):
-        assert computed(opened(1.0)) == expected_chain
-        assert_identical(xephys.sort(opened(1.0)), expected)
 
 
 @pytest.mark.slow
