@@ -1,9 +1,8 @@
-"""Spikes and features: what the members return, files that come back the same, and refusals."""
+"""Sortings in files: they come back the same, and other files are refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,55 +13,15 @@ from xephys.dartsort.convert import LOCALIZATIONS
 from xephys.dartsort.hdf5 import write_features
 from xephys.dartsort.sorting import features_of
 
-RNG = np.random.default_rng(0)
+from .featured import sorting
+
 GEOM = np.column_stack([np.zeros(4), 20.0 * np.arange(4)])
-
-
-def sorting(**more: Any) -> DARTsortSorting:
-    return DARTsortSorting(
-        times_samples=np.array([10, 10, 40, 70, 90, 120]),
-        channels=np.array([0, 0, 1, 2, 2, 3]),
-        labels=np.array([2, 2, 5, -1, 5, 2]),
-        ephemeral_features={
-            "amplitude": np.arange(6.0),
-            LOCALIZATIONS: RNG.random((6, 3)).astype("f4"),
-            "matrix": RNG.random((6, 8, 4)).astype("f4"),
-        },
-        **more,
-    )
 
 
 def assert_same(a: DARTsortSorting, b: DARTsortSorting) -> None:
     for name in ("times_samples", "channels", "labels"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert a.sampling_frequency == b.sampling_frequency
-
-
-def test_members() -> None:
-    s = sorting()
-    assert (s.n_spikes, len(s), s.n_units, s.unit_ids.tolist()) == (6, 6, 2, [2, 5])
-    np.testing.assert_allclose(s.times_seconds, s.times_samples / 30_000)
-    assert s.flatten().labels.tolist() == [0, 0, 1, -1, 1, 0]
-    assert s.drop_missing().times_samples.tolist() == [10, 10, 40, 90, 120]
-    assert s.drop_doubles().amplitude.tolist() == [0, 2, 3, 4, 5]
-    assert s.mask(s.channels == 2).amplitude.tolist() == [3, 4]
-    assert set(s.spike_feature_dict) == {"amplitude", LOCALIZATIONS, "matrix"}
-    assert "6 spikes (16.67% without a unit), 2 units" in repr(s)
-    with pytest.raises(AttributeError, match="no feature 'amplitud'; it has amplitude"):
-        _ = s.amplitud
-
-
-def test_copies_do_not_change_the_original() -> None:
-    s = sorting()
-    other = s.ephemeral_replace(labels=np.zeros(6, int), quality=np.ones(6))
-    assert other.n_units == 1 and other.quality.sum() == 6
-    assert s.n_units == 2 and not hasattr(s, "quality")
-    with pytest.raises(ParameterError, match=r"quality has shape \(5,\) for 6 spikes"):
-        s.ephemeral_replace(quality=np.ones(5))
-    with pytest.raises(ParameterError, match="has a feature 'amplitude' already"):
-        s.add_ephemeral_feature("amplitude", np.ones(6))
-    with pytest.raises(ParameterError, match="has no HDF5 file for 'more'"):
-        s.add_feature("more", np.ones(6))
 
 
 def test_npz_comes_back(tmp_path: Path) -> None:
@@ -110,7 +69,3 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
         DARTsortSorting.from_peeling_hdf5(tmp_path / "b.h5")
     with pytest.raises(ParameterError, match="has no x; it has"):
         DARTsortSorting.from_peeling_hdf5(tmp_path / "b.h5", load_feature_names=["x"])
-    with pytest.raises(ParameterError, match=r"channels has shape \(2,\) for 3 spikes"):
-        DARTsortSorting(times_samples=np.arange(3), channels=np.arange(2), labels=None)
-    with pytest.raises(ParameterError, match="these spikes have no labels"):
-        DARTsortSorting(times_samples=np.arange(3), channels=np.arange(3), labels=None).flatten()

@@ -276,7 +276,7 @@ class MotionInfo:
         places = (self.geom[None] + np.stack([np.zeros_like(steps), steps], axis=1)[:, None]).reshape(-1, 2)
         tolerance = max(self.min_dist / 2, 1e-3)
         _, first = np.unique(np.rint(places / tolerance), axis=0, return_index=True)
-        kept = places[np.sort(first)]
+        kept: NDArray[np.float64] = places[np.sort(first)]
         return kept[np.lexsort((kept[:, 0], kept[:, 1]))]
 
 

@@ -1,4 +1,4 @@
-"""``DARTsortSorting``: spikes, labels and features of a sorting as arrays, stored in dartsort's files."""
+"""``DARTsortSorting``: spikes, labels and features of a sorting, stored in dartsort's files and handed to others."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from ..errors import ParameterError
 from ..io.export.optional import needed
 from ..typing import PathLike
 from .convert import arrays_of_tree, data_frame, numpy_sorting, ts_group
-from .hdf5 import FIXED, read_features, simple_features
+from .hdf5 import read_features, simple_features
 from .npz import read_npz, write_npz
+from .spikes import FeaturedSpikes
 
 
-class DARTsortSorting:
+class DARTsortSorting(FeaturedSpikes):
     """Spikes with their channels, labels and features, as dartsort holds them.
 
     Features are attributes: *persistent* ones live in an HDF5 file, *ephemeral* ones in memory and in the NPZ.
@@ -50,74 +51,12 @@ class DARTsortSorting:
     DARTsortSorting: 2 spikes (50.00% without a unit), 1 unit
     """
 
-    def __init__(
-        self,
-        *,
-        times_samples: NDArray[Any],
-        channels: NDArray[Any],
-        labels: NDArray[Any] | None,
-        parent_h5_path: str | Path | None = None,
-        sampling_frequency: float | int = 30000.0,
-        persistent_features: dict[str, NDArray[Any]] | None = None,
-        ephemeral_features: dict[str, NDArray[Any]] | None = None,
-    ) -> None:
-        self.times_samples = np.asarray(times_samples, np.int64)
-        self.channels = np.asarray(channels, np.int64)
-        self.labels = None if labels is None else np.asarray(labels, np.int64)
-        self.parent_h5_path = None if parent_h5_path is None else Path(parent_h5_path)
-        self.sampling_frequency = float(sampling_frequency)
-        self._persistent = dict(persistent_features or {})
-        self._ephemeral = dict(ephemeral_features or {})
-        for name, values in {"channels": self.channels, "labels": self.labels}.items():
-            if values is not None and values.shape != self.times_samples.shape:
-                raise ParameterError(f"{name} has shape {values.shape} for {self.n_spikes} spikes; give one per spike")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        for features in (self._ephemeral, self._persistent):
-            if name in features:
-                return features[name]
-        known = ", ".join([*self._ephemeral, *self._persistent]) or "none"
-        raise AttributeError(f"this sorting has no feature {name!r}; it has {known}")
-
-    def __len__(self) -> int:
-        return self.n_spikes
-
     def __repr__(self) -> str:
         if self.labels is None:
             return f"DARTsortSorting: {self.n_spikes} spikes without labels"
         share = float(np.mean(self.labels < 0)) if self.n_spikes else 0.0
         units = f"{self.n_units} unit{'' if self.n_units == 1 else 's'}"
         return f"DARTsortSorting: {self.n_spikes} spikes ({share:.2%} without a unit), {units}"
-
-    @property
-    def n_spikes(self) -> int:
-        """Number of spikes."""
-        return int(self.times_samples.size)
-
-    @property
-    def times_seconds(self) -> NDArray[np.float64]:
-        """Time of each spike: the stored one if there is one, otherwise its sample over the sampling rate."""
-        stored = self._ephemeral.get("times_seconds", self._persistent.get("times_seconds"))
-        return self.times_samples / self.sampling_frequency if stored is None else stored
-
-    @property
-    def unit_ids(self) -> NDArray[np.int64]:
-        """Labels of the units, ascending, without -1."""
-        labels = np.unique(self._labels())
-        return labels[labels >= 0]
-
-    @property
-    def n_units(self) -> int:
-        """Number of units."""
-        return len(self.unit_ids)
-
-    @property
-    def spike_feature_dict(self) -> dict[str, NDArray[Any]]:
-        """All features with one row per spike, by name."""
-        features = {**self._persistent, **self._ephemeral}
-        return {name: values for name, values in features.items() if self._is_per_spike(name, values)}
 
     @classmethod
     def from_tree(cls, sorting: xr.DataTree) -> DARTsortSorting:
@@ -249,27 +188,6 @@ class DARTsortSorting:
         spikes["sampling_frequency"] = np.array(self.sampling_frequency)
         write_npz(sorting_npz, spikes, self._ephemeral, h5_path=self.parent_h5_path, persistent=list(self._persistent))
 
-    def copy(self) -> DARTsortSorting:
-        """The same spikes and features in a new object; arrays are shared."""
-        return self._with(slice(None))
-
-    def ephemeral_replace(self, *, check_shapes: bool = True, **new_features: NDArray[Any]) -> DARTsortSorting:
-        """A copy with other ``labels``, ``times_samples`` or ``channels``, or other ephemeral features.
-
-        Raises
-        ------
-        ParameterError
-            If an array has not one value per spike, unless ``check_shapes`` is False.
-        """
-        other = self.copy()
-        for name, values in new_features.items():
-            if name in ("times_samples", "channels", "labels"):
-                self._check(name, np.asarray(values), check=check_shapes)
-                setattr(other, name, np.asarray(values, np.int64))
-            else:
-                other.add_ephemeral_feature(name, values, check_shape=check_shapes, overwrite=True)
-        return other
-
     def has_persistent_labels(self) -> bool:
         """Whether the labels are those of the HDF5 file."""
         if self.parent_h5_path is None or self.labels is None or not self.parent_h5_path.exists():
@@ -278,24 +196,6 @@ class DARTsortSorting:
             self.parent_h5_path, ["labels"], main=(), simple=False, everything=False, allow_missing=True
         )
         return "labels" in stored and np.array_equal(stored["labels"], self.labels)
-
-    def add_ephemeral_feature(
-        self, feature_name: str, feature: NDArray[Any], check_shape: bool | None = None, overwrite: bool = False
-    ) -> None:
-        """Add a feature that is stored in the NPZ.
-
-        Raises
-        ------
-        ParameterError
-            If it is there already, or has not one row per spike (unless ``check_shape`` is False).
-        """
-        if not overwrite and (feature_name in self._ephemeral or feature_name in self._persistent):
-            raise ParameterError(
-                f"the sorting has a feature {feature_name!r} already; give overwrite=True to replace it"
-            )
-        values = np.asarray(feature)
-        self._check(feature_name, values, check=check_shape is not False and feature_name not in FIXED)
-        self._ephemeral[feature_name] = values
 
     def add_feature(self, feature_name: str, feature: NDArray[Any], check_shape: bool | None = None) -> None:
         """Add a feature to the HDF5 file.
@@ -317,26 +217,6 @@ class DARTsortSorting:
                 del file[feature_name]
             file[feature_name] = values
         self._persistent[feature_name] = values
-
-    def mask(self, mask: NDArray[Any]) -> DARTsortSorting:
-        """The spikes that a mask or a list of indices selects."""
-        return self._with(mask)
-
-    def drop_missing(self) -> DARTsortSorting:
-        """Only spikes that have a unit."""
-        return self._with(self._labels() >= 0)
-
-    def drop_doubles(self) -> DARTsortSorting:
-        """Only the first of several spikes of one unit at one sample."""
-        pairs = np.stack([self.times_samples, self._labels()], axis=1)
-        _, first = np.unique(pairs, axis=0, return_index=True)
-        return self._with(np.sort(first))
-
-    def flatten(self) -> DARTsortSorting:
-        """The same units under the labels 0, 1, …, in the same order."""
-        labels = self._labels()
-        flat = np.where(labels >= 0, np.searchsorted(self.unit_ids, labels), -1)
-        return self.ephemeral_replace(labels=flat)
 
     def to_numpy_sorting(self) -> Any:
         """A ``NumpySorting`` of SpikeInterface with the spikes that have a unit."""
@@ -387,35 +267,10 @@ class DARTsortSorting:
             with_means=add_feature_mean_metadata, weight_key=weight_key,
         )  # fmt: skip
 
-    def _labels(self) -> NDArray[np.int64]:
-        if self.labels is None:
-            raise ParameterError("these spikes have no labels; give some with ephemeral_replace(labels=...)")
-        return self.labels
-
-    def _is_per_spike(self, name: str, values: NDArray[Any]) -> bool:
-        return name not in FIXED and values.ndim > 0 and len(values) == self.n_spikes
-
-    def _check(self, name: str, values: NDArray[Any], *, check: bool) -> None:
-        if check and (values.ndim == 0 or len(values) != self.n_spikes):
-            raise ParameterError(f"{name} has shape {values.shape} for {self.n_spikes} spikes; give one row per spike")
-
-    def _with(self, rows: Any) -> DARTsortSorting:
-        def chosen(features: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-            return {n: values[rows] if self._is_per_spike(n, values) else values for n, values in features.items()}
-
-        return DARTsortSorting(
-            times_samples=self.times_samples[rows],
-            channels=self.channels[rows],
-            labels=None if self.labels is None else self.labels[rows],
-            parent_h5_path=self.parent_h5_path,
-            sampling_frequency=self.sampling_frequency,
-            persistent_features=chosen(self._persistent),
-            ephemeral_features=chosen(self._ephemeral),
-        )
-
 
 def features_of(sorting: DARTsortSorting) -> dict[str, NDArray[Any]]:
     """Everything that an HDF5 file holds of a sorting: spikes, labels and features."""
-    labels = {} if sorting.labels is None else {"labels": sorting.labels.astype(np.int32)}
-    own = {"times_samples": sorting.times_samples, "channels": sorting.channels, **labels}
+    own: dict[str, NDArray[Any]] = {"times_samples": sorting.times_samples, "channels": sorting.channels}
+    if sorting.labels is not None:
+        own["labels"] = sorting.labels.astype(np.int32)
     return {**own, "times_seconds": sorting.times_seconds, **simple_features(sorting.spike_feature_dict)}

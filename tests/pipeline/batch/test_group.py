@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,29 +21,6 @@ def test_work_is_removed_after_a_success_and_kept_after_a_failure(write_wells: C
         (result,) = sort_recording([well / f"{name}.bin"], delete_inter=not keep, **QUICK)
         assert (well / "inter_by_channel" / name).exists() is keep
         assert {path.name for path in result.folder.iterdir()} >= {"curated", "compiled", "recording_report.json"}
-
-
-def test_the_history_of_both_stages_is_beside_the_units(write_wells: Callable[..., list[Path]]) -> None:
-    (well,) = write_wells(1)
-    limits: dict[str, Any] = {**QUICK, "spikes_min_first": 10, "snr_min": 12.0}
-    (result,) = sort_recording([well / "file0.bin"], **limits)
-    first, second = (
-        json.loads((result.folder / ".stages" / f"curation_{stage}" / "history.json").read_text())
-        for stage in ("first", "second")
-    )
-    assert first["rules"] == ["num_spikes >= 10"] and second["initial"] == first["curated_final"]
-    assert result.spike_data.unit_ids.tolist() == second["curated_final"]
-    assert set(second["failed"]) == {str(unit) for unit in set(second["initial"]) - set(second["curated_final"])}
-
-
-def test_units_may_be_judged_on_one_epoch(write_wells: Callable[..., list[Path]]) -> None:
-    (well,) = write_wells(1)
-    (result,) = sort_recording([well], curation_epoch=1, **QUICK)[:1]
-    table = result.spike_data.units
-    joint = sort_recording([well], **QUICK)[1].spike_data
-    by_unit = dict(zip(joint.unit_ids.tolist(), map(len, joint.samples), strict=True))
-    for unit, n in zip(table["unit_id"].values.tolist(), table["num_spikes"].values.tolist(), strict=True):
-        assert n == by_unit.get(unit, n)
 
 
 def test_a_rehearsal_ends_what_would_fail_and_leaves_no_trace(
