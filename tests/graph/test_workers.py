@@ -15,7 +15,7 @@ from xephys.errors import ParameterError
 from xephys.graph.build import root_plan, to_dask
 from xephys.graph.plan import Stage
 from xephys.graph.scheduler import active_client, connect
-from xephys.graph.workers import WORKER_ENVIRONMENT, local_cluster, warm_up, warm_up_workers
+from xephys.graph.workers import KEPT_BYTES_MAX, WORKER_ENVIRONMENT, local_cluster, warm_up, warm_up_workers
 
 SEEN: list[int] = []
 
@@ -67,8 +67,15 @@ def pages_mapped_again() -> int:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="settings of the GNU C library")
 def test_memory_of_a_task_is_there_for_the_next():
+    before = dict(os.environ)
     with local_cluster(n_workers=1, threads_per_worker=1) as client:
         assert client.submit(pages_mapped_again).result() < 1000  # of 16,384
+        (environment,) = client.run(lambda: dict(os.environ)).values()
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == str(KEPT_BYTES_MAX)
+    assert dict(os.environ) == before
+    with local_cluster(n_workers=1, threads_per_worker=1, memory_limit="1GiB") as client:
+        (environment,) = client.run(lambda: dict(os.environ)).values()
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == str(1 << 28)
 
 
 def test_workers_are_processes_with_one_thread_per_library_and_compiled_kernels(source):

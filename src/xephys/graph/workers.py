@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, WorkerPlugin
+from distributed.worker_memory import parse_memory_limit
 
 from ..errors import ParameterError
 from .plan import Plan
@@ -17,19 +20,18 @@ from .run import Program, run_events, run_partials, run_traces, visible_arrays
 from .scheduler import active_client
 from .tasks import DaskSource
 
-#: Environment of worker processes. Libraries inside a task use one thread: Dask's threads are the parallelism. The
-#: memory of a task is kept for the next one, up to a gigabyte: Dask's own setting returns it at once, and zeroing fresh
-#: pages for every chunk takes as long as computing it.
+logger = logging.getLogger(__name__)
+
+#: Environment of worker processes. Libraries inside a task use one thread: Dask's threads are the parallelism.
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TOP_PAD_": str(256 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
+#: Freed memory that a worker keeps for its next task, at most. Dask's own setting returns it at once, and zeroing fresh
+#: pages for every chunk takes as long as computing it.
+KEPT_BYTES_MAX = 1 << 30
 
 
 @contextmanager
@@ -61,12 +63,22 @@ def local_cluster(
         raise ParameterError(
             f"n_workers is {n_workers} and threads_per_worker {threads_per_worker}; both must be at least 1"
         )
+    # Dask starts no tasks on a worker above 80 % of its limit, so what it keeps must stay far below.
+    limit = parse_memory_limit(memory_limit, threads_per_worker, logger=logger) or 4 * KEPT_BYTES_MAX
+    heap = {
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_MAX_": "0",
+        "MALLOC_TOP_PAD_": str(min(KEPT_BYTES_MAX, limit // 4) // 4),
+        "MALLOC_TRIM_THRESHOLD_": str(min(KEPT_BYTES_MAX, limit // 4)),
+    }
+    # The C library reads its settings when a process starts, before a cluster's ``env`` is there.
+    usual: dict[str, Any] = dask.config.get("distributed.nanny.pre-spawn-environ")
     with (
+        _restored_environment(),
         dask.config.set(
             {
                 "distributed.worker.multiprocessing-method": "spawn",
-                # The C library reads its settings when a process starts, before a cluster's ``env`` is there.
-                "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+                "distributed.nanny.pre-spawn-environ": {**usual, **heap},
             }
         ),
         LocalCluster(
@@ -82,6 +94,18 @@ def local_cluster(
         Client(cluster) as client,
     ):
         yield client
+
+
+@contextmanager
+def _restored_environment() -> Iterator[None]:
+    """Take back at the end what Dask adds to the environment of this process to hand it on to its workers."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def kept_on_workers(array: Any, client: Client) -> Any:
