@@ -129,5 +129,6 @@ def cut_records(
     rows = np.ascontiguousarray(events["sample_index"]) - (start - before)
     units = np.ascontiguousarray(events["unit_index"])
     table = add_fields(events, [("waveform", "<f4", (nbefore + nafter, channels.shape[1]))])
-    table["waveform"] = cut_waveforms(traces, rows, units, channels, nbefore, nafter, lo, hi)
+    ones, zeros = np.ones(traces.shape[1], np.float32), np.zeros(traces.shape[1], np.float32)
+    table["waveform"] = cut_waveforms(traces, ones, zeros, rows, units, channels, nbefore, nafter, lo, hi)
     return table

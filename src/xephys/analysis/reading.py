@@ -12,6 +12,7 @@ from ..graph.events import given_events_stage
 from ..graph.gather import gather, tile_runs
 from ..graph.plan import Stage
 from ..recording.stages import recording_plan
+from .counts import counts_of, locating_counts
 from .subject import Subject
 
 #: Length of the part of a tile from which noise is estimated.
@@ -110,8 +111,14 @@ def read_spikes(subject: Subject, reading: Reading) -> dict[str, NDArray[Any]]:
 
 
 def _read_segment(subject: Subject, reading: Reading, number: int) -> dict[str, NDArray[Any]]:
-    recording = subject.segments[number]
-    plan = recording_plan(recording)
+    plan, gains, offsets = counts_of(recording_plan(subject.segments[number]))
+    if reading.locate is not None:
+        in_counts = locating_counts(reading.locate, gains, offsets)
+        if in_counts is None:
+            plan = recording_plan(subject.segments[number])
+            gains, offsets = np.ones_like(gains), np.zeros_like(offsets)
+        else:
+            reading = replace(reading, locate=in_counts)
     lead = plan.start % plan.tile_samples
     plan = replace(plan, start=plan.start - lead, chunks=(plan.chunks[0] + lead, *plan.chunks[1:]))
     first, last = subject.segment_bounds[number : number + 2]
@@ -121,7 +128,8 @@ def _read_segment(subject: Subject, reading: Reading, number: int) -> dict[str, 
     noise_tiles = _noise_tiles(plan.tiles(plan.start, plan.stop), reading.noise_tiles)
     starts = reading.noise_starts[number] if reading.noise_starts else np.zeros(0, np.int64)
     tiles = np.unique(np.concatenate([tiles, noise_tiles, (starts - plan.origin) // plan.tile_samples]))
-    for stage in _stages(subject, reading, number, noise_tiles * plan.tile_samples + plan.origin, starts):
+    noise_samples = noise_tiles * plan.tile_samples + plan.origin
+    for stage in _stages(subject, reading, number, gains, offsets, noise_samples, starts):
         plan = plan.then(stage)
     found = gather(tile_runs(plan, tiles), summed=SUMMED, sum_bytes=_sum_bytes(reading))
     for name in ("spike", "waveform_spike"):
@@ -144,7 +152,13 @@ def _noise_tiles(tiles: range, n_tiles: int) -> NDArray[np.int64]:
 
 
 def _stages(
-    subject: Subject, reading: Reading, number: int, noise_samples: NDArray[np.int64], starts: NDArray[np.int64]
+    subject: Subject,
+    reading: Reading,
+    number: int,
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    noise_samples: NDArray[np.int64],
+    starts: NDArray[np.int64],
 ) -> list[Stage]:
     """Records of the spikes, their places if they are wanted, and what is taken from the tile."""
     first, last = subject.segment_bounds[number : number + 2]
@@ -161,6 +175,8 @@ def _stages(
         fields = [(name, "<f8") for name in reading.place_fields]
         stages.append(replace(reading.locate, dtype=np.dtype([*EVENT_DTYPE.descr, *fields])))
     arrays: dict[str, Any] = {
+        "gains": gains,
+        "offsets": offsets,
         "channels": reading.channels,
         "noise_samples": noise_samples,
         "noise_starts": np.sort(starts),
@@ -234,6 +250,8 @@ def read_tile(
     before: int,
     after: int,
     start: int,
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
     channels: NDArray[np.int32],
     noise_samples: NDArray[np.int64],
     noise_starts: NDArray[np.int64],
@@ -254,12 +272,14 @@ def read_tile(
     templates: NDArray[np.float32] | None = None,
     overlap: NDArray[np.bool_] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """The stage behind :func:`read_spikes`: rows and sums of one tile."""
+    """The stage behind :func:`read_spikes`: rows and sums of one tile, whose traces may be counts."""
     from ..kernels.analysis import snippets
     from ..kernels.analysis.scalings import scale_spikes
     from ..kernels.preprocess.noise import noise_levels
+    from ..kernels.preprocess.scale import scale
 
     traces = np.ascontiguousarray(traces)
+    scaled = traces, gains, offsets
     row_of = start - before
     lo, hi = snippets.inside_rows(len(traces), first_row=row_of, first_sample=first_sample, stop_sample=stop_sample)
     rows = np.ascontiguousarray(events["sample_index"]) - row_of
@@ -269,33 +289,33 @@ def read_tile(
     if chosen.any():
         cut = rows[chosen], owners[chosen], channels, nbefore, nafter, lo, hi
         if averages:
-            out["sums"], squares, out["counts"] = snippets.sum_waveforms(traces, *cut, spreads)
+            out["sums"], squares, out["counts"] = snippets.sum_waveforms(*scaled, *cut, spreads)
             out.update({"squares": squares} if spreads else {})
         if waveforms:
-            out["waveform_spike"], out["waveform"] = events["spike"][chosen], snippets.cut_waveforms(traces, *cut)
+            out["waveform_spike"], out["waveform"] = events["spike"][chosen], snippets.cut_waveforms(*scaled, *cut)
     wanted = events["wanted"]
     if wanted.any() and (shifts is not None or place_fields or templates is not None):
         out["spike"] = events["spike"][wanted]
         own = np.ascontiguousarray(rows[wanted])
         if shifts is not None:
             peaks = np.ascontiguousarray(events["channel_index"][wanted])
-            out["amplitude"] = snippets.values_at(traces, own + shifts[owners[wanted]], peaks, lo, hi)
+            out["amplitude"] = snippets.values_at(*scaled, own + shifts[owners[wanted]], peaks, lo, hi)
         out.update({name: events[name][wanted] for name in place_fields})
         if templates is not None and samples is not None and units is not None and overlap is not None:
             a, b = np.searchsorted(samples, [start - lag_samples, start + len(traces) - before - after + lag_samples])
             out["scale"], out["collides"] = scale_spikes(
-                traces, samples[a:b] - row_of, units[a:b], out["spike"] - a, templates, channels, overlap,
+                *scaled, samples[a:b] - row_of, units[a:b], out["spike"] - a, templates, channels, overlap,
                 template_nbefore, lag_samples, lo, hi,
             )  # fmt: skip
     if start in noise_samples:
         core = traces[before : len(traces) - after]
-        stretch = core[max(0, (len(core) - noise_length) // 2) :][:noise_length]
+        stretch = scale(core[max(0, (len(core) - noise_length) // 2) :][:noise_length], gain=gains, offset=offsets)
         out["noise_level"] = noise_levels(stretch, method="mad")[None]
         out["noise_std"] = noise_levels(stretch, method="std")[None]
     here = noise_starts[(noise_starts >= start) & (noise_starts < start + len(traces) - before - after)]
     if len(here):
         everywhere = np.arange(traces.shape[1], dtype=np.int32)[None]
         out["noise_waveform"] = snippets.cut_waveforms(
-            traces, here - row_of + nbefore, np.zeros(len(here), np.int64), everywhere, nbefore, nafter, lo, hi
+            *scaled, here - row_of + nbefore, np.zeros(len(here), np.int64), everywhere, nbefore, nafter, lo, hi
         )
     return out

@@ -30,10 +30,25 @@ def planted(spikes: list[tuple[int, int, float]]) -> np.ndarray:
     return traces
 
 
+def scaling(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.ones(traces.shape[1], np.float32), np.zeros(traces.shape[1], np.float32)
+
+
 def scales(traces: np.ndarray, spikes: list[tuple[int, int, float]], lag: int = 15) -> Any:
     rows, units = np.array([s[0] for s in spikes]), np.array([s[1] for s in spikes])
     return scale_spikes(
-        traces, rows, units, np.arange(len(rows)), templates(), CHANNELS, OVERLAP, 8, lag, 0, len(traces)
+        traces,
+        *scaling(traces),
+        rows,
+        units,
+        np.arange(len(rows)),
+        templates(),
+        CHANNELS,
+        OVERLAP,
+        8,
+        lag,
+        0,
+        len(traces),
     )
 
 
@@ -61,10 +76,25 @@ def test_an_offset_does_not_change_the_scale() -> None:
     np.testing.assert_allclose(found, 0.9, rtol=1e-4)
 
 
+def test_counts_have_the_scales_of_the_microvolts() -> None:
+    """Also beside an empty slot, for spikes that are alone and for those that are not."""
+    rng = np.random.default_rng(6)
+    spikes = [(20, 0, 30.0), (60, 2, 40.0), (100, 0, 20.0), (106, 1, 50.0), (109, 1, 30.0), (200, 2, 40.0)]
+    counts = (planted(spikes) + rng.normal(size=(300, 8))).round().astype(np.int16)
+    gains, offsets = rng.uniform(0.1, 3, 8).astype(np.float32), rng.normal(size=8).astype(np.float32)
+    given = np.array([s[0] for s in spikes]), np.array([s[1] for s in spikes]), np.arange(len(spikes)), templates()
+    more = CHANNELS, OVERLAP, 8, 15, 0, 300
+    microvolts = counts.astype(np.float32) * gains + offsets
+    expected, collides = scale_spikes(microvolts, *scaling(counts), *given, *more)
+    found, same = scale_spikes(counts, gains, offsets, *given, *more)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert same.tolist() == collides.tolist() == [False, False, True, True, True, False]
+
+
 def test_a_zero_template_has_scale_zero() -> None:
     found, _ = scale_spikes(
-        np.ones((50, 8), np.float32), np.array([20]), np.array([0]), np.array([0]), np.zeros((1, 20, 3), np.float32),
-        CHANNELS[:1], np.ones((1, 1), bool), 8, 0, 0, 50,
+        np.ones((50, 8), np.float32), *scaling(np.ones((50, 8))), np.array([20]), np.array([0]), np.array([0]),
+        np.zeros((1, 20, 3), np.float32), CHANNELS[:1], np.ones((1, 1), bool), 8, 0, 0, 50,
     )  # fmt: skip
     assert found.tolist() == [0.0]
 

@@ -32,6 +32,19 @@ def test_sizes(feature, of):
             assert sizes[event, slot] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("feature", ["ptp", "energy", "peak_voltage"])
+def test_sizes_of_counts_are_those_of_the_microvolts(feature):
+    rng = np.random.default_rng(1)
+    counts, gains = rng.integers(-999, 999, (60, 4)).astype(np.int16), np.float32([0.2, -3, 0.7, 1.1])
+    offsets = np.float32([0, 5, -2, 0.1])
+    events = np.zeros(4, PEAK_DTYPE)
+    events["sample_index"], events["channel_index"] = [100, 107, 112, 119], [0, 1, 2, 3]
+    where = events, 20, 20, 100, NEIGHBORS, feature, 6, 9
+    found, _ = channel_sizes(counts, *where, gains, offsets)
+    expected, _ = channel_sizes(counts.astype(np.float32) * gains + offsets, *where)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_unknown_features_are_refused():
     check_feature("ptp")
     with pytest.raises(ValueError, match="feature is 'size'; use one of ptp, energy, peak_voltage"):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import helper, kernel
-from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, sum_lanes
+from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, store, sum_lanes
 
 #: Maximum number of steps of the active set, per variable, as in Lawson and Hanson (1974).
 _STEPS_A_VARIABLE = 3
@@ -22,6 +22,8 @@ _STEPS_A_VARIABLE = 3
 @kernel
 def scale_spikes(
     traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
     rows: NDArray[np.int64],
     units: NDArray[np.int64],
     wanted: NDArray[np.int64],
@@ -38,6 +40,8 @@ def scale_spikes(
     Parameters
     ----------
     traces : (row, channel)
+    gains, offsets : (channel,) float32
+        Templates are compared with each sample times the gain of its channel, plus its offset.
     rows : (spike,) int64
         Row of each spike's sample, ascending; including spikes beyond the tile that may overlap.
     units : (spike,) int64
@@ -66,22 +70,23 @@ def scale_spikes(
     >>> template = np.float32([[[0], [-2], [1]]])
     >>> traces = np.zeros((9, 1), np.float32)
     >>> traces[3:6, 0] = [0, -3, 1.5]
-    >>> scale, collides = scale_spikes(traces, np.array([4]), np.array([0]), np.array([0]), template,
-    ...     np.zeros((1, 1), np.int32), np.ones((1, 1), bool), 1, 0, 0, 9)
+    >>> scale, collides = scale_spikes(traces, np.ones(1, np.float32), np.zeros(1, np.float32), np.array([4]),
+    ...     np.array([0]), np.array([0]), template, np.zeros((1, 1), np.int32), np.ones((1, 1), bool), 1, 0, 0, 9)
     >>> scale.tolist(), collides.tolist()
     ([1.5], [False])
     """
     scale = np.zeros(wanted.size, np.float32)
     collides = np.zeros(wanted.size, np.bool_)
     places = np.full(traces.shape[1], -1)
-    cut = np.zeros(templates.shape[1] * templates.shape[2], traces.dtype)
+    cut = np.zeros(templates.shape[1] * templates.shape[2], np.float32)
     whole = np.empty((templates.shape[0], 3))
     whole[:] = np.nan
     fits = np.empty((rows.size, 5))
     fits[:] = np.nan
+    group = np.empty(rows.size, np.int64)
     for place in range(wanted.size):
         i = wanted[place]
-        group = [i]
+        group[0], n_members = i, 1
         j = i - 1
         while lag_samples > 0 and j >= 0 and rows[j] >= rows[i] - lag_samples:
             j -= 1
@@ -89,21 +94,23 @@ def scale_spikes(
             if lag_samples == 0 or rows[other] >= rows[i] + lag_samples:
                 break
             if other != i and overlap[units[i], units[other]]:
-                group.append(other)
-        for member in group:
+                group[n_members] = other
+                n_members += 1
+        members = group[:n_members]
+        for member in members:
             if np.isnan(fits[member, 0]):
                 unit, row = units[member], rows[member] - nbefore
-                _fit(traces, row, unit, templates[unit], channels[unit], lo, hi, cut, whole, fits[member])
-        if len(group) == 1:
+                _fit(traces, gains, offsets, row, unit, templates[unit], channels[unit], lo, hi, cut, whole,
+                     fits[member])  # fmt: skip
+        if n_members == 1:
             n, x, xx, y, xy = fits[i]
             spread = xx - x * x / max(n, 1.0)
             if spread > 1e-12 * xx:
                 scale[place] = (xy - x * y / n) / spread
         else:
             collides[place] = True
-            members = np.array(group)
             scale[place] = _joint(
-                traces, rows[members] - nbefore, units[members], templates, channels, lo, hi, fits[members], places
+                traces, gains, offsets, members, rows, units, templates, channels, nbefore, lo, hi, fits, places
             )
     return scale, collides
 
@@ -111,13 +118,15 @@ def scale_spikes(
 @helper
 def _fit(
     traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
     row: int,
     unit: int,
     template: NDArray[np.float32],
     wanted: NDArray[np.int32],
     lo: int,
     hi: int,
-    cut: NDArray[Any],
+    cut: NDArray[np.float32],
     whole: NDArray[np.float64],
     fit: NDArray[np.float64],
 ) -> None:
@@ -127,11 +136,15 @@ def _fit(
     """
     n_samples, n_slots = template.shape
     begin, end = max(0, lo - row), min(n_samples, hi - row)
-    for t in range(begin, end):
-        values = traces[row + t]
-        line = cut[(t - begin) * n_slots : (t - begin + 1) * n_slots]
-        for k in range(n_slots):
-            line[k] = values[wanted[k]] if wanted[k] >= 0 else 0
+    flat = traces.reshape(-1)
+    for k in range(n_slots):
+        channel = wanted[k]
+        gain, offset = gains[channel], offsets[channel]
+        if channel < 0:  # reads the last channel and makes nothing of it
+            gain, offset = np.float32(0), np.float32(0)
+        at = (row + begin) * traces.shape[1] + (channel if channel >= 0 else 0)
+        for t in range(max(0, end - begin)):
+            cut[t * n_slots + k] = np.float32(flat[at + t * traces.shape[1]]) * gain + offset
     inside = template[begin : max(begin, end)]
     if inside.shape[0] < n_samples or np.isnan(whole[unit, 0]):
         fit[0] = inside.shape[0] * (wanted >= 0).sum()
@@ -148,13 +161,15 @@ def _sum_and_product(first: NDArray[Any], second: NDArray[np.float32]) -> tuple[
     """Sum of as many values of the first as the second has, and sum of the products with these."""
     one, other = first.reshape(-1), second.reshape(-1)
     totals, products = splat_f64(0.0), splat_f64(0.0)
+    more_totals, more_products = splat_f64(0.0), splat_f64(0.0)
     lanes = LANES // 2
-    n = other.size // lanes * lanes
-    for i in range(0, n, lanes):
-        values = load_f64(one, i)
-        totals = add(totals, values)
+    n = other.size // LANES * LANES
+    for i in range(0, n, LANES):
+        values, more = load_f64(one, i), load_f64(one, i + lanes)
+        totals, more_totals = add(totals, values), add(more_totals, more)
         products = fma(values, load_f64(other, i), products)
-    total, product = sum_lanes(totals), sum_lanes(products)
+        more_products = fma(more, load_f64(other, i + lanes), more_products)
+    total, product = sum_lanes(add(totals, more_totals)), sum_lanes(add(products, more_products))
     for i in range(n, other.size):
         total += np.float64(one[i])
         product += np.float64(one[i]) * np.float64(other[i])
@@ -164,47 +179,83 @@ def _sum_and_product(first: NDArray[Any], second: NDArray[np.float32]) -> tuple[
 @helper
 def _joint(
     traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    members: NDArray[np.int64],
     rows: NDArray[np.int64],
     units: NDArray[np.int64],
     templates: NDArray[np.float32],
     channels: NDArray[np.int32],
+    nbefore: int,
     lo: int,
     hi: int,
     fits: NDArray[np.float64],
     places: NDArray[np.int64],
 ) -> float:
-    """Scale of the first of several spikes that are fitted together; ``rows`` are those at which their templates begin.
-
-    ``places`` is -1 everywhere, before and after.
-    """
-    n, n_samples = rows.size, templates.shape[1]
-    begin, end = max(lo, rows.min()), min(hi, rows.max() + n_samples)
-    gram, target = np.zeros((n, n)), np.zeros(n)
-    listed = np.empty(min(places.size, n * channels.shape[1]), np.int64)
+    """Scale of the first of several spikes that are fitted together; ``places`` is -1 everywhere, before and after."""
+    n, n_samples = members.size, templates.shape[1]
+    first = last = rows[members[0]] - nbefore
     n_listed = 0
-    for a in range(n):
-        for channel in channels[units[a]]:
+    listed = np.empty(min(places.size, n * channels.shape[1]), np.int64)
+    for member in members:
+        first, last = min(first, rows[member] - nbefore), max(last, rows[member] - nbefore)
+        for channel in channels[units[member]]:
             if channel >= 0 and places[channel] < 0:
                 places[channel] = n_listed
                 listed[n_listed] = channel
                 n_listed += 1
-    sums = np.zeros(n_listed)
-    for row in range(begin, end):
-        values = traces[row]
-        for k in range(n_listed):
-            sums[k] += values[listed[k]]
+    begin, end = max(lo, first), min(hi, last + n_samples)
     places[listed[:n_listed]] = -1
     size = (end - begin) * n_listed
-    mean = sums.sum() / size
+    mean = _total(traces, gains, offsets, begin, end, listed[:n_listed]) / size
+    gram, target = np.empty((n, n)), np.empty(n)
     for a in range(n):
+        one = members[a]
         for b in range(a):
-            gram[a, b] = _overlap(rows[a], templates[units[a]], channels[units[a]],
-                                  rows[b], templates[units[b]], channels[units[b]], lo, hi, places)  # fmt: skip
-            gram[a, b] -= fits[a, 1] * fits[b, 1] / size
+            other = members[b]
+            gram[a, b] = _overlap(rows[one] - nbefore, templates[units[one]], channels[units[one]],
+                                  rows[other] - nbefore, templates[units[other]], channels[units[other]], lo, hi,
+                                  places)  # fmt: skip
+            gram[a, b] -= fits[one, 1] * fits[other, 1] / size
             gram[b, a] = gram[a, b]
-        gram[a, a] = fits[a, 2] - fits[a, 1] ** 2 / size
-        target[a] = fits[a, 4] - fits[a, 1] * mean
+        gram[a, a] = fits[one, 2] - fits[one, 1] ** 2 / size
+        target[a] = fits[one, 4] - fits[one, 1] * mean
     return float(nonnegative(gram, target)[0])
+
+
+@helper
+def _total(
+    traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    begin: int,
+    end: int,
+    listed: NDArray[np.int64],
+) -> float:
+    """Sum of the scaled samples of some rows and channels.
+
+    The samples of all channels from the first to the last are added, eight at a time, because these mostly lie together
+    and are in the cache.
+    """
+    n_channels, lanes = traces.shape[1], LANES // 2
+    low, high = listed.min(), listed.max() + 1
+    flat, sums = traces.reshape(-1), np.zeros(high - low)
+    whole = low + (high - low) // lanes * lanes
+    for c in range(low, whole, lanes):
+        even, odd = splat_f64(0.0), splat_f64(0.0)
+        for row in range(begin, end - 1, 2):
+            even = add(even, load_f64(flat, row * n_channels + c))
+            odd = add(odd, load_f64(flat, (row + 1) * n_channels + c))
+        if (end - begin) % 2:
+            even = add(even, load_f64(flat, (end - 1) * n_channels + c))
+        store(sums, c - low, add(even, odd))
+    for c in range(whole, high):
+        for row in range(begin, end):
+            sums[c - low] += np.float64(flat[row * n_channels + c])
+    total = 0.0
+    for channel in listed:
+        total += sums[channel - low] * np.float64(gains[channel]) + (end - begin) * np.float64(offsets[channel])
+    return total
 
 
 @helper
@@ -220,25 +271,30 @@ def _overlap(
     places: NDArray[np.int64],
 ) -> float:
     """Sum of the products of two templates where both are, inside the recording."""
-    n_samples, n_slots = first.shape
+    n_slots = first.shape[1]
     for k in range(n_slots):
         if second_channels[k] >= 0:
             places[second_channels[k]] = k
-    shared = np.empty((n_slots, 2), np.int64)
-    n_shared = 0
+    begin = max(lo, first_row, second_row)
+    n = min(hi, first_row + first.shape[0], second_row + second.shape[0]) - begin
+    one, other = first.reshape(-1), second.reshape(-1)
+    total = 0.0
     for k in range(n_slots):
-        if first_channels[k] >= 0 and places[first_channels[k]] >= 0:
-            shared[n_shared, 0], shared[n_shared, 1] = k, places[first_channels[k]]
-            n_shared += 1
+        there = places[first_channels[k]] if first_channels[k] >= 0 else -1
+        if there < 0:
+            continue
+        at, across = (begin - first_row) * n_slots + k, (begin - second_row) * n_slots + there
+        even = odd = 0.0
+        for t in range(0, n - 1, 2):
+            even += np.float64(one[at + t * n_slots]) * np.float64(other[across + t * n_slots])
+            odd += np.float64(one[at + (t + 1) * n_slots]) * np.float64(other[across + (t + 1) * n_slots])
+        if n > 0 and n % 2:
+            even += np.float64(one[at + (n - 1) * n_slots]) * np.float64(other[across + (n - 1) * n_slots])
+        total += even + odd
     for k in range(n_slots):
         if second_channels[k] >= 0:
             places[second_channels[k]] = -1
-    sums = np.zeros(n_slots)
-    for row in range(max(lo, first_row, second_row), min(hi, first_row + n_samples, second_row + n_samples)):
-        one, other = first[row - first_row], second[row - second_row]
-        for k in range(n_shared):
-            sums[k] += np.float64(one[shared[k, 0]]) * np.float64(other[shared[k, 1]])
-    return float(sums.sum())
+    return total
 
 
 @kernel
@@ -251,41 +307,80 @@ def nonnegative(gram: NDArray[np.float64], target: NDArray[np.float64]) -> NDArr
     [2.0, 0.0]
     """
     n = target.size
-    x = np.zeros(n)
+    x, solved, factor = np.zeros(n), np.empty(n), np.empty((n, n))
+    index = np.empty(n, np.int64)
     free = np.zeros(n, np.bool_)
-    tolerance = 1e-10 * max(np.abs(target).max(), 1e-300)
+    largest = 1e-300
+    for a in range(n):
+        largest = max(largest, abs(target[a]))
     for _ in range(_STEPS_A_VARIABLE * n):
-        slope = target - gram @ x
-        best = -1
+        best, best_slope = -1, 1e-10 * largest
         for a in range(n):
-            if not free[a] and gram[a, a] > 0 and slope[a] > tolerance and (best < 0 or slope[a] > slope[best]):
-                best = a
+            if free[a] or not gram[a, a] > 0:
+                continue
+            slope = target[a]
+            for b in range(n):
+                slope -= gram[a, b] * x[b]
+            if slope > best_slope:
+                best, best_slope = a, slope
         if best < 0:
             break
         free[best] = True
         while True:
-            index = np.flatnonzero(free)
-            small = np.empty((index.size, index.size))
-            for a in range(index.size):
-                for b in range(index.size):
-                    small[a, b] = gram[index[a], index[b]]
-                small[a, a] *= 1.0 + 1e-12  # two copies of one template have no unique solution
-            solved = np.linalg.solve(small, target[index])
-            if solved.min() > 0:
-                x[:] = 0.0
-                x[index] = solved
-                break
-            step, bound = 2.0, 0
-            for a in range(index.size):
+            n_free = 0
+            for a in range(n):
+                if free[a]:
+                    index[n_free] = a
+                    n_free += 1
+            _solve(gram, target, index[:n_free], factor, solved)
+            step, bound = 2.0, -1
+            for a in range(n_free):
                 if solved[a] <= 0:
                     ratio = x[index[a]] / (x[index[a]] - solved[a] + 1e-300)
                     if ratio < step:
                         step, bound = ratio, a
-            for a in range(index.size):
+            if bound < 0:
+                x[:] = 0.0
+                for a in range(n_free):
+                    x[index[a]] = solved[a]
+                break
+            for a in range(n_free):
                 x[index[a]] += step * (solved[a] - x[index[a]])
                 if a == bound or x[index[a]] <= 0:
                     x[index[a]] = 0.0
                     free[index[a]] = False
-            if not free.any():
+            n_left = 0
+            for a in range(n):
+                n_left += free[a]
+            if n_left == 0:
                 break
     return x
+
+
+@helper
+def _solve(
+    gram: NDArray[np.float64],
+    target: NDArray[np.float64],
+    index: NDArray[np.int64],
+    factor: NDArray[np.float64],
+    solved: NDArray[np.float64],
+) -> None:
+    """Solution for some of the variables, by Cholesky's factors of a few rows: a call of LAPACK would take longer."""
+    for a in range(index.size):
+        for b in range(a + 1):
+            value = gram[index[a], index[b]]
+            if a == b:
+                value *= 1.0 + 1e-12  # two copies of one template have no unique solution
+            for c in range(b):
+                value -= factor[a, c] * factor[b, c]
+            factor[a, b] = np.sqrt(max(value, 1e-13 * gram[index[a], index[a]])) if a == b else value / factor[b, b]
+    for a in range(index.size):
+        value = target[index[a]]
+        for c in range(a):
+            value -= factor[a, c] * solved[c]
+        solved[a] = value / factor[a, a]
+    for a in range(index.size - 1, -1, -1):
+        value = solved[a]
+        for c in range(a + 1, index.size):
+            value -= factor[c, a] * solved[c]
+        solved[a] = value / factor[a, a]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import kernel
+from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, store
 
 
 def inside_rows(n_rows: int, *, first_row: int, first_sample: int, stop_sample: int) -> tuple[int, int]:
@@ -36,6 +37,8 @@ def inside_rows(n_rows: int, *, first_row: int, first_sample: int, stop_sample: 
 @kernel
 def cut_waveforms(
     traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
     rows: NDArray[np.int64],
     units: NDArray[np.int64],
     channels: NDArray[np.int32],
@@ -49,6 +52,8 @@ def cut_waveforms(
     Parameters
     ----------
     traces : (row, channel)
+    gains, offsets : (channel,) float32
+        A value of a waveform is a sample times the gain of its channel, plus its offset.
     rows : (spike,) int64
         Row of each spike's sample.
     units : (spike,) int64
@@ -61,26 +66,31 @@ def cut_waveforms(
 
     Examples
     --------
-    >>> traces = np.arange(5, dtype=np.float32)[:, None] + 1
+    >>> traces, scaling = np.arange(5, dtype=np.int16)[:, None] + 1, (np.float32([0.5]), np.float32([0]))
     >>> channels = np.array([[0, -1]], np.int32)
-    >>> cut_waveforms(traces, np.array([0]), np.array([0]), channels, 1, 2, 0, 5)[0].tolist()
-    [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]
+    >>> cut_waveforms(traces, *scaling, np.array([0]), np.array([0]), channels, 1, 2, 0, 5)[0].tolist()
+    [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     """
     n_slots = channels.shape[1]
     out = np.zeros((rows.size, nbefore + nafter, n_slots), np.float32)
+    gain, offset = np.empty(n_slots, np.float32), np.empty(n_slots, np.float32)
     for i in range(rows.size):
         wanted = channels[units[i]]
+        for k in range(n_slots):
+            gain[k], offset[k] = gains[wanted[k]], offsets[wanted[k]]
         for t in range(max(0, lo - rows[i] + nbefore), min(nbefore + nafter, hi - rows[i] + nbefore)):
             row = traces[rows[i] - nbefore + t]
             for k in range(n_slots):
                 if wanted[k] >= 0:
-                    out[i, t, k] = row[wanted[k]]
+                    out[i, t, k] = np.float32(row[wanted[k]]) * gain[k] + offset[k]
     return out
 
 
 @kernel
 def sum_waveforms(
     traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
     rows: NDArray[np.int64],
     units: NDArray[np.int64],
     channels: NDArray[np.int32],
@@ -97,7 +107,7 @@ def sum_waveforms(
 
     Parameters
     ----------
-    traces, rows, units, channels, nbefore, nafter, lo, hi
+    traces, gains, offsets, rows, units, channels, nbefore, nafter, lo, hi
         As for :func:`cut_waveforms`.
     squared : bool
         Whether to sum squares; if not, their array is empty.
@@ -106,7 +116,8 @@ def sum_waveforms(
     --------
     >>> traces, channels = np.float32([[2, 7], [3, 8]]), np.array([[-1, 1], [0, -1]], np.int32)
     >>> rows, units = np.array([0, 1, 1]), np.array([1, 1, 0])
-    >>> sums, squares, counts = sum_waveforms(traces, rows, units, channels, 0, 1, 0, 2, True)
+    >>> scaling = np.ones(2, np.float32), np.zeros(2, np.float32)
+    >>> sums, squares, counts = sum_waveforms(traces, *scaling, rows, units, channels, 0, 1, 0, 2, True)
     >>> sums.tolist(), squares.tolist(), counts.tolist()
     ([8.0, 5.0], [64.0, 13.0], [1, 2])
     """
@@ -124,6 +135,11 @@ def sum_waveforms(
     sums = np.zeros(first[n_units])
     squares = np.zeros(first[n_units] if squared else 0)
     counts = np.zeros(n_units, np.int64)
+    gain, offset = np.empty((n_units, n_slots), np.float32), np.empty((n_units, n_slots), np.float32)
+    for unit in range(n_units):
+        for k in range(n_own[unit]):
+            gain[unit, k], offset[unit, k] = gains[packed[unit, k]], offsets[packed[unit, k]]
+    line, lanes = np.empty(n_slots, np.float32), LANES // 2
     for i in range(rows.size):
         unit = units[i]
         counts[unit] += 1
@@ -131,10 +147,17 @@ def sum_waveforms(
             row = traces[rows[i] - nbefore + t]
             place = first[unit] + t * n_own[unit]
             for k in range(n_own[unit]):
-                sums[place + k] += np.float64(row[packed[unit, k]])
-            if squared:
-                for k in range(n_own[unit]):
-                    value = np.float64(row[packed[unit, k]])
+                line[k] = np.float32(row[packed[unit, k]]) * gain[unit, k] + offset[unit, k]
+            whole = n_own[unit] // lanes * lanes
+            for k in range(0, whole, lanes):
+                values = load_f64(line, k)
+                store(sums, place + k, add(load_f64(sums, place + k), values))
+                if squared:
+                    store(squares, place + k, fma(values, values, load_f64(squares, place + k)))
+            for k in range(whole, n_own[unit]):
+                value = np.float64(line[k])
+                sums[place + k] += value
+                if squared:
                     squares[place + k] += value * value
     return sums, squares, counts
 
@@ -155,17 +178,24 @@ def filled_slots(values: NDArray[np.float64], channels: NDArray[np.int32], n_sam
 
 @kernel
 def values_at(
-    traces: NDArray[Any], rows: NDArray[np.int64], channels: NDArray[np.int64], lo: int, hi: int
+    traces: NDArray[Any],
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    channels: NDArray[np.int64],
+    lo: int,
+    hi: int,
 ) -> NDArray[np.float32]:
-    """One sample on one channel for each spike; zero outside the recording.
+    """One scaled sample on one channel for each spike; zero outside the recording.
 
     Examples
     --------
-    >>> values_at(np.float32([[1, 2], [3, 4]]), np.array([1, 2]), np.array([0, 0]), 0, 2).tolist()
-    [3.0, 0.0]
+    >>> traces, scaling = np.int16([[1, 2], [3, 4]]), (np.float32([2, 2]), np.float32([0, 0]))
+    >>> values_at(traces, *scaling, np.array([1, 2]), np.array([0, 0]), 0, 2).tolist()
+    [6.0, 0.0]
     """
     out = np.zeros(rows.size, np.float32)
     for i in range(rows.size):
         if lo <= rows[i] < hi:
-            out[i] = traces[rows[i], channels[i]]
+            out[i] = np.float32(traces[rows[i], channels[i]]) * gains[channels[i]] + offsets[channels[i]]
     return out

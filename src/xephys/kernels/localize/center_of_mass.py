@@ -8,6 +8,8 @@ distance from it, all in µm. Each event is computed separately from the samples
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,7 +76,42 @@ def localize_center_of_mass(
     ...                         nbefore=2, nafter=3)["y"]
     array([5.])
     """
-    sizes, channels = channel_sizes(traces, events, before, after, start, neighbors, feature, nbefore, nafter)
+    n_channels = traces.shape[1]
+    return localize_counts(
+        traces, events, before=before, after=after, start=start, positions=positions, neighbors=neighbors,
+        feature=feature, nbefore=nbefore, nafter=nafter, gains=np.ones(n_channels, np.float32),
+        offsets=np.zeros(n_channels, np.float32),
+    )  # fmt: skip
+
+
+def localize_counts(
+    traces: NDArray[Any],
+    events: NDArray[np.void],
+    *,
+    before: int,
+    after: int,
+    start: int,
+    positions: NDArray[np.float64],
+    neighbors: NDArray[np.int32],
+    feature: Feature = "ptp",
+    nbefore: int,
+    nafter: int,
+    gains: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+) -> NDArray[np.void]:
+    """As :func:`localize_center_of_mass` on the traces times the gain plus the offset of each channel, on the host.
+
+    Parameters
+    ----------
+    traces : (before + n + after, channel)
+        Such as int16.
+    events, before, after, start, positions, neighbors, feature, nbefore, nafter
+        As for :func:`localize_center_of_mass`.
+    gains, offsets : float32 (channel,)
+    """
+    sizes, channels = channel_sizes(
+        traces, events, before, after, start, neighbors, feature, nbefore, nafter, gains, offsets
+    )
     table = add_fields(events, POSITION_FIELDS)
     table["x"], table["y"] = center_of_weights(sizes, channels, neighbors, positions.astype(np.float64)).T
     return table
