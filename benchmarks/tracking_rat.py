@@ -37,6 +37,8 @@ FIRST_ROW_UM, FIRST_ELECTRODE = 4045.0, 385
 #: Interval histograms: bins of one millisecond, width of the smoothing in bins, and intervals that a unit must have.
 N_BINS, SMOOTHING, N_INTERVALS_MIN = 100, 1.0, 300
 NEAR_UM, FAR_SHARE_MAX = 60.0, 0.6
+#: Contacts that pyDANT is given, where nine tenths of the units are: its time grows with the cube of their number.
+N_PEER_CONTACTS = 200
 #: Isolated units: refractory period, largest ratio of violations, and least share of the minutes with a spike.
 REFRACTORY_S, VIOLATIONS_MAX, PRESENCE_MIN, DURATION_S = 1.5e-3, 0.5, 0.9, 600
 
@@ -161,22 +163,30 @@ def picture(tracks: xr.DataTree, histograms: Any, path: Path) -> None:
 
 def by_peer(paths: Sequence[Path], units: xr.Dataset, python: str) -> tuple[Any, str]:
     """Track of each unit as pyDANT finds it from the same templates; units without one are tracks of their own."""
-    tables = [session(path) for path in paths]
-    for one, path in zip(tables, paths, strict=True):
+    number, row = units["session"].values, units["row"].values
+    tables, index = [], []
+    for day, path in enumerate(paths):
+        one = session(path).isel(channel=slice(0, N_PEER_CONTACTS))
         with np.load(path) as stored:
             trains = np.split(stored["spike_samples"] / SAMPLING_FREQUENCY * 1e3, stored["unit_offsets"][1:-1])
         one["spike_time"] = ("unit", np.array([*trains, None], dtype=object)[:-1])
-    settings = PEER.replace("LINEAR", "True").replace('["Waveform", "AutoCorr"]', '["Waveform"]')
+        here = np.flatnonzero((number == day) & (units["far_share"].values <= FAR_SHARE_MAX))
+        here = here[np.abs(one["templates"].values[row[here]]).max(axis=(1, 2)) > 0]
+        tables.append(one.isel(unit=row[here]))
+        index.append(here)
+    settings = PEER.replace("LINEAR", "False").replace('["Waveform", "AutoCorr"]', '["Waveform"]')
     with tempfile.TemporaryDirectory() as name:
         write_folder(tables, Path(name))
         run_process([python, "-c", settings, name], OMP_NUM_THREADS="1")
         label = np.load(Path(name) / "out" / "IdxCluster.npy").ravel()
-        motion = {part: np.load(Path(name) / "out" / f"motion_{part}.npy").ravel() for part in ("linear", "constant")}
-    starts = np.concatenate([[0], np.cumsum([one.sizes["unit"] for one in tables])])
-    label = label[starts[units["session"].values] + units["row"].values]
-    at = motion["constant"] + 1e-3 * motion["linear"] * 4500.0
-    words = f"pyDANT: tracks of 1 to 4 days {_lengths(np.where(label < 0, -1 - np.arange(len(label)), label))}, "
-    return np.where(label < 0, -1 - np.arange(len(label)), label), words + f"displacement {np.round(at).tolist()} µm."
+        moved = np.load(Path(name) / "out" / "motion_constant.npy").ravel()
+    track = -1 - np.arange(len(number))
+    given = np.concatenate(index)
+    track[given] = np.where(label < 0, track[given], label)
+    return track, (
+        f"pyDANT, on the {len(given)} units of the {N_PEER_CONTACTS} lowest contacts that are no artifacts: tracks of "
+        f"1 to 4 units {_lengths(track[given])}, displacement {np.round(moved).tolist()} µm."
+    )
 
 
 def _lengths(track: Any) -> list[int]:

@@ -45,7 +45,7 @@ def test_pairs_within_and_between_sessions():
     ]
     assert sum(len(found.first) for found in some) == len(every.first)
     assert (session[some[2].first] == 0).all() and (session[some[2].second] == 2).all()
-    none = session_pairs(session_blocks(units, depth, x), distance_max_um=60.0, odds=np.array([0.0] * 6 + [-30.0]))
+    none = session_pairs(session_blocks(units, depth, x), distance_max_um=60.0, odds=np.array([0.0] * 7 + [-30.0]))
     assert not len(none.first)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys import track_units
+from xephys import add_session, track_units
 from xephys.errors import ParameterError
 from xephys.testing import simulate_sessions
 
@@ -162,6 +162,43 @@ def test_units_without_spikes_are_followed_by_their_waveforms():
     silent = [one.assign(autocorrelogram=xr.zeros_like(one["autocorrelogram"])) for one in sessions]
     precision, recall, brier, _ = outcome(track_units(silent), truth)
     assert precision >= 0.98 and recall >= 0.9 and brier <= 0.03
+
+
+def with_responses(sessions, truth, seed, n_bins=20):
+    """Each neuron has a response of its own, which varies a little; a tenth of the bins is unknown."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(np.concatenate(truth.neuron))
+    response = rng.standard_normal((names.max() + 1, n_bins))
+    out = []
+    for session, neuron in zip(sessions, truth.neuron, strict=True):
+        peth = response[neuron] + 0.3 * rng.standard_normal((len(neuron), n_bins))
+        peth[rng.uniform(size=peth.shape) < 0.1] = np.nan
+        out.append(session.assign(peth=(("unit", "bin"), peth)))
+    return out
+
+
+def test_responses_tell_neurons_apart_where_waveforms_do_not():
+    """Weak, noisy units without spike trains: with responses, more of them are followed, and no fewer are right."""
+    kind = {"n_sessions": 3, "n_neurons": 40, "noise_uv": 12.0, "gain_sd": 0.3, "dropout": 0.1, "seed": 4}
+    sessions, truth = simulate_sessions(**kind)
+    sessions = [session.drop_vars("autocorrelogram") for session in sessions]
+    plain, told = track_units(sessions), track_units(with_responses(sessions, truth, 0))
+    without, given = outcome(plain, truth), outcome(told, truth)
+    assert given[0] >= 0.98 and given[1] > without[1] + 0.05
+    assert "peth" not in plain["footprints"] and (plain["pairs"]["features"].sel(feature="peth") == 0).all()
+
+
+def test_only_some_sessions_have_responses():
+    sessions, truth = simulate_sessions(n_sessions=3, n_neurons=20, n_channels=64, seed=4)
+    told = with_responses(sessions, truth, 0)
+    for some in ([sessions[0], told[1], told[2]], [told[0], sessions[1], sessions[2]]):
+        tracks = track_units(some)
+        added = add_session(track_units(some[:2]), some[2])
+        for found in (tracks, added):
+            assert outcome(found, truth)[1] > 0.95
+            assert np.isfinite(found["pairs"]["features"]).all()
+    with pytest.raises(ParameterError, match=r"have \[19, 20\] bins; give the same"):
+        track_units([told[0], told[1].isel(bin=slice(0, 19))])
 
 
 def test_sessions_of_other_rates_are_followed():

@@ -75,8 +75,10 @@ def test_other_sampling_rates_are_converted_to_one_axis(table):
         (lambda t: t.assign(templates=t["templates"].where(t["unit_id"] != 3)), "template of unit .*3.* is not finite"),
         (lambda t: xr.Dataset(t, attrs={"nbefore": 16}), "sampling_frequency"),
         (lambda t: t.isel(lag=slice(0, 10)), "10 lags; give 300"),
+        (lambda t: t.assign(peth=("unit", np.zeros(t.sizes["unit"]))), r"peth\) have dims \('unit',\); give"),
+        (lambda t: t.assign(peth=(("unit", "bin"), np.full((t.sizes["unit"], 4), np.inf))), "are infinite"),
     ],
-    ids=["positions", "dims", "nan", "rate", "lags"],
+    ids=["positions", "dims", "nan", "rate", "lags", "response", "infinite response"],
 )
 def test_bad_tables_are_refused(table, change, message):
     with pytest.raises(ParameterError, match=message):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from .curate import log_of, with_log
 from .motion import extend_session_motion
-from .pairs import gather
+from .pairs import gather, with_responses
 from .track import assemble
 from .units import on_axis_of, session_units
 
@@ -67,7 +67,7 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
             "probe is of another kind (wide or narrow, one column or several); track such sessions on their own"
         )
     new["session"] = new["session"] + len(names)
-    units = xr.concat([known, new], "unit").assign_attrs(known.attrs)
+    units = with_responses([known, new]).assign_attrs(known.attrs)
     motion = extend_session_motion(
         units,
         tracks["motion"].to_dataset(),

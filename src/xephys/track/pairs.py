@@ -64,6 +64,7 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
                         ),
                         "row": ("unit", np.flatnonzero(rows_here)),
                     }
+                    | ({"peth": (("unit", "bin"), np.asarray(table["peth"])[rows_here])} if "peth" in table else {})
                 )
             )
     if not rows:
@@ -74,7 +75,21 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
             f"shanks of {sorted(grids)} grid places are mixed: some are wide and some narrow, or have one column and "
             "several; track sessions of the same kind of probe together"
         )
-    return xr.concat(rows, "unit").assign_attrs(attributes)
+    return with_responses(rows).assign_attrs(attributes)
+
+
+def with_responses(tables: list[xr.Dataset]) -> xr.Dataset:
+    """Units of several tables in one; those of tables without responses have unknown ones if any table has them."""
+    sizes = sorted({int(table.sizes["bin"]) for table in tables if "peth" in table})
+    if len(sizes) > 1:
+        raise ParameterError(f"responses (peth) have {sizes} bins; give the same bins in all sessions")
+    if sizes:
+        unknown = [(("unit", "bin"), np.full((table.sizes["unit"], sizes[0]), np.nan, np.float32)) for table in tables]
+        tables = [
+            table if "peth" in table else table.assign(peth=nothing)
+            for table, nothing in zip(tables, unknown, strict=True)
+        ]
+    return xr.concat(tables, "unit")
 
 
 def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.float64]) -> list[dict[int, Units]]:
@@ -91,6 +106,7 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
 
     session, shank = np.asarray(units["session"]), np.asarray(units["shank"]).astype(str)
     compared = np.asarray(units["far_share"]) <= FAR_SHARE_MAX
+    peth = np.asarray(units["peth"]) if "peth" in units else np.empty((units.sizes["unit"], 0), np.float32)
     place = np.asarray(units["place"]).copy()
     place[:, 0], place[:, 1] = x, depth
     blocks = []
@@ -100,7 +116,8 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
             index = np.flatnonzero(compared & (shank == name) & (session == number))
             of_shank[number] = make_units(
                 np.asarray(units["footprint"][index]), np.asarray(units["valid"][index]),
-                np.asarray(units["autocorrelogram"][index]), np.asarray(units["amplitude"][index]), place[index], index,
+                np.asarray(units["autocorrelogram"][index]), peth[index], np.asarray(units["amplitude"][index]),
+                place[index], index,
             )  # fmt: skip
         blocks.append(of_shank)
     return blocks
@@ -190,7 +207,9 @@ def session_matches(
 
 def joined(found: list[Pairs]) -> Pairs:
     """Several lots of pairs as one."""
+    from ..kernels.track.pairs import FEATURES
+
     if not found:
         none = np.empty(0, np.int64)
-        return Pairs(none, none, np.empty((0, 6), np.float32))
+        return Pairs(none, none, np.empty((0, len(FEATURES)), np.float32))
     return Pairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

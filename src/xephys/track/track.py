@@ -157,6 +157,7 @@ def assemble(
     blocks, reach = session_blocks(units, depth, registered_x(units, motion)), parameters["distance_max_um"]
     if model is None:
         model = learned_odds(blocks, session, motion["known"].values.any(axis=0), distance_max_um=reach)
+    model = model.reindex(feature=list(FEATURES), fill_value=0.0)
     odds = np.append(model["weight"].values, model["constant"].values)
     pairs = session_pairs(blocks, distance_max_um=reach, first=first_new, odds=odds)
     cross = session[pairs.first] != session[pairs.second]
@@ -180,7 +181,9 @@ def assemble(
         coords={"feature": list(FEATURES)},
     )  # fmt: skip
     if earlier is not None:
-        table = xr.concat([earlier["pairs"].to_dataset(), table], "pair")
+        # Tracks of an earlier version lack the last features.
+        before = earlier["pairs"].to_dataset().reindex(feature=list(FEATURES), fill_value=0.0)
+        table = xr.concat([before, table], "pair")
     place = units["place"].values
     nodes = {
         "units": units[["session", "shank", "unit_id", "row", "amplitude", "n_spikes", "far_share"]].assign(
@@ -194,7 +197,7 @@ def assemble(
         "tracks": of_tracks(track, session, table),
         "motion": motion,
         "model": model,
-        "footprints": units[["footprint", "valid", "autocorrelogram", "place"]],
+        "footprints": units[["footprint", "valid", "autocorrelogram", "place", *(["peth"] if "peth" in units else [])]],
     }
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs |= {"sessions": list(names), "format": "xephys tracks 1", **units.attrs, **parameters}

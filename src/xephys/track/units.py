@@ -29,7 +29,9 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
         A sorting with templates, or a table of mean waveforms. The table is a dataset with ``templates`` (dims
         ``unit``, ``sample``, ``channel``; µV, not whitened), coordinates ``x`` and ``y`` in µm along ``channel``, and
         attributes ``sampling_frequency`` and ``nbefore``. Optional are ``shank`` along ``channel``, ``unit_id`` along
-        ``unit``, and ``autocorrelogram`` (dims ``unit``, ``lag``) as this function returns it.
+        ``unit``, and ``autocorrelogram`` (dims ``unit``, ``lag``) as this function returns it. Responses to an event,
+        ``peth`` (dims ``unit``, ``bin``; NaN where unknown), are compared if a table, or ``/units`` of a sorting, has
+        them.
 
     Returns
     -------
@@ -55,7 +57,18 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
     (('unit', 'axis'), 300)
     """
     table = _of_sorting(session) if isinstance(session, xr.DataTree) else _of_table(session)
+    if "peth" in table:
+        table = table.assign(peth=_responses(table["peth"]))
     return table.assign(_placed(table))
+
+
+def _responses(peth: xr.DataArray) -> xr.DataArray:
+    if peth.dims != ("unit", "bin"):
+        raise ParameterError(f"responses (peth) have dims {peth.dims}; give (unit, bin)")
+    values = np.asarray(peth.values, np.float32)
+    if np.isinf(values).any():
+        raise ParameterError("responses (peth) are infinite in some bins; set unknown ones to NaN")
+    return xr.DataArray(values, dims=("unit", "bin"))
 
 
 def _of_sorting(session: xr.DataTree) -> xr.Dataset:
@@ -82,6 +95,8 @@ def _of_sorting(session: xr.DataTree) -> xr.Dataset:
     starts = np.concatenate([[0], np.cumsum(lengths + int(rate))])[segment.astype(np.int64)]
     samples = np.asarray(spikes["sample_index"].values, np.int64) + starts
     counts, histograms = _rhythms(samples, np.asarray(spikes["unit_index"].values), table.sizes["unit"], rate)
+    if "peth" in tree["units"]:
+        table["peth"] = (("unit", "bin"), np.asarray(tree["units"]["peth"].values))
     return table.assign(n_spikes=("unit", counts), autocorrelogram=(("unit", "lag"), histograms))
 
 

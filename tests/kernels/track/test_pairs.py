@@ -12,8 +12,9 @@ def units(n, seed, *, masked=True):
     valid = rng.uniform(size=(n, 6)) > (0.2 if masked else -1)
     footprints = np.where(valid[:, :, None], rng.standard_normal((n, 6, 5)) + 1.5, 0).astype(np.float32)
     places = np.column_stack([rng.uniform(0, 50, n), rng.uniform(0, 500, n), rng.uniform(5, 30, n)])
-    lags = rng.uniform(size=(n, 20)).astype(np.float32)
-    return footprints, valid, lags, rng.uniform(20, 200, n), places, np.arange(n)
+    lags, peths = rng.uniform(size=(n, 20)).astype(np.float32), rng.uniform(size=(n, 8)).astype(np.float32)
+    peths[rng.uniform(size=(n, 8)) < 0.4] = np.nan
+    return footprints, valid, lags, peths, rng.uniform(20, 200, n), places, np.arange(n)
 
 
 def reference(a, b, distance_max_um, cosine_min):
@@ -23,10 +24,12 @@ def reference(a, b, distance_max_um, cosine_min):
             both = a[1][i] & b[1][j]
             x, y = a[0][i][both].astype(float), b[0][j][both].astype(float)
             cosine = (x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-6)
-            apart = np.abs(a[4][i] - b[4][j])
+            apart = np.abs(a[5][i] - b[5][j])
             if apart[1] <= distance_max_um and apart[0] <= distance_max_um and cosine >= cosine_min:
-                ratio = min(abs(np.log(a[3][i] / b[3][j])), 1.5)
+                ratio = min(abs(np.log(a[4][i] / b[4][j])), 1.5)
                 rhythm = np.corrcoef(a[2][i], b[2][j])[0, 1]
+                shared = np.isfinite(a[3][i]) & np.isfinite(b[3][j])
+                response = np.corrcoef(a[3][i][shared], b[3][j][shared])[0, 1] if shared.sum() >= 3 else 0.0
                 x, y, z = np.log1p(apart / 3.0)
                 found[i, j] = [
                     np.arctanh(min(cosine, 0.9999)),
@@ -35,6 +38,7 @@ def reference(a, b, distance_max_um, cosine_min):
                     x,
                     z,
                     np.arctanh(np.clip(rhythm, -0.999, 0.999)),
+                    np.arctanh(np.clip(response, -0.999, 0.999)),
                 ]
     return found
 
@@ -62,7 +66,7 @@ def test_a_pair_stands_out_if_no_other_pair_of_its_units_is_as_good():
     first, second = make_units(*units(40, 0)), make_units(*units(40, 1))
     i, j, features = near_pairs(first, second, distance_max_um=200.0, cosine_min=0.3)
     share = mutual_shares(i, j, features)
-    score = features[:, [0, 1, 5]] @ module.WEIGHTS[[0, 1, 5]]
+    score = features[:, module.UNPLACED] @ module.WEIGHTS[list(module.UNPLACED)]
     clear = np.flatnonzero(share > 0.5)
     assert len(clear) > 3
     for pair in clear:

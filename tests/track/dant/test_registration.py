@@ -58,7 +58,7 @@ def test_motion_from_clusters_agrees_with_that_from_footprints(tmp_path):
     searched = np.load(tmp_path / "out" / "motion.npy")
     with np.load(tmp_path / "out" / "SimilarityForCorretion.npz") as pairs:
         session = np.load(tmp_path / "session_index.npy")[pairs["idx_unit_pairs"]]
-        assert (session[:, 0] < session[:, 1]).all() and pairs["similarity_all"].shape == (len(session), 6)
+        assert (session[:, 0] < session[:, 1]).all() and pairs["similarity_all"].shape == (len(session), 7)
     motion = dant.computeMotion(settings)
     true = truth.shift_um - truth.shift_um.mean()
     np.testing.assert_allclose(motion.Constant, true, atol=1.0)

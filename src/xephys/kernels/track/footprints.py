@@ -175,7 +175,7 @@ def unit_footprints(
     Examples
     --------
     >>> contacts = np.column_stack([np.zeros(12), np.arange(12) * 20.0])
-    >>> template = np.zeros((1, 5, 12), np.float32); template[0, 2, 6] = -1
+    >>> template = np.full((1, 5, 12), 0.01, np.float32); template[0, 2, 6] = -1
     >>> footprints, valid = unit_footprints(template, contacts, np.array([[0.0, 120.0]]))
     >>> footprints.shape, int(np.abs(footprints).max(axis=2).argmax()), bool(valid.all())
     ((1, 11, 5), 5, True)

@@ -17,10 +17,12 @@ DISTANCE_SCALE_UM = 3.0
 #: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
 #: Names of the compared features, in the order of the columns, and their weights before anything is learned.
-FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
-WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0])
+FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram", "peth")
+WEIGHTS = np.array([2.5, -3.0, -1.5, -1.5, -0.7, 1.0, 1.0])
 #: Features that do not depend on the location.
-UNPLACED = (0, 1, 5)
+UNPLACED = (0, 1, 5, 6)
+#: Bins in which both units of a pair need a known response, so that their responses are compared.
+N_BINS_MIN = 3
 #: How much a better pair of a unit counts, in powers of e per unit of similarity, and the quantile of the similarities
 #: of two sessions above which a pair stands out; one that is more similar than the last number always does.
 SHARPNESS, CHANCE_QUANTILE, SIMILAR = 4.0, 0.9, 4.0
@@ -39,6 +41,8 @@ class Units(NamedTuple):
     """(unit, place)"""
     autocorrelogram: NDArray[np.float32]
     """(unit, lag): mean subtracted, scaled to length one"""
+    peth: NDArray[np.float32]
+    """(unit, bin): response to an event, NaN in bins where it is not known"""
     log_amplitude: NDArray[np.float64]
     places: NDArray[np.float64]
     """(unit, 3): x, registered depth, z in µm"""
@@ -50,6 +54,7 @@ def make_units(
     footprints: NDArray[np.float32],
     valid: NDArray[np.bool_],
     autocorrelograms: NDArray[np.float32],
+    peths: NDArray[np.float32],
     amplitudes: NDArray[np.float64],
     places: NDArray[np.float64],
     row: NDArray[np.int64],
@@ -61,6 +66,8 @@ def make_units(
     footprints : (unit, place, sample)
     valid : (unit, place)
     autocorrelograms : (unit, lag)
+    peths : (unit, bin)
+        Responses to an event; NaN where they are not known. There may be no bin.
     amplitudes : (unit,)
     places : (unit, 3)
         x, registered depth and z in µm.
@@ -78,6 +85,7 @@ def make_units(
         energy=(footprints[order] ** 2).sum(axis=2),
         valid=valid[order].astype(np.float32),
         autocorrelogram=normed[order],
+        peth=peths[order],
         log_amplitude=np.log(np.maximum(amplitudes[order], 1e-6)),
         places=places[order],
         row=row[order],
@@ -133,7 +141,7 @@ def mutual_shares(i: NDArray[np.int64], j: NDArray[np.int64], features: NDArray[
 
     Examples
     --------
-    >>> features = np.zeros((3, 6), np.float32); features[:, 0] = [3.0, 1.0, 1.0]
+    >>> features = np.zeros((3, 7), np.float32); features[:, 0] = [3.0, 1.0, 1.0]
     >>> mutual_shares(np.array([0, 0, 1]), np.array([0, 1, 1]), features).round(2).tolist()
     [1.0, 0.0, 0.0]
     """
@@ -159,6 +167,26 @@ def count_near(depth_um: NDArray[np.float64], *, distance_max_um: float, displac
     y = np.sort(depth_um)
     low, high = (np.searchsorted(y, y - displaced_um + sign * distance_max_um) for sign in (-1.0, 1.0))
     return int((high - low).sum()) - (len(y) if abs(displaced_um) < distance_max_um else 0)
+
+
+def correlations(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Correlation of each row with the same row of another array, over the columns that are known in both.
+
+    It is 0 with fewer than :data:`N_BINS_MIN` such columns, and for rows that do not vary over them.
+
+    Examples
+    --------
+    >>> first, second = np.float32([[1, 2, 3, np.nan], [1, 1, 1, 1]]), np.float32([[2, 4, 6, 0], [1, 2, 3, 4]])
+    >>> correlations(first, second).round(6).tolist()
+    [1.0, 0.0]
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    count = np.maximum(both.sum(axis=1, keepdims=True), 1)
+    x, y = (np.where(both, values, 0).astype(np.float64) for values in (first, second))
+    x, y = (np.where(both, v - v.sum(axis=1, keepdims=True) / count, 0.0) for v in (x, y))
+    length = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    known = (both.sum(axis=1) >= N_BINS_MIN) & (length > 0)
+    return np.asarray(np.divide((x * y).sum(axis=1), length, out=np.zeros(len(x)), where=known))
 
 
 def _row_blocks(units: Units) -> list[slice]:
@@ -189,7 +217,10 @@ def _block(
             np.arctanh(np.minimum(cosines[i, j], COSINE_MAX)),
             np.minimum(ratio, RATIO_MAX),
             *(np.log1p(moved[:, axis] / DISTANCE_SCALE_UM) for axis in (1, 0, 2)),
-            np.arctanh(np.clip(correlation, -CORRELATION_MAX, CORRELATION_MAX)),
+            *(
+                np.arctanh(np.clip(found, -CORRELATION_MAX, CORRELATION_MAX))
+                for found in (correlation, correlations(first.peth[rows][i], second.peth[stretch][j]))
+            ),
         ]
     )
     return i + rows.start, j + stretch.start, features.astype(np.float32)

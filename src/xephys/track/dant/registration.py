@@ -21,7 +21,7 @@ from .settings import folders, given_motion, read_settings
 #: Sampling rate that tables of templates are given; all sessions have the same one, so that none is resampled.
 RATE_HZ = 30_000.0
 #: What the pairs of :func:`motionEstimation` are compared by; see :mod:`xephys.kernels.track.pairs`.
-PAIR_FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram")
+PAIR_FEATURES = ("footprint", "amplitude", "depth", "x", "z", "autocorrelogram", "peth")
 #: Largest displacement between two sessions that is searched, in µm.
 MOTION_MAX_UM = 200.0
 
