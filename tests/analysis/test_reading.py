@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import xarray as xr
 
 from xephys.analysis.reading import Reading, channel_mask, read_spikes, shared_channels
@@ -31,6 +34,24 @@ def test_windows_across_tiles_and_beyond_the_ends(recording: xr.DataArray) -> No
     assert not found["waveform"][:, :, 2].any()
     np.testing.assert_allclose(found["sums"][0, :, :2], expected.astype(float).sum(axis=0))
     np.testing.assert_array_equal(found["amplitude"], traces[samples + 12, 1])
+
+
+def test_large_sums_are_read_tile_by_tile_to_the_same_bits(
+    sorting: xr.DataTree, recording: xr.DataArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject.of(sorting, recording)
+    every = np.ones(subject.n_spikes, bool)
+    channels = np.tile(np.arange(4, dtype=np.int32), (subject.n_units, 1))
+    reading = Reading(wanted=every, chosen=every, channels=channels, nbefore=10, nafter=20, averages=True)
+    expected = read_spikes(subject, reading)
+    monkeypatch.setattr("xephys.analysis.reading.LARGE_SUM_BYTES", 1)
+    monkeypatch.setattr("xephys.graph.gather.LARGE_SUM_BYTES", 1)
+    found = read_spikes(subject, reading)
+    for name in ("sums", "squares", "counts"):
+        np.testing.assert_array_equal(found[name], expected[name])
+    without = read_spikes(subject, replace(reading, spreads=False))
+    np.testing.assert_array_equal(without["sums"], expected["sums"])
+    assert "squares" not in without
 
 
 def test_no_spikes_cause_no_reading(sorting: xr.DataTree, recording: xr.DataArray) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.events import given_events_stage
-from ..graph.gather import gather, tile_runs
+from ..graph.gather import LARGE_SUM_BYTES, gather, tile_runs
 from ..graph.plan import Stage
 from ..recording.stages import recording_plan
 from .counts import counts_of, locating_counts
@@ -131,7 +131,10 @@ def _read_segment(subject: Subject, reading: Reading, number: int) -> dict[str, 
     noise_samples = noise_tiles * plan.tile_samples + plan.origin
     for stage in _stages(subject, reading, number, gains, offsets, noise_samples, starts):
         plan = plan.then(stage)
-    found = gather(tile_runs(plan, tiles), summed=SUMMED, sum_bytes=_sum_bytes(reading))
+    sum_bytes = _sum_bytes(reading)
+    if sum_bytes >= LARGE_SUM_BYTES:
+        plan = plan.rechunked(plan.tile_samples)  # a task has the traces of one tile beside its sums
+    found = gather(tile_runs(plan, tiles), summed=SUMMED, sum_bytes=sum_bytes)
     for name in ("spike", "waveform_spike"):
         if name in found:
             found[name] = found[name] + first

@@ -30,7 +30,7 @@ Rows: TypeAlias = dict[int, Partial]
 #: Results of chunks that are merged at once; two where the sums are large, since all of them are then in memory.
 _FAN_IN, _LARGE_FAN_IN = 8, 2
 #: Size of the sums of a tile from which they count as large.
-_LARGE_BYTES = 8 << 20
+LARGE_SUM_BYTES = 32 << 20
 #: Size of the arrays that one thread joins, at least.
 _BYTES_PER_SPAN = 8 << 20
 
@@ -68,7 +68,7 @@ def lazy_gather(plan: Plan, *, summed: tuple[str, ...] = (), sum_bytes: int = 0)
     )
     level: list[Any] = [(name, i) for i in range(len(plan.chunks))]
     merges: dict[Any, Any] = {}
-    depth, fan_in = 0, _LARGE_FAN_IN if sum_bytes >= _LARGE_BYTES else _FAN_IN
+    depth, fan_in = 0, _LARGE_FAN_IN if sum_bytes >= LARGE_SUM_BYTES else _FAN_IN
     while len(level) > 1 or depth == 0:
         depth += 1
         parents = []
