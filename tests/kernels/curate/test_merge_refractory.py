@@ -51,3 +51,19 @@ def test_no_candidates_and_no_units():
     assert (target.tolist(), shift.tolist(), len(why)) == ([0], [0], 0)
     target, *_ = merged([], [])
     assert len(target) == 0
+
+
+def test_pieces_that_take_turns_are_merged_where_tissue_moves():
+    train = renewal(0)
+    early, late = train[train < 60 * 30_000], train[train >= 61 * 30_000]
+    pair = np.array([(0, 1, 0.95, 0, 1.0)], CANDIDATE)
+    for turn_taking_min, n_units in ((np.inf, 2), (0.4, 1)):
+        target, _, why = merge_refractory(pair, [early, late], bin_samples=BIN, turn_taking_min=turn_taking_min)
+        assert len(np.unique(target)) == n_units
+    assert why["reason"].tolist() == ["of one shape, and take turns"]
+    # Neither two neurons that fire side by side nor two of different shapes.
+    _, _, why = merge_refractory(pair, [renewal(0), renewal(1)], bin_samples=BIN, turn_taking_min=0.4)
+    assert not why["merged"].any()
+    pair["similarity"] = 0.85
+    _, _, why = merge_refractory(pair, [early, late], bin_samples=BIN, turn_taking_min=0.4)
+    assert not why["merged"].any()

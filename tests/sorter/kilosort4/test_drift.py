@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -11,27 +12,19 @@ from tests.support.sortings import sort_kilosort4
 from xephys.testing import simulate_recording
 
 
-@pytest.fixture(scope="module")
-def moving():
-    return simulate_recording(duration_s=30, n_channels=48, n_units=12, seed=21, drift="slow", drift_um=60)
-
-
-@pytest.fixture(scope="module")
-def plain(moving):
-    """The sorting without drift correction."""
-    recording, truth = moving
-    return xephys.compare(sort_kilosort4(recording), truth)
-
-
-@pytest.mark.parametrize("nblocks", [1, 3])
-def test_more_units_are_whole(moving, plain, nblocks):
-    recording, truth = moving
+@pytest.mark.parametrize(("drift_um", "seed", "nblocks"), [(30, 23, 1), (60, 22, 3)])
+def test_units_of_moving_tissue_are_whole(drift_um, seed, nblocks):
+    recording, truth = simulate_recording(
+        duration_s=30, n_channels=48, n_units=12, seed=seed, drift="slow", drift_um=drift_um
+    )
     sorting = sort_kilosort4(recording, nblocks=nblocks)
-    corrected = xephys.compare(sorting, truth)
-    assert corrected.summary["accuracy"] > plain.summary["accuracy"] + 0.2
-    assert corrected.summary["num_well_detected"] >= plain.summary["num_well_detected"] + 5
+    summary = xephys.compare(sorting, truth).summary
+    assert summary["num_well_detected"] == 12
+    assert summary["num_redundant"] <= 1
     motion = sorting["motion"]["displacement_um"]
-    assert motion.max() - motion.min() == pytest.approx(60, rel=0.5)
+    assert motion.max() - motion.min() == pytest.approx(drift_um, rel=0.5)
+    # Interpolation between contacts is not exact, so that some neurons leave clusters that take turns.
+    assert any("take turns" in row.get("reason", "") for row in json.loads(sorting.attrs["log"]))
 
 
 @pytest.mark.parametrize(

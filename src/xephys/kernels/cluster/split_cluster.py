@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.cluster.sections import gather_features, section_channels
 from xephys.kernels.cluster.split import split_evidence, split_features
-from xephys.kernels.cluster.turns import join_turns
+from xephys.kernels.metrics.turns import join_turns
 
 #: Peak channels that hold a smaller fraction of a cluster's peaks do not limit the channels used to split it.
 USUAL_FRACTION = 0.05

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.metrics.refractory import is_refractory, refractoriness
+from xephys.kernels.metrics.turns import turn_taking
 
 DECISION = np.dtype(
     [
@@ -35,6 +36,7 @@ def merge_refractory(
     acg_chance: float = 0.2,
     ccg_chance: float = 0.05,
     other_chance: float = 0.01,
+    turn_taking_min: float = float("inf"),
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
     """Merge similar units whose cross-correlogram is refractory, those with most spikes first.
 
@@ -54,6 +56,9 @@ def merge_refractory(
     other_chance : float
         Limit on the chance for pairs less similar than ``same_shape``: there are many of them, and two units that fire
         seldom avoid each other by chance.
+    turn_taking_min : float
+        Units of ``same_shape`` that take turns at least as clearly (see `turns.turn_taking`) are merged too. Where
+        tissue moves, pieces of a neuron hardly meet, and their empty cross-correlogram proves nothing.
 
     Returns
     -------
@@ -96,6 +101,8 @@ def merge_refractory(
                 chance_max = ccg_chance if similarity >= same_shape else other_chance
                 together = is_refractory(found, ratio_max=ccg_threshold, chance_max=chance_max)
                 reason = "refractory together" if together else "not refractory together"
+                if not together and similarity >= same_shape and _turns(current[unit], aligned) >= turn_taking_min:
+                    together, reason = True, "of one shape, and take turns"
                 decisions.append((unit, other, similarity, lag, found.ratio, found.chance, together, reason))
                 if together:
                     moved = target == other
@@ -105,6 +112,11 @@ def merge_refractory(
                     looking = True
                     break
     return target, shift, np.array(decisions, DECISION)
+
+
+def _turns(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """How clearly two trains take turns."""
+    return turn_taking(np.argsort(np.concatenate([first, second]), kind="stable") >= len(first))
 
 
 def _similar(

@@ -90,7 +90,7 @@ def sort_kilosort4(recording: xr.DataArray, parameters: Kilosort4Parameters, run
         raise NoUnits(log)
 
     second = run.once(cluster_by_modularity, white, matched, margin_um=0.0, use_times=True, **sections)
-    units = merged_units(white, spikes, second.labels, p, shapes=shapes, log=log)
+    units = merged_units(white, spikes, second.labels, p, shapes=shapes, moved=motion is not None, log=log)
     return assemble_kilosort4(recording, prepared, units, p, run, shapes=shapes, motion=motion)
 
 

@@ -30,6 +30,8 @@ from .parameters import Kilosort4Parameters
 DUPLICATE_SIMILARITY, DUPLICATE_DIFFERENCE = 0.9, 0.2
 #: Units with a smaller similarity are never merged.
 MERGE_SIMILARITY = 0.5
+#: Clusters of one shape are pieces of a neuron if they take turns this clearly, where tissue moves.
+TURN_TAKING_MIN = 0.4
 #: Minimum number of spikes of a unit.
 N_SPIKES_MIN = 20
 #: A unit is good if the probability of a dip as deep as its own by chance is below this.
@@ -165,9 +167,13 @@ def merged_units(
     p: Kilosort4Parameters,
     *,
     shapes: xr.Dataset,
+    moved: bool = False,
     log: Sequence[dict[str, Any]] = (),
 ) -> RefractoryUnits:
-    """Merge clusters that are one neuron by shape and trains, drop duplicates and tiny units, and describe the rest."""
+    """Merge clusters that are one neuron by shape and trains, drop duplicates and tiny units, and describe the rest.
+
+    In traces that were ``moved``, clusters of one shape that take turns are one neuron too.
+    """
     from ...kernels.curate.common_events import common_events
     from ...kernels.curate.merge import merge_candidates
     from ...kernels.curate.merge_refractory import merge_refractory
@@ -187,6 +193,7 @@ def merged_units(
         same_shape=DUPLICATE_SIMILARITY,
         acg_threshold=p.acg_threshold,
         ccg_threshold=p.ccg_threshold,
+        turn_taking_min=TURN_TAKING_MIN if moved else float("inf"),
     )
     table = np.zeros(len(spikes), [("sample_index", "<i8"), ("unit_index", "<i8"), ("gain", "<f8"), ("row", "<i8")])
     table["sample_index"] = np.clip(spikes["sample_index"] + shift[labels], first, first + plan.n_samples - 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.cluster.turns import join_turns, turn_taking
+from xephys.kernels.metrics.turns import join_turns, turn_taking
 
 
 def as_written(second, block):
