@@ -49,7 +49,7 @@ def check_share(**values: float) -> None:
             raise ParameterError(f"{name} is {value!r}; it must be above 0 and at most 1")
 
 
-def sample_type(dtype: Any) -> np.dtype[Any]:
+def sample_type(dtype: Any, *, name: str = "dtype") -> np.dtype[Any]:
     """The type of samples that a user names.
 
     Raises
@@ -65,9 +65,9 @@ def sample_type(dtype: Any) -> np.dtype[Any]:
     try:
         known = np.dtype(dtype)
     except TypeError as error:
-        raise ParameterError(f"dtype is {dtype!r}, which NumPy does not know; give a name such as 'int16'") from error
+        raise ParameterError(f"{name} is {dtype!r}, which NumPy does not know; give a name such as 'int16'") from error
     if known.kind not in "iuf":
-        raise ParameterError(f"dtype is {known}; traces hold integers or real numbers, such as 'int16' or 'float32'")
+        raise ParameterError(f"{name} is {known}; traces hold integers or real numbers, such as 'int16' or 'float32'")
     return known
 
 
@@ -106,6 +106,39 @@ def check_keywords(given: Mapping[str, Any], builder: Callable[..., Any], *, wha
     missing = [name for name, needed in known.items() if needed and name not in given]
     if missing:
         raise ParameterError(f"{what} needs {' and '.join(missing)}; give it")
+
+
+def check_passed_on(
+    given: Mapping[str, Any], *functions: Callable[..., Any], what: str, without: Iterable[str] = ()
+) -> None:
+    """Check keywords that a function passes on: each is an optional parameter of one of ``functions``.
+
+    Parameters
+    ----------
+    given
+        The caller's keywords, by name.
+    functions
+        The function itself, and those that get its keywords.
+    what
+        The function's name in the error message.
+    without
+        Names that it does not pass on, because it gives them itself.
+
+    Raises
+    ------
+    ParameterError
+        If a keyword is unknown; the error suggests the nearest one.
+
+    Examples
+    --------
+    >>> check_passed_on({"without": ()}, check_passed_on, what="a check")
+    """
+    parameters = [p for function in functions for p in signature(function).parameters.values()]
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty]
+    known = [name for name in known if name not in without]
+    for name in given:
+        if name not in known:
+            raise ParameterError(f"{what} has no parameter {name!r}; it has {', '.join(known)}{hint_for(name, known)}")
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

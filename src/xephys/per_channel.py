@@ -12,7 +12,9 @@ from .errors import RecordingError
 
 __all__ = [
     "bad_channels_of",
+    "check_order",
     "check_these_channels",
+    "names_of_channels",
     "noise_levels_of",
     "of_these_channels",
     "place_single_channel",
@@ -50,7 +52,10 @@ def positions_of(recording: xr.DataArray, *, why: str) -> NDArray[np.float64]:
 
 
 def of_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -> Any:
-    """An estimate with the dim ``channel``, in the order of the recording's channels; as it is if it names none.
+    """An estimate with one value per channel, in the order of the recording's channels; as it is if it names none.
+
+    A labelled array names channels by its coordinate ``channel``, a pandas Series by its index. A Series whose index
+    only counts its rows names none.
 
     Raises
     ------
@@ -64,9 +69,10 @@ def of_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -> A
     >>> of_these_channels(traces, levels, what="noise_levels").values.tolist()
     [2.0, 1.0]
     """
-    if "channel" not in getattr(estimate, "coords", ()) or "channel" not in recording.coords:
+    given = _names_of(estimate)
+    if given is None or "channel" not in recording.coords:
         return estimate
-    own, given = recording.coords["channel"].to_index(), estimate.coords["channel"].to_index()
+    own = recording.coords["channel"].to_index()
     if own.equals(given):
         return estimate
     places = given.get_indexer(own) if given.is_unique else np.full(len(own), -1)
@@ -76,7 +82,21 @@ def of_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -> A
             f"{what}: {len(missing)} of the {len(own)} channels have no value, such as {missing[0]!r}; estimate on "
             "this recording"
         )
-    return estimate.isel(channel=places)
+    return estimate.isel(channel=places) if hasattr(estimate, "isel") else estimate.iloc[places]
+
+
+def _names_of(estimate: Any) -> Any:
+    """The index of the channels that an estimate names; None if it names none."""
+    if "channel" in getattr(estimate, "coords", ()):
+        return estimate.coords["channel"].to_index()
+    index = getattr(estimate, "index", None)
+    named = hasattr(estimate, "iloc") and type(index).__name__ != "RangeIndex"
+    return index if named else None
+
+
+def names_of_channels(recording: xr.DataArray) -> dict[str, Any]:
+    """The coordinate by which an estimate that refers to channels by position says which these are."""
+    return {"channel": ("channel", recording.coords["channel"].values)} if "channel" in recording.coords else {}
 
 
 def check_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -> None:
@@ -91,11 +111,37 @@ def check_these_channels(recording: xr.DataArray, estimate: Any, *, what: str) -
     """
     if not {"channel"} <= set(recording.coords) & set(estimate.coords):
         return
+    check_order(recording, estimate, what=what)
     own, given = recording.coords["channel"].to_index(), estimate.coords["channel"].to_index()
     if not own.equals(given):
         raise RecordingError(
-            f"{what} is for other channels ({given[0]} to {given[-1]}), or in another order, than the recording's "
-            f"({own[0]} to {own[-1]}); estimate it on this recording"
+            f"{what}: made on other channels ({given[0]} to {given[-1]}) than the recording's ({own[0]} to {own[-1]}); "
+            "estimate on this recording"
+        )
+
+
+def check_order(recording: xr.DataArray, estimate: Any, *, what: str) -> None:
+    """Check that a recording does not have the channels of an estimate in another order.
+
+    Nothing is checked if the estimate names no channels, or others: their places decide then.
+
+    Raises
+    ------
+    RecordingError
+        If it has.
+
+    Examples
+    --------
+    >>> traces = xr.DataArray(np.zeros((9, 2)), dims=("time", "channel"), coords={"channel": ["b", "a"]})
+    >>> check_order(traces, traces.isel(time=0), what="templates")
+    """
+    if not {"channel"} <= set(recording.coords) & set(getattr(estimate, "coords", ())):
+        return
+    own, given = recording.coords["channel"].to_index(), estimate.coords["channel"].to_index()
+    if len(own) == len(given) and not own.equals(given) and set(own) == set(given):
+        raise RecordingError(
+            f"{what}: made on these channels in another order ({given[0]} first; here it is {own[0]}); put the "
+            "recording into that order, recording.sel(channel=names), or estimate on this recording"
         )
 
 

@@ -36,7 +36,7 @@ def test_results_are_not_replaced_unless_asked(simulated, sorted_folder):
         (["--device", "gpu"], 2, "device is 'gpu'"),
         (["--scheduler", "thread"], 2, "scheduler 'thread' is unknown"),
         (["--probe", "nowhere.json"], 3, "nowhere.json does not exist"),
-        (["--chunk-duration-s", "0"], 2, "chunk_duration_s"),
+        (["--chunk-duration-s", "0"], 2, "--chunk-duration-s is 0.0"),
         (["--set", "freq_min_hz=20000"], 2, "freq_min_hz"),
     ],
 )
@@ -51,7 +51,7 @@ def test_wrong_simulations_are_refused(tmp_path):
         (["--preset", "medium"], "choose 'easy' or 'hard'"),
         (["--set", "n_unit=4"], "did you mean 'n_units'"),
         (["--set", "n_units=4"], "--set n_units=4: give it as --n-units"),
-        (["--duration-s", "-1"], "duration_s"),
+        (["--duration-s", "-1"], "--duration-s=-1.0"),
         (["--format", "nwb"], "--format is 'nwb'"),
     ):
         assert message in refused("simulate", "--out", tmp_path / "out", *options, status=2)

@@ -109,6 +109,7 @@ def followed(rec: xr.DataArray) -> Any:
             "num_averaged": rest["num_averaged"].expand_dims(displacement=[-10.0, 0.0, 10.0], axis=1),
             "channel_index": rest["channel_index"],
         },
+        coords={"channel": rest["channel"]},
         attrs=rest.attrs,
     )
     return match_moving_templates(filtered, templates=moving, tissue=tissue)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..errors import ParameterError
-from ..per_channel import place_single_channel, positions_of
+from ..per_channel import check_order, place_single_channel, positions_of
 from ..preprocess.scale import to_uv
 from ..recording.clock import first_sample
 from ..recording.segments import segments_of
@@ -43,6 +43,8 @@ class Subject:
         ------
         ParameterError
             If their rates or numbers of segments differ, or spikes lie outside the recording.
+        RecordingError
+            If the recording has the sorting's channels in another order.
         """
         validate_sorting(sorting)
         parts = segments_of(recording)
@@ -59,7 +61,7 @@ class Subject:
                 f"spikes lie in segments up to {subject.segment_index.max()} and the recording has {len(parts)}, "
                 "counted from 0; give all segments that were sorted"
             )
-        _check_order(sorting, parts[0])
+        check_order(parts[0], sorting.children.get("templates"), what="the sorting")
         bounds = zip(parts, pairwise(subject.segment_bounds), strict=True)
         for number, (part, (first, last)) in enumerate(bounds):
             samples, start = subject.sample_index[first:last], first_sample(part)
@@ -161,19 +163,6 @@ def content_key(values: NDArray[np.int64]) -> int:
     """
     digest = hashlib.sha1(np.ascontiguousarray(values, np.int64).tobytes(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "little", signed=True)
-
-
-def _check_order(sorting: xr.DataTree, recording: xr.DataArray) -> None:
-    """Refuse a recording with the sorting's channels in another order: units name channels by their position."""
-    node = sorting.children.get("templates")
-    if node is None or "channel" not in node.coords or "channel" not in recording.coords:
-        return
-    own, known = recording.coords["channel"].to_index(), node.coords["channel"].to_index()
-    if len(own) == len(known) and not own.equals(known) and set(own) == set(known):
-        raise ParameterError(
-            f"the recording's channels are those of the sorting in another order ({own[0]} first instead of "
-            f"{known[0]}); put them in that order: select_channels(recording, sorting['templates'].channel.values)"
-        )
 
 
 def _scaled(recording: xr.DataArray) -> xr.DataArray:

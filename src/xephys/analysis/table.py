@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import xarray as xr
 
-from ..checks import check_choice
+from ..checks import check_choice, hint_for
 from ..errors import ParameterError
 from . import components, periods, quality, shapes, spikes, trains, units, waveforms
 from .results import Analysis
@@ -21,7 +21,7 @@ class Extension(NamedTuple):
 
     ``reads``: ``""`` nothing, ``"spikes"`` every spike of changed units, ``"waveforms"`` the chosen ones, ``"noise"`` a
     few tiles. ``settings`` are the shared settings on which it depends. ``whole``: whether part of it depends on all
-    units, including removed ones.
+    units, including removed ones. ``further``: whether its methods have parameters of their own, which they check.
     """
 
     compute: Compute
@@ -31,6 +31,7 @@ class Extension(NamedTuple):
     settings: tuple[str, ...] = ()
     doc: str = ""
     whole: bool = False
+    further: bool = False
 
 
 def _sparsity(analysis: Analysis, rows: spikes.Rows, parameters: dict[str, Any]) -> xr.Dataset:
@@ -76,6 +77,7 @@ EXTENSIONS: dict[str, Extension] = {
         {"method": "center_of_mass", "ms_before": 0.5, "ms_after": 0.5},
         "spikes",
         doc="place of each spike",
+        further=True,
     ),
     "amplitude_scalings": Extension(
         spikes.scalings,
@@ -184,10 +186,10 @@ def parameters_of(name: str, given: dict[str, Any]) -> dict[str, Any]:
         If the extension does not have a parameter.
     """
     extension = EXTENSIONS[name]
-    free = set(given) - set(extension.parameters)
-    if free and "method" not in extension.parameters:
+    unknown = sorted(set(given) - set(extension.parameters))
+    if unknown and not extension.further:
         raise ParameterError(
-            f"extension {name!r} has no parameter {sorted(free)[0]!r}; it has "
-            f"{', '.join(extension.parameters) or 'none'}"
+            f"extension {name!r} has no parameter {unknown[0]!r}; it has {', '.join(extension.parameters) or 'none'}"
+            f"{hint_for(unknown[0], extension.parameters)}"
         )
     return {**extension.parameters, **given}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..checks import check_passed_on
 from ..sorting import unit_ids_of
 from .results import NODE, columns_of
 from .run import analyze
@@ -56,7 +57,9 @@ def compute_quality_metrics(
     (['num_spikes', 'snr'], True)
     """
     wanted = None if names is None else list(_named(names))
-    parameters = {**settings.pop("parameters", {}), "quality_metrics": {"names": wanted}}
+    check_passed_on(settings, analyze, what="compute_quality_metrics", without=("extensions",))
+    given = settings.pop("parameters", None) or {}
+    parameters = {**given, "quality_metrics": {**given.get("quality_metrics", {}), "names": wanted}}
     tree = analyze(sorting, recording, ["quality_metrics"], parameters=parameters, **settings)
     return _table(tree, "quality_metrics")
 
@@ -85,6 +88,7 @@ def compute_template_metrics(
     >>> metrics["peak_to_trough_duration"].attrs["units"]
     's'
     """
+    check_passed_on(settings, analyze, what="compute_template_metrics", without=("extensions",))
     return _table(analyze(sorting, recording, ["template_metrics"], **settings), "template_metrics")
 
 

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from ..errors import XephysWarning, is_disk_full, kind_of
 from .folders import what_remains
+from .spoken import in_options
 
 #: Typer uses status 2 for a command line that it cannot parse; a wrong parameter is the same kind of mistake.
 UNEXPECTED, PARAMETER, RECORDING, OUTPUT, RESOURCE, SORTER, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
@@ -61,6 +62,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
                 if debug or isinstance(error, typer.Exit):
                     raise
                 status, sentence = explain(error)
+                if status in (PARAMETER, RECORDING, OUTPUT):
+                    sentence = in_options(sentence, command, options)
                 if status == RESOURCE and "out" in options and not isinstance(error, ImportError):
                     sentence = f"{sentence}. {what_remains(options.get('out'))}"
                 say("error", sentence)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..checks import check_positive
+from ..checks import check_passed_on, check_positive
 from ..errors import ParameterError
 from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
 
@@ -160,7 +160,7 @@ def compare_collisions(
     Raises
     ------
     ParameterError
-        If a number is not positive.
+        If a number is not positive, or an option is unknown.
 
     Examples
     --------
@@ -171,6 +171,7 @@ def compare_collisions(
     >>> collisions.recall_by_lag()["recall"].values.tolist()
     [0.0, 1.0]
     """
+    check_passed_on(options, compare_collisions, compare_sorter_to_ground_truth, what="compare_collisions")
     check_positive(collision_lag_ms=collision_lag_ms, n_bins=n_bins)
     comparison = compare_sorter_to_ground_truth(gt_sorting, tested_sorting, **options)
     if not comparison.first.samples_of(collision_lag_ms):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..checks import check_passed_on
 from .ground_truth import GroundTruthComparison, compare_sorter_to_ground_truth
 from .two_sorters import SymmetricSortingComparison, compare_two_sorters
 
@@ -84,6 +85,11 @@ def compare_hybrid(
     -------
     HybridComparison
 
+    Raises
+    ------
+    ParameterError
+        If an option is unknown, or is ``exhaustive_gt``: the injected units never are all units.
+
     Examples
     --------
     >>> import xephys
@@ -94,6 +100,7 @@ def compare_hybrid(
     >>> comparison.tested_units["kind"].values.tolist(), comparison.summary["num_lost"]
     (['injected', 'earlier', 'new'], 1)
     """
+    check_passed_on(options, compare_sorter_to_ground_truth, what="compare_hybrid", without=("exhaustive_gt",))
     shared = {name: options[name] for name in ("delta_ms", "match_score", "chance_score") if name in options}
     injected = compare_sorter_to_ground_truth(injected_sorting, tested_sorting, **{**options, "exhaustive_gt": False})
     earlier = None if earlier_sorting is None else compare_two_sorters(tested_sorting, earlier_sorting, **shared)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ..analysis.run import analyze
 from ..analysis.tables import compute_quality_metrics
-from ..checks import hint_for
+from ..checks import check_passed_on, hint_for
 from ..errors import OutputError, ParameterError
 from ..io.bridge.spikeinterface import from_spikeinterface, to_spikeinterface
 from ..io.read.open import open_recording
@@ -163,6 +163,7 @@ class GroundTruthStudy:
         self, sorters: Sequence[str] | Mapping[str, SorterSpec], *, mode: str = "keep", **options: Any
     ) -> SorterRuns:
         """All sorters on all recordings as one lazy graph; ``options`` as in :func:`xephys.run_sorters`."""
+        check_passed_on(options, run_sorters, what="plan_sorters", without=("folder",))
         recordings = {name: self.get_recording(name) for name in self.rec_names}
         return run_sorters(sorters, recordings, folder=self.folder / "runs", mode=mode, **options)
 
@@ -205,6 +206,8 @@ class GroundTruthStudy:
         -------
         The comparisons by recording and sorter.
         """
+        names = ("gt_name", "tested_name")
+        check_passed_on(scores, compare_sorter_to_ground_truth, what="run_comparisons", without=names)
         self._scores = {"exhaustive_gt": exhaustive_gt, **scores}
         self.__dict__.pop("comparisons", None)
         return self.comparisons
@@ -269,6 +272,7 @@ class GroundTruthStudy:
         **scores
             As in :meth:`aggregate_count_units`.
         """
+        check_passed_on(scores, self.aggregate_count_units, what="aggregate_dataframes")
         tables = {
             "run_times": self.aggregate_run_times(),
             "perf_by_unit": self.aggregate_performance_by_unit(),

@@ -14,7 +14,9 @@ from ..errors import ParameterError
 from ..features.events import columns_of
 from ..metrics.facts import UnitFacts
 from ..metrics.table import METRICS, compute_columns
+from ..per_channel import check_these_channels, of_these_channels
 from ..recording.axes import SegmentAxes
+from ..recording.segments import segments_of
 from ..sorting import build_sorting
 from ..templates.average import dense_templates, usual_channels
 from .times import samples_at
@@ -84,6 +86,8 @@ def make_sorting(
     ParameterError
         If times or labels are missing, their numbers differ, a spike lies outside the recording, or templates belong to
         other units.
+    RecordingError
+        If templates or noise levels are of other channels than the recording's.
 
     Examples
     --------
@@ -95,6 +99,11 @@ def make_sorting(
     axes = _axes(
         recording, sampling_frequency, columns.get("segment_index") if segment_index is None else segment_index
     )
+    if recording is not None:
+        first = segments_of(recording)[0]
+        if templates is not None:
+            check_these_channels(first, templates, what="templates")
+        noise_levels = of_these_channels(first, noise_levels, what="noise_levels")
     given = {"spikes": spikes, "sample_index": sample_index, "times_s": times_s}
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..analysis.run import analyze
-from ..checks import check_choice, hint_for
+from ..checks import check_choice, check_passed_on, hint_for
 from ..errors import ParameterError
 from ..sorting import unit_ids_of, validate_sorting
 from .merge import merge_units
@@ -118,6 +118,7 @@ def find_merges(
     >>> found.groups
     ((10, 11),)
     """
+    check_passed_on(settings, find_merges, analyze, what="find_merges", without=("preset",))
     check_choice("preset", preset, PRESETS)
     names = list(PRESETS[preset] if steps is None else steps)
     chosen = _parameters(names, parameters or {})
@@ -128,7 +129,10 @@ def find_merges(
         wanted["quality_metrics"]["names"] = ["snr"]
     for name, given in (extensions or {}).items():
         if name not in wanted:
-            raise ParameterError(f"parameters are given for {name!r}, which no step needs; needed are {list(wanted)}")
+            raise ParameterError(
+                f"parameters are given for {name!r}, which no step needs; needed are {list(wanted)}"
+                f"{hint_for(name, wanted)}"
+            )
         wanted[name].update(given)
     tree = validate_sorting(sorting)
     if wanted:
@@ -191,6 +195,7 @@ def merge_automatically(
     >>> merged["units"].sizes["unit"]
     2
     """
+    check_passed_on(options, find_merges, analyze, what="merge_automatically", without=("preset",))
     tree = validate_sorting(sorting)
     for preset in [presets] if isinstance(presets, str) else list(presets):
         while True:

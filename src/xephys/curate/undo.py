@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from ..checks import check_passed_on
 from ..errors import ParameterError
 from ..sorting import unit_ids_of, validate_sorting
 from ..typing import PathLike
@@ -34,7 +35,7 @@ class Curation:
     Attributes
     ----------
     states
-        The sorting before all steps, and after each one.
+        The sorting before all steps, and after each one; a single sorting begins a curation.
     steps
         The steps in format 2, each including the names of all its new units.
     undone
@@ -44,6 +45,10 @@ class Curation:
     states: tuple[xr.DataTree, ...]
     steps: tuple[dict[str, Any], ...] = ()
     undone: tuple[tuple[dict[str, Any], xr.DataTree], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.states, tuple):
+            object.__setattr__(self, "states", (validate_sorting(self.states),))
 
     @property
     def sorting(self) -> xr.DataTree:
@@ -82,10 +87,12 @@ class Curation:
 
     def by_rules(self, rules: Rule | Sequence[Rule], **options: Any) -> Curation:
         """Label or remove units by rules, as :func:`xephys.curate_by_rules` does; the log has the reasons."""
+        check_passed_on(options, curate_by_rules, what="by_rules")
         return self._relabelled(curate_by_rules(self.sorting, rules, **options))
 
     def like_bombcell(self, **options: Any) -> Curation:
         """Label units as :func:`label_like_bombcell` does; the log has the reasons."""
+        check_passed_on(options, label_like_bombcell, what="like_bombcell")
         return self._relabelled(label_like_bombcell(self.sorting, **options))
 
     def merge_found(self, found: Merges, *, duplicate_ms: float | None = None) -> Curation:

@@ -15,7 +15,7 @@ from ..checks import check_positive
 from ..errors import ParameterError
 from ..features.events import window_samples
 from ..features.prototype import trough_prototype
-from ..per_channel import bad_channels_of
+from ..per_channel import bad_channels_of, names_of_channels
 from ..recording.excerpts import Excerpts, sample_traces
 from ..recording.geometry import separated_positions
 from ..typing import PeakSign
@@ -171,5 +171,6 @@ def estimate_matched_filter(
             "weight_channels": ("entry", tables["weight_channels"]),
             "weights": ("entry", tables["weights"]),
         },
+        coords=names_of_channels(recording),
         attrs={"nbefore": nbefore},
     )

@@ -11,7 +11,7 @@ from ..checks import check_positive
 from ..errors import ParameterError, RecordingError
 from ..graph.events import SpikeTable
 from ..graph.plan import Stage
-from ..per_channel import bad_channels_of, positions_of
+from ..per_channel import bad_channels_of, check_these_channels, names_of_channels, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
@@ -130,6 +130,7 @@ def universal_templates(
             "neighbor": (("place", "rank"), grid.neighbors),
             "shape": (("shape", "sample"), np.ascontiguousarray(shapes["shape"].values, np.float32)),
         },
+        coords=names_of_channels(recording),
         attrs={"nbefore": int(shapes.attrs["nbefore"]), "n_channels": recording.sizes["channel"], "dmin_um": step},
     )
 
@@ -189,6 +190,7 @@ def detect_universal(
             f"the universal templates are for {templates.attrs['n_channels']} channels, the recording has "
             f"{info.n_channels}; make them for this probe"
         )
+    check_these_channels(recording, templates, what="the universal templates")
     nbefore, n_samples = int(templates.attrs["nbefore"]), templates.sizes["sample"]
     sweep = max(1, nbefore) if exclude_sweep_samples is None else int(exclude_sweep_samples)
     check_positive(exclude_sweep_samples=sweep)

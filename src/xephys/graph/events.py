@@ -18,7 +18,7 @@ from ..calls import current_call
 from .build import plan_of, to_dask
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
-from .scheduler import active_client, connect
+from .scheduler import active_client, connect, start_pool
 from .tasks import EXPRESSIONS, map_records
 
 
@@ -155,13 +155,14 @@ class SpikeTable:
 
     def compute(self, **kwargs: Any) -> Array:
         """All records, in time order."""
-        with dask.config.set({"optimization.fuse.active": False}):
-            records: Array = self.data.compute(**kwargs)
+        records: Array
+        (records,) = compute(self.data, **kwargs)
         return records
 
 
 def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
     """``dask.compute`` without low-level fusion: one task per chunk leaves nothing to fuse."""
+    start_pool()
     with dask.config.set({"optimization.fuse.active": False}):
         results: tuple[Any, ...] = dask.compute(*collections, **kwargs)
     return results

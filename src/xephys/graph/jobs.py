@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dask
 from dask import delayed, threaded
 
-from .scheduler import active_client
+from .scheduler import active_client, start_pool
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -58,6 +58,7 @@ def compute_jobs(jobs: Sequence[Delayed], *, n_at_once: int = 1, lost: Callable[
     """
     client = active_client()
     if client is None:
+        start_pool(n_at_once)
         return list(dask.compute(*jobs, scheduler=threaded.get, num_workers=n_at_once, optimize_graph=False))
     from distributed import wait
 

@@ -1,11 +1,14 @@
-"""Which scheduler runs the tasks: threads, processes, or a cluster at an address."""
+"""Which scheduler runs the tasks: threads, processes, or a cluster at an address; and how threads start."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask
 from dask import local, multiprocessing, threaded
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 #: As functions, because Dask imports distributed to look one up by name.
 _LOCAL_SCHEDULERS = {"threads": threaded.get, "synchronous": local.get_sync, "processes": multiprocessing.get}
+#: The pools that this module has started: process, and number of threads (None for Dask's default).
+_STARTED: set[tuple[int, int | None]] = set()
 
 
 @contextmanager
@@ -78,3 +83,44 @@ def active_client() -> Client | None:
 
     owner = getattr(dask.base.get_scheduler(), "__self__", None)
     return owner if isinstance(owner, Client) else None
+
+
+def start_pool(num_workers: int | None = None) -> None:
+    """Start the pool of threads in which Dask would compute now; nothing happens if it runs, or tasks run elsewhere.
+
+    An interrupt (Ctrl-C) that arrives meanwhile counts when the pool runs. One that arrives while Python starts the
+    first thread of a pool leaves a thread that nobody ends, and the process waits for it for ever.
+
+    Parameters
+    ----------
+    num_workers
+        Number of threads, if the computation will be given one; otherwise that of Dask's configuration.
+    """
+    if threading.current_thread() is not threading.main_thread():  # other threads are never interrupted
+        return
+    elsewhere = dask.config.get("scheduler", None) not in (None, "threads", "threading", threaded.get)
+    if (elsewhere and num_workers is None) or dask.config.get("pool", None) is not None or active_client() is not None:
+        return
+    key = os.getpid(), num_workers or dask.config.get("num_workers", None)
+    if key in _STARTED:
+        return
+    with interrupts_wait():
+        threaded.get({"start": (int,)}, "start", num_workers=key[1])
+        _STARTED.add(key)
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Let interrupts (Ctrl-C) wait until the end of the context; of several, one counts. In the main thread only."""
+    answer = signal.getsignal(signal.SIGINT)
+    if not callable(answer):  # they are ignored, or end the process at once
+        yield
+        return
+    waiting: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+    if waiting:
+        answer(*waiting[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..calls import operation
 from ..errors import ParameterError
-from ..per_channel import bad_channels_of
+from ..per_channel import bad_channels_of, of_these_channels
 from ..recording.slicing import select_channels
 
 #: Labels that :func:`xephys.detect_bad_channels` returns.
@@ -97,16 +97,7 @@ def bad_mask(recording: xr.DataArray, bad: Any = None) -> NDArray[np.bool_]:
     if bad is None:
         return bad_channels_of(recording)
     n = recording.sizes["channel"]
-    if isinstance(bad, xr.DataArray) and "channel" in bad.coords and bad.dims == ("channel",):
-        own = recording.channel.values
-        missing = ~np.isin(own, bad.channel.values)
-        if missing.any():
-            raise ParameterError(
-                f"bad has no value for {missing.sum()} of the {n} channels, such as {own[missing][0]}; detect bad "
-                "channels on this recording (detect_bad_channels)"
-            )
-        bad = bad.sel(channel=own)
-    values = np.asarray(bad)
+    values = np.asarray(of_these_channels(recording, bad, what="bad"))
     if values.shape != (n,):
         raise ParameterError(
             f"bad has shape {values.shape} for {n} channels; give a label or True or False for each (for identifiers: "

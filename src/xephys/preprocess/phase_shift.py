@@ -11,6 +11,7 @@ from .. import schema
 from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..per_channel import of_these_channels
 from ..recording.stages import extend_recording
 
 
@@ -58,7 +59,8 @@ def phase_shift(recording: xr.DataArray, *, inter_sample_shift: Any = None) -> x
                 "the recording has no inter_sample_shift; give one value per channel, or assign the coordinate"
             )
         inter_sample_shift = recording.coords["inter_sample_shift"].values
-    shifts = np.asarray(inter_sample_shift, np.float64)
+    shifts = of_these_channels(recording, inter_sample_shift, what="inter_sample_shift")
+    shifts = np.asarray(shifts, np.float64)
     if shifts.shape != (n,) or not np.isfinite(shifts).all() or np.abs(shifts).max() >= 1:
         raise ParameterError(
             f"inter_sample_shift has shape {shifts.shape} and reaches {np.abs(shifts).max(initial=0):g}; "

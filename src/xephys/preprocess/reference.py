@@ -12,7 +12,7 @@ from ..calls import operation
 from ..checks import check_choice
 from ..errors import ParameterError, RecordingError, warn_user
 from ..graph.plan import Stage
-from ..per_channel import bad_channels_of, positions_of
+from ..per_channel import bad_channels_of, of_these_channels, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording
 
@@ -156,7 +156,7 @@ def _group_numbers(recording: xr.DataArray, groups: Any) -> Any:
                 f"groups is {groups!r}, not a coordinate of the channels; they have {', '.join(known)}"
             )
         groups = recording.coords[groups].values
-    values = np.asarray(groups)
+    values = np.asarray(of_these_channels(recording, groups, what="groups"))
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ParameterError("groups holds NaN; give each channel a group")
     if values.shape != (recording.sizes["channel"],):

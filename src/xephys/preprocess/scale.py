@@ -11,6 +11,7 @@ from .. import schema
 from ..calls import operation
 from ..errors import ParameterError, RecordingError
 from ..graph.plan import Stage
+from ..per_channel import of_these_channels
 from ..recording.stages import extend_recording
 
 
@@ -49,7 +50,7 @@ def scale(recording: xr.DataArray, *, gain: Any = 1.0, offset: Any = 0.0, units:
     arrays = {}
     wide = recording.dtype.kind == "u" and recording.dtype.itemsize >= 4  # float32 cannot hold the offsets of these
     for name, value in (("gain", gain), ("offset", offset)):
-        values = np.asarray(value, np.float64 if wide else np.float32)
+        values = np.asarray(of_these_channels(recording, value, what=name), np.float64 if wide else np.float32)
         if values.shape not in ((), (n,)) or not np.isfinite(values).all():
             raise ParameterError(
                 f"{name} has shape {values.shape}; give one finite number, or one for each of {n} channels"

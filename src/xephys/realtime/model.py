@@ -13,7 +13,7 @@ from ..detect.codetections import channels_around, detect_codetections
 from ..detect.weights import network_at_rate, read_network
 from ..errors import ParameterError
 from ..graph.events import SpikeTable
-from ..per_channel import bad_channels_of, positions_of
+from ..per_channel import bad_channels_of, names_of_channels, positions_of
 from ..recording.geometry import channel_groups, neighbors_within
 from ..sorter.rt_sort.parameters import RTSortParameters
 
@@ -138,6 +138,7 @@ def dataset_of(
             "y": ("channel", positions[:, 1]),
             **{name: (network[name].dims, network[name].values) for name in NETWORK},
         },
+        coords=names_of_channels(recording),
         attrs={
             "sampling_frequency": float(recording.attrs["sampling_frequency"]),
             "parameters": json.dumps(p.model_dump()),

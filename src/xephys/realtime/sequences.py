@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import RecordingError
 from ..graph.checkpoint import run_events
-from ..per_channel import positions_of
+from ..per_channel import check_order, of_these_channels, positions_of
 from ..preprocess.noise import estimate_noise_levels
 from ..recording.clock import first_sample
 from ..recording.slicing import sample_slice
@@ -91,6 +91,7 @@ def detect_sequences(
         recording = sample_slice(recording, 0, min(recording.sizes["time"], round(p.detection_window_s * rate)))
     filtered = band_passed(recording, p)
     noise = estimate_noise_levels(filtered, seed=p.seed) if noise_levels is None else noise_levels
+    noise = of_these_channels(recording, noise, what="noise_levels")
     network = network_for(p, rate) if network is None else network
     table = codetections_of(filtered, p, noise_levels=noise, network=network)
     with _folder(folder) as place:
@@ -186,6 +187,7 @@ def check_same_channels(recording: xr.DataArray, sequences: xr.Dataset) -> None:
             f"the recording has {info.n_channels} channels at {info.sampling_frequency:g} Hz and the sequences were "
             f"learned from {sequences.sizes['channel']} at {own:g} Hz; learn from this recording, or resample it"
         )
+    check_order(recording, sequences, what="the sequences")
     positions = positions_of(recording, why="sequences")
     if not np.allclose(positions, np.stack([sequences["x"].values, sequences["y"].values], axis=1), atol=0.5):
         raise RecordingError("the channels lie elsewhere than those of the sequences; learn from this recording")

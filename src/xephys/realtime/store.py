@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..errors import OutputError, ParameterError
 from ..typing import PathLike
@@ -55,19 +56,24 @@ def save_sequences(sequences: xr.Dataset, path: PathLike) -> Path:
         target = target.with_name(target.name + ".npz")
     about = {
         "format": FORMAT,
-        "dims": {str(name): list(map(str, variable.dims)) for name, variable in sequences.data_vars.items()},
+        "dims": {str(name): list(map(str, variable.dims)) for name, variable in sequences.variables.items()},
         "attrs": dict(sequences.attrs),
     }
     hidden = target.with_name(f".{target.name}.part")
     try:
         with hidden.open("wb") as file:
-            arrays: dict[str, Any] = {str(name): variable.values for name, variable in sequences.data_vars.items()}
+            arrays: dict[str, Any] = {str(name): _plain(one.values) for name, one in sequences.variables.items()}
             np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
         hidden.replace(target)
     except OSError as error:
         hidden.unlink(missing_ok=True)
         raise OutputError(f"cannot write {target}: {error.strerror}; choose a folder that can be written") from error
     return target
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """The values without Python objects, which a file could hold as a pickle only."""
+    return values.astype(str) if values.dtype == object else values
 
 
 def open_sequences(path: PathLike) -> xr.Dataset:

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..checks import hint_for
+from ..checks import check_positive, hint_for
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -110,9 +110,10 @@ class Preset:
         Raises
         ------
         ParameterError
-            Names the presets that support it.
+            Names the presets that support it, or the limit of a number.
         """
         if learn_s is not None:
+            check_positive(learn_s=learn_s)
             _check_capable(self, f"learn_s is {learn_s:g}", lambda preset: preset.reusable)
         if device != "cpu":
             _check_capable(self, f"device is {device!r}", lambda preset: preset.devices)

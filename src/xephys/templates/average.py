@@ -15,7 +15,7 @@ from ..errors import ParameterError, RecordingError
 from ..features.events import check_channels_exist, spike_records, window_samples
 from ..graph.plan import Plan, Stage, runs_on_devices
 from ..graph.reduce import tree_sum
-from ..per_channel import bad_channels_of, positions_of
+from ..per_channel import bad_channels_of, check_these_channels, names_of_channels, positions_of
 from ..recording.geometry import channel_groups
 from ..recording.stages import recording_plan
 
@@ -68,7 +68,8 @@ def estimate_templates(
     Returns
     -------
     Dataset with ``waveform (unit, sample, slot)`` float32, ``channel_index (unit, slot)`` (nearest first, -1 where
-    empty) and ``num_averaged (unit)``; attributes ``nbefore`` and ``sampling_frequency``.
+    empty) and ``num_averaged (unit)``; attributes ``nbefore`` and ``sampling_frequency``. The coordinate ``channel``
+    names the channels that ``channel_index`` counts.
 
     Raises
     ------
@@ -223,6 +224,7 @@ def templates_of_sums(recording: xr.DataArray, plan: Plan, sums: dict[str, Any])
             "channel_index": (("unit", "slot"), channels),
             "num_averaged": ("unit", counts),
         },
+        coords=names_of_channels(recording),
         attrs={
             "nbefore": nbefore,
             "sampling_frequency": plan.sampling_frequency,
@@ -270,7 +272,8 @@ def dense_templates(templates: xr.Dataset) -> xr.DataArray:
     dense = dense_waveforms(
         templates["waveform"].values, templates["channel_index"].values, n_channels=int(templates.attrs["n_channels"])
     )
-    return xr.DataArray(dense, dims=("unit", "sample", "channel"), name="templates", attrs=dict(templates.attrs))
+    names = {"channel": templates.coords["channel"]} if "channel" in templates.coords else None
+    return xr.DataArray(dense, names, ("unit", "sample", "channel"), name="templates", attrs=dict(templates.attrs))
 
 
 def lagged_similarity(templates: xr.Dataset) -> NDArray[np.float32]:
@@ -295,7 +298,7 @@ def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, 
 
 
 def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
-    """Check that templates come from a recording with as many channels and the same rate."""
+    """Check that templates come from a recording with the same channels, in this order, and the same rate."""
     rate, given = float(recording.attrs["sampling_frequency"]), templates.attrs.get("sampling_frequency")
     if given is not None and abs(rate / float(given) - 1) > schema.RATE_TOLERANCE:
         raise RecordingError(
@@ -308,3 +311,4 @@ def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
             f"the templates are for {own} channels, the recording has {n}: they come from another probe; "
             "estimate templates on this one"
         )
+    check_these_channels(recording, templates, what="templates")

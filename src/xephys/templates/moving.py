@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..graph.plan import Plan, runs_on_devices
 from ..motion.registered import Tissue, UnitFeatures
+from ..per_channel import names_of_channels
 from .average import template_plan
 
 #: Spacing of the displacements, which grows if the tissue moves so far that there would be more than the second number.
@@ -155,7 +156,7 @@ def moving_means(
             "num_averaged": (("unit", "displacement"), counts.reshape(shape)),
             "channel_index": (("unit", "slot"), channels),
         },
-        coords={"displacement": displacement_um},
+        coords={"displacement": displacement_um, **names_of_channels(recording)},
         attrs={
             "nbefore": nbefore,
             "sampling_frequency": plan.sampling_frequency,

@@ -10,6 +10,7 @@ import typer
 from ..console import console
 from ..options import Debug, Settings
 from ..settings import literal, split_settings
+from ..spoken import wrong_value
 
 #: Passes over a recording that the bar of progress expects; more of them never move it back.
 PASSES = 4
@@ -46,6 +47,7 @@ def batch(
 
     from ...errors import ParameterError
     from ...graph.scheduler import connect
+    from ...pipeline.batch.backends import get_backend_class
     from ...pipeline.batch.sort_recording import sort_multistream, sort_recording
     from ...pipeline.batch.sources import absolute_path, find_groups
     from ...pipeline.config.config import SortingPipelineConfig
@@ -61,7 +63,11 @@ def batch(
     given = {key: literal(value) for key, value in split_settings(settings).items()}
     if sorter is not None and "sorter_name" in given:
         raise ParameterError(f"--sorter {sorter} and --set sorter_name={given['sorter_name']}: give one of them")
-    config = config.override(**given, **({} if sorter is None else {"sorter_name": sorter}))
+    config = config.override(**given)
+    if sorter is not None:
+        with wrong_value(f"--sorter {sorter}"):
+            get_backend_class(sorter)
+        config = config.override(sorter_name=sorter)
     groups = find_groups(recordings, sorter=config.sorter.sorter_name)
     screen = console()
     if dry_run:

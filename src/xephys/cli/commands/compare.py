@@ -57,6 +57,8 @@ def compare(
         if not several:
             raise ParameterError("--out writes what sortings agree on; give three, or --agreement")
         check_output(out, overwrite=overwrite)
+    if several and not 1 <= count_min <= len(sortings):
+        raise ParameterError(f"--count-min is {count_min} and there are {len(sortings)} sortings; give 1 to that many")
     if figure is not None:
         if figure.suffix not in (".png", ".pdf", ".svg"):
             raise ParameterError(f"--figure {figure} is not a .png, .pdf or .svg file; choose one of these")

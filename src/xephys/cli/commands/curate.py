@@ -11,6 +11,7 @@ from ...errors import ParameterError
 from ..console import console
 from ..options import Debug, FreqMin, Overwrite
 from ..reading import Reading, with_reading
+from ..spoken import wrong_value
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,6 +54,7 @@ def curate(
 
     if curation is None and not (merges or rules or bombcell):
         raise ParameterError("nothing is to be done; give --curation, --merge, --rule or --bombcell")
+    _metrics_of(rules)
     if merges and not recordings:
         raise ParameterError("--merge looks at the traces; name what was sorted (--recording PATH)")
     check_output(out, overwrite=overwrite)
@@ -100,7 +102,10 @@ def _metrics_of(conditions: list[str]) -> list[str]:
     from ...analysis.quality import QUALITY_METRICS
     from ...curate.expression import parse_condition
 
-    columns = {name for text in conditions for name in parse_condition(text).names}
+    columns = set()
+    for text in conditions:
+        with wrong_value(f"--rule {text!r}"):
+            columns |= set(parse_condition(text).names)
     return [name for name, metric in QUALITY_METRICS.items() if columns & set(metric.columns)]
 
 

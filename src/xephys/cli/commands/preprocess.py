@@ -28,13 +28,15 @@ def preprocess(
     debug: Debug = False,
 ) -> None:
     """Apply the steps of a file to a recording and save it. DIR is the recording."""
-    from ...checks import check_choice
+    from ...checks import check_choice, sample_type
     from ...io.store.atomic import check_output
     from ...io.store.save import save_recording
     from ...pipeline.steps import apply_pipeline, make_pipeline
     from ..paths import open_segments
 
     check_choice("--format", file_format, ("binary", "zarr"))
+    if save_dtype is not None:
+        sample_type(save_dtype, name="--save-dtype")
     check_output(out, overwrite=overwrite)
     pipeline = make_pipeline(steps)
     done = apply_pipeline(open_segments(recordings, **reading), pipeline)

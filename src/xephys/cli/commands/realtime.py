@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -10,6 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from ...checks import check_positive
 from ...errors import OutputError, ParameterError
 from ..console import console
 from ..options import Debug, Overwrite, RecordingPath, Settings
@@ -57,6 +59,7 @@ def rt_run(
     from ...realtime.stream import Stream
 
     _check_file(out, overwrite=overwrite)
+    check_positive(**{"--block-ms": block_ms})
     known = open_sequences(sequences)
     live, rate = Stream(known), float(known.attrs["sampling_frequency"])
     host, colon, port = source.rpartition(":")
@@ -65,10 +68,12 @@ def rt_run(
         blocks = blocks_from_socket((host, int(port)), n_channels=known.sizes["channel"], block_samples=size)
     else:
         blocks = blocks_of(open_recording(source, **reading), block_ms=block_ms)
+    # A recording that cannot be opened or does not fit says so before there is a file.
+    begun = list(islice(blocks, 1))
     spent, n_spikes = [], 0
     with out.open("w") as file:
         file.write("sample_index,time_s,unit_index,amplitude,channel_index\n")
-        for block in blocks:
+        for block in chain(begun, blocks):
             began = time.perf_counter()
             spikes = live.push(block)
             spent.append(time.perf_counter() - began)

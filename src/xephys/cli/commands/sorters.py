@@ -10,6 +10,7 @@ from ..console import console
 from ..options import Debug, Out, RecordingPaths, Settings
 from ..reading import Reading, with_reading
 from ..settings import literal, split_settings
+from ..spoken import wrong_value
 
 
 @with_reading
@@ -39,6 +40,8 @@ def run_sorter(
     from ...errors import ParameterError
     from ...pipeline.run_sorter import run_sorter as run
     from ...pipeline.sorters import find_sorter
+    from ...recording.channels import split_channels
+    from ...recording.segments import segments_of
     from ..paths import open_segments
 
     if docker and singularity:
@@ -47,6 +50,9 @@ def run_sorter(
     parameters |= {key: True for key, asked in (("docker_image", docker), ("singularity_image", singularity)) if asked}
     find_sorter(name).check(parameters)
     recording = open_segments(recordings, **reading)
+    if by is not None:
+        with wrong_value(f"--by {by}"):
+            split_channels(segments_of(recording)[0], by=by)
     sorting = run(name, recording, folder=out, mode=mode, by=by, keep_work=keep_work, **parameters)
     units, spikes = sorting["units"].sizes["unit"], sorting["spikes"].sizes["spike"]
     console().print(f"{units} units, {spikes:,} spikes\n{out}")

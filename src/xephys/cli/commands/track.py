@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...errors import ParameterError
 from ..console import console
 from ..options import Debug, Overwrite, Trust
+from ..spoken import wrong_value
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,6 +48,8 @@ def track(
     from ...track.track import track_units
     from ..paths import find_sorting
 
+    if names and len(names) != len(sortings):
+        raise ParameterError(f"--name is given {len(names)} times for {len(sortings)} sessions; give it once for each")
     sessions = [find_sorting(path, trust=trust) for path in sortings]
     tracks = track_units(
         sessions,
@@ -72,7 +77,9 @@ def track_add(
     from ..paths import find_sorting
 
     known = open_tracks(tracks)
-    added = add_session(known, find_sorting(sorting, trust=trust), name=name or _names_of([sorting])[0])
+    session = find_sorting(sorting, trust=trust)
+    with nullcontext() if name is None else wrong_value(f"--name {name}"):
+        added = add_session(known, session, name=name or _names_of([sorting])[0])
     write_tracks(added, out, overwrite=overwrite)
 
 

@@ -10,6 +10,7 @@ import typer
 from ...errors import ParameterError
 from ..console import console
 from ..options import Debug, Overwrite, Trust
+from ..spoken import wrong_value
 from .track import write_tracks
 
 if TYPE_CHECKING:
@@ -41,16 +42,22 @@ def track_curate(
     from ...track.curate import merge_tracks, reject_track, split_track, undo_track_curation
 
     known = open_tracks(tracks)
-    for _ in range(undo):
-        known = undo_track_curation(known)
+    if undo < 0:
+        raise ParameterError(f"--undo is {undo}; give how many corrections to take back")
+    with wrong_value(f"--undo {undo}"):
+        for _ in range(undo):
+            known = undo_track_curation(known)
     for text in merge:
         first, second = _numbers(text, "--merge", n=2)
-        known = merge_tracks(known, first, second, reason=reason)
+        with wrong_value(f"--merge {text}"):
+            known = merge_tracks(known, first, second, reason=reason)
     for text in split:
         track, _, rows = text.partition(":")
-        known = split_track(known, _numbers(track, "--split", n=1)[0], _numbers(rows, "--split"), reason=reason)
+        with wrong_value(f"--split {text}"):
+            known = split_track(known, _numbers(track, "--split", n=1)[0], _numbers(rows, "--split"), reason=reason)
     for track_id in reject:
-        known = reject_track(known, track_id, reason=reason)
+        with wrong_value(f"--reject {track_id}"):
+            known = reject_track(known, track_id, reason=reason)
     write_tracks(known, out, overwrite=overwrite)
 
 

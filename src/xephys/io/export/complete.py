@@ -13,7 +13,9 @@ from ...analysis.results import KEY, columns_of, current_results
 from ...analysis.subject import Subject
 from ...curate.regroup import nodes_of
 from ...errors import ParameterError
+from ...per_channel import check_order
 from ...recording.axes import SegmentAxes
+from ...recording.segments import segments_of
 from ...sorting import (
     first_samples,
     samples_in_part,
@@ -44,8 +46,12 @@ def completed(
     ------
     ParameterError
         If the analysis is of other spikes than the sorting has.
+    RecordingError
+        If the recording has the sorting's channels in another order.
     """
     validate_sorting(sorting)
+    if recording is not None:
+        check_order(segments_of(recording)[0], sorting.children.get("templates"), what="the sorting")
     results = current_results(sorting)
     nodes = nodes_of(sorting)
     for table, given in (("spikes", _OF_SPIKES), ("units", _OF_UNITS)):

@@ -13,6 +13,7 @@ import xarray as xr
 
 from ...checks import check_positive
 from ...errors import ParameterError
+from ...per_channel import check_order
 from ...sorting import samples_in_part, samples_per_segment, validate_sorting
 from ...typing import PathLike
 from ..store.atomic import whole_or_absent
@@ -64,6 +65,8 @@ def export_kilosort(
     ------
     ParameterError
         If the sorting has nothing learned or several segments, or features and ``whitened`` are both missing.
+    RecordingError
+        If the recording has the sorting's channels in another order.
     OutputError
         If the folder exists or there is not enough space; no partial output is left.
 
@@ -92,6 +95,9 @@ def export_kilosort(
             f"this sorting has {len(samples_per_segment(tree))} segments and Kilosort4's files know one; export the "
             "sorting of each segment"
         )
+    for given in (recording, whitened):
+        if given is not None:
+            check_order(given, tree.children.get("templates"), what="the sorting")
     fields = kilosort_fields(tree, nearest_chans=nearest_chans)
     n_spikes = tree["spikes"].sizes["spike"]
     n_bytes = 4 * n_spikes * fields.sizes["component"] * fields.sizes["slot"] + 60 * n_spikes

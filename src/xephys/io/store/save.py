@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...attributes import as_text, from_text
+from ...checks import sample_type
 from ...errors import ParameterError, RecordingError
 from ...graph.build import root_plan, to_dask
 from ...graph.events import compute
@@ -87,7 +88,7 @@ def save_recording(
     segments = segments_of(recording)
     check_alike(segments)
     target = Path(path)
-    kind = np.dtype(segments[0].dtype if dtype is None else dtype)
+    kind = sample_type(segments[0].dtype if dtype is None else dtype)
     n_bytes = sum(segment.size for segment in segments) * kind.itemsize
     write, share = (_write_zarr, _ZARR_LEAST_SHARE) if format == "zarr" else (_write_binary, 1.0)
     with whole_or_absent(target, overwrite=overwrite, n_bytes=int(n_bytes * share)) as hidden:

@@ -13,6 +13,7 @@ from ...calls import operation
 from ...checks import sample_type
 from ...errors import ParameterError, RecordingError
 from ...graph.plan import Stage
+from ...per_channel import of_these_channels
 from ...recording.excerpts import Excerpts, sample_traces
 from ...recording.stages import extend_recording
 
@@ -175,6 +176,7 @@ def correct_lsb(recording: xr.DataArray, *, lsb: xr.Dataset) -> xr.DataArray:
     info = schema.validate_recording(recording)
     if recording.dtype.kind not in "iu":
         raise RecordingError(f"traces are {recording.dtype}; only counts have a smallest step: use them as recorded")
+    lsb = of_these_channels(recording, lsb, what="lsb")
     if "lsb" not in lsb or lsb["center"].shape != (info.n_channels,):
         raise RecordingError(f"lsb is not of these {info.n_channels} channels; make it with estimate_lsb(recording)")
     step = int(lsb["lsb"])

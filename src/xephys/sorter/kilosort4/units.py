@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...cluster.settle import take_records
 from ...graph.checkpoint import CheckpointedEvents
 from ...metrics.table import compute_columns
-from ...per_channel import bad_channels_of, positions_of
+from ...per_channel import bad_channels_of, names_of_channels, positions_of
 from ...preprocess.whiten import whitening_matrix
 from ...recording.geometry import channel_groups, nearest_channels
 from ...recording.stages import recording_plan
@@ -151,6 +151,7 @@ def template_set(
             "channel_index": (("unit", "slot"), np.take_along_axis(channels, order, axis=1)),
             "num_averaged": ("unit", counts),
         },
+        coords=names_of_channels(recording),
         attrs={
             "nbefore": nbefore,
             "sampling_frequency": float(recording.attrs["sampling_frequency"]),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ... import schema
 from ...errors import ParameterError, RecordingError
-from ...per_channel import bad_channels_of, positions_of
+from ...per_channel import bad_channels_of, check_order, positions_of
 from ...sorting import validate_sorting
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ def check_fits(learned: Learned, recording: xr.DataArray) -> None:
         )
     if n_channels == 1 and "y" not in recording.coords:
         return
+    check_order(recording, learned.channels, what="the sorting given as learned")
     here = positions_of(recording, why="reuse")
     there = np.stack([learned.channels["x"].values, learned.channels["y"].values], axis=1)
     apart = np.linalg.norm(here - there, axis=1)
