@@ -1,10 +1,11 @@
-"""Neurons followed over sessions, beside pyDANT 1.1.4 and nearest-location matching, and the cost.
+"""Neurons followed over sessions, beside pyDANT 1.1.4, UnitMatchPy 3.6.1 and nearest-location matching, and the cost.
 
-    python benchmarks/tracking.py [--dant PYTHON] [--quick] [--parts accuracy cost]
+    python benchmarks/tracking.py [--dant PYTHON] [--unitmatch PYTHON] [--quick] [--parts accuracy cost]
 
-``--dant`` is the Python of an environment with ``pip install pyDANT==1.1.4``. All sets are simulated with seeds that
-were not used for tuning. Recall counts pairs of units of different sessions that are one neuron; a motion error is the
-root mean square over sessions and depths after the mean is removed.
+``--dant`` is the Python of an environment with ``pip install pyDANT==1.1.4``, ``--unitmatch`` that of one with
+``pip install UnitMatchPy==3.6.1 "numpy<2"``; its tracks are those of its intermediate strictness. All sets are
+simulated with seeds that were not used for tuning. Recall counts pairs of units of different sessions that are one
+neuron; a motion error is the root mean square over sessions and depths after the mean is removed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from harness import run_process, seconds, table, write_result
+from tracking_unitmatch import by_unitmatch
 
 #: The program of the peer's process: argument 1 is the folder with its input, into which its output goes as well.
 PEER = """
@@ -219,13 +221,20 @@ def dant(sessions: Any, truth: Any, python: str, *, linear: bool) -> Outcome | N
         return Outcome(*of_units(np.concatenate(truth.neuron), session, track), error)
 
 
-def accuracy(sets: Any, python: str | None) -> tuple[str, str]:
+def unitmatch(sessions: Any, truth: Any, python: str, *, noise_uv: float) -> Outcome | None:
+    """The other peer on the same templates; it has no displacement that could be compared."""
+    track = by_unitmatch(sessions, python, noise_uv=noise_uv)
+    session = np.repeat(np.arange(len(sessions)), [s.sizes["unit"] for s in sessions])
+    return None if track is None else Outcome(*of_units(np.concatenate(truth.neuron), session, track), np.nan)
+
+
+def accuracy(sets: Any, python: str | None, other: str | None = None) -> tuple[str, str]:
     rows, chance, right = [], [], []
     for name, keywords, seeds in sets:
-        outcomes: dict[str, list[Outcome | None]] = {"xephys": [], "nearest": [], "pyDANT": []}
+        outcomes: dict[str, list[Outcome | None]] = {"xephys": [], "nearest": [], "pyDANT": [], "UnitMatchPy": []}
         matched = []
-        # The peer takes one channel map of one shank for all sessions; and disjoint sessions leave nothing to recall.
-        beside = python is not None and not {"rows_moved", "disjoint", "two_shanks"} & set(keywords)
+        # The peers run where all sessions have one channel map of one shank and share neurons.
+        beside = not {"rows_moved", "disjoint", "two_shanks"} & set(keywords)
         for k, seed in enumerate(seeds):
             sessions, truth = made_sessions(seed=seed, **keywords)
             own, calibration = ours(sessions, truth)
@@ -234,8 +243,11 @@ def accuracy(sets: Any, python: str | None) -> tuple[str, str]:
             chance.append(calibration.probability)
             right.append(calibration.right)
             outcomes["nearest"].append(nearest(sessions, truth))
-            if beside and k < N_PEER_SEEDS:
-                outcomes["pyDANT"].append(dant(sessions, truth, str(python), linear="tilt_max_um" in keywords))
+            if beside and k < N_PEER_SEEDS and python:
+                outcomes["pyDANT"].append(dant(sessions, truth, python, linear="tilt_max_um" in keywords))
+            if beside and k < N_PEER_SEEDS and other:
+                noise_uv = keywords.get("noise_uv", 1.0)
+                outcomes["UnitMatchPy"].append(unitmatch(sessions, truth, other, noise_uv=noise_uv))
         for who, found in outcomes.items():
             if found:
                 disjoint = bool(keywords.get("disjoint"))
@@ -265,7 +277,7 @@ def _summary(found: list[Outcome | None], *, disjoint: bool) -> list[str]:
     mean = f1.sum() / len(found)
     return [
         f"{precision.mean():.3f} ({precision.min():.3f})", f"{recall.mean():.3f} ({recall.min():.3f})", f"{mean:.3f}",
-        f"{error.mean():.2f} ({error.max():.2f})", str(len(found) - len(done)),
+        f"{error.mean():.2f} ({error.max():.2f})" if np.isfinite(error).all() else "", str(len(found) - len(done)),
     ]  # fmt: skip
 
 
@@ -328,6 +340,7 @@ def added(n_neurons: int, n_sessions: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dant")
+    parser.add_argument("--unitmatch")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--parts", nargs="+", choices=("accuracy", "cost"), default=["accuracy", "cost"])
     given = parser.parse_args()
@@ -335,7 +348,11 @@ def main() -> None:
     about = "`python benchmarks/tracking.py`: " + " ".join((__doc__ or "").split("\n\n")[-1].split())
     results = {}
     if "accuracy" in given.parts:
-        results["tracking"] = ("# Tracking", about, *accuracy(sets[:2] if given.quick else sets, given.dant))
+        results["tracking"] = (
+            "# Tracking",
+            about,
+            *accuracy(sets[:2] if given.quick else sets, given.dant, given.unitmatch),
+        )
     if "cost" in given.parts:
         large, of_added = (((20, 2, 96),), (20, 3)) if given.quick else (LARGE, (200, 10))
         results["tracking_cost"] = ("# Cost of tracking", COST, cost(large), added(*of_added))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import xephys
-from xephys.testing import simulate_session_recordings
+from xephys.testing import simulate_session_recordings, simulate_sessions
 
 from .conftest import FOLDER
 
@@ -24,6 +24,29 @@ def test_tracking(load):
     assert "| 20 % missing | 1 | xephys | 1.000" in found and "nearest" in found
     assert "Brier score 0.0" in calibration
     assert "units" in tracking.cost(((20, 2, 96),)) and "takes" in tracking.added(20, 3)
+
+
+def test_two_shanks_have_units_and_displacements_of_their_own(load):
+    tracking = load("tracking")
+    sessions, truth = tracking.made_sessions(seed=1, two_shanks=True, n_sessions=2, n_neurons=10, n_channels=32)
+    for session, neuron in zip(sessions, truth.neuron, strict=True):
+        size = np.ptp(session["templates"].values, axis=1)
+        assert (size.argmax(axis=1) // 32 == (neuron >= 1000)).all() and session["shank"].values[[0, -1]].tolist() == [
+            0,
+            1,
+        ]
+    assert truth.shift_um.shape == (2, 2)
+    assert tracking.ours(sessions, truth)[0].motion_um < 1.0
+
+
+def test_halves_of_a_session_have_its_templates_as_their_mean(load):
+    """Their troughs are where the other package expects them, and half their difference is the noise that is added."""
+    sessions, _ = simulate_sessions(n_sessions=2, n_neurons=5, n_channels=32, noise_uv=2.0, seed=0)
+    halves = load("tracking_unitmatch").halves(sessions, noise_uv=2.0)
+    templates = np.concatenate([session["templates"].values for session in sessions])
+    assert halves.shape == (len(templates), 82, 32, 2)
+    np.testing.assert_allclose(halves.mean(axis=3)[:, 24:72], templates, atol=1e-4)
+    assert abs((halves[..., 0] - halves[..., 1]).std() / 2 - 2.0) < 0.1
 
 
 def test_tracking_of_recordings(load, tmp_path):
