@@ -12,6 +12,7 @@ from xephys.cli.commands.batch import PASSES
 from xephys.errors import RecordingError
 from xephys.pipeline.batch.results import RecordingResult
 from xephys.pipeline.batch.sources import Group
+from xephys.pipeline.config.config import SortingPipelineConfig
 from xephys.pipeline.failures import failure_of
 
 from ...support.command_line import refused, run
@@ -83,3 +84,16 @@ def test_recordings_of_one_name_and_an_empty_folder(simulated: Path, tmp_path: P
 def test_a_dry_run_prints_the_plan(simulated: Path) -> None:
     text = run("batch", simulated / "recording", "--dry-run", "--sorter", "xephys_kilosort4").stdout
     assert 'sorter_name = "xephys_kilosort4"' in text and "recording: recording" in text
+
+
+def test_arguments_of_readers_reach_the_configuration(simulated: Path, tmp_path: Path) -> None:
+    config = tmp_path / "batch.toml"
+    config.write_text("[recording.reader_options]\nn_channels = 3\ndtype = 'int16'\n", encoding="utf-8")
+    words = ("batch", config, simulated / "recording", "--dry-run")
+    text = run(*words, "--reader", "ignore_trailing_bytes=true", "--reader", "n_channels=4").stdout
+    written = tmp_path / "written.toml"
+    written.write_text(text[: text.index("recording: recording")], encoding="utf-8")
+    assert SortingPipelineConfig.from_toml(written).recording.reader_options == {
+        "n_channels": 4, "dtype": "int16", "ignore_trailing_bytes": True,
+    }  # fmt: skip
+    assert "--reader 'dtype' is not KEY=VALUE" in refused(*words, "--reader", "dtype", status=2)

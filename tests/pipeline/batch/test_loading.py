@@ -42,6 +42,21 @@ def test_scale_and_orientation(file: Path) -> None:
     np.testing.assert_array_equal(from_200.coords["y"], 200 - plain.coords["y"].values)
 
 
+def test_other_arguments_of_readers(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(RecordingError, match="ignore_trailing_bytes=True"):
+        load_segments(file, RecordingConfig())
+    (cut,) = load_segments(file, RecordingConfig(reader_options={"ignore_trailing_bytes": True}))
+    assert cut.sizes["time"] == 59_999
+    with pytest.raises(ParameterError, match="ignore_trailing_bytes"):
+        load_segments(file, RecordingConfig(reader_options={"ignore_trailing_byte": True}))
+    for name, why in (("gain_to_uv", "the field of that name"), ("trust", "must not make files run code")):
+        with pytest.raises(ParameterError, match=why):
+            RecordingConfig(reader_options={name: 1})
+    with pytest.raises(ParameterError, match="reader_options is for files"):
+        load_segments(xephys.open_recording(file, ignore_trailing_bytes=True), RecordingConfig(reader_options={}))
+
+
 def test_recordings_at_hand_take_no_fields_of_files(file: Path) -> None:
     recording = xephys.open_recording(file)
     assert load_segments(xephys.to_spikeinterface(recording), RecordingConfig())[0].sizes == recording.sizes

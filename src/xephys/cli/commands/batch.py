@@ -33,6 +33,10 @@ def batch(
         Path | None, typer.Option("--out", metavar="DIR", help="Results go into DIR/NAME instead of beside the input.")
     ] = None,
     settings: Settings = [],  # noqa: B006 - Typer reads it and never changes it
+    reader: Annotated[
+        list[str],
+        typer.Option("--reader", metavar="KEY=VALUE", help="Any other argument of open_recording; can be repeated."),
+    ] = [],  # noqa: B006 - as above
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="threads|ADDRESS", help="Threads, or the address of a Dask scheduler.")
     ] = "threads",
@@ -61,6 +65,9 @@ def batch(
         raise ParameterError("--streams is for one path, with results beside it; leave out --out and other paths")
     config = SortingPipelineConfig.from_toml(files[0]) if files else SortingPipelineConfig()
     given = {key: literal(value) for key, value in split_settings(settings).items()}
+    reading = {key: literal(value) for key, value in split_settings(reader, option="--reader").items()}
+    if reading:
+        given["reader_options"] = {**(config.recording.reader_options or {}), **reading}
     if sorter is not None and "sorter_name" in given:
         raise ParameterError(f"--sorter {sorter} and --set sorter_name={given['sorter_name']}: give one of them")
     config = config.override(**given)

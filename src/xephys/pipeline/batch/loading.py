@@ -65,9 +65,11 @@ def _opened(given: Any, config: RecordingConfig, chunk_duration_s: float) -> xr.
 
     gains = {"gain_to_uv": config.gain_to_uv, "offset_to_uv": config.offset_to_uv}
     if isinstance(given, (str, Path)):
-        return open_recording(given, chunk_duration_s=chunk_duration_s, stream_id=config.stream_id, **gains)
+        more = dict(config.reader_options or {})
+        return open_recording(given, chunk_duration_s=chunk_duration_s, stream_id=config.stream_id, **gains, **more)
     opened = given if isinstance(given, (xr.DataArray, xr.DataTree)) else from_spikeinterface(given)
-    wrong = [name for name, value in {**gains, "stream_id": config.stream_id}.items() if value is not None]
+    of_files = {**gains, "stream_id": config.stream_id, "reader_options": config.reader_options}
+    wrong = [name for name, value in of_files.items() if value is not None]
     if wrong:
         raise ParameterError(f"{wrong[0]} is for files, and this recording is open already; leave it out")
     return opened

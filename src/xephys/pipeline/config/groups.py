@@ -9,6 +9,13 @@ from typing import Any
 from ...errors import ParameterError
 from .fields import Group, setting
 
+#: Arguments of ``open_recording`` that are no reader options of a batch, and what to do instead.
+_NO_READER_OPTIONS = {
+    **dict.fromkeys(("stream_id", "gain_to_uv", "offset_to_uv"), "give the field of that name"),
+    "chunk_duration_s": "it is chosen here, and smaller after a lack of memory",
+    "trust": "a configuration must not make files run code; open the recording yourself, and give it for its path",
+}
+
 
 @dataclass(frozen=True)
 class RecordingConfig(Group):
@@ -24,11 +31,15 @@ class RecordingConfig(Group):
     mea_y_max: float | None = setting(None, "um", "flip y to this value minus y; -1: to the largest y", low=-1)
     gain_to_uv: float | None = setting(None, "uV", "microvolts per count, instead of the file's")
     offset_to_uv: float | None = setting(None, "uV", "microvolts at zero counts, instead of the file's")
+    reader_options: Mapping[str, Any] | None = setting(None, doc="other arguments of open_recording for all files")
     freq_min: float = setting(300.0, "Hz", "lower corner of the band-pass of waveforms and metrics", low=0)
     freq_max: float = setting(6000.0, "Hz", "upper corner of the band-pass of waveforms and metrics", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in self.reader_options or {}:
+            if name in _NO_READER_OPTIONS:
+                raise ParameterError(f"reader_options holds {name}; {_NO_READER_OPTIONS[name]}")
         if self.rec_chunks and self.rec_chunks_s:
             raise ParameterError("rec_chunks and rec_chunks_s are both given; give epochs in samples or in seconds")
         cut = [name for name in ("first_n_mins", "start_time_s", "end_time_s") if getattr(self, name) is not None]
