@@ -21,9 +21,9 @@ def test_every_field_says_what_it_means() -> None:
     assert [row[:2] for row in config_table() if not row[4] and row[0] not in explained] == []
 
 
-def test_the_number_of_fields_is_that_of_the_interface_and_one_policy() -> None:
+def test_the_number_of_fields_is_that_of_the_interface_one_policy_and_options_of_readers() -> None:
     sizes = {name: sum(row[0] == name for row in config_table()) for name in GROUPS}
     assert sizes == {
-        "recording": 12, "sorter": 4, "rt_sort": 10, "waveform": 12, "curation": 10, "compilation": 9, "figures": 26,
+        "recording": 13, "sorter": 4, "rt_sort": 10, "waveform": 12, "curation": 10, "compilation": 9, "figures": 26,
         "execution": 54,
     }  # fmt: skip
