@@ -27,20 +27,34 @@ NAMES = ("monday", "tuesday", "wednesday", "silent")
 PROGRAM = """
 import sys
 sys.path.insert(0, {root!r})
-from tests.comparison.test_study import sorters
+from tests.comparison import test_study
 from xephys.comparison import GroundTruthStudy
-GroundTruthStudy({folder!r}).run_sorters(sorters())
+test_study.unfinished({folder!r})
+GroundTruthStudy({folder!r}).run_sorters(test_study.sorters())
 """
 
 
 def sorters():
-    return {"ours": "xephys_default", "simple": ("simple", KMEANS), "quick": slow_sorter}
+    return {"ours": "xephys_default", "simple": ("simple", KMEANS), "quick": patient_sorter}
 
 
-def slow_sorter(recording):
-    """A sorter slow enough to be killed while it runs."""
-    time.sleep(0.3)
+#: In the process that is killed: the folder of the study.
+_unfinished: list[Path] = []
+
+
+def unfinished(folder):
+    """In this process, a study never ends: after four results, one sorter waits to be killed."""
+    _unfinished.append(Path(folder))
+
+
+def patient_sorter(recording):
+    if _unfinished and n_results(_unfinished[0]) >= 4:
+        time.sleep(240)
     return quick_sorter(recording)
+
+
+def n_results(folder):
+    return len(list(folder.glob("runs/*/*/run.json")))
 
 
 def simulated(seed: int, **more):
@@ -61,7 +75,7 @@ def finished(pairs, tmp_path_factory):
     program = PROGRAM.format(root=str(Path(__file__).parents[2]), folder=str(folder))
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 240
-    while len(list(folder.glob("runs/*/*/run.json"))) < 4 and child.poll() is None and time.monotonic() < deadline:
+    while n_results(folder) < 4 and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -64,6 +63,22 @@ def test_workers_that_come_and_go(opened, expected, tmp_path):
     assert_identical(sorting, expected)
 
 
+#: The command line, whose process is killed as soon as it has finished a number of chunks.
+KILLED = """
+import os, signal
+from itertools import count
+from pathlib import Path
+from xephys.cli.app import main
+replace, finished = Path.replace, count(1)
+def counted(self, target):
+    replace(self, target)
+    if Path(target).name.startswith("chunk_") and next(finished) == {n_finished}:
+        os.kill(os.getpid(), signal.SIGKILL)
+Path.replace = counted
+main()
+"""
+
+
 def chunk_files(folder):
     return sorted(folder.glob("*/chunk_*.npy"))
 
@@ -76,16 +91,9 @@ def state(paths):
 @pytest.mark.parametrize("n_finished", [6, N_CHUNKS + 6, 3 * N_CHUNKS + 6], ids=["detect", "refine 1", "match"])
 def test_the_process_killed_during_a_sort(simulated, opened, expected, tmp_path, n_finished):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "xephys", "sort", str(simulated[0]), "--out", str(out)]
-    command += ["--chunk-duration-s", str(CHUNK_S)]
-    process = subprocess.Popen(command)
-    deadline = time.monotonic() + 300
-    while len(chunk_files(out / ".work")) < n_finished:
-        assert process.poll() is None, "the sort ended before it could be killed"
-        assert time.monotonic() < deadline, "nothing happened for five minutes"
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    sort = ["sort", str(simulated[0]), "--out", str(out), "--chunk-duration-s", str(CHUNK_S)]
+    killed = subprocess.run([sys.executable, "-c", KILLED.format(n_finished=n_finished), *sort], timeout=300)
+    assert killed.returncode == -signal.SIGKILL
     assert [path.name for path in out.iterdir()] == [".work"]
     assert n_finished <= len(chunk_files(out / ".work")) < N_PASSES * N_CHUNKS
     finished = state(path for path in (out / ".work").rglob("*") if path.is_file() and ".tmp-" not in path.name)
@@ -100,7 +108,7 @@ def test_the_process_killed_during_a_sort(simulated, opened, expected, tmp_path,
 
     if n_finished < 3 * N_CHUNKS:
         return  # the folder is complete now, and the command meets the same whenever the process was killed
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-m", "xephys", *sort], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir()) == [".work", "phy", "sorting.zarr"]
     stored = xephys.open_sorting(out / "sorting.zarr")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import dask
 import pytest
@@ -11,14 +10,24 @@ import pytest
 from xephys.graph.local import map_in_threads, run_as_ready
 
 
-def slowly(k):
-    time.sleep(0.02 * (5 - k))  # the first call ends last
+def named(k):
     return k, threading.current_thread().name
 
 
 def test_results_are_in_order_and_on_several_threads():
+    meeting, last = threading.Barrier(3, timeout=20), threading.Event()
+
+    def together(k):
+        if k < 3:
+            meeting.wait()
+        if k == 0:
+            assert last.wait(20)  # the first call ends last
+        if k == 4:
+            last.set()
+        return named(k)
+
     with dask.config.set(num_workers=3):
-        found = map_in_threads(slowly, iter(range(5)))
+        found = map_in_threads(together, iter(range(5)))
     assert [k for k, _ in found] == list(range(5))
     assert len({name for _, name in found}) == 3
     assert all(name.startswith("xephys-local") for _, name in found)
@@ -27,11 +36,11 @@ def test_results_are_in_order_and_on_several_threads():
 @pytest.mark.parametrize("settings", [{"scheduler": "synchronous"}, {"num_workers": 1}])
 def test_one_thread_where_dask_has_one(settings):
     with dask.config.set(**settings):
-        assert {name for _, name in map_in_threads(slowly, range(3))} == {threading.current_thread().name}
+        assert {name for _, name in map_in_threads(named, range(3))} == {threading.current_thread().name}
 
 
 def test_no_work_gives_no_results_and_errors_are_raised():
-    assert map_in_threads(slowly, []) == []
+    assert map_in_threads(named, []) == []
     with pytest.raises(ZeroDivisionError):
         map_in_threads(lambda k: 1 // k, [1, 0])
 

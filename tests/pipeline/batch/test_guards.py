@@ -53,7 +53,7 @@ def test_real_limits(tmp_path: Path, limits: dict[str, Any], name: str, attribut
     with pytest.raises(SpikeSortingClassifiedError) as raised:
         guarded(sorter, watch, tmp_path)
     assert type(raised.value).__name__ == name and raised.value.attributes[attribute] > 0
-    assert ended.wait(2), "the sorter ends at its next chunk"
+    assert ended.wait(20), "the sorter ends at its next chunk"
 
 
 def test_a_standstill_of_reads_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
