@@ -97,8 +97,8 @@ def test_an_estimate_follows_the_names_of_channels():
     whole = xephys.zscore(made, statistics=statistics)
     part = xephys.zscore(turned.isel(channel=[1, 2]), statistics=statistics)
     np.testing.assert_array_equal(part, whole.sel(channel=part.channel))
-    for other in (turned, made.assign_coords(channel=range(100, 108))):
-        with pytest.raises(xephys.RecordingError, match=r"for other channels .*estimate it on this recording"):
+    for other, said in ((turned, "in another order"), (made.assign_coords(channel=range(100, 108)), "other channels")):
+        with pytest.raises(xephys.RecordingError, match=f"made on .*{said} .*estimate on this recording"):
             xephys.whiten(other, whitening=xephys.estimate_whitening(made))
     with pytest.raises(xephys.RecordingError, match="8 of the 8 channels have no value, such as 100"):
         xephys.detect_peaks(made.assign_coords(channel=range(100, 108)), noise_levels=levels)

@@ -18,7 +18,8 @@ KILOHERTZ_BELOW = 500.0
 def check_number(**values: Any) -> None:
     """Check that values are single numbers, not strings or lists."""
     for name, value in values.items():
-        if isinstance(value, str) or np.ndim(value) or not isinstance(value, (float, int, np.number, np.ndarray)):
+        wrong = isinstance(value, (str, bool, np.bool_))
+        if wrong or np.ndim(value) or not isinstance(value, (float, int, np.number, np.ndarray)):
             raise ParameterError(f"{name} is {value!r:.60}, a {type(value).__name__}; give one number")
 
 

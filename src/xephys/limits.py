@@ -47,7 +47,7 @@ def limit_fault(parameter: Parameter, value: Any, recording: Any = None) -> str 
     >>> limit_fault(Parameter("n_nearest", Parameter.KEYWORD_ONLY, annotation="int"), 0)
     'it must be greater than 0'
     """
-    if parameter.name.endswith(_NUMBERS) and _holds_text(value) and "str" not in str(parameter.annotation):
+    if parameter.name.endswith(_NUMBERS) and _holds_other(value) and "str" not in str(parameter.annotation):
         return "give numbers"
     kinds = {part.strip() for part in str(parameter.annotation).split("|")} - {"None"}
     if kinds not in ({"float"}, {"int"}) or value is None or np.ndim(value):
@@ -62,8 +62,10 @@ def limit_fault(parameter: Parameter, value: Any, recording: Any = None) -> str 
     return _fault_of_length(name, number, recording)
 
 
-def _holds_text(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, (list, tuple)) and any(isinstance(one, str) for one in value))
+def _holds_other(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_holds_other(one) or one is None for one in value)
+    return isinstance(value, (str, dict, set))
 
 
 def _fault_of_count(name: str, number: float) -> str | None:

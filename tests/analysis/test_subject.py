@@ -9,10 +9,12 @@ import xarray as xr
 from xephys.analysis.subject import Subject, content_key
 from xephys.analysis.tables import compute_quality_metrics
 from xephys.curate.units import relabel_units, select_units
-from xephys.errors import ParameterError
+from xephys.errors import ParameterError, RecordingError
 from xephys.recording.segments import tree_of
 from xephys.schema import make_recording
+from xephys.simulation.sorting import truth_sorting
 from xephys.sorting import build_sorting
+from xephys.testing import simulate_recording
 
 
 def test_keys_follow_units_when_they_are_renamed_and_reordered(sorting: xr.DataTree, recording: xr.DataArray) -> None:
@@ -55,7 +57,17 @@ def test_channels_in_another_order_are_refused(recording: xr.DataArray) -> None:
     spikes = {"sample_index": [100, 200], "unit_index": [0, 0]}
     made = build_sorting(recording, spikes=spikes, units={"label": ["good"]}, templates=waveforms, nbefore=10)
     turned = recording.isel(channel=slice(None, None, -1))
-    with pytest.raises(ParameterError, match=r"in another order .*select_channels"):
+    with pytest.raises(RecordingError, match=r"in another order .*sel\(channel=names\)"):
         Subject.of(made, turned)
     ordered = turned.ephys.select_channels(made["templates"].channel.values)
     assert Subject.of(made, ordered).n_spikes == 2
+
+
+def test_a_recording_of_other_channels_is_refused():
+    recording, truth = simulate_recording(duration_s=2, n_channels=8, n_units=2, seed=0)
+    sorting = truth_sorting(recording, truth)
+    for part in (slice(0, 4), slice(4, 8), slice(0, 7)):
+        with pytest.raises(RecordingError, match=r"of 8; give .* select_channels\(recording, sorting"):
+            Subject.of(sorting, recording.isel(channel=part))
+    with pytest.raises(RecordingError, match="in another order"):
+        Subject.of(sorting, recording.isel(channel=slice(None, None, -1)))

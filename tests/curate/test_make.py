@@ -153,3 +153,12 @@ def test_segments_are_counted_without_a_recording() -> None:
     )
     assert tree["spikes"]["segment_index"].values.tolist() == [0, 2, 2]
     assert xephys.to_spikeinterface(tree).get_num_segments() == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "odd"),
+    [([0, "a"], "'a', a str"), (["a", None], "None, a NoneType"), ([None, None], "None")],
+)
+def test_labels_of_several_kinds_are_refused(labels, odd):
+    with pytest.raises(ParameterError, match=f"labels hold {odd}.*all as integers, or all as texts"):
+        xephys.make_sorting(sample_index=[1, 2], labels=labels, sampling_frequency=1000.0)

@@ -72,7 +72,7 @@ def test_labels_of_detection_are_accepted(recording):
         ([0, 1, 0, 0, 1, 0, 0, 0], "bad holds 0; give labels"),
         (["good"] * 7 + ["broken"], "bad holds 'broken'; give labels"),
         (np.zeros((8, 2), bool), "for 8 channels"),
-        (xr.DataArray([True], dims="channel", coords={"channel": [3]}), "has no value for 7 of the 8 channels"),
+        (xr.DataArray([True], dims="channel", coords={"channel": [3]}), "7 of the 8 channels have no value, such as 0"),
         ("dead", r"shape \(\) for 8 channels"),
     ],
 )

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from .. import schema
-from ..errors import ParameterError
+from ..errors import ParameterError, RecordingError
 from ..per_channel import check_order, place_single_channel, positions_of
 from ..preprocess.scale import to_uv
 from ..recording.clock import first_sample
@@ -61,7 +61,7 @@ class Subject:
                 f"spikes lie in segments up to {subject.segment_index.max()} and the recording has {len(parts)}, "
                 "counted from 0; give all segments that were sorted"
             )
-        check_order(parts[0], sorting.children.get("templates"), what="the sorting")
+        _check_channels(parts[0], sorting)
         bounds = zip(parts, pairwise(subject.segment_bounds), strict=True)
         for number, (part, (first, last)) in enumerate(bounds):
             samples, start = subject.sample_index[first:last], first_sample(part)
@@ -163,6 +163,20 @@ def content_key(values: NDArray[np.int64]) -> int:
     """
     digest = hashlib.sha1(np.ascontiguousarray(values, np.int64).tobytes(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "little", signed=True)
+
+
+def _check_channels(recording: xr.DataArray, sorting: xr.DataTree) -> None:
+    """Refuse a recording of other channels than the sorting's: units name channels by their position."""
+    node = sorting.children.get("templates")
+    if node is None or "channel" not in node.coords:
+        return
+    check_order(recording, node, what="the sorting")
+    n, known = recording.sizes["channel"], node.sizes["channel"]
+    if n != known:
+        raise RecordingError(
+            f"the recording has {n} channels and the sorting is of {known}; give the recording that was sorted, or "
+            "those of its channels: select_channels(recording, sorting['templates'].channel.values)"
+        )
 
 
 def _scaled(recording: xr.DataArray) -> xr.DataArray:

@@ -121,7 +121,7 @@ def make_sorting(
         raise ParameterError(
             f"the spikes have no sample_index; they have {known}: give sample_index, or times_s for times in seconds"
         )
-    names = columns.get("unit_index") if labels is None else np.asarray(labels)
+    names = columns.get("unit_index") if labels is None else of_one_kind(labels)
     ids, unit_index = _units(names, len(columns["sample_index"]), unit_ids, ignore, templates)
     kept = np.flatnonzero(unit_index >= 0)
     columns = {name: np.asarray(values)[kept] for name, values in columns.items()}
@@ -196,7 +196,7 @@ def _units(
     """Names of the units, and the unit of each spike; -1 for spikes without a unit."""
     if names is None:
         raise ParameterError("the spikes have no unit_index, and no labels are given; give one label for each spike")
-    names = np.asarray(names)
+    names = of_one_kind(names)
     if names.shape != (n_spikes,):
         raise ParameterError(f"labels have shape {names.shape} for {n_spikes} spikes; give one for each spike")
     if not len(names):
@@ -219,6 +219,35 @@ def _units(
         one = np.asarray(names[foreign][:1]).tolist()[0]
         raise ParameterError(f"label {one!r} is none of the {len(ids)} unit_ids; name all units, or leave unit_ids out")
     return ids, np.where(none, -1, found)
+
+
+def of_one_kind(labels: Any) -> NDArray[Any]:
+    """Names of units as an array: integers or texts. NumPy alone would make texts of both.
+
+    Raises
+    ------
+    ParameterError
+        If there are both, or something else among them.
+
+    Examples
+    --------
+    >>> of_one_kind([3, 7]).dtype.kind, of_one_kind(["a", "bc"]).dtype.kind
+    ('i', 'U')
+    """
+    import pandas as pd
+
+    values = np.asarray(labels) if hasattr(labels, "dtype") else np.array(labels, dtype=object)
+    if values.dtype != object or not values.size:
+        return np.asarray(labels)
+    kind = pd.api.types.infer_dtype(values, skipna=False)
+    if kind in ("string", "integer"):
+        return values.astype(str if kind == "string" else np.int64)
+    if not kind.startswith("mixed") or kind == "mixed-integer-float":
+        return np.asarray(labels)
+    types = pd.Series(values.ravel(), dtype=object).map(type)
+    other = (types != types.iloc[0]).to_numpy()
+    odd = values.ravel()[int(other.argmax())]
+    raise ParameterError(f"labels hold {odd!r}, a {type(odd).__name__}; give all as integers, or all as texts")
 
 
 def _seen(

@@ -116,7 +116,8 @@ def relabel_units(
         names[index] = list(unit_ids.values())
         names = np.array(names.tolist())
         if len(np.unique(names)) < len(names):
-            raise ParameterError(f"unit_ids gives {len(names) - len(np.unique(names))} units a name that another has")
+            twice = len(names) - len(np.unique(names))
+            raise ParameterError(f"unit_ids gives {twice} units a name that another has; give each its own")
         entry["unit_ids"] = {str(names[k]): str(known[k]) for k in index}
         for path in ("units", "templates"):
             if path in nodes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import schema
 from ..calls import operation
-from ..errors import ParameterError
+from ..errors import ParameterError, RecordingError
 from ..per_channel import bad_channels_of, of_these_channels
 from ..recording.slicing import select_channels
 
@@ -97,7 +97,10 @@ def bad_mask(recording: xr.DataArray, bad: Any = None) -> NDArray[np.bool_]:
     if bad is None:
         return bad_channels_of(recording)
     n = recording.sizes["channel"]
-    values = np.asarray(of_these_channels(recording, bad, what="bad"))
+    try:
+        values = np.asarray(of_these_channels(recording, bad, what="bad"))
+    except RecordingError as error:
+        raise ParameterError(str(error)) from error
     if values.shape != (n,):
         raise ParameterError(
             f"bad has shape {values.shape} for {n} channels; give a label or True or False for each (for identifiers: "

@@ -14,7 +14,7 @@ import pytest
 import xephys
 from xephys.errors import OutputError
 from xephys.graph import writers
-from xephys.io.store.atomic import whole_or_absent
+from xephys.io.store.atomic import check_output, whole_or_absent
 
 WRITER = """
 import sys, time
@@ -101,3 +101,10 @@ def test_save_recording_killed_in_the_middle(tmp_path):
     recording = xephys.make_recording(np.ones((300, 2), "i2"), sampling_frequency=30_000.0)
     xephys.save_recording(recording, tmp_path / "rec", format="binary")
     assert [path.name for path in tmp_path.iterdir()] == ["rec"]
+
+
+def test_a_path_in_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file.a.zarr cannot be written, because .*file is a file; choose another"):
+        check_output(tmp_path / "file" / "a.zarr", overwrite=False)
+    check_output(tmp_path / "new" / "er" / "a.zarr", overwrite=False)

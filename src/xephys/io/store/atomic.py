@@ -113,8 +113,11 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     OutputError
-        If the path exists and may not be overwritten.
+        If the path exists and may not be overwritten, or lies in a file.
     """
+    above = next((one for one in path.absolute().parents if one.exists()), None)
+    if above is not None and not above.is_dir():
+        raise OutputError(f"{path} cannot be written, because {above} is a file; choose another path")
     if not path.exists():
         return
     if not overwrite:
