@@ -256,15 +256,19 @@ def test_a_lack_of_memory_is_followed_by_smaller_chunks(
     ("field", "value", "message"),
     [("sampling_frequency", 20_000.0, "sampling frequency 20000"), ("n_channels", 4, "channels")],
 )
-def test_mixed_recordings_of_a_folder_are_told_apart(
-    write_wells: Callable[..., list[Path]], field: str, value: float, message: str
+@pytest.mark.parametrize("odd", [0, 1])
+def test_the_one_unlike_the_others_of_a_folder_fails(
+    write_wells: Callable[..., list[Path]], field: str, value: float, message: str, odd: int
 ) -> None:
     (well,) = write_wells(1)
     described = json.loads((well / "file1.json").read_text())
-    (well / "file1.json").write_text(json.dumps({**described, field: value}))
+    (well / f"file{odd}.json").write_text(json.dumps({**described, field: value}))
     results = sort_recording([well], **QUICK)
-    assert [result.status for result in results] == ["success", "failed", "success"]
-    assert message in failure(results[1]).message
+    assert [result.status for result in results] == ["failed" if k == odd else "success" for k in range(3)]
+    assert (
+        message in failure(results[odd]).message
+        and f"file{odd} is unlike file{1 - odd}" in failure(results[odd]).message
+    )
 
 
 def test_two_runs_in_one_folder(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ import shutil
 import time
 from dataclasses import replace
 
+import xarray as xr
+
+from ...errors import RecordingError
 from ...recording.segments import check_alike
 from ...sorter.progress import Report
 from ..classified import ResourceSortFailure, SpikeSortingClassifiedError
@@ -80,6 +83,7 @@ def _sort_and_split(run: GroupRun, *, chunk_duration_s: float) -> None:
         _load(run, k, part, chunk_duration_s)
     if not run.segments:
         return
+    _leave_out_unlike(run)
     rate = float(next(iter(run.segments.values()))[0].attrs["sampling_frequency"])
     duration_s = sum(segment.sizes["time"] for segments in run.segments.values() for segment in segments) / rate
     run.watch.minutes = duration_s / 60
@@ -93,11 +97,33 @@ def _load(run: GroupRun, k: int, part: Part, chunk_duration_s: float) -> None:
         segments = run.backend.load_recording(part.given, chunk_duration_s=chunk_duration_s)
         for segment in segments:
             check_signal(segment, sorter=run.backend.name)
-        if run.segments:
-            check_alike([next(iter(run.segments.values()))[0], *segments])
         run.segments[k] = segments
     except Exception as error:  # noqa: BLE001 - see above
         run.failures[k] = as_classified(error, sorter=run.backend.name, folder=run.group.intermediate)
+
+
+def _leave_out_unlike(run: GroupRun) -> None:
+    """Recordings of other channels or rates than most fail; if none are most, those unlike the first."""
+    firsts = {k: segments[0] for k, segments in run.segments.items()}
+    reference = min(firsts)
+    if not all(_are_alike(firsts[reference], first) for first in firsts.values()):
+        votes = {k: sum(_are_alike(one, other) for other in firsts.values()) for k, one in firsts.items()}
+        reference = max(votes, key=lambda k: (votes[k], -k))
+    for k in list(run.segments):
+        try:
+            check_alike([firsts[reference], *run.segments[k]])
+        except RecordingError as error:
+            name, like = run.group.parts[k].name, run.group.parts[reference].name
+            run.failures[k] = RecordingError(f"{name} is unlike {like}, with which it would be sorted jointly: {error}")
+            del run.segments[k]
+
+
+def _are_alike(one: xr.DataArray, other: xr.DataArray) -> bool:
+    try:
+        check_alike([one, other])
+    except RecordingError:
+        return False
+    return True
 
 
 def _rehearse(run: GroupRun, duration_s: float) -> None:
