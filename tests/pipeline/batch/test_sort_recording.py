@@ -265,10 +265,9 @@ def test_the_one_unlike_the_others_of_a_folder_fails(
     (well / f"file{odd}.json").write_text(json.dumps({**described, field: value}))
     results = sort_recording([well], **QUICK)
     assert [result.status for result in results] == ["failed" if k == odd else "success" for k in range(3)]
-    assert (
-        message in failure(results[odd]).message
-        and f"file{odd} is unlike file{1 - odd}" in failure(results[odd]).message
-    )
+    assert message in failure(results[odd]).message
+    if field == "sampling_frequency":  # fewer channels than contacts are noticed when the file is opened
+        assert f"file{odd} is unlike file{1 - odd}" in failure(results[odd]).message
 
 
 def test_two_runs_in_one_folder(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
