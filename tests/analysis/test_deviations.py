@@ -13,6 +13,7 @@ import xarray as xr
 import xephys
 from xephys.analysis.run import analyze
 from xephys.curate.units import select_units
+from xephys.kernels.analysis.unit_places import source_places
 from xephys.kernels.metrics.template_spread import template_spreads
 from xephys.sorting import build_sorting
 from xephys.testing import simulate_recording
@@ -30,6 +31,9 @@ SHOWN = {
         f"{KERNELS}/test_isolation.py", "test_units_on_different_channels_equal_spikeinterface",
     ),
     "similarity with lags": ("tests/analysis/test_units.py", "test_similarity_is_symmetric_and_never_below_theirs"),
+    "locations of units whose source lies beside a contact": (
+        HERE, "test_a_source_beside_a_contact_is_found_where_the_other_fit_stops_early",
+    ),
     "template metrics without a peak before or after": (HERE, "test_an_absent_peak_has_no_time"),
     "`nn_miss_rate` and template metrics of a unit without spikes": (HERE, "test_a_unit_without_spikes_has_no_values"),
     "`spread` beside a unit without spikes": (HERE, "test_one_flat_template_does_not_take_the_spread_of_all_units"),
@@ -139,6 +143,23 @@ def test_spikes_are_chosen_by_content(sorting: xr.DataTree, recording: xr.DataAr
     n = [recording.sizes["time"]]
     one, other = (random_spikes_selection(theirs, n, max_spikes_per_unit=20, seed=seed) for seed in (0, 1))
     assert not np.array_equal(one, other)
+
+
+def test_a_source_beside_a_contact_is_found_where_the_other_fit_stops_early() -> None:
+    from spikeinterface.postprocessing.localization_tools import solve_monopolar_triangulation
+
+    listed = np.array([0, 1, 2, 6, 7, 8, 9, 10, 13, 14, 16, 17, 18, 20, 21, 22, 23, 30])
+    sizes = np.array([43.0, 30, 35, 50, 35, 72, 61, 55, 98, 94, 249, 194, 118, 1260, 325, 154, 89, 82])
+    places = np.stack([listed % 4 * 16.0, listed // 4 * 20.0], axis=1)
+
+    def error(source: Any) -> float:
+        distances = np.sqrt(((places - source[:2]) ** 2).sum(axis=1) + source[2] ** 2)
+        return float(((sizes - source[3] / distances) ** 2).sum())
+
+    found = source_places(sizes[None], np.arange(18, dtype=np.int32)[None], places)[0]
+    theirs = np.array(solve_monopolar_triangulation(sizes, places, 1000.0, "least_square"))
+    assert np.linalg.norm(found[:2] - places[sizes.argmax()]) < 4
+    assert error(theirs) > 100 * error(found)
 
 
 def test_an_absent_peak_has_no_time(ours: Any, theirs: dict[str, Any]) -> None:
