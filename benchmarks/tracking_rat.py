@@ -161,12 +161,12 @@ def picture(tracks: xr.DataTree, histograms: Any, path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def by_peer(paths: Sequence[Path], units: xr.Dataset, python: str) -> tuple[Any, str]:
+def by_peer(days: Sequence[xr.Dataset], paths: Sequence[Path], units: xr.Dataset, python: str) -> tuple[Any, str]:
     """Track of each unit as pyDANT finds it from the same templates; units without one are tracks of their own."""
     number, row = units["session"].values, units["row"].values
     tables, index = [], []
     for day, path in enumerate(paths):
-        one = session(path).isel(channel=slice(0, N_PEER_CONTACTS))
+        one = days[day].isel(channel=slice(0, N_PEER_CONTACTS))
         with np.load(path) as stored:
             trains = np.split(stored["spike_samples"] / SAMPLING_FREQUENCY * 1e3, stored["unit_offsets"][1:-1])
         one["spike_time"] = ("unit", np.array([*trains, None], dtype=object)[:-1])
@@ -195,14 +195,16 @@ def _lengths(track: Any) -> list[int]:
     return counts
 
 
-def without_each_day(paths: Sequence[Path], names: Sequence[str], histograms: Any, kinds: dict[str, Any]) -> Any:
+def without_each_day(
+    days: Sequence[xr.Dataset], names: Sequence[str], histograms: Any, kinds: dict[str, Any]
+) -> list[list[object]]:
     """Rows of the table of runs in which one day is left out: the last rows of each."""
     import xephys
 
     rows = []
-    for gone in range(len(paths)):
-        kept = [day for day in range(len(paths)) if day != gone]
-        tracks = xephys.track_units((session(paths[day]) for day in kept), names=[names[day] for day in kept])
+    for gone in range(len(days)):
+        kept = [day for day in range(len(days)) if day != gone]
+        tracks = xephys.track_units([days[day] for day in kept], names=[names[day] for day in kept])
         units, n_known = tracks["units"].to_dataset(), int(tracks["motion"]["known"].values.sum())
         of_kept = {name: [by_day[day] for day in kept] for name, by_day in kinds.items()}
         found = compared(
@@ -221,7 +223,8 @@ def main() -> None:
     given = parser.parse_args()
     paths = sorted((Path(os.environ["XEPHYS_SHARED_DATA"]) / FOLDER).glob("*.npz"))
     names = [path.stem.removeprefix("T182_").removesuffix("_idle_bank1").replace("_", "-") for path in paths]
-    tracks = xephys.track_units(map(session, paths), names=names)
+    days = list(map(session, paths))
+    tracks = xephys.track_units(days, names=names)
     histograms = [interval_histograms(path) for path in paths]
     kinds = {"single": [np.load(path)["is_single"] for path in paths], "isolated": list(map(isolated, paths))}
     if given.picture:
@@ -237,9 +240,9 @@ def main() -> None:
     header = ["days", "pairs in a track", "median", "mean", "neighbors", "median", "mean"]
     parts = [words, table(header, compared(units, units["track"].values, names, histograms, kinds))]
     if given.dant:
-        track, said = by_peer(paths, units, given.dant)
+        track, said = by_peer(days, paths, units, given.dant)
         parts += [said, table(header, compared(units, track, names, histograms, kinds))]
-    left = without_each_day(paths, names, histograms, kinds)
+    left = without_each_day(days, names, histograms, kinds)
     parts += ["One day left out:", table(["left out", "days with a known displacement", *header], left)]
     legend = " ".join((__doc__ or "").split("\n\n")[-1].split())
     write_result("tracking_rat", "# Tracking of a rat's neurons", legend, *parts)
