@@ -66,7 +66,9 @@ def pages_mapped_again() -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="settings of the GNU C library")
-def test_memory_of_a_task_is_there_for_the_next():
+def test_memory_of_a_task_is_there_for_the_next(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("MALLOC_")]:
+        monkeypatch.delenv(name)  # settings of the user's, which would be kept
     before = dict(os.environ)
     with local_cluster(n_workers=1, threads_per_worker=1) as client:
         assert client.submit(pages_mapped_again).result() < 1000  # of 16,384
