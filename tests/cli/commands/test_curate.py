@@ -19,6 +19,8 @@ def test_rules_label_and_remove(sorted_folder, tmp_path):
     assert f"num_spikes >= {limit}: num_spikes is {counts.min()}" in text
     run("curate", sorted_folder, "--rule", f"num_spikes >= {limit}", "--remove", "--out", tmp_path / "b.zarr")
     assert xephys.open_sorting(tmp_path / "b.zarr")["units"].sizes["unit"] == (counts >= limit).sum()
+    strict = run("curate", sorted_folder, "--rule", "num_spikes > 1e9", "--remove", "--out", tmp_path / "none.zarr")
+    assert "before, 0 after: " in strict.stdout
     assert "exists already" in refused(
         "curate", sorted_folder, "--rule", "snr > 1", "--out", tmp_path / "b.zarr", status=4
     )

@@ -72,7 +72,8 @@ def curate(
     save_sorting(tree, out, overwrite=overwrite)
     _print_log(curation_log(tree)[n_logged:])
     labels = ", ".join(f"{n} {label}" for label, n in _counts(tree).items())
-    console().print(f"{n_before} units before, {tree['units'].sizes['unit']} after ({labels}): {out}")
+    after = f"{tree['units'].sizes['unit']} after" + (f" ({labels})" if labels else "")
+    console().print(f"{n_before} units before, {after}: {out}")
 
 
 def _labelled(tree: xr.DataTree, recording: Any, rules: list[str], *, bombcell: bool, remove: bool) -> xr.DataTree:
