@@ -10,7 +10,11 @@ import pytest
 
 import xephys
 from xephys.checks import check_choice, check_corner, check_keywords, check_positive, check_share, nearest_name
+from xephys.curate.bombcell import label_like_bombcell
 from xephys.errors import ParameterError
+from xephys.pipeline import SortingPipelineConfig, read_compiled
+
+SORTING = xephys.make_sorting(sample_index=[1, 2], labels=[0, 0], sampling_frequency=1000.0)
 
 
 @pytest.mark.parametrize("value", [0.0, 500.0, 700.0, -1.0, np.nan, np.inf])
@@ -80,3 +84,24 @@ def test_nothing_follows_a_question():
                 followed += [f"{path.name}:{text.lineno}"] if any(asks[:-1]) else []
     assert hints > 8
     assert not followed
+
+
+@pytest.mark.parametrize(
+    "read", [SortingPipelineConfig.from_toml, read_compiled, lambda path: label_like_bombcell(SORTING, thresholds=path)]
+)
+def test_files_that_cannot_be_read_are_answered_with_what_they_should_be(read, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none.x does not exist; give the path of [act]"):
+        read(tmp_path / "none.x")
+    with pytest.raises(ParameterError, match=r"cannot be read \(Is a directory\); give the path of"):
+        read(tmp_path)
+
+
+def test_a_file_that_holds_something_else_is_refused(tmp_path):
+    (tmp_path / "a.npz").write_text("nothing")
+    with pytest.raises(ParameterError, match=r"does not hold a compiled recording \(sorted.npz\); give another"):
+        read_compiled(tmp_path / "a.npz")
+
+
+def test_truth_values_are_no_numbers():
+    with pytest.raises(ParameterError, match="threshold is True, a bool; give one number"):
+        check_positive(threshold=True)

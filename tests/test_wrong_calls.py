@@ -156,6 +156,8 @@ CALLS = {
         "did you mean 'stream_id'",
     ),
     "a negative threshold": (lambda g: xephys.sort(g.r, detect_threshold=-5), "greater than 0.*lists the limits"),
+    "axes that are none": (lambda g: plot.plot_traces(g.r, ax=3), "ax is 3; give Axes, such as plt.gca"),
+    "axes in a list": (lambda g: plot.plot_probe(g.r, ax=[None]), r"give one of them, such as axes\[0\]"),
     "a figure of nothing": (lambda g: plot.plot_report(3), "nothing to draw of a int"),
     # Later additions: analysis, curation, joining, resampling.
     "an extension": (lambda g: xephys.analyze(_sorting(g), g.f, extensions=["waveform"]), "did you mean 'waveforms'"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -70,6 +72,37 @@ def sample_type(dtype: Any, *, name: str = "dtype") -> np.dtype[Any]:
     if known.kind not in "iuf":
         raise ParameterError(f"{name} is {known}; traces hold integers or real numbers, such as 'int16' or 'float32'")
     return known
+
+
+@contextmanager
+def readable(path: Any, *, what: str) -> Iterator[None]:
+    """Answer a file that cannot be read in a sentence; ``what`` is what it should be.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ParameterError
+        If it is a folder, may not be read, or holds something else.
+
+    Examples
+    --------
+    >>> with readable("none.toml", what="a configuration"):
+    ...     open("none.toml")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: none.toml does not exist; give the path of a configuration
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} does not exist; give the path of {what}") from error
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read ({error.strerror or error}); give the path of {what}") from error
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError(f"{path} does not hold {what}; give another path") from error
 
 
 def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:

@@ -163,6 +163,13 @@ def _path(name: str, value: Any) -> str | None:
     return f"{_shown(value)}; give one path, as text or pathlib.Path{several}"
 
 
+def _axes(name: str, value: Any) -> str | None:
+    if hasattr(value, "get_figure") and hasattr(value, "plot"):
+        return None
+    one = "one of them, such as axes[0]" if isinstance(value, (list, np.ndarray)) else "Axes, such as plt.gca()"
+    return f"{_shown(value)}; give {one}"
+
+
 def _labelled(name: str, value: Any) -> str | None:
     if _is_xarray(value, "DataArray") or (
         name == "recording" and _is_xarray(value, "DataTree") and not _is_sorting(value)
@@ -253,6 +260,7 @@ _KINDS: dict[str, Callable[[str, Any], str | None]] = {
     "str": _text,
     "bool": _flag,
     "PathLike": _path,
+    "Axes": _axes,
     "xr.DataArray": _labelled,
     "xr.Dataset": _dataset,
     "xr.DataTree": _tree,

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.errors import ParameterError
-from xephys.motion.displacement import displacement_at, make_motion, validate_motion
+from xephys.errors import ParameterError, RecordingError
+from xephys.motion.correct import correct_motion
+from xephys.motion.displacement import displacement_at, make_motion, shanks_asked_for, validate_motion
 from xephys.schema import MOTION_VARIABLES
+from xephys.testing import simulate_recording
 
 VALUES = np.array([[0.0, 0.0], [4.0, 2.0], [8.0, 4.0]])
 
@@ -103,3 +105,15 @@ def test_other_objects_are_refused(motion):
     with pytest.raises(ParameterError, match="'known' of the motion has dims None"):
         validate_motion(motion.drop_vars("known"))
     assert validate_motion(xr.DataTree.from_dict({"motion": motion})["motion"]).equals(motion)
+
+
+def test_a_motion_of_another_shank_is_refused():
+    recording, _ = simulate_recording(duration_s=2, n_channels=8, n_units=1, seed=0)
+    tagged = recording.assign_coords(shank=("channel", ["a"] * 8))
+    motion = make_motion([[4.0]], time_s=[0], depth_um=[0])
+    assert shanks_asked_for(tagged, motion) is None  # of the shank 0, as the default is called: it has no name
+    assert shanks_asked_for(tagged, make_motion([[4.0]], time_s=[0], depth_um=[0], shank=["a"])) is None
+    other = make_motion([[4.0]], time_s=[0], depth_um=[0], shank=["b"])
+    with pytest.raises(RecordingError, match="the motion is of shank b, and the recording has a"):
+        correct_motion(tagged, motion=other)
+    assert shanks_asked_for(tagged.drop_vars(["shank"]), other) is None

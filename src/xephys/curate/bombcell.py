@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import readable
 from ..errors import ParameterError, XephysWarning
 from ..sorting import unit_ids_of, validate_sorting
 from ..typing import PathLike
@@ -143,8 +144,10 @@ def _met(conditions: Iterable[str], columns: Mapping[str, NDArray[Any]], unit_id
 def _sections(thresholds: Mapping[str, Any] | PathLike) -> dict[str, list[str]]:
     """Conditions by section, from any accepted form."""
     if isinstance(thresholds, (str, Path)):
+        with readable(thresholds, what="thresholds (JSON)"):
+            text = Path(thresholds).read_bytes()
         try:
-            thresholds = json.loads(Path(thresholds).read_bytes())
+            thresholds = json.loads(text)
         except ValueError as error:
             raise ParameterError(f"{thresholds} is not whole JSON ({error}); save the thresholds again") from error
     given = {str(name).replace("-", "_"): value for name, value in dict(thresholds).items()}

@@ -12,9 +12,9 @@ from ..errors import ParameterError
 from ..graph.plan import Stage
 from ..per_channel import bad_channels_of, positions_of
 from ..recording.clock import start_time_s
-from ..recording.geometry import channel_groups, shank_labels
+from ..recording.geometry import channel_groups
 from ..recording.stages import extend_recording, recording_plan
-from .displacement import check_inside, shank_indices, validate_motion
+from .displacement import check_inside, shank_indices, shanks_asked_for, validate_motion
 
 METHODS = ("kriging", "inverse_distance", "nearest")
 #: Step of displacement in the table of weights.
@@ -96,8 +96,7 @@ def correct_motion(
     validate_motion(motion)
     origin_s = start_time_s(recording)
     check_inside(motion, np.array([origin_s, origin_s + (info.n_samples - 1) / info.sampling_frequency]))
-    has_shanks = "shank" in recording.coords or "probe" in recording.coords
-    names = shank_labels(recording) if has_shanks and motion.sizes["shank"] > 1 else None
+    names = shanks_asked_for(recording, motion)
     shank_index = np.broadcast_to(shank_indices(motion, names), info.n_channels).astype(np.int64)
     displacement = np.ascontiguousarray(motion["displacement_um"].values, np.float32)
     limit = float(np.abs(displacement).max())

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ParameterError
+from ..errors import ParameterError, RecordingError
+from ..recording.geometry import shank_labels
 from ..schema import MOTION_VARIABLES
 
 
@@ -215,6 +216,28 @@ def shank_indices(motion: xr.Dataset, shank: Any) -> NDArray[np.int64]:
         name = np.atleast_1d(wanted)[np.atleast_1d(wrong)][0]
         raise ParameterError(f"shank '{name}' is not one of the motion's ({', '.join(known)}); it is of another probe")
     return index
+
+
+def shanks_asked_for(recording: xr.DataArray, motion: xr.Dataset) -> NDArray[np.str_] | None:
+    """The shank of each channel, as a motion of several is asked for it; None for a motion of one, valid everywhere.
+
+    Raises
+    ------
+    RecordingError
+        If the one shank of a motion has a name (other than 0, the default), and none of the recording's has it.
+    """
+    if not {"shank", "probe"} & set(recording.coords):
+        return None
+    labels = shank_labels(recording)
+    if motion.sizes["shank"] > 1:
+        return labels
+    name = str(motion["shank"].values[0])
+    if name != "0" and name not in labels:
+        raise RecordingError(
+            f"the motion is of shank {name}, and the recording has {', '.join(np.unique(labels))}: it is of another "
+            "recording; estimate it on this one"
+        )
+    return None
 
 
 def check_inside(motion: xr.Dataset, time_s: NDArray[np.float64]) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..graph.checkpoint import StoredRecords
 from ..per_channel import positions_of
 from ..recording.clock import first_sample, start_time_s
-from ..recording.geometry import channel_groups, nearest_channels, separation_um, shank_labels
-from .displacement import displacement_at
+from ..recording.geometry import channel_groups, nearest_channels, separation_um
+from .displacement import displacement_at, shanks_asked_for
 
 #: Maximum distance of a spike from its peak channel; larger distances are errors of the localization.
 REACH_UM = 25.0
@@ -63,15 +63,12 @@ class Tissue:
         [0.0, 4.0]
         """
         positions = positions_of(recording, why="motion")
-        several = motion.sizes["shank"] > 1
-        named = "shank" in recording.coords or "probe" in recording.coords
-        shanks = shank_labels(recording) if several and named else None
         return cls(
             motion=motion,
             positions_um=np.ascontiguousarray(positions, np.float64),
             groups=channel_groups(recording),
             separation_um=separation_um(recording, positions),
-            shanks=shanks,
+            shanks=shanks_asked_for(recording, motion),
             first_sample=first_sample(recording),
             first_time_s=start_time_s(recording),
             sampling_frequency=float(recording.attrs["sampling_frequency"]),

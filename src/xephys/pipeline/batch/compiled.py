@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checks import readable
 from ...typing import PathLike
 from ..config.config import SortingPipelineConfig
 from .spike_data import SpikeData
@@ -90,6 +91,13 @@ def compiled_units(data: SpikeData, config: SortingPipelineConfig) -> dict[str, 
 def read_compiled(path: PathLike) -> dict[str, Any]:
     """A compiled ``sorted.npz`` as ``units`` (a list of fields by name), ``locations`` and ``fs``; runs no code.
 
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ParameterError
+        If it cannot be read, or holds something else.
+
     Examples
     --------
     >>> import tempfile
@@ -101,7 +109,7 @@ def read_compiled(path: PathLike) -> dict[str, Any]:
     ...     read_compiled(path)["units"][0]["spike_train"].tolist()
     [5, 9]
     """
-    with np.load(path, allow_pickle=False) as stored:
+    with readable(path, what="a compiled recording (sorted.npz)"), np.load(path, allow_pickle=False) as stored:
         n, names = int(stored["n_units"]), [str(name) for name in stored["fields"]]
         units: list[dict[str, Any]] = [{} for _ in range(n)]
         for name in names:

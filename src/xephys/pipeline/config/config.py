@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ...checks import hint_for
+from ...checks import hint_for, readable
 from ...errors import ParameterError
 from ...io.store.atomic import whole_or_absent
 from ...typing import PathLike
@@ -133,7 +133,11 @@ class SortingPipelineConfig:
         FileNotFoundError
             If there is no such file.
         """
-        text = source if isinstance(source, str) and "\n" in source else Path(source).read_text(encoding="utf-8")
+        if isinstance(source, str) and "\n" in source:
+            text = source
+        else:
+            with readable(source, what="a configuration (TOML)"):
+                text = Path(source).read_text(encoding="utf-8")
         try:
             stored = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
