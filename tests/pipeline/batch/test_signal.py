@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.pipeline.batch.signal import check_signal
+from xephys.errors import RecordingError
+from xephys.pipeline.batch.signal import check_finite, check_signal
 from xephys.pipeline.classified import NoGoodChannelsError, SaturatedSignalError
+from xephys.recording.slicing import sample_slice
 from xephys.schema import make_recording
 
 
@@ -37,3 +39,14 @@ def test_saturated_channels() -> None:
 def test_noise_of_a_few_counts_is_not_saturated() -> None:
     traces = np.random.default_rng(1).normal(0, 3, (60_000, 4)).round().astype(np.int16)
     check_signal(make_recording(traces, sampling_frequency=30_000.0), sorter="default")
+
+
+def test_samples_that_are_no_numbers() -> None:
+    traces = np.zeros((300, 4), np.float32)
+    traces[[17, 200], 2] = np.nan, np.inf
+    recording = make_recording(traces, sampling_frequency=30_000.0).chunk({"time": 100})
+    check_finite(recording.isel(time=slice(20, 150)))
+    with pytest.raises(RecordingError, match="sample 17 is NaN or infinite on 1 channels"):
+        check_finite(recording)
+    with pytest.raises(RecordingError, match="sample 200 is"):
+        check_finite(sample_slice(recording, 100, 300))

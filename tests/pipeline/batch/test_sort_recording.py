@@ -270,6 +270,28 @@ def test_the_one_unlike_the_others_of_a_folder_fails(
         assert f"file{odd} is unlike file{1 - odd}" in failure(results[odd]).message
 
 
+def test_each_odd_recording_of_a_folder_fails_alone(write_wells: Callable[..., list[Path]]) -> None:
+    (well,) = write_wells(1)
+    described = json.loads((well / "file0.json").read_text())
+    counts = np.fromfile(well / "file0.bin", "<i2")
+    broken = counts.astype("<f4")
+    broken[12_345 * 8 + 3] = np.nan  # one sample, which a look at some stretches does not see
+    odd = {
+        "file3": (broken, {"dtype": "float32"}, "sample 12345 is NaN or infinite on 1 channels"),
+        "file4": (counts[:0], {}, "is empty"),
+        "file5": (np.full_like(counts, 7), {}, "all 8 channels are constant"),
+        "file6": (counts, {"n_channels": 7}, "7 channels"),
+        "file7": (counts, {"sampling_frequency": -1}, "sampling"),
+    }
+    for name, (values, changes, _) in odd.items():
+        values.tofile(well / f"{name}.bin")
+        (well / f"{name}.json").write_text(json.dumps({**described, **changes}))
+    results = sort_recording([well], **QUICK)
+    assert [result.status for result in results[:3]] == ["success"] * 3
+    for result, (_, _, message) in zip(results[3:], odd.values(), strict=True):
+        assert message in failure(result).message
+
+
 def test_two_runs_in_one_folder(write_wells: Callable[..., list[Path]], tmp_path: Path) -> None:
     (well,) = write_wells(1)
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])

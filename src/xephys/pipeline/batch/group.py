@@ -21,7 +21,7 @@ from .guards import Watch
 from .lock import LOCK_NAME, sole_use
 from .preflight import check_group
 from .results import CURATED_NAME, RecordingResult, as_record
-from .signal import check_signal
+from .signal import check_finite, check_signal
 from .sources import Group, Part
 from .spike_data import SpikeData
 from .stages import GroupRun, run_stages
@@ -97,6 +97,8 @@ def _load(run: GroupRun, k: int, part: Part, chunk_duration_s: float) -> None:
         segments = run.backend.load_recording(part.given, chunk_duration_s=chunk_duration_s)
         for segment in segments:
             check_signal(segment, sorter=run.backend.name)
+            if len(run.group.parts) > 1:
+                check_finite(segment)
         run.segments[k] = segments
     except Exception as error:  # noqa: BLE001 - see above
         run.failures[k] = as_classified(error, sorter=run.backend.name, folder=run.group.intermediate)

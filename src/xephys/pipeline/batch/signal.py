@@ -1,4 +1,4 @@
-"""Look at a few stretches of a recording before it is sorted: flat and saturated channels."""
+"""Look at a recording before it is sorted: flat and saturated channels, and samples that are no numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...errors import RecordingError
 from ...graph.excerpts import draw_excerpts
+from ...recording.clock import first_sample
 from ...recording.stages import recording_plan
 from ..classified import NoGoodChannelsError, SaturatedSignalError
 
@@ -43,6 +45,27 @@ def check_signal(recording: xr.DataArray, *, sorter: str) -> None:
             "lower the gain of the amplifier",
             channels_saturated=n_railed,
             total_channels=n,
+        )
+
+
+def check_finite(recording: xr.DataArray) -> None:
+    """Refuse floating-point samples that are NaN or infinite. Computes: all samples are read, if they are not integers.
+
+    In a joint sort they would end that of all recordings.
+
+    Raises
+    ------
+    RecordingError
+        If there are any; it names the first one.
+    """
+    if recording.dtype.kind != "f":
+        return
+    finite = np.isfinite(recording)
+    if not bool(finite.all()):
+        row = int(finite.all("channel").argmin("time"))
+        raise RecordingError(
+            f"sample {first_sample(recording) + row} is NaN or infinite on {int((~finite[row]).sum())} channels; repair "
+            "the recording (fillna, interpolate) or sort the parts without it"
         )
 
 
