@@ -64,8 +64,8 @@ def check_finite(recording: xr.DataArray) -> None:
     if not bool(finite.all()):
         row = int(finite.all("channel").argmin("time"))
         raise RecordingError(
-            f"sample {first_sample(recording) + row} is NaN or infinite on {int((~finite[row]).sum())} channels; repair "
-            "the recording (fillna, interpolate) or sort the parts without it"
+            f"sample {first_sample(recording) + row} is NaN or infinite on {int((~finite[row]).sum())} channels; "
+            "repair the recording (fillna, interpolate) or sort the parts without it"
         )
 
 
