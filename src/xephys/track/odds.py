@@ -104,14 +104,16 @@ def _learned_apart(
     from ..kernels.track.identity import SPLIT_ODDS, estimate_split_odds, learn_odds, probability_of
     from ..kernels.track.pairs import WEIGHTS, count_near
 
-    apart = joined(
-        [
+    ends = [both for step in range(1, N_APART_MIN + 1) for both in _ends(used, step)]
+    found: list[Pairs] = []
+    for both in ends:
+        found += [
             session_pairs(blocks, distance_max_um=distance_max_um, between=both, displaced_um=shift)
-            for step in range(1, N_APART_MIN + 1)
-            for both in _ends(used, step)
             for shift in (-APART_UM, APART_UM)
         ]
-    ).features.astype(np.float64)
+        if sum(len(some.first) for some in found) > N_PAIRS_LEARNED:
+            break
+    apart, part = joined(found).features.astype(np.float64), len(found) / (2 * len(ends))
     # Fewer pairs fit in where one session is displaced: the ends of the shank have no partner.
     depths = [block.places[:, 1] for of_shank in blocks for block in of_shank.values()]
     near, far = (
@@ -120,7 +122,7 @@ def _learned_apart(
     )
     odds = learn_odds(
         np.concatenate([cross, apart]), np.arange(len(cross) + len(apart)) < len(cross), WEIGHTS,
-        ratio=max(near, 1) / max(2 * far, 1), split=0.0,
+        ratio=max(near, 1) / max(2 * far * part, 1), split=0.0,
     )  # fmt: skip
     n_same = float(probability_of(cross, odds).sum()) / ratio
     split, gain = estimate_split_odds(within @ odds[:-1] + odds[-1], n_same=n_same)

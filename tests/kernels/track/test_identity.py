@@ -61,9 +61,16 @@ def test_few_shared_neurons_are_found_beside_an_optimum_without_any(n_same, cosi
          *(np.log1p(rng.exponential(spread, n_same) / 3) for spread in (4, 5, 3)), np.zeros(n_same)]
     )  # fmt: skip
     features, is_cross = np.concatenate([same, different]), np.arange(n_same + n) < n_same + 1200
-    chance = probability_of(features[is_cross], learn_odds(features, is_cross, WEIGHTS, ratio=0.5, split=0.0))
+    chance = probability_of(features[is_cross], learn_odds(features, is_cross, WEIGHTS[:6], ratio=0.5, split=0.0))
     assert 0.4 * n_same < chance.sum() < 1.2 * n_same
     assert chance[:n_same].sum() > 0.6 * chance.sum()
+
+
+def test_many_pairs_are_searched_from_where_some_of_them_lead(monkeypatch):
+    features, is_cross, _ = drawn(300, 2400, 1200, 3)
+    plain = learn_odds(features, is_cross, PRIOR, ratio=2.0)
+    monkeypatch.setattr("xephys.kernels.track.identity.N_PAIRS_TRIED", 500)
+    np.testing.assert_allclose(learn_odds(features, is_cross, PRIOR, ratio=2.0), plain, rtol=1e-3)
 
 
 def test_no_weight_changes_its_sign():

@@ -9,9 +9,13 @@ none is matched. Where a sorter has split many neurons, pairs at different depth
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 #: Confidence in the prior weights relative to one another, expressed as a number of pairs: where sessions may have no
 #: neuron in common, and where they do.
@@ -31,6 +35,8 @@ CONSTANTS = (CONSTANT, CONSTANT / 2)
 #: Log odds are limited to this value, and probabilities to this distance from 0 and 1.
 LOG_ODDS_MAX, PROBABILITY_MIN = 40.0, 1e-4
 N_STEPS_MAX = 300
+#: Of more pairs than this, evenly chosen ones decide from which constant all of them are searched.
+N_PAIRS_TRIED = 100_000
 
 
 def learn_odds(
@@ -77,7 +83,6 @@ def learn_odds(
     from scipy.optimize import minimize
 
     design = np.column_stack([features, np.ones(len(features))])
-    cross, same = design[is_cross], design[~is_cross]
     n_features = len(prior)
     # The logarithm of the common factor, the weights relative to their prior, and the constant.
     start = np.concatenate([[0.0], np.ones(n_features), [CONSTANT]])
@@ -87,7 +92,9 @@ def learn_odds(
     def odds_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.append(np.exp(values[0]) * prior * values[1:-1], values[-1])
 
-    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss(
+        values: NDArray[np.float64], cross: NDArray[np.float64], same: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.float64]]:
         """Loss of classifying pairs as within or between sessions, and its slope.
 
         With odds of "same" between sessions and ``split`` times these within, pairs with given features are found
@@ -107,12 +114,18 @@ def learn_odds(
 
     grown = np.log(SCALE_MAX) if shared else 0.0
     bounds = [(-grown, grown), *[(0.0, None)] * n_features, (None, None)]
-    options = {"maxiter": N_STEPS_MAX}
-    found = [
-        minimize(loss, np.append(start[:-1], first), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        for first in CONSTANTS
-    ]
-    return odds_of(np.asarray(min(found, key=lambda one: float(one.fun)).x))
+
+    def searched(some: NDArray[np.bool_], first: NDArray[np.float64]) -> OptimizeResult:
+        given = design[is_cross & some], design[~is_cross & some]
+        return minimize(
+            loss, first, given, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": N_STEPS_MAX}
+        )
+
+    every = np.ones(len(design), np.bool_)
+    some = every if len(design) <= N_PAIRS_TRIED else np.arange(len(design)) % (len(design) // N_PAIRS_TRIED + 1) == 0
+    found = [searched(some, np.append(start[:-1], constant)) for constant in CONSTANTS]
+    best = min(found, key=lambda one: float(one.fun))
+    return odds_of(np.asarray(best.x if some is every else searched(every, best.x).x))
 
 
 def probability_of(features: NDArray[np.float64], odds: NDArray[np.float64]) -> NDArray[np.float64]:
