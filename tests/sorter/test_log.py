@@ -7,7 +7,7 @@ import json
 import xephys
 from xephys.testing import simulate_recording
 
-STEPS = {"cluster", "refine 1", "look at what is left", "refine 2", "templates", "units"}
+STEPS = {"cluster", "refine 1", "look at what is left", "refine 2", "templates", "match", "units"}
 FIGURES = {
     "split": {"unit", "part", "num_spikes", "beside", "depth", "ratio", "separation"},
     "drop": {"num_spikes", "channel_index"},
@@ -20,7 +20,7 @@ def test_every_decision_is_logged_with_its_reason():
     log = json.loads(xephys.sort(recording).attrs["log"])
     assert {entry["step"] for entry in log} <= STEPS
     assert all(entry["reason"] for entry in log)
-    clustering = [entry for entry in log if entry["step"] not in ("templates", "units")]
+    clustering = [entry for entry in log if entry["step"] not in ("templates", "match", "units")]
     for action, figures in FIGURES.items():
         entries = [entry for entry in clustering if entry["action"] == action]
         assert entries, action

@@ -53,6 +53,7 @@ def is_compiled() -> bool:
 
 def rehearse() -> None:
     """Compile the kernels of motion, clustering, matching, merging and thresholds in this process, by small calls."""
+    from ..kernels.cluster.overlapping import cut_overlapping
     from ..kernels.cluster.split import split_features
     from ..kernels.curate.merge import merge_candidates
     from ..kernels.match.thresholds import balanced_score
@@ -83,6 +84,7 @@ def rehearse() -> None:
     )
     split_features(rng.standard_normal((400, 12)).astype(np.float32), halve=True)
     merge_candidates(np.zeros((2, 9, 1), np.float32), np.zeros((2, 1), np.int32))
+    cut_overlapping(rng.standard_normal((400, 8)).astype(np.float32), n_spikes_min=20)
     balanced_score(np.sort(4.0 + rng.exponential(1.0, 400)), 4.0, 5.0, 2.0)
 
 

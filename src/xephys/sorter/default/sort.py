@@ -24,6 +24,7 @@ from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
 from ...match.noise_gain import estimate_noise_gain
+from ...match.others import without_spikes_of_others
 from ...match.thresholds import LOWEST, balance_thresholds
 from ...motion.registered import Tissue
 from ...recording.clock import first_sample
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
 
 #: The refinement that also clusters the residual of matching; later ones examine the units found there.
 LOOK_AT = 1
+#: Number of channels on which a spike's shape tells whether it belongs to the unit; a small unit hardly reaches more.
+N_CHANNELS_TO_JUDGE = 10
 #: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
 PEAK_LOCALIZATION = "monopolar_triangulation"
 
@@ -123,17 +126,17 @@ def sort_detected(
     means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
     matchable, templates = _matchable_templates(last_templates, clusters, prepared, p, run)
-    spikes = _match(white, templates, p, tissue, match_threshold=LOWEST * p.match_threshold)
-    matched = run.collect("match", localize_peaks(white, spikes))
-    firing = where_units_fire(matched, templates, tissue, match_threshold=LOWEST * p.match_threshold)
-    resting = _with_thresholds(matchable.templates, firing, prepared, p, run, moving=tissue is not None)
-    matches = above_thresholds(firing.load(), resting, p.match_threshold)
+    judges = given is p and tissue is None  # other presets share these steps, but have clusters of their own kind
+    own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
+    resting = _with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
+    fields = [name for name in own.dtype.names or () if name != "projection"]
+    matches = above_thresholds(own.load(fields), resting, p.match_threshold)
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
     extent = {"first_sample": first_sample(recording), "n_samples": recording.sizes["time"]}
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=extent["n_samples"])
     units = tidy_units(matches, resting, n_spikes_min=p.n_spikes_min, pieces=pieces, finish=finish, **extent)
-    log = clusters.log + matchable.log + units.log
+    log = clusters.log + matchable.log + others + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
     resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue)
@@ -157,6 +160,29 @@ def _peaks_in_tissue(recording: xr.DataArray, p: DefaultParameters, run: Run) ->
         return Detected(prepared, features, detected, motion, tissue)
     prepared = with_moved_traces(prepared, tissue.motion, p, run)
     return Detected(prepared, *_detect(prepared, p, run, stage="detect again"), motion, None)
+
+
+def _last_match(
+    white: xr.DataArray,
+    templates: xr.Dataset,
+    components: xr.DataArray,
+    p: DefaultParameters,
+    tissue: Tissue | None,
+    run: Run,
+    *,
+    judges: bool,
+) -> tuple[StoredRecords, list[dict[str, Any]]]:
+    """The matches from which the spikes are selected: of their unit's shape, or where it fires. And the log."""
+    threshold = LOWEST * p.match_threshold
+    n_nearest = min(N_CHANNELS_TO_JUDGE, p.n_nearest)
+    projection: dict[str, Any] = {"components": components, "n_nearest": n_nearest} if judges else {}
+    spikes = _match(white, templates, p, tissue, match_threshold=threshold, **projection)
+    matched = run.collect("match", localize_peaks(white, spikes))
+    if not judges:
+        return where_units_fire(matched, templates, tissue, match_threshold=threshold), []
+    own, records = without_spikes_of_others(matched, n_spikes_min=p.n_spikes_min)
+    reason = {"step": "match", "action": "leave out", "reason": "spikes of other neurons"}
+    return own, [reason | {name: row[name].item() for name in records.dtype.names or ()} for row in records]
 
 
 def _right_near_silence(

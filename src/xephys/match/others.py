@@ -1,0 +1,74 @@
+"""Leave out spikes of other neurons that a unit's template matched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph.checkpoint import CheckpointedEvents
+from ..graph.events import run_tasks
+from .selected import SelectedRecords
+
+#: Maximum number of spikes from which a unit's border is found.
+N_SPIKES_MAX = 2500
+
+
+def without_spikes_of_others(
+    spikes: CheckpointedEvents, *, n_spikes_min: int
+) -> tuple[SelectedRecords, NDArray[np.void]]:
+    """Matched spikes without those of a shape of their own, and smaller than the unit's. Computes.
+
+    The template of a small unit also matches spikes of many far neurons. Where these form a group beside the unit's
+    own spikes, which need not leave a gap, a border between the two is found on some of the spikes, and applied to all.
+
+    Parameters
+    ----------
+    spikes
+        From :func:`match_templates` with ``components``, on disk.
+    n_spikes_min
+        Minimum number of spikes of a unit.
+
+    Returns
+    -------
+    kept
+        The other spikes.
+    records
+        One record of dtype ``kernels.cluster.overlapping.OTHERS`` for each unit with a border.
+    """
+    from ..kernels.cluster.overlapping import OTHERS, find_border
+    from ..kernels.cluster.parts import rows_by_label
+
+    units = spikes.load(("unit_index",))["unit_index"]
+    numbers, unit_rows = rows_by_label(units, n_max=N_SPIKES_MAX, n_min=n_spikes_min)
+    everything = np.arange(len(units))
+    if not unit_rows:
+        return SelectedRecords(spikes, everything), np.empty(0, OTHERS)
+    rows = np.sort(np.concatenate(unit_rows))
+    used = spikes.load(("projection", "amplitude"), rows=rows)
+    shared: tuple[Any, ...] = np.ascontiguousarray(used["projection"]), np.ascontiguousarray(used["amplitude"])
+    jobs = [
+        (unit, np.searchsorted(rows, of_unit), n_spikes_min)
+        for unit, of_unit in zip(numbers.tolist(), unit_rows, strict=True)
+    ]
+    borders = [border for border in run_tasks(find_border, jobs, shared=shared) if border is not None]
+    if not borders:
+        return SelectedRecords(spikes, everything), np.empty(0, OTHERS)
+    records = np.concatenate([border.record for border in borders])
+    directions = np.stack([border.direction for border in borders])
+    offsets = np.array([border.offset for border in borders])
+    curves = np.stack([border.curve for border in borders])
+    border_of = np.full(int(units.max()) + 1, -1)
+    border_of[records["unit"]] = np.arange(len(borders))
+    kept = []
+    for chunk in spikes.iter_chunks():
+        own = border_of[chunk["unit_index"]]
+        judged = np.flatnonzero(own >= 0)
+        own = own[judged]
+        features = chunk["projection"][judged].reshape(len(judged), directions.shape[1])
+        along = np.einsum("sf,sf->s", features, directions[own]) - offsets[own]
+        keep = np.ones(len(chunk), bool)
+        keep[judged] = np.polynomial.polynomial.polyval(along, curves[own].T, tensor=False) <= 0
+        kept.append(keep)
+    return SelectedRecords(spikes, np.flatnonzero(np.concatenate(kept))), records
