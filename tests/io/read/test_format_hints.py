@@ -48,6 +48,18 @@ def test_the_error_has_three_lines(tmp_path: Path) -> None:
     assert shown == f"error: {said.value}\n"
 
 
+def test_a_broken_description_beside_a_raw_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"x")
+    for text, said in (
+        ("{ broken", "a.json beside it is no JSON (Expecting"),
+        ("{}", "lacks sampling_frequency or n_"),
+    ):
+        (tmp_path / "a.json").write_text(text, encoding="utf-8")
+        with pytest.raises(RecordingError) as raised:
+            open_recording(tmp_path / "a.bin")
+        assert said in str(raised.value).split("\n")[0]
+
+
 def test_for_a_folder_its_files_decide(tmp_path: Path) -> None:
     for name in ("a.cbin", "a.ch"):
         (tmp_path / name).write_bytes(b"x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from itertools import islice, takewhile
 from pathlib import Path
@@ -91,7 +92,22 @@ def unknown_format(path: Path, described: Mapping[str, str]) -> str:
     how = "name one with format=NAME (--reader format=NAME)"
     if path.is_file():
         how += ", or describe a raw binary file by sampling_frequency, n_channels and dtype"
-    return f"{path} is in no format that is known by its name or content\nnearest by name are {listed}\n{remedy or how}"
+    broken = _broken_description(path)
+    known = f"known by its name or content{broken and f', and {broken}'}"
+    return f"{path} is in no format that is {known}\nnearest by name are {listed}\n{remedy or how}"
+
+
+def _broken_description(path: Path) -> str:
+    """What is wrong with the JSON file that may describe a raw file; empty if there is none, or it can be read."""
+    for beside in (path.with_suffix(".json"), path.with_name(path.name + ".json")):
+        if path.is_file() and beside.is_file() and beside != path:
+            try:
+                found = json.loads(beside.read_text(encoding="utf8"))
+            except ValueError as error:
+                return f"{beside.name} beside it is no JSON ({error})"
+            if not isinstance(found, dict) or not {"sampling_frequency", "n_channels"} <= set(found):
+                return f"{beside.name} beside it lacks sampling_frequency or n_channels"
+    return ""
 
 
 def nearest_formats(names: Iterable[str]) -> list[str]:
