@@ -70,7 +70,7 @@ def amplitude_cutoffs(
     --------
     >>> amplitudes = np.sort(np.random.default_rng(0).normal(100, 10, 20_000))
     >>> complete, cut, _ = amplitude_cutoffs(amplitudes, np.array([0, 3000, 0]), np.array([20_000, 20_000, 9]))
-    >>> complete < 0.01, 0.1 < cut < 0.25
+    >>> bool(complete < 0.01), bool(0.1 < cut < 0.25)
     (True, True)
     """
     out = np.full(starts.shape, np.nan)
