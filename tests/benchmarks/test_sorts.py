@@ -147,7 +147,7 @@ def test_real(load, tmp_path):
     found, refused = real.run(tmp_path, files=files, presets=("default",))
     assert (found.n_units, found.accuracy) == (2, None)
     assert found.n_spikes > 100 and found.violations < 0.01
-    assert refused.refused == "n_channels is given without sampling_frequency; a raw binary file needs both"
+    assert refused.refused == "--n-channels is given without sampling_frequency; a raw binary file needs both"
     assert real.accuracy(inside - 40, inside, 30_000.0) == 1.0
     assert real.accuracy(inside[::2] - 40, inside, 30_000.0) == pytest.approx(0.5, abs=0.02)
     assert "| tetrode | `--n-channels 4" in "".join(real.report([found, refused]))

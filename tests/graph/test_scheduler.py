@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import dask
 import pytest
@@ -40,6 +43,27 @@ def test_an_address_without_a_scheduler_is_refused():
     words = r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 0\.5 s"
     with pytest.raises(ResourceError, match=words), connect("tcp://127.0.0.1:9", timeout_s=0.5):
         pass
+
+
+def computed_sum(n_threads: int | None) -> int:
+    with connect("threads"), dask.config.set(num_workers=n_threads):
+        (total,) = compute(dask.delayed(sum)([1, 2]))
+    return int(total)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+@pytest.mark.parametrize("n_threads", [None, 2])
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_process_computes_although_no_thread_of_its_parent_runs_there(n_threads):
+    """SpikeInterface forks after this process has computed; Dask hands on its pool without the threads."""
+    assert computed_sum(n_threads) == 3
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as children:
+        child = children.submit(computed_sum, n_threads)
+        try:
+            assert child.result(timeout=30) == 3
+        finally:
+            for process in children._processes.values():
+                process.kill()
 
 
 @pytest.fixture(scope="module")

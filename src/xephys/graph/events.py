@@ -248,12 +248,15 @@ def _keep(records: Array, *, keep: Callable[[Array], Array]) -> Array:
     return records[keep(records)]
 
 
-def run_tasks(func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Array, ...] = ()) -> list[Any]:
+def run_tasks(
+    func: Callable[..., Any], jobs: list[tuple[Any, ...]], *, shared: tuple[Array, ...] = (), part_of: str = ""
+) -> list[Any]:
     """Call a module-level function once per tuple of arguments, as independent tasks; results in order.
 
-    ``shared`` comes first in every call and is stored once. The tasks are named after the running operation.
+    ``shared`` comes first in every call and is stored once. The tasks are named after the running operation; outside of
+    any, after the one they are ``part_of``.
     """
-    label = current_call().partition("(")[0] or func.__name__
+    label = current_call().partition("(")[0] or part_of or func.__name__
     common = [dask.delayed(array, traverse=False, pure=False) for array in shared]
     with single_threaded_blas():
         call = dask.delayed(func, pure=False)

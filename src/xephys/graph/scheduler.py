@@ -20,8 +20,20 @@ if TYPE_CHECKING:
 
 #: As functions, because Dask imports distributed to look one up by name.
 _LOCAL_SCHEDULERS = {"threads": threaded.get, "synchronous": local.get_sync, "processes": multiprocessing.get}
-#: The pools that this module has started: process, and number of threads (None for Dask's default).
-_STARTED: set[tuple[int, int | None]] = set()
+#: The pools that this module has started, by their number of threads (None for Dask's default).
+_STARTED: set[int | None] = set()
+
+
+def _forget_pools_of_parent() -> None:
+    """Make a forked process start pools of its own: no thread of its parent's pools runs in it, and Dask would wait."""
+    _STARTED.clear()
+    threaded.default_pool = None
+    threaded.pools.clear()
+    threaded.pools_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_pools_of_parent)
 
 
 @contextmanager
@@ -101,12 +113,12 @@ def start_pool(num_workers: int | None = None) -> None:
     elsewhere = dask.config.get("scheduler", None) not in (None, "threads", "threading", threaded.get)
     if (elsewhere and num_workers is None) or dask.config.get("pool", None) is not None or active_client() is not None:
         return
-    key = os.getpid(), num_workers or dask.config.get("num_workers", None)
-    if key in _STARTED:
+    n_threads = num_workers or dask.config.get("num_workers", None)
+    if n_threads in _STARTED:
         return
     with interrupts_wait():
-        threaded.get({"start": (int,)}, "start", num_workers=key[1])
-        _STARTED.add(key)
+        threaded.get({"start": (int,)}, "start", num_workers=n_threads)
+        _STARTED.add(n_threads)
 
 
 @contextmanager

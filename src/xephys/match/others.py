@@ -52,7 +52,8 @@ def without_spikes_of_others(
         (unit, np.searchsorted(rows, of_unit), n_spikes_min)
         for unit, of_unit in zip(numbers.tolist(), unit_rows, strict=True)
     ]
-    borders = [border for border in run_tasks(find_border, jobs, shared=shared) if border is not None]
+    found = run_tasks(find_border, jobs, shared=shared, part_of="match_templates")
+    borders = [border for border in found if border is not None]
     if not borders:
         return SelectedRecords(spikes, everything), np.empty(0, OTHERS)
     records = np.concatenate([border.record for border in borders])

@@ -54,5 +54,5 @@ def test_bad_input_is_refused():
         xephys.unsigned_to_signed(counts("uint16"), bit_depth=17)
     with pytest.raises(RecordingError, match="traces are float32; only counts have a smallest step"):
         xephys.estimate_lsb(floats)
-    with pytest.raises(RecordingError, match="lsb is not of these 3 channels"):
+    with pytest.raises(RecordingError, match="lsb: 2 of the 3 channels have no value, such as 1"):
         xephys.correct_lsb(counts("int16"), lsb=xephys.estimate_lsb(counts("int16").isel(channel=[0])))

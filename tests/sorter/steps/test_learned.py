@@ -165,7 +165,7 @@ def moved(recording):
             lambda r: r.drop_vars("time").assign_attrs(sampling_frequency=25e3),
             "25000 samples a second and .* learned at 30000; resample",
         ),
-        (lambda r: r.isel(channel=slice(None, None, -1)), r"is at \(.*\) um but was at .*another order of channels"),
+        (lambda r: r.isel(channel=slice(None, None, -1)), r"channels in another order \(0 first; here it is 15\)"),
         (moved, r"channel 0 is at \(.*\) um but was at .*more than 1 um away: another probe"),
         (
             lambda r: r.drop_vars("gain_to_uv"),
@@ -267,7 +267,7 @@ def test_learn_s_and_learned_exclude_each_other(two_units):
         ParameterError, match="learn_s is 5 and an earlier sorting was given too; leave one of them out"
     ):
         xephys.sort(two_units[0], learned=two_units[1], learn_s=5.0)
-    with pytest.raises(ParameterError, match=r"total_s is -5\.0; it must be greater than 0"):
+    with pytest.raises(ParameterError, match=r"learn_s is -5\.0; it must be greater than 0"):
         xephys.sort(two_units[0], learn_s=-5.0)
 
 

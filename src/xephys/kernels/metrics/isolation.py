@@ -135,7 +135,11 @@ def unit_space(scores: Scores, unit: int) -> Space:
     own = channels[unit][channels[unit] >= 0]
     near = np.isin(scores.peak_channels, own)
     near[unit] = False
-    listed = np.concatenate([[unit], np.flatnonzero(near)])
+    # In an order that does not depend on that of the units, so that no sum over them does.
+    others = np.flatnonzero(near)
+    sizes = np.diff(scores.bounds)[others]
+    others = others[np.lexsort((*scores.sums[others].T, sizes, scores.peak_channels[others]))]
+    listed = np.concatenate([[unit], others])
     place = np.full(int(channels.max(initial=-1)) + 2, -1)  # the last is that of empty slots
     place[own] = np.arange(len(own))
     places = place[channels[listed]]
