@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from spikeinterface import NumpySorting
 
 import xephys
@@ -46,6 +47,12 @@ def test_two_spikes_of_a_unit_are_never_too_close(matched):
 def test_unknown_names_and_other_probes_are_refused(templates):
     with pytest.raises(ParameterError, match="has no parameter 'threshold'"):
         match_residual(case().white, templates=templates, threshold=3)
+    of_a_sorting = xr.Dataset({"templates": (("unit", "sample", "channel"), np.zeros((1, 3, 24)))})
+    with pytest.raises(ParameterError, match=r"no waveform and no channel_index, so .*, learned=sorting"):
+        xephys.match_templates(case().white, templates=of_a_sorting)
+    bare = templates.drop_attrs(deep=False)
+    with pytest.raises(ParameterError, match="no attribute n_channels, so it is not from estimate_templates"):
+        xephys.match_templates(case().white, templates=bare)
     with pytest.raises(RecordingError, match="for 24 channels, the recording has 4: they come from another probe"):
         xephys.match_templates(case().white.isel(channel=slice(0, 4)), templates=templates)
     slower = case().white.drop_vars("time").assign_attrs(sampling_frequency=25_000.0)

@@ -299,6 +299,13 @@ def sum_waveforms(traces: NDArray[Any], *, before: int, after: int, start: int, 
 
 def check_same_probe(recording: xr.DataArray, templates: xr.Dataset) -> None:
     """Check that templates come from a recording with the same channels, in this order, and the same rate."""
+    missing = [name for name in ("waveform", "channel_index") if name not in templates]
+    if missing or "n_channels" not in templates.attrs:
+        raise ParameterError(
+            f"templates has no {' and no '.join(missing) or 'attribute n_channels'}, so it is not from "
+            "estimate_templates: give it the spikes of a sorting, or match the templates of a sorting by "
+            "sort(recording, learned=sorting)"
+        )
     rate, given = float(recording.attrs["sampling_frequency"]), templates.attrs.get("sampling_frequency")
     if given is not None and abs(rate / float(given) - 1) > schema.RATE_TOLERANCE:
         raise RecordingError(
