@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.split import principal_axes
+from xephys.kernels.lib.inner import KERNEL
 from xephys.kernels.metrics.turns import turn_taking
 
 #: Number of axes from which a fit starts, and the shares of the points on the upper side of the cut there.
@@ -220,7 +221,7 @@ def _parabola(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([constant, mean / variance, -0.5 / variance])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(**KERNEL, error_model="numpy")
 def _fit(
     points: NDArray[np.float64], shares: NDArray[np.float64], added: float, n_rounds: int
 ) -> tuple[float, NDArray[np.float64]]:
