@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
+from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -72,6 +73,30 @@ def sample_type(dtype: Any, *, name: str = "dtype") -> np.dtype[Any]:
     if known.kind not in "iuf":
         raise ParameterError(f"{name} is {known}; traces hold integers or real numbers, such as 'int16' or 'float32'")
     return known
+
+
+def check_exists(path: Path) -> None:
+    """Check that there is a file or folder at a path; the error names the one beside it that is spelled most alike.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+
+    Examples
+    --------
+    >>> check_exists(Path.cwd())
+    """
+    if path.exists():
+        return
+    from difflib import get_close_matches
+
+    if path.parent.is_dir():
+        near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
+        hint = f"; there is {near[0]!r}" if near else ""
+    else:
+        hint = f" ({path.parent} does not exist either)"
+    raise FileNotFoundError(f"{path.absolute()} does not exist; check the path{hint}")
 
 
 @contextmanager

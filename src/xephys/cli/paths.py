@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from ..checks import check_exists
 from ..errors import ParameterError
 
 
@@ -51,8 +52,7 @@ def find_sorting(path: Path, *, truth: bool = False, trust: bool = False) -> xr.
     RecordingError
         If it is not a sorting, or loading it would run code and it is not trusted.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"{path.absolute()} does not exist; check the path")
+    check_exists(path)
     from ..io.read.sortings import open_sorting
 
     if truth and (path / "truth.zarr").is_dir():

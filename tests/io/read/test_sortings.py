@@ -32,6 +32,9 @@ def test_arrays(tmp_path):
 def test_bad_input_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist; check the path"):
         xephys.open_sorting(tmp_path / "nothing")
+    (tmp_path / "sorted").mkdir()
+    with pytest.raises(FileNotFoundError, match="sortd does not exist; check the path; there is 'sorted'"):
+        xephys.open_sorting(tmp_path / "sortd")
     (tmp_path / "empty").mkdir()
     with pytest.raises(RecordingError, match=r"not a sorting of a known kind: a Zarr store of save_sorting; .*phy or"):
         xephys.open_sorting(tmp_path / "empty")

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from ...checks import hint_for
+from ...checks import check_exists, hint_for
 from ...errors import ParameterError, RecordingError, warn_user
 from ...recording.geometry import warn_odd_spacing
 from ...recording.segments import segments_of, tree_of
@@ -118,8 +118,7 @@ def open_recording(
     (4, 'counts')
     """
     place = Path(path)
-    if not place.exists():
-        raise FileNotFoundError(f"{place.absolute()} does not exist; check the path{_beside(place)}")
+    check_exists(place)
     if not chunk_duration_s > 0:
         raise ParameterError(f"chunk_duration_s is {chunk_duration_s}; give seconds above 0")
     if place.is_file() and place.stat().st_size == 0:
@@ -309,12 +308,3 @@ def _with_given_scale(recording: xr.DataArray, path: Path, gain_to_uv: Any, offs
     recording = recording.assign_coords(scaling)
     recording.attrs["units"] = "counts"
     return recording
-
-
-def _beside(path: Path) -> str:
-    import difflib
-
-    if not path.parent.is_dir():
-        return f" ({path.parent} does not exist either)"
-    near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-    return f"; there is {near[0]!r}" if near else ""

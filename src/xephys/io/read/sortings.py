@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from ...checks import check_exists
 from ...errors import RecordingError
 from ...recording.axes import SegmentAxes
 from ...sorting import build_sorting, validate_sorting
@@ -68,8 +69,7 @@ def open_sorting(path: PathLike, *, trust: bool = False) -> xr.DataTree:
     2
     """
     place = Path(path)
-    if not place.exists():
-        raise FileNotFoundError(f"{place.absolute()} does not exist; check the path")
+    check_exists(place)
     if place.name == "params.py":  # by which phy itself is called
         place = place.parent
     for row in FORMATS:
