@@ -10,6 +10,7 @@ from tests.support import device_arrays
 from tests.support.on_device import recording
 from xephys.errors import ParameterError
 from xephys.graph.build import plan_of
+from xephys.recording.device import on_cpu
 from xephys.recording.fingerprint import recording_fingerprint
 
 
@@ -30,6 +31,12 @@ def test_channels_and_time_are_sliced_on_the_device(device):
     found, expected = (t.isel(time=slice(40_000, 70_000), channel=[4, 2]) for t in (there, here))
     assert plan_of(found.data).device == device
     assert np.abs(found.values - expected.values).max() < 1e-4 * expected.values.std()
+
+
+def test_a_chain_runs_on_the_cpu_without_its_move(device):
+    there, here = xephys.bandpass_filter(xephys.to_device(recording(), device)), xephys.bandpass_filter(recording())
+    assert plan_of(on_cpu(there).data).token == plan_of(here.data).token
+    assert on_cpu(here) is here
 
 
 def test_the_device_is_not_part_of_the_identity(device):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support import device_arrays
 from xephys.errors import ParameterError
-from xephys.recording.kept import keep_recording, kept_integers
+from xephys.graph.build import plan_of
+from xephys.recording.kept import keep_recording, kept_integers, on_their_device
 from xephys.testing import forbid_compute, simulate_recording
 
 STEP = 0.5
@@ -69,3 +71,26 @@ def test_other_recordings_are_their_own_integers(recording, tmp_path):
         integers, step = kept_integers(other)
         assert integers is other
         assert step == 1
+
+
+@pytest.mark.parametrize("place", ["memory", "disk", "none"])
+def test_traces_of_a_device_are_kept_on_the_host_and_go_back_as_integers(recording, tmp_path, place):
+    with device_arrays.installed() as device, device_arrays.counted() as copies:
+        moved = recording.ephys.to_device(device).ephys.bandpass_filter()
+        kept = keep_recording(moved, step=STEP, folder=tmp_path, place=place)
+        assert plan_of(kept.data).device is None
+        expected = kept.values
+        n_down = len(copies.down)
+        assert {dtype for dtype, _ in copies.down} == {"<i2"}
+        with forbid_compute():
+            there = on_their_device(kept)
+        assert plan_of(there.data).device == device
+        np.testing.assert_array_equal(there.values, expected)
+        assert len(copies.down) == (1 if place != "none" else 2) * n_down + 4  # and four tiles of float32
+        assert {dtype for dtype, shape in copies.up if shape[1:] == (4,)} == {"<i2"}
+
+
+def test_traces_of_the_cpu_stay_there(recording, tmp_path):
+    kept = keep_recording(recording, step=STEP, folder=tmp_path)
+    assert on_their_device(kept) is kept
+    assert on_their_device(recording) is recording

@@ -52,17 +52,20 @@ def test_spikes_equal_those_of_the_cpu(sorted_there, sorted_here):
     assert found.attrs["fingerprint"] == expected.attrs["fingerprint"]
 
 
-def test_only_samples_are_copied_up_and_events_or_sums_down(sorted_there, shortened):
-    """Copied are six tiles in each pass over the recording, and the tiles drawn for estimates."""
+def test_only_samples_are_copied_up_and_white_tiles_or_events_down(sorted_there, shortened):
+    """Raw samples go up for estimates and once for the sort; white tiles come down once, and go up where they match."""
     found, copies = sorted_there
     n_channels, rate = shortened(2.0).sizes["channel"], 30_000
     n_tiles = -(-shortened(2.0).sizes["time"] // rate)
     samples = [shape for dtype, shape in copies.up if dtype == "<i2"]
     assert all(shape[1] == n_channels and shape[0] < 1.2 * rate for shape in samples)
-    whole_traces = [shape for _, shape in copies.down if len(shape) == 2 and shape[1] == n_channels and shape[0] > 9000]
-    # Constant channels, noisy channels and noise levels are estimated from excerpts of every tile.
-    assert len(whole_traces) <= 3 * n_tiles
-    assert len(samples) <= (3 + 1 + 4 + 2 * N_REFINEMENTS) * n_tiles  # each refinement averages templates and matches
+    whole_traces = [
+        dtype for dtype, shape in copies.down if len(shape) == 2 and shape[1] == n_channels and shape[0] > 9000
+    ]
+    assert whole_traces.count("<i2") == n_tiles + 1  # and the surroundings of the last one
+    assert whole_traces.count("<f4") <= n_tiles  # excerpts for the noise levels
+    n_matches = N_REFINEMENTS  # those after the refinement that looks at what is left, and the last one
+    assert len(samples) <= (1 + 1 + n_matches) * (n_tiles + 1)
     assert len(found["spikes"]["sample_index"]) > 200
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,16 +126,11 @@ def run_traces(
         return out
     calls = _bound(program, arrays)
     last = len(calls)
-    while last and calls[last - 1][0].is_pointwise:
+    while last and program.device is None and calls[last - 1][0].is_pointwise:
         last -= 1
     with single_threaded_blas():
-        for tile_start, tile_stop, traces in _tiles(program, calls[:last], read, start, stop):
+        for tile_start, tile_stop, traces in _tiles(program, calls[:last], read, start, stop, come_back=True):
             lo, hi = max(start, tile_start), min(stop, tile_stop)
-            if not isinstance(traces, np.ndarray):
-                out[lo - start : hi - start] = on_host(
-                    _chain(traces, calls[last:], tile_start)[lo - tile_start : hi - tile_start]
-                )
-                continue
             for row in range(0, tile_stop - tile_start, SUB_BLOCK_ROWS):
                 first, final = max(row, lo - tile_start), min(row + SUB_BLOCK_ROWS, hi - tile_start)
                 if first >= final:
@@ -203,8 +198,12 @@ def _tiles(
     *,
     before: int = 0,
     after: int = 0,
+    come_back: bool = False,
 ) -> Iterator[tuple[int, int, Array]]:
-    """Each tile touching ``[start, stop)`` after these trace stages, with ``before`` and ``after`` more rows."""
+    """Each tile touching ``[start, stop)`` after these trace stages, with ``before`` and ``after`` more rows.
+
+    Tiles on a device stay there until the next one is asked for, or ``come_back`` at once to host memory.
+    """
     if stop <= start:
         return
     lead = before + sum(step.before for step, _ in calls)
@@ -213,15 +212,29 @@ def _tiles(
     first, last = start // tile * tile, min(-(-stop // tile) * tile, program.n_samples)
     with buffers_kept(), borrowing() as borrow_for_chunk:
         reader = Reader(read, program.n_samples, first - lead, last + tail, borrow_for_chunk)
-        if program.device is not None and calls and hasattr(calls[0][0].func, "staged"):
-            # Read now, while another thread still uses the device.
-            reader.block = calls[0][0].func.staged(reader.block, device=program.device)
-        with nullcontext() if program.device is None else _DEVICE_TURN:
-            for tile_start in range(first, last, tile):
-                tile_stop = min(tile_start + tile, program.n_samples)
-                with borrowing() as borrow:
-                    given = reader(tile_start - lead, tile_stop + tail)
+        fetched = on_host
+        for k, (step, _) in enumerate(calls):
+            if program.device is None or not hasattr(step.func, "staged"):
+                continue
+            fetched = getattr(step.func, "fetched", on_host)
+            if k == 0:  # read now, while another thread still uses the device
+                reader.block = step.func.staged(reader.block, device=program.device)
+        for tile_start in range(first, last, tile):
+            tile_stop = min(tile_start + tile, program.n_samples)
+            with borrowing() as borrow:
+                given = reader(tile_start - lead, tile_stop + tail)
+                if program.device is None:
                     yield tile_start, tile_stop, _chain(given, calls, tile_start - lead, borrow)
+                    continue
+                with _DEVICE_TURN:
+                    traces = _chain(given, calls, tile_start - lead, borrow)
+                    if come_back:
+                        traces = fetched(traces)
+                    else:
+                        yield tile_start, tile_stop, traces
+                if come_back:
+                    yield tile_start, tile_stop, traces  # copied from here while another thread has its turn
+                del traces
 
 
 def _chain(given: Array, calls: list[tuple[Step, Callable[..., Any]]], first: int, borrow: Borrow = np.empty) -> Array:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import xarray as xr
 
 from .. import schema
 from ..calls import operation
 from ..errors import ParameterError
-from ..graph.plan import Stage
+from ..graph.build import to_dask
+from ..graph.plan import Plan, Stage
 from .stages import extend_recording, recording_plan
 
 
@@ -59,3 +62,14 @@ def to_device(recording: xr.DataArray, device: str = "cuda") -> xr.DataArray:
         raise ParameterError(f"the recording is on device {own!r} already; move it to {device!r} before that")
     stage = Stage(dispatch.to_device, dtype=recording.dtype, parameters={"device": device}, device=device)
     return extend_recording(recording, stage)
+
+
+def on_cpu(recording: xr.DataArray) -> xr.DataArray:
+    """The same chain without its move to a device: for steps that have no kernel there."""
+    plan = recording_plan(recording)
+    return recording if plan.device is None else recording.copy(data=to_dask(without_device(plan)))
+
+
+def without_device(plan: Plan) -> Plan:
+    """The plan without the stages that move traces to a device."""
+    return replace(plan, stages=tuple(stage for stage in plan.stages if stage.device is None))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from ..graph.build import root_plan
 from ..graph.source import chunked_array
+from .device import without_device
 from .segments import segments_of
 
 
@@ -33,8 +33,7 @@ def recording_fingerprint(recording: xr.DataArray | xr.DataTree) -> str:
         if not hasattr(data, "chunks"):
             data = chunked_array(data, chunk_samples=segment.sizes["time"])
         plan = root_plan(data, sampling_frequency=float(segment.attrs["sampling_frequency"]))
-        # The device is not part of a recording's identity.
-        plan = replace(plan, stages=tuple(stage for stage in plan.stages if stage.device is None))
+        plan = without_device(plan)  # the device is not part of a recording's identity
         digest.update(f"{plan.identity}:{plan.start}:{plan.n_samples};".encode())
         for name in ("channel", "x", "y", "z", "probe", "shank", "group", "gain_to_uv", "offset_to_uv", "bad"):
             if name in segment.coords:

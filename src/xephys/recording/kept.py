@@ -43,8 +43,8 @@ def keep_recording(
 
     Returns
     -------
-    Traces, float32, same coordinates, chunks and unit, lazy. On a device the same rounding applies, and nothing is
-    kept.
+    Traces, float32, same coordinates, chunks and unit, lazy, in host memory. If they are computed on a device, tiles
+    come back as integers, and later passes run there (see :func:`on_their_device`) or on the CPU.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def keep_recording(
     check_positive(step=1.0 if step is None else step, **({} if bytes_max is None else {"cache_bytes_max": bytes_max}))
     plan = recording_plan(recording)
     if step is None:
-        kept = plan if plan.device is not None else keep_traces(plan, folder, place=place, bytes_max=bytes_max)
+        kept = keep_traces(plan, folder, place=place, bytes_max=bytes_max)
         return schema.wrap_like(recording, to_dask(kept), step="keep_recording(step=None)")
     plan = plan.then(Stage(quantize, dtype=np.dtype("i2"), parameters={"step": float(step)}))
-    kept = plan if plan.device is not None else keep_traces(plan, folder, place=place, bytes_max=bytes_max)
+    kept = keep_traces(plan, folder, place=place, bytes_max=bytes_max)
     gain = {"gain": np.asarray(step, np.float32)}
     traces = to_dask(kept.then(Stage(scale, dtype=np.dtype("f4"), arrays=gain)))
     return schema.wrap_like(recording, traces, step=f"keep_recording(step={step!r})")
@@ -85,3 +85,25 @@ def kept_integers(recording: xr.DataArray) -> tuple[xr.DataArray, float]:
         return recording, 1.0
     integers = to_dask(replace(plan, stages=()))
     return recording.copy(data=integers), float(plan.stages[0].arrays["gain"])
+
+
+def on_their_device(recording: xr.DataArray) -> xr.DataArray:
+    """A kept recording for a pass on the device that computes its tiles, to which they are copied as they are kept.
+
+    Parameters
+    ----------
+    recording
+        From :func:`keep_recording`; any other, or one computed on the CPU, is returned as it is.
+    """
+    from ..kernels.lib.dispatch import to_device
+
+    plan = recording_plan(recording)
+    if not isinstance(plan.source, KeptSource) or plan.source.plan.device is None:
+        return recording
+    device = plan.source.plan.device
+    moved = replace(plan, stages=()).then(
+        Stage(to_device, dtype=plan.source.dtype, parameters={"device": device}, device=device)
+    )
+    for stage in plan.stages:
+        moved = moved.then(stage)
+    return recording.copy(data=to_dask(moved))

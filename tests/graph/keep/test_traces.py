@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -78,6 +82,39 @@ def test_each_tile_is_computed_once(make_plan, tmp_path, monkeypatch):
     for _ in range(3):
         to_dask(kept).compute(scheduler="synchronous")
     assert sorted(computed) == list(range(6))
+
+
+@pytest.mark.parametrize("place", ["memory", "disk"])
+def test_threads_never_compute_the_same_tile(make_plan, tmp_path, monkeypatch, place):
+    """All threads begin with the same stretch; each tile takes long enough for the others to arrive at it."""
+    computed, together = [], threading.Barrier(4)
+    inner = KeptSource._computed
+
+    def slowly(self, number, **keywords):
+        computed.append(number)
+        time.sleep(0.01)
+        return inner(self, number, **keywords)
+
+    monkeypatch.setattr(KeptSource, "_computed", slowly)
+    source = keep_traces(make_plan(), tmp_path, place=place).source
+
+    def read(_):
+        together.wait(timeout=60)
+        return source.read(0, source.n_samples)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, range(4)))
+    assert sorted(computed) == list(range(6))
+    assert all(np.array_equal(part, found[0]) for part in found)
+
+
+def test_after_a_tile_that_failed_others_are_not_waited_for_in_vain(make_plan, tmp_path, monkeypatch):
+    source = keep_traces(make_plan(), tmp_path, place="memory").source
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptSource, "_computed", Mock(side_effect=ValueError("broken")))
+        with pytest.raises(ValueError, match="broken"):
+            source.read(0, 100)
+    assert source.read(0, 100).shape[0] == 100
 
 
 @pytest.mark.parametrize("damage", ["short", "long", "absent"])

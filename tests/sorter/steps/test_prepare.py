@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import xephys
+from tests.support import device_arrays
 from xephys.errors import RecordingError, XephysWarning
+from xephys.graph.build import plan_of
 from xephys.per_channel import bad_channels_of
 from xephys.schema import make_recording
 from xephys.sorter.steps import prepare as module
@@ -93,3 +95,11 @@ def test_all_estimates_share_the_filtered_excerpts(tmp_path, monkeypatch):
         seed=0,
     )
     assert drawn == [{"n_slices": module.N_SLICES, "seed": 0}]
+
+
+def test_silence_is_filled_before_samples_go_to_a_device(tmp_path):
+    traces = noise(4)
+    traces[1000:2000] = 0
+    with device_arrays.installed() as device:
+        found = module.in_microvolts(xephys.to_device(recording(traces), device), Run(folder=tmp_path), seed=0)
+    assert [stage.device for stage in plan_of(found.data).stages] == [None, device]

@@ -29,6 +29,7 @@ from ..run import Program, run_traces, visible_arrays
 from ..scheduler import active_client
 from ..tasks import DaskSource, over_chunks
 from .room import disk_free_bytes, lies_in_memory, memory_free_bytes
+from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class KeptSource:
     folder: str = ""
     _memory: Array | None = field(default=None, repr=False)
     _done: set[int] = field(default_factory=set, repr=False)
+    _turns: Turns = field(default_factory=Turns, repr=False)
 
     @property
     def n_samples(self) -> int:
@@ -82,25 +84,43 @@ class KeptSource:
         tile = self.plan.tile_samples
         numbers = range(start // tile, -(-stop // tile))
         if self._memory is not None and self._first <= start and stop <= self._first + len(self._memory):
-            for number in numbers:
-                if number not in self._done:  # two threads may compute one tile at once, with the same bits
-                    first = number * tile - self._first
-                    self._computed(number, out=self._memory[first : first + self._shape(number)[0]])
-                    self._done.add(number)
+            self._in_turn([number for number in numbers if number not in self._done], self._fill_memory)
             return self._memory[start - self._first : stop - self._first]
         out = np.empty((stop - start, self.n_channels), self.dtype)
-        for number in numbers:
+
+        def read_tile(number: int, *, busy: bool = True) -> bool:
             first, last = max(start, number * tile), min(stop, (number + 1) * tile)
-            self._read_tile(number, first - number * tile, out[first - start : last - start])
+            return self._read_tile(number, first - number * tile, out[first - start : last - start], compute=busy)
+
+        self._in_turn([number for number in numbers if not read_tile(number, busy=self.place == "none")], read_tile)
         return out
 
-    def _read_tile(self, number: int, first: int, rows: Array) -> None:
-        """Fill ``rows`` with those of a tile from ``first`` on."""
+    def _in_turn(self, numbers: list[int], work: Callable[[int], Any]) -> None:
+        """Work on each of the tiles, first on those at which no other thread is."""
+        while numbers:
+            number = self._turns.take(numbers)
+            try:
+                work(number)
+            finally:
+                self._turns.end(number)
+            numbers.remove(number)
+
+    def _fill_memory(self, number: int) -> None:
+        assert self._memory is not None
+        if number not in self._done:  # another thread may just have computed it
+            first = number * self.plan.tile_samples - self._first
+            self._computed(number, out=self._memory[first : first + self._shape(number)[0]])
+            self._done.add(number)
+
+    def _read_tile(self, number: int, first: int, rows: Array, *, compute: bool) -> bool:
+        """Fill ``rows`` with those of a tile from ``first`` on; False if it is not kept and not to be computed."""
         if self.place == "disk" and read_rows(self._path(number), first, rows, self._shape(number)[0]):
-            return
-        tile = self._computed(number)
-        self.keep(number, tile)
-        rows[:] = tile[first : first + len(rows)]
+            return True
+        if compute:
+            tile = self._computed(number)
+            self.keep(number, tile)
+            rows[:] = tile[first : first + len(rows)]
+        return compute
 
     def _computed(self, number: int, *, out: Array | None = None) -> Array:
         start = number * self.plan.tile_samples
@@ -112,7 +132,7 @@ class KeptSource:
         if self._memory is not None:
             start = number * self.plan.tile_samples - self._first
             if 0 <= start < len(self._memory):
-                self._memory[start : start + len(tile)] = tile  # two threads may do so at once, with the same bits
+                self._memory[start : start + len(tile)] = tile
                 self._done.add(number)
         elif self.place == "disk":
             try:
@@ -142,7 +162,8 @@ class KeptSource:
                 "traces kept in the memory of this process cannot be sent to another one; keep them on disk "
                 '(cache="disk") on a cluster'
             )
-        return {"plan": self.plan, "place": self.place, "folder": self.folder, "_memory": None, "_done": set()}
+        state = {"plan": self.plan, "place": self.place, "folder": self.folder}
+        return {**state, "_memory": None, "_done": set(), "_turns": self._turns}
 
 
 def read_rows(path: Path, first: int, rows: Array, n_rows: int) -> bool:
@@ -215,7 +236,7 @@ def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_
     A folder in memory (tmpfs) is not a disk: its contents have to fit into memory.
     """
     needed = sum(plan.chunks) * plan.n_channels * plan.dtype.itemsize
-    if plan.device is not None or (bytes_max is not None and needed > bytes_max):
+    if bytes_max is not None and needed > bytes_max:
         return "none"
     alone = active_client() is None
     small = needed <= min(MEMORY_BYTES_MAX, MEMORY_SHARE * memory_free_bytes())

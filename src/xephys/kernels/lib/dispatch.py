@@ -249,14 +249,27 @@ def staged(traces: NDArray[Any], *, device: str) -> NDArray[Any]:
 
     It is page-locked if the device's package supports that. Memory-mapped files are read here.
     """
-    xp = namespace_of_device(device)
-    copy = np.empty(traces.shape, traces.dtype)
-    if hasattr(xp, "cuda"):
-        memory = xp.cuda.alloc_pinned_memory(max(traces.nbytes, 1))
-        copy = np.frombuffer(memory, traces.dtype, traces.size).reshape(traces.shape)
+    copy = _fast_memory(namespace_of_device(device), traces.shape, traces.dtype)
     copy[...] = traces
     return copy
 
 
-to_device.staged = staged  # type: ignore[attr-defined]
+def fetched(array: Any) -> NDArray[Any]:
+    """Traces as a NumPy array, in memory to which a device writes fastest."""
+    xp = namespace_of(array)
+    if not hasattr(xp, "cuda"):
+        return to_host(array)  # type: ignore[no-any-return]
+    return array.get(out=_fast_memory(xp, array.shape, array.dtype))  # type: ignore[no-any-return]
+
+
+def _fast_memory(xp: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An array in page-locked memory, if the device's package has any."""
+    if not hasattr(xp, "cuda"):
+        return np.empty(shape, dtype)
+    size = int(np.prod(shape))
+    memory = xp.cuda.alloc_pinned_memory(max(size * np.dtype(dtype).itemsize, 1))
+    return np.frombuffer(memory, dtype, size).reshape(shape)
+
+
+to_device.staged, to_device.fetched = staged, fetched  # type: ignore[attr-defined]
 runs_on_devices(to_device)

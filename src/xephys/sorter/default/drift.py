@@ -25,7 +25,7 @@ from ...motion.correct import correct_motion
 from ...motion.estimate import estimate_motion
 from ...motion.registered import RegisteredEvents, Tissue
 from ...motion.stillness import moves
-from ...recording.stages import recording_plan
+from ...recording.device import on_cpu
 from ...templates.moving import (
     displacement_grid,
     moving_means,
@@ -43,19 +43,9 @@ from .parameters import DefaultParameters
 logger = logging.getLogger(__name__)
 
 
-def on_host(recording: xr.DataArray) -> bool:
-    """Whether the passes over a recording run on the CPU."""
-    return recording_plan(recording).device is None
-
-
-def follows_drift(recording: xr.DataArray, p: DefaultParameters) -> bool:
-    """Whether motion is estimated: if it is requested, and not on a device, which has no kernels for it."""
-    if p.drift == "off":
-        return False
-    if on_host(recording):
-        return True
-    logger.warning("drift is not followed on a device: the tissue is taken to be still; sort on the CPU if it moves")
-    return False
+def follows_drift(p: DefaultParameters) -> bool:
+    """Whether motion is estimated."""
+    return p.drift != "off"
 
 
 def find_motion(white: xr.DataArray, peaks: CheckpointedEvents, run: Run) -> xr.Dataset | None:
@@ -74,7 +64,7 @@ def moving_tissue(white: xr.DataArray, motion: xr.Dataset | None) -> Tissue | No
 
 def with_moved_traces(prepared: Prepared, motion: xr.Dataset, p: DefaultParameters, run: Run) -> Prepared:
     """The alternative: traces interpolated to where the tissue rests, and whitened again."""
-    moved = correct_motion(prepared.filtered, motion=motion)
+    moved = correct_motion(on_cpu(prepared.filtered), motion=motion)
     return replace(
         whiten_prepared(moved, run, n_nearest=p.whitening_n_nearest, seed=p.seed),
         plain_noise_levels=prepared.plain_noise_levels,

@@ -28,6 +28,7 @@ from ...match.others import without_spikes_of_others
 from ...match.thresholds import LOWEST, balance_thresholds
 from ...motion.registered import Tissue
 from ...recording.clock import first_sample
+from ...recording.kept import on_their_device
 from ..steps.assemble import appearance_of, assemble
 from ..steps.clusters import Clusters, check_found, clustering_log
 from ..steps.judge import judge_units
@@ -46,7 +47,6 @@ from .drift import (
     mean_at_rest,
     means_by_displacement,
     moving_tissue,
-    on_host,
     peaks_at_rest,
     pieces_of_units,
     spikes_at_rest,
@@ -114,9 +114,10 @@ def sort_detected(
     for number in range(1, p.n_refinements + 1):
         means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
         matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
-        looks = number == LOOK_AT and tissue is None and on_host(white)
+        looks = number == LOOK_AT and tissue is None
         peaks = {"peaks": _peak_settings(prepared, p)} if looks else {}
-        spikes = _match(white, templates, p, tissue, components=components, n_nearest=p.n_nearest, **peaks)
+        here = white if looks or tissue is not None else on_their_device(white)  # the others have no kernels there
+        spikes = _match(here, templates, p, tissue, components=components, n_nearest=p.n_nearest, **peaks)
         matched = run.collect(f"refine {number}", spikes)
         firing = where_units_fire(matched, templates, tissue, match_threshold=p.match_threshold)
         resting_spikes = spikes_at_rest(firing, tissue, templates=templates, components=components)
@@ -154,7 +155,7 @@ def _peaks_in_tissue(recording: xr.DataArray, p: DefaultParameters, run: Run) ->
     """Prepared traces and their peaks, with what is known of the motion; traces move here if they are to."""
     prepared = prepare_default(recording, p, run)
     features, detected = _detect(prepared, p, run, stage="detect")
-    motion = find_motion(prepared.whitened, detected, run) if follows_drift(recording, p) else None
+    motion = find_motion(prepared.whitened, detected, run) if follows_drift(p) else None
     tissue = moving_tissue(prepared.whitened, motion)
     if p.drift != "interpolate" or tissue is None:
         return Detected(prepared, features, detected, motion, tissue)
@@ -176,6 +177,7 @@ def _last_match(
     threshold = LOWEST * p.match_threshold
     n_nearest = min(N_CHANNELS_TO_JUDGE, p.n_nearest)
     projection: dict[str, Any] = {"components": components, "n_nearest": n_nearest} if judges else {}
+    white = on_their_device(white) if tissue is None else white
     spikes = _match(white, templates, p, tissue, match_threshold=threshold, **projection)
     matched = run.collect("match", localize_peaks(white, spikes))
     if not judges:
@@ -209,7 +211,7 @@ def _detect(prepared: Prepared, p: DefaultParameters, run: Run, *, stage: str) -
     white = prepared.whitened
     peaks = detect_peaks(white, **_peak_settings(prepared, p))
     features = learn_features(prepared, peaks, p, run)
-    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION if on_host(white) else "center_of_mass")
+    peaks = localize_peaks(white, peaks, method=PEAK_LOCALIZATION)
     peaks = project_peaks(white, peaks, components=features.components, n_nearest=p.n_nearest)
     return features, run.collect(stage, peaks)
 

@@ -24,6 +24,7 @@ from ...preprocess.reference import common_reference
 from ...preprocess.scale import to_uv
 from ...preprocess.silence import fill_silence
 from ...preprocess.whiten import estimate_whitening, whiten, whiten_excerpts
+from ...recording.device import on_cpu, to_device
 from ...recording.excerpts import Excerpts, sample_traces, share_of_silence
 from ...recording.geometry import shank_numbers
 from ...recording.stages import recording_plan
@@ -159,8 +160,8 @@ def in_microvolts(recording: xr.DataArray, run: Run, *, seed: int, learned: Lear
     recording = place_single_channel(recording)
     positions_of(recording, why="spike sorting")
     recording = flag_constant(recording, run, seed=seed) if learned is None else learned.flag_bad(recording)
-    if run.computes and run.once(share_of_silence, recording, seed=seed):
-        recording = fill_silence(recording)
+    if run.computes and run.once(share_of_silence, on_cpu(recording), seed=seed):
+        recording = to_device(fill_silence(on_cpu(recording)), recording_plan(recording).device or "cpu")
     scaled = to_uv(recording) if "gain_to_uv" in recording.coords else recording
     if "inter_sample_shift" in recording.coords and np.ptp(recording.inter_sample_shift.values) > 0:
         scaled = phase_shift(scaled)
@@ -247,7 +248,7 @@ def flag_constant(recording: xr.DataArray, run: Run, *, seed: int) -> xr.DataArr
     marked = bad_channels_of(recording)
     if marked.all():
         raise RecordingError("every channel is marked bad, so there is nothing to sort; look at the coordinate bad")
-    constant = run.once(find_constant_channels, recording, seed=seed) & ~marked
+    constant = run.once(find_constant_channels, on_cpu(recording), seed=seed) & ~marked
     if (marked | constant).all():
         raise SilentRecordingError(
             "every channel is constant or marked bad, so there is nothing to sort; look at the recording, "

@@ -17,6 +17,7 @@ from ...localize.peaks import localize_peaks
 from ...match.templates import match_templates
 from ...match.thresholds import LOWEST
 from ...recording.clock import first_sample
+from ...recording.kept import on_their_device
 from ...sorting import validate_sorting
 from ..default.parameters import DefaultParameters
 from ..default.prepare import prepare_default
@@ -83,8 +84,9 @@ def sort_learned(
     check_fits(known, recording)
     alive = flag_constant(recording, run, seed=p.seed)
     prepared = prepare_default(alive, p, run, learned=known)
+    white = on_their_device(prepared.whitened)
     spikes = match_templates(
-        prepared.whitened,
+        white,
         templates=known.templates_without(prepared.filtered.coords["bad"].values),
         match_threshold=LOWEST * p.match_threshold,
         noise_gain=known.noise_gain,
@@ -92,7 +94,7 @@ def sort_learned(
         amplitude_max=p.amplitude_max,
         freq_max_hz=p.freq_max_hz,
     )
-    matches = run.collect("match", localize_peaks(prepared.whitened, spikes)).load()
+    matches = run.collect("match", localize_peaks(white, spikes)).load()
     matches = above_thresholds(matches, known.templates, p.match_threshold)
     matches = without_echoes(
         matches,
