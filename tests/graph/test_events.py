@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dask.callbacks import Callback
 
 from xephys.graph.build import count_tasks
-from xephys.graph.events import SpikeTable, given_events_stage
+from xephys.graph.events import SpikeTable, given_events_stage, run_tasks
+from xephys.graph.scheduler import connect
 from xephys.graph.tasks import EXPRESSIONS
 
 from . import toys
@@ -152,3 +154,12 @@ def test_unsupported_uses_of_a_lazy_table_name_the_remedy(source):
         table[table["amplitude"]]
     with pytest.raises(ValueError, match="it must end after it begins"):
         table.between(2.0, 1.0)
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_independent_calls_return_in_order_on_every_scheduler(scheduler):
+    squares, tasks = np.arange(80) ** 2, []
+    with connect(scheduler), Callback(pretask=lambda key, *_: tasks.append(key)):
+        found = run_tasks(np.take, [(k,) for k in range(20)], shared=(squares,))
+    np.testing.assert_array_equal(found, squares[:20])
+    assert bool(tasks) == (scheduler == "processes")  # on threads of this process, tasks would only cost time

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..checks import check_positive
 from ..graph.checkpoint import StoredRecords
+from ..graph.local import map_in_threads
 from .settle import take_records
 
 #: Number of spikes used per unit.
@@ -51,4 +52,6 @@ def estimate_unexplained(
     _, unit_rows = rows_by_label(labels, n_max=N_SPIKES)
     rows = np.sort(np.concatenate([np.empty(0, np.int64), *unit_rows]))
     used = take_records(spikes, ("channel_index", "projection"), rows)
-    return unexplained_shares(used["projection"], used["channel_index"], labels[rows], noise=feature_noise)
+    return unexplained_shares(
+        used["projection"], used["channel_index"], labels[rows], noise=feature_noise, each=map_in_threads
+    )

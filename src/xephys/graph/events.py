@@ -16,9 +16,10 @@ import xarray as xr
 
 from ..calls import current_call
 from .build import plan_of, to_dask
+from .local import map_in_threads
 from .plan import Array, Plan, Stage, runs_on_devices
 from .run import single_threaded_blas
-from .scheduler import active_client, connect, start_pool
+from .scheduler import active_client, computes_here, connect, start_pool
 from .tasks import EXPRESSIONS, map_records
 
 
@@ -254,8 +255,11 @@ def run_tasks(
     """Call a module-level function once per tuple of arguments, as independent tasks; results in order.
 
     ``shared`` comes first in every call and is stored once. The tasks are named after the running operation; outside of
-    any, after the one they are ``part_of``.
+    any, after the one they are ``part_of``. Threads of this process call it without tasks, which would take as long as
+    the shortest calls, one after another.
     """
+    if computes_here():
+        return map_in_threads(lambda job: func(*shared, *job), jobs)
     label = current_call().partition("(")[0] or part_of or func.__name__
     common = [dask.delayed(array, traverse=False, pure=False) for array in shared]
     with single_threaded_blas():

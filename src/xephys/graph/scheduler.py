@@ -97,6 +97,22 @@ def active_client() -> Client | None:
     return owner if isinstance(owner, Client) else None
 
 
+def computes_here() -> bool:
+    """Whether a compute would now run on threads of this process, or in the thread that asks for it.
+
+    Examples
+    --------
+    >>> with connect("synchronous"):
+    ...     computes_here()
+    True
+    >>> with connect("processes"):
+    ...     computes_here()
+    False
+    """
+    here = (None, "threads", "threading", threaded.get, "synchronous", "single-threaded", "sync", local.get_sync)
+    return dask.config.get("scheduler", None) in here and active_client() is None
+
+
 def start_pool(num_workers: int | None = None) -> None:
     """Start the pool of threads in which Dask would compute now; nothing happens if it runs, or tasks run elsewhere.
 

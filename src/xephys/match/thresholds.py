@@ -105,4 +105,5 @@ def balance_thresholds(
         highest=HIGHEST,
         amplitude_std=amplitude_std,
         spike_energies=matched_energies,
+        each=map_in_threads,
     )

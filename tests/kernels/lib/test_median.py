@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.support.references import reference_by_numpy
+from xephys.kernels.lib.median import median_deviations
 from xephys.kernels.preprocess.reference import common_reference
 
 
@@ -39,3 +40,14 @@ def test_median_of_awkward_numbers(traces):
 @given(arrays("int16", st.tuples(st.integers(1, 6), st.integers(1, 80)), elements=st.integers(-3, 3)))
 def test_median_of_ties(traces):
     np.testing.assert_array_equal(common_reference(traces), reference_by_numpy(traces, "median"))
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 33, 1000])
+def test_median_deviations_of_rows_are_numpys(n):
+    rng = np.random.default_rng(n)
+    rows = (rng.standard_normal((12, n)) * rng.choice([0.01, 1, 300], (12, 1))).astype("float32")
+    rows[3, n // 2], rows[5], rows[7, 0], rows[9] = np.nan, 0, np.inf, -np.inf  # searches begin at what these leave
+    with np.errstate(all="ignore"):
+        middle = np.median(rows, axis=1, keepdims=True)
+        np.testing.assert_array_equal(median_deviations(rows, False), np.median(np.abs(rows), axis=1))
+        np.testing.assert_array_equal(median_deviations(rows, True), np.median(np.abs(rows - middle), axis=1))

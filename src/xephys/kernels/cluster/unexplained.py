@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,12 @@ UNEXPLAINED_MIN = 0.005
 
 
 def unexplained_shares(
-    projection: NDArray[np.float32], channel: NDArray[np.int64], labels: NDArray[np.int32], *, noise: float
+    projection: NDArray[np.float32],
+    channel: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    *,
+    noise: float,
+    each: Callable[..., Iterable[float]] = map,
 ) -> NDArray[np.float64]:
     """Share of a spike's energy that its unit's mean, at the best amplitude, leaves unexplained beyond noise.
 
@@ -27,6 +34,8 @@ def unexplained_shares(
         Unit of each; every unit has spikes.
     noise : float
         Standard deviation of the projections of noise.
+    each : callable
+        Applies a function to each item, as `map` does; it may use threads.
 
     Returns
     -------
@@ -43,7 +52,7 @@ def unexplained_shares(
     _, unit_rows = rows_by_label(labels)
     if not unit_rows:
         return np.zeros(0)
-    shares = np.array([_share(projection[rows], channel[rows], noise) for rows in unit_rows])
+    shares = np.array(list(each(lambda rows: _share(projection[rows], channel[rows], noise), unit_rows)))
     return np.asarray(np.maximum(shares, np.quantile(shares, QUANTILE)))
 
 
@@ -51,7 +60,9 @@ def _share(projection: NDArray[np.float32], channel: NDArray[np.int64], noise: f
     """The share of one unit, from its spikes on its most frequent peak channel."""
     common = np.bincount(channel).argmax()
     at_common = projection[channel == common].astype(np.float64)
-    features = at_common[:, np.abs(at_common).max(axis=(0, 2)) > 0].reshape(len(at_common), -1)
+    live = at_common[0].any(axis=1)  # a spike is 0 throughout only on slots that no channel fills
+    live[~live] = at_common[:, ~live].any(axis=(0, 2))
+    features = at_common[:, live].reshape(len(at_common), -1)
     mean = features.mean(axis=0)
     amplitude = features @ (mean / max(float(np.linalg.norm(mean)), 1e-30))
     left = np.maximum((features**2).sum(axis=1) - amplitude**2, 0)

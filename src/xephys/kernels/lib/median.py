@@ -6,7 +6,7 @@ first pivot needs only a few moves. The starting point affects the time, never t
 
 import numpy as np
 
-from xephys.kernels.lib.inner import helper
+from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import (
     LANES,
     count_less,
@@ -84,6 +84,45 @@ def median_of(values, size, guess, spacing):  # type: ignore[no-untyped-def]
     if size % 2 == 1:
         return upper, spacing
     return (_largest_below(values, size, pivot) + upper) / np.float32(2), spacing
+
+
+@kernel
+def median_deviations(rows, from_median):  # type: ignore[no-untyped-def]
+    """Median absolute deviation of each row from its own median, or from 0: a median absolute value.
+
+    Parameters
+    ----------
+    rows : (n_rows, n) float32
+    from_median : bool
+
+    Returns
+    -------
+    deviations : (n_rows,) float64
+
+    Examples
+    --------
+    >>> median_deviations(np.array([[1, 2, 9]], np.float32), True).tolist()
+    [1.0]
+    """
+    n_rows, n = rows.shape
+    values = np.full(n + 16, np.inf, np.float32)
+    deviations = np.empty(n_rows, np.float64)
+    # Rows of one kind have similar medians, so each search begins where the last one ended.
+    middle, guess = np.float32(0), np.float32(0)
+    around_middle, around_deviation = np.float32(0), np.float32(0)
+    for row in range(n_rows):
+        if from_median:
+            for t in range(n):
+                values[t] = rows[row, t]
+            middle, around_middle = median_of(values, n, middle, around_middle)
+        for t in range(n):
+            values[t] = abs(rows[row, t] - middle)
+        deviation, around_deviation = median_of(values, n, guess, around_deviation)
+        deviations[row] = deviation
+        if not (abs(middle) < np.inf and deviation < np.inf):
+            middle, deviation = np.float32(0), np.float32(0)
+        guess = deviation
+    return deviations
 
 
 @helper

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.inner import KERNEL, inner, kernel
 from xephys.kernels.lib.lanes import add, fma, load_f32, splat_f32, store, transpose
+from xephys.kernels.lib.median import median_deviations
 
 #: Number of scores computed together, a multiple of 64. A block of 384 channels, 0.9 MB, stays in the L2 cache.
 BLOCK_SAMPLES = 512
@@ -287,6 +288,6 @@ def noise_gains(
     gains, used = np.full(len(energies), np.nan), energies > 0
     scores = correlate_templates(traces, temporal=temporal[used], spatial=spatial[used], channels=channels[used])
     if scores.size:
-        deviation = np.median(np.abs(scores), axis=1).astype(np.float64) / MAD_OF_NORMAL
+        deviation = median_deviations(scores, False) / MAD_OF_NORMAL
         gains[used] = deviation**2 / energies[used]
     return gains

@@ -10,6 +10,7 @@ hides are included). The threshold is where missed spikes and false alarms toget
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +126,7 @@ def balanced_thresholds(
     highest: float = 1.3,
     amplitude_std: float = 0.1,
     spike_energies: NDArray[np.float64] | None = None,
+    each: Callable[..., Iterable[float]] = map,
 ) -> NDArray[np.float64]:
     """A threshold for each template.
 
@@ -145,6 +147,8 @@ def balanced_thresholds(
     spike_energies : float64 array of shape (spike,), optional
         Energy of the template where each spike was matched, if templates move. Scores are those of that place, and the
         median over a template's spikes stands for its energy.
+    each : callable
+        Applies a function to each item, as `map` does; it may use threads.
 
     Returns
     -------
@@ -156,14 +160,15 @@ def balanced_thresholds(
     ...                     noise_gain=1.0, match_threshold=5.0).tolist()
     [5.0]
     """
-    found = np.full(len(energies), float(match_threshold))
     precision = noise_gain / amplitude_std**2
     order = np.argsort(units, kind="stable")
     ends = np.cumsum(np.bincount(units, minlength=len(energies)))
     sizes = np.linspace(0.0, 1.5, 601)
-    for unit, energy in enumerate(energies):
+
+    def of_unit(unit: int) -> float:
+        energy = float(energies[unit])
         if not energy > 0:
-            continue
+            return match_threshold
         rows = order[ends[unit - 1] if unit else 0 : ends[unit]]
         own = amplitudes[rows]
         if spike_energies is not None and len(rows):
@@ -183,8 +188,9 @@ def balanced_thresholds(
         spread_max = math.sqrt(1.0 + (VARIATION_MAX * energy / noise) ** 2)
         at = balanced_score(scores, floor, float(size_start) * energy / noise, spread_max)
         if np.isnan(at):
-            continue
+            return match_threshold
         # Without false alarms there is nothing to avoid.
         level = np.interp(at * noise / energy, sizes, drop) if at > floor else 0.0
-        found[unit] = np.clip(level, lowest * match_threshold, highest * match_threshold)
-    return found
+        return float(np.clip(level, lowest * match_threshold, highest * match_threshold))
+
+    return np.array(list(each(of_unit, range(len(energies)))), np.float64)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.constants import MAD_OF_NORMAL
 from xephys.kernels.lib.inner import kernel
-from xephys.kernels.lib.median import median_of
+from xephys.kernels.lib.median import median_deviations
 
 COLUMNS = 16  # channels transposed at a time: one cache line of float32
 
@@ -51,7 +51,7 @@ def noise_levels(traces: NDArray[Any], *, method: str = "mad") -> NDArray[np.flo
 
 def median_absolute_deviation(columns: NDArray[Any]) -> NDArray[np.float64]:
     """Median absolute deviation of each row, over that of a normal distribution."""
-    deviations: NDArray[np.float64] = _deviations(np.ascontiguousarray(columns, np.float32))
+    deviations: NDArray[np.float64] = median_deviations(np.ascontiguousarray(columns, np.float32), True)
     return deviations / MAD_OF_NORMAL
 
 
@@ -83,19 +83,3 @@ def _spreads(rows):  # type: ignore[no-untyped-def]
         for c in range(channels):
             squares[c] += (rows[t, c] - means[c]) ** 2
     return np.sqrt(squares / n)
-
-
-@kernel
-def _deviations(columns):  # type: ignore[no-untyped-def]
-    """Median absolute deviation of each row of ``columns``."""
-    channels, n = columns.shape
-    values = np.full(n + 16, np.inf, np.float32)
-    deviations = np.empty(channels, np.float64)
-    for c in range(channels):
-        for t in range(n):
-            values[t] = columns[c, t]
-        middle, _ = median_of(values, n, np.float32(0), np.float32(0))
-        for t in range(n):
-            values[t] = abs(columns[c, t] - middle)
-        deviations[c], _ = median_of(values, n, np.float32(0), np.float32(0))
-    return deviations

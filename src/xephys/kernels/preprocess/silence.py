@@ -74,15 +74,18 @@ def live_rows(silent: list[NDArray[np.bool_]], *, share_min: float = 0.05) -> li
     >>> [rows.tolist() for rows in live_rows([silent])]
     [[True, False, True]]
     """
+    everything = [np.ones(len(part), np.bool_) for part in silent]
+    if not any(part.any() for part in silent):  # the usual case, at a fraction of the cost
+        return everything
     speaks = ~np.all([part.all(axis=0) for part in silent], axis=0)
     if not speaks.any():
-        return [np.ones(len(part), np.bool_) for part in silent]
+        return everything
     shares = [part[:, speaks].mean(axis=1) for part in silent]
     for most in (0.0, 0.5):
         live = [share <= most for share in shares]
         if np.concatenate(live).mean() >= share_min:
             return live
-    return [np.ones(len(part), np.bool_) for part in silent]
+    return everything
 
 
 @kernel

@@ -121,10 +121,12 @@ def transformed_excerpts(
 ) -> Excerpts:
     """Excerpts of a recording after further transforms of its traces, which see nothing beyond an excerpt's ends."""
     whole = recording.isel(time=slice(0, max(len(part) for part in excerpts)))
-    parts = (whole.isel(time=slice(0, len(part))).copy(data=part) for part in excerpts)
-    # With names of their own, or all samples would be hashed for them, by one thread.
-    named = (part.chunk(name_prefix="sample_traces-", token=f"{excerpts.token}-{k}") for k, part in enumerate(parts))
-    return [part.data for part in compute_here(*map(transform, named))]
+    names = (f"sample_traces-{excerpts.token}-{k}" for k in range(len(excerpts)))
+    # With names of their own, or all samples would be hashed for them, by one thread. Coordinates are not made lazy:
+    # the transforms look at them.
+    lazy = (xr.Variable(whole.dims, part).chunk(name=name) for part, name in zip(excerpts, names, strict=True))
+    parts = (whole.isel(time=slice(0, len(part.data))).copy(data=part.data) for part in lazy)
+    return [part.data for part in compute_here(*map(transform, parts))]
 
 
 def check_filterable(recording: xr.DataArray, band_pass: BandPass) -> None:
