@@ -66,6 +66,13 @@ def test_arrays_with_a_dot_in_their_names_reach_the_kernel_as_one_mapping():
     assert changed.token != stage.token
 
 
+def test_arrays_are_of_one_type_for_numba_whether_they_were_read_only_or_not():
+    matrix = np.broadcast_to(np.float32(1), (2, 6))
+    stages = [Stage(toys.mix, dtype=np.float32, arrays={"matrix": given}) for given in (matrix, matrix.copy())]
+    assert all(stage.keywords["matrix"].flags.writeable for stage in stages)
+    assert stages[0].token == stages[1].token
+
+
 def test_a_negative_halo_is_refused():
     with pytest.raises(ValueError, match=r"scale: the halo \(-1, 0\) is negative"):
         Stage(toys.scale, dtype=np.float32, before=-1)

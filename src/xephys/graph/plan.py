@@ -95,6 +95,7 @@ class Stage:
         if self.before < 0 or self.after < 0:
             raise ValueError(f"{self.name}: the halo ({self.before}, {self.after}) is negative; give samples >= 0")
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
+        object.__setattr__(self, "arrays", {name: _writable(array) for name, array in self.arrays.items()})
         for key, value in self.parameters.items():
             if isinstance(value, np.ndarray):
                 raise TypeError(f"{self.name}: parameter {key!r} is an array; pass it in `arrays`, where Dask sees it")
@@ -304,6 +305,11 @@ def bundled(arrays: Mapping[str, Array]) -> dict[str, Any]:
         else:
             keywords[name] = array
     return keywords
+
+
+def _writable(array: Array) -> Array:
+    """A copy of what is read-only, which is another type for Numba: each kernel would be compiled a second time."""
+    return array.copy() if isinstance(array, np.ndarray) and not array.flags.writeable else array
 
 
 def _is_plain(value: Any) -> bool:
