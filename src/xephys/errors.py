@@ -4,6 +4,7 @@ Every message names the value, the limit and the remedy. The command line derive
 """
 
 import errno
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,7 +29,17 @@ class OutputError(OSError):
 
 
 class ResourceError(RuntimeError):
-    """Memory, disk or a worker gave out; finished work is kept."""
+    """Memory, a disk, workers or a connection gave out; finished work is kept.
+
+    Attributes
+    ----------
+    resource
+        What gave out, by a name of ``REMEDY_OF_RESOURCE``; None if that is not known.
+    """
+
+    def __init__(self, message: str, *, resource: str | None = None) -> None:
+        super().__init__(message)
+        self.resource = resource
 
 
 class SorterError(RuntimeError):
@@ -54,7 +65,24 @@ def warn_user(message: str) -> None:
     warnings.warn(message, XephysWarning, stacklevel=level)
 
 
-#: Kinds of failures and the classes they show in, the first that fits; a full disk is told apart before.
+#: What can give out, and what helps.
+REMEDY_OF_RESOURCE = {
+    "memory": "use shorter chunks, fewer recordings at once, or a machine with more memory",
+    "GPU memory": "use smaller batches, or a GPU with more memory",
+    "disk": "free some space, or choose another folder",
+    "workers": "give the workers of the cluster more memory",
+    "connection": "start the program at the other end",
+    "buffer": "make the buffer longer, or process fewer channels",
+    "time": "give a longer limit",
+    "GPU": "let the GPU cool down",
+}
+#: How libraries for GPUs say that its memory gave out, in the class or in the text of an error or a log.
+GPU_MEMORY_GAVE_OUT = re.compile(
+    r"cuda out of memory|cuda error: out of memory|cuda_error_out_of_memory|cudaErrorMemoryAllocation"
+    r"|out of memory on device|(torch|cupy)\S*\.OutOfMemoryError",
+    re.I,
+)
+#: Kinds of failures and the classes they show in, the first that fits; what gave out is told before.
 _KINDS: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
     ("parameter", (ParameterError,)),
     ("recording", (RecordingError, FileNotFoundError)),
@@ -63,8 +91,8 @@ _KINDS: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
     ("installation", (ImportError,)),
     ("sorter", (SorterError,)),
 )
-#: Names of classes of other packages that say that memory or a worker gave out.
-_RESOURCE_NAMES = ("KilledWorker", "CommClosedError", "FutureCancelledError", "OutOfMemoryError", "MemoryError")
+#: Names of Dask's classes that say that workers gave out.
+_LOST_WORKERS = ("KilledWorker", "CommClosedError", "FutureCancelledError")
 
 
 def kind_of(error: BaseException) -> str:
@@ -77,13 +105,31 @@ def kind_of(error: BaseException) -> str:
     >>> kind_of(ModuleNotFoundError("No module named 'kilosort'")), kind_of(ZeroDivisionError())
     ('installation', 'unexpected')
     """
-    if isinstance(error, OSError) and is_disk_full(error):
-        return "resource"
     if any(getattr(error, "kind", None) == kind for kind, _ in _KINDS):
         return str(error.kind)  # type: ignore[attr-defined]  # a classified failure says it itself
-    if type(error).__name__ in _RESOURCE_NAMES:
+    if resource_of(error) is not None:
         return "resource"
     return next((kind for kind, classes in _KINDS if isinstance(error, classes)), "unexpected")
+
+
+def resource_of(error: BaseException) -> str | None:
+    """What gave out, by a name of ``REMEDY_OF_RESOURCE``; None if nothing did, or the error does not tell.
+
+    Examples
+    --------
+    >>> [resource_of(error) for error in (MemoryError(), OSError(28, "full"), RuntimeError("CUDA out of memory"))]
+    ['memory', 'disk', 'GPU memory']
+    """
+    named, kind = getattr(error, "resource", None), type(error)
+    if isinstance(named, str) and named in REMEDY_OF_RESOURCE:
+        return named
+    if isinstance(error, OSError) and is_disk_full(error):
+        return "disk"
+    if GPU_MEMORY_GAVE_OUT.search(f"{kind.__module__}.{kind.__name__}: {error}"):
+        return "GPU memory"
+    if kind.__name__ in _LOST_WORKERS:
+        return "workers"
+    return "memory" if isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryError" else None
 
 
 def is_disk_full(error: OSError) -> bool:

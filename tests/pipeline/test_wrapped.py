@@ -18,6 +18,15 @@ from xephys.testing import simulate_recording
 SIMPLE = {"clusterer": "kmeans", "clusterer_kwargs": {"n_clusters": 2, "random_state": 0}, "seed": 0}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def seeded():
+    """SpikeInterface draws the excerpts of its z-score without a seed; once in some hundred runs a peak moves."""
+    drawn = np.random.default_rng
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np.random, "default_rng", lambda seed=None: drawn(0 if seed is None else seed))
+        yield
+
+
 @pytest.fixture(scope="module")
 def recording():
     return simulate_recording(duration_s=4, n_channels=8, n_units=2, seed=0)[0]

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import XephysWarning, is_disk_full, kind_of
+from ..errors import XephysWarning, kind_of, resource_of
 from .folders import what_remains
 from .spoken import in_options
 
@@ -35,6 +35,13 @@ _STATUS = {
     "resource": RESOURCE,
     "installation": RESOURCE,
     "sorter": SORTER,
+}
+#: What is said if something gave out and the error itself names no remedy.
+_GAVE_OUT = {
+    "disk": "no space left on the disk ({}); free some and run the same command again",
+    "memory": "memory gave out ({}); use a shorter --chunk-duration-s or a machine with more",
+    "GPU memory": "the memory of the GPU gave out ({}); use a shorter --chunk-duration-s",
+    "workers": "workers of the cluster were lost ({}); give them more memory and run again",
 }
 
 
@@ -75,19 +82,9 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
 def explain(error: Exception) -> tuple[int, str]:
     """Exit status and sentence for an error."""
     text = str(error).rstrip(".") or type(error).__name__
-    if isinstance(error, OSError) and is_disk_full(error):
-        return RESOURCE, f"no space left on the disk ({text}); free some and run the same command again"
-    if isinstance(error, MemoryError):
-        return (
-            RESOURCE,
-            "memory gave out; use a shorter --chunk-duration-s or a machine with more",
-        )
-    if type(error).__name__ in ("KilledWorker", "CommClosedError", "FutureCancelledError"):
-        return (
-            RESOURCE,
-            f"workers of the cluster were lost ({text.splitlines()[0]}); give them more memory and run again",
-        )
-    kind = kind_of(error)
+    kind, resource = kind_of(error), resource_of(error)
+    if resource in _GAVE_OUT and getattr(error, "resource", None) is None:  # an error of another package
+        return RESOURCE, _GAVE_OUT[resource].format(text.splitlines()[0])
     if kind in _STATUS:
         return _STATUS[kind], text
     return UNEXPECTED, f"unexpected {type(error).__name__}: {text.splitlines()[0]}; --debug shows where it comes from"

@@ -254,7 +254,8 @@ def _write_chunks(plan: Plan, place: Path, missing: list[int], tally: _Tally) ->
     except KilledWorker as error:
         raise ResourceError(
             f"workers were killed repeatedly while computing {error.task}, most likely because they ran out of memory; "
-            "use shorter chunks, fewer threads per worker or a higher memory limit (the finished chunks are kept)"
+            "use shorter chunks, fewer threads per worker or a higher memory limit (the finished chunks are kept)",
+            resource="workers",
         ) from error
     finally:
         client.cancel(futures)

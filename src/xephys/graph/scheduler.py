@@ -81,7 +81,8 @@ def connect(scheduler: str = "threads", *, timeout_s: float = 10.0) -> Iterator[
     except (OSError, ValueError) as error:
         raise ResourceError(
             f"no Dask scheduler answered at {scheduler} within {timeout_s:g} s; check the address, or start one with "
-            "`dask scheduler`"
+            "`dask scheduler`",
+            resource="connection",
         ) from error
     with client:
         yield client

@@ -73,7 +73,9 @@ def call_apart(call: Callable[[], T], *, started: Callable[[Callable[[], None]],
     process.wait()
     if not returned:
         if status == -signal.SIGKILL:
-            raise ResourceError("the process of the sorter was killed from outside, probably for lack of memory")
+            raise ResourceError(
+                "the process of the sorter was killed from outside, probably for lack of memory", resource="memory"
+            )
         raise SorterError(f"the process of the sorter ended without a result, with exit status {status}")
     error, value = cloudpickle.loads(returned)
     if error is not None:

@@ -57,9 +57,10 @@ class EnvironmentSortFailure(SpikeSortingClassifiedError):
 
 
 class ResourceSortFailure(SpikeSortingClassifiedError):
-    """Memory, disk or time gave out; less at a time may do."""
+    """Memory, disk or time gave out; less at a time may do. ``resource`` says what, as in ``Failure``."""
 
     kind, policy = "resource", "retry"
+    resource: ClassVar[str] = ""
 
 
 class InsufficientActivityError(BiologicalSortFailure):
@@ -165,7 +166,7 @@ class ConcurrentSortError(EnvironmentSortFailure):
 class GPUOutOfMemoryError(ResourceSortFailure):
     """The GPU's memory gave out."""
 
-    status = "oom_gpu"
+    status, resource = "oom_gpu", "GPU memory"
 
     def __init__(self, message: str, *, sorter: str, log_path: str | None = None) -> None:
         super().__init__(message)
@@ -175,7 +176,7 @@ class GPUOutOfMemoryError(ResourceSortFailure):
 class SorterTimeoutError(ResourceSortFailure):
     """The sorter was silent for too long."""
 
-    status = "sorter_timeout"
+    status, resource = "sorter_timeout", "time"
 
     def __init__(self, message: str, *, sorter: str, inactivity_s: float, log_path: str | None = None) -> None:
         super().__init__(message)
@@ -185,7 +186,7 @@ class SorterTimeoutError(ResourceSortFailure):
 class DiskExhaustionError(ResourceSortFailure):
     """The disk is full, or nearly so."""
 
-    status = "disk_exhausted"
+    status, resource = "disk_exhausted", "disk"
 
     def __init__(
         self,
@@ -204,7 +205,7 @@ class DiskExhaustionError(ResourceSortFailure):
 class GpuMemoryWatchdogError(ResourceSortFailure):
     """The GPU's memory is nearly full."""
 
-    status = "oom_gpu"
+    status, resource = "oom_gpu", "GPU memory"
 
     def __init__(self, message: str, *, device_index: int, used_pct: float, abort_pct: float) -> None:
         super().__init__(message)
@@ -214,7 +215,7 @@ class GpuMemoryWatchdogError(ResourceSortFailure):
 class GpuThermalWatchdogError(ResourceSortFailure):
     """The GPU is too hot."""
 
-    status = "gpu_thermal"
+    status, resource = "gpu_thermal", "GPU"
 
     def __init__(self, message: str, *, device_index: int, temperature_c: float, abort_temp_c: float) -> None:
         super().__init__(message)
@@ -224,7 +225,7 @@ class GpuThermalWatchdogError(ResourceSortFailure):
 class HostMemoryWatchdogError(ResourceSortFailure):
     """The machine's memory is nearly full."""
 
-    status = "oom_host_ram"
+    status, resource = "oom_host_ram", "memory"
 
     def __init__(self, message: str, *, percent_at_trip: float, abort_pct: float) -> None:
         super().__init__(message)
@@ -234,13 +235,13 @@ class HostMemoryWatchdogError(ResourceSortFailure):
 class HostOutOfMemoryError(ResourceSortFailure):
     """An allocation was refused, or a worker died for lack of memory."""
 
-    status = "oom_memoryerror"
+    status, resource = "oom_memoryerror", "memory"
 
 
 class IOStallError(ResourceSortFailure):
     """Reads and writes stand still."""
 
-    status = "io_stall"
+    status, resource = "io_stall", "disk"
 
     def __init__(self, message: str, *, device: str, stall_s: float) -> None:
         super().__init__(message)

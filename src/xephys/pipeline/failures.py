@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import kind_of
+from ..errors import REMEDY_OF_RESOURCE, kind_of, resource_of
 from ..sorting import plain_value
 from .classified import classified
 
@@ -31,7 +31,7 @@ class Failure:
     Attributes
     ----------
     kind
-        ``"parameter"``, ``"recording"``, ``"output"``, ``"resource"`` (memory, disk or a worker gave out),
+        ``"parameter"``, ``"recording"``, ``"output"``, ``"resource"`` (something gave out, see ``resource``),
         ``"installation"``, ``"sorter"`` (an error within the sorter), or ``"unexpected"``.
     error
         Class of the error.
@@ -41,6 +41,9 @@ class Failure:
         The complete traceback.
     attributes
         Numbers and places that led to a classified failure, by name.
+    resource
+        What gave out: ``"memory"``, ``"GPU memory"``, ``"disk"``, ``"workers"``, ``"connection"``, ``"buffer"``,
+        ``"time"`` or ``"GPU"``; empty if nothing did, or that is not known.
     """
 
     kind: str
@@ -48,9 +51,11 @@ class Failure:
     message: str
     trace: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    resource: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.message} ({REMEDIES[self.kind]})"
+        remedy = REMEDY_OF_RESOURCE.get(self.resource, REMEDIES[self.kind])
+        return f"{self.resource or self.kind}: {self.message} ({remedy})"
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain values, which :func:`failure_from` reads."""
@@ -69,10 +74,11 @@ def failure_of(error: BaseException) -> Failure:
     cause = known or error
     lines = str(cause).strip().splitlines() or [type(cause).__name__]
     trace = "".join(traceback.format_exception(error))
+    resource = resource_of(cause) or ""
     if known is None:
-        return Failure(kind_of(error), type(error).__name__, lines[0], trace)
+        return Failure(kind_of(error), type(error).__name__, lines[0], trace, resource=resource)
     plain = json.loads(json.dumps(known.attributes, default=plain_value))
-    return Failure(known.kind, type(known).__name__, lines[0], trace, plain)
+    return Failure(known.kind, type(known).__name__, lines[0], trace, plain, resource)
 
 
 def failure_from(stored: Mapping[str, Any]) -> Failure:
@@ -84,7 +90,7 @@ def failure_from(stored: Mapping[str, Any]) -> Failure:
     'no peaks'
     """
     kind = str(stored.get("kind", "unexpected"))
-    known = {name: str(stored.get(name, "")) for name in ("error", "message", "trace")}
+    known = {name: str(stored.get(name, "")) for name in ("error", "message", "trace", "resource")}
     attributes = stored.get("attributes")
     return Failure(
         kind if kind in REMEDIES else "unexpected",

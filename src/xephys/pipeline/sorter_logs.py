@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import GPU_MEMORY_GAVE_OUT
 from ..typing import PathLike
 from .classified import (
     DockerEnvironmentError,
@@ -22,11 +23,6 @@ from .classified import (
 FEW_CROSSINGS, FEW_UNITS, FEW_SPIKES = 20_000, 5, 5
 #: Endings of a log that are read: more than any sorter writes after the line that matters.
 LOG_BYTES_MAX = 4_000_000
-_GPU_MEMORY = re.compile(
-    r"cuda out of memory|cuda_error_out_of_memory|cudaErrorMemoryAllocation|out of memory on device"
-    r"|torch\.(cuda\.)?OutOfMemoryError",
-    re.I,
-)
 _PLUGIN = re.compile(r"hdf5_plugin_path|hdf5 filter|can't open directory|libcompression|can't synchronously read", re.I)
 _PLUGIN_SURE = re.compile(r"hdf5_plugin_path|filter|compression|can't open directory \(.*verify its existence", re.I)
 #: Reasons why containers do not run, in the order in which they are looked for.
@@ -174,7 +170,7 @@ def _classified(
     if re.search(r"no module named '?torch|error\(s\) in loading state_dict", evidence.text, re.I):
         return ModelLoadingError(f"the model of {sorter} cannot be loaded: torch is missing, or the file does not fit",
                                  sorter=sorter)  # fmt: skip
-    if _GPU_MEMORY.search(evidence.text):
+    if GPU_MEMORY_GAVE_OUT.search(evidence.text):
         return GPUOutOfMemoryError(
             f"{sorter} ran out of the GPU's memory; give it a smaller batch", sorter=sorter, log_path=evidence.log_path
         )

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..checks import hint_for
-from ..errors import ParameterError, ResourceError, SorterError
+from ..errors import GPU_MEMORY_GAVE_OUT, ParameterError, ResourceError, SorterError
 from ..recording.axes import SegmentAxes
 from ..sorter.segments import join_segments, sorting_of_segments
 from ..sorting import build_sorting
@@ -137,7 +137,7 @@ def explained(name: str, error: Exception) -> Exception:
     if kind in ("ModuleNotFoundError", "ImportError") or "not installed" in said or "must be installed" in said:
         return ImportError(text)
     if kind in ("MemoryError", "OutOfMemoryError") or "out of memory" in said.lower():
-        return ResourceError(text)
+        return ResourceError(text, resource="GPU memory" if GPU_MEMORY_GAVE_OUT.search(said) else "memory")
     return SorterError(text)
 
 

@@ -104,7 +104,7 @@ def blocks_from_socket(
         connection = address if isinstance(address, socket.socket) else socket.create_connection(address, timeout_s)
     except OSError as error:
         raise ResourceError(
-            f"no connection to {address}: {error}; is the program that sends samples running?"
+            f"no connection to {address}: {error}; is the program that sends samples running?", resource="connection"
         ) from error
     n_sent = 0
     with connection:
@@ -132,10 +132,13 @@ def _receive(connection: socket.socket, n_bytes: int, *, after: int, timeout_s: 
         except TimeoutError as error:
             raise ResourceError(
                 f"the stream stopped: nothing arrived for {timeout_s:g} s after {after} samples; restart the sender or "
-                "give a longer timeout_s"
+                "give a longer timeout_s",
+                resource="connection",
             ) from error
         except OSError as error:
-            raise ResourceError(f"the stream broke off after {after} samples: {error}; restart the sender") from error
+            raise ResourceError(
+                f"the stream broke off after {after} samples: {error}; restart the sender", resource="connection"
+            ) from error
         if not more:
             break
         received += more
@@ -212,13 +215,15 @@ class RingBuffer:
                 if not arrived:
                     raise ResourceError(
                         f"the stream stopped: {self._written - self._read} samples wait, and for {timeout_s:g} s no "
-                        "more were written; restart the sender, or give a longer timeout_s"
+                        "more were written; restart the sender, or give a longer timeout_s",
+                        resource="connection",
                     )
                 late = self._written - self._read - len(self._samples)
                 if late > 0:
                     raise ResourceError(
                         f"{late} samples were overwritten before they were read; make the buffer longer than "
-                        f"{len(self._samples)} samples, or sort fewer channels"
+                        f"{len(self._samples)} samples, or sort fewer channels",
+                        resource="buffer",
                     )
                 n = min(block_samples, self._written - self._read)
                 block = self._samples[(self._read + np.arange(n)) % len(self._samples)]

@@ -12,12 +12,22 @@ from xephys.pipeline.batch.causes import as_classified
 from xephys.pipeline.classified import DiskExhaustionError
 
 
+def named(name: str, base: type[Exception], module: str) -> Exception:
+    """An error like that of another package."""
+    error: Exception = type(name, (base,), {"__module__": module})("out of memory allocating 3 bytes")
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "name"),
     [
         (SilentRecordingError("quiet"), "InsufficientActivityError"),
         (MemoryError("3 GiB"), "HostOutOfMemoryError"),
-        (ResourceError("a worker died"), "HostOutOfMemoryError"),
+        (ResourceError("a worker died", resource="workers"), "HostOutOfMemoryError"),
+        (ResourceError("nothing answers", resource="connection"), "ResourceError"),
+        (ResourceError("no idea"), "ResourceError"),
+        (named("KilledWorker", RuntimeError, "distributed"), "HostOutOfMemoryError"),
+        (named("OutOfMemoryError", MemoryError, "cupy.cuda.memory"), "GPUOutOfMemoryError"),
         (OSError(28, "No space left on device"), "DiskExhaustionError"),
         (RuntimeError("CUDA out of memory"), "GPUOutOfMemoryError"),
         (ZeroDivisionError("x"), "ZeroDivisionError"),
@@ -27,6 +37,7 @@ def test_causes(error: Exception, name: str, tmp_path: Path) -> None:
     found = as_classified(error, sorter="default", folder=tmp_path)
     assert type(found).__name__ == name
     assert found is error or found.__cause__ is error
+    assert ("memory gave out" in str(found)) == (type(error) is MemoryError)
 
 
 def test_a_full_disk() -> None:

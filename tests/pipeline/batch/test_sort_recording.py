@@ -228,7 +228,7 @@ def test_one_bad_recording_ends_the_batch_only_if_that_is_wanted(write_wells: Ca
     files = [wells[0] / "file0.bin", wells[1] / "file1.bin"]
     assert [result.status for result in sort_recording(files, **QUICK)] == ["failed", "success"]
     stopped = sort_recording(files, failure_policy="stop", **{**QUICK, "snr_min": 4.0})
-    assert "was not started" in failure(stopped[1]).message
+    assert "was not started: failure_policy is 'stop' and file0 failed" in failure(stopped[1]).message
 
 
 def test_a_lack_of_memory_is_followed_by_smaller_chunks(

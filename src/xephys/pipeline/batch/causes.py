@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...errors import OutputError, ResourceError, SilentRecordingError, is_disk_full
+from ...errors import OutputError, ResourceError, SilentRecordingError, resource_of
 from ...graph.keep.room import disk_free_bytes
 from ..classified import (
     DiskExhaustionError,
@@ -35,13 +35,17 @@ def as_classified(error: BaseException, *, sorter: str, folder: Path) -> BaseExc
 def _converted(error: BaseException, sorter: str, folder: Path) -> SpikeSortingClassifiedError | None:
     if isinstance(error, SilentRecordingError):
         return InsufficientActivityError(str(error), sorter=sorter, units_at_failure=0)
-    causes = [error, error.__cause__]
-    if any(isinstance(cause, OSError) and is_disk_full(cause) for cause in causes) or (
-        isinstance(error, OutputError) and "free" in str(error)
-    ):
+    causes = [cause for cause in (error, error.__cause__) if cause is not None]
+    resource = next((found for cause in causes if (found := resource_of(cause)) is not None), None)
+    if resource == "disk" or (isinstance(error, OutputError) and "free" in str(error)):
         return DiskExhaustionError(
             f"the disk of {folder} is full: {error}", folder=str(folder), free_gb_at_trip=disk_free_bytes(folder) / 1e9
         )
-    if isinstance(error, (MemoryError, ResourceError)) or type(error).__name__ == "KilledWorker":
-        return HostOutOfMemoryError(f"memory gave out: {error}; use smaller chunks or fewer recordings at once")
+    said = str(error) or type(error).__name__
+    if isinstance(error, ResourceError) and resource in ("memory", "workers"):
+        return HostOutOfMemoryError(said)
+    if resource == "memory":
+        return HostOutOfMemoryError(f"memory gave out: {said}; use smaller chunks or fewer recordings at once")
+    if resource == "workers":
+        return HostOutOfMemoryError(f"workers of the cluster were lost: {said}; give them more memory")
     return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ...errors import ParameterError, ResourceError
+from ...errors import ParameterError
 from ...graph.jobs import compute_jobs, make_job
 from ...sorter.progress import Report
 from ...typing import PathLike
@@ -194,7 +194,11 @@ def _until_failure(
     ended: list[list[RecordingResult]] = []
     for job, one in zip(jobs, planned, strict=True):
         if any(result.failure is not None for group in ended for result in group):
-            unstarted = ResourceError(f"{one[0].name} was not started: failure_policy is 'stop' and another one failed")
+            failed = next(result.name for group in ended for result in group if result.failure is not None)
+            unstarted = ParameterError(
+                f"{one[0].name} was not started: failure_policy is 'stop' and {failed} failed; mend or leave out that "
+                "one, or give failure_policy='skip'"
+            )
             ended.append(_without_result(one, unstarted))
         else:
             ended += compute_jobs([job], lost=lambda number, error, one=one: _without_result(one, error))
