@@ -1,25 +1,11 @@
-"""A sort without a folder removes what it wrote, and results are in the unit of the traces."""
+"""Results are in the unit of the traces."""
 
 from __future__ import annotations
-
-from contextlib import nullcontext
 
 import pytest
 
 import xephys
-from xephys.sorter.run import scratch_folder
 from xephys.testing import simulate_recording
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_scratch_folder_is_removed(fails):
-    with pytest.raises(RuntimeError) if fails else nullcontext(), scratch_folder() as folder:
-        (folder / "sub").mkdir()
-        (folder / "sub" / "file").write_text("x")
-        assert folder.name.startswith("xephys-")
-        if fails:
-            raise RuntimeError
-    assert not folder.exists()
 
 
 @pytest.mark.parametrize("preset", ["default", "kilosort4"])

@@ -30,6 +30,7 @@ from ..errors import OutputError, ResourceError, is_disk_full
 from . import run
 from .build import kernel_label, plan_label
 from .events import SpikeTable, compute
+from .keep.folder import is_scratch
 from .plan import Array, Plan
 from .reduce import Partial, tree_sum
 from .run import Program
@@ -331,8 +332,10 @@ def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
 def write_atomically(path: Path, write: Callable[[Any], Any], *, sync: bool = True) -> None:
     """Write a file under a temporary name and rename it, so that it is either whole or absent.
 
-    Without ``sync``, a power failure may leave a truncated file; a killed process does not.
+    Without ``sync``, a power failure may leave a truncated file; a killed process does not. In a scratch folder, which
+    nobody reads afterwards, no file is flushed to disk.
     """
+    sync = sync and not is_scratch(path)
     temporary = path.with_name(f"{path.name}.tmp-{writer_mark()}")
     try:
         with temporary.open("wb") as file:

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 
 from ..curate.together import aggregate_units
+from ..graph.keep.folder import scratch_folder
 from ..recording.channels import split_channels
 from ..recording.segments import segments_of, tree_of
-from ..sorter.run import scratch_folder
 from ..sorting import unit_ids_of
 from ..typing import PathLike
 from .failures import Failure, failure_of

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from .. import schema
 from ..errors import RecordingError
 from ..graph.checkpoint import run_events
+from ..graph.keep.folder import scratch_folder
 from ..per_channel import check_order, of_these_channels, positions_of
 from ..preprocess.noise import estimate_noise_levels
 from ..recording.clock import first_sample
@@ -199,5 +199,5 @@ def _folder(folder: PathLike | None) -> Iterator[Path]:
     if folder is not None:
         yield Path(folder)
         return
-    with TemporaryDirectory(prefix="xephys-") as temporary:
-        yield Path(temporary)
+    with scratch_folder() as temporary:
+        yield temporary

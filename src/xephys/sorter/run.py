@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +12,7 @@ import xarray as xr
 
 from .. import schema
 from ..errors import ParameterError, RecordingError, SilentRecordingError, warn_user
+from ..graph.keep.folder import scratch_folder
 from ..graph.keep.traces import forget_kept
 from ..graph.results import KEPT_RESULTS
 from ..graph.scheduler import active_client
@@ -235,20 +233,3 @@ def _useful_folder(folder: Path) -> Iterator[Path]:
         for path in set(folder.glob(KEPT_RESULTS)) - before:
             path.unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Yield a temporary folder that is removed afterwards.
-
-    After a failure, other tasks may still be writing their chunks, so a single attempt to remove it is not enough.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="xephys-"))
-    try:
-        yield folder
-    finally:
-        for _ in range(100):
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists():
-                break
-            time.sleep(0.1)

@@ -17,7 +17,7 @@ def peaks():
     rng = np.random.default_rng(0)
     unit = rng.integers(0, 6, 600)
     depth = np.array([15.0, 60.0, 77.0, 120.0, 160.0, 190.0])[unit] + rng.normal(0, 4, 600)
-    return np.arange(0, 601, 20), depth, (unit % N_LEVELS).astype(np.int64)
+    return np.arange(0, 601, 20), depth, (unit % N_LEVELS).astype(np.uint8)
 
 
 def table_of(depth, level, displacement):

@@ -89,7 +89,6 @@ def enforce_decrease(
             sizes[i, step[0]] = min(sizes[i, step[0]], largest)
 
 
-@njit(**KERNEL, error_model="numpy")
 def fit_sources(
     sizes: NDArray[np.float64],
     channels: NDArray[np.int64],
@@ -105,6 +104,24 @@ def fit_sources(
     Minimizes ``mean((w - alpha q)^2) - depth_weight * log(1 + 10 z)`` over sources with an alpha of at most
     ``reach_max_um`` times the largest size, which is the distance at which a source of that alpha has this size.
     """
+    sources: NDArray[np.float64] = _fit_sources(
+        sizes, channels, neighbors, positions, centers, distance_max_um, depth_weight, reach_max_um
+    )
+    return sources
+
+
+@njit(**KERNEL, error_model="numpy")
+def _fit_sources(
+    sizes: NDArray[np.float64],
+    channels: NDArray[np.int64],
+    neighbors: NDArray[np.int32],
+    positions: NDArray[np.float64],
+    centers: NDArray[np.float64],
+    distance_max_um: float,
+    depth_weight: float,
+    reach_max_um: float,
+) -> NDArray[np.float64]:
+    """Without defaults, which are types of their own for Numba: one kernel for all calls."""
     sources = np.empty((channels.size, 4), dtype=np.float64)
     n_slots = neighbors.shape[1]
     contact_x, contact_y, w = np.empty(n_slots), np.empty(n_slots), np.empty(n_slots)
