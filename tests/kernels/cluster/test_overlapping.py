@@ -70,7 +70,7 @@ def test_the_likelihood_is_that_of_the_normal_distributions_that_were_fitted():
     rng = np.random.default_rng(1)
     points = np.concatenate([rng.normal(0, 1, (200, 3)), rng.normal(4, 2, (100, 3))])
     shares = np.repeat([[1.0, 0.0], [0.0, 1.0]], [200, 100], axis=0).T.copy()
-    likelihood, posterior = _fit(points, shares, 0.0, 1)
+    likelihood, posterior = _fit(np.ascontiguousarray(points.T), shares, 0.0, 1)
     density = np.stack(
         [
             weight * multivariate_normal(part.mean(axis=0), np.cov(part.T, bias=True)).pdf(points)

@@ -155,21 +155,22 @@ def cut_overlapping(points: NDArray[np.float32], *, n_spikes_min: int) -> NDArra
     n_parameters = n_dims + n_dims * (n_dims + 1) // 2
     if n_points < 2 * max(n_spikes_min, 2 * n_parameters):
         return labels
-    given = np.ascontiguousarray(points, np.float64)
-    added = VARIANCE_ADDED * float(given.var(axis=0).min())
+    given = np.ascontiguousarray(points.T, np.float64)
+    added = VARIANCE_ADDED * float(given.var(axis=1).min())
     if not added > 0:
         return labels
     penalty = 0.5 * (n_parameters + 1) * math.log(n_points)
-    some = np.ascontiguousarray(given[:: -(-n_points // N_POINTS_START)])
+    some = np.ascontiguousarray(given[:, :: -(-n_points // N_POINTS_START)])
+    n_some = some.shape[1]
     best, start = -np.inf, np.zeros(n_points, np.bool_)
-    for axis in range(min(N_AXES, n_dims)):
-        for share in SHARES:
-            border = np.quantile(given[:, axis], 1.0 - share)
-            likelihood, _ = _fit(some, _halves(some[:, axis] > border), added, N_ROUNDS_START)
+    borders = np.quantile(given[:N_AXES], 1.0 - np.array(SHARES), axis=1)
+    for axis, of_axis in enumerate(borders.T):
+        for border in of_axis:
+            likelihood, _ = _fit(some, _halves(some[axis] > border), added, N_ROUNDS_START)
             if likelihood > best:
-                best, start = likelihood, given[:, axis] > border
-    of_some = best - _fit(some, np.ones((1, len(some))), added, 1)[0]
-    if of_some * n_points / len(some) < HOPELESS * penalty:
+                best, start = likelihood, given[axis] > border
+    of_some = best - _fit(some, np.ones((1, n_some)), added, 1)[0]
+    if of_some * n_points / n_some < HOPELESS * penalty:
         return labels
     together = _fit(given, np.ones((1, n_points)), added, 1)[0]
     apart, shares = _fit(given, _halves(start), added, N_ROUNDS)
@@ -225,43 +226,55 @@ def _parabola(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _fit(
     points: NDArray[np.float64], shares: NDArray[np.float64], added: float, n_rounds: int
 ) -> tuple[float, NDArray[np.float64]]:
-    """Logarithm of the likelihood of normal distributions, and the share of each ``(group, point)`` in every point."""
-    n_points, n_dims = points.shape
+    """Logarithm of the likelihood of one or two normal distributions, and the share of each in every point.
+
+    Points are ``(dim, point)`` and shares ``(group, point)``, so that all loops run along points.
+    """
+    n_dims, n_points = points.shape
     n_groups = shares.shape[0]
     logs, total = np.empty((n_groups, n_points)), -np.inf
+    centered, weighted = np.empty_like(points), np.empty_like(points)
     shares = shares.copy()
     for _ in range(n_rounds):
         before = total
         for group in range(n_groups):
-            weight = shares[group].sum() + 1e-9
-            mean = (shares[group] @ points) / weight
-            centered = points - mean
-            covariance = (centered.T * shares[group]) @ centered / weight
+            share, log = shares[group], logs[group]
+            weight = share.sum() + 1e-9
+            mean = (points @ share) / weight
+            for d in range(n_dims):
+                for i in range(n_points):
+                    centered[d, i] = points[d, i] - mean[d]
+                    weighted[d, i] = centered[d, i] * share[i]
+            covariance = weighted @ centered.T / weight
+            size = 0.0
             for d in range(n_dims):
                 covariance[d, d] += added
             factor = np.linalg.cholesky(covariance)
-            white = np.linalg.solve(factor, np.ascontiguousarray(centered.T))
-            size = 0.0
             for d in range(n_dims):
                 size += math.log(factor[d, d])
-            constant = math.log(weight / n_points) - size - 0.5 * n_dims * math.log(2.0 * math.pi)
-            for i in range(n_points):
-                square = 0.0
-                for d in range(n_dims):
-                    square += white[d, i] * white[d, i]
-                logs[group, i] = constant - 0.5 * square
+            log[:] = math.log(weight / n_points) - size - 0.5 * n_dims * math.log(2.0 * math.pi)
+            for d in range(n_dims):
+                white = centered[d]
+                for other in range(d):
+                    slope, known = factor[d, other], centered[other]
+                    for i in range(n_points):
+                        white[i] -= slope * known[i]
+                scale = 1.0 / factor[d, d]
+                for i in range(n_points):
+                    white[i] *= scale
+                    log[i] -= 0.5 * white[i] * white[i]
         total = 0.0
         for i in range(n_points):
-            largest = logs[0, i]
-            for group in range(1, n_groups):
-                largest = max(largest, logs[group, i])
-            sum_of_all = 0.0
-            for group in range(n_groups):
-                shares[group, i] = math.exp(logs[group, i] - largest)
-                sum_of_all += shares[group, i]
-            for group in range(n_groups):
-                shares[group, i] /= sum_of_all
-            total += largest + math.log(sum_of_all)
+            total += logs[0, i]
+        if n_groups == 2:
+            for i in range(n_points):
+                gap = logs[1, i] - logs[0, i]
+                smaller = math.exp(-abs(gap))
+                total += max(gap, 0.0) + math.log(1.0 + smaller)
+                larger = 1.0 / (1.0 + smaller)
+                shares[0, i], shares[1, i] = larger, smaller * larger
+                if gap > 0.0:
+                    shares[0, i], shares[1, i] = smaller * larger, larger
         if total - before < GAIN_PER_ROUND_MIN:
             break
     return total, shares
