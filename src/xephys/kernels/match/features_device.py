@@ -1,7 +1,8 @@
 """Features of matched spikes on a device: projections of the traces, minus the contribution of overlapping spikes.
 
-No residual is needed: spikes that overlap in time are neighbors in the table of spikes, and are processed one neighbor
-distance at a time. Each step adds to every spike once, so the order of additions is fixed.
+On a GPU, one kernel cleans all waveforms (see `clean_cuda`). Elsewhere, spikes that overlap in time are neighbors in
+the table of spikes, and are processed one neighbor distance at a time. Each step adds to every spike once, so the order
+of additions is fixed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.features.waveforms_device import project_waveforms
-from xephys.kernels.lib.dispatch import as_it_is, resident
+from xephys.kernels.lib.cuda import has_cuda_kernels
+from xephys.kernels.lib.dispatch import as_index, as_it_is, resident
+from xephys.kernels.lib.gather_device import event_parts
 from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.match.model import MatchModel
 from xephys.kernels.match.templates_device import match_templates
@@ -38,6 +41,11 @@ def match_and_project(
     row = spikes["sample_index"] - start
     inside = xp.nonzero((row >= 0) & (row < len(traces) - before - after))[0]
     table = Columns({name: column[inside] for name, column in spikes.columns.items()})
+    if has_cuda_kernels(xp):
+        return _projected_at_once(
+            xp, traces, spikes, inside, table, first=start - before, nbefore=nbefore, components=components,
+            neighbors=neighbors, model=model,
+        )  # fmt: skip
     table = project_waveforms(
         xp, traces, table, before=before, after=after, start=start, components=components, neighbors=neighbors,
         nbefore=nbefore,
@@ -63,6 +71,29 @@ def match_and_project(
             )
             step += 1
     return table
+
+
+def _projected_at_once(
+    xp: Any,
+    traces: Any,
+    spikes: Columns,
+    inside: Any,
+    table: Columns,
+    *,
+    components: NDArray[np.float32],
+    neighbors: NDArray[np.int32],
+    **window: Any,
+) -> Columns:
+    """The table with the projections of waveforms that one kernel has cleaned."""
+    from xephys.kernels.match.clean_cuda import cleaned_windows
+
+    around = resident(xp, as_index, neighbors)[table["channel_index"]]
+    taps = resident(xp, as_it_is, components)
+    projection = xp.empty((len(inside), neighbors.shape[1], len(components)), dtype=np.float32)
+    for part in event_parts(len(inside), components.shape[1] * neighbors.shape[1]):
+        waveforms = cleaned_windows(xp, traces, spikes, inside[part], around=around[part], **window)
+        projection[part] = xp.matmul(taps, waveforms).transpose(0, 2, 1)
+    return table.extended(projection=projection)
 
 
 def _seen_by(

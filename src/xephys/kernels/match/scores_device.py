@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.match.scores import half_sample_weights
 
-#: Number of scores in one product over time, and of units computed together: 16 units of a tile take 20 MB as scratch.
+#: Number of scores in one product over time, and of units computed together: 64 units of a tile take 80 MB as scratch.
 BLOCK = 64
-UNITS = 16
+UNITS = 64
 
 
 def correlate_templates(
