@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import LANES, add, fma, load_f64, splat_f64, store, sum_lanes
 
@@ -150,9 +151,9 @@ def _fit(
         fit[0] = inside.shape[0] * (wanted >= 0).sum()
         fit[1], fit[2] = _sum_and_product(inside, inside)
         if inside.shape[0] == n_samples:
-            whole[unit] = fit[:3]
+            copy_values(fit[:3], whole[unit])
     else:
-        fit[:3] = whole[unit]
+        copy_values(whole[unit], fit[:3])
     fit[3], fit[4] = _sum_and_product(cut, inside)
 
 

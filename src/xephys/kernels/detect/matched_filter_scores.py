@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import HELPER, kernel
 
 # Number of samples scored at a time. It is constant, so that every loop over them is SIMD without a remainder.
@@ -62,7 +63,8 @@ def correlate_all(traces: NDArray[np.float32], taps: NDArray[np.float32]) -> NDA
     for first in range(0, n_valid, _WIDTH):
         _correlate_block(traces, first, taps, columns, filtered)
         width = min(_WIDTH, n_valid - first)
-        result[:, first : first + width] = filtered[:, :width]
+        for c in range(n_channels):
+            copy_values(filtered[c, :width], result[c, first : first + width])
     return result
 
 

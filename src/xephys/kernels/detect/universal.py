@@ -170,5 +170,6 @@ def _centers(
             centers[event, 0] += score * positions[channel, 0]
             centers[event, 1] += score * positions[channel, 1]
         if total > 0:
-            centers[event] /= total
+            centers[event, 0] /= total
+            centers[event, 1] /= total
     return channels, centers

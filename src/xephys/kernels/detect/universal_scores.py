@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.lib.lanes import fma, larger, largest_lane, load_f32, splat_f32, store, subtract, where_less
 
@@ -204,8 +205,9 @@ def scan_universal(
     count = 0
     block = first - margin
     while block - margin < last:
-        best[:, : 2 * margin] = best[:, _WIDTH:].copy()
-        code[:, : 2 * margin] = code[:, _WIDTH:].copy()
+        for place in range(n_places):
+            copy_values(best[place, _WIDTH:].copy(), best[place, : 2 * margin])
+            copy_values(code[place, _WIDTH:].copy(), code[place, : 2 * margin])
         best[:, 2 * margin :] = 0.0
         _columns(traces, block - nbefore, columns)
         _correlate(columns, taps, scores, used)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import kernel
 
 
@@ -86,7 +87,7 @@ def _means(clips: NDArray[np.float64], labels: NDArray[np.int64], centers: NDArr
             sums[labels[i], t] += clips[i, t]
     for k in range(centers.shape[0]):
         if counts[k]:
-            centers[k] = sums[k] / counts[k]
+            copy_values(sums[k] / counts[k], centers[k])
 
 
 @kernel

@@ -167,9 +167,10 @@ def average_best_points(
                         y += score * grid_positions[near[p], 1]
                         z += score * grid_depths_um[d]
         if total > 0:
-            places[i] = x / total, y / total, z / total
+            x, y, z = x / total, y / total, z / total
         else:
-            places[i] = positions[channels[i], 0], positions[channels[i], 1], 0.0
+            x, y, z = positions[channels[i], 0], positions[channels[i], 1], 0.0
+        places[i, 0], places[i, 1], places[i, 2] = x, y, z
     return places
 
 

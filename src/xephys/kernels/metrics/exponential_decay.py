@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.damped_step import damped_step
 from xephys.kernels.lib.inner import helper, kernel
 
@@ -63,7 +64,10 @@ def fit_decay(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, fl
             longest = max(longest, abs(trial[a] - place[a]) / (high[a] if a else place[a]))
         trial_loss = _expand(x, values, trial, trial_gradient, trial_curvature)
         if trial_loss < loss:
-            place[:], gradient[:], curvature[:], loss = trial, trial_gradient, trial_curvature, trial_loss
+            loss = trial_loss
+            copy_values(trial, place)
+            copy_values(trial_gradient, gradient)
+            copy_values(trial_curvature.reshape(-1), curvature.reshape(-1))
             damping = max(damping * 0.2, 1e-9)
         else:
             damping *= 8

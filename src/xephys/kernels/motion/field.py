@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import kernel
 
 #: Number of samples that the mean over all depths of equal distance counts for, beside those seen at two depths.
@@ -142,7 +143,7 @@ def best_course(likelihood: NDArray[np.float64], fall: float) -> NDArray[np.int6
     for t in range(n_times):
         if t > 0:
             # The best source of a displacement is its own, or that of a neighbor one step farther on.
-            previous[:] = score
+            copy_values(score, previous)
             for k in range(n_shifts):
                 source[k] = k
             for k in range(1, n_shifts):
@@ -151,8 +152,8 @@ def best_course(likelihood: NDArray[np.float64], fall: float) -> NDArray[np.int6
             for k in range(n_shifts - 2, -1, -1):
                 if previous[k + 1] - fall > previous[k]:
                     previous[k], source[k] = previous[k + 1] - fall, source[k + 1]
-            came_from[t] = source
-            score[:] = previous
+            copy_values(source, came_from[t])
+            copy_values(previous, score)
         highest = -np.inf
         for k in range(n_shifts):
             score[k] += likelihood[t, k]

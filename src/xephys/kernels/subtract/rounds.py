@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.detect.peaks import suppress_weaker
 from xephys.kernels.detect.threshold_scan import find_candidates
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import helper, kernel
 from xephys.kernels.subtract.snippet import REALIGN_SAMPLES, denoise_snippet, peak_shift, take_snippet
 
@@ -85,10 +86,10 @@ def subtract_in_rounds(
                 out_channels = np.append(out_channels, np.empty(count, dtype=np.int64))
                 out_gains = np.append(out_gains, np.empty(count, dtype=np.float64))
                 longer = np.empty((2 * count, n_slots, n_components), dtype=np.float32)
-                longer[:count] = out_coefficients
+                copy_values(out_coefficients.reshape(-1), longer[:count].reshape(-1))
                 out_coefficients = longer
             out_rows[count], out_shifts[count], out_channels[count], out_gains[count] = row, shift, channel, gain
-            out_coefficients[count] = coefficients
+            copy_values(coefficients.reshape(-1), out_coefficients[count].reshape(-1))
             count += 1
         rows, channels = _open_candidates(residual, rows, channels, changed, state, low, high, first, last)
     return (

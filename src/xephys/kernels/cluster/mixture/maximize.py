@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import kernel
 
 #: The prior counts as this number of spikes without mean, or without loadings.
@@ -102,7 +103,7 @@ def maximize_unit(
     right = np.zeros((n_used, n_columns))
     for feature in range(n_features):
         if place[feature] >= 0:
-            current[place[feature]] = loadings[feature]
+            copy_values(loadings[feature], current[place[feature]])
             scale[place[feature]] = variance[feature]
     for k in range(len(neighborhoods)):
         s = neighborhoods[k]
@@ -110,12 +111,16 @@ def maximize_unit(
         for e in range(n_entries):
             if entries[s, e] >= 0:
                 at = place[entries[s, e]]
-                right[at] += back[e]
-                blocks[at] += moments[k]
+                for c in range(n_columns):
+                    right[at, c] += back[e, c]
+                    for d in range(n_columns):
+                        blocks[at, c, d] += moments[k, c, d]
     for at in range(n_used):
         for c in range(n_columns):
             blocks[at, c, c] += prior[c]
-        blocks[at] = np.linalg.inv(blocks[at]) * scale[at]
+        inverse = np.linalg.inv(blocks[at]) * scale[at]
+        for c in range(n_columns):
+            copy_values(inverse[c], blocks[at, c])
     residual = right - _apply(current, neighborhoods, moments, entries, whiten, place, prior, scale)
     start = np.sum(right * right)
     search = np.zeros_like(current)
@@ -138,7 +143,7 @@ def maximize_unit(
     updated = np.zeros_like(loadings)
     for feature in range(n_features):
         if place[feature] >= 0:
-            updated[feature] = current[place[feature]]
+            copy_values(current[place[feature]], updated[feature])
     return updated
 
 
@@ -166,9 +171,10 @@ def _apply(
         part[:] = 0.0
         for e in range(n_entries):
             if entries[s, e] >= 0:
-                part[e] = values[place[entries[s, e]]]
+                copy_values(values[place[entries[s, e]]], part[e])
         back = np.dot(whiten[s].T, np.dot(np.dot(whiten[s], part), moments[k]))
         for e in range(n_entries):
             if entries[s, e] >= 0:
-                image[place[entries[s, e]]] += back[e]
+                for c in range(n_columns):
+                    image[place[entries[s, e]], c] += back[e, c]
     return image

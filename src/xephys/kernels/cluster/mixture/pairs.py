@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import kernel
 
 #: A unit can appear on a neighborhood that holds at least this share of its energy, or of its spikes.
@@ -178,7 +179,8 @@ def project_units(
                 for c in range(n_columns):
                     raw[c, e] = loadings[units[pair], place, c] if place >= 0 else 0.0
             white = np.ascontiguousarray(np.dot(whiten[s], raw.T).T)
-            directions[pair] = white
+            for c in range(n_columns):
+                copy_values(white[c], directions[pair, c])
             gram = np.eye(rank)
             squared = 0.0
             for e in range(n_entries):
@@ -192,6 +194,8 @@ def project_units(
                 factor = np.linalg.cholesky(gram)
                 for a in range(rank):
                     half_log_determinant += np.log(factor[a, a])
-                posterior[pair] = np.linalg.inv(gram)
+                inverse = np.linalg.inv(gram)
+                for a in range(rank):
+                    copy_values(inverse[a], posterior[pair, a])
             constant[pair] = 0.5 * squared + half_log_determinant
     return directions, constant, shift, posterior

@@ -14,6 +14,7 @@ from xephys.kernels.cluster.mixture.fit import Mixture
 from xephys.kernels.cluster.mixture.group import N_ITERATIONS_MAX, Group, Members, evaluate, only, parts_of, spikes_of
 from xephys.kernels.cluster.mixture.neighborhoods import Neighborhoods, Rows
 from xephys.kernels.cluster.mixture.pairs import Projected, pairs_of, project_units
+from xephys.kernels.lib.copies import copy_values
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.splitmix import splitmix
 
@@ -206,7 +207,7 @@ def k_means(
                     if left <= 0:
                         chosen = i
                         break
-            centers[k] = points[chosen]
+            copy_values(points[chosen], centers[k])
             for i in range(n_points):
                 distances[i] = min(distances[i], np.sum((points[i] - centers[k]) ** 2))
         total = 0.0
@@ -224,10 +225,11 @@ def k_means(
                         nearest, labels[i] = distance, k
                 total += nearest
                 counts[labels[i]] += 1
-                sums[labels[i]] += points[i]
+                for d in range(n_dims):
+                    sums[labels[i], d] += points[i, d]
             for k in range(n_clusters):
                 if counts[k]:
-                    centers[k] = sums[k] / counts[k]
+                    copy_values(sums[k] / counts[k], centers[k])
             if total == before:
                 break
         if total < best:
