@@ -14,7 +14,7 @@ from xephys.sorter.rehearse import compiling_ahead, is_compiled
 SAME_KERNELS = """
 import sys
 from numba.core.dispatcher import Dispatcher
-from xephys.kernels.cluster.split import _links
+from xephys.kernels.cluster.modes import joined_modes
 from xephys.kernels.curate.merge import _similarities
 from xephys.kernels.match.features import _add_templates
 from xephys.kernels.match.pursuit import pursue
@@ -27,7 +27,9 @@ import xephys
 from xephys.testing import simulate_recording
 
 rehearse()
-kernels = pursue, _add_templates, _correlate, _interleave, _links, _balanced_score, _similarities, pulls, smooth_walk
+kernels = (
+    pursue, _add_templates, _correlate, _interleave, joined_modes, _balanced_score, _similarities, pulls, smooth_walk
+)
 before = [list(kernel.signatures) for kernel in kernels]
 assert all(before), "a kernel was not rehearsed"
 recording, _ = simulate_recording(duration_s=10, n_channels=16, n_units=4, seed=0)

@@ -15,6 +15,8 @@ from xephys.kernels.lib.inner import INNER, KERNEL
 
 GRID = 128
 """Points of the grid on which the density along the discriminant is estimated."""
+SHRINKAGE = 0.05
+"""Minimum weight of the identity in the covariance of a discriminant."""
 
 
 @njit(**KERNEL, error_model="numpy")
@@ -215,7 +217,7 @@ def _held_out(
 
 
 def held_out_projection(
-    first: NDArray[np.float32], second: NDArray[np.float32], *, shrinkage: float = 0.05
+    first: NDArray[np.float32], second: NDArray[np.float32], *, shrinkage: float = SHRINKAGE
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Project two groups of spikes on a discriminant fitted without the spikes projected.
 
@@ -246,13 +248,60 @@ def held_out_projection(
     return found
 
 
+@njit(**INNER, error_model="numpy")
+def _select(values: NDArray[np.float64], place: int) -> float:
+    """The value at a place of the sorted values, which are reordered: none before it is larger, none after it smaller.
+
+    Hoare's selection. Others compile ten times longer.
+    """
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot, left, right = values[(low + high) // 2], low, high
+        while left <= right:
+            while values[left] < pivot:
+                left += 1
+            while values[right] > pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if place <= right:
+            high = right
+        elif place >= left:
+            low = left
+        else:
+            break
+    return float(values[place])
+
+
+@njit(**KERNEL, error_model="numpy")
 def _median(values: NDArray[np.float64]) -> float:
-    """That of NumPy, without what it asks first: a third of the time of thousands of small samples."""
+    """Median of values, which are reordered."""
     half = len(values) // 2
+    upper: float = _select(values, half)
     if len(values) % 2:
-        return float(np.partition(values, half)[half])
-    ordered = np.partition(values, (half - 1, half))
-    return float((ordered[half - 1] + ordered[half]) / 2)
+        return upper
+    below = float(values[0])
+    for i in range(1, half):
+        below = max(below, values[i])
+    return (below + upper) / 2
+
+
+@njit(**KERNEL, error_model="numpy")
+def gap_between(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
+    """As `bimodality`, of contiguous groups, without thinning them."""
+    if len(first) < 4 or len(second) < 4:
+        return 0.0, 1.0
+    along_first, along_second = _held_out(first, second, SHRINKAGE)
+    low, high = _median(along_first), _median(along_second)
+    if not high > low:
+        return 0.0, 1.0
+    along, n_first = np.empty(len(along_first) + len(along_second)), len(along_first)
+    for i in range(len(along)):
+        along[i] = along_first[i] if i < n_first else along_second[i - n_first]
+    found: tuple[float, float] = _valley(along, low, high, GRID)
+    return found
 
 
 def bimodality(
@@ -283,12 +332,9 @@ def bimodality(
     stride = max(1, -(-max(len(first), len(second)) // n_spikes_max))
     # The same stride for both preserves their proportions, and thus the shape of the joint density. If only the larger
     # group were thinned, cutting one Gaussian in two would leave a step at the cut that looks like a gap.
-    first, second = first[::stride], second[::stride]
-    if len(first) < 4 or len(second) < 4:
-        return 0.0, 1.0
-    along_first, along_second = held_out_projection(first, second)
-    low, high = _median(along_first), _median(along_second)
-    return valley_depth(np.concatenate([along_first, along_second]), low=low, high=high)
+    first, second = (np.ascontiguousarray(group[::stride], np.float32) for group in (first, second))
+    depth, ratio = gap_between(first, second)
+    return float(depth), float(ratio)
 
 
 def separation(along_first: NDArray[np.float64], along_second: NDArray[np.float64]) -> float:

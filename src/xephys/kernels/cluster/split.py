@@ -7,16 +7,14 @@ axes in which two similar units differ only appear once the units around them ar
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.bimodality import bimodality, held_out_projection, separation
-from xephys.kernels.cluster.density import climb, nearest_points
+from xephys.kernels.cluster.density import nearest_points
 from xephys.kernels.cluster.halves import cut_in_two
-from xephys.kernels.cluster.parts import rows_by_label
+from xephys.kernels.cluster.modes import joined_modes
 from xephys.kernels.lib.inner import KERNEL
 
 SPLIT = np.dtype(
@@ -68,89 +66,6 @@ def principal_axes(features: NDArray[np.float32], *, n_dims_max: int) -> NDArray
 
 
 @njit(**KERNEL, error_model="numpy")
-def _links(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.float64]:
-    counts = np.zeros((n_labels, n_labels))
-    for i in range(indices.shape[0]):
-        for slot in range(indices.shape[1]):
-            counts[labels[i], labels[indices[i, slot]]] += 1.0
-    return counts + counts.T
-
-
-def join_modes(
-    points: NDArray[np.float32],
-    labels: NDArray[np.int32],
-    links: NDArray[np.float64],
-    *,
-    n_spikes_min: int,
-    depth_min: float,
-    ratio_max: float,
-) -> NDArray[np.int32]:
-    """Join linked groups of points until a gap separates every remaining linked pair.
-
-    Pairs are tried in descending order of their links over the links expected from their sizes (the degree-corrected
-    null of modularity).
-
-    Parameters
-    ----------
-    points : (n_points, n_dims) float32
-    labels : (n_points,) int32
-        Groups 0 … n − 1.
-    links : (n, n) float64
-        Symmetric: the number of neighbor relations between two groups.
-    n_spikes_min : int
-        Smaller groups join their most linked neighbor without a test.
-    depth_min, ratio_max : float
-        A gap is a valley of at least this depth in standard errors and at most this relative height, see
-        `valley_depth`.
-
-    Returns
-    -------
-    labels : (n_points,) int32
-        0 … m − 1, by decreasing size.
-    """
-    n_groups = len(links)
-    members = dict(enumerate(rows_by_label(labels)[1]))
-    weight = links.copy()
-    np.fill_diagonal(weight, 0.0)
-    degree = links.sum(axis=1)
-    version = [0] * n_groups
-    heap: list[tuple[float, int, int, int, int]] = []
-
-    def offer(a: int, b: int) -> None:
-        if weight[a, b] > 0:
-            first, second = min(a, b), max(a, b)
-            small = min(len(members[a]), len(members[b])) < n_spikes_min
-            strength = weight[a, b] / (degree[a] * degree[b])
-            # Tiny groups first, because they cannot be tested.
-            heapq.heappush(heap, (-strength - (1e9 if small else 0.0), first, second, version[first], version[second]))
-
-    for a, b in zip(*np.nonzero(np.triu(weight)), strict=True):
-        offer(int(a), int(b))
-    while heap:
-        _, a, b, version_a, version_b = heapq.heappop(heap)
-        if a not in members or b not in members or (version[a], version[b]) != (version_a, version_b):
-            continue
-        if min(len(members[a]), len(members[b])) >= n_spikes_min:
-            depth, ratio = bimodality(points[members[a]], points[members[b]])
-            if depth >= depth_min and ratio <= ratio_max:
-                continue
-        members[a] = np.sort(np.concatenate([members[a], members.pop(b)]))
-        weight[a] += weight[b]
-        weight[:, a] += weight[:, b]
-        weight[a, a] = 0.0
-        weight[b] = 0.0
-        weight[:, b] = 0.0
-        degree[a] += degree[b]
-        version[a] += 1
-        for other in np.flatnonzero(weight[a]):
-            offer(a, int(other))
-    joined = np.empty(len(points), np.int32)
-    for rank, group in enumerate(sorted(members, key=lambda g: (-len(members[g]), g))):
-        joined[members[group]] = rank
-    return joined
-
-
-@njit(**KERNEL, error_model="numpy")
 def _vote(indices: NDArray[np.int32], labels: NDArray[np.int32], n_labels: int) -> NDArray[np.int32]:
     votes = np.zeros(n_labels, np.int32)
     chosen = np.empty(indices.shape[0], np.int32)
@@ -180,16 +95,8 @@ def split_once(
     landmarks = np.ascontiguousarray(projected[::stride])
     if len(landmarks) <= max(n_spikes_min, 2):
         return np.zeros(n_spikes, np.int32)
-    indices, squares = nearest_points(landmarks, landmarks, True, min(n_neighbors, len(landmarks) - 1))
-    density = -np.sqrt(squares.astype(np.float64)).mean(axis=1)
-    modes = climb(indices, density)
-    labels = join_modes(
-        landmarks,
-        modes,
-        _links(indices, modes, int(modes.max()) + 1),
-        n_spikes_min=max(4, n_spikes_min // stride),
-        depth_min=depth_min,
-        ratio_max=ratio_max,
+    labels: NDArray[np.int32] = joined_modes(
+        landmarks, min(n_neighbors, len(landmarks) - 1), max(4, n_spikes_min // stride), depth_min, ratio_max
     )
     if halve and labels.max() == 0:
         labels = cut_in_two(landmarks, n_spikes_min=max(4, n_spikes_min // stride))
