@@ -69,6 +69,50 @@ def test_building_is_lazy_and_results_do_not_depend_on_chunks(templates):
     assert_chunk_invariant(matched, part, chunk_samples=[30_000, 77_777])
 
 
+@pytest.fixture(scope="module")
+def components():
+    peaks = xephys.detect_peaks(drifting().white, noise_levels=levels(), detect_threshold=8)
+    return xephys.learn_components(drifting().white, peaks, n_components=4, ms_before=0.9, ms_after=1.3)
+
+
+def levels():
+    return xephys.estimate_noise_levels(drifting().white)
+
+
+def looked(recording, templates, components):
+    rules = {"noise_levels": levels(), "detect_threshold": 6.0, "peak_sign": "both", "exclude_sweep_ms": 0.5}
+    return match_moving_templates(
+        recording, templates=templates, tissue=drifting().tissue, components=components, match_threshold=8.0,
+        peaks={**rules, "radius_um": 50.0},
+    )  # fmt: skip
+
+
+def test_the_spikes_of_a_unit_without_a_template_remain_in_the_residual(templates, components):
+    case, unknown = drifting(), INNER[0]
+    known = templates.drop_isel(unit=unknown)
+    found = looked(case.white, known, components).compute()
+    alone = match_moving_templates(
+        case.white, templates=known, tissue=case.tissue, components=components, match_threshold=8.0
+    ).compute()
+    left = found["unit_index"] < 0
+    assert found[~left].tobytes() == alone.tobytes()
+    true = case.spikes["sample_index"][case.spikes["unit_index"] == unknown]
+    near = np.searchsorted(found["sample_index"][left], true)
+    distance = np.abs(np.append(found["sample_index"][left], 0)[near] - true)
+    before = np.abs(np.append(found["sample_index"][left], 0)[near - 1] - true)
+    assert (np.minimum(distance, before) <= 12).mean() > 0.8
+    everything = looked(case.white, templates, components).compute()
+    assert (everything["unit_index"] < 0).sum() < 0.5 * left.sum()
+
+
+def test_peaks_of_the_residual_do_not_depend_on_chunks(templates, components):
+    assert_chunk_invariant(
+        lambda recording: looked(recording, templates, components),
+        drifting().white.isel(time=slice(9 * 30_000, 12 * 30_000)),
+        chunk_samples=[30_000, 77_777],
+    )
+
+
 def test_spikes_report_the_channel_on_which_they_were_seen(templates):
     case = drifting()
     spikes = match_moving_templates(case.white, templates=templates, tissue=case.tissue, match_threshold=8.0).compute()

@@ -11,6 +11,7 @@ import xarray as xr
 from ..detect.rules import PeakRules
 from ..detect.threshold import locally_exclusive
 from ..graph.events import SpikeTable
+from ..graph.plan import Stage
 from ..recording.stages import recording_plan
 from .settings import MatchSettings, spikes_stage
 
@@ -48,15 +49,20 @@ def match_and_look(
 
     checked = MatchSettings.read(settings, what="match_and_look")
     matching = spikes_stage(recording, templates, checked, components=components, n_nearest=n_nearest)
+    stage = replace(with_peak_rules(recording, matching, peaks), func=kernel)
+    return SpikeTable.of_plan(recording_plan(recording).then(stage))
+
+
+def with_peak_rules(recording: xr.DataArray, matching: Stage, peaks: Mapping[str, Any]) -> Stage:
+    """A stage that matches, with the arrays and parameters that define the peaks of its residual."""
     rules = dict(peaks)
     sweep = max(1, round(rules.pop("exclude_sweep_ms") * 1e-3 * float(recording.attrs["sampling_frequency"])))
     looking = locally_exclusive(
         PeakRules(recording, recording.sizes["channel"], rules.pop("peak_sign"), sweep), **rules
     )
     arrays = dict(looking.arrays)
-    stage = replace(
+    return replace(
         matching,
-        func=kernel,
         call="match_templates()",  # this is a variant of it, and tasks have public names
         parameters={**matching.parameters, **looking.parameters},
         arrays={
@@ -66,4 +72,3 @@ def match_and_look(
             "good": arrays["good"],
         },
     )
-    return SpikeTable.of_plan(recording_plan(recording).then(stage))

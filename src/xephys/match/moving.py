@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..per_channel import positions_of
 from ..recording.geometry import channel_groups, nearest_channels
 from ..recording.stages import recording_plan
 from ..templates.average import check_same_probe
+from .leftover import with_peak_rules
 from .settings import MatchSettings
 
 
@@ -26,6 +28,7 @@ def match_moving_templates(
     tissue: Tissue,
     components: xr.DataArray | None = None,
     n_nearest: int = 12,
+    peaks: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> SpikeTable:
     """Find the spikes of templates that move with the tissue, lazily.
@@ -43,10 +46,13 @@ def match_moving_templates(
         Motion of the recording.
     components, n_nearest, **settings
         As for :func:`xephys.match_templates`, but with one ``match_threshold`` for all templates.
+    peaks
+        As for :func:`xephys.match.leftover.match_and_look`: with components, peaks of the residual are found too.
 
     Returns
     -------
     Lazy table like that of :func:`xephys.match_templates`; ``channel_index`` is the peak channel at that displacement.
+    Peaks of the residual have ``unit_index`` -1.
 
     Raises
     ------
@@ -87,6 +93,8 @@ def match_moving_templates(
         after=after,
         emits="events",
     )
+    if peaks is not None:
+        stage = with_peak_rules(recording, stage, peaks)
     return SpikeTable.of_plan(recording_plan(recording).then(stage))
 
 

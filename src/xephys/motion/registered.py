@@ -149,7 +149,8 @@ class RegisteredEvents:
 
     They are registered when they are loaded, so that only records that are used take time. Without ``units``, the
     records must be localized, and their projections are interpolated between contacts. With ``units``, only the
-    difference between a spike and its template is interpolated, and the template at rest is added.
+    difference between a spike and its template is interpolated, and the template at rest is added; peaks that belong to
+    no unit (``unit_index`` -1) are interpolated whole, and localized by their projections.
     """
 
     events: StoredRecords
@@ -178,56 +179,86 @@ class RegisteredEvents:
         names = tuple(self.dtype.names or ()) if fields is None else tuple(fields)
         if not {"channel_index", "projection"} & set(names):
             return self.events.load(names, rows=rows)
-        needed = {"sample_index", "channel_index"} | ({"x", "y"} if self.units is None else {"unit_index"})
-        if self.units is not None and "projection" in names:
-            needed |= {"amplitude"}
-        records = self.events.load((*names, *sorted(needed - set(names))), rows=rows)
+        records = self.events.load((*names, *sorted(self._needed(names) - set(names))), rows=rows)
         moved = self.tissue.of_samples(records["sample_index"], records["channel_index"])
         registered = np.zeros(len(records), np.dtype([(name, self.dtype[name]) for name in names]))
         for name in names:
             registered[name] = records[name]
-        target = self._targets(records, moved)
+        free = np.ones(len(records), bool) if self.units is None else records["unit_index"] < 0
+        target = self._targets(records, moved, free, np.arange(len(records)) if rows is None else rows)
         if "projection" in names:
-            registered["projection"] = self._projections(records, moved, target)
+            registered["projection"] = self._projections(records, moved, free, target)
         if "channel_index" in names:
             registered["channel_index"] = target
         return registered
 
-    def _targets(self, records: NDArray[Any], moved: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _needed(self, names: tuple[str, ...]) -> set[str]:
+        """The fields from which these are registered."""
+        if self.units is None:
+            return {"sample_index", "channel_index", "x", "y"}
+        needed = {"sample_index", "channel_index", "unit_index"}
+        return needed | {"amplitude"} if "projection" in names else needed
+
+    def _targets(
+        self, records: NDArray[Any], moved: NDArray[np.float64], free: NDArray[np.bool_], rows: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """The channel of each record at rest: that of its unit, or the one nearest to where a ``free`` record was."""
         from ..kernels.motion.registered import resting_channels
 
+        target = np.zeros(len(records), np.int64)
         if self.units is not None:
-            return self.units.resting_channels[records["unit_index"]]
-        apart = self.tissue.apart_um
-        contacts, separation = apart[records["channel_index"]], self.tissue.separation_um[records["channel_index"]]
-        near_x, near_y = (
-            np.clip(records[name] + separation[:, axis], contacts[:, axis] - REACH_UM, contacts[:, axis] + REACH_UM)
-            for axis, name in enumerate("xy")
-        )
-        return resting_channels(near_x, near_y - moved, positions_um=apart)
+            target[~free] = self.units.resting_channels[records["unit_index"][~free]]
+        if free.any():
+            near = self._places(records[free], rows[free])
+            target[free] = resting_channels(near[:, 0], near[:, 1] - moved[free], positions_um=self.tissue.apart_um)
+        return target
+
+    def _places(self, peaks: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Positions ``(peak, 2)`` at which peaks were seen, with the shanks apart."""
+        from ..kernels.motion.registered import feature_centers
+
+        contacts = self.tissue.apart_um[peaks["channel_index"]]
+        if self.units is None:
+            places = np.stack([peaks["x"], peaks["y"]], axis=1) + self.tissue.separation_um[peaks["channel_index"]]
+        else:
+            projection = np.ascontiguousarray(self.events.load(("projection",), rows=rows)["projection"])
+            places = feature_centers(
+                projection,
+                peaks["channel_index"].astype(np.int64),
+                positions_um=self.tissue.apart_um,
+                neighbors=self._neighbors(projection.shape[1]),
+            )
+        return np.asarray(np.clip(places, contacts - REACH_UM, contacts + REACH_UM), np.float64)
+
+    def _neighbors(self, n_nearest: int) -> NDArray[np.int32]:
+        return nearest_channels(self.tissue.positions_um, n_nearest=n_nearest, groups=self.tissue.groups)
 
     def _projections(
-        self, records: NDArray[Any], moved: NDArray[np.float64], target: NDArray[np.int64]
+        self,
+        records: NDArray[Any],
+        moved: NDArray[np.float64],
+        free: NDArray[np.bool_],
+        target: NDArray[np.int64],
     ) -> NDArray[np.float32]:
         from ..kernels.motion.registered import register_features, without_template
 
-        n_nearest = records["projection"].shape[1]
-        neighbors = nearest_channels(self.tissue.positions_um, n_nearest=n_nearest, groups=self.tissue.groups)
+        neighbors = self._neighbors(records["projection"].shape[1])
         projection, channel = np.ascontiguousarray(records["projection"]), records["channel_index"].astype(np.int64)
+        around: dict[str, Any] = {"positions_um": self.tissue.positions_um, "neighbors": neighbors}
         if self.units is None:
-            return register_features(
-                projection, channel, moved, target, positions_um=self.tissue.positions_um, neighbors=neighbors
-            )
+            return register_features(projection, channel, moved, target, **around)
+        of_units = ~free
         own = {
-            "unit_index": records["unit_index"],
-            "amplitude": records["amplitude"],
+            "unit_index": records["unit_index"][of_units],
+            "amplitude": records["amplitude"][of_units],
             "neighbors": neighbors,
             "unit_features": self.units.features,
             "unit_channels": self.units.channels,
         }
-        rest = without_template(projection, channel, place=self.units.places(moved), **own)
-        rest = register_features(
-            rest, channel, moved, target, positions_um=self.tissue.positions_um, neighbors=neighbors
-        )
-        at_rest = self.units.places(np.zeros(len(moved)))
-        return without_template(rest, target, place=at_rest, added=True, **own)
+        place = self.units.places(moved[of_units])
+        rest = np.array(projection)
+        rest[of_units] = without_template(projection[of_units], channel[of_units], place=place, **own)
+        rest = register_features(rest, channel, moved, target, **around)
+        at_rest = self.units.places(np.zeros(len(place)))
+        rest[of_units] = without_template(rest[of_units], target[of_units], place=at_rest, added=True, **own)
+        return rest

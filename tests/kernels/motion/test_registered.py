@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.motion.registered import register_features, resting_channels, without_template
+from xephys.kernels.motion.registered import feature_centers, register_features, resting_channels, without_template
 from xephys.recording.geometry import nearest_channels
 
 ROWS = np.arange(48) // 2
@@ -91,3 +91,18 @@ def test_templates_are_subtracted_as_by_a_plain_loop() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
     back = without_template(found, channel, added=True, **given)
     np.testing.assert_allclose(back, features, atol=1e-5)
+
+
+@pytest.mark.parametrize("rest_um", [187.0, 240.0, 266.0])
+def test_features_are_centered_where_the_neuron_is(rest_um: float) -> None:
+    seen = footprint(POSITIONS, rest_um)
+    peak = np.array([seen[:, 0].argmax()])
+    features = seen[NEIGHBORS[peak]] + np.random.default_rng(0).standard_normal((1, 16, 2))
+    at = feature_centers(features.astype(np.float32), peak, positions_um=POSITIONS, neighbors=NEIGHBORS)
+    assert np.linalg.norm(at[0] - [25.0, rest_um]) < 8.0
+
+
+def test_features_of_one_channel_are_centered_on_it() -> None:
+    features = np.ones((1, 1, 2), np.float32)
+    at = feature_centers(features, np.array([3]), positions_um=POSITIONS, neighbors=NEIGHBORS[:, :1])
+    np.testing.assert_array_equal(at, POSITIONS[[3]])

@@ -18,6 +18,7 @@ from xephys.kernels.lib.constants import ENERGY_FRACTION, ENERGY_MIN
 from xephys.kernels.lib.dispatch import runs_on_devices
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.match.features import match_and_project
+from xephys.kernels.match.leftover import match_and_look
 from xephys.kernels.match.model import MatchModel, sharing_pairs, shift_matrices
 from xephys.kernels.match.templates import match_templates
 
@@ -242,13 +243,14 @@ def match_moving_templates(
     components, neighbors
         As for `features.match_and_project`.
     **settings
-        ``nbefore`` and the settings of `templates.match_templates`.
+        ``nbefore`` and the settings of `templates.match_templates`; with ``peak_thresholds`` also those of
+        `leftover.match_and_look`.
 
     Returns
     -------
     structured array
-        As returned by `templates.match_templates` or `features.match_and_project`; ``channel_index`` is the peak
-        channel at the displacement of the tile.
+        As returned by `templates.match_templates`, `features.match_and_project` or `leftover.match_and_look`;
+        ``channel_index`` is the peak channel at the displacement of the tile.
 
     Examples
     --------
@@ -268,4 +270,5 @@ def match_moving_templates(
     settings |= {"before": before, "after": after, "start": start, "model": model}
     if components is None or neighbors is None:
         return match_templates(traces, **settings)
-    return match_and_project(traces, components=components, neighbors=neighbors, **settings)
+    matched = match_and_look if "peak_thresholds" in settings else match_and_project
+    return matched(traces, components=components, neighbors=neighbors, **settings)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.kriging import interpolation_weights
 
-__all__ = ["register_features", "resting_channels", "without_template"]
+__all__ = ["feature_centers", "register_features", "resting_channels", "without_template"]
 
 #: Displacements are rounded to this, so that spikes can share weights.
 STEP_UM = 1.0
@@ -66,6 +66,44 @@ def _nearest(
             if distance < least:
                 nearest[spike], least = channel, distance
     return nearest
+
+
+def feature_centers(
+    features: NDArray[np.float32],
+    channel_index: NDArray[np.int64],
+    *,
+    positions_um: NDArray[np.float64],
+    neighbors: NDArray[np.int32],
+) -> NDArray[np.float64]:
+    """Where a spike's features are centered: the mean position of the channels around it, weighted by their energy.
+
+    Parameters
+    ----------
+    features : float32 array of shape (spike, k, component)
+        On the channels ``neighbors[channel_index]``; what half of them exceed is taken for noise.
+    channel_index : int64 array of shape (spike,)
+    positions_um : float64 array of shape (channel, 2)
+    neighbors : int32 array of shape (channel, k)
+        -1 where there are fewer.
+
+    Returns
+    -------
+    float64 array of shape (spike, 2)
+        The position of the channel itself where no other stands out.
+
+    Examples
+    --------
+    >>> line = np.array([[0.0, 0.0], [0.0, 20.0], [0.0, 40.0]])
+    >>> seen = np.array([[[1.0], [3.0], [3.0]]], np.float32)
+    >>> feature_centers(seen, np.array([1]), positions_um=line, neighbors=np.array([[0, 1, 2]] * 3, np.int32)).tolist()
+    [[0.0, 20.0]]
+    """
+    around = neighbors[channel_index]
+    energy = np.where(around >= 0, np.einsum("skp,skp->sk", features, features, dtype=np.float64), 0.0)
+    weight = np.maximum(energy - np.median(energy, axis=1, keepdims=True), 0.0)
+    total = weight.sum(axis=1, keepdims=True)
+    center = np.einsum("sk,ska->sa", weight, positions_um[around, :2]) / np.maximum(total, 1e-12)
+    return np.asarray(np.where(total > 0, center, positions_um[channel_index, :2]), np.float64)
 
 
 @kernel

@@ -79,17 +79,19 @@ def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRec
 def where_units_fire(
     spikes: CheckpointedEvents, templates: xr.Dataset, tissue: Tissue | None, *, match_threshold: float
 ) -> StoredRecords:
-    """Matched spikes without those at displacements where their unit does not fire."""
+    """Matched spikes without those at displacements where their unit does not fire; peaks of no unit stay."""
     if tissue is None:
         return spikes
-    firing = fires_there(
-        spikes.load(("sample_index", "channel_index", "unit_index", "amplitude", "gain")),
+    records = spikes.load(("sample_index", "channel_index", "unit_index", "amplitude", "gain"))
+    kept = records["unit_index"] < 0  # peaks of the residual
+    kept[~kept] = fires_there(
+        records[~kept],
         tissue=tissue,
         n_units=templates.sizes["unit"],
         match_threshold=match_threshold,
         noise_gain=templates.attrs["noise_gain"],
     )
-    return SelectedRecords(spikes, np.flatnonzero(firing))
+    return SelectedRecords(spikes, np.flatnonzero(kept))
 
 
 def spikes_at_rest(
@@ -186,8 +188,6 @@ def pieces_of_units(
 
 def match(white: xr.DataArray, templates: xr.Dataset, tissue: Tissue | None, **settings: Any) -> SpikeTable:
     """Spikes of resting or moving templates; with ``peaks``, also the peaks in the residual."""
-    if "peaks" in settings:
-        return match_and_look(white, templates=templates, **settings)
-    if tissue is None:
-        return match_templates(white, templates=templates, **settings)
-    return match_moving_templates(white, templates=templates, tissue=tissue, **settings)
+    if tissue is not None:
+        return match_moving_templates(white, templates=templates, tissue=tissue, **settings)
+    return (match_and_look if "peaks" in settings else match_templates)(white, templates=templates, **settings)

@@ -114,7 +114,7 @@ def sort_detected(
     for number in range(1, p.n_refinements + 1):
         means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_NEAREST)
         matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
-        looks = number == LOOK_AT and tissue is None
+        looks = number == LOOK_AT
         peaks = {"peaks": _peak_settings(prepared, p)} if looks else {}
         here = white if looks or tissue is not None else on_their_device(white)  # the others have no kernels there
         spikes = _match(here, templates, p, tissue, components=components, n_nearest=p.n_nearest, **peaks)
