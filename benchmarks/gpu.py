@@ -161,7 +161,9 @@ def _same_steps(there: Any, white_here: Any) -> Any:
 def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[list[Any], list[Any]]:
     """Name, CPU work, GPU work and key of comparison of each pass; and the plans whose stages are timed."""
     import xephys
+    from xephys.recording.kept import keep_recording, on_their_device
     from xephys.recording.stages import recording_plan
+    from xephys.sorter.steps.passes import WHITE_STEP
 
     levels = xephys.estimate_noise_levels(white_here)
     peaks = [xephys.detect_peaks(white, noise_levels=levels) for white in (white_here, white_there)]
@@ -176,8 +178,14 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[li
         spikes[name] = sorting["spikes"][name].values
     peak_channels = sorting["units"]["channel_index"].values
     templates = xephys.estimate_templates(white_here, spikes, peak_channels=peak_channels)
-    matches = [
-        xephys.match_templates(white, templates=templates, match_threshold=5.0) for white in (white_here, white_there)
+    kept = [
+        on_their_device(keep_recording(white, step=WHITE_STEP, folder=None, place="memory"))
+        for white in (white_here, white_there)
+    ]
+    kept_peaks = [xephys.detect_peaks(white, noise_levels=levels) for white in kept]
+    matches = [xephys.match_templates(white, templates=templates, match_threshold=5.0) for white in kept]
+    cleaned = [
+        xephys.match_templates(white, templates=templates, match_threshold=5.0, components=components) for white in kept
     ]
     few = spikes[:: max(1, len(spikes) // 100)]
 
@@ -191,7 +199,7 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[li
         return key({n: tree["spikes"][n].values for n in ("sample_index", "unit_index")}, "unit_index")
 
     device = recording_plan(there).device
-    plans = [features[1].plan, matches[1].plan]
+    plans = [features[1].plan, cleaned[1].plan]
     steps = [
         (
             "scale, band-pass, median reference, whitening (out: the sum of 100 waveforms)",
@@ -203,7 +211,9 @@ def passes(here: Any, there: Any, white_here: Any, white_there: Any) -> tuple[li
         ),
         ("… detection", peaks[0].compute, peaks[1].compute, lambda records: key(records, "channel_index")),
         ("… localization, projection", features[0].compute, features[1].compute, lambda r: key(r, "channel_index")),
-        ("… template matching", matches[0].compute, matches[1].compute, lambda records: key(records, "unit_index")),
+        ("kept traces: detection", *(p.compute for p in kept_peaks), lambda records: key(records, "channel_index")),
+        ("kept traces: template matching", *(m.compute for m in matches), lambda records: key(records, "unit_index")),
+        ("… with cleaned features", *(m.compute for m in cleaned), lambda records: key(records, "unit_index")),
         ("the whole sort", lambda: xephys.sort(here), lambda: xephys.sort(here, device=device), sorted_key),
     ]
     return steps, plans

@@ -88,22 +88,24 @@ class KeptSource:
             return self._memory[start - self._first : stop - self._first]
         out = np.empty((stop - start, self.n_channels), self.dtype)
 
-        def read_tile(number: int, *, busy: bool = True) -> bool:
+        def read_tile(number: int, *, compute: bool = True) -> bool:
             first, last = max(start, number * tile), min(stop, (number + 1) * tile)
-            return self._read_tile(number, first - number * tile, out[first - start : last - start], compute=busy)
+            return self._read_tile(number, first - number * tile, out[first - start : last - start], compute=compute)
 
-        self._in_turn([number for number in numbers if not read_tile(number, busy=self.place == "none")], read_tile)
+        shared = self.place != "none"  # otherwise no thread can use what another one computes
+        self._in_turn([number for number in numbers if not read_tile(number, compute=not shared)], read_tile)
         return out
 
     def _in_turn(self, numbers: list[int], work: Callable[[int], Any]) -> None:
         """Work on each of the tiles, first on those at which no other thread is."""
-        while numbers:
-            number = self._turns.take(numbers)
+        left = list(numbers)
+        while left:
+            number = self._turns.take(left)
             try:
                 work(number)
             finally:
                 self._turns.end(number)
-            numbers.remove(number)
+            left.remove(number)
 
     def _fill_memory(self, number: int) -> None:
         assert self._memory is not None
