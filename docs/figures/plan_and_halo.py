@@ -129,7 +129,7 @@ def draw_halo() -> Any:
     rows = [
         ("read", "once per chunk, a view per tile", 7.2, wide, INK),
         ("band-pass", "needs 766 samples on each side, returns the rest", 5.6, mid, BLUE),
-        ("reference, whiten", "pointwise: sub-blocks of 512 rows stay in cache", 4.0, mid, BLUE),
+        ("reference, whiten", "pointwise: sub-blocks of 1024 rows stay in cache", 4.0, mid, BLUE),
         ("detect, localize, project", "see the same rows, and own the events of the core", 2.4, core, ORANGE),
     ]
     for (_, _, y, (a, b), _), (_, _, low, (c, d), color) in pairwise(rows):

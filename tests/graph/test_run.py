@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from xephys.graph import run
 from xephys.graph.plan import Stage
 from xephys.graph.run import Program, Reader, run_events, run_partials, run_traces, single_threaded_blas, visible_arrays
+from xephys.kernels.preprocess.scale import fill_scaled, scale
 
 from . import toys
 
@@ -107,7 +109,8 @@ def test_without_stages_the_samples_are_a_private_copy():
     assert not np.shares_memory(out, TRACES)
 
 
-def test_pointwise_stages_run_in_blocks_with_the_bits_of_the_whole():
+def test_pointwise_stages_run_in_blocks_with_the_bits_of_the_whole(monkeypatch):
+    monkeypatch.setattr(run, "SUB_BLOCK_ROWS", 300)
     program, arrays, source = program_of(toys.SCALE, toys.MIX, toys.MEAN, toys.SCALE, toys.MIX)
     whole = run_traces(program, arrays, source.read, 0, 1000)
     padded = np.pad(TRACES[: 1000 + 23], ((37, 0), (0, 0)), mode="edge")
@@ -123,6 +126,18 @@ def test_pointwise_stages_never_write_over_the_source(chain):
     first = run_traces(program, arrays, lambda a, b: source[a:b], 0, 1000)
     np.testing.assert_array_equal(source, np.asarray(TRACES, np.float32))
     assert run_traces(program, arrays, lambda a, b: source[a:b], 0, 1000).tobytes() == first.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_one_stage_that_fills_an_array_does_so_once_per_tile(dtype, monkeypatch):
+    source, calls = TRACES.astype(dtype), []
+    monkeypatch.setattr(scale, "fill_float32", lambda *given, **more: [calls.append(1), fill_scaled(*given, **more)])
+    program, arrays, _ = program_of(Stage(scale, dtype=np.dtype("f4"), parameters={"gain": 0.5}), toys.MEAN)
+    found = run_traces(program, arrays, lambda a, b: source[a:b], 1000, 3000)
+    np.testing.assert_array_equal(source, TRACES)  # float32 samples are not overwritten
+    assert len(calls) == 2
+    del scale.fill_float32
+    assert found.tobytes() == run_traces(program, arrays, lambda a, b: source[a:b], 1000, 3000).tobytes()
 
 
 def test_each_event_belongs_to_exactly_one_chunk():

@@ -162,9 +162,12 @@ class SpikeTable:
 
 
 def compute(*collections: Any, **kwargs: Any) -> tuple[Any, ...]:
-    """``dask.compute`` without low-level fusion: one task per chunk leaves nothing to fuse."""
+    """``dask.compute`` without low-level fusion: one task per chunk leaves nothing to fuse.
+
+    BLAS is limited to one thread for all tasks at once: between two that do not overlap, the limit would be lifted.
+    """
     start_pool()
-    with dask.config.set({"optimization.fuse.active": False}):
+    with single_threaded_blas(), dask.config.set({"optimization.fuse.active": False}):
         results: tuple[Any, ...] = dask.compute(*collections, **kwargs)
     return results
 

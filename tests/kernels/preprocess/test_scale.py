@@ -55,3 +55,11 @@ def test_bad_arguments_are_refused():
         scale(np.zeros((3, 2)), gain=np.ones(3))
     with pytest.raises(ValueError, match="do not fit"):
         scale(np.zeros((3, 2)), before=4)
+
+
+@pytest.mark.parametrize("dtype", ["int16", ">i2", "uint32", "float32", "float64"])
+def test_a_given_array_is_filled_with_the_same_bits(dtype):
+    traces = np.random.default_rng(0).integers(0, 2000, (50, 3)).astype(dtype)
+    scaled, gain = np.empty((50, 3), np.float32), np.array([0.5, 2.0, -1.0])
+    scale.fill_float32(traces, scaled, gain=gain, offset=7)
+    assert scaled.tobytes() == scale(traces, gain=gain, offset=7).tobytes()

@@ -148,6 +148,19 @@ def with_device_twin(kernel: Callable[P, R]) -> Callable[P, R]:
     return runs_on_devices(dispatched)
 
 
+def fills_float32(fill: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a pointwise kernel that has a version for the host, ``fill(traces, out, **parameters)``.
+
+    That version writes float32 rows into a given array, so that one call serves a whole tile without new memory.
+    """
+
+    def mark(kernel: Callable[P, R]) -> Callable[P, R]:
+        kernel.fill_float32 = fill  # type: ignore[attr-defined]
+        return kernel
+
+    return mark
+
+
 def twin_of(kernel: Callable[..., R]) -> Callable[..., R]:
     """The function of the same name in the kernel's companion file, which ends in ``_device``."""
     twin: Callable[..., R] = getattr(import_module(f"{kernel.__module__}_device"), kernel.__name__)

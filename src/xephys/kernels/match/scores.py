@@ -159,6 +159,9 @@ def half_sample_weights() -> NDArray[np.float32]:
     return weights
 
 
+_HALF_SAMPLE_WEIGHTS = half_sample_weights()
+
+
 def correlate_templates(
     traces: NDArray[np.float32],
     *,
@@ -222,7 +225,7 @@ def correlate_templates(
         coarse,
     )
     if coarse is not scores:
-        _interleave(coarse, half_sample_weights(), scores)
+        _interleave(coarse, _HALF_SAMPLE_WEIGHTS, scores)
     return scores
 
 

@@ -6,10 +6,37 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from xephys.kernels.lib.core import core_rows
-from xephys.kernels.lib.dispatch import with_device_twin
+from xephys.kernels.lib.dispatch import fills_float32, with_device_twin
 from xephys.kernels.lib.inner import kernel
 
 
+def fill_scaled(
+    source: NDArray[Any],
+    scaled: NDArray[np.float32],
+    *,
+    gain: float | NDArray[np.floating] = 1.0,
+    offset: float | NDArray[np.floating] = 0.0,
+) -> None:
+    """`scale` into a given array of the shape of ``source``, or into ``source`` itself.
+
+    Examples
+    --------
+    >>> scaled = np.empty((1, 2), np.float32)
+    >>> fill_scaled(np.array([[100, -200]], "int16"), scaled, gain=2.0, offset=np.array([0.0, 1.0]))
+    >>> scaled.tolist()
+    [[200.0, -399.0]]
+    """
+    if not source.dtype.isnative:
+        source = source.astype(source.dtype.newbyteorder("="))
+    channels = source.shape[1]
+    # Wide unsigned counts and their offset are each far larger than their sum, so float32 would lose the difference.
+    wide = source.dtype.kind == "u" and source.dtype.itemsize >= 4
+    precision: Any = np.float64 if wide else np.float32
+    gains, offsets = (_per_channel(v, channels, n, precision) for v, n in ((gain, "gain"), (offset, "offset")))
+    (_scale_wide if wide else _scale)(source, gains, offsets, scaled)
+
+
+@fills_float32(fill_scaled)
 @with_device_twin
 def scale(
     traces: NDArray[Any],
@@ -47,15 +74,8 @@ def scale(
     array([[  51., -399.]], dtype=float32)
     """
     source = core_rows(traces, before, after)
-    if not source.dtype.isnative:
-        source = source.astype(source.dtype.newbyteorder("="))
     scaled = np.empty(source.shape, np.float32)
-    channels = source.shape[1]
-    # Wide unsigned counts and their offset are each far larger than their sum, so float32 would lose the difference.
-    wide = source.dtype.kind == "u" and source.dtype.itemsize >= 4
-    precision: Any = np.float64 if wide else np.float32
-    gains, offsets = (_per_channel(v, channels, n, precision) for v, n in ((gain, "gain"), (offset, "offset")))
-    (_scale_wide if wide else _scale)(source, gains, offsets, scaled)
+    fill_scaled(source, scaled, gain=gain, offset=offset)
     return scaled
 
 
