@@ -25,7 +25,7 @@ from .compiling import announce_compilation
 from .keep.scratch import Borrow, borrowing, buffers_kept, own_arrays
 from .plan import Array, Plan, bundled
 
-#: Held while a chunk is on a device, so that one tile of this process is in its memory, however many threads there are.
+#: Held while a tile is on a device, so that it is the only one of this process there, however many threads there are.
 _DEVICE_TURN = threading.Lock()
 
 #: Rows of a sub-block of consecutive pointwise stages: 1024 rows of 384 float32 channels are 1.6 MB, about an L2 cache.
