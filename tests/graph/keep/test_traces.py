@@ -194,6 +194,9 @@ def test_the_place_follows_from_size_and_free_space(make_plan, tmp_path, monkeyp
     assert chosen_place(plan, tmp_path) == "none"  # the folder is a file system in memory
     monkeypatch.setattr(kept, "memory_free_bytes", lambda: 1 << 40)
     monkeypatch.setattr(kept, "MEMORY_BYTES_MAX", 1000)
+    assert chosen_place(plan, tmp_path) == "memory"  # a sixteenth of much memory
+    monkeypatch.setattr(kept, "lies_in_memory", lambda _: False)
+    monkeypatch.setattr(kept, "memory_free_bytes", lambda: 15 * sum(plan.chunks) * plan.n_channels * 2)
     assert chosen_place(plan, tmp_path) == "disk"
     assert chosen_place(plan, tmp_path, bytes_max=5000) == "none"  # less than one tile
     assert chosen_place(plan, None) == "none"

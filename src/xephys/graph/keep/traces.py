@@ -37,6 +37,9 @@ Place: TypeAlias = Literal["memory", "disk", "none"]
 PLACES = ("auto", "memory", "disk", "none")
 #: Tiles are kept in memory by default if they take no more than this, and no more than this share of the free memory.
 MEMORY_BYTES_MAX, MEMORY_SHARE = 3 << 29, 1 / 8
+#: So small a share of the free memory is used whatever its size: machines with many cores have much memory, and the
+#: disk would hold them up.
+SMALL_MEMORY_SHARE = 1 / 16
 #: Prefix of the folders of kept tiles.
 KEPT_PREFIX = "kept-"
 #: Space that is left free on a disk.
@@ -241,7 +244,8 @@ def chosen_place(plan: Plan, folder: Path | None, *, place: str = "auto", bytes_
     if bytes_max is not None and needed > bytes_max:
         return "none"
     alone = active_client() is None
-    small = needed <= min(MEMORY_BYTES_MAX, MEMORY_SHARE * memory_free_bytes())
+    free_memory = memory_free_bytes()
+    small = needed <= max(min(MEMORY_BYTES_MAX, MEMORY_SHARE * free_memory), SMALL_MEMORY_SHARE * free_memory)
     if place == "memory" or (place == "auto" and alone and small):
         return "memory" if alone else "none"
     if place == "none" or folder is None:
