@@ -20,7 +20,6 @@ from check_layout import TWINS, modules
 
 #: Names that nothing in the package uses, each with the reason to keep it.
 ALLOWED: dict[str, str] = {
-    "xephys.kernels.features.waveforms.extract_waveforms": "the kernel of waveforms as an array",
     "xephys.kernels.lib.dispatch.register_device": "other packages, and tests, add devices by it",
     "xephys.kernels.lib.dispatch.forget_device": "its counterpart",
     "xephys.kernels.lib.lanes.LanesModel": "Numba finds it by its decorator",

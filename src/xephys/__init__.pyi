@@ -67,6 +67,8 @@ from .preprocess.blank.crossings import detect_artifact_periods as detect_artifa
 from .detect.matched_filter import estimate_matched_filter as estimate_matched_filter
 from .detect.peaks import detect_peaks as detect_peaks
 from .detect.network import detect_by_network as detect_by_network
+from .features.peak_times import learn_peak_waveforms as learn_peak_waveforms
+from .features.peak_times import refine_peak_times as refine_peak_times
 from .detect.codetections import detect_codetections as detect_codetections
 from .localize.peaks import localize_peaks as localize_peaks
 from .motion.estimate import estimate_motion as estimate_motion

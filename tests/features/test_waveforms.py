@@ -53,3 +53,12 @@ def test_bad_input_is_refused(components):
         xephys.project_peaks(case().filtered, projected, components=components)
     with pytest.raises(RecordingError, match="were detected on another recording"):
         xephys.extract_snippets(case().white, peaks())
+
+
+def test_traces_in_memory_are_those_of_their_peaks():
+    filtered = case().filtered.isel(time=slice(0, 30_000))
+    for traces in (filtered.copy(data=filtered.values), filtered.copy(data=filtered.values).chunk(time=20_000)):
+        found = xephys.detect_peaks(traces, noise_levels=xephys.estimate_noise_levels(traces))
+        assert "waveform" in xephys.extract_snippets(traces, found).fields
+        with pytest.raises(RecordingError, match="were detected on another recording"):
+            xephys.extract_snippets(traces + 1, found)

@@ -135,6 +135,12 @@ CALLS: dict[tuple[str, str], Callable[[xr.DataArray], Any]] = {
     ("detect_by_network", "noise_levels"): lambda rec: xephys.detect_by_network(
         filtered(rec), noise_levels=fitted()["noise"], peak_sign="both"
     ),
+    ("learn_peak_waveforms", "noise_levels"): lambda rec: xephys.learn_peak_waveforms(
+        filtered(rec), peaks(recording()), noise_levels=fitted()["noise"], n_waveforms=2
+    ),
+    ("refine_peak_times", "waveforms"): lambda rec: xephys.refine_peak_times(
+        filtered(rec), peaks(recording()), waveforms=fitted()["peak waveforms"]
+    ),
     ("detect_codetections", "noise_levels"): lambda rec: xephys.detect_codetections(
         filtered(rec), noise_levels=fitted()["noise"], loose_thresh=0.1
     ),

@@ -55,6 +55,7 @@ def fitted() -> dict[str, Any]:
         "whitening": whitening,
         "whitening global": xephys.estimate_whitening(filtered, mode="global"),
         "noise": noise,
+        "peak waveforms": xephys.learn_peak_waveforms(filtered, found, noise_levels=noise, n_waveforms=2),
         "denoiser": xephys.learn_denoiser(filtered, found, rank=3),
         "artifacts": xephys.estimate_artifacts(recording(), trigger_times_s=[0.3, 0.9999, 1.0001, 2.4]),
         "statistics": xephys.estimate_statistics(recording()),
@@ -212,6 +213,9 @@ TABLES: dict[str, Operation] = {
     ),
     "detect_by_network": lambda rec: xephys.detect_by_network(
         xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], peak_sign="both"
+    ),
+    "refine_peak_times": lambda rec: xephys.refine_peak_times(
+        xephys.bandpass_filter(rec), peaks(rec), waveforms=fitted()["peak waveforms"]
     ),
     "detect_codetections": lambda rec: xephys.detect_codetections(
         xephys.bandpass_filter(rec), noise_levels=fitted()["noise"], loose_thresh=0.1

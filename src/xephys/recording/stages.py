@@ -47,9 +47,9 @@ def describe_step(stage: Stage) -> str:
 
 def same_traces(recording: xr.DataArray, plan: Plan | None) -> bool:
     """Whether an event plan runs over exactly this recording's traces."""
-    own = plan_of(recording.data) if recording.chunks is not None else None
-    if own is None or plan is None:
+    if plan is None:
         return False
+    own = recording_plan(recording)
     return (own.source.token, [s.token for s in own.stages], own.start, own.origin, own.chunks) == (
         plan.source.token,
         [s.token for s in plan.trace_stages],
