@@ -107,8 +107,12 @@ def _prepare(*, for_several: bool) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(known)  # of worker processes
     if not for_several:
         return
-    for name in ("xephys", "matplotlib.pyplot", "spikeinterface.core"):
+    for name in ("dask.array", "matplotlib.pyplot", "pandas", "scipy.signal", "sklearn.decomposition", "xarray"):
         import_module(name)
+    import_module("spikeinterface.full")
+    package = import_module("xephys")
+    for name in dir(package):
+        getattr(package, name)  # imported on first use
     gc.collect()
     gc.freeze()  # pages do not look through what they inherit
 
