@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from xephys.pipeline import ModelLoadingError, sort_recording
+from xephys.testing import simulate_recording
 
 from .conftest import QUICK, ByChannel
 
@@ -90,3 +92,35 @@ def test_a_full_disk_is_the_result_of_its_recording_alone(
     assert (
         full.failure.attributes["folder"].startswith(str(tmp_path)) and full.failure.attributes["free_gb_at_trip"] >= 0
     )
+
+
+def test_results_are_not_replaced_by_those_of_another_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_wells: Callable[..., list[Path]]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = (simulate_recording(duration_s=2, n_channels=4, n_units=1, seed=seed)[0] for seed in (0, 1))
+    (done,) = sort_recording([first], **QUICK)
+    before = {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()}
+    (refused,) = sort_recording([second], **QUICK)
+    assert refused.failure is not None and refused.failure.kind == "output"
+    assert refused.failure.message == (
+        f"{done.folder} holds the results of another one; give results_folders of its own to recording_0, or "
+        "recompute_recording=True to replace them"
+    )
+    assert {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()} == before
+    (again,) = sort_recording([first.copy()], **{**QUICK, "spikes_min_second": 6})
+    assert again.status == "success" and again.stages["sorting"] == "kept"
+    (replaced,) = sort_recording([second], recompute_recording=True, **QUICK)
+    assert replaced.status == "success" and replaced.stages["sorting"] == "computed"
+
+    wells = write_wells(2)
+    given: dict[str, Any] = {"results_folders": ["out"], "intermediate_folders": ["work"], **QUICK}
+    (one,) = sort_recording([wells[0] / "file0.bin"], **given)
+    (other,) = sort_recording([wells[1] / "file0.bin"], **given)
+    assert one.status == "success" and other.failure is not None
+    assert f"holds the results of the recording at {wells[0] / 'file0.bin'};" in other.failure.message
+    shutil.move(tmp_path, tmp_path.with_name("moved"))  # results and recordings are moved together
+    monkeypatch.chdir(tmp_path.with_name("moved"))
+    (moved,) = sort_recording([Path("data/well0/file0.bin")], **given)
+    assert moved.status == "success"
+    shutil.move(tmp_path.with_name("moved"), tmp_path)

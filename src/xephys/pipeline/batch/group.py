@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import xarray as xr
 
@@ -14,11 +16,14 @@ from ...recording.segments import check_alike
 from ...sorter.progress import Report
 from ..classified import ResourceSortFailure, SpikeSortingClassifiedError
 from ..config.config import SortingPipelineConfig
+from ..config.groups import RecordingConfig
 from ..failures import Failure, failure_of
-from .backends import backend_of
+from ..run_folder import request_of
+from .backends import backend_of, recording_of
 from .causes import as_classified
 from .guards import Watch
-from .lock import LOCK_NAME, sole_use
+from .loading import load_segments
+from .lock import LOCK_NAME, claim, sole_use
 from .preflight import check_group
 from .results import CURATED_NAME, RecordingResult, as_record
 from .signal import check_finite, check_signal
@@ -83,12 +88,23 @@ def _sort_and_split(run: GroupRun, *, chunk_duration_s: float) -> None:
         _load(run, k, part, chunk_duration_s)
     if not run.segments:
         return
+    claim(run.group.results, _owner(run), replace=run.config.execution.recompute_recording)
     _leave_out_unlike(run)
     rate = float(next(iter(run.segments.values()))[0].attrs["sampling_frequency"])
     duration_s = sum(segment.sizes["time"] for segments in run.segments.values() for segment in segments) / rate
     run.watch.minutes = duration_s / 60
     _rehearse(run, duration_s)
     run_stages(run)
+
+
+def _owner(run: GroupRun) -> dict[str, str]:
+    """What tells the recordings of a group from others: where they are and which stream is read, or their content."""
+    group, given, stream = run.group, run.group.parts[0].given, run.config.recording.stream_id
+    if not isinstance(given, Path):
+        opened = recording_of(load_segments(given, RecordingConfig()))
+        return {"name": group.name, "content": str(request_of("", opened, {})["recording"])}
+    source = os.path.relpath(given if len(group.parts) == 1 else given.parent, group.results)
+    return {"name": group.name, "source": f"{source}:{stream}" if stream else source}
 
 
 def _load(run: GroupRun, k: int, part: Part, chunk_duration_s: float) -> None:
@@ -179,7 +195,7 @@ def _result(run: GroupRun, k: int, part: Part, taken: float, retries: int) -> Re
         result = RecordingResult(
             part.name, run.backend.name, status, place, failure_of(error), taken, 0, retries, log, stages
         )
-    if status_may_be_written(result):
+    if result.owns_folder:
         try:
             place.mkdir(parents=True, exist_ok=True)
             (place / REPORT_NAME).write_text(json.dumps(as_record(result), indent=1), encoding="utf-8")
@@ -187,11 +203,6 @@ def _result(run: GroupRun, k: int, part: Part, taken: float, retries: int) -> Re
         except OSError:  # the report of a full or read-only disk is the result that is returned
             pass
     return result
-
-
-def status_may_be_written(result: RecordingResult) -> bool:
-    """Whether a result may be written into its folder: not into one that another process uses."""
-    return result.status != "concurrent_sort"
 
 
 def _clean_up(run: GroupRun, results: list[RecordingResult]) -> None:

@@ -1,4 +1,4 @@
-"""One process at a time sorts into a folder."""
+"""One process at a time sorts into a folder, and one recording has its results there."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ...errors import OutputError
+from ...io.store.atomic import whole_or_absent
 from ..classified import ConcurrentSortError
 
-LOCK_NAME = ".sorting.lock"
+LOCK_NAME, OWNER_NAME = ".sorting.lock", ".recording.json"
 #: A process that began this much later than a lock is not the one that made it; clocks count in steps.
 SLACK = timedelta(seconds=2)
 
@@ -58,6 +59,45 @@ def sole_use(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+class OtherResultsError(OutputError):
+    """A folder holds the results of another recording."""
+
+
+def claim(folder: Path, owner: Mapping[str, object], *, replace: bool) -> None:
+    """Keep results from being replaced by those of another recording: note whose they are, or refuse.
+
+    Parameters
+    ----------
+    folder
+        Folder of results, whose lock is held.
+    owner
+        Plain values: ``name``, and ``source`` (path from the folder; the file may have been edited) or, of a recording
+        at hand, ``content``.
+    replace
+        Whether the results of another recording are to be replaced.
+
+    Raises
+    ------
+    OtherResultsError
+        If the folder holds the results of another recording.
+    """
+    found = _holder(folder / OWNER_NAME)
+    same = not found or all(found.get(key) == owner.get(key) for key in ("source", "content"))
+    if not (same or replace):
+        of = (
+            f"the recording at {os.path.normpath(folder / str(found['source']))}"
+            if "source" in found
+            else "another one"
+        )
+        raise OtherResultsError(
+            f"{folder} holds the results of {of}; give results_folders of its own to {owner.get('name')}, or "
+            "recompute_recording=True to replace them"
+        )
+    if dict(owner) != found:
+        with whole_or_absent(folder / OWNER_NAME, overwrite=True) as hidden:
+            hidden.write_text(json.dumps(dict(owner)), encoding="utf-8")
 
 
 def _create_whole(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ SCRIPT_NAME, REPORT_NAME = "rerun.py", "sorting_report.md"
 
 def write_batch_files(group: Group, config: SortingPipelineConfig, results: Sequence[RecordingResult]) -> None:
     """Write the report of a group, and the script if it is wanted; a folder that cannot be written to gets neither."""
-    if any(result.status == "concurrent_sort" for result in results):
+    if not all(result.owns_folder for result in results):
         return
     with suppress(OSError):
         group.results.mkdir(parents=True, exist_ok=True)

@@ -55,6 +55,11 @@ class RecordingResult:
     stages: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def owns_folder(self) -> bool:
+        """Whether the folder is this recording's, and not that of another process or recording."""
+        return self.status != "concurrent_sort" and self.error_class != "OtherResultsError"
+
+    @property
     def error_class(self) -> str:
         """Class of the failure; empty if there is none."""
         return "" if self.failure is None else self.failure.error
