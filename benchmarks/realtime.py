@@ -6,7 +6,7 @@ python -m benchmarks.realtime paced --channels 384 --duration 15 --minutes 10 --
 
 ``live`` computes block after block; with ``paced`` a second thread writes a block each 5 ms, as acquisition does.
 ``picture --out blocks.npz --page benchmarks/results/realtime.md`` draws the file of ``paced`` and writes its figures
-into the page.
+into the page; ``table --out runs.jsonl --page …`` writes the lines that ``accuracy`` printed, gathered in a file.
 """
 
 from __future__ import annotations
@@ -176,11 +176,8 @@ def picture(given: argparse.Namespace) -> dict[str, Any]:
     path = Path(given.out).with_suffix(".png")
     fig.savefig(path, dpi=120)
     if given.page:
-        page = Path(given.page)
-        fig.savefig(page.parent / "realtime_blocks.png", dpi=120)
-        text = page.read_text(encoding="utf-8")
-        marked = re.compile(r"(<!-- live -->\n).*?(<!-- end -->)", re.DOTALL)
-        page.write_text(marked.sub(lambda m: m[1] + live_table(ms, about) + m[2], text), encoding="utf-8")
+        fig.savefig(Path(given.page).parent / "realtime_blocks.png", dpi=120)
+        write_into(Path(given.page), "live", live_table(ms, about))
     plt.close(fig)
     return {"blocks": len(ms["cpu"]), "picture": str(path)}
 
@@ -201,9 +198,54 @@ def live_table(ms: dict[str, Any], about: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_into(page: Path, mark: str, lines: str) -> None:
+    """Replace what stands between two marks of a page."""
+    marked = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- end -->)", re.DOTALL)
+    text = page.read_text(encoding="utf-8")
+    page.write_text(marked.sub(lambda found: found[1] + lines + found[2], text), encoding="utf-8")
+
+
+def table(given: argparse.Namespace) -> dict[str, Any]:
+    """Write the lines of ``accuracy`` as a table, a row for each kind of recording."""
+    runs = [json.loads(line) for line in Path(given.out).read_text(encoding="utf-8").splitlines() if line]
+    lines = runs_table(runs)
+    if given.page:
+        write_into(Path(given.page), "accuracy", lines)
+    return {"runs": len(runs)}
+
+
+#: Columns of which the mean over seeds is shown.
+_AVERAGED = ("mean", "units", "learn cpu s", "MB on disk")
+
+
+def runs_table(runs: list[dict[str, Any]]) -> str:
+    """Rows by kind of recording, in the order of their first runs; numbers are means over the seeds."""
+    kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for run in runs:
+        kinds.setdefault(
+            tuple(run[k] for k in ("probe", "preset", "channels", "true", "duration", "drift")), []
+        ).append(run)
+    lines = [
+        "| recording | seeds | found, by seed | mean accuracy | sequences | learning, CPU s | of the duration | MB of "
+        "detections an hour | GB at most |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (probe, preset, channels, true, duration, drift), own in kinds.items():
+        moving = "" if drift == "none" else f", tissue moves ({drift}, {own[0]['drift_um']:g} µm)"
+        name = f"{probe}, `{preset}`, {channels:,} channels, {true} units, {duration:g} s{moving}"
+        mean = {key: float(np.mean([run[key] for run in own])) for key in _AVERAGED}
+        seeds, found = (", ".join(str(run[key]) for run in own) for key in ("seed", "at least 0.8"))
+        lines.append(
+            f"| {name} | {seeds} | {found} of {true} | {mean['mean']:.3f} | {mean['units']:.0f} "
+            f"| {mean['learn cpu s']:.1f} | {mean['learn cpu s'] / duration:.2f} "
+            f"| {mean['MB on disk'] * 3600 / duration:.0f} | {max(run['peak GB'] for run in own):.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("accuracy", "live", "paced", "picture"))
+    parser.add_argument("what", choices=("accuracy", "live", "paced", "picture", "table"))
     parser.add_argument("--probe", default="neuropixels-1")
     parser.add_argument("--preset", default="easy")
     parser.add_argument("--channels", type=int, default=384)
