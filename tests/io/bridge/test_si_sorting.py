@@ -61,6 +61,17 @@ def test_every_property_comes_back(names: list[str]) -> None:
     assert_equal(to_spikeinterface(from_spikeinterface(pickle.loads(pickle.dumps(back)))), theirs)
 
 
+@pytest.mark.parametrize("unit", ["Y", "M", "D", "h", "m", "s", "ms", "us", "ns"])
+@pytest.mark.parametrize("kind", ["datetime64", "timedelta64"])
+def test_dates_come_back_in_their_own_unit(kind: str, unit: str) -> None:
+    theirs = sorting_with([])
+    values = np.arange(1, 1 + len(theirs.unit_ids)).astype(f"{kind}[{unit}]")
+    theirs.set_property("when", values)
+    back = to_spikeinterface(from_spikeinterface(theirs)).get_property("when")
+    assert back.dtype == values.dtype
+    assert np.array_equal(back, values)
+
+
 def test_starts_annotations_and_the_name_come_back() -> None:
     theirs = sorting_with(["quality"])
     theirs.segments[0]._t_start = 100.0

@@ -13,12 +13,19 @@ PROPERTIES = {
     "matrix": np.arange(6).reshape(2, 3),
     "x": np.array([5, 6]),  # SpikeInterface's property x, which means the position of a contact in xephys
     "time": np.array([1, 2]),
+    "implanted": np.array(["2026-01-01", "2025-02-03"], "datetime64[D]"),
+    "years": np.array([["2024", "2025"], ["2026", "NaT"]], "datetime64[Y]"),
+    "waited": np.array([1, 2], "timedelta64[h]"),
+    "age": np.array([3, 14], "timedelta64[M]"),
 }
+
+
+DATED = {"implanted", "years", "waited", "age"}
 
 
 def test_there_and_back():
     coordinates, attributes = coordinates_of_properties(PROPERTIES)
-    assert set(coordinates) == {"gain_to_uv", "brain_area", "matrix", "property_x", "property_time"}
+    assert set(coordinates) == {"gain_to_uv", "brain_area", "matrix", "property_x", "property_time", *DATED}
     recording = make_recording(
         np.zeros((10, 2), "i2"), sampling_frequency=1000.0, coordinates=coordinates, attributes=attributes
     )

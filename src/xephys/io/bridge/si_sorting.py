@@ -13,10 +13,13 @@ from spikeinterface.core.basesorting import SpikeVectorSortingSegment
 
 from ...schema import exact_variable
 from ...sorting import UNIT_IDS, first_samples, samples_in_part, samples_per_segment, segment_starts_s, validate_sorting
+from ..read.properties import DATES, storable_dates
 from ..store.encode import decode_array, encode_array, encoded_if_plain, plain
 
 #: Attribute of a column: the name of its property in SpikeInterface; empty if it is not a property there.
 _PROPERTY = "spikeinterface_property"
+#: Attribute of a column of dates: their own NumPy type, since Xarray stores them in seconds or finer.
+_DATED = "spikeinterface_dtype"
 #: Names that mean something else on the dims of a tree, or that the other side recomputes.
 _RESERVED = {"unit", "unit_id", "label", "num_spikes"}
 
@@ -90,7 +93,7 @@ def si_sorting_of(sorting: xr.DataTree) -> TreeSorting:
     vector = vector[np.lexsort((vector["sample_index"], vector["segment_index"]))]
     ids = units.coords["unit_id"].values if "unit_id" in units.coords else np.arange(units.sizes["unit"])
     properties = {
-        name: encoded_if_plain(variable.values)
+        name: encoded_if_plain(variable.values.astype(variable.attrs.get(_DATED, variable.dtype)))
         for variable_name, variable in units.data_vars.items()
         if (name := _property_name(str(variable_name), variable))
     }
@@ -137,7 +140,10 @@ def sorting_tree_of(sorting: Any) -> xr.DataTree:
         values = np.asarray(sorting.get_property(key))
         name = key if key.isidentifier() and key not in _RESERVED else f"property_{number}"
         dims = ("unit", *(f"{name}_dim_{k}" for k in range(1, values.ndim)))
-        units[name] = exact_variable(dims, values, {_PROPERTY: key})
+        dated = {}
+        if values.dtype.kind in DATES:
+            dated, values = {_DATED: values.dtype.str}, storable_dates(values)
+        units[name] = exact_variable(dims, values, {_PROPERTY: key, **dated})
     label, said = np.full(n_units, "unsorted"), {_PROPERTY: ""}
     quality = units.get("quality")
     if quality is not None and quality.dtype.kind in "US":

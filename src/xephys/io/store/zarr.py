@@ -173,7 +173,10 @@ def encode_property(name: str, values: Any) -> dict[str, Any]:
 
 def saved_attributes(recording: xr.DataArray) -> dict[str, Any]:
     """Attributes as JSON, without those that are stored elsewhere."""
-    apart = {"annotations", "probegroup", "sampling_frequency", "renamed_properties", "stacked_properties"}
+    apart = {
+        "annotations", "probegroup", "sampling_frequency",
+        "renamed_properties", "stacked_properties", "dated_properties",
+    }  # fmt: skip
     saved: dict[str, Any] = plain({k: v for k, v in recording.attrs.items() if k not in apart})
     return saved
 
