@@ -54,6 +54,21 @@ def test_records_counts_and_fields(source, records, tmp_path):
     np.testing.assert_array_equal(some["wave"], records["wave"])
     with pytest.raises(KeyError, match="no field 'x'; these records have sample_index"):
         events.load(["x"])
+    rows = np.array([0, 3, len(records) // 2, len(records) - 1])
+    assert events.load(rows=rows).tobytes() == records[rows].tobytes()
+    assert events.load(["amplitude"], rows=rows[:0]).shape == (0,)
+
+
+def test_files_are_those_of_numpy_and_a_shorter_one_is_not_read(source, records, tmp_path):
+    events = run_events(toys.events_on(source), tmp_path)
+    assert np.load(events.paths[1]).tobytes() == events.chunk(1).tobytes()
+    for count in (0, 7, 10**6):
+        np.save(tmp_path / "one.npy", records[:count])
+        assert checkpoint._stored_count(tmp_path / "one.npy", records.dtype) == min(count, len(records))
+        assert checkpoint._stored_count(tmp_path / "one.npy", np.dtype("f8")) is None
+    os.truncate(events.paths[1], events.paths[1].stat().st_size // 2)
+    with pytest.raises(OutputError, match="has been shortened since it was written; remove it and run again"):
+        events.load()
 
 
 def test_progress_counts_every_chunk_and_starts_at_the_finished_ones(source, tmp_path):

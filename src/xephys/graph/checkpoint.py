@@ -9,6 +9,7 @@ cluster, all workers must see the folder.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import sys
@@ -31,6 +32,7 @@ from . import run
 from .build import kernel_label, plan_label
 from .events import SpikeTable, compute
 from .keep.folder import is_scratch
+from .local import map_in_threads
 from .plan import Array, Plan
 from .reduce import Partial, tree_sum
 from .run import Program
@@ -100,13 +102,21 @@ class CheckpointedEvents:
 
     def iter_chunks(self) -> Iterator[Array]:
         """Iterate over the records, one chunk at a time."""
-        for path in self.paths:
-            yield np.load(path, allow_pickle=False)
+        return map(self.chunk, range(len(self.paths)))
+
+    def chunk(self, number: int) -> Array:
+        """The records of one chunk."""
+        path, count = self.paths[number], int(self.counts[number])
+        header = path.stat().st_size - count * self.dtype.itemsize  # which has been read before, to count them
+        records = np.fromfile(path, self.dtype, count, offset=max(0, header))
+        if len(records) != count or header < 0:
+            raise OutputError(f"{path} has been shortened since it was written; remove it and run again")
+        return records
 
     def load(self, fields: Sequence[str] | None = None, *, rows: NDArray[np.int64] | None = None) -> Array:
         """Load all records in time order, or those at the given ascending positions, with all or some of their fields.
 
-        Besides the result, at most one chunk is in memory.
+        Besides the result, at most one chunk for each thread is in memory.
         """
         names = self.fields if fields is None else tuple(fields)
         unknown = [name for name in names if name not in self.fields]
@@ -115,14 +125,20 @@ class CheckpointedEvents:
         out = np.empty(
             self.count if rows is None else len(rows), np.dtype([(name, self.dtype[name]) for name in names])
         )
-        first, filled = 0, 0
-        for records in self.iter_chunks():
+        borders = np.concatenate([[0], np.cumsum(self.counts)])
+        places = borders if rows is None else np.searchsorted(rows, borders)
+
+        def fill(number: int) -> None:
+            first, last = places[number : number + 2]
+            if first == last:
+                return
+            records = self.chunk(number)
             if rows is not None:
-                a, b = np.searchsorted(rows, [first, first + len(records)])
-                first, records = first + len(records), records[rows[a:b] - first]
+                records = records[rows[first:last] - borders[number]]
             for name in names:
-                out[name][filled : filled + len(records)] = records[name]
-            filled += len(records)
+                out[name][first:last] = records[name]
+
+        map_in_threads(fill, range(len(self.paths)))
         return out
 
 
@@ -190,6 +206,8 @@ def run_partials(plan: Plan, folder: str | Path) -> Partial:
     path = Path(folder).absolute() / f"{kernel_label(plan)}-{content_token(plan)}.npz"
     if not path.exists():
         total: dict[str, Any] = tree_sum(plan)
+        if is_scratch(path):
+            return total
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -323,10 +341,21 @@ def _chunks_to_go_on_with(plan: Plan, folder: Path) -> tuple[int, ...]:
 def _stored_count(path: Path, dtype: np.dtype[Any]) -> int | None:
     """Number of records in a chunk's file; None if it is absent or incomplete."""
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with path.open("rb") as file:
+            begin = file.read(10)
+            header = begin + file.read(int.from_bytes(begin[8:], "little"))
+            count, more = divmod(os.fstat(file.fileno()).st_size - len(header), dtype.itemsize)
+    except OSError:
         return None
-    return len(stored) if stored.dtype == dtype else None
+    return count if count >= 0 and not more and header == _header(dtype, count) else None
+
+
+def _header(dtype: np.dtype[Any], count: int) -> bytes:
+    """What NumPy writes before records. Comparing with it takes a third of the time of reading it."""
+    file = io.BytesIO()
+    what = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, what)
+    return file.getvalue()
 
 
 def write_atomically(path: Path, write: Callable[[Any], Any], *, sync: bool = True) -> None:

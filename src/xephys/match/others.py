@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..graph.checkpoint import CheckpointedEvents
 from ..graph.events import run_tasks
+from ..graph.local import map_in_threads
 from .selected import SelectedRecords
 
 #: Maximum number of spikes from which a unit's border is found.
@@ -62,8 +63,9 @@ def without_spikes_of_others(
     curves = np.stack([border.curve for border in borders])
     border_of = np.full(int(units.max()) + 1, -1)
     border_of[records["unit"]] = np.arange(len(borders))
-    kept = []
-    for chunk in spikes.iter_chunks():
+
+    def kept(number: int) -> NDArray[np.bool_]:
+        chunk = spikes.chunk(number)
         own = border_of[chunk["unit_index"]]
         judged = np.flatnonzero(own >= 0)
         own = own[judged]
@@ -71,5 +73,7 @@ def without_spikes_of_others(
         along = np.einsum("sf,sf->s", features, directions[own]) - offsets[own]
         keep = np.ones(len(chunk), bool)
         keep[judged] = np.polynomial.polynomial.polyval(along, curves[own].T, tensor=False) <= 0
-        kept.append(keep)
-    return SelectedRecords(spikes, np.flatnonzero(np.concatenate(kept))), records
+        return keep
+
+    everything = np.concatenate(map_in_threads(kept, range(len(spikes.paths))))
+    return SelectedRecords(spikes, np.flatnonzero(everything)), records

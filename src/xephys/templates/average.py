@@ -161,8 +161,9 @@ def usual_channels(
     >>> usual_channels(np.array([5, 3, 3, 4]), np.array([0, 0, 0, 1]), n_units=2).tolist()
     [3, 4]
     """
-    counts = np.zeros((n_units, int(channel_index.max(initial=0)) + 1), np.int64)
-    np.add.at(counts, (unit_index, channel_index), 1)
+    n_channels = int(channel_index.max(initial=0)) + 1
+    place = unit_index.astype(np.int64) * n_channels + channel_index
+    counts = np.bincount(place, minlength=n_units * n_channels).reshape(n_units, n_channels)
     return np.asarray(counts.argmax(axis=1), np.int64)
 
 
@@ -244,16 +245,16 @@ def choose_spikes(unit_index: NDArray[Any], *, n_units: int, n_spikes_max: int, 
     """
     if n_spikes_max < 1:
         raise ParameterError(f"n_spikes_max is {n_spikes_max}; it must be at least 1")
-    rng = np.random.default_rng(seed)
-    keys = rng.random(len(unit_index))
-    order = np.lexsort((keys, unit_index))
-    units = unit_index[order]
-    first = np.searchsorted(units, np.arange(n_units))
-    rank = (
-        np.arange(len(units)) - first[np.clip(units, 0, max(n_units - 1, 0)).astype(np.int64)] if len(units) else units
-    )
-    keep = (units >= 0) & (units < n_units) & (rank < n_spikes_max)
-    return np.sort(order[keep]).astype(np.int64)
+    keys = np.random.default_rng(seed).random(len(unit_index))
+    keep = (unit_index >= 0) & (unit_index < n_units)
+    counts = np.bincount(unit_index[keep].astype(np.int64), minlength=n_units)
+    large = np.append(counts > n_spikes_max, False)  # only their spikes have to be put in order
+    rows = np.flatnonzero(large[np.where(keep, unit_index, n_units)])
+    order = rows[np.lexsort((keys[rows], unit_index[rows]))]
+    units = unit_index[order].astype(np.int64)
+    first = np.cumsum(np.bincount(units, minlength=n_units)) - np.bincount(units, minlength=n_units)
+    keep[order[np.arange(len(order)) - first[units] >= n_spikes_max]] = False
+    return np.flatnonzero(keep).astype(np.int64)
 
 
 def dense_templates(templates: xr.Dataset) -> xr.DataArray:

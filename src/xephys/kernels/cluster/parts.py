@@ -57,7 +57,9 @@ def rows_by_label(
     ([0, 2], [[1], [0, 4]])
     """
     n_clusters = int(labels.max(initial=-1)) + 1
-    order = np.argsort(labels, kind="stable").astype(np.int64)
+    # NumPy sorts short integers by counting them, at a tenth of the time of sorting long ones.
+    short = labels.astype(np.int16) if n_clusters < 2**15 and labels.min(initial=0) >= -(2**15) else labels
+    order = np.argsort(short, kind="stable").astype(np.int64)
     bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1)).tolist()
     rows = [order[start:stop] for start, stop in pairwise(bounds)]
     if n_max is not None:

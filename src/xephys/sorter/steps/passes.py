@@ -12,6 +12,7 @@ import xarray as xr
 
 from ...graph.checkpoint import CheckpointedEvents, run_events, run_partials
 from ...graph.events import SpikeTable
+from ...graph.keep.folder import is_scratch
 from ...graph.plan import Plan
 from ...graph.reduce import Partial
 from ...graph.results import CallOnce
@@ -66,7 +67,7 @@ class Run:
     @cached_property
     def once(self) -> CallOnce:
         """Call ``run.once(function, argument, name=value)``: computed once, then read from the folder."""
-        return CallOnce(self.folder)
+        return CallOnce(None if self.folder is None or is_scratch(self.folder) else self.folder)
 
     def keep(self, white: xr.DataArray) -> xr.DataArray:
         """White traces that the first pass computes and later passes read again."""
