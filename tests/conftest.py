@@ -19,6 +19,10 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+from .support.peer_kernels import keep_peer_kernels  # noqa: E402
+
+keep_peer_kernels()
+
 # No deadline, because the first example compiles kernels; and the same examples in every run.
 settings.register_profile(
     "xephys", deadline=None, max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
