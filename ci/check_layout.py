@@ -38,7 +38,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "xephys.motion.iterative_template": "tests/motion/test_methods.py",
     "xephys.motion.kilosort": "tests/motion/test_methods.py",
     "xephys.motion.register": "tests/motion/test_estimate.py: what it adds is the accuracy that is held there",
-    "xephys.realtime.assigning": "tests/realtime/test_stream.py",
+    "xephys.realtime.assigning": "tests/realtime/test_live.py",
     "xephys.realtime.learning": "tests/realtime/test_sequences.py",
     "xephys.realtime.model": "tests/realtime/test_sequences.py",
     "xephys.sorter.rt_sort.prepare": "tests/sorter/rt_sort/test_sort.py",

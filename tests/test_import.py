@@ -96,3 +96,10 @@ def test_the_figures_have_a_list_of_their_own():
 
 def test_types_are_there_for_type_checkers():
     assert Path(xephys.__file__).with_name("py.typed").exists()
+
+
+@pytest.mark.parametrize("stub", sorted(STUB.parent.rglob("__init__.pyi")), ids=lambda stub: stub.parent.name)
+def test_no_public_function_is_named_as_a_module_beside_it(stub):
+    """Importing the module would put it in the place of the function."""
+    taken = {path.stem for path in stub.parent.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert not taken & {name for name, public in read_stub(stub).items() if public.module != "."}

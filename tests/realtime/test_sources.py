@@ -65,7 +65,7 @@ def test_a_stream_that_stops_is_an_error_of_its_own():
     with theirs, pytest.raises(xephys.ResourceError, match=r"stream stopped: nothing arrived for 0\.05 s after 0"):
         list(blocks_from_socket(ours, n_channels=4, timeout_s=0.05))
     buffer = RingBuffer(100, 4)
-    buffer.write(np.zeros((10, 4)))
+    buffer.write(np.zeros((10, 4), np.int16))
     with pytest.raises(xephys.ResourceError, match=r"stream stopped: 10 samples wait"):
         list(buffer.blocks(20, timeout_s=0.05))
     with pytest.raises(xephys.ResourceError, match="no connection to"):
@@ -84,8 +84,19 @@ def test_another_width_is_an_error_of_its_own():
 
 def test_lost_samples_are_named():
     buffer = RingBuffer(100, 4)
-    buffer.write(np.zeros((130, 4)))
+    buffer.write(np.zeros((130, 4), np.int16))
     with pytest.raises(xephys.ResourceError, match="30 samples were overwritten before they were read"):
         next(buffer.blocks(10))
     with pytest.raises(xephys.ParameterError, match="block_samples is 101"):
         next(buffer.blocks(101))
+
+
+def test_nothing_is_written_after_the_end_or_rounded():
+    buffer = RingBuffer(100, 4)
+    buffer.write([[1, 2, 3, 4]])
+    with pytest.raises(xephys.RecordingError, match="samples are float64 and the buffer holds int16"):
+        buffer.write(np.full((5, 4), 0.5))
+    buffer.close()
+    with pytest.raises(xephys.ParameterError, match="the buffer is closed"):
+        buffer.write(np.zeros((5, 4), np.int16))
+    assert [block.tolist() for block in buffer.blocks(3)] == [[[1, 2, 3, 4]]]

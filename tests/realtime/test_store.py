@@ -13,6 +13,7 @@ def test_what_is_saved_is_opened(sequences, tmp_path):
     assert path == tmp_path / "mine.npz" and path.stat().st_size < 100_000
     xr.testing.assert_identical(open_sequences(path), sequences)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.npz"]
+    assert open_sequences(tmp_path / "mine").identical(open_sequences(path))
 
 
 def test_wrong_files_are_named(sequences, tmp_path):

@@ -6,8 +6,8 @@
 from .sequences import detect_sequences as detect_sequences
 from .sequences import sort_offline as sort_offline
 from .stimulation import sort_stim as sort_stim
-from .stream import Stream as Stream
-from .stream import stream as stream
+from .live import Stream as Stream
+from .live import stream as stream
 
 # Blocks of samples.
 from .sources import blocks_of as blocks_of

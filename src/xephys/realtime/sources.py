@@ -176,7 +176,9 @@ class RingBuffer:
         Raises
         ------
         RecordingError
-            If they have another number of channels.
+            If they have another number of channels, or are fractions and the buffer holds integers.
+        ParameterError
+            If the buffer is closed.
         """
         given = np.asarray(samples)
         n, n_channels = self._samples.shape
@@ -185,7 +187,14 @@ class RingBuffer:
                 f"samples have shape {given.shape} and the buffer has {n_channels} channels; give (samples, "
                 f"{n_channels})"
             )
+        if not np.can_cast(given.dtype, self._samples.dtype, "same_kind"):
+            raise RecordingError(
+                f"samples are {given.dtype} and the buffer holds {self._samples.dtype}, which rounds them; convert "
+                "them, or make the buffer with dtype=np.float32"
+            )
         with self._changed:
+            if self._closed:
+                raise ParameterError("the buffer is closed; make a new one for what comes after the end")
             at = (self._written + np.arange(len(given))) % n
             self._samples[at[-n:]] = given[-n:]
             self._written += len(given)

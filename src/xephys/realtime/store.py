@@ -82,7 +82,7 @@ def open_sequences(path: PathLike) -> xr.Dataset:
     Parameters
     ----------
     path
-        An ``.npz`` file.
+        An ``.npz`` file; the ending may be left out, as in :func:`save_sequences`.
 
     Raises
     ------
@@ -96,8 +96,10 @@ def open_sequences(path: PathLike) -> xr.Dataset:
         ...
     xephys.errors.ParameterError: there is no file nothing.npz; save sequences with save_sequences
     """
+    given = Path(path)
+    beside = given.with_name(f"{given.name}.npz")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(beside if not given.exists() and beside.exists() else given, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
             if about["format"] != FORMAT:
                 raise ParameterError(

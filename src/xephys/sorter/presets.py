@@ -218,4 +218,5 @@ def _fault(error: Any) -> str:
 
     An error is about one parameter and its value, or about several that contradict each other.
     """
-    return f"{error['loc'][0]} is {error['input']!r}: {error['msg']}" if error["loc"] else str(error["msg"])
+    said = str(error["msg"]).removeprefix("Value error, ")  # Pydantic's, before a sentence of ours
+    return f"{error['loc'][0]} is {error['input']!r}: {said}" if error["loc"] else said

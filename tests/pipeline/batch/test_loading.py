@@ -92,3 +92,10 @@ def test_a_file_that_needs_a_filter_which_is_not_there(tmp_path: Path, monkeypat
     with pytest.raises(HDF5PluginMissingError) as raised:
         load_segments(path, RecordingConfig(hdf5_plugin_path=str(tmp_path)))
     assert raised.value.configured_path == str(tmp_path)
+
+
+def test_an_array_is_no_recording() -> None:
+    with pytest.raises(
+        ParameterError, match=r"given as numpy\.ndarray; give a path, .* or one made by xephys\.make_rec"
+    ):
+        load_segments(np.zeros((10, 4)), RecordingConfig())

@@ -81,3 +81,8 @@ def test_folders_of_several_kinds_or_of_nothing_are_refused(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(ParameterError, match=r"2 kinds \(.h5, .nwb\)"):
         find_groups([tmp_path], sorter="default")
+
+
+def test_one_folder_in_place_of_a_list_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"one folder is given, 'out'; give a list with one for each recording"):
+        find_groups([tmp_path / "a.bin"], sorter="default", results_folders="out")

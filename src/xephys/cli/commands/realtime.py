@@ -54,9 +54,9 @@ def rt_run(
 ) -> None:
     """Sort a recording, or int16 samples from a TCP socket, block by block, and say how long each block took."""
     from ...io.read.open import open_recording
+    from ...realtime.live import Stream
     from ...realtime.sources import blocks_from_socket, blocks_of
     from ...realtime.store import open_sequences
-    from ...realtime.stream import Stream
 
     _check_file(out, overwrite=overwrite)
     check_positive(**{"--block-ms": block_ms})

@@ -67,7 +67,13 @@ def _opened(given: Any, config: RecordingConfig, chunk_duration_s: float) -> xr.
     if isinstance(given, (str, Path)):
         more = dict(config.reader_options or {})
         return open_recording(given, chunk_duration_s=chunk_duration_s, stream_id=config.stream_id, **gains, **more)
-    opened = given if isinstance(given, (xr.DataArray, xr.DataTree)) else from_spikeinterface(given)
+    ours = isinstance(given, (xr.DataArray, xr.DataTree))
+    if not ours and not hasattr(given, "get_traces"):
+        raise ParameterError(
+            f"a recording is given as {type(given).__module__}.{type(given).__name__}; give a path, a recording of "
+            "SpikeInterface, or one made by xephys.make_recording(traces, sampling_frequency=...)"
+        )
+    opened = given if ours else from_spikeinterface(given)
     of_files = {**gains, "stream_id": config.stream_id, "reader_options": config.reader_options}
     wrong = [name for name, value in of_files.items() if value is not None]
     if wrong:

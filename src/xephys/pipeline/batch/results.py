@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ...errors import RecordingError
+from ...checks import check_choice
+from ...errors import ParameterError, RecordingError
 from ..failures import Failure
 from .spike_data import SpikeData
 
@@ -102,10 +103,29 @@ class BatchResults(Sequence[RecordingResult]):
         return len(self.results)
 
     @overload
-    def __getitem__(self, key: int) -> RecordingResult: ...
+    def __getitem__(self, key: int | str) -> RecordingResult: ...
     @overload
-    def __getitem__(self, key: slice) -> Sequence[RecordingResult]: ...
-    def __getitem__(self, key: int | slice) -> RecordingResult | Sequence[RecordingResult]:
+    def __getitem__(self, key: slice) -> BatchResults: ...
+    def __getitem__(self, key: int | str | slice) -> RecordingResult | BatchResults:
+        """A result by its position or name, or several by a slice.
+
+        Raises
+        ------
+        IndexError
+            If there are fewer results.
+        ParameterError
+            If no result has this name, or several have it.
+        """
+        if isinstance(key, slice):
+            return BatchResults(self.results[key])
+        if isinstance(key, str):
+            names = [result.name for result in self]
+            if names.count(key) > 1:
+                raise ParameterError(f"{names.count(key)} results are named {key!r}; give their position")
+            check_choice("name", key, tuple(names))
+            return self.results[names.index(key)]
+        if not -len(self) <= key < len(self):
+            raise IndexError(f"there are {len(self)} results, and number {key} is asked for; they count from 0")
         return self.results[key]
 
     def __iter__(self) -> Iterator[RecordingResult]:

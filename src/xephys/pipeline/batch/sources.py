@@ -78,6 +78,8 @@ def find_groups(
         raise ParameterError("the list of recordings is empty; give at least one")
     places = {}
     for what, folders in (("inter", intermediate_folders), ("sorted", results_folders)):
+        if isinstance(folders, (str, Path)):
+            raise ParameterError(f"one folder is given, {str(folders)!r}; give a list with one for each recording")
         if folders is not None and len(folders) != len(listed):
             raise ParameterError(
                 f"{len(folders)} folders are given for {len(listed)} recordings ({what}); give one for each, or none"
