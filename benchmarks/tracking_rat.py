@@ -11,7 +11,9 @@ ms, smoothed by one bin, units of at least 300 intervals of that length) are tho
 of pairs of a unit and another one of the same two days that is within 60 µm after registration and whose template is
 no artifact. ``single`` are pairs of units that the authors call single, ``isolated`` pairs of units with a ratio of
 violations below 0.5 (intervals below 1.5 ms; Siegle et al. 2021, Nature 592:86), and with spikes in nine tenths of the
-minutes.
+minutes; ``1,000 intervals`` are pairs of units that have ten for each bin. ``itself`` is what the histogram of one unit
+can reach at all: the mean correlation, over the units of these pairs, of the first half of its intervals of a day with
+the second half.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -36,6 +38,10 @@ SAMPLING_FREQUENCY, NBEFORE = 30_000.0, 15
 FIRST_ROW_UM, FIRST_ELECTRODE = 4045.0, 385
 #: Interval histograms: bins of one millisecond, width of the smoothing in bins, and intervals that a unit must have.
 N_BINS, SMOOTHING, N_INTERVALS_MIN = 100, 1.0, 300
+#: Intervals from which on the counts of the bins are more than noise.
+N_INTERVALS_MANY = 1_000
+#: Strict tracks, beside the usual ones.
+STRICT: dict[str, Any] = {"probability_min": 0.9, "strictness": "conservative"}
 NEAR_UM, FAR_SHARE_MAX = 60.0, 0.6
 #: Contacts that pyDANT is given, where nine tenths of the units are: its time grows with the cube of their number.
 N_PEER_CONTACTS = 200
@@ -74,24 +80,41 @@ def isolated(path: Path) -> Any:
     return out
 
 
-def interval_histograms(path: Path) -> Any:
-    """(unit, bin), scaled to a mean of 0 and a length of 1; NaN for units of few intervals."""
-    from scipy.ndimage import gaussian_filter1d
+class Intervals(NamedTuple):
+    """Histograms of the intervals between spikes of the units of one day."""
 
+    shape: Any
+    """(unit, bin): scaled to a mean of 0 and a length of 1; NaN for units of few intervals"""
+    itself: Any
+    """(unit,): correlation of the first half of the intervals with the second half"""
+    many: Any
+    """(unit,): whether there are at least :data:`N_INTERVALS_MANY`"""
+
+
+def intervals_of(path: Path) -> Intervals:
     with np.load(path) as stored:
         spikes, offsets = stored["spike_samples"], stored["unit_offsets"]
-    out = np.full((len(offsets) - 1, N_BINS), np.nan)
+    n_units = len(offsets) - 1
+    shape, itself, many = np.full((n_units, N_BINS), np.nan), np.full(n_units, np.nan), np.zeros(n_units, np.bool_)
     for unit, (start, stop) in enumerate(itertools.pairwise(offsets)):
         intervals = np.diff(np.sort(spikes[start:stop])) / SAMPLING_FREQUENCY * 1e3
-        counts = np.histogram(intervals, np.arange(N_BINS + 1))[0]
-        if counts.sum() >= N_INTERVALS_MIN:
-            smooth = gaussian_filter1d(counts.astype(float), SMOOTHING)
-            out[unit] = (smooth - smooth.mean()) / np.linalg.norm(smooth - smooth.mean())
-    return out
+        intervals = intervals[intervals <= N_BINS]
+        if len(intervals) >= N_INTERVALS_MIN:
+            shape[unit] = _histogram(intervals)
+            first, second = (_histogram(half) for half in np.array_split(intervals, 2))
+            itself[unit], many[unit] = first @ second, len(intervals) >= N_INTERVALS_MANY
+    return Intervals(shape, itself, many)
+
+
+def _histogram(intervals: Any) -> Any:
+    from scipy.ndimage import gaussian_filter1d
+
+    smooth = gaussian_filter1d(np.histogram(intervals, np.arange(N_BINS + 1))[0].astype(float), SMOOTHING)
+    return (smooth - smooth.mean()) / np.linalg.norm(smooth - smooth.mean())
 
 
 def compared(
-    units: xr.Dataset, track: Any, names: Sequence[str], histograms: Any, kinds: dict[str, Any]
+    units: xr.Dataset, track: Any, names: Sequence[str], intervals: Sequence[Intervals], kinds: dict[str, Any]
 ) -> list[list[object]]:
     """Rows of the table: pairs of days, pairs of units, and correlations of both kinds.
 
@@ -103,8 +126,8 @@ def compared(
         Track of each unit, by whatever method.
     names
         Of the days.
-    histograms
-        Of each unit, by day.
+    intervals
+        By day.
     kinds
         Names of kinds of units, and which units are of it, by day.
     """
@@ -113,7 +136,7 @@ def compared(
     def of_units(by_day: Any) -> Any:
         return np.array([by_day[s][r] for s, r in zip(number, row, strict=True)])
 
-    shape = of_units(histograms)
+    shape, itself = (of_units([getattr(day, field) for day in intervals]) for field in ("shape", "itself"))
     depth, x, spike = units["y_registered"].values, units["x"].values, units["far_share"].values <= FAR_SHARE_MAX
     i, j = np.triu_indices(len(number), 1)
     known = np.isfinite(shape[i, 0]) & np.isfinite(shape[j, 0]) & (number[i] != number[j])
@@ -129,9 +152,13 @@ def compared(
     for name, by_day in kinds.items():
         one = of_units(by_day).astype(np.bool_)
         chosen[f"all, {name}"] = one[i] & one[j]
-    return [
-        [name, *_typical(value[here & same]), *_typical(value[here & near & ~same])] for name, here in chosen.items()
-    ]
+    rows: list[list[object]] = []
+    for name, here in chosen.items():
+        matched = here & same
+        own = itself[np.unique(np.concatenate([i[matched], j[matched]]))]
+        ceiling = f"{own.mean():.2f}" if len(own) else ""
+        rows.append([name, *_typical(value[matched]), ceiling, *_typical(value[here & near & ~same])])
+    return rows
 
 
 def _typical(values: Any) -> list[object]:
@@ -139,7 +166,7 @@ def _typical(values: Any) -> list[object]:
     return [len(values), *([f"{np.median(values):.2f}", f"{values.mean():.2f}"] if len(values) else ["", ""])]
 
 
-def picture(tracks: xr.DataTree, histograms: Any, path: Path) -> None:
+def picture(tracks: xr.DataTree, intervals: Sequence[Intervals], path: Path) -> None:
     """Waveforms of the longest tracks, day by day, beside their interval histograms."""
     import matplotlib.pyplot as plt
 
@@ -153,7 +180,7 @@ def picture(tracks: xr.DataTree, histograms: Any, path: Path) -> None:
             day = int(units["session"].values[unit])
             place = np.ptp(prints[unit], axis=1).argmax()
             axes[0, column].plot(prints[unit, place], color=f"C{day}", label=tracks.attrs["sessions"][day])
-            axes[1, column].plot(histograms[day][int(units["row"].values[unit])], color=f"C{day}")
+            axes[1, column].plot(intervals[day].shape[int(units["row"].values[unit])], color=f"C{day}")
         axes[0, column].set_title(f"track {track}")
     axes[0, 0].set_ylabel("waveform (µV)")
     axes[1, 0].set(ylabel="intervals", xlabel="ms")
@@ -196,7 +223,7 @@ def _lengths(track: Any) -> list[int]:
 
 
 def without_each_day(
-    days: Sequence[xr.Dataset], names: Sequence[str], histograms: Any, kinds: dict[str, Any]
+    days: Sequence[xr.Dataset], names: Sequence[str], intervals: Sequence[Intervals], kinds: dict[str, Any]
 ) -> list[list[object]]:
     """Rows of the table of runs in which one day is left out: the last rows of each."""
     import xephys
@@ -208,7 +235,7 @@ def without_each_day(
         units, n_known = tracks["units"].to_dataset(), int(tracks["motion"]["known"].values.sum())
         of_kept = {name: [by_day[day] for day in kept] for name, by_day in kinds.items()}
         found = compared(
-            units, units["track"].values, [names[day] for day in kept], [histograms[day] for day in kept], of_kept
+            units, units["track"].values, [names[day] for day in kept], [intervals[day] for day in kept], of_kept
         )
         rows += [[names[gone], n_known, *row] for row in found[-1 - len(kinds) :]]
     return rows
@@ -225,10 +252,14 @@ def main() -> None:
     names = [path.stem.removeprefix("T182_").removesuffix("_idle_bank1").replace("_", "-") for path in paths]
     days = list(map(session, paths))
     tracks = xephys.track_units(days, names=names)
-    histograms = [interval_histograms(path) for path in paths]
-    kinds = {"single": [np.load(path)["is_single"] for path in paths], "isolated": list(map(isolated, paths))}
+    intervals = list(map(intervals_of, paths))
+    kinds = {
+        "single": [np.load(path)["is_single"] for path in paths],
+        "isolated": list(map(isolated, paths)),
+        "1,000 intervals": [day.many for day in intervals],
+    }
     if given.picture:
-        picture(tracks, histograms, given.picture)
+        picture(tracks, intervals, given.picture)
     units, motion = tracks["units"].to_dataset(), tracks["motion"].to_dataset()
     moved = [np.interp(4500.0, motion["knot"].values, row) for row in motion["displacement_um"].values[0]]
     n_artifacts = int((units["far_share"].values > FAR_SHARE_MAX).sum())
@@ -237,12 +268,18 @@ def main() -> None:
         f"are artifacts; displacement at 4,500 µm, where most units are: {np.round(moved).tolist()} µm; tracks of 1 to "
         f"4 units: {_lengths(units['track'].values)}."
     )
-    header = ["days", "pairs in a track", "median", "mean", "neighbors", "median", "mean"]
-    parts = [words, table(header, compared(units, units["track"].values, names, histograms, kinds))]
+    header = ["days", "pairs in a track", "median", "mean", "itself", "neighbors", "median", "mean"]
+    parts = [words, table(header, compared(units, units["track"].values, names, intervals, kinds))]
+    strict = xephys.track_units(days, names=names, **STRICT)["units"].to_dataset()
+    said = ", ".join(f"`{name}={value!r}`" for name, value in STRICT.items())
+    parts += [
+        f"Strict tracks ({said}):",
+        table(header, compared(strict, strict["track"].values, names, intervals, kinds)),
+    ]
     if given.dant:
         track, said = by_peer(days, paths, units, given.dant)
-        parts += [said, table(header, compared(units, track, names, histograms, kinds))]
-    left = without_each_day(days, names, histograms, kinds)
+        parts += [said, table(header, compared(units, track, names, intervals, kinds))]
+    left = without_each_day(days, names, intervals, kinds)
     parts += ["One day left out:", table(["left out", "days with a known displacement", *header], left)]
     legend = " ".join((__doc__ or "").split("\n\n")[-1].split())
     write_result("tracking_rat", "# Tracking of a rat's neurons", legend, *parts)

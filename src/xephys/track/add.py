@@ -92,4 +92,7 @@ def _known_units(tracks: xr.DataTree) -> xr.Dataset:
     """The table of units as it was before tracking added its columns."""
     table = tracks["units"].to_dataset()[["session", "shank", "unit_id", "row", "amplitude", "n_spikes", "far_share"]]
     attributes = {key: tracks.attrs[key] for key in ("sampling_frequency", "nbefore")}
-    return xr.merge([table, tracks["footprints"].to_dataset()]).assign_attrs(attributes)
+    stored = tracks["footprints"].to_dataset()
+    # Tracks of an earlier version lack it.
+    missing = {} if "surprise" in stored else {"surprise": ("unit", np.zeros(table.sizes["unit"]))}
+    return xr.merge([table, stored.assign(missing)]).assign_attrs(attributes)

@@ -32,7 +32,7 @@ class Pairs(NamedTuple):
 
 def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
     """Units of all sessions in one table, with footprints that depend neither on the channel map nor on the motion."""
-    from ..kernels.track.footprints import unit_footprints
+    from ..kernels.track.footprints import surprises, unit_footprints
 
     rows, attributes = [], {}
     for number, table in enumerate(tables):
@@ -41,18 +41,20 @@ def gather(tables: Iterable[xr.Dataset]) -> xr.Dataset:
         shank = np.asarray(table["shank"]) if "shank" in table.coords else np.zeros(table.sizes["channel"], np.int64)
         positions = np.column_stack([np.asarray(table["x"], np.float64), np.asarray(table["y"], np.float64)])
         place, own = np.asarray(table["place"], np.float64), np.asarray(table["unit_shank"])
+        at_rest = place.copy()
+        at_rest[:, 1] -= np.asarray(table["displacement_um"]) if "displacement_um" in table else 0.0
         for name in np.unique(own):
             rows_here, channels = own == name, shank == name
-            footprints, valid = unit_footprints(
-                templates[rows_here][:, :, channels], positions[channels], place[rows_here, :2]
-            )
+            seen = templates[rows_here][:, :, channels], positions[channels], place[rows_here, :2]
+            footprints, valid = unit_footprints(*seen)
             rows.append(
                 xr.Dataset(
                     {
                         "footprint": (("unit", "grid", "sample"), footprints),
                         "valid": (("unit", "grid"), valid),
+                        "surprise": ("unit", surprises(*seen)),
                         "autocorrelogram": (("unit", "lag"), np.asarray(table["autocorrelogram"])[rows_here]),
-                        "place": (("unit", "axis"), place[rows_here]),
+                        "place": (("unit", "axis"), at_rest[rows_here]),
                         "amplitude": ("unit", np.asarray(table["amplitude"])[rows_here]),
                         "n_spikes": ("unit", np.asarray(table["n_spikes"])[rows_here]),
                         "far_share": ("unit", np.asarray(table["far_share"])[rows_here]),
@@ -116,7 +118,7 @@ def session_blocks(units: xr.Dataset, depth: NDArray[np.float64], x: NDArray[np.
             index = np.flatnonzero(compared & (shank == name) & (session == number))
             of_shank[number] = make_units(
                 np.asarray(units["footprint"][index]), np.asarray(units["valid"][index]),
-                np.asarray(units["autocorrelogram"][index]), peth[index], np.asarray(units["amplitude"][index]),
+                np.asarray(units["autocorrelogram"][index]), peth[index], np.asarray(units["surprise"][index]),
                 place[index], index,
             )  # fmt: skip
         blocks.append(of_shank)

@@ -197,7 +197,9 @@ def assemble(
         "tracks": of_tracks(track, session, table),
         "motion": motion,
         "model": model,
-        "footprints": units[["footprint", "valid", "autocorrelogram", "place", *(["peth"] if "peth" in units else [])]],
+        "footprints": units[
+            ["footprint", "valid", "surprise", "autocorrelogram", "place", *(["peth"] if "peth" in units else [])]
+        ],
     }
     tree = xr.DataTree.from_dict(nodes)
     tree.attrs |= {"sessions": list(names), "format": "xephys tracks 1", **units.attrs, **parameters}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
+from .rest import template_displacements
 
 #: Half width of the autocorrelograms in ms, and the width of their smoothing, in bins of one millisecond.
 LAGS_MS, SMOOTHING_MS = 300, 5.0
@@ -39,7 +40,10 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
         ``templates`` (µV), ``autocorrelogram`` (1 ms bins up to 300 ms, with a maximum of 1), ``n_spikes``,
         ``amplitude`` (peak-to-trough on the largest channel, µV), ``place`` (dims ``unit``, ``axis``: x, y, z in µm,
         localized as a point source; Boussard et al. 2021, NeurIPS 34:22130), ``unit_shank``, and ``far_share`` (share
-        of the amplitude that is left 50 to 150 µm from the largest channel: near 1 for an artifact).
+        of the amplitude that is left 50 to 150 µm from the largest channel: near 1 for an artifact). Units of a sorting
+        have ``displacement_um``, which :func:`xephys.track_units` takes from their depth: how far the tissue was from
+        where it rests, on average, when they fired, if the sorting has a ``/motion`` and templates that do not follow
+        it.
 
     Raises
     ------
@@ -59,7 +63,13 @@ def session_units(session: xr.DataTree | xr.Dataset) -> xr.Dataset:
     table = _of_sorting(session) if isinstance(session, xr.DataTree) else _of_table(session)
     if "peth" in table:
         table = table.assign(peth=_responses(table["peth"]))
-    return table.assign(_placed(table))
+    table = table.assign(_placed(table))
+    if isinstance(session, xr.DataTree):
+        moved = template_displacements(
+            session, depth_um=np.asarray(table["place"])[:, 1], shank=np.asarray(table["unit_shank"])
+        )
+        table["displacement_um"] = ("unit", moved, {"units": "um"})
+    return table
 
 
 def _responses(peth: xr.DataArray) -> xr.DataArray:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from xephys.kernels.track.footprints import aligned, far_shares, grid_places, unit_footprints, unit_sizes
+from xephys.kernels.lib.kriging import NUGGET, matern
+from xephys.kernels.track.footprints import (
+    aligned,
+    far_shares,
+    grid_places,
+    surprises,
+    unit_footprints,
+    unit_sizes,
+)
 
 ROWS = np.arange(24)
 CONTACTS = np.column_stack([np.array([16.0, 48.0, 0.0, 32.0])[np.arange(48) % 4], 20.0 * (np.arange(48) // 2)])
@@ -48,6 +56,41 @@ def test_a_contact_that_was_not_recorded_is_no_contact_without_a_signal():
     assert valid.any() and not valid.all()
 
 
+def test_the_energy_of_a_footprint_changes_less_with_its_place_than_the_largest_contact_does():
+    """Near a contact, the amplitude there changes severalfold where the tissue moves by half a row of contacts."""
+    first, second = (template(16.0, y, z=6.0) for y in (200.0, 210.0))
+    of_contact = np.log(np.ptp(first, axis=1).max() / np.ptp(second, axis=1).max())
+    energies = [
+        (unit_footprints(one, CONTACTS, np.array([[16.0, y]]))[0] ** 2).sum()
+        for one, y in ((first, 200.0), (second, 210.0))
+    ]
+    assert abs(np.log(energies[0] / energies[1]) / 2) < 0.5 * of_contact
+    assert of_contact > 0.6
+
+
+def test_surprises_are_errors_of_each_contact_from_all_others():
+    one = template(20.0, 200.0, z=8.0) + 0.5 * np.random.default_rng(0).standard_normal((1, 30, 48)).astype(np.float32)
+    one[:, :, 20] = 0
+    near = np.argsort(np.linalg.norm(CONTACTS - [20.0, 200.0], axis=1), kind="stable")
+    near = [contact for contact in near if contact != 20][:44]
+    error = 0.0
+    for contact in near:
+        others = [other for other in near if other != contact]
+        between = np.linalg.norm(CONTACTS[others][:, None] - CONTACTS[others], axis=2)
+        to_others = matern(np.linalg.norm(CONTACTS[others] - CONTACTS[contact], axis=1))
+        weights = np.linalg.solve(matern(between) + NUGGET * np.eye(len(others)), to_others)
+        error += ((one[0, :, contact] - one[0][:, others] @ weights) ** 2).sum()
+    found = surprises(one, CONTACTS, np.array([[20.0, 200.0]]))
+    np.testing.assert_allclose(found, error / (one[0][:, near] ** 2).sum(), rtol=1e-3)
+
+
+def test_sharp_units_and_units_beyond_the_contacts_surprise():
+    wide, sharp, outside = (template(16.0, y, z=z) for y, z in ((200.0, 40.0), (200.0, 4.0), (-15.0, 15.0)))
+    places = np.array([[16.0, 200.0], [16.0, 200.0], [16.0, -15.0]])
+    low, high, end = surprises(np.concatenate([wide, sharp, outside]), CONTACTS, places)
+    assert 4 * low < high and 4 * low < end
+
+
 def test_batches_do_not_change_the_result(monkeypatch):
     many = np.concatenate([template(20.0, y) for y in (100.0, 150.0, 210.0)])
     places = np.array([[20.0, 100.0], [20.0, 150.0], [20.0, 210.0]])
@@ -56,6 +99,13 @@ def test_batches_do_not_change_the_result(monkeypatch):
     again = unit_footprints(many, CONTACTS, places)
     np.testing.assert_allclose(once[0], again[0], rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(once[1], again[1])
+
+
+def test_batches_do_not_change_surprises(monkeypatch):
+    many, places = np.concatenate([template(20.0, y) for y in (100.0, 150.0)]), np.array([[20.0, 100.0], [20.0, 150.0]])
+    once = surprises(many, CONTACTS, places)
+    monkeypatch.setattr("xephys.kernels.track.footprints.BATCH", 1)
+    np.testing.assert_allclose(once, surprises(many, CONTACTS, places), rtol=1e-9)
 
 
 def test_a_wide_shank_has_a_grid_that_moves_with_the_unit():

@@ -14,7 +14,7 @@ def units(n, seed, *, masked=True):
     places = np.column_stack([rng.uniform(0, 50, n), rng.uniform(0, 500, n), rng.uniform(5, 30, n)])
     lags, peths = rng.uniform(size=(n, 20)).astype(np.float32), rng.uniform(size=(n, 8)).astype(np.float32)
     peths[rng.uniform(size=(n, 8)) < 0.4] = np.nan
-    return footprints, valid, lags, peths, rng.uniform(20, 200, n), places, np.arange(n)
+    return footprints, valid, lags, peths, rng.uniform(0, 0.5, n), places, np.arange(n)
 
 
 def reference(a, b, distance_max_um, cosine_min):
@@ -26,11 +26,12 @@ def reference(a, b, distance_max_um, cosine_min):
             cosine = (x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-6)
             apart = np.abs(a[5][i] - b[5][j])
             if apart[1] <= distance_max_um and apart[0] <= distance_max_um and cosine >= cosine_min:
-                ratio = min(abs(np.log(a[4][i] / b[4][j])), 1.5)
+                doubt = 1 + 10 * max(a[4][i], b[4][j])
+                ratio = min(abs(np.log((x**2).sum() / (y**2).sum())) / 2 / doubt, 1.5)
                 rhythm = np.corrcoef(a[2][i], b[2][j])[0, 1]
                 shared = np.isfinite(a[3][i]) & np.isfinite(b[3][j])
                 response = np.corrcoef(a[3][i][shared], b[3][j][shared])[0, 1] if shared.sum() >= 3 else 0.0
-                x, y, z = np.log1p(apart / 3.0)
+                x, y, z = np.log1p(apart / (3.0 * doubt))
                 found[i, j] = [
                     np.arctanh(min(cosine, 0.9999)),
                     ratio,

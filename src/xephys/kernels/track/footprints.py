@@ -7,6 +7,8 @@ before anything is known about motion.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -185,26 +187,79 @@ def unit_footprints(
     valid = np.zeros(grid.shape[:2], np.bool_)
     for start in range(0, len(templates), BATCH):
         batch = slice(start, start + BATCH)
-        footprints[batch], valid[batch] = _interpolated(templates[batch], positions, places[batch], grid[batch])
+        footprints[batch], valid[batch] = _interpolated(
+            _nearby(templates[batch], positions, places[batch]), grid[batch]
+        )
     return footprints, valid
 
 
-def _interpolated(
-    templates: NDArray[np.float32],
-    positions: NDArray[np.float64],
-    places: NDArray[np.float64],
-    grid: NDArray[np.float64],
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+class _Nearby(NamedTuple):
+    """The contacts around each unit."""
+
+    values: NDArray[np.float32]
+    """(unit, sample, contact)"""
+    positions: NDArray[np.float64]
+    """(unit, contact, 2)"""
+    recorded: NDArray[np.bool_]
+    """(unit, contact)"""
+    covariance: NDArray[np.float64]
+    """(unit, contact, contact)"""
+
+
+def _nearby(templates: NDArray[np.float32], positions: NDArray[np.float64], places: NDArray[np.float64]) -> _Nearby:
     recorded = np.abs(templates).max(axis=1) > 0
     distances = np.where(recorded, np.linalg.norm(positions[None] - places[:, None], axis=2), np.inf)
     near = np.argsort(distances, axis=1, kind="stable")[:, :N_CONTACTS_MAX]
     known = positions[near]
     among = matern(np.linalg.norm(known[:, :, None] - known[:, None], axis=3))
-    unknown = ~np.take_along_axis(recorded, near, axis=1)
-    among += np.where(unknown, UNKNOWN_NUGGET, NUGGET)[:, :, None] * np.eye(near.shape[1])
-    across = matern(np.linalg.norm(known[:, :, None] - grid[:, None], axis=3))
-    weights = np.linalg.solve(among, across)
+    here = np.take_along_axis(recorded, near, axis=1)
+    among += np.where(here, NUGGET, UNKNOWN_NUGGET)[:, :, None] * np.eye(near.shape[1])
+    return _Nearby(np.take_along_axis(templates, near[:, None, :], axis=2), known, here, among)
+
+
+def _interpolated(nearby: _Nearby, grid: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    across = matern(np.linalg.norm(nearby.positions[:, :, None] - grid[:, None], axis=3))
+    weights = np.linalg.solve(nearby.covariance, across)
     valid = 1.0 - (weights * across).sum(axis=1) < UNCERTAINTY_MAX
-    values = np.take_along_axis(templates, near[:, None, :], axis=2)
-    footprints = np.matmul(values, weights).transpose(0, 2, 1)
+    footprints = np.matmul(nearby.values, weights).transpose(0, 2, 1)
     return np.where(valid[:, :, None], footprints, 0.0).astype(np.float32), valid
+
+
+def surprises(
+    templates: NDArray[np.float32], positions: NDArray[np.float64], places: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much of each template is news: the share of its energy that contacts do not predict from the others.
+
+    The error of every contact from all others follows from one inverse (Dubrule 1983, Math Geol 15:687). It is small
+    where a template is smooth compared with the distances of the contacts. It is large for a unit that is next to a
+    contact, beyond the last one, or hidden in noise; the footprint, the amplitude and the location of such a unit
+    change as the tissue moves.
+
+    Parameters
+    ----------
+    templates : (unit, sample, channel)
+        Channels that are zero throughout count as not recorded.
+    positions : (channel, 2)
+    places : (unit, 2)
+
+    Returns
+    -------
+    (unit,)
+
+    Examples
+    --------
+    >>> contacts = np.column_stack([np.zeros(12), np.arange(12) * 20.0])
+    >>> wide, narrow = (np.exp(-(((contacts[:, 1] - 120.0) / width) ** 2)) for width in (50.0, 5.0))
+    >>> surprises(np.float32([[wide], [narrow]]), contacts, np.full((2, 2), [0.0, 120.0])).round(1).tolist()
+    [0.0, 1.0]
+    """
+    out = np.zeros(len(templates))
+    for start in range(0, len(templates), BATCH):
+        batch = slice(start, start + BATCH)
+        nearby = _nearby(templates[batch], positions, places[batch])
+        inverse = np.linalg.inv(nearby.covariance)
+        scale = np.diagonal(inverse, axis1=1, axis2=2)
+        errors = np.where(nearby.recorded[:, None], np.matmul(nearby.values, inverse) / scale[:, None], 0.0)
+        energy = np.maximum((nearby.values.astype(np.float64) ** 2).sum(axis=(1, 2)), 1e-12)
+        out[batch] = (errors**2).sum(axis=(1, 2)) / energy
+    return out

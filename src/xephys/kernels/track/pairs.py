@@ -14,6 +14,9 @@ CORRELATION_MAX = 0.999
 BLOCK = 256
 #: Distances count on a logarithmic scale beyond this value in µm.
 DISTANCE_SCALE_UM = 3.0
+#: How much more a unit's amplitude and location may differ if its template is all news; see
+#: :func:`xephys.kernels.track.footprints.surprises`.
+SURPRISE_FACTOR = 10.0
 #: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
 #: Names of the compared features, in the order of the columns, and their weights before anything is learned.
@@ -43,7 +46,8 @@ class Units(NamedTuple):
     """(unit, lag): mean subtracted, scaled to length one"""
     peth: NDArray[np.float32]
     """(unit, bin): response to an event, NaN in bins where it is not known"""
-    log_amplitude: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    """(unit,): factor on the differences of amplitude and location that the places of the contacts explain"""
     places: NDArray[np.float64]
     """(unit, 3): x, registered depth, z in µm"""
     row: NDArray[np.int64]
@@ -55,7 +59,7 @@ def make_units(
     valid: NDArray[np.bool_],
     autocorrelograms: NDArray[np.float32],
     peths: NDArray[np.float32],
-    amplitudes: NDArray[np.float64],
+    surprise: NDArray[np.float64],
     places: NDArray[np.float64],
     row: NDArray[np.int64],
 ) -> Units:
@@ -68,7 +72,8 @@ def make_units(
     autocorrelograms : (unit, lag)
     peths : (unit, bin)
         Responses to an event; NaN where they are not known. There may be no bin.
-    amplitudes : (unit,)
+    surprise : (unit,)
+        See :func:`xephys.kernels.track.footprints.surprises`.
     places : (unit, 3)
         x, registered depth and z in µm.
     row : (unit,)
@@ -86,7 +91,7 @@ def make_units(
         valid=valid[order].astype(np.float32),
         autocorrelogram=normed[order],
         peth=peths[order],
-        log_amplitude=np.log(np.maximum(amplitudes[order], 1e-6)),
+        doubt=1.0 + SURPRISE_FACTOR * surprise[order],
         places=places[order],
         row=row[order],
     )
@@ -204,19 +209,22 @@ def _block(
     stretch = slice(*np.searchsorted(second.places[:, 1], [low, high]))
     there = second.places[stretch]
     product = first.footprints[rows] @ second.footprints[stretch].T
-    squares = (first.energy[rows] @ second.valid[stretch].T) * (first.valid[rows] @ second.energy[stretch].T)
-    cosines = product / np.sqrt(np.maximum(squares, 1e-12))
+    # Energies of both over the places that are known in both; their ratio hardly depends on where the contacts are.
+    of_first = np.maximum(first.energy[rows] @ second.valid[stretch].T, 1e-6)
+    of_second = np.maximum(first.valid[rows] @ second.energy[stretch].T, 1e-6)
+    cosines = product / np.sqrt(of_first * of_second)
     near = (np.abs(there[None, :, 1] - here[:, None, 1]) <= distance_max_um) & (cosines >= cosine_min)
     near &= np.abs(there[None, :, 0] - here[:, None, 0]) <= distance_max_um
     i, j = np.nonzero(near)
-    moved = np.abs(there[j] - here[i])
+    doubt = np.maximum(first.doubt[rows][i], second.doubt[stretch][j])
+    moved = np.abs(there[j] - here[i]) / (DISTANCE_SCALE_UM * doubt[:, None])
     correlation = np.einsum("pl,pl->p", first.autocorrelogram[rows][i], second.autocorrelogram[stretch][j])
-    ratio = np.abs(first.log_amplitude[rows][i] - second.log_amplitude[stretch][j])
+    ratio = np.abs(np.log(of_first[i, j] / of_second[i, j])) / (2 * doubt)
     features = np.column_stack(
         [
             np.arctanh(np.minimum(cosines[i, j], COSINE_MAX)),
             np.minimum(ratio, RATIO_MAX),
-            *(np.log1p(moved[:, axis] / DISTANCE_SCALE_UM) for axis in (1, 0, 2)),
+            *(np.log1p(moved[:, axis]) for axis in (1, 0, 2)),
             *(
                 np.arctanh(np.clip(found, -CORRELATION_MAX, CORRELATION_MAX))
                 for found in (correlation, correlations(first.peth[rows][i], second.peth[stretch][j]))
