@@ -9,6 +9,9 @@ the networks were chosen on a small recording of seed 1 (``--tune``), and so wer
 report other seeds.
 
     python -m benchmarks.network.evaluate neuropixels --seeds 11 12 13
+
+With ``--simulated``, waveforms and noise are those of the simulator, of seeds that were not trained on: six mixtures of
+noise, the same sizes and rates.
 """
 
 from __future__ import annotations
@@ -22,11 +25,12 @@ from numpy.typing import NDArray
 
 import xephys
 from benchmarks.contest import real_units
+from benchmarks.network import recipe
 from xephys.schema import make_recording
 
 Array = NDArray[Any]
 
-N_CHANNELS, DURATION_S = 32, 20.0
+N_CHANNELS, DURATION_S, SIMULATED_S = 32, 20.0, 10.0
 RATE_PER_S, SEPARATION_MS, TOLERANCE_MS = 40.0, 0.2, 0.3
 FLOOR = {"mea": 3.8, "neuropixels": 4.0}
 SPREAD = 4.0
@@ -158,10 +162,37 @@ def score(times: Array, channels: Array, found: Any, found_time: Array, rate: fl
     return {"precision": precision, "recall": recall, "f1": f1, "timing": float(np.median(errors))}
 
 
-def evaluate(probe: str, seed: int) -> dict[str, dict[str, float]]:
+def make_simulated(probe: str, seed: int) -> tuple[Any, Array, Array]:
+    """Filtered traces of the simulator's noise, six mixtures beside each other, with its waveforms; and the spikes."""
+    rate, rng = RATE_HZ[probe], np.random.default_rng([seed, 98])
+    shapes = recipe.library(rate, "gaussian", rng)
+    per_noise = -(-N_CHANNELS // len(recipe.NOISES))
+    traces = np.concatenate(
+        [
+            recipe.noise_traces(
+                rate, kind, 1_000_000 + 100 * seed + kind, duration_s=SIMULATED_S, n_channels=per_noise,
+                filter_name="gaussian",
+            )
+            for kind in range(len(recipe.NOISES))
+        ],
+        axis=1,
+    )[:, :N_CHANNELS]  # fmt: skip
+    spikes = recipe.draw_spikes(
+        len(traces), N_CHANNELS, rate, rng, sizes=(1.0, 2.0), spikes_hz=(RATE_PER_S, RATE_PER_S)
+    )
+    spikes = spikes._replace(size=FLOOR[probe] + rng.exponential(SPREAD, len(spikes.time)))
+    own = rng.integers(len(shapes.waveforms), size=(N_CHANNELS, 5))
+    recipe.add_spikes(traces, spikes, shapes, own[spikes.channel, rng.integers(5, size=len(spikes.time))])
+    return make_recording(traces, sampling_frequency=rate).chunk(time=round(rate)), spikes.time, spikes.channel
+
+
+def evaluate(probe: str, seed: int, *, simulated: bool = False) -> dict[str, dict[str, float]]:
     """The network, and 5 times the RMS, on one recording."""
-    recording, times, channels = make(probe, seed)
-    filtered = xephys.gaussian_filter(recording, freq_min_hz=300, freq_max_hz=6000)
+    if simulated:
+        filtered, times, channels = make_simulated(probe, seed)
+    else:
+        recording, times, channels = make(probe, seed)
+        filtered = xephys.gaussian_filter(recording, freq_min_hz=300, freq_max_hz=6000)
     levels = xephys.estimate_noise_levels(filtered)
     table = xephys.detect_by_network(filtered, noise_levels=levels)
     learned = xephys.learn_peak_waveforms(filtered, table, noise_levels=levels)
@@ -196,11 +227,12 @@ def main() -> None:
     parser.add_argument("probe", choices=RATE_HZ)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
     parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--simulated", action="store_true")
     given = parser.parse_args()
     if given.tune:
         tune(given.probe, given.seeds)
         return
-    results = [evaluate(given.probe, seed) for seed in given.seeds]
+    results = [evaluate(given.probe, seed, simulated=given.simulated) for seed in given.seeds]
     for name in results[0]:
         mean = {key: round(float(np.mean([r[name][key] for r in results])), 4) for key in results[0][name]}
         print(given.probe, name, json.dumps(mean), "f1 by seed", [round(r[name]["f1"], 3) for r in results])

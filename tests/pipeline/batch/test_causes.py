@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xephys.errors import ResourceError, SilentRecordingError
 from xephys.io.store.atomic import whole_or_absent
 from xephys.pipeline.batch.causes import as_classified
-from xephys.pipeline.classified import DiskExhaustionError
+from xephys.pipeline.classified import DiskExhaustionError, GPUOutOfMemoryError, HostOutOfMemoryError
 
 
 def named(name: str, base: type[Exception], module: str) -> Exception:
@@ -54,3 +55,21 @@ def test_too_little_room_for_a_result(tmp_path: Path) -> None:
     with pytest.raises(OSError) as raised, whole_or_absent(tmp_path / "a", overwrite=False, n_bytes=1 << 60):
         pass
     assert isinstance(as_classified(raised.value, sorter="default", folder=tmp_path), DiskExhaustionError)
+
+
+def test_memory_that_this_machine_does_not_have(tmp_path: Path) -> None:
+    with pytest.raises(MemoryError) as raised:
+        np.empty(1 << 60, np.uint8)
+    found = as_classified(raised.value, sorter="default", folder=tmp_path)
+    assert isinstance(found, HostOutOfMemoryError) and "Unable to allocate" in str(found)
+    assert found.resource == "memory" and found.status == "oom_memoryerror"
+
+
+@pytest.mark.gpu
+def test_memory_that_the_gpu_does_not_have(tmp_path: Path) -> None:
+    cupy = pytest.importorskip("cupy")
+    with pytest.raises(MemoryError) as raised:
+        cupy.empty(1 << 45, cupy.uint8)
+    found = as_classified(raised.value, sorter="default", folder=tmp_path)
+    assert isinstance(found, GPUOutOfMemoryError) and found.sorter == "default"
+    assert found.resource == "GPU memory" and found.status == "oom_gpu"

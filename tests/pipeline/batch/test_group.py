@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from xephys.pipeline import ModelLoadingError, sort_recording
@@ -107,6 +108,12 @@ def test_results_are_not_replaced_by_those_of_another_recording(
         f"{done.folder} holds the results of another one; give results_folders of its own to recording_0, or "
         "recompute_recording=True to replace them"
     )
+    assert {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()} == before
+    broken = first.copy(data=np.zeros(first.shape, np.int16))
+    for folder in (done.folder, tmp_path / "free"):  # a recording that cannot be sorted keeps no folder
+        given = {"results_folders": [folder], "intermediate_folders": [tmp_path / "work0"]}
+        failed = [sort_recording([one], **given, **QUICK)[0] for one in (broken, second)]
+        assert [one.status for one in failed] == ["failed", "failed" if folder == done.folder else "success"]
     assert {path: path.read_bytes() for path in done.folder.rglob("*") if path.is_file()} == before
     (again,) = sort_recording([first.copy()], **{**QUICK, "spikes_min_second": 6})
     assert again.status == "success" and again.stages["sorting"] == "kept"

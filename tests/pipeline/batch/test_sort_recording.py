@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -229,6 +230,24 @@ def test_one_bad_recording_ends_the_batch_only_if_that_is_wanted(write_wells: Ca
     assert [result.status for result in sort_recording(files, **QUICK)] == ["failed", "success"]
     stopped = sort_recording(files, failure_policy="stop", **{**QUICK, "snr_min": 4.0})
     assert "was not started: failure_policy is 'stop' and file0 failed" in failure(stopped[1]).message
+
+
+def test_recordings_are_sorted_side_by_side_and_not_copied(
+    monkeypatch: pytest.MonkeyPatch, write_wells: Callable[..., list[Path]]
+) -> None:
+    (well,) = write_wells(1)
+    files, sort, both = [well / "file0.bin", well / "file1.bin"], ByChannel.sort, threading.Barrier(2)
+
+    def meet(self: SorterBackend, recording: Any, *args: Any, **kwargs: Any) -> Any:
+        both.wait(60)  # until the other one is being sorted too
+        return sort(self, recording, *args, **kwargs)
+
+    monkeypatch.setattr(ByChannel, "sort", meet)
+    results = sort_recording(files, n_at_once=2, delete_inter=False, **QUICK)
+    assert [result.status for result in results] == ["success", "success"]
+    folders = (well / "inter_by_channel", well / "sorted_by_channel")
+    written = [path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert max(written) < files[0].stat().st_size / 10
 
 
 def test_a_lack_of_memory_is_followed_by_smaller_chunks(

@@ -47,9 +47,10 @@ def sort_group(group: Group, config: SortingPipelineConfig, *, progress: Report 
     for attempt in range(execution.oom_retry_max + 1):
         run = GroupRun(group, config, backend_of(_shrunk(config, shrink)), Watch(config, group, progress), {}, {}, {})
         try:
-            if group.refused is not None:
-                raise group.refused
             with sole_use(group.results), sole_use(group.intermediate):
+                claim(group.results, _owner(run), replace=execution.recompute_recording)
+                if group.refused is not None:
+                    raise group.refused
                 _sort_and_split(run, chunk_duration_s=2.0 * shrink)
         except Exception as error:  # noqa: BLE001 - the other recordings of the batch go on, whatever happens here
             cause = as_classified(error, sorter=run.backend.name, folder=group.intermediate)
@@ -88,7 +89,6 @@ def _sort_and_split(run: GroupRun, *, chunk_duration_s: float) -> None:
         _load(run, k, part, chunk_duration_s)
     if not run.segments:
         return
-    claim(run.group.results, _owner(run), replace=run.config.execution.recompute_recording)
     _leave_out_unlike(run)
     rate = float(next(iter(run.segments.values()))[0].attrs["sampling_frequency"])
     duration_s = sum(segment.sizes["time"] for segments in run.segments.values() for segment in segments) / rate

@@ -14,6 +14,7 @@ from pathlib import Path
 from ...errors import OutputError
 from ...io.store.atomic import whole_or_absent
 from ..classified import ConcurrentSortError
+from .results import STAGES_NAME
 
 LOCK_NAME, OWNER_NAME = ".sorting.lock", ".recording.json"
 #: A process that began this much later than a lock is not the one that made it; clocks count in steps.
@@ -84,6 +85,8 @@ def claim(folder: Path, owner: Mapping[str, object], *, replace: bool) -> None:
         If the folder holds the results of another recording.
     """
     found = _holder(folder / OWNER_NAME)
+    if not (folder / STAGES_NAME).exists():
+        found = {}  # only a failure was reported here
     same = not found or all(found.get(key) == owner.get(key) for key in ("source", "content"))
     if not (same or replace):
         of = (
