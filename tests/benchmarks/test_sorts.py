@@ -120,15 +120,24 @@ def test_again(load):
     assert before["hard:10", "default"] == (0.631, 48, 80, (9, 0, 0))
     assert ("hard:10", "lupin") not in before
     score = {"accuracy": 0.63, "well": 47, "truth units": 80} | dict.fromkeys(again.EXTRA, 0)
+    done = {"sorter": "default", "state": "done", "identity": "default-0123456789ab"}
     runs = [
-        {"set": "hard:10", "sorter": "default", "state": "done", "score": score},
-        {"set": "hard:11", "sorter": "default", "state": "done", "score": score | {"accuracy": 0.7, "well": 48}},
+        {"set": "hard:10", "score": score, **done},
+        {"set": "hard:11", "score": score | {"accuracy": 0.7, "well": 48}, **done},
         {"set": "hard:12", "sorter": "default", "state": "failed: killed"},
-        {"set": "tissue:10", "sorter": "default", "state": "done", "score": score},
+        {"set": "tissue:10", "score": score, **done},
     ]
     rows = again.compared(runs, before)
     assert [row.verdict for row in rows] == ["**worse**", "better"]
-    assert "| default | 2 | 0.6280 → 0.6650 | 96 → 95 | 1 |" in "\n".join(again.report(rows))
+    text = "\n".join(again.report(rows))
+    assert "| default | 2 | 0.6280 → 0.6650 | 96 → 95 | 1 |" in text
+    older = text.replace("0.630 |", "0.640 |").replace("0123456", "fedcba9")
+    whole = again.completed(rows[1:], before, older)
+    assert [(row.set, row.now.accuracy, row.code) for row in whole] == [
+        ("hard:10", 0.64, "fedcba9"), ("hard:11", 0.7, "0123456")
+    ]  # fmt: skip
+    unnamed = again.completed([], before, older.replace(" fedcba9 |", "").replace(" 0123456 |", ""))
+    assert [(row.set, row.code) for row in unnamed] == [("hard:10", again.EARLIER), ("hard:11", again.EARLIER)]
 
 
 def test_real(load, tmp_path):
