@@ -93,7 +93,7 @@ def estimate_by_dredge(
     disp_max_um
         Maximum displacement between two bins; by default, a quarter of the window's width (rigid: of the shank).
     time_horizon_s
-        Maximum time between two bins that are compared.
+        Maximum time between two bins that are compared; the last step compares peaks twice as far apart.
     mincorr
         Minimum correlation of a pair.
     do_window_weights, weights_threshold_low, weights_threshold_high

@@ -31,6 +31,9 @@ _BIN_UM = 1.0
 _MARGIN_UM = 120.0
 #: Number of time bins whose peaks are compared with the same densities.
 _BLOCK_BINS = 256
+#: Densities hold the peaks within this many horizons on either side. A unit is localized wrongly by an amount that
+#: depends on where it is between two contacts, which averages out only over displacements.
+_HORIZONS = 2
 #: Number of repetitions in which the size of the steps is learned.
 _N_LEARN = 6
 #: A step smaller than assumed is extrapolated by this power of the ratio, except in the last repetition.
@@ -89,7 +92,7 @@ def register_to_density(
     knots_um
         Depths at which displacement is estimated; it is linear in between.
     horizon_bins
-        Peaks farther apart in time than about half of this are not compared.
+        Peaks farther apart in time than about twice this are not compared.
     fixed
         Displacements of the first bins, which are kept.
 
@@ -188,7 +191,7 @@ def _blocks(state: _State, horizon_bins: int) -> list[_Block]:
     """All bins in blocks, each with the counts of the surrounding blocks."""
     spans = _spans(state.peaks.n_times)
     counts = map_in_threads(partial(_counts, state), spans)
-    reach = max(1, round(horizon_bins / 2 / _BLOCK_BINS))
+    reach = max(1, round(_HORIZONS * horizon_bins / _BLOCK_BINS))
     sums = [np.sum(counts[max(0, i - reach) : i + reach + 1], axis=0, dtype=np.float32) for i in range(len(spans))]
     return [_Block(*span, moves, rests) for span, (moves, rests) in zip(spans, sums, strict=True)]
 
