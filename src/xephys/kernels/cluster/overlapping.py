@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xephys.kernels.cluster.split import principal_axes
-from xephys.kernels.lib.inner import KERNEL
+from xephys.kernels.lib.inner import INNER, KERNEL
 from xephys.kernels.metrics.turns import turn_taking
 
 #: Number of axes from which a fit starts, and the shares of the points on the upper side of the cut there.
@@ -222,6 +222,15 @@ def _parabola(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([constant, mean / variance, -0.5 / variance])
 
 
+@njit(**INNER, fastmath={"reassoc", "contract"})
+def _dot(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Inner product, with as many partial sums as the processor adds at once."""
+    total = 0.0
+    for i in range(first.size):
+        total += first[i] * second[i]
+    return total
+
+
 @njit(**KERNEL, error_model="numpy")
 def _fit(
     points: NDArray[np.float64], shares: NDArray[np.float64], added: float, n_rounds: int
@@ -233,33 +242,43 @@ def _fit(
     n_dims, n_points = points.shape
     n_groups = shares.shape[0]
     logs, total = np.empty((n_groups, n_points)), -np.inf
-    centered, weighted = np.empty_like(points), np.empty_like(points)
+    centered, covariance, mean = np.empty_like(points), np.empty((n_dims, n_dims)), np.empty(n_dims)
     shares = shares.copy()
     for _ in range(n_rounds):
         before = total
         for group in range(n_groups):
             share, log = shares[group], logs[group]
-            weight = share.sum() + 1e-9
-            mean = (points @ share) / weight
+            weight = 1e-9
+            for i in range(n_points):
+                weight += share[i]
             for d in range(n_dims):
+                mean[d] = _dot(points[d], share) / weight
                 for i in range(n_points):
                     centered[d, i] = points[d, i] - mean[d]
-                    weighted[d, i] = centered[d, i] * share[i]
-            covariance = weighted @ centered.T / weight
-            size = 0.0
             for d in range(n_dims):
+                for i in range(n_points):
+                    log[i] = centered[d, i] * share[i]
+                for other in range(d + 1):
+                    covariance[d, other] = _dot(log, centered[other]) / weight
                 covariance[d, d] += added
-            factor = np.linalg.cholesky(covariance)
-            for d in range(n_dims):
-                size += math.log(factor[d, d])
-            log[:] = math.log(weight / n_points) - size - 0.5 * n_dims * math.log(2.0 * math.pi)
+            size = 0.0
+            for d in range(n_dims):  # Cholesky's factor, in place of the lower triangle
+                for other in range(d + 1):
+                    rest = covariance[d, other]
+                    for before_both in range(other):
+                        rest -= covariance[d, before_both] * covariance[other, before_both]
+                    covariance[d, other] = rest / covariance[other, other] if other < d else math.sqrt(rest)
+                size += math.log(covariance[d, d])
+            constant = math.log(weight / n_points) - size - 0.5 * n_dims * math.log(2.0 * math.pi)
+            for i in range(n_points):
+                log[i] = constant
             for d in range(n_dims):
                 white = centered[d]
                 for other in range(d):
-                    slope, known = factor[d, other], centered[other]
+                    slope, known = covariance[d, other], centered[other]
                     for i in range(n_points):
                         white[i] -= slope * known[i]
-                scale = 1.0 / factor[d, d]
+                scale = 1.0 / covariance[d, d]
                 for i in range(n_points):
                     white[i] *= scale
                     log[i] -= 0.5 * white[i] * white[i]

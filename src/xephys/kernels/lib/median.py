@@ -108,20 +108,16 @@ def median_deviations(rows, from_median):  # type: ignore[no-untyped-def]
     values = np.full(n + 16, np.inf, np.float32)
     deviations = np.empty(n_rows, np.float64)
     # Rows of one kind have similar medians, so each search begins where the last one ended.
-    middle, guess = np.float32(0), np.float32(0)
-    around_middle, around_deviation = np.float32(0), np.float32(0)
+    found, around = np.zeros(2, np.float32), np.zeros(2, np.float32)  # of the median, and of the deviation from it
     for row in range(n_rows):
-        if from_median:
+        for step in range(0 if from_median else 1, 2):
             for t in range(n):
-                values[t] = rows[row, t]
-            middle, around_middle = median_of(values, n, middle, around_middle)
-        for t in range(n):
-            values[t] = abs(rows[row, t] - middle)
-        deviation, around_deviation = median_of(values, n, guess, around_deviation)
-        deviations[row] = deviation
-        if not (abs(middle) < np.inf and deviation < np.inf):
-            middle, deviation = np.float32(0), np.float32(0)
-        guess = deviation
+                values[t] = abs(rows[row, t] - found[0]) if step else rows[row, t]
+            found[step], around[step] = median_of(values, n, found[step], around[step])
+        deviations[row] = found[1]
+        for step in range(2):
+            if not abs(found[step]) < np.inf:
+                found[step] = 0.0
     return deviations
 
 
