@@ -168,7 +168,7 @@ def test_every_figure_is_drawn_into_given_axes(name, by_hand, simulated, sorting
         figure, (ax, _) = plt.subplots(1, 2, layout="constrained")
     assert FIGURES[name](simulated, sorting, ax=ax) is ax
     assert plt.get_fignums() == [figure.number]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     inside = [other.get_position().x1 for other in figure.axes if other is not ax and other.get_position().x0 < 0.45]
     assert all(x1 < 0.6 for x1 in inside)
 
