@@ -10,7 +10,7 @@ filters that users apply are taken in turn: the causal-length Gaussian band and 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,12 +105,12 @@ def library(
 
 
 def noise_traces(
-    rate_hz: float, kind: int, seed: int, *, duration_s: float, n_channels: int, filter_name: str
+    rate_hz: float, kind: Mapping[str, Any], seed: int, *, duration_s: float, n_channels: int, filter_name: str
 ) -> Array:
     """Filtered noise in units of its robust standard deviation, channel by channel."""
     recording, _ = simulate_recording(
         duration_s=duration_s, n_channels=n_channels, n_units=0, sampling_frequency=rate_hz, seed=seed,
-        **{**NOISES[kind], "stimulation_period_s": 0.0, "n_dead_channels": 0, "n_noisy_channels": 0},
+        **{**kind, "stimulation_period_s": 0.0, "n_dead_channels": 0, "n_noisy_channels": 0},
     )  # fmt: skip
     filtered = make_filter(filter_name, rate_hz)(recording.values.astype(float))
     filtered -= np.median(filtered, axis=0)
@@ -184,7 +184,8 @@ def make_set(
     for filter_name in ("gaussian", "butterworth"):
         shapes = library(rate_hz, filter_name, rng, stretch_range=stretch_range, later_range=later_range)
         for number in range(n_rounds):
-            for place, kind in enumerate(noises):
+            for place, number_of_kind in enumerate(noises):
+                kind = NOISES[number_of_kind]
                 own_seed = 100_000 * seed + 100 * number + place
                 traces = noise_traces(
                     rate_hz, kind, own_seed, duration_s=duration_s, n_channels=n_channels, filter_name=filter_name
