@@ -43,7 +43,7 @@ METRICS: dict[str, Metric] = {
 }  # fmt: skip
 
 
-def compute_columns(facts: UnitFacts, names: Iterable[str] = tuple(METRICS)) -> dict[str, NDArray[Any]]:
+def compute_columns(facts: UnitFacts, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
     """Columns of ``/units`` by name.
 
     Parameters
@@ -51,7 +51,7 @@ def compute_columns(facts: UnitFacts, names: Iterable[str] = tuple(METRICS)) -> 
     facts
         Spikes and sizes of the units.
     names
-        Names of the metrics; all by default.
+        Names of the metrics; None for all.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def compute_columns(facts: UnitFacts, names: Iterable[str] = tuple(METRICS)) -> 
     ([2, 1], [8.0, 6.0])
     """
     columns = {}
-    for name in names:
+    for name in METRICS if names is None else names:
         check_choice("metric", name, METRICS)
         columns[name] = METRICS[name].compute(facts)
     return columns
