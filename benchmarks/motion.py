@@ -1,10 +1,12 @@
 """Motion found in peaks whose displacement is known, against SpikeInterface's ``dredge_ap`` on the same peaks.
 
     python benchmarks/motion.py [--quick] [--peers PYTHON] [--peer-seeds 10 ...] [--keep FOLDER]
+    python benchmarks/motion.py --kinds walk
 
 Errors are those of the displacement at nine depths in every second, less a constant at each depth, which cannot be
 known. The peer gets the same peaks in a process of its own, one shank at a time. Last come hours of peaks: time and
-memory. With ``--keep``, finished rows stay in FOLDER and are not made again by the next call with it.
+memory. With ``--keep``, finished rows stay in FOLDER and are not made again by the next call with it. With ``--kinds``,
+only the rows of these kinds are made, without the peer, and the table keeps its other rows.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from drifting.field import RATE, ROW_UM, moving_field
 from drifting.peaks import KINDS, Drifting, generated, simulated
-from harness import run_process, table, write_result
+from harness import RESULTS, run_process, table, write_result
 
 HERE = Path(__file__).parent
 SEEDS = (10, 11, 12)
@@ -279,6 +281,27 @@ def report(rows: list[Row], fields: list[Field], hours: list[Long]) -> list[str]
     ]
 
 
+def renewed(text: str, parts: Sequence[str]) -> str:
+    """A written table with some rows replaced: those whose first two cells are equal."""
+
+    def key(line: str) -> list[str]:
+        return line.split("|")[1:3]
+
+    new = [line for part in parts for line in part.splitlines() if line.startswith("| ")]
+    return "\n".join(
+        next((row for row in new if line.startswith("| ") and key(row) == key(line)), line)
+        for line in text.splitlines()
+    )
+
+
+def some_again(kinds: Sequence[str]) -> str:
+    """The written table, with the rows of these kinds made again, with which no peer is compared."""
+    rows = [row_of(kind, seed, generated(kind, seed), None) for kind in kinds for seed in SEEDS]
+    parts = report(rows, [], [])
+    body, _ = (RESULTS / "motion.md").read_text(encoding="utf-8").rstrip().rsplit("\n\n", 1)  # less the machine
+    return renewed(body, parts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
@@ -286,7 +309,11 @@ def main() -> None:
     parser.add_argument("--peers", default=str(default) if default.is_file() else None)
     parser.add_argument("--peer-seeds", nargs="*", type=int, default=list(SEEDS), help="seeds on which the peer runs")
     parser.add_argument("--keep", type=Path, help="folder in which finished rows stay")
+    parser.add_argument("--kinds", nargs="+", default=[], choices=TOO_SLOW_FOR_PEER, help="make only these rows again")
     arguments = parser.parse_args()
+    if arguments.kinds:
+        write_result("motion", some_again(arguments.kinds))
+        return
     given = {"peers": arguments.peers, "peer_seeds": arguments.peer_seeds, "keep": arguments.keep}
     parts = report(*run(quick=arguments.quick, **given))
     if arguments.quick:

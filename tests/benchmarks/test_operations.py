@@ -79,7 +79,15 @@ def test_motion(load):
     assert hours[0].n_peaks > 50_000
     assert hours[0].error[0] < 0.9
     assert fields[0].ours[0] < 0.5 * fields[0].moved[0]
-    assert "two shanks" in "".join(motion.report(rows, fields, hours))
+    parts = motion.report(rows, fields, hours)
+    assert "two shanks" in "".join(parts)
+    text = "\n\n".join(parts)
+    first = rows[0]
+    other = first._replace(ours=(9.87, 9.99))
+    replaced = motion.renewed(text, motion.report([other], [], []))
+    (line,) = [new for old, new in zip(text.splitlines(), replaced.splitlines(), strict=True) if old != new]
+    assert line.startswith(f"| {first.kind} | {first.seed} |")
+    assert "9.87 / 9.99" in line
 
 
 def test_analysis_reads_the_recording_once(load):
