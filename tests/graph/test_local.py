@@ -33,6 +33,11 @@ def test_results_are_in_order_and_on_several_threads():
     assert all(name.startswith("xephys-local") for _, name in found)
 
 
+def test_threads_are_limited():
+    with dask.config.set(num_workers=8):
+        assert len({name for _, name in map_in_threads(named, range(100), n_threads_max=2)}) <= 2
+
+
 @pytest.mark.parametrize("settings", [{"scheduler": "synchronous"}, {"num_workers": 1}])
 def test_one_thread_where_dask_has_one(settings):
     with dask.config.set(**settings):

@@ -22,10 +22,10 @@ R = TypeVar("R")
 BLOCK_ITEMS = 16
 
 
-def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
+def map_in_threads(func: Callable[[T], R], items: Iterable[T], *, n_threads_max: int | None = None) -> list[R]:
     """Apply ``func`` to each item, in order, on as many threads as Dask's threaded scheduler would use.
 
-    For kernels that release the GIL. Uses one thread if Dask is set to be synchronous.
+    For kernels that release the GIL. Uses one thread if Dask is set to be synchronous, and at most ``n_threads_max``.
 
     Examples
     --------
@@ -33,11 +33,11 @@ def map_in_threads(func: Callable[[T], R], items: Iterable[T]) -> list[R]:
     [1, 2, 3]
     """
     given = list(items)
-    n_threads = _thread_count()
+    n_threads = min(_thread_count(), len(given), n_threads_max or len(given))
     with single_threaded_blas():
-        if min(n_threads, len(given)) <= 1:
+        if n_threads <= 1:
             return [func(item) for item in given]
-        with ThreadPoolExecutor(min(n_threads, len(given)), thread_name_prefix="xephys-local") as pool:
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="xephys-local") as pool:
             return list(pool.map(func, given))
 
 
