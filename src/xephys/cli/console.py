@@ -72,7 +72,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
                 if status in (PARAMETER, RECORDING, OUTPUT):
                     sentence = in_options(sentence, command, options)
                 if status == RESOURCE and "out" in options and not isinstance(error, ImportError):
-                    sentence = f"{sentence}. {what_remains(options.get('out'))}"
+                    stop = "" if sentence.endswith("?") else ";"
+                    sentence = f"{sentence}{stop} {what_remains(options.get('out'))}"
                 say("error", sentence)
                 raise typer.Exit(status) from None
 

@@ -50,8 +50,12 @@ def test_samples_from_a_socket(simulated, learned, tmp_path):
 
 def test_wrong_input_is_refused(simulated, learned, tmp_path):
     assert "exists already" in refused("rt-learn", simulated / "recording", "--out", learned, status=4)
+    named = learned.with_suffix("")  # the ending is appended, and the file is there
+    assert "exists already" in refused("rt-learn", simulated / "recording", "--out", named, status=4)
+    assert "give a name in .csv" in refused("rt-run", learned, "127.0.0.1:1", "--out", tmp_path / "x.parquet", status=2)
     out = tmp_path / "x.csv"
     assert "there is no file" in refused("rt-run", tmp_path / "no.npz", "127.0.0.1:1", "--out", out, status=2)
-    assert "no connection" in refused("rt-run", learned, "127.0.0.1:1", "--out", out, status=5)
+    said = refused("rt-run", learned, "127.0.0.1:1", "--out", out, status=5)
+    assert "no connection" in said and "running? what was not finished" in said
     said = refused("rt-learn", simulated / "recording", "--out", tmp_path / "y", "--set", "elec_patienc=2", status=2)
     assert "did you mean 'elec_patience'" in said

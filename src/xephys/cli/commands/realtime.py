@@ -34,7 +34,8 @@ def rt_learn(
     from ...realtime.sequences import detect_sequences
     from ...realtime.store import save_sequences
 
-    _check_file(out, overwrite=overwrite)
+    for place in (out, out.with_name(f"{out.name}.npz")):  # an ending that was left out is appended
+        _check_file(place, overwrite=overwrite)
     recording = open_recording(path, **reading)
     sequences = detect_sequences(recording, **split_settings(settings))
     saved = save_sequences(sequences, out)
@@ -58,6 +59,8 @@ def rt_run(
     from ...realtime.sources import blocks_from_socket, blocks_of
     from ...realtime.store import open_sequences
 
+    if out.suffix not in ("", ".csv"):
+        raise ParameterError(f"--out is {out.name}, and spikes are written as text with commas; give a name in .csv")
     _check_file(out, overwrite=overwrite)
     check_positive(**{"--block-ms": block_ms})
     known = open_sequences(sequences)
