@@ -29,8 +29,8 @@ PEERS = ("lupin", "spykingcircus2")
 LEGEND = (
     "Peers with their defaults, motion correction included. `well`: units with an accuracy of at least 0.8; `acc`: "
     "mean accuracy; `FP/red/over`: units that match nothing, copies, units of several neurons; `SNR>6`: well-detected "
-    "units above an SNR of 6 that fire throughout; `split`: units in several pieces. Two sets run at a time, each on "
-    "one core."
+    "units above an SNR of 6 that fire throughout; `split`: units in several pieces. Each sorter was held to one core, "
+    "and peers may have been run on another day, on the same files: see `when`."
 )
 SORTERS = ("default", *VARIANTS, "preset:kilosort4", *PEERS)
 
