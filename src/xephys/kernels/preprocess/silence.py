@@ -42,14 +42,20 @@ def silent_samples(traces: NDArray[Any], n_samples_min: int) -> NDArray[np.bool_
     """
     n, n_channels = traces.shape
     silent = np.zeros((n, n_channels), np.bool_)
-    first = np.zeros(n_channels, np.int64)
-    for t in range(1, n + 1):
+    # A run that is long enough holds one of these samples and the one before it: few have to be looked at.
+    step = max(n_samples_min - 1, 1)
+    for t in range(0 if n_samples_min < 2 else step, n, step):
         for c in range(n_channels):
-            if t < n and traces[t, c] == traces[t - 1, c]:
+            if silent[t, c] or (n_samples_min >= 2 and traces[t, c] != traces[t - 1, c]):
                 continue
-            if t - first[c] >= n_samples_min:
-                silent[first[c] : t, c] = True
-            first[c] = t
+            first, last = t, t
+            while first > 0 and traces[first - 1, c] == traces[t, c]:
+                first -= 1
+            while last + 1 < n and traces[last + 1, c] == traces[t, c]:
+                last += 1
+            if last - first + 1 >= n_samples_min:
+                for row in range(first, last + 1):
+                    silent[row, c] = True
     return silent
 
 
