@@ -116,8 +116,9 @@ def cluster_peaks(
     labels = reconcile.join_sections(channel, sections, members, section_labels, n_spikes_min=n_spikes_min)
     noise = reconcile.feature_noise(projection) if feature_noise is None else feature_noise
     means, _ = cluster_means(projection, channel, labels, neighbors)
-    labels = part_weak(labels, means, channel, noise=noise, n_spikes_min=n_spikes_min)
-    means, _ = cluster_means(projection, channel, labels, neighbors)
+    parted = part_weak(labels, means, channel, noise=noise, n_spikes_min=n_spikes_min)
+    if not np.array_equal(parted, labels):
+        labels, (means, _) = parted, cluster_means(projection, channel, parted, neighbors)
     labels, weak = without_weak(labels, means, channel, noise=noise)
     _, cluster_rows = rows_by_label(labels)
     split_jobs = [(of_cluster, neighbors, n_spikes_min) for of_cluster in cluster_rows]

@@ -128,7 +128,8 @@ def settle_clusters(
 
     projection, channel = np.ascontiguousarray(chosen["projection"]), np.ascontiguousarray(chosen["channel_index"])
     basis = np.ascontiguousarray(components.values, np.float32)
-    means, _ = cluster_means(projection, channel, labels, neighbors)
+    known = cluster_means(projection, channel, labels, neighbors)
+    means, _ = known
     aligned = cluster_drop.drop_misaligned(labels, means, basis, peak_sample=int(components.attrs["nbefore"]))
     dropped = cluster_drop.dropped_clusters(labels, aligned, channel, reason="a side peak of a larger spike")
     merged = merge_same_shape(
@@ -142,6 +143,7 @@ def settle_clusters(
         duration_samples=refractory.duration_samples,
         refractory_samples=refractory.refractory_samples,
         dead_samples=refractory.dead_samples,
+        known=known if np.array_equal(aligned, labels) else None,
     )
     return Clustering(*merged, dropped)
 

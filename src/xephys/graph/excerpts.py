@@ -8,7 +8,11 @@ import numpy as np
 
 from .build import to_dask
 from .events import compute
+from .local import map_in_threads
 from .plan import Array, Plan
+from .run import Program, run_traces, visible_arrays
+from .scheduler import computes_here
+from .tasks import DaskSource
 
 
 def draw_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:
@@ -22,12 +26,18 @@ def draw_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) ->
     Arrays ``(sample, channel)`` of the plan's dtype, at most a tile long.
     """
     rng = np.random.default_rng(seed)
-    pieces = []
+    pieces: list[Plan] = []
     for tile in tile_plans(plan, n_tiles=n_slices, seed=seed):
         length = min(tile.n_samples, max(1, round(duration_s * plan.sampling_frequency)))
         first = tile.start + int(rng.integers(tile.n_samples - length + 1))
-        pieces.append(to_dask(tile.narrowed(first, (length,))))
-    return list(compute(*pieces))
+        pieces.append(tile.narrowed(first, (length,)))
+    if computes_here() and not isinstance(plan.source, DaskSource):
+        return map_in_threads(_traces_of, pieces)  # a graph of a few tasks would take as long as short excerpts
+    return list(compute(*map(to_dask, pieces)))
+
+
+def _traces_of(plan: Plan) -> Array:
+    return run_traces(Program.of(plan), visible_arrays(plan), plan.source.read, plan.start, plan.stop)
 
 
 def draw_overlapping_excerpts(plan: Plan, *, n_slices: int, duration_s: float, seed: int) -> list[Array]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_positive
+from ..graph.local import map_in_threads
 from ..per_channel import positions_of
 from ..recording.geometry import channel_groups
 from .noise_covariance import NoiseCovariance
@@ -44,5 +45,6 @@ def whiten_local(noise: NoiseCovariance, *, n_nearest: int = 32, radius_um: floa
         good=noise.good,
         eps=noise.eps,
         groups=channel_groups(noise.recording),
+        each=map_in_threads,
     )
     return {"neighbor": (("channel", "slot"), neighbors), "weight": (("channel", "slot"), weights)}

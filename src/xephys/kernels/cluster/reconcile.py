@@ -142,6 +142,7 @@ def merge_same_shape(
     residual_max: float = 0.25,
     scale_min: float = 0.5,
     shift_samples_max: float = 10.0,
+    known: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.void]]:
     """Merge clusters whose means differ only by scale and delay, unless their spike trains forbid it.
 
@@ -169,6 +170,8 @@ def merge_same_shape(
         Minimum ratio of sizes.
     shift_samples_max : float
         Maximum delay, tried in quarters of a sample.
+    known
+        What `cluster_means` gives for these labels, if it has been computed.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def merge_same_shape(
     decisions : structured array of dtype `DECISION`
         Every pair with similar shapes.
     """
-    means, measured = cluster_means(projection, channel_index, labels, neighbors)
+    means, measured = cluster_means(projection, channel_index, labels, neighbors) if known is None else known
     n_clusters = len(means)
     shifts = np.arange(-shift_samples_max, shift_samples_max + 0.125, 0.25)
     operators = shift_operators(basis, shifts)

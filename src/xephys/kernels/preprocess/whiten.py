@@ -4,6 +4,7 @@ Zero-phase (ZCA) whitening keeps each channel where it is: W = U diag(1/√(s + 
 The local form whitens each channel's neighborhood and keeps that channel's row of the result.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ def whitening_matrix_local(
     regularization: float = 0.0,
     good: NDArray[np.bool_] | None = None,
     groups: NDArray[np.integer] | None = None,
+    each: Callable[..., Iterable[NDArray[np.float64]]] = map,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """For each channel, the row that whitens it against its neighborhood.
 
@@ -105,6 +107,8 @@ def whitening_matrix_local(
         As in `whitening_matrix_global`.
     groups
         Group of each channel: channels of other groups are not neighbors. One group if None.
+    each
+        Applies a function to each item, as `map` does; it may use threads.
 
     Returns
     -------
@@ -146,9 +150,12 @@ def whitening_matrix_local(
     for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
         near = chosen[order[rows, :size]]
-        whitening = _inverse_square_roots(matrix[near[:, :, None], near[:, None, :]], eps, regularization)
+        blocks = [near[first : first + 32] for first in range(0, len(near), 32)]
+        own = each(
+            lambda of: _inverse_square_roots(matrix[of[:, :, None], of[:, None, :]], eps, regularization)[:, 0], blocks
+        )
         neighbors[chosen[rows], :size] = near
-        weights[chosen[rows], :size] = whitening[:, 0]
+        weights[chosen[rows], :size] = np.concatenate(list(own))
     return neighbors, weights
 
 
