@@ -60,6 +60,15 @@ def test_runs_and_chunk_lengths_do_not_change_a_bit(folder, on_gpu):
         assert_identical(xephys.sort(xephys.open_recording(folder, chunk_duration_s=chunk_s), device="cuda"), on_gpu)
 
 
+def test_drift_is_followed_as_on_the_cpu():
+    recording, _ = simulate_recording(duration_s=60, n_channels=32, n_units=10, seed=1, drift="slow", drift_um=25.0)
+    here, there = xephys.sort(recording), xephys.sort(recording, device="cuda")
+    assert "motion" in here
+    assert "motion" in there
+    keys = [s["spikes"]["unit_index"].values * 10**9 + s["spikes"]["sample_index"].values for s in (here, there)]
+    assert len(np.intersect1d(*keys)) >= 0.999 * max(map(len, keys))
+
+
 def test_arrays_of_the_device_choose_the_kernel():
     import cupy
 
