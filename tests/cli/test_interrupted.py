@@ -1,10 +1,8 @@
 """An interrupted or failed sort leaves results to resume from, or nothing; the next sort adds only what is missing."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -88,29 +86,39 @@ def test_a_late_parameter_in_the_same_folder(simulated, tmp_path):
     }  # fmt: skip
 
 
+#: The command line, whose process is interrupted as soon as it has finished a chunk.
+INTERRUPTED = """
+import os, signal
+from pathlib import Path
+from xephys.cli.app import main
+replace, left = Path.replace, [signal.SIGINT]
+def interrupting(self, target):
+    replace(self, target)
+    if Path(target).name.startswith("chunk_") and left:
+        os.kill(os.getpid(), left.pop())
+Path.replace = interrupting
+main()
+"""
+
+
 @pytest.mark.slow
 def test_ctrl_c_in_a_process(simulated, tmp_path):
     """A real SIGINT: status 130, one sentence, and the next run finishes the same sorting."""
     out = tmp_path / "out"
     command = [sys.executable, "-c", "from xephys.cli.app import main; main()", "sort", str(simulated / "recording")]
     command += ["--out", str(out), "--chunk-duration-s", "0.2"]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
+    interrupted = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *command[3:]],
+        capture_output=True,
         text=True,
         env={**os.environ, "COLUMNS": "200"},
         preexec_fn=hear_ctrl_c,
+        timeout=300,
     )
-    deadline = time.monotonic() + 300
-    while not list((out / ".work").glob("*/chunk_*.npy")):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert "resumes from there" in stderr
+    assert interrupted.returncode == 130, interrupted.stderr
+    assert "Traceback" not in interrupted.stderr
+    assert "resumes from there" in interrupted.stderr
+    assert list((out / ".work").glob("*/chunk_*.npy"))
     assert not (out / "sorting.zarr").exists()
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

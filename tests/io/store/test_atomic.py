@@ -83,14 +83,22 @@ def test_a_result_that_a_killed_process_had_set_aside_comes_back(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
+#: Saves a recording whose chunks after the first are not there before the process is killed.
+SAVING = """
+import sys, time
+import dask.array as da, numpy as np, xephys
+from xephys.schema import make_recording
+def late(block, block_info=None):
+    time.sleep(240 if block_info[None]["chunk-location"][0] else 0)
+    return block
+traces = da.map_blocks(late, da.ones((400, 2), chunks=(100, 2), dtype="i2"), dtype="i2")
+xephys.save_recording(make_recording(traces, sampling_frequency=30_000.0), sys.argv[1], format="binary")
+"""
+
+
 @pytest.mark.slow
 def test_save_recording_killed_in_the_middle(tmp_path):
-    program = (
-        "import xephys, sys; from xephys.testing import simulate_recording; "
-        "r, _ = simulate_recording(duration_s=120, n_channels=32, n_units=2, seed=0); "
-        "xephys.save_recording(r, sys.argv[1], format='binary')"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "rec")], env=dict(os.environ))
+    process = subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path / "rec")], env=dict(os.environ))
     deadline = time.monotonic() + 300
     while not list(tmp_path.glob(".rec.partial-*/*.raw")):
         assert process.poll() is None, "it ended before it could be killed"
