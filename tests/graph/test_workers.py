@@ -12,6 +12,7 @@ import pytest
 
 from tests.graph import toys
 from xephys.errors import ParameterError
+from xephys.graph import run
 from xephys.graph.build import root_plan, to_dask
 from xephys.graph.plan import Stage
 from xephys.graph.scheduler import active_client, connect
@@ -48,7 +49,8 @@ def test_a_plan_is_warmed_up_with_its_first_tile(source):
     assert SEEN == [1012, 1012 + 6, 1012]
 
 
-def test_an_opaque_array_can_be_warmed_up(source):
+def test_an_opaque_array_can_be_warmed_up(source, monkeypatch):
+    monkeypatch.setattr(run, "SUB_BLOCK_ROWS", 512)
     SEEN.clear()
     plan = root_plan(to_dask(toys.plan_on(source)) * 2, sampling_frequency=toys.RATE).then(
         Stage(remember, dtype=np.float32)
@@ -88,7 +90,7 @@ def test_workers_are_processes_with_one_thread_per_library_and_compiled_kernels(
         assert {name: environment.get(name) for name in WORKER_ENVIRONMENT} == WORKER_ENVIRONMENT
         assert set(client.run(os.getpid).values()).isdisjoint({os.getpid()})
         warm_up_workers(client, plan)
-        assert list(client.run(seen_here).values()) == [[512]]
+        assert list(client.run(seen_here).values()) == [[1000]]  # the tile, which is shorter than a block
         with connect(client.scheduler.address) as other:
             assert active_client() is other
             (block,) = dask.compute(to_dask(plan)[:10])

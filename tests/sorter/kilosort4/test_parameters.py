@@ -18,7 +18,7 @@ from xephys.sorter.presets import read_parameters
         ({"Th_universal": float("nan")}, "Th_universal is nan: Input should be a finite number"),
         ({"scale": float("inf")}, "scale is inf: Input should be a finite number"),
         ({"tmax": float("nan")}, "tmax is nan: Input should be greater than 0"),
-        ({"nt": 60}, "nt is 60: .* it must be odd, for example 61"),
+        ({"nt": 60}, "nt is 60: it must be odd, for example 61"),
         ({"nt0min": 70}, "nt0min is 70; it must lie inside the 61 samples of nt"),
         ({"tmin": 5, "tmax": 5}, "tmax is 5; it must be greater than tmin, 5"),
         ({"tmin": 100}, "tmin is 100 s and the recording lasts 12 s"),
