@@ -17,8 +17,20 @@ def sort(recording: Any, **parameters: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def still_sorting(opened):
-    return sort(opened(2.0), do_motion_estimation=False)
+def kept(opened, tmp_path_factory):
+    """A sorting without motion, what is given to sort again in the same folder, and the reports of progress."""
+    calls: list[tuple[str, int, int]] = []
+    once = {
+        "folder": tmp_path_factory.mktemp("kept"),
+        "do_motion_estimation": False,
+        "progress": lambda *call: calls.append(call),
+    }
+    return sort(opened(2.0), **once), once, calls
+
+
+@pytest.fixture(scope="module")
+def still_sorting(kept):
+    return kept[0]
 
 
 def test_an_easy_recording_is_sorted():
@@ -35,10 +47,8 @@ def test_chunks_do_not_change_a_bit(opened, still_sorting):
     assert_identical(sort(opened(0.7), do_motion_estimation=False), still_sorting)
 
 
-def test_a_stopped_sort_resumes(opened, still_sorting, tmp_path):
-    calls: list[tuple[str, int, int]] = []
-    once = {"folder": tmp_path, "do_motion_estimation": False, "progress": lambda *call: calls.append(call)}
-    sort(opened(2.0), **once)
+def test_a_stopped_sort_resumes(opened, kept):
+    still_sorting, once, calls = kept
     assert {stage for stage, *_ in calls} == {"subtract", "refine 1", "match"}
     calls.clear()
     assert_identical(sort(opened(2.0), **once), still_sorting)
