@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from xephys.errors import OutputError
-from xephys.pipeline.batch.lock import LOCK_NAME, SLACK, sole_use
+from xephys.pipeline.batch.lock import LOCK_NAME, SLACK, OtherResultsError, claim, sole_use
+from xephys.pipeline.batch.results import STAGES_NAME
 from xephys.pipeline.classified import ConcurrentSortError
 
 
@@ -89,3 +90,19 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written to"), sole_use(tmp_path / "file" / "folder"):
         pass
+
+
+def test_a_folder_is_that_of_one_recording(tmp_path: Path) -> None:
+    one, other = ({"name": name, "source": f"../{name}.bin"} for name in "ab")
+    claim(tmp_path, one, replace=False)
+    claim(tmp_path, other, replace=False)  # nothing but a failure was reported there
+    (tmp_path / STAGES_NAME).mkdir()
+    claim(tmp_path, other, replace=False)
+    with pytest.raises(OtherResultsError, match=rf"holds the results of the recording at {tmp_path.parent / 'b.bin'};"):
+        claim(tmp_path, one, replace=False)
+    with pytest.raises(OtherResultsError, match="give results_folders of its own to c, or recompute_recording=True"):
+        claim(tmp_path, {"name": "c", "content": "1"}, replace=False)
+    claim(tmp_path, {"name": "c", "content": "1"}, replace=True)
+    claim(tmp_path, {"name": "d", "content": "1"}, replace=False)
+    with pytest.raises(OtherResultsError, match="holds the results of another one"):
+        claim(tmp_path, one, replace=False)
