@@ -50,6 +50,19 @@ def test_no_work_gives_no_results_and_errors_are_raised():
         map_in_threads(lambda k: 1 // k, [1, 0])
 
 
+def test_after_an_error_nothing_more_is_begun_and_the_first_is_raised():
+    begun, meeting = [], threading.Barrier(2, timeout=20)
+
+    def fail(k):
+        begun.append(k)
+        meeting.wait()  # two items at once, and both fail
+        raise ValueError(f"item {k}")
+
+    with dask.config.set(num_workers=2), pytest.raises(ValueError, match="item 0"):
+        map_in_threads(fail, range(10))
+    assert sorted(begun) == [0, 1]
+
+
 def test_steps_wait_for_what_they_need_and_overlap_otherwise():
     meeting = threading.Barrier(2, timeout=20)
     ended = []

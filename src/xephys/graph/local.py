@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
@@ -37,8 +38,27 @@ def map_in_threads(func: Callable[[T], R], items: Iterable[T], *, n_threads_max:
     with single_threaded_blas():
         if n_threads <= 1:
             return [func(item) for item in given]
+        # Threads take the next item themselves: a future for each would take longer than the shortest calls.
+        found: dict[int, R] = {}
+        errors: dict[int, BaseException] = {}
+        numbers = iter(range(len(given)))
+
+        def work() -> None:
+            for number in numbers:
+                try:
+                    found[number] = func(given[number])
+                except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
+                    errors[number] = error
+                    deque(numbers, maxlen=0)  # no further item is begun
+
         with ThreadPoolExecutor(n_threads, thread_name_prefix="xephys-local") as pool:
-            return list(pool.map(func, given))
+            try:
+                wait([pool.submit(work) for _ in range(n_threads)])
+            finally:
+                deque(numbers, maxlen=0)  # also after Ctrl-C
+        if errors:
+            raise errors[min(errors)]
+        return [found[number] for number in range(len(given))]
 
 
 def run_as_ready(steps: Mapping[str, Callable[[], None]], needs: Mapping[str, Iterable[str]]) -> None:
