@@ -4,13 +4,16 @@
 
 ``--dant`` is the Python of an environment with ``pip install pyDANT==1.1.4``. It runs on simulated sessions. The
 matrices that it wrote are clustered here again, and all labels, before and after curation, have to be equal, as do
-weights and threshold to 1e-9. Runs in which it ended with an error before it wrote labels are counted.
+weights and threshold to 1e-9. Runs in which it ended with an error before it wrote labels are counted. Labels before
+curation of a hundred random sets of one similarity, and of one of 3,500 units and two, are compared with those of the
+package hdbscan in that environment, which pyDANT calls, from the same similarities and weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,20 @@ SETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("far", {"shift_max_um": 80.0}),
 )
 SEEDS = (300, 301, 302)
+#: The program that clusters all sets of a folder as pyDANT does.
+CLUSTERS = """
+import sys
+from pathlib import Path
+import hdbscan, numpy as np
+for path in sorted(Path(sys.argv[1]).glob("*.npz")):
+    with np.load(path) as given:
+        distance = 1.0 / (1.0 + np.tanh(given["sum"]))
+        np.fill_diagonal(distance, 0.0)
+        model = hdbscan.HDBSCAN(metric="precomputed", min_samples=1, min_cluster_size=2,
+                                max_cluster_size=int(given["n_sessions"]), cluster_selection_epsilon=0.0)
+        np.save(path.with_suffix(".npy"), model.fit_predict(distance))
+"""
+N_RANDOM = 100
 
 
 def same(sessions: Any, python: str) -> bool | None:
@@ -56,7 +73,43 @@ def same(sessions: Any, python: str) -> bool | None:
         )
 
 
-def large(n_neurons: int, n_sessions: int) -> str:
+def clustered_by_peer(sets: Sequence[tuple[Any, Any, Any]], python: str) -> list[bool]:
+    """Whether labels before curation are those of the peer, for sets of matrices, sessions, and what was found here."""
+    with tempfile.TemporaryDirectory() as name:
+        for k, (matrices, session, found) in enumerate(sets):
+            weight = dict(zip(found["feature"].values.tolist(), found["weight"].values.tolist(), strict=True))
+            total = sum(weight[part] * np.asarray(values) for part, values in matrices.items())
+            np.savez(Path(name) / f"{k:03d}.npz", sum=total, n_sessions=len(np.unique(session)))
+        run_process([python, "-c", CLUSTERS, name], OMP_NUM_THREADS="1")
+        labels = [np.load(Path(name) / f"{k:03d}.npy") for k in range(len(sets))]
+    both = zip(labels, (found["cluster_before_curation"].values for _, _, found in sets), strict=True)
+    # There, clusters are counted from 0.
+    return [bool(np.array_equal(np.where(one < 0, one, one + 1), other)) for one, other in both]
+
+
+def random_sets(n_sets: int, python: str) -> str:
+    """Sets of random sizes, numbers of sessions, and similarities."""
+    from xephys.track.dant import cluster_similarities
+
+    sets = []
+    for seed in range(n_sets):
+        rng = np.random.default_rng([seed, 320])
+        n_sessions, n_neurons = int(rng.integers(2, 9)), int(rng.integers(4, 30))
+        there = rng.uniform(size=n_sessions * n_neurons) > 0.2
+        neuron = np.tile(np.arange(n_neurons), n_sessions)[there]
+        session = np.repeat(np.arange(n_sessions) + 1, n_neurons)[there]
+        session = np.unique(session, return_inverse=True)[1] + 1
+        same = neuron[:, None] == neuron[None]
+        values = np.where(same, 2.0, 0.3) + rng.uniform(0.1, 1.5) * rng.standard_normal(same.shape)
+        matrices = {"waveform": (values + values.T) / 2}
+        np.fill_diagonal(matrices["waveform"], 6.0)
+        depth = 30.0 * neuron + rng.standard_normal(len(neuron))
+        sets.append((matrices, session, cluster_similarities(matrices, session, depth)))
+    equal, sizes = clustered_by_peer(sets, python), [len(session) for _, session, _ in sets]
+    return f"{len(equal)} random sets of {min(sizes)} to {max(sizes)} units: {sum(equal)} identical."
+
+
+def large(n_neurons: int, n_sessions: int, python: str | None) -> str:
     """Equal labels for any block, and the time of one run, with matrices in files."""
     from xephys.track.dant import cluster_similarities
 
@@ -77,9 +130,13 @@ def large(n_neurons: int, n_sessions: int) -> str:
             taken.append(
                 seconds(lambda block=block: labels.append(cluster_similarities(matrices, session, depth, block=block)))
             )
+        beside = clustered_by_peer([(matrices, session, labels[0])], python) if python else []
     equal = all(labels[0].identical(other) for other in labels[1:])
+    said = "".join(f" Beside hdbscan: {'identical' if one else 'DIFFERENT'}." for one in beside)
     times = ", ".join(f"{t:.1f} s" for t in taken)
-    return f"{n} units in blocks of 64, 256 and all rows: {'identical' if equal else 'DIFFERENT'} labels; {times}."
+    return (
+        f"{n} units in blocks of 64, 256 and all rows: {'identical' if equal else 'DIFFERENT'} labels; {times}.{said}"
+    )
 
 
 def main() -> None:
@@ -98,7 +155,8 @@ def main() -> None:
     parts = [
         "# Labels of density-based tracking",
         table(["set", "runs", "identical", "different", "peer failed"], rows),
-        large(20 if given.quick else 195, 3 if given.quick else 18),
+        *([random_sets(5 if given.quick else N_RANDOM, given.dant)] if given.dant else []),
+        large(20 if given.quick else 195, 3 if given.quick else 18, given.dant),
     ]
     if given.quick:
         print("\n\n".join(parts))

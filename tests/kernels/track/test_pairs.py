@@ -26,7 +26,7 @@ def reference(a, b, distance_max_um, cosine_min):
             cosine = (x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-6)
             apart = np.abs(a[5][i] - b[5][j])
             if apart[1] <= distance_max_um and apart[0] <= distance_max_um and cosine >= cosine_min:
-                doubt = 1 + 10 * max(a[4][i], b[4][j])
+                doubt = 1 + 10 * max(a[4][i] - 0.05, b[4][j] - 0.05, 0)
                 ratio = min(abs(np.log((x**2).sum() / (y**2).sum())) / 2 / doubt, 1.5)
                 rhythm = np.corrcoef(a[2][i], b[2][j])[0, 1]
                 shared = np.isfinite(a[3][i]) & np.isfinite(b[3][j])

@@ -14,9 +14,9 @@ CORRELATION_MAX = 0.999
 BLOCK = 256
 #: Distances count on a logarithmic scale beyond this value in µm.
 DISTANCE_SCALE_UM = 3.0
-#: How much more a unit's amplitude and location may differ if its template is all news; see
-#: :func:`xephys.kernels.track.footprints.surprises`.
-SURPRISE_FACTOR = 10.0
+#: How much more a unit's amplitude and location may differ if its template is all news, and how much of a template
+#: usually is; see :func:`xephys.kernels.track.footprints.surprises`.
+SURPRISE_FACTOR, SURPRISE_USUAL = 10.0, 0.05
 #: Larger log ratios of amplitudes carry no further information.
 RATIO_MAX = 1.5
 #: Names of the compared features, in the order of the columns, and their weights before anything is learned.
@@ -91,7 +91,7 @@ def make_units(
         valid=valid[order].astype(np.float32),
         autocorrelogram=normed[order],
         peth=peths[order],
-        doubt=1.0 + SURPRISE_FACTOR * surprise[order],
+        doubt=1.0 + SURPRISE_FACTOR * np.maximum(surprise[order] - SURPRISE_USUAL, 0.0),
         places=places[order],
         row=row[order],
     )
