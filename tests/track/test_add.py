@@ -39,6 +39,8 @@ def test_bad_input_is_refused(known):
     sessions, _, tracks = known
     with pytest.raises(ParameterError, match="have a session '0' already"):
         add_session(tracks, sessions[4], name="0")
+    with pytest.raises(ParameterError, match="session 'empty' has no unit"):
+        add_session(tracks, sessions[4].isel(unit=[]), name="empty")
     with pytest.raises(TypeError, match="expected tracks"):
         add_session(tracks["units"], sessions[4])
     with pytest.raises(ParameterError, match="another kind"):

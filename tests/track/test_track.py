@@ -235,6 +235,10 @@ def test_a_bad_session_is_named(change, message):
     ("given", "message"),
     [
         ({"sessions": []}, "there is no session"),
+        ({"sessions": None}, "sessions are a NoneType; give a list"),
+        ({"sessions": xr.Dataset()}, "sessions are one session; give a list"),
+        ({"names": "ab"}, "give each a name of its own"),
+        ({"motion": "none"}, "give one finite displacement"),
         ({"names": ["a"]}, "1 names for 2 sessions"),
         ({"names": ["a", "a"]}, "2 names for 2 sessions"),
         ({"strictness": "liberale"}, "liberal"),

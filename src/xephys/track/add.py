@@ -60,7 +60,10 @@ def add_session(tracks: xr.DataTree, session: xr.DataTree | xr.Dataset, *, name:
     if label in names:
         raise ParameterError(f"the tracks have a session {label!r} already; give another name")
     known = _known_units(tracks)
-    new = gather([on_axis_of(session_units(session), tracks.attrs, known.sizes["sample"])])
+    table = session_units(session)
+    if not table.sizes["unit"]:
+        raise ParameterError(f"session {label!r} has no unit; there is nothing to add")
+    new = gather([on_axis_of(table, tracks.attrs, known.sizes["sample"])])
     if new.sizes["grid"] != known.sizes["grid"]:
         raise ParameterError(
             f"the footprints of the session have {new.sizes['grid']} places and the tracks {known.sizes['grid']}: the "

@@ -195,7 +195,10 @@ def _given(known: Any, n_sessions: int, n_shanks: int) -> tuple[NDArray[np.float
     """Displacements ``(shank, session, knot)`` and the depths of their knots, from what a user gives."""
     table = known["displacement_um"] if isinstance(known, xr.Dataset) else known
     knots = np.asarray(table["knot"], np.float64) if isinstance(table, xr.DataArray) and "knot" in table.dims else None
-    values = np.asarray(table, np.float64)
+    try:
+        values = np.asarray(table, np.float64)
+    except (TypeError, ValueError):
+        values = np.full(np.shape(table), np.nan)
     shape = (n_sessions,) if knots is None else (n_sessions, len(knots))
     if values.shape not in (shape, (n_shanks, *shape)) or not np.isfinite(values).all():
         raise ParameterError(

@@ -100,6 +100,10 @@ def track_units(
     check_choice("motion_model", motion_model, MODELS)
     check_positive(motion_max_um=motion_max_um, distance_max_um=distance_max_um)
     check_share(probability_min=probability_min)
+    if not isinstance(sessions, Iterable):
+        raise ParameterError(f"sessions are a {type(sessions).__name__}; give a list of one sorting or table for each")
+    if isinstance(sessions, (xr.Dataset, xr.DataTree)):
+        raise ParameterError("sessions are one session; give a list of one sorting or table of templates for each")
     # One session after the other: templates on all channels need far more memory than the footprints made of them.
     each = map(session_units, sessions)
     first = next(each, None)
@@ -112,7 +116,7 @@ def track_units(
     units = gather(kept or tables)
     n_sessions = next(n_read)
     labels = [str(k) for k in range(n_sessions)] if names is None else [str(name) for name in names]
-    if len(labels) != n_sessions or len(set(labels)) != len(labels):
+    if isinstance(names, str) or len(labels) != n_sessions or len(set(labels)) != len(labels):
         raise ParameterError(f"{len(labels)} names for {n_sessions} sessions; give each a name of its own")
     moved = estimate_session_motion(
         units, n_sessions=n_sessions, known=motion, model=motion_model, motion_max_um=motion_max_um

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import check_number, check_positive
 from ..errors import ParameterError
 from ..sorting import samples_per_segment, unit_ids_of, validate_sorting
 from .rest import template_displacements
@@ -143,6 +144,15 @@ def _of_table(session: Any) -> xr.Dataset:
     for name in ("sampling_frequency", "nbefore"):
         if name not in session.attrs:
             raise ParameterError(f"the table of templates has no attribute {name!r}; set session.attrs[{name!r}]")
+    rate, nbefore = session.attrs["sampling_frequency"], session.attrs["nbefore"]
+    check_positive(sampling_frequency=rate)
+    check_number(nbefore=nbefore)
+    if not 0 <= nbefore < session.sizes["sample"]:
+        raise ParameterError(
+            f"nbefore is {nbefore!r} for templates of {session.sizes['sample']} samples; give the sample of the trough"
+        )
+    if session["templates"].dtype.kind not in "fiu":
+        raise ParameterError(f"templates are {session['templates'].dtype}; give real numbers in µV")
     n_units = session.sizes["unit"]
     table = session.copy()
     if "unit_id" not in table.coords:
@@ -155,7 +165,7 @@ def _of_table(session: Any) -> xr.Dataset:
         raise ParameterError(f"autocorrelograms have {table.sizes['lag']} lags; give {LAGS_MS} of one millisecond")
     finite = np.isfinite(np.asarray(table["autocorrelogram"])).all(axis=1)
     if not finite.all():
-        unit = np.asarray(table["unit_id"])[~finite][0]
+        unit = np.asarray(table["unit_id"])[~finite].tolist()[0]
         raise ParameterError(f"the autocorrelogram of unit {unit!r} is not finite; fill it with 0 to ignore it")
     return table
 
@@ -167,11 +177,14 @@ def _placed(table: xr.Dataset) -> dict[str, tuple[Any, NDArray[Any], dict[str, s
 
     templates = np.asarray(table["templates"].values, np.float32)
     if not np.isfinite(templates).all():
-        unit = np.asarray(table["unit_id"])[~np.isfinite(templates).all(axis=(1, 2))][0]
+        unit = np.asarray(table["unit_id"])[~np.isfinite(templates).all(axis=(1, 2))].tolist()[0]
         raise ParameterError(
             f"the template of unit {unit!r} is not finite; leave the unit out, or fill the channels with 0"
         )
     positions = np.column_stack([np.asarray(table["x"], np.float64), np.asarray(table["y"], np.float64)])
+    if not np.isfinite(positions).all():
+        channel = int(np.flatnonzero(~np.isfinite(positions).all(axis=1))[0])
+        raise ParameterError(f"x or y of channel {channel} is not finite; give the place of every contact in µm")
     shank = np.asarray(table["shank"]) if "shank" in table.coords else np.zeros(len(positions), np.int64)
     sizes, peak, amplitude = unit_sizes(templates)
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
