@@ -6,6 +6,7 @@ The tissue drifts within every session and is displaced between sessions, and a 
 A unit is the neuron with which it agrees in at least half of their spikes. Pairs of units of different sessions that
 are both some neuron are counted: precision is the share of pairs in one track that are one neuron, recall the share of
 pairs of one neuron that are in one track. ``with others`` also counts, as errors, pairs with a unit that is no neuron.
+Rules were chosen on other seeds. Hard seed 62 is the one of which an earlier version followed the fewest (0.841).
 """
 
 from __future__ import annotations
