@@ -109,7 +109,7 @@ def random_sets(n_sets: int, python: str) -> str:
     return f"{len(equal)} random sets of {min(sizes)} to {max(sizes)} units: {sum(equal)} identical."
 
 
-def large(n_neurons: int, n_sessions: int, python: str | None) -> str:
+def large(n_neurons: int, n_sessions: int, python: str | None = None) -> str:
     """Equal labels for any block, and the time of one run, with matrices in files."""
     from xephys.track.dant import cluster_similarities
 

@@ -92,12 +92,13 @@ def test_tracking_of_a_rat_compares_intervals_of_tracks_and_of_neighbors(load, t
         )  # fmt: skip
     first = rat.session(days[0])
     assert first["templates"].values.min(axis=1).argmin(axis=1).tolist() == contact.tolist()
-    histograms = [rat.interval_histograms(day) for day in days]
-    own = [float(a @ b) for a, b in zip(*histograms, strict=True)]
+    intervals = [rat.intervals_of(day) for day in days]
+    own = [float(a @ b) for a, b in zip(*(day.shape for day in intervals), strict=True)]
     assert min(own) > 0.7
+    assert all((day.itself > 0.7).all() and not day.many.any() for day in intervals)
     tracks = xephys.track_units(map(rat.session, days), names=["one", "two"])
     units, single = tracks["units"].to_dataset(), [np.arange(n_units) < 5] * 2
     assert all(rat.isolated(day).sum() == 0 for day in days)  # spikes in the first minute only
-    *_, every, alone = rat.compared(units, units["track"].values, ["one", "two"], histograms, {"single": single})
+    *_, every, alone = rat.compared(units, units["track"].values, ["one", "two"], intervals, {"single": single})
     assert (every[0], every[1], alone[0], alone[1]) == ("all", n_units, "all, single", 5)
-    assert float(every[2]) > 0.7
+    assert float(every[2]) > 0.7 and float(every[4]) > 0.7
