@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from xephys import add_session, track_units
 from xephys.errors import ParameterError
@@ -46,3 +47,14 @@ def test_bad_input_is_refused(known):
     with pytest.raises(ParameterError, match="another kind"):
         other = simulate_sessions(n_sessions=1, n_neurons=10, probe="linear", n_channels=32, seed=0)[0][0]
         add_session(tracks, other)
+
+
+def test_tracks_that_were_stored_without_surprises_take_sessions(known):
+    """Tracks of an earlier version lack what their templates leave open."""
+    sessions, _, tracks = known
+    nodes = tracks.to_dict() | {"/footprints": tracks["footprints"].to_dataset().drop_vars("surprise")}
+    older = xr.DataTree.from_dict(nodes)
+    older.attrs |= tracks.attrs
+    after = add_session(older, sessions[4], name="last")["units"]
+    n = tracks["units"].sizes["unit"]
+    assert np.isin(after["track"].values[n:], tracks["units"]["track"].values).mean() > 0.5
