@@ -155,7 +155,7 @@ def not_compiled(monkeypatch):
     from spikeinterface.postprocessing import template_similarity
 
     counts = misc_metrics._get_synchrony_counts
-    monkeypatch.setattr(misc_metrics, "_get_synchrony_counts", counts.py_func)
+    monkeypatch.setattr(misc_metrics, "_get_synchrony_counts", getattr(counts, "py_func", counts))
     matrix = template_similarity._compute_similarity_matrix_numpy
     monkeypatch.setattr(template_similarity, "_compute_similarity_matrix", matrix)
 
