@@ -88,7 +88,9 @@ def learn_peak_waveforms(
     >>> learn_peak_waveforms(filtered, peaks, noise_levels=levels, n_waveforms=2).sizes["waveform"]
     2
     """
+    from ..kernels.features import autocovariance as noise_kernel
     from ..kernels.features import peak_times as kernel
+    from ..kernels.features import peak_waveforms as learning
 
     check_positive(n_waveforms=n_waveforms, half_width_ms=half_width_ms, n_peaks_max=n_peaks_max)
     rate = schema.validate_recording(recording).sampling_frequency
@@ -105,12 +107,12 @@ def learn_peak_waveforms(
         raise RecordingError("the peaks have no plan; detect them on the recording")
     plans = [table.plan] if n_tiles is None else tile_plans(table.plan, n_tiles=n_tiles, seed=seed)
     found = np.concatenate(compute(*[SpikeTable.of_plan(plan).data for plan in plans]))
-    found = kernel.evenly_per_channel(found[good[found["channel_index"]]], n_peaks_max)
+    found = learning.evenly_per_channel(found[good[found["channel_index"]]], n_peaks_max)
     if not len(found):
         raise SilentRecordingError("no peaks were found from which waveforms could be learned; lower the threshold")
     parts = sample_traces(recording, seed=seed) if excerpts is None else excerpts
-    covariance = kernel.autocovariance(parts, np.where(good, noise, 1.0), good, 2 * half + 1)
-    model = kernel.learn_peak_waveforms(
+    covariance = noise_kernel.autocovariance(parts, np.where(good, noise, 1.0), good, 2 * half + 1)
+    model = learning.learn_peak_waveforms(
         kernel.upright(found["waveform"], noise[found["channel_index"]]),
         found["channel_index"],
         found["offset"] if "offset" in table.fields else np.zeros(len(found)),
