@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xephys.kernels.match.presence import absent_places, expected_levels, sizes_of_matches, spike_shares
+from xephys.kernels.match.presence import absent_places, expected_levels, spike_shares
 
 
 def matches(seed: int, *, spikes: tuple[int, ...], false: tuple[int, ...], size: float = 10.0, floor: float = 5.0):
@@ -87,13 +87,3 @@ def test_expected_levels_follow_from_amplitude_and_gain():
     gain = (amplitude * (sizes * energy + precision) - precision) / noise_gain
     level = expected_levels(np.array([2, 2, 2]), amplitude, gain, n_cells=4, noise_gain=noise_gain, amplitude_std=std)
     np.testing.assert_allclose(level, [0, 0, np.sqrt(energy / noise_gain), 0], rtol=1e-9)
-
-
-@pytest.mark.parametrize("energy", [50.0, 200.0, 2000.0])
-def test_the_size_of_a_match_is_its_share_of_the_template(energy):
-    """The amplitude of the best match with a prior, and the gain that it has, for spikes of known sizes."""
-    sizes, noise_gain, precision = np.linspace(0.6, 1.4, 9), 2.0, 2.0 / 0.1**2
-    amplitudes = (sizes * energy + precision) / (energy + precision)
-    gains = (amplitudes * (sizes * energy + precision) - precision) / noise_gain
-    found = sizes_of_matches(amplitudes, gains, noise_gain=noise_gain, amplitude_std=0.1)
-    np.testing.assert_allclose(found, sizes, rtol=1e-9)

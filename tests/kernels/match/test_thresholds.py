@@ -125,15 +125,3 @@ def test_scores_of_a_moving_template_are_those_of_the_place():
     one = balanced_thresholds(units, amplitudes, energies=np.array([rest]), spike_energies=np.full(n, rest), **given)
     np.testing.assert_allclose(one, still)
     assert 4.0 <= moving[0] <= 6.5
-
-
-def test_a_threshold_is_not_below_the_smallest_size_that_was_examined():
-    """Below 0.55 of the template every match is false; that there are none above does not admit those below."""
-    rng = np.random.default_rng(3)
-    spikes, noise = rng.normal(1.0, 0.1, 430), np.array([0.44, 0.47, 0.5, 0.54])
-    sizes, energy = np.concatenate([spikes, noise]), 150.0
-    amplitudes = amplitudes_of(sizes, energy)
-    (found,) = thresholds_of(np.zeros(len(sizes), np.int64), amplitudes, [energy], gains=np.array([2.0]))
-    levels = np.sqrt(amplitudes * (sizes * energy + 100.0) - 100.0)  # the square roots of the gains of these matches
-    assert (levels[: len(spikes)] >= found).all()
-    assert (levels[len(spikes) :] < found).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xephys.sorter.steps.tidy import Finish, above_thresholds, tidy_templates, tidy_units
+from xephys.sorter.steps.tidy import Finish, tidy_templates, tidy_units
 
 N_SAMPLES = 3_000_000
 
@@ -163,26 +163,3 @@ def test_units_stay_apart_and_repeats_stay_if_asked():
     twice = np.sort(np.concatenate([matches, twice]), order="sample_index")
     assert units_and_spikes(twice, joins=False) == (2, 1250)
     assert units_and_spikes(twice, joins=False, repeat_ms=1.0) == (2, 1200)
-
-
-def test_matches_of_less_than_half_of_the_template_are_left_out_whatever_their_amplitude():
-    """Templates of 15 and 40 times the noise; the amplitudes that the match expects are all above 0.5."""
-    energies, precision = np.array([15.0, 40.0]) ** 2, 1.0 / 0.1**2
-    sizes, units = np.array([0.45, 0.55, 1.0, 0.45, 0.55, 1.0]), np.repeat([0, 1], 3)
-    energy = energies[units]
-    amplitudes = (sizes * energy + precision) / (energy + precision)
-    matches = np.zeros(6, [("unit_index", "i8"), ("amplitude", "f8"), ("gain", "f8")])
-    matches["unit_index"], matches["amplitude"] = units, amplitudes
-    matches["gain"] = amplitudes * (sizes * energy + precision) - precision
-    assert amplitudes[0] > 0.6
-    templates = xr.Dataset({"relative_threshold": ("unit", [0.8, 1.3])}, attrs={"noise_gain": 1.0})
-
-    def kept(**limits):
-        usual = {"match_threshold": 5.0, "amplitude_min": 0.5, "amplitude_std": 0.1}
-        found = above_thresholds(matches, templates, **(usual | limits))
-        return np.isin(matches["gain"], found["gain"]).tolist()
-
-    assert kept() == [False, True, True, False, True, True]
-    assert kept(match_threshold=10.0) == [False, False, True, False, True, True]
-    assert all(kept(amplitude_min=0.4))
-    assert kept(amplitude_min=0.9) == kept()

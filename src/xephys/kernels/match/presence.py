@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import helper, kernel
 
-__all__ = ["absent_places", "energies_of_matches", "expected_levels", "sizes_of_matches", "spike_shares"]
+__all__ = ["absent_places", "energies_of_matches", "expected_levels", "spike_shares"]
 
 #: A unit is absent where the share of spikes among its matches is below the first number, and below the second number
 #: times its maximum share.
@@ -106,31 +106,6 @@ def energies_of_matches(
     precision = noise_gain / amplitude_std**2
     found = (gains * noise_gain + precision) / np.maximum(amplitudes, 1e-6) ** 2 - precision
     return np.asarray(found, np.float64)
-
-
-def sizes_of_matches(
-    amplitudes: NDArray[np.float64], gains: NDArray[np.float64], *, noise_gain: float, amplitude_std: float
-) -> NDArray[np.float64]:
-    """Size of each spike as a multiple of its template, as the traces show it.
-
-    The amplitude of a match is an estimate that expects spikes of about the template's size: for a template of 20 times
-    the noise, noise of 0.45 of its size has an amplitude of 0.56.
-
-    Parameters are those of `energies_of_matches`.
-
-    Returns
-    -------
-    float64 array of shape (spike,)
-
-    Examples
-    --------
-    >>> sizes_of_matches(np.array([1.0, 0.56]), np.array([400.0, 56.8]), noise_gain=1.0,
-    ...                  amplitude_std=0.1).round(2).tolist()
-    [1.0, 0.45]
-    """
-    energies = energies_of_matches(amplitudes, gains, noise_gain=noise_gain, amplitude_std=amplitude_std)
-    precision = noise_gain / amplitude_std**2
-    return np.asarray(amplitudes - (1.0 - amplitudes) * precision / np.maximum(energies, 1e-6), np.float64)
 
 
 @helper

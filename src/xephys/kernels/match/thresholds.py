@@ -189,8 +189,8 @@ def balanced_thresholds(
         at = balanced_score(scores, floor, float(size_start) * energy / noise, spread_max)
         if np.isnan(at):
             return match_threshold
-        # If no false alarm is above the floor, the floor is the threshold: what is below was not examined.
-        level = np.interp(at * noise / energy, sizes, drop)
+        # Without false alarms there is nothing to avoid.
+        level = np.interp(at * noise / energy, sizes, drop) if at > floor else 0.0
         return float(np.clip(level, lowest * match_threshold, highest * match_threshold))
 
     return np.array(list(each(of_unit, range(len(energies)))), np.float64)

@@ -74,11 +74,6 @@ class DefaultParameters(BaseModel):
         """Limits of a good unit, as :func:`judge_units` takes them."""
         return {name: getattr(self, name) for name in ("contamination_max", "good_snr_min", "n_spikes_min")}
 
-    @property
-    def match_limits(self) -> dict[str, Any]:
-        """Limits of a matched spike, as :func:`above_thresholds` takes them."""
-        return {name: getattr(self, name) for name in ("match_threshold", "amplitude_min", "amplitude_std")}
-
     def template_window(self, sampling_frequency: float) -> tuple[int, int]:
         """Number of samples of a template before its spike, and in total."""
         nbefore = round(self.ms_before * 1e-3 * sampling_frequency)

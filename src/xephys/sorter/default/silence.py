@@ -79,6 +79,6 @@ def match_near_silence(
     both = templates.isel(unit=source).assign(second)
     again = run.collect("match near silence", localize_peaks(white, match(both))).load()
     again["unit_index"] = source[again["unit_index"]]
-    again = above_thresholds(again, templates, **p.match_limits)
+    again = above_thresholds(again, templates, p.match_threshold)
     together = np.concatenate([matches[~silent], again[near_silence(again, silences, white, **around)]])
     return together[np.argsort(together["sample_index"], kind="stable")]

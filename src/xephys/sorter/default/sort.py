@@ -131,7 +131,7 @@ def sort_detected(
     own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
     resting = _with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
     fields = [name for name in own.dtype.names or () if name != "projection"]
-    matches = above_thresholds(own.load(fields), resting, **p.match_limits)
+    matches = above_thresholds(own.load(fields), resting, p.match_threshold)
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
     extent = {"first_sample": first_sample(recording), "n_samples": recording.sizes["time"]}

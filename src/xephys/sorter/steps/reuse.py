@@ -92,11 +92,10 @@ def sort_learned(
         noise_gain=known.noise_gain,
         amplitude_min=p.amplitude_min,
         amplitude_max=p.amplitude_max,
-        amplitude_std=p.amplitude_std,
         freq_max_hz=p.freq_max_hz,
     )
     matches = run.collect("match", localize_peaks(white, spikes)).load()
-    matches = above_thresholds(matches, known.templates, **p.match_limits)
+    matches = above_thresholds(matches, known.templates, p.match_threshold)
     matches = without_echoes(
         matches,
         silent_stretches(recording, prepared.filtered, run),

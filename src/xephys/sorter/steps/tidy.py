@@ -58,8 +58,6 @@ class Units:
 
 #: Minimum norm of a matched template, in noise units; below it the matcher cannot tell templates from noise.
 NORM_MIN = 6.0
-#: Minimum size of a spike in the traces, as a multiple of its template.
-SIZE_MIN = 0.5
 #: Two trains without coincidences between these lags may be one neuron's; at shorter lags the matcher reports one
 #: spike.
 REFRACTORY_MS = 2.0
@@ -118,41 +116,10 @@ def tidy_templates(
     return MatchableTemplates(templates.isel(unit=kept), kept, log)
 
 
-def above_thresholds(
-    matches: NDArray[Any],
-    templates: xr.Dataset,
-    *,
-    match_threshold: float,
-    amplitude_min: float,
-    amplitude_std: float,
-) -> NDArray[Any]:
-    """The spikes that reach their template's threshold, and are half of its size in the traces.
-
-    The amplitude of a match expects the template's size, so that noise may have an amplitude above the smallest.
-
-    Parameters
-    ----------
-    matches
-        Spikes with ``unit_index``, ``amplitude`` and ``gain``.
-    templates
-        Those with which they were matched, with ``relative_threshold`` and the attribute ``noise_gain``.
-    match_threshold
-        The usual threshold, of which those of the templates are multiples.
-    amplitude_min, amplitude_std
-        Settings of the match. Where `amplitude_min` is below `SIZE_MIN`, it is the smallest size.
-    """
-    from ...kernels.match.presence import sizes_of_matches
-
-    thresholds = match_threshold * templates["relative_threshold"].values
-    sizes = sizes_of_matches(
-        np.ascontiguousarray(matches["amplitude"], np.float64),
-        np.ascontiguousarray(matches["gain"], np.float64),
-        noise_gain=float(templates.attrs["noise_gain"]),
-        amplitude_std=amplitude_std,
-    )
-    return matches[
-        (matches["gain"] >= thresholds[matches["unit_index"]] ** 2) & (sizes >= min(SIZE_MIN, amplitude_min))
-    ]
+def above_thresholds(matches: NDArray[Any], templates: xr.Dataset, threshold: float) -> NDArray[Any]:
+    """The spikes that reach their template's threshold, which is a multiple of the usual one."""
+    thresholds = threshold * templates["relative_threshold"].values
+    return matches[matches["gain"] >= thresholds[matches["unit_index"]] ** 2]
 
 
 def tidy_units(
