@@ -11,6 +11,9 @@ from xephys.kernels.match.templates import match_halo, match_templates
 from xephys.kernels.templates.low_rank import low_rank_templates
 
 N_BEFORE, N_SAMPLES, N_CHANNELS = 12, 33, 12
+#: Each channel of the line with those beside it, padded with -1.
+NEIGHBORS = np.arange(N_CHANNELS)[:, None] + np.array([-1, 0, 1])
+NEIGHBORS = np.where(NEIGHBORS < N_CHANNELS, NEIGHBORS, -1).astype(np.int32)
 
 
 def make_templates(n_units: int, *, seed: int = 0, size: float = 12.0) -> np.ndarray:

@@ -9,6 +9,7 @@ from tests.support.matching import (
     N_BEFORE,
     N_CHANNELS,
     N_SAMPLES,
+    NEIGHBORS,
     make_model,
     make_templates,
     make_traces,
@@ -19,8 +20,6 @@ from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.match.clean_cuda import cleaned_windows
 from xephys.kernels.match.features import match_and_project
 
-NEIGHBORS = np.arange(N_CHANNELS)[:, None] + np.array([-1, 0, 1])
-NEIGHBORS = np.where(NEIGHBORS < N_CHANNELS, NEIGHBORS, -1).astype(np.int32)
 BEFORE, AFTER, START = 120, 130, 500
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.matching import (
     N_BEFORE,
-    N_CHANNELS,
     N_SAMPLES,
+    NEIGHBORS,
     make_model,
     make_templates,
     make_traces,
@@ -16,9 +16,6 @@ from tests.support.matching import (
 )
 from xephys.kernels.match import features as cpu
 from xephys.kernels.match import features_device as device
-
-NEIGHBORS = np.arange(N_CHANNELS)[:, None] + np.array([-1, 0, 1])
-NEIGHBORS = np.where(NEIGHBORS < N_CHANNELS, NEIGHBORS, -1).astype(np.int32)
 
 
 @pytest.mark.parametrize(("n_units", "count"), [(1, 5), (4, 60), (12, 250)])

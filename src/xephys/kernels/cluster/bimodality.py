@@ -340,9 +340,8 @@ def bimodality(
 def separation(along_first: NDArray[np.float64], along_second: NDArray[np.float64]) -> float:
     """Distance between two groups along a line, in units of their own standard deviations.
 
-    It is 2.65 for the halves of a Gaussian, 3.46 for those of a uniform distribution, and the distance in units of the
-    noise
-    for two Gaussians far apart (Ashman et al. 1994, *Astron. J.* 108, 2348).
+    It is 2.65 for the halves of a Gaussian, 3.46 for those of a uniform distribution, and for two Gaussians far apart
+    their distance in units of the noise (Ashman et al. 1994, *Astron. J.* 108, 2348).
 
     Examples
     --------

@@ -116,7 +116,7 @@ def sort_detected(
         matchable, templates = _matchable_templates(templates_of(means, tissue), clusters, prepared, p, run)
         looks = number == LOOK_AT
         peaks = {"peaks": _peak_settings(prepared, p)} if looks else {}
-        here = white if looks or tissue is not None else on_their_device(white)  # the others have no kernels there
+        here = white if looks or tissue is not None else on_their_device(white)  # a device can do neither of the two
         spikes = _match(here, templates, p, tissue, components=components, n_nearest=p.n_nearest, **peaks)
         matched = run.collect(f"refine {number}", spikes)
         firing = where_units_fire(matched, templates, tissue, match_threshold=p.match_threshold)
