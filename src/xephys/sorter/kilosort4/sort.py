@@ -36,7 +36,8 @@ from ..steps.sums import log_of_sums, sums_of_two
 from .drift import estimate_drift, without_drift
 from .parameters import Kilosort4Parameters
 from .prepare import BATCH_S, chosen_part, prepare_white
-from .units import assemble_kilosort4, learned_templates, merged_units
+from .templates import learned_templates
+from .units import assemble_kilosort4, merged_units
 
 #: Limits of a spike's amplitude as a multiple of its template: free, but within what one neuron can produce.
 AMPLITUDE_MIN, AMPLITUDE_MAX = 0.3, 3.0
