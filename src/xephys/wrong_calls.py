@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from .checks import hint_for
 from .errors import ParameterError
 from .foreign import our_name
 from .limits import limit_fault
+
+T = TypeVar("T")
 
 #: Functions that make an argument, suggested if something without labels was given for it.
 MAKERS = {
@@ -56,6 +59,43 @@ def explained(function: Callable[..., Any], *, package: str) -> Callable[..., An
         return function(*given.args, **given.kwargs)
 
     call.__module__ = package
+    return call
+
+
+def explained_methods(kind: type[T]) -> type[T]:
+    """Check the calls of a class and of its public methods, as those of public functions are checked.
+
+    Examples
+    --------
+    >>> @explained_methods
+    ... class Train:
+    ...     def within(self, radius_ms: float) -> float:
+    ...         return radius_ms
+    >>> Train().within([3])
+    Traceback (most recent call last):
+    xephys.wrong_calls.CallError: Train.within: radius_ms is [3]; give one number in milliseconds
+    """
+    for name, member in list(vars(kind).items()):
+        function = member.__func__ if isinstance(member, classmethod) else member
+        if isinstance(function, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            full = kind.__name__ if name == "__init__" else f"{kind.__name__}.{name}"
+            checked = _explained_method(function, full)
+            setattr(kind, name, classmethod(checked) if isinstance(member, classmethod) else checked)
+    return kind
+
+
+def _explained_method(method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A method whose calls are checked; its first argument, the object or class, is not."""
+    own: list[Signature] = []
+
+    @wraps(method)
+    def call(this: Any, *args: Any, **kwargs: Any) -> Any:
+        if not own:
+            whole = signature(method)
+            own.append(whole.replace(parameters=list(whole.parameters.values())[1:]))
+        _check_call(own[0], name, args, kwargs)
+        return method(this, *args, **kwargs)
+
     return call
 
 

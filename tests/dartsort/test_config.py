@@ -33,6 +33,9 @@ def test_every_field_has_its_default(row: list[str]) -> None:
         ({"preprocessing": "ibl"}, "preprocessing is 'ibl': Input should be 'none', 'standardize'"),
         ({"peak_sign": "negative"}, "peak_sign is 'negative'"),
         ({"correlation_threshold": float("nan")}, "correlation_threshold is nan"),
+        ({"ms_before": 1000}, "ms_before is 1000: Input should be less than or equal to 20"),
+        ({"voltage_threshold": True}, "voltage_threshold is True: Value error, a truth value; give a number"),
+        ({"matching_iterations": True}, "matching_iterations is True: Value error, a truth value; give a number"),
         ({"temporal_pca_rank": 0, "max_dt_s": -1}, "temporal_pca_rank is 0.*max_dt_s is -1"),
     ],
 )
@@ -62,6 +65,18 @@ def test_round_trip_through_toml(fields: dict[str, Any], tmp_path: Path) -> None
     assert read_config(tmp_path / "cfg.toml") == cfg
     assert read_config(cfg) is cfg
     assert read_config() == DARTsortUserConfig()
+
+
+def test_paths_are_texts_and_a_configuration_does_not_change() -> None:
+    cfg = DARTsortUserConfig(tmpdir_parent=Path("there"), do_motion_estimation=False)
+    assert cfg.tmpdir_parent == "there"
+    with pytest.raises(ParameterError, match=r"not changed after it is made.*'rigid': True"):
+        cfg.rigid = True  # type: ignore[misc]
+    with pytest.raises(ParameterError, match="no field '1'"):
+        read_config({1: 2})  # type: ignore[dict-item]
+    for wrong in (5, [("rigid", True)], DARTsortUserConfig):
+        with pytest.raises(ParameterError, match="give a DARTsortUserConfig, a dictionary of its fields, or the path"):
+            read_config(wrong)  # type: ignore[arg-type]
 
 
 def test_files_that_are_not_configurations(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_what_does_not_fit_is_refused_before_any_work(recording: Any, tmp_path: 
     other = MotionInfo.static(np.column_stack([np.zeros(4), 20.0 * np.arange(4)]))
     with pytest.raises(ParameterError, match="of a probe with 4 channels and the recording has 16"):
         dartsort(recording, tmp_path / "a", CFG, motion=other)
+    places = np.column_stack([recording["x"].values, recording["y"].values])
+    with pytest.raises(ParameterError, match="channels are up to 500 um from the recording's"):
+        dartsort(recording, tmp_path / "a", CFG, motion=MotionInfo.static(places + np.array([0.0, 500.0])))
+    for wrong in ("traces.bin", recording.values, None):
+        with pytest.raises(ParameterError, match="give one from open_recording or make_recording"):
+            dartsort(wrong, tmp_path / "a", CFG)
     with pytest.raises(ParameterError, match="motion and si_motion are given; give at most one"):
         dartsort(recording, tmp_path / "a", CFG, motion=other, si_motion=other)
     with pytest.raises(ParameterError, match="motion is a str"):

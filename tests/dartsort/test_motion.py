@@ -98,6 +98,28 @@ def test_estimates_of_a_wrong_shape_are_refused() -> None:
         MotionInfo.from_motion_est(geom=GEOM, dredge_motion_est=wrong, si_motion=wrong)
     with pytest.raises(ParameterError, match=r"geom has shape \(40,\)"):
         MotionInfo.static(GEOM[:, 0])
+    with pytest.raises(ParameterError, match="si_motion is a ndarray; give a Motion of SpikeInterface"):
+        MotionInfo.from_motion_est(geom=GEOM, si_motion=VALUES)
+    texts = SimpleNamespace(displacement=VALUES, time_bin_centers_s=["now"], spatial_bin_centers_um=None)
+    with pytest.raises(ParameterError, match="time_bin_centers_s is no array of numbers"):
+        MotionInfo.from_motion_est(geom=GEOM, dredge_motion_est=texts)
+    for positions in (np.full((3, 2), np.nan), np.zeros((0, 2)), [["a", "b"]]):
+        with pytest.raises(ParameterError, match="geom"):
+            MotionInfo.static(positions)
+
+
+def test_questions_that_cannot_be_answered() -> None:
+    with pytest.raises(ParameterError, match=r"times_s has shape \(2,\) and depths_um \(3,\)"):
+        info().disp_at_s(np.zeros(2), np.zeros(3))
+    with pytest.raises(ParameterError, match=r"times_s has shape \(2,\)"):
+        MotionInfo.static(GEOM).uncorrect_s(np.zeros(2), np.zeros(3))
+    with pytest.raises(ParameterError, match=r"depths_um is .*give numbers"):
+        info().correct_s(0.0, "deep")
+    with pytest.raises(ParameterError, match="shift_mode is 'ceil'; it must be one of"):
+        info().pitch_shifts(times_s=np.zeros(1), depths_um=np.zeros(1), shift_mode="ceil")  # type: ignore[arg-type]
+    spikes = DARTsortSorting(times_samples=np.zeros(1), channels=np.zeros(1), labels=None)
+    with pytest.raises(ParameterError, match="no feature 'point_source_localizations'"):
+        info().pitch_shifts(sorting=spikes, motion_depth_mode="localization")
 
 
 def test_files_come_back(tmp_path: Path) -> None:

@@ -42,8 +42,13 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         Decollider(network.weights)
     with pytest.raises(ParameterError, match=r"out.bias of the weights is not finite"):
         SingleChannelWaveformDenoiser({**network.weights, "out.bias": np.full(121, np.nan)})
-    with pytest.raises(ParameterError, match="snippets have 61 samples and the network 121"):
+    with pytest.raises(ParameterError, match=r"the shape \(2, 61\) and the network takes 121 samples"):
         network.denoise(np.zeros((2, 61)))
+    with pytest.raises(ParameterError, match="snippets are <U"):
+        network.denoise(["a"])
+    for nothing in (tmp_path, tmp_path / "c.npz", tmp_path / "c.pt"):
+        with pytest.raises(ParameterError, match="is not a file; give the path of weights"):
+            SingleChannelWaveformDenoiser.load(nothing)
 
 
 def test_damage_that_a_hash_does_not_see_is_refused(tmp_path: Path) -> None:

@@ -59,6 +59,42 @@ def test_hdf5_comes_back_and_moves_with_its_npz(tmp_path: Path) -> None:
     assert moved.more.tolist() == list(range(6)) and moved.matrix.shape == (6, 8, 4)
 
 
+def test_features_of_the_file_are_read_when_asked_for(tmp_path: Path) -> None:
+    """A finished folder of dartsort names few features in its NPZ, and its users expect those of the HDF5 file."""
+    h5py = pytest.importorskip("h5py")
+    s = sorting()
+    write_features(tmp_path / "f.h5", {**features_of(s), "matrix": s.matrix}, geom=GEOM, sampling_frequency=30_000)
+    chosen = DARTsortSorting.from_peeling_hdf5(tmp_path / "f.h5", load_feature_names=[])
+    chosen.ephemeral_replace(labels=np.array([7, 7, 7, -1, 8, 8])).save(tmp_path / "s.npz")
+    back = DARTsortSorting.load(tmp_path / "s.npz")
+    np.testing.assert_array_equal(back.amplitude, s.amplitude)
+    assert set(back.to_pandas()) >= {"amplitude", "x", "y", "z", "labels"}
+    assert "matrix" not in back.spike_feature_dict  # matrices are read only by name
+    with pytest.raises(AttributeError, match=r"no feature 'amplitud'; it has .*amplitude"):
+        back.amplitud  # noqa: B018
+    with h5py.File(tmp_path / "f.h5", "r+") as file:
+        del file["amplitude"]
+    np.testing.assert_array_equal(back.amplitude, s.amplitude)
+
+
+def test_some_spikes_have_their_own_rows_of_the_file(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    s = sorting()
+    write_features(tmp_path / "f.h5", features_of(s), geom=GEOM, sampling_frequency=30_000)
+    whole = DARTsortSorting.from_peeling_hdf5(tmp_path / "f.h5", load_feature_names=[])
+    some = whole.drop_missing().mask([0, 3, 4])
+    rows = np.array([0, 4, 5])
+    np.testing.assert_array_equal(some.amplitude, s.amplitude[rows])
+    assert some.has_persistent_labels() and "mask_indices" not in some.spike_feature_dict
+    with pytest.raises(ParameterError, match=r"some of the spikes of .*f\.h5"):
+        some.add_feature("more", np.arange(3))
+    some.save(tmp_path / "some.npz")
+    (tmp_path / "f.h5").unlink()
+    back = DARTsortSorting.load(tmp_path / "some.npz")
+    assert_same(back, some)
+    np.testing.assert_array_equal(back.amplitude, s.amplitude[rows])
+
+
 def test_files_that_are_something_else(tmp_path: Path) -> None:
     pytest.importorskip("h5py")
     (tmp_path / "a.h5").write_text("no")

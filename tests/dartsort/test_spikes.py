@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,37 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         DARTsortSorting(times_samples=np.arange(3), channels=np.arange(2), labels=None)
     with pytest.raises(ParameterError, match="these spikes have no labels"):
         DARTsortSorting(times_samples=np.arange(3), channels=np.arange(3), labels=None).flatten()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"times_samples": [1.5, 2.0, 3.0]},
+        {"times_samples": [1.0, np.nan, 3.0]},
+        {"labels": ["a", "b", "c"]},
+        {"labels": [0.5, 0.0, 0.0]},
+        {"times_samples": [[1, 2, 3]], "channels": [[0, 0, 0]], "labels": [[0, 0, 0]]},
+        {"sampling_frequency": -1},
+        {"sampling_frequency": "30 kHz"},
+        {"chanels": [1]},
+    ],
+    ids=str,
+)
+def test_spikes_that_are_no_numbers_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError):
+        DARTsortSorting(**{"times_samples": [1, 2, 3], "channels": [0, 0, 0], "labels": [0, 0, 0], **given})
+
+
+@pytest.mark.parametrize("mask", ["all", [True], [0, 3], [-4], [0.5], [[0]]], ids=str)
+def test_masks_of_other_spikes_are_refused(mask: Any) -> None:
+    spikes = DARTsortSorting(times_samples=np.arange(3), channels=np.zeros(3, int), labels=np.zeros(3, int))
+    with pytest.raises(ParameterError, match="mask"):
+        spikes.mask(mask)
+    assert spikes.mask([-1, 0]).times_samples.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("of", ["load", "from_peeling_hdf5"])
+@pytest.mark.parametrize("path", [None, 5])
+def test_methods_explain_wrong_calls_as_functions_do(of: str, path: Any) -> None:
+    with pytest.raises(ParameterError, match=rf"DARTsortSorting.{of}: \w+ is {path}; give"):
+        getattr(DARTsortSorting, of)(path)

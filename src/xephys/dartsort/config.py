@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +42,12 @@ def read_config(cfg: DARTsortUserConfig | Mapping[str, Any] | PathLike | None = 
     if isinstance(cfg, DARTsortUserConfig):
         return cfg
     if isinstance(cfg, Mapping):
-        return DARTsortUserConfig(**cfg)
+        return DARTsortUserConfig(**{str(name): value for name, value in cfg.items()})
+    if not isinstance(cfg, (str, os.PathLike)):
+        raise ParameterError(
+            f"cfg is a {type(cfg).__name__}; give a DARTsortUserConfig, a dictionary of its fields, or the path of a "
+            "TOML file"
+        )
     path = Path(cfg)
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -30,6 +30,8 @@ FIXED = (
 )
 #: Fixed datasets that come with the simple features.
 _OF_PROBE = ("geom", "channel_index")
+#: Datasets that a sorting holds itself.
+_OF_SPIKES = ("times_samples", "channels", "labels")
 
 
 def read_features(
@@ -76,6 +78,20 @@ def read_features(
         if absent and not allow_missing:
             raise ParameterError(f"{path} has no {', '.join(absent)}; it has {', '.join(file)}")
         return {name: file[name][()] for name in dict.fromkeys([*main, *names]) if name in file}
+
+
+def feature_names(path: Path | None) -> list[str]:
+    """Features of one number or vector per spike in a file; none if there is no file, or h5py is not installed."""
+    if path is None or not path.exists():
+        return []
+    try:
+        h5py = needed("h5py", extra="dartsort", what="reading dartsort's HDF5 files")
+    except ImportError:
+        return []
+    with h5py.File(path, "r") as file:
+        n_spikes = len(file["times_samples"]) if "times_samples" in file else -1
+        selected = [n for n in file if _is_selected(n, file[n].shape, n_spikes, simple=True, everything=False)]
+    return [name for name in selected if name not in (*_OF_PROBE, *_OF_SPIKES)]
 
 
 def write_features(

@@ -32,6 +32,8 @@ from .sorting import DARTsortSorting, features_of
 
 #: Files of the output folder.
 SETTINGS, SORTING, FEATURES, MOTION = "dartsort_config.toml", "dartsort_sorting.npz", "matching1.h5", "motion.npz"
+#: Positions that differ by less are those of one probe, rounded otherwise.
+SAME_PLACE_UM = 0.5
 #: Folder of finished passes, and the text that says which recording they are of.
 PASSES, RECORDING = "passes", "recording.txt"
 
@@ -95,7 +97,7 @@ def dartsort(
     ['motion', 'sorting']
     """
     config = read_config(cfg)
-    traces = recording if isinstance(recording, (xr.DataArray, xr.DataTree)) else from_spikeinterface(recording)
+    traces = _traces(recording)
     if isinstance(traces, xr.DataTree):
         raise ParameterError(
             f"the recording has {len(traces.children)} segments, and dartsort's files hold one; use "
@@ -128,6 +130,18 @@ def dartsort(
     return {"sorting": sorting, "motion": info}
 
 
+def _traces(recording: Any) -> xr.DataArray | xr.DataTree:
+    if isinstance(recording, (xr.DataArray, xr.DataTree)):
+        return recording
+    try:
+        return from_spikeinterface(recording)
+    except TypeError as error:
+        raise ParameterError(
+            f"recording is a {type(recording).__name__}; give one from open_recording or make_recording, or one "
+            "of SpikeInterface's"
+        ) from error
+
+
 def _given_motion(motion: Any, si_motion: Any, dredge_motion_est: Any, geom: np.ndarray) -> MotionInfo | None:
     named = {"motion": motion, "si_motion": si_motion, "dredge_motion_est": dredge_motion_est}
     present = [name for name, value in named.items() if value is not None]
@@ -142,6 +156,12 @@ def _given_motion(motion: Any, si_motion: Any, dredge_motion_est: Any, geom: np.
             raise ParameterError(
                 f"the motion is of a probe with {len(motion.geom)} channels and the recording has {len(geom)}; make it "
                 "with the recording's positions"
+            )
+        apart = float(np.abs(motion.geom - geom).max())
+        if apart > SAME_PLACE_UM:
+            raise ParameterError(
+                f"the motion is of a probe whose channels are up to {apart:g} um from the recording's; make it with "
+                "the recording's positions"
             )
         return motion
     if not present:

@@ -9,11 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import check_choice
 from ..errors import ParameterError
 from ..io.bridge.si_motion import from_spikeinterface_motion, to_spikeinterface_motion
 from ..io.store.atomic import ending_with, whole_or_absent
 from ..motion.displacement import displacement_at, make_motion
 from ..typing import PathLike
+from ..wrong_calls import explained_methods
 from .convert import LOCALIZATIONS
 from .sorting import DARTsortSorting
 
@@ -22,6 +24,7 @@ _TOLERANCE_UM = 1e-6
 _STEPS_MAX = 200
 
 
+@explained_methods
 class MotionInfo:
     """The motion of one shank: displacement ``d(t, z)``, so that tissue seen at depth ``z`` rests at ``z - d``.
 
@@ -62,9 +65,11 @@ class MotionInfo:
     ) -> None:
         from scipy.spatial import KDTree
 
-        self.geom = np.asarray(geom, np.float64)
-        if self.geom.ndim != 2 or self.geom.shape[1] != 2:
+        self.geom = _numbers("geom", geom)
+        if self.geom.ndim != 2 or self.geom.shape[1] != 2 or not len(self.geom):
             raise ParameterError(f"geom has shape {self.geom.shape}; give one (x, y) per channel")
+        if not np.isfinite(self.geom).all():
+            raise ParameterError("some positions of geom are not finite; give the place of every channel")
         if motion is not None and motion.sizes["shank"] > 1:
             raise ParameterError(
                 f"the motion has {motion.sizes['shank']} shanks, and MotionInfo one; select one: motion.isel(shank=[0])"
@@ -106,7 +111,13 @@ class MotionInfo:
             raise ParameterError("dredge_motion_est and si_motion are both given; leave one of them out")
         motion = None
         if si_motion is not None:
-            motion = from_spikeinterface_motion(si_motion)
+            try:
+                motion = from_spikeinterface_motion(si_motion)
+            except TypeError as error:
+                raise ParameterError(
+                    f"si_motion is a {type(si_motion).__name__}; give a Motion of SpikeInterface, or another motion as "
+                    "motion or dredge_motion_est"
+                ) from error
         elif dredge_motion_est is not None:
             motion = _motion_of_dredge(dredge_motion_est)
         return cls(geom=geom, motion=motion, dredge_motion_est=dredge_motion_est, si_motion=si_motion, rgeom=rgeom)
@@ -174,10 +185,16 @@ class MotionInfo:
 
     def disp_at_s(self, times_s: ArrayLike, depths_um: ArrayLike, grid: bool = False) -> NDArray[np.float64]:
         """Displacement in µm at times and depths; at every pair of them with ``grid``, as ``(depth, time)``."""
-        times, depths = np.asarray(times_s, np.float64), np.asarray(depths_um, np.float64)
+        times, depths = _numbers("times_s", times_s), _numbers("depths_um", depths_um)
         if grid:
-            times, depths = times[None, :], depths[:, None]
-        times, depths = np.broadcast_arrays(times, depths)
+            times, depths = times.reshape(1, -1), depths.reshape(-1, 1)
+        try:
+            times, depths = np.broadcast_arrays(times, depths)
+        except ValueError:
+            raise ParameterError(
+                f"times_s has shape {times.shape} and depths_um {depths.shape}; give one depth per time, or grid=True "
+                "for all pairs"
+            ) from None
         if self.motion is None:
             return np.zeros(times.shape)
         shank = self.motion["shank"].values[0]
@@ -186,7 +203,7 @@ class MotionInfo:
 
     def correct_s(self, times_s: ArrayLike, depths_um: ArrayLike) -> NDArray[np.float64]:
         """Registered depths: ``z - d(t, z)``."""
-        return np.asarray(depths_um, np.float64) - self.disp_at_s(times_s, depths_um)
+        return _numbers("depths_um", depths_um) - self.disp_at_s(times_s, depths_um)
 
     def uncorrect_s(self, times_s: ArrayLike, reg_depths_um: ArrayLike) -> NDArray[np.float64]:
         """Depths at which registered depths are seen: the inverse of :meth:`correct_s`.
@@ -196,9 +213,9 @@ class MotionInfo:
         ParameterError
             If the displacement grows so fast along the probe that there is no single such depth.
         """
-        registered = np.asarray(reg_depths_um, np.float64)
+        registered = _numbers("reg_depths_um", reg_depths_um)
         if self.motion is None:
-            return registered + np.zeros(np.shape(times_s))
+            return registered + self.disp_at_s(times_s, registered)
         steepest = _steepest(self.motion)
         if steepest >= 1:
             raise ParameterError(
@@ -249,11 +266,13 @@ class MotionInfo:
         ParameterError
             If neither times and depths nor a sorting are given.
         """
+        check_choice("shift_mode", shift_mode, ("round", "floor"))
+        check_choice("motion_depth_mode", motion_depth_mode, ("channel", "localization"))
         if sorting is not None:
             times_s = sorting.times_seconds if times_s is None else times_s
             if depths_um is None and reg_depths_um is None:
                 by_channel = motion_depth_mode == "channel"
-                depths_um = self.geom[sorting.channels, 1] if by_channel else getattr(sorting, localizations_dset)[:, 2]
+                depths_um = self.geom[sorting.channels, 1] if by_channel else _own(sorting, localizations_dset)[:, 2]
         if times_s is not None and depths_um is None and reg_depths_um is not None:
             depths_um = self.uncorrect_s(times_s, reg_depths_um)
         if times_s is None or depths_um is None:
@@ -280,18 +299,34 @@ class MotionInfo:
         return kept[np.lexsort((kept[:, 0], kept[:, 1]))]
 
 
+def _numbers(name: str, values: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} is no array of numbers; give numbers alone") from None
+
+
+def _own(sorting: DARTsortSorting, localizations: str) -> NDArray[Any]:
+    found = sorting.spike_feature_dict.get(localizations)
+    if found is None:
+        raise ParameterError(
+            f"the sorting has no feature {localizations!r}; give depths_um, or motion_depth_mode='channel'"
+        )
+    return found
+
+
 def _motion_of_dredge(estimate: Any) -> xr.Dataset:
     """The motion of an object with DREDge's attributes."""
     try:
-        times = np.asarray(estimate.time_bin_centers_s, np.float64)
+        times = _numbers("time_bin_centers_s", estimate.time_bin_centers_s)
         depths = estimate.spatial_bin_centers_um
-        values = np.asarray(estimate.displacement, np.float64)
+        values = _numbers("displacement", estimate.displacement)
     except AttributeError as error:
         raise ParameterError(
             f"dredge_motion_est is a {type(estimate).__name__} without DREDge's attributes ({error}); give a "
             "MotionEstimate, or a Motion of SpikeInterface as si_motion"
         ) from error
-    depths = np.zeros(1) if depths is None else np.atleast_1d(np.asarray(depths, np.float64))
+    depths = np.zeros(1) if depths is None else np.atleast_1d(_numbers("spatial_bin_centers_um", depths))
     rows = np.atleast_2d(values)
     if rows.shape != (len(depths), len(times)):
         raise ParameterError(

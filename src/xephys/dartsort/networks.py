@@ -17,11 +17,13 @@ from ..errors import ParameterError
 from ..io.export.optional import needed
 from ..io.store.atomic import ending_with, whole_or_absent
 from ..typing import PathLike
+from ..wrong_calls import explained_methods
 
 #: Name of the stored hash beside the weights.
 HASH = "sha256"
 
 
+@explained_methods
 @dataclass(frozen=True, eq=False)
 class Network:
     """A network: float32 weights by name.
@@ -94,6 +96,8 @@ class Network:
             If the file is torch's and torch is not installed.
         """
         file = Path(path)
+        if not file.is_file():
+            raise ParameterError(f"{file} is not a file; give the path of weights, an NPZ or what torch saved")
         if file.suffix == ".npz":
             try:
                 with np.load(file, allow_pickle=False) as stored:
@@ -167,10 +171,11 @@ class SingleChannelWaveformDenoiser(Network):
         """
         from ..kernels.features.networks import denoise_single_channel
 
-        values = np.asarray(snippets, np.float32)
-        if values.shape[-1] != self.n_samples:
+        values = _numbers(snippets)
+        if values.ndim == 0 or values.shape[-1] != self.n_samples:
             raise ParameterError(
-                f"snippets have {values.shape[-1]} samples and the network {self.n_samples}; cut them so"
+                f"snippets have the shape {values.shape} and the network takes {self.n_samples} samples on the last "
+                "axis; cut them so"
             )
         return denoise_single_channel(values.reshape(-1, self.n_samples), self.weights).reshape(values.shape)
 
@@ -207,7 +212,9 @@ class Decollider(Network):
         """
         from ..kernels.features.networks import denoise_channels
 
-        values = np.asarray(snippets, np.float32)
+        values = _numbers(snippets)
+        if values.ndim != 3:
+            raise ParameterError(f"snippets have the shape {values.shape}; give them as (snippet, sample, slot)")
         n, n_samples, n_slots = values.shape
         if (n_samples + 1) * n_slots != self.weights["hidden1.weight"].shape[1]:
             raise ParameterError(
@@ -215,4 +222,13 @@ class Decollider(Network):
                 f"{self.weights['hidden1.weight'].shape[1]} numbers; cut them as it was trained"
             )
         slots = np.ones((n, n_slots), bool) if present is None else np.asarray(present, bool)
+        if slots.shape != (n, n_slots):
+            raise ParameterError(f"present has the shape {slots.shape} for {n} snippets on {n_slots} slots; give both")
         return denoise_channels(np.where(slots[:, None, :], values, 0), slots, self.weights)
+
+
+def _numbers(snippets: Any) -> NDArray[np.float32]:
+    values = np.asarray(snippets)
+    if values.dtype.kind not in "iuf":
+        raise ParameterError(f"snippets are {values.dtype}; give numbers in units of the noise")
+    return values.astype(np.float32, copy=False)

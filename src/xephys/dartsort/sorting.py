@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..io.export.optional import needed
 from ..typing import PathLike
+from ..wrong_calls import explained_methods
 from .convert import arrays_of_tree, data_frame, numpy_sorting, ts_group
-from .hdf5 import read_features, simple_features
+from .hdf5 import FIXED, read_features, simple_features
 from .npz import read_npz, write_npz
-from .spikes import FeaturedSpikes
+from .spikes import ROWS, FeaturedSpikes
 
 
+@explained_methods
 class DARTsortSorting(FeaturedSpikes):
     """Spikes with their channels, labels and features, as dartsort holds them.
 
-    Features are attributes: *persistent* ones live in an HDF5 file, *ephemeral* ones in memory and in the NPZ.
+    Features are attributes: *persistent* ones live in an HDF5 file and are read when they are asked for, *ephemeral*
+    ones in memory and in the NPZ.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ class DARTsortSorting(FeaturedSpikes):
     @classmethod
     def from_peeling_hdf5(
         cls,
-        h5_path: str | Path,
+        h5_path: PathLike,
         *,
         times_samples_dataset: str = "times_samples",
         channels_dataset: str = "channels",
@@ -123,7 +126,7 @@ class DARTsortSorting(FeaturedSpikes):
             times_samples=stored.pop(times_samples_dataset),
             channels=stored.pop(channels_dataset),
             labels=stored.pop(labels_dataset, None),
-            parent_h5_path=h5_path,
+            parent_h5_path=Path(h5_path),
             sampling_frequency=float(rate),
             persistent_features=stored,
         )
@@ -156,7 +159,7 @@ class DARTsortSorting(FeaturedSpikes):
         stored = read_npz(path)
         names = stored.get("ephemeral_feature_names", np.array([], str)).tolist()
         chosen = names if load_ephemeral_feature_names is None else load_ephemeral_feature_names
-        ephemeral = {name: stored[name] for name in chosen if name in stored}
+        ephemeral = {name: stored[name] for name in ("geom", *chosen) if name in stored}
         h5_path = path.parent / str(stored["parent_h5_path"]) if "parent_h5_path" in stored else None
         persistent: dict[str, NDArray[Any]] = {}
         if h5_path is not None and h5_path.exists():
@@ -164,6 +167,9 @@ class DARTsortSorting(FeaturedSpikes):
             wanted = loaded if load_persistent_feature_names is None else load_persistent_feature_names
             wanted = [*wanted, *(additional_persistent_features or ())]
             persistent = read_features(h5_path, wanted, main=(), simple=True, everything=False, allow_missing=True)
+        if ROWS in stored:
+            ephemeral[ROWS] = stored[ROWS]
+            persistent = {name: v if name in FIXED else v[stored[ROWS]] for name, v in persistent.items()}
         return cls(
             times_samples=stored["times_samples"],
             channels=stored["channels"],
@@ -177,6 +183,9 @@ class DARTsortSorting(FeaturedSpikes):
     def save(self, sorting_npz: PathLike) -> None:
         """Write spikes, labels and ephemeral features as an NPZ with a relative path to the HDF5 file.
 
+        Some of the spikes of an HDF5 file are written with all features and no path, because dartsort reads a file's
+        rows for all of them.
+
         Raises
         ------
         OutputError
@@ -186,6 +195,9 @@ class DARTsortSorting(FeaturedSpikes):
         if self.labels is not None:
             spikes["labels"] = self.labels
         spikes["sampling_frequency"] = np.array(self.sampling_frequency)
+        if ROWS in self._ephemeral:
+            write_npz(sorting_npz, spikes, self.spike_feature_dict, h5_path=None, persistent=[])
+            return
         write_npz(sorting_npz, spikes, self._ephemeral, h5_path=self.parent_h5_path, persistent=list(self._persistent))
 
     def has_persistent_labels(self) -> bool:
@@ -195,7 +207,7 @@ class DARTsortSorting(FeaturedSpikes):
         stored = read_features(
             self.parent_h5_path, ["labels"], main=(), simple=False, everything=False, allow_missing=True
         )
-        return "labels" in stored and np.array_equal(stored["labels"], self.labels)
+        return "labels" in stored and np.array_equal(self._own_rows("labels", stored["labels"]), self.labels)
 
     def add_feature(self, feature_name: str, feature: NDArray[Any], check_shape: bool | None = None) -> None:
         """Add a feature to the HDF5 file.
@@ -203,11 +215,16 @@ class DARTsortSorting(FeaturedSpikes):
         Raises
         ------
         ParameterError
-            If the sorting has no HDF5 file, or the feature not one row per spike.
+            If the sorting has no HDF5 file or is a part of it, or the feature has not one row per spike.
         """
         if self.parent_h5_path is None:
             raise ParameterError(
                 f"this sorting has no HDF5 file for {feature_name!r}; add_ephemeral_feature stores it in the NPZ"
+            )
+        if ROWS in self._ephemeral:
+            raise ParameterError(
+                f"these are some of the spikes of {self.parent_h5_path}, which holds one row for each of all; "
+                "add_ephemeral_feature stores the feature in the NPZ"
             )
         h5py = needed("h5py", extra="dartsort", what="DARTsortSorting.add_feature")
         values = np.asarray(feature)

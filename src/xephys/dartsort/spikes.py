@@ -8,10 +8,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_positive
 from ..errors import ParameterError
-from .hdf5 import FIXED
+from ..wrong_calls import explained_methods
+from .hdf5 import FIXED, feature_names, read_features
+
+#: Ephemeral feature with the rows of the HDF5 file that some of its spikes are.
+ROWS = "mask_indices"
 
 
+@explained_methods
 class FeaturedSpikes:
     """Spikes as arrays in memory, and their features by name; see :class:`DARTsortSorting`."""
 
@@ -26,10 +32,11 @@ class FeaturedSpikes:
         persistent_features: dict[str, NDArray[Any]] | None = None,
         ephemeral_features: dict[str, NDArray[Any]] | None = None,
     ) -> None:
-        self.times_samples = np.asarray(times_samples, np.int64)
-        self.channels = np.asarray(channels, np.int64)
-        self.labels = None if labels is None else np.asarray(labels, np.int64)
+        self.times_samples = _whole("times_samples", times_samples)
+        self.channels = _whole("channels", channels)
+        self.labels = None if labels is None else _whole("labels", labels)
         self.parent_h5_path = None if parent_h5_path is None else Path(parent_h5_path)
+        check_positive(sampling_frequency=sampling_frequency)
         self.sampling_frequency = float(sampling_frequency)
         self._persistent = dict(persistent_features or {})
         self._ephemeral = dict(ephemeral_features or {})
@@ -43,7 +50,10 @@ class FeaturedSpikes:
         for features in (self._ephemeral, self._persistent):
             if name in features:
                 return features[name]
-        known = ", ".join([*self._ephemeral, *self._persistent]) or "none"
+        stored = feature_names(self.parent_h5_path)
+        if name in stored:
+            return self._read(name)
+        known = ", ".join(dict.fromkeys([*self._ephemeral, *self._persistent, *stored])) or "none"
         raise AttributeError(f"this sorting has no feature {name!r}; it has {known}")
 
     def __len__(self) -> int:
@@ -73,9 +83,12 @@ class FeaturedSpikes:
 
     @property
     def spike_feature_dict(self) -> dict[str, NDArray[Any]]:
-        """All features with one row per spike, by name."""
+        """All features with one row per spike, by name; of the HDF5 file, those of one number or vector as well."""
+        for name in feature_names(self.parent_h5_path):
+            if name not in self._ephemeral and name not in self._persistent:
+                self._read(name)
         features = {**self._persistent, **self._ephemeral}
-        return {name: values for name, values in features.items() if self._is_per_spike(name, values)}
+        return {n: values for n, values in features.items() if n != ROWS and self._is_per_spike(n, values)}
 
     def copy(self) -> Self:
         """The same spikes and features in a new object; arrays are shared."""
@@ -92,8 +105,9 @@ class FeaturedSpikes:
         other = self.copy()
         for name, values in new_features.items():
             if name in ("times_samples", "channels", "labels"):
-                self._check(name, np.asarray(values), check=check_shapes)
-                setattr(other, name, np.asarray(values, np.int64))
+                whole = _whole(name, values)
+                self._check(name, whole, check=check_shapes)
+                setattr(other, name, whole)
             else:
                 other.add_ephemeral_feature(name, values, check_shape=check_shapes, overwrite=True)
         return other
@@ -117,8 +131,25 @@ class FeaturedSpikes:
         self._ephemeral[feature_name] = values
 
     def mask(self, mask: NDArray[Any]) -> Self:
-        """The spikes that a mask or a list of indices selects."""
-        return self._with(mask)
+        """The spikes that a mask or a list of indices selects.
+
+        Raises
+        ------
+        ParameterError
+            If a mask has not one value per spike, or an index is of no spike.
+        """
+        chosen = np.asarray(mask)
+        if chosen.dtype != np.bool_:
+            chosen = _whole("mask", mask)
+            fits = bool((np.abs(chosen + 0.5) < self.n_spikes).all())
+        else:
+            fits = chosen.shape == (self.n_spikes,)
+        if not fits:
+            raise ParameterError(
+                f"mask does not select among {self.n_spikes} spikes; give one truth value per spike, or indices below "
+                f"{self.n_spikes}"
+            )
+        return self._with(chosen)
 
     def drop_missing(self) -> Self:
         """Only spikes that have a unit."""
@@ -136,6 +167,18 @@ class FeaturedSpikes:
         flat = np.where(labels >= 0, np.searchsorted(self.unit_ids, labels), -1)
         return self.ephemeral_replace(labels=flat)
 
+    def _read(self, name: str) -> NDArray[Any]:
+        """A feature of the HDF5 file for these spikes; it is kept."""
+        assert self.parent_h5_path is not None
+        read = read_features(self.parent_h5_path, [name], main=(), simple=False, everything=False, allow_missing=False)
+        self._persistent[name] = self._own_rows(name, read[name])
+        return self._persistent[name]
+
+    def _own_rows(self, name: str, stored: NDArray[Any]) -> NDArray[Any]:
+        """Of a dataset of the HDF5 file, the rows of these spikes."""
+        rows = self._ephemeral.get(ROWS)
+        return stored if rows is None or name in FIXED else stored[rows]
+
     def _labels(self) -> NDArray[np.int64]:
         if self.labels is None:
             raise ParameterError("these spikes have no labels; give some with ephemeral_replace(labels=...)")
@@ -152,6 +195,9 @@ class FeaturedSpikes:
         def chosen(features: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             return {n: values[rows] if self._is_per_spike(n, values) else values for n, values in features.items()}
 
+        ephemeral = chosen(self._ephemeral)
+        if self.parent_h5_path is not None and ROWS not in ephemeral and not isinstance(rows, slice):
+            ephemeral[ROWS] = np.arange(self.n_spikes)[rows]
         return type(self)(
             times_samples=self.times_samples[rows],
             channels=self.channels[rows],
@@ -159,5 +205,21 @@ class FeaturedSpikes:
             parent_h5_path=self.parent_h5_path,
             sampling_frequency=self.sampling_frequency,
             persistent_features=chosen(self._persistent),
-            ephemeral_features=chosen(self._ephemeral),
+            ephemeral_features=ephemeral,
         )
+
+
+def _whole(name: str, values: Any) -> NDArray[np.int64]:
+    """Whole numbers in one row.
+
+    Raises
+    ------
+    ParameterError
+        If they are something else: nothing is rounded, and no text is read as a number.
+    """
+    array = np.asarray(values)
+    if array.size == 0 and array.ndim == 1:
+        return np.zeros(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all() or (array % 1).any():
+        raise ParameterError(f"{name} are {array.dtype} of shape {array.shape}; give one whole number per spike")
+    return array.astype(np.int64)

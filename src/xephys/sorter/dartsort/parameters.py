@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ...checks import hint_for
 from ...errors import ParameterError
@@ -22,6 +24,9 @@ N_FEATURES_MAX = 20
 #: Stands for amplitudes that do not vary.
 AMPLITUDE_STD_MIN = 1e-4
 Positive = Annotated[float, Field(gt=0)]
+#: Length of a part of a spike's window: the slowest spikes end within a few milliseconds, and the denoiser holds a
+#: square matrix of the window.
+Milliseconds = Annotated[float, Field(gt=0, le=20)]
 Strategy = Literal["none", "standardize", "ibllike", "ibllikecmr"]
 
 #: How the descriptions of fields begin that are accepted without effect; what does their work follows.
@@ -97,8 +102,8 @@ class DARTsortUserConfig(BaseModel):
     tmpdir_parent: str | None = Field(None, description="where the temporary folder is made")
     save_intermediates: bool = Field(False, description="leave finished passes in the output folder")
     save_final_features: bool = Field(True, description="write the features of matched spikes")
-    ms_before: Positive = Field(1.4, description="length of a spike's window before its trough")
-    ms_after: Positive = Field(2.6 + 0.1 / 3, description="length of a spike's window from its trough on")
+    ms_before: Milliseconds = Field(1.4, description="length of a spike's window before its trough")
+    ms_after: Milliseconds = Field(2.6 + 0.1 / 3, description="length of a spike's window from its trough on")
     alignment_ms: Positive = Field(1.5, description=f"{IDLE}a cluster is aligned before it is averaged")
     deduplication_ms: Positive = Field(
         0.5,
@@ -110,8 +115,8 @@ class DARTsortUserConfig(BaseModel):
     initial_threshold: Positive = Field(10.0, description="root of the smallest energy that a detected spike explains")
     motion_voltage_threshold: Positive = Field(4.0, description="smallest peak used for the motion")
     temporal_pca_rank: int = Field(8, ge=1, le=40, description="number of temporal components")
-    feature_ms_before: Positive = Field(0.75, description="length of a feature's window before its trough")
-    feature_ms_after: Positive = Field(1.25, description="length of a feature's window from its trough on")
+    feature_ms_before: Milliseconds = Field(0.75, description="length of a feature's window before its trough")
+    feature_ms_after: Milliseconds = Field(1.25, description="length of a feature's window from its trough on")
     subtraction_radius_um: Positive = Field(200.0, description="radius around an event that is subtracted")
     deduplication_radius_um: Positive = Field(50.0, description="radius in which an event is not examined again")
     featurization_radius_um: Positive = Field(
@@ -170,6 +175,20 @@ class DARTsortUserConfig(BaseModel):
     def _none(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
+    @field_validator("tmpdir_parent", "nn_denoiser_pretrained_path", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse True for a number: Python would count it as 1."""
+        takes = str(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, (bool, np.bool_)) and "bool" not in takes:
+            raise ValueError("a truth value; give a number" if "int" in takes or "float" in takes else "a truth value")
+        return value
+
     def __init__(self, **fields: Any) -> None:
         for name in fields:
             if name not in type(self).model_fields:
@@ -180,6 +199,12 @@ class DARTsortUserConfig(BaseModel):
         except ValidationError as error:
             faults = "; ".join(f"{e['loc'][0]} is {e['input']!r}: {e['msg']}" for e in error.errors())
             raise ParameterError(f"{faults}; xephys.parameters('dartsort') lists the limits") from error
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ParameterError(
+            "a configuration is not changed after it is made; make another: type(cfg)(**{**cfg.model_dump(), "
+            f"{name!r}: {value!r}}})"
+        )
 
 
 def idle_fields(cfg: DARTsortUserConfig) -> dict[str, str]:
