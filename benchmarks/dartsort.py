@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,17 @@ BESIDE_PEER = {
     "short16-hard:11": PEERS[:1],
     "short:10": PEERS,
     "short-easy:10": PEERS[:1],
+    "tetrode:10": PEERS[:1],
+    "short16-slow:10": PEERS[:2],
+    "short16-steps:10": PEERS[:2],
+    "short16-wander:10": PEERS[:2],
+    "short16-hard-slow:10": PEERS[:2],
+    "short-slow:10": PEERS[:2],
 }
 #: Sets of the other comparisons: still, crowded, on tetrodes, drifting.
 BESIDE_DEFAULT = (
     *BESIDE_PEER, "tetrodes:10", "tetrodes:11", "hard32:10", "hard32:11", "static:10", "static:11", "dense:10",
-    "dense:11", "easy-slow:10", "easy-slow:11", "hard:10", "hard:11",
+    "dense:11", "easy-slow:10", "easy-slow:11", "hard:10", "hard:11", "hard-slow120:10", "hard-nonrigid120:10",
 )  # fmt: skip
 MEANING = {
     OURS: 'ours, `preset="dartsort"`',
@@ -95,18 +102,47 @@ def _cells(made: dict[str, Any]) -> tuple[str, ...]:
     return f"{score['accuracy']:.3f}", f"{score['well']} of {score['truth units']}", extra, f"{made['cpu_s']:.0f}"
 
 
+def _drifts(name: str) -> bool:
+    """Whether the tissue of this set moves."""
+    kind = KINDS[parsed(name)[0]]
+    movement = getattr(kind.generator, "movement", "none")
+    return (kind.simulator or {}).get("drift", "none") != "none" or movement != "none"
+
+
 def _summary(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
     lines = []
-    for sorter in PEERS:
-        shared = [name for name, of in done if of == sorter and (name, OURS) in done]
+    for sorter, drifting in product(PEERS, (False, True)):
+        shared = [name for name, of in done if of == sorter and (name, OURS) in done and _drifts(name) is drifting]
         if shared:
             ours, theirs = ([done[name, of] for name in shared] for of in (OURS, sorter))
             accuracies = [np.mean([made["score"]["accuracy"] for made in side]) for side in (ours, theirs)]
             ratios = [b["cpu_s"] / a["cpu_s"] for a, b in zip(ours, theirs, strict=True)]
             spread = f"{min(ratios):.0f} to {max(ratios):.0f} ×"
-            lines.append((MEANING[sorter], len(shared), f"{accuracies[0]:.3f}", f"{accuracies[1]:.3f}", spread))
+            which = "drifting" if drifting else "still"
+            lines.append(
+                (MEANING[sorter], f"{len(shared)} {which}", f"{accuracies[0]:.3f}", f"{accuracies[1]:.3f}", spread)
+            )
     header = ("peer", "sets it finished", "mean accuracy of ours on them", "of the peer", "its CPU time, of ours")
-    return [table(header, lines)] if lines else []
+    return [table(header, lines), *_projected(done)] if lines else []
+
+
+def _projected(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
+    """What the peer would take for the sets of minutes, at the rates of the runs that it finished."""
+
+    def size(name: str) -> float:
+        kind = KINDS[parsed(name)[0]]
+        return kind.n_channels * kind.duration_s
+
+    rates = [made["cpu_s"] / size(name) for (name, of), made in done.items() if of in PEERS]
+    longer = [name for name in BESIDE_DEFAULT if name not in BESIDE_PEER and (name, OURS) in done]
+    if not rates or not longer:
+        return []
+    hours = sorted(rate * size(max(longer, key=size)) / 3600 for rate in (min(rates), max(rates)))
+    return [
+        f"Its runs took {min(rates):.2f} to {max(rates):.2f} CPU seconds for each channel and second. At these rates, "
+        f"the largest\nof the other sets below ({max(longer, key=size)}) would take {hours[0]:.1f} to {hours[1]:.1f} "
+        "hours, so it was not run on them."
+    ]
 
 
 def _beside_default(done: dict[tuple[str, str], dict[str, Any]]) -> list[str]:

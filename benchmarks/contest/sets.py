@@ -53,9 +53,9 @@ def _speed(duration_s: float) -> Kind:
     return Kind(f"384 channels, {duration_s:g} s", duration_s, 384, 150, simulator, role="speed")
 
 
-def _moved(title: str, setting: DriftSetting | RealSetting) -> Kind:
-    title = f"{title}, {setting.n_channels} channels, 120 s"
-    return Kind(title, 120.0, setting.n_channels, setting.n_units, generator=setting)
+def _moved(title: str, setting: DriftSetting | RealSetting, duration_s: float = 120.0) -> Kind:
+    title = f"{title}, {setting.n_channels} channels, {duration_s:g} s"
+    return Kind(title, duration_s, setting.n_channels, setting.n_units, generator=setting)
 
 
 _BURSTING = {"preset": "easy", "bursting_fraction": 1.0, "spike_shapes": (("broad", 1.0),), "burst_amplitude_loss": 0.4}
@@ -120,6 +120,13 @@ KINDS: dict[str, Kind] = {
     "short-easy": Kind("easy, 32 channels, 30 s", 30.0, 32, 10, {"preset": "easy"}),
     "short16-hard": Kind("hard, 16 channels, 20 s", 20.0, 16, 8, {"preset": "hard"}),
     "short16": Kind("easy, 16 channels, 20 s", 20.0, 16, 5, {"preset": "easy"}),
+    "short16-slow": _drift("easy", "slow", 30.0, 20.0, 16),
+    "short16-steps": _drift("easy", "steps", 30.0, 20.0, 16),
+    "short16-hard-slow": _drift("hard", "slow", 30.0, 20.0, 16),
+    "short16-wander": _moved(
+        "SpikeInterface's generator, wandering", DriftSetting(6, "random_walk", (-15.0, 8.0), n_channels=16), 20.0
+    ),
+    "short-slow": _drift("easy", "slow", 30.0, 30.0, 32),
     "background": Kind("background only", 60.0, 128, 0, {"preset": "hard"}, role="background"),
     "tetrodes": Kind("four tetrodes", 60.0, 16, 16, _TETRODE),
     "tetrode": Kind("one tetrode", 60.0, 4, 5, _TETRODE),

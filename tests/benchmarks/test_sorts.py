@@ -178,6 +178,14 @@ def test_the_mixture_takes_the_place_of_the_first_clusters(load, tmp_path):
     assert "| default | quick:0 |" in "".join(sorts.report([plain, mixed]))
 
 
+def test_dartsort_with_the_motion_of_others(load, tmp_path):
+    motions = load("dartsort_motion")
+    (row,) = motions.run(quick=True, folder=tmp_path)
+    none, estimated, si, dredge, true = row.accuracy
+    assert min(none, estimated, true) > 0.9 and si is None and dredge is None
+    assert "| quick:0 |" in "".join(motions.report([row]))
+
+
 def test_dartsort_beside_itself_and_default(load):
     dartsort = load("dartsort")
     from contest.sets import KINDS
@@ -198,9 +206,14 @@ def test_dartsort_beside_itself_and_default(load):
                 made(dartsort.DEFAULT, 0.5, 2.0),
                 made("dartsort-still", 0.625, 200.0),
                 made("dartsort", 0.0, 0.0, "over 60 s"),
+                {**made(dartsort.OURS, 0.5, 4.0), "set": "hard:10"},
+                {**made(dartsort.OURS, 0.5, 4.0), "set": "short-slow:10"},
+                {**made("dartsort-pretrained", 0.25, 400.0), "set": "short-slow:10"},
             ]
         )
     )
-    assert "no motion | 1 | 0.750 | 0.625 | 50 to 50 × |" in page
+    assert "no motion | 1 still | 0.750 | 0.625 | 50 to 50 × |" in page
     assert "its defaults | over 60 s |" in page
+    assert "published weights | 1 drifting | 0.500 | 0.250 | 100 to 100 × |" in page
+    assert "took 0.21 to 0.42 CPU seconds" in page and "(hard:10) would take 0.9 to 1.8 hours" in page
     assert "more accurate on 1 of 1 sets, `default` on 0; the mean difference is +0.250." in page
