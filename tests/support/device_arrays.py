@@ -1,7 +1,8 @@
 """A device for machines without one: arrays as strict as CuPy's, backed by NumPy, that count every copy.
 
 Such an array is never mistaken for a NumPy array: a mixture of host and device arrays, an implicit conversion, or a
-function that CuPy lacks raises an error, as it would with CuPy. Importable by name.
+function that CuPy lacks raises an error, as it would with CuPy. What a device would do in an operation of its own is
+counted as well. Importable by name.
 """
 
 from __future__ import annotations
@@ -24,13 +25,22 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
+#: Functions and methods that start nothing on a device: they reserve memory, or look at it in another way.
+VIEWS = {"asarray", "broadcast_to", "empty", "ravel", "reshape", "transpose", "view"}
+
+
 @dataclass
 class Copies:
-    """Copies between host and device: (dtype, shape) of arrays up and down, and how many single numbers down."""
+    """Copies between host and device: (dtype, shape) of arrays up and down, and how many single numbers down.
+
+    ``launches`` is the number of operations that a device would be told to do: functions, operators, gathering by an
+    array of indices, assignments, and simulated kernels.
+    """
 
     up: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     down: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     numbers: int = 0
+    launches: int = 0
 
 
 copies = Copies()
@@ -57,15 +67,20 @@ class StrictArray:
     dtype = property(lambda self: self._host.dtype)
     ndim = property(lambda self: self._host.ndim)
     size = property(lambda self: self._host.size)
+    flags = property(lambda self: self._host.flags)
     T = property(lambda self: StrictArray(self._host.T))
 
     def __len__(self) -> int:
         return len(self._host)
 
     def __getitem__(self, index: Any) -> StrictArray:
+        copies.launches += any(
+            isinstance(part, StrictArray) for part in (index if isinstance(index, tuple) else (index,))
+        )
         return StrictArray(self._host[_plain(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        copies.launches += 1
         self._host[_plain(index)] = _plain(value)
 
     def _number(self, kind: type) -> Any:
@@ -106,12 +121,15 @@ def _binary(name: str) -> Any:
     function = getattr(operator, name.strip("_") if name.strip("_") not in ("and", "or") else name)
 
     def forward(self: StrictArray, other: Any) -> Any:
+        copies.launches += 1
         return _wrapped(function(self._host, _plain(other)))
 
     def backward(self: StrictArray, other: Any) -> Any:
+        copies.launches += 1
         return _wrapped(function(_plain(other), self._host))
 
     def in_place(self: StrictArray, other: Any) -> StrictArray:
+        copies.launches += 1
         # NumPy's own operator keeps the shape and type of the array that is changed.
         getattr(self._host, f"__i{name.strip('_')}__")(_plain(other))
         return self
@@ -127,13 +145,20 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(StrictArray, f"__{_name}__", _binary(f"__{_name}__")[0])
 for _function in (operator.neg, operator.abs, operator.invert):
-    setattr(StrictArray, f"__{_function.__name__.strip('_')}__", lambda self, f=_function: _wrapped(f(self._host)))
+
+    def _unary(self: StrictArray, *, _function: Any = _function) -> Any:
+        copies.launches += 1
+        return _wrapped(_function(self._host))
+
+    setattr(StrictArray, f"__{_function.__name__.strip('_')}__", _unary)
 METHODS = (
     "all", "any", "argmax", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "transpose", "view",
 )  # fmt: skip
 for _name in METHODS:
 
     def _method(self: StrictArray, *args: Any, _name: str = _name, **keywords: Any) -> Any:
+        unchanged = _name == "astype" and not keywords.get("copy", True) and self.dtype == np.dtype(args[0])
+        copies.launches += _name not in VIEWS and not unchanged
         return _wrapped(getattr(self._host, _name)(*_plain(args), **keywords))
 
     setattr(StrictArray, _name, _method)
@@ -153,6 +178,7 @@ class Namespace:
         function = getattr(np.fft if self._prefix else np, name)
 
         def call(*args: Any, **keywords: Any) -> Any:
+            copies.launches += name not in VIEWS
             return _wrapped(function(*map(_plain, args), **keywords))
 
         return call
@@ -164,7 +190,13 @@ class Namespace:
         return StrictArray(np.array(array))
 
 
-strict = Namespace()
+class LikeCupy(Namespace):
+    """A namespace that passes for CuPy's, so that kernels written for CUDA run on its arrays; see `simulating`."""
+
+    __name__ = "cupy"
+
+
+strict, like_cupy = Namespace(), LikeCupy()
 #: Namespaces with which kernels are tested: NumPy shows errors of the kernel, the strict one what CuPy would refuse.
 NAMESPACES = {"numpy": np, "strict": strict}
 
@@ -181,10 +213,29 @@ def counted() -> Iterator[Copies]:
 
 
 @contextmanager
-def installed(name: str = "strict") -> Iterator[str]:
+def simulating(monkeypatch: Any) -> Iterator[Copies]:
+    """Let Numba's simulator run kernels on the strict arrays of `like_cupy`, and count them with all else."""
+    from numba.cuda.simulator.kernel import FakeCUDAKernel
+
+    from xephys.kernels.lib import cuda
+
+    call = FakeCUDAKernel.__call__
+
+    def launched(kernel: Any, *args: Any) -> Any:
+        copies.launches += not kernel._device
+        return call(kernel, *args)
+
+    monkeypatch.setattr(FakeCUDAKernel, "__call__", launched)
+    monkeypatch.setattr(cuda, "_for_numba", lambda array: array._host if isinstance(array, StrictArray) else array)
+    with installed("like_cupy", like_cupy), counted() as found:
+        yield found
+
+
+@contextmanager
+def installed(name: str = "strict", namespace: Namespace = strict) -> Iterator[str]:
     """Register the device under the name that is yielded, even in place of a real one."""
     before = dispatch._KINDS.get(name)
-    dispatch.register_device(name, package=__name__.split(".")[0], load=lambda: strict)
+    dispatch.register_device(name, package=__name__.split(".")[0], load=lambda: namespace)
     try:
         yield name
     finally:

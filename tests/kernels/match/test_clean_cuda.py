@@ -37,10 +37,10 @@ def test_projections_agree(cuda_xp, n_units, count):
     spikes = match_and_project(longer, before=N_SAMPLES, after=N_SAMPLES, start=START - BEFORE, **given)
     columns = Columns({name: cuda_xp.asarray(np.ascontiguousarray(spikes[name])) for name in spikes.dtype.names})
     core = (spikes["sample_index"] >= START) & (spikes["sample_index"] < START + 650 - BEFORE - AFTER)
-    chosen = np.flatnonzero(core)
+    chosen = slice(int(core.argmax()), int(core.argmax() + core.sum()))
     assert np.array_equal(spikes["sample_index"][chosen], expected["sample_index"])
     windows = cleaned_windows(
-        cuda_xp, cuda_xp.asarray(traces), columns, cuda_xp.asarray(chosen), first=START - BEFORE, nbefore=N_BEFORE,
+        cuda_xp, cuda_xp.asarray(traces), columns, chosen, first=START - BEFORE, nbefore=N_BEFORE,
         around=cuda_xp.asarray(NEIGHBORS[spikes["channel_index"][chosen]]), model=model, n_threads=4,
     )  # fmt: skip
     found = np.einsum("pt,ntk->nkp", components, to_host(windows))
@@ -53,7 +53,7 @@ def test_no_spikes_have_no_waveforms(cuda_xp):
     names = {"sample_index": "i8", "unit_index": "i8", "sample_offset": "f8", "amplitude": "f8"}
     nothing = Columns({name: cuda_xp.zeros(0, dtype=dtype) for name, dtype in names.items()})
     found = cleaned_windows(
-        cuda_xp, cuda_xp.zeros((100, N_CHANNELS), dtype="f4"), nothing, cuda_xp.zeros(0, dtype="i8"), first=0,
+        cuda_xp, cuda_xp.zeros((100, N_CHANNELS), dtype="f4"), nothing, slice(0, 0), first=0,
         nbefore=N_BEFORE, around=cuda_xp.zeros((0, 3), dtype="i4"), model=model,
     )  # fmt: skip
     assert found.shape == (0, N_SAMPLES, 3)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from xephys.kernels.lib.cuda import for_numba
+from xephys.kernels.lib.cuda import for_numba, is_simulated
 
 #: Channels per thread block, and number of rows that one thread steps through.
 N_THREADS, ROWS = 128, 8
@@ -78,7 +78,7 @@ def locally_exclusive_peaks(
         First row of the core and its number of rows; at least ``sweep + 1`` rows precede and follow it.
     """
     marked = xp.empty((n, traces.shape[1]), dtype=bool)
-    n_threads = 1 if isinstance(traces, np.ndarray) else N_THREADS
+    n_threads = 1 if is_simulated() else N_THREADS
     grid = -(-traces.shape[1] // n_threads), -(-n // ROWS)
     if n:
         _mark[grid, n_threads](*for_numba(traces, low, high, thresholds, neighbors), sweep, before, *for_numba(marked))

@@ -42,6 +42,21 @@ def _nothing(array: Any) -> None:
     """The shortest kernel."""
 
 
+def is_simulated() -> bool:
+    """Whether Numba simulates a device, on which blocks run one after another, and a thread is one of Python's."""
+    from numba import config
+
+    return bool(getattr(config, "ENABLE_CUDASIM", False))
+
+
+def n_resident_blocks(a_processor: int, *, at_most: int | None = None) -> int:
+    """Number of thread blocks that are on the device at once, with so many on each multiprocessor; 1 if simulated."""
+    from numba import cuda
+
+    n_blocks = 1 if is_simulated() else a_processor * cuda.get_current_device().MULTIPROCESSOR_COUNT
+    return n_blocks if at_most is None else min(n_blocks, at_most)
+
+
 def for_numba(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the form that Numba's kernels take, without a copy.
 

@@ -27,7 +27,7 @@ def mix_channels(
     This is faster on a device.
     """
     matrix, shift = resident(xp, unpacked, outputs, sources, counts, weights, offsets)
-    return xp.matmul(traces[before : len(traces) - after].astype(np.float32), matrix) + shift
+    return xp.matmul(traces[before : len(traces) - after].astype(np.float32, copy=False), matrix) + shift
 
 
 def unpacked(

@@ -60,10 +60,15 @@ class Columns:
         # Assembled as bytes on the device, so that everything arrives in one copy.
         xp = np if isinstance(first, np.ndarray) else namespace_of(first)
         fields = [
-            column.reshape(len(self), prod(column.shape[1:])).copy().view(np.uint8) for column in self.columns.values()
+            _contiguous(column).reshape(len(self), prod(column.shape[1:])).view(np.uint8)
+            for column in self.columns.values()
         ]
         records: NDArray[np.void] = to_host(xp.concatenate(fields, axis=1)).view(dtype)[:, 0]
         return records
+
+
+def _contiguous(column: Any) -> Any:
+    return column if column.flags.c_contiguous else column.copy()
 
 
 def on_device(xp: Any, events: Any) -> Columns:

@@ -41,7 +41,8 @@ def localize_center_of_mass(
         sizes = _sizes(xp, waveforms, feature)
         total = sizes.sum(axis=1)[:, None]
         weighted = (sizes[:, :, None] * places[around[part]]).sum(axis=1)
-        centers[part] = xp.where(total > 0, weighted / xp.where(total > 0, total, 1.0), own[part])
+        seen = total > 0
+        centers[part] = xp.where(seen, weighted / xp.where(seen, total, 1.0), own[part])
     return table.extended(x=centers[:, 0], y=centers[:, 1], z=xp.zeros(len(rows), dtype=np.float64))
 
 

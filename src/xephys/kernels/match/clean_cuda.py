@@ -6,13 +6,14 @@ time. A spike's own template is subtracted as it was matched, and added back wit
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numba import cuda
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.cuda import for_numba, tables_of
+from xephys.kernels.lib.cuda import for_numba, n_resident_blocks, tables_of
 from xephys.kernels.lib.dispatch import as_it_is, resident
 from xephys.kernels.lib.records_device import Columns
 from xephys.kernels.match.model import MatchModel
@@ -30,27 +31,34 @@ def _template(courses, spatial, unit, shift, at, slot):  # type: ignore[no-untyp
     return value
 
 
+@cuda.jit(device=True)
+def _shift(courses, offset):  # type: ignore[no-untyped-def]
+    """Number of the template's copy that is shifted by this fraction of a sample."""
+    return math.floor(offset * (courses.shape[1] - 1) + 0.5) + courses.shape[1] // 2
+
+
 @cuda.jit(cache=True)
 def _clean(  # type: ignore[no-untyped-def]
-    traces, begins, units, shifts, amplitudes, chosen, around, slots, courses, spatial, cleaned
+    traces, samples, units, offsets, amplitudes, lead, chosen, around, slots, courses, spatial, cleaned
 ):
     n_chosen, length, n_around = cleaned.shape
     for element in range(cuda.grid(1), n_chosen * length * n_around, cuda.gridsize(1)):
         spike, t, k = element // (length * n_around), element // n_around % length, element % n_around
-        channel, own = around[spike, k], chosen[spike]
+        channel, own = around[spike, k], chosen + spike
         cleaned[spike, t, k] = 0
         if channel < 0:
             continue
-        begin = begins[own]
+        begin = samples[own] - lead
         value = traces[begin + t, channel]
         other = own
-        while other > 0 and begins[other - 1] > begin - length:
+        while other > 0 and samples[other - 1] - lead > begin - length:
             other -= 1
-        while other < begins.size and begins[other] < begin + length:
-            slot, at = slots[units[other], channel], begin + t - begins[other]
+        while other < samples.size and samples[other] - lead < begin + length:
+            slot, at = slots[units[other], channel], t - (samples[other] - samples[own])
             if slot >= 0 and 0 <= at < length:
                 amplitude = np.float32(amplitudes[other])
-                value -= amplitude * _template(courses, spatial, units[other], shifts[other], at, slot)
+                shift = _shift(courses, offsets[other])
+                value -= amplitude * _template(courses, spatial, units[other], shift, at, slot)
                 if other == own:
                     value += amplitude * _template(courses, spatial, units[own], courses.shape[1] // 2, at, slot)
             other += 1
@@ -61,7 +69,7 @@ def cleaned_windows(
     xp: Any,
     traces: Any,
     spikes: Columns,
-    chosen: Any,
+    chosen: slice,
     *,
     first: int,
     nbefore: int,
@@ -79,8 +87,8 @@ def cleaned_windows(
     spikes
         All spikes in the traces, in order of time, with ``sample_index``, ``unit_index``, ``sample_offset`` and
         ``amplitude``.
-    chosen : int64 (n,)
-        Spikes whose waveforms are wanted; their windows lie inside the traces.
+    chosen
+        The spikes, one after another, whose waveforms are wanted; their windows lie inside the traces.
     first : int
         Number of the first sample of the traces.
     nbefore : int
@@ -98,21 +106,15 @@ def cleaned_windows(
         Zero in slots without a channel.
     """
     courses = model["shifted_temporal"]
-    n_shifts, length = courses.shape[1], courses.shape[3]
-    begins = spikes["sample_index"] - (first + nbefore)
-    shifts = xp.rint(spikes["sample_offset"] * (n_shifts - 1)).astype(np.int64) + n_shifts // 2
-    cleaned = xp.empty((len(chosen), length, around.shape[1]), dtype=np.float32)
+    cleaned = xp.empty((chosen.stop - chosen.start, courses.shape[3], around.shape[1]), dtype=np.float32)
     if not cleaned.size:
         return cleaned
-    n_blocks = 1
-    if not isinstance(cleaned, np.ndarray):
-        n_most = BLOCKS_A_PROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
-        n_blocks = min(-(-cleaned.size // n_threads), n_most)
+    n_blocks = n_resident_blocks(BLOCKS_A_PROCESSOR, at_most=-(-cleaned.size // n_threads))
     own = tables_of(xp)
     slots = resident(own, slots_by_channel, model["channels"], n_channels=traces.shape[1])
     tables = slots, resident(own, as_it_is, courses), resident(own, as_it_is, model["spatial"])
-    events = begins, spikes["unit_index"], shifts, spikes["amplitude"], chosen, around
-    _clean[n_blocks, n_threads](*for_numba(traces, *events, *tables, cleaned))
+    events = for_numba(traces, *(spikes[name] for name in ("sample_index", "unit_index", "sample_offset", "amplitude")))
+    _clean[n_blocks, n_threads](*events, first + nbefore, chosen.start, *for_numba(around, *tables, cleaned))
     return cleaned
 
 

@@ -38,14 +38,36 @@ def match_and_project(
     spikes = match_templates(
         xp, traces, before=0, after=0, start=start - before, nbefore=nbefore, model=model, **settings
     )
-    row = spikes["sample_index"] - start
-    inside = xp.nonzero((row >= 0) & (row < len(traces) - before - after))[0]
+    stop = start + len(traces) - before - after
+    inside = slice(*(int((spikes["sample_index"] < end).sum()) for end in (start, stop)))  # they are in order of time
     table = Columns({name: column[inside] for name, column in spikes.columns.items()})
     if has_cuda_kernels(xp):
         return _projected_at_once(
             xp, traces, spikes, inside, table, first=start - before, nbefore=nbefore, components=components,
             neighbors=neighbors, model=model,
         )  # fmt: skip
+    return _projected_step_by_step(
+        xp, traces, spikes, inside, table, before=before, after=after, start=start, nbefore=nbefore,
+        components=components, neighbors=neighbors, model=model,
+    )  # fmt: skip
+
+
+def _projected_step_by_step(
+    xp: Any,
+    traces: Any,
+    spikes: Columns,
+    inside: slice,
+    table: Columns,
+    *,
+    before: int,
+    after: int,
+    start: int,
+    nbefore: int,
+    components: NDArray[np.float32],
+    neighbors: NDArray[np.int32],
+    model: MatchModel,
+) -> Columns:
+    """The table with projections from which overlapping spikes are subtracted, one neighbor distance at a time."""
     table = project_waveforms(
         xp, traces, table, before=before, after=after, start=start, components=components, neighbors=neighbors,
         nbefore=nbefore,
@@ -55,14 +77,15 @@ def match_and_project(
     around = resident(xp, as_it_is, neighbors)[table["channel_index"]]
     taps = resident(xp, as_it_is, components)
     # A spike's own template is subtracted as it was matched, and added back without its sub-sample delay.
-    own = {"around": around, "lead": xp.zeros(len(inside), dtype=np.int64), "components": taps, "model": model}
-    projection += _seen_by(xp, spikes, inside, shifted=False, **own) - _seen_by(xp, spikes, inside, **own)
+    row, chosen = spikes["sample_index"], xp.arange(inside.start, inside.stop)
+    own = {"around": around, "lead": xp.zeros(len(chosen), dtype=np.int64), "components": taps, "model": model}
+    projection += _seen_by(xp, spikes, chosen, shifted=False, **own) - _seen_by(xp, spikes, chosen, **own)
     for direction in (-1, 1):
         step = 1
         while True:
-            other = inside + direction * step
+            other = chosen + direction * step
             held = xp.minimum(xp.maximum(other, 0), max(len(row) - 1, 0))
-            lag = row[held] - row[inside]
+            lag = row[held] - row[chosen]
             near = xp.nonzero((other == held) & (abs(lag) < reach))[0]
             if not len(near):
                 break
@@ -77,7 +100,7 @@ def _projected_at_once(
     xp: Any,
     traces: Any,
     spikes: Columns,
-    inside: Any,
+    inside: slice,
     table: Columns,
     *,
     components: NDArray[np.float32],
@@ -89,9 +112,10 @@ def _projected_at_once(
 
     around = resident(xp, as_index, neighbors)[table["channel_index"]]
     taps = resident(xp, as_it_is, components)
-    projection = xp.empty((len(inside), neighbors.shape[1], len(components)), dtype=np.float32)
-    for part in event_parts(len(inside), components.shape[1] * neighbors.shape[1]):
-        waveforms = cleaned_windows(xp, traces, spikes, inside[part], around=around[part], **window)
+    projection = xp.empty((len(table), neighbors.shape[1], len(components)), dtype=np.float32)
+    for part in event_parts(len(table), components.shape[1] * neighbors.shape[1]):
+        chosen = slice(inside.start + part.start, inside.start + part.stop)
+        waveforms = cleaned_windows(xp, traces, spikes, chosen, around=around[part], **window)
         projection[part] = xp.matmul(taps, waveforms).transpose(0, 2, 1)
     return table.extended(projection=projection)
 

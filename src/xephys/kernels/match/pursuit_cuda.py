@@ -19,7 +19,7 @@ import numpy as np
 from numba import cuda, float64, int32
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.cuda import for_numba, tables_of
+from xephys.kernels.lib.cuda import for_numba, n_resident_blocks, tables_of
 from xephys.kernels.lib.dispatch import as_it_is, resident
 from xephys.kernels.match.limits import Limits, Pairs
 from xephys.kernels.match.pairs_cuda import (
@@ -45,7 +45,15 @@ AMPLITUDE, GAIN, TURN = 0, 1, 2
 #: Positions in the array of counters: arrivals at the barrier, spikes in either table, spikes ready to be put back.
 ARRIVED, TAKEN, READY = 0, 1, 3
 
-__all__ = ["pursue"]
+__all__ = ["AMPLITUDE", "GAIN", "SAMPLE", "SHIFT", "UNIT", "Taken", "pursue", "take_spikes"]
+
+
+class Taken(NamedTuple):
+    """The spikes that the pursuit took, in no particular order, in its own tables, which may be longer."""
+
+    whole: Any  # int32 (6, spike)
+    real: Any  # float64 (3, spike)
+    n_spikes: int
 
 
 class Board(NamedTuple):
@@ -345,7 +353,25 @@ def pursue(
     limits: Limits,
     n_threads: int = TEAM,
 ) -> Spikes:
-    """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes are in no particular order.
+    """As `xephys.kernels.match.pursuit_device.pursue`, in one launch; the spikes are in no particular order."""
+    given = {"energies": energies, "minimum": minimum, "pairs": pairs, "limits": limits}
+    whole, real, n = take_spikes(xp, scores, **given, n_threads=n_threads)
+    return Spikes(
+        *(whole[row, :n] for row in (UNIT, SAMPLE, SHIFT)), *(real[row, :n] for row in (AMPLITUDE, GAIN, TURN))
+    )
+
+
+def take_spikes(
+    xp: Any,
+    scores: Any,
+    *,
+    energies: NDArray[np.float64],
+    minimum: Any,
+    pairs: Pairs,
+    limits: Limits,
+    n_threads: int = TEAM,
+) -> Taken:
+    """The pursuit, with its arguments; the spikes stay in the kernel's tables.
 
     ``scores`` are changed in place if they are contiguous. NumPy arrays are accepted if Numba simulates a device, with
     one block of ``n_threads`` threads, a power of two.
@@ -354,13 +380,11 @@ def pursue(
     if not scores.flags.c_contiguous:  # the kernel is compiled once, for contiguous rows
         scores = scores.copy()
     if not n_units or not n_samples:
-        nothing = xp.zeros(0, dtype=np.int64)
-        return Spikes(nothing, nothing, nothing, xp.zeros(0), xp.zeros(0), xp.zeros(0))
+        return Taken(xp.empty((6, 0), dtype=np.int32), xp.empty((3, 0), dtype=np.float64), 0)
     n_blocks = -(-n_samples // SEARCH_SAMPLES)
     # Two spikes of a unit are further apart than its refractory period.
     capacity = n_units * (n_samples // (limits.refractory_samples + 1) + 1)
-    simulated = isinstance(scores, np.ndarray)
-    n_teams = 1 if simulated else TEAMS_A_PROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
+    n_teams = n_resident_blocks(TEAMS_A_PROCESSOR)
     most = int(np.diff(pairs.starts).max(initial=1)) * (2 * limits.guard_samples + 1)
     own = tables_of(xp)
     pair_of, near_starts, near_units, far = resident(own, tables, pairs.starts, pairs.units)
@@ -378,6 +402,4 @@ def pursue(
     )  # fmt: skip
     _pursue[n_teams, n_threads](*for_numba(*arrays), *limits)
     table = limits.n_sweeps % 2
-    n_spikes = int(counters[TAKEN + table])
-    unit, sample, shift = (whole[table, row, :n_spikes].astype(np.int64) for row in (UNIT, SAMPLE, SHIFT))
-    return Spikes(unit, sample, shift, *(real[table, row, :n_spikes] for row in (AMPLITUDE, GAIN, TURN)))
+    return Taken(whole[table], real[table], int(counters[TAKEN + table]))

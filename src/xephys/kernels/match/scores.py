@@ -24,7 +24,7 @@ UNROLL = 32
 #: Number of samples on each side from which the score half-way between two is interpolated.
 HALF_SAMPLE_REACH = 8
 
-__all__ = ["correlate_templates", "estimate_noise_gain", "half_sample_weights"]
+__all__ = ["HALF_SAMPLE_WEIGHTS", "correlate_templates", "estimate_noise_gain", "half_sample_weights"]
 
 
 @inner
@@ -159,7 +159,7 @@ def half_sample_weights() -> NDArray[np.float32]:
     return weights
 
 
-_HALF_SAMPLE_WEIGHTS = half_sample_weights()
+HALF_SAMPLE_WEIGHTS = half_sample_weights()
 
 
 def correlate_templates(
@@ -225,7 +225,7 @@ def correlate_templates(
         coarse,
     )
     if coarse is not scores:
-        _interleave(coarse, _HALF_SAMPLE_WEIGHTS, scores)
+        _interleave(coarse, HALF_SAMPLE_WEIGHTS, scores)
     return scores
 
 

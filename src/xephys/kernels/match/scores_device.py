@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.dispatch import resident
-from xephys.kernels.match.scores import half_sample_weights
+from xephys.kernels.lib.cuda import has_cuda_kernels, tables_of
+from xephys.kernels.lib.dispatch import as_it_is, resident
+from xephys.kernels.match.scores import HALF_SAMPLE_WEIGHTS
 
 #: Number of scores in one product over time, and of units computed together: 64 units of a tile take 80 MB as scratch.
 BLOCK = 64
@@ -41,7 +42,7 @@ def correlate_templates(
     n_blocks, width = -(-n_made // BLOCK), BLOCK + n_taps - 1
     samples = xp.zeros((traces.shape[1], (n_blocks - 1) * BLOCK + width), dtype=np.float32)
     samples[:, : len(rows)] = rows.T
-    stretches = xp.arange(n_blocks)[:, None] * BLOCK + xp.arange(width)
+    stretches = resident(xp, overlapping_rows, n_rows=n_blocks, width=width, step=BLOCK)
     for first in range(0, n_units, UNITS):
         part = patterns[first : first + UNITS]
         mixed = xp.matmul(part.reshape(-1, traces.shape[1]), samples)[:, stretches]
@@ -53,13 +54,29 @@ def correlate_templates(
 
 def interleaved(xp: Any, coarse: Any, n_scores: int) -> Any:
     """Scores at every sample from those at every second one, by interpolation."""
+    if has_cuda_kernels(xp):
+        from xephys.kernels.lib import half_samples_cuda
+
+        weights = resident(tables_of(xp), as_it_is, HALF_SAMPLE_WEIGHTS)
+        return half_samples_cuda.interleaved(xp, coarse, weights, n_scores)
     at, between = xp.arange(coarse.shape[1]), xp.zeros(coarse.shape, dtype=np.float32)
-    for k, weight in enumerate(half_sample_weights()):
+    for k, weight in enumerate(HALF_SAMPLE_WEIGHTS):
         early, late = xp.maximum(at - k, 0), xp.minimum(at + k + 1, coarse.shape[1] - 1)
         between += weight * (coarse[:, early] + coarse[:, late])
     both = xp.empty((len(coarse), 2 * coarse.shape[1]), dtype=np.float32)
     both[:, ::2], both[:, 1::2] = coarse, between
     return both[:, :n_scores]
+
+
+def overlapping_rows(*, n_rows: int, width: int, step: int) -> NDArray[np.int64]:
+    """Indices of rows of samples, each of which begins ``step`` samples after the one before it.
+
+    Examples
+    --------
+    >>> overlapping_rows(n_rows=2, width=3, step=2).tolist()
+    [[0, 1, 2], [2, 3, 4]]
+    """
+    return np.arange(n_rows)[:, None] * step + np.arange(width)
 
 
 def dense_patterns(

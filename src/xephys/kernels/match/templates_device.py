@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Unpack
 
 import numpy as np
@@ -33,7 +32,11 @@ def match_templates(
     match_thresholds: NDArray[np.float64] | None = None,
     **options: Unpack[LimitOptions],
 ) -> Columns:
-    """As `xephys.kernels.match.templates.match_templates`; the records stay on the device."""
+    """As `xephys.kernels.match.templates.match_templates`; the records stay on the device.
+
+    The pursuit is one kernel if the arrays are CuPy's and Numba can compile for their device. Otherwise it runs round
+    by round.
+    """
     limits, energies = checked_limits(**options), model["energies"]
     scores = correlate_templates(
         xp, traces, temporal=model["temporal"], spatial=model["spatial"], channels=model["channels"],
@@ -47,15 +50,35 @@ def match_templates(
         unexplained=resident(np, left_to_pairs, energies, unexplained),
     )
     minimum = resident(xp, minimum_scores, energies, match_thresholds, limits=limits)
-    spikes = _pursuit(xp)(xp, scores, energies=energies, minimum=minimum, pairs=pairs, limits=limits)
-    n_core = len(traces) - before - after
-    row = spikes.sample + (nbefore - before)
-    channel = resident(xp, as_index, model["peak_channels"])[spikes.unit]
+    given = {"energies": energies, "minimum": minimum, "pairs": pairs, "limits": limits}
+    core = {"offset": nbefore - before, "n_core": len(traces) - before - after, "start": start}
+    sizes = {"n_channels": traces.shape[1], "n_shifts": model["shifted_temporal"].shape[1]}
+    if has_cuda_kernels(xp):
+        from xephys.kernels.match import pursuit_cuda, spikes_cuda
+
+        taken = pursuit_cuda.take_spikes(xp, scores, **given)
+        return spikes_cuda.spikes_in_order(xp, taken, peak_channels=model["peak_channels"], **sizes, **core)
+    spikes = pursuit_device.pursue(xp, scores, **given)
+    return _spikes_in_order(xp, spikes, peak_channels=model["peak_channels"], **sizes, **core)
+
+
+def _spikes_in_order(
+    xp: Any,
+    spikes: pursuit_device.Spikes,
+    *,
+    peak_channels: NDArray[np.integer[Any]],
+    n_channels: int,
+    n_shifts: int,
+    offset: int,
+    n_core: int,
+    start: int,
+) -> Columns:
+    """As `xephys.kernels.match.spikes_cuda.spikes_in_order`."""
+    row = spikes.sample + offset
+    channel = resident(xp, as_index, peak_channels)[spikes.unit]
     inside = xp.nonzero((row >= 0) & (row < n_core))[0]
-    n_units = max(len(energies), 1)
-    key = (row * traces.shape[1] + channel) * n_units + spikes.unit
+    key = (row * n_channels + channel) * max(len(peak_channels), 1) + spikes.unit
     order = inside[xp.argsort(key[inside], kind="stable")]
-    n_shifts = model["shifted_temporal"].shape[1]
     return Columns(
         {
             "sample_index": row[order] + start,
@@ -67,12 +90,3 @@ def match_templates(
             "gain": spikes.gain[order],
         }
     )
-
-
-def _pursuit(xp: Any) -> Callable[..., pursuit_device.Spikes]:
-    """One kernel if the arrays are CuPy's and Numba can compile for their device, otherwise round by round."""
-    if has_cuda_kernels(xp):
-        from xephys.kernels.match.pursuit_cuda import pursue
-
-        return pursue
-    return pursuit_device.pursue

@@ -13,7 +13,7 @@ import numpy as np
 from numba import cuda, float64
 from numpy.typing import NDArray
 
-from xephys.kernels.lib.cuda import for_numba
+from xephys.kernels.lib.cuda import for_numba, is_simulated
 from xephys.kernels.lib.dispatch import resident
 from xephys.kernels.preprocess.filter import normalized_sections, sos_halo
 
@@ -85,8 +85,7 @@ def sos_filtfilt(xp: Any, traces: Any, *, before: int, after: int, sos: NDArray[
     coefficients, gain, halo = resident(xp, _coefficients, sos), normalized_sections(sos)[1], sos_halo(sos)
     # Forwards to the end, then backwards from there to the first wanted row.
     forward = xp.empty((rows - before, n_channels), dtype=np.float32)
-    simulated = isinstance(traces, np.ndarray)
-    n_threads = 1 if simulated else N_THREADS
+    n_threads = 1 if is_simulated() else N_THREADS
     kernel, columns = _kernel(len(sos)), -(-n_channels // n_threads)
     source, between, target, table = for_numba(traces, forward, filtered, coefficients)
     kernel[(columns, -(-(rows - before) // STRETCH)), n_threads](

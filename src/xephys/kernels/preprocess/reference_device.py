@@ -27,7 +27,7 @@ def common_reference(
     good: NDArray[np.bool_] | None = None,
 ) -> Any:
     """As `xephys.kernels.preprocess.reference.common_reference`: the same median, to the bit."""
-    source = traces[before : len(traces) - after].astype(np.float32)
+    source = traces[before : len(traces) - after].astype(np.float32, copy=False)
     channels = source.shape[1]
     _, offsets, _ = reference_sets(channels, groups, reference_channels, good)
     places = resident(xp, _members, groups, reference_channels, good, channels=channels)
