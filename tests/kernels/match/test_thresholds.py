@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from xephys.kernels.match.limits import checked_limits
 from xephys.kernels.match.pursuit import minimum_scores
-from xephys.kernels.match.thresholds import balanced_score, balanced_thresholds
+from xephys.kernels.match.thresholds import SpikeScores, balanced_score, balanced_thresholds, score_below_floor
 
 
 def drawn(seed, *, center, spread, n_spikes, n_false, fall, floor=4.0):
@@ -35,7 +35,8 @@ def reference(scores, floor, start, spread_max):
         fall = np.clip((1 - weight).sum() / ((1 - weight) * (scores - floor)).sum(), 1, 8)
     at = np.linspace(floor, center, 200)
     n_all, n_false = n / norm.sf(floor, center, spread), len(scores) - n
-    return at[(n_all * norm.cdf(at, center, spread) + n_false * np.exp(-fall * (at - floor))).argmin()]
+    errors = n_all * norm.cdf(at, center, spread) + n_false * np.exp(-fall * (at - floor))
+    return (n_all, center, spread), at[errors.argmin()]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -45,20 +46,21 @@ def reference(scores, floor, start, spread_max):
 def test_errors_are_few_more_than_with_the_best_threshold(seed, center, spread, n_false, fall):
     spikes, false = drawn(seed, center=center, spread=spread, n_spikes=400, n_false=n_false, fall=fall)
     scores = np.concatenate([spikes[spikes >= 4], false])
-    found = balanced_score(scores, 4.0, 4.8, 2.5)
-    assert found == pytest.approx(reference(scores, 4.0, 4.8, 2.5), abs=0.03)
+    found, of_spikes = balanced_score(scores, 4.0, 4.8, 2.5)
+    expected, best = reference(scores, 4.0, 4.8, 2.5)
+    assert found == pytest.approx(best, abs=0.03)
+    assert of_spikes == pytest.approx(expected, rel=0.01)
 
     def errors(at):
         return (spikes < at).sum() + (false >= at).sum()
 
-    best = min(errors(at) for at in np.linspace(4, 9, 200))
-    assert errors(found) <= best + 0.03 * len(spikes) + 3
+    fewest = min(errors(at) for at in np.linspace(4, 9, 200))
+    assert errors(found) <= fewest + 0.03 * len(spikes) + 3
 
 
 def test_too_few_matches_give_no_estimate():
-    assert np.isnan(balanced_score(np.full(19, 8.0), 4.0, 5.0, 2.0))
-    assert np.isnan(balanced_score(np.full(100, 4.2), 4.0, 5.0, 2.0))
-    assert np.isnan(balanced_score(np.zeros(0), 4.0, 5.0, 2.0))
+    for scores in (np.full(19, 8.0), np.full(100, 4.2), np.zeros(0)):
+        assert np.isnan(balanced_score(scores, 4.0, 5.0, 2.0)[0])
 
 
 def thresholds_of(units, amplitudes, energies, gains=None, **parameters):
@@ -83,6 +85,45 @@ def test_a_small_isolated_unit_gets_a_lower_threshold_and_one_among_others_a_hig
     low, high = thresholds_of(units, amplitudes, energies)
     assert 4.0 <= low <= 4.4
     assert 5.3 < high <= 6.5
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_matches_smaller_than_any_spike_are_left_out(moves):
+    # A large unit, spread by noise and a tenth of its size: no spike of 400 has half of its size, which noise reaches.
+    rng = np.random.default_rng(2)
+    energy, units = 14.0**2, np.zeros(402, np.int64)
+    spikes, noise = rng.normal(1, np.hypot(0.1, 1 / 14), 400), np.array([0.49, 0.45])
+    assert spikes.min() > 0.55
+    amplitudes = amplitudes_of(np.concatenate([spikes, noise]), energy)
+    given = {"spike_energies": np.full(402, energy)} if moves else {}
+    (threshold,) = thresholds_of(units, amplitudes, [energy], **given)
+    gains = amplitudes**2 * (energy + 100.0) - 100.0
+    assert gains[400:].max() < threshold**2 < gains[:400].min()
+
+
+def test_small_spikes_are_kept_where_sizes_vary_so_much():
+    rng = np.random.default_rng(3)
+    energy = 30.0**2
+    sizes = rng.normal(1, 0.19, 2000)
+    assert ((sizes > 0.4) & (sizes < 0.55)).sum() > 5
+    sizes = sizes[sizes > 0.4]
+    found = thresholds_of(np.zeros(len(sizes), np.int64), amplitudes_of(sizes, energy), [energy])
+    assert found == pytest.approx(4.0)
+
+
+def test_below_the_floor_there_are_as_many_spikes_as_the_fit_lets_expect():
+    spikes = SpikeScores(1000.0, 10.0, 2.0)
+    expected = 1000 * (norm.cdf(6, 10, 2) - norm.cdf([5.5, 4.5, 4], 10, 2))
+    rng = np.random.default_rng(4)
+
+    def drawn_below(n):
+        return 4 + 2 * rng.random(n)
+
+    assert score_below_floor(drawn_below(0), 6.0, 4.0, spikes) == 4.0
+    assert score_below_floor(drawn_below(int(expected[-1])), 6.0, 4.0, spikes) == 4.0
+    assert score_below_floor(drawn_below(2000), 6.0, 4.0, spikes) > 5.9
+    few_above = np.concatenate([np.full(int(expected[0]), 5.7), np.full(100, 4.4)])
+    assert 4.4 < score_below_floor(few_above, 6.0, 4.0, spikes) < 5.7
 
 
 def test_few_matches_and_empty_templates_keep_the_default():

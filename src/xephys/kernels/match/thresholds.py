@@ -4,20 +4,22 @@ The scores of one template's matches are a mixture: spikes around the template's
 own variation, and false alarms, which become fewer as scores increase. Where noise is Gaussian and nothing else fires,
 false alarms fall off steeply; where many small units fire, they extend far. A normal and an exponential distribution
 are fitted to the matches above a floor (by expectation maximization; spikes of the normal distribution that the floor
-hides are included). The threshold is where missed spikes and false alarms together are fewest.
+hides are included). The threshold is where missed spikes and false alarms together are fewest. Where the fit has no
+false alarm to avoid, this is below the floor: smaller matches than the distribution of spikes lets expect are false.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xephys.kernels.lib.inner import helper, kernel
 
-__all__ = ["balanced_score", "balanced_thresholds"]
+__all__ = ["SpikeScores", "balanced_score", "balanced_thresholds", "score_below_floor"]
 
 #: Minimum number of matches above the floor, and above the start, from which a template's threshold is estimated.
 N_MATCHES_MIN, N_SPIKES_MIN = 20, 10
@@ -30,14 +32,26 @@ FALL_MIN, FALL_MAX = 1.0, 8.0
 N_ITERATIONS, N_STEPS = 60, 200
 
 
-@helper
-def _below(z: float) -> float:
+class SpikeScores(NamedTuple):
+    """The scores of one template's spikes: their number, and the normal distribution of all of them."""
+
+    n_spikes: float
+    center: float
+    spread: float
+
+
+def _share_below(z: float) -> float:
     """Share of a standard normal distribution below ``z``."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spread_max: float) -> float:
-    """The score at which misses and false alarms together are fewest.
+_below = helper(_share_below)
+
+
+def balanced_score(
+    scores: NDArray[np.float64], floor: float, start: float, spread_max: float
+) -> tuple[float, SpikeScores]:
+    """The score at which misses and false alarms together are fewest, and how the spikes are distributed.
 
     Parameters
     ----------
@@ -53,23 +67,29 @@ def balanced_score(scores: NDArray[np.float64], floor: float, start: float, spre
     Returns
     -------
     float
-        NaN if there are too few matches to tell.
+        NaN if there are too few matches to tell; the floor if no false alarm is worth a spike.
+    SpikeScores
+        Spikes below the floor are counted too.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> spikes, false = rng.normal(9, 1, 400), 4 + rng.exponential(0.5, 400)
-    >>> 5.5 < balanced_score(np.concatenate([spikes[spikes > 4], false]), 4.0, 5.0, 2.0) < 7
-    True
+    >>> best, spikes = balanced_score(np.concatenate([spikes[spikes > 4], false]), 4.0, 5.0, 2.0)
+    >>> 5.5 < best < 7, round(spikes.center), round(spikes.spread)
+    (True, 9, 1)
     """
     above = scores[scores >= start]
     if scores.size < N_MATCHES_MIN or above.size < N_SPIKES_MIN:
-        return float("nan")
-    return float(_balanced_score(scores, floor, max(float(np.median(above)), start), spread_max))
+        return float("nan"), SpikeScores(0.0, float("nan"), 1.0)
+    best, *spikes = _balanced_score(scores, floor, max(float(np.median(above)), start), spread_max)
+    return best, SpikeScores(*spikes)
 
 
 @kernel
-def _balanced_score(scores: NDArray[np.float64], floor: float, center: float, spread_max: float) -> float:
+def _balanced_score(
+    scores: NDArray[np.float64], floor: float, center: float, spread_max: float
+) -> tuple[float, float, float, float]:
     """The same, from an initial center of the spikes: a median is quick in NumPy, and takes Numba long to compile."""
     spread, fall, share = 1.0, 3.0, 0.5
     n_spikes = 0.0
@@ -89,7 +109,7 @@ def _balanced_score(scores: NDArray[np.float64], floor: float, center: float, sp
             n_false += 1.0 - weight
             excess += (1.0 - weight) * (x - floor)
         if n_spikes < 0.5 * N_SPIKES_MIN:
-            return np.nan
+            return np.nan, 0.0, center, spread
         share = n_spikes / scores.size
         # The spikes below the floor, with the mean and variance of that part of a normal distribution.
         n_hidden = min(n_spikes * hidden / (1.0 - hidden), 3.0 * n_spikes)
@@ -110,7 +130,41 @@ def _balanced_score(scores: NDArray[np.float64], floor: float, center: float, sp
         errors = n_all * _below((at - center) / spread) + n_false * math.exp(-fall * (at - floor))
         if errors < fewest:
             best, fewest = at, errors
-    return best
+    return best, n_all, center, spread
+
+
+def score_below_floor(hidden: NDArray[np.float64], floor: float, lowest: float, spikes: SpikeScores) -> float:
+    """The score between two limits, below the fit, at which misses and false alarms together are fewest.
+
+    Parameters
+    ----------
+    hidden : float64 array
+        Scores of the matches between the limits.
+    floor, lowest : float
+        The limits: the fit ends at the floor, and nothing was matched below the lowest score.
+    spikes : SpikeScores
+        From `balanced_score`. Where there are more matches than it lets expect, the others are false alarms.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> hidden = np.array([5.4, 5.0])
+    >>> score_below_floor(hidden, 6.0, 4.0, SpikeScores(400.0, 12.0, 1.2))
+    5.7
+    >>> score_below_floor(hidden, 6.0, 4.0, SpikeScores(400.0, 12.0, 3.0))
+    4.0
+    """
+    ordered = np.sort(hidden)
+    edges = np.append(ordered, floor)
+    at = np.append(lowest, (edges[:-1] + edges[1:]) / 2)  # half-way between two matches, where rounding cannot matter
+    missed = spikes.n_spikes * np.array([_share_below((score - spikes.center) / spikes.spread) for score in at])
+    missed_at_floor = spikes.n_spikes * _share_below((floor - spikes.center) / spikes.spread)
+    n_above = ordered.size - np.searchsorted(ordered, at)
+    false = np.maximum(n_above - (missed_at_floor - missed), 0.0)
+    return float(at[np.argmin(missed + false)])
 
 
 def balanced_thresholds(
@@ -184,13 +238,14 @@ def balanced_thresholds(
         size_min, size_start = np.interp([lowest * match_threshold, start * match_threshold], drop, sizes)
         scores = (own * (energy + precision) - precision) / noise
         floor = max(float(size_min), SIZE_MIN) * energy / noise
-        scores = scores[scores >= floor]
+        seen = scores >= floor
         spread_max = math.sqrt(1.0 + (VARIATION_MAX * energy / noise) ** 2)
-        at = balanced_score(scores, floor, float(size_start) * energy / noise, spread_max)
+        at, spikes = balanced_score(scores[seen], floor, float(size_start) * energy / noise, spread_max)
         if np.isnan(at):
             return match_threshold
-        # Without false alarms there is nothing to avoid.
-        level = np.interp(at * noise / energy, sizes, drop) if at > floor else 0.0
+        if at <= floor:
+            at = score_below_floor(scores[~seen], floor, float(size_min) * energy / noise, spikes)
+        level = np.interp(at * noise / energy, sizes, drop)
         return float(np.clip(level, lowest * match_threshold, highest * match_threshold))
 
     return np.array(list(each(of_unit, range(len(energies)))), np.float64)
