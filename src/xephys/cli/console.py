@@ -62,8 +62,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         with _short_warnings(debug):
             try:
                 command(*args, **options)
-            except KeyboardInterrupt:
-                say("interrupted", what_remains(options.get("out")))
+            except KeyboardInterrupt as interrupt:
+                say("interrupted", _notes(interrupt) or what_remains(options.get("out")))
                 raise typer.Exit(INTERRUPTED) from None
             except Exception as error:
                 if debug or isinstance(error, typer.Exit):
@@ -71,13 +71,21 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
                 status, sentence = explain(error)
                 if status in (PARAMETER, RECORDING, OUTPUT):
                     sentence = in_options(sentence, command, options)
-                if status == RESOURCE and "out" in options and not isinstance(error, ImportError):
+                left = _notes(error)
+                if not left and status == RESOURCE and "out" in options and not isinstance(error, ImportError):
+                    left = what_remains(options.get("out"))
+                if left:
                     stop = "" if sentence.endswith("?") else ";"
-                    sentence = f"{sentence}{stop} {what_remains(options.get('out'))}"
+                    sentence = f"{sentence}{stop} {left}"
                 say("error", sentence)
                 raise typer.Exit(status) from None
 
     return run
+
+
+def _notes(error: BaseException) -> str:
+    """What a command has noted on an error: what is left of its work."""
+    return "; ".join(getattr(error, "__notes__", ()))
 
 
 def explain(error: Exception) -> tuple[int, str]:

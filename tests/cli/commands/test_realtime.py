@@ -3,12 +3,14 @@
 import csv
 import socket
 import threading
+from itertools import islice
 
 import numpy as np
 import pytest
 
 import xephys
-from xephys.realtime import open_sequences, sort_offline
+from xephys.errors import RecordingError, ResourceError
+from xephys.realtime import open_sequences, sort_offline, sources
 
 from ...support.command_line import refused, run
 
@@ -46,6 +48,47 @@ def test_samples_from_a_socket(simulated, learned, tmp_path):
     sender.join()
     server.close()
     assert "200 blocks of 5 ms" in said
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted: the spikes up to there are in"),
+        (RecordingError("the stream ended after 9 samples"), 3, "after 9 samples; the spikes up to there are in"),
+        (ResourceError("the stream stopped", resource="connection"), 5, "stopped; the spikes up to there are in"),
+    ],
+)
+def test_what_ends_early_keeps_its_spikes_under_another_name(
+    simulated, learned, tmp_path, monkeypatch, end, status, said
+):
+    """No table with the name that was asked for is ever half of one; the spikes until then are not lost."""
+    blocks_of, n_blocks = sources.blocks_of, 300
+
+    def broken(*args, **options):
+        yield from islice(blocks_of(*args, **options), n_blocks)
+        raise end
+
+    out, part = tmp_path / "spikes.csv", tmp_path / "spikes.partial.csv"
+    call = ("rt-run", learned, simulated / "recording", "--out", out, "--block-ms", 20)
+    with monkeypatch.context() as patched:
+        patched.setattr(sources, "blocks_of", broken)
+        stderr = " ".join(run(*call, expect=status).stderr.split())
+    assert said in stderr and str(part) in stderr and not out.exists()
+    kept = part.read_text()
+    assert "exists already" in refused(*call, status=4) and part.read_text() == kept
+    run(*call, "--overwrite")
+    assert not part.exists() and len(kept) > 1000 and kept.endswith("\n") and out.read_text().startswith(kept)
+
+
+def test_segments_are_learned_together_and_run_one_by_one(simulated, learned, tmp_path):
+    whole = xephys.open_recording(simulated / "recording")
+    parts = [xephys.time_slice(whole, 0.0, 6.0), xephys.time_slice(whole, 6.0, 12.0)]
+    xephys.save_recording(xephys.append_segments(parts), tmp_path / "parts.zarr")
+    said = run("rt-learn", tmp_path / "parts.zarr", "--out", tmp_path / "own", "--set", "min_seq_spikes_n=12").stdout
+    assert "sequences of" in said
+    call = ("rt-run", learned, tmp_path / "parts.zarr", "--out", tmp_path / "spikes.csv", "--block-ms", 20)
+    assert "has several segments, and blocks come from one; choose it by --segment 0" in refused(*call, status=2)
+    assert "300 blocks of 20 ms" in run(*call, "--segment", 1).stdout
 
 
 def test_wrong_input_is_refused(simulated, learned, tmp_path):
