@@ -130,6 +130,17 @@ def readable(path: Any, *, what: str) -> Iterator[None]:
         raise ParameterError(f"{path} does not hold {what}; give another path") from error
 
 
+def why_unreadable(error: BaseException) -> str:
+    """What is wrong with an archive of arrays, without NumPy's advice to load it unsafely.
+
+    Examples
+    --------
+    >>> why_unreadable(ValueError("This file contains pickled data, you can load it unsafely using the keyword ..."))
+    'it is not an archive of arrays (.npz)'
+    """
+    return "it is not an archive of arrays (.npz)" if "unsafely" in str(error) else str(error)
+
+
 def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
     """Check that a name is on a fixed list; the error suggests the nearest one."""
     if value in choices:

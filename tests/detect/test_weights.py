@@ -67,6 +67,9 @@ def test_wrong_input_is_named(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK not a zip")
     with pytest.raises(xephys.ParameterError, match="not a network that can be read"):
         read_network(tmp_path / "broken.npz")
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(xephys.ParameterError, match="it is not an archive of arrays"):
+        read_network(tmp_path / "text.npz")
     with pytest.raises(xephys.ParameterError, match="3 outputs"):
         read_network(write(tmp_path, [np.ones((3, 1, 5), "f4")]))
     with pytest.raises(xephys.ParameterError, match="trained at 20000 Hz and the recording has 96000 Hz"):

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import xephys
-from xephys.realtime import detect_sequences, sort_offline
+from xephys.realtime import blocks_of, detect_sequences, sort_offline, sort_stim
 from xephys.simulation.sorting import truth_sorting
 
 
@@ -38,6 +38,11 @@ def test_chunks_do_not_matter(recording, sequences):
     xr.testing.assert_identical(detect_sequences(rec.chunk({"time": 47_000})), sequences)
 
 
+def test_noise_levels_of_ones_own(recording, sequences):
+    own = detect_sequences(recording[0], noise_levels=sequences["noise_levels"].values)
+    xr.testing.assert_identical(own, sequences)
+
+
 def test_a_window_of_learning(recording):
     rec, _ = recording
     few = detect_sequences(rec, detection_window_s=5.0)
@@ -46,12 +51,35 @@ def test_a_window_of_learning(recording):
     assert sort_offline(rec, few)["spikes"]["time"].max() > 6.0
 
 
+def test_segments_are_joined_and_their_spikes_split_again(recording, sequences):
+    rec, _ = recording
+    parts = [xephys.time_slice(rec, 0.0, 7.0), xephys.time_slice(rec, 7.0, 12.0)]
+    segments = xephys.append_segments(parts)
+    learned = detect_sequences(segments)
+    found = sort_offline(segments, learned)["spikes"]
+    assert learned.sizes["sequence"] == sequences.sizes["sequence"]
+    for number, part in enumerate(parts):
+        own = found["sample_index"].values[found["segment_index"].values == number]
+        alone = sort_offline(part, learned)["spikes"]["sample_index"].values
+        # What a sequence follows in the first segment is known in the second.
+        assert len(alone) > 100 and len(np.intersect1d(own - own.min(), alone - alone.min())) > 0.98 * len(alone)
+
+
+def test_what_takes_one_segment_says_so(recording, sequences):
+    segments = xephys.append_segments([recording[0], recording[0]])
+    for call in (lambda: sort_stim(segments, sequences, trigger_times_s=[1.0]), lambda: next(blocks_of(segments))):
+        with pytest.raises(TypeError, match="this is a DataTree of segments; take one of them, such as"):
+            call()
+
+
 def test_wrong_input_is_named(recording, sequences):
     rec, _ = recording
     with pytest.raises(xephys.ParameterError, match=r"has no parameter 'loose_tresh'.*loose_thresh"):
         detect_sequences(rec, loose_tresh=0.1)
     with pytest.raises(xephys.RecordingError, match="8 channels at 30000 Hz and the sequences were learned from 16"):
         sort_offline(rec.isel(channel=slice(8)), sequences)
+    with pytest.raises(xephys.RecordingError, match=r"noise_levels has shape \(3,\) for 16 channels"):
+        detect_sequences(rec, noise_levels=np.ones(3))
     moved = rec.assign_coords(y=rec.y + 7.0)
     with pytest.raises(xephys.RecordingError, match="the channels lie elsewhere"):
         sort_offline(moved, sequences)

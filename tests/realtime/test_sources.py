@@ -100,3 +100,12 @@ def test_nothing_is_written_after_the_end_or_rounded():
     with pytest.raises(xephys.ParameterError, match="the buffer is closed"):
         buffer.write(np.zeros((5, 4), np.int16))
     assert [block.tolist() for block in buffer.blocks(3)] == [[[1, 2, 3, 4]]]
+
+
+@pytest.mark.parametrize(
+    ("address", "dtype"), [("localhost:5000", "int16"), (("localhost",), "int16"), (("a", 1), "foo")]
+)
+def test_wrong_addresses_and_types_are_named(address, dtype):
+    said = "address is .*; give \\(host, port\\)" if dtype == "int16" else "dtype is 'foo'; give a type of NumPy"
+    with pytest.raises(xephys.ParameterError, match=said):
+        next(blocks_from_socket(address, n_channels=4, dtype=dtype))

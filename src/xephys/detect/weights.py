@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..checks import check_choice, check_positive
+from ..checks import check_choice, check_positive, why_unreadable
 from ..errors import ParameterError
 from ..typing import PathLike
 
@@ -66,7 +66,7 @@ def read_network(name: PathLike) -> xr.Dataset:
     except FileNotFoundError as error:
         raise ParameterError(f"there is no network at {path}; give {', '.join(NETWORKS)} or an .npz file") from error
     except (OSError, KeyError, ValueError, BadZipFile, EOFError) as error:
-        raise ParameterError(f"{path} is not a network that can be read: {error}") from error
+        raise ParameterError(f"{path} is not a network that can be read: {why_unreadable(error)}") from error
     missing = [name for name in CARD if name not in card]
     if missing:
         raise ParameterError(f"the card of {path} has no {', '.join(missing)}; add it")

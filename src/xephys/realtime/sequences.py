@@ -16,13 +16,14 @@ from .. import schema
 from ..errors import RecordingError
 from ..graph.checkpoint import run_events
 from ..graph.keep.folder import scratch_folder
-from ..per_channel import check_order, of_these_channels, positions_of
+from ..per_channel import check_order, noise_levels_of, positions_of
 from ..preprocess.noise import estimate_noise_levels
 from ..recording.clock import first_sample
 from ..recording.slicing import sample_slice
 from ..sorter.presets import read_parameters
 from ..sorter.rt_sort.parameters import RTSortParameters
 from ..sorter.rt_sort.prepare import band_passed
+from ..sorter.segments import join_segments, sorting_of_segments
 from ..sorting import build_sorting
 from ..typing import PathLike
 from .assigning import assign_all
@@ -36,7 +37,7 @@ from .model import (
 
 
 def detect_sequences(
-    recording: xr.DataArray,
+    recording: xr.DataArray | xr.DataTree,
     *,
     noise_levels: xr.DataArray | None = None,
     network: xr.Dataset | None = None,
@@ -48,7 +49,7 @@ def detect_sequences(
     Parameters
     ----------
     recording
-        Raw traces with dims ``(time, channel)`` and positions; a few minutes are enough.
+        Raw traces with dims ``(time, channel)`` and positions; a few minutes are enough. Segments are joined in a row.
     noise_levels
         Noise level per channel of the filtered traces; estimated here if None.
     network
@@ -85,13 +86,14 @@ def detect_sequences(
     ('sequence', 'slot')
     """
     p: RTSortParameters = read_parameters("rt_sort", parameters)
+    recording = join_segments(recording)
     schema.validate_recording(recording)
     rate = float(recording.attrs["sampling_frequency"])
     if p.detection_window_s is not None:
         recording = sample_slice(recording, 0, min(recording.sizes["time"], round(p.detection_window_s * rate)))
     filtered = band_passed(recording, p)
     noise = estimate_noise_levels(filtered, seed=p.seed) if noise_levels is None else noise_levels
-    noise = of_these_channels(recording, noise, what="noise_levels")
+    noise = xr.DataArray(noise_levels_of(filtered, noise), dims="channel", coords={"channel": filtered["channel"]})
     network = network_for(p, rate) if network is None else network
     table = codetections_of(filtered, p, noise_levels=noise, network=network)
     with _folder(folder) as place:
@@ -99,13 +101,15 @@ def detect_sequences(
         return learn_from(records, recording, p, noise_levels=noise, network=network)
 
 
-def sort_offline(recording: xr.DataArray, sequences: xr.Dataset, *, folder: PathLike | None = None) -> xr.DataTree:
+def sort_offline(
+    recording: xr.DataArray | xr.DataTree, sequences: xr.Dataset, *, folder: PathLike | None = None
+) -> xr.DataTree:
     """Sort a recording by sequences that were learned before: the same spikes as :func:`stream` finds live. Computes.
 
     Parameters
     ----------
     recording
-        Raw traces ``(time, channel)`` of the channels from which the sequences were learned.
+        Raw traces ``(time, channel)`` of the channels from which the sequences were learned, or segments of them.
     sequences
         From :func:`detect_sequences` or :func:`open_sequences`.
     folder
@@ -113,7 +117,7 @@ def sort_offline(recording: xr.DataArray, sequences: xr.Dataset, *, folder: Path
 
     Returns
     -------
-    A sorting, one unit per sequence, with the sequences in ``/learned/sequences``.
+    A sorting, one unit per sequence, with the sequences in ``/learned/sequences``; spikes of segments by segment.
 
     Raises
     ------
@@ -129,7 +133,9 @@ def sort_offline(recording: xr.DataArray, sequences: xr.Dataset, *, folder: Path
     >>> sort_offline(recording, detect_sequences(recording))["units"].sizes["unit"] > 0
     True
     """
-    return sorting_of(recording, spikes_of(recording, sequences, folder=folder), sequences)
+    joined = join_segments(recording)
+    sorting = sorting_of(joined, spikes_of(joined, sequences, folder=folder), sequences)
+    return sorting_of_segments(sorting, recording, joined)
 
 
 def spikes_of(recording: xr.DataArray, sequences: xr.Dataset, *, folder: PathLike | None) -> NDArray[Any]:

@@ -98,7 +98,12 @@ def blocks_from_socket(
     [(2, 4), (1, 4)]
     """
     check_positive(n_channels=n_channels, block_samples=block_samples, timeout_s=timeout_s)
-    kind = np.dtype(dtype)
+    if not isinstance(address, socket.socket) and (isinstance(address, str) or len(address) != 2):
+        raise ParameterError(f"address is {address!r}; give (host, port), such as ('localhost', 5000)")
+    try:
+        kind = np.dtype(dtype)
+    except TypeError as error:
+        raise ParameterError(f"dtype is {dtype!r}; give a type of NumPy, such as 'int16' or '>f4'") from error
     frame = n_channels * kind.itemsize
     try:
         connection = address if isinstance(address, socket.socket) else socket.create_connection(address, timeout_s)

@@ -12,6 +12,7 @@ from ..checks import check_number
 from ..errors import ParameterError
 from ..preprocess.blank.periods import remove_artifacts
 from ..recording.clock import first_sample, start_time_s
+from ..schema import validate_recording
 from ..typing import PathLike
 from .sequences import sorting_of, spikes_of
 
@@ -69,6 +70,7 @@ def sort_stim(
     >>> sorting.attrs["trigger_times_s"]
     [2.0, 4.0]
     """
+    validate_recording(recording)
     check_number(recenter_ms=recenter_ms)
     if not 0 <= recenter_ms <= RECENTER_MS_MAX:
         raise ParameterError(f"recenter_ms is {recenter_ms:g}; give 0 to {RECENTER_MS_MAX:g}")

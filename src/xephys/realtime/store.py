@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..checks import why_unreadable
 from ..errors import OutputError, ParameterError
 from ..typing import PathLike
 from .model import parameters_of
@@ -109,7 +110,7 @@ def open_sequences(path: PathLike) -> xr.Dataset:
     except FileNotFoundError as error:
         raise ParameterError(f"there is no file {path}; save sequences with save_sequences") from error
     except (OSError, KeyError, ValueError, TypeError, BadZipFile, EOFError) as error:
-        raise ParameterError(f"{path} holds no sequences that can be read: {error}") from error
+        raise ParameterError(f"{path} holds no sequences that can be read: {why_unreadable(error)}") from error
     sequences = xr.Dataset(variables, attrs=about["attrs"])
     parameters_of(sequences)
     return sequences
