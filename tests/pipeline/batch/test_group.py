@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from xephys.pipeline import ModelLoadingError, sort_recording
+from xephys.errors import ParameterError
+from xephys.pipeline import ModelLoadingError, sort_multistream, sort_recording
 from xephys.testing import simulate_recording
 
 from .conftest import QUICK, ByChannel
@@ -24,6 +26,61 @@ def test_work_is_removed_after_a_success_and_kept_after_a_failure(write_wells: C
         (result,) = sort_recording([well / f"{name}.bin"], delete_inter=not keep, **QUICK)
         assert (well / "inter_by_channel" / name).exists() is keep
         assert {path.name for path in result.folder.iterdir()} >= {"curated", "compiled", "recording_report.json"}
+
+
+def test_only_work_is_removed_from_the_folder_of_work(write_wells: Callable[..., list[Path]]) -> None:
+    """It may be the one with the recordings, or hold the results."""
+    (well,) = write_wells(1)
+    raw = {path: path.read_bytes() for path in well.rglob("*") if path.is_file()}
+    for folder, results in ((well, well / "results"), (well.parent, well.parent / "in" / "it")):
+        place: dict[str, Any] = {"intermediate_folders": [folder], "results_folders": [results], **QUICK}
+        (result,) = sort_recording([well / "file0.bin"], **place)
+        assert result.status == "success" and result.spike_data.n_units
+        assert all(path.read_bytes() == content for path, content in raw.items())
+        assert not list(folder.glob("*_results"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"resources": "GPU"}, "resources is 'GPU'; give names and how much"),
+        ({"resources": {"GPU": -1}}, r"resources is .*-1"),
+        ({"progress": 3}, "progress is 3; give a function of"),
+    ],
+)
+def test_what_a_worker_could_not_use_is_refused_at_once(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    for sort in (lambda: sort_recording([tmp_path], **wrong), lambda: sort_multistream(tmp_path, ["a"], **wrong)):
+        with pytest.raises(ParameterError, match=said):
+            sort()
+
+
+def test_what_is_no_recording_leaves_the_results_of_another_one(
+    write_wells: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    """A report belongs to results: whoever fails before it is known whose they are, writes none."""
+    (well,) = write_wells(1)
+    folder = tmp_path / "out"
+    place: dict[str, Any] = {"results_folders": [folder], "intermediate_folders": [tmp_path / "work"], **QUICK}
+    (result,) = sort_recording([well / "file0.bin"], **place)
+    assert result.status == "success"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    others = [np.zeros((1000, 8)), tmp_path / "missing.bin", well / "file1.bin", xr.DataArray(np.zeros((9, 8)))]
+    for other in others:
+        (refused,) = sort_recording([other], **place)
+        assert refused.failure is not None and not refused.owns_folder
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    failing = well / "file2.bin"
+    failing.write_bytes(failing.read_bytes()[:-3])
+    failing.write_bytes(failing.read_bytes()[:-3])
+    both = {
+        **place,
+        "results_folders": [tmp_path / "new", folder],
+        "intermediate_folders": [tmp_path / n for n in "ab"],
+    }
+    results = sort_recording([failing, well / "file1.bin"], failure_policy="stop", **both)
+    assert [result.failure is not None for result in results] == [True, True]
+    assert (tmp_path / "new" / "sorting_report.md").exists()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_rehearsal_ends_what_would_fail_and_leaves_no_trace(

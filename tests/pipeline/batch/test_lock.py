@@ -90,6 +90,8 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written to"), sole_use(tmp_path / "file" / "folder"):
         pass
+    with pytest.raises(OutputError, match="file is a file, and a folder is needed"), sole_use(tmp_path / "file"):
+        pass
 
 
 def test_a_folder_is_that_of_one_recording(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,20 @@ def test_folders_of_several_kinds_or_of_nothing_are_refused(tmp_path: Path) -> N
 def test_one_folder_in_place_of_a_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"one folder is given, 'out'; give a list with one for each recording"):
         find_groups([tmp_path / "a.bin"], sorter="default", results_folders="out")
+
+
+def test_one_folder_is_not_for_work_and_results(tmp_path: Path) -> None:
+    (tmp_path / "a.h5").write_bytes(b"")
+    with pytest.raises(ParameterError, match=r"'a' has one folder for work and results, .*; give two"):
+        find_groups(
+            [tmp_path / "a.h5"],
+            sorter="default",
+            intermediate_folders=[tmp_path / "x"],
+            results_folders=[tmp_path / "x"],
+        )
+
+
+@pytest.mark.parametrize("given", [None, 3])
+def test_what_is_no_list(given: Any) -> None:
+    with pytest.raises(ParameterError, match=f"recording_files is {given}; give a list"):
+        find_groups(given, sorter="default")

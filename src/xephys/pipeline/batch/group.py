@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from .backends import backend_of, recording_of
 from .causes import as_classified
 from .guards import Watch
 from .loading import load_segments
-from .lock import LOCK_NAME, claim, sole_use
+from .lock import claim, sole_use
 from .preflight import check_group
 from .results import CURATED_NAME, RecordingResult, as_record
 from .signal import check_finite, check_signal
@@ -49,6 +50,7 @@ def sort_group(group: Group, config: SortingPipelineConfig, *, progress: Report 
         try:
             with sole_use(group.results), sole_use(group.intermediate):
                 claim(group.results, _owner(run), replace=execution.recompute_recording)
+                run.claimed = True
                 if group.refused is not None:
                     raise group.refused
                 _sort_and_split(run, chunk_duration_s=2.0 * shrink)
@@ -193,8 +195,9 @@ def _result(run: GroupRun, k: int, part: Part, taken: float, retries: int) -> Re
         status = error.status if isinstance(error, SpikeSortingClassifiedError) else "failed"
         log = getattr(error, "log_path", None)
         result = RecordingResult(
-            part.name, run.backend.name, status, place, failure_of(error), taken, 0, retries, log, stages
-        )
+            part.name, run.backend.name, status, place, failure_of(error), taken, 0, retries, log, stages,
+            owns_folder=run.owns_folder,
+        )  # fmt: skip
     if result.owns_folder:
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -206,8 +209,11 @@ def _result(run: GroupRun, k: int, part: Part, taken: float, retries: int) -> Re
 
 
 def _clean_up(run: GroupRun, results: list[RecordingResult]) -> None:
-    """Remove the intermediate folder after a success; after a failure it is what a repetition resumes from."""
-    if (run.config.execution.delete_inter and all(result.failure is None for result in results)) or (
-        run.group.intermediate.is_dir() and not any(path.name != LOCK_NAME for path in run.group.intermediate.iterdir())
-    ):
-        shutil.rmtree(run.group.intermediate, ignore_errors=True)
+    """Remove the work after a success; after a failure it is what a repetition resumes from.
+
+    Whatever else is in the folder stays: it may be one in which the user keeps other things, such as the recordings.
+    """
+    if run.config.execution.delete_inter and all(result.failure is None for result in results):
+        shutil.rmtree(run.work, ignore_errors=True)
+    with suppress(OSError):
+        run.group.intermediate.rmdir()

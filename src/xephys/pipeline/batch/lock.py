@@ -41,7 +41,9 @@ def sole_use(folder: Path) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             _create_whole(path, json.dumps(mine))
             break
-        except FileExistsError:
+        except FileExistsError as error:
+            if not folder.is_dir():
+                raise OutputError(f"{folder} is a file, and a folder is needed; choose another name") from error
             holder = _holder(path)
             if attempt or not _has_ended(holder):
                 raise ConcurrentSortError(

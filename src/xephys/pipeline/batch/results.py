@@ -42,6 +42,9 @@ class RecordingResult:
         Duration, number of units, repetitions with smaller chunks, and the sorter's log if it left one.
     stages
         ``"computed"`` or ``"kept"`` for each stage.
+    owns_folder
+        Whether a report may be written to the folder: False if its results are, or may be, those of another recording
+        or process.
     """
 
     name: str
@@ -54,11 +57,7 @@ class RecordingResult:
     retries_used: int = 0
     log_path: str | None = None
     stages: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def owns_folder(self) -> bool:
-        """Whether the folder is this recording's, and not that of another process or recording."""
-        return self.status != "concurrent_sort" and self.error_class != "OtherResultsError"
+    owns_folder: bool = True
 
     @property
     def error_class(self) -> str:

@@ -84,6 +84,7 @@ def sort_recording(
     ...     results[0].status, results[0].spike_data.n_units >= 1
     ('success', True)
     """
+    _check_running(resources, progress)
     chosen = _configured(config, sorter, kwargs)
     groups = find_groups(
         recording_files,
@@ -133,6 +134,7 @@ def sort_multistream(
     streams = list(stream_ids)
     if isinstance(stream_ids, str) or not streams or len(set(streams)) < len(streams):
         raise ParameterError(f"stream_ids is {stream_ids!r}; give a list of different names")
+    _check_running(resources, progress)
     chosen = _configured(config, sorter, kwargs)
     (whole,) = find_groups([recording], sorter=chosen.sorter.sorter_name)
     planned = []
@@ -142,6 +144,16 @@ def sort_multistream(
     results = _sort_groups(planned, n_at_once=n_at_once, resources=resources, progress=progress)
     n = len(whole.parts)
     return {stream: BatchResults(results.results[k * n : (k + 1) * n]) for k, stream in enumerate(streams)}
+
+
+def _check_running(resources: object, progress: object) -> None:
+    """Refuse what would fail only on a worker, or after the first chunk."""
+    if resources is not None and not (
+        isinstance(resources, Mapping) and all(isinstance(n, (int, float)) and n > 0 for n in resources.values())
+    ):
+        raise ParameterError(f"resources is {resources!r}; give names and how much of each is taken, as {{'GPU': 1}}")
+    if progress is not None and not callable(progress):
+        raise ParameterError(f"progress is {progress!r}; give a function of (stage, done, total)")
 
 
 def _configured(
@@ -206,12 +218,15 @@ def _until_failure(
 
 
 def _without_result(one: tuple[Group, SortingPipelineConfig], error: BaseException) -> list[RecordingResult]:
-    """The results of a group that left none itself."""
+    """The results of a group that left none itself; whose its folder is has not been found out."""
     group, config = one
     return [
-        RecordingResult(part.name, config.sorter.sorter_name, "failed", group.results_of(part), failure_of(error))
+        RecordingResult(
+            part.name, config.sorter.sorter_name, "failed", group.results_of(part), failure_of(error),
+            owns_folder=not group.has_results,
+        )
         for part in group.parts
-    ]
+    ]  # fmt: skip
 
 
 def _n_at_once(planned: Sequence[tuple[Group, SortingPipelineConfig]]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ import xarray as xr
 from ...errors import ParameterError, RecordingError
 from ...io.read.formats import detect_format
 from ...typing import PathLike
+from .results import STAGES_NAME
 
 #: A path, or a recording at hand: ours, or one of SpikeInterface.
 Given: TypeAlias = Any
@@ -48,6 +49,11 @@ class Group:
     results: Path
     refused: ParameterError | None = None
 
+    @property
+    def has_results(self) -> bool:
+        """Whether stages have left results in the folder: this group's, or those of another one."""
+        return (self.results / STAGES_NAME).exists()
+
     def results_of(self, part: Part) -> Path:
         """The folder of one recording's results."""
         return self.results if len(self.parts) == 1 else self.results / part.name
@@ -73,6 +79,8 @@ def find_groups(
     """
     if isinstance(recording_files, (str, Path, xr.DataArray, xr.DataTree)):
         raise ParameterError("one recording is given; give a list, [recording]")
+    if not isinstance(recording_files, Iterable):
+        raise ParameterError(f"recording_files is {recording_files!r}; give a list of paths or recordings")
     listed = list(recording_files)
     if not listed:
         raise ParameterError("the list of recordings is empty; give at least one")
@@ -99,6 +107,11 @@ def find_groups(
         groups.append(Group(name, parts, inter, results, refused))
     if groups[0].refused is not None and all(group.refused is not None for group in groups):
         raise groups[0].refused
+    for group in groups:
+        if group.intermediate == group.results:
+            raise ParameterError(
+                f"{group.name!r} has one folder for work and results, {group.results}; give two, or let them be chosen"
+            )
     for what in ("intermediate", "results"):
         used: dict[Path, str] = {}
         for group in groups:

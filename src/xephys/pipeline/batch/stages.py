@@ -17,7 +17,7 @@ from ...errors import RecordingError
 from ...io.read.sortings import open_sorting
 from ...io.store.sorting import save_sorting
 from ...sorting import unit_ids_of
-from ..classified import InsufficientActivityError
+from ..classified import ConcurrentSortError, InsufficientActivityError
 from ..config.config import SortingPipelineConfig
 from ..run_folder import request_of
 from ..sorter_logs import FEW_SPIKES
@@ -50,6 +50,8 @@ class GroupRun:
         ``"computed"`` or ``"kept"`` by stage.
     key
         Content key of the last stage.
+    claimed
+        Whether the folder of results is known to be this group's.
     """
 
     group: Group
@@ -60,6 +62,18 @@ class GroupRun:
     failures: dict[int, BaseException]
     stages: dict[str, str]
     key: str = ""
+    claimed: bool = False
+
+    @property
+    def work(self) -> Path:
+        """What the sorter keeps while it runs."""
+        return self.group.intermediate / f"{self.backend.name}_results"
+
+    @property
+    def owns_folder(self) -> bool:
+        """Whether reports may be written: the folder is this group's, or nobody's."""
+        in_use = any(isinstance(error, ConcurrentSortError) for error in self.failures.values())
+        return self.claimed or not (in_use or self.group.has_results)
 
     @property
     def joint(self) -> xr.DataArray | xr.DataTree:
@@ -101,7 +115,7 @@ def run_stages(run: GroupRun) -> None:
 
 
 def _write_sorting(run: GroupRun, joint: xr.DataArray | xr.DataTree, hidden: Path) -> None:
-    work = run.group.intermediate / f"{run.backend.name}_results"
+    work = run.work
     work.mkdir(parents=True, exist_ok=True)
     sorting = guarded(
         lambda: run.backend.sort(joint, run.group.name, None, work, progress=run.watch.report),
