@@ -7,6 +7,7 @@ counted as well. Importable by name.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -164,11 +165,20 @@ for _name in METHODS:
     setattr(StrictArray, _name, _method)
 
 
-class Namespace:
-    """NumPy's functions on strict arrays, limited to those that CuPy has."""
+def _out_of_memory(n_bytes: int) -> MemoryError:
+    """The error of CuPy 14 for an array that does not fit: its class is known by its name and module."""
+    kind = type("OutOfMemoryError", (MemoryError,), {"__module__": "cupy.cuda.memory"})
+    return kind(f"Out of memory allocating {n_bytes:,} bytes (allocated so far: 0 bytes).")
 
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
+
+class Namespace:
+    """NumPy's functions on strict arrays, limited to those that CuPy has.
+
+    Arrays of more than ``bytes_max`` do not fit into the device's memory.
+    """
+
+    def __init__(self, prefix: str = "", *, bytes_max: float = math.inf) -> None:
+        self._prefix, self._bytes_max = prefix, bytes_max
 
     def __getattr__(self, name: str) -> Any:
         if name == "fft":
@@ -186,6 +196,8 @@ class Namespace:
     def asarray(self, array: Any) -> StrictArray:
         if isinstance(array, StrictArray):
             return array
+        if array.nbytes > self._bytes_max:
+            raise _out_of_memory(array.nbytes)
         copies.up.append((array.dtype.str, array.shape))
         return StrictArray(np.array(array))
 
