@@ -36,6 +36,15 @@ def test_trains_hold_the_spikes_of_their_unit() -> None:
     assert "mean_amplitude" not in plain.metadata_columns and len(plain[5]) == 2
 
 
+def test_single_spikes_and_none_are_trains_too() -> None:
+    pytest.importorskip("pynapple")
+    lone = ts_group(np.array([0.2, 1.0, 2.0]), np.array([7, 8, 8]), {}, {}, with_means=False, weight_key="none")
+    assert {unit: len(lone[unit]) for unit in (7, 8)} == {7: 1, 8: 2}
+    single = ts_group(np.array([0.2]), np.array([7]), {}, {}, with_means=True, weight_key="none")
+    assert len(single[7]) == 1
+    assert len(ts_group(np.zeros(0), np.zeros(0, int), {}, {}, with_means=True, weight_key="none")) == 0
+
+
 def test_a_sorting_that_does_not_know_its_channels_is_refused() -> None:
     unlocated = make_sorting(times_s=[0.5, 1.5], labels=[3, 8], sampling_frequency=20_000.0)
     with pytest.raises(ParameterError, match="does not know the channels of its units"):

@@ -34,7 +34,8 @@ def test_a_folder_holds_the_results(finished: tuple[Path, Any], recording: Any) 
     assert {path.name for path in folder.iterdir()} == names
     sorting, motion = found["sorting"], found["motion"]
     assert sorting.n_units == 3 and not motion.drifting
-    ours = xephys.sort(recording, preset="dartsort", do_motion_estimation=False)
+    theirs = {"matching_threshold": 8, "amplitude_scaling_stddev": 0.01, "amplitude_scaling_boundary": 1 / 3}
+    ours = xephys.sort(recording, preset="dartsort", do_motion_estimation=False, **theirs)
     np.testing.assert_array_equal(sorting.times_samples, ours["spikes"]["sample_index"])
     back = DARTsortSorting.load(folder / "dartsort_sorting.npz")
     np.testing.assert_array_equal(back.labels, sorting.labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import xephys
 from tests.support.spiking import case, peaks
@@ -15,6 +16,11 @@ def test_components_are_orthonormal_and_explain_the_spikes(components):
     snippets = xephys.extract_snippets(case().filtered, peaks(), ms_before=0.7, ms_after=1.3).compute()["waveform"]
     rest = snippets - snippets @ basis.T @ basis
     assert (rest**2).sum() < 0.1 * (snippets**2).sum()
+
+
+def test_a_window_has_as_many_samples_as_components():
+    with pytest.raises(xephys.ParameterError, match="n_components is 8, and the window has 2 samples"):
+        xephys.learn_components(case().filtered, peaks(), n_components=8, ms_before=0.02, ms_after=0.03)
 
 
 def test_computed_peaks_give_the_same_components():

@@ -67,3 +67,12 @@ def test_the_table_imports_no_sorter():
     code = "import sys, xephys.sorter.presets as p; print([m for m in sys.modules if 'sorter.default' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_number_is_a_truth_value(name):
+    """Python counts True as 1, so that a slip would set a threshold of one."""
+    fields = find_preset(name).model.model_fields
+    for field in (name for name, of in fields.items() if "bool" not in str(of.annotation)):
+        with pytest.raises(ParameterError, match=f"{field} is True, a truth value"):
+            read_parameters(name, {field: True})

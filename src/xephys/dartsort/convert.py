@@ -15,6 +15,8 @@ from ..io.export.optional import needed
 #: Column of the localizations and the names of its parts.
 LOCALIZATIONS = "point_source_localizations"
 PLACES = ("x", "y", "z")
+#: Length of the time support of a single spike.
+SHORTEST_S = 1e-3
 
 
 def arrays_of_tree(sorting: xr.DataTree) -> dict[str, Any]:
@@ -83,14 +85,19 @@ def ts_group(
     """
     pynapple = needed("pynapple", extra="pynapple", what="DARTsortSorting.to_tsgroup")
     ids, at = np.unique(labels, return_inverse=True)
+    # By itself, pynapple takes the time between the first and the last spike of any unit, and drops spikes outside.
+    first, last = (times_s.min(), times_s.max()) if len(times_s) else (0.0, 0.0)
+    support = pynapple.IntervalSet(first, max(last, first + SHORTEST_S))
+    if not len(ids):
+        return pynapple.TsGroup({}, time_support=support)
     order, count = np.argsort(labels, kind="stable"), np.bincount(at, minlength=len(ids))
     ends = np.cumsum(count)[:-1]
     times = np.split(times_s[order], ends)
     if weight_key in features:
         weights = np.split(features[weight_key][order], ends)
-        trains = [pynapple.Tsd(t=t, d=w) for t, w in zip(times, weights, strict=True)]
+        trains = [pynapple.Tsd(t=t, d=w, time_support=support) for t, w in zip(times, weights, strict=True)]
     else:
-        trains = [pynapple.Ts(t) for t in times]
+        trains = [pynapple.Ts(t, time_support=support) for t in times]
     columns = dict(metadata)
     if with_means:
         columns |= {
@@ -98,4 +105,5 @@ def ts_group(
             for name, values in features.items()
             if values.ndim == 1 and values.dtype.kind in "fiu" and name != "times_seconds"
         }
-    return pynapple.TsGroup(dict(zip(ids.tolist(), trains, strict=True)), metadata=columns)
+    trains_of = dict(zip(ids.tolist(), trains, strict=True))
+    return pynapple.TsGroup(trains_of, time_support=support, metadata=columns)

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..calls import operation
-from ..errors import RecordingError, SilentRecordingError
+from ..errors import ParameterError, RecordingError, SilentRecordingError
 from ..graph.events import SpikeTable, compute
 from ..graph.excerpts import tile_plans
 from .events import window_samples
@@ -53,6 +53,8 @@ def learn_components(
 
     Raises
     ------
+    ParameterError
+        If the window has fewer samples than there are components.
     SilentRecordingError
         If there are fewer peaks than components.
 
@@ -69,7 +71,12 @@ def learn_components(
     from ..kernels.features import waveforms as kernel
 
     table = extract_snippets(recording, peaks, ms_before=ms_before, ms_after=ms_after)
-    nbefore, _ = window_samples(ms_before, ms_after, table.sampling_frequency)
+    nbefore, nafter = window_samples(ms_before, ms_after, table.sampling_frequency)
+    if n_components > nbefore + nafter:
+        raise ParameterError(
+            f"n_components is {n_components}, and the window has {nbefore + nafter} samples; lower it, or raise "
+            "ms_before or ms_after"
+        )
     if table.plan is None:
         raise RecordingError("the peaks have no plan; detect them on the recording")
     plans = [table.plan] if n_tiles is None else tile_plans(table.plan, n_tiles=n_tiles, seed=seed)

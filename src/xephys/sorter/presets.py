@@ -188,6 +188,10 @@ def read_parameters(preset: str, given: Mapping[str, Any]) -> Any:
                 f"preset {preset!r} has no parameter {name!r}{owner}; xephys.parameters({preset!r}) lists those it has"
                 f"{hint_for(name, model.model_fields)}"
             )
+        if isinstance(given[name], bool) and "bool" not in str(model.model_fields[name].annotation):
+            raise ParameterError(
+                f"{name} is {given[name]}, a truth value; xephys.parameters({preset!r}) lists what it may be"
+            )
     try:
         return model(**given)
     except ValidationError as error:

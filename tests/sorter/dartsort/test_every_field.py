@@ -63,8 +63,8 @@ EVENTS = {
 STEPS = {
     "matching_iterations": 2,
     "deduplication_ms": 1.0,
-    "matching_threshold": 6.0,
-    "amplitude_scaling_stddev": 0.1,
+    "matching_threshold": 8.0,
+    "amplitude_scaling_stddev": 0.01,
     "amplitude_scaling_boundary": 0.1,
     "agg_kind": "none",
     "postprocessing": "agglomerate",

@@ -43,6 +43,14 @@ def test_an_easy_recording_is_sorted():
     assert sorting.attrs["preset"] == "dartsort"
 
 
+def test_small_units_keep_their_spikes():
+    recording, truth = simulate_recording(preset="hard", duration_s=20, n_channels=16, n_units=8, seed=4)
+    theirs = {"matching_threshold": 8.0, "amplitude_scaling_stddev": 0.01, "amplitude_scaling_boundary": 1 / 3}
+    usual, strict = (xephys.compare(sort(recording, **given), truth).summary for given in ({}, theirs))
+    assert usual["num_well_detected"] > strict["num_well_detected"]
+    assert usual["accuracy"] > strict["accuracy"] + 0.1
+
+
 def test_chunks_do_not_change_a_bit(opened, still_sorting):
     assert_identical(sort(opened(0.7), do_motion_estimation=False), still_sorting)
 

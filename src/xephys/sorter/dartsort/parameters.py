@@ -221,9 +221,18 @@ def idle_fields(cfg: DARTsortUserConfig) -> dict[str, str]:
 
 
 class DARTsortParameters(DARTsortUserConfig):
-    """Parameters of ``preset="dartsort"``: raw recordings are filtered and referenced unless they already are."""
+    """Parameters of ``preset="dartsort"``: the defaults of four fields are others than dartsort's.
+
+    Raw recordings are filtered and referenced unless they already are. Spikes may vary in amplitude, and explain less
+    energy: at dartsort's limits, small units lose their spikes.
+    """
 
     preprocessing: Strategy = Field("ibllikecmr", description="steps before detection")
+    matching_threshold: Positive = Field(6.0, description="root of the smallest energy that a matched spike explains")
+    amplitude_scaling_stddev: float = Field(0.1, ge=0, description="standard deviation of a spike's amplitude")
+    amplitude_scaling_boundary: float = Field(
+        1.0, ge=0, description="amplitudes are between 1/(1+b) and 1+b for this b"
+    )
 
     @property
     def n_passes(self) -> int:

@@ -363,6 +363,7 @@ def _with_thresholds(
         templates=templates,
         match_threshold=p.match_threshold,
         noise_gain=templates.attrs["noise_gain"],
+        amplitude_std=p.amplitude_std,
         excerpts=prepared.white_excerpts,
         moving=moving,
     )
