@@ -3,6 +3,9 @@
 The precision matrix of all bins is block tridiagonal, with one block per bin and one row per knot. One forward and one
 backward sweep give the solution, the variance of each value and the moments of the steps. Memory and time are linear in
 the number of bins.
+
+Where no bin holds a knot, hardly anything but the steps does, and those are precise: differences between their
+precision and what is left of it would be rounding errors. Neither sweep takes such differences.
 """
 
 from __future__ import annotations
@@ -95,8 +98,9 @@ def smooth_walk(
     inverse = np.zeros((n_times, n_knots, n_knots))
     right, course, variance = np.zeros((n_times, n_knots)), np.zeros((n_times, n_knots)), np.zeros((n_times, n_knots))
     size = np.zeros(n_times)
-    moment, product = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
+    moment, left = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
     gain, shared = np.zeros((n_knots, n_knots)), np.zeros((n_knots, n_knots))
+    known = np.zeros((n_knots, n_knots))  # precision of a bin by itself and all bins before it
     for t in range(n_times):
         block, seen = inverse[t], right[t]
         for b in range(n_knots):
@@ -105,20 +109,19 @@ def smooth_walk(
                 block[b, b + 1] = block[b + 1, b] = information[t, b, 1]
         for b in range(n_knots):
             seen[b] = _row_times(block, b, displacement[t]) + slope[t, b]
-        for b in range(n_knots):
             block[b, b] += _RIDGE
-            for a in range(n_knots):
-                if t + 1 < n_times:
-                    block[a, b] += step_weight[t + 1] * step_precision[a, b]
-                if t > 0:
-                    block[a, b] += step_weight[t] * step_precision[a, b]
         if t > 0:
             _multiply(step_weight[t], step_precision, inverse[t - 1], gain)
-            _multiply(step_weight[t], gain, step_precision, shared)
+            _multiply(1.0, gain, known, shared)
             for a in range(n_knots):
                 seen[a] += _row_times(gain, a, right[t - 1])
                 for b in range(n_knots):
-                    block[a, b] -= 0.5 * (shared[a, b] + shared[b, a])
+                    block[a, b] += 0.5 * (shared[a, b] + shared[b, a])
+        for a in range(n_knots):
+            for b in range(n_knots):
+                known[a, b] = block[a, b]
+                if t + 1 < n_times:
+                    block[a, b] += step_weight[t + 1] * step_precision[a, b]
         _invert(block)
     covariance = inverse[n_times - 1].copy()
     for b in range(n_knots):
@@ -126,20 +129,21 @@ def smooth_walk(
         variance[n_times - 1, b] = covariance[b, b]
     for t in range(n_times - 2, -1, -1):
         _multiply(step_weight[t + 1], inverse[t], step_precision, gain)
-        _multiply(1.0, gain, covariance, shared)
         for a in range(n_knots):
             course[t, a] = _row_times(inverse[t], a, right[t]) + _row_times(gain, a, course[t + 1])
+            for b in range(n_knots):
+                left[a, b] = (1.0 if a == b else 0.0) - gain[a, b]  # what a step takes of the later bin's error
+        _multiply(1.0, left, covariance, shared)
         for a in range(n_knots):
             step = course[t + 1, a] - course[t, a]
             for b in range(n_knots):
                 outer = step * (course[t + 1, b] - course[t, b])
-                product[a, b] = outer + covariance[a, b] - shared[a, b] - shared[b, a]
+                product = outer + inverse[t, a, b] + _row_times(shared, a, left[b])
+                size[t + 1] += product * step_precision[a, b]
+                moment[a, b] += step_weight[t + 1] * product
+        _multiply(1.0, gain, covariance, shared)
         for a in range(n_knots):
             for b in range(n_knots):
                 covariance[a, b] = inverse[t, a, b] + _row_times(shared, a, gain[b])
             variance[t, a] = covariance[a, a]
-            for b in range(n_knots):
-                product[a, b] += covariance[a, b]
-                size[t + 1] += product[a, b] * step_precision[a, b]
-                moment[a, b] += step_weight[t + 1] * product[a, b]
     return course, variance, size, moment
