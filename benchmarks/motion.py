@@ -1,12 +1,13 @@
 """Motion found in peaks whose displacement is known, against SpikeInterface's ``dredge_ap`` on the same peaks.
 
     python benchmarks/motion.py [--quick] [--peers PYTHON] [--peer-seeds 10 ...] [--keep FOLDER]
-    python benchmarks/motion.py --kinds walk
+    python benchmarks/motion.py --kinds walk still [--peers PYTHON] [--peer-seeds 10 ...]
 
 Errors are those of the displacement at nine depths in every second, less a constant at each depth, which cannot be
 known. The peer gets the same peaks in a process of its own, one shank at a time. Last come hours of peaks: time and
 memory. With ``--keep``, finished rows stay in FOLDER and are not made again by the next call with it. With ``--kinds``,
-only the rows of these kinds are made, without the peer, and the table keeps its other rows.
+only the rows of these kinds are made again, and the table keeps its other rows; the peaks are the same, so what the
+peer made of them stays too where it does not run again.
 """
 
 from __future__ import annotations
@@ -89,8 +90,7 @@ def run(
         sets += [(f"simulated, {drift}", seed, partial(simulated, drift, seed)) for drift, seed in SIMULATED]
     rows = []
     for kind, seed, make in sets:
-        wanted = kind not in TOO_SLOW_FOR_PEER and (seed in peer_seeds or kind.startswith("simulated"))
-        compared = peers if wanted else None
+        compared = peer_for(kind, seed, peers, peer_seeds)
         place = f"{kind}-{seed}-{'both' if compared else 'ours'}".replace(" ", "_")
         rows.append(Row(*kept(keep, place, partial(_row, kind, seed, make, compared))))
     hours = [Long(*kept(keep, f"hours-{h:g}", partial(long_of, h))) for h in ((0.05,) if quick else HOURS)]
@@ -282,21 +282,30 @@ def report(rows: list[Row], fields: list[Field], hours: list[Long]) -> list[str]
 
 
 def renewed(text: str, parts: Sequence[str]) -> str:
-    """A written table with some rows replaced: those whose first two cells are equal."""
+    """A written table with some rows replaced: those of the same kind and seed. Cells with a dash do not count."""
 
-    def key(line: str) -> list[str]:
-        return line.split("|")[1:3]
+    def cells(line: str) -> list[str]:
+        return line.split("|")
+
+    def replaced(line: str) -> str:
+        row = next((row for row in new if line.startswith("| ") and cells(row)[1:3] == cells(line)[1:3]), line)
+        pairs = zip(cells(line), cells(row), strict=True)
+        return "|".join(before if now.strip() == "–" else now for before, now in pairs)
 
     new = [line for part in parts for line in part.splitlines() if line.startswith("| ")]
-    return "\n".join(
-        next((row for row in new if line.startswith("| ") and key(row) == key(line)), line)
-        for line in text.splitlines()
-    )
+    return "\n".join(replaced(line) for line in text.splitlines())
 
 
-def some_again(kinds: Sequence[str]) -> str:
-    """The written table, with the rows of these kinds made again, with which no peer is compared."""
-    rows = [row_of(kind, seed, generated(kind, seed), None) for kind in kinds for seed in SEEDS]
+def peer_for(kind: str, seed: int, peers: str | None, peer_seeds: Sequence[int]) -> str | None:
+    """The Python of the peer if it is to run on these peaks."""
+    wanted = kind not in TOO_SLOW_FOR_PEER and (seed in peer_seeds or kind.startswith("simulated"))
+    return peers if wanted else None
+
+
+def some_again(kinds: Sequence[str], *, peers: str | None, peer_seeds: Sequence[int]) -> str:
+    """The written table, with the rows of these kinds made again."""
+    pairs = [(kind, seed) for kind in kinds for seed in SEEDS]
+    rows = [row_of(*pair, generated(*pair), peer_for(*pair, peers, peer_seeds)) for pair in pairs]
     parts = report(rows, [], [])
     body, _ = (RESULTS / "motion.md").read_text(encoding="utf-8").rstrip().rsplit("\n\n", 1)  # less the machine
     return renewed(body, parts)
@@ -309,10 +318,11 @@ def main() -> None:
     parser.add_argument("--peers", default=str(default) if default.is_file() else None)
     parser.add_argument("--peer-seeds", nargs="*", type=int, default=list(SEEDS), help="seeds on which the peer runs")
     parser.add_argument("--keep", type=Path, help="folder in which finished rows stay")
-    parser.add_argument("--kinds", nargs="+", default=[], choices=TOO_SLOW_FOR_PEER, help="make only these rows again")
+    parser.add_argument("--kinds", nargs="+", default=[], choices=list(KINDS), help="make only these rows again")
     arguments = parser.parse_args()
     if arguments.kinds:
-        write_result("motion", some_again(arguments.kinds))
+        again = some_again(arguments.kinds, peers=arguments.peers, peer_seeds=arguments.peer_seeds)
+        write_result("motion", again)
         return
     given = {"peers": arguments.peers, "peer_seeds": arguments.peer_seeds, "keep": arguments.keep}
     parts = report(*run(quick=arguments.quick, **given))

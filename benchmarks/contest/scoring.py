@@ -1,9 +1,10 @@
 """The scores of a sorting: SpikeInterface's comparison, and what it does not report.
 
-A unit is *well detected* at an accuracy of 0.8; *found throughout* refers to the units with an SNR above 6 that are
-present for the whole recording. A tested unit is *unmatched* if its agreement with every true unit is below 0.2, and
-*active* from 0.5 spikes a second. Active unmatched units are artifacts (half of their spikes fall into movements or
-stimulation), fragments (half are spikes of one true unit), far (half are spikes of the hash within 60 µm) or other.
+A unit is *well detected* at an accuracy of 0.8, and *correct* if one minus its shares of false and of missed spikes is
+at least as much; *found throughout* refers to the units with an SNR above 6 that are present for the whole recording. A
+tested unit is *unmatched* if its agreement with every true unit is below 0.2, and *active* from 0.5 spikes a second.
+Active unmatched units are artifacts (half of their spikes fall into movements or stimulation), fragments (half are
+spikes of one true unit), far (half are spikes of the hash within 60 µm) or other.
 """
 
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ def compared(found: Found, truth: Any, out: dict[str, Any]) -> tuple[NDArray[np.
     n = len(truth.unit_ids)
     out["truth units"] = n
     if found.n_units == 0:
-        zero = ("accuracy", "recall", "precision", "well", "false positive", "redundant", "overmerged", "split")
+        extra = "false positive", "redundant", "overmerged", "split"
+        zero = "accuracy", "recall", "precision", "well", "correct", *extra
         out |= dict.fromkeys(zero, 0) | {"matches": [-1] * n, "per unit": [0.0] * n, "pieces": [0] * n}
         return np.zeros(n), []
     tested = found.to_spikeinterface(truth.sampling_frequency)
@@ -120,6 +122,7 @@ def compared(found: Found, truth: Any, out: dict[str, Any]) -> tuple[NDArray[np.
         "recall": float(performance["recall"].mean()),
         "precision": float(performance["precision"].mean()),
         "well": int((accuracy >= WELL).sum()),
+        "correct": int((performance["recall"] + performance["precision"] - 1 >= WELL).sum()),
         "false positive": comparison.count_false_positive_units(),
         "redundant": comparison.count_redundant_units(),
         "overmerged": comparison.count_overmerged_units(),

@@ -86,6 +86,20 @@ def _drift(preset: str, drift: str, drift_um: float, duration_s: float = 300.0, 
     return Kind(title, duration_s, n_channels, n_units, simulator)
 
 
+def _populous(drift: str, drift_um: float) -> Kind:
+    """As many units on as many channels as in the simulations with which Kilosort4 was compared, and as much hash:
+
+    600 units, and 600 that are too small to be scored, at 5.6 spikes a second on average.
+    """
+    title = f"600 units and 600 small ones on 384 channels, {drift} drift of {drift_um:g} µm"
+    simulator = {
+        "preset": "easy", "probe": "neuropixels-1", "amplitude_range_uv": (50.0, 250.0), "noise_uv": 10.0,
+        "rate_median_hz": 4.4, "rate_sigma": 0.7, "drift": drift, "drift_um": drift_um, "breathing_um": 6.0,
+        "n_far_units": 600, "far_amplitude_range_uv": (12.0, 40.0), "far_rate_hz": 5.6,
+    }  # fmt: skip
+    return Kind(title, 60.0, 384, 600, simulator)
+
+
 KINDS: dict[str, Kind] = {
     "static": _static(60.0, 40),
     "static300": _static(300.0, 60),
@@ -153,6 +167,11 @@ KINDS: dict[str, Kind] = {
     "easy128-slow": _drift("easy", "slow", 30.0, 120.0),
     "easy128-nonrigid": _drift("easy", "nonrigid", 30.0, 120.0),
     "easy128-steps": _drift("easy", "steps", 30.0, 120.0),
+    "populous-none": _populous("none", 0.0),
+    "populous-medium": _populous("nonrigid", 25.0),
+    "populous-high": _populous("nonrigid", 60.0),
+    "populous-fast": _populous("nonrigid+breathing", 25.0),
+    "populous-step": _populous("steps", 30.0),
     "np1-wander": _moved("Neuropixels 1.0, wandering", DriftSetting(70, "random_walk", (-15.0, 8.0))),
     "np1-steps": _moved("Neuropixels 1.0, steps", DriftSetting(70, "steps", (-12.0, 12.0))),
     "np2-zigzag": _moved("Neuropixels 2.0, zigzag", DriftSetting(70, "zigzag", (-20.0, 20.0), 0.5, "neuropixels-2")),

@@ -29,6 +29,19 @@ def registered(stored):
     return RegisteredEvents(stored, drifting().tissue)
 
 
+class InMemory:
+    """Records in memory, with the interface of those on disk."""
+
+    token = "memory"
+
+    def __init__(self, records):
+        self.records, self.dtype, self.count = records, records.dtype, len(records)
+
+    def load(self, fields=None, *, rows=None):
+        chosen = self.records if rows is None else self.records[rows]
+        return chosen[list(fields or self.dtype.names)]
+
+
 def mean_features(records):
     """Features of the peaks on all channels, averaged where they were measured."""
     around = nearest_channels(drifting().tissue.positions_um, n_nearest=12)[records["channel_index"]]
@@ -128,3 +141,16 @@ def test_the_identity_depends_on_the_motion(stored, registered):
     other = case.motion.assign(displacement_um=case.motion["displacement_um"] + 1)
     assert RegisteredEvents(stored, case.tissue).token == registered.token
     assert RegisteredEvents(stored, Tissue.of(case.white, other)).token != registered.token
+
+
+def test_noise_becomes_as_small_as_is_said(stored):
+    """Projections of noise alone: what interpolation leaves of them is what clustering takes for noise."""
+    tissue, rng = drifting().tissue, np.random.default_rng(0)
+    noise = stored.load(("sample_index", "channel_index", "x", "y", "projection"))
+    noise["projection"] = rng.standard_normal(noise["projection"].shape)
+    n_nearest = noise["projection"].shape[1]
+    around = nearest_channels(tissue.positions_um, n_nearest=n_nearest)
+    registered = RegisteredEvents(InMemory(noise), tissue).load()
+    there = around[registered["channel_index"]] >= 0
+    assert 0.7 < tissue.noise_kept(n_nearest=n_nearest) < 0.95
+    assert registered["projection"][there].std() == pytest.approx(tissue.noise_kept(n_nearest=n_nearest), rel=0.05)

@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph.checkpoint import CheckpointedEvents
+from ..graph.checkpoint import StoredRecords
 from ..graph.events import run_tasks
-from ..graph.local import map_in_threads
 from .selected import SelectedRecords
 
 #: Maximum number of spikes from which a unit's border is found.
 N_SPIKES_MAX = 2500
+#: Number of spikes whose features are in memory at a time.
+N_SPIKES_AT_A_TIME = 1 << 15
 
 
-def without_spikes_of_others(
-    spikes: CheckpointedEvents, *, n_spikes_min: int
-) -> tuple[SelectedRecords, NDArray[np.void]]:
+def without_spikes_of_others(spikes: StoredRecords, *, n_spikes_min: int) -> tuple[SelectedRecords, NDArray[np.void]]:
     """Matched spikes without those of a shape of their own, and smaller than the unit's. Computes.
 
     The template of a small unit also matches spikes of many far neurons. Where these form a group beside the unit's
@@ -27,7 +26,7 @@ def without_spikes_of_others(
     Parameters
     ----------
     spikes
-        From :func:`match_templates` with ``components``, on disk.
+        From :func:`match_templates` with ``components``, on disk; if the tissue moves, as they would be seen at rest.
     n_spikes_min
         Minimum number of spikes of a unit.
 
@@ -64,16 +63,12 @@ def without_spikes_of_others(
     border_of = np.full(int(units.max()) + 1, -1)
     border_of[records["unit"]] = np.arange(len(borders))
 
-    def kept(number: int) -> NDArray[np.bool_]:
-        chunk = spikes.chunk(number)
-        own = border_of[chunk["unit_index"]]
-        judged = np.flatnonzero(own >= 0)
-        own = own[judged]
-        features = chunk["projection"][judged].reshape(len(judged), directions.shape[1])
+    judged = np.flatnonzero(border_of[units] >= 0)
+    keep = np.ones(len(units), bool)
+    for begin in range(0, len(judged), N_SPIKES_AT_A_TIME):
+        block = judged[begin : begin + N_SPIKES_AT_A_TIME]
+        own = border_of[units[block]]
+        features = spikes.load(("projection",), rows=block)["projection"].reshape(len(block), directions.shape[1])
         along = np.einsum("sf,sf->s", features, directions[own]) - offsets[own]
-        keep = np.ones(len(chunk), bool)
-        keep[judged] = np.polynomial.polynomial.polyval(along, curves[own].T, tensor=False) <= 0
-        return keep
-
-    everything = np.concatenate(map_in_threads(kept, range(len(spikes.paths))))
-    return SelectedRecords(spikes, np.flatnonzero(everything)), records
+        keep[block] = np.polynomial.polynomial.polyval(along, curves[own].T, tensor=False) <= 0
+    return SelectedRecords(spikes, np.flatnonzero(keep)), records

@@ -84,6 +84,14 @@ class Tissue:
         times = self.first_time_s + (sample_index - self.first_sample) / self.sampling_frequency
         return self._at(times, channel_index, registered=False)
 
+    def noise_kept(self, *, n_nearest: int) -> float:
+        """Size of the noise of projections on ``n_nearest`` channels once these are registered, of what it was."""
+        from ..kernels.motion.registered import noise_kept
+
+        neighbors = nearest_channels(self.positions_um, n_nearest=n_nearest, groups=self.groups)
+        displacement = self.motion["displacement_um"].values.ravel().astype(np.float64)
+        return noise_kept(displacement, positions_um=self.apart_um, neighbors=neighbors)
+
     def of_tiles(
         self, tiles: NDArray[np.integer[Any] | np.floating[Any]], channel_index: NDArray[np.int64], *, tile_samples: int
     ) -> NDArray[np.float64]:

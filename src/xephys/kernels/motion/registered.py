@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from xephys.kernels.lib.inner import kernel
 from xephys.kernels.lib.kriging import interpolation_weights
 
-__all__ = ["feature_centers", "register_features", "resting_channels", "without_template"]
+__all__ = ["feature_centers", "noise_kept", "register_features", "resting_channels", "without_template"]
 
 #: Displacements are rounded to this, so that spikes can share weights.
 STEP_UM = 1.0
+#: Number of channels on which it is looked at how much noise the interpolation keeps.
+N_CHANNELS_FOR_NOISE = 16
 
 
 def resting_channels(
@@ -175,6 +177,46 @@ def register_features(
     out = np.zeros(features.shape, np.float32)
     _apply(np.ascontiguousarray(features, np.float32), inverse.reshape(-1).astype(np.int64), weights, out)
     return out
+
+
+def noise_kept(
+    displacement_um: NDArray[np.float64], *, positions_um: NDArray[np.float64], neighbors: NDArray[np.int32]
+) -> float:
+    """How much of the noise of features is left by `register_features`: values between contacts are averages.
+
+    Parameters
+    ----------
+    displacement_um : float64 array
+        Displacements of the tissue, each as often as it occurs.
+    positions_um : float64 array of shape (channel, 2)
+    neighbors : int32 array of shape (channel, k)
+        Channels around each channel, -1 where there are fewer.
+
+    Returns
+    -------
+    float
+        Standard deviation relative to that of the features as they were seen; 1 if nothing moves.
+
+    Examples
+    --------
+    >>> line, around = np.array([[0.0, 0.0], [0.0, 20.0], [0.0, 40.0]]), np.array([[0, 1, 2]] * 3, np.int32)
+    >>> noise_kept(np.zeros(5), positions_um=line, neighbors=around)
+    1.0
+    >>> 0.6 < noise_kept(np.full(5, 10.0), positions_um=line, neighbors=around) < 0.9
+    True
+    """
+    steps, counts = np.unique(np.rint(displacement_um / STEP_UM).astype(np.int64), return_counts=True)
+    seen = np.unique(np.linspace(0, len(positions_um) - 1, N_CHANNELS_FOR_NOISE).astype(np.int64))
+    # Unit noise on every contact in turn: the squares of what it becomes add up to the variance.
+    n_slots = neighbors.shape[1]
+    unit = np.broadcast_to(np.eye(n_slots, dtype=np.float32), (len(seen) * len(steps), n_slots, n_slots))
+    channel, step = np.repeat(seen, len(steps)), np.tile(steps * STEP_UM, len(seen))
+    resting = resting_channels(positions_um[channel, 0], positions_um[channel, 1] - step, positions_um=positions_um)
+    kept = register_features(unit, channel, step, resting, positions_um=positions_um, neighbors=neighbors)
+    variance = (kept.astype(np.float64) ** 2).sum(axis=2)
+    there = neighbors[resting] >= 0
+    share = np.tile(counts, len(seen))[:, None] * there
+    return float(np.sqrt((variance * share).sum() / share.sum()))
 
 
 @kernel

@@ -23,8 +23,9 @@ from ...motion.estimate import estimate_motion
 from ...per_channel import positions_of
 from ...recording.geometry import channel_groups, neighbors_within
 from ..default.drift import moving_tissue
+from ..default.features import Features, learn_features
 from ..default.parameters import DefaultParameters
-from ..default.sort import Detected, Features, learn_features, sort_detected
+from ..default.sort import Detected, sort_detected
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
 from .outliers import without_outliers

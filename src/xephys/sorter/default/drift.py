@@ -76,6 +76,11 @@ def peaks_at_rest(peaks: CheckpointedEvents, tissue: Tissue | None) -> StoredRec
     return peaks if tissue is None else RegisteredEvents(peaks, tissue)
 
 
+def noise_at_rest(noise: float, tissue: Tissue | None, *, n_nearest: int) -> float:
+    """Noise of the projections of `peaks_at_rest`, in which interpolation between contacts has averaged some of it."""
+    return noise if tissue is None else noise * tissue.noise_kept(n_nearest=n_nearest)
+
+
 def where_units_fire(
     spikes: CheckpointedEvents, templates: xr.Dataset, tissue: Tissue | None, *, match_threshold: float
 ) -> StoredRecords:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,13 @@ from ...cluster.peaks import cluster_peaks
 from ...cluster.refine import estimated_counts, refine_clusters
 from ...cluster.unexplained import estimate_unexplained
 from ...detect.peaks import detect_peaks
-from ...errors import SilentRecordingError
-from ...features.components import learn_components
-from ...features.noise import estimate_feature_noise
 from ...features.waveforms import project_peaks
 from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
 from ...match.noise_gain import estimate_noise_gain
 from ...match.others import without_spikes_of_others
+from ...match.selected import SelectedRecords
 from ...match.thresholds import LOWEST, balance_thresholds
 from ...motion.registered import Tissue
 from ...recording.clock import first_sample
@@ -47,6 +44,7 @@ from .drift import (
     mean_at_rest,
     means_by_displacement,
     moving_tissue,
+    noise_at_rest,
     peaks_at_rest,
     pieces_of_units,
     spikes_at_rest,
@@ -54,6 +52,7 @@ from .drift import (
     where_units_fire,
     with_moved_traces,
 )
+from .features import Features, learn_features
 from .parameters import DefaultParameters
 from .prepare import prepare_default
 from .silence import N_NEAREST, N_SPIKES_MAX, match_near_silence
@@ -67,14 +66,6 @@ LOOK_AT = 1
 N_CHANNELS_TO_JUDGE = 10
 #: How peaks are localized: the center of mass of a few contacts lags behind the tissue, by a fifth on a grid of 20 µm.
 PEAK_LOCALIZATION = "monopolar_triangulation"
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of spikes for clustering: temporal components, and the size of the projections of noise."""
-
-    components: xr.DataArray
-    noise: float
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,7 @@ def sort_detected(
     means = _mean_waveforms(white, clusters, p, run, tissue, n_nearest=N_CHANNELS_TO_COLOR)
     last_templates = templates_of(nearest_slots(means, N_NEAREST), tissue)
     matchable, templates = _matchable_templates(last_templates, clusters, prepared, p, run)
-    judges = given is p and tissue is None  # other presets share these steps, but have clusters of their own kind
+    judges = given is p  # other presets share these steps, but have clusters of their own kind
     own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
     resting = _with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
     fields = [name for name in own.dtype.names or () if name != "projection"]
@@ -158,6 +149,7 @@ def _peaks_in_tissue(recording: xr.DataArray, p: DefaultParameters, run: Run) ->
     motion = find_motion(prepared.whitened, detected, run) if follows_drift(p) else None
     tissue = moving_tissue(prepared.whitened, motion)
     if p.drift != "interpolate" or tissue is None:
+        features = replace(features, noise_at_rest=noise_at_rest(features.noise, tissue, n_nearest=p.n_nearest))
         return Detected(prepared, features, detected, motion, tissue)
     prepared = with_moved_traces(prepared, tissue.motion, p, run)
     return Detected(prepared, *_detect(prepared, p, run, stage="detect again"), motion, None)
@@ -173,18 +165,21 @@ def _last_match(
     *,
     judges: bool,
 ) -> tuple[StoredRecords, list[dict[str, Any]]]:
-    """The matches from which the spikes are selected: of their unit's shape, or where it fires. And the log."""
+    """The matches from which the spikes are selected, where their unit fires and of its shape, and the log."""
     threshold = LOWEST * p.match_threshold
     n_nearest = min(N_CHANNELS_TO_JUDGE, p.n_nearest)
     projection: dict[str, Any] = {"components": components, "n_nearest": n_nearest} if judges else {}
     white = on_their_device(white) if tissue is None else white
     spikes = _match(white, templates, p, tissue, match_threshold=threshold, **projection)
     matched = run.collect("match", localize_peaks(white, spikes))
+    firing = where_units_fire(matched, templates, tissue, match_threshold=threshold)
     if not judges:
-        return where_units_fire(matched, templates, tissue, match_threshold=threshold), []
-    own, records = without_spikes_of_others(matched, n_spikes_min=p.n_spikes_min)
+        return firing, []
+    seen = spikes_at_rest(firing, tissue, templates=templates, components=components)
+    own, records = without_spikes_of_others(seen, n_spikes_min=p.n_spikes_min)
     reason = {"step": "match", "action": "leave out", "reason": "spikes of other neurons"}
-    return own, [reason | {name: row[name].item() for name in records.dtype.names or ()} for row in records]
+    log = [reason | {name: row[name].item() for name in records.dtype.names or ()} for row in records]
+    return SelectedRecords(firing, own.selected), log
 
 
 def _right_near_silence(
@@ -227,31 +222,6 @@ def _peak_settings(prepared: Prepared, p: DefaultParameters) -> dict[str, Any]:
     }
 
 
-def learn_features(prepared: Prepared, peaks: SpikeTable, p: DefaultParameters, run: Run) -> Features:
-    """Temporal components of the peaks, and the noise of projections on them."""
-    components = run.once(
-        _components,
-        prepared.whitened,
-        peaks,
-        n_components=p.n_components,
-        ms_before=p.ms_before,
-        ms_after=p.ms_after,
-        seed=p.seed,
-    )
-    if components is None:
-        raise NoUnits
-    noise = run.once(estimate_feature_noise, prepared.whitened, components=components, excerpts=prepared.white_excerpts)
-    return Features(components, noise)
-
-
-def _components(white: xr.DataArray, peaks: SpikeTable, **parameters: Any) -> xr.DataArray | None:
-    """Temporal components from some tiles, or from all if those are silent; None if the whole recording is."""
-    for n_tiles in (20, None):
-        with suppress(SilentRecordingError):
-            return learn_components(white, peaks, n_tiles=n_tiles, **parameters)
-    return None
-
-
 def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: DefaultParameters, run: Run) -> Clusters:
     """Clusters of the detected peaks."""
     clustering = run.once(
@@ -259,7 +229,7 @@ def _cluster(white: xr.DataArray, peaks: StoredRecords, features: Features, p: D
         white,
         peaks,
         components=features.components,
-        feature_noise=features.noise,
+        feature_noise=features.noise_at_rest,
         n_spikes_min=p.n_spikes_min,
         n_peaks_per_section_max=p.n_peaks_per_section_max,
     )
@@ -296,7 +266,7 @@ def _refine(
             white,
             spikes,
             components=features.components,
-            feature_noise=features.noise,
+            feature_noise=features.noise_at_rest,
             n_spikes_min=p.n_spikes_min,
             n_peaks_per_section_max=p.n_peaks_per_section_max,
         )
