@@ -88,6 +88,11 @@ def test_motion(load):
     (line,) = [new for old, new in zip(text.splitlines(), replaced.splitlines(), strict=True) if old != new]
     assert line.startswith(f"| {first.kind} | {first.seed} |")
     assert "9.87 / 9.99" in line
+    compared = first._replace(theirs=(1.23, 4.56))
+    kept = motion.renewed(motion.report([compared], [], [])[2], motion.report([other], [], []))
+    assert "| 9.87 / 9.99 | 1.23 / 4.56 |" in kept
+    assert motion.peer_for("walk", 10, "python", [10]) is None
+    assert motion.peer_for("slow", 10, "python", [10]) == "python"
 
 
 def test_analysis_reads_the_recording_once(load):

@@ -46,7 +46,7 @@ def test_the_truth_scores_fully_and_half_of_it_half(part, small, tmp_path):
     recorded, score = small.recorded("quick:0", tmp_path), part("contest.scoring").score
     truth = recorded.truth
     whole = score(as_found(part, truth, truth.unit_ids), recorded)
-    assert (whole["accuracy"], whole["well"], whole["false positive"], whole["split"]) == (1.0, 4, 0, 0)
+    assert [whole[name] for name in ("accuracy", "well", "correct", "false positive", "split")] == [1.0, 4, 4, 0, 0]
     assert whole["coincident recall"] in (None, 1.0)
     assert (whole["double across"], whole["double chance"]) == (
         whole["truth double across"],
@@ -54,7 +54,7 @@ def test_the_truth_scores_fully_and_half_of_it_half(part, small, tmp_path):
     )
     assert whole["double untrue"] == 0
     half = score(as_found(part, truth, truth.unit_ids[:2]), recorded)
-    assert (half["accuracy"], half["well"]) == (0.5, 2)
+    assert (half["accuracy"], half["well"], half["correct"]) == (0.5, 2, 2)
     nothing = score(part("contest.scoring").Found(np.zeros(0, np.int64), np.zeros(0, np.int64), 0), recorded)
     assert (nothing["accuracy"], nothing["well"], nothing["units"], nothing["split"]) == (0.0, 0, 0, 0)
 
@@ -264,6 +264,27 @@ def test_sets_that_drift_need_many_more_units_than_the_peers_find_and_few_copies
     ours = made("default", "hard-slow:10", well=48, redundant=2, **large)
     assert reached(part, [ours, *peers]) == [False, False, False]
     assert reached(part, [ours]) == [None, False, None]
+
+
+def test_of_very_many_units_nearly_all_have_to_be_correct(part):
+    assert reached(part, [made("default", "populous-medium:10", correct=558, **{"truth units": 600})]) == [True]
+    assert reached(part, [made("default", "populous-medium:10", correct=557, **{"truth units": 600})]) == [False]
+
+
+def test_a_page_keeps_the_rows_that_are_not_measured_again(part):
+    page = part("drifting.page")
+    row = "hard-slow:10    {:26s}  {}/80  0.6  9/{}/0  252/17/73"
+    before = ["set  sorter", row.format("default-0123456789ab", 40, 1), row.format("lupin", 30, 9), "| set | demand |"]
+    before += ["| hard-slow:10 | well | 40; lupin 30 | not |", "the machine"]
+    again = [row.format("default-ba9876543210", 50, 0), row.format("preset:kilosort4-ba9876543210", 45, 0)]
+    after = page.with_rows("\n".join(before), ["\n".join(again), "| hard-slow:10 | well | 50; lupin 30 | yes |"])
+    assert after.splitlines() == [
+        before[0], again[0], before[2], again[1], before[3], "| hard-slow:10 | well | 50; lupin 30 | yes |", before[5],
+    ]  # fmt: skip
+    (peer,) = page.peers_on(after)
+    assert (peer["set"], peer["sorter"], peer["score"]) == ("hard-slow:10", "lupin", {"well": 30, "redundant": 9})
+    ours = made("default", "hard-slow:10", well=50, redundant=0, strata={"SNR 10-inf": {"well": 19, "units": 20}})
+    assert reached(part, [ours, peer]) == [True, True, True]
 
 
 def test_speeds_are_not_pooled(part):
