@@ -5,6 +5,7 @@ import pytest
 
 from xephys.graph.checkpoint import CheckpointedEvents
 from xephys.match.others import N_SPIKES_MAX, without_spikes_of_others
+from xephys.match.selected import SelectedRecords
 
 DTYPE = np.dtype([("sample_index", "<i8"), ("unit_index", "<i8"), ("amplitude", "<f8"), ("projection", "<f4", (4, 3))])
 
@@ -58,3 +59,13 @@ def test_without_others_every_spike_is_kept(tmp_path):
     few, records = without_spikes_of_others(stored(spikes[:15], tmp_path / "few", n_chunks=2), n_spikes_min=20)
     assert few.count == 15
     assert len(records) == 0
+
+
+def test_a_selection_is_judged_like_records_of_its_own(tmp_path, monkeypatch):
+    """Records that are not one file per chunk, however many are looked at together."""
+    spikes, _ = matched(300, 600)
+    own = without_spikes_of_others(stored(spikes, tmp_path / "own", n_chunks=3), n_spikes_min=20)[0].selected
+    twice = np.repeat(spikes, 2)
+    selection = SelectedRecords(stored(twice, tmp_path / "twice", n_chunks=4), np.arange(0, len(twice), 2))
+    monkeypatch.setattr("xephys.match.others.N_SPIKES_AT_A_TIME", 100)
+    assert np.array_equal(without_spikes_of_others(selection, n_spikes_min=20)[0].selected, own)

@@ -12,6 +12,7 @@ import pytest
 
 import xephys
 from xephys.motion.displacement import displacement_at, make_motion
+from xephys.motion.registered import RegisteredEvents
 from xephys.motion.stillness import moves
 from xephys.sorter.default.drift import moving_tissue
 from xephys.testing import simulate_recording
@@ -33,6 +34,30 @@ def test_every_unit_is_found_in_one_piece(drifting, followed):
     comparison = xephys.compare(followed, drifting[1])
     assert comparison.units["accuracy"].values.min() > 0.95
     assert comparison.summary["num_tested_units"] == 12
+
+
+def test_weak_units_are_found_while_the_tissue_moves_and_spikes_of_others_judged_at_rest(monkeypatch):
+    """Interpolation leaves less of noise than of units: two of these would pass for noise if it left all of it."""
+    from xephys.sorter.default import sort
+
+    judged = []
+
+    def without_spikes_of_others(spikes, **settings):
+        judged.append(spikes)
+        return leave_out(spikes, **settings)
+
+    leave_out = sort.without_spikes_of_others
+    monkeypatch.setattr(sort, "without_spikes_of_others", without_spikes_of_others)
+    recording, truth = simulate_recording(
+        duration_s=30.0, n_channels=32, n_units=20, seed=7, rate_median_hz=12.0, drift="slow", drift_um=40.0,
+        amplitude_range_uv=(19.0, 60.0),
+    )  # fmt: skip
+    comparison = xephys.compare(xephys.sort(recording), truth)
+    snr = np.array([unit["snr"] for unit in truth.units_info()])
+    accuracy = comparison.units["accuracy"].values
+    assert np.sum(accuracy[snr < 5] > 0.7) >= 4
+    assert comparison.summary["num_tested_units"] <= 20
+    assert [type(spikes) for spikes in judged] == [RegisteredEvents]
 
 
 def test_the_log_says_what_was_joined(followed):
