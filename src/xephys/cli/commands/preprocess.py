@@ -37,7 +37,7 @@ def preprocess(
     check_choice("--format", file_format, ("binary", "zarr"))
     if save_dtype is not None:
         sample_type(save_dtype, name="--save-dtype")
-    check_output(out, overwrite=overwrite)
+    check_output(out, overwrite=overwrite, is_recording=True)
     pipeline = make_pipeline(steps)
     done = apply_pipeline(open_segments(recordings, **reading), pipeline)
     with console(stderr=True).status("writing the recording"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...errors import OutputError, is_disk_full
 from ...graph.keep.room import disk_free_bytes
 from ...graph.writers import is_abandoned, writer_mark
+from .raw_data import find_raw_data
 
 #: A folder that contains one of these is a result and may be overwritten on request; other folders may not.
 _MARKS = (
@@ -50,7 +51,9 @@ def ending_with(hidden: Path, suffix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> Iterator[Path]:
+def whole_or_absent(
+    path: str | Path, *, overwrite: bool, n_bytes: int = 0, is_recording: bool = False
+) -> Iterator[Path]:
     """Yield a hidden path beside ``path`` to write to; move it there if the block succeeds, remove it otherwise.
 
     Leftovers of a killed process are removed by the next one that writes to ``path``.
@@ -63,11 +66,13 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
         Replace what is there, once the new one is complete.
     n_bytes
         Minimum space needed, checked before anything is written.
+    is_recording
+        Whether a recording is written. Nothing else replaces a saved one.
 
     Raises
     ------
     OutputError
-        If the path exists, the disk is too small or fills up, or the place cannot be written to.
+        If the path exists or may not be replaced, the disk is too small or fills up, or the place cannot be written to.
 
     Examples
     --------
@@ -80,7 +85,7 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
     """
     target = Path(path).absolute()
     _remove_abandoned(target)
-    check_output(target, overwrite=overwrite)
+    check_output(target, overwrite=overwrite, is_recording=is_recording)
     if n_bytes:
         check_room(target.parent, n_bytes=n_bytes)
     hidden = _beside(target, "partial")
@@ -107,8 +112,8 @@ def whole_or_absent(path: str | Path, *, overwrite: bool, n_bytes: int = 0) -> I
         raise
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse a path that exists, or a folder that is not one of our results.
+def check_output(path: Path, *, overwrite: bool, is_recording: bool = False) -> None:
+    """Refuse a path that exists, a folder that is not one of our results, and one with recorded data in it.
 
     Raises
     ------
@@ -124,6 +129,10 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} exists already; choose another path or give overwrite=True")
     if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in _MARKS):
         raise OutputError(f"{path} is a folder with other things in it and is not overwritten; choose another path")
+    raw = find_raw_data(path, saved_recordings=not is_recording)
+    if raw is not None:
+        what = path if raw == path else f"{path}, which holds {raw.relative_to(path)},"
+        raise OutputError(f"{what} is recorded data and is not overwritten by a result; choose another path")
 
 
 def check_room(folder: Path, *, n_bytes: int) -> None:

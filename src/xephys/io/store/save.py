@@ -91,7 +91,7 @@ def save_recording(
     kind = sample_type(segments[0].dtype if dtype is None else dtype)
     n_bytes = sum(segment.size for segment in segments) * kind.itemsize
     write, share = (_write_zarr, _ZARR_LEAST_SHARE) if format == "zarr" else (_write_binary, 1.0)
-    with whole_or_absent(target, overwrite=overwrite, n_bytes=int(n_bytes * share)) as hidden:
+    with whole_or_absent(target, overwrite=overwrite, n_bytes=int(n_bytes * share), is_recording=True) as hidden:
         write(segments, hidden, kind, compressor)
     if format == "zarr":
         return stores.open_zarr(target, chunk_duration_s=chunk_duration_s)
