@@ -14,6 +14,7 @@ from ..calls import operation
 from ..checks import check_choice, check_corner, check_positive, hint_for
 from ..errors import ParameterError
 from ..graph.plan import Stage
+from ..recording.gaps import warn_of_gap
 from ..recording.stages import extend_recording
 
 #: Maximum influence of samples beyond the halo, as a fraction of the signal.
@@ -266,6 +267,7 @@ def filter_with_sos(
         "forward": (kernel.sos_filter, halo, 0),
         "backward": (kernel.sos_filter_backward, 0, halo),
     }[direction]
+    warn_of_gap(recording, schema.validate_recording(recording).sampling_frequency)
     stage = Stage(func, dtype=np.dtype("f4"), arrays={"sos": sections}, before=before, after=after)
     return extend_recording(recording, stage)
 

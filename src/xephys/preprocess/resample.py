@@ -16,14 +16,13 @@ from ..graph.build import to_dask
 from ..graph.compose.resample import ResampledSource
 from ..graph.plan import Plan
 from ..recording.clock import start_time_s
+from ..recording.gaps import first_gap
 from ..recording.stages import recording_plan
 
 #: Maximum denominator of the ratio of two rates.
 _DENOMINATOR_MAX = 100_000
 #: Maximum ratio of the new rate to the old one.
 _FASTER_MAX = 100
-#: Times that are further apart than this many samples have a gap between them.
-_GAP_SAMPLES = 1.5
 
 
 @operation
@@ -161,13 +160,12 @@ def _at_rate(recording: xr.DataArray, source: ResampledSource, plan: Plan) -> xr
         # The clock's rate may differ from that of the amplifier by a few parts per million.
         own = rate / (clock.step * plan.sampling_frequency)
         return changed.assign_coords(schema.time_coordinate(source.n_samples, own, start_time_s(recording)))
-    times = np.asarray(recording.coords["time"].values, np.float64)
-    steps = np.diff(times) * plan.sampling_frequency
-    if (steps > _GAP_SAMPLES).any():
-        at = int(np.argmax(steps > _GAP_SAMPLES))
+    gap = first_gap(recording, plan.sampling_frequency)
+    if gap is not None:
         raise RecordingError(
-            f"there is a gap of {steps[at] / plan.sampling_frequency:g} s after {times[at]:g} s, over which samples "
-            "cannot be interpolated; take the stretches between gaps one by one (time_slice)"
+            f"there is a gap of {gap.duration_s:g} s after {gap.start_s:g} s, over which samples cannot be "
+            "interpolated; take the stretches between gaps one by one (time_slice)"
         )
+    times = np.asarray(recording.coords["time"].values, np.float64)
     places = np.arange(source.n_samples) * (source.down / source.up)
     return changed.assign_coords(time=("time", np.interp(places, np.arange(len(times)), times)))
