@@ -20,7 +20,6 @@ from ...graph.checkpoint import CheckpointedEvents, StoredRecords
 from ...graph.events import SpikeTable
 from ...localize.peaks import localize_peaks
 from ...match.noise_gain import estimate_noise_gain
-from ...match.others import without_spikes_of_others
 from ...match.selected import SelectedRecords
 from ...match.thresholds import LOWEST, balance_thresholds
 from ...motion.registered import Tissue
@@ -33,7 +32,8 @@ from ..steps.learned import learned_nodes
 from ..steps.live import live_records, silent_stretches, without_echoes
 from ..steps.passes import NoUnits, Run
 from ..steps.prepared import Prepared
-from ..steps.tidy import USUAL_FINISH, Finish, MatchableTemplates, above_thresholds, tidy_templates, tidy_units
+from ..steps.select import own_matches, spikes_among
+from ..steps.tidy import USUAL_FINISH, Finish, MatchableTemplates, tidy_templates, tidy_units
 from ..steps.waveforms import N_CHANNELS, N_CHANNELS_TO_COLOR, colored_means, mean_waveforms, nearest_slots, unit_means
 from .drift import (
     at_rest,
@@ -121,14 +121,19 @@ def sort_detected(
     judges = given is p  # other presets share these steps, but have clusters of their own kind
     own, others = _last_match(white, templates, components, p, tissue, run, judges=judges)
     resting = _with_thresholds(matchable.templates, own, prepared, p, run, moving=tissue is not None)
-    fields = [name for name in own.dtype.names or () if name != "projection"]
-    matches = above_thresholds(own.load(fields), resting, p.match_threshold)
+    matches, by_shape = spikes_among(
+        own,
+        resting,
+        match_threshold=p.match_threshold,
+        n_spikes_min=p.n_spikes_min,
+        judges=judges and tissue is None,
+    )
     matches = _right_near_silence(matches, resting, silences, white, p, run, tissue, **around)
 
     extent = {"first_sample": first_sample(recording), "n_samples": recording.sizes["time"]}
     pieces = pieces_of_units(matches, templates, tissue, duration_samples=extent["n_samples"])
     units = tidy_units(matches, resting, n_spikes_min=p.n_spikes_min, pieces=pieces, finish=finish, **extent)
-    log = clusters.log + matchable.log + others + units.log
+    log = clusters.log + matchable.log + others + by_shape + units.log
     if not units.templates.sizes["unit"]:
         raise NoUnits(log)
     resting_means = mean_at_rest(means.isel(unit=matchable.index), tissue)
@@ -176,9 +181,7 @@ def _last_match(
     if not judges:
         return firing, []
     seen = spikes_at_rest(firing, tissue, templates=templates, components=components)
-    own, records = without_spikes_of_others(seen, n_spikes_min=p.n_spikes_min)
-    reason = {"step": "match", "action": "leave out", "reason": "spikes of other neurons"}
-    log = [reason | {name: row[name].item() for name in records.dtype.names or ()} for row in records]
+    own, log = own_matches(seen, n_spikes_min=p.n_spikes_min)
     return SelectedRecords(firing, own.selected), log
 
 

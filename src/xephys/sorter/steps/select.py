@@ -1,0 +1,55 @@
+"""Select the spikes among the last matches: those of their unit's shape and above its threshold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...graph.checkpoint import StoredRecords
+from ...match.others import without_spikes_of_others
+from ...match.selected import SelectedRecords
+from ...match.shapes import judge_by_shape
+from .tidy import above_thresholds
+
+Log = list[dict[str, Any]]
+
+
+def own_matches(matched: StoredRecords, *, n_spikes_min: int) -> tuple[SelectedRecords, Log]:
+    """The matches without spikes of other neurons, and the log of these."""
+    own, records = without_spikes_of_others(matched, n_spikes_min=n_spikes_min)
+    return own, _log_of(records, action="leave out", reason="spikes of other neurons")
+
+
+def spikes_among(
+    matches: StoredRecords, templates: xr.Dataset, *, match_threshold: float, n_spikes_min: int, judges: bool
+) -> tuple[NDArray[Any], Log]:
+    """The matches that are spikes, without their projections, and the log of the units that shape decides.
+
+    Parameters
+    ----------
+    matches
+        From the last match.
+    templates
+        With ``relative_threshold``.
+    match_threshold
+        The usual threshold.
+    n_spikes_min
+        Minimum number of spikes of a unit.
+    judges
+        Whether shapes are judged; if so, the matches have projections.
+    """
+    records = matches.load([name for name in matches.dtype.names or () if name != "projection"])
+    if not judges:
+        return above_thresholds(records, templates, match_threshold), []
+    thresholds = match_threshold * templates["relative_threshold"].values
+    is_spike, judged = judge_by_shape(matches, thresholds, n_spikes_min=n_spikes_min)
+    return records[is_spike], _log_of(judged, action="judge", reason="shape and score together")
+
+
+def _log_of(records: NDArray[np.void], **what: str) -> Log:
+    return [
+        {"step": "match", **what, **{name: row[name].item() for name in records.dtype.names or ()}} for row in records
+    ]

@@ -1,0 +1,41 @@
+"""Spikes are selected by score, or by score and shape where shapes are judged; the log says of which units."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.match.test_others import stored
+from tests.match.test_shapes import THRESHOLDS, matched
+from xephys.sorter.steps.select import spikes_among
+
+LIMITS = {"match_threshold": 4.0, "n_spikes_min": 20}
+
+
+@pytest.fixture(scope="module")
+def matches(tmp_path_factory):
+    spikes, is_spike = matched(600, 600)
+    return spikes, is_spike, stored(spikes, tmp_path_factory.mktemp("select") / "all", n_chunks=3)
+
+
+@pytest.fixture(scope="module")
+def templates():
+    return xr.Dataset({"relative_threshold": ("unit", THRESHOLDS / LIMITS["match_threshold"])})
+
+
+def test_without_shapes_spikes_are_those_above_their_threshold(matches, templates):
+    spikes, _, every = matches
+    found, log = spikes_among(every, templates, judges=False, **LIMITS)
+    assert log == []
+    assert np.array_equal(found["sample_index"], spikes["sample_index"][spikes["gain"] >= 25])
+
+
+def test_shapes_decide_where_they_tell_more_and_the_log_says_so(matches, templates):
+    spikes, is_spike, every = matches
+    found, log = spikes_among(every, templates, judges=True, **LIMITS)
+    assert found.dtype.names == ("sample_index", "unit_index", "gain")
+    assert [(record["step"], record["action"], record["unit"]) for record in log] == [("match", "judge", 2)]
+    assert log[0]["accuracy"] > log[0]["accuracy_above"]
+    chosen = np.isin(spikes["sample_index"], found["sample_index"])
+    own = spikes["unit_index"] == 2
+    assert np.mean(chosen[own] == is_spike[own]) > 0.95
+    assert np.array_equal(chosen[~own], spikes["gain"][~own] >= 25)
